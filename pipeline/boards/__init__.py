@@ -1,0 +1,6 @@
+"""Boards: ranks, counts and exact sums over a Redis sorted set."""
+
+from .board import Board as Board
+from .board import Order as Order
+from .board import Standing as Standing
+from .board import Summary as Summary

@@ -1,0 +1,1 @@
+"""The Event Hub: tokens, partitions, the log, and the relay to an upstream hub."""

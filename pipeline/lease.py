@@ -1,0 +1,69 @@
+"""A lease in Redis: one owner at a time, lost by whoever stops renewing it."""
+
+from __future__ import annotations
+
+import secrets
+
+import redis
+from redis.client import Pipeline
+
+# KEYS[1] the lease; ARGV[1] the owner, ARGV[2] the time to live in ms. Returns 1 if the owner holds it now.
+_HOLD = """
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+# KEYS[1] the lease; ARGV[1] the owner.
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+class LeaseLost(Exception):
+    """Another owner took the lease, so the work done under it was not committed."""
+
+
+class Lease:
+    """The right to work on something, for `ttl` seconds from each `hold`.
+
+    A paused owner may believe that it still holds a lease that it lost, so work is committed in a transaction that
+    `guard` made: Redis then refuses it.
+
+    Redis key: the one given, a string that holds the owner's random name.
+    """
+
+    def __init__(self, client: redis.Redis, key: str, ttl: float = 8.0) -> None:
+        self.redis = client
+        self.key = key
+        self.owner = secrets.token_hex(8)
+        self._ttl_ms = int(ttl * 1000)
+        self._hold = client.register_script(_HOLD)
+        self._release = client.register_script(_RELEASE)
+
+    def hold(self) -> bool:
+        """Take or renew the lease; False while another owner has it."""
+        return bool(self._hold(keys=[self.key], args=[self.owner, self._ttl_ms]))
+
+    def release(self) -> None:
+        """Give it up at once, so that another need not wait until it ends."""
+        self._release(keys=[self.key], args=[self.owner])
+
+    def guard(self, pipe: Pipeline) -> None:
+        """Watch the lease and open a transaction on `pipe` that fails if the lease changes hands.
+
+        Raises `LeaseLost` if it has already. Run the transaction with `commit`.
+        """
+        pipe.watch(self.key)
+        if pipe.get(self.key) != self.owner.encode():
+            raise LeaseLost(self.key)
+        pipe.multi()
+
+    def commit(self, pipe: Pipeline) -> list[object]:
+        """Execute a guarded transaction and return its replies. Raises `LeaseLost`."""
+        try:
+            return list(pipe.execute())
+        except redis.WatchError:
+            raise LeaseLost(self.key) from None
