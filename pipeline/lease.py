@@ -56,7 +56,7 @@ class Lease:
 
         Raises `LeaseLost` if it has already. Run the transaction with `commit`.
         """
-        pipe.watch(self.key)
+        pipe.watch(self.key)  # type: ignore[no-untyped-call]
         if pipe.get(self.key) != self.owner.encode():
             raise LeaseLost(self.key)
         pipe.multi()

@@ -65,7 +65,7 @@ def check(client: redis.Redis, wait: float = 0.0) -> None:
     deadline = time.monotonic() + wait
     while True:
         try:
-            version = cast("dict[str, Any]", client.info("server"))["redis_version"]
+            version = client.info("server")["redis_version"]
             break
         except redis.AuthenticationError as exc:
             raise RedisUnavailable(f"Redis at {_where(client)} refuses the password: {exc}") from exc
@@ -79,11 +79,11 @@ def check(client: redis.Redis, wait: float = 0.0) -> None:
 
 def _make(settings: Settings) -> redis.Redis:
     def claim(connection: Connection) -> None:
-        connection.on_connect()
+        connection.on_connect()  # type: ignore[no-untyped-call]
         try:
-            connection.send_command("SET", MARKER, settings.environment, "NX")
+            connection.send_command("SET", MARKER, settings.environment, "NX")  # type: ignore[no-untyped-call]
             connection.read_response()
-            connection.send_command("GET", MARKER)
+            connection.send_command("GET", MARKER)  # type: ignore[no-untyped-call]
             owner = cast("bytes", connection.read_response()).decode()
             if owner != settings.environment:
                 raise EnvironmentClash(
@@ -91,7 +91,8 @@ def _make(settings: Settings) -> redis.Redis:
                     f"{settings.environment!r}: set WZ_ENVIRONMENT, or another database in WZ_REDIS_URL"
                 )
         except BaseException:
-            connection.disconnect()  # or the pool would hand it out again, unchecked
+            # or the pool would hand it out again, unchecked
+            connection.disconnect()  # type: ignore[no-untyped-call]
             raise
 
     options: dict[str, Any] = {}

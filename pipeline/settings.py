@@ -60,9 +60,7 @@ class Settings:
         """Read every setting. Raises `InvalidSetting`, or `InvalidConnectionString`."""
         environment = environ.get("WZ_ENVIRONMENT", "development")
         if environment not in DATABASES:
-            raise InvalidSetting(
-                "WZ_ENVIRONMENT", f"{environment!r} is not one of {', '.join(DATABASES)}"
-            )
+            raise InvalidSetting("WZ_ENVIRONMENT", f"{environment!r} is not one of {', '.join(DATABASES)}")
 
         root = _connection_string(environ, "WZ_CONNECTION_STRING", ".wz/connection-string")
         if root is None:

@@ -3,4 +3,5 @@
 from .board import Board as Board
 from .board import Order as Order
 from .board import Standing as Standing
+from .board import Sum as Sum
 from .board import Summary as Summary

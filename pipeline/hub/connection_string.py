@@ -44,9 +44,7 @@ class ConnectionString:
                 raise InvalidConnectionString(f"connection string: {name!r} stands twice")
             parts[name] = value.strip()
 
-        missing = [
-            n for n in ("Endpoint", "SharedAccessKeyName", "SharedAccessKey") if n.lower() not in parts
-        ]
+        missing = [n for n in ("Endpoint", "SharedAccessKeyName", "SharedAccessKey") if n.lower() not in parts]
         if missing:
             raise InvalidConnectionString(f"connection string: {', '.join(missing)} is missing")
         emulator = parts.get("usedevelopmentemulator", "false")
@@ -61,9 +59,7 @@ class ConnectionString:
             development=emulator == "true",
         )
         if urlsplit(parsed.endpoint).scheme not in ("sb", "https", "http") or not parsed.host:
-            raise InvalidConnectionString(
-                "connection string: Endpoint must be sb://host/ (or https://, http://)"
-            )
+            raise InvalidConnectionString("connection string: Endpoint must be sb://host/ (or https://, http://)")
         return parsed
 
     def __str__(self) -> str:

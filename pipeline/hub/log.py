@@ -127,7 +127,7 @@ class Hub:
 
     def clock_ms(self) -> int:
         """Redis's clock: no event can still arrive with an earlier time than this."""
-        seconds, microseconds = cast("tuple[int, int]", self.redis.time())
+        seconds, microseconds = self.redis.time()
         return seconds * 1000 + microseconds // 1000
 
 

@@ -1,0 +1,61 @@
+"""gunicorn settings. nginx.conf is the other half: change the two together (tests/deploy checks that they agree)."""
+
+import os
+from pathlib import Path
+
+wsgi_app = "handlers.wsgi:app"
+
+# -- the socket ------------------------------------------------------------------------------------------------------
+
+# `upstream wz` in nginx.conf. A unix socket, so that file rights say who may connect, and no port is taken.
+bind = "unix:" + os.environ.get("WZ_SOCKET", "/run/wz/gunicorn.sock")
+umask = 0o077  # mode bits taken off that socket: it is for the user who runs both gunicorn and nginx
+backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it. Linux caps it at net.core.somaxconn
+
+# -- processes and threads -------------------------------------------------------------------------------------------
+
+# Processes. One a core, as Python code runs on one core a process; the threads below fill the waits for Redis, so
+# more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
+workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
+worker_class = "gthread"  # the one bundled class with threads and keep-alive that needs no patched standard library
+threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts
+worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
+preload_app = False  # each worker imports the app after the fork, so no two share a Redis connection
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # heartbeats: in memory, a slow disk can't block
+
+# -- times -----------------------------------------------------------------------------------------------------------
+
+# Seconds without a heartbeat until a worker is killed: below nginx's proxy_read_timeout (25 s), so that a worker that
+# hangs as a whole is killed and logged here first. A gthread worker's heartbeat goes on while one handler is slow;
+# that request is ended by nginx, with 504.
+timeout = 20
+graceful_timeout = 15  # seconds for requests under way after SIGTERM; below TimeoutStopSec (20 s) in systemd/*.service
+keepalive = 35  # seconds; above nginx's upstream keepalive_timeout (30 s): the side that sends must be first to close,
+# or a POST, which nginx may not repeat, meets a closed connection now and then
+
+# -- what a request may be -------------------------------------------------------------------------------------------
+
+# Bytes of the request line without its CRLF, gunicorn's maximum; with it nginx's 8k of large_client_header_buffers.
+limit_request_line = 8190
+limit_request_field_size = 8192  # bytes of one header with its CRLF: the same 8k
+limit_request_fields = 100  # headers, among them the six that nginx sets
+# A body's size is limited by the app (1 MiB, answered in JSON) and, above that, by nginx's client_max_body_size.
+
+# -- forwarded headers -----------------------------------------------------------------------------------------------
+
+# gunicorn believes whoever reaches a unix socket. nginx sets this header itself and so overwrites a client's; the other
+# two that gunicorn knows (X-Forwarded-Ssl, -Protocol) nginx would let through, so they must mean nothing.
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+forwarder_headers = ""  # nginx sends neither SCRIPT_NAME nor PATH_INFO: nobody may
+forwarded_allow_ips = "127.0.0.1"  # only counts when `bind` is changed to a port
+
+# -- logs ------------------------------------------------------------------------------------------------------------
+
+errorlog = "-"  # stderr
+loglevel = "info"
+# nginx writes the access log, as it also sees what never gets here. WZ_ACCESS_LOG=- adds this one, on stdout:
+# client, request line, status, bytes, seconds, and the id by which nginx's line is found.
+accesslog = os.environ.get("WZ_ACCESS_LOG") or None
+access_log_format = '%({x-forwarded-for}i)s "%(r)s" %(s)s %(B)s %(L)ss id=%({x-request-id}i)s'
+
+control_socket_disable = True  # gunicorn >= 25.1 would else make ~/.gunicorn/gunicorn.ctl; signals are enough here

@@ -1,0 +1,3 @@
+"""The endpoints: HTTP to domain and back."""
+
+from .app import create_app as create_app

@@ -1,0 +1,38 @@
+"""The service: its blueprints, its error table, its settings."""
+
+from __future__ import annotations
+
+import logging
+
+import pipeline.redis
+from pipeline.settings import Settings
+from wz import App, Problem
+
+from . import boards, errors, health, hub, outputs
+from .services import Services
+
+logger = logging.getLogger(__name__)
+
+#: Bytes of a request's body: Event Hubs takes 1 MB of events at once. nginx.conf allows a little more, so that the
+#: answer to a body that is too large is this service's.
+MAX_CONTENT_LENGTH = 1024 * 1024
+
+
+def create_app(settings: Settings | None = None) -> App:
+    """Return the service as a WSGI application. Nothing is sent to Redis before the first request."""
+    settings = settings or Settings.from_environ()
+    client = pipeline.redis.client(settings)
+
+    app = App("handlers", config={"MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH})
+    app.extensions["services"] = Services.make(settings, client)
+    app.problems.update(errors.PROBLEMS)
+    for outage in errors.OUTAGES:
+        app.register_error_handler(outage, _redis_is_away)
+    for blueprint in (health.blueprint, boards.blueprint, outputs.blueprint, hub.blueprint):
+        app.register(blueprint)
+    return app
+
+
+def _redis_is_away(exc: Exception) -> Problem:
+    logger.error("Redis: %s", exc)
+    return Problem(503, "the store can't be reached; nothing is known to be written: send again", {"Retry-After": "1"})

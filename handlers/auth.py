@@ -1,0 +1,26 @@
+"""Every route of a blueprint that calls `protect` needs a SAS token: Listen to read, Send to write."""
+
+from __future__ import annotations
+
+from pipeline.hub.sas import Audience, Right, Token, authorize
+from wz import Blueprint, Request
+
+from .services import services
+
+_READS = frozenset({"GET", "HEAD"})
+
+
+def protect(blueprint: Blueprint, hub_paths: bool = False) -> None:
+    """Check the token before each request. `hub_paths`: the first path segment is a hub, whose name ignores case."""
+
+    @blueprint.before_request
+    def check_token(request: Request) -> None:
+        if request.method == "OPTIONS":
+            return
+        segments = [segment for segment in request.path.split("/") if segment]
+        if hub_paths and segments[0] == "hubs":
+            del segments[0]  # /hubs/events/... is read with a token for /events
+        service = services(request)
+        right = Right.LISTEN if request.method in _READS else Right.SEND
+        token = Token.parse(request.headers.get("Authorization"))
+        authorize(token, service.rules, right, Audience(service.hosts, segments, hub_paths))

@@ -1,0 +1,42 @@
+"""What the endpoints share: one value, kept in the app's extensions."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+import redis
+
+from pipeline.hub.log import Hubs
+from pipeline.hub.sas import Rules
+from pipeline.settings import Settings
+from wz import Request
+
+
+@dataclass(frozen=True)
+class Services:
+    """`hosts` are the names that a token may be made out to."""
+
+    redis: redis.Redis
+    hubs: Hubs
+    rules: Rules
+    hosts: frozenset[str]
+
+    @classmethod
+    def make(cls, settings: Settings, client: redis.Redis) -> Services:
+        hosts = settings.hosts | {settings.root.host}
+        if _is_loopback(settings.root.host):
+            hosts |= {"localhost", "127.0.0.1"}
+        return cls(client, Hubs(client, settings.hubs), Rules(client, settings.root), hosts)
+
+
+def services(request: Request) -> Services:
+    found: Services = request.app.extensions["services"]
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,17 @@
+"""A WSGI framework made of Werkzeug's own Request, Response and Map."""
+
+from werkzeug.exceptions import abort as abort
+from werkzeug.utils import redirect as redirect
+
+from .app import App as App
+from .context import current_app as current_app
+from .context import g as g
+from .context import has_request_context as has_request_context
+from .context import request as request
+from .context import url_for as url_for
+from .errors import Problem as Problem
+from .http import Request as Request
+from .http import Response as Response
+from .http import jsonify as jsonify
+from .http import make_response as make_response
+from .routing import Blueprint as Blueprint

@@ -1,0 +1,107 @@
+"""Exceptions to responses: `application/problem+json` (RFC 9457), or HTML for a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+from markupsafe import escape
+from werkzeug.exceptions import HTTPException, default_exceptions
+
+from .http import Response
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as WerkzeugResponse
+
+    from .http import Request
+
+ErrorHandler = Callable[[Any], Any]
+
+PROBLEM_TYPES = ("application/problem+json", "application/json", "text/html")
+
+_PAGE = """\
+<!doctype html>
+<html lang=en>
+<meta charset=utf-8>
+<title>{status} {title}</title>
+<style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}}</style>
+<h1>{status} {title}</h1>
+<p>{detail}</p>
+"""
+
+
+class Problem(HTTPException):
+    """An HTTP error with a sentence for whoever reads the answer, and members for whatever parses it.
+
+    `members` are added to the problem document as they are: `field="score"` names the input that was wrong. Raise
+    it, or let `App.problems` make it of a domain's exception.
+    """
+
+    def __init__(
+        self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(detail)
+        self.code = status
+        self.members = members
+        self.headers = dict(headers or {})
+
+    @property
+    def name(self) -> str:
+        return HTTPStatus(self.code or 500).phrase
+
+
+class ErrorHandlers:
+    """One scope's handlers: by status code or by exception class, the nearest class along the MRO first."""
+
+    def __init__(self) -> None:
+        self._by_code: dict[int | None, dict[type[Exception], ErrorHandler]] = {}
+
+    def add(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
+        if isinstance(code_or_class, int):
+            if code_or_class not in default_exceptions:
+                raise ValueError(f"{code_or_class} is no HTTP error that can be raised; use an exception class")
+            self._by_code.setdefault(code_or_class, {})[default_exceptions[code_or_class]] = handler
+            # A Problem has a code but is none of Werkzeug's classes for it.
+            self._by_code[code_or_class][Problem] = handler
+            return
+        if not (isinstance(code_or_class, type) and issubclass(code_or_class, Exception)):
+            raise TypeError(f"{code_or_class!r} is neither a status code nor an exception class")
+        code = code_or_class.code if issubclass(code_or_class, HTTPException) else None
+        self._by_code.setdefault(code, {})[code_or_class] = handler
+
+    def find(self, exc: Exception, code: int | None) -> ErrorHandler | None:
+        handlers = self._by_code.get(code, {})
+        return next((handlers[cls] for cls in type(exc).__mro__ if cls in handlers), None)
+
+
+def find_handler(scopes: Iterable[ErrorHandlers], exc: Exception) -> ErrorHandler | None:
+    """Return the handler for `exc`: one by code before one by class, inner scopes before outer ones.
+
+    `scopes` come innermost first. The order is Flask's.
+    """
+    scopes = list(scopes)
+    codes = [exc.code, None] if isinstance(exc, HTTPException) and exc.code else [None]
+    found = (scope.find(exc, code) for code in codes for scope in scopes)
+    return next((handler for handler in found if handler), None)
+
+
+def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
+    """Return the default answer to an HTTP error: what the client's Accept header likes best, JSON if it's equal."""
+    if exc.response is not None:
+        return cast("WerkzeugResponse", exc.response)  # abort(Response(...))
+    status = exc.code or 500
+    if status < 400:
+        return exc.get_response(request.environ)
+    title, detail = exc.name, exc.description or ""
+    headers = [(k, v) for k, v in exc.get_headers(request.environ) if k.lower() != "content-type"]
+    if isinstance(exc, Problem):
+        headers += exc.headers.items()
+
+    if request.accept_mimetypes.best_match(PROBLEM_TYPES, default=PROBLEM_TYPES[0]) == "text/html":
+        page = _PAGE.format(status=status, title=escape(title), detail=escape(detail))
+        return Response(page, status, headers)
+    document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if isinstance(exc, Problem):
+        document |= exc.members
+    return Response(Response.json_module.dumps(document), status, headers, content_type=PROBLEM_TYPES[0])

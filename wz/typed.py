@@ -1,0 +1,125 @@
+"""What a handler's signature asks for, read once, when the route is added.
+
+request             a parameter of this name is the Request
+query: Page         a parameter of this name, annotated with a msgspec.Struct, is the decoded query string
+body: Score         any other parameter annotated with a Struct is the decoded JSON body
+board: str          everything else is a value of the URL
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from .errors import Problem
+
+if TYPE_CHECKING:
+    from .http import Request
+
+View = Callable[..., Any]
+Argument = Callable[["Request"], Any]
+
+_PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_NAMED = re.compile(r"field `(?P<name>[^`]+)`")
+
+
+def bind(view: View, url_arguments: frozenset[str]) -> Callable[[Request, Mapping[str, Any]], Any]:
+    """Return `view` as a function of a request and the URL's values.
+
+    Raises TypeError at once for a parameter whose annotation can't be read although its type would matter.
+    """
+    arguments = _arguments(view, url_arguments)
+    if not arguments:
+        return lambda request, values: view(**values)
+    if arguments == {"request": _the_request}:
+        return lambda request, values: view(request=request, **values)
+
+    def call(request: Request, values: Mapping[str, Any]) -> Any:
+        return view(**values, **{name: read(request) for name, read in arguments.items()})
+
+    return call
+
+
+def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `hook` as a function whose first argument is the request, which Flask's hooks leave out."""
+    if "request" in inspect.signature(hook).parameters:
+        return hook
+    return lambda request, *args: hook(*args)
+
+
+def _arguments(view: View, url_arguments: frozenset[str]) -> dict[str, Argument]:
+    arguments: dict[str, Argument] = {}
+    for name, parameter in inspect.signature(view).parameters.items():
+        if name in url_arguments:
+            continue
+        annotation = _annotation(view, name, parameter)
+        if name == "request":
+            arguments[name] = _the_request
+        elif isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+            arguments[name] = _query_of(annotation) if name == "query" else _body_of(annotation)
+    return arguments
+
+
+def _annotation(view: View, name: str, parameter: inspect.Parameter) -> Any:
+    """The parameter's type. `from __future__ import annotations` leaves it as text, to be evaluated here."""
+    annotation = parameter.annotation
+    if not isinstance(annotation, str) or name == "request":
+        return annotation
+    function = inspect.unwrap(getattr(view, "__func__", view))
+    try:
+        return eval(annotation, getattr(function, "__globals__", {}))
+    except NameError as exc:
+        raise TypeError(
+            f"{function.__qualname__}: the type of {name!r} can't be read: {exc}. It must be importable when the "
+            "program runs, so not only under TYPE_CHECKING"
+        ) from exc
+
+
+def _the_request(request: Request) -> Request:
+    return request
+
+
+def _body_of(struct: type[msgspec.Struct]) -> Argument:
+    decoder = msgspec.json.Decoder(struct)
+
+    def body(request: Request) -> msgspec.Struct:
+        if not request.is_json:
+            raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
+        data = request.get_data(cache=True)
+        try:
+            return decoder.decode(data)
+        except msgspec.ValidationError as exc:
+            raise _invalid(exc) from exc
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            raise BadRequest(f"the body is not JSON: {exc}") from exc
+
+    return body
+
+
+def _query_of(struct: type[msgspec.Struct]) -> Argument:
+    def query(request: Request) -> msgspec.Struct:
+        for name, values in request.args.lists():
+            if len(values) > 1:
+                raise Problem(422, f"{name!r} stands {len(values)} times in the query string", field=name)
+        try:
+            return msgspec.convert(request.args.to_dict(), struct, strict=False)
+        except msgspec.ValidationError as exc:
+            raise _invalid(exc) from exc
+
+    return query
+
+
+def _invalid(exc: msgspec.ValidationError) -> Problem:
+    """Name the field: msgspec tells it in its message only, by a path from the root `$` or between backticks."""
+    message = str(exc)
+    path = _PATH.search(message)
+    named = _NAMED.search(message)
+    field = ".".join(filter(None, [path and path["path"], named and named["name"]]))
+    text = message[: path.start()] if path else message
+    members: dict[str, Any] = {"field": field} if field else {}
+    return Problem(422, f"{field}: {text}" if path else text, **members)
