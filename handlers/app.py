@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pipeline.redis
+from pipeline.hub.sas import SCHEME, Unauthorized
 from pipeline.settings import Settings
 from wz import App, Problem
 
@@ -26,11 +27,16 @@ def create_app(settings: Settings | None = None) -> App:
     app = App("handlers", config={"MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH})
     app.extensions["services"] = Services.make(settings, client)
     app.problems.update(errors.PROBLEMS)
+    app.register_error_handler(Unauthorized, _unauthorized)
     for outage in errors.OUTAGES:
         app.register_error_handler(outage, _redis_is_away)
     for blueprint in (health.blueprint, boards.blueprint, outputs.blueprint, hub.blueprint):
         app.register(blueprint)
     return app
+
+
+def _unauthorized(exc: Unauthorized) -> Problem:
+    return Problem(401, str(exc), {"WWW-Authenticate": SCHEME})
 
 
 def _redis_is_away(exc: Exception) -> Problem:

@@ -7,13 +7,11 @@ import redis
 from pipeline.boards.board import UnknownBoard, UnknownMember
 from pipeline.errors import InvalidValue
 from pipeline.hub.log import UnknownHub, UnknownPartition
-from pipeline.hub.sas import Unauthorized
 from pipeline.redis import EnvironmentClash, RedisUnavailable
 from pipeline.windows.outputs import UnknownOutput
 
 PROBLEMS: dict[type[Exception], int] = {
     InvalidValue: 422,
-    Unauthorized: 401,
     UnknownBoard: 404,
     UnknownHub: 404,
     UnknownMember: 404,

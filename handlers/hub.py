@@ -14,6 +14,7 @@ from pipeline.hub.upstream import BATCH_TYPE
 from wz import Blueprint, Problem, Request, Response
 
 from .auth import protect
+from .pages import Page
 from .services import services
 
 #: Characters of a partition key, as in Microsoft's SDKs (MAX_PARTITION_KEY_LENGTH).
@@ -23,7 +24,7 @@ blueprint = Blueprint("hub")
 protect(blueprint, hub_paths=True)
 
 
-class BrokerProperties(msgspec.Struct, rename="pascal"):
+class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True):
     """Of what the gateway knows, only the partition key means anything to a hub; unknown names are ignored."""
 
     partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None = None
@@ -36,11 +37,6 @@ class BatchItem(msgspec.Struct, rename="pascal"):
     user_properties: dict[str, Property] = {}
     broker_properties: BrokerProperties = BrokerProperties()
     is_body_base64: bool = msgspec.field(name="IsBodyBase64", default=False)
-
-
-class Page(msgspec.Struct, forbid_unknown_fields=True):
-    after: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}(-[0-9]{1,19})?$")] = "0"
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
 
 
 _batch = msgspec.json.Decoder(list[BatchItem])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-import redis
+from redis import Redis
 
 from pipeline.hub.log import Hubs
 from pipeline.hub.sas import Rules
@@ -17,13 +17,13 @@ from wz import Request
 class Services:
     """`hosts` are the names that a token may be made out to."""
 
-    redis: redis.Redis
+    redis: Redis
     hubs: Hubs
     rules: Rules
     hosts: frozenset[str]
 
     @classmethod
-    def make(cls, settings: Settings, client: redis.Redis) -> Services:
+    def make(cls, settings: Settings, client: Redis) -> Services:
         hosts = settings.hosts | {settings.root.host}
         if _is_loopback(settings.root.host):
             hosts |= {"localhost", "127.0.0.1"}

@@ -19,7 +19,7 @@ from .hub.relay import Relay
 from .hub.sas import Right, Rules, sign
 from .hub.upstream import Upstream
 from .settings import Settings
-from .windows.job import load_jobs
+from .windows.job import Job
 from .worker import Task, run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Lifetime(click.ParamType):
+class Lifetime(click.ParamType[int]):
     """A time such as 90s, 15m, 24h or 7d; a bare number is seconds."""
 
     name = "duration"
@@ -74,8 +74,10 @@ def worker() -> None:
         upstream = Upstream(settings.upstream)
         tasks += [Relay(hub, upstream) for hub in hubs.values()]
     if settings.jobs is not None:
-        tasks += load_jobs(settings.jobs, client, hubs)
-    logging.info("%s", ", ".join(task.name for task in tasks) or "nothing to do: set WZ_UPSTREAM or WZ_JOBS")
+        folders = sorted(file.parent for file in settings.jobs.glob("*/job.toml"))
+        tasks += [Job.load(folder, client, hubs) for folder in folders]
+    names = ", ".join(task.name for task in tasks)
+    logging.getLogger(__name__).info("%s", names or "nothing to do: set WZ_UPSTREAM or WZ_JOBS")
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

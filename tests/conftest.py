@@ -1,43 +1,32 @@
-"""One suite at three layers: the WSGI app in process, gunicorn, and nginx before gunicorn; Redis is always real."""
+"""What every test may use. Redis is always real, and a server of the tests' own: nobody's database 0 is touched."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 import redis as redis_py
 
 import pipeline.redis
 from deploy import servers
-from handlers import create_app
-from pipeline.hub.connection_string import ConnectionString
 from pipeline.settings import Settings
-from wz.testing import Client, LiveServer
 
-from .stack import LAYERS, HOST, ROOT, Server, free_port, gunicorn, nginx, process
+from .stack import HOST, ROOT, process
 
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of the tests' own, so that nobody's database 0 is ever touched."""
     folder = tmp_path_factory.mktemp("redis")
     socket = folder / "redis.sock"
-    with process(
-        [servers.redis_server(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder],
-        ready=socket.exists,
-    ):
+    command = [servers.redis_server(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
+    with process(command, ready=socket.exists):
         yield f"unix://{socket}"
 
 
 @pytest.fixture(scope="session")
 def settings(redis_url: str) -> Settings:
-    return Settings(environment="test", redis_url=redis_url, root=ROOT, hosts=frozenset({HOST}), hubs={"events": 4})
+    """The service as the endpoint tests run it, at every layer."""
+    return Settings(environment="test", redis_url=redis_url, root=ROOT, hosts=frozenset({HOST, "127.0.0.1"}))
 
 
 @pytest.fixture

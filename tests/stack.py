@@ -13,15 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy import servers
+from deploy.up import render_nginx
 from pipeline.hub.connection_string import ConnectionString
 from pipeline.hub.sas import sign
+from pipeline.settings import Settings
+from wz.testing import Client, LiveServer
 
 #: The namespace that the tests' service is; its name need not resolve.
 HOST = "contoso.servicebus.windows.net"
 ROOT = ConnectionString.parse(
     f"Endpoint=sb://{HOST}/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=dGhlIHRlc3RzJyBvd24ga2V5"
 )
-LAYERS = ("wsgi", "gunicorn", "nginx")
+REPOSITORY = Path(__file__).parents[1]
 
 
 def token(path: str = "", connection: ConnectionString = ROOT, lifetime: int = 600) -> str:
@@ -62,3 +65,41 @@ def process(
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+@contextmanager
+def gunicorn(folder: Path, settings: Settings, **environ: str) -> Iterator[LiveServer]:
+    """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`."""
+    server = LiveServer(f"unix:{folder / 'gunicorn.sock'}")
+    env = {
+        "WZ_SOCKET": str(folder / "gunicorn.sock"),
+        "WZ_ENVIRONMENT": settings.environment,
+        "WZ_REDIS_URL": settings.redis_url,
+        "WZ_CONNECTION_STRING": str(settings.root),
+        "WZ_HOSTS": ",".join(settings.hosts),
+        "WZ_HUBS": ",".join(f"{name}:{count}" for name, count in settings.hubs.items()),
+        "WEB_CONCURRENCY": "2",
+        **environ,
+    }
+    command = [sys.executable, "-m", "gunicorn", "--config", REPOSITORY / "deploy" / "gunicorn.conf.py"]
+    with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env):
+        yield server
+
+
+@contextmanager
+def nginx(folder: Path) -> Iterator[LiveServer]:
+    """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`."""
+    port = free_port()
+    conf = folder / "nginx.conf"
+    conf.write_text(render_nginx(folder, f"127.0.0.1:{port}"))
+    server = LiveServer(f"http://127.0.0.1:{port}")
+    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
+        yield server
+
+
+def answers(server: LiveServer) -> bool:
+    """Say whether the service behind `server` is ready."""
+    try:
+        return Client(server).get("/readyz").status_code == 200
+    except OSError:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -117,6 +118,10 @@ def load_app(target: str | None) -> App:
     if found is None:
         raise click.UsageError(f"--app {target!r}: the module has none of {', '.join(names)}")
     if not isinstance(found, App) and callable(found):
+        try:
+            inspect.signature(found).bind()
+        except TypeError as exc:
+            raise click.UsageError(f"--app {target!r}: {names[0]}() can't be called without arguments: {exc}") from None
         found = found()
     if not isinstance(found, App):
         raise click.UsageError(f"--app {target!r}: found a {type(found).__name__}, not a wz.App")

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.routing import MapAdapter
 
     from .app import App
@@ -70,6 +71,12 @@ class Response(WerkzeugResponse):
 
     default_mimetype = "text/html"
     json_module = _JSON  # type: ignore[assignment]
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        if self.status_code == 204:
+            headers.remove("Content-Type")  # there is no content: wsgiref.validate refuses one that has a type
+        return headers
 
 
 def jsonify(*args: Any, **kwargs: Any) -> Response:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPResponse
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -38,34 +39,46 @@ class LiveServer:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         connection = self.connect()
-        connection.putrequest(
-            environ["REQUEST_METHOD"], environ["REQUEST_URI"], skip_host=True, skip_accept_encoding=True
-        )
-        for name, value in EnvironHeaders(environ).items():
-            if not is_hop_by_hop_header(name):
-                connection.putheader(name, value.encode("latin-1"))
-        connection.putheader("Connection", "close")
-        connection.endheaders(get_input_stream(environ).read())
-
-        response = connection.getresponse()
+        try:
+            response = _exchange(connection, environ)
+        except BaseException:
+            connection.close()
+            raise
         headers = [(k, v) for k, v in response.getheaders() if not is_hop_by_hop_header(k)]
         start_response(f"{response.status} {response.reason}", headers)
         return _body(response, connection)
 
     def connect(self) -> HTTPConnection:
-        """Return a connection that is open."""
+        """Return a connection that is open. Raises OSError."""
         parts = urlsplit(self.address)
         if parts.scheme == "unix":
             connection = HTTPConnection("localhost", timeout=self.timeout)
             connection.sock = socket.socket(socket.AF_UNIX)
             connection.sock.settimeout(self.timeout)
-            connection.sock.connect(parts.path)
+            try:
+                connection.sock.connect(parts.path)
+            except OSError:
+                connection.close()
+                raise
             return connection
         if parts.scheme != "http" or not parts.hostname:
             raise ValueError(f"{self.address!r} must be http://host:port or unix:/path")
         connection = HTTPConnection(parts.hostname, parts.port, timeout=self.timeout)
         connection.connect()
         return connection
+
+
+def _exchange(connection: HTTPConnection, environ: WSGIEnvironment) -> HTTPResponse:
+    connection.putrequest(environ["REQUEST_METHOD"], environ["REQUEST_URI"], skip_host=True, skip_accept_encoding=True)
+    for name, value in EnvironHeaders(environ).items():
+        if not is_hop_by_hop_header(name):
+            connection.putheader(name, value.encode("latin-1"))
+    connection.putheader("Connection", "close")
+    connection.endheaders()
+    # A server may answer, and close, before it has read a body that it refuses.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.send(get_input_stream(environ).read())
+    return connection.getresponse()
 
 
 def _body(response: HTTPResponse, connection: HTTPConnection) -> Iterator[bytes]:

@@ -34,7 +34,7 @@ class _Pace:
     not_before: float = 0.0
 
     def failed(self, at_least: float) -> float:
-        wait = min(MAX_WAIT, at_least * 2**self.failures) * random.uniform(1.0, 1.25)
+        wait: float = min(MAX_WAIT, at_least * 2**self.failures) * random.uniform(1.0, 1.25)
         self.failures = min(self.failures + 1, 16)
         self.not_before = time.monotonic() + wait
         return wait
@@ -89,12 +89,12 @@ class Relay:
         return done
 
     def _send(self, events: list[Event]) -> str | None:
-        """Send a batch, or a single event; return why it was refused for good, or None."""
+        """Send a batch, or an event that goes alone; return why it was refused for good, or None."""
         try:
-            if len(events) == 1 and not events[0].properties:
-                self.upstream.send(self.hub.name, events[0])
-            else:
+            if fits_batch(events[0]):
                 self.upstream.send_batch(self.hub.name, events)
+            else:
+                self.upstream.send(self.hub.name, events[0])
         except UpstreamRefused as exc:
             return str(exc)
         return None

@@ -86,9 +86,7 @@ class Upstream:
     def _authorization(self) -> str:
         now = time.time()
         if now >= self._renew_at:
-            self._token = sign(
-                f"{self.target.url}/", self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME
-            )
+            self._token = sign(f"{self.target.url}/", self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME)
             self._renew_at = now + TOKEN_LIFETIME * 0.75
         return self._token
 

@@ -1,0 +1,12 @@
+"""Pages of a stream: `after` is the offset that a reader has, `next` in the answer the one to go on from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+
+class Page(msgspec.Struct, forbid_unknown_fields=True):
+    after: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}(-[0-9]{1,19})?$")] = "0"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100

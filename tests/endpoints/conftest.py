@@ -1,0 +1,52 @@
+"""The endpoint tests run three times: over the WSGI app in process, over gunicorn, and over nginx and gunicorn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from wsgiref.validate import validator
+
+import pytest
+import redis as redis_py
+from werkzeug.test import TestResponse
+
+from handlers import create_app
+from pipeline.settings import Settings
+from wz.testing import LiveServer
+
+from .. import stack
+from ..client import ServerlikeClient
+
+
+class ServiceClient(ServerlikeClient):
+    """Sends a token with all rights on the whole namespace unless a test gives headers of its own."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        kwargs["headers"] = {"Authorization": stack.token(), **kwargs.get("headers", {})}
+        return super().open(*args, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the sockets, /run/wz in production."""
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="session")
+def gunicorn(run: Path, settings: Settings) -> Iterator[LiveServer]:
+    with stack.gunicorn(run, settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nginx(run: Path, gunicorn: LiveServer) -> Iterator[LiveServer]:
+    with stack.nginx(run) as server:
+        yield server
+
+
+@pytest.fixture(params=["wsgi", "gunicorn", "nginx"])
+def client(request: pytest.FixtureRequest, redis: redis_py.Redis, settings: Settings) -> ServiceClient:
+    if request.param == "wsgi":
+        return ServiceClient(validator(create_app(settings)))
+    return ServiceClient(request.getfixturevalue(request.param))

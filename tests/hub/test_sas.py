@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.hub import sas
+from pipeline.hub.sas import Audience, Right, Rule, Token
+
+RULE = Rule("send", "primary-key", "secondary-key", frozenset({Right.SEND}))
+RULES = {"send": RULE, "hub": Rule("hub", "primary-key", "x", frozenset({Right.SEND}), hub="events")}
+HOSTS = frozenset({"ns.servicebus.windows.net"})
+MESSAGES = Audience(HOSTS, ["Events", "messages"], any_case=True)
+
+
+def make(resource: str, key: str = "primary-key", expiry: int = 2000, name: str = "send") -> Token:
+    """A token whose `sr` is `resource`, as it stands."""
+    return Token(resource, sas.signature(resource, key, expiry), expiry, name)
+
+
+@pytest.mark.parametrize(
+    ("resource", "key", "expiry", "expected"),
+    [
+        # azure-sdk-for-go, internal/sas/sas_test.go
+        ("audience", "key", 1578099723, "8UM0iIfFCfeBSqxSdBMW8pUbhAm7mnjSUaIZTZx8V0g="),
+        # parse-server-azure-push, test/sasToken.tests.js
+        ("endpoint%2Fhub", "keyVal", 1, "EGsjmHg/OKM5bYk5pU7ZpN5ExQRuT3VCwXuCftrmUZw="),
+        # the same in lower-case escapes: what is signed is the text as it was sent
+        ("endpoint%2fhub", "keyVal", 1, "TDJRUbRz7IMGY/CAsocPEaNmu03lDviTdfIwqVIxXFo="),
+        # azure-eventhub 5.15.1, generate_sas_token
+        (
+            "sb%3A%2F%2Fcontoso.servicebus.windows.net%2Fhub",
+            "key",
+            1578099723,
+            "zusZ7GjZVQjy/t1XSzwP+kbuTGd3leZYTsgYrH/AV8k=",
+        ),
+        (
+            "https%3A%2F%2Flocalhost%3A18443%2FMyHub",
+            "c2VjcmV0",
+            1893456000,
+            "fDfSGwbGREejFMXMjXBrMxTxv9N6hMtHsQ5taHQZlXk=",
+        ),
+    ],
+)
+def test_known_signatures(resource: str, key: str, expiry: int, expected: str) -> None:
+    assert sas.signature(resource, key, expiry) == expected
+
+
+def test_a_signed_token_parses_back() -> None:
+    token = Token.parse(sas.sign("https://ns.servicebus.windows.net/events", "a rule", "key+/=", 1578099723))
+
+    assert token.resource == "https%3A%2F%2Fns.servicebus.windows.net%2Fevents"
+    assert token.key_name == "a rule"
+    assert token.signature == sas.signature(token.resource, "key+/=", 1578099723)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param("SharedAccessSignature sig=c2ln&se=1&skn=k&sr=r", id="azure-sb's order of fields"),
+        pytest.param("SharedAccessSignature  sr=r&sig=c2ln&&se=1&skn=k&", id="spaces and doubled &"),
+        pytest.param("SharedAccessSignature sr=r&sig=c2ln&se=1&skn=k&x=y", id="an unknown field"),
+        pytest.param("sharedaccesssignature sr=r&sig=c2ln&se=1&skn=k", id="the scheme in lower case"),
+    ],
+)
+def test_forms_of_a_token(header: str) -> None:
+    assert Token.parse(header) == Token("r", "c2ln", 1, "k")
+
+
+@pytest.mark.parametrize(
+    ("header", "error"),
+    [
+        pytest.param(None, sas.MissingToken, id="no header"),
+        pytest.param("Bearer x", sas.MalformedToken, id="another scheme"),
+        pytest.param("SharedAccessSignature", sas.MalformedToken, id="no fields"),
+        pytest.param("SharedAccessSignature sr=r&sig=s&skn=k", sas.MalformedToken, id="no expiry"),
+        pytest.param("SharedAccessSignature sr=r&sig=s&se=tomorrow&skn=k", sas.MalformedToken, id="a date as expiry"),
+        pytest.param("SharedAccessSignature sr=r&sig=s&se=\u0661&skn=k", sas.MalformedToken, id="no ASCII digits"),
+        pytest.param("SharedAccessSignature sr=r&sr=r&sig=s&se=1&skn=k", sas.MalformedToken, id="a field twice"),
+        pytest.param("SharedAccessSignature sr=r&sig=&se=1&skn=k", sas.MalformedToken, id="an empty field"),
+    ],
+)
+def test_malformed_tokens(header: str | None, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        Token.parse(header)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "ns.servicebus.windows.net",
+        "https%3A%2F%2Fns.servicebus.windows.net%2F",
+        "http%3a%2f%2fns.servicebus.windows.net%2f",
+        "sb%3A%2F%2Fns.servicebus.windows.net%2Fevents",
+        "https%3A%2F%2FNS.servicebus.windows.net%2FEvents%2Fmessages",
+        "https%3a%2f%2fns.servicebus.windows.net%3a443%2fevents%2fmessages%3fapi-version%3d2014-01",
+        "http%3a%2f%2fns.servicebus.windows.net%3a18080%3a80%2fevents%2fmessages",
+        "https://ns.servicebus.windows.net/events/",
+    ],
+)
+def test_every_form_of_sr_that_clients_send_covers_its_resource(resource: str) -> None:
+    assert sas.authorize(make(resource), RULES, Right.SEND, MESSAGES, now=1000) is RULE
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        pytest.param("https%3A%2F%2Fother.servicebus.windows.net%2F", id="another namespace"),
+        pytest.param("https%3A%2F%2Fns.servicebus.windows.net.evil.com%2F", id="a host that begins alike"),
+        pytest.param("https%3A%2F%2Fns.servicebus.windows.net%2Feven", id="half a path segment"),
+        pytest.param("https%3A%2F%2Fns.servicebus.windows.net%2Fevents2", id="another hub"),
+        pytest.param("https%3A%2F%2Fns.servicebus.windows.net%2Feventhubs%2Fevents", id="the portal's path"),
+        pytest.param("https%3A%2F%2Fns.servicebus.windows.net%2Fevents%2Fmessages%2Fmore", id="further down"),
+        pytest.param("%2Fevents", id="no host"),
+    ],
+)
+def test_another_audience_is_refused(resource: str) -> None:
+    with pytest.raises(sas.InvalidAudience):
+        sas.authorize(make(resource), RULES, Right.SEND, MESSAGES, now=1000)
+
+
+def test_names_outside_hubs_keep_their_case() -> None:
+    board = Audience(HOSTS, ["boards", "Ann"])
+
+    assert sas.covers("https%3A%2F%2Fns.servicebus.windows.net%2Fboards%2FAnn", board)
+    assert not sas.covers("https%3A%2F%2Fns.servicebus.windows.net%2Fboards%2Fann", board)
+
+
+@pytest.mark.parametrize("key", ["primary-key", "secondary-key"])
+def test_either_key_signs(key: str) -> None:
+    assert sas.authorize(make("ns.servicebus.windows.net", key), RULES, Right.SEND, MESSAGES, now=1000) is RULE
+
+
+@pytest.mark.parametrize(
+    ("token", "right", "error"),
+    [
+        pytest.param(make("ns.servicebus.windows.net", "wrong"), Right.SEND, sas.InvalidSignature, id="wrong key"),
+        pytest.param(
+            make("ns.servicebus.windows.net", name="none"), Right.SEND, sas.InvalidSignature, id="unknown rule"
+        ),
+        pytest.param(
+            make("ns.servicebus.windows.net")._replace(signature="é"), Right.SEND, sas.InvalidSignature, id="no base64"
+        ),
+        pytest.param(
+            make("ns.servicebus.windows.net")._replace(expiry=3000), Right.SEND, sas.InvalidSignature, id="longer life"
+        ),
+        pytest.param(make("ns.servicebus.windows.net", expiry=1000), Right.SEND, sas.ExpiredToken, id="expired"),
+        pytest.param(make("ns.servicebus.windows.net"), Right.LISTEN, sas.MissingRight, id="a right it has not"),
+    ],
+)
+def test_refusals(token: Token, right: Right, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        sas.authorize(token, RULES, right, MESSAGES, now=1000)
+
+
+@pytest.mark.parametrize(
+    ("audience", "granted"),
+    [
+        pytest.param(Audience(HOSTS, ["EVENTS", "messages"], any_case=True), True, id="its hub"),
+        pytest.param(Audience(HOSTS, ["other", "messages"], any_case=True), False, id="another hub"),
+        pytest.param(Audience(HOSTS, ["boards", "b"]), False, id="a board"),
+        pytest.param(Audience(HOSTS, ["events"]), False, id="what is called as the hub and is none"),
+    ],
+)
+def test_a_hub_s_rule_is_good_for_that_hub_only(audience: Audience, granted: bool) -> None:
+    token = make("ns.servicebus.windows.net", name="hub")
+
+    if granted:
+        assert sas.authorize(token, RULES, Right.SEND, audience, now=1000)
+    else:
+        with pytest.raises(sas.MissingRight):
+            sas.authorize(token, RULES, Right.SEND, audience, now=1000)
+
+
+def test_a_rule_does_not_show_its_keys() -> None:
+    assert "key" not in repr(RULE)

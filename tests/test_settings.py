@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.settings import Settings
+
+from .stack import ROOT
+
+BASE = {"WZ_CONNECTION_STRING": str(ROOT)}
+
+
+def test_defaults() -> None:
+    settings = Settings.from_environ(BASE)
+
+    assert settings.environment == "development"
+    assert settings.hubs == {"events": 4}
+    assert settings.upstream is None
+
+
+def test_hubs() -> None:
+    assert Settings.from_environ({**BASE, "WZ_HUBS": "Clicks:32, orders:4"}).hubs == {"clicks": 32, "orders": 4}
+
+
+def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "connection-string"
+    file.write_text(f"{ROOT}\n")
+
+    assert Settings.from_environ({"WZ_CONNECTION_STRING_FILE": str(file)}).root == ROOT
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        pytest.param({"WZ_ENVIRONMENT": "prod"}, "WZ_ENVIRONMENT: 'prod' is not one of", id="no such environment"),
+        pytest.param({"WZ_HUBS": "events"}, "WZ_HUBS: 'events': write name:partitions", id="no partitions"),
+        pytest.param({"WZ_HUBS": "events:0"}, "WZ_HUBS: 'events:0'", id="zero partitions"),
+        pytest.param({"WZ_HUBS": "events:4,Events:4"}, "WZ_HUBS: 'events' stands twice", id="a hub twice"),
+        pytest.param({"WZ_HUBS": "boards:4"}, "WZ_HUBS: 'boards' is a path", id="a reserved name"),
+        pytest.param({"WZ_HUBS": "-x:4"}, "WZ_HUBS: '-x'", id="no name for a hub"),
+        pytest.param({"WZ_JOBS": "/no/such"}, "WZ_JOBS: '/no/such' is not a folder", id="no jobs folder"),
+        pytest.param({"WZ_UPSTREAM_FILE": "/no/such"}, "WZ_UPSTREAM_FILE: there is no file", id="no upstream file"),
+        pytest.param({"WZ_UPSTREAM": "nonsense"}, "connection string", id="no connection string"),
+    ],
+)
+def test_a_wrong_setting_is_named(variables: dict[str, str], message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        Settings.from_environ({**BASE, **variables})
+
+
+def test_without_a_key_nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(PipelineError, match="WZ_CONNECTION_STRING: set it"):
+        Settings.from_environ({})

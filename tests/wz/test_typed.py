@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import pytest
+
+from wz import App, Request
+from wz.testing import Client
+
+from ..client import validated
+
+if TYPE_CHECKING:
+    from nowhere import Missing
+
+
+class Inner(msgspec.Struct):
+    n: int
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    inner: Inner
+    tags: list[str] = []
+
+
+class Query(msgspec.Struct, forbid_unknown_fields=True):
+    limit: Annotated[int, msgspec.Meta(ge=1)] = 10
+    order: Literal["asc", "desc"] = "asc"
+
+
+@pytest.fixture
+def client() -> Client:
+    app = App("test")
+
+    @app.post("/<kind>")
+    def create(request: Request, kind: str, body: Body, query: Query) -> dict[str, Any]:
+        return {"method": request.method, "kind": kind, "n": body.inner.n, "limit": query.limit}
+
+    return validated(app)
+
+
+GOOD = b'{"name": "a", "inner": {"n": 1}}'
+JSON = "application/json"
+
+
+def test_a_signature_says_what_the_view_gets(client: Client) -> None:
+    answer = client.post("/thing?limit=3", data=GOOD, content_type=JSON)
+
+    assert answer.json == {"method": "POST", "kind": "thing", "n": 1, "limit": 3}
+
+
+def test_any_json_media_type_will_do(client: Client) -> None:
+    assert client.post("/x", data=GOOD, content_type="application/merge-patch+json; charset=utf-8").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "field"),
+    [
+        pytest.param(GOOD, "text/plain", 415, None, id="another media type"),
+        pytest.param(GOOD, None, 415, None, id="no media type"),
+        pytest.param(b"", JSON, 400, None, id="empty"),
+        pytest.param(b"{", JSON, 400, None, id="cut off"),
+        pytest.param(b'{"name": "", "inner": {"n": 1, "x": ' + b"[" * 100_000, JSON, 400, None, id="nested deeply"),
+        pytest.param(b'{"name": "\xff", "inner": {"n": 1}}', JSON, 400, None, id="not UTF-8"),
+        pytest.param(b"[]", JSON, 422, None, id="no object"),
+        pytest.param(b'{"inner": {"n": 1}}', JSON, 422, "name", id="a missing field"),
+        pytest.param(b'{"name": 1, "inner": {"n": 1}}', JSON, 422, "name", id="a wrong type"),
+        pytest.param(b'{"name": "", "inner": {"n": "1"}}', JSON, 422, "inner.n", id="a wrong type inside"),
+        pytest.param(b'{"name": "", "inner": {}}', JSON, 422, "inner.n", id="a missing field inside"),
+        pytest.param(b'{"name": "", "inner": {"n": 1}, "tags": [1]}', JSON, 422, "tags[0]", id="inside a list"),
+        pytest.param(b'{"name": "", "inner": {"n": 1}, "x": 1}', JSON, 422, "x", id="an unknown field"),
+    ],
+)
+def test_a_wrong_body_is_told_so(
+    client: Client, body: bytes, content_type: str | None, status: int, field: str | None
+) -> None:
+    answer = client.post("/x", data=body, content_type=content_type)
+
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    assert answer.json.get("field") == field
+    assert answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("limit=x", "limit"), ("limit=0", "limit"), ("limit=1&limit=2", "limit"), ("order=up", "order"), ("x=1", "x")],
+)
+def test_a_wrong_query_is_told_so(client: Client, query: str, field: str) -> None:
+    answer = client.post(f"/x?{query}", data=GOOD, content_type=JSON)
+
+    assert (answer.status_code, answer.json["field"]) == (422, field)
+
+
+def test_a_type_that_cannot_be_read_is_said_at_registration() -> None:
+    app = App("test")
+
+    with pytest.raises(TypeError, match="the type of 'body' can't be read"):
+
+        @app.post("/")
+        def view(body: Missing) -> str:
+            return ""
