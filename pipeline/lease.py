@@ -7,10 +7,11 @@ import secrets
 import redis
 from redis.client import Pipeline
 
-# KEYS[1] the lease; ARGV[1] the owner, ARGV[2] the time to live in ms. Returns 1 if the owner holds it now.
+# KEYS[1] the lease; ARGV[1] the owner, ARGV[2] the time to live in ms, ARGV[3] '1' to take it if it is free.
+# Returns 1 if the owner holds it now.
 _HOLD = """
 local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
+if owner ~= ARGV[1] and (owner or ARGV[3] ~= '1') then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
@@ -44,8 +45,16 @@ class Lease:
         self._release = client.register_script(_RELEASE)
 
     def hold(self) -> bool:
-        """Take or renew the lease; False while another owner has it."""
-        return bool(self._hold(keys=[self.key], args=[self.owner, self._ttl_ms]))
+        """Take or renew the lease; False while another owner has it.
+
+        After a pause this may be a new term, between which and the last another owner did work: read again what the
+        work depends on.
+        """
+        return bool(self._hold(keys=[self.key], args=[self.owner, self._ttl_ms, "1"]))
+
+    def renew(self) -> bool:
+        """Renew the lease; False if it ended or changed hands since the last `hold`, so that its term is over."""
+        return bool(self._hold(keys=[self.key], args=[self.owner, self._ttl_ms, "0"]))
 
     def release(self) -> None:
         """Give it up at once, so that another need not wait until it ends."""

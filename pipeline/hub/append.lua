@@ -7,8 +7,10 @@
 --
 -- Returns the sequence number of the first event.
 
+-- A time before the stream's last is refused by the first XADD, before anything is written.
+
 local count = (#ARGV - 1) / 4
-local first = redis.call('INCRBY', KEYS[2], count) - count
+local first = tonumber(redis.call('GET', KEYS[2]) or 0)
 for i = 0, count - 1 do
   local at = 2 + i * 4
   local id = '*'
@@ -16,4 +18,5 @@ for i = 0, count - 1 do
   redis.call('XADD', KEYS[1], id,
     'n', string.format('%.0f', first + i), 'b', ARGV[at], 'k', ARGV[at + 1], 't', ARGV[at + 2], 'p', ARGV[at + 3])
 end
+redis.call('INCRBY', KEYS[2], count)
 return first

@@ -100,7 +100,7 @@ class Hub:
         """Append events to the partitions of their keys, all or none, in one round trip.
 
         Events without a key go together to the next partition in turn. `enqueued_ms` replays recorded events at
-        their own time; Redis refuses one that is before a partition's last.
+        their own time; a partition whose last event is later refuses them (`redis.ResponseError`), the others don't.
         """
         by_partition: dict[int, list[Event]] = defaultdict(list)
         keyless = next(self._turn) % self.partitions if any(e.partition_key is None for e in events) else 0
@@ -139,7 +139,7 @@ class Hub:
         ]
 
     def clock_ms(self) -> int:
-        """Redis's clock: no event can still arrive with an earlier time than this."""
+        """Redis's clock: no event will be stored at an earlier time, unless a fail-over sets the clock back."""
         seconds, microseconds = self.redis.time()
         return seconds * 1000 + microseconds // 1000
 

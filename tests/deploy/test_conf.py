@@ -1,0 +1,123 @@
+"""The files in deploy/ agree with each other, and nginx takes its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import runpy
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import servers
+from deploy.up import DEPLOY, render_nginx
+
+from ..stack import free_port, process
+
+_UNITS = {"": 1, "s": 1, "m": 60, "k": 1024}
+
+
+@pytest.fixture
+def gunicorn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    for name in ("WZ_SOCKET", "WZ_ACCESS_LOG", "WEB_CONCURRENCY"):
+        monkeypatch.delenv(name, raising=False)
+    return runpy.run_path(str(DEPLOY / "gunicorn.conf.py"))
+
+
+def nginx_setting(name: str, block: str = "") -> str:
+    """Return what stands after `name` in nginx.conf, in the block that begins with `block`."""
+    text = (DEPLOY / "nginx.conf").read_text()
+    match = re.compile(rf"^\s*{name} ([^;]*);", re.MULTILINE).search(text, text.index(block))
+    assert match, f"nginx.conf has no {name}"
+    return match[1]
+
+
+def amount(text: str) -> int:
+    """Return seconds or bytes: 25s, 1280k."""
+    return int(text.rstrip("smk")) * _UNITS[text.lstrip("0123456789")]
+
+
+def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(render_nginx(tmp_path, f"127.0.0.1:{free_port()}"))
+
+    done = subprocess.run(
+        [servers.nginx(), "-t", "-e", "stderr", "-c", conf], capture_output=True, text=True, check=False
+    )
+
+    assert "test is successful" in done.stderr
+    assert "[warn]" not in done.stderr
+
+
+def test_a_configuration_without_the_expected_lines_is_refused(tmp_path: Path) -> None:
+    conf = tmp_path / "nginx.conf"
+    conf.write_text("pid /run/wz/nginx.pid; events {} http { server { listen 80; } }")
+
+    with pytest.raises(ValueError, match="has no 'listen 8080;'"):
+        render_nginx(tmp_path, "127.0.0.1:1", conf)
+
+
+def test_same_socket(gunicorn: dict[str, Any]) -> None:
+    assert nginx_setting("server", "upstream wz") == gunicorn["bind"]
+
+
+def test_a_stuck_worker_is_killed_before_nginx_gives_up(gunicorn: dict[str, Any]) -> None:
+    assert gunicorn["timeout"] < amount(nginx_setting("proxy_read_timeout"))
+
+
+def test_nginx_closes_an_idle_connection_before_gunicorn_does(gunicorn: dict[str, Any]) -> None:
+    assert amount(nginx_setting("keepalive_timeout", "upstream wz")) < gunicorn["keepalive"]
+
+
+def test_gunicorn_holds_all_connections_that_nginx_keeps_open(gunicorn: dict[str, Any]) -> None:
+    kept = int(nginx_setting("keepalive", "upstream wz")) * int(nginx_setting("worker_processes"))
+
+    assert kept + gunicorn["threads"] < gunicorn["worker_connections"]
+
+
+def test_same_longest_line(gunicorn: dict[str, Any]) -> None:
+    buffer = amount(nginx_setting("large_client_header_buffers").split()[1])
+
+    assert gunicorn["limit_request_line"] + len("\r\n") == buffer
+    assert gunicorn["limit_request_field_size"] == buffer
+
+
+def test_nginx_lets_bodies_through_that_the_app_refuses_in_its_own_words() -> None:
+    assert amount(nginx_setting("client_max_body_size")) > 1024 * 1024
+
+
+def test_the_scheme_is_believed_from_one_header_which_nginx_sets(gunicorn: dict[str, Any]) -> None:
+    assert gunicorn["secure_scheme_headers"] == {"X-FORWARDED-PROTO": "https"}
+    assert nginx_setting("proxy_set_header X-Forwarded-Proto") == "$scheme"
+
+
+@pytest.mark.parametrize("unit", ["web", "worker", "nginx"])
+def test_systemd_waits_for_requests_under_way(gunicorn: dict[str, Any], unit: str) -> None:
+    text = (DEPLOY / "systemd" / f"wz-{unit}.service").read_text()
+    match = re.search(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
+
+    assert match
+    assert int(match[1]) > gunicorn["graceful_timeout"]
+
+
+def test_nginx_says_unavailable_in_json_while_gunicorn_is_away(tmp_path: Path) -> None:
+    port = free_port()
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(render_nginx(tmp_path, f"127.0.0.1:{port}"))
+    pid = tmp_path / "nginx.pid"
+
+    with (
+        process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: pid.exists() and pid.read_text() != ""),
+        closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection,
+    ):
+        connection.request("GET", "/boards/actions")
+        response = connection.getresponse()
+
+        assert response.status == 503
+        assert response.headers["Retry-After"] == "1"
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert json.load(response)["status"] == 503

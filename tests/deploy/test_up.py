@@ -1,0 +1,295 @@
+"""`wz up`, run as a user runs it: a process of its own, a terminal's signals, the commands that it prints."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deploy.up import keep_connection_string, runtime_directory
+from pipeline.hub.connection_string import ConnectionString
+
+from ..stack import free_port
+
+WZ = Path(sysconfig.get_path("scripts")) / "wz"
+SECONDS = 40  # generous: `wz up` itself gives up after 30
+
+
+@dataclass
+class Up:
+    process: subprocess.Popen[bytes]
+    port: int
+    state: Path
+    log: Path
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text()
+
+    @property
+    def last_line(self) -> str:
+        return self.text.splitlines()[-1]
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            assert self.process.poll() is None, f"ended with status {self.process.returncode}:\n{self.text}"
+            assert time.monotonic() < deadline, f"too slow:\n{self.text}"
+            time.sleep(0.05)
+
+    def descendants(self) -> set[int]:
+        """All processes that came from this one, itself excluded, in whatever session."""
+        parents = {int(pid): int(parent) for pid, parent, _command in processes()}
+        found: set[int] = set()
+        level = {self.process.pid}
+        while level:
+            level = {pid for pid, parent in parents.items() if parent in level}
+            found |= level
+        return found
+
+
+def spawn(
+    tmp_path: Path, port: int | None = None, state: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Up:
+    """Start `wz up`, by default on a free port, with no settings but `environ`."""
+    port = port or free_port()
+    state = state or tmp_path / "state"
+    log = tmp_path / f"{port}-{time.monotonic_ns()}.log"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WZ_")}
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [WZ, "up", "--port", str(port), "--state", state],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            cwd=tmp_path,
+            env={**inherited, **(environ or {})},
+        )
+    return Up(process, port, state, log)
+
+
+@contextmanager
+def running(tmp_path: Path, environ: Mapping[str, str] | None = None) -> Iterator[Up]:
+    """`wz up`, from when it answers to the end of the block."""
+    up = spawn(tmp_path, environ=environ)
+    try:
+        up.wait_for(lambda: "wz answers at" in up.text)
+        yield up
+    finally:
+        up.process.terminate()
+        up.process.wait(SECONDS)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running(tmp_path_factory.mktemp("up")) as up:
+        yield up
+
+
+def paste(command: str) -> tuple[int, bytes]:
+    """Run a `curl -i` line as sh does, or send what it says where there is no curl. Returns status and body."""
+    if shutil.which("curl"):
+        output = subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout
+        head, _, body = output.partition(b"\r\n\r\n")
+        return int(head.split()[1]), body
+    _curl, _i, url, *options, _d, data = shlex.split(command)
+    scheme, _, host, path = url.split("/", 3)
+    assert scheme == "http:"
+    with closing(http.client.HTTPConnection(host, timeout=10)) as connection:
+        connection.request("POST", f"/{path}", data, dict(option.split(": ", 1) for option in options[1::2]))
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def processes() -> list[tuple[str, str, str]]:
+    """Return (pid, parent's pid, command line) of all processes; from Linux's /proc, as not every machine has ps."""
+    if not Path("/proc/self/stat").exists():
+        done = subprocess.run(["ps", "-Ao", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+        lines = (line.split(None, 2) for line in done.stdout.splitlines())
+        return [(pid, parent, command) for pid, parent, command in lines]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if state != "Z":  # ended, and not yet asked for by its parent
+                found.append((folder.name, parent, command))
+    return found
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# -- while it runs ----------------------------------------------------------------------------------------------------
+
+
+def test_prints_the_connection_string_that_it_keeps(up: Up) -> None:
+    kept = (up.state / "connection-string").read_text().strip()
+
+    assert kept in up.text.splitlines()
+    assert ConnectionString.parse(kept).url == f"http://127.0.0.1:{up.port}"
+
+
+def test_nobody_else_can_read_the_key_or_reach_redis(up: Up) -> None:
+    assert mode(up.state) == 0o700
+    assert mode(up.state / "connection-string") == 0o600
+    assert mode(up.state / "run" / "redis.sock") & 0o077 == 0
+
+
+def test_the_curl_commands_work_when_pasted(up: Up) -> None:
+    event, reward = (line for line in up.text.splitlines() if line.startswith("curl "))
+
+    assert paste(event)[0] == 201
+    status, body = paste(reward)
+    assert status == 200
+    assert json.loads(body)["member"] == "offer_a"
+
+
+def test_redis_keeps_an_append_only_file(up: Up) -> None:
+    assert list((up.state / "redis").glob("appendonlydir/*.aof"))
+
+
+def test_nginx_refuses_an_enormous_body_in_json(up: Up) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=10)) as connection:
+        connection.request("POST", "/events/messages", b"x" * 1_500_000)
+        response = connection.getresponse()
+
+        assert response.status == 413
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert json.load(response)["status"] == 413
+
+
+def test_a_client_can_not_speak_as_nginx(up: Up) -> None:
+    """SCRIPT_NAME would move the app to another path, X-Forwarded-Ssl would contradict X-Forwarded-Proto."""
+    with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=10)) as connection:
+        connection.request("GET", "/healthz", headers={"SCRIPT_NAME": "/healthz", "X-Forwarded-Ssl": "on"})
+        response = connection.getresponse()
+
+        assert response.status == 200
+        assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-ID"])
+
+
+# -- what can go wrong: one line and a status -------------------------------------------------------------------------
+
+
+def test_a_second_one_in_the_same_folder_is_refused(up: Up, tmp_path: Path) -> None:
+    second = spawn(tmp_path, state=up.state)
+
+    assert second.process.wait(SECONDS) == 1
+    assert second.text.splitlines() == [
+        f"Error: `wz up` already runs in {up.state} (process {up.process.pid}); choose another folder with --state"
+    ]
+
+
+def test_a_taken_port_is_named(up: Up, tmp_path: Path) -> None:
+    second = spawn(tmp_path, port=up.port)
+
+    assert second.process.wait(SECONDS) == 1
+    assert second.text.splitlines() == [
+        f"Error: can't listen on 127.0.0.1:{up.port} (Address already in use): choose another port with --port"
+    ]
+
+
+def test_a_redis_that_does_not_answer_is_named_before_anything_starts(tmp_path: Path) -> None:
+    port = free_port()
+    up = spawn(tmp_path, environ={"WZ_REDIS_URL": f"redis://127.0.0.1:{port}"})
+
+    assert up.process.wait(SECONDS) == 1
+    assert len(up.text.splitlines()) == 1
+    assert up.last_line.startswith(f"Error: Redis at 127.0.0.1:{port} can't be reached")
+
+
+def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "open"
+    state.mkdir()
+    state.chmod(0o755)
+    up = spawn(tmp_path, state=state)
+
+    assert up.process.wait(SECONDS) == 1
+    assert up.last_line.startswith(f"Error: {state} is open to other users (mode 0755)")
+
+
+@pytest.mark.parametrize(("name", "server"), [("WZ_REDIS_SERVER", "redis"), ("WZ_NGINX", "nginx")])
+def test_a_server_that_dies_at_start_ends_the_rest(tmp_path: Path, name: str, server: str) -> None:
+    dying = tmp_path / "dying"
+    dying.write_text("#!/bin/sh\necho no licence >&2\nexit 3\n")
+    dying.chmod(0o700)
+    up = spawn(tmp_path, environ={name: str(dying)})
+
+    assert up.process.wait(SECONDS) == 1
+    assert up.last_line == f"Error: {server} ended with status 3: no licence"
+    assert not still_there(up.state)
+
+
+def still_there(state: Path) -> list[str]:
+    """Return the command lines that name the folder: Redis's and nginx's would."""
+    return [command for _pid, _parent, command in processes() if f"{state}/" in command]
+
+
+# -- the end ----------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_all_that_it_started_and_nothing_else(tmp_path: Path, redis_url: str) -> None:
+    """With a Redis of the user's own, which must go on, and a client that stays connected."""
+    with running(tmp_path, {"WZ_REDIS_URL": redis_url}) as up:
+        started = up.descendants()
+        assert len(started) >= 6  # gunicorn and two workers, nginx and two, the worker
+        assert not (up.state / "run" / "redis.sock").exists()
+
+        with socket.create_connection(("127.0.0.1", up.port)) as idle:
+            idle.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(100).startswith(b"HTTP/1.1 200")
+            up.process.send_signal(signal.SIGINT)
+            assert up.process.wait(10) == 130
+
+    assert not started & {int(pid) for pid, _parent, _command in processes()}
+    with socket.socket(socket.AF_UNIX) as redis:
+        redis.connect(redis_url.removeprefix("unix://"))
+
+
+# -- parts ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_key_stays_when_the_port_changes(tmp_path: Path) -> None:
+    path = tmp_path / "connection-string"
+    keep_connection_string(path, 8080)
+    first = ConnectionString.parse(path.read_text())
+    keep_connection_string(path, 9000)
+    second = ConnectionString.parse(path.read_text())
+
+    assert (first.endpoint, second.endpoint) == ("sb://127.0.0.1:8080/", "sb://127.0.0.1:9000/")
+    assert first.key == second.key
+    assert mode(path) == 0o600
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("d" * 100, id="too long for a socket"),
+        pytest.param("with space;", id="nginx would split it"),
+    ],
+)
+def test_sockets_go_elsewhere_when_the_folder_has_no_path_for_them(tmp_path: Path, name: str) -> None:
+    state = tmp_path / name
+    state.mkdir()
+
+    with runtime_directory(state) as directory:
+        assert state not in directory.parents
+        assert mode(directory) == 0o700
+    assert not directory.exists()

@@ -1,0 +1,100 @@
+"""`wz worker` as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+import redis as redis_py
+
+from pipeline.hub.log import Hubs
+from pipeline.settings import Settings
+from pipeline.windows.outputs import StreamOutput, UnknownOutput
+
+from .stack import REPOSITORY, ROOT
+from .windows import example
+
+
+@pytest.fixture
+def environ(settings: Settings) -> dict[str, str]:
+    return {
+        **os.environ,
+        "WZ_ENVIRONMENT": settings.environment,
+        "WZ_REDIS_URL": settings.redis_url,
+        "WZ_CONNECTION_STRING": str(ROOT),
+        "WZ_HUBS": "events:4",
+        "WZ_JOBS": str(REPOSITORY / "jobs"),
+    }
+
+
+def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def start(environ: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "wz", "worker"], env=environ, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_worker_runs_the_jobs_until_it_is_told_to_stop(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str], number: int
+) -> None:
+    hub = Hubs(redis, settings.hubs)["events"]
+    for at, columns in example.EVENTS:
+        hub.append([example.event(columns)], enqueued_ms=example.enqueued_ms(at))
+
+    def rows() -> int:
+        try:
+            return len(StreamOutput(redis, "OutputWindow").read())
+        except UnknownOutput:
+            return 0
+
+    with start(environ) as worker:
+        until(lambda: rows() == len(example.WINDOW_ROWS))
+        worker.send_signal(number)
+        _, log = worker.communicate(timeout=20)
+
+    assert worker.returncode == 0
+    assert "Traceback" not in log
+    assert redis.get("job:context_reward:lease") is None
+
+
+def test_a_killed_worker_is_followed_by_another_and_no_row_is_lost_or_doubled(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str]
+) -> None:
+    hub = Hubs(redis, settings.hubs)["events"]
+    for at, columns in example.EVENTS[:4]:
+        hub.append([example.event(columns)], enqueued_ms=example.enqueued_ms(at))
+    with start(environ) as killed:
+        until(lambda: redis.exists("job:context_reward:checkpoint") == 1)
+        killed.kill()
+        killed.communicate()
+    for at, columns in example.EVENTS[4:]:
+        hub.append([example.event(columns)], enqueued_ms=example.enqueued_ms(at))
+
+    with start(environ) as worker:
+        until(lambda: redis.hget("job:context_reward:checkpoint", "rows:Output") == b"8")
+        worker.terminate()
+        worker.communicate(timeout=20)
+
+    entries = StreamOutput(redis, "Output").read()
+    assert len(entries) == 8
+
+
+def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str]) -> None:
+    with start({**environ, "WZ_HUBS": "events:none"}) as worker:
+        _, log = worker.communicate(timeout=20)
+
+    assert worker.returncode == 1
+    assert log == "Error: WZ_HUBS: 'events:none': write name:partitions, 1 to 1024 partitions\n"
+
