@@ -8,8 +8,9 @@ import pipeline.redis
 from pipeline.hub.sas import SCHEME, Unauthorized
 from pipeline.settings import Settings
 from wz import App, Problem
+from wz.openapi import OpenAPI
 
-from . import boards, errors, health, hub, outputs
+from . import auth, boards, errors, health, hub, outputs
 from .services import Services
 
 logger = logging.getLogger(__name__)
@@ -17,6 +18,11 @@ logger = logging.getLogger(__name__)
 #: Bytes of a request's body: Event Hubs takes 1 MB of events at once. nginx.conf allows a little more, so that the
 #: answer to a body that is too large is this service's.
 MAX_CONTENT_LENGTH = 1024 * 1024
+
+DESCRIPTION = """\
+An Event Hub, windows over its events, and reward boards. Events are sent to a hub; jobs write the rows of their windows
+to outputs and add to boards. Errors are `application/problem+json` (RFC 9457).
+"""
 
 
 def create_app(settings: Settings | None = None) -> App:
@@ -32,6 +38,14 @@ def create_app(settings: Settings | None = None) -> App:
         app.register_error_handler(outage, _redis_is_away)
     for blueprint in (health.blueprint, boards.blueprint, outputs.blueprint, hub.blueprint):
         app.register(blueprint)
+    OpenAPI(
+        app,
+        title="wz",
+        version="0.1.0",
+        description=DESCRIPTION,
+        responses={503: "Redis can't be reached; nothing is known to be written: send again"},
+        security_schemes={auth.SAS: auth.SCHEME},
+    )
     return app
 
 

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from pipeline.hub.sas import Audience, Right, Token, authorize
 from wz import Blueprint, Request
+from wz.openapi import operation
 
 from .services import services
+
+#: The token's name in the OpenAPI document, and what it is. OpenAPI knows no scheme of this kind but "a header".
+SAS = "sas"
+SCHEME = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Authorization",
+    "description": "A SAS token, `SharedAccessSignature sr=..&sig=..&se=..&skn=..`; `wz token` makes one. "
+    "A rule needs Listen to read and Send to write.",
+}
 
 _READS = frozenset({"GET", "HEAD"})
 
@@ -14,6 +25,7 @@ def protect(blueprint: Blueprint, hub_paths: bool = False) -> None:
     """Check the token before each request. `hub_paths`: the first path segment is a hub, whose name ignores case."""
 
     @blueprint.before_request
+    @operation(security=SAS, responses={401: "the token is missing, expired, not valid here, or lacks the right"})
     def check_token(request: Request) -> None:
         if request.method == "OPTIONS":
             return

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from pipeline.hub.log import Event, Property, StoredEvent
 from pipeline.hub.upstream import BATCH_TYPE
 from wz import Blueprint, Problem, Request, Response
+from wz.openapi import operation
 
 from .auth import protect
 from .pages import Page
@@ -20,8 +21,13 @@ from .services import services
 #: Characters of a partition key, as in Microsoft's SDKs (MAX_PARTITION_KEY_LENGTH).
 MAX_KEY = 128
 
+NO_HUB = "there is no such hub"
+
 blueprint = Blueprint("hub")
 protect(blueprint, hub_paths=True)
+
+
+HubName = Annotated[str, msgspec.Meta(description="In any case", examples=["events"])]
 
 
 class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True):
@@ -39,12 +45,41 @@ class BatchItem(msgspec.Struct, rename="pascal"):
     is_body_base64: bool = msgspec.field(name="IsBodyBase64", default=False)
 
 
+class EventDocument(msgspec.Struct):
+    """An event as JSON: `body` if it is text, else `body_base64`; what the sender left out is null."""
+
+    sequence_number: int
+    offset: str
+    enqueued_time: str
+    partition_key: str | None
+    content_type: str | None
+    properties: dict[str, Property]
+    body: str | msgspec.UnsetType = msgspec.UNSET
+    body_base64: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Events(msgspec.Struct):
+    hub: str
+    partition: int
+    events: list[EventDocument]
+    next: str
+
+
 _batch = msgspec.json.Decoder(list[BatchItem])
 _broker_properties = msgspec.json.Decoder(BrokerProperties)
 
 
 @blueprint.post("/<hub>/messages")
-def send(request: Request, hub: str) -> Response:
+@operation(
+    body={BATCH_TYPE: Annotated[list[BatchItem], msgspec.Meta(min_length=1)], "*/*": bytes},
+    headers={"BrokerProperties": BrokerProperties},
+    responses={
+        201: "the event, or every event of the batch, is stored",
+        400: "the batch or BrokerProperties can't be read; `field` names the part",
+        404: NO_HUB,
+    },
+)
+def send(request: Request, hub: HubName) -> Response:
     """Store one event, or a batch, and only then answer 201 with an empty body, as the service does."""
     target = services(request).hubs[hub]
     if request.mimetype == BATCH_TYPE:
@@ -55,15 +90,12 @@ def send(request: Request, hub: str) -> Response:
 
 
 @blueprint.get("/hubs/<hub>/partitions/<int:partition>/events")
-def events(request: Request, hub: str, partition: int, query: Page) -> dict[str, Any]:
+@operation(responses={404: f"{NO_HUB}, or no such partition"})
+def events(request: Request, hub: HubName, partition: int, query: Page) -> Events:
     """Read a page of a partition; `next` is the `after` of the page that follows."""
     page = services(request).hubs[hub].read(partition, query.after, query.limit)
-    return {
-        "hub": hub.lower(),
-        "partition": partition,
-        "events": [event_document(stored) for stored in page],
-        "next": page[-1].offset if page else query.after,
-    }
+    next_ = page[-1].offset if page else query.after
+    return Events(hub.lower(), partition, [event_document(stored) for stored in page], next_)
 
 
 def single(request: Request) -> Event:
@@ -89,21 +121,21 @@ def batch(body: bytes) -> list[Event]:
     return [_event(item, index) for index, item in enumerate(items)]
 
 
-def event_document(stored: StoredEvent) -> dict[str, Any]:
-    """An event as JSON: `body` if it is text, else `body_base64`; what the sender left out is null."""
+def event_document(stored: StoredEvent) -> EventDocument:
     event = stored.event
-    document = {
-        "sequence_number": stored.sequence_number,
-        "offset": stored.offset,
-        "enqueued_time": datetime.fromtimestamp(stored.enqueued_ms / 1000, UTC).isoformat(timespec="milliseconds"),
-        "partition_key": event.partition_key,
-        "content_type": event.content_type,
-        "properties": event.properties,
-    }
+    document = EventDocument(
+        sequence_number=stored.sequence_number,
+        offset=stored.offset,
+        enqueued_time=datetime.fromtimestamp(stored.enqueued_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        partition_key=event.partition_key,
+        content_type=event.content_type,
+        properties=dict(event.properties),
+    )
     try:
-        return document | {"body": event.body.decode()}
+        document.body = event.body.decode()
     except UnicodeDecodeError:
-        return document | {"body_base64": base64.b64encode(event.body).decode()}
+        document.body_base64 = base64.b64encode(event.body).decode()
+    return document
 
 
 def _event(item: BatchItem, index: int) -> Event:

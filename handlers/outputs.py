@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from pipeline.windows.outputs import StreamOutput
+import msgspec
+
+from pipeline.windows.outputs import Entry, StreamOutput
 from wz import Blueprint, Request
+from wz.openapi import operation
 
 from .auth import protect
 from .pages import Page
@@ -15,8 +18,18 @@ blueprint = Blueprint("outputs", url_prefix="/outputs")
 protect(blueprint)
 
 
+OutputName = Annotated[str, msgspec.Meta(examples=["rewards"])]
+
+
+class Rows(msgspec.Struct):
+    output: str
+    rows: list[Entry]
+    next: str
+
+
 @blueprint.get("/<name>")
-def rows(request: Request, name: str, query: Page) -> dict[str, Any]:
-    """Read rows, oldest first. 404 until a worker has begun a job that writes this output."""
+@operation(responses={404: "no worker has begun a job that writes this output"})
+def rows(request: Request, name: OutputName, query: Page) -> Rows:
+    """Read rows, oldest first."""
     page = StreamOutput(services(request).redis, name).read(query.after, query.limit)
-    return {"output": name, "rows": page, "next": page[-1].id if page else query.after}
+    return Rows(name, page, next=page[-1].id if page else query.after)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException, InternalServerError
-from werkzeug.routing import Map, RequestRedirect
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect
 from werkzeug.test import EnvironBuilder
+from werkzeug.wsgi import get_host
 
-from .context import RequestContext, current_request
+from .config import Config, ConfigAttribute
+from .context import AppContext, RequestContext, _current, current_request
 from .errors import Problem, error_response, find_handler
-from .http import Request, Response, make_response
-from .routing import Blueprint, Route, Router, Rule
-from .typed import View, bind
+from .fast import Match
+from .http import JSON, JSON_TYPES, JSONReply, Request, Response, json, to_response
+from .layers import Layers
+from .routing import Blueprint, Map, Route, Router, Rule, root_path
+from .typed import View, synchronous
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-    from werkzeug.wrappers import Response as WerkzeugResponse
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .testing import Client
+    from .cli import AppGroup
+    from .testing import AppRunner, Client
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _FRAGMENT = "%!#$&'()*+,/:;=?@"  # what may stand in a fragment as it is: RFC 3986, section 3.5
 
@@ -31,8 +37,14 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
     "MAX_CONTENT_LENGTH": None,  # bytes
     "PREFERRED_URL_SCHEME": "http",
     "PROPAGATE_EXCEPTIONS": None,  # None: in debug and testing only
+    "PROVIDE_AUTOMATIC_OPTIONS": True,
+    "SECRET_KEY": None,
+    "SEND_FILE_MAX_AGE_DEFAULT": None,  # seconds
     "SERVER_NAME": None,
+    "TEMPLATES_AUTO_RELOAD": None,  # None: in debug only
     "TESTING": False,
+    "TRUSTED_HOSTS": None,
+    "USE_X_SENDFILE": False,
 }
 
 
@@ -41,48 +53,69 @@ class App(Router):
 
     `problems` says which status stands for an exception of the domain: `{UnknownMember: 404}`. The exception's text
     is the problem's detail and its attribute `field`, if it has one, the problem's member; subclasses follow.
+    `layers` is the WSGI middleware around it.
     """
 
+    testing = ConfigAttribute[bool]("TESTING", bool)
+    debug = ConfigAttribute[bool]("DEBUG", bool)
+    secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     request_class = Request
-    response_class = Response
+    response_class: type[Response] = Response
 
-    def __init__(self, import_name: str, *, config: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        import_name: str,
+        *,
+        config: Mapping[str, Any] | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+    ) -> None:
         super().__init__()
         self.import_name = import_name
-        self.config: dict[str, Any] = {**DEFAULT_CONFIG, **(config or {})}
+        self.config = Config(self.root_path, {**DEFAULT_CONFIG, **(config or {})})
         self.logger = logging.getLogger(import_name)
-        self.url_map = Map()
-        self.view_functions: dict[str, View] = {}
-        self.blueprints: dict[str, Blueprint] = {}
+        self.json: JSON = json
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
-        self._handlers: dict[str, Callable[[Request, Mapping[str, Any]], Any]] = {}
-        self._scopes: dict[str, tuple[Router, ...]] = {}
+        self.subdomain_matching = subdomain_matching
+        self.url_map = Map(self._adapter_for, host_matching=host_matching)
+        self.url_map.converters = dict(self.url_map.default_converters)
+        self.url_build_error_handlers: list[Callable[[BuildError, str, dict[str, Any]], str]] = []
+        self.blueprints: dict[str, Blueprint] = {}
+        self.routes: dict[str, Route] = {}
+        self.error_hooks: list[Callable[[Request, Exception], Any]] = []
+        self.appcontext_hooks: list[Callable[[], Any]] = []
+        self.appcontext_teardown_hooks: list[Callable[..., Any]] = []
+        self.layers = Layers(lambda: self.wsgi_app)
+        self._unmatched = Route("", (self,))
 
     # The request's way through.
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self.wsgi_app(environ, start_response)
+        return self.layers.outermost(environ, start_response)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request. Middleware wraps this method, so that `app` stays the app."""
+        """Answer one request, inside all layers. Flask's way of wrapping, `app.wsgi_app = ...`, works, too."""
         request = self.request_class(environ)
+        request.app = self
+        request.route = self._unmatched
+        token = _current.set(request)
         error: BaseException | None = None
-        with RequestContext(self, request):
+        try:
             try:
-                try:
-                    response = self.respond(request)
-                except Exception as exc:
-                    error = exc
-                    response = self.handle_exception(request, exc)
-                return response(environ, start_response)
-            except BaseException as exc:
+                response = self.respond(request)
+            except Exception as exc:
                 error = exc
-                raise
-            finally:
-                self.teardown(request, error)
+                response = self.handle_exception(request, exc)
+            return response(environ, start_response)
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self.teardown(request, error)
+            _current.reset(token)
 
-    def respond(self, request: Request) -> WerkzeugResponse:
+    def respond(self, request: Request) -> WSGIApplication:
         """Return the answer of the hooks, the handler and the error handlers; raise what none of them takes."""
         try:
             self.match(request)
@@ -94,25 +127,25 @@ class App(Router):
         return self.finalize(request, value)
 
     def match(self, request: Request) -> None:
-        """Find the endpoint. A failure is kept for `dispatch`, so that hooks see unmatched requests, too."""
-        request.app = self
-        request.scopes = (self,)
-        request.max_content_length = self.config["MAX_CONTENT_LENGTH"]
-        request.url_adapter = self.url_map.bind_to_environ(request.environ, self.config["SERVER_NAME"])
+        """Find the rule. A failure is kept for `dispatch`, so that hooks see unmatched requests, too."""
         try:
-            rule, values = request.url_adapter.match(return_rule=True)
+            found = self.url_map.compiled.match(request.environ)
+            rule, values = found or cast("Match", request.url_adapter.match(return_rule=True))
         except HTTPException as exc:
             request.routing_exception = exc
         else:
-            assert isinstance(rule, Rule)
             request.url_rule = rule
-            request.view_args = dict(values)
-            request.scopes = self._scopes[rule.endpoint]
+            request.view_args = values
+            request.route = rule.route
 
     def preprocess(self, request: Request) -> Any:
         """Run the before hooks, the app's first, until one of them answers."""
-        for scope in request.scopes:
-            for hook in scope.before_hooks:
+        route = request.route
+        for hooks in route.value_hooks:
+            for hook in hooks:
+                hook(request.endpoint, request.view_args)
+        for hooks in route.befores:
+            for hook in hooks:
                 value = hook(request)
                 if value is not None:
                     return value
@@ -120,32 +153,42 @@ class App(Router):
 
     def dispatch(self, request: Request) -> Any:
         """Call the handler, or raise what `match` found."""
-        if request.routing_exception is not None:
-            raise request.routing_exception
         rule = request.url_rule
-        assert rule is not None
-        if request.method == "OPTIONS" and rule.automatic_options:
+        if rule is None:
+            raise request.routing_exception or RuntimeError("the request was not matched")
+        if request.environ["REQUEST_METHOD"] == "OPTIONS" and rule.automatic_options:
             return self.options_response(request)
-        return self._handlers[rule.endpoint](request, request.view_args or {})
+        return rule.route.handler(request, request.view_args or {})
 
-    def finalize(self, request: Request, value: Any) -> WerkzeugResponse:
+    def finalize(self, request: Request, value: Any) -> WSGIApplication:
         """Make a response of what was returned, and run the after hooks, the innermost and latest first."""
+        route = request.route
+        if isinstance(value, JSON_TYPES) and self._is_plain(request):
+            return JSONReply(self.json.encode(value))
         if isinstance(value, HTTPException):  # returned instead of raised
             value = error_response(value, request)
-        response = make_response(value, f"the view of {request.endpoint!r}", request)
-        for scope in reversed(request.scopes):
-            for hook in reversed(scope.after_hooks):
+        response = to_response(value, self, request.environ, f"the view of {route.endpoint!r}")
+        if request.finalized:
+            return response
+        request.finalized = True
+        for this in request.after_hooks or ():
+            response = this(response)
+        for hooks in route.afters:
+            for hook in reversed(hooks):
                 response = hook(request, response)
         return response
 
+    def _is_plain(self, request: Request) -> bool:
+        """Say whether nobody wants to see the response as an object."""
+        return request.after_hooks is None and not any(request.route.afters) and self.response_class is Response
+
     def teardown(self, request: Request, error: BaseException | None) -> None:
         """Run every teardown hook, whatever went before; one that fails is logged and does not stop the others."""
-        for scope in reversed(request.scopes):
-            for hook in reversed(scope.teardown_hooks):
-                try:
-                    hook(error)
-                except Exception:
-                    self.logger.exception("teardown of %s %s failed", request.method, request.path)
+        for hooks in request.route.teardowns:
+            for hook in reversed(hooks):
+                self._tear_down(hook, error)
+        if self.appcontext_teardown_hooks:
+            self.teardown_context(error)
 
     # Errors.
 
@@ -166,59 +209,133 @@ class App(Router):
             return error_response(exc, request)
         raise exc
 
-    def handle_exception(self, request: Request, exc: Exception) -> WerkzeugResponse:
+    def handle_exception(self, request: Request, exc: Exception) -> WSGIApplication:
         """Answer 500 to what nothing else took, and log it; raise it while testing or debugging.
 
         Handlers of 500 and of InternalServerError are given the exception as `original_exception`.
         """
+        for hook in self.error_hooks:
+            hook(request, exc)
         propagate = self.config["PROPAGATE_EXCEPTIONS"]
-        if propagate is None:
-            propagate = self.config["TESTING"] or self.config["DEBUG"]
-        if propagate:
+        if self.testing or self.debug if propagate is None else propagate:
             raise exc
         self.logger.error("%s %s failed", request.method, request.path, exc_info=exc)
         error = InternalServerError(original_exception=exc)
         handler = self._find_handler(request, error)
         try:
-            return self.finalize(request, error_response(error, request) if handler is None else handler(error))
+            return self.finalize(request, error if handler is None else handler(error))
         except Exception:
             self.logger.exception("the answer to an error of %s %s failed", request.method, request.path)
             return error_response(error, request)
 
     def _find_handler(self, request: Request, exc: Exception) -> Callable[[Any], Any] | None:
-        scopes = request.scopes or (self,)
-        return find_handler((scope.error_handlers for scope in reversed(scopes)), exc)
+        return find_handler((scope.error_handlers for scope in reversed(request.route.scopes)), exc)
 
-    def options_response(self, request: Request) -> WerkzeugResponse:
+    def _tear_down(self, hook: Callable[..., Any], error: BaseException | None) -> None:
+        try:
+            hook(error)
+        except Exception:
+            self.logger.exception("the teardown hook %s failed", getattr(hook, "__qualname__", hook))
+
+    def options_response(self, request: Request) -> Response:
         return Response(headers={"Allow": ", ".join(sorted(request.url_adapter.allowed_methods()))})
 
     # Routes.
 
-    def add_route(self, route: Route) -> None:
-        self._add(route, route.endpoint, route.rule, (self,))
+    def add_rule(
+        self,
+        rule: str,
+        endpoint: str,
+        view: View | None,
+        methods: frozenset[str],
+        automatic_options: bool | None,
+        options: dict[str, Any],
+        scopes: tuple[Router, ...] | None = None,
+    ) -> None:
+        automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"] if automatic_options is None else automatic_options
+        added = Rule(rule, endpoint=endpoint, methods=methods | {"OPTIONS"} if automatic else methods, **options)
+        added.automatic_options = automatic
+        added.route = self.routes.setdefault(endpoint, Route(endpoint, scopes or (self,)))
+        if added.route.view is not None and view not in (None, added.route.view):
+            added.route.answer_with(view)  # raises before the map has the rule
+        with self.url_map.lock:
+            self.url_map.add(added)
+            added.route.answer_with(view, added.arguments)
 
-    def register(self, blueprint: Blueprint, *, url_prefix: str | None = None, name: str | None = None) -> None:
+    def endpoint(self, name: str) -> Callable[[F], F]:
+        """Give an endpoint whose rules were added without a view its view."""
+
+        def decorate(view: F) -> F:
+            self.routes.setdefault(name, Route(name, (self,))).answer_with(view)
+            return view
+
+        return decorate
+
+    @property
+    def view_functions(self) -> dict[str, View]:
+        """A view of each endpoint that has one: a copy, so change endpoints by `add_url_rule` and `endpoint`."""
+        return {name: route.view for name, route in self.routes.items() if route.view is not None}
+
+    def register(
+        self,
+        blueprint: Blueprint,
+        *,
+        url_prefix: str | None = None,
+        name: str | None = None,
+        subdomain: str | None = None,
+        url_defaults: Mapping[str, Any] | None = None,
+    ) -> None:
         """Take a blueprint's routes in, below `url_prefix` or its own; `name` lets one be registered twice."""
-        name = name or blueprint.name
-        if name in self.blueprints:
-            raise ValueError(f"there is a blueprint {name!r} already: register this one under another name=")
-        self.blueprints[name] = blueprint
-        prefix = blueprint.url_prefix if url_prefix is None else url_prefix
-        for route in blueprint.routes:
-            rule = f"{prefix.rstrip('/')}/{route.rule.lstrip('/')}" if route.rule else prefix
-            self._add(route, f"{name}.{route.endpoint}", rule, (self, blueprint))
+        self._register(blueprint, "", "", (self,), url_prefix, name, subdomain, dict(url_defaults or {}))
 
     register_blueprint = register
 
-    def _add(self, route: Route, endpoint: str, text: str, scopes: tuple[Router, ...]) -> None:
-        rule = Rule(text, endpoint=endpoint, methods=route.methods, **route.options)
-        rule.automatic_options = route.automatic_options
-        if self.view_functions.get(endpoint, route.view) is not route.view:
-            raise ValueError(f"the endpoint {endpoint!r} has another view already: give one of them endpoint=...")
-        self.url_map.add(rule)
-        self.view_functions[endpoint] = route.view
-        self._handlers[endpoint] = bind(route.view, frozenset(rule.arguments))
-        self._scopes[endpoint] = scopes
+    def _register(
+        self,
+        blueprint: Blueprint,
+        path: str,
+        parent: str,
+        scopes: tuple[Router, ...],
+        url_prefix: str | None,
+        name: str | None,
+        subdomain: str | None,
+        values: dict[str, Any],
+    ) -> None:
+        name = f"{parent}{name or blueprint.name}"
+        if name in self.blueprints:
+            raise ValueError(f"there is a blueprint {name!r} already: register this one under another name=")
+        self.blueprints[name] = blueprint
+        blueprint.registered = True
+        scopes = (*scopes, blueprint)
+        path = _join(path, blueprint.url_prefix if url_prefix is None else url_prefix)
+        subdomain = blueprint.subdomain if subdomain is None else subdomain
+        values = {**blueprint.url_values, **values}
+        for rule, endpoint, view, methods, automatic, options in blueprint.rules:
+            options = {"subdomain": subdomain, **options}
+            options["defaults"] = {**values, **(options.get("defaults") or {})} or None
+            self.add_rule(_join(path, rule), f"{name}.{endpoint}", view, methods, automatic, options, scopes)
+        for function in blueprint.recorded:
+            function(self)
+        for child, how in blueprint.children:
+            self._register(child, path, f"{name}.", scopes, **how, subdomain=subdomain, values=values)
+
+    # URLs.
+
+    def create_url_adapter(self, request: Request) -> MapAdapter:
+        """Return what Map knows of a request. SERVER_NAME divides hosts into subdomains only if it is asked to."""
+        if self.config["TRUSTED_HOSTS"] is not None:
+            request.trusted_hosts = self.config["TRUSTED_HOSTS"]
+            get_host(request.environ, request.trusted_hosts)  # raises SecurityError, a 400
+        if self.url_map.host_matching:
+            return self.url_map.bind_to_environ(request.environ)
+        if self.subdomain_matching:
+            return self.url_map.bind_to_environ(request.environ, self.config["SERVER_NAME"])
+        return self.url_map.bind_to_environ(request.environ, subdomain=self.url_map.default_subdomain)
+
+    def _adapter_for(self, environ: WSGIEnvironment) -> MapAdapter:
+        request = self.request_class(environ)
+        request.app = self
+        return request.url_adapter
 
     def url_for(
         self,
@@ -227,58 +344,123 @@ class App(Router):
         _anchor: str | None = None,
         _method: str | None = None,
         _scheme: str | None = None,
-        _external: bool = False,
+        _external: bool | None = None,
         **values: Any,
     ) -> str:
         """Build the URL of an endpoint; `.name` is one of the current request's blueprint.
 
-        Values that the rule has no place for become the query string. An external URL outside of a request needs
-        `SERVER_NAME`. Raises `werkzeug.routing.BuildError`, which suggests the nearest endpoint.
+        Values that the rule has no place for become the query string. Outside of a request the URL is external if
+        there is a `SERVER_NAME`, and else a path. Raises `werkzeug.routing.BuildError`, which suggests the nearest
+        endpoint, unless one of `url_build_error_handlers` returns a URL.
         """
         request = current_request()
         if request is not None and request.app is self:
             adapter = request.url_adapter
             if endpoint.startswith("."):
                 endpoint = f"{request.blueprint}{endpoint}" if request.blueprint else endpoint[1:]
+            external = bool(_external or _scheme)
         else:
             server_name = self.config["SERVER_NAME"]
-            if _external and not server_name:
+            external = bool(server_name) if _external is None else _external
+            if external and not server_name:
                 raise RuntimeError("an external URL outside of a request needs config['SERVER_NAME']")
             adapter = self.url_map.bind(
                 server_name or "localhost",
                 script_name=self.config["APPLICATION_ROOT"],
                 url_scheme=self.config["PREFERRED_URL_SCHEME"],
             )
-        url = adapter.build(
-            endpoint, values, method=_method, url_scheme=_scheme, force_external=_external or _scheme is not None
-        )
+        self._inject_defaults(endpoint, values)
+        try:
+            url = adapter.build(endpoint, values, method=_method, url_scheme=_scheme, force_external=external)
+        except BuildError as exc:
+            values |= {"_anchor": _anchor, "_method": _method, "_scheme": _scheme, "_external": _external}
+            return self.handle_url_build_error(exc, endpoint, values)
         return url if _anchor is None else f"{url}#{quote(_anchor, safe=_FRAGMENT)}"
 
-    # Testing.
+    def handle_url_build_error(self, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
+        for handler in self.url_build_error_handlers:
+            try:
+                url = handler(error, endpoint, values)
+            except BuildError as exc:
+                error = exc  # another handler may know
+            else:
+                if url is not None:
+                    return url
+        raise error
+
+    def _inject_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+        route = self.routes.get(endpoint)
+        for scope in (self,) if route is None else route.scopes:
+            for hook in scope.default_hooks:
+                hook(endpoint, values)
+
+    # Contexts, settings, testing.
 
     @property
-    def testing(self) -> bool:
-        return bool(self.config["TESTING"])
-
-    @testing.setter
-    def testing(self, value: bool) -> None:
-        self.config["TESTING"] = value
+    def name(self) -> str:
+        return self.import_name
 
     @property
-    def debug(self) -> bool:
-        return bool(self.config["DEBUG"])
+    def root_path(self) -> str:
+        """The folder of the app's module."""
+        return root_path(self.import_name)
 
-    @debug.setter
-    def debug(self, value: bool) -> None:
-        self.config["DEBUG"] = value
+    def shell_context_processor(self, function: F) -> F:
+        """Add the names that `function()` returns, a dict, to `wz shell`."""
+        self.extensions.setdefault("shell_context_processors", []).append(function)
+        return function
+
+    def app_context(self) -> AppContext:
+        return AppContext(self)
+
+    def teardown_appcontext(self, hook: F) -> F:
+        """Call `hook(exception)` when a request or an app context ends, after the request's teardowns."""
+        self.appcontext_teardown_hooks.append(synchronous(hook))
+        return hook
+
+    def teardown_context(self, error: BaseException | None) -> None:
+        for hook in reversed(self.appcontext_teardown_hooks):
+            self._tear_down(hook, error)
+
+    def request_context(self, environ: WSGIEnvironment) -> RequestContext:
+        """Return a context for `with`, of a request that is matched and goes no further."""
+        request = self.request_class(environ)
+        request.app = self
+        request.route = self._unmatched
+        self.match(request)
+        return RequestContext(request)
+
+    def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
+        """`request_context` of a request made by Werkzeug's EnvironBuilder from the same arguments."""
+        return self.request_context(EnvironBuilder(*args, **kwargs).get_environ())
 
     def test_client(self, **options: Any) -> Client:
         from .testing import Client
 
         return Client(self, **options)
 
-    def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
-        """Return a context for `with`, of a request made by Werkzeug's EnvironBuilder from the same arguments."""
-        request = self.request_class(EnvironBuilder(*args, **kwargs).get_environ())
-        self.match(request)
-        return RequestContext(self, request)
+    def test_cli_runner(self, **options: Any) -> AppRunner:
+        from .testing import AppRunner
+
+        return AppRunner(self, **options)
+
+    def run(self, host: str = "127.0.0.1", port: int = 5000, debug: bool | None = None, **options: Any) -> None:
+        """Serve for development; `options` are those of `werkzeug.serving.run_simple`. `wz run` can reload, too."""
+        from werkzeug.serving import run_simple
+
+        self.debug = self.debug if debug is None else debug
+        run_simple(host, port, self, **{"threaded": True, "use_debugger": self.debug, **options})
+
+    @property
+    def cli(self) -> AppGroup:
+        """The app's own commands, shown by `wz --app`; needs click."""
+        if "cli" not in self.extensions:
+            from .cli import AppGroup
+
+            self.extensions["cli"] = AppGroup(self.name)
+        group: AppGroup = self.extensions["cli"]
+        return group
+
+
+def _join(prefix: str, rule: str) -> str:
+    return f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if prefix and rule else prefix or rule

@@ -2,31 +2,69 @@
 
 from __future__ import annotations
 
+import code
+import functools
 import inspect
 import os
 import re
 import sys
 import tomllib
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import click
+from werkzeug.test import EnvironBuilder
 
 from .app import App
+from .context import g
 
 COMMANDS = "wz.commands"
+F = TypeVar("F", bound=Callable[..., Any])
+
 _FILES = ("app.py", "wsgi.py")
 _NAMES = ("app", "application", "create_app", "make_app")
 _TARGET = re.compile(r"(?P<module>[\w.]+)(?::(?P<name>\w+)(?P<call>\(\))?)?")
 
 
+def with_appcontext(function: F) -> F:
+    """Run a command inside the context of the app that `wz --app` loaded, so that `current_app` and `g` are there."""
+
+    @click.pass_context
+    def run_command(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
+        loaded = ctx.obj if isinstance(ctx.obj, App) else load_app(ctx.obj)
+        with loaded.app_context():
+            return ctx.invoke(function, *args, **kwargs)
+
+    return cast("F", functools.update_wrapper(run_command, function))
+
+
+class AppGroup(click.Group):
+    """An app's own commands, `app.cli`; each is run in the app's context unless `with_appcontext=False`."""
+
+    def command(self, *args: Any, **kwargs: Any) -> Any:
+        wrap = kwargs.pop("with_appcontext", True)
+        decorate = super().command(*args, **kwargs)
+        return (lambda function: decorate(with_appcontext(function))) if wrap else decorate
+
+    def group(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs.setdefault("cls", AppGroup)
+        return super().group(*args, **kwargs)
+
+
 class Group(click.Group):
-    """Adds the commands that packages register under the entry-point group `wz.commands`."""
+    """Adds the commands that packages register under the entry-point group `wz.commands`, then the app's own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *entry_points(group=COMMANDS).names})
+        names = {*super().list_commands(ctx), *entry_points(group=COMMANDS).names}
+        try:
+            names |= self._app_group(ctx).commands.keys()
+        except Exception as exc:  # whatever importing somebody's app may raise; help is shown all the same
+            if ctx.params.get("target"):
+                click.secho(f"the app's commands are not listed: {exc}\n", err=True, fg="red")
+        return sorted(names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
@@ -34,7 +72,13 @@ class Group(click.Group):
             loaded = next(iter(found)).load()
             assert isinstance(loaded, click.Command)
             return loaded
-        return command
+        return command or self._app_group(ctx).get_command(ctx, cmd_name)
+
+    def _app_group(self, ctx: click.Context) -> AppGroup:
+        _see_the_current_folder()
+        loaded = load_app(ctx.params.get("target"))
+        group: AppGroup = loaded.extensions.get("cli") or AppGroup("none")
+        return group
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,8 +94,7 @@ class Group(click.Group):
 def main(ctx: click.Context, target: str | None) -> None:
     """Run and look into WSGI applications made with wz."""
     ctx.obj = target
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # a console script does not see the folder that it is run in
+    _see_the_current_folder()
 
 
 @main.command()
@@ -93,6 +136,33 @@ def routes(target: str | None, sort: str) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+@main.command()
+@click.pass_obj
+def shell(target: str | None) -> None:
+    """Open a Python shell in the app's context, with `app` and what its shell context processors add."""
+    app = load_app(target)
+    with app.app_context():
+        names = {"app": app, "g": g}
+        for processor in app.extensions.get("shell_context_processors", ()):
+            names |= processor()
+        code.interact(banner=f"Python {sys.version.split()[0]}, app {app.name}", local=names, exitmsg="")
+
+
+@main.command()
+@click.option("--time", "path", metavar="PATH", help="Send requests for PATH and say what each layer costs of them.")
+@click.option("-n", "requests", default=1000, show_default=True, type=click.IntRange(1), help="Requests to time.")
+@click.pass_obj
+def layers(target: str | None, path: str | None, requests: int) -> None:
+    """Draw the WSGI layers around the app, outermost first."""
+    app = load_app(target)
+    if path is None:
+        click.echo(app.layers.draw())
+        return
+    builder = EnvironBuilder(path)
+    for depth, cost in enumerate(app.layers.measure(builder.get_environ, requests)):
+        click.echo(f"{'  ' * depth + cost.name:<40}{cost.microseconds:>10.1f} us")
+
+
 def load_app(target: str | None) -> App:
     """Import the app that `target` names, or find it. Raises `click.UsageError` that says what was looked for."""
     target = target or _from_pyproject()
@@ -126,6 +196,12 @@ def load_app(target: str | None) -> App:
     if not isinstance(found, App):
         raise click.UsageError(f"--app {target!r}: found a {type(found).__name__}, not a wz.App")
     return found
+
+
+def _see_the_current_folder() -> None:
+    """A console script does not import from the folder that it is run in, unless it is told to."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
 
 
 def _from_pyproject() -> str | None:

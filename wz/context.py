@@ -1,4 +1,4 @@
-"""The current request as a context variable, and the proxies that Flask builds on it.
+"""What is current: a context variable that holds the request being answered, and the proxies Flask builds on it.
 
 Handlers are given their request as an argument and need none of this. A proxy looks the context up at every
 attribute (about a microsecond), which is the price of not passing things on.
@@ -6,69 +6,200 @@ attribute (about a microsecond), which is the price of not passing things on.
 
 from __future__ import annotations
 
+import contextvars
+import functools
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.local import LocalProxy
 
-if TYPE_CHECKING:
-    from .app import App
-    from .http import Request
+from .http import Request
 
-_OUTSIDE = """\
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+    from .app import App
+
+F = TypeVar("F", bound=Callable[..., Any])
+H = TypeVar("H", bound="Callable[[Response], Response]")
+
+_OUTSIDE_REQUEST = """\
 Working outside of a request.
 
 `{name}` stands for the request that this thread is answering, and it is answering none. In a handler, take `request`
-as an argument; in a test, use `with app.test_request_context("/path"):`.\
+as an argument; in a test, use `with app.test_request_context("/path"):`; in a function that runs later or in another
+thread, see `copy_current_request_context` and `stream_with_context`.\
+"""
+
+_OUTSIDE_APP = """\
+Working outside of an application.
+
+`{name}` belongs to the app that is at work here, and there is none. In a script or a test, use
+`with app.app_context():`.\
 """
 
 
-class RequestContext:
-    """One request's turn: `with` makes it the current one, and what was current before comes back after it."""
-
-    __slots__ = ("_token", "app", "g", "request")
-
-    def __init__(self, app: App, request: Request) -> None:
-        self.app = app
-        self.request = request
-        self.g = Globals()
-
-    def __enter__(self) -> RequestContext:
-        self._token: Token[RequestContext] = _current.set(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _current.reset(self._token)
-
-
 class Globals(SimpleNamespace):
-    """A place for what one request's hooks and handlers want to share."""
+    """A place for what one request's hooks and handlers, or one script, want to share."""
 
     def get(self, name: str, default: Any = None) -> Any:
         return getattr(self, name, default)
 
+    def pop(self, name: str, *default: Any) -> Any:
+        return self.__dict__.pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        return self.__dict__.setdefault(name, default)
+
     def __contains__(self, name: str) -> bool:
-        return hasattr(self, name)
+        return name in self.__dict__
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__)
 
 
-_current: ContextVar[RequestContext] = ContextVar("wz.request_context")
+class AppContext:
+    """`with` makes an app current without a request, for scripts and commands; its teardowns run at the end."""
 
-current_app: App = LocalProxy(_current, "app", unbound_message=_OUTSIDE.format(name="current_app"))  # type: ignore[assignment]
-g: Any = LocalProxy(_current, "g", unbound_message=_OUTSIDE.format(name="g"))
-request: Request = LocalProxy(_current, "request", unbound_message=_OUTSIDE.format(name="request"))  # type: ignore[assignment]
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.g = Globals()
+        self._tokens: list[Token[Request | AppContext]] = []
+
+    def __enter__(self) -> AppContext:
+        self._tokens.append(_current.set(self))
+        for hook in self.app.appcontext_hooks:
+            hook()
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            self.app.teardown_context(error)
+        finally:
+            _current.reset(self._tokens.pop())
+
+
+class RequestContext:
+    """`with` makes a request current, as the app does for one that it answers; its teardowns run at the end."""
+
+    def __init__(self, request: Request) -> None:
+        self.app = request.app
+        self.request = request
+        self.g = request.g
+        self._tokens: list[Token[Request | AppContext]] = []
+
+    def __enter__(self) -> RequestContext:
+        self._tokens.append(_current.set(self.request))
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            self.app.teardown(self.request, error)
+        finally:
+            _current.reset(self._tokens.pop())
+
+
+_current: ContextVar[Request | AppContext] = ContextVar("wz.current")
 
 
 def has_request_context() -> bool:
+    return isinstance(_current.get(None), Request)
+
+
+def has_app_context() -> bool:
     return _current.get(None) is not None
 
 
 def current_request() -> Request | None:
     """Return the request itself, not a proxy; None outside of one."""
-    context = _current.get(None)
-    return None if context is None else context.request
+    current = _current.get(None)
+    return current if isinstance(current, Request) else None
+
+
+def active_app() -> App | None:
+    """Return the current app itself, not a proxy; None outside of one."""
+    current = _current.get(None)
+    return None if current is None else current.app
+
+
+def _require_request() -> Request:
+    found = current_request()
+    if found is None:
+        raise RuntimeError(_OUTSIDE_REQUEST.format(name="request"))
+    return found
+
+
+current_app = cast("App", LocalProxy(_current, "app", unbound_message=_OUTSIDE_APP.format(name="current_app")))
+g: Any = LocalProxy(_current, "g", unbound_message=_OUTSIDE_APP.format(name="g"))
+request = cast("Request", LocalProxy(_require_request))
 
 
 def url_for(endpoint: str, **values: Any) -> str:
-    """`App.url_for` of the app whose request is being answered."""
+    """`App.url_for` of the current app."""
     return current_app.url_for(endpoint, **values)
+
+
+def after_this_request(hook: H) -> H:
+    """Call `hook(response)` with the answer to the current request only; it returns a response."""
+    found = _require_request()
+    found.after_hooks = [*(found.after_hooks or ()), hook]
+    return hook
+
+
+def copy_current_request_context(function: F) -> F:
+    """Let `function` see the current request wherever it is called: in a thread, in a pool, later.
+
+    It must not wait for a body that has not been read, nor run when the request's own teardowns matter to it.
+    """
+    found = _require_request()
+    context = contextvars.copy_context()
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        def run() -> Any:
+            _current.set(found)
+            return function(*args, **kwargs)
+
+        return context.copy().run(run)
+
+    return cast("F", call)
+
+
+def stream_with_context(generator: Any) -> Any:
+    """Keep the current request for a generator that is streamed after the handler returned, or for its function."""
+    if not hasattr(generator, "__next__"):
+
+        @functools.wraps(generator)
+        def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            return cast("Iterator[Any]", stream_with_context(generator(*args, **kwargs)))
+
+        return stream
+    return _stream(generator, _require_request())
+
+
+def _stream(generator: Iterator[Any], found: Request) -> Iterator[Any]:
+    """Each step runs with the request current and gives back what was: a server may go on with another between two.
+
+    The teardown hooks run once more at the end, as Flask's do, for what the generator opened.
+    """
+    close = getattr(generator, "close", None)
+    try:
+        while True:
+            token = _current.set(found)
+            try:
+                item = next(generator)
+            except StopIteration:
+                return
+            finally:
+                _current.reset(token)
+            yield item
+    finally:
+        token = _current.set(found)
+        try:
+            if close is not None:
+                close()
+        finally:
+            found.app.teardown(found, None)
+            _current.reset(token)

@@ -1,55 +1,157 @@
-"""Request and Response: Werkzeug's, and the rules for what a handler may return."""
+"""Request and Response: Werkzeug's, read when asked and sent without detours; and what a handler may return."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.http import parse_cookie
+from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from . import fast
+
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from werkzeug.routing import MapAdapter
 
     from .app import App
-    from .routing import Router, Rule
-
-# Decimals become JSON numbers with all their digits. A client that parses numbers as doubles may lose some; the
-# document itself does not.
-_json = msgspec.json.Encoder(decimal_format="number")
+    from .context import Globals
+    from .routing import Route, Rule
 
 
-class _JSON:
-    """What Werkzeug calls as `json_module`; msgspec's encoder has no `dumps`."""
+#: What a handler may return to have it sent as JSON.
+JSON_TYPES = (dict, list, msgspec.Struct)
 
-    @staticmethod
-    def dumps(obj: Any, **_: Any) -> str:
-        return _json.encode(obj).decode()
 
-    @staticmethod
-    def loads(data: str | bytes, **_: Any) -> Any:
+class JSON:
+    """An app's JSON, by msgspec: dates and times as RFC 3339, decimals as numbers, UUIDs, dataclasses, Structs.
+
+    A decimal becomes a number with all its digits. A client that parses numbers as doubles may lose some; the document
+    itself does not. `enc_hook` is given what msgspec does not know and returns what it does; `dec_hook`, see msgspec.
+    """
+
+    def __init__(self, enc_hook: Callable[[Any], Any] | None = None, decimal_format: str = "number") -> None:
+        encoder = msgspec.json.Encoder(enc_hook=enc_hook or _html, decimal_format=decimal_format)  # type: ignore[arg-type]
+        self.encode: Callable[[Any], bytes] = encoder.encode
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return self.encode(obj).decode()
+
+    def loads(self, data: str | bytes, **_: Any) -> Any:
+        """Decode. Raises ValueError, for what is nested too deeply, too."""
         try:
             return msgspec.json.decode(data)
         except RecursionError as exc:
             raise ValueError("nested too deeply") from exc
 
 
-class Request(WerkzeugRequest):
-    """Werkzeug's request, plus what the app's `match` step found out about it."""
+def _html(obj: Any) -> Any:
+    if hasattr(obj, "__html__"):  # what MarkupSafe's Markup and its like agree on
+        return str(obj.__html__())
+    raise NotImplementedError(f"{type(obj).__name__} has no JSON form: give the app a JSON(enc_hook=...)")
 
-    json_module = _JSON  # type: ignore[assignment]
+
+json = JSON()
+
+
+class Request(WerkzeugRequest):
+    """Werkzeug's request, whose attributes are read from the environ when they are first asked for.
+
+    The request is not put into the environ: they would keep each other alive until the garbage collector comes.
+    """
+
+    json_module = json  # type: ignore[assignment]
+    shallow = False
 
     app: App
-    url_adapter: MapAdapter
+    #: What the match found: the rule and its values, or the error that stands for it.
     url_rule: Rule | None = None
     view_args: dict[str, Any] | None = None
     routing_exception: HTTPException | None = None
-    #: The routers whose hooks and error handlers apply: the app, then each blueprint inwards.
-    scopes: tuple[Router, ...] = ()
+    #: What answers: the endpoint's route, or the app's own for a request that matched none.
+    route: Route
+    #: Functions for this one response: see `wz.context.after_this_request`.
+    after_hooks: list[Callable[[WerkzeugResponse], WerkzeugResponse]] | None = None
+    #: Whether the after hooks have begun: one that fails is not run again for the answer to its failure.
+    finalized = False
+
+    def __init__(self, environ: WSGIEnvironment, populate_request: bool = False, shallow: bool = False) -> None:
+        self.environ = environ
+        if shallow:
+            self.shallow = True
+
+    @cached_property
+    def method(self) -> str:
+        method: str = self.environ.get("REQUEST_METHOD", "GET")
+        return method.upper()
+
+    @cached_property
+    def scheme(self) -> str:
+        scheme: str = self.environ.get("wsgi.url_scheme", "http")
+        return scheme
+
+    @cached_property
+    def path(self) -> str:
+        return "/" + _text(self.environ.get("PATH_INFO") or "").lstrip("/")
+
+    @cached_property
+    def root_path(self) -> str:
+        return _text(self.environ.get("SCRIPT_NAME") or "").rstrip("/")
+
+    @cached_property
+    def query_string(self) -> bytes:
+        query: str = self.environ.get("QUERY_STRING", "")
+        return query.encode("latin-1")
+
+    @cached_property
+    def headers(self) -> Headers:
+        return EnvironHeaders(self.environ)
+
+    @cached_property
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        return parse_cookie(self.environ, cls=ImmutableMultiDict)
+
+    @cached_property
+    def remote_addr(self) -> str | None:
+        return self.environ.get("REMOTE_ADDR")
+
+    @cached_property
+    def server(self) -> tuple[str, int | None] | None:
+        name = self.environ.get("SERVER_NAME")
+        if name is None:
+            return None
+        try:
+            return name, int(self.environ["SERVER_PORT"])
+        except (KeyError, TypeError, ValueError):
+            return name, None  # a unix socket
+
+    @cached_property
+    def url_adapter(self) -> MapAdapter:
+        """What Werkzeug's Map knows of this request; the compiled match does without."""
+        return self.app.create_url_adapter(self)
+
+    @cached_property
+    def g(self) -> Globals:
+        from .context import Globals
+
+        return Globals()
+
+    @property
+    def max_content_length(self) -> int | None:
+        """Bytes of a body, the app's MAX_CONTENT_LENGTH unless it is set for this request; None for any."""
+        if "_max_content_length" in self.__dict__:
+            limit: int | None = self.__dict__["_max_content_length"]
+            return limit
+        return self.app.config["MAX_CONTENT_LENGTH"] if "app" in self.__dict__ else None
+
+    @max_content_length.setter
+    def max_content_length(self, limit: int | None) -> None:
+        self.__dict__["_max_content_length"] = limit
 
     @property
     def endpoint(self) -> str | None:
@@ -57,8 +159,18 @@ class Request(WerkzeugRequest):
 
     @property
     def blueprint(self) -> str | None:
-        """The name of the blueprint that the endpoint belongs to, as it was registered."""
+        """The dotted name of the endpoint's blueprint, as it was registered."""
         return None if self.endpoint is None else self.endpoint.rpartition(".")[0] or None
+
+    @property
+    def blueprints(self) -> list[str]:
+        """That name and its parents', innermost first."""
+        names = []
+        name = self.blueprint or ""
+        while name:
+            names.append(name)
+            name = name.rpartition(".")[0]
+        return names
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         if e is None:
@@ -66,11 +178,21 @@ class Request(WerkzeugRequest):
         raise BadRequest(f"the body is not JSON: {e}")
 
 
+def _text(value: str) -> str:
+    """The environ's bytes, which WSGI shows as latin-1, as the UTF-8 that they are."""
+    return value if value.isascii() else value.encode("latin-1").decode(errors="replace")
+
+
 class Response(WerkzeugResponse):
     """Werkzeug's response; text/html unless told otherwise, as Flask's."""
 
     default_mimetype = "text/html"
-    json_module = _JSON  # type: ignore[assignment]
+    json_module = json  # type: ignore[assignment]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # A subclass may override a step of Werkzeug's, so only this class goes the short way.
+        sent = fast.send(self, environ, start_response) if type(self) is Response else None
+        return super().__call__(environ, start_response) if sent is None else sent
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         headers = super().get_wsgi_headers(environ)
@@ -79,15 +201,40 @@ class Response(WerkzeugResponse):
         return headers
 
 
+class JSONReply:
+    """A 200 with a JSON body, for when no hook asks for a Response: a WSGI application as small as one can be."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(self.body)))]
+        start_response("200 OK", headers)
+        return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
+
+
 def jsonify(*args: Any, **kwargs: Any) -> Response:
     """Return a JSON response of one value, of a list of several, or of an object made from keywords."""
     if args and kwargs:
         raise TypeError("jsonify() takes either values or keywords, not both")
+    from .context import active_app
+
     value = kwargs if not args else args[0] if len(args) == 1 else args
-    return Response(_json.encode(value), mimetype="application/json")
+    return _json_response(value, active_app())
 
 
-def make_response(value: Any, origin: str = "the handler", request: Request | None = None) -> WerkzeugResponse:
+def make_response(*args: Any) -> WerkzeugResponse:
+    """Return a response of what a handler might return: `make_response(body, 201, headers)`."""
+    from .context import active_app, current_request
+
+    value: Any = "" if not args else args[0] if len(args) == 1 else args
+    request = current_request()
+    return to_response(value, active_app(), request.environ if request else None, "the caller of make_response")
+
+
+def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str) -> WerkzeugResponse:
     """Turn what a handler returned into a response.
 
     str                         200, text/html, UTF-8
@@ -99,25 +246,22 @@ def make_response(value: Any, origin: str = "the handler", request: Request | No
     (value, headers)            ... with headers added, a dict or a list of pairs
     (value, status, headers)    ... with both
 
-    Anything else, None above all, is a TypeError that names `origin`.
+    Anything else, None above all, is a TypeError that names `origin`. A WSGI app is run on `environ`.
     """
     status: Any = None
     headers: Any = None
     if isinstance(value, tuple):
         match value:
-            case (value, status, headers):
-                ...
-            case (value, (Headers() | dict() | list() | tuple()) as headers):
-                ...
-            case (value, status):
-                ...
+            case (value, status, headers): ...
+            case (value, (Headers() | dict() | list() | tuple()) as headers): ...
+            case (value, status): ...
             case _:
                 raise TypeError(
                     f"{origin} returned a tuple of {len(value)}: it must be (body, status, headers), (body, status) "
                     "or (body, headers)"
                 )
 
-    response = _from_body(value, origin, request)
+    response = _from_body(value, app, environ, origin)
     if isinstance(status, str):
         response.status = status
     elif status is not None:
@@ -127,23 +271,31 @@ def make_response(value: Any, origin: str = "the handler", request: Request | No
     return response
 
 
-def _from_body(value: Any, origin: str, request: Request | None) -> WerkzeugResponse:
+def _from_body(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str) -> WerkzeugResponse:
+    response_class = Response if app is None else app.response_class
     match value:
         case WerkzeugResponse():
             return value
-        case str() | bytes():
-            return Response(value)
-        case bytearray():
-            return Response(bytes(value))
         case dict() | list() | msgspec.Struct():
-            return Response(_json.encode(value), mimetype="application/json")
+            return _json_response(value, app)
+        case str() | bytes():
+            return response_class(value)
+        case bytearray():
+            return response_class(bytes(value))
         case Iterator():
-            return Response(value)
+            return response_class(value)
         case None:
             raise TypeError(f"{origin} returned None: a return statement is missing, or has no value")
-    if callable(value) and request is not None:
-        return Response.force_type(value, request.environ)
+    if callable(value) and environ is not None:
+        application: WSGIApplication = value
+        return response_class.force_type(application, environ)  # type: ignore[arg-type]
     raise TypeError(
         f"{origin} returned a {type(value).__name__}: it must be a str, bytes, dict, list, Struct, iterator, "
         "Response, WSGI application or tuple of one of these with a status and headers"
     )
+
+
+def _json_response(value: Any, app: App | None) -> Response:
+    if app is None or app.response_class is Response:
+        return fast.json_response(Response, (json if app is None else app.json).encode(value))
+    return app.response_class(app.json.encode(value), mimetype="application/json")

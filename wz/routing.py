@@ -1,47 +1,106 @@
-"""Routes: Router is what an app and its blueprints have in common, over Werkzeug's Map."""
+"""Routes: Werkzeug's Map and Rule, and Router, which is what an app and its blueprints have in common."""
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from werkzeug.routing import Map as WerkzeugMap
+from werkzeug.routing import MapAdapter, RuleFactory
 from werkzeug.routing import Rule as WerkzeugRule
 
 from .errors import ErrorHandler, ErrorHandlers
-from .typed import View, with_request
+from .fast import Matcher
+from .typed import View, bind, synchronous, with_request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from .app import App
 
 F = TypeVar("F", bound=Callable[..., Any])
+Hooks = list[Callable[..., Any]]
 
 
 class Rule(WerkzeugRule):
     """Werkzeug's rule; `automatic_options` says that the app answers OPTIONS and not the view."""
 
     automatic_options = False
+    route: Route
 
 
-@dataclass
+class Map(WerkzeugMap):
+    """Werkzeug's map, the only source of truth for URLs, and the compiled match that is derived from it."""
+
+    def __init__(self, bind: Callable[[WSGIEnvironment], MapAdapter], **options: Any) -> None:
+        self.lock = threading.RLock()  # rules may be added while requests are answered
+        self.compiled = Matcher(self, bind)
+        super().__init__(**options)
+
+    def add(self, rulefactory: RuleFactory) -> None:
+        with self.lock:
+            super().add(rulefactory)
+            self.compiled.forget()
+
+
 class Route:
-    """A rule as it was written, before a prefix and a blueprint's name are put before it."""
+    """An endpoint at work: its handler, and the hooks of the routers around it in the order in which they run.
 
-    rule: str
-    endpoint: str
-    view: View
-    methods: frozenset[str]
-    automatic_options: bool
-    options: dict[str, Any] = field(default_factory=dict)
+    The hooks are the routers' own lists, so that one added later is seen.
+    """
+
+    __slots__ = ("_arguments", "afters", "befores", "endpoint", "handler", "scopes", "teardowns", "value_hooks", "view")
+
+    def __init__(self, endpoint: str, scopes: tuple[Router, ...]) -> None:
+        self.endpoint = endpoint
+        self.scopes = scopes  # the app, then each blueprint inwards
+        self.value_hooks = tuple(scope.value_hooks for scope in scopes)
+        self.befores = tuple(scope.before_hooks for scope in scopes)
+        self.afters = tuple(scope.after_hooks for scope in reversed(scopes))
+        self.teardowns = tuple(scope.teardown_hooks for scope in reversed(scopes))
+        self.view: View | None = None
+        self.handler: Callable[[Any, dict[str, Any]], Any] = self._no_view
+        self._arguments: frozenset[str] = frozenset()
+
+    def answer_with(self, view: View | None, arguments: Iterable[str] = ()) -> None:
+        """Bind the view, for a rule with these values beside any that the endpoint has already."""
+        if view is not None and self.view not in (None, view):
+            raise ValueError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
+        self.view = view or self.view
+        self._arguments |= frozenset(arguments)
+        if self.view is not None:
+            self.handler = bind(self.view, self._arguments)
+
+    def _no_view(self, request: object, values: object) -> Any:
+        raise RuntimeError(f"the endpoint {self.endpoint!r} has no view: give it one with @app.endpoint(...)")
 
 
 class Router:
-    """Routes, hooks and error handlers; the decorators have Flask's names and meaning."""
+    """Routes, hooks and error handlers; the decorators have Flask's names and meaning.
+
+    A hook may take the request as its first argument, called `request`, or leave it out, as Flask's do.
+    """
 
     def __init__(self) -> None:
-        self.before_hooks: list[Callable[..., Any]] = []
-        self.after_hooks: list[Callable[..., Any]] = []
-        self.teardown_hooks: list[Callable[..., Any]] = []
+        self.value_hooks: Hooks = []
+        self.default_hooks: Hooks = []
+        self.before_hooks: Hooks = []
+        self.after_hooks: Hooks = []
+        self.teardown_hooks: Hooks = []
         self.error_handlers = ErrorHandlers()
 
-    def add_route(self, route: Route) -> None:
+    def add_rule(
+        self,
+        rule: str,
+        endpoint: str,
+        view: View | None,
+        methods: frozenset[str],
+        automatic_options: bool | None,
+        options: dict[str, Any],
+    ) -> None:
         raise NotImplementedError
 
     def add_url_rule(
@@ -57,24 +116,23 @@ class Router:
         """Add a route. `options` are those of `werkzeug.routing.Rule`.
 
         The endpoint is the view's name unless told otherwise; HEAD comes with GET, and OPTIONS is answered by the
-        app unless the view takes it itself.
+        app unless the view takes it itself, or `provide_automatic_options` is false. The view may have attributes
+        `methods`, `required_methods` and `provide_automatic_options`, which count as Flask's do.
         """
-        if view_func is None:
-            raise TypeError(f"the rule {rule!r} has no view")
+        if endpoint is None:
+            if view_func is None:
+                raise TypeError(f"the rule {rule!r} has neither an endpoint nor a view")
+            endpoint = view_func.__name__
         if isinstance(methods, str):
             raise TypeError(f"the rule {rule!r}: methods must be a list of strings, as ['GET']")
-        wanted = frozenset(method.upper() for method in methods or ("GET",))
-        automatic = "OPTIONS" not in wanted if provide_automatic_options is None else provide_automatic_options
-        self.add_route(
-            Route(
-                rule=rule,
-                endpoint=endpoint or str(view_func.__name__),
-                view=view_func,
-                methods=wanted | {"OPTIONS"} if automatic else wanted,
-                automatic_options=automatic,
-                options=options,
-            )
-        )
+        chosen = methods or getattr(view_func, "methods", None) or ("GET",)
+        wanted = {method.upper() for method in (*chosen, *getattr(view_func, "required_methods", ()))}
+        automatic = provide_automatic_options
+        if automatic is None:
+            automatic = getattr(view_func, "provide_automatic_options", None)
+        if automatic is None and "OPTIONS" in wanted:
+            automatic = False
+        self.add_rule(rule, endpoint, view_func, frozenset(wanted), automatic, options)
 
     def route(self, rule: str, **options: Any) -> Callable[[F], F]:
         def decorate(view: F) -> F:
@@ -104,18 +162,28 @@ class Router:
         return self.route(rule, methods=[method], **options)
 
     def before_request(self, hook: F) -> F:
-        """Call `hook()` or `hook(request)` before the view; what it returns, unless None, is the answer."""
+        """Call `hook()` before the view; what it returns, unless None, is the answer."""
         self.before_hooks.append(with_request(hook))
         return hook
 
     def after_request(self, hook: F) -> F:
-        """Call `hook(response)` or `hook(request, response)` with each response; it returns one."""
+        """Call `hook(response)` with each response; it returns one."""
         self.after_hooks.append(with_request(hook))
         return hook
 
     def teardown_request(self, hook: F) -> F:
         """Call `hook(exception)` when a request ends, however it ends; the exception is None if all went well."""
-        self.teardown_hooks.append(hook)
+        self.teardown_hooks.append(synchronous(hook))
+        return hook
+
+    def url_value_preprocessor(self, hook: F) -> F:
+        """Call `hook(endpoint, values)` before the before hooks; it may change the URL's values. They may be None."""
+        self.value_hooks.append(hook)
+        return hook
+
+    def url_defaults(self, hook: F) -> F:
+        """Call `hook(endpoint, values)` when a URL is built; it may add values."""
+        self.default_hooks.append(hook)
         return hook
 
     def errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
@@ -128,22 +196,98 @@ class Router:
         return decorate
 
     def register_error_handler(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
-        self.error_handlers.add(code_or_class, handler)
+        self.error_handlers.add(code_or_class, synchronous(handler))
 
 
 class Blueprint(Router):
     """Routes, hooks and error handlers that an app takes as one, below a prefix. Its hooks see its requests only."""
 
-    def __init__(self, name: str, import_name: str | None = None, *, url_prefix: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        import_name: str | None = None,
+        *,
+        url_prefix: str = "",
+        subdomain: str | None = None,
+        url_defaults: dict[str, Any] | None = None,
+        static_folder: str | None = None,
+        static_url_path: str | None = None,
+        template_folder: str | None = None,
+    ) -> None:
+        """The folders are below the module's; `wz.static` is loaded for the one, `wz.templates` reads the other."""
         if not name or "." in name:
             raise ValueError(f"a blueprint's name must not be empty or hold a dot, as {name!r}")
         super().__init__()
         self.name = name
         self.import_name = import_name
         self.url_prefix = url_prefix
-        self.routes: list[Route] = []
+        self.subdomain = subdomain
+        self.url_values = url_defaults or {}
+        self.rules: list[tuple[Any, ...]] = []  # what add_rule was given
+        self.children: list[tuple[Blueprint, dict[str, Any]]] = []
+        self.recorded: list[Callable[[App], Any]] = []
+        self.registered = False
+        self.template_folder = template_folder
+        if static_folder is not None:
+            from .static import Static
 
-    def add_route(self, route: Route) -> None:
-        if "." in route.endpoint:
-            raise ValueError(f"an endpoint of a blueprint must not hold a dot, as {route.endpoint!r}")
-        self.routes.append(route)
+            Static(self, static_folder, static_url_path)
+
+    @property
+    def root_path(self) -> str:
+        return root_path(self.import_name or "__main__")
+
+    def add_rule(self, rule: str, endpoint: str, *rest: Any) -> None:
+        if "." in endpoint:
+            raise ValueError(f"an endpoint of a blueprint must not hold a dot, as {endpoint!r}")
+        if self.registered:
+            raise RuntimeError(
+                f"the blueprint {self.name!r} is registered already: an app would not see the rule {rule!r}. Add all "
+                "routes before app.register(...)"
+            )
+        self.rules.append((rule, endpoint, *rest))
+
+    def register(self, blueprint: Blueprint, *, url_prefix: str | None = None, name: str | None = None) -> None:
+        """Nest another blueprint: its names and prefix follow this one's, and its hooks run inside this one's."""
+        if blueprint is self:
+            raise ValueError("a blueprint can't be registered on itself")
+        self.children.append((blueprint, {"url_prefix": url_prefix, "name": name}))
+
+    register_blueprint = register
+
+    def record(self, function: Callable[[App], Any]) -> None:
+        """Call `function(app)` whenever the blueprint is registered."""
+        self.recorded.append(function)
+
+    def before_app_request(self, hook: F) -> F:
+        self.record(lambda app: app.before_request(hook))
+        return hook
+
+    def after_app_request(self, hook: F) -> F:
+        self.record(lambda app: app.after_request(hook))
+        return hook
+
+    def teardown_app_request(self, hook: F) -> F:
+        self.record(lambda app: app.teardown_request(hook))
+        return hook
+
+    def app_url_value_preprocessor(self, hook: F) -> F:
+        self.record(lambda app: app.url_value_preprocessor(hook))
+        return hook
+
+    def app_url_defaults(self, hook: F) -> F:
+        self.record(lambda app: app.url_defaults(hook))
+        return hook
+
+    def app_errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
+        def decorate(handler: F) -> F:
+            self.record(lambda app: app.register_error_handler(code_or_class, handler))
+            return handler
+
+        return decorate
+
+
+def root_path(import_name: str) -> str:
+    """Return the folder of a module; the current one for a module without a file, as in a shell."""
+    file = getattr(sys.modules.get(import_name), "__file__", None)
+    return str(Path(file).resolve().parent) if file else str(Path.cwd())

@@ -1,4 +1,4 @@
-"""Werkzeug's test client, over the application in this process or over one that a server runs.
+"""Werkzeug's test client with Flask's conveniences, over the app in this process or over one that a server runs.
 
     client = app.test_client()
     client = Client(LiveServer("http://127.0.0.1:8080"))
@@ -11,18 +11,103 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from contextvars import Token
 from http.client import HTTPConnection, HTTPResponse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.http import is_hop_by_hop_header
-from werkzeug.test import Client as Client
+from werkzeug.test import Client as WerkzeugClient
+from werkzeug.test import TestResponse
 from werkzeug.wsgi import get_input_stream
+
+from .app import App
+from .context import AppContext, _current
+from .http import Request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from click.testing import Result
+
+    from .session import Session
+
+
+class Client(WerkzeugClient):
+    """Keeps cookies; `client.get(path, json=..., headers=..., query_string=...)` as Werkzeug's.
+
+    Inside `with client:` the last request stays current after it was answered, so that a test can look at `request`,
+    `g` and `session`. Its teardown hooks have run by then.
+    """
+
+    _seen: list[Request] | None = None
+    _token: Token[Request | AppContext] | None = None
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        if self._seen is None:
+            return super().open(*args, **kwargs)
+        self._leave()
+        app = self._app()
+        usual, seen = app.request_class, self._seen
+
+        class Seen(usual):  # type: ignore[misc, valid-type]
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                seen.append(self)
+
+        app.request_class = Seen
+        try:
+            return super().open(*args, **kwargs)
+        finally:
+            app.request_class = usual
+            if seen:
+                self._token = _current.set(seen.pop())
+                seen.clear()
+
+    def __enter__(self) -> Client:
+        self._app()
+        if self._seen is not None:
+            raise RuntimeError("`with client:` can't be nested")
+        self._seen = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._seen = None
+        self._leave()
+
+    def session_transaction(self, *args: Any, **kwargs: Any) -> AbstractContextManager[Session]:
+        """`with client.session_transaction() as session:` opens the client's session and saves it at the end.
+
+        The arguments are those of a request, for sessions that depend on the path or the host.
+        """
+        from .session import session_transaction
+
+        return session_transaction(self, self._app(), *args, **kwargs)
+
+    def _app(self) -> App:
+        if not isinstance(self.application, App):
+            raise RuntimeError(f"this needs a client of the app itself, not of a {type(self.application).__name__}")
+        return self.application
+
+    def _leave(self) -> None:
+        if self._token is not None:
+            _current.reset(self._token)
+            self._token = None
+
+
+class AppRunner:
+    """Runs the app's own commands in this process: `app.test_cli_runner().invoke(args=["init-db"])`."""
+
+    def __init__(self, app: App, **options: Any) -> None:
+        from click.testing import CliRunner
+
+        self.app = app
+        self._runner = CliRunner(**options)
+
+    def invoke(self, command: Any = None, args: str | list[str] | None = None, **options: Any) -> Result:
+        """Invoke a command, `app.cli` unless another is given, with the app as what `wz --app` would have loaded."""
+        return self._runner.invoke(command or self.app.cli, args, obj=self.app, **options)
 
 
 class LiveServer:

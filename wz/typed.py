@@ -34,6 +34,7 @@ def bind(view: View, url_arguments: frozenset[str]) -> Callable[[Request, Mappin
     Raises TypeError at once for a parameter whose annotation can't be read although its type would matter.
     """
     arguments = _arguments(view, url_arguments)
+    view = synchronous(view)
     if not arguments:
         return lambda request, values: view(**values)
     if arguments == {"request": _the_request}:
@@ -47,9 +48,18 @@ def bind(view: View, url_arguments: frozenset[str]) -> Callable[[Request, Mappin
 
 def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     """Return `hook` as a function whose first argument is the request, which Flask's hooks leave out."""
-    if "request" in inspect.signature(hook).parameters:
-        return hook
-    return lambda request, *args: hook(*args)
+    takes_request = "request" in inspect.signature(hook).parameters
+    hook = synchronous(hook)
+    return hook if takes_request else lambda request, *args: hook(*args)
+
+
+def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that runs an `async def` to its end; any other as it is."""
+    if not inspect.iscoroutinefunction(function):
+        return function
+    from .aio import ensure_sync
+
+    return ensure_sync(function)
 
 
 def _arguments(view: View, url_arguments: frozenset[str]) -> dict[str, Argument]:

@@ -1,0 +1,97 @@
+"""What benches share: contenders take turns, medians are compared, and only ratios are claimed.
+
+A machine that others use is faster in one second than in the next. So each round lets every contender run once, in
+another order each time, and the median over the rounds is what counts.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+
+Round = Callable[[], float]
+
+
+@dataclass
+class Goal:
+    """`contender` costs at most `limit` times what `of` does; for a rate, it reaches at least that."""
+
+    contender: str
+    of: str
+    limit: float
+
+
+@dataclass
+class Row:
+    """One piece of work: each contender's median, in `unit`."""
+
+    name: str
+    medians: dict[str, float]
+    unit: str = "us"
+    higher_is_better: bool = False
+    goals: list[Goal] = field(default_factory=list)
+
+    def ratio(self, contender: str, of: str) -> float:
+        return self.medians[contender] / self.medians[of]
+
+    def verdicts(self) -> list[tuple[Goal, float, bool]]:
+        """Each goal whose contenders both ran, the ratio measured, and whether it was reached."""
+        found = []
+        for goal in self.goals:
+            if goal.contender in self.medians and goal.of in self.medians:
+                ratio = self.ratio(goal.contender, goal.of)
+                reached = ratio >= goal.limit if self.higher_is_better else ratio <= goal.limit
+                found.append((goal, ratio, reached))
+        return found
+
+
+def take_turns(contenders: Mapping[str, Round], rounds: int) -> dict[str, float]:
+    """Run each contender once a round, in random order, and return each one's median."""
+    order = list(contenders)
+    results: dict[str, list[float]] = {name: [] for name in order}
+    for _ in range(rounds):
+        random.shuffle(order)
+        for name in order:
+            results[name].append(contenders[name]())
+    return {name: statistics.median(results[name]) for name in contenders}
+
+
+def table(rows: list[Row], against: list[str]) -> str:
+    """Lay out the medians, with a column of ratios to each of `against`, and what became of the goals."""
+    lines = []
+    for row in rows:
+        width = max(map(len, row.medians))
+        references = [name for name in against if name in row.medians]
+        lines.append(f"{row.name}")
+        head = f"  {'':{width}}  {row.unit:>9}"
+        lines.append(head + "".join(f"  {'/ ' + name:>{max(8, len(name) + 2)}}" for name in references))
+        for name, median in row.medians.items():
+            ratios = (f"  {row.ratio(name, of):>{max(8, len(of) + 2)}.2f}" for of in references)
+            lines.append(f"  {name:{width}}  {median:>9,.2f}" + "".join(ratios))
+        sign = ">=" if row.higher_is_better else "<="
+        for goal, ratio, reached in row.verdicts():
+            verdict = "ok" if reached else "MISSED"
+            lines.append(f"  goal: {goal.contender} {sign} {goal.limit:g} of {goal.of}: {ratio:.3f} {verdict}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def report(rows: list[Row], against: list[str], notes: list[str], *, as_json: bool) -> None:
+    """Print the table, or everything as one JSON document."""
+    if not as_json:
+        print("\n".join([*notes, "", table(rows, against)]))
+        return
+    document = {
+        "python": sys.version.split()[0],
+        "notes": notes,
+        "rows": [
+            asdict(row)
+            | {"goals": [asdict(goal) | {"ratio": ratio, "reached": ok} for goal, ratio, ok in row.verdicts()]}
+            for row in rows
+        ],
+    }
+    print(json.dumps(document, indent=2))

@@ -1,0 +1,54 @@
+"""Every operation of the OpenAPI document, called as the document says and as it doesn't: no 5xx, no other answer."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+import redis as redis_py
+import schemathesis
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from handlers import create_app
+from handlers.services import Services
+from pipeline.boards import Board
+from pipeline.hub.log import Event
+from pipeline.settings import Settings
+from pipeline.windows.outputs import StreamOutput
+
+from .. import stack
+
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+]
+
+
+# The document is read while tests are collected, when there is no Redis yet; `service` brings it.
+app = create_app(Settings(environment="test", redis_url="unix:///nowhere", root=stack.ROOT))
+document = schemathesis.openapi.from_wsgi("/openapi.json", app)
+
+
+@pytest.fixture(autouse=True)
+def service(redis: redis_py.Redis, settings: Settings) -> None:
+    """Put something behind the names that the document gives as examples."""
+    services = app.extensions["services"] = Services.make(settings, redis)
+    for member, score in {"ann": "0.1", "bob": "-3", "cid": "12"}.items():
+        Board(redis, "season-1").set(member, Decimal(score))
+    services.hubs["events"].append([Event(b"{}", "key", "application/json", {"n": 1}), Event(b"\xff")])
+    StreamOutput(redis, "rewards").declare("context_reward")
+
+
+@document.parametrize()
+@hypothesis_settings(
+    max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+def test_the_service_answers_as_its_document_says(case: Case) -> None:
+    response = case.call(headers={"Authorization": stack.token()})
+    case.validate_response(response, checks=CHECKS)

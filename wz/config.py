@@ -1,0 +1,183 @@
+"""The configuration: a dict that can fill itself from objects, files and the environment.
+
+    app.config.from_object("shop.defaults")              the upper-case names of a module or class
+    app.config.from_file("config.toml", silent=True)     a file beside the app's module, if there is one
+    app.config.from_prefixed_env()                       WZ_SECRET_KEY=..., WZ_REDIS__DATABASE=4
+
+What is read later wins. Needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from errno import EISDIR, ENOENT, ENOTDIR
+from importlib import import_module
+from types import ModuleType
+from typing import IO, Any, Generic, TypeVar, overload
+
+T = TypeVar("T")
+
+
+class Config(dict[str, Any]):
+    """A dict of settings, named in capitals. Relative file names start at `root_path`, the app's folder."""
+
+    def __init__(self, root_path: str | os.PathLike[str] = ".", defaults: Mapping[str, Any] | None = None) -> None:
+        super().__init__(defaults or {})
+        self.root_path = root_path
+
+    def from_object(self, obj: object) -> None:
+        """Take the upper-case attributes of `obj`: a module, a class, an instance, or the import name of one."""
+        if isinstance(obj, str):
+            obj = _import(obj)
+        for name in dir(obj):
+            if name.isupper():
+                self[name] = getattr(obj, name)
+
+    def from_mapping(self, mapping: Mapping[str, Any] | None = None, **values: Any) -> bool:
+        """Take the items with upper-case keys, keywords over `mapping`. Always True."""
+        self.update({key: value for key, value in {**(mapping or {}), **values}.items() if key.isupper()})
+        return True
+
+    def from_file(
+        self,
+        filename: str | os.PathLike[str],
+        load: Callable[[IO[Any]], Mapping[str, Any]] | None = None,
+        silent: bool = False,
+        text: bool = True,
+    ) -> bool:
+        """Take what `load(file)` returns; without `load`, the name's end says how: `.toml` or `.json`.
+
+        The file is opened as text or as bytes, as `text` says (`tomllib.load` wants bytes). Returns False, if `silent`,
+        for a file that is not there; otherwise that is an OSError.
+        """
+        if load is None:
+            load, text = _loader(filename)
+        path = os.path.join(self.root_path, filename)
+        try:
+            with open(path, "r" if text else "rb", encoding="utf-8" if text else None) as file:
+                return self.from_mapping(load(file))
+        except OSError as exc:
+            return _missing(exc, silent)
+
+    def from_pyfile(self, filename: str | os.PathLike[str], silent: bool = False) -> bool:
+        """Run a Python file and take its upper-case names; `silent` as in `from_file`. The file can do anything."""
+        path = os.path.join(self.root_path, filename)
+        module = ModuleType("config")
+        module.__file__ = path
+        try:
+            with open(path, "rb") as file:
+                source = file.read()
+        except OSError as exc:
+            return _missing(exc, silent)
+        exec(compile(source, path, "exec"), module.__dict__)
+        self.from_object(module)
+        return True
+
+    def from_envvar(self, variable_name: str, silent: bool = False) -> bool:
+        """Run the Python file that an environment variable names. It must be set, unless `silent`: RuntimeError."""
+        filename = os.environ.get(variable_name)
+        if filename:
+            return self.from_pyfile(filename, silent=silent)
+        if silent:
+            return False
+        raise RuntimeError(f"the environment variable {variable_name} is not set: let it name a configuration file")
+
+    def from_prefixed_env(self, prefix: str = "WZ", *, loads: Callable[[str], Any] | None = None) -> bool:
+        """Take the environment variables that begin with `prefix` and an underscore, sorted. Always True.
+
+        A value is JSON (`4`, `true`, `["a", "b"]`), or else the text itself; `loads` reads it another way. Two
+        underscores lead into a dict: `WZ_REDIS__DATABASE=4` sets `config["REDIS"]["DATABASE"]`. Raises TypeError if
+        what they lead into is no dict.
+        """
+        if loads is None:
+            import json
+
+            loads = json.loads
+        prefix += "_"
+        for variable in sorted(name for name in os.environ if name.startswith(prefix)):
+            value: Any = os.environ[variable]
+            with suppress(Exception):  # whatever `loads` has against it: it is text
+                value = loads(value)
+            *parents, name = variable.removeprefix(prefix).split("__")
+            target: dict[str, Any] = self
+            for parent in parents:
+                target = target.setdefault(parent, {})
+                if not isinstance(target, dict):
+                    raise TypeError(f"{variable} sets an item of {parent}, which is a {type(target).__name__}, no dict")
+            target[name] = value
+        return True
+
+    def get_namespace(self, namespace: str, lowercase: bool = True, trim_namespace: bool = True) -> dict[str, Any]:
+        """Return the items whose keys begin with `namespace`, ready to be keywords: `REDIS_URL` becomes `url`."""
+        found = {}
+        for key, value in self.items():
+            if key.startswith(namespace):
+                name = key.removeprefix(namespace) if trim_namespace else key
+                found[name.lower() if lowercase else name] = value
+        return found
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {super().__repr__()}>"
+
+
+class ConfigAttribute(Generic[T]):
+    """An attribute that is an item of its owner's `config`: `secret_key = ConfigAttribute("SECRET_KEY")`.
+
+    `get` converts what is read. An item that is missing reads as None.
+    """
+
+    def __init__(self, name: str, get: Callable[[Any], T] | None = None) -> None:
+        self.name = name
+        self.get = get
+
+    @overload
+    def __get__(self, owner: None, owner_type: type | None = None) -> ConfigAttribute[T]: ...
+
+    @overload
+    def __get__(self, owner: Any, owner_type: type | None = None) -> T: ...
+
+    def __get__(self, owner: Any, owner_type: type | None = None) -> ConfigAttribute[T] | T:
+        if owner is None:
+            return self
+        value = owner.config.get(self.name)
+        return value if self.get is None else self.get(value)
+
+    def __set__(self, owner: Any, value: T) -> None:
+        owner.config[self.name] = value
+
+
+def _import(name: str) -> Any:
+    """Return a module, or a name in one: `shop.defaults`, `shop.defaults.Production`."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as exc:
+        module, _, attribute = name.rpartition(".")
+        if exc.name != name or not module:
+            raise  # it is there, but something that it imports is not
+    try:
+        return getattr(import_module(module), attribute)
+    except AttributeError as exc:
+        raise ImportError(f"the module {module!r} has no {attribute!r}, which the configuration asks for") from exc
+
+
+def _loader(filename: str | os.PathLike[str]) -> tuple[Callable[[IO[Any]], Mapping[str, Any]], bool]:
+    suffix = os.path.splitext(filename)[1].lower()
+    if suffix == ".toml":
+        import tomllib
+
+        return tomllib.load, False
+    if suffix == ".json":
+        import json
+
+        return json.load, True
+    raise TypeError(f"from_file can't tell how to read {os.fspath(filename)!r}: name it .toml or .json, or give load=")
+
+
+def _missing(exc: OSError, silent: bool) -> bool:
+    """Return False if a silent caller may go on without the file; raise `exc`, saying what it was for, if not."""
+    if silent and exc.errno in (ENOENT, EISDIR, ENOTDIR):
+        return False
+    exc.strerror = f"the configuration file can't be read: {exc.strerror}"
+    raise exc

@@ -1,0 +1,216 @@
+"""The short ways, and every private name of Werkzeug's that they need.
+
+What a clean request needs is answered here: a match by walking a small tree, a response without its constructors. Any
+doubt goes the long way, to Werkzeug's own Map and Response, whose answers these must equal (tests/wz/test_match.py and
+test_response.py hold them against each other). `python -m bench.framework` shows what it buys.
+
+If Werkzeug changes, so that a name used here is gone or means something else, `AVAILABLE` is False and everything goes
+the long way: right, and slower.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from werkzeug.datastructures import Headers
+from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule, ValidationError
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from werkzeug.routing.matcher import State
+
+#: How many pairs of scheme and Host are remembered; with more of them, the rest go the long way.
+HOSTS = 1024
+
+_ANY = r"(?P<__werkzeug_0>[^/]{1,})\Z"  # the default converter alone in its segment: whatever is not empty
+
+R = TypeVar("R", bound=Response)
+
+Match = tuple[Any, dict[str, Any]]
+Convert = Callable[[str], Any]
+
+
+class Node:
+    """One state of Werkzeug's matcher: where a segment leads, and which rules end here.
+
+    `static` is looked up first; then `dynamic` is tried in Werkzeug's order: a pattern's `match`, or None for any
+    segment that is not empty, and where it leads, or None for a doubt. `ends` has, by method, a rule, the names of its
+    values, and those converters that change a value, by its place.
+    """
+
+    __slots__ = ("dynamic", "ends", "static")
+
+    def __init__(self, state: State, doubted: set[Any], count: int = 0) -> None:
+        """`count` is the number of values on the way here."""
+        self.static = {part: Node(child, doubted, count) for part, child in state.static.items()}
+        self.dynamic: list[tuple[Callable[[str], re.Match[str] | None] | None, Node | None]] = []
+        self.ends: dict[str, tuple[Rule, list[str], list[tuple[int, Convert]]]] = {}
+        for part, child in state.dynamic:
+            pattern = re.compile(part.content)
+            # The walk stops at a value that may hold slashes, since it takes the rest of the path; at one that may be
+            # empty, since Map merges slashes first; and at a pattern with groups of its own, which shift the others.
+            groups = part.content.count("(?P<__werkzeug_")
+            plain = not part.final and pattern.groups == groups and pattern.match("") is None
+            node = Node(child, doubted, count + groups) if plain else None
+            self.dynamic.append((None if part.content == _ANY else pattern.match, node))
+        for rule in state.rules:
+            if rule.methods is None or rule.endpoint in doubted or rule.websocket or rule.redirect_to or rule.alias:
+                break  # the first rule that takes a method wins: what comes after this one is in doubt
+            if len(rule._converters) != count:
+                break  # a name that stands twice
+            converters: list[tuple[int, Convert]] = [
+                (place, converter.to_python)
+                for place, converter in enumerate(rule._converters.values())
+                if type(converter).to_python is not BaseConverter.to_python
+            ]
+            for method in rule.methods:
+                self.ends.setdefault(method, (rule, list(rule._converters), converters))
+
+
+class Matcher:
+    """The compiled match over a Map. It answers clean matches only: None means that Map must be asked.
+
+    `bind` makes the adapter that Map would be asked through. It is called once for each Host, so that one which Map
+    refuses is refused, and each gets the tree of its subdomain.
+    """
+
+    def __init__(self, url_map: Map, bind: Callable[[WSGIEnvironment], MapAdapter]) -> None:
+        self._map = url_map
+        self._bind = bind
+        self._hosts: dict[tuple[str, str], Node | None] = {}
+        self._trees: dict[str, Node | None] = {}  # by the matcher's first segment: the subdomain, or the host
+
+    def forget(self) -> None:
+        """Compile again at the next request. The caller holds the lock under which rules are added."""
+        self._hosts = {}
+        self._trees = {}
+
+    def match(self, environ: WSGIEnvironment) -> Match | None:
+        """Return the rule and its values, or None for any doubt."""
+        path: str = environ.get("PATH_INFO", "")
+        try:
+            node = self._hosts[environ["wsgi.url_scheme"], environ["HTTP_HOST"]]
+        except KeyError:
+            node = self._tree_for(environ)
+        if node is None or "HTTP_UPGRADE" in environ or not path.isascii():
+            return None
+
+        values: list[str] = []
+        for part in path.split("/"):
+            following = node.static.get(part)
+            if following is None:
+                for matches, following in node.dynamic:
+                    if following is None:
+                        return None
+                    if matches is None:
+                        if part:
+                            values.append(part)
+                            break
+                    elif found := matches(part):
+                        values += found.groups()
+                        break
+                else:
+                    return None
+            node = following
+
+        end = node.ends.get(environ["REQUEST_METHOD"])
+        if end is None:
+            return None
+        rule, names, converters = end
+        for place, convert in converters:
+            try:
+                values[place] = convert(values[place])
+            except ValidationError:
+                return None
+        return rule, dict(zip(names, values, strict=False))
+
+    def _tree_for(self, environ: WSGIEnvironment) -> Node | None:
+        if not AVAILABLE or "HTTP_HOST" not in environ:
+            return None
+        adapter = self._bind(environ)
+        domain = (adapter.server_name if self._map.host_matching else adapter.subdomain) or ""
+        with self._map.lock:  # type: ignore[attr-defined]  # wz.routing.Map
+            if domain not in self._trees and len(self._trees) < HOSTS:
+                self._map.update()
+                state = self._map._matcher._root.static.get(domain)
+                self._trees[domain] = None if state is None else Node(state, _with_defaults(self._map))
+            tree = self._trees.get(domain)
+            if len(self._hosts) < HOSTS:
+                self._hosts[environ["wsgi.url_scheme"], environ["HTTP_HOST"]] = tree
+        return tree
+
+
+def json_response(cls: type[R], body: bytes) -> R:
+    """Return what `cls(body, mimetype="application/json")` does; `cls` has Response's own constructors."""
+    return _json_response(cls, body) if AVAILABLE else cls(body, mimetype="application/json")
+
+
+def send(response: Response, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes] | None:
+    """Send a response whose headers and body are what they look like; None if it must go the long way.
+
+    The long way is for: bodies that are streamed or not bytes, what to do at the end, statuses that allow no body,
+    Location (it is made an URI) and HEAD.
+    """
+    body = response.response
+    if (
+        not AVAILABLE
+        or type(body) is not list
+        or len(body) != 1
+        or type(body[0]) is not bytes
+        or response._on_close
+        or response.direct_passthrough
+        or not 200 <= response._status_code < 600
+        or response._status_code in (204, 304)
+        or environ["REQUEST_METHOD"] == "HEAD"
+    ):
+        return None
+    headers = list(response.headers._list)
+    has_length = False
+    for name, _ in headers:
+        lower = name.lower()
+        if lower == "content-length":
+            has_length = True
+        elif lower in ("location", "content-location"):
+            return None
+    if not has_length:
+        headers.append(("Content-Length", str(len(body[0]))))
+    start_response(response._status, headers)
+    return body
+
+
+def _json_response(cls: type[R], body: bytes) -> R:
+    response = cls.__new__(cls)
+    headers = response.headers = Headers.__new__(Headers)
+    headers._list = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    response._status = "200 OK"
+    response._status_code = 200
+    response.direct_passthrough = False
+    response._on_close = []
+    response.response = [body]
+    return response
+
+
+def _with_defaults(url_map: Map) -> set[Any]:
+    """The endpoints that Map may redirect to the rule whose defaults say the same."""
+    return {rule.endpoint for rule in url_map.iter_rules() if rule.defaults}
+
+
+def _check() -> bool:
+    """Say whether every private name is there and means what it did."""
+    try:
+        rule = Rule("/a/<b>", endpoint="e", methods=["GET"])
+        url_map = Map([rule])
+        url_map.update()
+        ((part, child),) = url_map._matcher._root.static[""].static[""].static["a"].dynamic
+        if part.content != _ANY or part.final or child.rules != [rule] or list(rule._converters) != ["b"]:
+            return False
+        short, long = _json_response(Response, b"{}"), Response(b"{}", mimetype="application/json")
+        return vars(short) == vars(long) and short.headers._list == long.headers._list
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+
+
+AVAILABLE = _check()

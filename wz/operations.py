@@ -1,0 +1,240 @@
+"""Operations: what one method of one path takes and answers, and the document made of all of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
+
+import msgspec
+from werkzeug.routing import Rule as WerkzeugRule
+
+from .schema import (
+    DECIMAL_IN,
+    DECIMAL_OUT,
+    JSON,
+    Schemas,
+    is_struct,
+    path_template,
+    read_annotation,
+    returned,
+    url_values,
+)
+
+if TYPE_CHECKING:
+    from .app import App
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")  # HEAD and OPTIONS come by themselves
+
+_AUTOMATIC = {
+    400: "the body is not JSON",
+    404: "a value in the URL is none that this path takes",
+    413: "the body is too large",
+    415: "the body is of another media type",
+    422: "a value has the wrong type or is out of range; `field` names it",
+}
+
+
+class Content(NamedTuple):
+    """An answer that the return annotation does not tell: `type` None is an empty body, bytes anything."""
+
+    description: str
+    type: Any = None
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True)
+class Operation:
+    responses: Mapping[int, str | Content] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    security: str | None = None
+    hidden: bool = False
+
+
+def operation(
+    *,
+    responses: Mapping[int, str | Content] | None = None,
+    body: Mapping[str, Any] | None = None,
+    headers: Mapping[str, Any] | None = None,
+    security: str | None = None,
+    hidden: bool = False,
+) -> Callable[[F], F]:
+    """Say what a signature can't: it changes the document only, and may stand above or below the route.
+
+    `responses` describes answers by status: from 400 on they are problems; below, the body is the return annotation's
+    if that belongs to the status (200, or the one of `tuple[Thing, Literal[201]]`), or a `Content`'s. `body` gives types by media type, for views that read `request` themselves;
+    `headers` gives types by header name (a Struct: JSON in the header); `security` names one of the app's schemes.
+    """
+    said = Operation(responses or {}, body or {}, headers or {}, security, hidden)
+
+    def decorate(function: F) -> F:
+        function.__openapi__ = said  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+class ProblemDetails(msgspec.Struct):
+    """RFC 9457. `detail` says what happened. More members may follow; `field` names the input that was wrong.
+
+    A client whose Accept header likes HTML better gets the same as a page.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class Document:
+    """Walks the rules once. Types are collected on the way and become schemas together, so that they share names."""
+
+    def __init__(self, app: App, responses: Mapping[int, str]) -> None:
+        self.app = app
+        self.responses = responses
+        self.inputs = Schemas(DECIMAL_IN)
+        self.outputs = Schemas(DECIMAL_OUT)
+        self.problem = self.outputs.of(ProblemDetails)
+        self.operation_ids: set[str] = set()
+
+    def build(self, info: JSON, security_schemes: JSON) -> JSON:
+        paths: dict[str, JSON] = {}
+        for rule in self.app.url_map.iter_rules():
+            view = self.app.routes[rule.endpoint].view
+            if view is None or rule.build_only or rule.redirect_to or rule.alias or rule.websocket:
+                continue
+            path = paths.setdefault(path_template(rule), {})
+            for method in sorted(rule.methods or (), key=str):
+                function = getattr(getattr(view, "view_class", None), method.lower(), view)  # MethodView's
+                if method in _METHODS and not _is_hidden(rule, function):
+                    path.setdefault(method.lower(), self.operation(rule, method, function))
+        paths = {template: path for template, path in paths.items() if path}
+        components: JSON = {"schemas": self.outputs.finish({})}
+        components["schemas"] |= self.inputs.finish(components["schemas"])
+        if security_schemes:
+            components["securitySchemes"] = security_schemes
+        document: JSON = {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
+        if self.app.config["APPLICATION_ROOT"] != "/":
+            document["servers"] = [{"url": self.app.config["APPLICATION_ROOT"]}]
+        return document
+
+    def operation(self, rule: WerkzeugRule, method: str, view: Callable[..., Any]) -> JSON:
+        hooks = chain.from_iterable(self.app.routes[rule.endpoint].befores)
+        said = [found for hook in hooks if (found := _said(hook))]
+        own = _said(view) or Operation()
+        signature = inspect.signature(view)
+        types = {
+            name: read_annotation(view, parameter.annotation)
+            for name, parameter in signature.parameters.items()
+            if name != "request"
+        }
+        structs = {name: type_ for name, type_ in types.items() if name not in rule.arguments and is_struct(type_)}
+        query = structs.pop("query", None)
+        body = {"application/json": next(iter(structs.values()))} if structs else own.body
+
+        parameters = [self.url_value(name, schema, types.get(name)) for name, schema in url_values(rule)]
+        parameters += self.query(query) if query else []
+        parameters += [self.header(name, type_) for name, type_ in own.headers.items()]
+
+        wrong = {
+            400: structs,
+            404: url_values(rule),
+            413: body and self.app.config["MAX_CONTENT_LENGTH"],
+            415: structs,
+            422: structs or query,
+        }
+        responses: dict[int, str | Content] = {status: _AUTOMATIC[status] for status in wrong if wrong[status]}
+        responses |= self.responses
+        for one in (*said, own):
+            responses |= one.responses
+
+        security: list[JSON] = [{s.security: []} for s in [*said, own] if s.security]
+        summary, _, description = (inspect.getdoc(view) or "").partition("\n")
+        tag = rule.endpoint.rpartition(".")[0]
+        result: JSON = {"operationId": self.operation_id(rule.endpoint, method)}
+        result |= {"tags": [tag]} if tag else {}
+        result |= {"summary": summary} if summary else {}
+        result |= {"description": description.strip()} if description.strip() else {}
+        result |= {"parameters": parameters} if parameters else {}
+        if body:
+            content = {media: self.media(type_, self.inputs) for media, type_ in body.items()}
+            result["requestBody"] = {"content": content} | ({"required": True} if structs else {})
+        result["responses"] = self.answers(responses, read_annotation(view, signature.return_annotation))
+        return result | ({"security": security} if security else {})
+
+    def operation_id(self, endpoint: str, method: str) -> str:
+        """The endpoint; one with several rules or methods gets the method and a number, since ids are unique."""
+        name, number = endpoint, 1
+        while name in self.operation_ids:
+            name = f"{endpoint}.{method.lower()}" + (str(number) if number > 1 else "")
+            number += 1
+        self.operation_ids.add(name)
+        return name
+
+    def url_value(self, name: str, schema: JSON, annotation: Any) -> JSON:
+        """An `Annotated` value says more than its converter."""
+        if get_origin(annotation) is Annotated:
+            schema = self.inputs.of(annotation)
+        return {"name": name, "in": "path", "required": True, "schema": schema} | _description(annotation)
+
+    def query(self, struct: type[msgspec.Struct]) -> list[JSON]:
+        parameters = []
+        for member in msgspec.structs.fields(struct):
+            given = member.default not in (msgspec.NODEFAULT, None)
+            default = {"default": msgspec.to_builtins(member.default)} if given else {}
+            parameter = {"name": member.encode_name, "in": "query", "required": member.required}
+            parameter["schema"] = self.inputs.of(member.type, default)
+            parameters.append(parameter | _description(member.type))
+        return parameters
+
+    def header(self, name: str, type_: Any) -> JSON:
+        if is_struct(type_):
+            return {"name": name, "in": "header", "content": {"application/json": self.media(type_, self.inputs)}}
+        return {"name": name, "in": "header", "schema": self.inputs.of(type_)}
+
+    def answers(self, said: Mapping[int, str | Content], annotation: Any) -> dict[str, JSON]:
+        status, media_type, type_ = returned(annotation)
+        descriptions = dict(said)
+        if media_type and status:
+            descriptions.setdefault(status, "")
+        if not any(code < 400 for code in descriptions):
+            descriptions[status or 200] = ""
+        responses: dict[str, JSON] = {}
+        for code, text in sorted(descriptions.items()):
+            content: JSON = {}
+            if code >= 400:
+                content = {"application/problem+json": {"schema": self.problem}}
+            elif isinstance(text, Content):
+                content = {text.media_type: self.media(text.type, self.outputs)} if text.type is not None else {}
+            elif media_type and code == (status or code):
+                content = {media_type: self.media(type_, self.outputs)}
+            description = text.description if isinstance(text, Content) else text
+            responses[str(code)] = {"description": description or HTTPStatus(code).phrase}
+            responses[str(code)] |= {"content": content} if content else {}
+        return responses
+
+    @staticmethod
+    def media(type_: Any, schemas: Schemas) -> JSON:
+        return {} if type_ is bytes else {"schema": schemas.of(type_)}
+
+
+def _said(function: Callable[..., Any]) -> Operation | None:
+    found: Operation | None = getattr(inspect.unwrap(function), "__openapi__", None)
+    return found
+
+
+def _description(annotation: Any) -> JSON:
+    """What `Meta` says of a parameter, where readers look for it."""
+    found = [meta.description for meta in get_args(annotation) if isinstance(meta, msgspec.Meta) and meta.description]
+    return {"description": found[0]} if found else {}
+
+
+def _is_hidden(rule: WerkzeugRule, view: Callable[..., Any]) -> bool:
+    said = _said(view)
+    return rule.endpoint.rpartition(".")[2] == "static" or (said is not None and said.hidden)

@@ -1,0 +1,104 @@
+"""Flask's signals: tell whoever has asked what an app does. `pip install 'wz[signals]'` brings blinker.
+
+    Signals(app)
+
+    @request_finished.connect_via(app)
+    def count(sender, response, **extra): ...
+
+A receiver is called with the app as `sender` and the keywords below; it should take `**extra`, too. It can't change
+what happens, which is what hooks are for, and an exception that it raises is one raised at that place.
+
+    request_started()                             before the first before hook
+    request_finished(response)                    after the session was saved: the response as it goes out
+    got_request_exception(exception)              nothing has handled it, so it will be a 500
+    request_tearing_down(exc)                     after the teardown hooks
+    appcontext_pushed(), appcontext_popped(), appcontext_tearing_down(exc)
+    before_render_template(template, context), template_rendered(template, context)
+    message_flashed(message, category)
+
+An app without `Signals(app)` sends nothing and pays nothing. A layer that has something to tell imports nothing from
+here; it looks whether the app wants to hear it:
+
+    if signals := app.extensions.get("signals"):
+        signals.template_rendered.send(app, template=template, context=context)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+try:
+    from blinker import Namespace
+except ModuleNotFoundError as exc:
+    raise ModuleNotFoundError("wz.signals needs the package blinker: pip install 'wz[signals]'", name=exc.name) from exc
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as WerkzeugResponse
+
+    from .app import App
+    from .http import Request
+
+_signals = Namespace()
+
+request_started = _signals.signal("request-started")
+request_finished = _signals.signal("request-finished")
+request_tearing_down = _signals.signal("request-tearing-down")
+got_request_exception = _signals.signal("got-request-exception")
+appcontext_pushed = _signals.signal("appcontext-pushed")
+appcontext_popped = _signals.signal("appcontext-popped")
+appcontext_tearing_down = _signals.signal("appcontext-tearing-down")
+before_render_template = _signals.signal("before-render-template")
+template_rendered = _signals.signal("template-rendered")
+message_flashed = _signals.signal("message-flashed")
+
+
+class Signals:
+    """Sends an app's signals. Its attributes are the signals, for layers that find it in `app.extensions`.
+
+    A request is an app context to the three appcontext signals, as it is in Flask; so is `with app.app_context():`.
+    """
+
+    request_started = request_started
+    request_finished = request_finished
+    request_tearing_down = request_tearing_down
+    got_request_exception = got_request_exception
+    appcontext_pushed = appcontext_pushed
+    appcontext_popped = appcontext_popped
+    appcontext_tearing_down = appcontext_tearing_down
+    before_render_template = before_render_template
+    template_rendered = template_rendered
+    message_flashed = message_flashed
+
+    def __init__(self, app: App) -> None:
+        if "signals" in app.extensions:
+            raise RuntimeError(f"the app {app.import_name!r} has signals already: call Signals(app) once")
+        app.extensions["signals"] = self
+        self.app = app
+        # At 0: the first of the before hooks; and the last of the others, which run from the last to the first.
+        app.before_hooks.insert(0, self._start)
+        app.after_hooks.insert(0, self._finish)
+        app.teardown_hooks.insert(0, self._tear_down)
+        app.error_hooks.append(self._fail)
+        app.appcontext_hooks.append(self._push)
+        app.appcontext_teardown_hooks.insert(0, self._pop)
+
+    def _start(self, request: Request) -> None:
+        appcontext_pushed.send(self.app)
+        request_started.send(self.app)
+
+    def _finish(self, request: Request, response: WerkzeugResponse) -> WerkzeugResponse:
+        request_finished.send(self.app, response=response)
+        return response
+
+    def _fail(self, request: Request, exception: Exception) -> None:
+        got_request_exception.send(self.app, exception=exception)
+
+    def _tear_down(self, error: BaseException | None) -> None:
+        request_tearing_down.send(self.app, exc=error)
+
+    def _push(self) -> None:
+        appcontext_pushed.send(self.app)
+
+    def _pop(self, error: BaseException | None) -> None:
+        appcontext_tearing_down.send(self.app, exc=error)
+        appcontext_popped.send(self.app)

@@ -1,0 +1,128 @@
+"""Files as responses, with Werkzeug's ETag, ranges and conditional requests (RFC 9110, sections 13 and 14).
+
+    Static(app)                      # static/ beside the app's module, as /static/...
+    Static(blueprint, "assets")      # assets/ beside the blueprint's module, below its prefix as /assets/...
+
+    url_for("static", filename="style.css"), url_for(".static", filename="page.js")
+
+In production let the server in front do it: it needs no Python for it.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import IO, TYPE_CHECKING, Any
+
+from werkzeug import utils
+from werkzeug.exceptions import NotFound
+from werkzeug.security import safe_join
+
+from .context import current_request
+from .http import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.wrappers import Response as WerkzeugResponse
+
+    from .app import App
+    from .routing import Blueprint
+
+    Path = str | os.PathLike[str]
+    MaxAge = int | Callable[[str | None], int | None]
+
+
+def send_file(
+    path_or_file: Path | IO[bytes],
+    mimetype: str | None = None,
+    as_attachment: bool = False,
+    download_name: str | None = None,
+    conditional: bool = True,
+    etag: bool | str = True,
+    last_modified: datetime | float | None = None,
+    max_age: MaxAge | None = None,
+) -> WerkzeugResponse:
+    """Answer the current request with a file that you trust; see `send_from_directory` for names that a client sent.
+
+    A relative path is one below `app.root_path`. A file must be open in binary mode, at the start of what is to be
+    sent, and needs a `download_name` or a `mimetype`; it is closed with the response. The type comes from the name,
+    `application/octet-stream` if that says nothing.
+
+    `conditional` allows 304, 206 and 416. `max_age` is in seconds, or a function of the path; without it
+    `SEND_FILE_MAX_AGE_DEFAULT` (seconds, or a timedelta) counts, and without that clients have to ask each time
+    (`no-cache`), which costs them a 304. `USE_X_SENDFILE` leaves the reading to a server that knows `X-Sendfile`.
+    """
+    request = current_request()
+    if request is None:
+        raise RuntimeError(
+            "send_file() answers a request, and there is none here: call it in a handler, or in a test "
+            'with app.test_request_context("/"):'
+        )
+    app = request.app
+    if isinstance(path_or_file, str | os.PathLike):
+        path_or_file = os.path.join(app.root_path, path_or_file)
+    return utils.send_file(
+        path_or_file,
+        request.environ,
+        mimetype=mimetype,
+        as_attachment=as_attachment,
+        download_name=download_name,
+        conditional=conditional,
+        etag=etag,
+        last_modified=last_modified,
+        max_age=_default_max_age(app) if max_age is None else max_age,
+        use_x_sendfile=app.config.get("USE_X_SENDFILE", False),
+        response_class=Response,
+    )
+
+
+def send_from_directory(directory: Path, path: Path, **options: Any) -> WerkzeugResponse:
+    """Answer with the file at `path`, which a client may have sent, below `directory`, which must be yours.
+
+    `options` are those of `send_file`. 404 for a name that leads out of the directory (`..`, an absolute path), holds
+    a NUL, or is not that of a regular file. Symbolic links are followed, wherever they lead: whoever may write into
+    the directory decides what it shows.
+    """
+    found = safe_join(os.fspath(directory), os.fspath(path))
+    request = current_request()
+    if found is not None and request is not None:
+        found = os.path.join(request.app.root_path, found)
+    if found is None or not os.path.isfile(found):
+        raise NotFound
+    return send_file(found, **options)
+
+
+class Static:
+    """A folder's files at `/{folder's name}/<path:filename>`, or below `url_path`; the folder is not listed.
+
+    A relative folder is one beside the app's or blueprint's module. `options` are those of `add_url_rule`, as
+    `host=`. A blueprint without a prefix needs a `url_path` that is not the app's, or the app's files hide its own.
+    Raises NotADirectoryError, since a folder that is missing would answer 404 to everything.
+    """
+
+    def __init__(
+        self,
+        router: App | Blueprint,
+        folder: Path = "static",
+        url_path: str | None = None,
+        *,
+        endpoint: str = "static",
+        max_age: MaxAge | None = None,
+        **options: Any,
+    ) -> None:
+        self.folder = os.path.abspath(os.path.join(router.root_path, folder))
+        self.max_age = max_age
+        if not os.path.isdir(self.folder):
+            raise NotADirectoryError(f"there is no folder {self.folder!r} to serve files from")
+        prefix = f"/{os.path.basename(self.folder)}" if url_path is None else url_path.rstrip("/")
+        router.add_url_rule(f"{prefix}/<path:filename>", endpoint, self.send_static_file, **options)
+
+    def send_static_file(self, filename: str) -> WerkzeugResponse:
+        return send_from_directory(self.folder, filename, max_age=self.max_age)
+
+
+def _default_max_age(app: App) -> int | None:
+    """In seconds."""
+    value: int | timedelta | None = app.config.get("SEND_FILE_MAX_AGE_DEFAULT")
+    return int(value.total_seconds()) if isinstance(value, timedelta) else value
