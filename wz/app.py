@@ -114,6 +114,10 @@ class App(Router):
         finally:
             self.teardown(request, error)
             _current.reset(token)
+            # An exception's traceback holds this frame, and with it the exception and the request: break the circles.
+            error = None
+            if request.routing_exception is not None:
+                request.routing_exception.__traceback__ = request.routing_exception.__context__ = None
 
     def respond(self, request: Request) -> WSGIApplication:
         """Return the answer of the hooks, the handler and the error handlers; raise what none of them takes."""
@@ -207,7 +211,10 @@ class App(Router):
             return handler(exc)
         if isinstance(exc, HTTPException):
             return error_response(exc, request)
-        raise exc
+        try:
+            raise exc
+        finally:
+            del exc  # or this frame, in the traceback, would keep it
 
     def handle_exception(self, request: Request, exc: Exception) -> WSGIApplication:
         """Answer 500 to what nothing else took, and log it; raise it while testing or debugging.
