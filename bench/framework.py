@@ -18,6 +18,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
 import click
@@ -136,9 +137,12 @@ def notes() -> list[str]:
     lines = [f"{name} is not installed and left out: pip install 'wz[bench]'" for name in peers.PEERS]
     lines = [line for line in lines if line.split()[0] not in peers.installed()]
     if falcon := peers.optional("falcon"):
-        module = peers.optional("falcon.app")
-        compiled = module is not None and not str(module.__file__).endswith(".py")
-        lines.append(f"falcon {falcon.__version__} is {'C-compiled (Cython)' if compiled else 'plain Python here'}")
+        files = [file for file in metadata.files("falcon") or () if file.suffix == ".so"]
+        compiled = f"C-compiled in {', '.join(sorted(file.name.split('.')[0] for file in files))}" if files else "plain"
+        whole = any(file.name.startswith("app.") for file in files)
+        lines.append(
+            f"falcon {falcon.__version__} is {compiled}; its app.py is {'compiled, too' if whole else 'Python'}"
+        )
     return lines
 
 

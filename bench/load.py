@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,7 +37,7 @@ def under_gunicorn(names: list[str], rounds: int, seconds: float) -> dict[str, f
         sockets = {name: stack.enter_context(server(name, folder / f"{name}.sock")) for name in names}
         for path in sockets.values():
             measure(path, 0.3)  # imports, caches
-        return take_turns({name: lambda path=path: measure(path, seconds) for name, path in sockets.items()}, rounds)
+        return take_turns({name: partial(measure, path, seconds) for name, path in sockets.items()}, rounds)
 
 
 @contextmanager
@@ -71,17 +72,18 @@ def measure(path: Path, seconds: float) -> float:
 def run(path: str, seconds: float) -> float:
     """Keep every connection busy for so long, and return requests a second."""
     selector = selectors.DefaultSelector()
+    connections: dict[int, socket.socket] = {}
     for _ in range(CONNECTIONS):
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(path)
         connection.sendall(REQUEST)
+        connections[connection.fileno()] = connection
         selector.register(connection, selectors.EVENT_READ, bytearray())
     answered = 0
     start = time.perf_counter()
     while time.perf_counter() - start < seconds:
         for key, _ in selector.select(timeout=seconds):
-            connection, received = key.fileobj, key.data
-            assert isinstance(connection, socket.socket)
+            connection, received = connections[key.fd], key.data
             data = connection.recv(65536)
             if not data:
                 raise SystemExit("the server closed a connection")

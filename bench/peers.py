@@ -156,28 +156,24 @@ def wz(hooks: bool = False, many: bool = False) -> Any:
 
 
 def wz_session() -> Any:
+    from wz import App
     from wz.session import Sessions, session_of
 
     app = wz()
+    assert isinstance(app, App)
     Sessions(app)
 
     @app.get("/session")
     def session(request: Any) -> dict[str, Any]:
         return {"user": session_of(request)["user"]}
 
-    app.cookie = cookie_of(app, session_of)
-    return app
-
-
-def cookie_of(app: Any, session_of: Any) -> str:
     @app.get("/login")
     def login(request: Any) -> str:
         session_of(request)["user"] = "ann"
         return ""
 
-    client = app.test_client()
-    client.get("/login")
-    return str(client.get_cookie("session").value)
+    app.cookie = cookie_by_login(app)  # type: ignore[attr-defined]
+    return app
 
 
 def flask(hooks: bool = False, many: bool = False) -> Any:
@@ -230,18 +226,18 @@ def cookie_by_login(app: Any) -> str:
 
 
 def bottle(hooks: bool = False, many: bool = False) -> Any:
-    import bottle
-
+    bottle: Any = import_module("bottle")  # it has no types
     app = bottle.Bottle()
     if hooks:
 
-        @app.hook("before_request")
         def before() -> None:
             bottle.request.environ["bench.start"] = time.perf_counter()
 
-        @app.hook("after_request")
         def after() -> None:
             bottle.response.headers["X-Hook"] = "after"
+
+        app.add_hook("before_request", before)
+        app.add_hook("after_request", after)
 
     def get(board: str, member: str) -> dict[str, Any]:
         return standing(board, member)
@@ -249,7 +245,6 @@ def bottle(hooks: bool = False, many: bool = False) -> Any:
     for i in numbers(many):
         app.route(f"/boards{i}/<board>/members/<member>", "GET", get)
 
-    @app.post("/scores")
     def post() -> Any:
         try:
             score = msgspec.json.decode(bottle.request.body.read(), type=Score)
@@ -259,6 +254,7 @@ def bottle(hooks: bool = False, many: bool = False) -> Any:
         bottle.response.status = 201
         return fields(score)
 
+    app.route("/scores", "POST", post)
     return app
 
 

@@ -9,6 +9,7 @@ from pipeline.hub.sas import SCHEME, Unauthorized
 from pipeline.settings import Settings
 from wz import App, Problem
 from wz.openapi import OpenAPI
+from wz.request_id import RequestID
 
 from . import auth, boards, errors, health, hub, outputs
 from .services import Services
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> App:
         responses={503: "Redis can't be reached; nothing is known to be written: send again"},
         security_schemes={auth.SAS: auth.SCHEME},
     )
+    app.layers.add("request id", RequestID)
     return app
 
 

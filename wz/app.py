@@ -18,12 +18,13 @@ from .errors import Problem, error_response, find_handler
 from .fast import Match
 from .http import JSON, JSON_TYPES, JSONReply, Request, Response, json, to_response
 from .layers import Layers
-from .routing import Blueprint, Map, Route, Router, Rule, root_path
+from .routing import Map, Route, Router, Rule, root_path
 from .typed import View, synchronous
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from .blueprints import Blueprint
     from .cli import AppGroup
     from .testing import AppRunner, Client
 
@@ -293,38 +294,9 @@ class App(Router):
         url_defaults: Mapping[str, Any] | None = None,
     ) -> None:
         """Take a blueprint's routes in, below `url_prefix` or its own; `name` lets one be registered twice."""
-        self._register(blueprint, "", "", (self,), url_prefix, name, subdomain, dict(url_defaults or {}))
+        blueprint.install(self, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}))
 
     register_blueprint = register
-
-    def _register(
-        self,
-        blueprint: Blueprint,
-        path: str,
-        parent: str,
-        scopes: tuple[Router, ...],
-        url_prefix: str | None,
-        name: str | None,
-        subdomain: str | None,
-        values: dict[str, Any],
-    ) -> None:
-        name = f"{parent}{name or blueprint.name}"
-        if name in self.blueprints:
-            raise ValueError(f"there is a blueprint {name!r} already: register this one under another name=")
-        self.blueprints[name] = blueprint
-        blueprint.registered = True
-        scopes = (*scopes, blueprint)
-        path = _join(path, blueprint.url_prefix if url_prefix is None else url_prefix)
-        subdomain = blueprint.subdomain if subdomain is None else subdomain
-        values = {**blueprint.url_values, **values}
-        for rule, endpoint, view, methods, automatic, options in blueprint.rules:
-            options = {"subdomain": subdomain, **options}
-            options["defaults"] = {**values, **(options.get("defaults") or {})} or None
-            self.add_rule(_join(path, rule), f"{name}.{endpoint}", view, methods, automatic, options, scopes)
-        for function in blueprint.recorded:
-            function(self)
-        for child, how in blueprint.children:
-            self._register(child, path, f"{name}.", scopes, **how, subdomain=subdomain, values=values)
 
     # URLs.
 
@@ -468,6 +440,3 @@ class App(Router):
         group: AppGroup = self.extensions["cli"]
         return group
 
-
-def _join(prefix: str, rule: str) -> str:
-    return f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if prefix and rule else prefix or rule

@@ -6,8 +6,6 @@ attribute (about a microsecond), which is the price of not passing things on.
 
 from __future__ import annotations
 
-import contextvars
-import functools
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from types import SimpleNamespace
@@ -146,60 +144,3 @@ def after_this_request(hook: H) -> H:
     found = _require_request()
     found.after_hooks = [*(found.after_hooks or ()), hook]
     return hook
-
-
-def copy_current_request_context(function: F) -> F:
-    """Let `function` see the current request wherever it is called: in a thread, in a pool, later.
-
-    It must not wait for a body that has not been read, nor run when the request's own teardowns matter to it.
-    """
-    found = _require_request()
-    context = contextvars.copy_context()
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        def run() -> Any:
-            _current.set(found)
-            return function(*args, **kwargs)
-
-        return context.copy().run(run)
-
-    return cast("F", call)
-
-
-def stream_with_context(generator: Any) -> Any:
-    """Keep the current request for a generator that is streamed after the handler returned, or for its function."""
-    if not hasattr(generator, "__next__"):
-
-        @functools.wraps(generator)
-        def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            return cast("Iterator[Any]", stream_with_context(generator(*args, **kwargs)))
-
-        return stream
-    return _stream(generator, _require_request())
-
-
-def _stream(generator: Iterator[Any], found: Request) -> Iterator[Any]:
-    """Each step runs with the request current and gives back what was: a server may go on with another between two.
-
-    The teardown hooks run once more at the end, as Flask's do, for what the generator opened.
-    """
-    close = getattr(generator, "close", None)
-    try:
-        while True:
-            token = _current.set(found)
-            try:
-                item = next(generator)
-            except StopIteration:
-                return
-            finally:
-                _current.reset(token)
-            yield item
-    finally:
-        token = _current.set(found)
-        try:
-            if close is not None:
-                close()
-        finally:
-            found.app.teardown(found, None)
-            _current.reset(token)

@@ -68,8 +68,9 @@ def operation(
     """Say what a signature can't: it changes the document only, and may stand above or below the route.
 
     `responses` describes answers by status: from 400 on they are problems; below, the body is the return annotation's
-    if that belongs to the status (200, or the one of `tuple[Thing, Literal[201]]`), or a `Content`'s. `body` gives types by media type, for views that read `request` themselves;
-    `headers` gives types by header name (a Struct: JSON in the header); `security` names one of the app's schemes.
+    if that belongs to the status (200, or the one of `tuple[Thing, Literal[201]]`), or a `Content`'s. `body` gives
+    types by media type, for views that read the request themselves; `headers` gives types by header name (a Struct:
+    JSON in the header). `security` names one of the app's schemes; `hidden` leaves the operation out.
     """
     said = Operation(responses or {}, body or {}, headers or {}, security, hidden)
 

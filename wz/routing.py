@@ -19,7 +19,6 @@ from .typed import View, bind, synchronous, with_request
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from .app import App
 
 F = TypeVar("F", bound=Callable[..., Any])
 Hooks = list[Callable[..., Any]]
@@ -197,94 +196,6 @@ class Router:
 
     def register_error_handler(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
         self.error_handlers.add(code_or_class, synchronous(handler))
-
-
-class Blueprint(Router):
-    """Routes, hooks and error handlers that an app takes as one, below a prefix. Its hooks see its requests only."""
-
-    def __init__(
-        self,
-        name: str,
-        import_name: str | None = None,
-        *,
-        url_prefix: str = "",
-        subdomain: str | None = None,
-        url_defaults: dict[str, Any] | None = None,
-        static_folder: str | None = None,
-        static_url_path: str | None = None,
-        template_folder: str | None = None,
-    ) -> None:
-        """The folders are below the module's; `wz.static` is loaded for the one, `wz.templates` reads the other."""
-        if not name or "." in name:
-            raise ValueError(f"a blueprint's name must not be empty or hold a dot, as {name!r}")
-        super().__init__()
-        self.name = name
-        self.import_name = import_name
-        self.url_prefix = url_prefix
-        self.subdomain = subdomain
-        self.url_values = url_defaults or {}
-        self.rules: list[tuple[Any, ...]] = []  # what add_rule was given
-        self.children: list[tuple[Blueprint, dict[str, Any]]] = []
-        self.recorded: list[Callable[[App], Any]] = []
-        self.registered = False
-        self.template_folder = template_folder
-        if static_folder is not None:
-            from .static import Static
-
-            Static(self, static_folder, static_url_path)
-
-    @property
-    def root_path(self) -> str:
-        return root_path(self.import_name or "__main__")
-
-    def add_rule(self, rule: str, endpoint: str, *rest: Any) -> None:
-        if "." in endpoint:
-            raise ValueError(f"an endpoint of a blueprint must not hold a dot, as {endpoint!r}")
-        if self.registered:
-            raise RuntimeError(
-                f"the blueprint {self.name!r} is registered already: an app would not see the rule {rule!r}. Add all "
-                "routes before app.register(...)"
-            )
-        self.rules.append((rule, endpoint, *rest))
-
-    def register(self, blueprint: Blueprint, *, url_prefix: str | None = None, name: str | None = None) -> None:
-        """Nest another blueprint: its names and prefix follow this one's, and its hooks run inside this one's."""
-        if blueprint is self:
-            raise ValueError("a blueprint can't be registered on itself")
-        self.children.append((blueprint, {"url_prefix": url_prefix, "name": name}))
-
-    register_blueprint = register
-
-    def record(self, function: Callable[[App], Any]) -> None:
-        """Call `function(app)` whenever the blueprint is registered."""
-        self.recorded.append(function)
-
-    def before_app_request(self, hook: F) -> F:
-        self.record(lambda app: app.before_request(hook))
-        return hook
-
-    def after_app_request(self, hook: F) -> F:
-        self.record(lambda app: app.after_request(hook))
-        return hook
-
-    def teardown_app_request(self, hook: F) -> F:
-        self.record(lambda app: app.teardown_request(hook))
-        return hook
-
-    def app_url_value_preprocessor(self, hook: F) -> F:
-        self.record(lambda app: app.url_value_preprocessor(hook))
-        return hook
-
-    def app_url_defaults(self, hook: F) -> F:
-        self.record(lambda app: app.url_defaults(hook))
-        return hook
-
-    def app_errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
-        def decorate(handler: F) -> F:
-            self.record(lambda app: app.register_error_handler(code_or_class, handler))
-            return handler
-
-        return decorate
 
 
 def root_path(import_name: str) -> str:

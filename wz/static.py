@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as WerkzeugResponse
 
     from .app import App
-    from .routing import Blueprint
+    from .blueprints import Blueprint
 
     Path = str | os.PathLike[str]
     MaxAge = int | Callable[[str | None], int | None]

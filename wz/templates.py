@@ -23,7 +23,8 @@ from weakref import WeakKeyDictionary
 
 from werkzeug.local import LocalProxy
 
-from .context import current_app, current_request, g, request, stream_with_context
+from .context import current_app, current_request, g, request
+from .streaming import stream_with_context
 from .typed import synchronous
 
 try:

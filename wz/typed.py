@@ -8,6 +8,7 @@ board: str          everything else is a value of the URL
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -50,7 +51,9 @@ def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     """Return `hook` as a function whose first argument is the request, which Flask's hooks leave out."""
     takes_request = "request" in inspect.signature(hook).parameters
     hook = synchronous(hook)
-    return hook if takes_request else lambda request, *args: hook(*args)
+    if takes_request:
+        return hook
+    return functools.wraps(hook)(lambda request, *args: hook(*args))
 
 
 def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -572,7 +572,10 @@ def situations(draw: st.DrawFn) -> tuple[list[Spec], MapOptions, list[dict[str, 
     )
     drawn: list[tuple[list[Spec], list[Piece]]] = []
     for _ in range(draw(st.integers(1, 6))):
-        near = draw(st.sampled_from(drawn))[1] if drawn and draw(st.booleans()) else []
+        near: list[Piece] = []
+        is_near = draw(st.booleans())
+        if drawn and is_near:
+            _, near = draw(st.sampled_from(drawn))
         drawn.append(draw(rules(options, [piece for piece in near if piece != PAGE])))
     known = [(spec, parts) for specs, parts in drawn for spec in specs]
     return [spec for spec, _ in known], options, draw(st.lists(requests(known), min_size=1, max_size=6))

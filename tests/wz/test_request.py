@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ ATTRIBUTES = [
     ),
 ]
 READERS: dict[str, Callable[[WerkzeugRequest], Any]] = {
-    **{name: lambda request, name=name: getattr(request, name) for name in ATTRIBUTES},
+    **{name: attrgetter(name) for name in ATTRIBUTES},
     "args": lambda request: list(request.args.items(multi=True)),
     "cookies": lambda request: list(request.cookies.items(multi=True)),
     "headers": _headers,

@@ -14,7 +14,7 @@ from ..client import ServerlikeClient, validated
 
 @pytest.fixture
 def app() -> App:
-    app = App("test")
+    app = App("with ids")
     app.layers.add("request id", RequestID)
     app.add_url_rule("/", "index", lambda request: {"id": request.environ[KEY]})
     return app

@@ -134,7 +134,7 @@ RETURNS: dict[str, tuple[Callable[[], Any], Callable[[], WerkzeugResponse]]] = {
     "an empty generator": (lambda: iter(()), lambda: html(iter(()))),
     "a generator and 204": (lambda: (iter([b"a"]), 204), lambda: html(iter([b"a"]), 204)),
     "Response": (lambda: Response("x"), lambda: html("x")),
-    "Response of a list": (lambda: Response([b"a", "b"]), lambda: html([b"a", "b"])),
+    "Response of a list": (lambda: Response([b"a", b"b"]), lambda: html([b"a", b"b"])),
     "Response of nothing": (lambda: Response(), html),
     "Response, no type": (lambda: Response("x", headers=[]), lambda: html("x")),
     "Werkzeug's Response": (lambda: WerkzeugResponse("x"), lambda: WerkzeugResponse("x")),
@@ -182,15 +182,17 @@ def test_an_answer(make: Callable[[], Any], by_hand: Callable[[], WerkzeugRespon
         pytest.param({}, id="unconditional"),
     ],
 )
-def test_conditional_answers(condition: dict[str, str]) -> None:
+def test_conditional_answers(condition: dict[str, Any]) -> None:
     environ = create_environ() | condition
 
     def make(cls: type[WerkzeugResponse]) -> WerkzeugResponse:
         response = tagged(cls)
-        response.date = 0
+        response.headers["Date"] = "Thu, 01 Jan 1970 00:00:00 GMT"
         return response.make_conditional(environ, accept_ranges=True, complete_length=6)
 
-    assert wz_answer(lambda: make(Response), **condition) == werkzeug_answer(make(WerkzeugResponse), **condition)
+    assert wz_answer(lambda: make(Response), hook=False, **condition) == werkzeug_answer(
+        make(WerkzeugResponse), **condition
+    )
 
 
 class Stream:

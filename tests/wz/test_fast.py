@@ -1,0 +1,118 @@
+"""What happens to the short ways when Werkzeug is no longer what they were written for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from werkzeug.datastructures import Headers
+from werkzeug.routing import Map
+from werkzeug.routing.matcher import State, StateMachineMatcher
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from wz import App, Response, fast
+
+from ..client import validated
+
+
+def test_the_installed_werkzeug_is_the_one_that_is_known() -> None:
+    assert fast.AVAILABLE
+
+
+def rename(monkeypatch: pytest.MonkeyPatch, cls: type, old: str, new: str) -> None:
+    """Let instances of `cls` keep under another name what they kept under `old`."""
+    init = cls.__init__  # type: ignore[misc]
+
+    def changed(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        self.__dict__[new] = self.__dict__.pop(old)
+
+    monkeypatch.setattr(cls, "__init__", changed)
+
+
+@pytest.mark.parametrize(
+    ("cls", "old", "new"),
+    [
+        pytest.param(Map, "_matcher", "_machine", id="Map's matcher"),
+        pytest.param(StateMachineMatcher, "_root", "_start", id="the matcher's root"),
+        pytest.param(State, "dynamic", "converted", id="a state's values"),
+        pytest.param(Headers, "_list", "_pairs", id="the list of headers"),
+        pytest.param(WerkzeugResponse, "_on_close", "_closers", id="what a response closes"),
+        pytest.param(WerkzeugResponse, "_status_code", "_code", id="a response's status"),
+    ],
+)
+def test_a_name_that_changed_is_noticed(monkeypatch: pytest.MonkeyPatch, cls: type, old: str, new: str) -> None:
+    rename(monkeypatch, cls, old, new)
+
+    assert not fast._check()
+
+
+def test_a_default_converter_that_changed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "_ANY", r"(?P<value>[^/]+)\Z")
+
+    assert not fast._check()
+
+
+def test_a_new_attribute_of_responses_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    init = WerkzeugResponse.__init__
+
+    def changed(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        self.trailers = []
+
+    monkeypatch.setattr(WerkzeugResponse, "__init__", changed)
+
+    assert not fast._check()
+
+
+@pytest.mark.parametrize("available", [True, False], ids=["the short way", "the long way"])
+def test_both_ways_answer_alike(monkeypatch: pytest.MonkeyPatch, available: bool) -> None:
+    monkeypatch.setattr(fast, "AVAILABLE", available)
+    app = App("test")
+    app.add_url_rule("/<int:n>/<name>", "json", lambda n, name: {"n": n, "name": name})
+    app.add_url_rule("/text", "text", lambda: ("text", 201, {"X-A": "b"}))
+
+    @app.after_request
+    def mark(response: Response) -> Response:
+        response.headers["X-Seen"] = "yes"
+        return response
+
+    client = validated(app)
+    answer, text, missing = client.get("/7/ann"), client.get("/text"), client.post("/x")
+
+    assert (answer.json, answer.headers["Content-Length"]) == ({"n": 7, "name": "ann"}, "20")
+    assert (text.status_code, text.text, text.headers["X-A"], text.content_length) == (201, "text", "b", 4)
+    assert missing.status_code == 404
+    assert {a.headers["X-Seen"] for a in (answer, text, missing)} == {"yes"}
+
+
+def test_a_rule_that_is_added_while_serving_is_found() -> None:
+    app = App("test")
+    app.add_url_rule("/<name>", "any", lambda name: f"any {name}")
+    client = validated(app)
+    assert client.get("/new").text == "any new"
+
+    app.add_url_rule("/new", "new", lambda: "new")
+
+    assert client.get("/new").text == "new"
+
+
+def test_a_host_that_map_refuses_is_refused_every_time() -> None:
+    app = App("test")
+    app.config["TRUSTED_HOSTS"] = ["good.example"]
+    app.add_url_rule("/", "index", lambda: "fine")
+    client = app.test_client()
+
+    for _ in range(2):
+        assert client.get("/", base_url="http://good.example").status_code == 200
+        assert client.get("/", base_url="http://evil.example").status_code == 400
+
+
+def test_many_hosts_take_no_more_memory_than_some() -> None:
+    app = App("test")
+    app.add_url_rule("/", "index", lambda: "fine")
+    client = app.test_client()
+    for n in range(fast.HOSTS + 10):
+        assert client.get("/", base_url=f"http://h{n}.example").status_code == 200
+
+    assert len(app.url_map.compiled._hosts) == fast.HOSTS
