@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+BENCHES := framework
 BIN := .venv/bin
 
 # Hashes pin every package, and so does the build of wz itself: with the locked setuptools, not a newer one.
@@ -26,10 +27,8 @@ check: .venv/dev  ## Run ruff, mypy --strict and import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: .venv/dev  ## Run each module of bench/ and print its tables
-	@set -e; for file in bench/[a-z]*.py; do \
-		if [ -f "$$file" ]; then name=$${file#bench/}; $(BIN)/python -m "bench.$${name%.py}" $(ARGS); fi; \
-	done
+bench: .venv/dev  ## Run the benches, side by side with peers; options: make bench ARGS=--quick
+	@set -e; for name in $(BENCHES); do $(BIN)/python -m bench.$$name $(ARGS); done
 
 lock: .venv/lock  ## Pin the newest packages that pyproject.toml allows (with Python 3.11, the oldest that is supported)
 	@$(MAKE) --no-print-directory requirements/stack.txt.new requirements/dev.txt.new

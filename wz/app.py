@@ -134,14 +134,19 @@ class App(Router):
     def match(self, request: Request) -> None:
         """Find the rule. A failure is kept for `dispatch`, so that hooks see unmatched requests, too."""
         try:
-            found = self.url_map.compiled.match(request.environ)
-            rule, values = found or cast("Match", request.url_adapter.match(return_rule=True))
+            rule, values = self.url_map.compiled.match(request.environ) or self._match_slowly(request)
         except HTTPException as exc:
             request.routing_exception = exc
         else:
             request.url_rule = rule
             request.view_args = values
-            request.route = rule.route
+            request.route = self.routes.get(rule.endpoint) or self._route_of(rule.endpoint)
+
+    def _match_slowly(self, request: Request) -> Match:
+        refusal = self.url_map.compiled.refuse(request.environ)
+        if refusal is not None:
+            raise refusal
+        return cast("Match", request.url_adapter.match(return_rule=True))
 
     def preprocess(self, request: Request) -> Any:
         """Run the before hooks, the app's first, until one of them answers."""
@@ -161,9 +166,9 @@ class App(Router):
         rule = request.url_rule
         if rule is None:
             raise request.routing_exception or RuntimeError("the request was not matched")
-        if request.environ["REQUEST_METHOD"] == "OPTIONS" and rule.automatic_options:
+        if request.environ["REQUEST_METHOD"] == "OPTIONS" and getattr(rule, "automatic_options", False):
             return self.options_response(request)
-        return rule.route.handler(request, request.view_args or {})
+        return request.route.handler(request, request.view_args or {})
 
     def finalize(self, request: Request, value: Any) -> WSGIApplication:
         """Make a response of what was returned, and run the after hooks, the innermost and latest first."""
@@ -263,18 +268,21 @@ class App(Router):
         automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"] if automatic_options is None else automatic_options
         added = Rule(rule, endpoint=endpoint, methods=methods | {"OPTIONS"} if automatic else methods, **options)
         added.automatic_options = automatic
-        added.route = self.routes.setdefault(endpoint, Route(endpoint, scopes or (self,)))
-        if added.route.view is not None and view not in (None, added.route.view):
-            added.route.answer_with(view)  # raises before the map has the rule
+        route = self._route_of(endpoint, scopes)
+        if route.view is not None and view not in (None, route.view):
+            route.answer_with(view)  # raises before the map has the rule
         with self.url_map.lock:
             self.url_map.add(added)
-            added.route.answer_with(view, added.arguments)
+            route.answer_with(view, added.arguments)
+
+    def _route_of(self, endpoint: str, scopes: tuple[Router, ...] | None = None) -> Route:
+        return self.routes.setdefault(endpoint, Route(endpoint, scopes or (self,)))
 
     def endpoint(self, name: str) -> Callable[[F], F]:
         """Give an endpoint whose rules were added without a view its view."""
 
         def decorate(view: F) -> F:
-            self.routes.setdefault(name, Route(name, (self,))).answer_with(view)
+            self._route_of(name).answer_with(view)
             return view
 
         return decorate
@@ -439,4 +447,3 @@ class App(Router):
             self.extensions["cli"] = AppGroup(self.name)
         group: AppGroup = self.extensions["cli"]
         return group
-

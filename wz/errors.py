@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException, default_exceptions
 
+from .fast import json_response
 from .http import Response
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class ErrorHandlers:
         code = code_or_class.code if issubclass(code_or_class, HTTPException) else None
         self._by_code.setdefault(code, {})[code_or_class] = handler
 
+    def __bool__(self) -> bool:
+        return bool(self._by_code)
+
     def find(self, exc: Exception, code: int | None) -> ErrorHandler | None:
         handlers = self._by_code.get(code, {})
         return next((handlers[cls] for cls in type(exc).__mro__ if cls in handlers), None)
@@ -80,7 +84,9 @@ def find_handler(scopes: Iterable[ErrorHandlers], exc: Exception) -> ErrorHandle
 
     `scopes` come innermost first. The order is Flask's.
     """
-    scopes = list(scopes)
+    scopes = [scope for scope in scopes if scope]
+    if not scopes:
+        return None
     codes = [exc.code, None] if isinstance(exc, HTTPException) and exc.code else [None]
     found = (scope.find(exc, code) for code in codes for scope in scopes)
     return next((handler for handler in found if handler), None)
@@ -92,16 +98,25 @@ def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
         return cast("WerkzeugResponse", exc.response)  # abort(Response(...))
     status = exc.code or 500
     if status < 400:
-        return exc.get_response(request.environ)
+        return exc.get_response(request.environ)  # a redirect of the Map's
     title, detail = exc.name, exc.description or ""
     headers = [(k, v) for k, v in exc.get_headers(request.environ) if k.lower() != "content-type"]
     if isinstance(exc, Problem):
         headers += exc.headers.items()
 
-    if request.accept_mimetypes.best_match(PROBLEM_TYPES, default=PROBLEM_TYPES[0]) == "text/html":
+    if _wants_html(request):
         page = _PAGE.format(status=status, title=escape(title), detail=escape(detail))
         return Response(page, status, headers)
     document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if isinstance(exc, Problem):
         document |= exc.members
-    return Response(Response.json_module.dumps(document), status, headers, content_type=PROBLEM_TYPES[0])
+    response = json_response(Response, Response.json_module.encode(document), PROBLEM_TYPES[0])
+    response.status_code = status
+    response.headers.extend(headers)
+    return response
+
+
+def _wants_html(request: Request) -> bool:
+    if "text/" not in request.environ.get("HTTP_ACCEPT", ""):
+        return False  # most programs' requests: spares the parsing
+    return request.accept_mimetypes.best_match(PROBLEM_TYPES, default=PROBLEM_TYPES[0]) == "text/html"

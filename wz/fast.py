@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule, ValidationError
 from werkzeug.wrappers import Response
 
@@ -38,16 +39,19 @@ class Node:
 
     `static` is looked up first; then `dynamic` is tried in Werkzeug's order: a pattern's `match`, or None for any
     segment that is not empty, and where it leads, or None for a doubt. `ends` has, by method, a rule, the names of its
-    values, and those converters that change a value, by its place.
+    values, and those converters that change a value, by its place; `is_doubtful` says that there are other rules, too,
+    and `is_loose` that one of these allows a slash more.
     """
 
-    __slots__ = ("dynamic", "ends", "static")
+    __slots__ = ("dynamic", "ends", "is_doubtful", "is_loose", "static")
 
     def __init__(self, state: State, doubted: set[Any], count: int = 0) -> None:
         """`count` is the number of values on the way here."""
         self.static = {part: Node(child, doubted, count) for part, child in state.static.items()}
         self.dynamic: list[tuple[Callable[[str], re.Match[str] | None] | None, Node | None]] = []
         self.ends: dict[str, tuple[Rule, list[str], list[tuple[int, Convert]]]] = {}
+        self.is_loose = not all(rule.strict_slashes for rule in state.rules)
+        self.is_doubtful = False
         for part, child in state.dynamic:
             pattern = re.compile(part.content)
             # The walk stops at a value that may hold slashes, since it takes the rest of the path; at one that may be
@@ -57,10 +61,17 @@ class Node:
             node = Node(child, doubted, count + groups) if plain else None
             self.dynamic.append((None if part.content == _ANY else pattern.match, node))
         for rule in state.rules:
-            if rule.methods is None or rule.endpoint in doubted or rule.websocket or rule.redirect_to or rule.alias:
+            repeats = len(rule._converters) != count  # a name that stands twice
+            if (
+                repeats
+                or rule.methods is None
+                or rule.endpoint in doubted
+                or rule.websocket
+                or rule.redirect_to
+                or rule.alias
+            ):
+                self.is_doubtful = True
                 break  # the first rule that takes a method wins: what comes after this one is in doubt
-            if len(rule._converters) != count:
-                break  # a name that stands twice
             converters: list[tuple[int, Convert]] = [
                 (place, converter.to_python)
                 for place, converter in enumerate(rule._converters.values())
@@ -127,6 +138,22 @@ class Matcher:
                 return None
         return rule, dict(zip(names, values, strict=False))
 
+    def refuse(self, environ: WSGIEnvironment) -> HTTPException | None:
+        """Return the 404 or 405 of a request that nothing can match, or None for any doubt.
+
+        Here every way is followed, as Map would, so this is for what `match` did not find.
+        """
+        path: str = environ.get("PATH_INFO", "")
+        node = self._hosts.get((environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")))
+        if node is None or "HTTP_UPGRADE" in environ or not path.isascii() or "//" in path or path[:1] != "/":
+            return None
+        methods: set[str] = set()
+        if _may_match(node, path.split("/"), 0, methods):
+            return None
+        if environ["REQUEST_METHOD"].upper() in methods:  # it was found, and a converter refused the value
+            return None
+        return MethodNotAllowed(valid_methods=list(methods)) if methods else NotFound()
+
     def _tree_for(self, environ: WSGIEnvironment) -> Node | None:
         if not AVAILABLE or "HTTP_HOST" not in environ:
             return None
@@ -143,9 +170,28 @@ class Matcher:
         return tree
 
 
-def json_response(cls: type[R], body: bytes) -> R:
-    """Return what `cls(body, mimetype="application/json")` does; `cls` has Response's own constructors."""
-    return _json_response(cls, body) if AVAILABLE else cls(body, mimetype="application/json")
+def _may_match(node: Node, parts: list[str], place: int, methods: set[str]) -> bool:
+    """Follow every way from `node`. True for a doubt; else `methods` has what the rules that were reached take."""
+    if place == len(parts):
+        methods.update(node.ends)
+        return node.is_doubtful or "" in node.static  # a slash is missing
+    part = parts[place]
+    if part == "" and place == len(parts) - 1 and node.is_loose:
+        return True
+    if part in node.static and _may_match(node.static[part], parts, place + 1, methods):
+        return True
+    for matches, following in node.dynamic:
+        if following is None:
+            return True
+        found = part if matches is None else matches(part)
+        if found and _may_match(following, parts, place + 1, methods):
+            return True
+    return False
+
+
+def json_response(cls: type[R], body: bytes, content_type: str = "application/json") -> R:
+    """Return what `cls(body, content_type=content_type)` does; `cls` has Response's own constructors."""
+    return _json_response(cls, body, content_type) if AVAILABLE else cls(body, content_type=content_type)
 
 
 def send(response: Response, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes] | None:
@@ -181,10 +227,10 @@ def send(response: Response, environ: WSGIEnvironment, start_response: StartResp
     return body
 
 
-def _json_response(cls: type[R], body: bytes) -> R:
+def _json_response(cls: type[R], body: bytes, content_type: str) -> R:
     response = cls.__new__(cls)
     headers = response.headers = Headers.__new__(Headers)
-    headers._list = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    headers._list = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
     response._status = "200 OK"
     response._status_code = 200
     response.direct_passthrough = False
@@ -207,7 +253,7 @@ def _check() -> bool:
         ((part, child),) = url_map._matcher._root.static[""].static[""].static["a"].dynamic
         if part.content != _ANY or part.final or child.rules != [rule] or list(rule._converters) != ["b"]:
             return False
-        short, long = _json_response(Response, b"{}"), Response(b"{}", mimetype="application/json")
+        short, long = _json_response(Response, b"{}", "text/json"), Response(b"{}", content_type="text/json")
         return vars(short) == vars(long) and short.headers._list == long.headers._list
     except (AttributeError, KeyError, TypeError, ValueError):
         return False

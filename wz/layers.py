@@ -1,11 +1,11 @@
 """The WSGI onion: middleware composed once, each layer named, timed and drawn.
 
-    app.layers.add("proxy_fix", ProxyFix, x_for=1)
-    app.layers.add("gzip", Gzip)
+app.layers.add("proxy_fix", ProxyFix, x_for=1)
+app.layers.add("gzip", Gzip)
 
-    gzip            the one added last is outermost and sees the request first
-      proxy_fix
-        app
+gzip            the one added last is outermost and sees the request first
+  proxy_fix
+    app
 """
 
 from __future__ import annotations

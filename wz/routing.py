@@ -28,7 +28,6 @@ class Rule(WerkzeugRule):
     """Werkzeug's rule; `automatic_options` says that the app answers OPTIONS and not the view."""
 
     automatic_options = False
-    route: Route
 
 
 class Map(WerkzeugMap):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from werkzeug.datastructures import Headers
-from werkzeug.routing import Map
+from werkzeug.routing import Map, Rule
 from werkzeug.routing.matcher import State, StateMachineMatcher
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -116,3 +116,16 @@ def test_many_hosts_take_no_more_memory_than_some() -> None:
         assert client.get("/", base_url=f"http://h{n}.example").status_code == 200
 
     assert len(app.url_map.compiled._hosts) == fast.HOSTS
+
+
+def test_a_rule_of_werkzeug_s_own_may_be_added_to_the_map() -> None:
+    app = App("test")
+    app.url_map.add(Rule("/plain/<int:n>", endpoint="plain", methods=["GET"]))
+
+    @app.endpoint("plain")
+    def plain(n: int) -> dict[str, int]:
+        return {"n": n}
+
+    client = validated(app)
+    assert client.get("/plain/3").json == {"n": 3}
+    assert client.options("/plain/3").status_code == 405

@@ -1,0 +1,42 @@
+"""`web`: the same small program on Flask and on wz, so that one test holds both to the same answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from werkzeug.test import Client as WerkzeugClient
+
+import wz
+
+from ..client import validated
+
+
+class Web:
+    """One of the two frameworks, by the names that they share: `web.Blueprint`, `web.g`, `web.abort`."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.module, name)
+
+    def app(self, **options: Any) -> Any:
+        if self.module is wz:
+            return wz.App("tests.wz", **options)
+        return self.module.Flask("tests.wz", static_folder=None, **options)
+
+    def client(self, app: Any) -> WerkzeugClient:
+        client: WerkzeugClient = validated(app) if self.module is wz else app.test_client()
+        return client
+
+
+@pytest.fixture(params=["flask", "wz"])
+def web(request: pytest.FixtureRequest) -> Web:
+    return Web(pytest.importorskip(request.param))
+
+
+def wz_lacks(reason: str) -> pytest.MarkDecorator:
+    """Run a test of `web` on both, expecting that wz fails it."""
+    lacking = pytest.param("wz", marks=pytest.mark.xfail(strict=True, reason=reason))
+    return pytest.mark.parametrize("web", ["flask", lacking], indirect=True)

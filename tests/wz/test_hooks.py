@@ -1,0 +1,326 @@
+"""Hooks and errors: the named steps of a request. A test that takes `web` runs on Flask and on wz."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from werkzeug.exceptions import BadRequestKeyError, Forbidden, HTTPException, InternalServerError, NotFound
+from werkzeug.exceptions import abort as werkzeug_abort
+
+import wz
+from wz import App, Request
+
+from ..client import validated
+from .conftest import Web
+
+
+class Base(Exception): ...
+
+
+class Leaf(Base): ...
+
+
+def fail(exc: BaseException) -> Any:
+    raise exc
+
+
+def test_the_steps_of_a_request(web: Web) -> None:
+    app = web.app()
+    calls: list[str] = []
+    app.url_value_preprocessor(lambda endpoint, values: calls.append(f"values of {endpoint}"))
+    app.before_request(lambda: calls.append("before 1"))
+    app.before_request(lambda: calls.append("before 2"))
+    app.after_request(lambda response: calls.append("after 1") or response)
+    app.after_request(lambda response: calls.append("after 2") or response)
+    app.teardown_request(lambda error: calls.append("teardown 1"))
+    app.teardown_request(lambda error: calls.append("teardown 2"))
+    app.teardown_appcontext(lambda error: calls.append("app context 1"))
+    app.teardown_appcontext(lambda error: calls.append("app context 2"))
+
+    @app.get("/")
+    def view() -> str:
+        for name in "12":
+            web.after_this_request(lambda response, name=name: calls.append(f"after this {name}") or response)
+        calls.append("view")
+        return ""
+
+    web.client(app).get("/")
+
+    assert calls == [
+        *("values of view", "before 1", "before 2", "view"),
+        *("after this 1", "after this 2", "after 2", "after 1"),
+        *("teardown 2", "teardown 1", "app context 2", "app context 1"),
+    ]
+
+
+def test_what_a_before_hook_returns_is_the_answer_and_goes_through_the_after_hooks(web: Web) -> None:
+    app = web.app()
+    calls: list[str] = []
+    app.before_request(lambda: ({"stopped": True}, 403))
+    app.before_request(lambda: calls.append("second"))
+    app.after_request(lambda response: calls.append("after") or response)
+    app.teardown_request(lambda error: calls.append("teardown"))
+    app.add_url_rule("/", "view", lambda: calls.append("view"))
+
+    answer = web.client(app).get("/")
+
+    assert (answer.status_code, answer.json, calls) == (403, {"stopped": True}, ["after", "teardown"])
+
+
+def test_an_after_hook_may_take_another_response(web: Web) -> None:
+    app = web.app()
+    app.after_request(lambda response: web.make_response("another", 202))
+    app.add_url_rule("/", "view", lambda: "one")
+
+    assert web.client(app).get("/").text == "another"
+
+
+def test_hooks_see_requests_that_match_nothing(web: Web) -> None:
+    app = web.app()
+    app.before_request(lambda: web.request.path if web.request.endpoint is None else None)
+    app.add_url_rule("/", "view", lambda: "view")
+
+    assert web.client(app).get("/none").text == "/none"
+    assert web.client(app).get("/").text == "view"
+
+
+@pytest.mark.parametrize("where", ["view", "before_request", "after_request", "url_value_preprocessor"])
+def test_a_raise_anywhere_is_a_500_in_the_log_once_and_told_to_the_teardown(
+    web: Web, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = web.app()
+    told: list[BaseException | None] = []
+    app.teardown_request(told.append)
+    app.teardown_appcontext(told.append)
+    app.add_url_rule("/", "view", lambda: fail(Leaf("here")) if where == "view" else "")
+    if where != "view":
+        getattr(app, where)(lambda *args: fail(Leaf("here")))
+
+    assert web.client(app).get("/").status_code == 500
+    assert [type(error) for error in told] == [Leaf, Leaf]
+    times = 2 if where == "after_request" and web.module is not wz else 1  # Flask runs it again for the 500
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [Leaf] * times
+
+
+def test_an_http_error_is_no_error_to_the_teardown_nor_to_the_log(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    app = web.app()
+    told: list[BaseException | None] = []
+    app.teardown_request(told.append)
+    app.add_url_rule("/", "view", lambda: web.abort(404))
+
+    assert web.client(app).get("/").status_code == 404
+    assert (told, caplog.records) == ([None], [])
+
+
+def test_an_exception_that_is_handled_is_no_error_to_the_teardown(web: Web) -> None:
+    app = web.app()
+    told: list[BaseException | None] = []
+    app.teardown_request(told.append)
+    app.register_error_handler(Base, lambda exc: "handled")
+    app.add_url_rule("/", "view", lambda: fail(Leaf()))
+
+    assert web.client(app).get("/").text == "handled"
+    assert told == [None]
+
+
+HANDLERS: list[Any] = [
+    pytest.param([404], NotFound(), "404", id="by code"),
+    pytest.param([NotFound], NotFound(), "NotFound", id="by the code's class"),
+    pytest.param([HTTPException], NotFound(), "HTTPException", id="every HTTP error"),
+    pytest.param([404, HTTPException], Forbidden(), "HTTPException", id="another code"),
+    pytest.param([HTTPException, 404], NotFound(), "404", id="the code before the base class"),
+    pytest.param([Exception, HTTPException], NotFound(), "HTTPException", id="the nearer base class"),
+    pytest.param([Exception], NotFound(), "Exception", id="Exception takes HTTP errors too"),
+    pytest.param([Exception, Base], Leaf(), "Base", id="the nearest along the MRO"),
+    pytest.param([Base, Leaf], Leaf(), "Leaf", id="the class itself"),
+    pytest.param([400], BadRequestKeyError("x"), "400", id="a subclass of the code's class"),
+    pytest.param([LookupError], KeyError("x"), "LookupError", id="a builtin base class"),
+    pytest.param([500], Leaf(), "500", id="500 takes what is left"),
+    pytest.param([InternalServerError], Leaf(), "InternalServerError", id="so does its class"),
+    pytest.param([HTTPException], Leaf(), "HTTPException", id="and its base class"),
+    pytest.param([500, Exception], Leaf(), "Exception", id="Exception leaves nothing for 500"),
+    pytest.param([500], InternalServerError(), "500", id="a 500 that is raised"),
+]
+
+
+@pytest.mark.parametrize(("handled", "raised", "answer"), HANDLERS)
+def test_which_handler_answers(web: Web, handled: list[Any], raised: Exception, answer: str) -> None:
+    app = web.app()
+    for each in handled:
+        name = str(getattr(each, "__name__", each))
+        app.register_error_handler(each, lambda exc, name=name: (name, 299))
+    app.add_url_rule("/", "view", lambda: fail(raised))
+
+    got = web.client(app).get("/")
+    assert (got.text, got.status_code) == (answer, 299)
+
+
+@pytest.mark.parametrize(
+    ("app_handles", "blueprint_handles", "answer"),
+    [
+        pytest.param(404, 404, "blueprint", id="the blueprint before the app"),
+        pytest.param(404, HTTPException, "app", id="a code before a class, wherever it is"),
+        pytest.param(NotFound, HTTPException, "app", id="which holds for the code's class"),
+        pytest.param(HTTPException, Exception, "blueprint", id="else the blueprint's base class"),
+    ],
+)
+def test_a_blueprint_s_handlers_and_the_app_s(
+    web: Web, app_handles: Any, blueprint_handles: Any, answer: str
+) -> None:
+    app = web.app()
+    blueprint = web.Blueprint("bp", "tests.wz")
+    app.register_error_handler(app_handles, lambda exc: "app")
+    blueprint.register_error_handler(blueprint_handles, lambda exc: "blueprint")
+    blueprint.add_url_rule("/", "view", lambda: web.abort(404))
+    app.register_blueprint(blueprint)
+
+    assert web.client(app).get("/").text == answer
+
+
+def test_the_handler_of_500_is_given_the_exception(web: Web) -> None:
+    app = web.app()
+    app.register_error_handler(500, lambda exc: (repr(exc.original_exception), 500))
+    app.add_url_rule("/fails", "fails", lambda: fail(Leaf("x")))
+    app.add_url_rule("/aborts", "aborts", lambda: web.abort(500))
+    client = web.client(app)
+
+    assert (client.get("/fails").text, client.get("/aborts").text) == ("Leaf('x')", "None")
+
+
+def test_after_hooks_see_the_answer_to_an_error(web: Web) -> None:
+    app = web.app()
+    seen: list[int] = []
+    app.after_request(lambda response: seen.append(response.status_code) or response)
+    app.add_url_rule("/", "view", lambda: fail(Leaf()))
+
+    web.client(app).get("/")
+    assert seen == [500]
+
+
+def test_a_handler_that_fails_is_a_500(web: Web) -> None:
+    app = web.app()
+    app.register_error_handler(404, lambda exc: fail(Leaf()))
+
+    assert web.client(app).get("/none").status_code == 500
+
+
+def test_redirects_of_the_map_are_no_errors(web: Web) -> None:
+    app = web.app()
+    app.register_error_handler(HTTPException, lambda exc: "handled")
+    app.register_error_handler(Exception, lambda exc: "handled")
+    app.add_url_rule("/folder/", "folder", lambda: "")
+
+    assert web.client(app).get("/folder").status_code == 308
+
+
+@pytest.mark.parametrize("handled", [pytest.param(299, id="no error's code"), pytest.param("404", id="text")])
+def test_what_can_not_be_handled_is_told_at_once(web: Web, handled: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        web.app().register_error_handler(handled, lambda exc: "")
+
+
+PROPAGATION: list[Any] = [
+    pytest.param({}, False, id="not in production"),
+    pytest.param({"TESTING": True}, True, id="in a test"),
+    pytest.param({"DEBUG": True}, True, id="in debug"),
+    pytest.param({"TESTING": True, "PROPAGATE_EXCEPTIONS": False}, False, id="not if it is switched off"),
+    pytest.param({"PROPAGATE_EXCEPTIONS": True}, True, id="if it is switched on"),
+]
+
+
+@pytest.mark.parametrize(("settings", "raises"), PROPAGATION)
+def test_exceptions_that_nothing_handles_reach_the_server(web: Web, settings: dict[str, Any], raises: bool) -> None:
+    app = web.app()
+    app.config.update(settings)
+    told: list[BaseException | None] = []
+    app.teardown_request(told.append)
+    app.add_url_rule("/", "view", lambda: fail(Leaf()))
+    client = web.client(app)
+
+    if raises:
+        with pytest.raises(Leaf):
+            client.get("/")
+    else:
+        assert client.get("/").status_code == 500
+    assert [type(error) for error in told] == [Leaf]
+
+
+def test_a_key_that_a_form_lacks_is_a_400(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/", "view", lambda: web.request.form["name"], methods=["POST"])
+
+    assert web.client(app).post("/").status_code == 400
+
+
+def test_abort_takes_codes_texts_and_responses(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/code", "code", lambda: web.abort(418))
+    app.add_url_rule("/text", "text", lambda: web.abort(403, "not you"))
+    app.add_url_rule("/response", "response", lambda: web.abort(web.make_response("mine", 402)))
+    client = web.client(app)
+
+    assert client.get("/code").status_code == 418
+    assert "not you" in client.get("/text").text
+    assert (client.get("/response").status_code, client.get("/response").text) == (402, "mine")
+
+
+def test_redirect(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/", "view", lambda: web.redirect("/there?a=b", 303))
+
+    answer = web.client(app).get("/")
+    assert (answer.status_code, answer.location) == (303, "/there?a=b")
+
+
+def test_hooks_may_take_the_request() -> None:
+    app = App("test")
+    app.before_request(lambda request: request.path if request.path == "/stop" else None)
+
+    @app.after_request
+    def after(request: Request, response: Any) -> Any:
+        response.headers["X-Path"] = request.path
+        return response
+
+    app.add_url_rule("/", "view", lambda: "view")
+    client = validated(app)
+
+    assert (client.get("/stop").text, client.get("/").text) == ("/stop", "view")
+    assert client.get("/none").headers["X-Path"] == "/none"
+
+
+def test_an_after_hook_that_fails_does_not_run_again_for_the_500() -> None:
+    app = App("test")
+    calls: list[int] = []
+    app.after_request(lambda response: fail(Leaf()) if calls.append(1) is None else response)  # type: ignore[func-returns-value]
+    app.add_url_rule("/", "view", lambda: "view")
+
+    assert validated(app).get("/").status_code == 500
+    assert calls == [1]
+
+
+def test_teardowns_that_fail_do_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    app = App("test")
+    calls: list[str] = []
+    app.teardown_request(lambda error: calls.append("first"))
+    app.teardown_request(lambda error: fail(Leaf()))
+    app.teardown_appcontext(lambda error: calls.append("app context"))
+    app.teardown_appcontext(lambda error: fail(Leaf()))
+    app.add_url_rule("/", "view", lambda: "view")
+
+    assert validated(app).get("/").text == "view"
+    assert calls == ["first", "app context"]
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [Leaf, Leaf]
+
+
+def test_the_log_names_the_request(caplog: pytest.LogCaptureFixture) -> None:
+    app = App("shop")
+    app.add_url_rule("/x", "x", lambda: fail(Leaf()))
+    validated(app).get("/x?secret=1")
+
+    (record,) = caplog.records
+    assert (record.name, record.levelname, record.getMessage()) == ("shop", "ERROR", "GET /x failed")
+
+
+def test_abort_and_redirect_are_werkzeug_s() -> None:
+    assert wz.abort is werkzeug_abort
