@@ -13,10 +13,10 @@ from .context import has_request_context as has_request_context
 from .context import request as request
 from .context import url_for as url_for
 from .errors import Problem as Problem
-from .http import JSON as JSON
 from .http import Request as Request
 from .http import Response as Response
 from .http import jsonify as jsonify
 from .http import make_response as make_response
+from .json import JSON as JSON
 from .streaming import copy_current_request_context as copy_current_request_context
 from .streaming import stream_with_context as stream_with_context

@@ -16,7 +16,8 @@ from .config import Config, ConfigAttribute
 from .context import AppContext, RequestContext, _current, current_request
 from .errors import Problem, error_response, find_handler
 from .fast import Match
-from .http import JSON, JSON_TYPES, JSONReply, Request, Response, json, to_response
+from .http import JSON_TYPES, JSONReply, Request, Response, to_response
+from .json import JSON, json
 from .layers import Layers
 from .routing import Map, Route, Router, Rule, root_path
 from .typed import View, synchronous

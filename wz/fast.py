@@ -93,6 +93,7 @@ class Matcher:
         self._bind = bind
         self._hosts: dict[tuple[str, str], Node | None] = {}
         self._trees: dict[str, Node | None] = {}  # by the matcher's first segment: the subdomain, or the host
+        self._refuses = False
 
     def forget(self) -> None:
         """Compile again at the next request. The caller holds the lock under which rules are added."""
@@ -145,7 +146,14 @@ class Matcher:
         """
         path: str = environ.get("PATH_INFO", "")
         node = self._hosts.get((environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")))
-        if node is None or "HTTP_UPGRADE" in environ or not path.isascii() or "//" in path or path[:1] != "/":
+        if (
+            node is None
+            or not self._refuses
+            or "HTTP_UPGRADE" in environ
+            or not path.isascii()
+            or "//" in path
+            or path[:1] != "/"
+        ):
             return None
         methods: set[str] = set()
         if _may_match(node, path.split("/"), 0, methods):
@@ -162,7 +170,9 @@ class Matcher:
         with self._map.lock:  # type: ignore[attr-defined]  # wz.routing.Map
             if domain not in self._trees and len(self._trees) < HOSTS:
                 self._map.update()
-                state = self._map._matcher._root.static.get(domain)
+                root = self._map._matcher._root
+                self._refuses = not root.dynamic  # a rule for any subdomain may match what those for this one do not
+                state = root.static.get(domain)
                 self._trees[domain] = None if state is None else Node(state, _with_defaults(self._map))
             tree = self._trees.get(domain)
             if len(self._hosts) < HOSTS:
