@@ -1,7 +1,6 @@
 """A WSGI framework made of Werkzeug's own Request, Response and Map."""
 
 from werkzeug.exceptions import abort as abort
-from werkzeug.utils import redirect as redirect
 
 from .app import App as App
 from .blueprints import Blueprint as Blueprint
@@ -13,10 +12,11 @@ from .context import has_request_context as has_request_context
 from .context import request as request
 from .context import url_for as url_for
 from .errors import Problem as Problem
+from .helpers import jsonify as jsonify
+from .helpers import make_response as make_response
+from .helpers import redirect as redirect
 from .http import Request as Request
 from .http import Response as Response
-from .http import jsonify as jsonify
-from .http import make_response as make_response
 from .json import JSON as JSON
 from .streaming import copy_current_request_context as copy_current_request_context
 from .streaming import stream_with_context as stream_with_context

@@ -37,6 +37,8 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
     "APPLICATION_ROOT": "/",
     "DEBUG": False,
     "MAX_CONTENT_LENGTH": None,  # bytes
+    "MAX_FORM_MEMORY_SIZE": 500_000,  # bytes of a form's fields, files not counted
+    "MAX_FORM_PARTS": 1_000,
     "PREFERRED_URL_SCHEME": "http",
     "PROPAGATE_EXCEPTIONS": None,  # None: in debug and testing only
     "PROVIDE_AUTOMATIC_OPTIONS": True,
@@ -141,7 +143,7 @@ class App(Router):
         else:
             request.url_rule = rule
             request.view_args = values
-            request.route = self.routes.get(rule.endpoint) or self._route_of(rule.endpoint)
+            request.route = self.routes.get(rule.endpoint) or self.route_of(rule.endpoint)
 
     def _match_slowly(self, request: Request) -> Match:
         refusal = self.url_map.compiled.refuse(request.environ)
@@ -269,21 +271,25 @@ class App(Router):
         automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"] if automatic_options is None else automatic_options
         added = Rule(rule, endpoint=endpoint, methods=methods | {"OPTIONS"} if automatic else methods, **options)
         added.automatic_options = automatic
-        route = self._route_of(endpoint, scopes)
+        route = self.route_of(endpoint, scopes)
         if route.view is not None and view not in (None, route.view):
             route.answer_with(view)  # raises before the map has the rule
         with self.url_map.lock:
             self.url_map.add(added)
             route.answer_with(view, added.arguments)
 
-    def _route_of(self, endpoint: str, scopes: tuple[Router, ...] | None = None) -> Route:
-        return self.routes.setdefault(endpoint, Route(endpoint, scopes or (self,)))
+    def route_of(self, endpoint: str, scopes: tuple[Router, ...] | None = None) -> Route:
+        """Return the endpoint's route, made if there is none; `scopes` are the routers around it, if they are known."""
+        route = self.routes.setdefault(endpoint, Route(endpoint, (self,)))
+        if scopes:
+            route.surround_with(scopes)
+        return route
 
     def endpoint(self, name: str) -> Callable[[F], F]:
         """Give an endpoint whose rules were added without a view its view."""
 
         def decorate(view: F) -> F:
-            self._route_of(name).answer_with(view)
+            self.route_of(name).answer_with(view)
             return view
 
         return decorate

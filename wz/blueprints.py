@@ -38,7 +38,8 @@ class Blueprint(Router):
         self.rules: list[tuple[Any, ...]] = []  # what add_rule was given
         self.children: list[tuple[Blueprint, dict[str, Any]]] = []
         self.recorded: list[Callable[[App], Any]] = []
-        self.registered = False
+        self.views: dict[str, Callable[..., Any]] = {}  # by endpoint, for rules without one
+        self.installed = 0  # how often it was registered
         self.template_folder = template_folder
         if static_folder is not None:
             from .static import Static
@@ -52,24 +53,46 @@ class Blueprint(Router):
     def add_rule(self, rule: str, endpoint: str, *rest: Any) -> None:
         if "." in endpoint:
             raise ValueError(f"an endpoint of a blueprint must not hold a dot, as {endpoint!r}")
-        if self.registered:
+        if self.installed:
             raise RuntimeError(
                 f"the blueprint {self.name!r} is registered already: an app would not see the rule {rule!r}. Add all "
                 "routes before app.register(...)"
             )
         self.rules.append((rule, endpoint, *rest))
 
-    def register(self, blueprint: Blueprint, *, url_prefix: str | None = None, name: str | None = None) -> None:
+    def register(
+        self,
+        blueprint: Blueprint,
+        *,
+        url_prefix: str | None = None,
+        name: str | None = None,
+        subdomain: str | None = None,
+        url_defaults: dict[str, Any] | None = None,
+    ) -> None:
         """Nest another blueprint: its names and prefix follow this one's, and its hooks run inside this one's."""
         if blueprint is self:
             raise ValueError("a blueprint can't be registered on itself")
-        self.children.append((blueprint, {"url_prefix": url_prefix, "name": name}))
+        options = {"url_prefix": url_prefix, "name": name, "subdomain": subdomain, "values": url_defaults}
+        self.children.append((blueprint, options))
 
     register_blueprint = register
 
     def record(self, function: Callable[[App], Any]) -> None:
         """Call `function(app)` whenever the blueprint is registered."""
         self.recorded.append(function)
+
+    def record_once(self, function: Callable[[App], Any]) -> None:
+        """Call `function(app)` when the blueprint is registered for the first time."""
+        self.record(lambda app: None if self.installed > 1 else function(app))
+
+    def endpoint(self, name: str) -> Callable[[F], F]:
+        """Give an endpoint, by its whole name with the blueprint's, the view that its rules were added without."""
+
+        def decorate(view: F) -> F:
+            self.views[name] = view
+            return view
+
+        return decorate
 
     def before_app_request(self, hook: F) -> F:
         self.record(lambda app: app.before_request(hook))
@@ -117,7 +140,7 @@ class Blueprint(Router):
         if name in app.blueprints:
             raise ValueError(f"there is a blueprint {name!r} already: register this one under another name=")
         app.blueprints[name] = self
-        self.registered = True
+        self.installed += 1
         scopes = (*scopes, self)
         path = _join(path, self.url_prefix if url_prefix is None else url_prefix)
         subdomain = self.subdomain if subdomain is None else subdomain
@@ -126,10 +149,18 @@ class Blueprint(Router):
             options = {"subdomain": subdomain, **options}
             options["defaults"] = {**values, **(options.get("defaults") or {})} or None
             app.add_rule(_join(path, rule), f"{name}.{endpoint}", view, methods, automatic, options, scopes)
+        for endpoint, view in self.views.items():
+            app.route_of(endpoint, scopes).answer_with(view)
         for function in self.recorded:
             function(app)
         for child, how in self.children:
-            child.install(app, scopes, path, f"{name}.", **how, subdomain=subdomain, values=values)
+            inner = how["subdomain"] or child.subdomain
+            how = {
+                **how,
+                "subdomain": f"{inner}.{subdomain}" if inner and subdomain else inner or subdomain,
+                "values": {**values, **child.url_values, **(how["values"] or {})},
+            }
+            child.install(app, scopes, path, f"{name}.", **how)
 
 
 def _join(prefix: str, rule: str) -> str:

@@ -9,11 +9,12 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from werkzeug.test import EnvironBuilder
@@ -21,7 +22,12 @@ from werkzeug.test import EnvironBuilder
 from .app import App
 from .context import g
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 COMMANDS = "wz.commands"
+_IN_CONTEXT = "_wz_in_context"
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FILES = ("app.py", "wsgi.py")
@@ -38,6 +44,7 @@ def with_appcontext(function: F) -> F:
         with loaded.app_context():
             return ctx.invoke(function, *args, **kwargs)
 
+    setattr(run_command, _IN_CONTEXT, True)
     return cast("F", functools.update_wrapper(run_command, function))
 
 
@@ -45,9 +52,23 @@ class AppGroup(click.Group):
     """An app's own commands, `app.cli`; each is run in the app's context unless `with_appcontext=False`."""
 
     def command(self, *args: Any, **kwargs: Any) -> Any:
-        wrap = kwargs.pop("with_appcontext", True)
-        decorate = super().command(*args, **kwargs)
-        return (lambda function: decorate(with_appcontext(function))) if wrap else decorate
+        if kwargs.pop("with_appcontext", True):
+            decorate = super().command(*args, **kwargs)
+            # Wrapped here already: click takes the options off the function, which another app may want to add, too.
+            return lambda function: decorate(with_appcontext(function))
+
+        def without_context(function: Callable[..., Any]) -> click.Command:
+            made: click.Command = click.command(*args, **kwargs)(function)
+            super(AppGroup, self).add_command(made)
+            return made
+
+        return without_context
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command made with `@click.command`; it is run in the app's context, too."""
+        if cmd.callback is not None and not isinstance(cmd, click.Group) and not hasattr(cmd.callback, _IN_CONTEXT):
+            cmd.callback = with_appcontext(cmd.callback)
+        super().add_command(cmd, name)
 
     def group(self, *args: Any, **kwargs: Any) -> Any:
         kwargs.setdefault("cls", AppGroup)
@@ -62,7 +83,7 @@ class Group(click.Group):
         try:
             names |= self._app_group(ctx).commands.keys()
         except Exception as exc:  # whatever importing somebody's app may raise; help is shown all the same
-            if ctx.params.get("target"):
+            if _target(ctx):
                 click.secho(f"the app's commands are not listed: {exc}\n", err=True, fg="red")
         return sorted(names)
 
@@ -76,9 +97,14 @@ class Group(click.Group):
 
     def _app_group(self, ctx: click.Context) -> AppGroup:
         _see_the_current_folder()
-        loaded = load_app(ctx.params.get("target"))
+        loaded = load_app(_target(ctx))
         group: AppGroup = loaded.extensions.get("cli") or AppGroup("none")
         return group
+
+
+def _target(ctx: click.Context) -> str | None:
+    """What --app says; --help is read before an environment variable."""
+    return ctx.params.get("target") or os.environ.get("WZ_APP")
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,6 +112,7 @@ class Group(click.Group):
     "--app",
     "target",
     envvar="WZ_APP",
+    is_eager=True,  # before --help, which lists the app's commands
     metavar="MODULE[:NAME]",
     help="The app, or a function that makes it. Default: [tool.wz] app in pyproject.toml, then app.py, wsgi.py.",
 )
@@ -100,16 +127,22 @@ def main(ctx: click.Context, target: str | None) -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--debug/--no-debug", default=True, show_default=True, help="Show tracebacks in the browser.")
-@click.option("--reload/--no-reload", default=None, help="Restart when a file changes. Default: as --debug.")
+@click.option(
+    "--debug/--no-debug",
+    default=None,
+    help="Show tracebacks, and a console, in the browser. Default: only where none but this machine can see it.",
+)
+@click.option("--reload/--no-reload", default=True, show_default=True, help="Restart when a file changes.")
 @click.pass_obj
-def run(target: str | None, host: str, port: int, debug: bool, reload: bool | None) -> None:
+def run(target: str | None, host: str, port: int, debug: bool | None, reload: bool) -> None:
     """Serve the app for development, with a reloader. Not for production: see deploy/."""
     from werkzeug.serving import run_simple
 
-    app = load_app(target)
-    app.debug = debug
-    run_simple(host, port, app, use_reloader=debug if reload is None else reload, use_debugger=debug, threaded=True)
+    debug = host in ("127.0.0.1", "::1", "localhost") if debug is None else debug
+    app = _load_to_serve(target)
+    if isinstance(app, App):
+        app.debug = debug
+    run_simple(host, port, app, use_reloader=reload, use_debugger=debug, threaded=True)
 
 
 @main.command()
@@ -196,6 +229,24 @@ def load_app(target: str | None) -> App:
     if not isinstance(found, App):
         raise click.UsageError(f"--app {target!r}: found a {type(found).__name__}, not a wz.App")
     return found
+
+
+def _load_to_serve(target: str | None) -> WSGIApplication:
+    """Load the app; after a change that broke it, one that shows the error, so that the reloader goes on."""
+    from werkzeug.serving import is_running_from_reloader
+
+    try:
+        return load_app(target)
+    except Exception as exc:
+        if not is_running_from_reloader():
+            raise
+        traceback.print_exc()
+        broken = exc
+
+    def fail(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        raise broken
+
+    return fail
 
 
 def _see_the_current_folder() -> None:

@@ -29,6 +29,22 @@ if TYPE_CHECKING:
 JSON_TYPES = (dict, list, msgspec.Struct)
 
 
+class Limit:
+    """A limit of the app's configuration, in bytes or in number, None for none; a handler may set another."""
+
+    def __init__(self, setting: str, default: int | None = None) -> None:
+        self.setting = setting
+        self.default = default  # for a request without an app
+
+    def __get__(self, request: Request, owner: type[Request]) -> Any:
+        own = request.__dict__
+        settings = request.app.config if "app" in own else {}
+        return own[self.setting] if self.setting in own else settings.get(self.setting, self.default)
+
+    def __set__(self, request: Request, limit: int | None) -> None:
+        request.__dict__[self.setting] = limit
+
+
 class Request(WerkzeugRequest):
     """Werkzeug's request, whose attributes are read from the environ when they are first asked for.
 
@@ -37,6 +53,10 @@ class Request(WerkzeugRequest):
 
     json_module = json  # type: ignore[assignment]
     shallow = False
+
+    max_content_length = Limit("MAX_CONTENT_LENGTH")
+    max_form_memory_size = Limit("MAX_FORM_MEMORY_SIZE", 500_000)
+    max_form_parts = Limit("MAX_FORM_PARTS", 1_000)
 
     app: App
     #: What the match found: the rule and its values, or the error that stands for it.
@@ -113,18 +133,6 @@ class Request(WerkzeugRequest):
         return Globals()
 
     @property
-    def max_content_length(self) -> int | None:
-        """Bytes of a body, the app's MAX_CONTENT_LENGTH unless it is set for this request; None for any."""
-        if "_max_content_length" in self.__dict__:
-            limit: int | None = self.__dict__["_max_content_length"]
-            return limit
-        return self.app.config["MAX_CONTENT_LENGTH"] if "app" in self.__dict__ else None
-
-    @max_content_length.setter
-    def max_content_length(self, limit: int | None) -> None:
-        self.__dict__["_max_content_length"] = limit
-
-    @property
     def endpoint(self) -> str | None:
         return None if self.url_rule is None else self.url_rule.endpoint
 
@@ -136,12 +144,8 @@ class Request(WerkzeugRequest):
     @property
     def blueprints(self) -> list[str]:
         """That name and its parents', innermost first."""
-        names = []
-        name = self.blueprint or ""
-        while name:
-            names.append(name)
-            name = name.rpartition(".")[0]
-        return names
+        names = self.blueprint.split(".") if self.blueprint else []
+        return [".".join(names[:depth]) for depth in range(len(names), 0, -1)]
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         if e is None:
@@ -184,25 +188,6 @@ class JSONReply:
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(self.body)))]
         start_response("200 OK", headers)
         return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
-
-
-def jsonify(*args: Any, **kwargs: Any) -> Response:
-    """Return a JSON response of one value, of a list of several, or of an object made from keywords."""
-    if args and kwargs:
-        raise TypeError("jsonify() takes either values or keywords, not both")
-    from .context import active_app
-
-    value = kwargs if not args else args[0] if len(args) == 1 else args
-    return _json_response(value, active_app())
-
-
-def make_response(*args: Any) -> WerkzeugResponse:
-    """Return a response of what a handler might return: `make_response(body, 201, headers)`."""
-    from .context import active_app, current_request
-
-    value: Any = "" if not args else args[0] if len(args) == 1 else args
-    request = current_request()
-    return to_response(value, active_app(), request.environ if request else None, "the caller of make_response")
 
 
 def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str) -> WerkzeugResponse:
@@ -251,7 +236,7 @@ def _from_body(value: Any, app: App | None, environ: WSGIEnvironment | None, ori
         case WerkzeugResponse():
             return value
         case dict() | list() | msgspec.Struct():
-            return _json_response(value, app)
+            return json_response(value, app)
         case str() | bytes():
             return response_class(value)
         case bytearray():
@@ -269,7 +254,7 @@ def _from_body(value: Any, app: App | None, environ: WSGIEnvironment | None, ori
     )
 
 
-def _json_response(value: Any, app: App | None) -> Response:
+def json_response(value: Any, app: App | None) -> Response:
     if app is None or app.response_class is Response:
         return fast.json_response(Response, (json if app is None else app.json).encode(value))
     return app.response_class(app.json.encode(value), mimetype="application/json")

@@ -54,14 +54,18 @@ class Route:
 
     def __init__(self, endpoint: str, scopes: tuple[Router, ...]) -> None:
         self.endpoint = endpoint
-        self.scopes = scopes  # the app, then each blueprint inwards
+        self.surround_with(scopes)
+        self.view: View | None = None
+        self.handler: Callable[[Any, dict[str, Any]], Any] = self._no_view
+        self._arguments: frozenset[str] = frozenset()
+
+    def surround_with(self, scopes: tuple[Router, ...]) -> None:
+        """Take the hooks of these routers: the app, then each blueprint inwards."""
+        self.scopes = scopes
         self.value_hooks = tuple(scope.value_hooks for scope in scopes)
         self.befores = tuple(scope.before_hooks for scope in scopes)
         self.afters = tuple(scope.after_hooks for scope in reversed(scopes))
         self.teardowns = tuple(scope.teardown_hooks for scope in reversed(scopes))
-        self.view: View | None = None
-        self.handler: Callable[[Any, dict[str, Any]], Any] = self._no_view
-        self._arguments: frozenset[str] = frozenset()
 
     def answer_with(self, view: View | None, arguments: Iterable[str] = ()) -> None:
         """Bind the view, for a rule with these values beside any that the endpoint has already."""
@@ -90,15 +94,8 @@ class Router:
         self.teardown_hooks: Hooks = []
         self.error_handlers = ErrorHandlers()
 
-    def add_rule(
-        self,
-        rule: str,
-        endpoint: str,
-        view: View | None,
-        methods: frozenset[str],
-        automatic_options: bool | None,
-        options: dict[str, Any],
-    ) -> None:
+    def add_rule(self, rule: str, endpoint: str, *rest: Any) -> None:
+        """Take in what `add_url_rule` made of its arguments."""
         raise NotImplementedError
 
     def add_url_rule(

@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 
@@ -17,29 +18,28 @@ _BLOCK = re.compile(r"^```python(?P<mark>[^\n]*)\n(?P<source>.*?)^```$", re.DOTA
 _LINK = re.compile(r"\]\((?P<target>[^):#]+)\)")
 
 
-def blocks() -> list[object]:
-    """Each block, its line, and whether it is Flask's."""
+class Block(NamedTuple):
+    line: int
+    mark: str  # " flask" for what runs with Flask
+    source: str
+
+
+def blocks() -> list[Block]:
     text = DOCUMENT.read_text()
-    found = []
-    for match in _BLOCK.finditer(text):
-        line = text.count("\n", 0, match.start()) + 2
-        found.append(pytest.param(match["source"], line, id=f"line {line}{match['mark']}"))
-    return found
+    return [
+        Block(text.count("\n", 0, match.start()) + 2, match["mark"], match["source"]) for match in _BLOCK.finditer(text)
+    ]
 
 
-@pytest.mark.parametrize(("source", "line"), blocks())
-def test_a_block_runs(source: str, line: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load(source, line, tmp_path, monkeypatch)
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"line {block.line}{block.mark}") for block in blocks()])
+def test_a_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(block, tmp_path, monkeypatch)
 
 
 def test_the_program_before_and_after_the_move_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, after = [
-        (source, line)
-        for source, line in (param.values for param in blocks())  # type: ignore[attr-defined]
-        if "hello.html" in source
-    ]
-    for source, line in (before, after):
-        client = load(source, line, tmp_path, monkeypatch).app.test_client()
+    before, after = [block for block in blocks() if "hello.html" in block.source]
+    for block in (before, after):
+        client = load(block, tmp_path, monkeypatch).app.test_client()
 
         page = client.post("/name", data={"name": "<ann>"}, follow_redirects=True).text
 
@@ -80,9 +80,9 @@ def test_links_lead_somewhere() -> None:
     assert [target for target in targets if not (DOCUMENT.parent / target).exists()] == []
 
 
-def load(source: str, line: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def load(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Import a block as a module of `folder`; tracebacks show the document's own lines."""
-    if re.search(r"^from flask\b", source, re.MULTILINE):
+    if block.mark == " flask":
         pytest.importorskip("flask")
     for name, text in {
         "templates/hello.html": "Hello, {{ session.name }}! {{ get_flashed_messages()[0] }} "
@@ -92,7 +92,7 @@ def load(source: str, line: int, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     file = folder / "from_flask_snippet.py"
-    file.write_text("\n" * (line - 1) + source)
+    file.write_text("\n" * (block.line - 1) + block.source)
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None
     assert spec.loader is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from werkzeug.test import Client as WerkzeugClient
@@ -21,14 +21,14 @@ class Web:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.module, name)
 
-    def app(self, **options: Any) -> Any:
+    def app(self, **options: Any) -> wz.App:
+        """Return an app of the framework; to the type checker, both are ours."""
         if self.module is wz:
             return wz.App("tests.wz", **options)
-        return self.module.Flask("tests.wz", static_folder=None, **options)
+        return cast("wz.App", self.module.Flask("tests.wz", static_folder=None, **options))
 
-    def client(self, app: Any) -> WerkzeugClient:
-        client: WerkzeugClient = validated(app) if self.module is wz else app.test_client()
-        return client
+    def client(self, app: wz.App) -> WerkzeugClient:
+        return validated(app) if self.module is wz else app.test_client()
 
 
 @pytest.fixture(params=["flask", "wz"])

@@ -57,7 +57,7 @@ def test_how_a_prefix_is_joined(web: Web, prefix: str, rule: str, path: str) -> 
 
 def test_hooks_of_nested_blueprints_enclose_each_other(web: Web) -> None:
     app = web.app()
-    calls: list[str] = []
+    calls: Any = []
     outer = web.Blueprint("outer", "tests.wz")
     inner = web.Blueprint("inner", "tests.wz")
 
@@ -171,7 +171,7 @@ def test_url_defaults_are_values_of_every_rule(web: Web) -> None:
 
 def test_url_hooks_of_a_blueprint_see_its_urls_only(web: Web) -> None:
     app = web.app()
-    blueprint = web.Blueprint("bp", "tests.wz", url_prefix="/<language>")
+    blueprint: Blueprint = web.Blueprint("bp", "tests.wz", url_prefix="/<language>")
 
     @blueprint.url_defaults
     def put(endpoint: str, values: dict[str, Any]) -> None:
@@ -191,7 +191,7 @@ def test_url_hooks_of_a_blueprint_see_its_urls_only(web: Web) -> None:
 
 def test_what_a_blueprint_does_for_the_whole_app(web: Web) -> None:
     app = web.app()
-    calls: list[str] = []
+    calls: Any = []
     blueprint = web.Blueprint("bp", "tests.wz")
     blueprint.before_app_request(lambda: calls.append("before"))
     blueprint.after_app_request(lambda response: calls.append("after") or response)
@@ -265,7 +265,7 @@ def test_a_nested_blueprint_may_be_given_url_defaults(web: Web) -> None:
     ],
 )
 def test_names_without_dots(web: Web, name: str, options: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="empty|dot|'\\.'"):
+    with pytest.raises(ValueError, match=r"empty|dot|'\.'"):
         web.Blueprint(name, "tests.wz").add_url_rule("/", view_func=lambda: "", **options)
 
 

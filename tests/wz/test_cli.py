@@ -5,10 +5,12 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from wz.cli import main
+from wz import App, current_app
+from wz.cli import main, with_appcontext
 from wz.testing import Client, LiveServer
 
 from ..stack import free_port, process
@@ -97,3 +99,161 @@ def test_run_serves_and_reloads(folder: Path) -> None:
             assert server.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+FACTORY = """\
+from wz import App
+
+def create_app():
+    app = App("made")
+    app.add_url_rule("/made", "made", lambda: "")
+    return app
+"""
+
+COMMANDS = """\
+import click
+from wz import App, current_app, g
+from wz.cli import with_appcontext
+
+app = App("shop")
+app.teardown_appcontext(lambda error: print("torn down"))
+app.shell_context_processor(lambda: {"answer": 42})
+
+@app.cli.command("greet")
+@click.argument("name")
+def greet(name):
+    "Greets somebody."
+    click.echo(f"{name} in {current_app.name}")
+
+@app.cli.command("bare", with_appcontext=False)
+def bare():
+    from wz import has_app_context
+    click.echo(f"context: {has_app_context()}")
+
+users = app.cli.group("users")(lambda: None)
+
+@users.command("list")
+def list_users():
+    g.users = ["ann"]
+    click.echo(", ".join(g.users))
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.py").write_text(COMMANDS)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("files", "args", "found"),
+    [
+        pytest.param({"app.py": PROGRAM}, [], "hello", id="app.py"),
+        pytest.param({"wsgi.py": PROGRAM}, [], "hello", id="wsgi.py"),
+        pytest.param({"shop.py": PROGRAM}, ["--app", "shop"], "hello", id="a module's app"),
+        pytest.param({"shop.py": FACTORY}, ["--app", "shop"], "made", id="a module's create_app"),
+        pytest.param({"shop.py": FACTORY}, ["--app", "shop:create_app"], "made", id="a function by name"),
+        pytest.param({"shop.py": FACTORY}, ["--app", "shop:create_app()"], "made", id="a function that is called"),
+        pytest.param(
+            {"shop.py": PROGRAM, "pyproject.toml": '[tool.wz]\napp = "shop:app"'}, [], "hello", id="pyproject.toml"
+        ),
+    ],
+)
+def test_where_the_app_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], args: list[str], found: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+
+    assert wz(*args, "routes").stdout.splitlines()[2].split()[0] == found
+
+
+def test_the_environment_may_name_the_app(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WZ_APP", "shop:app")
+
+    assert wz("layers").stdout == "app\n"
+
+
+def test_layers_are_drawn_and_timed(shop: Path) -> None:
+    with (shop / "shop.py").open("a") as file:
+        file.write("app.layers.add('around', lambda inside: lambda environ, start: inside(environ, start))\n")
+
+    assert wz("--app", "shop", "layers").stdout == "around\n  app\n"
+    timed = wz("--app", "shop", "layers", "--time", "/none", "-n", "1").stdout.splitlines()[1:]  # after "torn down"
+    assert [line.split()[0] for line in timed] == ["around", "app"]
+    assert all(line.endswith(" us") for line in timed)
+
+
+def test_the_shell_has_the_app_and_what_its_processors_add(shop: Path) -> None:
+    command = [sys.executable, "-m", "wz", "--app", "shop", "shell"]
+    script = "from wz import current_app\nprint(app.name, answer, current_app.name)\n"
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=True)
+
+    assert "shop 42 shop" in done.stdout
+    assert "torn down" in done.stdout
+
+
+def test_an_app_s_own_commands_run_in_its_context(shop: Path) -> None:
+    assert wz("--app", "shop", "greet", "ann").stdout == "ann in shop\ntorn down\n"
+
+
+@pytest.mark.xfail(reason="--help is read before --app")
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_help_names_the_app_s_commands(shop: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    if how == "environment":
+        monkeypatch.setenv("WZ_APP", "shop")
+    text = wz(*(["--app", "shop"] if how == "option" else []), "--help").stdout
+
+    assert "Greets somebody." in text
+    assert "\n  routes " in text
+
+
+def test_commands_may_be_grouped_and_may_do_without_a_context(shop: Path) -> None:
+    assert wz("--app", "shop", "users", "list").stdout.startswith("ann\n")
+    assert wz("--app", "shop", "bare").stdout == "context: False\n"
+
+
+@pytest.mark.xfail(reason="--help is read before --app")
+def test_an_app_that_fails_to_import_does_not_hide_the_help(shop: Path) -> None:
+    (shop / "shop.py").write_text("import nothing_of_that_name\n")
+
+    done = wz("--app", "shop", "--help")
+    assert done.returncode == 0
+    assert "nothing_of_that_name" in done.stderr
+    assert "\n  routes " in done.stdout
+
+
+def test_a_runner_invokes_the_app_s_commands() -> None:
+    app = App("shop")
+    app.cli.command("greet")(click.argument("name")(lambda name: click.echo(f"{name} in {current_app.name}")))
+    runner = app.test_cli_runner()
+
+    assert runner.invoke(args=["greet", "ann"]).output == "ann in shop\n"
+    assert runner.invoke(args=["nothing"]).exit_code == 2
+
+
+def test_a_runner_invokes_a_command_that_is_given() -> None:
+    app = App("shop")
+
+    @click.command()
+    @with_appcontext
+    def name() -> None:
+        click.echo(current_app.name)
+
+    assert app.test_cli_runner().invoke(name).output == "shop\n"
+
+
+def test_routes_are_sorted(folder: Path) -> None:
+    (folder / "app.py").write_text(PROGRAM + '\napp.add_url_rule("/a/<path:x>", "zzz", hello, methods=["PUT"])\n')
+
+    def first(sort: str) -> str:
+        return wz("routes", "--sort", sort).stdout.splitlines()[2].split()[0]
+
+    assert {sort: first(sort) for sort in ("endpoint", "methods", "rule", "match")} == {
+        "endpoint": "hello",
+        "methods": "hello",
+        "rule": "zzz",
+        "match": "hello",
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -45,9 +46,8 @@ def test_it_sends_and_reads_json(web: Web) -> None:
     assert app.test_client().post("/", json={"a": [1]}).json == {"a": [1]}
 
 
+@wz_lacks("json= is written by the standard library, not by app.json")
 def test_it_sends_json_as_the_app_writes_it(web: Web) -> None:
-    from uuid import UUID
-
     app = web.app()
     app.add_url_rule("/", "view", lambda: web.jsonify(web.request.get_json()), methods=["POST"])
     value = UUID(int=1)
@@ -65,6 +65,7 @@ def test_it_follows_redirects_and_tells_the_history(web: Web) -> None:
     assert answer.request.path == "/b"
 
 
+@wz_lacks("at a host's first request the one kept is a request that was made to match the host")
 def test_inside_with_the_last_request_stays(web: Web) -> None:
     app = web.app()
     app.before_request(lambda: setattr(web.g, "path", web.request.path))
@@ -80,16 +81,25 @@ def test_inside_with_the_last_request_stays(web: Web) -> None:
     assert not web.has_request_context()
 
 
-def test_inside_with_the_request_stays_after_an_exception(web: Web) -> None:
-    app = web.app()
-    app.testing = True
+def test_inside_with_the_request_stays_after_an_exception() -> None:
+    app = App("test", config={"TESTING": True})
     app.add_url_rule("/fails", "view", lambda: 1 / 0)
 
     with app.test_client() as client:
         with pytest.raises(ZeroDivisionError):
             client.get("/fails")
-        assert web.request.path == "/fails"
-    assert not web.has_request_context()
+        assert wz.request.path == "/fails"
+    assert not wz.has_request_context()
+
+
+def test_inside_with_the_request_after_redirects_stays(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/a", "a", lambda: web.redirect("/b"))
+    app.add_url_rule("/b", "b", lambda: "there")
+
+    with app.test_client() as client:
+        client.get("/a", follow_redirects=True)
+        assert web.request.path == "/b"
 
 
 def test_with_can_not_be_nested(web: Web) -> None:

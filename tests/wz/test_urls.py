@@ -6,12 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from werkzeug.routing import BaseConverter, BuildError
+from werkzeug.routing import BaseConverter, BuildError, Rule
 
 import wz
 from wz import App
 
-from ..client import validated
 from .conftest import Web, wz_lacks
 
 RULES: list[Any] = [
@@ -175,7 +174,7 @@ def test_options_may_be_switched_off_for(web: Web, how: str) -> None:
 
     if how == "view":
         view.provide_automatic_options = False  # type: ignore[attr-defined]
-    app.add_url_rule("/", "view", view, **({"provide_automatic_options": False} if how == "route" else {}))
+    app.add_url_rule("/", "view", view, provide_automatic_options=False if how == "route" else None)
 
     assert web.client(app).options("/").status_code == 405
 
@@ -275,7 +274,7 @@ def test_a_url_that_cannot_be_built_may_be_another_s(web: Web) -> None:
     app = web.app()
     seen = []
 
-    def none(error: BuildError, endpoint: str, values: dict[str, Any]) -> None:
+    def none(error: BuildError, endpoint: str, values: dict[str, Any]) -> Any:
         seen.append((endpoint, values))
 
     def other(error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
@@ -314,10 +313,13 @@ def test_hosts_may_be_restricted(web: Web) -> None:
     assert [client.get("/", base_url=f"http://{host}").status_code for host in hosts] == [200, 200, 400]
 
 
-def test_rules_are_werkzeug_s_and_may_be_added_as_such() -> None:
-    app = App("test")
-    rule = app.url_map
-    app.add_url_rule("/x", "x", lambda: "x")
+def test_a_rule_may_be_added_to_the_map(web: Web) -> None:
+    app = web.app()
+    app.url_map.add(Rule("/x/<int:n>", endpoint="x", methods=["GET"]))
+    app.endpoint("x")(lambda n: {"n": n})
+    app.before_request(lambda: "hook" if web.request.args else None)
+    client = web.client(app)
 
-    assert [each.rule for each in rule.iter_rules("x")] == ["/x"]
-    assert validated(app).get("/x").text == "x"
+    assert client.get("/x/1").json == {"n": 1}
+    assert client.get("/x/1?a").text == "hook"
+    assert client.post("/x/1").status_code == 405

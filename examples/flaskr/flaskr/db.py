@@ -30,7 +30,7 @@ def close_db(error: BaseException | None) -> None:
 
 def init_db(reset: bool = False) -> None:
     """Make the tables that are missing; `reset` deletes those that are there, with all that is in them."""
-    Path(current_app.config["DATABASE"]).parent.mkdir(parents=True, exist_ok=True)
+    Path(current_app.config["DATABASE"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = get_db()
     if reset:
         db.executescript("DROP TABLE IF EXISTS post; DROP TABLE IF EXISTS user;")
@@ -40,7 +40,7 @@ def init_db(reset: bool = False) -> None:
 def init_secret_key() -> None:
     """Write a secret key into the instance folder's config.toml. Raises FileExistsError rather than replace one."""
     path = Path(current_app.config["INSTANCE"], "config.toml")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(f'SECRET_KEY = "{secrets.token_hex()}"\n')
 

@@ -65,3 +65,10 @@ def test_a_form_is_taken_from_our_own_pages_only(client: Client, headers: dict[s
 def test_every_answer_says_what_a_page_may_load(client: Client) -> None:
     for path in ("/", "/nowhere"):
         assert client.get(path).headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_what_is_too_long_is_refused(client: Client) -> None:
+    response = client.post("/auth/login", data={"username": "ann", "password": "x" * 300_000})
+
+    assert response.status_code == 413
+    assert "<h1>Request Entity Too Large</h1>" in response.text
