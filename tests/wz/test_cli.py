@@ -199,7 +199,6 @@ def test_an_app_s_own_commands_run_in_its_context(shop: Path) -> None:
     assert wz("--app", "shop", "greet", "ann").stdout == "ann in shop\ntorn down\n"
 
 
-@pytest.mark.xfail(reason="--help is read before --app")
 @pytest.mark.parametrize("how", ["option", "environment"])
 def test_help_names_the_app_s_commands(shop: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     if how == "environment":
@@ -215,7 +214,6 @@ def test_commands_may_be_grouped_and_may_do_without_a_context(shop: Path) -> Non
     assert wz("--app", "shop", "bare").stdout == "context: False\n"
 
 
-@pytest.mark.xfail(reason="--help is read before --app")
 def test_an_app_that_fails_to_import_does_not_hide_the_help(shop: Path) -> None:
     (shop / "shop.py").write_text("import nothing_of_that_name\n")
 

@@ -196,6 +196,23 @@ def test_a_thread_may_take_the_request_along(web: Web) -> None:
     assert web.client(app).get("/ann").json == {"found": "hello /ann of tests.wz False"}
 
 
+def test_what_takes_the_request_along_takes_its_g() -> None:
+    app = App("test")
+    with app.test_request_context():
+        wz.g.x = 1
+        later: Any = wz.copy_current_request_context(lambda: wz.g.x)
+
+    assert later() == 1
+
+
+def test_a_request_inside_of_another_leaves_the_outer_one_current(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/in", "in", lambda: web.request.path)
+    app.add_url_rule("/out", "out", lambda: app.test_client().get("/in").text + web.request.path)
+
+    assert web.client(app).get("/out").text == "/in/out"
+
+
 @pytest.mark.parametrize("decorated", [True, False])
 def test_a_stream_may_keep_the_request(web: Web, decorated: bool) -> None:
     app = web.app()
@@ -318,6 +335,8 @@ JSONS: list[Any] = [
         '"2024-02-29T01:02:03Z"',
         id="datetime",
     ),
+    pytest.param(float("nan"), "NaN", "null", id="not a number"),
+    pytest.param({1: 2}, '{"1":2}', None, id="a number as a key"),
     pytest.param({"b": 1, "a": 2}, '{"a":2,"b":1}', '{"b":1,"a":2}', id="order"),
 ]
 

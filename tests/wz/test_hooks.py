@@ -118,6 +118,38 @@ def test_an_http_error_is_no_error_to_the_teardown_nor_to_the_log(web: Web, capl
     assert (told, caplog.records) == ([None], [])
 
 
+def test_what_is_no_error_of_the_program_reaches_the_server_and_the_teardown(web: Web) -> None:
+    app = web.app()
+    told: list[BaseException | None] = []
+    app.teardown_request(told.append)
+    app.register_error_handler(Exception, lambda exc: "handled")
+    app.add_url_rule("/", "view", lambda: fail(KeyboardInterrupt()))
+
+    with pytest.raises(KeyboardInterrupt):
+        web.client(app).get("/")
+    assert [type(error) for error in told] == [KeyboardInterrupt]
+
+
+def test_hooks_may_abort_and_the_error_is_handled(web: Web) -> None:
+    app = web.app()
+    app.before_request(lambda: web.abort(403))
+    app.register_error_handler(403, lambda exc: (exc.name, exc.code))
+
+    assert web.client(app).get("/").text == "Forbidden"
+
+
+def test_teardowns_still_have_the_request_and_g(web: Web) -> None:
+    app = web.app()
+    seen: Any = []
+    app.before_request(lambda: setattr(web.g, "x", 1))
+    app.teardown_request(lambda error: seen.append((web.request.path, web.g.x)))
+    app.teardown_appcontext(lambda error: seen.append(web.g.x))
+    app.add_url_rule("/", "view", lambda: "")
+
+    web.client(app).get("/")
+    assert seen == [("/", 1), 1]
+
+
 def test_an_exception_that_is_handled_is_no_error_to_the_teardown(web: Web) -> None:
     app = web.app()
     told: list[BaseException | None] = []

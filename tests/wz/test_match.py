@@ -19,7 +19,6 @@ from werkzeug.routing import Rule as WerkzeugRule
 from werkzeug.test import create_environ
 
 from wz import App
-from wz.routing import Rule
 
 EXAMPLES = os.environ.get("WZ_EXAMPLES")
 
@@ -114,9 +113,7 @@ def application(specs: list[Spec], options: MapOptions) -> App:
 
 def add(app: App, spec: Spec) -> None:
     if spec.methods is None:
-        rule = Rule(spec.text, endpoint=spec.endpoint, **spec.options)
-        rule.route = app.routes[spec.endpoint]
-        app.url_map.add(rule)
+        app.url_map.add(WerkzeugRule(spec.text, endpoint=spec.endpoint, **spec.options))
     else:
         app.add_url_rule(
             spec.text, spec.endpoint, _view, methods=spec.methods, provide_automatic_options=False, **spec.options

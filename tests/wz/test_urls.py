@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -157,6 +158,21 @@ def test_a_decorator_for_each_method(web: Web, method: str) -> None:
         getattr(app, method)("/", methods=["GET"])
 
     assert web.client(app).open("/", method=method.upper()).text == "x"
+
+
+VIEWS: list[Any] = [
+    pytest.param(partial(lambda x: x, "answer"), id="a partial function"),
+    pytest.param(lambda x="answer": x, id="an argument with a default"),
+    pytest.param(lambda **values: values.get("x", "answer"), id="any keywords"),
+]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_a_view_may_be(web: Web, view: Any) -> None:
+    app = web.app()
+    app.add_url_rule("/", "view", view)
+
+    assert web.client(app).get("/").text == "answer"
 
 
 def test_methods_must_be_a_list(web: Web) -> None:
