@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect
-from werkzeug.test import EnvironBuilder
 from werkzeug.wsgi import get_host
 
 from .config import Config, ConfigAttribute
@@ -84,7 +83,7 @@ class App(Router):
         self.subdomain_matching = subdomain_matching
         self.url_map = Map(self._adapter_for, host_matching=host_matching)
         self.url_map.converters = dict(self.url_map.default_converters)
-        self.url_build_error_handlers: list[Callable[[BuildError, str, dict[str, Any]], str]] = []
+        self.url_build_error_handlers: list[Callable[[BuildError, str, dict[str, Any]], str | None]] = []
         self.blueprints: dict[str, Blueprint] = {}
         self.routes: dict[str, Route] = {}
         self.error_hooks: list[Callable[[Request, Exception], Any]] = []
@@ -352,10 +351,10 @@ class App(Router):
             adapter = request.url_adapter
             if endpoint.startswith("."):
                 endpoint = f"{request.blueprint}{endpoint}" if request.blueprint else endpoint[1:]
-            external = bool(_external or _scheme)
+            external = _scheme is not None if _external is None else _external
         else:
             server_name = self.config["SERVER_NAME"]
-            external = bool(server_name) if _external is None else _external
+            external = bool(server_name or _scheme) if _external is None else _external
             if external and not server_name:
                 raise RuntimeError("an external URL outside of a request needs config['SERVER_NAME']")
             adapter = self.url_map.bind(
@@ -363,6 +362,8 @@ class App(Router):
                 script_name=self.config["APPLICATION_ROOT"],
                 url_scheme=self.config["PREFERRED_URL_SCHEME"],
             )
+        if _scheme is not None and not external:
+            raise ValueError("a URL with a _scheme is external: leave _external=False out")
         self._inject_defaults(endpoint, values)
         try:
             url = adapter.build(endpoint, values, method=_method, url_scheme=_scheme, force_external=external)
@@ -425,8 +426,10 @@ class App(Router):
         return RequestContext(request)
 
     def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
-        """`request_context` of a request made by Werkzeug's EnvironBuilder from the same arguments."""
-        return self.request_context(EnvironBuilder(*args, **kwargs).get_environ())
+        """`request_context` of a request made by Werkzeug's EnvironBuilder, of the app's own host, root and scheme."""
+        from .testing import RequestBuilder
+
+        return self.request_context(RequestBuilder(self, *args, **kwargs).get_environ())
 
     def test_client(self, **options: Any) -> Client:
         from .testing import Client

@@ -155,11 +155,7 @@ class Blueprint(Router):
             function(app)
         for child, how in self.children:
             inner = how["subdomain"] or child.subdomain
-            how = {
-                **how,
-                "subdomain": f"{inner}.{subdomain}" if inner and subdomain else inner or subdomain,
-                "values": {**values, **child.url_values, **(how["values"] or {})},
-            }
+            how = {**how, "subdomain": f"{inner}.{subdomain}" if inner and subdomain else inner or subdomain}
             child.install(app, scopes, path, f"{name}.", **how)
 
 

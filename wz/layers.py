@@ -46,7 +46,7 @@ class Layers:
         self._layers: list[Layer] = []
         self._lock = threading.Lock()
 
-    def add(self, name: str, middleware: Callable[..., WSGIApplication], *args: Any, **kwargs: Any) -> None:
+    def add(self, name: str, middleware: Callable[..., WSGIApplication], /, *args: Any, **kwargs: Any) -> None:
         """Put `middleware(inside, *args, **kwargs)` around all layers added before.
 
         Raises ValueError for a name that is taken, RuntimeError after the first request.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from contextvars import Token
 from http.client import HTTPConnection, HTTPResponse
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.http import is_hop_by_hop_header
 from werkzeug.test import Client as WerkzeugClient
-from werkzeug.test import TestResponse
+from werkzeug.test import EnvironBuilder, TestResponse
+from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wsgi import get_input_stream
 
 from .app import App
@@ -34,6 +35,24 @@ if TYPE_CHECKING:
     from .session import Session
 
 
+class RequestBuilder(EnvironBuilder):
+    """Werkzeug's, for the host, root, scheme and JSON of an app."""
+
+    def __init__(self, app: App, path: str = "/", base_url: str | None = None, *args: Any, **kwargs: Any) -> None:
+        self.app = app
+        if base_url is None:
+            config = app.config
+            host, root = config["SERVER_NAME"] or "localhost", config["APPLICATION_ROOT"].strip("/")
+            base_url = f"{config['PREFERRED_URL_SCHEME']}://{host}/{root}"
+        super().__init__(path, base_url, *args, **kwargs)
+
+    def json_dumps(self, obj: Any, **_: Any) -> str:
+        return self.app.json.dumps(obj)
+
+
+_REQUESTS = (EnvironBuilder, WerkzeugRequest, dict)  # what Werkzeug's client takes as it is
+
+
 class Client(WerkzeugClient):
     """Keeps cookies; `client.get(path, json=..., headers=..., query_string=...)` as Werkzeug's.
 
@@ -41,15 +60,22 @@ class Client(WerkzeugClient):
     `g` and `session`. Its teardown hooks have run by then.
     """
 
-    _seen: list[Request] | None = None
+    _keeps = False
     _token: Token[Request | AppContext] | None = None
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        if self._seen is None:
+        if isinstance(self.application, App) and not (args and isinstance(args[0], _REQUESTS)):
+            how: dict[str, Any] = {
+                name: kwargs.pop(name) for name in ("buffered", "follow_redirects") if name in kwargs
+            }
+            with closing(RequestBuilder(self.application, *args, **kwargs)) as builder:
+                args, kwargs = (builder.get_request(),), how
+        if not self._keeps:
             return super().open(*args, **kwargs)
         self._leave()
         app = self._app()
-        usual, seen = app.request_class, self._seen
+        usual = app.request_class
+        seen: list[Request] = []  # the one that is answered first, then those made to ask Map about the host
 
         class Seen(usual):  # type: ignore[misc, valid-type]
             def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -61,19 +87,18 @@ class Client(WerkzeugClient):
             return super().open(*args, **kwargs)
         finally:
             app.request_class = usual
-            if seen:
-                self._token = _current.set(seen.pop())
-                seen.clear()
+            if seen and self._token is None:  # or a redirect was followed, and its request is the last
+                self._token = _current.set(seen[0])
 
     def __enter__(self) -> Client:
         self._app()
-        if self._seen is not None:
+        if self._keeps:
             raise RuntimeError("`with client:` can't be nested")
-        self._seen = []
+        self._keeps = True
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._seen = None
+        self._keeps = False
         self._leave()
 
     def session_transaction(self, *args: Any, **kwargs: Any) -> AbstractContextManager[Session]:

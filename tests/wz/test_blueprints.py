@@ -12,7 +12,7 @@ from wz import App, Blueprint
 from wz.templates import Templates, context_processor, render_template
 
 from ..client import validated
-from .conftest import Web, wz_lacks
+from .conftest import Web
 
 
 def test_prefixes_add_up_and_names_are_dotted(web: Web) -> None:
@@ -168,7 +168,6 @@ def test_url_defaults_are_values_of_every_rule(web: Web) -> None:
     assert (client.get("/a/").text, client.get("/b/").text) == ("blueprint", "registration")
 
 
-@wz_lacks("an outer blueprint's url_defaults are given to the inner one's rules, too")
 def test_url_defaults_are_not_for_the_blueprints_inside(web: Web) -> None:
     app = web.app()
     outer = web.Blueprint("outer", "tests.wz", url_defaults={"kind": "outer"})

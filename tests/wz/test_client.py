@@ -12,7 +12,7 @@ from wz import App
 from wz.session import Sessions, session
 from wz.testing import Client, LiveServer
 
-from .conftest import Web, wz_lacks
+from .conftest import Web
 
 
 def test_it_keeps_cookies(web: Web) -> None:
@@ -46,7 +46,6 @@ def test_it_sends_and_reads_json(web: Web) -> None:
     assert app.test_client().post("/", json={"a": [1]}).json == {"a": [1]}
 
 
-@wz_lacks("json= is written by the standard library, not by app.json")
 def test_it_sends_json_as_the_app_writes_it(web: Web) -> None:
     app = web.app()
     app.add_url_rule("/", "view", lambda: web.jsonify(web.request.get_json()), methods=["POST"])
@@ -65,7 +64,6 @@ def test_it_follows_redirects_and_tells_the_history(web: Web) -> None:
     assert answer.request.path == "/b"
 
 
-@wz_lacks("at a host's first request the one kept is a request that was made to match the host")
 def test_inside_with_the_last_request_stays(web: Web) -> None:
     app = web.app()
     app.before_request(lambda: setattr(web.g, "path", web.request.path))
@@ -139,7 +137,6 @@ def test_an_unhandled_exception_reaches_the_test(web: Web) -> None:
         app.test_client().get("/")
 
 
-@wz_lacks("the client's own host and scheme do not follow SERVER_NAME and PREFERRED_URL_SCHEME")
 def test_it_asks_the_app_s_own_host(web: Web) -> None:
     app = web.app()
     app.config.update(SERVER_NAME="example.com", PREFERRED_URL_SCHEME="https")

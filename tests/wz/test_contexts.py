@@ -20,7 +20,7 @@ from wz import JSON, App
 from wz.context import active_app, current_request
 
 from ..client import validated
-from .conftest import Web, wz_lacks
+from .conftest import Web
 
 OUTSIDE: list[Any] = [
     pytest.param(lambda web: web.request.path, "outside of (a )?request", id="request"),
@@ -158,7 +158,6 @@ def test_a_test_s_request_is_made_as_a_client_s_and_matched(web: Web) -> None:
         assert web.request.routing_exception.code == 404
 
 
-@wz_lacks("test_request_context does not follow SERVER_NAME, APPLICATION_ROOT and PREFERRED_URL_SCHEME")
 def test_a_test_s_request_is_below_the_settings_host_and_root(web: Web) -> None:
     app = web.app()
     app.config.update(SERVER_NAME="example.com", APPLICATION_ROOT="/root", PREFERRED_URL_SCHEME="https")

@@ -49,7 +49,6 @@ def test_the_layer_added_last_is_outermost(app: App) -> None:
     assert answer.headers.getlist("X-Mark") == ["inner", "outer"]
 
 
-@pytest.mark.xfail(reason="a middleware's own keyword called name is taken for the layer's")
 def test_a_middleware_s_keywords_are_its_own(app: App) -> None:
     app.layers.add("outer", Mark, **{"name": "mine"})
 

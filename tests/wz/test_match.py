@@ -124,7 +124,8 @@ Answer = tuple[Any, ...]
 
 
 def _found(rule: Any, values: Any) -> Answer:
-    return "found", repr(rule), {name: (type(value), value) for name, value in values.items()}
+    which = (rule.rule, rule.endpoint, sorted(rule.methods or ()), rule.subdomain, rule.host)  # its repr has no order
+    return "found", which, {name: (type(value), value) for name, value in values.items()}
 
 
 def _failed(exc: BaseException) -> Answer:

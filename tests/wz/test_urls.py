@@ -12,7 +12,7 @@ from werkzeug.routing import BaseConverter, BuildError, Rule
 import wz
 from wz import App
 
-from .conftest import Web, wz_lacks
+from .conftest import Web
 
 RULES: list[Any] = [
     pytest.param([("/u/", {"defaults": {"page": 1}}), ("/u/<int:page>", {})], "/u/", 200, {"page": 1}, id="defaults"),
@@ -231,7 +231,6 @@ def test_url_for(web: Web, arguments: dict[str, Any], url: str) -> None:
     assert built == (f"/root{url}" if url.startswith("/") and not url.startswith("//") else url)
 
 
-@wz_lacks("_scheme with _external=False is external all the same; Flask raises ValueError")
 def test_a_scheme_needs_an_external_url(web: Web) -> None:
     app = web.app()
     app.add_url_rule("/", "index", lambda: "")
