@@ -19,10 +19,10 @@ from .schema import (
     Schemas,
     is_struct,
     path_template,
-    read_annotation,
     returned,
     url_values,
 )
+from .typed import evaluate
 
 if TYPE_CHECKING:
     from .app import App
@@ -131,7 +131,7 @@ class Document:
         own = _said(view) or Operation()
         signature = inspect.signature(view)
         types = {
-            name: read_annotation(view, parameter.annotation)
+            name: evaluate(view, parameter.annotation)
             for name, parameter in signature.parameters.items()
             if name != "request"
         }
@@ -166,7 +166,7 @@ class Document:
         if body:
             content = {media: self.media(type_, self.inputs) for media, type_ in body.items()}
             result["requestBody"] = {"content": content} | ({"required": True} if structs else {})
-        result["responses"] = self.answers(responses, read_annotation(view, signature.return_annotation))
+        result["responses"] = self.answers(responses, evaluate(view, signature.return_annotation))
         return result | ({"security": security} if security else {})
 
     def operation_id(self, endpoint: str, method: str) -> str:

@@ -126,20 +126,6 @@ def returned(annotation: Any) -> tuple[int | None, str | None, Any]:
     return status, "application/json", annotation
 
 
-def read_annotation(view: Callable[..., Any], annotation: Any) -> Any:
-    """`from __future__ import annotations` leaves text, to be evaluated where the view was written."""
-    if not isinstance(annotation, str):
-        return annotation
-    function = inspect.unwrap(getattr(view, "__func__", view))
-    try:
-        return eval(annotation, getattr(function, "__globals__", {}))
-    except NameError as exc:
-        raise TypeError(
-            f"{function.__qualname__}: the type {annotation!r} can't be read: {exc}. To be documented it must be "
-            "importable when the program runs, so not only under TYPE_CHECKING"
-        ) from exc
-
-
 def is_struct(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
 

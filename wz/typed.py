@@ -70,25 +70,28 @@ def _arguments(view: View, url_arguments: frozenset[str]) -> dict[str, Argument]
     for name, parameter in inspect.signature(view).parameters.items():
         if name in url_arguments:
             continue
-        annotation = _annotation(view, name, parameter)
         if name == "request":
             arguments[name] = _the_request
-        elif isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+            continue
+        annotation = evaluate(view, parameter.annotation)
+        if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
             arguments[name] = _query_of(annotation) if name == "query" else _body_of(annotation)
     return arguments
 
 
-def _annotation(view: View, name: str, parameter: inspect.Parameter) -> Any:
-    """The parameter's type. `from __future__ import annotations` leaves it as text, to be evaluated here."""
-    annotation = parameter.annotation
-    if not isinstance(annotation, str) or name == "request":
+def evaluate(view: View, annotation: Any) -> Any:
+    """Return an annotation as a type. `from __future__ import annotations` leaves text, evaluated where it was written.
+
+    Raises TypeError for a name that is not there when the program runs.
+    """
+    if not isinstance(annotation, str):
         return annotation
     function = inspect.unwrap(getattr(view, "__func__", view))
     try:
         return eval(annotation, getattr(function, "__globals__", {}))
     except NameError as exc:
         raise TypeError(
-            f"{function.__qualname__}: the type of {name!r} can't be read: {exc}. It must be importable when the "
+            f"{function.__qualname__}: the type {annotation!r} can't be read: {exc}. It must be importable when the "
             "program runs, so not only under TYPE_CHECKING"
         ) from exc
 

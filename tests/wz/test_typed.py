@@ -95,7 +95,7 @@ def test_a_wrong_query_is_told_so(client: Client, query: str, field: str) -> Non
 def test_a_type_that_cannot_be_read_is_said_at_registration() -> None:
     app = App("test")
 
-    with pytest.raises(TypeError, match="the type of 'body' can't be read"):
+    with pytest.raises(TypeError, match="the type 'Missing' can't be read"):
 
         @app.post("/")
         def view(body: Missing) -> str:
