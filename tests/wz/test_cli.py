@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from http.client import HTTPException
 from pathlib import Path
 
 import click
@@ -81,24 +82,29 @@ def test_help_names_every_command() -> None:
         assert f"\n  {command} " in text
 
 
-def test_run_serves_and_reloads(folder: Path) -> None:
+def test_run_serves_and_reloads_and_outlives_a_typo(folder: Path) -> None:
     port = free_port()
     client = Client(LiveServer(f"http://127.0.0.1:{port}"))
 
     def answer(path: str) -> int:
         try:
             return client.get(path).status_code
-        except OSError:
+        except (OSError, HTTPException):
             return 0
 
     command = [sys.executable, "-m", "wz", "run", "--port", port]
     with process(command, ready=lambda: answer("/hello/ann") == 200, cwd=folder) as server:
-        (folder / "app.py").write_text(PROGRAM.replace("/hello/", "/hi/"))
-        deadline = time.monotonic() + 20
-        while answer("/hi/ann") != 200:
-            assert server.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        for program, path, status in [
+            (PROGRAM.replace("/hello/", "/hi/"), "/hi/ann", 200),
+            (PROGRAM + "?", "/hi/ann", 500),
+            (PROGRAM.replace("/hello/", "/hello/again/"), "/hello/again/ann", 200),
+        ]:
+            (folder / "app.py").write_text(program)
+            deadline = time.monotonic() + 20
+            while answer(path) != status:
+                assert server.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
 
 
 FACTORY = """\
