@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException, InternalServerError
-from werkzeug.routing import BuildError, MapAdapter, RequestRedirect
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, Rule
 from werkzeug.wsgi import get_host
 
 from .config import Config, ConfigAttribute
@@ -18,7 +18,7 @@ from .fast import Match
 from .http import JSON_TYPES, JSONReply, Request, Response, to_response
 from .json import JSON, json
 from .layers import Layers
-from .routing import Map, Route, Router, Rule, root_path
+from .routing import Map, Route, Router, root_path
 from .typed import View, synchronous
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .testing import AppRunner, Client
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_AUTOMATIC_OPTIONS = "automatic_options"  # an attribute of rules: the app answers OPTIONS, and not the view
 
 _FRAGMENT = "%!#$&'()*+,/:;=?@"  # what may stand in a fragment as it is: RFC 3986, section 3.5
 
@@ -168,7 +170,7 @@ class App(Router):
         rule = request.url_rule
         if rule is None:
             raise request.routing_exception or RuntimeError("the request was not matched")
-        if request.environ["REQUEST_METHOD"] == "OPTIONS" and getattr(rule, "automatic_options", False):
+        if request.environ["REQUEST_METHOD"] == "OPTIONS" and vars(rule).get(_AUTOMATIC_OPTIONS):
             return self.options_response(request)
         return request.route.handler(request, request.view_args or {})
 
@@ -268,8 +270,9 @@ class App(Router):
         scopes: tuple[Router, ...] | None = None,
     ) -> None:
         automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"] if automatic_options is None else automatic_options
+        # Werkzeug's own Rule, as one that somebody adds to the map is: rules of two classes are never equal.
         added = Rule(rule, endpoint=endpoint, methods=methods | {"OPTIONS"} if automatic else methods, **options)
-        added.automatic_options = automatic
+        vars(added)[_AUTOMATIC_OPTIONS] = automatic
         route = self.route_of(endpoint, scopes)
         if route.view is not None and view not in (None, route.view):
             route.answer_with(view)  # raises before the map has the rule

@@ -18,11 +18,11 @@ from .json import json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from werkzeug.routing import MapAdapter
+    from werkzeug.routing import MapAdapter, Rule
 
     from .app import App
     from .context import Globals
-    from .routing import Route, Rule
+    from .routing import Route
 
 
 #: What a handler may return to have it sent as JSON.

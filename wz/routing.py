@@ -1,4 +1,4 @@
-"""Routes: Werkzeug's Map and Rule, and Router, which is what an app and its blueprints have in common."""
+"""Routes: Werkzeug's Map, and Router, which is what an app and its blueprints have in common."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.routing import Map as WerkzeugMap
 from werkzeug.routing import MapAdapter, RuleFactory
-from werkzeug.routing import Rule as WerkzeugRule
 
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 Hooks = list[Callable[..., Any]]
-
-
-class Rule(WerkzeugRule):
-    """Werkzeug's rule; `automatic_options` says that the app answers OPTIONS and not the view."""
-
-    automatic_options = False
 
 
 class Map(WerkzeugMap):

@@ -129,3 +129,12 @@ def test_a_rule_of_werkzeug_s_own_may_be_added_to_the_map() -> None:
     client = validated(app)
     assert client.get("/plain/3").json == {"n": 3}
     assert client.options("/plain/3").status_code == 405
+
+
+def test_rules_that_say_the_same_are_equal_however_they_were_added() -> None:
+    # Map asks whether rules are equal before it redirects from one to another that has defaults.
+    app = App("test")
+    app.url_map.add(Rule("/<v>", endpoint="view"))
+    app.add_url_rule("/<v>", "view", lambda v: {"v": v}, defaults={"v": "a"})
+
+    assert validated(app).get("/a").json == {"v": "a"}
