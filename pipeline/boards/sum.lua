@@ -1,32 +1,104 @@
--- Add up the scores of rank 0 to k, exactly. O(k).
+-- Add up the lowest or highest scores, or those below a score, exactly. O(log n).
 --
--- KEYS[1]  sorted set, member -> units
--- ARGV[1]  k, the last rank to take in; -1 for all
--- ARGV[2]  'asc' or 'desc'
+-- KEYS     those of tree.lua
+-- ARGV[1]  'asc' or 'desc': the scores of rank 0 to k; 'below': those less than k
+-- ARGV[2]  k
 --
--- Returns {count, high, low} as text; the sum is high * 2^40 + low. A Lua number is a double and exact up to 2^53
--- only: each score, below 2^53, adds less than 2^13 to high, which so stays exact for 2^40 scores, and low stays
--- below 2^40 in magnitude.
+-- Returns {count, hi, lo, copies, score}; the sum is hi * 2^40 + lo + copies * score, for which Python has the numbers. An
+-- error that begins with STALE says that set and tree disagree.
 
-local STEP = 2 ^ 40
-local PAGE = 1000
+local header = load_header()
+if not header then return STALE end
 
-local last = tonumber(ARGV[1])
-local size = redis.call('ZCARD', KEYS[1])
-if last < 0 or last >= size then last = size - 1 end
-local range = ARGV[2] == 'desc' and 'ZREVRANGE' or 'ZRANGE'
+local order, k = ARGV[1], tonumber(ARGV[2])
+local size = header[1].count + header[2].count
+local count, hi, lo, copies, unit = 0, 0, 0, 0, 0  -- of the scores passed on the way down
 
-local high, low = 0, 0
-for first = 0, last, PAGE do
-  local rows = redis.call(range, KEYS[1], first, math.min(first + PAGE - 1, last), 'WITHSCORES')
+local function pass(node)
+  count, hi, lo = count + node.count, hi + node.hi, lo + node.lo
+end
+
+-- Add the scores in `rows` (member, score, member, score ...), or subtract them.
+local function pass_rows(rows, sign)
+  count = count + sign * #rows / 2
   for i = 2, #rows, 2 do
     local score = tonumber(rows[i])
-    local carry = score - math.fmod(score, STEP)
-    low = low + (score - carry)
-    high = high + carry / STEP
-    local over = low - math.fmod(low, STEP)
-    low = low - over
-    high = high + over / STEP
+    hi, lo = hi + sign * floor(score / STEP), lo + sign * (score % STEP)
   end
 end
-return {string.format('%.0f', last + 1), string.format('%.0f', high), string.format('%.0f', low)}
+
+-- Pass the children of a page as long as `goes_on(count, cell)` says. Returns the first that is not passed.
+local function descend(node, goes_on)
+  local at = position(node.page, 0)
+  local page = redis.call('GETRANGE', KEYS[2], at, at + PAGE_SIZE - 1)
+  local cell = node.cell * 16
+  for i = 1, PAGE_SIZE, ENTRY_SIZE do
+    local n, l, h, p = unpack_(ENTRY, page, i)
+    if not goes_on(n, cell) then return new_node(node.level - 1, cell, n, l, h, p) end
+    count, hi, lo = count + n, hi + h, lo + l
+    cell = cell + 1
+  end
+end
+
+-- Pass the lowest `wanted` scores. Returns false if set and tree disagree.
+local function lowest(wanted)
+  local node = header[1]
+  if node.count <= wanted then
+    pass(node)
+    node = header[2]
+    if node.count + count <= wanted then
+      pass(node)
+      return true
+    end
+  end
+  while node.page ~= 0 do
+    node = descend(node, function(n) return count + n <= wanted end)
+  end
+  local missing = wanted - count
+  if missing == 0 then return true end
+  if node.level == 0 then
+    count, copies, unit = wanted, missing, node.cell
+    return true
+  end
+  -- The shorter side of the leaf: what is still to be added, or what to take off the whole.
+  local rows
+  if missing <= node.count / 2 then
+    rows = redis.call('ZRANGE', KEYS[1], count, wanted - 1, 'WITHSCORES')
+    pass_rows(rows, 1)
+  else
+    rows = redis.call('ZRANGE', KEYS[1], wanted, count + node.count - 1, 'WITHSCORES')
+    pass(node)
+    pass_rows(rows, -1)
+  end
+  return cell_of(tonumber(rows[2]), node.level) == node.cell
+    and cell_of(tonumber(rows[#rows]), node.level) == node.cell
+end
+
+-- Pass the scores of one root that are less than `score`.
+local function below(node, score)
+  if cell_of(score, node.level) > node.cell then return pass(node) end
+  if cell_of(score, node.level) < node.cell then return end
+  while node.page ~= 0 do
+    local target = cell_of(score, node.level - 1)
+    node = descend(node, function(_, cell) return cell < target end)
+  end
+  if node.level > 0 and node.count > 0 then
+    local least = bounds(node.level, node.cell)
+    pass_rows(redis.call('ZRANGEBYSCORE', KEYS[1], least, string.format('(%.0f', score), 'WITHSCORES'), 1)
+  end
+end
+
+if order == 'below' then
+  below(header[1], k)
+  below(header[2], k)
+  return {count, hi, lo, 0, 0}
+end
+local wanted = math.min(k + 1, size)
+if order == 'asc' then
+  if not lowest(wanted) then return STALE end
+  return {count, hi, lo, copies, unit}
+end
+-- The highest are all but the lowest.
+if not lowest(size - wanted) then return STALE end
+local a, b = header[1], header[2]
+return {wanted, a.hi + b.hi - hi, a.lo + b.lo - lo, -copies, unit}
