@@ -262,7 +262,7 @@ class Board:
     def _unchanged(self) -> Iterator[Pipeline]:
         """A pipeline that reads at once, until `multi`. Raises `BoardChanged` and does nothing if others wrote."""
         with self.redis.pipeline() as pipe:
-            pipe.watch(self.scores_key, self.tree_key)
+            pipe.watch(self.scores_key, self.tree_key)  # type: ignore[no-untyped-call]
             yield pipe
             try:
                 pipe.execute()

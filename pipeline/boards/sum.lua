@@ -8,7 +8,7 @@
 -- error that begins with STALE says that set and tree disagree.
 
 local header = load_header()
-if not header then return STALE end
+if not header then return stale() end
 
 local order, k = ARGV[1], tonumber(ARGV[2])
 local size = header[1].count + header[2].count
@@ -27,17 +27,23 @@ local function pass_rows(rows, sign)
   end
 end
 
--- Pass the children of a page as long as `goes_on(count, cell)` says. Returns the first that is not passed.
-local function descend(node, goes_on)
-  local at = position(node.page, 0)
-  local page = redis.call('GETRANGE', KEYS[2], at, at + PAGE_SIZE - 1)
-  local cell = node.cell * 16
-  for i = 1, PAGE_SIZE, ENTRY_SIZE do
-    local n, l, h, p = unpack_(ENTRY, page, i)
-    if not goes_on(n, cell) then return new_node(node.level - 1, cell, n, l, h, p) end
-    count, hi, lo = count + n, hi + h, lo + l
-    cell = cell + 1
+-- Go down to a leaf, passing on each page the children before it: the first that would make it more than `wanted` scores,
+-- or whose cell holds `score`.
+local function descend(node, wanted, score)
+  while node.page ~= 0 do
+    local page = redis.call('GETRANGE', KEYS[2], position(node.page), position(node.page) + PAGE_SIZE - 1)
+    local level, cell = node.level - 1, node.cell * 16
+    local target = score and cell_of(score, level)
+    for at = 1, PAGE_SIZE, ENTRY_SIZE do
+      local n, l, h, p = unpack_(ENTRY, page, at)
+      if count + n > wanted or cell == target then
+        node = {level = level, cell = cell, count = n, lo = l, hi = h, page = p}
+        break
+      end
+      count, hi, lo, cell = count + n, hi + h, lo + l, cell + 1
+    end
   end
+  return node
 end
 
 -- Pass the lowest `wanted` scores. Returns false if set and tree disagree.
@@ -46,14 +52,12 @@ local function lowest(wanted)
   if node.count <= wanted then
     pass(node)
     node = header[2]
-    if node.count + count <= wanted then
+    if count + node.count <= wanted then
       pass(node)
       return true
     end
   end
-  while node.page ~= 0 do
-    node = descend(node, function(n) return count + n <= wanted end)
-  end
+  node = descend(node, wanted)
   local missing = wanted - count
   if missing == 0 then return true end
   if node.level == 0 then
@@ -76,12 +80,10 @@ end
 
 -- Pass the scores of one root that are less than `score`.
 local function below(node, score)
-  if cell_of(score, node.level) > node.cell then return pass(node) end
-  if cell_of(score, node.level) < node.cell then return end
-  while node.page ~= 0 do
-    local target = cell_of(score, node.level - 1)
-    node = descend(node, function(_, cell) return cell < target end)
-  end
+  local cell = cell_of(score, node.level)
+  if cell > node.cell then return pass(node) end
+  if cell < node.cell then return end
+  node = descend(node, math.huge, score)
   if node.level > 0 and node.count > 0 then
     local least = bounds(node.level, node.cell)
     pass_rows(redis.call('ZRANGEBYSCORE', KEYS[1], least, string.format('(%.0f', score), 'WITHSCORES'), 1)
@@ -95,10 +97,10 @@ if order == 'below' then
 end
 local wanted = math.min(k + 1, size)
 if order == 'asc' then
-  if not lowest(wanted) then return STALE end
+  if not lowest(wanted) then return stale() end
   return {count, hi, lo, copies, unit}
 end
 -- The highest are all but the lowest.
-if not lowest(size - wanted) then return STALE end
+if not lowest(size - wanted) then return stale() end
 local a, b = header[1], header[2]
 return {wanted, a.hi + b.hi - hi, a.lo + b.lo - lo, -copies, unit}

@@ -30,12 +30,11 @@ local STEP = 2 ^ 40
 local ENTRY, ENTRY_SIZE = '<I5I5i6I4', 20
 local PAGE_SIZE = 16 * ENTRY_SIZE
 local HEADER, HEADER_SIZE = '<I4I4Bi8I5I5i6I4Bi8I5I5i6I4', 66
-local STALE = redis.error_reply('STALE the sorted set was changed by another program: rebuild the board')
 
 local floor, pack, unpack_ = math.floor, struct.pack, struct.unpack
 
-local function new_node(level, cell, count, lo, hi, page)
-  return {level = level, cell = cell, count = count, lo = lo, hi = hi, page = page}
+local function stale()
+  return redis.error_reply('STALE the sorted set was changed by another program: rebuild the board')
 end
 
 -- Return {free, pages, root 1, root 2}, or nil if the tree doesn't hold as many scores as the set.
@@ -44,11 +43,16 @@ local function load_header()
   if text == '' then text = string.rep('\0', HEADER_SIZE) end
   local free, pages, l1, c1, n1, lo1, hi1, p1, l2, c2, n2, lo2, hi2, p2 = unpack_(HEADER, text)
   if n1 + n2 ~= redis.call('ZCARD', KEYS[1]) then return nil end
-  return {free = free, pages = pages, new_node(l1, c1, n1, lo1, hi1, p1), new_node(l2, c2, n2, lo2, hi2, p2)}
+  return {
+    free = free, pages = pages,
+    {level = l1, cell = c1, count = n1, lo = lo1, hi = hi1, page = p1},
+    {level = l2, cell = c2, count = n2, lo = lo2, hi = hi2, page = p2},
+  }
 end
 
-local function position(page, digit)
-  return HEADER_SIZE + (page - 1) * PAGE_SIZE + digit * ENTRY_SIZE
+-- Where a page's entries begin.
+local function position(page)
+  return HEADER_SIZE + (page - 1) * PAGE_SIZE
 end
 
 -- The cell of a level that a score is in. Exact: 16^level is a power of two.

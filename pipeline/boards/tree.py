@@ -186,7 +186,7 @@ def _pack_entry(node: Node, page: int) -> bytes:
 
 
 class Reader:
-    """Reads the string that Redis holds. `roots` are the two; raises `BrokenTree` where pages are lost or used twice."""
+    """Reads the string that Redis holds. `roots` are the two. Raises `BrokenTree` if pages are lost or used twice."""
 
     def __init__(self, packed: bytes) -> None:
         self.packed = packed or bytes(HEADER_SIZE)
