@@ -6,101 +6,66 @@
 --
 -- Returns {count, hi, lo, copies, score}; the sum is hi * 2^40 + lo + copies * score, for which Python has the numbers. An
 -- error that begins with STALE says that set and tree disagree.
+--
+-- One walk down from the roots adds the nodes that are passed: those before rank `wanted`, or before the score `limit`. It
+-- ends in a leaf, of which a part is read from the set. The highest are all but the lowest.
 
-local header = load_header()
-if not header then return stale() end
+local _, _, n1, lo1, hi1 = unpack_(ENTRY, header, 9)
+local _, _, n2, lo2, hi2 = unpack_(ENTRY, header, 9 + ENTRY_SIZE)
+local size = n1 + n2
+if size ~= redis.call('ZCARD', KEYS[1]) then return stale() end
 
 local order, k = ARGV[1], tonumber(ARGV[2])
-local size = header[1].count + header[2].count
-local count, hi, lo, copies, unit = 0, 0, 0, 0, 0  -- of the scores passed on the way down
+local limit = order == 'below' and k
+local wanted = limit and size or math.min(k + 1, size)
+if order == 'desc' then wanted = size - wanted end
 
-local function pass(node)
-  count, hi, lo = count + node.count, hi + node.hi, lo + node.lo
-end
+local count, lo, hi = 0, 0, 0  -- of what was passed
+local level, cell, n, l, h, page  -- the node that we are at
+local is_inside  -- whether the last of what is wanted is in that node
+local entries, first = header, 9
+repeat
+  is_inside = false
+  for at = first, #entries, ENTRY_SIZE do
+    level, cell, n, l, h, page = unpack_(ENTRY, entries, at)
+    if count + n > wanted or limit and n > 0 and limit < (cell + 1) * 16 ^ level then
+      is_inside = count < wanted and (not limit or limit > cell * 16 ^ level)
+      break
+    end
+    count, lo, hi = count + n, lo + l, hi + h
+    page = 0
+  end
+  if page ~= 0 and is_inside then
+    entries, first = redis.call('GETRANGE', KEYS[2], position(page), position(page) + PAGE_SIZE - 1), 1
+  end
+until page == 0 or not is_inside
 
--- Add the scores in `rows` (member, score, member, score ...), or subtract them.
-local function pass_rows(rows, sign)
-  count = count + sign * #rows / 2
+local copies, unit = 0, 0
+local missing = wanted - count
+if is_inside and level == 0 then
+  count, copies, unit = wanted, missing, cell
+elseif is_inside then
+  local rows
+  local sign = 1
+  if limit then
+    local least = string.format('%.0f', cell * 16 ^ level)
+    rows = redis.call('ZRANGEBYSCORE', KEYS[1], least, string.format('(%.0f', limit), 'WITHSCORES')
+    count = count + #rows / 2
+  else
+    -- The shorter side of the leaf: what is still to be added, or what to take off the whole.
+    local from, to = count, wanted - 1
+    if missing > n / 2 then
+      from, to = wanted, count + n - 1
+      lo, hi, sign = lo + l, hi + h, -1
+    end
+    count = wanted
+    rows = redis.call('ZRANGE', KEYS[1], from, to, 'WITHSCORES')
+  end
   for i = 2, #rows, 2 do
     local score = tonumber(rows[i])
-    hi, lo = hi + sign * floor(score / STEP), lo + sign * (score % STEP)
+    if floor(score / 16 ^ level) ~= cell then return stale() end
+    lo, hi = lo + sign * (score % STEP), hi + sign * floor(score / STEP)
   end
 end
-
--- Go down to a leaf, passing on each page the children before it: the first that would make it more than `wanted` scores,
--- or whose cell holds `score`.
-local function descend(node, wanted, score)
-  while node.page ~= 0 do
-    local page = redis.call('GETRANGE', KEYS[2], position(node.page), position(node.page) + PAGE_SIZE - 1)
-    local level, cell = node.level - 1, node.cell * 16
-    local target = score and cell_of(score, level)
-    for at = 1, PAGE_SIZE, ENTRY_SIZE do
-      local n, l, h, p = unpack_(ENTRY, page, at)
-      if count + n > wanted or cell == target then
-        node = {level = level, cell = cell, count = n, lo = l, hi = h, page = p}
-        break
-      end
-      count, hi, lo, cell = count + n, hi + h, lo + l, cell + 1
-    end
-  end
-  return node
-end
-
--- Pass the lowest `wanted` scores. Returns false if set and tree disagree.
-local function lowest(wanted)
-  local node = header[1]
-  if node.count <= wanted then
-    pass(node)
-    node = header[2]
-    if count + node.count <= wanted then
-      pass(node)
-      return true
-    end
-  end
-  node = descend(node, wanted)
-  local missing = wanted - count
-  if missing == 0 then return true end
-  if node.level == 0 then
-    count, copies, unit = wanted, missing, node.cell
-    return true
-  end
-  -- The shorter side of the leaf: what is still to be added, or what to take off the whole.
-  local rows
-  if missing <= node.count / 2 then
-    rows = redis.call('ZRANGE', KEYS[1], count, wanted - 1, 'WITHSCORES')
-    pass_rows(rows, 1)
-  else
-    rows = redis.call('ZRANGE', KEYS[1], wanted, count + node.count - 1, 'WITHSCORES')
-    pass(node)
-    pass_rows(rows, -1)
-  end
-  return cell_of(tonumber(rows[2]), node.level) == node.cell
-    and cell_of(tonumber(rows[#rows]), node.level) == node.cell
-end
-
--- Pass the scores of one root that are less than `score`.
-local function below(node, score)
-  local cell = cell_of(score, node.level)
-  if cell > node.cell then return pass(node) end
-  if cell < node.cell then return end
-  node = descend(node, math.huge, score)
-  if node.level > 0 and node.count > 0 then
-    local least = bounds(node.level, node.cell)
-    pass_rows(redis.call('ZRANGEBYSCORE', KEYS[1], least, string.format('(%.0f', score), 'WITHSCORES'), 1)
-  end
-end
-
-if order == 'below' then
-  below(header[1], k)
-  below(header[2], k)
-  return {count, hi, lo, 0, 0}
-end
-local wanted = math.min(k + 1, size)
-if order == 'asc' then
-  if not lowest(wanted) then return stale() end
-  return {count, hi, lo, copies, unit}
-end
--- The highest are all but the lowest.
-if not lowest(size - wanted) then return stale() end
-local a, b = header[1], header[2]
-return {wanted, a.hi + b.hi - hi, a.lo + b.lo - lo, -copies, unit}
+if order ~= 'desc' then return {count, hi, lo, copies, unit} end
+return {size - count, hi1 + hi2 - hi, lo1 + lo2 - lo, -copies, unit}

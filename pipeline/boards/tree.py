@@ -9,15 +9,15 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 #: A leaf of more scores gets a page of 16 children; a page of at most MERGE scores is given up.
 SPLIT, MERGE = 128, 64
 
-HEADER_SIZE = 66
-ENTRY_SIZE = 20
+ENTRY_SIZE = 28
 PAGE_SIZE = 16 * ENTRY_SIZE
+HEADER_SIZE = 8 + 2 * ENTRY_SIZE
 
 _STEP = 40  # a sum is stored as hi * 2^40 + lo
 
@@ -28,7 +28,10 @@ class BrokenTree(Exception):
 
 @dataclass
 class Node:
-    """The scores in [cell * 16**level, (cell + 1) * 16**level): how many, and their sum. A leaf has no children."""
+    """The scores in [cell * 16**level, (cell + 1) * 16**level): how many, and their sum. A leaf has no children.
+
+    The cell is the smallest that held all these scores so far.
+    """
 
     level: int = 0
     cell: int = 0
@@ -40,10 +43,21 @@ class Node:
         return score >> 4 * self.level == self.cell
 
     def child(self, score: int) -> Node:
+        """The child whose part of the cell `score` is in."""
         return self.children[(score >> 4 * (self.level - 1)) & 15]
 
-    def give_children(self) -> None:
-        self.children = [Node(self.level - 1, self.cell * 16 + digit) for digit in range(16)]
+    def cover(self, score: int) -> None:
+        """Make the cell large enough. What is no leaf, or too full for one, becomes a child."""
+        if not self.count:
+            self.level, self.cell = 0, score
+        if self.covers(score):
+            return
+        old = replace(self)
+        while not self.covers(score):
+            self.level, self.cell = self.level + 1, self.cell >> 4
+        if old.children or old.count > SPLIT:
+            self.children = [Node() for _ in range(16)]
+            self.children[(old.cell >> 4 * (self.level - 1 - old.level)) & 15] = old
 
     def path(self, score: int) -> Iterator[Node]:
         """The nodes whose cells hold `score`, from this one to the leaf."""
@@ -62,23 +76,18 @@ class Tree:
         self.scores = list(scores)
         middle = bisect_left(self.scores, 0)
         sums = [0, *accumulate(self.scores)]
-        self.roots = self._build_root(sums, 0, middle), self._build_root(sums, middle, len(self.scores))
+        self.roots = self._build(sums, 0, middle), self._build(sums, middle, len(self.scores))
 
-    def _build_root(self, sums: list[int], first: int, end: int) -> Node:
+    def _build(self, sums: list[int], first: int, end: int) -> Node:
         if first == end:
             return Node()
         level, low, high = 0, self.scores[first], self.scores[end - 1]
         while low != high:
             level, low, high = level + 1, low >> 4, high >> 4
-        return self._build(Node(level, low), sums, first, end)
-
-    def _build(self, node: Node, sums: list[int], first: int, end: int) -> Node:
-        node.count, node.sum = end - first, sums[end] - sums[first]
-        if node.count > SPLIT and node.level > 0:
-            node.give_children()
-            for child in node.children:
-                limit = bisect_left(self.scores, (child.cell + 1) << 4 * child.level, first, end)
-                self._build(child, sums, first, limit)
+        node = Node(level, low, end - first, sums[end] - sums[first])
+        if node.count > SPLIT and level > 0:
+            for limit in _child_limits(node, self.scores, first, end):
+                node.children.append(self._build(sums, first, limit))
                 first = limit
         return node
 
@@ -94,25 +103,17 @@ class Tree:
             node.sum += score
 
     def _make_room(self, root: Node, score: int) -> None:
-        if not root.count:
-            root.cell = score
-        while not root.covers(score):
-            if root.children or root.count > SPLIT:
-                old = Node(root.level, root.cell, root.count, root.sum, root.children)
-                root.children = [Node(old.level, (old.cell & ~15) + digit) for digit in range(16)]
-                root.children[old.cell & 15] = old
-            root.level += 1
-            root.cell >>= 4
-        *_, leaf = root.path(score)
-        while leaf.count >= SPLIT and leaf.level > 0:
-            self._split(leaf)
-            leaf = leaf.child(score)
+        for node in root.path(score):
+            node.cover(score)
+            if not node.children and node.count >= SPLIT and node.level > 0:
+                self._split(node)
 
     def _split(self, leaf: Node) -> None:
-        leaf.give_children()
+        leaf.children = [Node() for _ in range(16)]
         first = bisect_left(self.scores, leaf.cell << 4 * leaf.level)
         for score in self.scores[first : first + leaf.count]:
             child = leaf.child(score)
+            child.cover(score)
             child.count += 1
             child.sum += score
 
@@ -125,8 +126,8 @@ class Tree:
             node.sum -= score
             if node.count <= MERGE:
                 node.children = []
-        if not root.count:
-            root.level = root.cell = 0
+            if not node.count:
+                node.level = node.cell = 0
 
     def move(self, before: int, after: int) -> None:
         """Change a score, as update.lua does: room is made first, while the old score is still there."""
@@ -158,10 +159,7 @@ class Tree:
         if not self.scores:
             return b""
         pages: list[bytes] = []
-        roots = b"".join(
-            struct.pack("<Bq", root.level, root.cell) + _pack_entry(root, _pack_pages(root, pages))
-            for root in self.roots
-        )
+        roots = b"".join([_pack_entry(root, _pack_pages(root, pages)) for root in self.roots])
         return struct.pack("<II", 0, len(pages)) + roots + b"".join(pages)
 
 
@@ -178,7 +176,9 @@ def _pack_pages(node: Node, pages: list[bytes]) -> int:
 def _pack_entry(node: Node, page: int) -> bytes:
     high, low = divmod(node.sum, 1 << _STEP)
     return (
-        node.count.to_bytes(5, "little")
+        node.level.to_bytes(1, "little")
+        + node.cell.to_bytes(7, "little", signed=True)
+        + node.count.to_bytes(5, "little")
         + low.to_bytes(5, "little")
         + high.to_bytes(6, "little", signed=True)
         + page.to_bytes(4, "little")
@@ -193,7 +193,7 @@ class Reader:
         self.unread = set(range(1, self._number(4, 4) + 1))
         if len(self.packed) < HEADER_SIZE + len(self.unread) * PAGE_SIZE:
             raise BrokenTree(f"the tree is cut short at {len(self.packed)} bytes")
-        self.roots = tuple(self._root(at) for at in (8, 8 + 9 + ENTRY_SIZE))
+        self.roots = tuple(self._node(at) for at in (8, 8 + ENTRY_SIZE))
         free = self._number(0, 4)
         while free:
             free = self._number(self._page(free), 4)
@@ -210,21 +210,21 @@ class Reader:
         self.unread.remove(page)
         return HEADER_SIZE + (page - 1) * PAGE_SIZE
 
-    def _root(self, at: int) -> Node:
-        return self._node(at + 9, self.packed[at], self._number(at + 1, 8, signed=True))
-
-    def _node(self, at: int, level: int, cell: int) -> Node:
-        count, low = self._number(at, 5), self._number(at + 5, 5)
-        high, page = self._number(at + 10, 6, signed=True), self._number(at + 16, 4)
+    def _node(self, at: int) -> Node:
+        level, cell = self.packed[at], self._number(at + 1, 7, signed=True)
+        count, low = self._number(at + 8, 5), self._number(at + 13, 5)
+        high, page = self._number(at + 18, 6, signed=True), self._number(at + 24, 4)
         node = Node(level, cell, count, (high << _STEP) + low)
         if page:
-            if level == 0:
-                raise BrokenTree(f"the cell of {cell} has a page, but is one unit wide")
             first = self._page(page)
-            node.children = [
-                self._node(first + digit * ENTRY_SIZE, level - 1, cell * 16 + digit) for digit in range(16)
-            ]
+            node.children = [self._node(first + digit * ENTRY_SIZE) for digit in range(16)]
         return node
+
+
+def _child_limits(node: Node, scores: Sequence[int], first: int, end: int) -> Iterator[int]:
+    """Where, in the node's `scores[first:end]`, those of each child end."""
+    for digit in range(1, 17):
+        yield bisect_left(scores, (node.cell * 16 + digit) << 4 * (node.level - 1), first, end)
 
 
 def check(packed: bytes, scores: Sequence[int]) -> None:
@@ -232,10 +232,8 @@ def check(packed: bytes, scores: Sequence[int]) -> None:
     below, rest = Reader(packed).roots
     sums = [0, *accumulate(scores)]
     middle = bisect_left(scores, 0)
-    for root, first, end in (below, 0, middle), (rest, middle, len(scores)):
-        if first < end and not (root.covers(scores[first]) and root.covers(scores[end - 1])):
-            raise BrokenTree("there are scores outside of the tree")
-        _check(root, scores, sums, first, end)
+    _check(below, scores, sums, 0, middle)
+    _check(rest, scores, sums, middle, len(scores))
 
 
 def _check(node: Node, scores: Sequence[int], sums: list[int], first: int, end: int) -> None:
@@ -244,11 +242,13 @@ def _check(node: Node, scores: Sequence[int], sums: list[int], first: int, end: 
         raise BrokenTree(f"{cell} counts {node.count} scores, the set has {end - first}")
     if node.sum != sums[end] - sums[first]:
         raise BrokenTree(f"{cell} sums to {node.sum}, the set to {sums[end] - sums[first]}")
-    if node.children and node.count <= MERGE:
+    if node.count and not (node.covers(scores[first]) and node.covers(scores[end - 1])):
+        raise BrokenTree(f"{cell} does not hold its scores, {scores[first]} to {scores[end - 1]}")
+    if node.children and (node.count <= MERGE or node.level == 0):
         raise BrokenTree(f"{cell} has a page for only {node.count} scores")
     if not node.children and node.level > 0 and node.count > SPLIT:
         raise BrokenTree(f"{cell} has {node.count} scores, and no page")
-    for child in node.children:
-        limit = bisect_left(scores, (child.cell + 1) << 4 * child.level, first, end)
-        _check(child, scores, sums, first, limit)
-        first = limit
+    if node.children:
+        for child, limit in zip(node.children, _child_limits(node, scores, first, end), strict=True):
+            _check(child, scores, sums, first, limit)
+            first = limit

@@ -11,31 +11,44 @@
 --
 -- What can fail is done first: growing and splitting, written at once, leave a whole tree.
 
-local header = load_header()
-if not header then return stale() end
+local nodes = {}  -- position -> node, so that each is read once and written once
 
-local nodes = {}  -- position -> node, so that each is read once and written once; the roots are in the header
+local function node_of(level, cell, count, lo, hi, page)
+  return {level = level, cell = cell, count = count, lo = lo, hi = hi, page = page}
+end
 
 local function entry(node)
-  return pack(ENTRY, node.count, node.lo, node.hi, node.page)
+  return pack(ENTRY, node.level, node.cell, node.count, node.lo, node.hi, node.page)
+end
+
+local free, pages = unpack_('<I4I4', header)
+local negative, rest = node_of(unpack_(ENTRY, header, 9)), node_of(unpack_(ENTRY, header, 9 + ENTRY_SIZE))
+if negative.count + rest.count ~= redis.call('ZCARD', KEYS[1]) then return stale() end
+
+local function root_of(score)
+  return score < 0 and negative or rest
+end
+
+local function covers(node, score)
+  return floor(score / 16 ^ node.level) == node.cell
 end
 
 local function allocate()
-  local page = header.free
+  local page = free
   if page == 0 then
-    header.pages = header.pages + 1
-    return header.pages
+    pages = pages + 1
+    return pages
   end
-  header.free = unpack_('<I4', redis.call('GETRANGE', KEYS[2], position(page), position(page) + 3))
+  free = unpack_('<I4', redis.call('GETRANGE', KEYS[2], position(page), position(page) + 3))
   return page
 end
 
 local function release(page)
-  redis.call('SETRANGE', KEYS[2], position(page), pack('<I4', header.free))
-  header.free = page
+  redis.call('SETRANGE', KEYS[2], position(page), pack('<I4', free))
+  free = page
 end
 
--- Give a node 16 children; `children` has those that are not empty, by digit.
+-- Give a node a page; `children` has those that are not empty, by digit.
 local function give_page(node, children)
   local entries = {}
   for digit = 0, 15 do
@@ -52,45 +65,40 @@ local function change(node, score, by)
   node.lo = lo % STEP
 end
 
--- Make a root's cell large enough for a score.
-local function cover(root, score)
-  if root.count == 0 then root.cell = score end
-  while cell_of(score, root.level) ~= root.cell do
-    if root.page ~= 0 or root.count > SPLIT then
-      give_page(root, {[root.cell % 16] = {count = root.count, lo = root.lo, hi = root.hi, page = root.page}})
-    end
-    root.level = root.level + 1
-    root.cell = floor(root.cell / 16)
+-- Make a node's cell large enough for a score. What is no leaf, or too full for one, becomes a child.
+local function cover(node, score)
+  if node.count == 0 then node.level, node.cell = 0, score end
+  if covers(node, score) then return end
+  local old = node_of(node.level, node.cell, node.count, node.lo, node.hi, node.page)
+  repeat
+    node.level, node.cell = node.level + 1, floor(node.cell / 16)
+  until covers(node, score)
+  if old.page ~= 0 or old.count > SPLIT then
+    give_page(node, {[floor(old.cell / 16 ^ (node.level - 1 - old.level)) % 16] = old})
   end
 end
 
--- Add the nodes below `node` whose cells hold a score to `path`, down to the leaf, which is returned.
-local function descend(node, score, path)
-  local level = node.level
-  while node.page ~= 0 do
-    level = level - 1
-    local at = position(node.page) + cell_of(score, level) % 16 * ENTRY_SIZE
-    node = nodes[at]
-    if not node then
-      local count, lo, hi, page = unpack_(ENTRY, redis.call('GETRANGE', KEYS[2], at, at + ENTRY_SIZE - 1))
-      node = {level = level, count = count, lo = lo, hi = hi, page = page}
-      nodes[at] = node
-    end
-    path[#path + 1] = node
+-- The child whose part of the node's cell a score is in.
+local function child(node, score)
+  local at = position(node.page) + floor(score / 16 ^ (node.level - 1)) % 16 * ENTRY_SIZE
+  if not nodes[at] then
+    nodes[at] = node_of(unpack_(ENTRY, redis.call('GETRANGE', KEYS[2], at, at + ENTRY_SIZE - 1)))
   end
-  return node
+  return nodes[at]
 end
 
 -- Give a full leaf a page, its counts and sums taken from the set. Returns false if they disagree.
-local function split(leaf, cell)
-  local least, limit = bounds(leaf.level, cell)
+local function split(leaf)
+  local width = 16 ^ leaf.level
+  local least, limit = string.format('%.0f', leaf.cell * width), string.format('(%.0f', (leaf.cell + 1) * width)
   local rows = redis.call('ZRANGEBYSCORE', KEYS[1], least, limit, 'WITHSCORES', 'LIMIT', 0, SPLIT + 1)
   if #rows / 2 ~= leaf.count then return false end
   local children = {}
   for i = 2, #rows, 2 do
     local score = tonumber(rows[i])
-    local digit = cell_of(score, leaf.level - 1) % 16
-    children[digit] = children[digit] or {count = 0, lo = 0, hi = 0, page = 0}
+    local digit = floor(score / width * 16) % 16
+    children[digit] = children[digit] or node_of(0, 0, 0, 0, 0, 0)
+    cover(children[digit], score)
     change(children[digit], score, 1)
   end
   give_page(leaf, children)
@@ -98,22 +106,28 @@ local function split(leaf, cell)
 end
 
 -- Return the path to a leaf that has room for one more score; nil if set and tree disagree.
-local function path_with_room(root, score)
-  cover(root, score)
-  local path = {root}
-  local leaf = descend(root, score, path)
-  while leaf.count >= SPLIT and leaf.level > 0 do
-    if not split(leaf, cell_of(score, leaf.level)) then return nil end
-    leaf = descend(leaf, score, path)
+local function path_with_room(node, score)
+  local path = {}
+  while true do
+    cover(node, score)
+    path[#path + 1] = node
+    if node.page == 0 then
+      if node.count < SPLIT or node.level == 0 then return path end
+      if not split(node) then return nil end
+    end
+    node = child(node, score)
   end
-  return path
 end
 
 -- Return the path to the leaf that holds a score; nil if none does.
-local function path_to(root, score)
-  if cell_of(score, root.level) ~= root.cell or score % 1 ~= 0 then return nil end
-  local path = {root}
-  return descend(root, score, path).count > 0 and path or nil
+local function path_to(node, score)
+  local path = {}
+  while node.count > 0 and covers(node, score) do
+    path[#path + 1] = node
+    if node.page == 0 then return path end
+    node = child(node, score)
+  end
+  return nil
 end
 
 -- Take a score out. Returns the pages that hold too few scores now, and those below them.
@@ -121,39 +135,31 @@ local function take_out(path, score)
   local unused = {}
   for _, node in ipairs(path) do
     change(node, score, -1)
+    if node.count == 0 then node.level, node.cell = 0, 0 end
     if node.page ~= 0 and node.count <= MERGE then
       unused[#unused + 1] = node.page
       node.page = 0
     end
   end
-  local root = path[1]
-  if root.count == 0 then root.level, root.cell = 0, 0 end
   return unused
 end
 
 local function put_in(path, score)
-  local root = path[1]
-  if root.count == 0 then root.cell = score end
   for _, node in ipairs(path) do
+    cover(node, score)  -- only if taking out the old score has left it empty
     change(node, score, 1)
     if node.page == 0 then return end  -- the rest of the path may have been taken out
   end
 end
 
 local function save(unused)
-  local a, b = header[1], header[2]
-  if a.count + b.count == 0 then
+  if negative.count + rest.count == 0 then
     redis.call('DEL', KEYS[2])
     return
   end
   for at, node in pairs(nodes) do redis.call('SETRANGE', KEYS[2], at, entry(node)) end
   for _, page in ipairs(unused) do release(page) end
-  redis.call('SETRANGE', KEYS[2], 0, pack(HEADER, header.free, header.pages,
-    a.level, a.cell, a.count, a.lo, a.hi, a.page, b.level, b.cell, b.count, b.lo, b.hi, b.page))
-end
-
-local function root_of(score)
-  return header[score < 0 and 1 or 2]
+  redis.call('SETRANGE', KEYS[2], 0, pack('<I4I4', free, pages) .. entry(negative) .. entry(rest))
 end
 
 local op, member = ARGV[1], ARGV[2]
