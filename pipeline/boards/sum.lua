@@ -61,11 +61,14 @@ elseif is_inside then
     count = wanted
     rows = redis.call('ZRANGE', KEYS[1], from, to, 'WITHSCORES')
   end
+  local width = 16 ^ level
+  if rows[2] and (floor(rows[2] / width) ~= cell or floor(rows[#rows] / width) ~= cell) then return stale() end
+  local low, high = 0, 0  -- both exact: high is a multiple of 2^40
   for i = 2, #rows, 2 do
-    local score = tonumber(rows[i])
-    if floor(score / 16 ^ level) ~= cell then return stale() end
-    lo, hi = lo + sign * (score % STEP), hi + sign * floor(score / STEP)
+    local part = rows[i] % STEP  -- Lua makes numbers of the texts
+    low, high = low + part, high + (rows[i] - part)
   end
+  lo, hi = lo + sign * low, hi + sign * high / STEP
 end
 if order ~= 'desc' then return {count, hi, lo, copies, unit} end
 return {size - count, hi1 + hi2 - hi, lo1 + lo2 - lo, -copies, unit}
