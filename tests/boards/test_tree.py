@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import random
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import redis as redis_py
@@ -125,7 +127,7 @@ class BoardMachine(RuleBasedStateMachine):
 def test_any_operations_leave_the_sums_of_a_plain_model(board: Board) -> None:
     machine = type("Machine", (BoardMachine,), {"board": board})
     checks = list(HealthCheck)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine, settings=settings(max_examples=60, stateful_step_count=15, deadline=None, suppress_health_check=checks)
     )
 
@@ -293,10 +295,8 @@ def _update_at_random(url: str, seed: int) -> None:
             case 2:
                 board.set(member, Decimal(rnd.randrange(2)))
             case _:
-                try:
+                with contextlib.suppress(UnknownMember):
                     board.remove(member)
-                except UnknownMember:
-                    pass
 
 
 def test_updates_of_several_processes_add_up(redis: redis_py.Redis, redis_url: str) -> None:
@@ -310,5 +310,5 @@ def test_updates_of_several_processes_add_up(redis: redis_py.Redis, redis_url: s
 
     assert [process.exitcode for process in processes] == [0] * 4
     board.check()
-    units = [int(score) for _, score in redis.zrange(board.scores_key, 0, -1, withscores=True)]
-    assert board.summary().sum == from_units(sum(units))
+    rows: Any = redis.zrange(board.scores_key, 0, -1, withscores=True)
+    assert board.summary().sum == from_units(sum(int(score) for _, score in rows))
