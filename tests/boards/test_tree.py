@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from pipeline.boards import Board, Order, StaleBoard
+from pipeline.boards import Board, BoardChanged, Order, StaleBoard
 from pipeline.boards.board import LIMIT, UnknownMember, from_units
-from pipeline.boards.tree import BrokenTree, Node, Reader, Tree, check
+from pipeline.boards.tree import SPLIT, BrokenTree, Node, Reader, Tree, check
 from pipeline.errors import InvalidValue
 from pipeline.settings import DATABASES
 
@@ -251,6 +251,38 @@ def test_a_score_that_another_program_changed_is_noticed_where_it_matters(board:
         board.check()
     with pytest.raises(StaleBoard):
         board.set("m7", Decimal(1))  # no leaf of the tree has its score
+
+
+def test_a_leaf_that_lacks_a_score_is_not_split(board: Board) -> None:
+    set_all(board, {f"m{n}": n for n in range(SPLIT)})
+    board.redis.zadd(board.scores_key, {"m7": 10**9})
+
+    with pytest.raises(StaleBoard):
+        board.set("new", from_units(50))
+    assert board.redis.zscore(board.scores_key, "new") is None
+    with pytest.raises(StaleBoard):
+        board.sum(20, Order.DESC)  # reads 10^9 where a score of the leaf should be
+
+
+def test_an_update_in_a_caller_s_transaction(board: Board) -> None:
+    with board.redis.pipeline() as pipe:
+        board.queue_set(pipe, "ann", Decimal("9007199254.740991"))
+        board.queue_add(pipe, "ann", Decimal("0.000001"))
+        board.queue_add(pipe, "bob", Decimal("0.5"))
+        replies = pipe.execute()
+
+    assert [reply is None for reply in replies] == [False, True, False]
+    assert board.summary().sum == Decimal("9007199255.240991")
+    board.check()
+
+
+def test_rebuild_gives_way_to_writers(board: Board) -> None:
+    set_all(board, {f"m{n}": n for n in range(10)})
+    other = Board(board.redis, "b")
+
+    with pytest.raises(BoardChanged):
+        board.rebuild(lambda done, count: other.set("new", Decimal(1)))
+    board.check()
 
 
 @pytest.mark.parametrize("score", [0.5, float("inf"), 2.0**53])
