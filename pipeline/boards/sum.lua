@@ -13,7 +13,7 @@
 local _, _, n1, lo1, hi1 = unpack_(ENTRY, header, 9)
 local _, _, n2, lo2, hi2 = unpack_(ENTRY, header, 9 + ENTRY_SIZE)
 local size = n1 + n2
-if size ~= redis.call('ZCARD', KEYS[1]) then return stale() end
+if size ~= call('ZCARD', KEYS[1]) then return redis.error_reply(STALE) end
 
 local order, k = ARGV[1], tonumber(ARGV[2])
 local limit = order == 'below' and k
@@ -36,7 +36,8 @@ repeat
     page = 0
   end
   if page ~= 0 and is_inside then
-    entries, first = redis.call('GETRANGE', KEYS[2], position(page), position(page) + PAGE_SIZE - 1), 1
+    local at = HEADER_SIZE + (page - 1) * PAGE_SIZE
+    entries, first = call('GETRANGE', KEYS[2], at, at + PAGE_SIZE - 1), 1
   end
 until page == 0 or not is_inside
 
@@ -49,7 +50,7 @@ elseif is_inside then
   local sign = 1
   if limit then
     local least = string.format('%.0f', cell * 16 ^ level)
-    rows = redis.call('ZRANGEBYSCORE', KEYS[1], least, string.format('(%.0f', limit), 'WITHSCORES')
+    rows = call('ZRANGEBYSCORE', KEYS[1], least, string.format('(%.0f', limit), 'WITHSCORES')
     count = count + #rows / 2
   else
     -- The shorter side of the leaf: what is still to be added, or what to take off the whole.
@@ -59,10 +60,10 @@ elseif is_inside then
       lo, hi, sign = lo + l, hi + h, -1
     end
     count = wanted
-    rows = redis.call('ZRANGE', KEYS[1], from, to, 'WITHSCORES')
+    rows = call('ZRANGE', KEYS[1], from, to, 'WITHSCORES')
   end
   local width = 16 ^ level
-  if rows[2] and (floor(rows[2] / width) ~= cell or floor(rows[#rows] / width) ~= cell) then return stale() end
+  if rows[2] and (floor(rows[2] / width) ~= cell or floor(rows[#rows] / width) ~= cell) then return redis.error_reply(STALE) end
   local low, high = 0, 0  -- both exact: high is a multiple of 2^40
   for i = 2, #rows, 2 do
     local part = rows[i] % STEP  -- Lua makes numbers of the texts

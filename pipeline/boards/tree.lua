@@ -22,7 +22,7 @@
 --     page 2   ...
 -- A sum is hi * 2^40 + lo with 0 <= lo < 2^40, since a Lua number is a double and exact below 2^53 only. `page` is the page
 -- of the children, 0 for none. `free` is the first page that is not in use, 0 for none, and such a page begins with the
--- number (I4) of the next; `pages` counts both kinds.
+-- number (I4) of the next; `pages` counts both kinds. Page p begins at HEADER_SIZE + (p - 1) * PAGE_SIZE.
 
 local SPLIT, MERGE = 128, 64  -- a leaf of more gets a page; a page of at most so many scores is given up
 local STEP = 2 ^ 40
@@ -30,16 +30,9 @@ local ENTRY, ENTRY_SIZE = '<Bi7I5I5i6I4', 28
 local PAGE_SIZE = 16 * ENTRY_SIZE
 local HEADER_SIZE = 8 + 2 * ENTRY_SIZE
 
-local floor, pack, unpack_ = math.floor, struct.pack, struct.unpack
+local call, floor, unpack_ = redis.call, math.floor, struct.unpack
 
-local function stale()
-  return redis.error_reply('STALE the sorted set was changed by another program: rebuild the board')
-end
+local STALE = 'STALE the sorted set was changed by another program: rebuild the board'
 
--- Where a page begins.
-local function position(page)
-  return HEADER_SIZE + (page - 1) * PAGE_SIZE
-end
-
-local header = redis.call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
+local header = call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
 if header == '' then header = string.rep('\0', HEADER_SIZE) end

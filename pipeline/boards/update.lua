@@ -17,13 +17,18 @@ local function node_of(level, cell, count, lo, hi, page)
   return {level = level, cell = cell, count = count, lo = lo, hi = hi, page = page}
 end
 
+-- Where a page begins.
+local function position(page)
+  return HEADER_SIZE + (page - 1) * PAGE_SIZE
+end
+
 local function entry(node)
-  return pack(ENTRY, node.level, node.cell, node.count, node.lo, node.hi, node.page)
+  return struct.pack(ENTRY, node.level, node.cell, node.count, node.lo, node.hi, node.page)
 end
 
 local free, pages = unpack_('<I4I4', header)
 local negative, rest = node_of(unpack_(ENTRY, header, 9)), node_of(unpack_(ENTRY, header, 9 + ENTRY_SIZE))
-if negative.count + rest.count ~= redis.call('ZCARD', KEYS[1]) then return stale() end
+if negative.count + rest.count ~= call('ZCARD', KEYS[1]) then return redis.error_reply(STALE) end
 
 local function root_of(score)
   return score < 0 and negative or rest
@@ -39,12 +44,12 @@ local function allocate()
     pages = pages + 1
     return pages
   end
-  free = unpack_('<I4', redis.call('GETRANGE', KEYS[2], position(page), position(page) + 3))
+  free = unpack_('<I4', call('GETRANGE', KEYS[2], position(page), position(page) + 3))
   return page
 end
 
 local function release(page)
-  redis.call('SETRANGE', KEYS[2], position(page), pack('<I4', free))
+  call('SETRANGE', KEYS[2], position(page), struct.pack('<I4', free))
   free = page
 end
 
@@ -55,7 +60,7 @@ local function give_page(node, children)
     entries[digit + 1] = children[digit] and entry(children[digit]) or string.rep('\0', ENTRY_SIZE)
   end
   node.page = allocate()
-  redis.call('SETRANGE', KEYS[2], position(node.page), table.concat(entries))
+  call('SETRANGE', KEYS[2], position(node.page), table.concat(entries))
 end
 
 local function change(node, score, by)
@@ -82,7 +87,7 @@ end
 local function child(node, score)
   local at = position(node.page) + floor(score / 16 ^ (node.level - 1)) % 16 * ENTRY_SIZE
   if not nodes[at] then
-    nodes[at] = node_of(unpack_(ENTRY, redis.call('GETRANGE', KEYS[2], at, at + ENTRY_SIZE - 1)))
+    nodes[at] = node_of(unpack_(ENTRY, call('GETRANGE', KEYS[2], at, at + ENTRY_SIZE - 1)))
   end
   return nodes[at]
 end
@@ -91,7 +96,7 @@ end
 local function split(leaf)
   local width = 16 ^ leaf.level
   local least, limit = string.format('%.0f', leaf.cell * width), string.format('(%.0f', (leaf.cell + 1) * width)
-  local rows = redis.call('ZRANGEBYSCORE', KEYS[1], least, limit, 'WITHSCORES', 'LIMIT', 0, SPLIT + 1)
+  local rows = call('ZRANGEBYSCORE', KEYS[1], least, limit, 'WITHSCORES', 'LIMIT', 0, SPLIT + 1)
   if #rows / 2 ~= leaf.count then return false end
   local children = {}
   for i = 2, #rows, 2 do
@@ -154,16 +159,16 @@ end
 
 local function save(unused)
   if negative.count + rest.count == 0 then
-    redis.call('DEL', KEYS[2])
+    call('DEL', KEYS[2])
     return
   end
-  for at, node in pairs(nodes) do redis.call('SETRANGE', KEYS[2], at, entry(node)) end
+  for at, node in pairs(nodes) do call('SETRANGE', KEYS[2], at, entry(node)) end
   for _, page in ipairs(unused) do release(page) end
-  redis.call('SETRANGE', KEYS[2], 0, pack('<I4I4', free, pages) .. entry(negative) .. entry(rest))
+  call('SETRANGE', KEYS[2], 0, struct.pack('<I4I4', free, pages) .. entry(negative) .. entry(rest))
 end
 
 local op, member = ARGV[1], ARGV[2]
-local old = redis.call('ZSCORE', KEYS[1], member)
+local old = call('ZSCORE', KEYS[1], member)
 local before = old and tonumber(old)
 local after
 if op == 'set' then
@@ -182,17 +187,17 @@ local new_path = after and path_with_room(root_of(after), after)
 local old_path = before and path_to(root_of(before), before)
 if after and not new_path or before and not old_path then
   save({})
-  return stale()
+  return redis.error_reply(STALE)
 end
 
 local unused = before and take_out(old_path, before) or {}
 if after then
   put_in(new_path, after)
   local text = string.format('%.0f', after)
-  redis.call('ZADD', KEYS[1], text, member)
+  call('ZADD', KEYS[1], text, member)
   save(unused)
   return text
 end
-redis.call('ZREM', KEYS[1], member)
+call('ZREM', KEYS[1], member)
 save(unused)
 return old
