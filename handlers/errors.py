@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redis
 
-from pipeline.boards.board import UnknownBoard, UnknownMember
+from pipeline.boards.board import BoardChanged, StaleBoard, UnknownBoard, UnknownMember
 from pipeline.errors import InvalidValue
 from pipeline.hub.log import UnknownHub, UnknownPartition
 from pipeline.redis import EnvironmentClash, RedisUnavailable
@@ -17,8 +17,10 @@ PROBLEMS: dict[type[Exception], int] = {
     UnknownMember: 404,
     UnknownOutput: 404,
     UnknownPartition: 404,
+    BoardChanged: 409,
     EnvironmentClash: 503,
     RedisUnavailable: 503,
+    StaleBoard: 503,
 }
 
 #: Redis is away; the request may be sent again in a moment. Its own text names hosts and is for the log.

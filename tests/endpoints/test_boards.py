@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis as redis_py
 
 from .conftest import ServiceClient
 
@@ -125,6 +126,17 @@ def test_nil_is_not_zero(client: ServiceClient) -> None:
     assert client.get("/boards/nothing").status_code == 404
     assert client.get("/boards/nothing/sum?rank=0").status_code == 404
     assert client.get("/boards/nothing/members").status_code == 404
+
+
+def test_a_board_that_another_program_wrote_to_says_so(board: ServiceClient, redis: redis_py.Redis) -> None:
+    redis.zadd("{board:b}:scores", {"eve": 1})
+
+    answer = board.get("/boards/b/sum?rank=0")
+
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert "rebuild" in answer.json["detail"]
+    assert board.put("/boards/b/members/ann", json={"score": 1}).status_code == 503
+    assert board.get("/boards/b/members/eve").json["score"] == 0.000001
 
 
 def test_a_member_is_deleted(board: ServiceClient) -> None:
