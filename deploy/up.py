@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import grp
 import http.client
 import os
 import pwd
 import re
-import secrets
 import shlex
 import shutil
 import socket
@@ -26,7 +24,7 @@ import click
 
 from pipeline.errors import PipelineError
 from pipeline.hub.connection_string import ConnectionString
-from pipeline.hub.sas import sign
+from pipeline.hub.sas import new_key, sign
 from pipeline.redis import RedisUnavailable, check, client
 from pipeline.settings import Settings
 
@@ -225,7 +223,7 @@ def keep_connection_string(path: Path, port: int) -> Path:
         old = path.read_text()
         key = ConnectionString.parse(old).key
     except FileNotFoundError:
-        old, key = "", base64.b64encode(secrets.token_bytes(32)).decode()
+        old, key = "", new_key()
     new = f"{local_connection_string('RootManageSharedAccessKey', key, port)}\n"
     if new != old:
         part = path.with_name(f"{path.name}.new")

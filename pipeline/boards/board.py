@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 import msgspec
 import redis
 from redis.client import Pipeline
+from redis.commands.core import Script
 
 from ..errors import InvalidValue, PipelineError
 from . import tree
@@ -45,6 +47,12 @@ def _script(name: str) -> str:
 
 _UPDATE = _script("update.lua")
 _SUM = _script("sum.lua")
+
+
+@lru_cache(maxsize=8)
+def _scripts(client: redis.Redis) -> tuple[Script, Script]:
+    """Return update and sum, registered once for each client: a board is made for each request."""
+    return client.register_script(_UPDATE), client.register_script(_SUM)
 
 
 class UnknownMember(PipelineError, LookupError):
@@ -151,8 +159,7 @@ class Board:
         self.name = name
         self.scores_key = f"{{board:{name}}}:scores"
         self.tree_key = f"{{board:{name}}}:tree"
-        self._update = client.register_script(_UPDATE)
-        self._sum = client.register_script(_SUM)
+        self._update, self._sum = _scripts(client)
 
     def set(self, member: str, score: Decimal) -> Standing:
         """Give `member` a score, in place of any that it has. O(log n)."""

@@ -34,9 +34,3 @@ class Web:
 @pytest.fixture(params=["flask", "wz"])
 def web(request: pytest.FixtureRequest) -> Web:
     return Web(pytest.importorskip(request.param))
-
-
-def wz_lacks(reason: str) -> pytest.MarkDecorator:
-    """Run a test of `web` on both, expecting that wz fails it."""
-    lacking = pytest.param("wz", marks=pytest.mark.xfail(strict=True, reason=reason))
-    return pytest.mark.parametrize("web", ["flask", lacking], indirect=True)
