@@ -39,7 +39,8 @@ keepalive = 35  # seconds; above nginx's upstream keepalive_timeout (30 s): the 
 limit_request_line = 8190
 limit_request_field_size = 8192  # bytes of one header with its CRLF: the same 8k
 limit_request_fields = 100  # headers, among them the six that nginx sets
-# A body's size is limited by the app (1 MiB, answered in JSON) and, above that, by nginx's client_max_body_size.
+# A body's size is limited by the app (1 MiB, or 256 MiB for many members of a board; answered in JSON) and, above that,
+# by nginx's client_max_body_size.
 
 # -- forwarded headers -----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,19 @@ from wz import App, Problem
 from wz.openapi import OpenAPI
 from wz.request_id import RequestID
 
-from . import auth, boards, errors, health, hub, outputs
+from . import (
+    auth,
+    board_bulk,
+    board_features,
+    board_members,
+    board_parameters,
+    board_ranks,
+    boards,
+    errors,
+    health,
+    hub,
+    outputs,
+)
 from .services import Services
 
 logger = logging.getLogger(__name__)
@@ -19,6 +31,9 @@ logger = logging.getLogger(__name__)
 #: Bytes of a request's body: Event Hubs takes 1 MB of events at once. nginx.conf allows a little more, so that the
 #: answer to a body that is too large is this service's.
 MAX_CONTENT_LENGTH = 1024 * 1024
+
+#: The same for many members of a board at once, some million records: also in nginx.conf, in a location of its own.
+MAX_BULK_LENGTH = 256 * 1024 * 1024
 
 DESCRIPTION = """\
 An Event Hub, windows over its events, and reward boards. Events are sent to a hub; jobs write the rows of their windows
@@ -31,14 +46,14 @@ def create_app(settings: Settings | None = None) -> App:
     settings = settings or Settings.from_environ()
     client = pipeline.redis.client(settings)
 
-    app = App("handlers", config={"MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH})
+    app = App("handlers", config={"MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH, "MAX_BULK_LENGTH": MAX_BULK_LENGTH})
     app.extensions["services"] = Services.make(settings, client)
     app.problems.update(errors.PROBLEMS)
     app.register_error_handler(Unauthorized, _unauthorized)
     for outage in errors.OUTAGES:
         app.register_error_handler(outage, _redis_is_away)
-    for blueprint in (health.blueprint, boards.blueprint, outputs.blueprint, hub.blueprint):
-        app.register(blueprint)
+    for module in (health, boards, board_ranks, board_members, board_bulk, board_features, outputs, hub):
+        app.register(module.blueprint)
     OpenAPI(
         app,
         title="wz",
@@ -46,6 +61,7 @@ def create_app(settings: Settings | None = None) -> App:
         description=DESCRIPTION,
         responses={503: "Redis can't be reached; nothing is known to be written: send again"},
         security_schemes={auth.SAS: auth.SCHEME},
+        decimal=board_parameters.DECIMAL,
     )
     app.layers.add("request id", RequestID)
     return app

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import redis
+from redis.exceptions import ClusterError, RedisClusterException
 
-from pipeline.boards.board import BoardChanged, StaleBoard, UnknownBoard, UnknownMember
+from pipeline.boards.errors import (
+    BoardChanged,
+    BoardExists,
+    NoSample,
+    StaleBoard,
+    UnknownBoard,
+    UnknownMember,
+    UnknownSegment,
+    WrongPlaces,
+)
 from pipeline.errors import InvalidValue
 from pipeline.hub.log import UnknownHub, UnknownPartition
 from pipeline.redis import EnvironmentClash, RedisUnavailable
@@ -17,11 +27,16 @@ PROBLEMS: dict[type[Exception], int] = {
     UnknownMember: 404,
     UnknownOutput: 404,
     UnknownPartition: 404,
+    UnknownSegment: 404,
     BoardChanged: 409,
+    BoardExists: 409,
+    NoSample: 409,
+    WrongPlaces: 409,
     EnvironmentClash: 503,
     RedisUnavailable: 503,
     StaleBoard: 503,
 }
 
-#: Redis is away; the request may be sent again in a moment. Its own text names hosts and is for the log.
-OUTAGES = (redis.ConnectionError, redis.TimeoutError)
+#: Redis, or a node of the cluster, is away; the request may be sent again in a moment. Its own text names hosts and is
+#: for the log.
+OUTAGES = (redis.ConnectionError, redis.TimeoutError, ClusterError, RedisClusterException)

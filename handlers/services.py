@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from pipeline.boards import Board
+from pipeline.boards.boards import Boards
 from pipeline.hub.log import Hubs
 from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
@@ -18,6 +20,7 @@ class Services:
     """`hosts` are the names that a token may be made out to."""
 
     redis: Redis
+    boards: Boards
     hubs: Hubs
     rules: Rules
     hosts: frozenset[str]
@@ -27,7 +30,13 @@ class Services:
         hosts = settings.hosts | {settings.root.host}
         if _is_loopback(settings.root.host):
             hosts |= {"localhost", "127.0.0.1"}
-        return cls(client, Hubs(client, settings.hubs), Rules(client, settings.root), hosts)
+        return cls(
+            client, Boards.of(settings, client), Hubs(client, settings.hubs), Rules(client, settings.root), hosts
+        )
+
+    def board(self, name: str) -> Board:
+        """Raises `InvalidValue` for what is no name."""
+        return self.boards[name]
 
 
 def services(request: Request) -> Services:

@@ -1,4 +1,4 @@
-"""What gunicorn loads in each worker, after the fork: the app, once Redis and the hubs are known to be right."""
+"""What gunicorn loads in each worker, after the fork: the app, once Redis, boards and hubs are known to be right."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 
 import pipeline.redis
 from pipeline.errors import PipelineError
+from pipeline.settings import Settings
 from wz import App
 
 from .app import create_app
@@ -19,9 +20,11 @@ def start() -> App:
     its master then ends instead of trying again and again.
     """
     try:
-        app = create_app()
+        settings = Settings.from_environ()
+        pipeline.redis.check(pipeline.redis.client(settings), wait=10.0)
+        pipeline.redis.boards(settings, wait=10.0)
+        app = create_app(settings)
         service: Services = app.extensions["services"]
-        pipeline.redis.check(service.redis, wait=10.0)
         service.hubs.declare()
     except PipelineError as exc:
         print(f"wz: {exc}", file=sys.stderr)

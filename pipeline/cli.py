@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from . import redis
+from .boards.boards import Boards
 from .errors import PipelineError
 from .hub.log import Hubs
 from .hub.relay import Relay
@@ -66,6 +67,7 @@ def worker() -> None:
     settings = Settings.from_environ()
     client = redis.client(settings)
     redis.check(client, wait=10.0)
+    redis.boards(settings, wait=10.0)
     hubs = Hubs(client, settings.hubs)
     hubs.declare()
 
@@ -75,7 +77,8 @@ def worker() -> None:
         tasks += [Relay(hub, upstream) for hub in hubs.values()]
     if settings.jobs is not None:
         folders = sorted(file.parent for file in settings.jobs.glob("*/job.toml"))
-        tasks += [Job.load(folder, client, hubs) for folder in folders]
+        boards = Boards.of(settings, client)
+        tasks += [Job.load(folder, client, hubs, boards) for folder in folders]
     names = ", ".join(task.name for task in tasks)
     logging.getLogger(__name__).info("%s", names or "nothing to do: set WZ_UPSTREAM or WZ_JOBS")
 

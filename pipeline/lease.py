@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import redis
 from redis.client import Pipeline
@@ -70,9 +71,12 @@ class Lease:
             raise LeaseLost(self.key)
         pipe.multi()
 
-    def commit(self, pipe: Pipeline) -> list[object]:
-        """Execute a guarded transaction and return its replies. Raises `LeaseLost`."""
+    def commit(self, pipe: Pipeline, *, raise_on_error: bool = True) -> list[Any]:
+        """Execute a guarded transaction and return its replies. Raises `LeaseLost`.
+
+        A command that fails undoes no other; its error is raised, or else is among the replies.
+        """
         try:
-            return list(pipe.execute())
+            return list(pipe.execute(raise_on_error=raise_on_error))
         except redis.WatchError:
             raise LeaseLost(self.key) from None

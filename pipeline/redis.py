@@ -2,7 +2,8 @@
 
 A client holds a pool of connections and is safe to share between threads, as StackExchange.Redis's multiplexer is:
 make one, keep it. It is not safe to share between processes, so it is made on first use, which under gunicorn is
-after the fork, and a forked child forgets the one that it inherited.
+after the fork, and a forked child forgets the one that it inherited. The same holds for the client of the cluster, if
+the boards are on one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
+from redis.exceptions import AskError, RedisClusterException
 from redis.retry import Retry
 
 from .errors import PipelineError
@@ -27,10 +30,15 @@ if TYPE_CHECKING:
 #: String; holds the name of the environment that a database belongs to.
 MARKER = "wz:environment"
 
+#: String; into how many shards each board of a database is split.
+SHARDS_MARKER = "wz:board-shards"
+
 MINIMUM = (6, 2)
 
 _clients: dict[tuple[str, str], redis.Redis] = {}
+_clusters: dict[tuple[tuple[str, ...], str], RedisCluster] = {}
 os.register_at_fork(after_in_child=_clients.clear)
+os.register_at_fork(after_in_child=_clusters.clear)
 
 
 class EnvironmentClash(PipelineError):
@@ -56,6 +64,44 @@ def client(settings: Settings) -> redis.Redis:
     return _clients[key]
 
 
+def cluster(settings: Settings, wait: float = 0.0) -> RedisCluster:
+    """Return the process's client of the cluster that the settings name.
+
+    The first call looks for its nodes, for up to `wait` seconds, and makes sure that it is this environment's: raises
+    `RedisUnavailable` or `EnvironmentClash`. Each new connection to the node that has the marker checks it again.
+
+    Only a command that a node has refused is sent again (the slot has moved): none whose answer was lost.
+    """
+    key = (settings.boards_cluster, settings.environment)
+    deadline = time.monotonic() + wait
+    while key not in _clusters:
+        try:
+            _clusters[key] = _make_cluster(settings)
+        except RedisUnavailable:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.1)
+    return _clusters[key]
+
+
+def boards(settings: Settings, wait: float = 0.0) -> redis.Redis | RedisCluster:
+    """Return the client of the database that has the boards: that of `cluster` if the settings name one, else `client`.
+
+    Makes sure that the boards there are split as the settings say, or members would be looked for in the wrong shard.
+    Raises `InvalidSetting`, or what `cluster` does. Call it when a process starts, not for each request.
+    """
+    found = cluster(settings, wait) if settings.boards_cluster else client(settings)
+    found.set(SHARDS_MARKER, settings.board_shards, nx=True)
+    shards = int(cast("bytes", found.get(SHARDS_MARKER)))
+    if shards != settings.board_shards:
+        raise InvalidSetting(
+            "WZ_BOARD_SHARDS",
+            f"the boards have {shards} shards each, not {settings.board_shards}: set {shards}, or, if there are no "
+            f"boards to keep, delete the key {SHARDS_MARKER}",
+        )
+    return found
+
+
 def check(client: redis.Redis, wait: float = 0.0) -> None:
     """Make sure that Redis answers, is new enough and is this environment's.
 
@@ -73,27 +119,38 @@ def check(client: redis.Redis, wait: float = 0.0) -> None:
             if time.monotonic() >= deadline:
                 raise RedisUnavailable(f"Redis at {_where(client)} can't be reached: {exc}") from exc
             time.sleep(0.1)
+    _check_version(version, _where(client))
+
+
+def _check_version(version: str, where: str) -> None:
     if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM:
-        raise RedisUnavailable(f"Redis at {_where(client)} is {version}; at least 6.2 is needed")
+        raise RedisUnavailable(f"Redis at {where} is {version}; at least 6.2 is needed")
+
+
+def _claim(connection: Connection, environment: str, other: str) -> None:
+    """Make sure, in a new connection, that the database is this environment's; `other` says what to set if not."""
+    try:
+        connection.send_command("SET", MARKER, environment, "NX")  # type: ignore[no-untyped-call]
+        connection.read_response()
+        connection.send_command("GET", MARKER)  # type: ignore[no-untyped-call]
+        owner = cast("bytes", connection.read_response()).decode()
+        if owner != environment:
+            raise EnvironmentClash(
+                f"Redis database {connection.db} belongs to the environment {owner!r}, this process to "
+                f"{environment!r}: set WZ_ENVIRONMENT, or {other}"
+            )
+    except AskError:  # MOVED, which is one: it is another node of the cluster that has the marker
+        return
+    except BaseException:
+        # or the pool would hand it out again, unchecked
+        connection.disconnect()  # type: ignore[no-untyped-call]
+        raise
 
 
 def _make(settings: Settings) -> redis.Redis:
     def claim(connection: Connection) -> None:
         connection.on_connect()  # type: ignore[no-untyped-call]
-        try:
-            connection.send_command("SET", MARKER, settings.environment, "NX")  # type: ignore[no-untyped-call]
-            connection.read_response()
-            connection.send_command("GET", MARKER)  # type: ignore[no-untyped-call]
-            owner = cast("bytes", connection.read_response()).decode()
-            if owner != settings.environment:
-                raise EnvironmentClash(
-                    f"Redis database {connection.db} belongs to the environment {owner!r}, this process to "
-                    f"{settings.environment!r}: set WZ_ENVIRONMENT, or another database in WZ_REDIS_URL"
-                )
-        except BaseException:
-            # or the pool would hand it out again, unchecked
-            connection.disconnect()  # type: ignore[no-untyped-call]
-            raise
+        _claim(connection, settings.environment, "another database in WZ_REDIS_URL")
 
     options: dict[str, Any] = {}
     if not _names_database(settings.redis_url):
@@ -104,6 +161,29 @@ def _make(settings: Settings) -> redis.Redis:
         )
     except ValueError as exc:
         raise InvalidSetting("WZ_REDIS_URL", str(exc)) from exc
+
+
+def _make_cluster(settings: Settings) -> RedisCluster:
+    def claim(connection: Connection) -> None:
+        _claim(connection, settings.environment, "another cluster in WZ_BOARDS_CLUSTER")
+
+    first, *others = settings.boards_cluster
+    where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in settings.boards_cluster)
+    nodes = [ClusterNode(url.hostname, url.port or 6379) for url in map(urlsplit, others)]  # type: ignore[no-untyped-call]
+    try:
+        client = RedisCluster.from_url(
+            first, startup_nodes=nodes, redis_connect_func=claim, retry=Retry(NoBackoff(), 0)
+        )
+        client.get(MARKER)  # so that one connection, at least, has checked it
+        version = cast("dict[str, str]", client.info("server"))["redis_version"]
+    except RedisClusterException as exc:
+        if isinstance(exc.__cause__, EnvironmentClash):
+            raise exc.__cause__ from None
+        raise RedisUnavailable(f"the Redis Cluster at {where} can't be reached: {exc}") from exc
+    except redis.RedisError as exc:
+        raise RedisUnavailable(f"the Redis Cluster at {where} can't be used: {exc}") from exc
+    _check_version(version, where)
+    return client
 
 
 def _names_database(url: str) -> bool:

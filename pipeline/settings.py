@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .errors import PipelineError
 from .hub.connection_string import ConnectionString
@@ -19,6 +20,8 @@ RESERVED = frozenset({"boards", "docs", "healthz", "hubs", "jobs", "metrics", "o
 
 _HUB_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
 _MAX_PARTITIONS = 1024
+_MAX_SHARDS = 256
+_CLUSTER_SHARDS = 8
 
 
 class InvalidSetting(PipelineError, ValueError):
@@ -45,6 +48,10 @@ class Settings:
     WZ_UPSTREAM                   connection string of the namespace to relay to; unset: nothing is relayed
     WZ_UPSTREAM_FILE              the same, read from a file
     WZ_JOBS                       folder of window jobs, one folder each; unset: none
+    WZ_BOARDS_CLUSTER             redis:// or rediss:// addresses of some nodes of a Redis Cluster, by comma, which has
+                                  the boards; password and options are the first's. Unset: WZ_REDIS_URL has them
+    WZ_BOARD_SHARDS               shards that each board is split over, 1 to 256; default 1, on a cluster 8. It can't
+                                  be changed while there are boards
     """
 
     environment: str = "development"
@@ -54,6 +61,8 @@ class Settings:
     hubs: Mapping[str, int] = field(default_factory=lambda: {"events": 4})
     upstream: ConnectionString | None = None
     jobs: Path | None = None
+    boards_cluster: tuple[str, ...] = ()
+    board_shards: int = 1
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -73,6 +82,11 @@ class Settings:
         if jobs and not Path(jobs).is_dir():
             raise InvalidSetting("WZ_JOBS", f"{jobs!r} is not a folder")
 
+        cluster = _cluster(environ.get("WZ_BOARDS_CLUSTER", ""))
+        shards = environ.get("WZ_BOARD_SHARDS") or str(_CLUSTER_SHARDS if cluster else 1)
+        if not (shards.isascii() and shards.isdecimal() and 1 <= int(shards) <= _MAX_SHARDS):
+            raise InvalidSetting("WZ_BOARD_SHARDS", f"{shards!r}: write a number from 1 to {_MAX_SHARDS}")
+
         hosts = {host.strip().lower() for host in environ.get("WZ_HOSTS", "").split(",")} - {""}
         return cls(
             environment=environment,
@@ -82,6 +96,8 @@ class Settings:
             hubs=_hubs(environ.get("WZ_HUBS", "events:4")),
             upstream=_connection_string(environ, "WZ_UPSTREAM"),
             jobs=Path(jobs) if jobs else None,
+            boards_cluster=cluster,
+            board_shards=int(shards),
         )
 
 
@@ -102,6 +118,19 @@ def _connection_string(
         raise InvalidSetting(f"{name}_FILE", f"there is no file {path!r}") from None
     except OSError as exc:
         raise InvalidSetting(f"{name}_FILE", f"can't read {path!r}: {exc.strerror}") from exc
+
+
+def _cluster(text: str) -> tuple[str, ...]:
+    urls = tuple(filter(None, (part.strip() for part in text.split(","))))
+    for number, url in enumerate(urls, 1):  # the message must not show its password
+        parts = urlsplit(url)
+        if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+            raise InvalidSetting(
+                "WZ_BOARDS_CLUSTER", f"address {number} is not redis://host:port or rediss://host:port"
+            )
+        if parts.path.strip("/") not in ("", "0"):
+            raise InvalidSetting("WZ_BOARDS_CLUSTER", f"address {number} names a database, but a cluster has only 0")
+    return urls
 
 
 def _hubs(text: str) -> dict[str, int]:

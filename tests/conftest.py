@@ -11,7 +11,10 @@ import pipeline.redis
 from deploy import servers
 from pipeline.settings import Settings
 
+from .cluster import cluster, cluster_settings, cluster_urls
 from .stack import HOST, ROOT, process
+
+__all__ = ["cluster", "cluster_settings", "cluster_urls"]  # fixtures, too
 
 
 @pytest.fixture(scope="session")

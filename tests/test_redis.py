@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 import redis as redis_py
+from redis.cluster import RedisCluster
 
 import pipeline.redis
 from pipeline.redis import EnvironmentClash, RedisUnavailable
-from pipeline.settings import Settings
+from pipeline.settings import InvalidSetting, Settings
 
 from .stack import ROOT
 
@@ -68,3 +70,52 @@ def test_a_forked_child_makes_a_client_of_its_own(settings: Settings, redis: red
 def test_a_server_that_is_not_there() -> None:
     with pytest.raises(RedisUnavailable, match=r"127\.0\.0\.1:1 can't be reached"):
         pipeline.redis.check(pipeline.redis.client(settings_for("redis://127.0.0.1:1")))
+
+
+def test_a_process_has_one_client_of_the_cluster(cluster_settings: Settings, cluster: RedisCluster) -> None:
+    assert pipeline.redis.cluster(cluster_settings) is cluster
+
+
+def test_two_environments_cannot_share_a_cluster(cluster_settings: Settings, cluster: RedisCluster) -> None:
+    cluster.set(pipeline.redis.MARKER, "test")
+
+    with pytest.raises(EnvironmentClash, match="belongs to the environment 'test', this process to 'production'"):
+        pipeline.redis.cluster(replace(cluster_settings, environment="production"))
+
+
+def test_a_cluster_s_new_connections_check_whose_it_is(cluster_settings: Settings, cluster: RedisCluster) -> None:
+    staging = pipeline.redis.cluster(replace(cluster_settings, environment="staging"))
+    cluster.set(pipeline.redis.MARKER, "test")
+    staging.disconnect_connection_pools()  # type: ignore[no-untyped-call]
+
+    with pytest.raises(EnvironmentClash):
+        staging.get(pipeline.redis.MARKER)
+
+
+def test_a_cluster_that_is_not_there(settings: Settings) -> None:
+    with pytest.raises(RedisUnavailable, match=r"the Redis Cluster at 127\.0\.0\.1:1 can't be reached"):
+        pipeline.redis.cluster(replace(settings, boards_cluster=("redis://:secret@127.0.0.1:1",)))
+
+
+def test_a_command_whose_answer_was_lost_is_not_sent_again(cluster_settings: Settings, cluster: RedisCluster) -> None:
+    impatient = replace(cluster_settings, boards_cluster=(f"{cluster_settings.boards_cluster[0]}?socket_timeout=0.05",))
+    slow = "redis.call('INCR', KEYS[1]) for i = 1, 2e7 do end"
+
+    with pytest.raises(redis_py.TimeoutError):
+        pipeline.redis.cluster(impatient).eval(slow, 1, "calls")
+
+    assert cluster.get("calls") == b"1"
+
+
+def test_boards_keep_their_number_of_shards(settings: Settings, redis: redis_py.Redis) -> None:
+    assert pipeline.redis.boards(settings) is redis
+
+    with pytest.raises(InvalidSetting, match="the boards have 1 shards each, not 4: set 1, or"):
+        pipeline.redis.boards(replace(settings, board_shards=4))
+
+
+def test_boards_on_a_cluster_keep_their_number_of_shards(cluster_settings: Settings, cluster: RedisCluster) -> None:
+    assert pipeline.redis.boards(cluster_settings) is cluster
+
+    with pytest.raises(InvalidSetting, match="the boards have 8 shards each, not 16"):
+        pipeline.redis.boards(replace(cluster_settings, board_shards=16))

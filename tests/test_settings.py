@@ -24,6 +24,28 @@ def test_hubs() -> None:
     assert Settings.from_environ({**BASE, "WZ_HUBS": "Clicks:32, orders:4"}).hubs == {"clicks": 32, "orders": 4}
 
 
+@pytest.mark.parametrize(
+    ("variables", "cluster", "shards"),
+    [
+        pytest.param({}, (), 1, id="one shard"),
+        pytest.param({"WZ_BOARD_SHARDS": "256"}, (), 256, id="many on one server"),
+        pytest.param(
+            {"WZ_BOARDS_CLUSTER": "redis://a, rediss://:x@b:7000/0,"},
+            ("redis://a", "rediss://:x@b:7000/0"),
+            8,
+            id="cluster",
+        ),
+        pytest.param(
+            {"WZ_BOARDS_CLUSTER": "redis://a", "WZ_BOARD_SHARDS": "32"}, ("redis://a",), 32, id="many on a cluster"
+        ),
+    ],
+)
+def test_where_the_boards_are(variables: dict[str, str], cluster: tuple[str, ...], shards: int) -> None:
+    settings = Settings.from_environ({**BASE, **variables})
+
+    assert (settings.boards_cluster, settings.board_shards) == (cluster, shards)
+
+
 def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "connection-string"
     file.write_text(f"{ROOT}\n")
@@ -41,6 +63,12 @@ def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
         pytest.param({"WZ_HUBS": "boards:4"}, "WZ_HUBS: 'boards' is a path", id="a reserved name"),
         pytest.param({"WZ_HUBS": "-x:4"}, "WZ_HUBS: '-x'", id="no name for a hub"),
         pytest.param({"WZ_JOBS": "/no/such"}, "WZ_JOBS: '/no/such' is not a folder", id="no jobs folder"),
+        pytest.param({"WZ_BOARD_SHARDS": "0"}, "WZ_BOARD_SHARDS: '0': write a number from 1 to 256", id="no shards"),
+        pytest.param({"WZ_BOARD_SHARDS": "257"}, "WZ_BOARD_SHARDS: '257'", id="too many shards"),
+        pytest.param({"WZ_BOARD_SHARDS": "8.0"}, r"WZ_BOARD_SHARDS: '8\.0'", id="no number of shards"),
+        pytest.param({"WZ_BOARDS_CLUSTER": "redis://a,b:1"}, "WZ_BOARDS_CLUSTER: address 2 is not", id="no address"),
+        pytest.param({"WZ_BOARDS_CLUSTER": "unix:///a"}, "WZ_BOARDS_CLUSTER: address 1 is not", id="a socket"),
+        pytest.param({"WZ_BOARDS_CLUSTER": "redis://a/4"}, "has only 0", id="a cluster's database"),
         pytest.param({"WZ_UPSTREAM_FILE": "/no/such"}, "WZ_UPSTREAM_FILE: there is no file", id="no upstream file"),
         pytest.param({"WZ_UPSTREAM": "nonsense"}, "connection string", id="no connection string"),
     ],
@@ -48,6 +76,13 @@ def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named(variables: dict[str, str], message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         Settings.from_environ({**BASE, **variables})
+
+
+def test_a_wrong_address_is_named_without_its_password() -> None:
+    with pytest.raises(PipelineError) as caught:
+        Settings.from_environ({**BASE, "WZ_BOARDS_CLUSTER": "redis//:secret@a"})
+
+    assert "secret" not in str(caught.value)
 
 
 def test_without_a_key_nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,4 +97,3 @@ def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str]) -> None:
 
     assert worker.returncode == 1
     assert log == "Error: WZ_HUBS: 'events:none': write name:partitions, 1 to 1024 partitions\n"
-

@@ -32,7 +32,7 @@ from .http import Request, Response
 from .operations import Content as Content
 from .operations import Document
 from .operations import operation as operation
-from .schema import JSON
+from .schema import DECIMAL_OUT, JSON
 
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
 _ASSETS_MISSING = "this page needs the package with Swagger UI: pip install 'wz[docs]'. The document itself is at {}"
@@ -63,7 +63,8 @@ class OpenAPI:
     """Serves the document at `url` and, unless it is None, the page at `docs_url`; neither asks for a token.
 
     `security_schemes` are the specification's Security Scheme Objects by name, `responses` the problems that any
-    operation may answer. The endpoints are `openapi`, `openapi_docs` and `openapi_asset`.
+    operation may answer, `decimal` the schema of a Decimal in an answer. The endpoints are `openapi`, `openapi_docs`
+    and `openapi_asset`.
     """
 
     def __init__(
@@ -77,11 +78,13 @@ class OpenAPI:
         docs_url: str | None = "/docs",
         responses: Mapping[int, str] | None = None,
         security_schemes: Mapping[str, JSON] | None = None,
+        decimal: JSON = DECIMAL_OUT,
     ) -> None:
         self.app = app
         self.info = {"title": title, "version": version} | ({"description": description} if description else {})
         self.responses = dict(responses or {})
         self.security_schemes = dict(security_schemes or {})
+        self.decimal = decimal
         app.extensions["openapi"] = self
         app.add_url_rule(url, "openapi", self.serve_document)
         if docs_url is not None:
@@ -92,7 +95,7 @@ class OpenAPI:
     @cached_property
     def document(self) -> JSON:
         """The OpenAPI document. Raises TypeError for a return annotation that can't be read."""
-        return Document(self.app, self.responses).build(self.info, self.security_schemes)
+        return Document(self.app, self.responses, self.decimal).build(self.info, self.security_schemes)
 
     @cached_property
     def _encoded(self) -> bytes:

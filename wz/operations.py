@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from werkzeug.routing import Rule as WerkzeugRule
@@ -96,11 +97,11 @@ class ProblemDetails(msgspec.Struct):
 class Document:
     """Walks the rules once. Types are collected on the way and become schemas together, so that they share names."""
 
-    def __init__(self, app: App, responses: Mapping[int, str]) -> None:
+    def __init__(self, app: App, responses: Mapping[int, str], decimal: JSON = DECIMAL_OUT) -> None:
         self.app = app
         self.responses = responses
         self.inputs = Schemas(DECIMAL_IN)
-        self.outputs = Schemas(DECIMAL_OUT)
+        self.outputs = Schemas(decimal)
         self.problem = self.outputs.of(ProblemDetails)
         self.operation_ids: set[str] = set()
 
@@ -222,7 +223,11 @@ class Document:
 
     @staticmethod
     def media(type_: Any, schemas: Schemas) -> JSON:
-        return {} if type_ is bytes else {"schema": schemas.of(type_)}
+        if type_ is bytes:
+            return {}
+        if get_origin(type_) in (Union, UnionType) and all(is_struct(kind) for kind in get_args(type_)):
+            return {"schema": {"anyOf": [schemas.of(kind) for kind in get_args(type_)]}}  # which msgspec refuses
+        return {"schema": schemas.of(type_)}
 
 
 def _said(function: Callable[..., Any]) -> Operation | None:

@@ -1,7 +1,8 @@
 """What a handler's signature asks for, read once, when the route is added.
 
 request             a parameter of this name is the Request
-query: Page         a parameter of this name, annotated with a msgspec.Struct, is the decoded query string
+query: Page         a parameter of this name, annotated with a msgspec.Struct, is the decoded query string; a field
+                    that is a list takes all values of a name that stands there more than once
 body: Score         any other parameter annotated with a Struct is the decoded JSON body
 board: str          everything else is a value of the URL
 """
@@ -12,7 +13,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import msgspec
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 View = Callable[..., Any]
 Argument = Callable[["Request"], Any]
 
-_PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_PATH = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*?)(?:\[\.\.\.\])?`$")
 _NAMED = re.compile(r"field `(?P<name>[^`]+)`")
 
 
@@ -111,7 +112,7 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         try:
             return decoder.decode(data)
         except msgspec.ValidationError as exc:
-            raise _invalid(exc) from exc
+            raise invalid(exc) from exc
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise BadRequest(f"the body is not JSON: {exc}") from exc
 
@@ -119,19 +120,29 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
 
 
 def _query_of(struct: type[msgspec.Struct]) -> Argument:
+    lists = {field.encode_name for field in msgspec.structs.fields(struct) if _is_list(field.type)}
+
     def query(request: Request) -> msgspec.Struct:
+        given: dict[str, str | list[str]] = {}
         for name, values in request.args.lists():
-            if len(values) > 1:
+            if len(values) > 1 and name not in lists:
                 raise Problem(422, f"{name!r} stands {len(values)} times in the query string", field=name)
+            given[name] = values if name in lists else values[0]
         try:
-            return msgspec.convert(request.args.to_dict(), struct, strict=False)
+            return msgspec.convert(given, struct, strict=False)
         except msgspec.ValidationError as exc:
-            raise _invalid(exc) from exc
+            raise invalid(exc) from exc
 
     return query
 
 
-def _invalid(exc: msgspec.ValidationError) -> Problem:
+def _is_list(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return annotation is list or get_origin(annotation) is list
+
+
+def invalid(exc: msgspec.ValidationError) -> Problem:
     """Name the field: msgspec tells it in its message only, by a path from the root `$` or between backticks."""
     message = str(exc)
     path = _PATH.search(message)

@@ -2,6 +2,7 @@
 --
 -- KEYS[1]  sorted set, member -> units
 -- KEYS[2]  string, the tree
+-- KEYS[3]  hash, the leaves
 --
 -- A node stands for the scores in a cell of score space: at level L, cell C is all from C * 16^L up to, not including,
 -- (C + 1) * 16^L. It knows how many they are, and their sum. A node with a page has 16 children, each for the scores in one
@@ -17,22 +18,25 @@
 -- No cell holds scores on both sides of 0, so there are two roots: one for the scores below 0, one for the rest.
 --
 -- The string (little-endian, no gaps):
---     header   free I4, pages I4, then the two roots, an entry each
+--     header   64 bytes: free I4, pages I4, version I6, places B, flags B, expires I6, sample I4, zeros
+--     roots    an entry each
 --     page 1   16 entries, by digit: level B, cell i7, count I5, lo I5, hi i6, page I4; all 0 if there are no scores
 --     page 2   ...
 -- A sum is hi * 2^40 + lo with 0 <= lo < 2^40, since a Lua number is a double and exact below 2^53 only. `page` is the page
 -- of the children, 0 for none. `free` is the first page that is not in use, 0 for none, and such a page begins with the
 -- number (I4) of the next; `pages` counts both kinds. Page p begins at HEADER_SIZE + (p - 1) * PAGE_SIZE.
+--
+-- `version` counts the calls that changed the board. `places` is how many digits a score has after the point. `flags`: 1, the
+-- board is kept when its last member goes; 2, it has segments. `expires`: unix time in ms, 0 for never. `sample`: how many
+-- members the reservoir sample has room for, 0 for none.
 
 local SPLIT, MERGE = 128, 64  -- a leaf of more gets a page; a page of at most so many scores is given up
 local STEP = 2 ^ 40
+local HEAD, HEAD_SIZE = '<I4I4I6BBI6I4', 64
 local ENTRY, ENTRY_SIZE = '<Bi7I5I5i6I4', 28
 local PAGE_SIZE = 16 * ENTRY_SIZE
-local HEADER_SIZE = 8 + 2 * ENTRY_SIZE
+local HEADER_SIZE = HEAD_SIZE + 2 * ENTRY_SIZE
 
 local call, floor, unpack_ = redis.call, math.floor, struct.unpack
 
 local STALE = 'STALE the sorted set was changed by another program: rebuild the board'
-
-local header = call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
-if header == '' then header = string.rep('\0', HEADER_SIZE) end

@@ -6,20 +6,44 @@ This is the reference: tests drive both and compare them, `Board.check` reads wi
 
 from __future__ import annotations
 
-import struct
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 #: A leaf of more scores gets a page of 16 children; a page of at most MERGE scores is given up.
 SPLIT, MERGE = 128, 64
 
 ENTRY_SIZE = 28
 PAGE_SIZE = 16 * ENTRY_SIZE
-HEADER_SIZE = 8 + 2 * ENTRY_SIZE
+HEADER_SIZE = 64 + 2 * ENTRY_SIZE
 
 _STEP = 40  # a sum is stored as hi * 2^40 + lo
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is at the head of the string; see tree.lua."""
+
+    free: int = 0
+    pages: int = 0
+    version: int = 0
+    places: int = 6
+    flags: int = 0
+    expires: int = 0
+    sample: int = 0
+
+    @classmethod
+    def read(cls, packed: bytes) -> Header:
+        numbers = []
+        for first, size in pairwise((0, 4, 8, 14, 15, 16, 22, 26)):
+            numbers.append(int.from_bytes(packed[first:size], "little"))
+        return cls(*numbers)
+
+    def pack(self) -> bytes:
+        sizes = (4, 4, 6, 1, 1, 6, 4)
+        numbers = (self.free, self.pages, self.version, self.places, self.flags, self.expires, self.sample)
+        return b"".join(n.to_bytes(size, "little") for n, size in zip(numbers, sizes, strict=True)).ljust(64, b"\0")
 
 
 class BrokenTree(Exception):
@@ -154,13 +178,11 @@ class Tree:
     def sum_below(self, score: int) -> int:
         return self.sum_lowest(bisect_left(self.scores, score))
 
-    def pack(self) -> bytes:
-        """Return what Redis holds; b"" for an empty tree."""
-        if not self.scores:
-            return b""
+    def pack(self, header: Header) -> tuple[bytes, dict[bytes, bytes]]:
+        """Return the string and the leaves that Redis holds; all of `header` but its pages is kept."""
         pages: list[bytes] = []
         roots = b"".join([_pack_entry(root, _pack_pages(root, pages)) for root in self.roots])
-        return struct.pack("<II", 0, len(pages)) + roots + b"".join(pages)
+        return replace(header, free=0, pages=len(pages)).pack() + roots + b"".join(pages), {}
 
 
 def _pack_pages(node: Node, pages: list[bytes]) -> int:
@@ -193,7 +215,7 @@ class Reader:
         self.unread = set(range(1, self._number(4, 4) + 1))
         if len(self.packed) < HEADER_SIZE + len(self.unread) * PAGE_SIZE:
             raise BrokenTree(f"the tree is cut short at {len(self.packed)} bytes")
-        self.roots = tuple(self._node(at) for at in (8, 8 + ENTRY_SIZE))
+        self.roots = tuple(self._node(at) for at in (64, 64 + ENTRY_SIZE))
         free = self._number(0, 4)
         while free:
             free = self._number(self._page(free), 4)
@@ -227,7 +249,7 @@ def _child_limits(node: Node, scores: Sequence[int], first: int, end: int) -> It
         yield bisect_left(scores, (node.cell * 16 + digit) << 4 * (node.level - 1), first, end)
 
 
-def check(packed: bytes, scores: Sequence[int]) -> None:
+def check(packed: bytes, leaves: Mapping[bytes, bytes], scores: Sequence[int]) -> None:
     """Compare every node with the ascending `scores` of the set. Raises `BrokenTree` at the first that is wrong."""
     below, rest = Reader(packed).roots
     sums = [0, *accumulate(scores)]

@@ -12,7 +12,7 @@
     board = "actions"
     member = "actionname"          columns of the row
     score = "reward"
-    mode = "add"                   or "set"
+    mode = "add"                   or "set", or "max"
 
 Names of inputs and outputs ignore case; an output is called as the query writes it.
 """
@@ -54,7 +54,7 @@ class BoardConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     board: str
     member: str
     score: str
-    mode: Literal["add", "set"]
+    mode: Literal["add", "set", "max"]
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -106,8 +106,6 @@ class _Reader:
         boards = []
         for number, table in enumerate(self._section("boards", list), 1):
             place = f"[[boards]] {number}"
-            if isinstance(table, dict) and table.get("mode") == "max":
-                raise InvalidJob(self.path, f'{place}: mode = "max" is not supported yet: write "add" or "set"')
             board = self._convert(table, BoardConfig, place)
             if board.source.lower() not in names:
                 raise InvalidJob(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import redis
 
-from ..boards.board import Board
-from ..errors import InvalidValue
+from ..boards.boards import Boards
+from ..boards.shard import Code, error_of
+from ..errors import InvalidValue, PipelineError
 from ..hub.log import Hub, Hubs, StoredEvent, UnknownHub
 from ..lease import Lease, LeaseLost
 from .clock import Clock, from_unix_ms
@@ -70,7 +71,7 @@ class Job:
         self._run: _Run | None = None
 
     @classmethod
-    def load(cls, folder: Path, client: redis.Redis, hubs: Hubs, batch: int = 500) -> Job:
+    def load(cls, folder: Path, client: redis.Redis, hubs: Hubs, boards: Boards | None = None, batch: int = 500) -> Job:
         """Read query.asaql and job.toml; the folder's name is the job's. Declares the job's outputs.
 
         Raises `InvalidJob`, or `OutputTaken`.
@@ -83,7 +84,7 @@ class Job:
         except UnknownHub as exc:
             raise InvalidJob(config_path, f"[inputs.{planned.input}]: {exc}") from exc
         try:
-            sinks = _sinks(config, client)
+            sinks = _sinks(config, client, boards or Boards(client))
         except InvalidValue as exc:
             raise InvalidJob(config_path, f"[[boards]]: {exc}") from exc
         for name in planned.outputs:
@@ -173,7 +174,8 @@ class Job:
     def _commit(self, run: _Run, rows: Sequence[OutputRow]) -> None:
         """Write rows, boards and checkpoint in one transaction. Raises `LeaseLost`.
 
-        A command that fails inside the transaction undoes no other: its error is raised, and the rest stands.
+        A command that fails inside the transaction undoes no other. What a board did not take is a fault that is
+        counted; any other error is raised.
         """
         with self.redis.pipeline() as pipe:
             self.checkpoint.guard(pipe, run.progress)
@@ -185,9 +187,14 @@ class Job:
             run.progress.commits += 1
             run.progress.watermark = run.engine.closed
             self.checkpoint.queue(pipe, run.progress)
-            replies = self.lease.commit(pipe)
-        for _ in range(replies.count(None)):  # of all replies, only a board's `add` can be None
-            run.faults.report(BOARD, "a score would leave a board's range")
+            replies = self.lease.commit(pipe, raise_on_error=False)
+        for reply in replies:
+            if isinstance(reply, redis.ResponseError) and isinstance(error_of(reply), PipelineError):
+                run.faults.report(BOARD, str(reply))
+            elif isinstance(reply, Exception):
+                raise reply
+            elif isinstance(reply, list) and reply[0] != Code.OK.encode():  # only a board answers with a list
+                run.faults.report(BOARD, f"a score that a board did not take ({reply[0].decode()})")
 
 
 def _read_query(path: Path) -> Plan:
@@ -199,11 +206,14 @@ def _read_query(path: Path) -> Plan:
         raise InvalidJob(path, str(exc)) from exc
 
 
-def _sinks(config: Config, client: redis.Redis) -> dict[str, list[Sink]]:
+def _sinks(config: Config, client: redis.Redis, boards: Boards) -> dict[str, list[Sink]]:
     sinks: dict[str, list[Sink]] = {
         name: [StreamOutput(client, name, output.maxlen)] for name, output in config.outputs.items()
     }
+    if config.boards and not boards.are_in(client):
+        raise InvalidValue(
+            "rows and scores are written in one transaction: not where boards are split, or on a cluster", "boards"
+        )
     for table in config.boards:
-        board = Board(client, table.board)
-        sinks[table.source].append(BoardOutput(board, table.member, table.score, table.mode))
+        sinks[table.source].append(BoardOutput(boards, table.board, table.member, table.score, table.mode))
     return sinks

@@ -10,7 +10,8 @@ import msgspec
 import redis
 from redis.client import Pipeline
 
-from ..boards.board import Board
+from ..boards.boards import Boards
+from ..boards.shard import Op
 from ..errors import InvalidValue, PipelineError
 from .clock import isoformat
 from .engine import OutputRow
@@ -98,25 +99,29 @@ class StreamOutput:
 
 
 class BoardOutput:
-    """A score for a member from two columns of each row: `add` to it or `set` it.
+    """A score for a member from two columns of each row: `add` to it, `set` it, or raise it to a `max`.
 
     A row whose member or score is NULL, or not text (or a whole number) and a number, is left out, and so is one
     that the board refuses: it rounds nothing. Each is a fault that is counted.
     """
 
-    def __init__(self, board: Board, member: str, score: str, mode: Literal["add", "set"]) -> None:
+    def __init__(self, boards: Boards, board: str, member: str, score: str, mode: Literal["add", "set", "max"]) -> None:
+        """Raises `InvalidValue` for what is no name of a board."""
+        boards[board]
+        self.boards = boards
         self.board = board
         self.member = member
         self.score = score
-        self._queue = board.queue_add if mode == "add" else board.queue_set
+        self.op = Op(mode)
 
     def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
         member = lookup(row.columns, self.member)
         score = lookup(row.columns, self.score)
         try:
-            self._queue(pipe, _member(member, self.member), _decimal(score, self.score))
+            change = self.op, _member(member, self.member), _decimal(score, self.score)
+            self.boards[self.board].queue_update(pipe, *change)
         except InvalidValue as exc:
-            faults.report(BOARD, f"board {self.board.name}: {exc}")
+            faults.report(BOARD, f"board {self.board}: {exc}")
 
 
 def _member(value: Any, column: str) -> str:

@@ -15,10 +15,11 @@ import pytest
 
 from deploy import servers
 from deploy.up import DEPLOY, render_nginx
+from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
 
 from ..stack import free_port, process
 
-_UNITS = {"": 1, "s": 1, "m": 60, "k": 1024}
+_UNITS = {"": 1, "s": 1, "k": 1024, "m": 1024**2}
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def nginx_setting(name: str, block: str = "") -> str:
 
 
 def amount(text: str) -> int:
-    """Return seconds or bytes: 25s, 1280k."""
+    """Return seconds or bytes: 25s, 1280k, 257m."""
     return int(text.rstrip("smk")) * _UNITS[text.lstrip("0123456789")]
 
 
@@ -86,8 +87,17 @@ def test_same_longest_line(gunicorn: dict[str, Any]) -> None:
     assert gunicorn["limit_request_field_size"] == buffer
 
 
-def test_nginx_lets_bodies_through_that_the_app_refuses_in_its_own_words() -> None:
-    assert amount(nginx_setting("client_max_body_size")) > 1024 * 1024
+@pytest.mark.parametrize(("block", "limit"), [("http", MAX_CONTENT_LENGTH), ("location ~ ^/boards", MAX_BULK_LENGTH)])
+def test_nginx_lets_bodies_through_that_the_app_refuses_in_its_own_words(block: str, limit: int) -> None:
+    allowed = amount(nginx_setting("client_max_body_size", block))
+
+    assert limit < allowed < limit + limit // 3
+
+
+def test_nginx_tells_the_limits_that_the_app_has() -> None:
+    said = re.findall(r'"(\d+) MiB";', (DEPLOY / "nginx.conf").read_text())
+
+    assert [int(mib) << 20 for mib in said] == [MAX_CONTENT_LENGTH, MAX_BULK_LENGTH]
 
 
 def test_the_scheme_is_believed_from_one_header_which_nginx_sets(gunicorn: dict[str, Any]) -> None:

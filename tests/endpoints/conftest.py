@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from wsgiref.validate import validator
@@ -25,6 +27,16 @@ class ServiceClient(ServerlikeClient):
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         kwargs["headers"] = {"Authorization": stack.token(), **kwargs.get("headers", {})}
         return super().open(*args, **kwargs)
+
+
+#: Ascending: bob, amy and ann (a tie, by name), cid.
+SCORES = {"ann": 0.2, "amy": 0.2, "bob": -3, "cid": 12.5}
+
+
+def numbers(document: bytes) -> dict[str, Any]:
+    """Parse JSON without losing a digit."""
+    parsed: dict[str, Any] = json.loads(document, parse_float=Decimal)
+    return parsed
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +62,11 @@ def client(request: pytest.FixtureRequest, redis: redis_py.Redis, settings: Sett
     if request.param == "wsgi":
         return ServiceClient(validator(create_app(settings)))
     return ServiceClient(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def board(client: ServiceClient) -> ServiceClient:
+    """The board `b`, with `SCORES`."""
+    for member, score in SCORES.items():
+        assert client.put(f"/boards/b/members/{member}", json={"score": score}).status_code == 200
+    return client

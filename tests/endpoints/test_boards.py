@@ -1,23 +1,14 @@
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import redis as redis_py
 
-from .conftest import ServiceClient
+from .conftest import ServiceClient, numbers
 
-#: Ascending: bob, amy and ann (a tie, by name), cid.
-SCORES = {"ann": 0.2, "amy": 0.2, "bob": -3, "cid": 12.5}
-
-
-@pytest.fixture
-def board(client: ServiceClient) -> ServiceClient:
-    for member, score in SCORES.items():
-        assert client.put(f"/boards/b/members/{member}", json={"score": score}).status_code == 200
-    return client
+JSON = "application/json"
 
 
 def test_a_score_that_is_set_can_be_read(client: ServiceClient) -> None:
@@ -74,8 +65,12 @@ def test_summary(board: ServiceClient) -> None:
         "places": 6,
         "count": 4,
         "sum": 9.9,
+        "mean": 2.475,
         "min": -3,
         "max": 12.5,
+        "variance": 35.206875,
+        "expires": None,
+        "sample": 0,
     }
 
 
@@ -100,8 +95,8 @@ def test_ranks_in_a_list_count_in_its_order(board: ServiceClient) -> None:
     page = board.get("/boards/b/members?from=1&to=2&order=desc").json
 
     assert page["members"] == [
-        {"member": "ann", "score": 0.2, "rank": 1},
-        {"member": "amy", "score": 0.2, "rank": 2},
+        {"member": "ann", "score": 0.2, "rank": 1, "sum": 12.7},
+        {"member": "amy", "score": 0.2, "rank": 2, "sum": 12.9},
     ]
 
 
@@ -227,12 +222,3 @@ def test_a_body_that_is_not_json(client: ServiceClient, data: str | bytes, conte
     answer = client.put("/boards/b/members/ann", data=data, content_type=content_type)
 
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
-
-
-JSON = "application/json"
-
-
-def numbers(document: bytes) -> dict[str, Any]:
-    """Parse JSON without losing a digit."""
-    parsed: dict[str, Any] = json.loads(document, parse_float=Decimal)
-    return parsed

@@ -42,7 +42,7 @@ def test_an_unknown_path_is_a_problem_document(client: ServiceClient) -> None:
 
 def test_a_browser_gets_a_page(client: ServiceClient) -> None:
     accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-    answer = client.get("/boards", headers={"Accept": accept})
+    answer = client.get("/nowhere", headers={"Accept": accept})
 
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
 

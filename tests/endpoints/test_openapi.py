@@ -32,7 +32,7 @@ def test_the_document_tells_which_operations_need_a_token(client: ServiceClient,
     said = {(path, method): "security" in one for path, method, one in operations(document)}
     asked = {
         (path, method): client.open(
-            path.format(board="b", member="m", hub="events", partition=0, name="n"),
+            path.format(board="b", member="m", segment="s", percentile="50", hub="events", partition=0, name="n"),
             method=method.upper(),
             headers={"Authorization": ""},
         ).status_code

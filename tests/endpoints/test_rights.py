@@ -23,6 +23,13 @@ from .conftest import ServiceClient
         (Right.SEND, "GET", "/boards/b/members/ann", 401),
         (Right.SEND, "DELETE", "/boards/b", 404),
         (Right.LISTEN, "DELETE", "/boards/b", 401),
+        (Right.LISTEN, "GET", "/boards?member=ann&board=b", 200),
+        (Right.SEND, "GET", "/boards/b/top", 401),
+        (Right.LISTEN, "PUT", "/boards/b", 401),
+        (Right.LISTEN, "POST", "/boards/b/copy", 401),
+        (Right.SEND, "PATCH", "/boards/b/members/ann/features", 200),
+        (Right.LISTEN, "PATCH", "/boards/b/members/ann/features", 401),
+        (Right.SEND, "GET", "/boards/b/members/ann/features", 401),
     ],
 )
 def test_send_writes_and_listen_reads(

@@ -21,6 +21,7 @@ from pipeline.hub.log import Event
 from pipeline.hub.upstream import BATCH_TYPE
 from pipeline.settings import Settings
 from pipeline.windows.outputs import StreamOutput
+from wz.records import LINES
 
 from .. import stack
 
@@ -35,6 +36,7 @@ CHECKS = [
 ]
 
 schemathesis.serializer.alias(BATCH_TYPE, "application/json")
+schemathesis.serializer.alias(LINES[0], "application/json")  # one line
 
 # The document is read while tests are collected, when there is no Redis yet; `service` brings it.
 app = create_app(Settings(environment="test", redis_url="unix:///nowhere", root=stack.ROOT))
@@ -45,8 +47,12 @@ document = schemathesis.openapi.from_wsgi("/openapi.json", app)
 def service(redis: redis_py.Redis, settings: Settings) -> None:
     """Put something behind the names that the document gives as examples."""
     services = app.extensions["services"] = Services.make(settings, redis)
+    board = Board(redis, "season-1")
     for member, score in {"ann": "0.1", "bob": "-3", "cid": "12"}.items():
-        Board(redis, "season-1").set(member, Decimal(score))
+        board.set(member, Decimal(score))
+    board.configure(sample=100)
+    board.join("ann", "gold")
+    board.set_features("ann", {"age": 31})
     services.hubs["events"].append([Event(b"{}", "key", "application/json", {"n": 1}), Event(b"\xff")])
     StreamOutput(redis, "rewards").declare("context_reward")
 

@@ -71,9 +71,6 @@ def test_names_ignore_case(redis: redis_py.Redis, tmp_path: Path) -> None:
             QUERY, GOOD.replace('"stream"', '"queue"'), "[outputs.Points]: Invalid enum value 'queue'", id="a type"
         ),
         pytest.param(
-            QUERY, GOOD.replace('"set"', '"max"'), '[[boards]] 1: mode = "max" is not supported yet', id="mode max"
-        ),
-        pytest.param(
             QUERY, GOOD.replace('"set"', '"sum"'), "[[boards]] 1: Invalid enum value 'sum'", id="another mode"
         ),
         pytest.param(

@@ -11,10 +11,12 @@ import redis as redis_py
 from redis.client import Pipeline
 
 from pipeline.boards.board import Board
+from pipeline.boards.boards import Boards
 from pipeline.hub.log import Event, Hubs
 from pipeline.hub.partition import partition_of
 from pipeline.lease import Lease
 from pipeline.windows.clock import isoformat
+from pipeline.windows.config import InvalidJob
 from pipeline.windows.faults import BOARD, INPUT, ROW
 from pipeline.windows.job import Job
 from pipeline.windows.outputs import StreamOutput
@@ -62,7 +64,7 @@ def expect_example_once(redis: redis_py.Redis) -> None:
     assert archived(redis) == [columns for _, columns in EVENTS]
     board = Board(redis, "actions")
     # offer_a: e1 0.2 + 1.0, e3 none while its context is in the window; offer_b: e2 0.5
-    assert {row.member: row.score for row in board.members(0, 10)} == {
+    assert {row.member: row.score for row in board.members(0, 10).members} == {
         "offer_a": Decimal("1.2"),
         "offer_b": Decimal("0.5"),
     }
@@ -101,11 +103,11 @@ class CrashingLease(Lease):
         self.left = nth
         self.after = after
 
-    def commit(self, pipe: Pipeline) -> list[object]:
+    def commit(self, pipe: Pipeline, *, raise_on_error: bool = True) -> list[Any]:
         self.left -= 1
         if self.left == 0 and not self.after:
             raise Crash
-        replies = super().commit(pipe)
+        replies = super().commit(pipe, raise_on_error=raise_on_error)
         if self.left == 0:
             raise Crash
         return replies
@@ -248,24 +250,64 @@ def test_a_body_nested_to_any_depth_blocks_nothing(
     assert len(StreamOutput(redis, "Output").read(limit=1000)) + counts[INPUT] + counts[ROW] == len(depths)
 
 
+BOARD_JOB = """
+[inputs.i]
+hub = "events"
+[outputs.o]
+type = "stream"
+[[boards]]
+from = "o"
+board = "b"
+member = "who"
+score = "points"
+mode = "add"
+"""
+
+
+def test_a_board_that_another_program_wrote_to_costs_its_scores_and_no_row(
+    redis: redis_py.Redis, hubs: Hubs, tmp_path: Path
+) -> None:
+    (tmp_path / "query.asaql").write_text("SELECT who, points INTO o FROM i")
+    (tmp_path / "job.toml").write_text(BOARD_JOB)
+    board = Board(redis, "b")
+    board.set("ann", Decimal(1))
+    redis.zadd(board.shards[0].keys[0], {"eve": 1})
+    hubs["events"].append([Event(b'{"who": "ann", "points": 1}', "k")] * 2)
+    job = Job.load(tmp_path, redis, hubs)
+    run(job)
+    board.rebuild()
+    hubs["events"].append([Event(b'{"who": "ann", "points": 5}', "k")])
+    run(job)
+
+    assert len(output(redis, "o")) == 3
+    assert board.standing("ann").score == 6
+    assert redis.hget(job.checkpoint.key, BOARD) == b"2"
+
+
+def test_a_board_may_keep_the_greatest_score(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
+    (tmp_path / "query.asaql").write_text("SELECT who, points INTO o FROM i")
+    (tmp_path / "job.toml").write_text(BOARD_JOB.replace('"add"', '"max"'))
+    hubs["events"].append([Event(b'{"who": "ann", "points": %d}' % n, "k") for n in (3, 7, 5)])
+    run(Job.load(tmp_path, redis, hubs))
+
+    assert Board(redis, "b").standing("ann").score == 7
+
+
+def test_boards_of_another_server_can_t_be_written_with_the_rows(
+    redis: redis_py.Redis, hubs: Hubs, tmp_path: Path
+) -> None:
+    (tmp_path / "query.asaql").write_text("SELECT who, points INTO o FROM i")
+    (tmp_path / "job.toml").write_text(BOARD_JOB)
+
+    with pytest.raises(InvalidJob, match="written in one transaction"):
+        Job.load(tmp_path, redis, hubs, Boards(redis, shards=2))
+
+
 def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(
     redis: redis_py.Redis, hubs: Hubs, tmp_path: Path
 ) -> None:
     (tmp_path / "query.asaql").write_text("SELECT who, points INTO o FROM i")
-    (tmp_path / "job.toml").write_text(
-        """
-        [inputs.i]
-        hub = "events"
-        [outputs.o]
-        type = "stream"
-        [[boards]]
-        from = "o"
-        board = "b"
-        member = "who"
-        score = "points"
-        mode = "add"
-        """
-    )
+    (tmp_path / "job.toml").write_text(BOARD_JOB)
     refused: list[dict[str, Any]] = [
         {"who": "ann"},
         {"points": 1},
@@ -286,7 +328,7 @@ def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(
     hubs["events"].append([Event(b"{}", "k")])  # a refusal by Redis is known after its commit, and saved by the next
     run(job)
 
-    assert {row.member: row.score for row in Board(redis, "b").members(0, 9)} == {
+    assert {row.member: row.score for row in Board(redis, "b").members(0, 9).members} == {
         "7": Decimal(0),
         "ann": Decimal("0.3"),
         "rich": Decimal(9_000_000_000),

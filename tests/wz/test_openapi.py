@@ -217,6 +217,15 @@ def test_a_decimal_is_a_number_and_may_be_sent_as_a_string() -> None:
             {"application/json": {"schema": {"$ref": "#/components/schemas/Price"}}},
             id="Struct or Response",
         ),
+        pytest.param(
+            Price | Item | Response,
+            {
+                "application/json": {
+                    "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Price", "Item")]}
+                }
+            },
+            id="one of two Structs, or Response",
+        ),
         pytest.param(Response, None, id="Response"),
         pytest.param(Any, None, id="Any"),
     ],
@@ -258,6 +267,19 @@ def test_an_operation_says_what_its_signature_can_not() -> None:
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
         },
     }
+
+
+def test_an_app_may_say_what_its_decimals_are_in_answers() -> None:
+    app = App("test")
+
+    @app.put("/")
+    def view(body: Price) -> Item:
+        return Item("", body)
+
+    schemas = document(app, decimal={"type": ["number", "string"]})["components"]["schemas"]
+
+    assert schemas["Price"]["properties"]["amount"] == {"type": ["number", "string"]}
+    assert schemas["PriceInput"]["properties"]["amount"]["pattern"]
 
 
 def test_what_a_hook_says_holds_for_all_that_it_runs_before() -> None:

@@ -22,11 +22,17 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     inner: Inner
     tags: list[str] = []
+    sizes: dict[Name, int] = {}
 
 
-class Query(msgspec.Struct, forbid_unknown_fields=True):
+Name = Annotated[str, msgspec.Meta(pattern="^[a-z]*$")]
+
+
+class Query(msgspec.Struct, forbid_unknown_fields=True, rename={"names": "name"}):
     limit: Annotated[int, msgspec.Meta(ge=1)] = 10
     order: Literal["asc", "desc"] = "asc"
+    names: Annotated[list[Name], msgspec.Meta(max_length=2)] = []
+    ids: list[int] = []
 
 
 @pytest.fixture
@@ -36,6 +42,10 @@ def client() -> Client:
     @app.post("/<kind>")
     def create(request: Request, kind: str, body: Body, query: Query) -> dict[str, Any]:
         return {"method": request.method, "kind": kind, "n": body.inner.n, "limit": query.limit}
+
+    @app.get("/lists")
+    def lists(query: Query) -> dict[str, Any]:
+        return {"names": query.names, "ids": query.ids}
 
     return validated(app)
 
@@ -69,6 +79,8 @@ def test_any_json_media_type_will_do(client: Client) -> None:
         pytest.param(b'{"name": "", "inner": {"n": "1"}}', JSON, 422, "inner.n", id="a wrong type inside"),
         pytest.param(b'{"name": "", "inner": {}}', JSON, 422, "inner.n", id="a missing field inside"),
         pytest.param(b'{"name": "", "inner": {"n": 1}, "tags": [1]}', JSON, 422, "tags[0]", id="inside a list"),
+        pytest.param(b'{"name": "", "inner": {"n": 1}, "sizes": {"A": 1}}', JSON, 422, "sizes", id="a wrong key"),
+        pytest.param(b'{"name": "", "inner": {"n": 1}, "sizes": {"a": ""}}', JSON, 422, "sizes", id="beside a key"),
         pytest.param(b'{"name": "", "inner": {"n": 1}, "x": 1}', JSON, 422, "x", id="an unknown field"),
     ],
 )
@@ -83,8 +95,30 @@ def test_a_wrong_body_is_told_so(
 
 
 @pytest.mark.parametrize(
+    ("query", "lists"),
+    [
+        pytest.param("", {"names": [], "ids": []}, id="none"),
+        pytest.param("name=a", {"names": ["a"], "ids": []}, id="one"),
+        pytest.param("ids=2&name=a&ids=1&name=", {"names": ["a", ""], "ids": [2, 1]}, id="in their order"),
+    ],
+)
+def test_a_list_takes_all_values_of_a_name(client: Client, query: str, lists: dict[str, Any]) -> None:
+    assert client.get(f"/lists?{query}").json == lists
+
+
+@pytest.mark.parametrize(
     ("query", "field"),
-    [("limit=x", "limit"), ("limit=0", "limit"), ("limit=1&limit=2", "limit"), ("order=up", "order"), ("x=1", "x")],
+    [
+        ("limit=x", "limit"),
+        ("limit=0", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("order=up", "order"),
+        ("x=1", "x"),
+        ("x=1&x=2", "x"),
+        ("name=a&name=B", "name[1]"),
+        ("name=a&name=b&name=c", "name"),
+        ("ids=1&ids=x", "ids[1]"),
+    ],
 )
 def test_a_wrong_query_is_told_so(client: Client, query: str, field: str) -> None:
     answer = client.post(f"/x?{query}", data=GOOD, content_type=JSON)

@@ -1,0 +1,157 @@
+"""What a board answers. Scores and sums are exact decimals without trailing zeros; ranks count from 0."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from .estimate import Estimate
+
+
+class Order(StrEnum):
+    """From the lowest score or from the highest; ties by the member's bytes, reversed with the order."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+class Standing(Struct, frozen=True):
+    """Where a member stands: `rank` counts from the lowest score, `reverse_rank` from the highest, both from 0."""
+
+    member: str
+    score: Decimal
+    rank: int
+    reverse_rank: int
+
+
+class Added(Standing, frozen=True):
+    """`repeated` says that the event was applied before, and nothing was changed."""
+
+    repeated: bool = False
+
+
+class Ranks(Struct, frozen=True):
+    """The ranks of a member in `order`, all from 0: for the scores 9 7 7 5, best first,
+
+    ordinal      0 1 2 3    no two members share one
+    competition  0 1 1 3    the number of better scores; "1224" when counted from 1
+    dense        0 1 1 2    the number of different better scores; None on a board that is split over shards
+
+    `percentile` is the share of the `count` members with a lower score, plus half of those with the same, in percent,
+    rounded to 6 places.
+    """
+
+    member: str
+    score: Decimal
+    order: Order
+    count: int
+    ordinal: int
+    competition: int
+    dense: int | None
+    percentile: Decimal
+
+
+class Row(Struct, frozen=True):
+    """A member in a list; `rank` counts in the order of the list, and `sum` adds up rank 0 to this one."""
+
+    member: str
+    score: Decimal
+    rank: int
+    sum: Decimal
+
+
+class Page(Struct, frozen=True):
+    """Members in `order`. `next` is the cursor to go on from: None at the end, and for what is not read in pages."""
+
+    board: str
+    order: Order
+    members: list[Row]
+    next: str | None = None
+
+
+class Sum(Struct, frozen=True):
+    """The sum of the first `count` members: those of rank 0 to `rank`, fewer if the board ends before."""
+
+    rank: int
+    order: Order
+    count: int
+    sum: Decimal
+
+
+class SumBelow(Struct, frozen=True):
+    """The sum of the `count` members whose score is less than `score`."""
+
+    score: Decimal
+    count: int
+    sum: Decimal
+
+
+class EstimatedSum(Sum, frozen=True):
+    """A sum, exact, and what the board's sample says of it."""
+
+    estimate: Estimate
+
+
+class Statistics(Struct, frozen=True):
+    """Of a range of a board. `mean` and `variance` (of the population) are rounded to 12 digits after the point.
+
+    Of no scores, the sum is 0, and there is no mean, no variance, no lowest and no highest.
+    """
+
+    count: int
+    sum: Decimal
+    mean: Decimal | None
+    min: Decimal | None
+    max: Decimal | None
+    variance: Decimal | None
+
+
+class Summary(Struct, frozen=True):
+    """A whole board: its `Statistics` and settings. `places` are the digits after the point that scores may have.
+
+    `expires` is the time (UTC) at which the board goes, `sample` the size of the sample that it keeps, 0 for none.
+    """
+
+    board: str
+    places: int
+    count: int
+    sum: Decimal
+    mean: Decimal | None
+    min: Decimal | None
+    max: Decimal | None
+    variance: Decimal | None
+    expires: str | None
+    sample: int
+
+
+class Reach(Struct, frozen=True):
+    """The first rank in `order` up to which the scores sum to `share` of the total, and who is there."""
+
+    share: Decimal
+    order: Order
+    rank: int
+    count: int
+    member: str
+    score: Decimal
+    sum: Decimal
+
+
+class AtPercentile(Struct, frozen=True):
+    """The lowest member such that `percentile` percent of all are not above it (the nearest-rank method)."""
+
+    percentile: Decimal
+    member: str
+    score: Decimal
+    rank: int
+
+
+class Settings(Struct, frozen=True):
+    """How a board is set up; `created` says that it was not, before."""
+
+    board: str
+    created: bool
+    places: int
+    sample: int
+    expires: str | None

@@ -1,0 +1,61 @@
+"""The boards of a service, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import redis
+
+from ..redis import cluster
+from ..settings import Settings
+from .answers import Standing
+from .board import Board
+from .errors import UnknownBoard, UnknownMember
+from .fanout import ask_all
+from .periods import resolve
+from .scripts import Client
+from .shard import AskInfo, Find
+
+
+class Boards:
+    """Makes a `Board` of a name; `points@day` names that of today. See `Board` for `shards` and `remember`."""
+
+    def __init__(self, client: Client, shards: int = 1, remember: float = 86_400.0) -> None:
+        self.client = client
+        self.shards = shards
+        self.remember = remember
+
+    @classmethod
+    def of(cls, settings: Settings, client: redis.Redis) -> Boards:
+        """The boards that `settings` tell of: on a cluster of their own, or where `client` has everything else."""
+        return cls(cluster(settings) if settings.boards_cluster else client, settings.board_shards)
+
+    def __getitem__(self, name: str) -> Board:
+        """Return the board, whether it has members or not. Raises `InvalidValue` for what is no name. Costs nothing."""
+        name, expires = resolve(name, datetime.now(UTC))
+        return Board(self.client, name, self.shards, remember=self.remember, expires=expires)
+
+    def standings(self, member: str, names: Sequence[str]) -> list[tuple[Board, Standing | None]]:
+        """Return where a member stands on several boards, None where it has no score. One round, if none is split."""
+        boards = [self[name] for name in names]
+        if self.shards > 1:
+            return [(board, _standing_or_none(board, member)) for board in boards]
+        replies = ask_all([board.shards[0] for board in boards], None, [[Find(member), AskInfo()]] * len(boards))
+        found: list[tuple[Board, Standing | None]] = []
+        for board, (place, info) in zip(boards, replies, strict=True):
+            if info.places is not None:
+                board.places = info.places
+            found.append((board, board.standing_of(member, place.score, place.rank, info.size) if place else None))
+        return found
+
+    def are_in(self, client: redis.Redis) -> bool:
+        """Whether a transaction of this client can write them."""
+        return self.client is client and self.shards == 1
+
+
+def _standing_or_none(board: Board, member: str) -> Standing | None:
+    try:
+        return board.standing(member)
+    except (UnknownBoard, UnknownMember):
+        return None

@@ -1,0 +1,166 @@
+"""Many changes to a board, a few hundred in each call of the script."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, Struct, UnsetType
+
+from ..errors import InvalidValue
+from .errors import BoardChanged, StaleBoard
+from .fanout import update_all
+from .shard import Change, Code, Op, OtherPlaces, Reply, StaleShard, shard_of
+from .units import from_units, to_units
+
+if TYPE_CHECKING:
+    from .board import Board
+
+#: Changes in one call of the script, which then takes some 5 ms of Redis's time.
+CHUNK = 200
+
+#: Records that are read before they are written, and answered when all of them are.
+WINDOW = 5000
+
+_MEMBER_BYTES = 512
+_EVENT_BYTES = 128
+
+
+class BulkChange(Struct, frozen=True):
+    """Set a member's score, or add a reward to it: one of the two. `event` is as in `Board.add`."""
+
+    member: str
+    score: Decimal | UnsetType = UNSET
+    reward: Decimal | UnsetType = UNSET
+    event: str = ""
+
+
+class Outcome(Struct, frozen=True, omit_defaults=True):
+    """The member's score after the change, or why it was refused: nothing was changed then.
+
+    `repeated` says that the event was applied before.
+    """
+
+    member: str
+    score: Decimal | None = None
+    repeated: bool = False
+    error: str | None = None
+    field: str | None = None
+
+
+def apply(board: Board, changes: Iterable[BulkChange | Outcome]) -> Iterator[Outcome]:
+    """See `Board.apply`."""
+    changes = iter(changes)
+    under_way: deque[Future[list[Outcome]]] = deque()
+    with ThreadPoolExecutor(1, "board-bulk") as writer:  # Redis works on one window while Python reads the next
+        while records := list(islice(changes, WINDOW)):
+            under_way.append(writer.submit(_Window(board, records).write))
+            if len(under_way) > 1:
+                yield from under_way.popleft().result()
+        while under_way:
+            yield from under_way.popleft().result()
+
+
+class _Window:
+    """Records, and the changes that they are, by shard, with their places among the records."""
+
+    def __init__(self, board: Board, records: Sequence[BulkChange | Outcome]) -> None:
+        self.board = board
+        self.records = records
+        self._prepare()
+
+    def _prepare(self) -> None:
+        board, is_sure = self.board, False  # whether the board has these places
+        places, shards = board.places, len(board.shards)
+        self.outcomes: list[Outcome | None] = [None] * len(self.records)
+        self.changes: list[list[tuple[Change, int]]] = [[] for _ in range(shards)]
+        members: set[str] = set()
+        is_of_sets = True
+        for place, record in enumerate(self.records):
+            if isinstance(record, Outcome):
+                self.outcomes[place] = record
+                continue
+            try:
+                change = change_of(record, places)
+            except InvalidValue as exc:
+                if not is_sure and board.load_places() != places:
+                    self._prepare()
+                    return
+                is_sure = True
+                self.outcomes[place] = Outcome(record.member, error=str(exc), field=exc.field)
+                continue
+            self.changes[shard_of(change.member, shards)].append((change, place))
+            members.add(change.member)
+            is_of_sets = is_of_sets and change.op is Op.SET and not change.event
+        if is_of_sets and len(members) == sum(map(len, self.changes)):
+            # In any order the result is the same, and neighbours in the tree are written together.
+            for some in self.changes:
+                some.sort(key=_value)
+
+    def write(self) -> list[Outcome]:
+        board = self.board
+        first = 0
+        while any(first < len(some) for some in self.changes):
+            chunk = [some[first : first + CHUNK] for some in self.changes]
+            try:
+                replies = update_all(
+                    board.shards,
+                    board.places,
+                    [[change for change, _ in some] for some in chunk],
+                    remember_ms=board.remember_ms,
+                    expires=board.expires,
+                )
+            except OtherPlaces as exc:
+                if first:
+                    raise BoardChanged(board.name) from exc
+                board.places = exc.places
+                self._prepare()
+                continue
+            except StaleShard as exc:
+                raise StaleBoard(board.name, "another program wrote to it") from exc
+            for some, answers in zip(chunk, replies, strict=True):
+                for (change, place), reply in zip(some, answers, strict=True):
+                    self.outcomes[place] = self._outcome(change, reply)
+            first += CHUNK
+        return [outcome for outcome in self.outcomes if outcome is not None]
+
+    def _outcome(self, change: Change, reply: Reply) -> Outcome:
+        if reply.code is Code.STALE:
+            raise StaleBoard(self.board.name, f"the sums lack the score of {change.member!r}")
+        if reply.code is Code.RANGE:
+            field = "reward" if change.op is Op.ADD else "score"
+            return Outcome(change.member, error="the score would leave the range of a board", field=field)
+        score = None if reply.score is None else from_units(reply.score, self.board.places)
+        return Outcome(change.member, score, reply.code is Code.SAME)
+
+
+def _value(change: tuple[Change, int]) -> int | str:
+    return change[0].value
+
+
+def change_of(record: BulkChange, places: int) -> Change:
+    """Raises `InvalidValue`."""
+    if (record.score is UNSET) == (record.reward is UNSET):
+        raise InvalidValue("a record has a score or a reward, one of the two", field="score")
+    if isinstance(record.score, Decimal):
+        units = to_units(record.score, "score", places)
+        return Change(Op.SET, checked_member(record.member), units, checked_event(record.event))
+    assert isinstance(record.reward, Decimal)
+    units = to_units(record.reward, "reward", places)
+    return Change(Op.ADD, checked_member(record.member), units, checked_event(record.event))
+
+
+def checked_member(member: str) -> str:
+    if not 0 < len(member.encode()) <= _MEMBER_BYTES:
+        raise InvalidValue(f"a member's name must have 1 to {_MEMBER_BYTES} bytes of UTF-8", field="member")
+    return member
+
+
+def checked_event(event: str) -> str:
+    if len(event.encode()) > _EVENT_BYTES:
+        raise InvalidValue(f"an event's id must have at most {_EVENT_BYTES} bytes of UTF-8", field="event")
+    return event

@@ -1,0 +1,44 @@
+-- Make a board, or change its settings. What is '' stays as it is.
+--
+-- KEYS     those of tree.lua
+-- ARGV[1]  places, 6 if the board is new and this is ''
+-- ARGV[2]  size of the reservoir sample, 0 for none
+-- ARGV[3]  unix time in ms at which the board goes, 0 for never
+-- ARGV[4]  '1' to keep the board when its last member goes
+--
+-- Returns {1 if there was no such board, places, expires, sample}. An error that begins with PLACES says that the board has
+-- members, and how many places; nothing is changed then.
+
+local prefix = string.sub(KEYS[1], 1, -7)
+local header = call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
+local created = header == '' and call('ZCARD', KEYS[1]) == 0
+if header == '' then
+  header = struct.pack(HEAD, 0, 0, 0, tonumber(ARGV[1]) or 6, call('SCARD', prefix .. 'segments') > 0 and 2 or 0, 0, 0)
+  header = header .. string.rep('\0', HEADER_SIZE - #header)
+end
+local free, pages, version, places, flags, expires, sample = unpack_(HEAD, header)
+if ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then
+  if call('ZCARD', KEYS[1]) > 0 then return redis.error_reply('PLACES ' .. places) end
+  places = tonumber(ARGV[1])
+end
+sample = tonumber(ARGV[2]) or sample
+expires = tonumber(ARGV[3]) or expires
+if ARGV[4] == '1' and flags % 2 == 0 then flags = flags + 1 end
+
+local packed = struct.pack(HEAD, free, pages, version + 1, places, flags, expires, sample)
+call('SETRANGE', KEYS[2], 0, packed .. string.sub(header, #packed + 1))
+
+if ARGV[3] ~= '' then
+  local keys = {KEYS[1], KEYS[2], KEYS[3]}
+  for _, name in ipairs({'sample', 'events', 'featured', 'segments'}) do keys[#keys + 1] = prefix .. name end
+  for _, segment in ipairs(call('SMEMBERS', prefix .. 'segments')) do
+    keys[#keys + 1] = prefix .. 'in:' .. segment
+    for _, name in ipairs({'scores', 'tree', 'leaves'}) do
+      keys[#keys + 1] = prefix .. 'segment:' .. segment .. ':' .. name
+    end
+  end
+  for _, key in ipairs(keys) do
+    if expires > 0 then call('PEXPIREAT', key, ARGV[3]) else call('PERSIST', key) end
+  end
+end
+return {created and 1 or 0, places, expires, sample}

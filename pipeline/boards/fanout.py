@@ -1,0 +1,103 @@
+"""One script call to each of many shards, all sent before the first answer is awaited.
+
+A round costs about what its slowest shard does. No threads: on one server, the calls go over one connection; on a
+cluster, over one for each node, as redis-py's cluster pipeline does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+from redis.cluster import PipelineCommand, RedisCluster
+from redis.exceptions import AskError, NoScriptError, TryAgainError
+
+from .scripts import Client, Script
+from .shard import READ, UPDATE, Change, Query, Reply, Shard, error_of, read_answers, read_args, replies, update_args
+
+#: Answers after which the script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
+_NOT_RUN = (AskError, NoScriptError, TryAgainError)
+
+
+def ask_all(shards: Sequence[Shard], places: int | None, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
+    """Ask each shard its own questions, as `Shard.read` does. A shard that is asked nothing is left out.
+
+    Each shard answers of one state of its own; the states may be some milliseconds apart.
+    """
+    calls = [(shard, read_args(places, asked)) if asked else None for shard, asked in zip(shards, queries, strict=True)]
+    return [
+        [] if reply is None else read_answers(asked, reply)
+        for asked, reply in zip(queries, _call_all(READ, calls), strict=True)
+    ]
+
+
+def update_all(
+    shards: Sequence[Shard],
+    places: int,
+    changes: Sequence[Sequence[Change]],
+    *,
+    remember_ms: int = 0,
+    expires: int = 0,
+    ranks: bool = False,
+) -> list[list[Reply]]:
+    """Apply to each shard its own changes, as `Shard.update` does. Ranks are those within the shards.
+
+    A shard's changes are one step, those of several shards are not: if one of them refuses or can't be reached, this
+    raises its error, and the others have done theirs.
+    """
+    calls = [
+        (shard, update_args(places, some, remember_ms, expires, ranks)) if some else None
+        for shard, some in zip(shards, changes, strict=True)
+    ]
+    return [[] if reply is None else replies(reply, ranks) for reply in _call_all(UPDATE, calls)]
+
+
+def _call_all(script: Script, calls: Sequence[tuple[Shard, list[Any]] | None]) -> list[Any]:
+    """Run a script for each shard with its arguments. Raises the first error, when all have answered."""
+    wanted = [call for call in calls if call is not None]
+    if len(wanted) == 1:
+        [(shard, args)] = wanted
+        answers = iter([shard.call(script, args)])
+    else:
+        answers = iter(_send_all(script, wanted))
+    return [None if call is None else next(answers) for call in calls]
+
+
+def _send_all(script: Script, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
+    if not calls:
+        return []
+    client = calls[0][0].client
+    commands = [("EVALSHA", script.sha, len(shard.keys), *shard.keys, *args) for shard, args in calls]
+    answers = send(client, commands, [shard.keys[0] for shard, _ in calls])
+    for i, (shard, args) in enumerate(calls):
+        if isinstance(answers[i], _NOT_RUN):
+            try:
+                answers[i] = script.call(client, shard.keys, args)
+            except redis.RedisError as exc:
+                answers[i] = exc
+    for answer in answers:
+        if isinstance(answer, redis.ResponseError):
+            raise error_of(answer)
+        if isinstance(answer, Exception):
+            raise answer
+    return answers
+
+
+def send(client: Client, commands: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[Any]:
+    """Send commands at once. Returns their answers, errors among them; none is sent twice."""
+    if isinstance(client, RedisCluster):
+        # With `execute`, redis-py would look up the keys of each command in Redis, and send a command again whose
+        # answer was lost: an update might then be applied twice.
+        stack = [
+            PipelineCommand(command, {"target_nodes": client.get_node_from_key(key)}, i)  # type: ignore[no-untyped-call]
+            for i, (command, key) in enumerate(zip(commands, keys, strict=True))
+        ]
+        with client.pipeline() as pipe:  # type: ignore[no-untyped-call]
+            sent: list[Any] = pipe.send_cluster_commands(stack, raise_on_error=False, allow_redirections=False)
+            return sent
+    assert isinstance(client, redis.Redis)
+    with client.pipeline(transaction=False) as pipe:
+        for command in commands:
+            pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+        return pipe.execute(raise_on_error=False)

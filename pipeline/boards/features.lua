@@ -1,0 +1,28 @@
+-- Change a member's features.
+--
+-- KEYS[1..3]  those of tree.lua
+-- KEYS[4]     hash, feature -> JSON
+-- KEYS[5]     set, the members that have features
+-- ARGV[1]     member
+-- ARGV[2]     '1' to take away those that are not named
+-- ARGV[3...]  pairs: feature, and its JSON, '' to take it away
+--
+-- Returns the hash as it is then.
+
+if ARGV[2] == '1' then call('DEL', KEYS[4]) end
+for i = 3, #ARGV, 2 do
+  if ARGV[i + 1] == '' then call('HDEL', KEYS[4], ARGV[i]) else call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end
+end
+
+if call('EXISTS', KEYS[4]) == 0 then
+  call('SREM', KEYS[5], ARGV[1])
+else
+  call('SADD', KEYS[5], ARGV[1])
+  local head = call('GETRANGE', KEYS[2], 0, HEAD_SIZE - 1)
+  local expires = head ~= '' and select(6, unpack_(HEAD, head)) or 0
+  if expires > 0 then
+    call('PEXPIREAT', KEYS[4], expires)
+    call('PEXPIREAT', KEYS[5], expires)
+  end
+end
+return call('HGETALL', KEYS[4])

@@ -1,0 +1,45 @@
+"""Time-boxed boards: `points@day` is a new board each day, which goes some time after its day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+from ..errors import InvalidValue
+
+_DAY = timedelta(days=1)
+
+#: How long a board is kept after its period.
+KEEP: Mapping[str, timedelta] = MappingProxyType(
+    {"hour": 2 * _DAY, "day": 35 * _DAY, "week": 400 * _DAY, "month": 800 * _DAY}
+)
+
+
+def resolve(name: str, now: datetime, keep: Mapping[str, timedelta] = KEEP) -> tuple[str, int]:
+    """Return the name of the board of the period that `now` is in, and when it goes: Unix time in ms, 0 for never.
+
+    Periods are of UTC, weeks those of ISO 8601. A name without @ is returned as it is.
+
+    >>> resolve("points@week", datetime(2026, 11, 23, tzinfo=UTC))[0]
+    'points.2026-W48'
+    """
+    base, at, period = name.partition("@")
+    if not at:
+        return name, 0
+    if period not in KEEP:
+        raise InvalidValue(
+            f"after the @ in a board's name comes one of {', '.join(KEEP)}, not {period!r}", field="board"
+        )
+    now = now.astimezone(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    match period:
+        case "hour":
+            label, end = f"{now:%Y-%m-%dT%H}", now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        case "day":
+            label, end = f"{now:%Y-%m-%d}", midnight + _DAY
+        case "week":
+            label, end = f"{now:%G-W%V}", midnight + _DAY * (7 - now.weekday())
+        case _:
+            label, end = f"{now:%Y-%m}", (midnight.replace(day=1) + 32 * _DAY).replace(day=1)
+    return f"{base}.{label}", int((end + keep[period]).timestamp() * 1000)

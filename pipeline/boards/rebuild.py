@@ -1,0 +1,159 @@
+"""Comparing a board's sums with its scores, and making them anew.
+
+Redis keys, TAG being that of a shard:
+    TAG:rebuild          hash, number of a page -> its scores, 8 bytes each: how far a rebuild came; goes after a day
+    TAG:rebuild:leaves   hash, what becomes TAG:leaves at the end
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import redis
+from redis.client import Pipeline
+
+from ..errors import InvalidValue
+from . import features, sample, tree
+from .errors import BoardChanged, StaleBoard
+from .shard import AskInfo, Change, Op, Shard
+from .units import LIMIT
+
+if TYPE_CHECKING:
+    from .board import Board
+
+Progress = Callable[[int, int], object]
+
+#: Scores read at once. It takes Redis some 5 ms.
+PAGE = 10_000
+
+_DAY_MS = 86_400_000
+
+
+def check(board: Board, progress: Progress | None = None) -> None:
+    """See `Board.check`. The sums of segments are checked, too."""
+    for shard in board.shards:
+        parts = [shard, *(Shard(shard.client, shard.tag, name) for name in features.segments(shard))]
+        for part in parts:
+            with _unchanged(board, part) as pipe:
+                packed: Any = pipe.get(part.keys[1])
+                leaves: Any = pipe.hgetall(part.keys[2])
+                units = array("q")
+                for page in _pages(pipe, part, 0, progress):
+                    units += page
+                pipe.multi()
+            try:
+                tree.check(packed or b"", leaves, units)
+            except tree.BrokenTree as exc:
+                raise StaleBoard(board.name, str(exc)) from exc
+
+
+def rebuild(board: Board, progress: Progress | None = None) -> None:
+    """Make all sums anew from the scores, whoever wrote them; also those of segments, and the sample. O(n).
+
+    Scores are read in pages of 10,000, after each of which `progress` is called with the number read and their count.
+    A rebuild that was broken off goes on where it was, if the pages that it had read still begin and end as they did.
+    Readers see the old sums, or `StaleBoard`, until the new ones take their place at once. Nothing is changed if this
+    raises: `BoardChanged`, or `InvalidValue` for a score that no board can have.
+    """
+    for shard in board.shards:
+        _rebuild(board, shard, progress)
+
+
+def _rebuild(board: Board, shard: Shard, progress: Progress | None) -> None:
+    with _unchanged(board, shard) as pipe:
+        units = array("q")
+        for page in _resumed(pipe, shard):
+            units += page
+        done = f"{shard.tag}:rebuild"
+        for number, page in enumerate(_pages(pipe, shard, len(units), progress), len(units) // PAGE):
+            units += page
+            if len(page) == PAGE:
+                pipe.hset(done, str(number), page.tobytes())
+                pipe.pexpire(done, _DAY_MS)
+
+        head: Any = pipe.getrange(shard.keys[1], 0, tree.HEADER_SIZE - 1)
+        packed, leaves = tree.Tree(units).pack(tree.Header.read(head) if head else tree.Header(places=board.places))
+        staged = f"{done}:leaves"
+        pipe.delete(staged)
+        fields = iter(leaves.items())
+        while some := dict(islice(fields, 500)):
+            pipe.hset(staged, mapping=some)  # type: ignore[arg-type]
+
+        expires: Any = pipe.pttl(shard.keys[0])
+        pipe.multi()
+        pipe.unlink(*shard.keys[1:], done)
+        if units or head:
+            pipe.set(shard.keys[1], packed)
+        if leaves:
+            pipe.rename(staged, shard.keys[2])
+        for key in shard.keys[1:]:
+            if expires > 0:
+                pipe.pexpire(key, expires)
+    _rebuild_segments(board, shard)
+    [info] = shard.read(None, AskInfo())
+    if info.sample:
+        sample.fill(shard.client, shard.prefix, info.sample)
+
+
+def _rebuild_segments(board: Board, shard: Shard) -> None:
+    """Let every member leave and join each of its segments."""
+    for name in features.segments(shard):
+        part = Shard(shard.client, shard.tag, name)
+        shard.client.execute_command("UNLINK", *part.keys)
+        members = iter(shard.client.execute_command("SMEMBERS", f"{shard.tag}:in:{name}"))
+        while some := [member.decode() for member in islice(members, 100)]:
+            shard.update(board.places, [Change(op, member, name) for member in some for op in (Op.LEAVE, Op.JOIN)])
+
+
+@contextmanager
+def _unchanged(board: Board, shard: Shard) -> Iterator[Pipeline]:
+    """A pipeline that reads at once, until `multi`. Raises `BoardChanged` and does nothing if others wrote."""
+    client = shard.client
+    if isinstance(client, redis.RedisCluster):
+        client = client.get_redis_connection(client.get_node_from_key(shard.keys[0]))  # type: ignore[no-untyped-call]
+    assert isinstance(client, redis.Redis)
+    with client.pipeline() as pipe:
+        pipe.watch(*shard.keys)  # type: ignore[no-untyped-call]
+        yield pipe
+        try:
+            pipe.execute()
+        except redis.WatchError as exc:
+            raise BoardChanged(board.name) from exc
+
+
+def _pages(pipe: Any, shard: Shard, first: int, progress: Progress | None) -> Iterator[array[int]]:
+    """Read the scores from rank `first` on, ascending, with a pipeline that watches. Raises `InvalidValue`."""
+    size = pipe.zcard(shard.keys[0])
+    while first < size:
+        rows = pipe.zrange(shard.keys[0], first, first + PAGE - 1, withscores=True)
+        page = array("q")
+        for member, score in rows:
+            if not (abs(score) < LIMIT and score.is_integer()):
+                raise InvalidValue(f"{member!r} has {score!r}, which is no whole number below 2^53", field="score")
+            page.append(int(score))
+        if not page:  # the set became shorter
+            return
+        first += len(page)
+        yield page
+        if progress is not None:
+            progress(first, size)
+
+
+def _resumed(pipe: Any, shard: Shard) -> Iterator[array[int]]:
+    """The pages that an earlier rebuild has read, as far as they are still right."""
+    number = 0
+    while packed := pipe.hget(f"{shard.tag}:rebuild", str(number)):
+        page = array("q", packed)
+        ends = [pipe.zrange(shard.keys[0], rank, rank, withscores=True) for rank in _ends(number)]
+        if [int(score) for rows in ends for _, score in rows] != [page[0], page[-1]]:
+            return
+        yield page
+        number += 1
+
+
+def _ends(number: int) -> tuple[int, int]:
+    return number * PAGE, (number + 1) * PAGE - 1

@@ -1,0 +1,15 @@
+-- Give a board another name: all its keys, at once. O(members that have features).
+--
+-- KEYS[1..3]  those of tree.lua, of the board
+-- KEYS[4..6]  the same of its new name, where nothing is
+
+local from, to = string.sub(KEYS[1], 1, -7), string.sub(KEYS[4], 1, -7)
+local names = {'scores', 'tree', 'leaves', 'sample', 'events', 'featured', 'segments'}
+for _, member in ipairs(call('SMEMBERS', from .. 'featured')) do names[#names + 1] = 'features:' .. member end
+for _, segment in ipairs(call('SMEMBERS', from .. 'segments')) do
+  names[#names + 1] = 'in:' .. segment
+  for _, part in ipairs({'scores', 'tree', 'leaves'}) do names[#names + 1] = 'segment:' .. segment .. ':' .. part end
+end
+for _, name in ipairs(names) do
+  if call('EXISTS', from .. name) == 1 then call('RENAME', from .. name, to .. name) end
+end

@@ -1,0 +1,116 @@
+"""The sample of a board: drawn, read, and put together from those of several shards.
+
+update.lua keeps it while members come and go; see sample.lua.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..errors import PipelineError
+from .scripts import Client, Script
+
+#: Fewest members that a sample may be made for: with fewer, intervals say little.
+LEAST = 100
+
+#: Most members that a sample may be made for. To draw so many keeps Redis busy for some 50 ms, to read them for 20.
+MOST = 10_000
+
+# Fewest and most members of an end that is read beside the sample.
+_ENDS = [LEAST, 1000]
+
+_FILL = Script("sample_fill.lua")
+_READ = Script("sample_read.lua")
+
+# Units, then member: the order of a sorted set.
+_Row = tuple[int, bytes]
+
+
+class NoSample(PipelineError, LookupError):
+    def __init__(self) -> None:
+        super().__init__("the board keeps no sample to estimate from: give it one, of 1000 members for example")
+
+
+class Part(NamedTuple):
+    """What a shard of `size` members knows of its sample; `lowest` and `highest` are its ends.
+
+    All three are ascending. Where the shard is small, each is the whole shard.
+    """
+
+    size: int
+    sampled: list[_Row]
+    lowest: list[_Row]
+    highest: list[_Row]
+
+
+class Sample(NamedTuple):
+    """What is known of a board of `size` members, in units.
+
+    `lowest` and `highest` are its ends, known exactly, both ascending; of a small board, `lowest` is all of it.
+    `scores`, ascending, is a uniform sample of the scores between. `sampled` counts the members that were drawn, those
+    that turned out to be in the ends, too.
+    """
+
+    size: int
+    sampled: int
+    scores: list[int]
+    lowest: list[int]
+    highest: list[int]
+
+
+def fill(client: Client, prefix: str, size: int, rnd: random.Random | None = None) -> int:
+    """Draw a sample of `size` members, or of all if they are fewer, in place of any there was; 0 takes it away.
+
+    Every set of members is equally likely. Returns their number. Blocks Redis for some 5 us a member. A board needs
+    this as soon as its header says that it keeps a sample, when the size changes, and after a rebuild.
+
+    Redis keys, PREFIX being `{board:NAME}:` or `{board:NAME:s}:`:
+        PREFIXscores  sorted set, member -> units
+        PREFIXsample  sorted set, member -> slot; see sample.lua
+    """
+    draw = (rnd or random).random
+    count: int = _FILL.call(client, _keys(prefix), [draw() for _ in range(size)])
+    return count
+
+
+def read(client: Client, prefix: str) -> Part:
+    """Read the sample and the ends of a shard, all of one state. Some 2 us a member in Redis. Raises `NoSample`."""
+    exists, size, sampled, lowest, highest = _READ.call(client, _keys(prefix), _ENDS)
+    if size and not exists:
+        raise NoSample
+    if len(lowest) == 2 * size:
+        rows = _rows(lowest)
+        return Part(size, rows, rows, rows)
+    return Part(size, _rows(sampled), _rows(lowest), _rows(highest))
+
+
+def combine(parts: Sequence[Part], rnd: random.Random | None = None) -> Sample:
+    """Make one sample of those of a board's shards.
+
+    How many of its members come from each shard is drawn as if they came from the whole board, and so is which of the
+    shard's sample they are (Brown and Haas, Techniques for warehousing of sample data, ICDE 2006). So it is as large as
+    the smallest of the shards' samples, and differs each time. Of a single shard, it is that shard's.
+    """
+    rnd = rnd or random.Random()
+    size = sum(part.size for part in parts)
+    wanted = min((len(part.sampled) for part in parts if len(part.sampled) < part.size), default=size)
+    from_each = Counter(rnd.sample(range(len(parts)), k=wanted, counts=[part.size for part in parts]) if wanted else [])
+    sampled = sorted(row for i, count in from_each.items() for row in rnd.sample(parts[i].sampled, count))
+
+    # So many of the lowest of all are certainly among the lowest of the shards.
+    ends = min((len(part.lowest) for part in parts if len(part.lowest) < part.size), default=size)
+    lowest = sorted(row for part in parts for row in part.lowest)[:ends]
+    highest = sorted(row for part in parts for row in part.highest)[-ends:] if ends < size else []
+    between = [score for score, member in sampled if highest and lowest[-1] < (score, member) < highest[0]]
+    return Sample(size, wanted, between, [score for score, _ in lowest], [score for score, _ in highest])
+
+
+def _keys(prefix: str) -> list[str]:
+    return [f"{prefix}scores", f"{prefix}sample"]
+
+
+def _rows(reply: list[bytes]) -> list[_Row]:
+    return [(int(score), member) for member, score in zip(reply[::2], reply[1::2], strict=True)]

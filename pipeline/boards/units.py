@@ -1,0 +1,65 @@
+"""Scores as decimals outside, as integers inside: a board with p places holds a score as score * 10^p units.
+
+A Redis score is a double, which holds every integer below 2^53 exactly: that is the range of a board.
+"""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from fractions import Fraction
+from functools import lru_cache
+
+from ..errors import InvalidValue
+
+#: Digits after the point that a score may have, unless the board was made with others.
+PLACES = 6
+
+#: Most places that a board can have: with 15, scores are below 9.
+MAX_PLACES = 15
+
+#: A magnitude that no score has, in units.
+LIMIT = 2**53
+
+# 16 digits hold every score in range; a longer one is InvalidOperation, one with more places Inexact.
+_EXACT = Context(prec=16, traps=[Inexact, InvalidOperation])
+
+
+@lru_cache(maxsize=MAX_PLACES + 1)
+def _unit(places: int) -> Decimal:
+    return Decimal(1).scaleb(-places)
+
+
+def to_units(score: Decimal, field: str, places: int = PLACES) -> int:
+    """Return `score` in units. Raises `InvalidValue`, naming `field`, if that is not exact or not in range."""
+    if not score.is_finite():
+        raise InvalidValue(f"{field} must be a number, not {score}", field)
+    try:
+        units = int(_EXACT.quantize(score, _unit(places)).scaleb(places, _EXACT))
+    except Inexact:
+        raise InvalidValue(
+            f"{field} has more than {places} digits after the point, and is not rounded", field
+        ) from None
+    except InvalidOperation:  # more digits than the context has
+        units = LIMIT
+    if abs(units) >= LIMIT:
+        raise InvalidValue(f"{field} must be below {from_units(LIMIT, places)} in magnitude", field)
+    return units
+
+
+def from_units(units: float, places: int = PLACES) -> Decimal:
+    """Return units as a decimal without trailing zeros or an exponent; exact for an int of any size."""
+    whole, part = divmod(abs(int(units)), 10**places)
+    digits = f"{whole}.{part:0{places}}".rstrip("0").rstrip(".") if places else str(whole)
+    return Decimal(f"-{digits}" if units < 0 else digits)
+
+
+def rounded(value: Fraction, digits: int) -> Decimal:
+    """Round to so many digits after the point, half to even. For what is no decimal: a mean, a variance, a share."""
+    # Fraction's own round() is exact at any size, where Decimal's division depends on a context.
+    return from_units(round(value * 10**digits), digits)
+
+
+def is_plain(number: Decimal) -> bool:
+    """Whether it may become a Fraction: one with an exponent of some millions would fill the memory."""
+    _, digits, exponent = number.as_tuple()
+    return isinstance(exponent, int) and exponent >= -30 and len(digits) + exponent <= 30

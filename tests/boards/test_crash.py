@@ -1,0 +1,146 @@
+"""kill -9, of a client and of Redis, in the middle of a bulk: the board is whole, and the bulk can be sent again.
+
+The rewards are applied in chunks, in their order. So whatever is there afterwards must be the sums of the first m of
+them, for one m that is not less than the number of outcomes that came back.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from decimal import Decimal
+from itertools import islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+import redis as redis_py
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from deploy import servers
+from pipeline.boards.board import Board
+from pipeline.boards.bulk import BulkChange
+from pipeline.boards.units import to_units
+
+from ..stack import process
+
+REWARDS = 6_000
+ROUNDS = range(4)
+
+Sums = dict[bytes, int]
+
+
+def rewards(seed: int) -> list[BulkChange]:
+    rnd = random.Random(seed)
+    return [
+        BulkChange(
+            f"member:{rnd.randrange(500)}", reward=Decimal(rnd.randrange(-(10**9), 10**9)).scaleb(-6), event=str(n)
+        )
+        for n in range(REWARDS)
+    ]
+
+
+def sums_so_far(changes: list[BulkChange]) -> Iterator[Sums]:
+    """Yield what each member has before the first change, and after each."""
+    sums: Sums = {}
+    yield sums
+    for change in changes:
+        assert isinstance(change.reward, Decimal)
+        member = change.member.encode()
+        sums[member] = sums.get(member, 0) + to_units(change.reward, "reward")
+        yield sums
+
+
+def connect(socket: Path) -> redis_py.Redis:
+    return redis_py.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0))
+
+
+def stored(board: Board) -> Sums:
+    assert isinstance(board.client, redis_py.Redis)
+    rows: Any = board.client.zrange(board.shards[0].keys[0], 0, -1, withscores=True)
+    return dict(rows)
+
+
+def assert_whole(board: Board, changes: list[BulkChange], returned: int) -> None:
+    """The board is whole and has at least what was returned; sent again, all changes are applied once."""
+    board.check()
+    found = stored(board)
+    applied = [n for n, sums in enumerate(sums_so_far(changes)) if n >= returned and sums == found]
+    assert applied, f"what is there is no beginning of the bulk of {returned} changes or more"
+
+    outcomes = list(board.apply(changes))
+
+    assert [outcome.repeated for outcome in outcomes[:returned]] == [True] * returned
+    assert [outcome.error for outcome in outcomes] == [None] * REWARDS
+    [*_, all_of_them] = sums_so_far(changes)
+    assert stored(board) == all_of_them
+    board.check()
+
+
+def send(socket: Path, seed: int, pipe: Connection) -> None:
+    """The client that is killed."""
+    for _ in Board(connect(socket), "crash").apply(rewards(seed)):
+        pipe.send(None)
+
+
+def server(folder: Path) -> AbstractContextManager[Popen[bytes]]:
+    """A Redis that has on disk what it has answered. May be called again for the same files."""
+    socket = folder / "redis.sock"
+
+    def ready() -> bool:
+        try:
+            return bool(connect(socket).ping())
+        except redis_py.ConnectionError:  # not there, or still loading
+            return False
+
+    command = [servers.redis_server(), "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
+    return process([*command, "--appendonly", "yes", "--appendfsync", "always"], ready)
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_a_client_that_is_killed_leaves_the_board_whole(redis: redis_py.Redis, redis_url: str, seed: int) -> None:
+    context = multiprocessing.get_context("spawn")
+    board = Board(connect(Path(redis_url.removeprefix("unix://"))), "crash")
+    assert isinstance(board.client, redis_py.Redis)
+    board.client.flushdb()
+    receiver, sender = context.Pipe(duplex=False)
+    client = context.Process(target=send, args=(Path(redis_url.removeprefix("unix://")), seed, sender))
+    client.start()
+    sender.close()  # or the end of the child's would not be the end of the pipe
+    returned = 0
+    for _ in range(random.Random(seed).randrange(1, REWARDS)):
+        receiver.recv()
+        returned += 1
+    client.kill()
+    client.join()
+    while receiver.poll():
+        try:
+            receiver.recv()
+        except EOFError:
+            break
+        returned += 1
+    receiver.close()
+
+    assert_whole(board, rewards(seed), returned)
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_a_redis_that_is_killed_comes_back_with_all_that_it_answered(tmp_path: Path, seed: int) -> None:
+    changes = rewards(seed)
+    last = random.Random(seed).randrange(1, REWARDS // 2)
+    with server(tmp_path) as running:
+        outcomes = Board(connect(tmp_path / "redis.sock"), "crash").apply(changes)
+        returned = sum(1 for _ in islice(outcomes, last))
+        running.kill()
+        with suppress(redis_py.ConnectionError):
+            for _ in outcomes:  # those of the chunk
+                returned += 1
+        assert returned < REWARDS
+
+    with server(tmp_path):
+        assert_whole(Board(connect(tmp_path / "redis.sock"), "crash"), changes, returned)

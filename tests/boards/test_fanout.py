@@ -1,0 +1,121 @@
+"""Calls to many shards at once, on one server and on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+import redis as redis_py
+from redis.cluster import RedisCluster
+
+import pipeline.redis
+from pipeline.boards.fanout import ask_all, send, update_all
+from pipeline.boards.shard import AskInfo, Change, Code, Op, OtherPlaces, Rows, Shard, StaleShard
+from pipeline.settings import Settings
+
+from ..cluster import SHARDS, ask
+
+
+@pytest.fixture(params=["redis", "cluster"])
+def client(request: pytest.FixtureRequest) -> redis_py.Redis | RedisCluster:
+    found: redis_py.Redis | RedisCluster = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def shards(client: redis_py.Redis | RedisCluster) -> list[Shard]:
+    return [Shard(client, f"{{board:b:{n}}}") for n in range(SHARDS)]
+
+
+def one_each() -> list[list[Change]]:
+    return [[Change(Op.ADD, f"member:{n}", n)] for n in range(SHARDS)]
+
+
+def members(shards: list[Shard]) -> list[list[tuple[bytes, int]]]:
+    return [[tuple(row) for row in rows] for [rows] in ask_all(shards, 6, [[Rows(0, -1)]] * SHARDS)]
+
+
+def test_each_shard_gets_its_own(shards: list[Shard]) -> None:
+    replies = update_all(shards, 6, one_each(), ranks=True)
+
+    assert [[tuple(reply) for reply in some] for some in replies] == [[(Code.OK, n, 0, 1)] for n in range(SHARDS)]
+    assert members(shards) == [[(b"member:%d" % n, n)] for n in range(SHARDS)]
+
+
+@pytest.mark.parametrize("asked", [[], [2], [1, 6]], ids=["none", "one", "two"])
+def test_a_shard_with_nothing_to_do_is_left_out(shards: list[Shard], asked: list[int]) -> None:
+    changes = [some if n in asked else [] for n, some in enumerate(one_each())]
+
+    assert [len(some) for some in update_all(shards, 6, changes)] == [len(some) for some in changes]
+    assert [len(rows) for rows in members(shards)] == [len(some) for some in changes]
+    answers = ask_all(shards, 6, [[AskInfo()] if n in asked else [] for n in range(SHARDS)])
+    assert [info.version for some in answers for info in some] == [1] * len(asked)
+
+
+def test_scripts_are_loaded_again_after_redis_forgot_them(
+    client: redis_py.Redis | RedisCluster, shards: list[Shard]
+) -> None:
+    for _ in range(2):
+        client.script_flush()
+        update_all(shards, 6, one_each())
+
+    assert members(shards) == [[(b"member:%d" % n, 2 * n)] for n in range(SHARDS)]
+
+
+def test_one_shard_s_error_is_raised_when_the_others_are_done(
+    client: redis_py.Redis | RedisCluster, shards: list[Shard]
+) -> None:
+    client.zadd(shards[2].keys[0], {"by hand": 1})
+
+    with pytest.raises(StaleShard):
+        update_all(shards, 6, one_each())
+    assert [len(rows) for rows in members(shards)] == [1] * SHARDS
+
+
+def test_other_places_are_told(shards: list[Shard]) -> None:
+    update_all(shards, 2, one_each())
+
+    with pytest.raises(OtherPlaces) as caught:
+        ask_all(shards, 6, [[AskInfo()]] * SHARDS)
+    assert caught.value.places == 2
+
+
+def test_a_slot_that_moved_is_followed(cluster: RedisCluster) -> None:
+    shards = [Shard(cluster, f"{{board:b:{n}}}") for n in range(SHARDS)]
+    update_all(shards, 6, [*one_each()[:-1], []])
+
+    with moved(cluster, shards[-1].keys[0]):
+        update_all(shards, 6, one_each())
+        assert members(shards) == [[(b"member:%d" % n, 2 * n if n < SHARDS - 1 else n)] for n in range(SHARDS)]
+        cluster.flushall()
+
+
+@contextmanager
+def moved(cluster: RedisCluster, key: str) -> Iterator[None]:
+    """Give the slot of a key to another node, and back again. It must be empty both times."""
+    slot = cluster.keyslot(key)  # type: ignore[no-untyped-call]
+    nodes = {node.name: node.redis_connection for node in cluster.get_primaries()}  # type: ignore[no-untyped-call]
+    names = {name: ask(node, "CLUSTER MYID").decode() for name, node in nodes.items()}
+    owner = cluster.get_node_from_key(key).name  # type: ignore[no-untyped-call]
+    other = next(name for name in nodes if name != owner)
+    for source, target in ((owner, other), (other, owner)):
+        ask(nodes[target], "CLUSTER SETSLOT", slot, "IMPORTING", names[source])
+        ask(nodes[target], "CLUSTER SETSLOT", slot, "NODE", names[target])
+        ask(nodes[source], "CLUSTER SETSLOT", slot, "NODE", names[target])
+        if source == owner:
+            yield
+
+
+def test_what_was_sent_is_not_sent_again_when_its_answer_is_lost(
+    cluster_settings: Settings, cluster: RedisCluster
+) -> None:
+    impatient = replace(cluster_settings, boards_cluster=(f"{cluster_settings.boards_cluster[0]}?socket_timeout=0.05",))
+    slow = "redis.call('INCR', KEYS[1]) for i = 1, 2e7 do end"
+    keys = [f"{{board:b:{n}}}" for n in range(SHARDS)]
+
+    answers = send(pipeline.redis.cluster(impatient), [("EVAL", slow, 1, key) for key in keys], keys)
+
+    assert all(isinstance(answer, redis_py.TimeoutError) for answer in answers)
+    assert [cluster.get(key) for key in keys] == [b"1"] * SHARDS

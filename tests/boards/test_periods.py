@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from pipeline.boards.periods import KEEP, resolve
+from pipeline.errors import InvalidValue
+
+
+@pytest.mark.parametrize(
+    ("name", "now", "board", "end"),
+    [
+        ("points@hour", "2026-11-23T14:59:59", "points.2026-11-23T14", "2026-11-23T15:00:00"),
+        ("points@day", "2026-11-23T00:00:00", "points.2026-11-23", "2026-11-24T00:00:00"),
+        ("points@day", "2026-12-31T23:59:59", "points.2026-12-31", "2027-01-01T00:00:00"),
+        ("points@week", "2026-11-23T00:00:00", "points.2026-W48", "2026-11-30T00:00:00"),
+        ("points@week", "2026-11-29T23:59:59", "points.2026-W48", "2026-11-30T00:00:00"),
+        ("points@week", "2027-01-01T00:00:00", "points.2026-W53", "2027-01-04T00:00:00"),
+        ("points@month", "2026-12-31T00:00:00", "points.2026-12", "2027-01-01T00:00:00"),
+        ("points@month", "2027-01-31T00:00:00", "points.2027-01", "2027-02-01T00:00:00"),
+    ],
+)
+def test_a_name_with_a_period_is_that_of_now(name: str, now: str, board: str, end: str) -> None:
+    period = name.partition("@")[2]
+    goes = datetime.fromisoformat(f"{end}+00:00") + KEEP[period]
+
+    assert resolve(name, datetime.fromisoformat(f"{now}+00:00")) == (board, int(goes.timestamp() * 1000))
+
+
+def test_periods_are_of_utc() -> None:
+    tokyo = timezone(timedelta(hours=9))
+
+    assert resolve("p@day", datetime(2026, 11, 24, 3, tzinfo=tokyo))[0] == "p.2026-11-23"
+
+
+def test_another_name_stays() -> None:
+    assert resolve("points", datetime(2026, 11, 23, tzinfo=UTC)) == ("points", 0)
+
+
+@pytest.mark.parametrize("name", ["p@", "p@year", "p@day@day", "p@Day"])
+def test_there_are_four_periods(name: str) -> None:
+    with pytest.raises(InvalidValue, match="one of hour, day, week, month"):
+        resolve(name, datetime(2026, 11, 23, tzinfo=UTC))

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import redis as redis_py
+
+from pipeline.boards.sample import LEAST, NoSample, Part, Sample, combine, fill, read
+from pipeline.boards.shard import Change, Op, Shard
+
+TAG = "{board:b}"
+PREFIX = f"{TAG}:"
+
+# Repeats some changes, with other members' names each time: '+a' is the coming of a member a, '-a' its going. Returns
+# how often which members were the sample.
+REPEAT = """
+local found = {}
+for run = tonumber(ARGV[1]), tonumber(ARGV[2]) do
+  local size = 0
+  for i = 4, #ARGV do
+    local member = run .. string.sub(ARGV[i], 2)
+    if string.sub(ARGV[i], 1, 1) == '+' then
+      size = size + 1
+      sample_in('T:', member, size, tonumber(ARGV[3]))
+    else
+      size = size - 1
+      sample_out('T:', member)
+    end
+  end
+  local letters = {}
+  for slot, member in ipairs(redis.call('ZRANGEBYSCORE', 'T:sample', 1, '+inf')) do
+    if tonumber(redis.call('ZSCORE', 'T:sample', member)) ~= slot then return redis.error_reply('a gap at ' .. slot) end
+    letters[slot] = string.sub(member, -1)
+  end
+  table.sort(letters)
+  local sample = table.concat(letters)
+  found[sample] = (found[sample] or 0) + 1
+  redis.call('DEL', 'T:sample')
+end
+local reply = {}
+for sample, times in pairs(found) do
+  reply[#reply + 1], reply[#reply + 2] = sample, times
+end
+return reply
+"""
+SAMPLE_LUA = (files("pipeline.boards") / "sample.lua").read_text()
+
+
+def samples_of(redis: redis_py.Redis, changes: str, size: int, runs: int) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for first in range(1, runs, 2000):
+        reply: Any = redis.eval(SAMPLE_LUA + REPEAT, 0, first, first + 1999, size, *changes.split())
+        found.update({name.decode(): times for name, times in zip(reply[::2], reply[1::2], strict=True)})
+    return found
+
+
+def assert_equally_frequent(times: Iterable[int], cases: int) -> None:
+    """Chi-square, by Wilson and Hilferty's approximation: what is equally frequent fails once in 10^9 times."""
+    times = list(times)
+    expected = sum(times) / cases
+    assert expected >= 50
+    distance = sum((n - expected) ** 2 / expected for n in times) + (cases - len(times)) * expected
+    freedom = cases - 1
+    assert distance < freedom * (1 - 2 / (9 * freedom) + 6 * (2 / (9 * freedom)) ** 0.5) ** 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "subsets"),
+    [
+        pytest.param("+a +b", {2: 1}, id="fewer members than places"),
+        pytest.param("+a +b +c +d +e +f", {3: 20}, id="only newcomers"),
+        pytest.param("+a +b +c +d +e -a -b", {1: 3, 2: 3, 3: 1}, id="removals"),
+        pytest.param("+a +b +c +d +e -a -b +f +g", {3: 10}, id="newcomers make up for removals"),
+        pytest.param("+a +b +c +d +e -a -b +f +g +h +i", {3: 35}, id="and there are more of them"),
+        pytest.param("+a +b +c +d +e -e -a +e +f -f +a", {3: 10}, id="members come back"),
+        pytest.param("+a +b +c -a -b +d +e +f +g -c -d", {1: 3, 2: 3, 3: 1}, id="removals when the sample was all"),
+        pytest.param("+a +b +c +d -a -b -c -d +e +f +g", {3: 1}, id="an empty board forgets its removals"),
+    ],
+)
+def test_every_set_of_members_is_equally_likely_to_be_the_sample(
+    redis: redis_py.Redis, changes: str, subsets: dict[int, int]
+) -> None:
+    found = samples_of(redis, changes, size=3, runs=8000)
+
+    present: set[str] = set()
+    for change in changes.split():
+        (present.add if change[0] == "+" else present.discard)(change[1])
+    assert {letter for sample in found for letter in sample} <= present
+    assert {len(sample) for sample in found} <= subsets.keys()
+    for size, cases in subsets.items():
+        times = [n for sample, n in found.items() if len(sample) == size]
+        if cases > 1:
+            assert_equally_frequent(times, cases)
+
+
+@pytest.fixture
+def shard(redis: redis_py.Redis) -> Shard:
+    return Shard(redis, TAG)
+
+
+def slots(redis: redis_py.Redis) -> dict[bytes, float]:
+    rows: Any = redis.zrange(f"{PREFIX}sample", 1, "+inf", byscore=True, withscores=True)
+    return dict(rows)
+
+
+def set_scores(shard: Shard, scores: dict[str, int]) -> None:
+    changes = [Change(Op.SET, member, score) for member, score in scores.items()]
+    for first in range(0, len(changes), 200):
+        shard.update(6, changes[first : first + 200])
+
+
+def test_a_board_keeps_its_sample_through_any_updates(redis: redis_py.Redis, shard: Shard) -> None:
+    rnd = random.Random(5)
+    shard.configure(6, 50, None)
+    present: dict[str, int] = {}
+    for _ in range(60):
+        batch = []
+        for _ in range(20):
+            member = f"m{rnd.randrange(150)}"
+            if member in present and rnd.random() < 0.5:
+                del present[member]
+                batch.append(Change(Op.REMOVE, member))
+            else:
+                present[member] = rnd.randrange(1000)
+                batch.append(Change(rnd.choice([Op.SET, Op.MAX]), member, present[member]))
+        shard.update(6, batch)
+        found = slots(redis)
+        assert found.keys() <= {member.encode() for member in present}
+        assert sorted(found.values()) == list(range(1, len(found) + 1))
+        assert len(found) <= 50
+
+
+def test_a_board_of_newcomers_fills_its_sample(redis: redis_py.Redis, shard: Shard) -> None:
+    shard.configure(6, 100, None)
+
+    sizes = []
+    for first in range(0, 200, 40):
+        set_scores(shard, {f"m{i}": i for i in range(first, first + 40)})
+        sizes.append(len(slots(redis)))
+
+    assert sizes == [40, 80, 100, 100, 100]
+
+
+def test_changed_scores_leave_the_sample_as_it_is_and_are_read_from_the_board(
+    redis: redis_py.Redis, shard: Shard
+) -> None:
+    shard.configure(6, 100, None)
+    set_scores(shard, {f"m{i}": i for i in range(400)})
+    before = slots(redis)
+    set_scores(shard, {f"m{i}": i + 1000 for i in range(400)})
+
+    assert slots(redis) == before
+    assert [score for score, _ in read(shard.client, PREFIX).sampled] == sorted(int(name[1:]) + 1000 for name in before)
+
+
+def test_a_board_that_had_members_has_no_sample_until_one_is_drawn(shard: Shard) -> None:
+    set_scores(shard, {f"m{i}": i for i in range(400)})
+    shard.configure(None, 100, None)
+    set_scores(shard, {"new": 5})
+    shard.update(6, [Change(Op.REMOVE, "m1")])
+    with pytest.raises(NoSample, match="keeps no sample"):
+        read(shard.client, PREFIX)
+
+    fill(shard.client, PREFIX, 100)
+
+    assert len(read(shard.client, PREFIX).sampled) == 100
+
+
+def test_every_set_of_members_is_equally_likely_to_be_drawn(redis: redis_py.Redis) -> None:
+    redis.zadd(f"{PREFIX}scores", {letter: ord(letter) for letter in "abcdef"})
+    rnd = random.Random(1)
+    found: Counter[str] = Counter()
+    for _ in range(1500):
+        fill(redis, PREFIX, 3, rnd)
+        drawn: Any = redis.zrange(f"{PREFIX}sample", 0, -1)
+        found[b"".join(sorted(drawn)).decode()] += 1
+
+    assert_equally_frequent(found.values(), 20)
+
+
+@pytest.mark.parametrize(
+    ("places", "members"),
+    [pytest.param(30, 30, id="some"), pytest.param(500, 200, id="all"), pytest.param(0, 0, id="none")],
+)
+def test_drawing_a_sample_replaces_the_old_one(redis: redis_py.Redis, places: int, members: int) -> None:
+    redis.zadd(f"{PREFIX}scores", {f"m{i}": i for i in range(200)})
+    redis.zadd(f"{PREFIX}sample", {"": -7, "gone": 1, "m3": 2})
+
+    assert fill(redis, PREFIX, places) == members
+
+    rows: Any = redis.zrange(f"{PREFIX}sample", 0, -1, withscores=True)
+    assert [slot for _, slot in rows] == list(range(1, members + 1))
+    assert len({member for member, _ in rows} - {b"gone"}) == members
+
+
+def test_a_sample_goes_with_its_board(redis: redis_py.Redis) -> None:
+    redis.zadd(f"{PREFIX}scores", {f"m{i}": i for i in range(200)})
+    redis.pexpire(f"{PREFIX}scores", 60_000)
+
+    fill(redis, PREFIX, 30)
+
+    assert 0 < redis.pttl(f"{PREFIX}sample") <= 60_000
+
+
+def test_a_small_board_is_read_whole(redis: redis_py.Redis) -> None:
+    redis.zadd(f"{PREFIX}scores", {f"m{i}": i for i in range(2 * LEAST)})
+    fill(redis, PREFIX, LEAST)
+
+    sample = combine([read(redis, PREFIX)])
+
+    assert sample == Sample(2 * LEAST, 2 * LEAST, [], list(range(2 * LEAST)), [])
+
+
+def test_an_empty_board_has_an_empty_sample(redis: redis_py.Redis) -> None:
+    assert combine([read(redis, PREFIX)]) == Sample(0, 0, [], [], [])
+
+
+def test_the_sample_leaves_out_what_the_ends_have(redis: redis_py.Redis) -> None:
+    redis.zadd(f"{PREFIX}scores", {f"m{i:03}": i // 10 for i in range(900)})  # ties across the ends' borders
+    fill(redis, PREFIX, 300, random.Random(2))
+
+    sample = combine([read(redis, PREFIX)])
+
+    in_sample = {int(member[1:]) for member in slots(redis)}
+    assert sample.lowest == [i // 10 for i in range(300)]
+    assert sample.highest == [i // 10 for i in range(600, 900)]
+    assert sample.scores == [i // 10 for i in range(300, 600) if i in in_sample]
+    assert (sample.size, sample.sampled) == (900, 300)
+
+
+def part_of(rows: list[tuple[int, bytes]], drawn: Iterable[tuple[int, bytes]], ends: int) -> Part:
+    return Part(len(rows), sorted(drawn), rows[:ends], rows[-ends:])
+
+
+def test_samples_of_shards_make_one_in_which_every_set_of_members_is_equally_likely() -> None:
+    rnd = random.Random(3)
+    small = [(i, b"s") for i in (1, 5)]  # one shard is known completely, two are not
+    others = [[(i, b"o") for i in (0, 2, 3, 8)], [(i, b"p") for i in (4, 6, 7, 9)]]
+    found: Counter[tuple[int, ...]] = Counter()
+    for _ in range(6000):
+        parts = [part_of(rows, rnd.sample(rows, 3), ends=1) for rows in others]
+        sample = combine([Part(2, small, small, small), *parts], rnd)
+        assert (sample.size, sample.sampled, sample.lowest, sample.highest) == (10, 3, [0], [9])
+        found[tuple(sample.scores)] += 1
+
+    # 0 and 9 are the ends, so the sample is 3 of the others, or 2 with an end, or 1 with both.
+    for size, cases, share in ((3, 56, 56 / 120), (2, 28, 56 / 120), (1, 8, 8 / 120)):
+        times = [n for scores, n in found.items() if len(scores) == size]
+        assert_equally_frequent(times, cases)
+        assert abs(sum(times) / 6000 - share) < 0.04
