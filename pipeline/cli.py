@@ -19,13 +19,11 @@ from .hub.log import Hubs
 from .hub.relay import Relay
 from .hub.sas import Right, Rules, sign
 from .hub.upstream import Upstream
-from .settings import Settings
+from .settings import Settings, duration
 from .windows.job import Job
 from .worker import Task, run
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Lifetime(click.ParamType[int]):
@@ -36,10 +34,10 @@ class Lifetime(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        number, unit = (value[:-1], value[-1]) if value[-1:] in _UNITS else (value, "s")
-        if not (number.isascii() and number.isdecimal() and int(number) > 0):
-            self.fail(f"{value!r} is no time: write 90s, 15m, 24h or 7d", param, ctx)
-        return int(number) * _UNITS[unit]
+        try:
+            return duration(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 def one_line_errors(command: F) -> F:

@@ -21,6 +21,7 @@ RESERVED = frozenset({"boards", "docs", "healthz", "hubs", "jobs", "metrics", "o
 _HUB_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
 _MAX_PARTITIONS = 1024
 _MAX_SHARDS = 256
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _CLUSTER_SHARDS = 8
 
 
@@ -52,6 +53,8 @@ class Settings:
                                   the boards; password and options are the first's. Unset: WZ_REDIS_URL has them
     WZ_BOARD_SHARDS               shards that each board is split over, 1 to 256; default 1, on a cluster 8. It can't
                                   be changed while there are boards
+    WZ_REMEMBER_EVENTS            how long a board knows an event's id, so that it counts once: 90s, 15m, 24h or 7d;
+                                  default 24h
     """
 
     environment: str = "development"
@@ -63,6 +66,7 @@ class Settings:
     jobs: Path | None = None
     boards_cluster: tuple[str, ...] = ()
     board_shards: int = 1
+    remember_events: int = 86_400
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -98,6 +102,7 @@ class Settings:
             jobs=Path(jobs) if jobs else None,
             boards_cluster=cluster,
             board_shards=int(shards),
+            remember_events=_duration(environ, "WZ_REMEMBER_EVENTS", "24h"),
         )
 
 
@@ -118,6 +123,21 @@ def _connection_string(
         raise InvalidSetting(f"{name}_FILE", f"there is no file {path!r}") from None
     except OSError as exc:
         raise InvalidSetting(f"{name}_FILE", f"can't read {path!r}: {exc.strerror}") from exc
+
+
+def duration(text: str) -> int:
+    """Return the seconds of a time such as 90s, 15m, 24h or 7d; a bare number is seconds. Raises ValueError."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
+    if not (number.isascii() and number.isdecimal() and int(number) > 0):
+        raise ValueError(f"{text!r} is no time: write 90s, 15m, 24h or 7d")
+    return int(number) * _SECONDS[unit]
+
+
+def _duration(environ: Mapping[str, str], name: str, default: str) -> int:
+    try:
+        return duration(environ.get(name) or default)
+    except ValueError as exc:
+        raise InvalidSetting(name, str(exc)) from exc
 
 
 def _cluster(text: str) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
         pytest.param({"WZ_HUBS": "boards:4"}, "WZ_HUBS: 'boards' is a path", id="a reserved name"),
         pytest.param({"WZ_HUBS": "-x:4"}, "WZ_HUBS: '-x'", id="no name for a hub"),
         pytest.param({"WZ_JOBS": "/no/such"}, "WZ_JOBS: '/no/such' is not a folder", id="no jobs folder"),
+        pytest.param({"WZ_REMEMBER_EVENTS": "1w"}, "WZ_REMEMBER_EVENTS: '1w' is no time: write 90s", id="no time"),
         pytest.param({"WZ_BOARD_SHARDS": "0"}, "WZ_BOARD_SHARDS: '0': write a number from 1 to 256", id="no shards"),
         pytest.param({"WZ_BOARD_SHARDS": "257"}, "WZ_BOARD_SHARDS: '257'", id="too many shards"),
         pytest.param({"WZ_BOARD_SHARDS": "8.0"}, r"WZ_BOARD_SHARDS: '8\.0'", id="no number of shards"),
@@ -90,3 +91,10 @@ def test_without_a_key_nothing_starts(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with pytest.raises(PipelineError, match="WZ_CONNECTION_STRING: set it"):
         Settings.from_environ({})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("", 86_400), ("90", 90), ("90s", 90), ("15m", 900), ("24h", 86_400), ("7d", 604_800)]
+)
+def test_how_long_events_are_remembered(text: str, seconds: int) -> None:
+    assert Settings.from_environ({**BASE, "WZ_REMEMBER_EVENTS": text}).remember_events == seconds

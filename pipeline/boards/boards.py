@@ -29,7 +29,9 @@ class Boards:
     @classmethod
     def of(cls, settings: Settings, client: redis.Redis) -> Boards:
         """The boards that `settings` tell of: on a cluster of their own, or where `client` has everything else."""
-        return cls(cluster(settings) if settings.boards_cluster else client, settings.board_shards)
+        return cls(
+            cluster(settings) if settings.boards_cluster else client, settings.board_shards, settings.remember_events
+        )
 
     def __getitem__(self, name: str) -> Board:
         """Return the board, whether it has members or not. Raises `InvalidValue` for what is no name. Costs nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import InvalidValue, PipelineError
+from ..errors import PipelineError
 
 
 class UnknownMember(PipelineError, LookupError):
@@ -59,12 +59,4 @@ class BoardChanged(PipelineError):
 class NoSample(PipelineError):
     def __init__(self, board: str) -> None:
         super().__init__(f"the board {board!r} keeps no sample to estimate from: configure it with a `sample` size")
-        self.board = board
-
-
-class SplitBoard(InvalidValue):
-    """What needs all members in one place, asked of a board that is split over shards."""
-
-    def __init__(self, board: str, what: str) -> None:
-        super().__init__(f"the board {board!r} is split over shards, which can't tell {what}", field="board")
         self.board = board

@@ -4,9 +4,9 @@
 -- ARGV[1]  the places that the caller takes the board to have, '' if it doesn't matter
 -- ARGV[2]  and on: queries, each a name and its arguments
 --
---     lowest n full      the totals of the n lowest scores, of all if there are fewer; of all but the -n highest if n < 0
---     below units full   the totals of the scores less than that
---     most hi lo full    the totals of as many of the lowest scores from 0 up as sum to no more than hi * 2^40 + lo
+--     lowest n full      totals of the n lowest scores, of all if there are fewer; of all but the -n highest if n < 0
+--     below units full   totals of the scores less than that
+--     most hi lo full    totals of as many of the lowest scores from 0 up as sum to no more than hi * 2^40 + lo
 --     rows first last    member, score ... of these ranks
 --     above units n      member, score ... of the n lowest that have at least so many units
 --     under units n      member, score ... of the n highest that have less, from the highest
@@ -14,158 +14,196 @@
 --     at units member    the rank that a member with that score has or would have
 --     info               {size, version, places, flags, expires, sample}, places '' if there is no board
 --
--- Totals are {count, hi, lo, copies, score}; the sum is hi * 2^40 + lo + copies * score, for which Python has the numbers. If
--- `full` is '1' there follow: distinct, the number of different scores; and HH, HL and LL, in two numbers each (hi * 2^40 + lo),
--- from which the squares add up to (HH << 54) + (HL << 28) + LL + copies * score^2.
+-- Returns a list of answers; if totals are all that was asked for, these alone, because a list takes Redis as long as a step of
+-- the walk. Totals are packed doubles: count, hi, lo, copies, score; the sum is hi * 2^40 + lo + copies * score, for which
+-- Python has the numbers. If `full` is '1' there follow: distinct; HH, HL and LL, hi and lo each, from which the squares add
+-- up to (HH << 54) + (HL << 28) + LL + copies * score^2. Each costs O(log n).
 --
 -- An error that begins with STALE says that set and tree disagree; with PLACES, how many places the board has.
 
-local header = call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
-local exists = header ~= ''
-if not exists then header = string.rep('\0', HEADER_SIZE) end
-local _, _, version, places, flags, expires, sample = unpack_(HEAD, header)
-if exists and ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then return redis.error_reply('PLACES ' .. places) end
 local size = call('ZCARD', KEYS[1])
+-- Header, roots and page 1, which is nearly always below a root.
+local head = call('GETRANGE', KEYS[2], 0, HEADER_SIZE + 16 * NODE_SIZE - 1)
+local exists = head ~= ''
+if not exists then head = string.rep('\0', HEADER_SIZE) end
+local _, _, version, places, flags, expires, sample = unpack_(HEAD, head)
+if exists and ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then return redis.error_reply('PLACES ' .. places) end
+local negative = unpack_('<I5', head, HEAD_SIZE + 1)
+local is_stale = negative + unpack_('<I5', head, HEAD_SIZE + NODE_SIZE + 1) ~= size
 
--- How often `unit` goes into hi * 2^40 + lo: long division, by powers of 2 that doubles multiply exactly.
-local function quotient(hi, lo, unit)
-  local times = 0
-  for bit = 40, 0, -1 do
-    local product = unit * 2 ^ bit
-    local h, l = floor(product / STEP), product % STEP
-    if hi > h or hi == h and lo >= l then
-      times = times + 2 ^ bit
-      hi, lo = hi - h, lo - l
-      if lo < 0 then hi, lo = hi - 1, lo + STEP end
-    end
-  end
-  return times
-end
-
--- One walk down from the roots adds the nodes that are passed: those before rank `wanted`, before the score `limit`, or
--- whose sum does not exceed `most`. It ends in a leaf, of which a part is read from the set. nil if set and tree disagree.
-local function totals(wanted, limit, most_hi, most_lo)
-  local count, lo, hi, skipped = 0, 0, 0, 0
-  local level, cell, n, l, h, page
-  local is_inside
-  local entries, first = header, HEAD_SIZE + 1
-  local _, _, n1 = unpack_(ENTRY, header, first)
-  local _, _, n2 = unpack_(ENTRY, header, first + ENTRY_SIZE)
-  if n1 + n2 ~= size then return nil end
-  if most_hi then
-    first, skipped = first + ENTRY_SIZE, n1
-    if most_hi < 0 then return {0, 0, 0, 0, 0} end
-  end
-  if wanted and wanted < 0 then wanted = math.max(size + wanted, 0) end
-  wanted = math.min(wanted or size, size)
-  repeat
-    is_inside = false
-    for at = first, #entries, ENTRY_SIZE do
-      level, cell, n, l, h, page = unpack_(ENTRY, entries, at)
-      local stop
-      if n > 0 and most_hi then
-        local above = floor((lo + l) / STEP)
-        stop = hi + h + above > most_hi or hi + h + above == most_hi and (lo + l) % STEP > most_lo
-        is_inside = stop
-      elseif n > 0 and limit then
-        stop = limit < (cell + 1) * 16 ^ level
-        is_inside = stop and limit > cell * 16 ^ level
-      elseif count + n > wanted then
-        stop, is_inside = true, count < wanted
-      end
-      if stop then break end
-      count, lo, hi, page = count + n, lo + l, hi + h, 0
-      hi, lo = hi + floor(lo / STEP), lo % STEP
-    end
-    if page ~= 0 and is_inside then
-      local at = HEADER_SIZE + (page - 1) * PAGE_SIZE
-      entries, first = call('GETRANGE', KEYS[2], at, at + PAGE_SIZE - 1), 1
-    end
-  until page == 0 or not is_inside
-
-  local copies, unit = 0, 0
-  if is_inside and level == 0 then
-    copies, unit = wanted - count, cell
-    if most_hi then
-      local borrow = most_lo < lo and 1 or 0
-      copies = quotient(most_hi - hi - borrow, most_lo - lo + borrow * STEP, cell)
-    end
-    count = count + copies
-  elseif is_inside then
-    local width = 16 ^ level
-    local from = skipped + count
-    local rows = call('ZRANGE', KEYS[1], from, from + n - 1, 'WITHSCORES')
-    if floor(rows[2] / width) ~= cell or floor(rows[#rows] / width) ~= cell then return nil end
-    for i = 2, #rows, 2 do
-      local score = tonumber(rows[i])
-      local next_lo = lo + score % STEP
-      local next_hi = hi + floor(score / STEP) + floor(next_lo / STEP)
-      next_lo = next_lo % STEP
-      if most_hi then
-        if next_hi > most_hi or next_hi == most_hi and next_lo > most_lo then break end
-      elseif limit then
-        if score >= limit then break end
-      elseif count == wanted then
-        break
-      end
-      count, hi, lo = count + 1, next_hi, next_lo
-    end
-  end
-  return {count, hi, lo, copies, unit}
-end
-
--- Whether a comes before b, by bytes: Lua's < goes by the locale.
-local function precedes(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = string.byte(a, i), string.byte(b, i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
-local function rank_at(units, member)
-  if tonumber(call('ZSCORE', KEYS[1], member) or 'nan') == tonumber(units) then return call('ZRANK', KEYS[1], member) end
-  local first = call('ZCOUNT', KEYS[1], '-inf', '(' .. units)
-  local limit = first + call('ZCOUNT', KEYS[1], units, units)
-  while first < limit do
-    local middle = floor((first + limit) / 2)
-    if precedes(call('ZRANGE', KEYS[1], middle, middle)[1], member) then first = middle + 1 else limit = middle end
-  end
-  return first
-end
-
-local replies = {}
-local at = 2
-while at <= #ARGV do
-  local name, a, b, c = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+local replies
+local argument = 2
+while ARGV[argument] do
+  local by, x, y = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2]
   local reply
-  local full
-  if name == 'lowest' then
-    reply, full, at = totals(tonumber(a)), b, at + 3
-  elseif name == 'below' then
-    reply, full, at = totals(nil, tonumber(a)), b, at + 3
-  elseif name == 'most' then
-    reply, full, at = totals(nil, nil, tonumber(a), tonumber(b)), c, at + 4
-  elseif name == 'rows' then
-    reply, at = call('ZRANGE', KEYS[1], a, b, 'WITHSCORES'), at + 3
-  elseif name == 'above' then
-    reply, at = call('ZRANGEBYSCORE', KEYS[1], a, '+inf', 'WITHSCORES', 'LIMIT', 0, b), at + 3
-  elseif name == 'under' then
-    reply, at = call('ZREVRANGEBYSCORE', KEYS[1], '(' .. a, '-inf', 'WITHSCORES', 'LIMIT', 0, b), at + 3
-  elseif name == 'find' then
-    local score = call('ZSCORE', KEYS[1], a)
-    reply, at = score and {score, call('ZRANK', KEYS[1], a)}, at + 2
-  elseif name == 'at' then
-    reply, at = rank_at(a, b), at + 3
-  elseif name == 'info' then
-    reply, at = {size, version, exists and places or '', flags, expires, sample}, at + 1
+  argument = argument + 3
+
+  if by == 'lowest' or by == 'below' or by == 'most' then
+    -- One walk down from the roots passes the nodes all of whose scores are wanted: the `limit` lowest, those less than
+    -- `limit`, or as many as sum to no more than limit * 2^40 + limit_lo. Then it goes down into the next.
+    if is_stale then return redis.error_reply(STALE) end
+    local limit, limit_lo, full = tonumber(x), 0, y == '1'
+    local text, at, page, digit = head, HEAD_SIZE + 1, 0, 14  -- the next node, and where it is
+    if by == 'most' then
+      limit_lo, full = tonumber(y), ARGV[argument] == '1'
+      argument, at, digit = argument + 1, at + NODE_SIZE, limit < 0 and 16 or 15
+    elseif by == 'lowest' and limit < 0 then
+      limit = math.max(size + limit, 0)
+    end
+    local count, lo, hi, copies, score = 0, 0, 0, 0, 0
+    local distinct, a, b, c = 0, 0, 0, 0
+    local add_full = full and function(distinct_1, a_1, b_1, c_1)
+      a = a + a_1
+      b = b + b_1 + math.floor(a / 2 ^ 45)
+      distinct, a, b, c = distinct + distinct_1, a % 2 ^ 45, b % 2 ^ 45, c + c_1 + math.floor(b / 2 ^ 45)
+    end
+
+    -- Of the nodes below the score `limit`, the one that holds it is the first that needs a closer look.
+    local target = by ~= 'below' and 15 or limit > 0 and 15 or 14
+    while digit <= target do
+      local n, l, h = unpack_('<I5I5i6', text, at)
+      local level, cell, below
+      local is_wanted = digit < target
+      if by == 'lowest' then
+        is_wanted = n <= limit
+      elseif by == 'most' then
+        is_wanted = h < limit or h == limit and l <= limit_lo
+      elseif digit == target then
+        level, cell = unpack_('<Bi7', text, at + 16)
+        is_wanted = n == 0 or (cell + 1) * 16 ^ level <= limit
+      end
+      if is_wanted then
+        count, lo, hi = count + n, lo + l, hi + h
+        if full then add_full(unpack_('<I5I6I6I6', text, at + 28)) end
+        if by == 'lowest' then
+          limit = limit - n
+        elseif by == 'most' then
+          limit, limit_lo = limit - h, limit_lo - l
+          if limit_lo < 0 then limit, limit_lo = limit - 1, limit_lo + 2 ^ 40 end
+        end
+        digit, at = digit + 1, at + NODE_SIZE
+      else
+        level, cell, below = unpack_('<Bi7I4', text, at + 16)
+        if by == 'lowest' and limit == 0 or by == 'below' and limit <= cell * 16 ^ level then break end
+        if below > 0 then
+          if by == 'below' then target = math.floor(limit / 16 ^ (level - 1)) % 16 end
+          text, at, page, digit = head, HEADER_SIZE + 1, below, 0
+          if page > 1 then
+            local first = NODE_0 + page * 16 * NODE_SIZE
+            text, at = call('GETRANGE', KEYS[2], first, first + 16 * NODE_SIZE - 1), 1
+          end
+        elseif level == 0 then
+          score = cell
+          if by == 'lowest' then copies, limit = limit, -1 end
+          -- How often does it go into the limit? A long division, by powers of 2 that doubles multiply exactly.
+          for bit = limit < 0 and -1 or 40, 0, -1 do
+            local l = score * 2 ^ bit % 2 ^ 40
+            local h = (score * 2 ^ bit - l) / 2 ^ 40
+            if h < limit or h == limit and l <= limit_lo then
+              copies, limit, limit_lo = copies + 2 ^ bit, limit - h, limit_lo - l
+              if limit_lo < 0 then limit, limit_lo = limit - 1, limit_lo + 2 ^ 40 end
+            end
+          end
+          count = count + copies
+          if copies > 0 then distinct = distinct + 1 end
+          break
+        else
+          local leaf = call('HGET', KEYS[3], page * 16 + digit)
+          if not leaf then return redis.error_reply(STALE) end
+          if full or by == 'most' or level > SUMS_TO_LEVEL then
+            local scores_of, square_of = arithmetic()
+            local before
+            for i, score in ipairs(scores_of(leaf, level, cell)) do
+              local l = score % 2 ^ 40
+              local h = (score - l) / 2 ^ 40
+              if by == 'lowest' and i > limit or by == 'below' and score >= limit then break end
+              if by == 'most' then
+                limit, limit_lo = limit - h, limit_lo - l
+                if limit_lo < 0 then limit, limit_lo = limit - 1, limit_lo + 2 ^ 40 end
+                if limit < 0 then break end
+              end
+              count, lo, hi = count + 1, lo + l, hi + h
+              if full then add_full(score == before and 0 or 1, square_of(score)) end
+              before = score
+            end
+            break
+          end
+          -- Pass the runs that are wanted, then find out which of the next one's scores are.
+          local bytes, width, run, first = math.floor(level / 2), 16 ^ (level - 1), 0, 0
+          local n, excess = unpack_(RUN, leaf, 1)
+          if by == 'below' then target = (limit - limit % width) / width % 16 end
+          while by == 'below' and run < target or by == 'lowest' and first + n <= limit do
+            first, lo, run = first + n, lo + excess + n * run * width, run + 1
+            n, excess = unpack_(RUN, leaf, run * RUN_SIZE + 1)
+          end
+          local last, wanted, scores = first + n, limit, LEAF_SIZE + 1
+          if by == 'below' then
+            wanted = first
+            local above = bytes > 0 and last or first
+            while wanted < above do
+              local middle = math.floor((wanted + above) / 2)
+              if unpack_('<I' .. bytes, leaf, scores + middle * bytes) < limit % width then
+                wanted = middle + 1
+              else
+                above = middle
+              end
+            end
+          end
+          local base = cell * 16 ^ level
+          count, lo, hi = count + wanted, lo + wanted * (base % 2 ^ 40), hi + wanted * math.floor(base / 2 ^ 40)
+          -- The shorter side of the run: what is to be added, or taken off the whole.
+          local sign = 1
+          if wanted - first > last - wanted then
+            sign, first, wanted, lo = -1, wanted, last, lo + excess + n * run * width
+          end
+          lo = lo + sign * (wanted - first) * run * width
+          if bytes > 0 and wanted > first then
+            local offsets = {unpack_('<' .. string.rep('I' .. bytes, wanted - first), leaf, scores + first * bytes)}
+            for i = 1, wanted - first do lo = lo + sign * offsets[i] end
+          end
+          break
+        end
+      end
+    end
+    if full then
+      reply = struct.pack('<dddddddddddd', count, hi, lo, copies, score, distinct, math.floor(c / 16), c % 16 * 2 ^ 36, 0, 0,
+        b * 32, a)
+    else
+      reply = struct.pack('<ddddd', count, hi, lo, copies, score)
+    end
+  elseif by == 'rows' then
+    reply = call('ZRANGE', KEYS[1], x, y, 'WITHSCORES')
+  elseif by == 'above' then
+    reply = call('ZRANGEBYSCORE', KEYS[1], x, '+inf', 'WITHSCORES', 'LIMIT', 0, y)
+  elseif by == 'under' then
+    reply = call('ZREVRANGEBYSCORE', KEYS[1], '(' .. x, '-inf', 'WITHSCORES', 'LIMIT', 0, y)
+  elseif by == 'at' then
+    local found = call('ZSCORE', KEYS[1], y)
+    if found and tonumber(found) == tonumber(x) then
+      reply = call('ZRANK', KEYS[1], y)
+    else
+      reply = call('ZCOUNT', KEYS[1], '-inf', '(' .. x)
+      local limit = reply + call('ZCOUNT', KEYS[1], x, x)
+      while reply < limit do
+        local middle = math.floor((reply + limit) / 2)
+        local other = call('ZRANGE', KEYS[1], middle, middle)[1]
+        local i = 1  -- the first byte that differs: Lua's < goes by the locale
+        while i <= #y and string.byte(other, i) == string.byte(y, i) do i = i + 1 end
+        if (string.byte(other, i) or -1) < (string.byte(y, i) or -1) then reply = middle + 1 else limit = middle end
+      end
+    end
+  elseif by == 'find' then
+    argument = argument - 1
+    local found = call('ZSCORE', KEYS[1], x)
+    reply = found and {found, call('ZRANK', KEYS[1], x)}
+  elseif by == 'info' then
+    argument = argument - 2
+    reply = {size, version, exists and places or '', flags, expires, sample}
   else
-    return redis.error_reply('ERR there is no query ' .. tostring(name))
+    return redis.error_reply('ERR there is no query ' .. by)
   end
-  if reply == nil then return redis.error_reply(STALE) end
-  if full == '1' then
-    for i = 6, 12 do reply[i] = 0 end
-  end
-  replies[#replies + 1] = reply
+  if not replies and not ARGV[argument] and type(reply) == 'string' then return reply end
+  replies = replies or {}
+  replies[#replies + 1] = reply or false
 end
 return replies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,7 +15,7 @@ from ..errors import PipelineError
 from .scripts import Client, Script
 
 READ = Script("tree.lua", "read.lua")
-UPDATE = Script("tree.lua", "sample.lua", "update.lua")
+UPDATE = Script("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
 _CONFIGURE = Script("tree.lua", "configure.lua")
 
 
@@ -177,8 +178,7 @@ class Query:
 class _TotalsQuery(Query):
     def parse(self, reply: Any) -> Totals:
         # In parts, because a Lua number is a double.
-        count, high, low, copies, score, *rest = reply
-        score = int(score)
+        count, high, low, copies, score, *rest = map(int, struct.unpack(f"<{len(reply) // 8}d", reply))
         total = (high << 40) + low + copies * score
         if not rest:
             return Totals(count, total)
@@ -290,9 +290,10 @@ def read_args(places: int | None, queries: Sequence[Query]) -> list[Any]:
     return args
 
 
-def read_answers(queries: Sequence[Query], reply: list[Any]) -> list[Any]:
+def read_answers(queries: Sequence[Query], reply: Any) -> list[Any]:
     """Return what read.lua's reply means."""
-    return [query.parse(answer) for query, answer in zip(queries, reply, strict=True)]
+    answers = [reply] if isinstance(reply, bytes) else reply
+    return [query.parse(answer) for query, answer in zip(queries, answers, strict=True)]
 
 
 def update_args(places: int, changes: Sequence[Change], remember_ms: int, expires: int, ranks: bool) -> list[Any]:

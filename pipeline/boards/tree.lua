@@ -1,42 +1,84 @@
 -- The tree of counts and sums beside a board's scores. Python puts this file before each of the other scripts.
 --
 -- KEYS[1]  sorted set, member -> units
--- KEYS[2]  string, the tree
--- KEYS[3]  hash, the leaves
+-- KEYS[2]  string, header and nodes of the tree
+-- KEYS[3]  hash, scores of leaves
 --
 -- A node stands for the scores in a cell of score space: at level L, cell C is all from C * 16^L up to, not including,
--- (C + 1) * 16^L. It knows how many they are, and their sum. A node with a page has 16 children, each for the scores in one
--- of the cells 16 C to 16 C + 15 of the level below. A node without is a leaf: its at most 128 scores are read from the
--- sorted set where they are needed. A leaf of level 0 is one unit wide, and stands for any number of equal scores.
+-- (C + 1) * 16^L. A node with a page has 16 children, each for the scores in one of the cells 16 C to 16 C + 15 of the level
+-- below. A node without is a leaf: the hash has its at most 1280 scores. A leaf of level 0 is one unit wide, stands for any
+-- number of equal scores, and needs nothing in the hash.
 --
 -- The cell of a node, at any depth, is the smallest that held all its scores so far: it grows when one falls outside. So
--- digits that never differ cost nothing. Here 150 scores are 7, and 30 are between 0x6100 and 0x61ff:
+-- digits that never differ cost nothing. Here 5000 scores are 7, and 30 are between 0x6100 and 0x61ff:
 --
---     root   level 4, cell 0           count 180
---     page   digit 0: level 0, cell 7, count 150      digit 6: level 2, cell 0x61, count 30      14 x nothing
+--     root   level 4, cell 0           count 5030
+--     page   digit 0: level 0, cell 7, count 5000     digit 6: level 2, cell 0x61, count 30      14 x nothing
 --
 -- No cell holds scores on both sides of 0, so there are two roots: one for the scores below 0, one for the rest.
 --
 -- The string (little-endian, no gaps):
---     header   64 bytes: free I4, pages I4, version I6, places B, flags B, expires I6, sample I4, zeros
---     roots    an entry each
---     page 1   16 entries, by digit: level B, cell i7, count I5, lo I5, hi i6, page I4; all 0 if there are no scores
---     page 2   ...
--- A sum is hi * 2^40 + lo with 0 <= lo < 2^40, since a Lua number is a double and exact below 2^53 only. `page` is the page
--- of the children, 0 for none. `free` is the first page that is not in use, 0 for none, and such a page begins with the
--- number (I4) of the next; `pages` counts both kinds. Page p begins at HEADER_SIZE + (p - 1) * PAGE_SIZE.
+--     header     64 bytes: free I4, pages I4, version I6, places B, flags B, expires I6, sample I4, zeros
+--     node 14    the root of the scores below 0:
+--                count I5, lo I5, hi i6, level B, cell i7, page I4, distinct I5, squares I6 I6 I6
+--     node 15    the root of the others
+--     node 16    the first of page 1, which are nodes 16 to 31, by digit
+--     node 32    the first of page 2 ...
+-- A Lua number is a double and exact below 2^53 only, so a sum is hi * 2^40 + lo with 0 <= lo < 2^40, and the squares add up
+-- to a + 2^45 b + 2^90 c. `page` is that of the children, 0 for a leaf; `distinct` is how many different scores there are.
+-- Where there are no scores, all is 0.
 --
--- `version` counts the calls that changed the board. `places` is how many digits a score has after the point. `flags`: 1, the
--- board is kept when its last member goes; 2, it has segments. `expires`: unix time in ms, 0 for never. `sample`: how many
--- members the reservoir sample has room for, 0 for none.
+-- The hash has a field for each leaf above level 0, named by the number of the node. The next digit of its scores cuts a leaf
+-- into 16 runs. The field is:
+--     16 times, for each run: count I2, sum I6 of what its scores exceed the first unit of the run by; above level 10, where
+--     that would be too much, 0
+--     each score, ascending: what it exceeds the first unit of its run by, in level / 2 bytes, rounded down
+--
+-- `free` is the first page that is not in use, 0 for none; such a page begins with the number (I4) of the next. `pages`
+-- counts both kinds. `version` counts the calls that changed the board. `places` is how many digits a score has after the
+-- point. `flags`: 1, the board is kept when its last member goes; 2, it has segments. `expires`: unix time in ms, 0 for
+-- never. `sample`: how many members the reservoir sample has room for, 0 for none.
 
-local SPLIT, MERGE = 128, 64  -- a leaf of more gets a page; a page of at most so many scores is given up
-local STEP = 2 ^ 40
 local HEAD, HEAD_SIZE = '<I4I4I6BBI6I4', 64
-local ENTRY, ENTRY_SIZE = '<Bi7I5I5i6I4', 28
-local PAGE_SIZE = 16 * ENTRY_SIZE
-local HEADER_SIZE = HEAD_SIZE + 2 * ENTRY_SIZE
+local NODE, NODE_SIZE = '<I5I5i6Bi7I4I5I6I6I6', 51
+local NODE_0 = HEAD_SIZE - 14 * NODE_SIZE  -- where node 0 would be
+local HEADER_SIZE = HEAD_SIZE + 2 * NODE_SIZE  -- with the roots
+local RUN, RUN_SIZE = '<I2I6', 8
+local LEAF_SIZE = 16 * RUN_SIZE  -- without its scores
+local SUMS_TO_LEVEL = 10
 
-local call, floor, unpack_ = redis.call, math.floor, struct.unpack
+local call, unpack_ = redis.call, struct.unpack
 
 local STALE = 'STALE the sorted set was changed by another program: rebuild the board'
+
+-- Each call of a script makes its functions anew, which costs by them and by the locals that they refer to. So those that few
+-- calls need are made only then, and these refer to none.
+local function arithmetic()
+  local LEAF_SIZE, RUN_SIZE, unpack_ = 128, 8, struct.unpack
+
+  -- The scores of a leaf, ascending.
+  local function scores_of(leaf, level, cell)
+    local scores, size = {}, math.floor(level / 2)
+    local at = LEAF_SIZE + 1
+    for run = 0, 15 do
+      local first = (cell * 16 + run) * 16 ^ (level - 1)
+      local count = unpack_('<I2I6', leaf, run * RUN_SIZE + 1)
+      local offsets = size > 0 and {unpack_('<' .. string.rep('I' .. size, count), leaf, at)}
+      for i = 1, count do scores[#scores + 1] = first + (offsets and offsets[i] or 0) end
+      at = at + count * size
+    end
+    return scores
+  end
+
+  -- The square of a score as a, b and c.
+  local function square_of(score)
+    local l = score % 2 ^ 27
+    if l >= 2 ^ 26 then l = l - 2 ^ 27 end
+    local h = (score - l) / 2 ^ 27  -- so that h * h, h * l and l * l are exact
+    local hh, hl, ll = h * h, h * l, l * l
+    local q, v, x = hh % 2 ^ 36, hl % 2 ^ 17, ll % 2 ^ 45
+    return x + v * 2 ^ 28, q * 2 ^ 9 + (hl - v) / 2 ^ 17 + (ll - x) / 2 ^ 45, (hh - q) / 2 ^ 36
+  end
+
+  return scores_of, square_of
+end

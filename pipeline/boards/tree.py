@@ -7,61 +7,90 @@ This is the reference: tests drive both and compare them, `Board.check` reads wi
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
+from typing import NamedTuple
 
 #: A leaf of more scores gets a page of 16 children; a page of at most MERGE scores is given up.
-SPLIT, MERGE = 128, 64
+SPLIT, MERGE = 1280, 640
 
-ENTRY_SIZE = 28
-PAGE_SIZE = 16 * ENTRY_SIZE
-HEADER_SIZE = 64 + 2 * ENTRY_SIZE
+#: The runs of leaves above this level have no sums, which would be too much for 6 bytes.
+SUMS_TO_LEVEL = 10
+
+#: Bytes; the header has the roots in it, which are nodes 14 and 15. Page p begins with node 16 p.
+HEAD_SIZE, NODE_SIZE = 64, 51
+PAGE_SIZE = 16 * NODE_SIZE
+HEADER_SIZE = HEAD_SIZE + 2 * NODE_SIZE
 
 _STEP = 40  # a sum is stored as hi * 2^40 + lo
-
-
-@dataclass(frozen=True)
-class Header:
-    """What is at the head of the string; see tree.lua."""
-
-    free: int = 0
-    pages: int = 0
-    version: int = 0
-    places: int = 6
-    flags: int = 0
-    expires: int = 0
-    sample: int = 0
-
-    @classmethod
-    def read(cls, packed: bytes) -> Header:
-        numbers = []
-        for first, size in pairwise((0, 4, 8, 14, 15, 16, 22, 26)):
-            numbers.append(int.from_bytes(packed[first:size], "little"))
-        return cls(*numbers)
-
-    def pack(self) -> bytes:
-        sizes = (4, 4, 6, 1, 1, 6, 4)
-        numbers = (self.free, self.pages, self.version, self.places, self.flags, self.expires, self.sample)
-        return b"".join(n.to_bytes(size, "little") for n, size in zip(numbers, sizes, strict=True)).ljust(64, b"\0")
+_NODE = (5, 5, 6, 1, 7, 4, 5, 6, 6, 6)  # bytes of each number of a node
 
 
 class BrokenTree(Exception):
     """The tree does not say what the sorted set says."""
 
 
+@dataclass(frozen=True)
+class Header:
+    """What the string begins with; tree.lua explains each."""
+
+    free: int = 0
+    pages: int = 0
+    version: int = 0
+    places: int = 0
+    flags: int = 0
+    expires: int = 0
+    sample: int = 0
+
+    @classmethod
+    def read(cls, packed: bytes) -> Header:
+        return cls(*(int.from_bytes(packed[at : at + size], "little") for at, size in _HEADER))
+
+    def pack(self) -> bytes:
+        numbers = (self.free, self.pages, self.version, self.places, self.flags, self.expires, self.sample)
+        return b"".join(map(_pack, numbers, (size for _, size in _HEADER))).ljust(HEAD_SIZE, b"\0")
+
+
+_HEADER = [(0, 4), (4, 4), (8, 6), (14, 1), (15, 1), (16, 6), (22, 4)]  # where each number is, and its bytes
+
+
+class Totals(NamedTuple):
+    """Of some scores; `distinct` is how many different ones there are."""
+
+    count: int  # type: ignore[assignment]  # not the tuple's method
+    sum: int
+    distinct: int
+    squares: int
+
+    @classmethod
+    def of(cls, scores: Sequence[int]) -> Totals:
+        """Add up ascending scores."""
+        return cls(len(scores), sum(scores), len(set(scores)), sum(score * score for score in scores))
+
+    def plus(self, other: Totals, sign: int = 1) -> Totals:
+        return Totals(*(a + sign * b for a, b in zip(self, other, strict=True)))
+
+
+NOTHING = Totals(0, 0, 0, 0)
+
+
 @dataclass
 class Node:
-    """The scores in [cell * 16**level, (cell + 1) * 16**level): how many, and their sum. A leaf has no children.
+    """The scores in [cell * 16**level, (cell + 1) * 16**level). A leaf has no children.
 
     The cell is the smallest that held all these scores so far.
     """
 
     level: int = 0
     cell: int = 0
-    count: int = 0
-    sum: int = 0
+    totals: Totals = NOTHING
     children: list[Node] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return self.totals.count
 
     def covers(self, score: int) -> bool:
         return score >> 4 * self.level == self.cell
@@ -99,64 +128,55 @@ class Tree:
         """Build from ascending scores, in O(n)."""
         self.scores = list(scores)
         middle = bisect_left(self.scores, 0)
-        sums = [0, *accumulate(self.scores)]
-        self.roots = self._build(sums, 0, middle), self._build(sums, middle, len(self.scores))
+        self.roots = self._build(0, middle), self._build(middle, len(self.scores))
 
-    def _build(self, sums: list[int], first: int, end: int) -> Node:
+    def _build(self, first: int, end: int) -> Node:
         if first == end:
             return Node()
         level, low, high = 0, self.scores[first], self.scores[end - 1]
+        if low == high:
+            return Node(0, low, _equal(low, end - first))
         while low != high:
             level, low, high = level + 1, low >> 4, high >> 4
-        node = Node(level, low, end - first, sums[end] - sums[first])
-        if node.count > SPLIT and level > 0:
-            for limit in _child_limits(node, self.scores, first, end):
-                node.children.append(self._build(sums, first, limit))
-                first = limit
+        node = Node(level, low)
+        if end - first <= SPLIT:
+            node.totals = Totals.of(self.scores[first:end])
+            return node
+        for limit in _child_limits(node, self.scores, first, end):
+            node.children.append(self._build(first, limit))
+            node.totals = node.totals.plus(node.children[-1].totals)
+            first = limit
         return node
 
     def root_of(self, score: int) -> Node:
         return self.roots[score >= 0]
 
     def add(self, score: int) -> None:
-        root = self.root_of(score)
-        self._make_room(root, score)
-        insort(self.scores, score)
-        for node in root.path(score):
-            node.count += 1
-            node.sum += score
-
-    def _make_room(self, root: Node, score: int) -> None:
-        for node in root.path(score):
+        place = bisect_left(self.scores, score)
+        change = Totals.of([score])._replace(distinct=self.scores[place : place + 1] != [score])
+        for node in self.root_of(score).path(score):
             node.cover(score)
             if not node.children and node.count >= SPLIT and node.level > 0:
-                self._split(node)
-
-    def _split(self, leaf: Node) -> None:
-        leaf.children = [Node() for _ in range(16)]
-        first = bisect_left(self.scores, leaf.cell << 4 * leaf.level)
-        for score in self.scores[first : first + leaf.count]:
-            child = leaf.child(score)
-            child.cover(score)
-            child.count += 1
-            child.sum += score
+                first = bisect_left(self.scores, node.cell << 4 * node.level)
+                limits = _child_limits(node, self.scores, first, first + node.count)
+                node.children = [self._build(*ends) for ends in pairwise([first, *limits])]
+            node.totals = node.totals.plus(change)
+        insort(self.scores, score)
 
     def remove(self, score: int) -> None:
         """Take out one such score, which must be there."""
-        del self.scores[bisect_left(self.scores, score)]
-        root = self.root_of(score)
-        for node in list(root.path(score)):
-            node.count -= 1
-            node.sum -= score
+        place = bisect_left(self.scores, score)
+        del self.scores[place]
+        change = Totals.of([score])._replace(distinct=self.scores[place : place + 1] != [score])
+        for node in list(self.root_of(score).path(score)):
+            node.totals = node.totals.plus(change, -1)
             if node.count <= MERGE:
                 node.children = []
             if not node.count:
                 node.level = node.cell = 0
 
     def move(self, before: int, after: int) -> None:
-        """Change a score, as update.lua does: room is made first, while the old score is still there."""
         if before != after:
-            self._make_room(self.root_of(after), after)
             self.remove(before)
             self.add(after)
 
@@ -168,7 +188,7 @@ class Tree:
             node = nodes.pop(0)
             if passed + node.count <= count:
                 passed += node.count
-                total += node.sum
+                total += node.totals.sum
             elif node.children:
                 nodes = list(node.children)
             else:
@@ -179,68 +199,56 @@ class Tree:
         return self.sum_lowest(bisect_left(self.scores, score))
 
     def pack(self, header: Header) -> tuple[bytes, dict[bytes, bytes]]:
-        """Return the string and the leaves that Redis holds; all of `header` but its pages is kept."""
+        """Return the string and the hash that Redis holds; `header` but for its numbers of pages."""
         pages: list[bytes] = []
-        roots = b"".join([_pack_entry(root, _pack_pages(root, pages)) for root in self.roots])
-        return replace(header, free=0, pages=len(pages)).pack() + roots + b"".join(pages), {}
+        leaves: dict[bytes, bytes] = {}
+        todo = iter(self.scores)
+
+        def entry(node: Node, name: int) -> bytes:
+            number = 0
+            if node.children:
+                pages.append(b"")
+                number = len(pages)
+                pages[number - 1] = page(node.children, number * 16)
+            elif node.level:
+                leaves[b"%d" % name] = _pack_leaf(node, list(islice(todo, node.count)))
+            else:
+                deque(islice(todo, node.count), maxlen=0)
+            return _pack_node(node, number)
+
+        def page(children: Sequence[Node], first: int) -> bytes:
+            return b"".join([entry(child, number) for number, child in enumerate(children, first)])
+
+        roots = page(self.roots, 14)
+        return replace(header, free=0, pages=len(pages)).pack() + roots + b"".join(pages), leaves
 
 
-def _pack_pages(node: Node, pages: list[bytes]) -> int:
-    """Append the pages of a node and of those below it. Returns the number of its own, 0 for none."""
-    if not node.children:
-        return 0
-    pages.append(b"")
-    number = len(pages)
-    pages[number - 1] = b"".join([_pack_entry(child, _pack_pages(child, pages)) for child in node.children])
-    return number
+def _equal(score: int, count: int) -> Totals:
+    return Totals(count, score * count, 1, score * score * count)
 
 
-def _pack_entry(node: Node, page: int) -> bytes:
-    high, low = divmod(node.sum, 1 << _STEP)
-    return (
-        node.level.to_bytes(1, "little")
-        + node.cell.to_bytes(7, "little", signed=True)
-        + node.count.to_bytes(5, "little")
-        + low.to_bytes(5, "little")
-        + high.to_bytes(6, "little", signed=True)
-        + page.to_bytes(4, "little")
-    )
+def _pack_node(node: Node, page: int) -> bytes:
+    totals = node.totals
+    high, low = divmod(totals.sum, 1 << _STEP)
+    upper, a = divmod(totals.squares, 1 << 45)
+    c, b = divmod(upper, 1 << 45)
+    numbers = (totals.count, low, high, node.level, node.cell, page, totals.distinct, a, b, c)
+    return b"".join(map(_pack, numbers, _NODE))
 
 
-class Reader:
-    """Reads the string that Redis holds. `roots` are the two. Raises `BrokenTree` if pages are lost or used twice."""
+def _pack_leaf(leaf: Node, scores: Sequence[int]) -> bytes:
+    """Pack a leaf's scores, ascending."""
+    in_run = (1 << 4 * (leaf.level - 1)) - 1
+    offsets = [score & in_run for score in scores]
+    head = b""
+    for first, limit in pairwise([0, *_child_limits(leaf, scores, 0, len(scores))]):
+        total = sum(offsets[first:limit]) if leaf.level <= SUMS_TO_LEVEL else 0
+        head += _pack(limit - first, 2) + _pack(total, 6)
+    return head + b"".join([offset.to_bytes(leaf.level // 2, "little") for offset in offsets])
 
-    def __init__(self, packed: bytes) -> None:
-        self.packed = packed or bytes(HEADER_SIZE)
-        self.unread = set(range(1, self._number(4, 4) + 1))
-        if len(self.packed) < HEADER_SIZE + len(self.unread) * PAGE_SIZE:
-            raise BrokenTree(f"the tree is cut short at {len(self.packed)} bytes")
-        self.roots = tuple(self._node(at) for at in (64, 64 + ENTRY_SIZE))
-        free = self._number(0, 4)
-        while free:
-            free = self._number(self._page(free), 4)
-        if self.unread:
-            raise BrokenTree(f"{len(self.unread)} pages are neither used nor free")
 
-    def _number(self, at: int, size: int, signed: bool = False) -> int:
-        return int.from_bytes(self.packed[at : at + size], "little", signed=signed)
-
-    def _page(self, page: int) -> int:
-        """Return where a page is."""
-        if page not in self.unread:
-            raise BrokenTree(f"page {page} is used twice, or there is none")
-        self.unread.remove(page)
-        return HEADER_SIZE + (page - 1) * PAGE_SIZE
-
-    def _node(self, at: int) -> Node:
-        level, cell = self.packed[at], self._number(at + 1, 7, signed=True)
-        count, low = self._number(at + 8, 5), self._number(at + 13, 5)
-        high, page = self._number(at + 18, 6, signed=True), self._number(at + 24, 4)
-        node = Node(level, cell, count, (high << _STEP) + low)
-        if page:
-            first = self._page(page)
-            node.children = [self._node(first + digit * ENTRY_SIZE) for digit in range(16)]
-        return node
+def _pack(number: int, size: int) -> bytes:
+    return number.to_bytes(size, "little", signed=number < 0)
 
 
 def _child_limits(node: Node, scores: Sequence[int], first: int, end: int) -> Iterator[int]:
@@ -249,28 +257,91 @@ def _child_limits(node: Node, scores: Sequence[int], first: int, end: int) -> It
         yield bisect_left(scores, (node.cell * 16 + digit) << 4 * (node.level - 1), first, end)
 
 
+class Reader:
+    """Reads what Redis holds. `roots` are the two. Raises `BrokenTree` if pages are lost or used twice."""
+
+    def __init__(self, packed: bytes) -> None:
+        self.packed = packed or bytes(HEADER_SIZE)
+        self.header = Header.read(self.packed)
+        self.leaves: list[tuple[int, Node]] = []  # with their numbers, those that are in the hash
+        self.unread = set(range(1, self.header.pages + 1))
+        if len(self.packed) < HEADER_SIZE + len(self.unread) * PAGE_SIZE:
+            raise BrokenTree(f"the tree is cut short at {len(self.packed)} bytes")
+        self.roots = self._node(14), self._node(15)
+        free = self.header.free
+        while free:
+            self._take(free)
+            first = HEADER_SIZE + (free - 1) * PAGE_SIZE
+            free = self._number(first, first + 4)
+        if self.unread:
+            raise BrokenTree(f"{len(self.unread)} pages are neither used nor free")
+
+    def _number(self, first: int, end: int) -> int:
+        return int.from_bytes(self.packed[first:end], "little")
+
+    def _take(self, page: int) -> None:
+        if page not in self.unread:
+            raise BrokenTree(f"page {page} is used twice, or there is none")
+        self.unread.remove(page)
+
+    def _node(self, number: int) -> Node:
+        at = HEAD_SIZE + (number - 14) * NODE_SIZE
+        limits = accumulate(_NODE, initial=at)
+        numbers = [self._number(*ends) for ends in pairwise(limits)]
+        count, low, high, level, cell, page, distinct, a, b, c = numbers
+        high, cell = _signed(high, 6), _signed(cell, 7)
+        totals = Totals(count, (high << _STEP) + low, distinct, (c << 90) + (b << 45) + a)
+        node = Node(level, cell, totals)
+        if page:
+            self._take(page)
+            node.children = [self._node(page * 16 + digit) for digit in range(16)]
+        elif level:
+            self.leaves.append((number, node))
+        return node
+
+
+def _signed(number: int, size: int) -> int:
+    return number - (1 << 8 * size) if number >> 8 * size - 1 else number
+
+
 def check(packed: bytes, leaves: Mapping[bytes, bytes], scores: Sequence[int]) -> None:
-    """Compare every node with the ascending `scores` of the set. Raises `BrokenTree` at the first that is wrong."""
-    below, rest = Reader(packed).roots
-    sums = [0, *accumulate(scores)]
+    """Compare all nodes and leaves with the set's ascending `scores`. Raises `BrokenTree` at the first difference."""
+    reader = Reader(packed)
+    below, rest = reader.roots
     middle = bisect_left(scores, 0)
-    _check(below, scores, sums, 0, middle)
-    _check(rest, scores, sums, middle, len(scores))
+    _check(below, scores, 0, middle)
+    _check(rest, scores, middle, len(scores))
+    for number, leaf in reader.leaves:
+        first = bisect_left(scores, leaf.cell << 4 * leaf.level)
+        if leaves.get(b"%d" % number) != _pack_leaf(leaf, scores[first : first + leaf.count]):
+            raise BrokenTree(f"node {number} does not have the scores of {_name(leaf)}")
+    if unknown := leaves.keys() - {b"%d" % number for number, _ in reader.leaves}:
+        raise BrokenTree(f"there are scores of node {min(unknown).decode()}, which is no leaf")
 
 
-def _check(node: Node, scores: Sequence[int], sums: list[int], first: int, end: int) -> None:
-    cell = f"the cell of {node.cell << 4 * node.level} at level {node.level}"
+def _check(node: Node, scores: Sequence[int], first: int, end: int) -> None:
     if node.count != end - first:
-        raise BrokenTree(f"{cell} counts {node.count} scores, the set has {end - first}")
-    if node.sum != sums[end] - sums[first]:
-        raise BrokenTree(f"{cell} sums to {node.sum}, the set to {sums[end] - sums[first]}")
+        raise BrokenTree(f"{_name(node)} counts {node.count} scores, the set has {end - first}")
     if node.count and not (node.covers(scores[first]) and node.covers(scores[end - 1])):
-        raise BrokenTree(f"{cell} does not hold its scores, {scores[first]} to {scores[end - 1]}")
+        raise BrokenTree(f"{_name(node)} does not hold its scores, {scores[first]} to {scores[end - 1]}")
     if node.children and (node.count <= MERGE or node.level == 0):
-        raise BrokenTree(f"{cell} has a page for only {node.count} scores")
+        raise BrokenTree(f"{_name(node)} has a page for only {node.count} scores")
     if not node.children and node.level > 0 and node.count > SPLIT:
-        raise BrokenTree(f"{cell} has {node.count} scores, and no page")
+        raise BrokenTree(f"{_name(node)} has {node.count} scores, and no page")
+    totals = NOTHING
     if node.children:
         for child, limit in zip(node.children, _child_limits(node, scores, first, end), strict=True):
-            _check(child, scores, sums, first, limit)
+            _check(child, scores, first, limit)
+            totals = totals.plus(child.totals)
             first = limit
+    elif node.level:
+        totals = Totals.of(scores[first:end])
+    elif node.count:
+        totals = _equal(node.cell, node.count)
+    for what, found, right in zip(Totals._fields, node.totals, totals, strict=True):
+        if found != right:
+            raise BrokenTree(f"{_name(node)} has a {what} of {found}, the set of {right}")
+
+
+def _name(node: Node) -> str:
+    return f"the cell of {node.cell << 4 * node.level} at level {node.level}"

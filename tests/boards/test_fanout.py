@@ -75,6 +75,10 @@ def test_one_shard_s_error_is_raised_when_the_others_are_done(
 
 
 def test_other_places_are_told(shards: list[Shard]) -> None:
+    with pytest.raises(OtherPlaces):  # a board has 6 places, if none were chosen
+        update_all(shards, 2, one_each())
+    for shard in shards:
+        shard.configure(2, None, None)
     update_all(shards, 2, one_each())
 
     with pytest.raises(OtherPlaces) as caught:
