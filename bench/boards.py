@@ -7,7 +7,8 @@
 
 Server time is what INFO commandstats says of the commands of a round, which are sent one by one; whole calls are timed
 here, through redis-py, and include both. Ranks and members are drawn at random each time. Before anything is timed, all
-ways of adding up are compared. Redis is a server of the bench's own, on a unix socket.
+ways of adding up are compared. Redis is a server of the bench's own, on a unix socket. SQLite is Python's, in memory,
+with an index on the score; PostgreSQL is compared if psycopg is installed and BENCH_POSTGRES says where a server is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -25,10 +28,12 @@ import click
 import redis
 
 from deploy import servers
-from pipeline.boards import Board
-from pipeline.boards.board import LIMIT, PLACES, from_units
+from pipeline.boards import tree
+from pipeline.boards.shard import Below, Change, Lowest, Op, Shard
+from pipeline.boards.units import LIMIT, PLACES
 
 from .side_by_side import Goal, Round, Row, report, take_turns
+from .sql import Table, left_out, tables
 
 Draw = Callable[[random.Random], int]
 
@@ -59,6 +64,10 @@ return {high, low}
 """
 
 
+BATCH = 100  # changes in a call
+LOAD = 200
+
+
 class Subject:
     """A board of n members, and the calls that are compared on it."""
 
@@ -67,114 +76,165 @@ class Subject:
         self.size = size
         self.rnd = random.Random(size)
         self.draw = DISTRIBUTIONS[name]
-        self.board = Board(client, "bench")
-        self.key = self.board.scores_key
-        self.bare = "bare"  # the same set without a tree
+        self.shard = Shard(client, "{board:bench}")
+        self.key, self.tree_key, self.leaves_key = self.shard.keys
+        self.bare = "bare"  # the same set without a tree, filled in the same order: a COPY has its members side by side
         self.loop = client.register_script(LOOP)
         client.flushall()
+        units: list[int] = []
         for first in range(0, size, 10_000):
             rows = {f"member:{n}": self.draw(self.rnd) for n in range(first, min(first + 10_000, size))}
+            units += rows.values()
             client.zadd(self.key, rows)
-        self.board.rebuild()
-        client.copy(self.key, self.bare)
+            client.zadd(self.bare, rows)
+        self.units = sorted(units)
+        packed, leaves = tree.Tree(self.units).pack(tree.Header(places=PLACES))
+        client.set(self.tree_key, packed)
+        fields = iter(leaves.items())
+        while some := dict(islice(fields, 500)):
+            client.hset(self.leaves_key, mapping=some)  # type: ignore[arg-type]
 
     def member(self) -> str:
         return f"member:{self.rnd.randrange(self.size)}"
 
+    def change(self) -> Change:
+        return Change(Op.SET, self.member(), self.draw(self.rnd))
+
     def sum_by_tree(self) -> None:
-        self.board.sum(self.rnd.randrange(self.size))
+        self.shard.read(PLACES, Lowest(self.rnd.randrange(self.size) + 1))
 
     def sum_below(self) -> None:
-        self.board.sum_below(from_units(self.draw(self.rnd)))
+        self.shard.read(PLACES, Below(self.draw(self.rnd)))
+
+    def statistics(self) -> None:
+        self.shard.read(PLACES, Lowest(self.rnd.randrange(self.size) + 1, full=True))
 
     def zrank(self) -> None:
         self.redis.zrank(self.key, self.member())
 
     def update(self) -> None:
-        with self.redis.pipeline(transaction=False) as pipe:
-            self.board.queue_set(pipe, self.member(), from_units(self.draw(self.rnd)))
-            pipe.execute()
+        self.shard.update(PLACES, [self.change()])
+
+    def update_batch(self) -> None:
+        self.shard.update(PLACES, [self.change() for _ in range(BATCH)])
 
     def zadd(self) -> None:
         self.redis.zadd(self.bare, {self.member(): self.draw(self.rnd)})
 
     def half_by_tree(self) -> int:
-        return int(self.board.sum(self.size // 2).sum.scaleb(PLACES))
+        return int(self.shard.read(PLACES, Lowest(self.size // 2))[0].sum)
 
     def half_by_loop(self) -> int:
-        high, low = cast("list[int]", self.loop(keys=[self.key], args=[self.size // 2]))
+        high, low = cast("list[int]", self.loop(keys=[self.key], args=[self.size // 2 - 1]))
         return (high << 40) + low
 
     def half_by_client(self) -> int:
-        rows: Any = self.redis.zrange(self.key, 0, self.size // 2, withscores=True)
+        rows: Any = self.redis.zrange(self.key, 0, self.size // 2 - 1, withscores=True)
         return sum(int(score) for _, score in rows)
 
-    def server_time(self, call: Callable[[], object], command: str, calls: int) -> Round:
-        """Return a round: microseconds of the server a call, over so many calls."""
+    def check(self) -> None:
+        rows: Any = self.redis.zrange(self.key, 0, -1, withscores=True)
+        leaves: Any = self.redis.hgetall(self.leaves_key)
+        tree.check(cast("bytes", self.redis.get(self.tree_key)), leaves, [int(score) for _, score in rows])
+
+    def server_time(self, call: Callable[[], object], command: str, calls: int, per_call: int = 1) -> Round:
+        """Return a round: microseconds of the server for each of the `per_call` changes of a call."""
 
         def run() -> float:
             self.redis.config_resetstat()
             for _ in range(calls):
                 call()
             stats: Any = self.redis.info("commandstats")
-            return float(stats[f"cmdstat_{command}"]["usec_per_call"])
-
-        return run
-
-    def whole_time(self, call: Callable[[], object], calls: int) -> Round:
-        def run() -> float:
-            start = time.perf_counter()
-            for _ in range(calls):
-                call()
-            return (time.perf_counter() - start) / calls * 1e6
+            return float(stats[f"cmdstat_{command}"]["usec_per_call"]) / per_call
 
         return run
 
 
-def verify(subject: Subject) -> None:
+def whole_time(call: Callable[[], object], calls: int) -> Round:
+    def run() -> float:
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        return (time.perf_counter() - start) / calls * 1e6
+
+    return run
+
+
+def load(subject: Subject) -> float:
+    """Set the scores of n new members, in calls of 200 as they come. Returns members a second."""
+    rows = [Change(Op.SET, f"new:{n}", subject.draw(subject.rnd)) for n in range(min(subject.size, 100_000))]
+    other = Shard(subject.redis, "{board:load}")
+    start = time.perf_counter()
+    for first in range(0, len(rows), LOAD):
+        other.update(PLACES, rows[first : first + LOAD])
+    seconds = time.perf_counter() - start
+    subject.redis.delete(*other.keys)
+    return len(rows) / seconds
+
+
+def load_bare(subject: Subject) -> float:
+    """The same with ZADD, 200 members in a call."""
+    rows = [(f"new:{n}", subject.draw(subject.rnd)) for n in range(min(subject.size, 100_000))]
+    start = time.perf_counter()
+    for first in range(0, len(rows), LOAD):
+        subject.redis.zadd("load", dict(rows[first : first + LOAD]))
+    seconds = time.perf_counter() - start
+    subject.redis.delete("load")
+    return len(rows) / seconds
+
+
+def verify(subject: Subject, others: dict[str, Table]) -> None:
     """Stop unless all ways to add up agree."""
-    if not subject.half_by_tree() == subject.half_by_loop() == subject.half_by_client():
-        raise SystemExit("the sums differ")
-    subject.board.check()
+    sums = {subject.half_by_tree(), subject.half_by_loop(), subject.half_by_client()}
+    sums |= {table.ask(query) for table in others.values() for query in (Table.PREFIX, Table.WINDOW)}
+    if len(sums) > 1:
+        raise SystemExit(f"the sums differ: {sums}")
+    subject.check()
+
+
+def compare_halves(subject: Subject, title: str) -> list[Row]:
+    """Sums of the lower half: what takes O(n) everywhere else."""
+    with tables(subject.units) as others:
+        verify(subject, others)
+        times = take_turns(
+            {
+                "tree": subject.server_time(subject.half_by_tree, "evalsha", 50),
+                "Lua loop": subject.server_time(subject.half_by_loop, "evalsha", 1),
+            },
+            rounds=3,
+        )
+        per_second = {way: 1e6 / us for way, us in times.items()}
+        half = Row(f"{title}: sums to rank n/2 a second, server time", per_second, "sums/s", higher_is_better=True)
+        if subject.size == GOALS_AT:
+            half.goals.append(Goal("tree", "Lua loop", 20_000))
+        contenders = {
+            "tree": whole_time(subject.half_by_tree, 50),
+            "Lua loop": whole_time(subject.half_by_loop, 1),
+            "client's ZRANGE": whole_time(subject.half_by_client, 1),
+        }
+        for name, table in others.items():
+            contenders[f"{name}, order by ... limit"] = whole_time(partial(table.ask, Table.PREFIX), 1)
+            contenders[f"{name}, sum() over"] = whole_time(partial(table.ask, Table.WINDOW), 1)
+        return [half, Row(f"{title}: sum to rank n/2, whole calls", take_turns(contenders, rounds=3))]
 
 
 def compare(client: redis.Redis, name: str, size: int, rounds: int, calls: int) -> list[Row]:
     subject = Subject(client, name, size)
-    verify(subject)
     has_goals = size == GOALS_AT
     title = f"{name}, n = {size:,}"
     # The memory is compared before the updates, when both sets are as they were loaded.
-    tree, bare = (cast("int", client.memory_usage(key, samples=0)) for key in (subject.board.tree_key, subject.key))
-    memory = Row(f"{title}: memory", {"tree": tree, "set": bare}, "bytes")
-    times = take_turns(
-        {
-            "tree": subject.server_time(subject.half_by_tree, "evalsha", 50),
-            "Lua loop": subject.server_time(subject.half_by_loop, "evalsha", 1),
-            "client's ZRANGE (whole call)": subject.whole_time(subject.half_by_client, 1),
-        },
-        rounds=3,
-    )
-    per_second = {way: 1e6 / us for way, us in times.items()}
-    half = Row(f"{title}: sums to rank n/2 a second, server time", per_second, "sums/s", higher_is_better=True)
+    keys = {"tree": subject.tree_key, "leaves": subject.leaves_key, "set": subject.key}
+    sizes = {what: client.memory_usage(key, samples=0) or 0 for what, key in keys.items()}
+    memory = Row(f"{title}: memory", {"tree + leaves": sizes["tree"] + sizes["leaves"], **sizes}, "bytes")
+    halves = compare_halves(subject, title)
     query = Row(
         f"{title}: sum to rank k, server time",
         take_turns(
             {
                 "tree": subject.server_time(subject.sum_by_tree, "evalsha", calls),
                 "tree, below a score": subject.server_time(subject.sum_below, "evalsha", calls),
+                "tree, with squares and distinct": subject.server_time(subject.statistics, "evalsha", calls),
                 "ZRANK": subject.server_time(subject.zrank, "zrank", calls),
-            },
-            rounds,
-        ),
-    )
-    whole = Row(
-        f"{title}: whole calls",
-        take_turns(
-            {
-                "tree": subject.whole_time(subject.sum_by_tree, calls),
-                "ZRANK": subject.whole_time(subject.zrank, calls),
-                "update": subject.whole_time(subject.update, calls),
-                "ZADD": subject.whole_time(subject.zadd, calls),
             },
             rounds,
         ),
@@ -184,19 +244,33 @@ def compare(client: redis.Redis, name: str, size: int, rounds: int, calls: int) 
         take_turns(
             {
                 "update": subject.server_time(subject.update, "evalsha", calls),
+                "batched update": subject.server_time(subject.update_batch, "evalsha", calls // 20, BATCH),
                 "ZADD": subject.server_time(subject.zadd, "zadd", calls),
             },
             rounds,
         ),
     )
-    subject.board.check()
+    whole = Row(
+        f"{title}: whole calls",
+        take_turns(
+            {
+                "tree": whole_time(subject.sum_by_tree, calls),
+                "ZRANK": whole_time(subject.zrank, calls),
+                "update": whole_time(subject.update, calls),
+                "ZADD": whole_time(subject.zadd, calls),
+            },
+            rounds,
+        ),
+    )
+    loads = {"update": load(subject), "ZADD": load_bare(subject)}
+    bulk = Row(f"{title}: bulk load, {LOAD} in a call", loads, "members/s", higher_is_better=True)
+    subject.check()
     if has_goals:
-        memory.goals.append(Goal("tree", "set", 0.03))
+        memory.goals.append(Goal("tree + leaves", "set", 0.03))
         query.goals.append(Goal("tree", "ZRANK", 1.5 if name == "binary" else 4))
-        half.goals.append(Goal("tree", "Lua loop", 20_000))
         if name != "all equal":  # there, an update changes nothing
-            update.goals.append(Goal("update", "ZADD", 7))
-    return [query, half, update, whole, memory]
+            update.goals += [Goal("update", "ZADD", 7), Goal("batched update", "ZADD", 5)]
+    return [query, *halves, update, whole, bulk, memory]
 
 
 def growth(name: str, rows: list[Row], sizes: list[int]) -> Row:
@@ -246,7 +320,7 @@ def main(as_json: bool, large: bool, quick: bool) -> None:
             found = [compare(client, name, size, rounds, calls) for size in sizes]
             rows += [row for by_size in found for row in by_size]
             rows.append(growth(name, [by_size[0] for by_size in found], sizes))
-    notes = [f"server: {info.get('server_name', 'redis')} {version}"]
+    notes = [f"server: {info.get('server_name', 'redis')} {version}", *left_out()]
     report(rows, ["ZRANK", "ZADD", "Lua loop", "set", f"n = {sizes[0]:,}"], notes, as_json=as_json)
 
 

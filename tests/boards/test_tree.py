@@ -1,12 +1,12 @@
-"""The tree in Redis against a plain model and against tree.py, which is the same in Python."""
+"""The scripts of a shard against a plain model, and their tree against tree.py, which is the same in Python."""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import random
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from hashlib import sha1
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -15,11 +15,31 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from pipeline.boards import Board, BoardChanged, Order, StaleBoard
-from pipeline.boards.board import LIMIT, UnknownMember, from_units
-from pipeline.boards.tree import SPLIT, BrokenTree, Node, Reader, Tree, check
-from pipeline.errors import InvalidValue
-from pipeline.settings import DATABASES
+from pipeline.boards import shard as shards
+from pipeline.boards import tree
+from pipeline.boards.scripts import Script
+from pipeline.boards.shard import (
+    Above,
+    AskInfo,
+    At,
+    Below,
+    Change,
+    Code,
+    Find,
+    Found,
+    Lowest,
+    Most,
+    Op,
+    Query,
+    Reply,
+    Rows,
+    Shard,
+    StaleShard,
+    Totals,
+    Under,
+)
+from pipeline.boards.tree import MERGE, SPLIT, BrokenTree, Header, Reader, Tree, check
+from pipeline.boards.units import LIMIT
 
 Draw = Callable[[random.Random], int]
 
@@ -33,314 +53,377 @@ DISTRIBUTIONS: dict[str, Draw] = {
     "whole range": lambda rnd: rnd.randrange(1 - LIMIT, LIMIT),
     "equal": lambda rnd: 5,
     "few values": lambda rnd: rnd.choice([-1, 0, 1, 250_000, LIMIT - 1, 1 - LIMIT]),
+    "round": lambda rnd: rnd.choice([1, -1]) * rnd.choice([1, 3, 8]) * 2 ** rnd.randrange(48),
 }
 EACH_DISTRIBUTION = pytest.mark.parametrize("draw", [pytest.param(d, id=name) for name, d in DISTRIBUTIONS.items()])
 
 
 @pytest.fixture
-def board(redis: redis_py.Redis) -> Board:
-    return Board(redis, "b")
+def shard(redis: redis_py.Redis) -> Shard:
+    return Shard(redis, "{board:b}")
 
 
-def roots(board: Board) -> tuple[Node, ...]:
-    packed = board.redis.get(board.tree_key)
-    assert packed is None or isinstance(packed, bytes)
-    return Reader(packed or b"").roots
+@pytest.fixture(params=[pytest.param((SPLIT, MERGE), id="leaves of 1280"), pytest.param((40, 16), id="leaves of 40")])
+def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Small leaves meet in a few hundred scores what large ones do in ten thousand."""
+    limits: tuple[int, int] = request.param
+    split, merge = limits
+    script = Script("tree.lua")
+    script.text = shards.UPDATE.text.replace(f"SPLIT, MERGE = {SPLIT}, {MERGE}", f"SPLIT, MERGE = {split}, {merge}")
+    assert (script.text == shards.UPDATE.text) == (limits == (SPLIT, MERGE))
+    script.sha = sha1(script.text.encode(), usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(shards, "UPDATE", script)
+    monkeypatch.setattr(tree, "SPLIT", split)
+    monkeypatch.setattr(tree, "MERGE", merge)
+    return limits
 
 
-def set_all(board: Board, units: dict[str, int]) -> None:
-    with board.redis.pipeline(transaction=False) as pipe:
-        for member, score in units.items():
-            board.queue_set(pipe, member, from_units(score))
-        pipe.execute()
+def contents(shard: Shard) -> tuple[bytes, dict[bytes, bytes], list[int]]:
+    """The tree, its leaves, and the scores of the set."""
+    packed: Any = shard.client.execute_command("GET", shard.keys[1])
+    leaves: Any = shard.client.execute_command("HGETALL", shard.keys[2])
+    rows: Any = shard.client.execute_command("ZRANGE", shard.keys[0], 0, -1, "WITHSCORES", withscores=True)
+    return packed or b"", leaves, [int(score) for _, score in rows]
 
 
-class BoardMachine(RuleBasedStateMachine):
-    """Any operations, many members at a time so that leaves split, against a dict of ints."""
+def update_all(shard: Shard, changes: Iterable[Change], **options: Any) -> list[Reply]:
+    todo, replies = iter(changes), []
+    while some := list(islice(todo, 200)):
+        replies += shard.update(6, some, **options)
+    return replies
 
-    board: Board
+
+def set_all(shard: Shard, units: Mapping[str, int]) -> None:
+    update_all(shard, [Change(Op.SET, member, score) for member, score in units.items()])
+
+
+def ranked(units: Mapping[str, int]) -> list[tuple[int, bytes]]:
+    return sorted((score, member.encode()) for member, score in units.items())
+
+
+def totals(scores: list[int], full: bool = True) -> Totals:
+    if not full:
+        return Totals(len(scores), sum(scores))
+    return Totals(len(scores), sum(scores), sum(score**2 for score in scores), len(set(scores)))
+
+
+class ShardMachine(RuleBasedStateMachine):
+    """Any changes, many at a time so that leaves split and pages are given up, against dicts."""
+
+    shard: Shard
 
     def __init__(self) -> None:
         super().__init__()
-        self.board.redis.flushdb()
+        self.shard.client.execute_command("FLUSHDB")
         self.units: dict[str, int] = {}
+        self.segment: set[str] = set()
+        self.events: set[str] = set()
         self.rnd = random.Random(0)
 
     @initialize(seed=st.integers(0, 2**32))
     def seed(self, seed: int) -> None:
         self.rnd.seed(seed)
 
-    @rule(name=st.sampled_from(sorted(DISTRIBUTIONS)), count=st.sampled_from([1, 40, 300]))
-    def set_many(self, name: str, count: int) -> None:
-        changes = {f"m{self.rnd.randrange(600)}": DISTRIBUTIONS[name](self.rnd) for _ in range(count)}
-        set_all(self.board, changes)
-        self.units |= changes
+    @rule(
+        ops=st.sampled_from([(Op.SET,), (Op.REMOVE,), (Op.ADD, Op.MAX), tuple(Op)]),
+        name=st.sampled_from(sorted(DISTRIBUTIONS)),
+        count=st.sampled_from([1, 30, 200, 1500]),
+        ranks=st.booleans(),
+    )
+    def change(self, ops: tuple[Op, ...], name: str, count: int, ranks: bool) -> None:
+        changes, expected = [], []
+        for _ in range(count):
+            op, member = self.rnd.choice(ops), f"m{self.rnd.randrange(2000)}"
+            event = f"e{self.rnd.randrange(50)}" if self.rnd.random() < 0.05 else ""
+            value: int | str = DISTRIBUTIONS[name](self.rnd)
+            if op in (Op.JOIN, Op.LEAVE):
+                value = "red"
+            changes.append(Change(op, member, value, event))
+            expected.append(self.expected(changes[-1]))
+        found = update_all(self.shard, changes, remember_ms=3_600_000, ranks=ranks)
 
-    @rule(units=st.integers(1 - LIMIT, LIMIT - 1))
-    def set_one(self, units: int) -> None:
-        self.board.set("one", from_units(units))
-        self.units["one"] = units
+        assert [(reply.code, reply.score) for reply in found] == expected
+        if ranks:
+            places = {member: rank for rank, (_, member) in enumerate(ranked(self.units))}
+            last = changes[-1].member
+            assert (found[-1].rank, found[-1].size) == (places.get(last.encode()), len(self.units))
 
-    @rule(reward=st.integers(1 - LIMIT, LIMIT - 1) | st.integers(-20, 20), member=st.sampled_from(["one", "m1", "m2"]))
-    def add(self, member: str, reward: int) -> None:
-        score = self.units.get(member, 0) + reward
-        if abs(score) < LIMIT:
-            assert self.board.add(member, from_units(reward)).score == from_units(score)
-            self.units[member] = score
+    def expected(self, change: Change) -> tuple[Code, int | None]:
+        """Do to the model what a change does, and return its reply."""
+        member, before = change.member, self.units.get(change.member)
+        if change.event in self.events:
+            return Code.SAME, before
+        code, reply = Code.OK, before
+        if change.op is Op.JOIN:
+            code = Code.SAME if member in self.segment else Code.OK
+            self.segment.add(member)
+        elif change.op is Op.LEAVE:
+            code = Code.OK if member in self.segment else Code.ABSENT
+            self.segment.discard(member)
+        elif change.op is Op.REMOVE:
+            code = Code.ABSENT if before is None else Code.OK
+            if before is not None:
+                del self.units[member]
+                self.segment.discard(member)
         else:
-            with pytest.raises(InvalidValue, match="would leave the range"):
-                self.board.add(member, from_units(reward))
-
-    @rule(share=st.sampled_from([0.1, 0.7, 1.0]))
-    def remove_many(self, share: float) -> None:
-        for member in [member for member in sorted(self.units) if self.rnd.random() < share]:
-            self.board.remove(member)
-            del self.units[member]
-
-    @rule()
-    def remove_nobody(self) -> None:
-        with pytest.raises(UnknownMember):
-            self.board.remove("nobody")
+            after = int(change.value)
+            if before is not None:
+                after = {Op.SET: after, Op.ADD: before + after, Op.MAX: max(before, after)}[change.op]
+            if abs(after) < LIMIT:
+                self.units[member] = reply = after
+            else:
+                code = Code.RANGE
+        if code is Code.OK and change.event:
+            self.events.add(change.event)
+        return code, reply
 
     @rule()
     def rebuild(self) -> None:
-        self.board.rebuild()
+        packed, _, scores = contents(self.shard)
+        if packed:
+            packed, leaves = Tree(scores).pack(Header.read(packed))
+            self.shard.client.execute_command("SET", self.shard.keys[1], packed)
+            self.shard.client.execute_command("DEL", self.shard.keys[2])
+            for name, leaf in leaves.items():
+                self.shard.client.execute_command("HSET", self.shard.keys[2], name, leaf)
 
     @invariant()
     def is_what_the_model_says(self) -> None:
-        self.board.check()
-        scores = sorted(self.units.values())
-        if not scores:
-            assert self.board.redis.dbsize() == self.board.redis.exists("wz:environment")  # no trace of it
-            return
-        assert self.board.summary().sum == from_units(sum(scores))
-        for rank in {0, len(scores), *(self.rnd.randrange(len(scores)) for _ in range(3))}:
-            assert self.board.sum(rank).sum == from_units(sum(scores[: rank + 1]))
-            assert self.board.sum(rank, Order.DESC).sum == from_units(sum(scores[-rank - 1 :]))
-            score = scores[min(rank, len(scores) - 1)] - self.rnd.randrange(2)
-            if abs(score) < LIMIT:
-                less = [other for other in scores if other < score]
-                answer = self.board.sum_below(from_units(score))
-                assert (answer.count, answer.sum) == (len(less), from_units(sum(less)))
+        self.compare(self.shard, self.units)
+        segment = {member: score for member, score in self.units.items() if member in self.segment}
+        self.compare(Shard(self.shard.client, self.shard.tag, "red"), segment)
+        if not self.units and not self.segment:
+            keys: Any = self.shard.client.execute_command("KEYS", "{board:b}*")
+            assert set(keys) <= {b"{board:b}:events"}
+
+    def compare(self, shard: Shard, units: dict[str, int]) -> None:
+        packed, leaves, scores = contents(shard)
+        assert scores == sorted(units.values())
+        check(packed, leaves, scores)
+        asked = list(self.questions(scores))
+        for (query, right), found in zip(asked, shard.read(6, *(query for query, _ in asked)), strict=True):
+            assert found == right, query.args
+
+        if units:
+            rows = ranked(units)
+            score, member = self.rnd.choice(rows)
+            other = f"m{self.rnd.randrange(2000)}".encode()
+            rank = rows.index((score, member))
+            assert shard.read(
+                6,
+                At(score, member),
+                At(score, other),
+                Find(member.decode()),
+                Rows(rank, rank),
+                Above(score, 2),
+                Under(score, 2),
+            ) == [
+                rank,
+                sum(row < (score, other) for row in rows),
+                Found(score, rank),
+                [(member, score)],
+                [(m, s) for s, m in rows if s >= score][:2],
+                [(m, s) for s, m in reversed(rows) if s < score][:2],
+            ]
+
+    def questions(self, scores: list[int]) -> Iterator[tuple[Query, Totals]]:
+        rnd = self.rnd
+        near = [score + rnd.randrange(2) for score in rnd.choices(scores, k=3)] if scores else []
+        rest = [score for score in scores if score >= 0]
+        for full in (False, True):
+            for count in (0, 1, -1, len(scores), len(scores) + 3, *(rnd.randrange(len(scores) + 1) for _ in range(3))):
+                lowest = scores[:count] if count >= 0 else scores[: max(0, len(scores) + count)]
+                yield Lowest(count, full), totals(lowest, full)
+            for limit in (-LIMIT, 1 - LIMIT, 0, 1, LIMIT, *near):
+                yield Below(limit, full), totals([score for score in scores if score < limit], full)
+        for share in (-1, 0, rnd.random(), 1):
+            limit = int(sum(rest) * share) + rnd.randrange(-1, 2)
+            count = total = 0
+            while limit >= 0 and count < len(rest) and total + rest[count] <= limit:
+                count, total = count + 1, total + rest[count]
+            yield Most(limit), totals(rest[:count], full=False)
 
 
-def test_any_operations_leave_the_sums_of_a_plain_model(board: Board) -> None:
-    machine = type("Machine", (BoardMachine,), {"board": board})
+def test_any_changes_leave_the_totals_of_a_plain_model(shard: Shard, limits: tuple[int, int]) -> None:
+    machine = type("Machine", (ShardMachine,), {"shard": shard})
     checks = list(HealthCheck)
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=60, stateful_step_count=15, deadline=None, suppress_health_check=checks)
+        machine, settings=settings(max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=checks)
     )
 
 
 @EACH_DISTRIBUTION
-def test_redis_makes_the_tree_that_tree_py_makes(board: Board, draw: Draw) -> None:
+def test_redis_makes_the_tree_that_tree_py_makes(shard: Shard, limits: tuple[int, int], draw: Draw) -> None:
     rnd = random.Random(1)
     reference = Tree()
     units: dict[str, int] = {}
-    for _ in range(700):
-        member = f"m{rnd.randrange(400)}"
+    changes = []
+    for _ in range(4000):
+        member = f"m{rnd.randrange(2000)}"
         if member in units and rnd.random() < 0.3:
-            board.remove(member)
+            changes.append(Change(Op.REMOVE, member))
             reference.remove(units.pop(member))
             continue
         score = draw(rnd)
-        board.set(member, from_units(score))
+        changes.append(Change(Op.SET, member, score))
         if member in units:
             reference.move(units[member], score)
         else:
             reference.add(score)
         units[member] = score
+    update_all(shard, changes)
 
-    assert roots(board) == reference.roots
-    assert reference.sum_lowest(100) == sum(sorted(units.values())[:100])
-    assert reference.sum_below(score) == sum(other for other in units.values() if other < score)
+    packed, leaves, scores = contents(shard)
+    check(packed, leaves, scores)
+    assert Reader(packed).roots == reference.roots
+    assert reference.sum_lowest(100) == sum(scores[:100])
+    assert reference.sum_below(score) == sum(other for other in scores if other < score)
 
 
 @EACH_DISTRIBUTION
-def test_a_set_that_another_program_wrote_is_rebuilt(board: Board, draw: Draw) -> None:
+def test_a_batch_does_what_its_changes_do_one_by_one(shard: Shard, limits: tuple[int, int], draw: Draw) -> None:
     rnd = random.Random(2)
-    units = {f"m{n}": draw(rnd) for n in range(3000)}
-    board.redis.zadd(board.scores_key, dict(units))
-    steps: list[tuple[int, int]] = []
+    other = Shard(shard.client, "{board:other}")
+    changes = [Change(rnd.choice([Op.SET, Op.SET, Op.REMOVE]), f"m{rnd.randrange(99)}", draw(rnd)) for _ in range(400)]
+    set_all(shard, {f"n{n}": draw(rnd) for n in range(100)})
+    shard.client.execute_command("COPY", shard.keys[0], other.keys[0])
+    for key, copy in zip(shard.keys[1:], other.keys[1:], strict=True):
+        shard.client.execute_command("COPY", key, copy)
 
-    board.rebuild(lambda done, count: steps.append((done, count)))
-
-    board.check()
-    assert steps == [(3000, 3000)]
-    assert board.sum(1499).sum == from_units(sum(sorted(units.values())[:1500]))
-    set_all(board, {f"m{n}": draw(rnd) for n in range(0, 6000, 20)})
-    board.check()
+    one_by_one = [reply for change in changes for reply in other.update(6, [change])]
+    assert update_all(shard, changes) == one_by_one
+    (packed, _, scores), (other_packed, _, other_scores) = contents(shard), contents(other)
+    assert scores == other_scores
+    assert Reader(packed).roots == Reader(other_packed).roots
 
 
-def test_pages_are_used_again(board: Board) -> None:
+def test_pages_are_used_again(shard: Shard) -> None:
     rnd = random.Random(3)
     sizes = set()
     for _ in range(3):
-        set_all(board, {f"m{n}": rnd.randrange(10**9) for n in range(2000)})
-        for n in range(1, 2000):
-            board.remove(f"m{n}")
-        sizes.add(board.redis.strlen(board.tree_key))
-        board.check()
+        set_all(shard, {f"m{n}": rnd.randrange(10**9) for n in range(4000)})
+        update_all(shard, [Change(Op.REMOVE, f"m{n}") for n in range(1, 4000)])
+        packed, leaves, scores = contents(shard)
+        check(packed, leaves, scores)
+        sizes.add(len(packed))
 
     assert len(sizes) == 1
 
 
-def test_a_million_equal_scores_cost_one_counter(board: Board) -> None:
-    board.redis.eval(
+def test_a_million_equal_scores_cost_one_counter(shard: Shard) -> None:
+    shard.client.eval(
         "for i = 1, 1000 do local t = {} for j = 1, 1000 do t[2 * j - 1] = 7; t[2 * j] = i * 1000 + j end "
         "redis.call('ZADD', KEYS[1], unpack(t)) end",
         1,
-        board.scores_key,
+        shard.keys[0],
     )
-    board.rebuild()
+    packed, leaves = Tree([7] * 10**6).pack(Header(places=6))
+    shard.client.execute_command("SET", shard.keys[1], packed)
 
-    board.set("first", Decimal(1))
-    assert board.redis.strlen(board.tree_key) < 1000
-    assert board.sum(499_999).sum == from_units(500_000 * 7)
-    assert board.sum(0, Order.DESC).sum == 1
+    shard.update(6, [Change(Op.SET, "first", 1)])
+    packed, leaves, _ = contents(shard)
+    assert (len(packed) < 1000, leaves) == (True, {})
+    assert shard.read(6, Lowest(500_000, full=True), Most(700), Below(7)) == [
+        Totals(500_000, 499_999 * 7 + 1, 499_999 * 49 + 1, 2),
+        Totals(100, 1 + 99 * 7),
+        Totals(1, 1),
+    ]
 
 
-def test_a_sum_beyond_two_to_the_64_is_exact(board: Board) -> None:
+def test_sums_beyond_two_to_the_64_are_exact(shard: Shard) -> None:
     units = {f"m{n}": LIMIT - 1 - n % 7 for n in range(5000)} | {f"n{n}": 1 - LIMIT for n in range(3)}
-    set_all(board, units)
+    set_all(shard, units)
 
-    total = sum(units.values())
-    assert total > 2**64
-    assert board.summary().sum == from_units(total)
-    assert board.sum(2500).sum == from_units(sum(sorted(units.values())[:2501]))
+    scores = sorted(units.values())
+    assert sum(scores) > 2**64
+    assert shard.read(6, Lowest(LIMIT, full=True), Lowest(2500, full=True), Most(2**64)) == [
+        totals(scores),
+        totals(scores[:2500]),
+        totals(scores[3 : 3 + 2**64 // scores[3]], full=False),
+    ]
 
 
-TOUCHED: list[tuple[str, Callable[[Board], object]]] = [
-    ("a member was added", lambda board: board.redis.zadd(board.scores_key, {"x": 1})),
-    ("a member was removed", lambda board: board.redis.zrem(board.scores_key, "m1")),
-    ("the set was deleted", lambda board: board.redis.delete(board.scores_key)),
-    ("the tree was deleted", lambda board: board.redis.delete(board.tree_key)),
+TOUCHED: list[tuple[str, str, list[str]]] = [
+    ("a member was added", "ZADD scores", ["1", "x"]),
+    ("a member was removed", "ZREM scores", ["m1"]),
+    ("the set was deleted", "DEL scores", []),
+    ("the tree was deleted", "DEL tree", []),
 ]
 
 
-@pytest.mark.parametrize("touch", [pytest.param(touch, id=name) for name, touch in TOUCHED])
-def test_a_set_that_was_touched_is_noticed(board: Board, touch: Callable[[Board], object]) -> None:
-    set_all(board, {f"m{n}": n for n in range(300)})
-    touch(board)
-    before = board.redis.get(board.tree_key), board.redis.zrange(board.scores_key, 0, -1, withscores=True)
+@pytest.mark.parametrize(("touch", "arguments"), [pytest.param(*touch, id=name) for name, *touch in TOUCHED])
+def test_a_set_that_was_touched_is_noticed(shard: Shard, touch: str, arguments: list[str]) -> None:
+    set_all(shard, {f"m{n}": n for n in range(300)})
+    command, key = touch.split()
+    shard.client.execute_command(command, shard.prefix + key, *arguments)
+    before = contents(shard)
 
     for ask in (
-        board.summary,
-        board.check,
-        lambda: board.sum(3),
-        lambda: board.sum_below(Decimal(3)),
-        lambda: board.set("m2", Decimal(9)),
-        lambda: board.add("m2", Decimal(9)),
-        lambda: board.remove("m2"),
+        lambda: shard.read(6, Lowest(3)),
+        lambda: shard.read(6, Below(3)),
+        lambda: shard.read(6, Most(3)),
+        lambda: shard.update(6, [Change(Op.SET, "m2", 9)]),
+        lambda: shard.update(6, [Change(Op.REMOVE, "m2")]),
     ):
-        with pytest.raises(StaleBoard, match=r"Board.rebuild\(\) mends it"):
+        with pytest.raises(StaleShard):
             ask()
-    after = board.redis.get(board.tree_key), board.redis.zrange(board.scores_key, 0, -1, withscores=True)
-    assert after == before
-
-    board.rebuild()
-    board.check()
-    assert board.add("m2", Decimal(1)).member == "m2"
+    with pytest.raises(BrokenTree):
+        check(*before)
+    assert contents(shard) == before
+    assert shard.read(6, AskInfo())[0].size == len(before[2])
 
 
-def test_a_score_that_another_program_changed_is_noticed_where_it_matters(board: Board) -> None:
-    set_all(board, {f"m{n}": n for n in range(300)})
-    board.redis.zadd(board.scores_key, {"m7": 10**9})
+@pytest.mark.parametrize("lost", ["a score", "a leaf"])
+def test_a_change_whose_score_the_tree_lacks_is_left_out(shard: Shard, lost: str) -> None:
+    set_all(shard, {f"m{n}": n for n in range(3000)})
+    if lost == "a score":
+        shard.client.execute_command("ZADD", shard.keys[0], 10**9, "m7")
+    else:
+        shard.client.execute_command("DEL", shard.keys[2])
+    before = contents(shard)
 
-    with pytest.raises(StaleBoard, match="sums to"):
-        board.check()
-    with pytest.raises(StaleBoard):
-        board.set("m7", Decimal(1))  # no leaf of the tree has its score
-
-
-def test_a_leaf_that_lacks_a_score_is_not_split(board: Board) -> None:
-    set_all(board, {f"m{n}": n for n in range(SPLIT)})
-    board.redis.zadd(board.scores_key, {"m7": 10**9})
-
-    with pytest.raises(StaleBoard):
-        board.set("new", from_units(50))
-    assert board.redis.zscore(board.scores_key, "new") is None
-    with pytest.raises(StaleBoard):
-        board.sum(20, Order.DESC)  # reads 10^9 where a score of the leaf should be
+    replies = shard.update(6, [Change(Op.SET, "m7", 1), Change(Op.ADD, "m7", 1), Change(Op.SET, "far", -5)])
+    assert [reply.code for reply in replies] == [Code.STALE, Code.STALE, Code.OK]
+    assert sorted([*before[2], -5]) == contents(shard)[2]
+    with pytest.raises(BrokenTree):
+        check(*contents(shard))
 
 
-def test_an_update_in_a_caller_s_transaction(board: Board) -> None:
-    with board.redis.pipeline() as pipe:
-        board.queue_set(pipe, "ann", Decimal("9007199254.740991"))
-        board.queue_add(pipe, "ann", Decimal("0.000001"))
-        board.queue_add(pipe, "bob", Decimal("0.5"))
-        replies = pipe.execute()
-
-    assert [reply is None for reply in replies] == [False, True, False]
-    assert board.summary().sum == Decimal("9007199255.240991")
-    board.check()
+Damage = Callable[[bytes, dict[bytes, bytes]], tuple[bytes, dict[bytes, bytes]]]
 
 
-def test_rebuild_gives_way_to_writers(board: Board) -> None:
-    set_all(board, {f"m{n}": n for n in range(10)})
-    other = Board(board.redis, "b")
-
-    with pytest.raises(BoardChanged):
-        board.rebuild(lambda done, count: other.set("new", Decimal(1)))
-    board.check()
-
-
-@pytest.mark.parametrize("score", [0.5, float("inf"), 2.0**53])
-def test_a_score_that_no_board_can_have_is_named_by_rebuild(board: Board, score: float) -> None:
-    board.redis.zadd(board.scores_key, {"x": score})
-
-    with pytest.raises(InvalidValue, match=r"b'x' has .*, which is no whole number below 2\^53"):
-        board.rebuild()
+def broken(change: Damage, message: str) -> Any:
+    return pytest.param(change, message, id=message)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param(lambda packed: packed[:-1], "cut short", id="cut short"),
-        pytest.param(lambda packed: packed[:4] + bytes([99]) + packed[5:], "cut short", id="more pages than there are"),
-        pytest.param(lambda packed: bytes([1]) + packed[1:], "used twice", id="a page that is used and free"),
-        pytest.param(lambda packed: packed[:-28] + bytes(28), "counts 0 scores, the set has", id="a count"),
+        broken(lambda packed, leaves: (packed[:-1], leaves), "cut short"),
+        broken(lambda packed, leaves: (packed[:4] + bytes([99]) + packed[5:], leaves), "cut short at"),
+        broken(lambda packed, leaves: (bytes([1]) + packed[1:], leaves), "used twice"),
+        broken(
+            lambda packed, leaves: (packed[:115] + bytes(2) + packed[117:], leaves), "counts 0 scores, the set has 2000"
+        ),
+        broken(lambda packed, leaves: (packed[:120] + bytes(5) + packed[125:], leaves), "has a sum of 0"),
+        broken(lambda packed, leaves: (packed[:148] + bytes(6) + packed[154:], leaves), "has a squares of"),
+        broken(lambda packed, leaves: (packed, leaves | {b"9": b""}), "scores of node 9, which is no leaf"),
+        broken(lambda packed, leaves: (packed, {}), "does not have the scores of the cell of 0 at level 2"),
     ],
 )
-def test_check_says_what_is_broken(change: Callable[[bytes], bytes], message: str) -> None:
-    scores = list(range(256))
-    packed = Tree(scores).pack()
-    check(packed, scores)
+def test_check_says_what_is_broken(change: Damage, message: str) -> None:
+    scores = list(range(2000))
+    packed, leaves = Tree(scores).pack(Header())
+    check(packed, leaves, scores)
 
     with pytest.raises(BrokenTree, match=message):
-        check(change(packed), scores)
+        check(*change(packed, leaves), scores)
 
 
-def _update_at_random(url: str, seed: int) -> None:
-    rnd = random.Random(seed)
-    board = Board(redis_py.Redis.from_url(url, db=DATABASES["test"]), "b")
-    for _ in range(400):
-        member = f"m{rnd.randrange(150)}"
-        match rnd.randrange(4):
-            case 0:
-                board.add(member, from_units(rnd.randrange(-(10**9), 10**9)))
-            case 1:
-                with board.redis.pipeline() as pipe:
-                    for n in range(5):
-                        board.queue_add(pipe, f"p{seed}-{rnd.randrange(100)}", Decimal(n))
-                    pipe.execute()
-            case 2:
-                board.set(member, Decimal(rnd.randrange(2)))
-            case _:
-                with contextlib.suppress(UnknownMember):
-                    board.remove(member)
+def test_a_rebuilt_tree_keeps_what_the_header_said(shard: Shard) -> None:
+    shard.configure(places=3, sample=100, expires=None)
+    before = Header.read(contents(shard)[0])
 
-
-def test_updates_of_several_processes_add_up(redis: redis_py.Redis, redis_url: str) -> None:
-    board = Board(redis, "b")
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_update_at_random, args=(redis_url, seed)) for seed in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-
-    assert [process.exitcode for process in processes] == [0] * 4
-    board.check()
-    rows: Any = redis.zrange(board.scores_key, 0, -1, withscores=True)
-    assert board.summary().sum == from_units(sum(int(score) for _, score in rows))
+    packed, _ = Tree(range(3000)).pack(before)
+    assert Header.read(packed) == replace(before, pages=1)
+    assert (before.places, before.sample, before.flags) == (3, 100, 1)
