@@ -115,8 +115,8 @@ def moved(cluster: RedisCluster, key: str) -> Iterator[None]:
 def test_what_was_sent_is_not_sent_again_when_its_answer_is_lost(
     cluster_settings: Settings, cluster: RedisCluster
 ) -> None:
-    impatient = replace(cluster_settings, boards_cluster=(f"{cluster_settings.boards_cluster[0]}?socket_timeout=0.05",))
-    slow = "redis.call('INCR', KEYS[1]) for i = 1, 2e7 do end"
+    impatient = replace(cluster_settings, boards_cluster=(f"{cluster_settings.boards_cluster[0]}?socket_timeout=0.02",))
+    slow = "redis.call('INCR', KEYS[1]) for i = 1, 5e7 do end"
     keys = [f"{{board:b:{n}}}" for n in range(SHARDS)]
 
     answers = send(pipeline.redis.cluster(impatient), [("EVAL", slow, 1, key) for key in keys], keys)

@@ -28,6 +28,7 @@ LAYERS = [
     "flashing",
     "openapi",
     "operations",
+    "records",
     "request_id",
     "schema",
     "session",
