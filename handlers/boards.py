@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pipeline.boards.answers import Settings, Standing, Summary
+from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.units import MAX_PLACES
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
@@ -38,7 +39,7 @@ Places = Annotated[
     int, msgspec.Meta(ge=0, le=MAX_PLACES, description="Digits after the point; fixed once there are scores")
 ]
 SampleSize = Annotated[
-    int, msgspec.Meta(ge=0, le=10_000, description="Members in the sample for estimates, at least 100; 0 for none")
+    int, msgspec.Meta(ge=0, le=MOST, description=f"Members in the sample for estimates, at least {LEAST}; 0 for none")
 ]
 
 

@@ -169,7 +169,7 @@ class Board(View):
         """Make a board, or change its settings; None leaves them. A board that was configured stays when it is empty.
 
         `places` (0 to 15; 6 for a new board) can't change while there are scores: `WrongPlaces`. `sample` is the size
-        of the sample for `estimated_sum`, 100 to 10,000, or 0 for none; it is drawn anew. At `expires`, in UTC if it
+        of the sample for `estimated_sum`, 100 to 5,000, or 0 for none; it is drawn anew. At `expires`, in UTC if it
         says no zone, all of the board goes.
         """
         if places is not None and not 0 <= places <= MAX_PLACES:

@@ -21,7 +21,10 @@ if ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then
   if call('ZCARD', KEYS[1]) > 0 then return redis.error_reply('PLACES ' .. places) end
   places = tonumber(ARGV[1])
 end
-sample = tonumber(ARGV[2]) or sample
+if ARGV[2] ~= '' then
+  sample = tonumber(ARGV[2])
+  call('DEL', prefix .. 'sample')  -- another size: whoever asked for it draws a new one
+end
 expires = tonumber(ARGV[3]) or expires
 if ARGV[4] == '1' and flags % 2 == 0 then flags = flags + 1 end
 

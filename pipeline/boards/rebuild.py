@@ -85,7 +85,7 @@ def _rebuild(board: Board, shard: Shard, progress: Progress | None) -> None:
 
         expires: Any = pipe.pttl(shard.keys[0])
         pipe.multi()
-        pipe.unlink(*shard.keys[1:], done)
+        pipe.unlink(*shard.keys[1:], done, f"{shard.prefix}sample")  # which may lack the members that came meanwhile
         if units or head:
             pipe.set(shard.keys[1], packed)
         if leaves:

@@ -16,8 +16,8 @@ from .scripts import Client, Script
 #: Fewest members that a sample may be made for: with fewer, intervals say little.
 LEAST = 100
 
-#: Most members that a sample may be made for. To draw so many keeps Redis busy for some 50 ms, to read them for 20.
-MOST = 10_000
+#: Most members that a sample may be made for. To draw them takes Redis some 25 ms.
+MOST = 5_000
 
 # Fewest and most members of an end that is read beside the sample.
 _ENDS = [LEAST, 1000]
