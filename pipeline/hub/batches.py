@@ -1,0 +1,97 @@
+"""Batches of several partitions on a cluster, where no command spans two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from .event import Event
+
+if TYPE_CHECKING:
+    from .log import Hub
+
+#: Milliseconds after which whoever finds an intent finishes it: its sender is gone, or will find that it was helped.
+ABANDONED = 5_000
+
+#: Milliseconds for which a partition remembers that it took a batch, at least.
+REMEMBERED = 600_000
+
+
+class Batches:
+    """A batch is first recorded as a whole, an intent, then taken by each partition, then the intent is dropped.
+
+    So it is taken whole even if its sender dies on the way: the next sender of such a batch finishes what it finds
+    five seconds old, and so should a worker now and then (`finish`). A partition remembers the ids of the batches that
+    it took, so that any of this may be repeated. They are forgotten after ten minutes, but not while an intent as old
+    is left; a sender that is paused for longer just before it writes can double its part.
+
+    Redis keys:
+        {hub:NAME:batches}:intents  stream, an entry a batch: `e` is its events, the entry's id the batch's
+        {hub:NAME:P}:batches        sorted set, id of a batch that the partition took -> its time in ms
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.intents = f"{{hub:{hub.name}:batches}}:intents"
+
+    def append(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
+        """Append a batch. Raises `HubFull` before anything is recorded; once it is, it is taken even beyond the cap."""
+        self.finish()
+        self._check_room(by_partition)
+        self.carry_out(self.record(by_partition), by_partition)
+
+    def record(self, by_partition: Mapping[int, Sequence[Event]]) -> str:
+        """Write the intent down; returns the batch's id."""
+        return cast("bytes", self.hub.redis.xadd(self.intents, {"e": _encode(by_partition)})).decode()
+
+    def carry_out(self, batch: str, by_partition: Mapping[int, Sequence[Event]]) -> None:
+        """Let each partition take its part, if it has not, and drop the intent."""
+        for partition, events in by_partition.items():
+            self.hub.write({partition: events}, batch=batch)
+        self.hub.redis.xdel(self.intents, batch)
+
+    def finish(self, at_least_ms: int = ABANDONED, limit: int = 10) -> int:
+        """Finish intents that are as old as this; returns how many. One round trip if there is none."""
+        found = cast("list[Any]", self.hub.redis.xrange(self.intents, count=limit))
+        if not found:
+            return 0
+        before = self.hub.clock_ms() - at_least_ms
+        old = [(entry.decode(), fields) for entry, fields in found if int(entry.partition(b"-")[0]) <= before]
+        for entry, fields in old:
+            self.carry_out(entry, _decode(fields[b"e"]))
+        return len(old)
+
+    def forget(self) -> None:
+        """Drop what partitions remember of batches that are older than `REMEMBERED` and than every intent."""
+        before = self.hub.clock_ms() - REMEMBERED
+        found = cast("list[Any]", self.hub.redis.xrange(self.intents, count=1))
+        if found:
+            before = min(before, int(found[0][0].partition(b"-")[0]))
+        for partition in range(self.hub.partitions):
+            self.hub.redis.zremrangebyscore(self.hub.key(partition, "batches"), "-inf", f"({before}")
+
+    def _check_room(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
+        cap = self.hub.settings.partition_bytes
+        if not cap:
+            return
+        from .log import HubFull
+
+        for partition, events in by_partition.items():
+            size = sum(len(event.body) for event in events)
+            if size and self._bytes(partition) + size > cap:
+                self.hub.make_room(partition)
+                if self._bytes(partition) + size > cap:
+                    raise HubFull(self.hub, partition)
+
+    def _bytes(self, partition: int) -> int:
+        return int(cast("bytes | None", self.hub.redis.hget(self.hub.key(partition, "stats"), "bytes")) or 0)
+
+
+def _encode(by_partition: Mapping[int, Sequence[Event]]) -> bytes:
+    return msgspec.msgpack.encode(by_partition)
+
+
+def _decode(data: bytes) -> dict[int, list[Event]]:
+    return msgspec.msgpack.decode(data, type=dict[int, list[Event]])
