@@ -103,6 +103,10 @@ class Hub:
     def key(self, partition: int, what: str) -> str:
         return f"{{hub:{self.name}:{partition}}}:{what}"
 
+    def of_hub(self, what: str) -> str:
+        """Return a key of the hub as a whole, in a slot of its own."""
+        return f"{{hub:{self.name}}}:{what}"
+
     def declare(self) -> None:
         """Record the number of partitions. Raises `PartitionCountChanged` if the log has another."""
         key = f"hub:{self.name}"
@@ -129,7 +133,7 @@ class Hub:
         by_partition = self._divided(events, partition)
         if self.settings.throughput_units:
             size = sum(len(event.body) for event in events)
-            throughput.take(self.redis, self.name, self.settings.throughput_units, size, len(events))
+            throughput.take(self, size, len(events))
         cap = self.settings.partition_bytes
         if self._batches is None:
             self._write_or_trim(by_partition, cap, enqueued_ms)

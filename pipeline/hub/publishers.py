@@ -27,7 +27,7 @@ class RevokedPublishers:
     def __init__(self, hub: Hub) -> None:
         self.redis = hub.redis
         self.hub = hub.name
-        self.key = f"{{hub:{hub.name}}}:revoked"
+        self.key = hub.of_hub("revoked")
 
     def check(self, name: str) -> None:
         """Raises `PublisherRevoked`. One round trip."""

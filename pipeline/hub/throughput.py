@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from ..errors import PipelineError
-from ..scripts import Client, Script
+from ..scripts import Script
+
+if TYPE_CHECKING:
+    from .log import Hub
 
 _TAKE = Script(files(__package__) / "throughput.lua")
 
@@ -18,7 +22,7 @@ class Throttled(PipelineError):
         self.seconds = seconds
 
 
-def take(client: Client, hub: str, units: int, size: int, events: int) -> None:
+def take(hub: Hub, size: int, events: int) -> None:
     """Take `size` bytes and `events` out of what a hub may take in a second. Raises `Throttled`.
 
     A unit is 1 MiB/s or 1,000 events/s, whichever is reached first. Costs one round trip: the bucket is one for all
@@ -27,6 +31,6 @@ def take(client: Client, hub: str, units: int, size: int, events: int) -> None:
     Redis key:
         {hub:NAME}:throughput  hash, what is left; gone when it would be full again
     """
-    wait = _TAKE.call(client, [f"{{hub:{hub}}}:throughput"], [units, size, events])
+    wait = _TAKE.call(hub.redis, [hub.of_hub("throughput")], [hub.settings.throughput_units, size, events])
     if wait:
-        raise Throttled(hub, wait / 1000)
+        raise Throttled(hub.name, wait / 1000)
