@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import cast
@@ -30,7 +30,7 @@ _FULL_WAIT = 5
 
 class UnknownHub(PipelineError, LookupError):
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no hub {name!r}; hubs are named in WZ_HUBS")
+        super().__init__(f"there is no hub {name!r}; `wz hub list` shows which there are")
         self.name = name
 
 
@@ -38,10 +38,6 @@ class UnknownPartition(PipelineError, LookupError):
     def __init__(self, hub: Hub, partition: int) -> None:
         super().__init__(f"hub {hub.name!r} has the partitions 0 to {hub.partitions - 1}, not {partition}")
         self.partition = partition
-
-
-class PartitionCountChanged(PipelineError):
-    """Keys would move to other partitions and lose their order."""
 
 
 class HubFull(PipelineError):
@@ -85,7 +81,6 @@ class Hub:
         {hub:NAME:P}:stats      hash; bytes (of bodies) and events in the stream now, first (sequence number of the
                                 oldest event kept), in_bytes and in_events ever taken
         {hub:NAME:P}:relayed    hash, SOURCE/PARTITION of a relay -> last sequence number taken from there
-        hub:NAME                hash; `partitions` is the count that the log was begun with
     """
 
     def __init__(
@@ -106,17 +101,6 @@ class Hub:
     def of_hub(self, what: str) -> str:
         """Return a key of the hub as a whole, in a slot of its own."""
         return f"{{hub:{self.name}}}:{what}"
-
-    def declare(self) -> None:
-        """Record the number of partitions. Raises `PartitionCountChanged` if the log has another."""
-        key = f"hub:{self.name}"
-        self.redis.hsetnx(key, "partitions", str(self.partitions))
-        recorded = int(cast("bytes", self.redis.hget(key, "partitions")))
-        if recorded != self.partitions:
-            raise PartitionCountChanged(
-                f"hub {self.name!r} was begun with {recorded} partitions and WZ_HUBS now says {self.partitions}: "
-                f"keep {recorded}, or take a new name"
-            )
 
     def append(self, events: Sequence[Event], *, partition: int | None = None, enqueued_ms: int | None = None) -> None:
         """Append events to the partitions of their keys, or all to `partition`: all or none, in one round trip.
@@ -157,15 +141,18 @@ class Hub:
         place = cast("int", _APPEND.call(self.redis, keys, args))
         return None if place < 0 else list(by_partition)[place]
 
-    def make_room(self, partition: int) -> int:
-        """Drop what retention lets go; returns the number of events dropped."""
-        return 0  # until there is retention.trim(self, partition)
+    def make_room(self, partition: int, size: int) -> int:
+        """Drop what retention lets go, for `size` bytes of bodies to come; returns the number of events dropped."""
+        from . import retention  # which imports this module
+
+        return retention.trim(self, partition, size)
 
     def _write_or_trim(self, by_partition: Mapping[int, Sequence[Event]], cap: int, time: int | None) -> None:
         trimmed = set()
         while (full := self.write(by_partition, cap, time)) is not None:
-            if full in trimmed or not self.make_room(full):
+            if full in trimmed:
                 raise HubFull(self, full)
+            self.make_room(full, sum(len(event.body) for event in by_partition[full]))
             trimmed.add(full)
 
     def _divided(self, events: Sequence[Event], partition: int | None) -> dict[int, list[Event]]:
@@ -214,27 +201,3 @@ class Hub:
         """Redis's clock: no event will be stored at an earlier time, unless a fail-over sets the clock back."""
         seconds, microseconds = self.redis.time()
         return seconds * 1000 + microseconds // 1000
-
-
-class Hubs(Mapping[str, Hub]):
-    """The namespace: every hub by its name, in any case."""
-
-    def __init__(self, client: redis.Redis, partitions: Mapping[str, int]) -> None:
-        self._hubs = {name: Hub(client, name, count) for name, count in partitions.items()}
-
-    def __getitem__(self, name: str) -> Hub:
-        try:
-            return self._hubs[name.lower()]
-        except KeyError:
-            raise UnknownHub(name) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._hubs)
-
-    def __len__(self) -> int:
-        return len(self._hubs)
-
-    def declare(self) -> None:
-        """Record every hub's number of partitions, or raise `PartitionCountChanged`."""
-        for hub in self._hubs.values():
-            hub.declare()

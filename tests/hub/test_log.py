@@ -5,7 +5,8 @@ import itertools
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Event, Hub, HubFull, HubSettings, PartitionCountChanged, Property, UnknownPartition
+from pipeline.hub.group import ConsumerGroup
+from pipeline.hub.log import Event, Hub, HubFull, HubSettings, Property, UnknownPartition
 from pipeline.hub.partition import partition_of
 
 
@@ -78,14 +79,6 @@ def test_recorded_events_keep_their_time(hub: Hub) -> None:
 def test_a_partition_that_is_not_there(hub: Hub) -> None:
     with pytest.raises(UnknownPartition):
         hub.read(4)
-
-
-def test_the_number_of_partitions_cannot_change_unnoticed(hub: Hub) -> None:
-    hub.declare()
-    hub.declare()
-
-    with pytest.raises(PartitionCountChanged):
-        Hub(hub.redis, "events", 8).declare()
 
 
 def test_a_recorded_event_out_of_order_is_refused_and_leaves_no_gap(hub: Hub) -> None:
@@ -161,7 +154,10 @@ def test_what_is_no_relay_s_id_is_a_property_like_any_other(redis: redis_py.Redi
 
 
 def capped(hub: Hub, partition_bytes: int) -> Hub:
-    return Hub(hub.redis, hub.name, 4, HubSettings(4, retention_bytes=4 * partition_bytes))
+    """The same hub with a limit, and a relay that has done nothing yet, for which everything is kept."""
+    hub.settings = HubSettings(4, retention_bytes=4 * partition_bytes)
+    ConsumerGroup(hub, "$relay").attach()
+    return hub
 
 
 def test_a_full_partition_refuses_the_whole_batch(hub: Hub) -> None:
@@ -173,6 +169,16 @@ def test_a_full_partition_refuses_the_whole_batch(hub: Hub) -> None:
 
     assert caught.value.partition == 3
     assert bodies(hub) == [b"12345678"]
+
+
+def test_a_full_partition_lets_go_what_is_done(hub: Hub) -> None:
+    capped(hub, 10).append([Event(b"12345678", "7")])
+    ConsumerGroup(hub, "$relay").detach()
+    hub.append([Event(b"1", "131"), Event(b"123", "7")])
+
+    assert [stored.event.body for stored in hub.read(3)] == [b"123"]
+    left = {"bytes": 3, "events": 1, "first": 1, "in_bytes": 11, "in_events": 2}
+    assert stats(hub, 3) | left == stats(hub, 3)
 
 
 def test_a_partition_may_be_filled_to_its_last_byte(hub: Hub) -> None:
