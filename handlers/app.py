@@ -23,7 +23,9 @@ from . import (
     health,
     hub,
     outputs,
+    servicebus,
 )
+from .dialect import CanonicalPath
 from .services import Services
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ def create_app(settings: Settings | None = None) -> App:
         app.register_error_handler(outage, _redis_is_away)
     for module in (health, boards, board_ranks, board_members, board_bulk, board_features, outputs, hub):
         app.register(module.blueprint)
+    app.register(hub.reading)
     OpenAPI(
         app,
         title="wz",
@@ -63,6 +66,8 @@ def create_app(settings: Settings | None = None) -> App:
         security_schemes={auth.SAS: auth.SCHEME},
         decimal=board_parameters.DECIMAL,
     )
+    servicebus.answer_unmatched(app)
+    app.layers.add("canonical path", CanonicalPath)
     app.layers.add("request id", RequestID)
     return app
 
