@@ -81,7 +81,7 @@ class Batches:
         for partition, events in by_partition.items():
             size = sum(len(event.body) for event in events)
             if size and self._bytes(partition) + size > cap:
-                self.hub.make_room(partition)
+                self.hub.make_room(partition, size)
                 if self._bytes(partition) + size > cap:
                     raise HubFull(self.hub, partition)
 
