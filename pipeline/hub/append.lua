@@ -6,13 +6,22 @@
 -- ARGV[2]  the batch's id, ms-n; '' if none. A partition that has taken this batch before takes it no more
 -- ARGV[3..]  for each partition: the most bytes of bodies that it may have, 0 for any number; the number of events; and
 --       six values an event: body, partition key, content type, properties as JSON, publisher, relay id; '' where
---       there is none. A relay id is SOURCE/PARTITION/SEQUENCE: an event whose sequence is not above the last one
---       taken from SOURCE/PARTITION is a repetition, and left out
+--       there is none. A relay id is SOURCE/PARTITION/OFFSET: an event whose offset is not above the last one taken
+--       from SOURCE/PARTITION is a repetition, and left out
 --
 -- Returns -1, or the place (0, 1 ...) of the first partition that is full.
 
 local time, batch = ARGV[1], ARGV[2]
 local VALUES = 6
+
+-- Say whether the offset `a` comes after `b`. An offset is `ms-n`, or `ms` for `ms-0`.
+local function is_after(a, b)
+  if not b then return true end
+  local a_ms, a_n = string.match(a, '^(%d+)%-?(%d*)$')
+  local b_ms, b_n = string.match(b, '^(%d+)%-?(%d*)$')
+  if a_ms ~= b_ms then return tonumber(a_ms) > tonumber(b_ms) end
+  return (tonumber(a_n) or 0) > (tonumber(b_n) or 0)
+end
 
 -- Choose what to write to the partition with this place; `at` is the index in ARGV where its part begins.
 local function plan(place, at)
@@ -24,12 +33,10 @@ local function plan(place, at)
   part.stop = first + count * VALUES
   for i = first, part.stop - 1, VALUES do
     local fresh = true
-    local source, sequence = string.match(ARGV[i + 5], '^(.+)/(%d+)$')
+    local source, offset = string.match(ARGV[i + 5], '^(.+)/([%d-]+)$')
     if source then
-      sequence = tonumber(sequence)
-      local last = part.last[source] or tonumber(redis.call('HGET', part.relayed, source) or -1)
-      fresh = sequence > last
-      part.last[source] = math.max(sequence, last)
+      fresh = is_after(offset, part.last[source] or redis.call('HGET', part.relayed, source))
+      if fresh then part.last[source] = offset end
     end
     if fresh then
       part.chosen[#part.chosen + 1] = i
@@ -69,7 +76,7 @@ local function write(part)
   for _, name in ipairs({'bytes', 'in_bytes'}) do redis.call('HINCRBY', part.stats, name, part.bytes) end
   for _, name in ipairs({'events', 'in_events'}) do redis.call('HINCRBY', part.stats, name, count) end
   for source, last in pairs(part.last) do
-    redis.call('HSET', part.relayed, source, string.format('%.0f', last))
+    redis.call('HSET', part.relayed, source, last)
   end
 end
 

@@ -14,8 +14,9 @@ Property = str | int | float | bool | None
 #: The user property by which a hub knows an event that a relay sends it for the second time. Names ignore case.
 RELAY_ID = "wz-event-id"
 
-#: SOURCE/PARTITION/SEQUENCE. What a re-driven dead letter has behind it, `/r1`, makes it none: it is to be taken.
-_RELAY_ID = re.compile(r"([^/]{1,64}/[0-9]{1,4})/[0-9]{1,15}")
+#: SOURCE/PARTITION/OFFSET. Not the sequence number: a Redis that lost its last second gives those out again.
+#: What a re-driven dead letter has behind it, `/r1`, makes it none: it is to be taken.
+_RELAY_ID = re.compile(r"([^/]{1,64}/[0-9]{1,4})/[0-9]{1,15}(?:-[0-9]{1,15})?")
 
 _properties = msgspec.json.Decoder(dict[str, Property])
 
@@ -35,7 +36,7 @@ class Event:
 
     @property
     def relay_id(self) -> tuple[str, str] | None:
-        """The id that a relay gave it, `SOURCE/PARTITION/SEQUENCE`, and its part `SOURCE/PARTITION`; or None."""
+        """The id that a relay gave it, `SOURCE/PARTITION/OFFSET`, and its part `SOURCE/PARTITION`; or None."""
         for name, value in self.properties.items():
             if name.lower() == RELAY_ID and isinstance(value, str) and (match := _RELAY_ID.fullmatch(value)):
                 return value, match[1]

@@ -80,7 +80,7 @@ class Hub:
         {hub:NAME:P}:sequence   string, the next sequence number
         {hub:NAME:P}:stats      hash; bytes (of bodies) and events in the stream now, first (sequence number of the
                                 oldest event kept), in_bytes and in_events ever taken
-        {hub:NAME:P}:relayed    hash, SOURCE/PARTITION of a relay -> last sequence number taken from there
+        {hub:NAME:P}:relayed    hash, SOURCE/PARTITION of a relay -> last offset taken from there
     """
 
     def __init__(

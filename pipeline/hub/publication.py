@@ -29,19 +29,25 @@ LIMIT = 1024 * 1024
 #: The user property of a batch's item that has the event's content type.
 CONTENT_TYPE = "wz-content-type"
 
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+
 #: Header names that a property may have. Proxies drop those with `_`, nginx among them.
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,128}")
 
 #: Names that mean something else to the service, to a proxy or to HTTP.
 _TAKEN = re.compile(
-    r"(accept|proxy|sec|x-forwarded|x-ms|access-control|if)(-.*)?|brokerproperties|authorization|host|content-.*|cookie"
-    r"|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|forwarded|user-agent|date|via|range|referer"
-    r"|origin|cache-control|pragma|from|server|warning|max-forwards|x-request-id|x-real-ip",
+    r"(accept|access-control|content|if|proxy|sec|x-forwarded|x-ms)(-.*)?|authorization|brokerproperties|cache-control"
+    r"|connection|cookie|date|dnt|expect|forwarded|from|host|http2-settings|keep-alive|max-forwards|origin|pragma|prefer"
+    r"|priority|range|referer|server|te|trailer|transfer-encoding|true-client-ip|upgrade.*|user-agent|via|warning"
+    r"|x-real-ip|x-request-id",
     re.IGNORECASE,
 )
 
-#: Characters of a property's value in a header; nginx and gunicorn take 8 KiB for a header line.
+#: Bytes of a property's value in a header, and properties in one request: nginx and gunicorn take 8 KiB for a header,
+#: 32 KiB for all, and 100 headers.
 _VALUE = 4096
+_PROPERTIES = 50
+_PROPERTIES_BYTES = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,8 @@ def _single(outgoing: Outgoing) -> Publication | None:
         if not _NAME.fullmatch(name) or _TAKEN.fullmatch(name) or text is None:
             return None
         headers[name] = text
+    if len(event.properties) > _PROPERTIES or sum(map(len, headers.values())) > _PROPERTIES_BYTES:
+        return None
     return Publication((outgoing,), _path(event), headers, event.body)
 
 
@@ -161,11 +169,9 @@ def _header(value: Property) -> str | None:
     """
     if not isinstance(value, str):
         return None if value is None else msgspec.json.encode(value).decode()
-    text = value
-    if value != value.strip() or value[:1] in ("", '"') or not value.isprintable() or _reads_as_another_type(value):
-        text = json.dumps(value, ensure_ascii=False)
-    encoded = text.encode()
-    if len(encoded) > _VALUE or b"\x7f" in encoded:
+    quotes = '"' if value != value.strip() or value[:1] in ("", '"') or _reads_as_another_type(value) else ""
+    encoded = f"{quotes}{value}{quotes}".encode()
+    if len(encoded) > _VALUE or _CONTROL.search(value):
         return None
     return encoded.decode("latin-1")
 

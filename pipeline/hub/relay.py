@@ -137,7 +137,7 @@ class Relay:
             if letter is None:
                 self.letters.forget(partition, offset)
                 continue
-            # No sequence number that the receiver would compare with later ones: it is late on purpose.
+            # Nothing that the receiver would compare with the offsets of later ones: it is late on purpose.
             id_ = f"{event_id(self._source(partition), letter.stored)}/r{letter.redrives + 1}"
             refused: list[DeadLetter] = []
             try:
@@ -181,8 +181,12 @@ class Relay:
 
 
 def event_id(source: str, stored: StoredEvent) -> str:
-    """Return the id by which a receiver knows an event again: SOURCE/PARTITION/SEQUENCE."""
-    return f"{source}/{stored.partition}/{stored.sequence_number}"
+    """Return the id by which a receiver knows an event again: SOURCE/PARTITION/OFFSET.
+
+    It rises, so that a receiver need only keep the last. Sequence numbers would be given out twice by a Redis that was
+    killed before its last second was on disk, or by a replica that was behind, and the second event would be dropped.
+    """
+    return f"{source}/{stored.partition}/{stored.offset}"
 
 
 class Relays:

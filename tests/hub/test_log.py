@@ -131,6 +131,13 @@ def test_an_event_that_a_relay_sends_again_is_taken_once(hub: Hub) -> None:
     assert stats(hub, 3)["events"] == 4
 
 
+def test_ids_are_compared_as_offsets(hub: Hub) -> None:
+    for offset in ("5-9", "5-10", "5-9", "15-0", "6-3", "15-1"):
+        hub.append([Event(offset.encode(), "7", properties={"wz-event-id": f"c0ffee/2/{offset}"})])
+
+    assert bodies(hub) == [b"5-9", b"5-10", b"15-0", b"15-1"]
+
+
 def test_a_repetition_without_a_key_meets_its_twin(hub: Hub) -> None:
     for _ in range(5):
         hub.append([relayed(1, key=None)])

@@ -89,7 +89,7 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
         "b": True,
         "digits": "3",
         "empty": "",
-        "lines": "a\r\nHost: evil",
+        "quoted": '"q"',
     }
     (publication,) = cut(Event(b"\xff", "k", "image/png", properties))
 
@@ -103,7 +103,7 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
         "b": "true",
         "digits": '"3"',
         "empty": '""',
-        "lines": '"a\\r\\nHost: evil"',
+        "quoted": '""q""',
         "wz-event-id": "source/0/0",
     }
 
@@ -117,6 +117,9 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
         pytest.param(Event(b"x", None, "a/b", {"authorization": "x"}), id="a name that would be the token's"),
         pytest.param(Event(b"x", None, "a/b", {"long": "x" * 5000}), id="a value too long for a header"),
         pytest.param(Event(b"x", None, "a/b", {"lines": "a\x7fb"}), id="a value with a control character"),
+        pytest.param(Event(b"x", None, "a/b", {"lines": "a\r\nHost: evil"}), id="a value of two lines"),
+        pytest.param(Event(b"x", None, "a/b", {f"p{n}": n for n in range(60)}), id="too many"),
+        pytest.param(Event(b"x", None, "a/b", {f"p{n}": "x" * 4000 for n in range(5)}), id="too large together"),
         pytest.param(Event(b"x", None, "a/b", {"null": None}), id="a value that is null"),
         pytest.param(Event(b"[]", None, BATCH_TYPE), id="a type that would make it a batch"),
     ],

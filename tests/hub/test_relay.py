@@ -167,6 +167,24 @@ def test_events_that_were_sent_but_not_committed_are_not_doubled_upstream(
     assert sorted(map(repr, everything(upstream_hub))) == sorted(map(repr, [*arrived, Event(b"later", "key")]))
 
 
+def test_a_log_that_was_set_back_loses_nothing_that_comes_after(
+    hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString
+) -> None:
+    hub.append([Event(b"1", "k"), Event(b"lost", "k")])
+    drain(relay_to(upstream_target, hub))
+    (partition,) = (p for p in range(4) if hub.read(p))
+    first, lost = hub.read(partition)
+    hub.redis.xdel(hub.key(partition, "events"), lost.offset)  # as if Redis had lost its last second
+    hub.redis.set(hub.key(partition, "sequence"), lost.sequence_number)
+    hub.redis.hset(hub.key(partition, "offsets"), GROUP, first.offset)
+
+    hub.append([Event(b"new", "k")])
+    drain(relay_to(upstream_target, hub))
+
+    assert [stored.sequence_number for stored in hub.read(partition)] == [0, 1]
+    assert [event.body for event in everything(upstream_hub)] == [b"1", b"lost", b"new"]
+
+
 def test_an_upstream_that_is_away_loses_nothing(hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString) -> None:
     hub.append(EVENTS)
     cut = relay_to(ConnectionString("sb://127.0.0.1:1/", "up", "a2V5", development=True), hub)
