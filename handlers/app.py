@@ -22,11 +22,15 @@ from . import (
     errors,
     health,
     hub,
+    hubs,
+    management,
     outputs,
+    reading,
     servicebus,
 )
 from .dialect import CanonicalPath
 from .services import Services
+from .unread import UnreadBody
 
 logger = logging.getLogger(__name__)
 
@@ -48,15 +52,23 @@ def create_app(settings: Settings | None = None) -> App:
     settings = settings or Settings.from_environ()
     client = pipeline.redis.client(settings)
 
-    app = App("handlers", config={"MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH, "MAX_BULK_LENGTH": MAX_BULK_LENGTH})
+    app = App(
+        "handlers",
+        config={
+            "MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH,
+            "MAX_BULK_LENGTH": MAX_BULK_LENGTH,
+            "MAX_WAIT": reading.MAX_WAIT,
+            "TAIL_SECONDS": reading.TAIL_SECONDS,
+        },
+    )
     app.extensions["services"] = Services.make(settings, client)
     app.problems.update(errors.PROBLEMS)
     app.register_error_handler(Unauthorized, _unauthorized)
     for outage in errors.OUTAGES:
         app.register_error_handler(outage, _redis_is_away)
-    for module in (health, boards, board_ranks, board_members, board_bulk, board_features, outputs, hub):
+    for module in (health, boards, board_ranks, board_members, board_bulk, board_features, outputs, reading, hubs, hub):
         app.register(module.blueprint)
-    app.register(hub.reading)
+    management.register(app)
     OpenAPI(
         app,
         title="wz",
@@ -68,6 +80,7 @@ def create_app(settings: Settings | None = None) -> App:
     )
     servicebus.answer_unmatched(app)
     app.layers.add("canonical path", CanonicalPath)
+    app.layers.add("unread body", UnreadBody, limit=settings.max_send_bytes * 5 // 4)  # as nginx.conf lets through
     app.layers.add("request id", RequestID)
     return app
 

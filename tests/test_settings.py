@@ -46,6 +46,19 @@ def test_where_the_boards_are(variables: dict[str, str], cluster: tuple[str, ...
     assert (settings.boards_cluster, settings.board_shards) == (cluster, shards)
 
 
+@pytest.mark.parametrize(
+    ("variables", "seconds", "size"),
+    [
+        pytest.param({}, 0, 1024**2, id="expiry is absolute, a send is 1 MiB"),
+        pytest.param({"WZ_CLOCK_TOLERANCE": "2m", "WZ_MAX_SEND_SIZE": "20MiB"}, 120, 20 * 1024**2, id="as set"),
+    ],
+)
+def test_tokens_and_sends(variables: dict[str, str], seconds: int, size: int) -> None:
+    settings = Settings.from_environ({**BASE, **variables})
+
+    assert (settings.clock_tolerance, settings.max_send_bytes) == (seconds, size)
+
+
 def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "connection-string"
     file.write_text(f"{ROOT}\n")
@@ -56,6 +69,10 @@ def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
+        pytest.param({"WZ_CLOCK_TOLERANCE": "16m"}, "WZ_CLOCK_TOLERANCE: '16m' is more than 15m", id="much tolerance"),
+        pytest.param({"WZ_CLOCK_TOLERANCE": "-1"}, "WZ_CLOCK_TOLERANCE: '-1' is no time", id="no tolerance"),
+        pytest.param({"WZ_MAX_SEND_SIZE": "1GiB"}, "WZ_MAX_SEND_SIZE: '1GiB' is not between", id="too large a send"),
+        pytest.param({"WZ_MAX_SEND_SIZE": "1 cow"}, "WZ_MAX_SEND_SIZE: '1 cow' is no size", id="no size"),
         pytest.param({"WZ_ENVIRONMENT": "prod"}, "WZ_ENVIRONMENT: 'prod' is not one of", id="no such environment"),
         pytest.param({"WZ_HUBS": "events"}, "WZ_HUBS: 'events': write name:partitions", id="no partitions"),
         pytest.param({"WZ_HUBS": "events:0"}, "WZ_HUBS: 'events:0'", id="zero partitions"),

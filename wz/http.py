@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import msgspec
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
+from werkzeug.wsgi import LimitedStream
 
 from . import fast
 from .json import json
@@ -43,6 +44,23 @@ class Limit:
 
     def __set__(self, request: Request, limit: int | None) -> None:
         request.__dict__[self.setting] = limit
+
+
+class UnknownLength(LimitedStream):
+    """A body sent in chunks. Werkzeug's stream stops at the limit when all is read at once, and would cut it there."""
+
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
+        super().__init__(stream, limit, is_max=True)
+
+    def on_exhausted(self) -> None:
+        if self._stream.read(1):
+            raise RequestEntityTooLarge
+
+    def readall(self) -> bytes:
+        data = super().readall()
+        if self.is_exhausted:
+            self.on_exhausted()
+        return data
 
 
 class Request(WerkzeugRequest):
@@ -120,6 +138,18 @@ class Request(WerkzeugRequest):
             return name, int(self.environ["SERVER_PORT"])
         except (KeyError, TypeError, ValueError):
             return name, None  # a unix socket
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        limit = self.max_content_length
+        if (
+            self.shallow
+            or limit is None
+            or "wsgi.input_terminated" not in self.environ
+            or self.content_length is not None
+        ):
+            return super().stream
+        return cast("IO[bytes]", UnknownLength(self.environ["wsgi.input"], limit))
 
     @cached_property
     def url_adapter(self) -> MapAdapter:

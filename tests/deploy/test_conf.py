@@ -7,9 +7,11 @@ import json
 import re
 import runpy
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -114,7 +116,22 @@ def test_systemd_waits_for_requests_under_way(gunicorn: dict[str, Any], unit: st
     assert int(match[1]) > gunicorn["graceful_timeout"]
 
 
-def test_nginx_says_unavailable_in_json_while_gunicorn_is_away(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "media_type", "read_status"),
+    [
+        ("GET", "/boards/actions", "application/problem+json", lambda body: json.loads(body)["status"]),
+        (
+            "POST",
+            "/Events/Publishers/p/Messages",
+            "application/xml; charset=utf-8",
+            lambda body: int(ElementTree.fromstring(body).findtext("Code", "")),
+        ),
+    ],
+    ids=["a problem document", "to a hub's senders as the service does"],
+)
+def test_nginx_says_unavailable_while_gunicorn_is_away(
+    tmp_path: Path, method: str, path: str, media_type: str, read_status: Callable[[bytes], int]
+) -> None:
     port = free_port()
     conf = tmp_path / "nginx.conf"
     conf.write_text(render_nginx(tmp_path, f"127.0.0.1:{port}"))
@@ -124,10 +141,10 @@ def test_nginx_says_unavailable_in_json_while_gunicorn_is_away(tmp_path: Path) -
         process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: pid.exists() and pid.read_text() != ""),
         closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection,
     ):
-        connection.request("GET", "/boards/actions")
+        connection.request(method, path)
         response = connection.getresponse()
 
         assert response.status == 503
         assert response.headers["Retry-After"] == "1"
-        assert response.headers["Content-Type"] == "application/problem+json"
-        assert json.load(response)["status"] == 503
+        assert response.headers["Content-Type"] == media_type
+        assert read_status(response.read()) == 503

@@ -9,11 +9,15 @@ import pytest
 import redis as redis_py
 
 from pipeline.hub.connection_string import ConnectionString
+from pipeline.hub.description import Description
 from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.log import Hub
 from pipeline.hub.partition import partition_of
 from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.registry import Hubs
 from pipeline.hub.sas import Right, Rules
+from pipeline.hub.throughput import take
+from pipeline.settings import Settings
 
 from .. import stack
 from .conftest import ServiceClient, detail
@@ -235,3 +239,24 @@ def test_a_full_hub_says_when_to_try_again(client: ServiceClient, redis: redis_p
     assert answer.status_code == 503
     assert detail(answer).startswith("ServerBusy: partition 0 of hub 'events' is full")
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.fixture
+def throttled(client: ServiceClient, redis: redis_py.Redis, settings: Settings) -> ServiceClient:
+    """A hub with one throughput unit, which is a minute behind."""
+    hubs = Hubs(redis, settings.hubs)
+    hubs.create("slow", Description(partitions=1, throughput_units=1))
+    take(hubs["slow"], 0, 61_000)
+    return client
+
+
+def test_a_throttled_hub_answers_as_the_service_does(throttled: ServiceClient) -> None:
+    answer = throttled.post("/slow/messages", data="x")
+
+    assert answer.status_code == 503
+    assert detail(answer).startswith(
+        f"The request was terminated because the namespace {stack.HOST} is being throttled. Error code : 50002. "
+        f"Please wait {answer.headers['Retry-After']} seconds and try again."
+    )
+    assert 30 < int(answer.headers["Retry-After"]) <= 61
+    assert throttled.post("/events/messages", data="x").status_code == 201
