@@ -128,7 +128,7 @@ def _batch(events: Sequence[Outgoing]) -> Publication:
 
 
 def _single(outgoing: Outgoing) -> Publication | None:
-    """Return an event by itself, its properties as headers; None if headers can't carry them, or it would be a batch."""
+    """Return an event by itself, its properties as headers; None if these can't carry them, or it would be a batch."""
     event = outgoing.event
     headers = {"Content-Type": event.content_type or "application/octet-stream"}
     if headers["Content-Type"].partition(";")[0].strip().lower() == BATCH_TYPE:
