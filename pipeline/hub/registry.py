@@ -14,15 +14,27 @@ from ..errors import InvalidValue, PipelineError
 from ..lease import Lease
 from .description import Defaults, Description, hub_name
 from .log import Hub, UnknownHub
+from .sas import Rules
 
 #: Seconds for which a process may go on with what it knows of the hubs.
 CACHE = 1.0
 
-#: Milliseconds from a hub's deletion until a new one may have its name: by then no process takes events for the old one.
+#: Milliseconds from a hub's deletion until a new one may have its name: by then nobody takes events for the old one.
 SETTLE_MS = 1500
 
 #: What a partition has in Redis; leases end by themselves.
-PARTITION_KEYS = ("events", "sequence", "stats", "offsets", "attached", "relayed", "deadletters", "batches", "relay", "redrive")
+PARTITION_KEYS = (
+    "attached",
+    "batches",
+    "deadletters",
+    "events",
+    "offsets",
+    "redrive",
+    "relay",
+    "relayed",
+    "sequence",
+    "stats",
+)
 
 #: What a hub has beside its partitions.
 HUB_KEYS = ("groups", "revoked", "throughput")
@@ -146,8 +158,9 @@ class Hubs(Mapping[str, Hub]):
 
     def update(self, name: str, change: Callable[[Description], Description]) -> Description:
         """Change what may be changed of a hub. Raises `UnknownHub`, `HubBusy`, or `InvalidValue` for its partitions."""
+        self.refresh()  # which may have to make it, and so must not wait for this change
         with self._changing(name.lower()):
-            old = self.description(name)
+            old = self._read(name)
             new = msgspec.structs.replace(change(old), created_ms=old.created_ms, updated_ms=self._now_ms())
             if new.partitions != old.partitions:
                 raise InvalidValue(
@@ -160,18 +173,29 @@ class Hubs(Mapping[str, Hub]):
         return new
 
     def delete(self, name: str) -> None:
-        """Delete a hub with its events, groups and offsets. Raises `UnknownHub` or `HubBusy`.
+        """Delete a hub with its events, groups, offsets and rules. Raises `UnknownHub` or `HubBusy`.
 
         A declared hub, too, is gone until somebody makes it again.
         """
         name = name.lower()
+        self.refresh()
         with self._changing(name):
-            partitions = self.description(name).partitions
+            partitions = self._read(name).partitions
             # First, so that whatever a crash in between leaves is purged when the name is used again.
             self.redis.hset(self.DELETED, name, f"{self._now_ms()} {partitions}")
             self.redis.hdel(self.KEY, name)
             self._purge(name, partitions)
+            rules = cast("list[bytes]", self.redis.hkeys(Rules.KEY))
+            its_rules = [rule for rule in rules if rule.startswith(f"{name}/".encode())]
+            if its_rules:
+                self.redis.hdel(Rules.KEY, *its_rules)
         self.refresh()
+
+    def _read(self, name: str) -> Description:
+        data = cast("bytes | None", self.redis.hget(self.KEY, name.lower()))
+        if data is None:
+            raise UnknownHub(name)
+        return msgspec.json.decode(data, type=Description)
 
     def _recorded(self) -> dict[str, Description]:
         found = cast("Mapping[bytes, bytes]", self.redis.hgetall(self.KEY))

@@ -27,7 +27,8 @@ PERIOD = 5.0
 def trim(hub: Hub, partition: int, room: int = 0) -> int:
     """Drop events that are too old, and the oldest of a partition that is nearly full; returns how many went.
 
-    What is left is nine tenths of the partition's share at most, and leaves `room` for as many bytes. None goes that an attached group (`ConsumerGroup.attach`) is not done with. A round trip for each MiB of bodies.
+    What is left is nine tenths of the partition's share at most, and leaves room for `room` bytes. None goes that an
+    attached group (`ConsumerGroup.attach`) is not done with. A round trip for each MiB of bodies.
     """
     keys = [hub.key(partition, what) for what in ("events", "stats", "offsets", "attached")]
     cap = hub.settings.partition_bytes
