@@ -5,6 +5,7 @@ Microsoft calls this dialect obsolete, and has another in its place; published c
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
@@ -32,7 +33,11 @@ from .services import services
 #: Partitions of a hub whose maker does not say how many.
 PARTITIONS = 4
 
-NewHub = Annotated[str, msgspec.Meta(description="In any case", examples=["orders"])]
+_OWN = "|".join(map(re.escape, sorted(RESERVED)))
+_HUB = rf"^(?!({_OWN})$)[^/]+$"
+
+OneHub = Annotated[str, msgspec.Meta(pattern=_HUB, description="In any case", examples=["events"])]
+NewHub = Annotated[str, msgspec.Meta(pattern=_HUB, description="In any case", examples=["orders"])]
 Publisher = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY, examples=["device-1"])]
 PartitionId = Annotated[str, msgspec.Meta(examples=["0"])]
 
@@ -48,9 +53,9 @@ servicebus.speak(watching)
 
 
 class HubConverter(BaseConverter):
-    """The first segment of a hub's path: anything but what the service keeps for itself."""
+    """A path of one segment that is a hub's: anything but what the service keeps for itself."""
 
-    regex = rf"(?!(?:{'|'.join(map(str, sorted(RESERVED)))})(?:/|\Z))[^/]+".replace(".json", r"\.json")
+    regex = rf"(?!(?:{_OWN})\Z)[^/]+"
 
 
 def register(app: App) -> None:
@@ -84,7 +89,7 @@ def list_hubs(request: Request) -> Response:
 
 @managing.get("/<hub:hub>")
 @operation(responses={200: _entry(200, "the hub"), 404: NO_HUB})
-def get_hub(request: Request, hub: HubName) -> Response:
+def get_hub(request: Request, hub: OneHub) -> Response:
     """Show a hub, as an ATOM entry."""
     hubs = services(request).hubs
     description = hubs.description(hub)  # first, since it asks Redis
@@ -129,7 +134,7 @@ def put_hub(request: Request, hub: NewHub) -> Response:
 
 @managing.delete("/<hub:hub>")
 @operation(responses={200: Content("deleted, with its events, groups and offsets"), 404: NO_HUB, 409: "it is in use"})
-def delete_hub(request: Request, hub: HubName) -> Response:
+def delete_hub(request: Request, hub: OneHub) -> Response:
     """Delete a hub with all that it holds."""
     services(request).hubs.delete(hub)
     return _done()
@@ -157,7 +162,7 @@ def _hub_entry(request: Request, hub: Hub, description: Description) -> Markup:
 # -- consumer groups ---------------------------------------------------------------------------------------------------
 
 
-@managing.get("/<hub:hub>/consumergroups")
+@managing.get("/<hub>/consumergroups")
 @operation(responses={200: _entry(200, "a feed of consumer groups"), 404: NO_HUB})
 def list_groups(request: Request, hub: HubName) -> Response:
     """List a hub's consumer groups, as an ATOM feed."""
@@ -166,7 +171,7 @@ def list_groups(request: Request, hub: HubName) -> Response:
     return atom.feed(_url(request, f"{found.name}/consumergroups"), _url(request, ""), entries)
 
 
-@managing.get("/<hub:hub>/consumergroups/<group>")
+@managing.get("/<hub>/consumergroups/<group>")
 @operation(responses={200: _entry(200, "the consumer group"), 404: _NO_GROUP})
 def get_group(request: Request, hub: HubName, group: GroupName) -> Response:
     """Show a consumer group, as an ATOM entry."""
@@ -174,7 +179,7 @@ def get_group(request: Request, hub: HubName, group: GroupName) -> Response:
     return atom.respond(_group_entry(request, found, ConsumerGroups(found)[group]))
 
 
-@managing.put("/<hub:hub>/consumergroups/<group>")
+@managing.put("/<hub>/consumergroups/<group>")
 @operation(
     body={"application/atom+xml": bytes},
     responses={
@@ -193,7 +198,7 @@ def put_group(request: Request, hub: HubName, group: GroupName) -> Response:
     )
 
 
-@managing.delete("/<hub:hub>/consumergroups/<group>")
+@managing.delete("/<hub>/consumergroups/<group>")
 @operation(
     responses={
         200: Content("deleted, with its offsets"),
@@ -225,7 +230,7 @@ def _group_entry(request: Request, hub: Hub, group: Group) -> Markup:
 # -- partitions --------------------------------------------------------------------------------------------------------
 
 
-@watching.get("/<hub:hub>/consumergroups/<group>/partitions")
+@watching.get("/<hub>/consumergroups/<group>/partitions")
 @operation(responses={200: _entry(200, "a feed of partitions"), 404: _NO_GROUP})
 def list_partitions(request: Request, hub: HubName, group: GroupName) -> Response:
     """List a hub's partitions with their runtime information, as an ATOM feed."""
@@ -235,7 +240,7 @@ def list_partitions(request: Request, hub: HubName, group: GroupName) -> Respons
     return atom.feed(_url(request, path), _url(request, ""), entries)
 
 
-@watching.get("/<hub:hub>/consumergroups/<group>/partitions/<partition>")
+@watching.get("/<hub>/consumergroups/<group>/partitions/<partition>")
 @operation(responses={200: _entry(200, "the partition"), 404: f"{_NO_GROUP}, or no such partition"})
 def get_partition(request: Request, hub: HubName, group: GroupName, partition: PartitionId) -> Response:
     """Show a partition's runtime information, as an ATOM entry."""
@@ -265,7 +270,7 @@ def _partition_entry(request: Request, path: str, partition: PartitionRuntime) -
 # -- revoked publishers ------------------------------------------------------------------------------------------------
 
 
-@managing.get("/<hub:hub>/revokedpublishers")
+@managing.get("/<hub>/revokedpublishers")
 @operation(responses={200: _entry(200, "a feed of publishers"), 404: NO_HUB})
 def list_revoked(request: Request, hub: HubName) -> Response:
     """List the publishers who may not send, as an ATOM feed."""
@@ -274,7 +279,7 @@ def list_revoked(request: Request, hub: HubName) -> Response:
     return atom.feed(_url(request, f"{found.name}/revokedpublishers"), _url(request, ""), entries)
 
 
-@managing.get("/<hub:hub>/revokedpublishers/<publisher>")
+@managing.get("/<hub>/revokedpublishers/<publisher>")
 @operation(responses={200: _entry(200, "the publisher"), 404: f"{NO_HUB}, or the publisher is not revoked"})
 def get_revoked(request: Request, hub: HubName, publisher: Publisher) -> Response:
     """Show a publisher who may not send, as an ATOM entry."""
@@ -284,7 +289,7 @@ def get_revoked(request: Request, hub: HubName, publisher: Publisher) -> Respons
     return atom.respond(_revoked_entry(request, found, publisher))
 
 
-@managing.put("/<hub:hub>/revokedpublishers/<publisher>")
+@managing.put("/<hub>/revokedpublishers/<publisher>")
 @operation(
     body={"application/atom+xml": bytes},
     responses={
@@ -305,7 +310,7 @@ def revoke(request: Request, hub: HubName, publisher: Publisher) -> Response:
     return atom.respond(_revoked_entry(request, found, publisher), 201)
 
 
-@managing.delete("/<hub:hub>/revokedpublishers/<publisher>")
+@managing.delete("/<hub>/revokedpublishers/<publisher>")
 @operation(responses={200: Content("may send again"), 404: f"{NO_HUB}, or the publisher is not revoked"})
 def resume(request: Request, hub: HubName, publisher: Publisher) -> Response:
     """Let a publisher send again."""

@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 
 import click
 
-from .. import redis
 from ..cli import one_line_errors
-from ..settings import Settings
+from . import registry_cli
 from .deadletters import DeadLetters
 from .log import Hub
-from .registry import Hubs
 from .status import PartitionStatus, status
 
 _HEAD = ("partition", "events", "bytes", "last", "relayed to", "lag", "oldest", "worker", "retries", "dead letters")
@@ -39,7 +37,7 @@ def hub() -> None:
 @one_line_errors
 def show_status(name: str | None, watch: bool, interval: float) -> None:
     """Show the partitions of the hub NAME, or of every hub: what is in them, and how far the relay has come."""
-    hubs = _hubs()
+    hubs = registry_cli.namespace()
     live = watch and sys.stdout.isatty()
     if live:
         click.clear()
@@ -202,10 +200,9 @@ def _choose(ids: tuple[str, ...], everything: bool, partition: int | None) -> No
         raise click.UsageError("say which: some IDS, or --all, or --partition P")
 
 
-def _hubs() -> Hubs:
-    settings = Settings.from_environ()
-    return Hubs(redis.client(settings), settings.hubs, settings.retention)
-
-
 def _hub(name: str) -> Hub:
-    return _hubs()[name]
+    return registry_cli.namespace()[name]
+
+
+for command in registry_cli.COMMANDS:
+    hub.add_command(command)

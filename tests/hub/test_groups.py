@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-import redis as redis_py
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.group import ConsumerGroup
@@ -11,9 +10,9 @@ from pipeline.hub.runtime import runtime
 from pipeline.lease import Lease
 
 
-@pytest.fixture
-def hub(redis: redis_py.Redis) -> Hub:
-    return Hub(redis, "events", 2)
+@pytest.fixture(params=["redis", "cluster"])
+def hub(request: pytest.FixtureRequest) -> Hub:
+    return Hub(request.getfixturevalue(request.param), "events", 2)
 
 
 @pytest.fixture
@@ -61,13 +60,13 @@ def test_offsets_are_stored_a_partition(groups: ConsumerGroups) -> None:
         reader.store(2, "5-0")
 
 
-def test_a_deleted_group_leaves_nothing(redis: redis_py.Redis, groups: ConsumerGroups) -> None:
+def test_a_deleted_group_leaves_nothing(hub: Hub, groups: ConsumerGroups) -> None:
     groups.create("Readers")
     groups.reader("readers").store(1, "5-0")
 
     groups.delete("readers")
 
-    assert redis.keys("{hub:*") == []
+    assert hub.redis.keys("{hub:*") == []
     with pytest.raises(UnknownGroup):
         groups.delete("readers")
 

@@ -19,9 +19,15 @@ from pipeline.lease import Lease
 FOUR = Description(partitions=4)
 
 
+@pytest.fixture(params=["redis", "cluster"])
+def engine(request: pytest.FixtureRequest) -> redis_py.Redis:
+    client: redis_py.Redis = request.getfixturevalue(request.param)
+    return client
+
+
 @pytest.fixture
-def hubs(redis: redis_py.Redis) -> Hubs:
-    return Hubs(redis, {"events": 4})
+def hubs(engine: redis_py.Redis) -> Hubs:
+    return Hubs(engine, {"events": 4})
 
 
 def test_declared_hubs_are_there(hubs: Hubs) -> None:
@@ -29,8 +35,8 @@ def test_declared_hubs_are_there(hubs: Hubs) -> None:
     assert hubs["EVENTS"].partitions == 4
 
 
-def test_a_hub_that_is_made_is_seen_by_every_process_at_once(redis: redis_py.Redis, hubs: Hubs) -> None:
-    other = Hubs(redis, {"events": 4})
+def test_a_hub_that_is_made_is_seen_by_every_process_at_once(engine: redis_py.Redis, hubs: Hubs) -> None:
+    other = Hubs(engine, {"events": 4})
     assert list(other) == ["events"]
 
     hubs.create("Orders", Description(partitions=2, metadata="ours"))
@@ -65,12 +71,12 @@ def test_the_number_of_partitions_is_for_life(hubs: Hubs) -> None:
     assert hubs.description("events").partitions == 4
 
 
-def test_another_number_of_partitions_is_not_declared_unnoticed(redis: redis_py.Redis, hubs: Hubs) -> None:
+def test_another_number_of_partitions_is_not_declared_unnoticed(engine: redis_py.Redis, hubs: Hubs) -> None:
     hubs.declare()
     hubs.declare()
 
     with pytest.raises(PartitionCountChanged, match="begun with 4 partitions and WZ_HUBS now says 8"):
-        Hubs(redis, {"events": 8}).declare()
+        Hubs(engine, {"events": 8}).declare()
 
 
 def test_a_hub_is_made_once(hubs: Hubs) -> None:
@@ -78,8 +84,8 @@ def test_a_hub_is_made_once(hubs: Hubs) -> None:
         hubs.create("Events", FOUR)
 
 
-def test_what_is_made_by_many_at_once_is_made_once(redis: redis_py.Redis) -> None:
-    processes = [Hubs(redis, {"events": 4, "orders": 2}) for _ in range(8)]
+def test_what_is_made_by_many_at_once_is_made_once(engine: redis_py.Redis) -> None:
+    processes = [Hubs(engine, {"events": 4, "orders": 2}) for _ in range(8)]
     threads = [threading.Thread(target=hubs.declare) for hubs in processes]
     for thread in threads:
         thread.start()
@@ -89,9 +95,9 @@ def test_what_is_made_by_many_at_once_is_made_once(redis: redis_py.Redis) -> Non
     assert len({hubs.description("events").created_ms for hubs in processes}) == 1
 
 
-def test_nobody_else_changes_a_hub_meanwhile(redis: redis_py.Redis, hubs: Hubs) -> None:
+def test_nobody_else_changes_a_hub_meanwhile(engine: redis_py.Redis, hubs: Hubs) -> None:
     hubs.refresh()
-    Lease(redis, "{hub:events}:change").hold()
+    Lease(engine, "{hub:events}:change").hold()
 
     with pytest.raises(HubBusy):
         hubs.delete("events")
@@ -127,8 +133,8 @@ def test_what_no_hub_may_be(hubs: Hubs, description: Description, field: str) ->
     assert "orders" not in list(hubs)
 
 
-def test_a_deleted_hub_is_gone_with_all_it_had(redis: redis_py.Redis, hubs: Hubs) -> None:
-    before = set(redis.keys())
+def test_a_deleted_hub_is_gone_with_all_it_had(engine: redis_py.Redis, hubs: Hubs) -> None:
+    before = set(engine.keys())
     hubs.create("orders", FOUR)
     hub = hubs["orders"]
     hub.append([Event(b"x", "a"), Event(b"y", "b")])
@@ -141,13 +147,13 @@ def test_a_deleted_hub_is_gone_with_all_it_had(redis: redis_py.Redis, hubs: Hubs
 
     with pytest.raises(UnknownHub):
         hubs["orders"]
-    assert set(redis.keys()) - before <= {b"hubs", b"hubs:deleted"}
+    assert set(engine.keys()) - before <= {b"hubs", b"hubs:deleted"}
 
 
-def test_a_declared_hub_that_was_deleted_stays_so(redis: redis_py.Redis, hubs: Hubs) -> None:
+def test_a_declared_hub_that_was_deleted_stays_so(engine: redis_py.Redis, hubs: Hubs) -> None:
     hubs.delete("events")
 
-    assert list(Hubs(redis, {"events": 4})) == []
+    assert list(Hubs(engine, {"events": 4})) == []
 
 
 def test_a_name_can_be_used_again_with_other_partitions(hubs: Hubs, monkeypatch: pytest.MonkeyPatch) -> None:
