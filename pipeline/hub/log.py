@@ -141,6 +141,12 @@ class Hub:
         place = cast("int", _APPEND.call(self.redis, keys, args))
         return None if place < 0 else list(by_partition)[place]
 
+    def finish_batches(self) -> None:
+        """On a cluster, finish what senders that died have begun: see `Batches`."""
+        if self._batches is not None:
+            self._batches.finish()
+            self._batches.forget()
+
     def make_room(self, partition: int, size: int) -> int:
         """Drop what retention lets go, for `size` bytes of bodies to come; returns the number of events dropped."""
         from . import retention  # which imports this module

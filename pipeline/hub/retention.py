@@ -61,6 +61,7 @@ class Retention:
             return 0
         dropped = 0
         for hub in self.hubs.values():
+            hub.finish_batches()
             for partition in range(hub.partitions):
                 dropped += trim(hub, partition)
         self._next = time.monotonic() + PERIOD

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 from redis.cluster import RedisCluster
 
@@ -45,12 +47,27 @@ def test_a_batch_that_may_be_under_way_is_left_to_its_sender(hub: Hub) -> None:
     assert everything(hub) == {3: BATCH[3], 2: []}
 
 
-def test_the_next_sender_finishes_what_it_finds(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    record(hub, [3])
-    monkeypatch.setattr(Batches.finish, "__defaults__", (0, 10))
+def record_long_ago(hub: Hub) -> None:
+    """Leave a batch behind whose sender died in 1970."""
+    batches = record(hub, [])
+    ((entry, fields),) = cast("list[Any]", hub.redis.xrange(batches.intents))
+    hub.redis.delete(batches.intents)
+    hub.redis.xadd(batches.intents, fields, id="1-1")
+    hub.write({3: BATCH[3]}, batch="1-1")
+
+
+def test_the_next_sender_finishes_what_it_finds(hub: Hub) -> None:
+    record_long_ago(hub)
     hub.append([Event(b"4", "7"), Event(b"5", "131")])
 
     assert [[e.body for e in events] for events in everything(hub).values()] == [[b"1", b"2", b"4"], [b"3", b"5"]]
+
+
+def test_a_worker_finishes_what_it_finds(hub: Hub) -> None:
+    record_long_ago(hub)
+    hub.finish_batches()
+
+    assert everything(hub) == BATCH
 
 
 def test_a_sender_that_was_helped_doubles_nothing(hub: Hub) -> None:

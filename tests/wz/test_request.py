@@ -105,7 +105,7 @@ def assert_same(environ: Environ, body: bytes = b"", **attributes: Any) -> None:
             assert outcome(read, ours) == outcome(read, theirs), name
 
 
-def is_cut_by_werkzeug(request: Request, body: bytes) -> bool:
+def is_cut_by_werkzeug(request: WerkzeugRequest, body: bytes) -> bool:
     """Say whether the body's end must be looked for, which Werkzeug does not do when the limit comes first."""
     limit = request.max_content_length
     has_end = "wsgi.input_terminated" in request.environ and request.content_length is None
@@ -234,7 +234,7 @@ def test_bodies(headers: Environ, body: bytes, framing: Environ, limit: int | No
     ],
 )
 def test_a_body_of_unknown_length_is_whole_or_too_large(
-    read: Callable[[Request], bytes], body: bytes, limit: int, status: int | None
+    read: Callable[[WerkzeugRequest], Any], body: bytes, limit: int, status: int | None
 ) -> None:
     environ = environ_with(REQUEST_METHOD="POST", CONTENT_LENGTH=None, wsgi__input_terminated=True)
     request = Request(environ | {"wsgi.input": io.BytesIO(body)})
