@@ -18,6 +18,8 @@ import pytest
 from deploy import servers
 from deploy.up import DEPLOY, render_nginx
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
+from handlers.readers import MAX_READERS
+from handlers.reading import COMMENT, MAX_WAIT
 
 from ..stack import free_port, process
 
@@ -54,6 +56,11 @@ def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
 
     assert "test is successful" in done.stderr
     assert "[warn]" not in done.stderr
+
+
+def test_readers_that_wait_leave_threads_to_others_and_are_not_cut_off(gunicorn: dict[str, Any]) -> None:
+    assert MAX_READERS <= gunicorn["threads"] // 2
+    assert max(MAX_WAIT, COMMENT) < amount(nginx_setting("proxy_read_timeout"))
 
 
 def test_a_configuration_without_the_expected_lines_is_refused(tmp_path: Path) -> None:
