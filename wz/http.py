@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .context import Globals
     from .routing import Route
 
+
+T = TypeVar("T")
 
 #: What a handler may return to have it sent as JSON.
 JSON_TYPES = (dict, list, msgspec.Struct)
@@ -53,14 +55,26 @@ class UnknownLength(LimitedStream):
         super().__init__(stream, limit, is_max=True)
 
     def on_exhausted(self) -> None:
-        if self._stream.read(1):
+        if self._guarded(self._stream.read, 1):
             raise RequestEntityTooLarge
+
+    def readinto(self, b: bytearray) -> int | None:  # type: ignore[override]
+        return self._guarded(super().readinto, b)
 
     def readall(self) -> bytes:
         data = super().readall()
         if self.is_exhausted:
             self.on_exhausted()
         return data
+
+    @staticmethod
+    def _guarded(read: Callable[[Any], T], argument: Any) -> T:
+        try:
+            return read(argument)
+        except HTTPException:
+            raise
+        except Exception as exc:  # each server raises its own for broken chunks
+            raise BadRequest(f"the body can't be read: {exc}") from exc
 
 
 class Request(WerkzeugRequest):

@@ -152,6 +152,26 @@ def test_a_large_chunked_body(
     assert [len(event["body"]) for event in stored_events(server)] == ([size] if status == 201 else [])
 
 
+@pytest.mark.parametrize("layer", ["gunicorn", "nginx"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"zz\r\nabc\r\n0\r\n\r\n", id="a length that is no number"),
+        pytest.param(b"5\r\nabcdefgh\r\n0\r\n\r\n", id="a length that is wrong"),
+    ],
+)
+def test_a_broken_chunk(layer: str, body: bytes, redis: redis_py.Redis, request: pytest.FixtureRequest) -> None:
+    server: LiveServer = request.getfixturevalue(layer)
+    head = (
+        "POST /events/messages HTTP/1.1\r\n"
+        f"Host: {stack.HOST}\r\nAuthorization: {stack.token()}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    received = exchange(server, head.encode() + body)
+
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert stored_events(server) == []
+
+
 @pytest.fixture
 def service_bus(live: LiveServer) -> Iterator[ServiceBusService]:
     """azure-servicebus 0.21.1 as it is; only its transport is told to speak plain HTTP."""

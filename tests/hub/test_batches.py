@@ -50,7 +50,7 @@ def test_a_batch_that_may_be_under_way_is_left_to_its_sender(hub: Hub) -> None:
 def record_long_ago(hub: Hub) -> None:
     """Leave a batch behind whose sender died in 1970."""
     batches = record(hub, [])
-    ((entry, fields),) = cast("list[Any]", hub.redis.xrange(batches.intents))
+    ((_, fields),) = cast("list[Any]", hub.redis.xrange(batches.intents))
     hub.redis.delete(batches.intents)
     hub.redis.xadd(batches.intents, fields, id="1-1")
     hub.write({3: BATCH[3]}, batch="1-1")
