@@ -50,6 +50,15 @@ def test_a_token_for_a_hub_opens_that_hub_only(client: Client, settings: Setting
     assert client.get("/boards/none", headers={"Authorization": token}).status_code == 401
 
 
+def test_a_token_for_a_publisher_sends_as_it_only(client: Client, settings: Settings) -> None:
+    token = wz(settings, "token", "--hub", "events", "--publisher", "dev 1").output.strip()
+
+    assert send(client, token, "events/publishers/dev%201") == 201
+    assert send(client, token, "events/publishers/dev%202") == 401
+    assert send(client, token) == 401
+    assert "--publisher needs --hub" in wz(settings, "token", "--publisher", "dev 1").output
+
+
 def test_a_token_as_a_header_line(settings: Settings) -> None:
     assert wz(settings, "token", "--header").output.startswith("Authorization: SharedAccessSignature sr=")
 
