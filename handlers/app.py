@@ -19,11 +19,13 @@ from . import (
     board_parameters,
     board_ranks,
     boards,
+    deadletters,
     errors,
     health,
     hub,
     hubs,
     management,
+    metrics,
     outputs,
     reading,
     servicebus,
@@ -66,7 +68,20 @@ def create_app(settings: Settings | None = None) -> App:
     app.register_error_handler(Unauthorized, _unauthorized)
     for outage in errors.OUTAGES:
         app.register_error_handler(outage, _redis_is_away)
-    for module in (health, boards, board_ranks, board_members, board_bulk, board_features, outputs, reading, hubs, hub):
+    for module in (
+        health,
+        boards,
+        board_ranks,
+        board_members,
+        board_bulk,
+        board_features,
+        outputs,
+        reading,
+        hubs,
+        deadletters,
+        metrics,
+        hub,
+    ):
         app.register(module.blueprint)
     management.register(app)
     OpenAPI(
@@ -82,6 +97,7 @@ def create_app(settings: Settings | None = None) -> App:
     app.layers.add("canonical path", CanonicalPath)
     app.layers.add("unread body", UnreadBody, limit=settings.max_send_bytes * 5 // 4)  # as nginx.conf lets through
     app.layers.add("request id", RequestID)
+    metrics.measure(app)
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -78,6 +79,7 @@ class Hubs(Mapping[str, Hub]):
         self._hubs: dict[str, Hub] = {}
         self._descriptions: dict[str, Description] = {}
         self._known_until = 0.0  # time.monotonic()
+        self._refreshing = threading.Lock()
 
     def __getitem__(self, name: str) -> Hub:
         """Raises `UnknownHub`."""
@@ -115,20 +117,21 @@ class Hubs(Mapping[str, Hub]):
 
         Declared hubs that were never there are made; one that was deleted stays so.
         """
-        until = time.monotonic() + CACHE
-        descriptions = self._recorded()
-        for name in self.declared.keys() - descriptions.keys():
-            self._make_if_new(name, Description(partitions=self.declared[name]))
+        with self._refreshing:
+            until = time.monotonic() + CACHE
             descriptions = self._recorded()
-        hubs = {}
-        for name, description in descriptions.items():
-            settings = description.settings(self.defaults)
-            hub = self._hubs.get(name)
-            if hub is None or self._descriptions[name].created_ms != description.created_ms:
-                hub = Hub(self.redis, name, description.partitions, settings)
-            hub.settings = settings
-            hubs[name] = hub
-        self._hubs, self._descriptions, self._known_until = hubs, descriptions, until
+            for name in self.declared.keys() - descriptions.keys():
+                self._make_if_new(name, Description(partitions=self.declared[name]))
+                descriptions = self._recorded()
+            hubs = {}
+            for name, description in descriptions.items():
+                settings = description.settings(self.defaults)
+                hub = self._hubs.get(name)
+                if hub is None or self._descriptions[name].created_ms != description.created_ms:
+                    hub = Hub(self.redis, name, description.partitions, settings)
+                hub.settings = settings
+                hubs[name] = hub
+            self._hubs, self._descriptions, self._known_until = hubs, descriptions, until
 
     def declare(self) -> None:
         """Hold the declared hubs against what is recorded, when a process starts.

@@ -95,6 +95,19 @@ def test_what_is_made_by_many_at_once_is_made_once(engine: redis_py.Redis) -> No
     assert len({hubs.description("events").created_ms for hubs in processes}) == 1
 
 
+def test_threads_share_one_hub(engine: redis_py.Redis) -> None:
+    hubs = Hubs(engine, {"events": 4})
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(hubs["events"])) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(map(id, found))) == 1
+    assert len(found) == 16
+
+
 def test_nobody_else_changes_a_hub_meanwhile(engine: redis_py.Redis, hubs: Hubs) -> None:
     hubs.refresh()
     Lease(engine, "{hub:events}:change").hold()
