@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import msgspec
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
-from werkzeug.wsgi import LimitedStream
 
 from . import fast
 from .json import json
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from .context import Globals
     from .routing import Route
 
-
-T = TypeVar("T")
 
 #: What a handler may return to have it sent as JSON.
 JSON_TYPES = (dict, list, msgspec.Struct)
@@ -46,35 +43,6 @@ class Limit:
 
     def __set__(self, request: Request, limit: int | None) -> None:
         request.__dict__[self.setting] = limit
-
-
-class UnknownLength(LimitedStream):
-    """A body sent in chunks. Werkzeug's stream stops at the limit when all is read at once, and would cut it there."""
-
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
-        super().__init__(stream, limit, is_max=True)
-
-    def on_exhausted(self) -> None:
-        if self._guarded(self._stream.read, 1):
-            raise RequestEntityTooLarge
-
-    def readinto(self, b: bytearray) -> int | None:  # type: ignore[override]
-        return self._guarded(super().readinto, b)
-
-    def readall(self) -> bytes:
-        data = super().readall()
-        if self.is_exhausted:
-            self.on_exhausted()
-        return data
-
-    @staticmethod
-    def _guarded(read: Callable[[Any], T], argument: Any) -> T:
-        try:
-            return read(argument)
-        except HTTPException:
-            raise
-        except Exception as exc:  # each server raises its own for broken chunks
-            raise BadRequest(f"the body can't be read: {exc}") from exc
 
 
 class Request(WerkzeugRequest):
@@ -155,15 +123,11 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def stream(self) -> IO[bytes]:
-        limit = self.max_content_length
-        if (
-            self.shallow
-            or limit is None
-            or "wsgi.input_terminated" not in self.environ
-            or self.content_length is not None
-        ):
+        if self.shallow or self.content_length is not None:
             return super().stream
-        return cast("IO[bytes]", UnknownLength(self.environ["wsgi.input"], limit))
+        from .chunked import stream
+
+        return stream(self.environ, self.max_content_length) or super().stream
 
     @cached_property
     def url_adapter(self) -> MapAdapter:

@@ -24,14 +24,17 @@ LOADED_LINES = 1600
 #: What is loaded by who names it, and what that needs beside Werkzeug and msgspec.
 LAYERS = [
     "aio",
+    "chunked",
     "cli",
     "flashing",
     "openapi",
     "operations",
+    "records",
     "request_id",
     "schema",
     "session",
     "signals",
+    "sse",
     "static",
     "tagged",
     "templates",
