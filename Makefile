@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-BENCHES := framework boards bulk
+BENCHES := framework boards bulk hub
 BIN := .venv/bin
 
 # Hashes pin every package, and so does the build of wz itself: with the locked setuptools, not a newer one.
@@ -11,7 +11,7 @@ INSTALL_WZ = $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help up test check bench lock clean
+.PHONY: help up test check crash bench lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -26,6 +26,9 @@ check: .venv/dev  ## Run ruff, mypy --strict and import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+crash: .venv/dev  ## Kill everything that can be killed while events are sent; longer: make crash ARGS="--minutes 10"
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 bench: .venv/dev  ## Run the benches, side by side with peers; options: make bench ARGS=--quick
 	@set -e; for name in $(BENCHES); do $(BIN)/python -m bench.$$name $(ARGS); done

@@ -2,9 +2,10 @@
 
 The load is a process of its own with as many connections as there are threads to answer them. Each connection sends a
 request, reads the answer to its end, and sends the next (no pipelining); one `select` loop drives them all, so that the
-load costs as little as it can. It counts answers, and stops at anything but 200.
+load costs as little as it can. It counts answers, and stops at anything but 200 and 201.
 
-    python -m bench.load SOCKET SECONDS     prints requests a second
+    python -m bench.load SOCKET SECONDS             prints requests a second
+    python -m bench.load SOCKET SECONDS FILE N      the same with the request in FILE, over N connections
 """
 
 from __future__ import annotations
@@ -64,19 +65,20 @@ def server(name: str, path: Path) -> Iterator[Path]:
             process.send_signal(signal.SIGTERM)
 
 
-def measure(path: Path, seconds: float) -> float:
+def measure(path: Path, seconds: float, request: Path | None = None, connections: int = CONNECTIONS) -> float:
     command = [sys.executable, "-m", "bench.load", str(path), str(seconds)]
+    command += [str(request), str(connections)] if request else []
     return float(subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ).stdout)
 
 
-def run(path: str, seconds: float) -> float:
+def run(path: str, seconds: float, request: bytes = REQUEST, count: int = CONNECTIONS) -> float:
     """Keep every connection busy for so long, and return requests a second."""
     selector = selectors.DefaultSelector()
     connections: dict[int, socket.socket] = {}
-    for _ in range(CONNECTIONS):
+    for _ in range(count):
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(path)
-        connection.sendall(REQUEST)
+        connection.sendall(request)
         connections[connection.fileno()] = connection
         selector.register(connection, selectors.EVENT_READ, bytearray())
     answered = 0
@@ -91,7 +93,7 @@ def run(path: str, seconds: float) -> float:
             if is_complete(received):
                 received.clear()
                 answered += 1
-                connection.sendall(REQUEST)
+                connection.sendall(request)
     return answered / (time.perf_counter() - start)
 
 
@@ -99,11 +101,13 @@ def is_complete(received: bytearray) -> bool:
     head, found, body = received.partition(b"\r\n\r\n")
     if not found:
         return False
-    if not head.startswith(b"HTTP/1.1 200"):
+    if not head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 201")):
         raise SystemExit(f"the server answered {bytes(head[:60])!r}")
     _, _, length = head.lower().partition(b"content-length: ")
     return len(body) >= int(length.split(b"\r\n", 1)[0])
 
 
 if __name__ == "__main__":
-    print(run(sys.argv[1], float(sys.argv[2])))
+    socket_path, length, *rest = sys.argv[1:]
+    given = (Path(rest[0]).read_bytes(), int(rest[1])) if rest else (REQUEST, CONNECTIONS)
+    print(run(socket_path, float(length), *given))

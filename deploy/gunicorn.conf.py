@@ -1,6 +1,7 @@
 """gunicorn settings. nginx.conf is the other half: change the two together (tests/deploy checks that they agree)."""
 
 import os
+import shutil
 from pathlib import Path
 
 wsgi_app = "handlers.wsgi:app"
@@ -18,7 +19,7 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 worker_class = "gthread"  # the one bundled class with threads and keep-alive that needs no patched standard library
-threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts
+threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
 preload_app = False  # each worker imports the app after the fork, so no two share a Redis connection
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # heartbeats: in memory, a slow disk can't block
@@ -60,3 +61,30 @@ accesslog = os.environ.get("WZ_ACCESS_LOG") or None
 access_log_format = '%({x-forwarded-for}i)s "%(r)s" %(s)s %(B)s %(L)ss id=%({x-request-id}i)s'
 
 control_socket_disable = True  # gunicorn >= 25.1 would else make ~/.gunicorn/gunicorn.ctl; signals are enough here
+
+# -- metrics ---------------------------------------------------------------------------------------------------------
+
+# What each worker counts, in files beside the socket, which any of them reads for /metrics. They outlive a worker, as
+# counters should, and are deleted at the start; 128 KiB of a worker that ended stay there until then.
+metrics = Path(bind.removeprefix("unix:")).parent / "metrics"
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+
+
+def on_starting(server):  # type: ignore[no-untyped-def]
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(mode=0o700)
+
+
+def child_exit(server, worker):  # type: ignore[no-untyped-def]
+    """Forget what was true only while the worker lived."""
+    from prometheus_client.multiprocess import mark_process_dead  # not before PROMETHEUS_MULTIPROC_DIR is set
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+# -- the end of a worker ---------------------------------------------------------------------------------------------
+
+
+def post_worker_init(worker):  # type: ignore[no-untyped-def]
+    """Let long polls and event streams end as soon as the worker is to, instead of after graceful_timeout."""
+    worker.wsgi.extensions["services"].readers.is_stopping = lambda: not worker.alive

@@ -19,12 +19,20 @@ from . import (
     board_parameters,
     board_ranks,
     boards,
+    deadletters,
     errors,
     health,
     hub,
+    hubs,
+    management,
+    metrics,
     outputs,
+    reading,
+    servicebus,
 )
+from .dialect import CanonicalPath
 from .services import Services
+from .unread import UnreadBody
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +54,36 @@ def create_app(settings: Settings | None = None) -> App:
     settings = settings or Settings.from_environ()
     client = pipeline.redis.client(settings)
 
-    app = App("handlers", config={"MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH, "MAX_BULK_LENGTH": MAX_BULK_LENGTH})
+    app = App(
+        "handlers",
+        config={
+            "MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH,
+            "MAX_BULK_LENGTH": MAX_BULK_LENGTH,
+            "MAX_WAIT": reading.MAX_WAIT,
+            "TAIL_SECONDS": reading.TAIL_SECONDS,
+        },
+    )
     app.extensions["services"] = Services.make(settings, client)
     app.problems.update(errors.PROBLEMS)
     app.register_error_handler(Unauthorized, _unauthorized)
     for outage in errors.OUTAGES:
         app.register_error_handler(outage, _redis_is_away)
-    for module in (health, boards, board_ranks, board_members, board_bulk, board_features, outputs, hub):
+    for module in (
+        health,
+        boards,
+        board_ranks,
+        board_members,
+        board_bulk,
+        board_features,
+        outputs,
+        reading,
+        hubs,
+        deadletters,
+        metrics,
+        hub,
+    ):
         app.register(module.blueprint)
+    management.register(app)
     OpenAPI(
         app,
         title="wz",
@@ -63,7 +93,11 @@ def create_app(settings: Settings | None = None) -> App:
         security_schemes={auth.SAS: auth.SCHEME},
         decimal=board_parameters.DECIMAL,
     )
+    servicebus.answer_unmatched(app)
+    app.layers.add("canonical path", CanonicalPath)
+    app.layers.add("unread body", UnreadBody, limit=settings.max_send_bytes * 5 // 4)  # as nginx.conf lets through
     app.layers.add("request id", RequestID)
+    metrics.measure(app)
     return app
 
 

@@ -1,6 +1,8 @@
-"""Every route of a blueprint that calls `protect` needs a SAS token: Listen to read, Send to write."""
+"""Every route of a blueprint that calls `protect` needs a SAS token: Listen to read, Send to write, or as it says."""
 
 from __future__ import annotations
+
+import time
 
 from pipeline.hub.sas import Audience, Right, Token, authorize
 from wz import Blueprint, Request
@@ -15,14 +17,18 @@ SCHEME = {
     "in": "header",
     "name": "Authorization",
     "description": "A SAS token, `SharedAccessSignature sr=..&sig=..&se=..&skn=..`; `wz token` makes one. "
-    "A rule needs Listen to read and Send to write.",
+    "A rule needs Listen to read, Send to write and Manage to manage hubs.",
 }
 
 _READS = frozenset({"GET", "HEAD"})
 
 
-def protect(blueprint: Blueprint, hub_paths: bool = False) -> None:
-    """Check the token before each request. `hub_paths`: the first path segment is a hub, whose name ignores case."""
+def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None = None) -> None:
+    """Check the token before each request.
+
+    `hub_paths`: the first path segment, but for `hubs`, is a hub, whose name ignores case. `right` is what all routes
+    need, whatever their method.
+    """
 
     @blueprint.before_request
     @operation(security=SAS, responses={401: "the token is missing, expired, not valid here, or lacks the right"})
@@ -30,9 +36,11 @@ def protect(blueprint: Blueprint, hub_paths: bool = False) -> None:
         if request.method == "OPTIONS":
             return
         segments = [segment for segment in request.path.split("/") if segment]
-        if hub_paths and segments[0] == "hubs":
+        if hub_paths and segments[:1] == ["hubs"]:
             del segments[0]  # /hubs/events/... is read with a token for /events
         service = services(request)
-        right = Right.LISTEN if request.method in _READS else Right.SEND
+        needed = right or (Right.LISTEN if request.method in _READS else Right.SEND)
         token = Token.parse(request.headers.get("Authorization"))
-        authorize(token, service.rules, right, Audience(service.hosts, segments, hub_paths))
+        audience = Audience(service.hosts, segments, hub_paths)
+        rules = service.rules.find(token.key_name, audience.hub)
+        authorize(token, rules, needed, audience, now=time.time() - service.clock_tolerance)

@@ -16,13 +16,16 @@ from pipeline.boards.errors import (
     WrongPlaces,
 )
 from pipeline.errors import InvalidValue
+from pipeline.hub.groups import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.log import UnknownHub, UnknownPartition
+from pipeline.hub.registry import HubBusy, HubExists
 from pipeline.redis import EnvironmentClash, RedisUnavailable
 from pipeline.windows.outputs import UnknownOutput
 
 PROBLEMS: dict[type[Exception], int] = {
     InvalidValue: 422,
     UnknownBoard: 404,
+    UnknownGroup: 404,
     UnknownHub: 404,
     UnknownMember: 404,
     UnknownOutput: 404,
@@ -30,6 +33,10 @@ PROBLEMS: dict[type[Exception], int] = {
     UnknownSegment: 404,
     BoardChanged: 409,
     BoardExists: 409,
+    GroupExists: 409,
+    GroupInUse: 409,
+    HubBusy: 409,
+    HubExists: 409,
     NoSample: 409,
     WrongPlaces: 409,
     EnvironmentClash: 503,

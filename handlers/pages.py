@@ -6,7 +6,10 @@ from typing import Annotated
 
 import msgspec
 
+#: An offset, as a regular expression: an id of a stream's entry, or its time alone.
+OFFSET = "[0-9]{1,19}(-[0-9]{1,19})?"
+
 
 class Page(msgspec.Struct, forbid_unknown_fields=True):
-    after: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}(-[0-9]{1,19})?$")] = "0"
+    after: Annotated[str, msgspec.Meta(pattern=f"^{OFFSET}$")] = "0"
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100

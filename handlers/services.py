@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis import Redis
 
 from pipeline.boards import Board
 from pipeline.boards.boards import Boards
-from pipeline.hub.log import Hubs
+from pipeline.hub.registry import Hubs
 from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
 from wz import Request
 
+from .readers import Readers
+
 
 @dataclass(frozen=True)
 class Services:
-    """`hosts` are the names that a token may be made out to."""
+    """`hosts` are the names that a token may be made out to, `host` the namespace's own.
+
+    `clock_tolerance` is for how many seconds a token lives longer than it says.
+    """
 
     redis: Redis
     boards: Boards
     hubs: Hubs
     rules: Rules
     hosts: frozenset[str]
+    host: str
+    clock_tolerance: int = 0
+    max_send_bytes: int = 1024 * 1024
+    readers: Readers = field(default_factory=Readers)
 
     @classmethod
     def make(cls, settings: Settings, client: Redis) -> Services:
@@ -31,7 +40,14 @@ class Services:
         if _is_loopback(settings.root.host):
             hosts |= {"localhost", "127.0.0.1"}
         return cls(
-            client, Boards.of(settings, client), Hubs(client, settings.hubs), Rules(client, settings.root), hosts
+            client,
+            Boards.of(settings, client),
+            Hubs(client, settings.hubs, settings.retention),
+            Rules(client, settings.root),
+            hosts,
+            settings.root.host,
+            settings.clock_tolerance,
+            settings.max_send_bytes,
         )
 
     def board(self, name: str) -> Board:

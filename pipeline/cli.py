@@ -8,18 +8,20 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
 from . import redis
 from .boards.boards import Boards
-from .errors import PipelineError
-from .hub.log import Hubs
-from .hub.relay import Relay
-from .hub.sas import Right, Rules, sign
+from .errors import InvalidValue, PipelineError
+from .hub.registry import Hubs
+from .hub.relay import Relays
+from .hub.retention import Retention
+from .hub.sas import Right, Rule, Rules, sign
 from .hub.upstream import Upstream
-from .settings import Settings, duration
+from .settings import Settings
+from .units import milliseconds
 from .windows.job import Job
 from .worker import Task, run
 
@@ -35,9 +37,12 @@ class Lifetime(click.ParamType[int]):
         if isinstance(value, int):
             return value
         try:
-            return duration(value)
-        except ValueError as exc:
+            seconds = milliseconds(value) // 1000
+        except InvalidValue as exc:
             self.fail(str(exc), param, ctx)
+        if seconds < 1:
+            self.fail(f"{value!r} is less than a second", param, ctx)
+        return seconds
 
 
 def one_line_errors(command: F) -> F:
@@ -66,45 +71,51 @@ def worker() -> None:
     client = redis.client(settings)
     redis.check(client, wait=10.0)
     redis.boards(settings, wait=10.0)
-    hubs = Hubs(client, settings.hubs)
+    hubs = Hubs(client, settings.hubs, settings.retention)
     hubs.declare()
 
     tasks: list[Task] = []
+    relays: Relays | None = None
     if settings.upstream is not None:
-        upstream = Upstream(settings.upstream)
-        tasks += [Relay(hub, upstream) for hub in hubs.values()]
+        upstream = Upstream(settings.upstream, settings.upstream_ca)
+        relays = Relays(hubs, upstream, settings.relays, any_key=settings.relay_any_key)
     if settings.jobs is not None:
         folders = sorted(file.parent for file in settings.jobs.glob("*/job.toml"))
         boards = Boards.of(settings, client)
         tasks += [Job.load(folder, client, hubs, boards) for folder in folders]
-    names = ", ".join(task.name for task in tasks)
-    logging.getLogger(__name__).info("%s", names or "nothing to do: set WZ_UPSTREAM or WZ_JOBS")
+    tasks.append(Retention(hubs))  # last, so that the others have said what they need
+
+    def find() -> list[Task]:
+        return [*tasks, *(relays.tasks() if relays else ())]
+
+    names = ", ".join(sorted({task.name for task in find()}))
+    logging.getLogger(__name__).info("%s", names)
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    if tasks:
-        run(tasks, stop)
-    else:
-        stop.wait()
+    run(find, stop)
 
 
 @click.command()
 @click.option("--hub", help="Make it out to this hub alone. Default: the whole namespace, boards and outputs too.")
+@click.option("--publisher", help="Make it out to this publisher of the hub alone, for a device that has no key.")
 @click.option("--lifetime", type=Lifetime(), default="1h", show_default=True, help="90s, 15m, 24h or 7d.")
 @click.option("--rule", "rule_name", help="Sign with this rule's key. Default: the connection string's.")
 @click.option("--header", is_flag=True, help="Print a whole header line, as curl -H takes it.")
 @one_line_errors
-def token(hub: str | None, lifetime: int, rule_name: str | None, header: bool) -> None:
+def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str | None, header: bool) -> None:
     """Print a SAS token, made with the key in WZ_CONNECTION_STRING or .wz/connection-string."""
+    if publisher is not None and hub is None:
+        raise click.UsageError("--publisher needs --hub: a publisher is one of a hub's")
     settings = Settings.from_environ()
     key_name, key = settings.root.key_name, settings.root.key
     if rule_name is not None and rule_name != key_name:
         rules = Rules(redis.client(settings), settings.root)
-        if rule_name not in rules:
-            raise click.UsageError(f"there is no rule {rule_name!r}; `wz rule list` shows them")
-        key_name, key = rule_name, rules[rule_name].primary
-    text = sign(f"{settings.root.url}/{hub or ''}", key_name, key, int(time.time()) + lifetime)
+        found = rules.find(rule_name, hub) or [rules.get(rule_name)]
+        key_name, key = rule_name, found[0].primary
+    path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"
+    text = sign(f"{settings.root.url}/{path}", key_name, key, int(time.time()) + lifetime)
     click.echo(f"Authorization: {text}" if header else text)
 
 
@@ -131,8 +142,29 @@ def add_rule(name: str, rights: tuple[str, ...], hub: str | None) -> None:
     rules = Rules(redis.client(settings), settings.root)
     granted = frozenset(Right) if Right.MANAGE in rights else frozenset(map(Right, rights))
     made = rules.add(name, granted, hub.lower() if hub else None)
+    click.echo(_connection_string(settings, made, made.primary))
+
+
+@rule.command("rotate")
+@click.argument("name")
+@click.option("--key", "which", type=click.Choice(["primary", "secondary"]), required=True, help="The one to replace.")
+@click.option("--hub", help="The hub whose rule it is, if there are several of that name.")
+@one_line_errors
+def rotate_rule(name: str, which: Literal["primary", "secondary"], hub: str | None) -> None:
+    """Give the rule NAME a new key and print its connection string; tokens made with the old one end at once.
+
+    To change both without a pause: rotate the secondary, give its connection string to the clients, then rotate the
+    primary.
+    """
+    settings = Settings.from_environ()
+    rules = Rules(redis.client(settings), settings.root)
+    made = rules.rotate(name, which, rules.get(name, hub).hub)
+    click.echo(_connection_string(settings, made, getattr(made, which)))
+
+
+def _connection_string(settings: Settings, rule: Rule, key: str) -> str:
     root = settings.root
-    click.echo(str(type(root)(root.endpoint, made.name, made.primary, made.hub, root.development)))
+    return str(type(root)(root.endpoint, rule.name, key, rule.hub, root.development))
 
 
 @rule.command("list")
@@ -141,15 +173,16 @@ def list_rules() -> None:
     """Show every rule's name, rights and hub; no keys."""
     settings = Settings.from_environ()
     rules = Rules(redis.client(settings), settings.root)
-    for name in rules:
-        found = rules[name]
-        click.echo(f"{name}  {', '.join(sorted(found.rights))}  {found.hub or '(the whole namespace)'}")
+    for found in rules:
+        click.echo(f"{found.name}  {', '.join(sorted(found.rights))}  {found.hub or '(the whole namespace)'}")
 
 
 @rule.command("delete")
 @click.argument("name")
+@click.option("--hub", help="The hub whose rule it is, if there are several of that name.")
 @one_line_errors
-def delete_rule(name: str) -> None:
+def delete_rule(name: str, hub: str | None) -> None:
     """Delete the rule NAME; its tokens are worth nothing from now on."""
     settings = Settings.from_environ()
-    Rules(redis.client(settings), settings.root).remove(name)
+    rules = Rules(redis.client(settings), settings.root)
+    rules.remove(name, rules.get(name, hub).hub)

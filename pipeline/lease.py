@@ -34,13 +34,13 @@ class Lease:
     A paused owner may believe that it still holds a lease that it lost, so work is committed in a transaction that
     `guard` made: Redis then refuses it.
 
-    Redis key: the one given, a string that holds the owner's random name.
+    Redis key: the one given, a string that holds the owner's name, which must be nobody else's; by default a random one.
     """
 
-    def __init__(self, client: redis.Redis, key: str, ttl: float = 8.0) -> None:
+    def __init__(self, client: redis.Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
         self.redis = client
         self.key = key
-        self.owner = secrets.token_hex(8)
+        self.owner = owner or secrets.token_hex(8)
         self._ttl_ms = int(ttl * 1000)
         self._hold = client.register_script(_HOLD)
         self._release = client.register_script(_RELEASE)
@@ -60,6 +60,14 @@ class Lease:
     def release(self) -> None:
         """Give it up at once, so that another need not wait until it ends."""
         self._release(keys=[self.key], args=[self.owner])
+
+    def queue_hold(self, pipe: Pipeline, *, take: bool) -> None:
+        """Put `hold` (`take`) or `renew` into a pipeline, with its answer of 1 or 0."""
+        pipe.eval(_HOLD, 1, self.key, self.owner, self._ttl_ms, "1" if take else "0")
+
+    def queue_release(self, pipe: Pipeline) -> None:
+        """Put `release` into a pipeline."""
+        pipe.eval(_RELEASE, 1, self.key, self.owner)
 
     def guard(self, pipe: Pipeline) -> None:
         """Watch the lease and open a transaction on `pipe` that fails if the lease changes hands.

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .errors import PipelineError
+from .errors import InvalidValue, PipelineError
 from .hub.connection_string import ConnectionString
+from .hub.description import DAY_MS, MAX_DAYS, MAX_PARTITIONS, Defaults, hub_name
+from .units import byte_count, milliseconds
 
 #: The Redis database of each environment. 0 is left to whoever did not choose one.
 DATABASES = {"development": 1, "test": 2, "staging": 3, "production": 4}
 
-#: First path segments that the service keeps for itself, so that no hub may have these names.
-RESERVED = frozenset({"boards", "docs", "healthz", "hubs", "jobs", "metrics", "outputs", "readyz", "static"})
-
-_HUB_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
-_MAX_PARTITIONS = 1024
 _MAX_SHARDS = 256
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_MAX_RELAYS = 64
 _CLUSTER_SHARDS = 8
+_MAX_SEND_BYTES = 20 * 1024**2  # of Azure's dedicated clusters
+_MAX_CLOCK_TOLERANCE = 15 * 60  # seconds; as much as Microsoft's pages warn of
 
 
 class InvalidSetting(PipelineError, ValueError):
@@ -46,8 +44,20 @@ class Settings:
     WZ_CONNECTION_STRING_FILE     the same, read from a file; default .wz/connection-string
     WZ_HOSTS                      more host names, by comma, that tokens may be made out to
     WZ_HUBS                       name:partitions, by comma; default events:4
+    WZ_RETENTION                  how long a hub keeps an event unless the hub says something else: 90s, 15m, 24h, 7d;
+                                  0 for ever. Default 1d, which is what an Event Hub keeps at least
+    WZ_RETENTION_SIZE             how many bytes of bodies a hub keeps, each partition its share: 500MiB, 1GiB; 0 for
+                                  any number. Default 1GiB: Redis has them in memory
+    WZ_MAX_SEND_SIZE              how large an event or a batch may be, 1KiB to 20MiB; default 1MiB. Beyond that raise
+                                  client_max_body_size in nginx.conf, too
+    WZ_CLOCK_TOLERANCE            for how long after its expiry a token is taken, at most 15m; default 0: the expiry is
+                                  absolute, and clients are told to leave room for their clocks themselves
     WZ_UPSTREAM                   connection string of the namespace to relay to; unset: nothing is relayed
     WZ_UPSTREAM_FILE              the same, read from a file
+    WZ_UPSTREAM_CA                PEM file of the authorities that may vouch for it; default: the system's
+    WZ_RELAYS                     how many requests a worker has under way to it at once, for each hub; default 4
+    WZ_RELAY_BATCHES              key (default): a batch has events of one partition key, and an event with a content
+                                  type goes alone; any: as many events as fit, which another wz takes
     WZ_JOBS                       folder of window jobs, one folder each; unset: none
     WZ_BOARDS_CLUSTER             redis:// or rediss:// addresses of some nodes of a Redis Cluster, by comma, which has
                                   the boards; password and options are the first's. Unset: WZ_REDIS_URL has them
@@ -62,7 +72,13 @@ class Settings:
     root: ConnectionString
     hosts: frozenset[str] = frozenset()
     hubs: Mapping[str, int] = field(default_factory=lambda: {"events": 4})
+    retention: Defaults = field(default_factory=Defaults)
+    max_send_bytes: int = 1024**2
+    clock_tolerance: int = 0  # seconds
     upstream: ConnectionString | None = None
+    upstream_ca: Path | None = None
+    relays: int = 4
+    relay_any_key: bool = False
     jobs: Path | None = None
     boards_cluster: tuple[str, ...] = ()
     board_shards: int = 1
@@ -98,11 +114,17 @@ class Settings:
             root=root,
             hosts=frozenset(hosts),
             hubs=_hubs(environ.get("WZ_HUBS", "events:4")),
+            retention=_retention(environ),
+            max_send_bytes=_max_send_bytes(environ.get("WZ_MAX_SEND_SIZE", "1MiB")),
+            clock_tolerance=_clock_tolerance(environ.get("WZ_CLOCK_TOLERANCE", "0")),
             upstream=_connection_string(environ, "WZ_UPSTREAM"),
+            upstream_ca=_file(environ, "WZ_UPSTREAM_CA"),
+            relays=_number(environ, "WZ_RELAYS", 4, _MAX_RELAYS),
+            relay_any_key=_choice(environ, "WZ_RELAY_BATCHES", "key", "any") == "any",
             jobs=Path(jobs) if jobs else None,
             boards_cluster=cluster,
             board_shards=int(shards),
-            remember_events=_duration(environ, "WZ_REMEMBER_EVENTS", "24h"),
+            remember_events=_remembered(environ.get("WZ_REMEMBER_EVENTS") or "24h"),
         )
 
 
@@ -125,19 +147,56 @@ def _connection_string(
         raise InvalidSetting(f"{name}_FILE", f"can't read {path!r}: {exc.strerror}") from exc
 
 
-def duration(text: str) -> int:
-    """Return the seconds of a time such as 90s, 15m, 24h or 7d; a bare number is seconds. Raises ValueError."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
-    if not (number.isascii() and number.isdecimal() and int(number) > 0):
-        raise ValueError(f"{text!r} is no time: write 90s, 15m, 24h or 7d")
-    return int(number) * _SECONDS[unit]
-
-
-def _duration(environ: Mapping[str, str], name: str, default: str) -> int:
+def _max_send_bytes(text: str) -> int:
     try:
-        return duration(environ.get(name) or default)
-    except ValueError as exc:
-        raise InvalidSetting(name, str(exc)) from exc
+        size = byte_count(text)
+    except InvalidValue as exc:
+        raise InvalidSetting("WZ_MAX_SEND_SIZE", str(exc)) from None
+    if not 1024 <= size <= _MAX_SEND_BYTES:
+        raise InvalidSetting("WZ_MAX_SEND_SIZE", f"{text!r} is not between 1KiB and 20MiB")
+    return size
+
+
+def _clock_tolerance(text: str) -> int:
+    try:
+        seconds = milliseconds(text) // 1000
+    except InvalidValue as exc:
+        raise InvalidSetting("WZ_CLOCK_TOLERANCE", str(exc)) from None
+    if seconds > _MAX_CLOCK_TOLERANCE:
+        raise InvalidSetting("WZ_CLOCK_TOLERANCE", f"{text!r} is more than 15m")
+    return seconds
+
+
+def _remembered(text: str) -> int:
+    try:
+        seconds = milliseconds(text) // 1000
+    except InvalidValue as exc:
+        raise InvalidSetting("WZ_REMEMBER_EVENTS", str(exc)) from None
+    if seconds < 1:
+        raise InvalidSetting("WZ_REMEMBER_EVENTS", f"{text!r} is less than a second")
+    return seconds
+
+
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name)
+    if text and not Path(text).is_file():
+        raise InvalidSetting(name, f"there is no file {text!r}")
+    return Path(text) if text else None
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = environ.get(name) or str(default)
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
+        raise InvalidSetting(name, f"{text!r}: write a number from 1 to {most}")
+    return int(text)
+
+
+def _choice(environ: Mapping[str, str], name: str, *choices: str) -> str:
+    """The first choice is the default."""
+    text = environ.get(name) or choices[0]
+    if text not in choices:
+        raise InvalidSetting(name, f"{text!r} is not one of {', '.join(choices)}")
+    return text
 
 
 def _cluster(text: str) -> tuple[str, ...]:
@@ -156,17 +215,26 @@ def _cluster(text: str) -> tuple[str, ...]:
 def _hubs(text: str) -> dict[str, int]:
     hubs: dict[str, int] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
-        name, _, count = item.partition(":")
-        name = name.lower()  # Event Hubs' names ignore case
-        if not _HUB_NAME.fullmatch(name):
-            raise InvalidSetting(
-                "WZ_HUBS", f"{name!r}: a hub's name is 1 to 256 letters, digits and . - _, alphanumeric at both ends"
-            )
-        if name in RESERVED:
-            raise InvalidSetting("WZ_HUBS", f"{name!r} is a path of the service's own; choose another name")
+        written, _, count = item.partition(":")
+        try:
+            name = hub_name(written)
+        except InvalidValue as exc:
+            raise InvalidSetting("WZ_HUBS", str(exc)) from exc
         if name in hubs:
             raise InvalidSetting("WZ_HUBS", f"{name!r} stands twice")
-        if not (count.isascii() and count.isdecimal() and 1 <= int(count) <= _MAX_PARTITIONS):
-            raise InvalidSetting("WZ_HUBS", f"{item!r}: write name:partitions, 1 to {_MAX_PARTITIONS} partitions")
+        if not (count.isascii() and count.isdecimal() and 1 <= int(count) <= MAX_PARTITIONS):
+            raise InvalidSetting("WZ_HUBS", f"{item!r}: write name:partitions, 1 to {MAX_PARTITIONS} partitions")
         hubs[name] = int(count)
     return hubs
+
+
+def _retention(environ: Mapping[str, str]) -> Defaults:
+    """Read how long and how much a hub keeps unless it says something else."""
+    age, size = environ.get("WZ_RETENTION") or "1d", environ.get("WZ_RETENTION_SIZE") or "1GiB"
+    try:
+        defaults = Defaults(milliseconds(age), byte_count(size))
+    except InvalidValue as exc:
+        raise InvalidSetting("WZ_RETENTION" if exc.field == "time" else "WZ_RETENTION_SIZE", str(exc)) from exc
+    if defaults.retention_ms > MAX_DAYS * DAY_MS:
+        raise InvalidSetting("WZ_RETENTION", f"{age!r}: events are kept for at most {MAX_DAYS}d, or 0: without a limit")
+    return defaults

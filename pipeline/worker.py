@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import redis
@@ -13,6 +13,7 @@ import redis
 logger = logging.getLogger(__name__)
 
 IDLE = 0.25  # seconds between two looks at a log that had nothing new
+FIND = 2.0  # seconds between two looks for new tasks
 RETRY = (0.5, 10.0)  # seconds: the first and the longest wait after a failure
 
 
@@ -26,13 +27,43 @@ class Task(Protocol):
         """Let go of what another worker may take over."""
 
 
-def run(tasks: Iterable[Task], stop: threading.Event) -> None:
-    """Run every task in a thread until `stop` is set, and return when all have ended."""
-    threads = [threading.Thread(target=_loop, args=(task, stop), name=task.name) for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
+def run(find: Callable[[], Iterable[Task]], stop: threading.Event) -> None:
+    """Run every task that `find` returns, a thread each, until `stop` is set, and return when all have ended.
+
+    `find` is asked again every two seconds: a task that is new is started, and one that is not there any more stopped.
+    """
+    running: dict[Task, _Thread] = {}
+    while not stop.is_set():
+        try:
+            wanted = list(find())
+        except redis.RedisError as exc:  # the tasks that run meet it, too; the first look is not to fail
+            if not running:
+                raise
+            logger.warning("can't see whether there is more to do: %s", exc)
+        else:
+            for task in running.keys() - wanted:
+                running.pop(task).stop.set()
+            for task in wanted:
+                if task not in running:
+                    running[task] = _Thread(task)
+        stop.wait(FIND)
+    for thread in running.values():
+        thread.stop.set()
+    for thread in running.values():
         thread.join()
+
+
+class _Thread(threading.Thread):
+    """Runs a task until `stop` is set."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(name=task.name)
+        self.task = task
+        self.stop = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        _loop(self.task, self.stop)
 
 
 def _loop(task: Task, stop: threading.Event) -> None:

@@ -7,10 +7,12 @@ import redis as redis_py
 from click.testing import CliRunner, Result
 
 from handlers import create_app
+from pipeline.hub.connection_string import ConnectionString
 from pipeline.settings import Settings
 from wz.cli import main
 from wz.testing import Client
 
+from . import stack
 from .stack import HOST, ROOT
 
 
@@ -48,6 +50,15 @@ def test_a_token_for_a_hub_opens_that_hub_only(client: Client, settings: Setting
     assert client.get("/boards/none", headers={"Authorization": token}).status_code == 401
 
 
+def test_a_token_for_a_publisher_sends_as_it_only(client: Client, settings: Settings) -> None:
+    token = wz(settings, "token", "--hub", "events", "--publisher", "dev 1").output.strip()
+
+    assert send(client, token, "events/publishers/dev%201") == 201
+    assert send(client, token, "events/publishers/dev%202") == 401
+    assert send(client, token) == 401
+    assert "--publisher needs --hub" in wz(settings, "token", "--publisher", "dev 1").output
+
+
 def test_a_token_as_a_header_line(settings: Settings) -> None:
     assert wz(settings, "token", "--header").output.startswith("Authorization: SharedAccessSignature sr=")
 
@@ -80,6 +91,21 @@ def test_a_rule_s_life(client: Client, settings: Settings) -> None:
     assert wz(settings, "rule", "delete", "sender").exit_code == 0
     assert send(client, token) == 401
     assert wz(settings, "rule", "delete", "sender").output.startswith("Error: there is no rule 'sender'")
+
+
+@pytest.mark.parametrize("key", ["primary", "secondary"])
+def test_a_rule_s_key_is_rotated_while_the_service_runs(client: Client, settings: Settings, key: str) -> None:
+    old = wz(settings, "rule", "add", "sender", "--right", "send").output.strip()
+    token = wz(settings, "token", "--rule", "sender").output.strip()
+    assert send(client, token) == 201
+
+    new = wz(settings, "rule", "rotate", "sender", "--key", key).output.strip()
+
+    assert new.startswith(f"Endpoint=sb://{HOST}/;SharedAccessKeyName=sender;SharedAccessKey=")
+    assert new != old
+    assert send(client, token) == (401 if key == "primary" else 201)
+    rotated = ConnectionString.parse(new)
+    assert send(client, stack.token(connection=rotated)) == 201
 
 
 @pytest.mark.parametrize("name", [ROOT.key_name, "a b", "", "x" * 51])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.hub.description import Defaults
 from pipeline.settings import Settings
 
 from .stack import ROOT
@@ -46,6 +47,31 @@ def test_where_the_boards_are(variables: dict[str, str], cluster: tuple[str, ...
     assert (settings.boards_cluster, settings.board_shards) == (cluster, shards)
 
 
+@pytest.mark.parametrize(
+    ("variables", "seconds", "size"),
+    [
+        pytest.param({}, 0, 1024**2, id="expiry is absolute, a send is 1 MiB"),
+        pytest.param({"WZ_CLOCK_TOLERANCE": "2m", "WZ_MAX_SEND_SIZE": "20MiB"}, 120, 20 * 1024**2, id="as set"),
+    ],
+)
+def test_tokens_and_sends(variables: dict[str, str], seconds: int, size: int) -> None:
+    settings = Settings.from_environ({**BASE, **variables})
+
+    assert (settings.clock_tolerance, settings.max_send_bytes) == (seconds, size)
+
+
+@pytest.mark.parametrize(
+    ("variables", "ms", "size"),
+    [
+        pytest.param({}, 86_400_000, 1024**3, id="defaults"),
+        pytest.param({"WZ_RETENTION": "7d", "WZ_RETENTION_SIZE": "500MiB"}, 604_800_000, 500 * 1024**2, id="both"),
+        pytest.param({"WZ_RETENTION": "0", "WZ_RETENTION_SIZE": "0"}, 0, 0, id="no limits"),
+    ],
+)
+def test_what_hubs_keep(variables: dict[str, str], ms: int, size: int) -> None:
+    assert Settings.from_environ({**BASE, **variables}).retention == Defaults(ms, size)
+
+
 def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "connection-string"
     file.write_text(f"{ROOT}\n")
@@ -56,12 +82,19 @@ def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
+        pytest.param({"WZ_CLOCK_TOLERANCE": "16m"}, "WZ_CLOCK_TOLERANCE: '16m' is more than 15m", id="much tolerance"),
+        pytest.param({"WZ_CLOCK_TOLERANCE": "-1"}, "WZ_CLOCK_TOLERANCE: '-1' is no time", id="no tolerance"),
+        pytest.param({"WZ_MAX_SEND_SIZE": "1GiB"}, "WZ_MAX_SEND_SIZE: '1GiB' is not between", id="too large a send"),
+        pytest.param({"WZ_MAX_SEND_SIZE": "1 cow"}, "WZ_MAX_SEND_SIZE: '1 cow' is no size", id="no size"),
         pytest.param({"WZ_ENVIRONMENT": "prod"}, "WZ_ENVIRONMENT: 'prod' is not one of", id="no such environment"),
         pytest.param({"WZ_HUBS": "events"}, "WZ_HUBS: 'events': write name:partitions", id="no partitions"),
         pytest.param({"WZ_HUBS": "events:0"}, "WZ_HUBS: 'events:0'", id="zero partitions"),
         pytest.param({"WZ_HUBS": "events:4,Events:4"}, "WZ_HUBS: 'events' stands twice", id="a hub twice"),
         pytest.param({"WZ_HUBS": "boards:4"}, "WZ_HUBS: 'boards' is a path", id="a reserved name"),
         pytest.param({"WZ_HUBS": "-x:4"}, "WZ_HUBS: '-x'", id="no name for a hub"),
+        pytest.param({"WZ_RETENTION": "soon"}, "WZ_RETENTION: 'soon' is no time", id="no time"),
+        pytest.param({"WZ_RETENTION": "91d"}, "WZ_RETENTION: '91d': events are kept", id="too long a retention"),
+        pytest.param({"WZ_RETENTION_SIZE": "1TB"}, "WZ_RETENTION_SIZE: '1TB' is no size", id="no size"),
         pytest.param({"WZ_JOBS": "/no/such"}, "WZ_JOBS: '/no/such' is not a folder", id="no jobs folder"),
         pytest.param({"WZ_REMEMBER_EVENTS": "1w"}, "WZ_REMEMBER_EVENTS: '1w' is no time: write 90s", id="no time"),
         pytest.param({"WZ_BOARD_SHARDS": "0"}, "WZ_BOARD_SHARDS: '0': write a number from 1 to 256", id="no shards"),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Hubs
+from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.outputs import StreamOutput, UnknownOutput
 

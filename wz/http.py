@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import msgspec
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
@@ -120,6 +120,14 @@ class Request(WerkzeugRequest):
             return name, int(self.environ["SERVER_PORT"])
         except (KeyError, TypeError, ValueError):
             return name, None  # a unix socket
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        if self.shallow or self.content_length is not None:
+            return super().stream
+        from .chunked import stream
+
+        return stream(self.environ, self.max_content_length) or super().stream
 
     @cached_property
     def url_adapter(self) -> MapAdapter:

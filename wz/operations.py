@@ -56,6 +56,7 @@ class Operation:
     headers: Mapping[str, Any] = field(default_factory=dict)
     security: str | None = None
     hidden: bool = False
+    errors: str | None = None
 
 
 def operation(
@@ -65,15 +66,17 @@ def operation(
     headers: Mapping[str, Any] | None = None,
     security: str | None = None,
     hidden: bool = False,
+    errors: str | None = None,
 ) -> Callable[[F], F]:
     """Say what a signature can't: it changes the document only, and may stand above or below the route.
 
     `responses` describes answers by status: from 400 on they are problems; below, the body is the return annotation's
     if that belongs to the status (200, or the one of `tuple[Thing, Literal[201]]`), or a `Content`'s. `body` gives
     types by media type, for views that read the request themselves; `headers` gives types by header name (a Struct:
-    JSON in the header). `security` names one of the app's schemes; `hidden` leaves the operation out.
+    JSON in the header). `security` names one of the app's schemes; `hidden` leaves the operation out;
+    `errors` is the media type of answers from 400 on that are no problems.
     """
-    said = Operation(responses or {}, body or {}, headers or {}, security, hidden)
+    said = Operation(responses or {}, body or {}, headers or {}, security, hidden, errors)
 
     def decorate(function: F) -> F:
         function.__openapi__ = said  # type: ignore[attr-defined]
@@ -167,7 +170,8 @@ class Document:
         if body:
             content = {media: self.media(type_, self.inputs) for media, type_ in body.items()}
             result["requestBody"] = {"content": content} | ({"required": True} if structs else {})
-        result["responses"] = self.answers(responses, evaluate(view, signature.return_annotation))
+        errors = next((one.errors for one in (own, *said) if one.errors), None)
+        result["responses"] = self.answers(responses, evaluate(view, signature.return_annotation), errors)
         return result | ({"security": security} if security else {})
 
     def operation_id(self, endpoint: str, method: str) -> str:
@@ -200,7 +204,7 @@ class Document:
             return {"name": name, "in": "header", "content": {"application/json": self.media(type_, self.inputs)}}
         return {"name": name, "in": "header", "schema": self.inputs.of(type_)}
 
-    def answers(self, said: Mapping[int, str | Content], annotation: Any) -> dict[str, JSON]:
+    def answers(self, said: Mapping[int, str | Content], annotation: Any, errors: str | None = None) -> dict[str, JSON]:
         status, media_type, type_ = returned(annotation)
         descriptions = dict(said)
         if media_type and status:
@@ -211,7 +215,7 @@ class Document:
         for code, text in sorted(descriptions.items()):
             content: JSON = {}
             if code >= 400:
-                content = {"application/problem+json": {"schema": self.problem}}
+                content = {errors: {}} if errors else {"application/problem+json": {"schema": self.problem}}
             elif isinstance(text, Content):
                 content = {text.media_type: self.media(text.type, self.outputs)} if text.type is not None else {}
             elif media_type and code == (status or code):

@@ -1,46 +1,16 @@
-"""The Lua scripts beside this file, sent by their digest."""
+"""The Lua scripts beside this file."""
 
 from __future__ import annotations
 
-from hashlib import sha1
 from importlib.resources import files
-from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
-import redis
-from redis.client import Pipeline
-from redis.commands.core import Script as RegisteredScript
+from .. import scripts
+from ..scripts import Client as Client
 
 
-class Client(Protocol):
-    """What `redis.Redis` and `redis.RedisCluster` have in common, as far as boards need it."""
-
-    def execute_command(self, *args: Any, **options: Any) -> Any: ...
-
-    def evalsha(self, sha: str, numkeys: int, *keys_and_args: Any) -> Any: ...
-
-    def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any: ...
-
-
-class Script:
-    """A script made of files, in their order."""
+class Script(scripts.Script):
+    """A script made of this folder's files, in their order."""
 
     def __init__(self, *names: str) -> None:
         folder = files(__package__)
-        self.text = "".join((folder / name).read_text() for name in names)
-        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        self._registered: WeakKeyDictionary[redis.Redis, RegisteredScript] = WeakKeyDictionary()
-
-    def call(self, client: Client, keys: list[str], args: list[Any]) -> Any:
-        """Run it in one round trip; in two when Redis does not know it (any more)."""
-        try:
-            return client.evalsha(self.sha, len(keys), *keys, *args)
-        except redis.exceptions.NoScriptError:
-            return client.eval(self.text, len(keys), *keys, *args)
-
-    def queue(self, client: redis.Redis, pipe: Pipeline, keys: list[str], args: list[Any]) -> None:
-        """Put it into a transaction, before which redis-py makes sure that Redis knows it."""
-        script = self._registered.get(client)
-        if script is None:
-            script = self._registered[client] = client.register_script(self.text)
-        script(keys=keys, args=args, client=pipe)
+        super().__init__(*(folder / name for name in names))

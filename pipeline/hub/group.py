@@ -18,6 +18,7 @@ class ConsumerGroup:
 
     Redis keys:
         {hub:NAME:P}:offsets      hash, group -> offset of the last event that is done
+        {hub:NAME:P}:attached     set of groups that must not lose an event
         {hub:NAME:P}:lease:GROUP  string, the process that reads the partition
     """
 
@@ -28,9 +29,36 @@ class ConsumerGroup:
 
     def offset(self, partition: int) -> str:
         """Return the offset after which to read on; '0', before all events, for a new group."""
-        stored = self.hub.redis.hget(self.hub.key(partition, "offsets"), self.name)
-        return "0" if stored is None else cast("bytes", stored).decode()
+        return self.stored_offset(partition) or "0"
+
+    def stored_offset(self, partition: int) -> str | None:
+        """Return the offset, or None if none was stored. Raises `UnknownPartition`."""
+        stored = self.hub.redis.hget(self.hub.key(self.hub.known(partition), "offsets"), self.name)
+        return None if stored is None else cast("bytes", stored).decode()
 
     def commit(self, pipe: Pipeline, partition: int, offset: str) -> None:
         """Put the new offset into a transaction of the caller's."""
         pipe.hset(self.hub.key(partition, "offsets"), self.name, offset)
+
+    def store(self, partition: int, offset: str | None) -> bool:
+        """Store an offset, or with None forget it; returns whether there was one. Raises `UnknownPartition`."""
+        key = self.hub.key(self.hub.known(partition), "offsets")
+        if offset is None:
+            return bool(self.hub.redis.hdel(key, self.name))
+        return not self.hub.redis.hset(key, self.name, offset)
+
+    def attach(self) -> None:
+        """Have the hub keep every event after this group's offsets, whatever its retention is, until `detach`.
+
+        A partition that is full of such events refuses others. Call it whenever work begins: it may be repeated.
+        """
+        with self.hub.redis.pipeline(transaction=False) as pipe:
+            for partition in range(self.hub.partitions):
+                pipe.sadd(self.hub.key(partition, "attached"), self.name)
+            pipe.execute()
+
+    def detach(self) -> None:
+        with self.hub.redis.pipeline(transaction=False) as pipe:
+            for partition in range(self.hub.partitions):
+                pipe.srem(self.hub.key(partition, "attached"), self.name)
+            pipe.execute()

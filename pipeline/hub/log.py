@@ -5,27 +5,32 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, cast
+from typing import cast
 
-import msgspec
 import redis
+from redis.cluster import RedisCluster
 
 from ..errors import PipelineError
+from ..scripts import Script
+from . import throughput
+from .batches import Batches
+from .event import Event as Event
+from .event import Property as Property
+from .event import StoredEvent as StoredEvent
 from .partition import partition_of
 
-#: A user property's value, as the service types them.
-Property = str | int | float | bool | None
+_APPEND = Script(files(__package__) / "append.lua")
 
-_APPEND = (files(__package__) / "append.lua").read_text()
-_properties = msgspec.json.Decoder(dict[str, Property])
+#: Seconds until a hub that was full may have room: workers trim every few seconds.
+_FULL_WAIT = 5
 
 
 class UnknownHub(PipelineError, LookupError):
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no hub {name!r}; hubs are named in WZ_HUBS")
+        super().__init__(f"there is no hub {name!r}; `wz hub list` shows which there are")
         self.name = name
 
 
@@ -35,95 +40,154 @@ class UnknownPartition(PipelineError, LookupError):
         self.partition = partition
 
 
-class PartitionCountChanged(PipelineError):
-    """Keys would move to other partitions and lose their order."""
+class HubFull(PipelineError):
+    """A partition has as many bytes as it may, and none that every attached group is done with; nothing was stored."""
+
+    def __init__(self, hub: Hub, partition: int, seconds: int = _FULL_WAIT) -> None:
+        super().__init__(
+            f"partition {partition} of hub {hub.name!r} is full of events that its relay or a job has not done yet; "
+            f"try again in {seconds} s"
+        )
+        self.partition = partition
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One event as its sender gave it. `body` is opaque; an absent key or type is None, never empty."""
+class HubSettings:
+    """What may be chosen for a hub. 0 sets no limit.
 
-    body: bytes
-    partition_key: str | None = None
-    content_type: str | None = None
-    properties: Mapping[str, Property] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event in the log.
-
-    `offset` is the stream's entry id, `ms-n`: opaque to readers, rising within a partition. `sequence_number` is
-    0, 1, 2 ... within a partition. `enqueued_ms` is Redis's clock, ms since the Unix epoch.
+    `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of bodies the hub keeps, each
+    partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends.
     """
 
-    partition: int
-    sequence_number: int
-    offset: str
-    enqueued_ms: int
-    event: Event
+    partitions: int
+    retention_ms: int = 0
+    retention_bytes: int = 0
+    throughput_units: int = 0
+
+    @property
+    def partition_bytes(self) -> int:
+        """A partition's share of `retention_bytes`, rounded up."""
+        return -(-self.retention_bytes // self.partitions)
 
 
 class Hub:
     """One hub's partitions.
 
     Redis keys, all of a partition in one slot of a cluster:
-        {hub:NAME:P}:events     stream; an entry has n (sequence number), b (body), k (partition key),
-                                t (content type), p (user properties, JSON); k, t and p are '' where there is none
+        {hub:NAME:P}:events     stream; an entry has n (sequence number), b (body), k (partition key), t (content
+                                type), p (user properties, JSON), u (publisher); all but n are '' where there is none
         {hub:NAME:P}:sequence   string, the next sequence number
-        hub:NAME                hash; `partitions` is the count that the log was begun with
+        {hub:NAME:P}:stats      hash; bytes (of bodies) and events in the stream now, first (sequence number of the
+                                oldest event kept), in_bytes and in_events ever taken
+        {hub:NAME:P}:relayed    hash, SOURCE/PARTITION of a relay -> last offset taken from there
     """
 
-    def __init__(self, client: redis.Redis, name: str, partitions: int) -> None:
-        self.redis = client
+    def __init__(
+        self, client: redis.Redis | RedisCluster, name: str, partitions: int, settings: HubSettings | None = None
+    ) -> None:
+        # The two clients have the same commands, but their types have nothing in common.
+        self.redis = cast("redis.Redis", client)
         self.name = name
         self.partitions = partitions
-        self._append = client.register_script(_APPEND)
+        self.settings = settings or HubSettings(partitions)
+        self._batches = Batches(self) if isinstance(client, RedisCluster) else None
         # Events without a key go round; each process starts elsewhere, so that few processes still use every partition.
         self._turn = itertools.count(random.randrange(partitions))
 
     def key(self, partition: int, what: str) -> str:
         return f"{{hub:{self.name}:{partition}}}:{what}"
 
-    def declare(self) -> None:
-        """Record the number of partitions. Raises `PartitionCountChanged` if the log has another."""
-        key = f"hub:{self.name}"
-        self.redis.hsetnx(key, "partitions", str(self.partitions))
-        recorded = int(cast("bytes", self.redis.hget(key, "partitions")))
-        if recorded != self.partitions:
-            raise PartitionCountChanged(
-                f"hub {self.name!r} was begun with {recorded} partitions and WZ_HUBS now says {self.partitions}: "
-                f"keep {recorded}, or take a new name"
-            )
+    def of_hub(self, what: str) -> str:
+        """Return a key of the hub as a whole, in a slot of its own."""
+        return f"{{hub:{self.name}}}:{what}"
 
-    def append(self, events: Sequence[Event], enqueued_ms: int | None = None) -> None:
-        """Append events to the partitions of their keys, all or none, in one round trip.
+    def append(self, events: Sequence[Event], *, partition: int | None = None, enqueued_ms: int | None = None) -> None:
+        """Append events to the partitions of their keys, or all to `partition`: all or none, in one round trip.
 
-        Events without a key go together to the next partition in turn. `enqueued_ms` replays recorded events at
-        their own time; a partition whose last event is later refuses them (`redis.ResponseError`), the others don't.
+        Events without a key go together to the next partition in turn, but one that a relay sent to the one of its
+        relay id, which may have it already: it is then left out. `enqueued_ms` replays recorded events at their own
+        time; if one of the partitions has a later event, they are refused (`redis.ResponseError`).
+
+        On a cluster, events for several partitions take a round trip for each, and two more; what was begun is
+        finished by somebody, see `Batches`. Recorded events are there taken or refused by each partition alone.
+
+        Raises `UnknownPartition`, `HubFull` or `Throttled`.
         """
+        by_partition = self._divided(events, partition)
+        if self.settings.throughput_units:
+            size = sum(len(event.body) for event in events)
+            throughput.take(self, size, len(events))
+        cap = self.settings.partition_bytes
+        if self._batches is None:
+            self._write_or_trim(by_partition, cap, enqueued_ms)
+        elif len(by_partition) == 1 or enqueued_ms is not None:
+            for its_partition, its_events in by_partition.items():
+                self._write_or_trim({its_partition: its_events}, cap, enqueued_ms)
+        else:
+            self._batches.append(by_partition)
+
+    def write(
+        self, by_partition: Mapping[int, Sequence[Event]], cap: int = 0, time: int | None = None, batch: str = ""
+    ) -> int | None:
+        """Run append.lua: returns the first partition that is full, or None if all took their events."""
+        names = ("events", "sequence", "stats", "relayed", *(["batches"] if batch else []))
+        keys = [self.key(partition, name) for partition in by_partition for name in names]
+        args: list[object] = ["" if time is None else time, batch]
+        for events in by_partition.values():
+            args += (cap, len(events))
+            for event in events:
+                args += event.values()
+        place = cast("int", _APPEND.call(self.redis, keys, args))
+        return None if place < 0 else list(by_partition)[place]
+
+    def finish_batches(self) -> None:
+        """On a cluster, finish what senders that died have begun: see `Batches`."""
+        if self._batches is not None:
+            self._batches.finish()
+            self._batches.forget()
+
+    def make_room(self, partition: int, size: int) -> int:
+        """Drop what retention lets go, for `size` bytes of bodies to come; returns the number of events dropped."""
+        from . import retention  # which imports this module
+
+        return retention.trim(self, partition, size)
+
+    def _write_or_trim(self, by_partition: Mapping[int, Sequence[Event]], cap: int, time: int | None) -> None:
+        trimmed = set()
+        while (full := self.write(by_partition, cap, time)) is not None:
+            if full in trimmed:
+                raise HubFull(self, full)
+            self.make_room(full, sum(len(event.body) for event in by_partition[full]))
+            trimmed.add(full)
+
+    def _divided(self, events: Sequence[Event], partition: int | None) -> dict[int, list[Event]]:
+        if partition is not None:
+            return {self.known(partition): list(events)}
         by_partition: dict[int, list[Event]] = defaultdict(list)
-        keyless = next(self._turn) % self.partitions if any(e.partition_key is None for e in events) else 0
+        turn: int | None = None
         for event in events:
             key = event.partition_key
-            by_partition[keyless if key is None else partition_of(key, self.partitions)].append(event)
+            if key is None and event.properties and (relay_id := event.relay_id):
+                key = relay_id[1]
+            if key is not None:
+                by_partition[partition_of(key, self.partitions)].append(event)
+                continue
+            if turn is None:
+                turn = next(self._turn) % self.partitions
+            by_partition[turn].append(event)
+        return by_partition
 
-        time = "" if enqueued_ms is None else enqueued_ms
-        with self.redis.pipeline(transaction=len(by_partition) > 1) as pipe:
-            for partition, its_events in by_partition.items():
-                self._append(
-                    keys=[self.key(partition, "events"), self.key(partition, "sequence")],
-                    args=[time, *itertools.chain.from_iterable(map(_fields, its_events))],
-                    client=pipe,
-                )
-            pipe.execute()
+    def known(self, partition: int) -> int:
+        """Return the partition's number. Raises `UnknownPartition`."""
+        if not 0 <= partition < self.partitions:
+            raise UnknownPartition(self, partition)
+        return partition
 
     def read(self, partition: int, after: str = "0", limit: int = 100) -> list[StoredEvent]:
         """Return up to `limit` events whose offset is greater than `after`, oldest first; [] at the end."""
-        if not 0 <= partition < self.partitions:
-            raise UnknownPartition(self, partition)
-        entries = self.redis.xrange(self.key(partition, "events"), min=f"({after}", count=limit)
-        return [_stored(partition, *entry) for entry in cast("list[tuple[bytes, dict[bytes, bytes]]]", entries)]
+        entries = self.redis.xrange(self.key(self.known(partition), "events"), min=f"({after}", count=limit)
+        return [StoredEvent.of(partition, *entry) for entry in cast("list[tuple[bytes, dict[bytes, bytes]]]", entries)]
 
     def read_all(self, after: Mapping[int, str], limit: int = 100) -> list[list[StoredEvent]]:
         """Read several partitions, each after its own offset, in one round trip; in the order of `after`.
@@ -135,60 +199,11 @@ class Hub:
                 pipe.xrange(self.key(partition, "events"), min=f"({offset}", count=limit)
             batches = pipe.execute()
         return [
-            [_stored(partition, *entry) for entry in entries] for partition, entries in zip(after, batches, strict=True)
+            [StoredEvent.of(partition, *entry) for entry in entries]
+            for partition, entries in zip(after, batches, strict=True)
         ]
 
     def clock_ms(self) -> int:
         """Redis's clock: no event will be stored at an earlier time, unless a fail-over sets the clock back."""
         seconds, microseconds = self.redis.time()
         return seconds * 1000 + microseconds // 1000
-
-
-class Hubs(Mapping[str, Hub]):
-    """The namespace: every hub by its name, in any case."""
-
-    def __init__(self, client: redis.Redis, partitions: Mapping[str, int]) -> None:
-        self._hubs = {name: Hub(client, name, count) for name, count in partitions.items()}
-
-    def __getitem__(self, name: str) -> Hub:
-        try:
-            return self._hubs[name.lower()]
-        except KeyError:
-            raise UnknownHub(name) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._hubs)
-
-    def __len__(self) -> int:
-        return len(self._hubs)
-
-    def declare(self) -> None:
-        """Record every hub's number of partitions, or raise `PartitionCountChanged`."""
-        for hub in self._hubs.values():
-            hub.declare()
-
-
-def _fields(event: Event) -> tuple[bytes | str, ...]:
-    return (
-        event.body,
-        event.partition_key or "",
-        event.content_type or "",
-        msgspec.json.encode(event.properties) if event.properties else "",
-    )
-
-
-def _stored(partition: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StoredEvent:
-    offset = entry_id.decode()
-    properties: Any = _properties.decode(fields[b"p"]) if fields[b"p"] else {}
-    return StoredEvent(
-        partition=partition,
-        sequence_number=int(fields[b"n"]),
-        offset=offset,
-        enqueued_ms=int(offset.partition("-")[0]),
-        event=Event(
-            body=fields[b"b"],
-            partition_key=fields[b"k"].decode() or None,
-            content_type=fields[b"t"].decode() or None,
-            properties=properties,
-        ),
-    )

@@ -7,6 +7,8 @@ service code" of the .NET SDK (`PartitionResolver.cs`) and its Java and JavaScri
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 MASK = 0xFFFFFFFF
 
 
@@ -14,6 +16,7 @@ def _rotate(value: int, bits: int) -> int:
     return ((value << bits) | (value >> (32 - bits))) & MASK
 
 
+@lru_cache(maxsize=8192)  # 3 us each without; most senders have few keys
 def key_hash(key: str) -> int:
     """Return the signed 16-bit hash of `key`; 0 for the empty key."""
     data = key.encode()

@@ -13,13 +13,14 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 from urllib.parse import quote, unquote
 
 import msgspec
 import redis
+from redis.client import Pipeline
 
 from ..errors import InvalidValue, PipelineError
 from .connection_string import ConnectionString
@@ -54,7 +55,10 @@ class ExpiredToken(Unauthorized): ...
 class InvalidAudience(Unauthorized): ...
 
 
-class MissingRight(Unauthorized): ...
+class MissingRight(Unauthorized):
+    def __init__(self, rule: Rule, right: Right) -> None:
+        super().__init__(f"the rule {rule.name!r} does not grant {right} here")
+        self.right = right
 
 
 class UnknownRule(PipelineError, LookupError): ...
@@ -77,11 +81,14 @@ class Rule(msgspec.Struct, frozen=True):
         return f"<Rule {self.name!r} {sorted(self.rights)} hub={self.hub!r}>"
 
 
-class Rules(Mapping[str, Rule]):
-    """The namespace's rules: the root rule from the settings, the others from Redis, read afresh at each look-up.
+class Rules:
+    """The namespace's rules and its hubs': the root rule from the settings, the others from Redis.
+
+    A hub may have a rule of the same name as another hub or the namespace has. They are read afresh for each token, so
+    that a key is worth nothing from the moment that it is replaced or deleted.
 
     Redis key:
-        namespace:rules  hash, rule's name -> its fields as JSON, keys included
+        namespace:rules  hash, the rule's name, or HUB/NAME for a hub's own -> its fields as JSON, keys included
     """
 
     KEY = "namespace:rules"
@@ -90,20 +97,38 @@ class Rules(Mapping[str, Rule]):
         self.redis = client
         self.root = Rule(root.key_name, root.key, root.key, frozenset(Right))
 
-    def __getitem__(self, name: str) -> Rule:
+    def find(self, name: str, hub: str | None = None) -> list[Rule]:
+        """Return the rules of this name that a token for `hub` may be of: the hub's own, the namespace's; [] if none.
+
+        One round trip, and none for the root rule.
+        """
         if name == self.root.name:
-            return self.root
-        data = cast("bytes | None", self.redis.hget(self.KEY, name))
-        if data is None:
-            raise KeyError(name)
-        return msgspec.json.decode(data, type=Rule)
+            return [self.root]
+        fields = [_field(name, hub), name] if hub else [name]
+        stored = cast("list[bytes | None]", self.redis.hmget(self.KEY, fields))
+        return [msgspec.json.decode(data, type=Rule) for data in stored if data is not None]
 
-    def __iter__(self) -> Iterator[str]:
-        yield self.root.name
-        yield from (name.decode() for name in cast("list[bytes]", self.redis.hkeys(self.KEY)))
+    def get(self, name: str, hub: str | None = None) -> Rule:
+        """Return the rule of the hub; without one, the namespace's, or else the only one of that name.
 
-    def __len__(self) -> int:
-        return 1 + self.redis.hlen(self.KEY)
+        Raises `UnknownRule`, or `InvalidValue` if there are several.
+        """
+        found = {rule.hub: rule for rule in self if rule.name == name}
+        wanted = hub.lower() if hub else None
+        if wanted in found:
+            return found[wanted]
+        if wanted or not found:
+            raise UnknownRule(f"there is no rule {_field(name, hub)!r}; `wz rule list` shows them")
+        if len(found) > 1:
+            raise InvalidValue(f"the hubs {', '.join(filter(None, found))} have rules {name!r}: say which", field="hub")
+        return found.popitem()[1]
+
+    def __iter__(self) -> Iterator[Rule]:
+        yield self.root
+        stored = cast("list[bytes]", self.redis.hvals(self.KEY))
+        yield from sorted(
+            (msgspec.json.decode(data, type=Rule) for data in stored), key=lambda r: (r.hub or "", r.name)
+        )
 
     def add(self, name: str, rights: frozenset[Right], hub: str | None = None) -> Rule:
         """Make a rule with two fresh keys, in place of any of that name. Raises `InvalidValue`."""
@@ -112,13 +137,40 @@ class Rules(Mapping[str, Rule]):
                 f"{name!r}: a rule's name is 1 to 50 letters, digits and . - _, and not the root rule's", field="name"
             )
         rule = Rule(name, new_key(), new_key(), rights, hub)
-        self.redis.hset(self.KEY, name, msgspec.json.encode(rule))
+        self.redis.hset(self.KEY, _field(name, hub), msgspec.json.encode(rule))
         return rule
 
-    def remove(self, name: str) -> None:
+    def rotate(self, name: str, which: Literal["primary", "secondary"], hub: str | None = None) -> Rule:
+        """Replace one of a rule's keys; tokens made with the other stay good. Raises `UnknownRule` or `InvalidValue`.
+
+        To replace both without a pause: rotate the secondary, give it to the clients, then rotate the primary.
+        """
+        if name == self.root.name and hub is None:
+            raise InvalidValue(
+                f"{name!r} is the root rule: its key is in the connection string that the service was started with",
+                field="name",
+            )
+        field, changed = _field(name, hub), []
+
+        def replace(pipe: Pipeline) -> None:
+            data = cast("bytes | None", pipe.hget(self.KEY, field))
+            if data is None:
+                raise UnknownRule(f"there is no rule {field!r}; `wz rule list` shows them")
+            changed.append(msgspec.structs.replace(msgspec.json.decode(data, type=Rule), **{which: new_key()}))
+            pipe.multi()
+            pipe.hset(self.KEY, field, msgspec.json.encode(changed[-1]))
+
+        self.redis.transaction(replace, self.KEY)
+        return changed[-1]
+
+    def remove(self, name: str, hub: str | None = None) -> None:
         """Delete a rule. Raises `UnknownRule`."""
-        if not self.redis.hdel(self.KEY, name):
-            raise UnknownRule(f"there is no rule {name!r} that can be deleted")
+        if not self.redis.hdel(self.KEY, _field(name, hub)):
+            raise UnknownRule(f"there is no rule {_field(name, hub)!r} that can be deleted")
+
+
+def _field(name: str, hub: str | None) -> str:
+    return f"{hub.lower()}/{name}" if hub else name
 
 
 class Token(NamedTuple):
@@ -159,12 +211,17 @@ class Token(NamedTuple):
 class Audience(NamedTuple):
     """What a request is for: the hosts that this namespace answers to, and the path's segments, decoded.
 
-    `any_case` is for paths of hubs, whose names ignore case.
+    `any_case` is for paths of hubs, whose names ignore case, and whose first segment is a hub.
     """
 
     hosts: frozenset[str]
     segments: Sequence[str]
     any_case: bool = False
+
+    @property
+    def hub(self) -> str | None:
+        """The hub's name in lower case, if it is for one."""
+        return self.segments[0].lower() if self.any_case and self.segments else None
 
 
 def new_key() -> str:
@@ -185,46 +242,57 @@ def sign(resource: str, key_name: str, key: str, expiry: int) -> str:
     return f"{SCHEME} sr={escaped}&sig={sig}&se={expiry}&skn={quote(key_name, safe='')}"
 
 
-def authorize(
-    token: Token, rules: Mapping[str, Rule], right: Right, audience: Audience, now: float | None = None
-) -> Rule:
-    """Return the rule that signed `token` if it grants `right` on `audience`.
+def authorize(token: Token, rules: Sequence[Rule], right: Right, audience: Audience, now: float | None = None) -> Rule:
+    """Return the one of `rules` that signed `token` if it grants `right` on `audience`.
 
-    `now` is in Unix seconds. Raises a leaf of `Unauthorized`; an unknown rule and a wrong key read alike.
+    `rules` are those with the token's name (`Rules.find`); `now` is in Unix seconds. Raises a leaf of `Unauthorized`;
+    an unknown rule and a wrong key read alike.
     """
-    try:
-        rule = rules[token.key_name]
-    except KeyError:
-        raise InvalidSignature("the token has an invalid signature") from None
-    expected = [signature(token.resource, key, token.expiry) for key in (rule.primary, rule.secondary)]
-    if not any(hmac.compare_digest(token.signature.encode(), sig.encode()) for sig in expected):
+    rule = _signer(token, rules)
+    if rule is None:
         raise InvalidSignature("the token has an invalid signature")
     if token.expiry <= (time.time() if now is None else now):
         raise ExpiredToken("the token is expired")
     if not covers(token.resource, audience):
         raise InvalidAudience("the token is made out to another host or path (its sr field)")
-    if right not in rule.rights or not _in_scope(rule, audience):
-        raise MissingRight(f"the rule {rule.name!r} does not grant {right} here")
+    if right not in rule.rights or rule.hub not in (None, audience.hub):
+        raise MissingRight(rule, right)
     return rule
+
+
+def _signer(token: Token, rules: Sequence[Rule]) -> Rule | None:
+    """All keys are tried, and each compared to its end: the time taken tells nothing about them."""
+    signer = None
+    for rule in rules:
+        for key in (rule.primary, rule.secondary):
+            expected = signature(token.resource, key, token.expiry)
+            if hmac.compare_digest(token.signature.encode(), expected.encode()):
+                signer = rule
+    return signer
 
 
 def covers(resource: str, audience: Audience) -> bool:
     """Say whether an escaped `sr` is the audience's address or one above it, on whole path segments.
 
     Scheme, port, query and trailing slash do not count. The PyPI client `azure-servicebus` writes two ports,
-    `http://host:18080:80/hub/messages?...`, and escapes path segments twice.
+    `http://host:18080:80/hub/messages?...`, and escapes path segments once more than the URL that it calls.
     """
     url = re.sub(r"^[a-z][a-z0-9+.-]*://", "", unquote(resource), flags=re.IGNORECASE).partition("?")[0]
     authority, _, path = url.partition("/")
     host = re.sub(r"(:\d+)*$", "", authority).lower()
-    segments = [unquote(segment) for segment in path.split("/") if segment]
-    wanted = list(audience.segments[: len(segments)])
-    if audience.any_case:
-        segments, wanted = [s.lower() for s in segments], [s.lower() for s in wanted]
-    return host in audience.hosts and segments == wanted
+    once = [segment for segment in path.split("/") if segment]
+    if host not in audience.hosts or len(once) > len(audience.segments):
+        return False
+    twice = [unquote(segment) for segment in once]
+    forms = zip(*(_folded(names, audience.any_case) for names in (audience.segments, once, twice)), strict=False)
+    return all(wanted in (one, two) for wanted, one, two in forms)
 
 
-def _in_scope(rule: Rule, audience: Audience) -> bool:
-    return rule.hub is None or (
-        audience.any_case and len(audience.segments) > 0 and audience.segments[0].lower() == rule.hub
-    )
+def _folded(segments: Sequence[str], any_case: bool) -> list[str]:
+    """In lower case, if it does not matter; Microsoft's reference has `publisher` in an example for `publishers`."""
+    if not any_case:
+        return list(segments)
+    folded = [segment.lower() for segment in segments]
+    if folded[1:2] == ["publisher"]:
+        folded[1] = "publishers"
+    return folded

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import time
-from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
-import msgspec
 import urllib3
+from urllib3.exceptions import HTTPError, InvalidHeader
 
 from ..errors import PipelineError
 from .connection_string import ConnectionString
-from .log import Event
+from .publication import BATCH_TYPE as BATCH_TYPE
+from .publication import Publication
 from .sas import sign
-
-BATCH_TYPE = "application/vnd.microsoft.servicebus.json"
 
 #: Seconds that a token lives; it is renewed when a quarter is left.
 TOKEN_LIFETIME = 3600
 
-#: What the service says may never succeed, however often it is sent.
-_NEVER = frozenset({400, 404, 410, 413})
-_THROTTLED = re.compile(rb"\b50002\b|ServerBusy", re.IGNORECASE)
+#: Seconds that the service asks its clients to wait when it is busy, at least. Its text says 10.
+BUSY_WAIT = 4.0
+
+#: Seconds of a Retry-After that are believed.
+MAX_RETRY_AFTER = 600.0
+
+#: What no repetition mends. 414 and 431, a path or a header too long, follow from the event as 413 does.
+_NEVER = frozenset({400, 404, 410, 413, 414, 431})
+
+#: Of these, what may be one event's fault and not its whole batch's.
+_ONE_OF_MANY = frozenset({400, 413})
+
+_BUSY = re.compile(rb"\b50002\b|Server ?Busy|is being throttled", re.IGNORECASE)
+
+# The service gives up after the seconds in the query, so that it, which knows what it did, answers first.
+_QUERY = "timeout=20&api-version=2014-01"
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 
 
 class UpstreamRefused(PipelineError):
-    """The upstream hub will never take this event; the message holds the start of its answer."""
+    """The upstream hub will never take this request; the message has the start of its answer.
+
+    `may_be_one`: the fault may be a single event's of the batch.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+        self.may_be_one = status in _ONE_OF_MANY
 
 
 class UpstreamUnavailable(PipelineError):
-    """The event may be taken later. After a timeout it may even have been taken: sending again can double it."""
+    """The events may be taken later. After a timeout they may even have been taken: to send again can double them."""
 
     def __init__(self, message: str, wait: float = 1.0) -> None:
         super().__init__(message)
@@ -41,47 +58,49 @@ class UpstreamUnavailable(PipelineError):
 
 
 class Upstream:
-    """A namespace that takes events. One is shared by all threads of a process; certificates are checked."""
+    """A namespace that takes events. One is shared by all threads of a process.
 
-    def __init__(self, target: ConnectionString) -> None:
+    Certificates are checked, against the system's authorities or those in the PEM file `ca`.
+    """
+
+    def __init__(self, target: ConnectionString, ca: Path | None = None) -> None:
         self.target = target
-        self._pool = urllib3.PoolManager(maxsize=8, retries=False, timeout=_TIMEOUT)
+        self._pool = urllib3.PoolManager(
+            maxsize=64, retries=False, timeout=_TIMEOUT, cert_reqs="CERT_REQUIRED", ca_certs=str(ca) if ca else None
+        )
         self._token = ""
         self._renew_at = 0.0
 
-    def send(self, hub: str, event: Event) -> None:
-        """Send one event, with the content type that it came with. User properties are not carried.
+    def send(self, hub: str, publication: Publication) -> None:
+        """Send one request to `hub`, or to the hub that the connection string names.
 
-        Raises `UpstreamRefused` or `UpstreamUnavailable`.
+        A 401 is answered with a new token, once. Raises `UpstreamRefused` or `UpstreamUnavailable`.
         """
-        headers = {"Content-Type": event.content_type or "application/octet-stream"}
-        if event.partition_key is not None:
-            headers["BrokerProperties"] = json.dumps({"PartitionKey": event.partition_key})  # ASCII, as headers are
-        self._post(hub, event.body, headers)
+        url = f"{self.target.url}/{self.target.hub or hub}/{publication.path}?{_QUERY}"
+        response = self._post(url, publication)
+        if response.status == 401:
+            self._renew_at = 0.0  # an expired token and a rotated key look alike
+            response = self._post(url, publication)
+        if response.status not in (200, 201):
+            raise self._refusal(response)
 
-    def send_batch(self, hub: str, events: Sequence[Event]) -> None:
-        """Send events in one request, with their user properties. Content types are not carried. Raises as `send`."""
-        self._post(hub, msgspec.json.encode([_item(event) for event in events]), {"Content-Type": BATCH_TYPE})
-
-    def _post(self, hub: str, body: bytes, headers: dict[str, str]) -> None:
-        url = f"{self.target.url}/{self.target.hub or hub}/messages?timeout=60&api-version=2014-01"
+    def _post(self, url: str, publication: Publication) -> urllib3.BaseHTTPResponse:
+        headers = {**publication.headers, "Authorization": self._authorization()}
         try:
-            response = self._pool.request(
-                "POST", url, body=body, headers={**headers, "Authorization": self._authorization()}
-            )
-        except urllib3.exceptions.HTTPError as exc:
+            return self._pool.request("POST", url, body=publication.body, headers=headers, redirect=False)
+        except HTTPError as exc:
             raise UpstreamUnavailable(f"{self.target.host} does not answer: {exc}") from exc
 
-        if response.status in (200, 201):
-            return
-        answer = f"{self.target.host} answered {response.status}: {response.data[:300].decode(errors='replace')}"
-        if response.status == 401:
-            self._renew_at = 0.0  # an expired token and a rotated key look alike; sign again before the next try
-        throttled = response.status in (429, 503) or _THROTTLED.search(response.data)
-        if response.status in _NEVER and not throttled:
-            raise UpstreamRefused(answer)
-        # ServerBusy asks for at least 4 s (Microsoft's SDKs wait that long), its text for 10.
-        raise UpstreamUnavailable(answer, wait=4.0 if throttled else 1.0)
+    def _refusal(self, response: urllib3.BaseHTTPResponse) -> UpstreamRefused | UpstreamUnavailable:
+        text = response.data[:300].decode(errors="replace")
+        answer = f"{self.target.host} answered {response.status}: {text}"
+        busy = response.status == 429 or _BUSY.search(response.data)
+        if response.status in _NEVER and not busy:
+            return UpstreamRefused(answer, response.status)
+        asked = _retry_after(response)
+        if busy or (response.status == 503 and not asked):
+            return UpstreamUnavailable(answer, max(BUSY_WAIT, asked))
+        return UpstreamUnavailable(answer, max(1.0, asked))
 
     def _authorization(self) -> str:
         now = time.time()
@@ -91,29 +110,9 @@ class Upstream:
         return self._token
 
 
-def fits_batch(event: Event) -> bool:
-    """Say whether the event should go in a batch, which has no content type of its own for it.
-
-    A body that is no text goes alone, too, unless it has user properties, which only a batch carries: then as
-    base64, which the service takes but its reference does not mention.
-    """
-    return event.content_type is None and (bool(event.properties) or _text(event.body) is not None)
-
-
-def _item(event: Event) -> dict[str, Any]:
-    text = _text(event.body)
-    item: dict[str, Any] = (
-        {"Body": base64.b64encode(event.body).decode(), "IsBodyBase64": True} if text is None else {"Body": text}
-    )
-    if event.properties:
-        item["UserProperties"] = event.properties
-    if event.partition_key is not None:
-        item["BrokerProperties"] = {"PartitionKey": event.partition_key}
-    return item
-
-
-def _text(body: bytes) -> str | None:
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
+    """Return the header's seconds, given as such or as a date; 0 without one."""
     try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return None
+        return min(urllib3.Retry().parse_retry_after(response.headers.get("Retry-After", "0")), MAX_RETRY_AFTER)
+    except InvalidHeader:
+        return 0.0

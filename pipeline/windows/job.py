@@ -12,7 +12,9 @@ import redis
 from ..boards.boards import Boards
 from ..boards.shard import Code, error_of
 from ..errors import InvalidValue, PipelineError
-from ..hub.log import Hub, Hubs, StoredEvent, UnknownHub
+from ..hub.group import ConsumerGroup
+from ..hub.log import Hub, StoredEvent, UnknownHub
+from ..hub.registry import Hubs
 from ..lease import Lease, LeaseLost
 from .clock import Clock, from_unix_ms
 from .config import Config, InvalidJob, read_config
@@ -37,6 +39,7 @@ class _Run:
     engine: Engine
     clock: Clock
     read_to: dict[int, str]  # partition -> offset
+    needed: dict[int, str]  # partition -> offset after which the hub must keep the events
 
 
 class Job:
@@ -48,6 +51,8 @@ class Job:
     Redis keys:
         job:NAME:lease       see Lease
         job:NAME:checkpoint  see Checkpoint
+        and the offsets of the consumer group `job:NAME`, see ConsumerGroup: the hub keeps what comes after them, which
+        is what the job would read again if it began anew
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Job:
         self.batch = batch
         self.lease = Lease(client, f"job:{name}:lease")
         self.checkpoint = Checkpoint(client, name)
+        self.group = ConsumerGroup(hub, f"job:{name}")
         self._run: _Run | None = None
 
     @classmethod
@@ -114,6 +120,7 @@ class Job:
         self.lease.release()
 
     def _resume(self) -> _Run:
+        self.group.attach()
         progress = self.checkpoint.load()
         faults = Faults(self.name, progress.counts)
         engine = Engine(self.plan, faults, closed=progress.watermark)
@@ -121,14 +128,14 @@ class Job:
         for partition in partitions:
             progress.done.setdefault(partition, Position())
         read_to = {p: progress.done[p].replay_from(engine.needed_after) for p in partitions}
-        return _Run(progress, faults, engine, Clock(partitions, progress.watermark), read_to)
+        return _Run(progress, faults, engine, Clock(partitions, progress.watermark), dict(read_to), read_to)
 
     def _turn(self, run: _Run) -> int:
         now = from_unix_ms(self.hub.clock_ms())  # before the read: what the read does not see is not earlier
         events = self._read(run, now)
         rows, is_news = self._feed(run, events, now)
         rows += run.engine.close(run.clock.watermark, self.batch)
-        if rows or is_news:
+        if rows or is_news or self._is_done_with_all(run):
             self._commit(run, rows)
         return len(events) + len(rows)
 
@@ -171,6 +178,14 @@ class Job:
                 run.faults.report(INPUT, f"{exc} (partition {event.partition}, offset {event.offset})")
             return []
 
+    def _is_done_with_all(self, run: _Run) -> bool:
+        """Say whether the hub keeps events for windows that have closed without a row, to let them go."""
+        needed = self._needed(run)
+        return needed != run.needed and all(offset == run.progress.done[p].offset for p, offset in needed.items())
+
+    def _needed(self, run: _Run) -> dict[int, str]:
+        return {p: position.replay_from(run.engine.needed_after) for p, position in run.progress.done.items()}
+
     def _commit(self, run: _Run, rows: Sequence[OutputRow]) -> None:
         """Write rows, boards and checkpoint in one transaction. Raises `LeaseLost`.
 
@@ -187,6 +202,9 @@ class Job:
             run.progress.commits += 1
             run.progress.watermark = run.engine.closed
             self.checkpoint.queue(pipe, run.progress)
+            run.needed = self._needed(run)
+            for partition, offset in run.needed.items():
+                self.group.commit(pipe, partition, offset)
             replies = self.lease.commit(pipe, raise_on_error=False)
         for reply in replies:
             if isinstance(reply, redis.ResponseError) and isinstance(error_of(reply), PipelineError):

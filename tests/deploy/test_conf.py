@@ -7,15 +7,19 @@ import json
 import re
 import runpy
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from deploy import servers
 from deploy.up import DEPLOY, render_nginx
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
+from handlers.readers import MAX_READERS
+from handlers.reading import COMMENT, MAX_WAIT
 
 from ..stack import free_port, process
 
@@ -52,6 +56,11 @@ def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
 
     assert "test is successful" in done.stderr
     assert "[warn]" not in done.stderr
+
+
+def test_readers_that_wait_leave_threads_to_others_and_are_not_cut_off(gunicorn: dict[str, Any]) -> None:
+    assert gunicorn["threads"] // 2 >= MAX_READERS
+    assert max(MAX_WAIT, COMMENT) < amount(nginx_setting("proxy_read_timeout"))
 
 
 def test_a_configuration_without_the_expected_lines_is_refused(tmp_path: Path) -> None:
@@ -114,7 +123,22 @@ def test_systemd_waits_for_requests_under_way(gunicorn: dict[str, Any], unit: st
     assert int(match[1]) > gunicorn["graceful_timeout"]
 
 
-def test_nginx_says_unavailable_in_json_while_gunicorn_is_away(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "media_type", "read_status"),
+    [
+        ("GET", "/boards/actions", "application/problem+json", lambda body: json.loads(body)["status"]),
+        (
+            "POST",
+            "/Events/Publishers/p/Messages",
+            "application/xml; charset=utf-8",
+            lambda body: int(ElementTree.fromstring(body).findtext("Code", "")),
+        ),
+    ],
+    ids=["a problem document", "to a hub's senders as the service does"],
+)
+def test_nginx_says_unavailable_while_gunicorn_is_away(
+    tmp_path: Path, method: str, path: str, media_type: str, read_status: Callable[[bytes], int]
+) -> None:
     port = free_port()
     conf = tmp_path / "nginx.conf"
     conf.write_text(render_nginx(tmp_path, f"127.0.0.1:{port}"))
@@ -124,10 +148,10 @@ def test_nginx_says_unavailable_in_json_while_gunicorn_is_away(tmp_path: Path) -
         process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: pid.exists() and pid.read_text() != ""),
         closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection,
     ):
-        connection.request("GET", "/boards/actions")
+        connection.request(method, path)
         response = connection.getresponse()
 
         assert response.status == 503
         assert response.headers["Retry-After"] == "1"
-        assert response.headers["Content-Type"] == "application/problem+json"
-        assert json.load(response)["status"] == 503
+        assert response.headers["Content-Type"] == media_type
+        assert read_status(response.read()) == 503

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -165,9 +166,23 @@ def test_redis_keeps_an_append_only_file(up: Up) -> None:
     assert list((up.state / "redis").glob("appendonlydir/*.aof"))
 
 
+@pytest.mark.parametrize("chunked", [False, True], ids=["of known length", "in chunks"])
+def test_nginx_refuses_an_enormous_send_as_the_service_does(up: Up, chunked: bool) -> None:
+    body = iter([b"x" * 750_000] * 2) if chunked else b"x" * 1_500_000
+    with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=10)) as connection:
+        connection.request("POST", "/events/messages", body, encode_chunked=chunked)
+        response = connection.getresponse()
+
+        assert response.status == 413
+        assert response.headers["Content-Type"] == "application/xml; charset=utf-8"
+        error = ElementTree.fromstring(response.read())
+        assert error.findtext("Code") == "413"
+        assert response.headers["X-Request-ID"] in error.findtext("Detail", "")
+
+
 def test_nginx_refuses_an_enormous_body_in_json(up: Up) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=10)) as connection:
-        connection.request("POST", "/events/messages", b"x" * 1_500_000)
+        connection.request("PUT", "/boards/actions", b"x" * 1_500_000)
         response = connection.getresponse()
 
         assert response.status == 413

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from wsgiref.validate import validator
+from xml.etree import ElementTree
 
 import pytest
 import redis as redis_py
@@ -37,6 +38,15 @@ def numbers(document: bytes) -> dict[str, Any]:
     """Parse JSON without losing a digit."""
     parsed: dict[str, Any] = json.loads(document, parse_float=Decimal)
     return parsed
+
+
+def detail(answer: TestResponse) -> str:
+    """Return the text of an error in the service's own shape."""
+    assert answer.content_type == "application/xml; charset=utf-8"
+    error = ElementTree.fromstring(answer.data)
+    assert (error.tag, [part.tag for part in error]) == ("Error", ["Code", "Detail"])
+    assert error.findtext("Code") == str(answer.status_code)
+    return error.findtext("Detail") or ""
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def test_the_document_tells_which_operations_need_a_token(client: ServiceClient,
     said = {(path, method): "security" in one for path, method, one in operations(document)}
     asked = {
         (path, method): client.open(
-            path.format(board="b", member="m", segment="s", percentile="50", hub="events", partition=0, name="n"),
+            re.sub(r"{\w+}", "50", path),  # a value that every converter takes
             method=method.upper(),
             headers={"Authorization": ""},
         ).status_code

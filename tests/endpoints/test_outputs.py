@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Hubs
+from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.clock import isoformat
 from pipeline.windows.job import Job

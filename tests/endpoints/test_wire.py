@@ -17,7 +17,9 @@ import requests
 from azure.common import AzureHttpError
 from azure.servicebus import ServiceBusService
 
+from pipeline.hub.log import Hub
 from pipeline.hub.partition import partition_of
+from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.sas import signature
 from wz.testing import LiveServer
 
@@ -127,6 +129,49 @@ def test_a_chunked_body_without_a_length(layer: str, redis: redis_py.Redis, requ
     assert [event["body"] for event in stored_events(server)] == ["hello world"]
 
 
+@pytest.mark.parametrize("layer", ["gunicorn", "nginx"])
+@pytest.mark.parametrize(
+    ("size", "token", "status"),
+    [
+        pytest.param(1024 * 1024, stack.token(), 201, id="of exactly the limit"),
+        pytest.param(1024 * 1024 + 1, stack.token(), 413, id="one byte more"),
+        pytest.param(1024 * 1024, stack.token("other"), 401, id="refused before it is read"),
+    ],
+)
+def test_a_large_chunked_body(
+    layer: str, size: int, token: str, status: int, redis: redis_py.Redis, request: pytest.FixtureRequest
+) -> None:
+    server: LiveServer = request.getfixturevalue(layer)
+    head = (
+        "POST /events/messages HTTP/1.1\r\n"
+        f"Host: {stack.HOST}\r\nAuthorization: {token}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    received = exchange(server, head.encode() + b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n")
+
+    assert int(received.split(b" ")[1]) == status
+    assert [len(event["body"]) for event in stored_events(server)] == ([size] if status == 201 else [])
+
+
+@pytest.mark.parametrize("layer", ["gunicorn", "nginx"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"zz\r\nabc\r\n0\r\n\r\n", id="a length that is no number"),
+        pytest.param(b"5\r\nabcdefgh\r\n0\r\n\r\n", id="a length that is wrong"),
+    ],
+)
+def test_a_broken_chunk(layer: str, body: bytes, redis: redis_py.Redis, request: pytest.FixtureRequest) -> None:
+    server: LiveServer = request.getfixturevalue(layer)
+    head = (
+        "POST /events/messages HTTP/1.1\r\n"
+        f"Host: {stack.HOST}\r\nAuthorization: {stack.token()}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    received = exchange(server, head.encode() + body)
+
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert stored_events(server) == []
+
+
 @pytest.fixture
 def service_bus(live: LiveServer) -> Iterator[ServiceBusService]:
     """azure-servicebus 0.21.1 as it is; only its transport is told to speak plain HTTP."""
@@ -152,6 +197,32 @@ def test_azure_servicebus_sends_events(service_bus: ServiceBusService, live: Liv
     assert events['{"n": 2}']["partition_key"] == "device-1"
     page = ServiceClient(live).get(f"/hubs/events/partitions/{partition_of('device-1', 4)}/events").json
     assert '{"n": 2}' in [event["body"] for event in page["events"]]
+
+
+def test_azure_servicebus_sends_as_a_publisher(
+    service_bus: ServiceBusService, live: LiveServer, redis: redis_py.Redis
+) -> None:
+    service_bus.send_event("Events", "1", device_id="dev-1")
+    service_bus.send_event("events", "2", device_id="Dév 1")
+
+    hub = Hub(redis, "events", 4)
+    events = {stored.event.body: (p, stored.event) for p in range(4) for stored in hub.read(p)}
+    for body, name in {b"1": "dev-1", b"2": "Dév 1"}.items():
+        partition, event = events[body]
+        assert (event.publisher, event.partition_key, partition) == (name, name, partition_of(name, 4))
+
+
+def test_azure_servicebus_is_told_why(service_bus: ServiceBusService, redis: redis_py.Redis) -> None:
+    RevokedPublishers(Hub(redis, "events", 4)).revoke("dev-1")
+
+    for hub, options, status, text in (
+        ("events", {"device_id": "dev-1"}, 401, "PublisherRevoked: "),
+        ("events", {"broker_properties": "{'PartitionKey': 'x'}"}, 400, "'BrokerProperties' is invalid"),
+        ("nohub", {}, 404, "does not exist"),
+    ):
+        with pytest.raises(AzureHttpError, match=text) as caught:
+            service_bus.send_event(hub, "x", **options)
+        assert caught.value.status_code == status
 
 
 def test_azure_servicebus_is_told_of_a_wrong_key(service_bus: ServiceBusService, live: LiveServer) -> None:

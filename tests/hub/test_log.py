@@ -5,13 +5,22 @@ import itertools
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Event, Hub, PartitionCountChanged, UnknownPartition
+from pipeline.hub.group import ConsumerGroup
+from pipeline.hub.log import Event, Hub, HubFull, HubSettings, Property, UnknownPartition
 from pipeline.hub.partition import partition_of
 
 
-@pytest.fixture
-def hub(redis: redis_py.Redis) -> Hub:
-    return Hub(redis, "events", 4)
+@pytest.fixture(params=["redis", "cluster"])
+def hub(request: pytest.FixtureRequest) -> Hub:
+    return Hub(request.getfixturevalue(request.param), "events", 4)
+
+
+def bodies(hub: Hub) -> list[bytes]:
+    return [stored.event.body for p in range(hub.partitions) for stored in hub.read(p)]
+
+
+def stats(hub: Hub, partition: int) -> dict[str, int]:
+    return {name.decode(): int(value) for name, value in hub.redis.hgetall(hub.key(partition, "stats")).items()}
 
 
 def test_events_of_a_key_stay_in_order_in_its_partition(hub: Hub) -> None:
@@ -24,7 +33,8 @@ def test_events_of_a_key_stay_in_order_in_its_partition(hub: Hub) -> None:
 
 
 def test_an_event_reads_back_unchanged(hub: Hub) -> None:
-    event = Event(b"\x00\xff", "key", "text/plain; charset=x", {"s": "é", "i": 2**53 + 1, "f": 0.1, "b": True})
+    properties: dict[str, Property] = {"s": "é", "i": 2**53 + 1, "f": 0.1, "b": True}
+    event = Event(b"\x00\xff", "key", "text/plain; charset=x", properties, publisher="device 1")
     hub.append([event])
 
     (stored,) = hub.read(partition_of("key", 4))
@@ -71,14 +81,6 @@ def test_a_partition_that_is_not_there(hub: Hub) -> None:
         hub.read(4)
 
 
-def test_the_number_of_partitions_cannot_change_unnoticed(hub: Hub) -> None:
-    hub.declare()
-    hub.declare()
-
-    with pytest.raises(PartitionCountChanged):
-        Hub(hub.redis, "events", 8).declare()
-
-
 def test_a_recorded_event_out_of_order_is_refused_and_leaves_no_gap(hub: Hub) -> None:
     hub.append([Event(b"1", "k")], enqueued_ms=2000)
     with pytest.raises(redis_py.ResponseError):
@@ -94,3 +96,129 @@ def test_partitions_are_read_together(hub: Hub) -> None:
     pages = hub.read_all({3: "0", 2: "0", 0: "0"}, 100)
 
     assert [[s.event.body for s in page] for page in pages] == [[b"1"], [b"2", b"3"], []]
+
+
+def test_an_explicit_partition_wins_over_keys(hub: Hub) -> None:
+    hub.append([Event(b"1", "7"), Event(b"2", "131"), Event(b"3")], partition=1)
+
+    assert [stored.event.body for stored in hub.read(1)] == [b"1", b"2", b"3"]
+
+
+def test_an_explicit_partition_that_is_not_there(hub: Hub) -> None:
+    with pytest.raises(UnknownPartition):
+        hub.append([Event(b"1")], partition=4)
+
+
+def test_what_is_in_a_partition_is_counted(hub: Hub) -> None:
+    hub.append([Event(b"12", "7"), Event(b"345", "7"), Event(b"x", "131")])
+    hub.append([Event(b"6", "7")])
+
+    assert stats(hub, 3) == {"bytes": 6, "events": 3, "first": 0, "in_bytes": 6, "in_events": 3}
+    assert stats(hub, 2) == {"bytes": 1, "events": 1, "first": 0, "in_bytes": 1, "in_events": 1}
+
+
+def relayed(number: int, key: str | None = "7", name: str = "wz-event-id", end: str = "") -> Event:
+    return Event(str(number).encode(), key, properties={name: f"c0ffee/2/{number}{end}"})
+
+
+def test_an_event_that_a_relay_sends_again_is_taken_once(hub: Hub) -> None:
+    hub.append([relayed(4), relayed(5)])
+    hub.append([relayed(5), relayed(6)])
+    hub.append([relayed(6, name="Wz-Event-Id"), Event(b"x", "7")])
+
+    assert [stored.event.body for stored in hub.read(3)] == [b"4", b"5", b"6", b"x"]
+    assert [stored.sequence_number for stored in hub.read(3)] == [0, 1, 2, 3]
+    assert stats(hub, 3)["events"] == 4
+
+
+def test_ids_are_compared_as_offsets(hub: Hub) -> None:
+    for offset in ("5-9", "5-10", "5-9", "15-0", "6-3", "15-1"):
+        hub.append([Event(offset.encode(), "7", properties={"wz-event-id": f"c0ffee/2/{offset}"})])
+
+    assert bodies(hub) == [b"5-9", b"5-10", b"15-0", b"15-1"]
+
+
+def test_a_repetition_without_a_key_meets_its_twin(hub: Hub) -> None:
+    for _ in range(5):
+        hub.append([relayed(1, key=None)])
+
+    assert bodies(hub) == [b"1"]
+
+
+def test_a_dead_letter_that_is_sent_again_is_taken(hub: Hub) -> None:
+    hub.append([relayed(1), relayed(2)])
+    hub.append([relayed(1, end="/r1")])
+
+    assert bodies(hub) == [b"1", b"2", b"1"]
+
+
+@pytest.mark.parametrize("value", ["c0ffee/2", "/1/2", "c0ffee/2/x", "c0ffee/2/" + "9" * 16, 7])
+def test_what_is_no_relay_s_id_is_a_property_like_any_other(redis: redis_py.Redis, value: str | int) -> None:
+    hub = Hub(redis, "events", 4)
+    hub.append([Event(b"1", "7", properties={"wz-event-id": value})] * 2)
+
+    assert bodies(hub) == [b"1", b"1"]
+
+
+def capped(hub: Hub, partition_bytes: int) -> Hub:
+    """The same hub with a limit, and a relay that has done nothing yet, for which everything is kept."""
+    hub.settings = HubSettings(4, retention_bytes=4 * partition_bytes)
+    ConsumerGroup(hub, "$relay").attach()
+    return hub
+
+
+def test_a_full_partition_refuses_the_whole_batch(hub: Hub) -> None:
+    hub = capped(hub, 10)
+    hub.append([Event(b"12345678", "7")])
+
+    with pytest.raises(HubFull) as caught:
+        hub.append([Event(b"1", "131"), Event(b"123", "7")])
+
+    assert caught.value.partition == 3
+    assert bodies(hub) == [b"12345678"]
+
+
+def test_a_full_partition_lets_go_what_is_done(hub: Hub) -> None:
+    capped(hub, 10).append([Event(b"12345678", "7")])
+    ConsumerGroup(hub, "$relay").detach()
+    hub.append([Event(b"1", "131"), Event(b"123", "7")])
+
+    assert [stored.event.body for stored in hub.read(3)] == [b"123"]
+    left = {"bytes": 3, "events": 1, "first": 1, "in_bytes": 11, "in_events": 2}
+    assert stats(hub, 3) | left == stats(hub, 3)
+
+
+def test_a_partition_may_be_filled_to_its_last_byte(hub: Hub) -> None:
+    hub = capped(hub, 10)
+    hub.append([Event(b"12345678", "7")])
+    hub.append([Event(b"12", "7"), Event(b"1", "131")])
+    hub.append([Event(b"", "7")])
+
+    assert len(bodies(hub)) == 4
+
+
+def test_a_repetition_finds_room_in_a_full_partition(hub: Hub) -> None:
+    hub = capped(hub, 2)
+    hub.append([relayed(1), relayed(2)])
+    hub.append([relayed(1), relayed(2)])
+
+    assert bodies(hub) == [b"1", b"2"]
+
+
+def test_recorded_events_go_into_all_partitions_or_none(redis: redis_py.Redis) -> None:
+    hub = Hub(redis, "events", 4)
+    hub.append([Event(b"1", "7")], enqueued_ms=2000)
+
+    with pytest.raises(redis_py.ResponseError, match="later event"):
+        hub.append([Event(b"2", "131"), Event(b"3", "7")], enqueued_ms=1000)
+
+    assert bodies(hub) == [b"1"]
+
+
+def test_a_later_event_counts_even_when_it_is_gone(redis: redis_py.Redis) -> None:
+    hub = Hub(redis, "events", 4)
+    hub.append([Event(b"1", "7")], enqueued_ms=2000)
+    redis.xtrim(hub.key(3, "events"), maxlen=0, approximate=False)
+
+    with pytest.raises(redis_py.ResponseError, match="later event"):
+        hub.append([Event(b"2", "7")], enqueued_ms=1000)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import redis as redis_py
 
 import pipeline.redis
 from pipeline.hub.connection_string import ConnectionString
+from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.group import ConsumerGroup
-from pipeline.hub.log import Event, Hub, StoredEvent
-from pipeline.hub.relay import BATCH_BYTES, BATCH_EVENTS, Relay, batches
-from pipeline.hub.upstream import Upstream, UpstreamUnavailable
+from pipeline.hub.log import Event, Hub
+from pipeline.hub.publication import BATCH_TYPE
+from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay
+from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 
 from .. import stack
+from ..upstream import Answer, Received, ScriptedUpstream, scripted_upstream
 
 UPSTREAM_HUBS = {"events": 4}
 
@@ -51,13 +55,31 @@ def hub(redis: redis_py.Redis) -> Hub:
     return Hub(redis, "events", 4)
 
 
+@pytest.fixture
+def scripted() -> Iterator[ScriptedUpstream]:
+    with scripted_upstream() as server:
+        yield server
+
+
 def everything(hub: Hub) -> list[Event]:
-    return [stored.event for p in range(hub.partitions) for stored in hub.read(p, limit=1000)]
+    """Every event, without the id that a relay gave it."""
+    events = [stored.event for p in range(hub.partitions) for stored in hub.read(p, limit=1000)]
+    return [
+        replace(event, properties={n: v for n, v in event.properties.items() if n.lower() != "wz-event-id"})
+        for event in events
+    ]
 
 
-def drain(relay: Relay) -> None:
-    while relay.step():
+def relay_to(target: ConnectionString, hub: Hub, any_key: bool = False) -> Relay:
+    return Relay(hub, Upstream(target), any_key=any_key, beat=0.0)
+
+
+def drain(*relays: Relay) -> None:
+    """Step until none has anything to do, then let other workers have the partitions."""
+    while sum(relay.step() for relay in relays):
         pass
+    for relay in relays:
+        relay.stop()
 
 
 EVENTS = [
@@ -65,7 +87,9 @@ EVENTS = [
     Event("é漢".encode(), "ключ"),
     Event(b"typed", "key", "text/plain; charset=utf-8"),
     Event(b"", "key"),
-    Event(b"\x00\xff", "binary", None, {"with": "properties"}),
+    Event(b"\x00\xff", "binary", "application/octet-stream"),
+    Event(b"x", "dev-1", publisher="dev-1"),
+    Event(b"typed", "dev-1", "text/plain", publisher="dev-1"),
 ]
 
 
@@ -73,25 +97,30 @@ def test_events_arrive_upstream_as_they_were_sent(
     hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString
 ) -> None:
     hub.append(EVENTS)
-    drain(Relay(hub, Upstream(upstream_target)))
+    drain(relay_to(upstream_target, hub))
 
     assert everything(upstream_hub) == everything(hub)
 
 
-def test_a_body_that_is_no_text_is_sent_alone_and_keeps_its_bytes(
+def test_events_of_any_key_in_one_batch_keep_all_but_their_types(
     hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString
 ) -> None:
-    hub.append([Event(b"\x00\xff", "key")])
-    drain(Relay(hub, Upstream(upstream_target)))
+    hub.append(EVENTS)
+    drain(relay_to(upstream_target, hub, any_key=True))
 
-    (event,) = everything(upstream_hub)
-    assert (event.body, event.partition_key) == (b"\x00\xff", "key")
+    typed = [
+        replace(event, content_type=None, properties={**event.properties, "wz-content-type": event.content_type})
+        if event.content_type
+        else event
+        for event in everything(hub)
+    ]
+    assert everything(upstream_hub) == typed
 
 
 def test_the_order_of_a_key_is_kept(hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString) -> None:
     keys = ["a", "b", "c"]
     hub.append([Event(str(n).encode(), keys[n % 3]) for n in range(300)])
-    drain(Relay(hub, Upstream(upstream_target)))
+    drain(relay_to(upstream_target, hub), relay_to(upstream_target, hub))
 
     for key in keys:
         sent = [event.body for event in everything(hub) if event.partition_key == key]
@@ -102,78 +131,200 @@ def test_a_new_relay_goes_on_where_the_last_one_stopped(
     hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString
 ) -> None:
     hub.append([Event(b"1", "k")])
-    first = Relay(hub, Upstream(upstream_target))
-    drain(first)
-    first.stop()
+    drain(relay_to(upstream_target, hub))
     hub.append([Event(b"2", "k")])
-    drain(Relay(hub, Upstream(upstream_target)))
+    drain(relay_to(upstream_target, hub))
 
     assert [event.body for event in everything(upstream_hub)] == [b"1", b"2"]
 
 
-def test_a_second_relay_leaves_the_first_one_s_partitions_alone(
+def test_two_relays_share_the_partitions(hub: Hub, scripted: ScriptedUpstream) -> None:
+    relays = [relay_to(scripted.target, hub) for _ in range(2)]
+    for _ in range(3):
+        for relay in relays:
+            relay.step()
+    for partition in range(4):
+        hub.append([Event(b"x")], partition=partition)
+
+    assert [relay.step() for relay in relays] == [2, 2]
+    drain(*relays)
+
+
+@pytest.mark.parametrize("any_key", [False, True])
+def test_events_that_were_sent_but_not_committed_are_not_doubled_upstream(
+    hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString, any_key: bool
+) -> None:
+    keyless = [Event(b"0"), Event(b"1", None, "text/plain"), Event(b"2")]
+    hub.append([*EVENTS, *keyless])
+    drain(relay_to(upstream_target, hub, any_key))
+    arrived = everything(upstream_hub)
+    for partition in range(4):
+        hub.redis.delete(hub.key(partition, "offsets"))  # as if no commit had come through
+    hub.append([Event(b"later", "key")])
+
+    drain(relay_to(upstream_target, hub, any_key))
+
+    assert sorted(map(repr, everything(upstream_hub))) == sorted(map(repr, [*arrived, Event(b"later", "key")]))
+
+
+def test_a_log_that_was_set_back_loses_nothing_that_comes_after(
     hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString
 ) -> None:
-    first, second = (Relay(hub, Upstream(upstream_target)) for _ in range(2))
-    first.step()
-    hub.append([Event(b"1", "k")])
+    hub.append([Event(b"1", "k"), Event(b"lost", "k")])
+    drain(relay_to(upstream_target, hub))
+    (partition,) = (p for p in range(4) if hub.read(p))
+    first, lost = hub.read(partition)
+    hub.redis.xdel(hub.key(partition, "events"), lost.offset)  # as if Redis had lost its last second
+    hub.redis.set(hub.key(partition, "sequence"), lost.sequence_number)
+    hub.redis.hset(hub.key(partition, "offsets"), GROUP, first.offset)
 
-    assert second.step() == 0
-    assert first.step() == 1
+    hub.append([Event(b"new", "k")])
+    drain(relay_to(upstream_target, hub))
+
+    assert [stored.sequence_number for stored in hub.read(partition)] == [0, 1]
+    assert [event.body for event in everything(upstream_hub)] == [b"1", b"lost", b"new"]
 
 
 def test_an_upstream_that_is_away_loses_nothing(hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString) -> None:
     hub.append(EVENTS)
-    away = ConnectionString("sb://127.0.0.1:1/", "up", "a2V5", development=True)
-    cut = Relay(hub, Upstream(away))
+    cut = relay_to(ConnectionString("sb://127.0.0.1:1/", "up", "a2V5", development=True), hub)
     assert cut.step() == 0
     cut.stop()
+    assert hub.redis.hget(hub.key(next(p for p in range(4) if hub.read(p)), "relay"), "retries") == b"1"
 
-    drain(Relay(hub, Upstream(upstream_target)))
+    drain(relay_to(upstream_target, hub))
     assert everything(upstream_hub) == everything(hub)
 
 
 def test_a_wrong_key_upstream_keeps_the_events(hub: Hub, upstream_target: ConnectionString) -> None:
-    wrong = ConnectionString(upstream_target.endpoint, "up", "wrong", development=True)
+    hub.append([Event(b"x")], partition=0)
+    relay = relay_to(ConnectionString(upstream_target.endpoint, "up", "wrong", development=True), hub)
 
-    with pytest.raises(UpstreamUnavailable, match="answered 401"):
-        Upstream(wrong).send("events", Event(b"x"))
+    assert relay.step() == 0
+    assert b"answered 401" in (hub.redis.hget(hub.key(0, "relay"), "error") or b"")
+    assert DeadLetters(hub).read() == []
+    relay.stop()
+
+
+def test_a_partition_that_waits_is_left_alone_and_the_others_are_not(hub: Hub, scripted: ScriptedUpstream) -> None:
+    for partition in (0, 1):
+        hub.append([Event(str(partition).encode())], partition=partition)
+    scripted.answer = lambda received: Answer(503 if b'"0"' in received.body else 201)
+    relay = relay_to(scripted.target, hub)
+
+    assert [relay.step() for _ in range(3)] == [1, 0, 0]
+    assert len(scripted.received) == 2
+    relay.stop()
 
 
 def test_what_the_upstream_will_never_take_goes_to_the_dead_letters(
     hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString
 ) -> None:
     hub.append([Event(b"1", "k"), Event(b"2", "k")])
-    nowhere = ConnectionString(upstream_target.endpoint, "up", upstream_target.key, hub="nohub", development=True)
-    drain(Relay(hub, Upstream(nowhere)))
+    drain(relay_to(replace(upstream_target, hub="nohub"), hub))
 
     partition = next(p for p in range(4) if hub.read(p))
-    letters = hub.redis.xrange(hub.key(partition, "deadletters"))
-    assert [letter[b"o"].decode() for _, letter in letters] == [s.offset for s in hub.read(partition)]
-    assert b"answered 404" in letters[0][1][b"r"]
-    assert ConsumerGroup(hub, "$relay").offset(partition) == hub.read(partition)[-1].offset
+    letters = DeadLetters(hub).read()
+    assert [letter.stored for letter in letters] == hub.read(partition)
+    assert "answered 404" in letters[0].reason
+    assert ConsumerGroup(hub, GROUP).offset(partition) == hub.read(partition)[-1].offset
 
 
-def stored(*events: Event) -> list[StoredEvent]:
-    return [StoredEvent(0, n, f"{n}-0", n, event) for n, event in enumerate(events)]
+def bad_event(received: Received, status: int) -> Answer:
+    """Refuse whatever has an event `bad` in it."""
+    return Answer(status if b"bad" in received.body else 201, b"no")
 
 
-@pytest.mark.parametrize(
-    ("events", "sizes"),
-    [
-        pytest.param([], [], id="nothing"),
-        pytest.param([Event(b"", "a")] * 3, [3], id="one key"),
-        pytest.param([Event(b"", "a"), Event(b"", "b"), Event(b"", "a")], [1, 1, 1], id="keys are not mixed"),
-        pytest.param([Event(b"")] * 2, [2], id="no key"),
-        pytest.param([Event(b"", "a", "text/plain")] * 2, [1, 1], id="a content type goes alone"),
-        pytest.param([Event(b"\xff", "a")] * 2, [1, 1], id="no text goes alone"),
-        pytest.param([Event(b"", "a")] * (BATCH_EVENTS + 1), [BATCH_EVENTS, 1], id="too many"),
-        pytest.param([Event(b"x" * BATCH_BYTES, "a"), Event(b"x", "a")], [1, 1], id="too large"),
-    ],
-)
-def test_what_goes_in_one_request(events: list[Event], sizes: list[int]) -> None:
-    given = stored(*events)
-    cut = list(batches(given))
+@pytest.mark.parametrize("status", [400, 413])
+@pytest.mark.parametrize("bad", [{0}, {7}, {3, 4}, {0, 5, 9}, set(range(10))], ids=str)
+def test_a_bad_event_does_not_condemn_its_batch(
+    hub: Hub, scripted: ScriptedUpstream, status: int, bad: set[int]
+) -> None:
+    scripted.answer = lambda received: bad_event(received, status)
+    hub.append([Event(b"bad" if n in bad else b"good", "k", None, {"n": n}) for n in range(10)])
+    drain(relay_to(scripted.target, hub))
 
-    assert [len(batch) for batch in cut] == sizes
-    assert list(itertools.chain.from_iterable(cut)) == given
+    taken = [
+        item["UserProperties"]["n"]
+        for batch in scripted.received
+        if b"bad" not in batch.body
+        for item in json.loads(batch.body)
+    ]
+    assert taken == [n for n in range(10) if n not in bad]
+    assert [letter.stored.event.properties["n"] for letter in DeadLetters(hub).read()] == sorted(bad)
+
+
+def test_a_404_of_a_batch_is_not_asked_again_for_each_event(hub: Hub, scripted: ScriptedUpstream) -> None:
+    scripted.answer = lambda received: Answer(404)
+    hub.append([Event(b"x", "k")] * 50)
+    drain(relay_to(scripted.target, hub))
+
+    assert (len(scripted.received), len(DeadLetters(hub).read())) == (1, 50)
+
+
+def test_what_is_committed_of_a_halved_batch_is_not_sent_again(hub: Hub, scripted: ScriptedUpstream) -> None:
+    hub.append([Event(b"x", "k", None, {"n": n}) for n in range(4)])
+    scripted.script(Answer(413), Answer(201), Answer(500))  # all; the first half; the second
+    first = relay_to(scripted.target, hub)
+    assert first.step() == 0
+    first.stop()
+
+    drain(relay_to(scripted.target, hub))
+
+    sent = [[item["UserProperties"]["n"] for item in json.loads(batch.body)] for batch in scripted.received]
+    assert sent == [[0, 1, 2, 3], [0, 1], [2, 3], [2, 3]]
+
+
+def test_each_event_has_an_id_that_stays_the_same(hub: Hub, scripted: ScriptedUpstream) -> None:
+    hub.append([Event(b"x"), Event(b"\xff")], partition=2)
+    scripted.script(Answer(500))
+    first = relay_to(scripted.target, hub)
+    first.step()
+    first.stop()
+
+    drain(relay_to(scripted.target, hub))
+
+    refused, taken, single = scripted.received
+    assert refused.body == taken.body
+    (item,) = json.loads(taken.body)
+    ids = [item["UserProperties"]["wz-event-id"], single.headers["wz-event-id"]]
+    source = ids[0].split("/")[0]
+    assert len(source) == 16
+    assert [id_.startswith(f"{source}/2/") for id_ in ids] == [True, True]
+    assert ids[0] != ids[1]
+
+
+def test_a_worker_that_lost_its_lease_commits_nothing(hub: Hub, scripted: ScriptedUpstream) -> None:
+    def take_over(received: Received) -> Answer:
+        hub.redis.set(hub.key(0, f"lease:{GROUP}"), "another")
+        return Answer()
+
+    scripted.answer = take_over
+    hub.append([Event(b"x")], partition=0)
+    relay = relay_to(scripted.target, hub)
+
+    assert relay.step() == 0
+    assert ConsumerGroup(hub, GROUP).offset(0) == "0"
+    assert 0 not in relay.share.held
+    relay.stop()
+
+
+def test_a_log_that_is_longer_than_a_page(hub: Hub, scripted: ScriptedUpstream) -> None:
+    count = 2 * MAX_EVENTS + 7
+    hub.append([Event(str(n).encode()) for n in range(count)], partition=1)
+    drain(relay_to(scripted.target, hub))
+
+    bodies = [int(item["Body"]) for batch in scripted.received for item in json.loads(batch.body)]
+    assert bodies == list(range(count))
+    assert {received.headers["Content-Type"] for received in scripted.received} == {BATCH_TYPE}
+
+
+def test_the_counters_of_a_partition(hub: Hub, scripted: ScriptedUpstream) -> None:
+    scripted.answer = lambda received: bad_event(received, 400)
+    hub.append([Event(b"good"), Event(b"bad"), Event(b"fine!")], partition=0)
+    drain(relay_to(scripted.target, hub))
+
+    counters = hub.redis.hgetall(hub.key(0, "relay"))
+    assert isinstance(counters, dict)
+    del counters[b"source"]
+    assert counters == {b"next": b"3", b"events": b"2", b"bytes": b"9", b"requests": b"2", b"refused": b"1"}

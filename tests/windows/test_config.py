@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Hubs
+from pipeline.hub.registry import Hubs
 from pipeline.windows.config import InvalidJob
 from pipeline.windows.job import Job
 from pipeline.windows.outputs import OutputTaken

@@ -12,8 +12,10 @@ from redis.client import Pipeline
 
 from pipeline.boards.board import Board
 from pipeline.boards.boards import Boards
-from pipeline.hub.log import Event, Hubs
+from pipeline.hub.log import Event
 from pipeline.hub.partition import partition_of
+from pipeline.hub.registry import Hubs
+from pipeline.hub.retention import trim
 from pipeline.lease import Lease
 from pipeline.windows.clock import isoformat
 from pipeline.windows.config import InvalidJob
@@ -47,6 +49,10 @@ def log_example(hubs: Hubs) -> None:
 def run(job: Job) -> None:
     while job.step():
         pass
+
+
+def trim_all(hubs: Hubs) -> int:
+    return sum(trim(hubs["events"], partition) for partition in range(4))
 
 
 def output(redis: redis_py.Redis, name: str) -> Rows:
@@ -187,6 +193,41 @@ def test_a_pause_writes_nothing(redis: redis_py.Redis, hubs: Hubs, new_job: Call
 
     assert [job.step() for _ in range(3)] == [0, 0, 0]
     assert redis.hgetall(job.checkpoint.key) == before
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_what_the_job_may_read_again_is_kept(
+    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job], turns: int
+) -> None:
+    log_example(hubs)
+    first = new_job()
+    for _ in range(turns):
+        first.step()
+        trim_all(hubs)  # every event is older than a day
+    first.stop()
+    run(new_job())
+
+    expect_example_once(redis)
+
+
+def test_what_the_job_is_done_with_goes(hubs: Hubs, new_job: Callable[[], Job]) -> None:
+    log_example(hubs)
+    job = new_job()
+    job.step()
+    assert trim_all(hubs) < len(EVENTS)
+    run(job)
+    trim_all(hubs)
+
+    assert [hubs["events"].read(partition) for partition in range(4)] == [[]] * 4
+
+
+def test_events_that_give_no_row_go_when_their_windows_have_closed(hubs: Hubs, new_job: Callable[[], Job]) -> None:
+    job = new_job()
+    hubs["events"].append([Event(b"no JSON", "7")], enqueued_ms=enqueued_ms("10:15"))
+    run(job)
+    trim_all(hubs)
+
+    assert hubs["events"].read(3) == []
 
 
 def test_new_events_go_on_where_the_job_was(redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]) -> None:

@@ -24,6 +24,7 @@ LOADED_LINES = 1600
 #: What is loaded by who names it, and what that needs beside Werkzeug and msgspec.
 LAYERS = [
     "aio",
+    "chunked",
     "cli",
     "flashing",
     "openapi",
@@ -33,6 +34,7 @@ LAYERS = [
     "schema",
     "session",
     "signals",
+    "sse",
     "static",
     "tagged",
     "templates",

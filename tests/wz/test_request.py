@@ -98,9 +98,18 @@ def assert_same(environ: Environ, body: bytes = b"", **attributes: Any) -> None:
     for name, read in READERS.items():
         assert outcome(read, ours) == outcome(read, theirs), name
         assert outcome(read, ours) == outcome(read, theirs), f"{name}, read again"
+    if is_cut_by_werkzeug(ours, body):
+        return
     for name, read in BODY_READERS.items():
         with make(Request) as ours, make(WerkzeugRequest) as theirs:
             assert outcome(read, ours) == outcome(read, theirs), name
+
+
+def is_cut_by_werkzeug(request: WerkzeugRequest, body: bytes) -> bool:
+    """Say whether the body's end must be looked for, which Werkzeug does not do when the limit comes first."""
+    limit = request.max_content_length
+    has_end = "wsgi.input_terminated" in request.environ and request.content_length is None
+    return has_end and limit is not None and len(body) >= limit
 
 
 def environ_with(**changes: Any) -> Environ:
@@ -204,6 +213,34 @@ def test_bodies(headers: Environ, body: bytes, framing: Environ, limit: int | No
     framing = {name: str(len(body)) if value == "exact" else value for name, value in framing.items()}
 
     assert_same(environ_with(**headers, **framing), body, max_content_length=limit)
+
+
+@pytest.mark.parametrize(
+    ("body", "limit", "status"),
+    [
+        pytest.param(b"12345", 6, None, id="below the limit"),
+        pytest.param(b"12345", 5, None, id="of exactly the limit"),
+        pytest.param(b"", 0, None, id="nothing, where nothing may be"),
+        pytest.param(b"123456", 5, 413, id="one byte more"),
+        pytest.param(b"x" * 200_000, 100_000, 413, id="more than is read at once"),
+    ],
+)
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(lambda request: request.get_data(), id="get_data"),
+        pytest.param(lambda request: request.stream.read(), id="stream"),
+        pytest.param(lambda request: b"".join(iter(lambda: request.stream.read(3), b"")), id="stream in parts"),
+    ],
+)
+def test_a_body_of_unknown_length_is_whole_or_too_large(
+    read: Callable[[WerkzeugRequest], Any], body: bytes, limit: int, status: int | None
+) -> None:
+    environ = environ_with(REQUEST_METHOD="POST", CONTENT_LENGTH=None, wsgi__input_terminated=True)
+    request = Request(environ | {"wsgi.input": io.BytesIO(body)})
+    request.max_content_length = limit
+
+    assert outcome(read, request) == (body if status is None else ("raised", status))
 
 
 @pytest.mark.parametrize("trusted", [["example.com"], [".example.com"], ["other.test"]])

@@ -1,0 +1,164 @@
+"""What a send holds: one event and its headers, or a batch of events.
+
+User properties come as headers, whose names reach a WSGI application in upper case (`HTTP_ALERT`): a reader gets them
+as `Alert`, and `DeviceId` as `Deviceid`, `x-tag` as `X-Tag`. Names of properties ignore case; one that matters, or has
+an underscore in it, which nginx lets nobody send in a header, needs a batch, where names are kept as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import msgspec
+
+from pipeline.hub.event import Event, Property
+from wz import Problem, Request
+
+#: Characters of a partition key, as in Microsoft's SDKs (MAX_PARTITION_KEY_LENGTH).
+MAX_KEY = 128
+
+#: Bytes of a property's value: the service's limit.
+MAX_PROPERTY = 32 * 1024
+
+#: Headers that are no user properties, since HTTP (RFC 9110, 9111, 9112), Fetch, the proxies on the way, or the
+#: dialect gives them a meaning. Which ones the service leaves out is not documented. Everything else is the sender's:
+#: also `traceparent` and `Diagnostic-Id`, which a receiver goes on with.
+_STANDARD = frozenset(
+    "HTTP_" + name.upper().replace("-", "_")
+    for name in (
+        *("Authorization", "BrokerProperties", "Content-Type", "Content-Length"),
+        *("Host", "User-Agent", "From", "Date", "Expect", "Max-Forwards", "Referer", "Origin", "Cookie", "DNT"),
+        *("Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"),
+        *("Upgrade-Insecure-Requests", "HTTP2-Settings", "Cache-Control", "Pragma", "Priority", "Prefer", "Range"),
+        *("Via", "Forwarded", "X-Real-IP", "X-Request-ID", "True-Client-IP"),
+    )
+)
+_STANDARD_PREFIXES = tuple(
+    "HTTP_" + name.upper().replace("-", "_")
+    for name in ("Accept", "Access-Control-", "Content-", "If-", "Proxy-", "Sec-", "X-Forwarded-", "X-MS-")
+)
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+
+
+class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True):
+    """Of what the gateway knows, only the partition key means anything to a hub; unknown names are ignored."""
+
+    partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None = None
+
+
+class BatchItem(msgspec.Struct, rename="pascal"):
+    """One event of a batch. Real clients leave out the body, too."""
+
+    body: str | None = ""
+    user_properties: dict[str, Property] | None = None
+    broker_properties: BrokerProperties | None = None
+    is_body_base64: bool = msgspec.field(name="IsBodyBase64", default=False)
+
+
+_batch = msgspec.json.Decoder(list[BatchItem])
+_broker_properties = msgspec.json.Decoder(BrokerProperties)
+
+
+def single(request: Request) -> Event:
+    """Read the body, whatever its type, as one event, and the headers as its properties."""
+    environ = request.environ
+    header = environ.get("HTTP_BROKERPROPERTIES")
+    key = None
+    if header is not None:
+        try:
+            key = _broker_properties.decode(header.encode("latin-1")).partition_key  # UTF-8, which WSGI shows so
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise Problem(400, f"'BrokerProperties' is invalid: {exc}", field="BrokerProperties") from exc
+    return Event(request.get_data(), key or None, environ.get("CONTENT_TYPE") or None, header_properties(environ))
+
+
+def batch(body: bytes) -> list[Event]:
+    """Read a batch; one wrong item refuses all of them."""
+    try:
+        items = _batch.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise Problem(400, f"the batch is not a JSON array of events: {exc}", field="body") from exc
+    if not items:
+        raise Problem(400, "the batch holds no event", field="body")
+    return [_event(item, index) for index, item in enumerate(items)]
+
+
+def for_partition(events: Sequence[Event]) -> Sequence[Event]:
+    """Refuse keys: they would say another partition than the path does."""
+    if any(event.partition_key is not None for event in events):
+        raise Problem(400, "an event sent to a partition can't have a PartitionKey", field="BrokerProperties")
+    return events
+
+
+def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
+    """Give the events their publisher, whose name is their key: any other key is refused."""
+    if len(name) > MAX_KEY or _CONTROL.search(name):
+        raise Problem(400, f"a publisher's name is 1 to {MAX_KEY} characters, none of control", field="publisher")
+    if any(event.partition_key not in (None, name) for event in events):
+        raise Problem(
+            400, f"the PartitionKey of a publisher's event is its name, {name!r}, or left out", field="BrokerProperties"
+        )
+    return [replace(event, partition_key=name, publisher=name) for event in events]
+
+
+def header_properties(environ: Mapping[str, Any]) -> dict[str, Property]:
+    """Return the headers that are user properties, by their names in title case."""
+    return {
+        key[5:].replace("_", "-").title(): typed(_text(value))
+        for key, value in environ.items()
+        if key.startswith("HTTP_") and key not in _STANDARD and not key.startswith(_STANDARD_PREFIXES)
+    }
+
+
+def typed(text: str) -> Property:
+    """Return a header's value as the service types it: an integer of up to 64 bits, a double, a bool, or else text.
+
+    Text may be quoted, so that it stays text: `"42"`. A number that does not fit is text, and loses nothing.
+    """
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        return text[1:-1]
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if _INTEGER.fullmatch(text):
+        number = int(text)
+        return number if -(2**63) <= number < 2**63 else text
+    if _DOUBLE.fullmatch(text) and not text.lstrip("+-").isdecimal():
+        double = float(text)
+        return double if math.isfinite(double) else text
+    return text
+
+
+def _text(value: str) -> str:
+    """Headers are UTF-8, which WSGI shows as latin-1; a value that is not stays latin-1."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _event(item: BatchItem, index: int) -> Event:
+    body = (item.body or "").encode()
+    if item.is_body_base64:
+        try:
+            body = base64.b64decode(body, validate=True)
+        except binascii.Error as exc:
+            raise Problem(400, f"item {index}: the Body is not base64: {exc}", field=f"[{index}].Body") from exc
+    key = item.broker_properties.partition_key if item.broker_properties else None
+    properties = item.user_properties or {}
+    for name, value in properties.items():
+        if isinstance(value, str) and len(value) > MAX_PROPERTY // 4 and len(value.encode()) > MAX_PROPERTY:
+            raise Problem(
+                400, f"item {index}: the property {name!r} is larger than 32 KB", field=f"[{index}].UserProperties"
+            )
+    return Event(body, key or None, None, properties)

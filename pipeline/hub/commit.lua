@@ -1,0 +1,36 @@
+-- Commit what became of a publication: the offset, the counters and the dead letters move together, or not at all.
+--
+-- KEYS[1]  the relay's lease of the partition
+-- KEYS[2]  hash, group -> offset
+-- KEYS[3]  hash, the relay's counters: see relay.py
+-- KEYS[4]  stream of dead letters
+-- KEYS[5]  list, ids of the dead letters to be re-driven
+-- ARGV[1]  the worker, ARGV[2] the ms that its lease is to last from now on
+-- ARGV[3]  the group, ARGV[4] its new offset, ARGV[5] the next sequence number; '' '' '' if a dead letter was re-driven
+-- ARGV[6]  id of the dead letter that was; '' if none
+-- ARGV[7]  events that the upstream hub took, ARGV[8] bytes of their bodies
+-- ARGV[9..]  three values for each event that it refused: the event as MessagePack, the reason, re-drives so far
+--
+-- Returns 1, or 0 if the lease is another's: then nothing was done.
+
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+
+for i = 9, #ARGV, 3 do
+  redis.call('XADD', KEYS[4], '*', 'e', ARGV[i], 'r', ARGV[i + 1], 'a', ARGV[i + 2])
+  redis.call('HINCRBY', KEYS[3], 'refused', 1)
+end
+if ARGV[6] ~= '' then
+  redis.call('XDEL', KEYS[4], ARGV[6])
+  redis.call('LREM', KEYS[5], 0, ARGV[6])
+else
+  redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+  redis.call('HSET', KEYS[3], 'next', ARGV[5])
+end
+if ARGV[7] ~= '0' then
+  redis.call('HINCRBY', KEYS[3], 'events', ARGV[7])
+  redis.call('HINCRBY', KEYS[3], 'bytes', ARGV[8])
+  redis.call('HINCRBY', KEYS[3], 'requests', 1)
+end
+redis.call('HDEL', KEYS[3], 'error')
+return 1

@@ -1,0 +1,157 @@
+"""Dead letters: events that the upstream hub will never take, kept with its answer until somebody decides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+
+from ..errors import InvalidValue
+from .log import Hub, StoredEvent
+
+_ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
+
+#: Dead letters that are looked at in one command; each may have an event of 1 MiB.
+_PAGE = 50
+
+_events = msgspec.msgpack.Decoder(StoredEvent)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """`id` is PARTITION:MS-N, and rises within a partition; MS is when it was refused, ms since the Unix epoch.
+
+    `redrives` is how often it was sent again, and refused.
+    """
+
+    id: str
+    reason: str
+    redrives: int
+    stored: StoredEvent
+
+    @property
+    def partition(self) -> int:
+        return self.stored.partition
+
+    @property
+    def refused_ms(self) -> int:
+        return int(self.id.partition(":")[2].partition("-")[0])
+
+    def fields(self) -> tuple[bytes, str, int]:
+        """What commit.lua takes of a dead letter."""
+        return msgspec.msgpack.encode(self.stored), self.reason, self.redrives
+
+
+class DeadLetters:
+    """The dead letters of a hub.
+
+    A letter that is to be re-driven stays until the relay has sent it again; if that is refused, too, it comes back at
+    the end with the new reason. So it is never nowhere, and it can be asked for before any relay runs.
+
+    Redis keys:
+        {hub:NAME:P}:deadletters  stream; `e` is the event as MessagePack, `r` the reason, `a` the re-drives so far
+        {hub:NAME:P}:redrive      list, ids of letters to be sent again, in order
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+
+    def read(self, partition: int | None = None, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
+        """Return up to `limit` letters behind the id `after`, by partition and then by age.
+
+        Raises `UnknownPartition`, or `InvalidValue` for what is no id.
+        """
+        if partition is not None:
+            self.hub.known(partition)
+        start, offset = (partition or 0, "0") if after is None else self._id(after, "after")
+        if partition is not None and start != partition:
+            raise InvalidValue(f"{after!r} is not in partition {partition}", "after")
+        found: list[DeadLetter] = []
+        for p in range(start, self.hub.partitions if partition is None else start + 1):
+            if len(found) < limit:
+                found += self._page(p, offset if p == start else "0", limit - len(found))
+        return found
+
+    def redrive(self, ids: Sequence[str]) -> int:
+        """Have letters sent again; returns how many are there. Raises `InvalidValue` for what is no id."""
+        return sum(self._ask_for(p, offsets) for p, offsets in self._by_partition(ids).items())
+
+    def redrive_all(self, partition: int | None = None) -> int:
+        """Have all letters that are there now sent again, of one partition or of all. Raises `UnknownPartition`."""
+        return sum(self._ask_for(p, page) for p in self._partitions(partition) for page in self._pages(p))
+
+    def drop(self, ids: Sequence[str]) -> int:
+        """Delete letters for good; returns how many were there. Raises `InvalidValue` for what is no id."""
+        return sum(self._delete(p, offsets) for p, offsets in self._by_partition(ids).items())
+
+    def drop_all(self, partition: int | None = None) -> int:
+        """Delete all letters that are there now, of one partition or of all. Raises `UnknownPartition`."""
+        return sum(self._delete(p, page) for p in self._partitions(partition) for page in self._pages(p))
+
+    # For the relay.
+
+    def asked_for(self, partition: int, limit: int = 10) -> list[str]:
+        """Return offsets of letters that are to be sent again, each once."""
+        found = self.hub.redis.lrange(self.hub.key(partition, "redrive"), 0, limit - 1)
+        return list(dict.fromkeys(entry.decode() for entry in cast("list[bytes]", found)))
+
+    def get(self, partition: int, offset: str) -> DeadLetter | None:
+        entries = self.hub.redis.xrange(self.hub.key(partition, "deadletters"), min=offset, max=offset)
+        return next(iter(self._letters(partition, entries)), None)
+
+    def forget(self, partition: int, offset: str) -> None:
+        """Take an offset from the list whose letter was deleted."""
+        self.hub.redis.lrem(self.hub.key(partition, "redrive"), 0, offset)
+
+    def _page(self, partition: int, after: str, limit: int) -> list[DeadLetter]:
+        key = self.hub.key(partition, "deadletters")
+        return list(self._letters(partition, self.hub.redis.xrange(key, min=f"({after}", count=limit)))
+
+    def _letters(self, partition: int, entries: Any) -> Iterator[DeadLetter]:
+        for entry, fields in entries:
+            yield DeadLetter(
+                id=f"{partition}:{entry.decode()}",
+                reason=fields[b"r"].decode(),
+                redrives=int(fields[b"a"]),
+                stored=_events.decode(fields[b"e"]),
+            )
+
+    def _pages(self, partition: int) -> Iterator[list[str]]:
+        """Yield the offsets of all letters that are there when it begins, some at a time."""
+        key = self.hub.key(partition, "deadletters")
+        newest: Any = self.hub.redis.xrevrange(key, count=1)
+        if not newest:
+            return
+        after, last = "0", newest[0][0].decode()
+        while entries := cast("list[Any]", self.hub.redis.xrange(key, min=f"({after}", max=last, count=_PAGE)):
+            offsets = [entry.decode() for entry, _ in entries]
+            after = offsets[-1]
+            yield offsets
+
+    def _ask_for(self, partition: int, offsets: Sequence[str]) -> int:
+        there = [offset for offset in offsets if self.get(partition, offset) is not None]
+        if there:
+            self.hub.redis.rpush(self.hub.key(partition, "redrive"), *there)
+        return len(there)
+
+    def _delete(self, partition: int, offsets: Sequence[str]) -> int:
+        return self.hub.redis.xdel(self.hub.key(partition, "deadletters"), *offsets)
+
+    def _partitions(self, partition: int | None) -> Iterable[int]:
+        return range(self.hub.partitions) if partition is None else [self.hub.known(partition)]
+
+    def _by_partition(self, ids: Sequence[str]) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for id_ in ids:
+            partition, offset = self._id(id_, "id")
+            found.setdefault(partition, []).append(offset)
+        return found
+
+    def _id(self, id_: str, field: str) -> tuple[int, str]:
+        match = _ID.fullmatch(id_)
+        if match is None or not all(int(part) < 2**63 for part in match[2].split("-")):
+            raise InvalidValue(f"{id_!r} is no id of a dead letter, PARTITION:MS-N", field)
+        return self.hub.known(int(match[1])), match[2]

@@ -1,0 +1,91 @@
+"""What a hub is: how many partitions, what it keeps, and how much it takes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from ..errors import InvalidValue
+from .log import HubSettings
+
+#: As many as a hub of Azure's dedicated tier may have.
+MAX_PARTITIONS = 1024
+
+#: The longest retention of Azure's tiers, in days.
+MAX_DAYS = 90
+
+#: The least that a partition may be limited to, in bytes: its largest event must fit in.
+MIN_PARTITION_BYTES = 1024 * 1024
+
+MAX_THROUGHPUT_UNITS = 40  # Azure's, for a namespace
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
+DAY_MS = 24 * 60 * 60 * 1000
+
+#: First path segments that the service keeps for itself, so that no hub may have these names.
+RESERVED = frozenset(
+    {"boards", "docs", "healthz", "hubs", "jobs", "metrics", "openapi.json", "outputs", "readyz", "static"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for a hub that says nothing else (WZ_RETENTION, WZ_RETENTION_SIZE)."""
+
+    retention_ms: int = DAY_MS
+    retention_bytes: int = 1024**3
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is recorded of a hub. None stands for the service's default, whatever that is at the time.
+
+    `created_ms` and `updated_ms` are Redis's clock, ms since the Unix epoch. `metadata` is the owner's own text.
+    """
+
+    partitions: Annotated[int, msgspec.Meta(ge=1, le=MAX_PARTITIONS)]
+    retention_ms: int | None = None
+    retention_bytes: int | None = None
+    throughput_units: int = 0
+    metadata: str | None = None
+    created_ms: int = 0
+    updated_ms: int = 0
+
+    def settings(self, defaults: Defaults) -> HubSettings:
+        return HubSettings(
+            partitions=self.partitions,
+            retention_ms=defaults.retention_ms if self.retention_ms is None else self.retention_ms,
+            retention_bytes=defaults.retention_bytes if self.retention_bytes is None else self.retention_bytes,
+            throughput_units=self.throughput_units,
+        )
+
+    def check(self) -> None:
+        """Raise `InvalidValue` for what no hub may be."""
+        if not 1 <= self.partitions <= MAX_PARTITIONS:
+            raise InvalidValue(f"a hub has 1 to {MAX_PARTITIONS} partitions, not {self.partitions}", "partitions")
+        if self.retention_ms is not None and not 0 <= self.retention_ms <= MAX_DAYS * DAY_MS:
+            raise InvalidValue(f"events are kept for at most {MAX_DAYS} days, or 0: without a limit", "retention_ms")
+        least = self.partitions * MIN_PARTITION_BYTES
+        if self.retention_bytes and self.retention_bytes < least:
+            raise InvalidValue(
+                f"{self.partitions} partitions must hold at least {least} bytes, or 0: without a limit",
+                "retention_bytes",
+            )
+        if not 0 <= self.throughput_units <= MAX_THROUGHPUT_UNITS:
+            raise InvalidValue(f"a hub has 0 (no limit) to {MAX_THROUGHPUT_UNITS} throughput units", "throughput_units")
+        if self.metadata is not None and len(self.metadata) > 1024:
+            raise InvalidValue("the metadata of a hub has at most 1024 characters", "metadata")
+
+
+def hub_name(name: str) -> str:
+    """Return a hub's name as it is kept, in lower case, since names ignore case. Raises `InvalidValue`."""
+    lower = name.lower()
+    if not _NAME.fullmatch(lower):
+        raise InvalidValue(
+            f"{name!r}: a hub's name is 1 to 256 letters, digits and . - _, alphanumeric at both ends", "name"
+        )
+    if lower in RESERVED:
+        raise InvalidValue(f"{name!r} is a path of the service's own; choose another name", "name")
+    return lower

@@ -1,0 +1,193 @@
+"""Publications: what one request to an Event Hub carries, a single event or a batch.
+
+Everything is decided here that is about bytes on the wire; upstream.py sends them. Each event gets the user property
+`wz-event-id`, by which a receiver may know it again: delivery is at least once. This service drops what it has.
+
+What survives: body, partition key, publisher and user properties always. The content type does, of an event that goes
+alone; a batch's item has no place for one, so there it becomes the user property `wz-content-type`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from .event import RELAY_ID, Event, Property, StoredEvent
+
+BATCH_TYPE = "application/vnd.microsoft.servicebus.json"
+
+#: Bytes of a request's body that the service takes.
+LIMIT = 1024 * 1024
+
+#: The user property of a batch's item that has the event's content type.
+CONTENT_TYPE = "wz-content-type"
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+
+#: Header names that a property may have. Proxies drop those with `_`, nginx among them.
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,128}")
+
+#: Names that mean something else to the service, to a proxy or to HTTP.
+_TAKEN = re.compile(
+    r"(accept|access-control|content|if|proxy|sec|x-forwarded|x-ms)(-.*)?|authorization|brokerproperties|cache-control"
+    r"|connection|cookie|date|dnt|expect|forwarded|from|host|http2-settings|keep-alive|max-forwards|origin|pragma|prefer"
+    r"|priority|range|referer|server|te|trailer|transfer-encoding|true-client-ip|upgrade.*|user-agent|via|warning"
+    r"|x-real-ip|x-request-id",
+    re.IGNORECASE,
+)
+
+#: Bytes of a property's value in a header, and properties in one request: nginx and gunicorn take 8 KiB for a header,
+#: 32 KiB for all, and 100 headers.
+_VALUE = 4096
+_PROPERTIES = 50
+_PROPERTIES_BYTES = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event of the log, and as it goes out: with its id. `item` is its JSON in a batch."""
+
+    stored: StoredEvent
+    event: Event
+    item: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of(cls, stored: StoredEvent, event_id: str) -> Outgoing:
+        event = stored.event
+        kept = {name: value for name, value in event.properties.items() if name.lower() != RELAY_ID}
+        return cls(stored, replace(event, properties={**kept, RELAY_ID: event_id}))
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One request: `path` is below the hub's, `events` are what it carries, in order."""
+
+    events: tuple[Outgoing, ...]
+    path: str
+    headers: dict[str, str]
+    body: bytes = field(repr=False)
+
+    def halves(self) -> tuple[Publication, Publication]:
+        """Cut a batch of several events in two."""
+        middle = len(self.events) // 2
+        return _batch(self.events[:middle]), _batch(self.events[middle:])
+
+
+def publications(events: Sequence[Outgoing], *, any_key: bool = False) -> Iterator[Publication]:
+    """Cut events, in order, into as few requests as they fit in, each within `LIMIT`, measured as it is sent.
+
+    A batch has neighbours of one partition key or publisher, since the service does not say what it does with others;
+    an event that has a content type, or whose body is no text, goes alone and as it is. With `any_key`, as this
+    service takes it, a batch has neighbours of any key and type. What is too large for a batch goes alone always.
+    """
+    batch: list[Outgoing] = []
+    size = 2  # the brackets
+    for event in events:
+        if not any_key and _goes_alone(event.event) and (single := _single(event)):
+            if batch:
+                yield _batch(batch)
+            yield single
+            batch, size = [], 2
+            continue
+        event = replace(event, item=_item(event.event))
+        if len(event.item) + 2 > LIMIT and (single := _single(event)):
+            if batch:
+                yield _batch(batch)
+            yield single
+            batch, size = [], 2
+            continue
+        if batch and (size + len(event.item) + 1 > LIMIT or not _together(batch[-1].event, event.event, any_key)):
+            yield _batch(batch)
+            batch, size = [], 2
+        size += len(event.item) + bool(batch)
+        batch.append(event)
+    if batch:
+        yield _batch(batch)
+
+
+def _together(first: Event, second: Event, any_key: bool) -> bool:
+    if first.publisher != second.publisher:
+        return False
+    return any_key or first.partition_key == second.partition_key
+
+
+def _goes_alone(event: Event) -> bool:
+    return event.content_type is not None or _text(event.body) is None
+
+
+def _batch(events: Sequence[Outgoing]) -> Publication:
+    body = b"[%s]" % b",".join(event.item for event in events)
+    return Publication(tuple(events), _path(events[0].event), {"Content-Type": BATCH_TYPE}, body)
+
+
+def _single(outgoing: Outgoing) -> Publication | None:
+    """Return an event by itself, its properties as headers; None if these can't carry them, or it would be a batch."""
+    event = outgoing.event
+    headers = {"Content-Type": event.content_type or "application/octet-stream"}
+    if headers["Content-Type"].partition(";")[0].strip().lower() == BATCH_TYPE:
+        return None
+    if event.partition_key is not None and event.publisher is None:
+        headers["BrokerProperties"] = json.dumps({"PartitionKey": event.partition_key})  # ASCII, as headers are
+    for name, value in event.properties.items():
+        text = _header(value)
+        if not _NAME.fullmatch(name) or _TAKEN.fullmatch(name) or text is None:
+            return None
+        headers[name] = text
+    if len(event.properties) > _PROPERTIES or sum(map(len, headers.values())) > _PROPERTIES_BYTES:
+        return None
+    return Publication((outgoing,), _path(event), headers, event.body)
+
+
+def _path(event: Event) -> str:
+    return "messages" if event.publisher is None else f"publishers/{quote(event.publisher, safe='')}/messages"
+
+
+def _item(event: Event) -> bytes:
+    text = _text(event.body)
+    item: dict[str, Any] = (
+        {"Body": base64.b64encode(event.body).decode(), "IsBodyBase64": True} if text is None else {"Body": text}
+    )
+    item["UserProperties"] = dict(event.properties)
+    if event.content_type is not None:
+        item["UserProperties"][CONTENT_TYPE] = event.content_type
+    if event.partition_key is not None and event.publisher is None:
+        item["BrokerProperties"] = {"PartitionKey": event.partition_key}
+    return msgspec.json.encode(item)
+
+
+def _header(value: Property) -> str | None:
+    """Return a property as a header's value, UTF-8 shown as Latin-1 as HTTP libraries want it; None if it can't be one.
+
+    A text that would be read as a number, or as true or false, gets quotes, as Azure's own clients give them.
+    """
+    if not isinstance(value, str):
+        return None if value is None else msgspec.json.encode(value).decode()
+    quotes = '"' if value != value.strip() or value[:1] in ("", '"') or _reads_as_another_type(value) else ""
+    encoded = f"{quotes}{value}{quotes}".encode()
+    if len(encoded) > _VALUE or _CONTROL.search(value):
+        return None
+    return encoded.decode("latin-1")
+
+
+def _reads_as_another_type(text: str) -> bool:
+    if text.lower() in ("true", "false", "null"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,50 @@
+"""Reading for people and programs outside: pages of bounded size, and waiting for what is not there yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import cast
+
+from .log import Hub, StoredEvent
+
+#: Bytes of bodies in a page, about; a page has one event at least.
+PAGE_BYTES = 4 * 1024 * 1024
+
+_FIRST = 8  # events of a page that are read before it is known how large they are
+_SLICE = 1.0  # seconds that Redis is asked to block for, below the socket's timeout: between two, the caller may stop
+
+
+def latest(hub: Hub, partition: int) -> str:
+    """Return the offset of the newest event that is kept, '0' if there is none. Raises `UnknownPartition`."""
+    newest = hub.redis.xrevrange(hub.key(hub.known(partition), "events"), count=1)
+    return cast("bytes", newest[0][0]).decode() if newest else "0"
+
+
+def page(hub: Hub, partition: int, after: str, limit: int) -> list[StoredEvent]:
+    """Return up to `limit` events after an offset, and about `PAGE_BYTES` of bodies. Raises `UnknownPartition`."""
+    events: list[StoredEvent] = []
+    size, count = 0, min(limit, _FIRST)
+    while count > 0:
+        more = hub.read(partition, after, count)
+        events += more
+        if len(more) < count:
+            break
+        after = more[-1].offset
+        size += sum(len(stored.event.body) for stored in more)
+        each = max(1, size // len(events))
+        count = min(limit - len(events), (PAGE_BYTES - size) // each)
+    return events
+
+
+def wait(hub: Hub, partition: int, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+    """Wait until there is an event after an offset, which must not be '@latest'; returns whether there is one.
+
+    It keeps a connection of the pool to itself, blocked in Redis, and looks at `is_stopping` once a second.
+    """
+    key = hub.key(hub.known(partition), "events")
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and not is_stopping():
+        if hub.redis.xread({key: after}, count=1, block=max(1, int(min(left, _SLICE) * 1000))):
+            return True
+    return False

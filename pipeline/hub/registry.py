@@ -1,0 +1,251 @@
+"""The namespace: which hubs there are, and how one is made, changed and deleted while the service runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import cast
+
+import msgspec
+import redis
+
+from ..errors import InvalidValue, PipelineError
+from ..lease import Lease
+from .description import Defaults, Description, hub_name
+from .log import Hub, UnknownHub
+from .sas import Rules
+
+#: Seconds for which a process may go on with what it knows of the hubs.
+CACHE = 1.0
+
+#: Milliseconds from a hub's deletion until a new one may have its name: by then nobody takes events for the old one.
+SETTLE_MS = 1500
+
+#: What a partition has in Redis; leases end by themselves.
+PARTITION_KEYS = (
+    "attached",
+    "batches",
+    "deadletters",
+    "events",
+    "offsets",
+    "redrive",
+    "relay",
+    "relayed",
+    "sequence",
+    "stats",
+)
+
+#: What a hub has beside its partitions.
+HUB_KEYS = ("groups", "revoked", "throughput")
+
+
+class PartitionCountChanged(PipelineError):
+    """Keys would move to other partitions and lose their order."""
+
+
+class HubExists(PipelineError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a hub {name!r} already")
+        self.name = name
+
+
+class HubBusy(PipelineError):
+    """Somebody else is making, changing or deleting it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the hub {name!r} is just being made, changed or deleted by somebody else: try again")
+        self.name = name
+
+
+class Hubs(Mapping[str, Hub]):
+    """Every hub by its name, in any case. A process sees a change of another after `CACHE` seconds, a new hub at once.
+
+    Redis keys:
+        hubs                 hash, name -> Description as JSON
+        hubs:deleted         hash, name -> `ms partitions` of a hub that was deleted, until its name is used again
+        {hub:NAME}:change    see Lease; held while the hub is made, changed or deleted
+    """
+
+    KEY = "hubs"
+    DELETED = "hubs:deleted"
+
+    def __init__(self, client: redis.Redis, declared: Mapping[str, int], defaults: Defaults | None = None) -> None:
+        """`declared` are the hubs that must be there, name -> partitions: see `declare`."""
+        self.redis = client
+        self.declared = declared
+        self.defaults = defaults or Defaults()
+        self._hubs: dict[str, Hub] = {}
+        self._descriptions: dict[str, Description] = {}
+        self._known_until = 0.0  # time.monotonic()
+        self._refreshing = threading.Lock()
+
+    def __getitem__(self, name: str) -> Hub:
+        """Raises `UnknownHub`."""
+        lower = name.lower()
+        if time.monotonic() >= self._known_until or lower not in self._hubs:
+            self.refresh()
+        try:
+            return self._hubs[lower]
+        except KeyError:
+            raise UnknownHub(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        self.refresh()
+        return iter(sorted(self._hubs))
+
+    def __len__(self) -> int:
+        self.refresh()
+        return len(self._hubs)
+
+    def description(self, name: str) -> Description:
+        """What is recorded of a hub, now. Raises `UnknownHub`."""
+        self.refresh()
+        try:
+            return self._descriptions[name.lower()]
+        except KeyError:
+            raise UnknownHub(name) from None
+
+    def list(self) -> Mapping[str, Description]:
+        """What is recorded of every hub, now, by name."""
+        self.refresh()
+        return self._descriptions
+
+    def refresh(self) -> None:
+        """Ask Redis which hubs there are. A `Hub` stays the same object for as long as its log is the same.
+
+        Declared hubs that were never there are made; one that was deleted stays so.
+        """
+        with self._refreshing:
+            until = time.monotonic() + CACHE
+            descriptions = self._recorded()
+            for name in self.declared.keys() - descriptions.keys():
+                self._make_if_new(name, Description(partitions=self.declared[name]))
+                descriptions = self._recorded()
+            hubs = {}
+            for name, description in descriptions.items():
+                settings = description.settings(self.defaults)
+                hub = self._hubs.get(name)
+                if hub is None or self._descriptions[name].created_ms != description.created_ms:
+                    hub = Hub(self.redis, name, description.partitions, settings)
+                hub.settings = settings
+                hubs[name] = hub
+            self._hubs, self._descriptions, self._known_until = hubs, descriptions, until
+
+    def declare(self) -> None:
+        """Hold the declared hubs against what is recorded, when a process starts.
+
+        Raises `PartitionCountChanged` if one was begun with another number of partitions.
+        """
+        recorded = self.list()
+        for name in self.declared.keys() & recorded.keys():
+            begun, wanted = recorded[name].partitions, self.declared[name]
+            if begun != wanted:
+                raise PartitionCountChanged(
+                    f"hub {name!r} was begun with {begun} partitions and WZ_HUBS now says {wanted}: keep {begun}, or "
+                    "take a new name"
+                )
+
+    def create(self, name: str, description: Description) -> Description:
+        """Make a hub. Returns what was recorded. Raises `InvalidValue`, `HubExists` or `HubBusy`.
+
+        For a name that was in use until just now this waits up to 1.5 s, until the old hub is forgotten everywhere.
+        """
+        name = hub_name(name)
+        description.check()
+        self.refresh()
+        made = self._make(name, description)
+        self.refresh()
+        return made
+
+    def update(self, name: str, change: Callable[[Description], Description]) -> Description:
+        """Change what may be changed of a hub. Raises `UnknownHub`, `HubBusy`, or `InvalidValue` for its partitions."""
+        self.refresh()  # which may have to make it, and so must not wait for this change
+        with self._changing(name.lower()):
+            old = self._read(name)
+            new = msgspec.structs.replace(change(old), created_ms=old.created_ms, updated_ms=self._now_ms())
+            if new.partitions != old.partitions:
+                raise InvalidValue(
+                    f"hub {name!r} has {old.partitions} partitions for life: another count would send keys elsewhere",
+                    "partitions",
+                )
+            new.check()
+            self.redis.hset(self.KEY, name.lower(), msgspec.json.encode(new))
+        self.refresh()
+        return new
+
+    def delete(self, name: str) -> None:
+        """Delete a hub with its events, groups, offsets and rules. Raises `UnknownHub` or `HubBusy`.
+
+        A declared hub, too, is gone until somebody makes it again.
+        """
+        name = name.lower()
+        self.refresh()
+        with self._changing(name):
+            partitions = self._read(name).partitions
+            # First, so that whatever a crash in between leaves is purged when the name is used again.
+            self.redis.hset(self.DELETED, name, f"{self._now_ms()} {partitions}")
+            self.redis.hdel(self.KEY, name)
+            self._purge(name, partitions)
+            rules = cast("list[bytes]", self.redis.hkeys(Rules.KEY))
+            its_rules = [rule for rule in rules if rule.startswith(f"{name}/".encode())]
+            if its_rules:
+                self.redis.hdel(Rules.KEY, *its_rules)
+        self.refresh()
+
+    def _read(self, name: str) -> Description:
+        data = cast("bytes | None", self.redis.hget(self.KEY, name.lower()))
+        if data is None:
+            raise UnknownHub(name)
+        return msgspec.json.decode(data, type=Description)
+
+    def _recorded(self) -> dict[str, Description]:
+        found = cast("Mapping[bytes, bytes]", self.redis.hgetall(self.KEY))
+        descriptions = {name.decode(): msgspec.json.decode(data, type=Description) for name, data in found.items()}
+        return dict(sorted(descriptions.items()))
+
+    def _make_if_new(self, name: str, description: Description) -> None:
+        """Make a hub that is neither there nor was deleted; if another process is just doing it, wait for that."""
+        while not (self.redis.hexists(self.KEY, name) or self.redis.hexists(self.DELETED, name)):
+            try:
+                self._make(name, description)
+            except HubExists:
+                return
+            except HubBusy:
+                time.sleep(0.02)
+
+    def _make(self, name: str, description: Description) -> Description:
+        with self._changing(name):
+            if self.redis.hexists(self.KEY, name):
+                raise HubExists(name)
+            if deleted := cast("bytes | None", self.redis.hget(self.DELETED, name)):
+                deleted_ms, partitions = map(int, deleted.split())
+                time.sleep(min(max(0, deleted_ms + SETTLE_MS - self._now_ms()), SETTLE_MS) / 1000)
+                self._purge(name, partitions)
+            now = self._now_ms()
+            made = msgspec.structs.replace(description, created_ms=now, updated_ms=now)
+            self.redis.hset(self.KEY, name, msgspec.json.encode(made))
+            self.redis.hdel(self.DELETED, name)
+        return made
+
+    def _purge(self, name: str, partitions: int) -> None:
+        hub = Hub(self.redis, name, partitions)
+        for partition in range(partitions):
+            self.redis.unlink(*[hub.key(partition, what) for what in PARTITION_KEYS])
+        self.redis.unlink(*[f"{{hub:{name}}}:{what}" for what in HUB_KEYS])
+        self.redis.unlink(f"{{hub:{name}:batches}}:intents")
+
+    @contextmanager
+    def _changing(self, name: str) -> Iterator[None]:
+        lease = Lease(self.redis, f"{{hub:{name}}}:change")
+        if not lease.hold():
+            raise HubBusy(name)
+        try:
+            yield
+        finally:
+            lease.release()
+
+    def _now_ms(self) -> int:
+        seconds, microseconds = self.redis.time()
+        return seconds * 1000 + microseconds // 1000

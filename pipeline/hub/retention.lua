@@ -1,0 +1,70 @@
+-- Drop the oldest events of a partition: those that are too old, or too many, and that no attached group still needs.
+--
+-- KEYS  events (stream), stats (hash), offsets (hash), attached (set), all as in log.py and group.py
+-- ARGV[1]  age in ms from which events go; 0 for none
+-- ARGV[2]  bytes of bodies above which events go; -1 for none
+-- ARGV[3]  bytes of bodies to look at, about: a script keeps everybody else waiting
+--
+-- Returns {events dropped, 1 if there may be more}.
+
+local events, stats, offsets, attached = unpack(KEYS)
+local max_age, most, look = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+local function stat(name) return tonumber(redis.call('HGET', stats, name) or 0) end
+
+-- An offset is `ms-n`, or a time in ms alone, which stands for `ms-0`.
+local function parts(offset)
+  local ms, n = string.match(offset, '^(%d+)-?(%d*)$')
+  return tonumber(ms), tonumber(n) or 0
+end
+
+-- The least offset of an attached group: what comes after it must stay. '+' if no group is attached.
+local function last_done()
+  local least, ms, n = '+', nil, nil
+  for _, group in ipairs(redis.call('SMEMBERS', attached)) do
+    local offset = redis.call('HGET', offsets, group) or '0'
+    local its_ms, its_n = parts(offset)
+    if not ms or its_ms < ms or (its_ms == ms and its_n < n) then
+      least, ms, n = string.format('%.0f-%.0f', its_ms, its_n), its_ms, its_n
+    end
+  end
+  return least
+end
+
+-- How much comes in, for the partition's runtime information: the mean since the last look, at least five seconds ago.
+local function sample()
+  local seconds = (now - stat('sampled_ms')) / 1000
+  if seconds < 5 then return end
+  local total = stat('in_bytes')
+  local rate = (total - stat('sampled_bytes')) / seconds
+  redis.call('HSET', stats, 'sampled_ms', string.format('%.0f', now), 'sampled_bytes', string.format('%.0f', total),
+    'in_rate', string.format('%.0f', rate))
+end
+
+local count = redis.call('XLEN', events)
+if count == 0 and redis.call('EXISTS', stats) == 0 then return {0, 0} end
+sample()
+
+local bytes = stat('bytes')
+local page = math.max(1, math.min(1000, math.floor(look / math.max(1, bytes / math.max(1, count)))))
+local dropped, freed, first = 0, 0, nil
+local entries = redis.call('XRANGE', events, '-', last_done(), 'COUNT', page)
+for _, entry in ipairs(entries) do
+  local age = now - parts(entry[1])
+  if not ((max_age > 0 and age >= max_age) or (most >= 0 and bytes - freed > most)) then break end
+  local fields = entry[2]
+  for i = 1, #fields, 2 do
+    if fields[i] == 'b' then freed = freed + #fields[i + 1] end
+    if fields[i] == 'n' then first = tonumber(fields[i + 1]) + 1 end
+  end
+  dropped = dropped + 1
+end
+if dropped == 0 then return {0, 0} end
+
+redis.call('XTRIM', events, 'MAXLEN', count - dropped)
+redis.call('HSET', stats, 'first', string.format('%.0f', first), 'events', count - dropped,
+  'bytes', string.format('%.0f', math.max(0, bytes - freed)))
+return {dropped, dropped == page and 1 or 0}

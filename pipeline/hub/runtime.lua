@@ -1,0 +1,40 @@
+-- Say how a partition is doing.
+--
+-- KEYS  events (stream), sequence (string), stats (hash), offsets (hash), attached (set), all as in log.py and group.py
+--
+-- Returns {now in ms, next sequence number, last offset or '', stats as HGETALL, groups}. A group is {name, offset, 1 if
+-- it is attached, sequence number of the first event it has not done or -1, that event's offset or ''}.
+
+local events, sequence, stats, offsets, attached = unpack(KEYS)
+
+local time = redis.call('TIME')
+local now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+
+local last = ''
+if redis.call('EXISTS', events) == 1 then
+  local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
+  if newest then last = newest[1] else
+    local info = redis.call('XINFO', 'STREAM', events)  -- all have been dropped
+    for i = 1, #info, 2 do
+      if info[i] == 'last-generated-id' then last = info[i + 1] end
+    end
+  end
+end
+
+local known, groups = {}, {}
+local stored = redis.call('HGETALL', offsets)
+for i = 1, #stored, 2 do known[stored[i]] = stored[i + 1] end
+for _, name in ipairs(redis.call('SMEMBERS', attached)) do known[name] = known[name] or '0' end
+for name, offset in pairs(known) do
+  local number, id = -1, ''
+  local waiting = redis.call('XRANGE', events, '(' .. offset, '+', 'COUNT', 1)[1]
+  if waiting then
+    id = waiting[1]
+    for i = 1, #waiting[2], 2 do
+      if waiting[2][i] == 'n' then number = tonumber(waiting[2][i + 1]) end
+    end
+  end
+  groups[#groups + 1] = {name, offset, redis.call('SISMEMBER', attached, name), number, id}
+end
+
+return {now, redis.call('GET', sequence) or '0', last, redis.call('HGETALL', stats), groups}

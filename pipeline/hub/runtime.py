@@ -1,0 +1,110 @@
+"""Runtime information: how much a partition holds, and how far behind its readers are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import redis
+
+from ..scripts import Script
+from .log import Hub
+
+_RUNTIME = Script(files(__package__) / "runtime.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRuntime:
+    """Where a group is in a partition.
+
+    `lag` is how many events are kept that it has not done, `oldest_ms` how long the first of them has waited, None if
+    there is none. An attached group's events are kept until it has done them.
+    """
+
+    name: str
+    offset: str
+    attached: bool
+    lag: int
+    oldest_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRuntime:
+    """What a partition holds now: events from sequence number `first` to `next` - 1.
+
+    `last_offset` is that of the newest event ever, None for a partition that never had any; an offset begins with its
+    event's time. `bytes` counts bodies. `in_events` and `in_bytes` were taken ever, `in_rate` in bytes a second, as a
+    mean over the last seconds (the worker's retention measures it).
+    """
+
+    partition: int
+    first: int
+    next: int
+    events: int
+    bytes: int
+    in_events: int
+    in_bytes: int
+    in_rate: int
+    last_offset: str | None
+    groups: tuple[GroupRuntime, ...]
+
+    @property
+    def last_ms(self) -> int | None:
+        """When the newest event came, ms since the Unix epoch."""
+        return None if self.last_offset is None else int(self.last_offset.partition("-")[0])
+
+    @property
+    def held_by(self) -> GroupRuntime | None:
+        """The attached group that is the furthest behind, for which events are kept beyond the hub's retention."""
+        attached = [group for group in self.groups if group.attached and group.lag]
+        return max(attached, key=lambda group: group.lag, default=None)
+
+
+def runtime(hub: Hub, partitions: Sequence[int] | None = None) -> list[PartitionRuntime]:
+    """Ask how these partitions are doing, by default all of them. One round trip, on a cluster one for each.
+
+    Raises `UnknownPartition`.
+    """
+    wanted = range(hub.partitions) if partitions is None else [hub.known(partition) for partition in partitions]
+    keys = [[hub.key(p, what) for what in ("events", "sequence", "stats", "offsets", "attached")] for p in wanted]
+    if isinstance(hub.redis, redis.Redis):
+        with hub.redis.pipeline(transaction=False) as pipe:
+            for its_keys in keys:
+                _RUNTIME.queue(hub.redis, pipe, its_keys, [])
+            replies = pipe.execute()
+    else:
+        replies = [_RUNTIME.call(hub.redis, its_keys, []) for its_keys in keys]
+    return [_runtime(partition, *reply) for partition, reply in zip(wanted, replies, strict=True)]
+
+
+def _runtime(
+    partition: int, now: bytes, sequence: bytes, last: bytes, stats: list[bytes], groups: list[list[Any]]
+) -> PartitionRuntime:
+    numbers = {name.decode(): int(value) for name, value in zip(stats[::2], stats[1::2], strict=True)}
+    following = int(sequence)
+    return PartitionRuntime(
+        partition=partition,
+        first=numbers.get("first", 0),
+        next=following,
+        events=numbers.get("events", 0),
+        bytes=numbers.get("bytes", 0),
+        in_events=numbers.get("in_events", 0),
+        in_bytes=numbers.get("in_bytes", 0),
+        in_rate=numbers.get("in_rate", 0),
+        last_offset=last.decode() or None,
+        groups=tuple(sorted((_group(int(now), following, *group) for group in groups), key=lambda group: group.name)),
+    )
+
+
+def _group(
+    now: int, following: int, name: bytes, offset: bytes, attached: int, waiting: int, waiting_id: bytes
+) -> GroupRuntime:
+    return GroupRuntime(
+        name=name.decode(),
+        offset=offset.decode(),
+        attached=bool(attached),
+        lag=0 if waiting < 0 else following - waiting,
+        oldest_ms=None if waiting < 0 else max(0, now - int(waiting_id.partition(b"-")[0])),
+    )

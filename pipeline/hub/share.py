@@ -1,0 +1,149 @@
+"""A worker's fair share of a hub's partitions.
+
+No worker is in charge: each counts who is there, keeps its part, gives up what is above it, and takes what nobody has.
+The leases alone say who may read a partition; a wrong count costs fairness for a second and never a promise.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import re
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Collection, Iterable
+from typing import cast
+
+import redis
+
+from ..lease import Lease
+from .group import ConsumerGroup
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at who is there.
+BEAT = 1.0
+
+#: Seconds after which a worker that says nothing does not count any more.
+GONE = 5.0
+
+#: Seconds that a lease lasts. A dead worker's partitions have another reader within these and a beat: below ten.
+TTL = 8.0
+
+# KEYS[1] the workers; ARGV[1] a worker, ARGV[2] after how many ms of silence one is gone. Returns all that are there.
+_ANNOUNCE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+"""
+
+
+class Share:
+    """The partitions of a group that one worker reads.
+
+    The workers' quotas add up to the number of partitions and differ by one at most: once all workers see each other,
+    which takes two beats of each, every partition has one.
+
+    Redis keys, beside those of the group:
+        {hub:NAME:workers}:GROUP  sorted set, worker -> when it was last there, ms since the Unix epoch
+    """
+
+    def __init__(self, group: ConsumerGroup, worker: str | None = None, beat: float = BEAT) -> None:
+        self.group = group
+        self.worker = worker or worker_name()
+        self.leases = [Lease(group.hub.redis, lease.key, TTL, self.worker) for lease in group.leases]
+        self.held: set[int] = set()
+        self._beat = beat
+        self._next_beat = 0.0
+        self._workers_key = f"{{hub:{group.hub.name}:workers}}:{group.name}"
+        self._announce = group.hub.redis.register_script(_ANNOUNCE)
+        self._stopped = threading.Event()
+        self._keeper: threading.Thread | None = None
+
+    def partitions(self) -> list[int]:
+        """Return the partitions that are this worker's, in a random order; once a beat they are balanced first.
+
+        From the first call on, a thread renews the leases also while the caller is busy, until `stop`.
+        """
+        if time.monotonic() >= self._next_beat:
+            self.balance()
+            self._next_beat = time.monotonic() + self._beat
+        if self._keeper is None:
+            self._keeper = threading.Thread(target=self._keep, name=f"keeper of {self.worker}", daemon=True)
+            self._keeper.start()
+        return random.sample(sorted(self.held), len(self.held))
+
+    def balance(self) -> None:
+        """Renew what is held, give up what is above the quota, or take what is free below it: three round trips."""
+        workers = self._present()
+        quota = fair_share(len(self.leases), workers, self.worker)
+        self.held = self._hold(tuple(self.held), take=False)
+        if len(self.held) > quota:
+            self._give_up(random.sample(sorted(self.held), len(self.held) - quota))
+        elif len(self.held) < quota:
+            free = self._free()
+            self.held |= self._hold(random.sample(free, min(len(free), quota - len(self.held))), take=True)
+
+    def lost(self, partition: int) -> None:
+        """Take note that another worker has it."""
+        self.held.discard(partition)
+
+    def stop(self) -> None:
+        """Leave the partitions to the others at once."""
+        self._stopped.set()
+        if self._keeper is not None:
+            self._keeper.join()
+        self._give_up(tuple(self.held))
+        self.group.hub.redis.zrem(self._workers_key, self.worker)
+
+    def _present(self) -> list[str]:
+        answer = self._announce(keys=[self._workers_key], args=[self.worker, int(GONE * 1000)])
+        return [worker.decode() for worker in cast("list[bytes]", answer)]
+
+    def _keep(self) -> None:
+        while not self._stopped.wait(TTL / 4):
+            try:
+                self._present()
+                self._hold(tuple(self.held), take=False)
+            except redis.RedisError as exc:  # the worker's own thread meets it, too, and tells
+                logger.debug("%s could not renew its leases: %s", self.worker, exc)
+
+    def _hold(self, partitions: Collection[int], *, take: bool) -> set[int]:
+        """Renew or take leases in one round trip; return those that are this worker's now."""
+        with self.group.hub.redis.pipeline(transaction=False) as pipe:
+            for partition in partitions:
+                self.leases[partition].queue_hold(pipe, take=take)
+            return {p for p, ours in zip(partitions, pipe.execute(), strict=True) if ours}
+
+    def _give_up(self, partitions: Collection[int]) -> None:
+        self.held = self.held.difference(partitions)
+        with self.group.hub.redis.pipeline(transaction=False) as pipe:
+            for partition in partitions:
+                self.leases[partition].queue_release(pipe)
+            pipe.execute()
+
+    def _free(self) -> list[int]:
+        others = [p for p in range(len(self.leases)) if p not in self.held]
+        with self.group.hub.redis.pipeline(transaction=False) as pipe:
+            for partition in others:
+                pipe.exists(self.leases[partition].key)
+            return [p for p, taken in zip(others, pipe.execute(), strict=True) if not taken]
+
+
+def fair_share(partitions: int, workers: Iterable[str], worker: str) -> int:
+    """Return how many partitions are `worker`'s: as many as any other's, the remainder to the first by name."""
+    names = sorted({*workers, worker})
+    each, rest = divmod(partitions, len(names))
+    return each + (names.index(worker) < rest)
+
+
+def worker_name() -> str:
+    """Return a name that says where the worker runs, and is no other's: host-process-random."""
+    host = re.sub(r"[^A-Za-z0-9.]", "", socket.gethostname()) or "host"
+    return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -1,0 +1,68 @@
+"""How a hub is doing: what it holds, and how far its relay has come. For `/metrics` and `wz hub status`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .log import Hub
+from .relay import GROUP
+from .runtime import GroupRuntime, PartitionRuntime, runtime
+
+
+@dataclass(frozen=True, slots=True)
+class RelayStatus:
+    """What the relay did with a partition. `retries` and `refused` are ever counted, `deadletters` are there now.
+
+    `group` is where it is, None if no relay was ever started; `worker` is who has the partition, `error` why it waits.
+    """
+
+    group: GroupRuntime | None
+    worker: str | None
+    error: str | None
+    events: int
+    bytes: int
+    requests: int
+    retries: int
+    refused: int
+    deadletters: int
+    redrives: int  # letters that wait to be sent again
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    log: PartitionRuntime
+    relay: RelayStatus
+
+
+def status(hub: Hub) -> list[PartitionStatus]:
+    """Return every partition's status, in two round trips."""
+    logs = runtime(hub)
+    with hub.redis.pipeline(transaction=False) as pipe:
+        for partition in range(hub.partitions):
+            pipe.hgetall(hub.key(partition, "relay"))
+            pipe.get(hub.key(partition, f"lease:{GROUP}"))
+            pipe.xlen(hub.key(partition, "deadletters"))
+            pipe.llen(hub.key(partition, "redrive"))
+        answers = pipe.execute()
+    return [PartitionStatus(log, _relay(log, *answers[n * 4 : n * 4 + 4])) for n, log in enumerate(logs)]
+
+
+def _relay(
+    log: PartitionRuntime, counters: dict[bytes, bytes], worker: bytes | None, deadletters: int, redrives: int
+) -> RelayStatus:
+    def count(name: bytes) -> int:
+        return int(counters.get(name, 0))
+
+    error = counters.get(b"error")
+    return RelayStatus(
+        group=next((group for group in log.groups if group.name == GROUP), None),
+        worker=worker.decode() if worker else None,
+        error=" ".join(error.decode(errors="replace").split()) if error else None,
+        events=count(b"events"),
+        bytes=count(b"bytes"),
+        requests=count(b"requests"),
+        retries=count(b"retries"),
+        refused=count(b"refused"),
+        deadletters=deadletters,
+        redrives=redrives,
+    )

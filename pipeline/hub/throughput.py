@@ -1,0 +1,36 @@
+"""Throughput units: how much a hub takes a second."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from ..errors import PipelineError
+from ..scripts import Script
+
+if TYPE_CHECKING:
+    from .log import Hub
+
+_TAKE = Script(files(__package__) / "throughput.lua")
+
+
+class Throttled(PipelineError):
+    """The hub takes no more just now; nothing of the batch was stored. `seconds` is when to try again."""
+
+    def __init__(self, hub: str, seconds: float) -> None:
+        super().__init__(f"hub {hub!r} has taken what its throughput units allow; try again in {seconds:.1f} s")
+        self.seconds = seconds
+
+
+def take(hub: Hub, size: int, events: int) -> None:
+    """Take `size` bytes and `events` out of what a hub may take in a second. Raises `Throttled`.
+
+    A unit is 1 MiB/s or 1,000 events/s, whichever is reached first. Costs one round trip: the bucket is one for all
+    partitions, in a slot of its own, so that keys may be spread as unevenly as they like.
+
+    Redis key:
+        {hub:NAME}:throughput  hash, what is left; gone when it would be full again
+    """
+    wait = _TAKE.call(hub.redis, [hub.of_hub("throughput")], [hub.settings.throughput_units, size, events])
+    if wait:
+        raise Throttled(hub.name, wait / 1000)

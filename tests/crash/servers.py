@@ -1,0 +1,218 @@
+"""Two services, each with Redis, gunicorn and nginx, the second being the first one's upstream; and who kills them."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pipeline.redis
+from deploy import servers
+from deploy.up import DEPLOY, render_nginx
+from pipeline.hub.connection_string import ConnectionString
+from pipeline.hub.registry import Hubs
+from pipeline.settings import Settings
+from wz.testing import LiveServer
+
+from .. import stack
+
+PARTITIONS = 4
+
+
+@dataclass
+class Server:
+    """A process that is started again whenever it ends, as systemd would, unless it is `down` on purpose."""
+
+    name: str
+    command: list[str]
+    env: Mapping[str, str]
+    log: Path
+    down: bool = False
+    process: subprocess.Popen[bytes] | None = None
+
+    def tick(self) -> None:
+        if not self.down and (self.process is None or self.process.poll() is not None):
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen(self.command, env={**os.environ, **self.env}, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """kill -9, of the process alone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def children(self) -> list[int]:
+        if self.process is None:
+            return []
+        try:
+            return [
+                int(pid)
+                for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+            ]
+        except FileNotFoundError:
+            return []
+
+    def kill_child(self, rnd: random.Random) -> None:
+        if pids := self.children():
+            os.kill(rnd.choice(pids), signal.SIGKILL)
+
+    def end(self) -> None:
+        self.down = True
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+@dataclass
+class Service:
+    """One namespace: Redis with deploy/redis.conf, gunicorn and nginx with theirs."""
+
+    folder: Path
+    settings: Settings
+    redis: Server = field(init=False)
+    gunicorn: Server = field(init=False)
+    nginx: Server = field(init=False)
+    address: LiveServer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        port = stack.free_port()
+        self.address = LiveServer(f"http://127.0.0.1:{port}")
+        conf = self.folder / "nginx.conf"
+        conf.write_text(render_nginx(self.folder, f"127.0.0.1:{port}"))
+        socket = self.folder / "redis.sock"
+        redis = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", self.folder]
+        gunicorn = [sys.executable, "-m", "gunicorn", "--config", DEPLOY / "gunicorn.conf.py", "--log-level", "warning"]
+        self.redis = self.server("redis", redis)
+        self.gunicorn = self.server("gunicorn", gunicorn)
+        self.nginx = self.server("nginx", [servers.nginx(), "-e", "stderr", "-c", conf])
+
+    def server(self, name: str, command: list[object], **env: str) -> Server:
+        return Server(name, list(map(str, command)), {**self.environ(), **env}, self.folder / f"{name}.log")
+
+    def environ(self) -> dict[str, str]:
+        return {
+            "WZ_SOCKET": str(self.folder / "gunicorn.sock"),
+            "WZ_ENVIRONMENT": self.settings.environment,
+            "WZ_REDIS_URL": self.settings.redis_url,
+            "WZ_CONNECTION_STRING": str(self.settings.root),
+            "WZ_HOSTS": ",".join(self.settings.hosts),
+            "WZ_HUBS": ",".join(f"{name}:{count}" for name, count in self.settings.hubs.items()),
+            "WEB_CONCURRENCY": "2",
+        }
+
+    @property
+    def hubs(self) -> Hubs:
+        return Hubs(pipeline.redis.client(self.settings), self.settings.hubs, self.settings.retention)
+
+
+def settings(folder: Path, environment: str) -> Settings:
+    url = f"unix://{folder / environment / 'redis.sock'}"
+    hosts = frozenset({stack.HOST, "127.0.0.1"})
+    return Settings(environment=environment, redis_url=url, root=stack.ROOT, hosts=hosts, hubs={"events": PARTITIONS})
+
+
+class World:
+    """All processes, as a context manager: started when it is entered, ended when it is left."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.rnd = random.Random(seed)
+        self.home = Service(folder / "test", settings(folder, "test"))
+        self.upstream = Service(folder / "staging", settings(folder, "staging"))
+        root = stack.ROOT
+        target = ConnectionString(f"{self.upstream.address.address}/", root.key_name, root.key, development=True)
+        worker: list[object] = [sys.executable, "-m", "wz", "worker"]
+        self.relays = [
+            self.home.server(
+                f"relay-{batches}", worker, WZ_UPSTREAM=str(target), WZ_RELAYS="2", WZ_RELAY_BATCHES=batches
+            )
+            for batches in ("key", "any")
+        ]
+        self.kills: Counter[str] = Counter()
+        self._up_again: list[tuple[float, Server]] = []
+
+    @property
+    def servers(self) -> list[Server]:
+        home, upstream = self.home, self.upstream
+        first = [home.redis, upstream.redis, home.gunicorn, upstream.gunicorn]
+        return [*first, *self.relays, home.nginx, upstream.nginx]
+
+    def __enter__(self) -> World:
+        try:
+            for service in (self.home, self.upstream):
+                service.redis.tick()
+            for server in self.servers:
+                server.tick()
+            self.wait_until(lambda: all(stack.answers(s.address) for s in (self.home, self.upstream)), "the service")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in reversed(self.servers):
+            server.end()
+
+    def tick(self) -> None:
+        """Start what has ended, and what was down for long enough."""
+        for due, server in list(self._up_again):
+            if time.monotonic() >= due:
+                server.down = False
+                self._up_again.remove((due, server))
+        for server in self.servers:
+            server.tick()
+
+    def strike(self) -> None:
+        """Kill something, or cut the upstream off for up to a second and a half."""
+        actions: dict[str, Callable[[], None]] = {
+            "gunicorn worker": lambda: self.home.gunicorn.kill_child(self.rnd),
+            "gunicorn master": self.home.gunicorn.kill,
+            "relay worker": self.rnd.choice(self.relays).kill,
+            "Redis": self.home.redis.kill,
+            "upstream's gunicorn worker": lambda: self.upstream.gunicorn.kill_child(self.rnd),
+            "upstream cut": self._cut,
+        }
+        name = self.rnd.choice(list(actions))
+        actions[name]()
+        self.kills[name] += 1
+
+    def heal(self) -> None:
+        for _, server in self._up_again:
+            server.down = False
+        self._up_again.clear()
+        self.tick()
+
+    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} took more than {seconds:.0f} s; the logs:\n{self.logs()}")
+            self.tick()
+            time.sleep(0.05)
+
+    def logs(self) -> str:
+        """The end of each process's log."""
+        return "\n".join(
+            f"--- {server.log.parent.name}/{server.name}\n{server.log.read_text(errors='replace')[-2000:]}"
+            for server in self.servers
+            if server.log.exists()
+        )
+
+    def _cut(self) -> None:
+        nginx = self.upstream.nginx
+        if not nginx.down:
+            nginx.down = True
+            for pid in nginx.children():  # first, or they would live on without their master
+                os.kill(pid, signal.SIGKILL)
+            nginx.kill()
+            self._up_again.append((time.monotonic() + self.rnd.uniform(0.3, 1.5), nginx))

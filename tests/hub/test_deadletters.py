@@ -1,0 +1,164 @@
+"""Dead letters, and what the relay does when somebody asks for one again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import redis as redis_py
+
+from pipeline.errors import InvalidValue
+from pipeline.hub.deadletters import DeadLetters
+from pipeline.hub.log import Event, Hub, UnknownPartition
+from pipeline.hub.relay import Relay
+from pipeline.hub.upstream import Upstream
+
+from ..upstream import Answer, ScriptedUpstream, scripted_upstream
+
+EVENTS = [
+    Event(b"text", None, None, {"n": 3, "f": 0.5, "b": True, "s": "x", "z": None}),
+    Event(b"\x00\xff", None, "image/png"),
+    Event(b"", "dev", publisher="dev"),
+]
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedUpstream]:
+    with scripted_upstream() as server:
+        yield server
+
+
+@pytest.fixture
+def hub(redis: redis_py.Redis, upstream: ScriptedUpstream) -> Hub:
+    """A hub with three dead letters in partition 1 and one in partition 3."""
+    hub = Hub(redis, "events", 4)
+    hub.append(EVENTS, partition=1)
+    hub.append([Event(b"other")], partition=3)
+    upstream.answer = lambda received: Answer(400, b"never")
+    relay(hub, upstream)
+    upstream.answer = lambda received: Answer()
+    upstream.received.clear()
+    return hub
+
+
+def relay(hub: Hub, upstream: ScriptedUpstream) -> None:
+    worker = Relay(hub, Upstream(upstream.target), beat=0.0)
+    while worker.step():
+        pass
+    worker.stop()
+
+
+def test_a_letter_has_the_event_and_the_reason(hub: Hub) -> None:
+    letters = DeadLetters(hub).read()
+
+    assert [letter.stored.event for letter in letters] == [*EVENTS, Event(b"other")]
+    assert [letter.stored for letter in letters] == [*hub.read(1), *hub.read(3)]
+    assert {letter.reason for letter in letters} == {"127.0.0.1 answered 400: never"}
+    assert {letter.redrives for letter in letters} == {0}
+    assert all(0 <= letter.refused_ms - letter.stored.enqueued_ms < 60_000 for letter in letters)
+
+
+def test_pages_follow_each_other_over_all_partitions(hub: Hub) -> None:
+    letters = DeadLetters(hub)
+    found = []
+    after = None
+    while page := letters.read(after=after, limit=2):
+        found += page
+        after = page[-1].id
+
+    assert found == letters.read()
+    assert [letter.partition for letter in found] == [1, 1, 1, 3]
+    assert letters.read(partition=1, limit=2) == found[:2]
+    assert letters.read(partition=1, after=found[0].id) == found[1:3]
+
+
+def test_what_cannot_be_read(hub: Hub) -> None:
+    letters = DeadLetters(hub)
+    with pytest.raises(UnknownPartition):
+        letters.read(4)
+    with pytest.raises(UnknownPartition):
+        letters.read(after="4:0-0")
+    for id_ in ("", "1", "1:x", "0:1-99999999999999999999", "1:99999999999999999999-0"):
+        with pytest.raises(InvalidValue):
+            letters.read(after=id_)
+    with pytest.raises(InvalidValue, match="not in partition 1"):
+        letters.read(1, after="3:0-0")
+
+
+def test_a_letter_that_is_sent_again_leaves(hub: Hub, upstream: ScriptedUpstream) -> None:
+    letters = DeadLetters(hub)
+    first, second, third, other = letters.read()
+
+    assert letters.redrive([second.id, third.id, "1:1-1"]) == 2
+    assert letters.read() == [first, second, third, other]
+    relay(hub, upstream)
+
+    assert letters.read() == [first, other]
+    assert [received.path.partition("?")[0] for received in upstream.received] == [
+        "/events/messages",
+        "/events/publishers/dev/messages",
+    ]
+    assert upstream.received[0].headers["wz-event-id"].endswith(f"/1/{second.stored.offset}/r1")
+
+
+def test_a_letter_that_is_refused_again_comes_back(hub: Hub, upstream: ScriptedUpstream) -> None:
+    letters = DeadLetters(hub)
+    (other,) = letters.read(3)
+    for redrives in (1, 2):
+        letters.redrive_all(3)
+        upstream.script(Answer(413, b"still not"))
+        relay(hub, upstream)
+
+        (again,) = letters.read(3)
+        assert (again.stored, again.redrives) == (other.stored, redrives)
+        assert again.reason == "127.0.0.1 answered 413: still not"
+
+    ids = [json.loads(received.body)[0]["UserProperties"]["wz-event-id"] for received in upstream.received]
+    assert [id_.rpartition("/")[2] for id_ in ids] == ["r1", "r2"]
+
+
+def test_a_letter_waits_for_an_upstream_that_is_away(hub: Hub, upstream: ScriptedUpstream) -> None:
+    letters = DeadLetters(hub)
+    before = letters.read()
+    assert letters.redrive_all() == 4
+    upstream.answer = lambda received: Answer(500)
+    relay(hub, upstream)
+    assert letters.read() == before
+
+    upstream.answer = lambda received: Answer()
+    relay(hub, upstream)
+    assert letters.read() == []
+
+
+def test_asking_twice_sends_once(hub: Hub, upstream: ScriptedUpstream) -> None:
+    letters = DeadLetters(hub)
+    letters.redrive_all()
+    letters.redrive_all()
+    relay(hub, upstream)
+
+    assert len(upstream.received) == 4
+
+
+def test_what_is_dropped_is_gone(hub: Hub, upstream: ScriptedUpstream) -> None:
+    letters = DeadLetters(hub)
+    first, second, third, other = letters.read()
+
+    letters.redrive([first.id])
+    assert letters.drop([first.id, other.id, "0:1-1"]) == 2
+    assert letters.read() == [second, third]
+    assert letters.drop_all(1) == 2
+    assert letters.drop_all() == 0
+
+    relay(hub, upstream)
+    assert upstream.received == []
+
+
+def test_many_letters_are_asked_for_and_dropped(redis: redis_py.Redis, upstream: ScriptedUpstream) -> None:
+    hub = Hub(redis, "events", 1)
+    hub.append([Event(b"x")] * 120)
+    upstream.answer = lambda received: Answer(404)
+    relay(hub, upstream)
+
+    assert DeadLetters(hub).redrive_all() == 120
+    assert DeadLetters(hub).drop_all() == 120

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import threading
+
+import msgspec
+import pytest
+import redis as redis_py
+
+from pipeline.errors import InvalidValue
+from pipeline.hub import registry
+from pipeline.hub.description import Defaults, Description
+from pipeline.hub.group import ConsumerGroup
+from pipeline.hub.groups import ConsumerGroups
+from pipeline.hub.log import Event, UnknownHub
+from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.registry import HubBusy, HubExists, Hubs, PartitionCountChanged
+from pipeline.lease import Lease
+
+FOUR = Description(partitions=4)
+
+
+@pytest.fixture(params=["redis", "cluster"])
+def engine(request: pytest.FixtureRequest) -> redis_py.Redis:
+    client: redis_py.Redis = request.getfixturevalue(request.param)
+    return client
+
+
+@pytest.fixture
+def hubs(engine: redis_py.Redis) -> Hubs:
+    return Hubs(engine, {"events": 4})
+
+
+def test_declared_hubs_are_there(hubs: Hubs) -> None:
+    assert list(hubs) == ["events"]
+    assert hubs["EVENTS"].partitions == 4
+
+
+def test_a_hub_that_is_made_is_seen_by_every_process_at_once(engine: redis_py.Redis, hubs: Hubs) -> None:
+    other = Hubs(engine, {"events": 4})
+    assert list(other) == ["events"]
+
+    hubs.create("Orders", Description(partitions=2, metadata="ours"))
+
+    assert other["orders"].partitions == 2
+    assert other.description("orders").metadata == "ours"
+    assert list(other) == ["events", "orders"]
+
+
+def test_a_hub_stays_the_same_object_while_its_log_is_the_same(hubs: Hubs) -> None:
+    hub = hubs["events"]
+    hubs.refresh()
+
+    assert hubs["events"] is hub
+
+
+def test_what_changes_reaches_the_hubs_that_are_in_use(hubs: Hubs) -> None:
+    hub = hubs["events"]
+    assert hub.settings.retention_ms == Defaults().retention_ms
+
+    hubs.update("events", lambda old: msgspec.structs.replace(old, retention_ms=1000, throughput_units=2))
+
+    assert (hub.settings.retention_ms, hub.settings.throughput_units) == (1000, 2)
+    assert hub.settings.retention_bytes == Defaults().retention_bytes
+    assert hubs.description("events").created_ms <= hubs.description("events").updated_ms
+
+
+def test_the_number_of_partitions_is_for_life(hubs: Hubs) -> None:
+    with pytest.raises(InvalidValue, match="for life"):
+        hubs.update("events", lambda old: msgspec.structs.replace(old, partitions=8))
+
+    assert hubs.description("events").partitions == 4
+
+
+def test_another_number_of_partitions_is_not_declared_unnoticed(engine: redis_py.Redis, hubs: Hubs) -> None:
+    hubs.declare()
+    hubs.declare()
+
+    with pytest.raises(PartitionCountChanged, match="begun with 4 partitions and WZ_HUBS now says 8"):
+        Hubs(engine, {"events": 8}).declare()
+
+
+def test_a_hub_is_made_once(hubs: Hubs) -> None:
+    with pytest.raises(HubExists):
+        hubs.create("Events", FOUR)
+
+
+def test_what_is_made_by_many_at_once_is_made_once(engine: redis_py.Redis) -> None:
+    processes = [Hubs(engine, {"events": 4, "orders": 2}) for _ in range(8)]
+    threads = [threading.Thread(target=hubs.declare) for hubs in processes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len({hubs.description("events").created_ms for hubs in processes}) == 1
+
+
+def test_threads_share_one_hub(engine: redis_py.Redis) -> None:
+    hubs = Hubs(engine, {"events": 4})
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(hubs["events"])) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(map(id, found))) == 1
+    assert len(found) == 16
+
+
+def test_nobody_else_changes_a_hub_meanwhile(engine: redis_py.Redis, hubs: Hubs) -> None:
+    hubs.refresh()
+    Lease(engine, "{hub:events}:change").hold()
+
+    with pytest.raises(HubBusy):
+        hubs.delete("events")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "boards", "Hubs", "openapi.json", "$Resources", "-a", "a-", "a/b", "a b", "ä", "a" * 257]
+)
+def test_what_is_no_name(hubs: Hubs, name: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        hubs.create(name, FOUR)
+
+    assert caught.value.field == "name"
+
+
+@pytest.mark.parametrize(
+    ("description", "field"),
+    [
+        pytest.param(Description(partitions=0), "partitions", id="no partition"),
+        pytest.param(Description(partitions=1025), "partitions", id="too many partitions"),
+        pytest.param(Description(partitions=1, retention_ms=-1), "retention_ms", id="a negative time"),
+        pytest.param(Description(partitions=1, retention_ms=91 * 86_400_000), "retention_ms", id="too long"),
+        pytest.param(Description(partitions=4, retention_bytes=4 * 1024**2 - 1), "retention_bytes", id="too small"),
+        pytest.param(Description(partitions=1, throughput_units=41), "throughput_units", id="too many units"),
+        pytest.param(Description(partitions=1, metadata="x" * 1025), "metadata", id="too long a text"),
+    ],
+)
+def test_what_no_hub_may_be(hubs: Hubs, description: Description, field: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        hubs.create("orders", description)
+
+    assert caught.value.field == field
+    assert "orders" not in list(hubs)
+
+
+def test_a_deleted_hub_is_gone_with_all_it_had(engine: redis_py.Redis, hubs: Hubs) -> None:
+    before = set(engine.keys())
+    hubs.create("orders", FOUR)
+    hub = hubs["orders"]
+    hub.append([Event(b"x", "a"), Event(b"y", "b")])
+    ConsumerGroup(hub, "$relay").attach()
+    ConsumerGroups(hub).create("readers")
+    ConsumerGroups(hub).reader("readers").store(0, "0")
+    RevokedPublishers(hub).revoke("dev-1")
+
+    hubs.delete("Orders")
+
+    with pytest.raises(UnknownHub):
+        hubs["orders"]
+    assert set(engine.keys()) - before <= {b"hubs", b"hubs:deleted"}
+
+
+def test_a_declared_hub_that_was_deleted_stays_so(engine: redis_py.Redis, hubs: Hubs) -> None:
+    hubs.delete("events")
+
+    assert list(Hubs(engine, {"events": 4})) == []
+
+
+def test_a_name_can_be_used_again_with_other_partitions(hubs: Hubs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "SETTLE_MS", 0)
+    old = hubs["events"]
+    hubs.delete("events")
+    old.append([Event(b"late")], partition=3)  # from a process that has not heard of it
+
+    hubs.create("events", Description(partitions=8))
+
+    assert hubs["events"].partitions == 8
+    assert hubs["events"].read(3) == []
+
+
+def test_unknown_hubs(hubs: Hubs) -> None:
+    with pytest.raises(UnknownHub):
+        hubs["none"]
+    with pytest.raises(UnknownHub):
+        hubs.delete("none")
+    with pytest.raises(UnknownHub):
+        hubs.update("none", lambda old: old)

@@ -1,0 +1,170 @@
+"""Workers that come, go and die: each partition has one reader, and each worker its fair share.
+
+A worker dies here by saying nothing any more; its leases and its announcement end, as they would in Redis with time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+import redis as redis_py
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipeline.hub.group import ConsumerGroup
+from pipeline.hub.log import Hub
+from pipeline.hub.share import GONE, TTL, Share, fair_share, worker_name
+
+#: A worker gives up what is too much, then another takes it; the one that came last was not counted before that.
+ROUNDS = 3
+
+
+class Workers:
+    """Workers of one hub, which may be told to balance in any order."""
+
+    def __init__(self, client: redis_py.Redis, partitions: int) -> None:
+        self.redis = client
+        self.hub = Hub(client, "events", partitions)
+        self.there: list[Share] = []
+
+    def come(self) -> Share:
+        share = Share(ConsumerGroup(self.hub, "$relay"))
+        self.there.append(share)
+        return share
+
+    def leave(self, share: Share) -> None:
+        self.there.remove(share)
+        share.stop()
+
+    def die(self, share: Share) -> None:
+        self.there.remove(share)
+        for partition in share.held:
+            if self.redis.get(share.leases[partition].key) == share.worker.encode():
+                self.redis.delete(share.leases[partition].key)
+        self.redis.zrem("{hub:events:workers}:$relay", share.worker)
+
+    def settle(self) -> None:
+        for _ in range(ROUNDS):
+            for share in random.sample(self.there, len(self.there)):
+                share.balance()
+
+    def check(self) -> None:
+        """No partition has two readers, by the leases, whatever the workers believe."""
+        for partition in range(self.hub.partitions):
+            owner = self.redis.get(self.hub.key(partition, "lease:$relay"))
+            readers = [share.worker for share in self.there if share.leases[partition].renew()]
+            assert readers in ([], [owner.decode()] if isinstance(owner, bytes) else [])
+
+    def check_shares(self) -> None:
+        held = Counter(partition for share in self.there for partition in share.held)
+        assert held == Counter(range(self.hub.partitions) if self.there else ())
+        sizes = [len(share.held) for share in self.there]
+        assert max(sizes, default=0) - min(sizes, default=0) <= 1
+
+
+@given(
+    partitions=st.integers(1, 9),
+    steps=st.lists(st.tuples(st.sampled_from(["come", "come", "leave", "die", "balance"]), st.integers(0, 99))),
+)
+@hypothesis_settings(
+    max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+def test_whoever_comes_and_goes_each_partition_has_one_reader(
+    redis: redis_py.Redis, partitions: int, steps: list[tuple[str, int]]
+) -> None:
+    redis.flushdb()
+    workers = Workers(redis, partitions)
+    for action, number in steps:
+        if action == "come":
+            workers.come()
+        elif workers.there:
+            share = workers.there[number % len(workers.there)]
+            {"leave": workers.leave, "die": workers.die, "balance": Share.balance}[action](share)
+        workers.check()
+
+    workers.settle()
+    workers.check()
+    workers.check_shares()
+
+
+def test_partitions_stay_where_they_are_while_nobody_comes_or_goes(redis: redis_py.Redis) -> None:
+    workers = Workers(redis, 8)
+    for _ in range(3):
+        workers.come()
+    workers.settle()
+    before = [share.held for share in workers.there]
+
+    workers.settle()
+
+    assert [share.held for share in workers.there] == before
+
+
+def test_a_newcomer_takes_no_more_than_its_share(redis: redis_py.Redis) -> None:
+    workers = Workers(redis, 8)
+    first = workers.come()
+    workers.settle()
+    before = set(first.held)
+    second = workers.come()
+    workers.settle()
+
+    assert (len(first.held), len(second.held)) == (4, 4)
+    assert first.held < before
+
+
+def test_a_worker_that_was_paused_finds_out_what_it_lost(redis: redis_py.Redis) -> None:
+    workers = Workers(redis, 4)
+    paused = workers.come()
+    workers.settle()
+    for lease in paused.leases:
+        redis.delete(lease.key)  # as their end would
+    redis.delete("{hub:events:workers}:$relay")
+    other = workers.come()
+    other.balance()
+    assert other.held == {0, 1, 2, 3}
+
+    paused.balance()
+
+    assert paused.held == set()
+
+
+def test_one_that_is_late_by_its_own_clock_only_counts_again(redis: redis_py.Redis) -> None:
+    workers = Workers(redis, 4)
+    workers.come().balance()
+
+    assert 0 < redis.pttl("{hub:events:workers}:$relay") <= GONE * 1000
+    assert 0 < redis.pttl("{hub:events:0}:lease:$relay") <= TTL * 1000
+
+
+def test_leases_are_renewed_while_the_worker_is_busy(redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.hub.share.TTL", 0.4)
+    share = Share(ConsumerGroup(Hub(redis, "events", 2), "$relay"))
+    share.partitions()
+    key = "{hub:events:0}:lease:$relay"
+    redis.pexpire(key, 60_000)
+
+    while redis.pttl(key) > 1_000:  # until the keeper has set it back; a keeper that does not is a test that hangs
+        pass
+
+    assert redis.get(key) == share.worker.encode()
+    share.stop()
+    assert redis.keys("{hub:events:*") == []
+
+
+@pytest.mark.parametrize(
+    ("partitions", "workers", "shares"),
+    [
+        pytest.param(4, "a", [4], id="alone"),
+        pytest.param(4, "ab", [2, 2], id="halves"),
+        pytest.param(5, "abc", [2, 2, 1], id="a remainder"),
+        pytest.param(2, "abc", [1, 1, 0], id="more workers than partitions"),
+    ],
+)
+def test_fair_shares(partitions: int, workers: str, shares: list[int]) -> None:
+    assert [fair_share(partitions, workers, name) for name in workers] == shares
+
+
+def test_a_worker_s_name_is_its_own() -> None:
+    assert worker_name() != worker_name()
