@@ -41,7 +41,7 @@ class Lifetime(click.ParamType[int]):
         except InvalidValue as exc:
             self.fail(str(exc), param, ctx)
         if seconds < 1:
-            self.fail(f"{value!r} is less than a second", param, ctx)
+            self.fail(f"{value!r} is no time: write 90s, 15m, 24h or 7d", param, ctx)
         return seconds
 
 
