@@ -15,7 +15,7 @@ from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.log import Event, Hub
 from pipeline.hub.publication import BATCH_TYPE
-from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay
+from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay, Relays
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 
@@ -328,3 +328,18 @@ def test_the_counters_of_a_partition(hub: Hub, scripted: ScriptedUpstream) -> No
     assert isinstance(counters, dict)
     del counters[b"source"]
     assert counters == {b"next": b"3", b"events": b"2", b"bytes": b"9", b"requests": b"2", b"refused": b"1"}
+
+
+def test_a_hub_that_is_made_later_gets_its_workers_and_the_others_keep_theirs(
+    redis: redis_py.Redis, scripted: ScriptedUpstream
+) -> None:
+    hubs = {"a": Hub(redis, "a", 2)}
+    relays = Relays(hubs, Upstream(scripted.target), count=2)
+    first = relays.tasks()
+    hubs["b"] = Hub(redis, "b", 2)
+    both = relays.tasks()
+    del hubs["a"]
+
+    assert [relay.hub.name for relay in both] == ["a", "a", "b", "b"]
+    assert both[:2] == first
+    assert relays.tasks() == both[2:]
