@@ -34,7 +34,7 @@ class Lease:
     A paused owner may believe that it still holds a lease that it lost, so work is committed in a transaction that
     `guard` made: Redis then refuses it.
 
-    Redis key: the one given, a string that holds the owner's name, which must be nobody else's; by default a random one.
+    Redis key: the one given, a string that holds the owner's name: nobody else's, by default a random one.
     """
 
     def __init__(self, client: redis.Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
