@@ -34,7 +34,7 @@ class Lease:
     A paused owner may believe that it still holds a lease that it lost, so work is committed in a transaction that
     `guard` made: Redis then refuses it.
 
-    Redis key: the one given, a string that holds the owner's name, which must be nobody else's; by default a random one.
+    Redis key: the one given, a string that holds the owner's name: nobody else's, by default a random one.
     """
 
     def __init__(self, client: redis.Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
@@ -61,13 +61,16 @@ class Lease:
         """Give it up at once, so that another need not wait until it ends."""
         self._release(keys=[self.key], args=[self.owner])
 
+    # A cluster's pipeline has no method `eval`, but takes the command.
+
     def queue_hold(self, pipe: Pipeline, *, take: bool) -> None:
         """Put `hold` (`take`) or `renew` into a pipeline, with its answer of 1 or 0."""
-        pipe.eval(_HOLD, 1, self.key, self.owner, self._ttl_ms, "1" if take else "0")
+        arguments = (self.key, self.owner, self._ttl_ms, "1" if take else "0")
+        pipe.execute_command("EVAL", _HOLD, 1, *arguments)  # type: ignore[no-untyped-call]
 
     def queue_release(self, pipe: Pipeline) -> None:
         """Put `release` into a pipeline."""
-        pipe.eval(_RELEASE, 1, self.key, self.owner)
+        pipe.execute_command("EVAL", _RELEASE, 1, self.key, self.owner)  # type: ignore[no-untyped-call]
 
     def guard(self, pipe: Pipeline) -> None:
         """Watch the lease and open a transaction on `pipe` that fails if the lease changes hands.

@@ -72,6 +72,30 @@ def test_what_hubs_keep(variables: dict[str, str], ms: int, size: int) -> None:
     assert Settings.from_environ({**BASE, **variables}).retention == Defaults(ms, size)
 
 
+def test_how_it_relays(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    default = Settings.from_environ(BASE)
+    chosen = Settings.from_environ({**BASE, "WZ_RELAYS": "16", "WZ_RELAY_BATCHES": "any", "WZ_UPSTREAM_CA": str(ca)})
+
+    assert (default.relays, default.relay_any_key, default.upstream_ca) == (4, False, None)
+    assert (chosen.relays, chosen.relay_any_key, chosen.upstream_ca) == (16, True, ca)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("WZ_RELAYS", "0", "write a number from 1 to 64"),
+        ("WZ_RELAYS", "many", "write a number from 1 to 64"),
+        ("WZ_RELAY_BATCHES", "all", "'all' is not one of key, any"),
+        ("WZ_UPSTREAM_CA", "/nowhere/ca.pem", "there is no file '/nowhere/ca.pem'"),
+    ],
+)
+def test_how_it_cannot_relay(name: str, value: str, message: str) -> None:
+    with pytest.raises(PipelineError, match=f"^{name}: .*{message}"):
+        Settings.from_environ({**BASE, name: value})
+
+
 def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "connection-string"
     file.write_text(f"{ROOT}\n")

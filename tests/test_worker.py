@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ import redis as redis_py
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.outputs import StreamOutput, UnknownOutput
+from pipeline.worker import Task, run
 
 from .stack import REPOSITORY, ROOT
 from .windows import example
@@ -97,3 +99,38 @@ def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str]) -> None:
 
     assert worker.returncode == 1
     assert log == "Error: WZ_HUBS: 'events:none': write name:partitions, 1 to 1024 partitions\n"
+
+
+class Counting:
+    """A task that says when it has stopped."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.stepped = threading.Event()
+        self.stopped = threading.Event()
+
+    def step(self) -> int:
+        self.stepped.set()
+        return 0
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+def test_a_task_that_is_found_later_is_started_and_one_that_is_gone_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.worker.FIND", 0.01)
+    first, second, stop = Counting(), Counting(), threading.Event()
+    found: list[Task] = [first]
+    runner = threading.Thread(target=run, args=(lambda: list(found), stop))
+    runner.start()
+    assert first.stepped.wait(20)
+
+    found[:] = [second]
+
+    assert second.stepped.wait(20)
+    assert first.stopped.wait(20)
+    assert not second.stopped.is_set()
+    stop.set()
+    runner.join(20)
+    assert second.stopped.is_set()

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import redis as redis_py
+from redis.cluster import RedisCluster
 
 import pipeline.redis
 from pipeline.hub.connection_string import ConnectionString
@@ -15,7 +16,8 @@ from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.log import Event, Hub
 from pipeline.hub.publication import BATCH_TYPE
-from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay
+from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay, Relays
+from pipeline.hub.status import status
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 
@@ -328,3 +330,35 @@ def test_the_counters_of_a_partition(hub: Hub, scripted: ScriptedUpstream) -> No
     assert isinstance(counters, dict)
     del counters[b"source"]
     assert counters == {b"next": b"3", b"events": b"2", b"bytes": b"9", b"requests": b"2", b"refused": b"1"}
+
+
+def test_a_hub_that_is_made_later_gets_its_workers_and_the_others_keep_theirs(
+    redis: redis_py.Redis, scripted: ScriptedUpstream
+) -> None:
+    hubs = {"a": Hub(redis, "a", 2)}
+    relays = Relays(hubs, Upstream(scripted.target), count=2)
+    first = relays.tasks()
+    hubs["b"] = Hub(redis, "b", 2)
+    both = relays.tasks()
+    del hubs["a"]
+
+    assert [relay.hub.name for relay in both] == ["a", "a", "b", "b"]
+    assert both[:2] == first
+    assert relays.tasks() == both[2:]
+
+
+def test_a_hub_on_a_cluster_is_relayed_and_its_dead_letters_are_kept(
+    cluster: RedisCluster, scripted: ScriptedUpstream
+) -> None:
+    hub = Hub(cluster, "events", 4)
+    for partition in range(4):
+        hub.append([Event(b"good"), Event(b"bad")], partition=partition)
+    scripted.answer = lambda received: bad_event(received, 400)
+    drain(relay_to(scripted.target, hub))
+
+    assert [letter.stored.event.body for letter in DeadLetters(hub).read()] == [b"bad"] * 4
+    assert [(one.relay.events, one.relay.group.lag) for one in status(hub) if one.relay.group] == [(1, 0)] * 4
+    assert DeadLetters(hub).redrive_all() == 4
+    scripted.answer = lambda received: Answer()
+    drain(relay_to(scripted.target, hub))
+    assert DeadLetters(hub).read() == []
