@@ -67,12 +67,12 @@ control_socket_disable = True  # gunicorn >= 25.1 would else make ~/.gunicorn/gu
 # What each worker counts, in files beside the socket, which any of them reads for /metrics. They outlive a worker, as
 # counters should, and are deleted at the start; 128 KiB of a worker that ended stay there until then.
 metrics = Path(bind.removeprefix("unix:")).parent / "metrics"
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
 
 
 def on_starting(server):  # type: ignore[no-untyped-def]
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(mode=0o700)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # the workers inherit it
 
 
 def child_exit(server, worker):  # type: ignore[no-untyped-def]
