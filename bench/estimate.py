@@ -60,18 +60,19 @@ RANKS: dict[str, tuple[Callable[[Sample, int, int], Estimate], float]] = {
 MAKE = """
 local prefix, members, k = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 redis.call('DEL', prefix .. 'sample')
+local come, go = Sample()
 local size, guests, gone = 0, 0, 0
 for i = 1, members do
   size = size + 1
-  sample_in(prefix, 'm' .. i, size, k)
+  come(prefix, 'm' .. i, size, k)
   if i % 4 == 0 then
     size, guests = size + 1, guests + 1
-    sample_in(prefix, 'guest' .. guests, size, k)
+    come(prefix, 'guest' .. guests, size, k)
   end
   if guests - gone > 100 or i == members then
     for guest = gone + 1, i == members and guests or gone + 1 do
       size, gone = size - 1, guest
-      sample_out(prefix, 'guest' .. guest)
+      go(prefix, 'guest' .. guest)
     end
   end
 end

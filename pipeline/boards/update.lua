@@ -22,6 +22,8 @@ local _, _, version, places, flags, expires, sample = unpack_(HEAD, board.head)
 if version == 0 then places = 6 end  -- a board gets others from configure.lua alone, which goes to all of its shards
 if places ~= tonumber(ARGV[1]) then return redis.error_reply('PLACES ' .. places) end
 
+local come, go
+if sample > 0 then come, go = Sample() end
 local segments = flags >= 2 and Segments(places, flags, expires)
 local prefix = string.sub(KEYS[1], 1, -7)
 local events, now
@@ -51,10 +53,10 @@ for i = 5, #ARGV, 4 do
     if before ~= after then
       if segments then segments.follow(member, after) end
       if sample > 0 and not before then
-        sample_in(prefix, member, board.size, sample)
+        come(prefix, member, board.size, sample)
         if expires > 0 then call('PEXPIREAT', prefix .. 'sample', expires) end
       elseif sample > 0 and not after then
-        sample_out(prefix, member)
+        go(prefix, member)
       end
       if not after then
         call('DEL', prefix .. 'features:' .. member)

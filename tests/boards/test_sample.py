@@ -18,17 +18,17 @@ PREFIX = f"{TAG}:"
 # Repeats some changes, with other members' names each time: '+a' is the coming of a member a, '-a' its going. Returns
 # how often which members were the sample.
 REPEAT = """
-local found = {}
+local found, come, go = {}, Sample()
 for run = tonumber(ARGV[1]), tonumber(ARGV[2]) do
   local size = 0
   for i = 4, #ARGV do
     local member = run .. string.sub(ARGV[i], 2)
     if string.sub(ARGV[i], 1, 1) == '+' then
       size = size + 1
-      sample_in('T:', member, size, tonumber(ARGV[3]))
+      come('T:', member, size, tonumber(ARGV[3]))
     else
       size = size - 1
-      sample_out('T:', member)
+      go('T:', member)
     end
   end
   local letters = {}
