@@ -117,9 +117,9 @@ class Board(View):
     # -- many members --------------------------------------------------------------------------------------------------
 
     def apply(self, changes: Iterable[BulkChange | Outcome]) -> Iterator[Outcome]:
-        """Apply changes, 200 in a call, and yield what became of each, in their order.
+        """Apply changes, 400 in a call, and yield what became of each, in their order.
 
-        When outcomes are yielded their changes are written, and of the 10,000 after these some may be. Changes that
+        When outcomes are yielded their changes are written, and of the 20,000 after these some may be. Changes that
         set the scores of different members may be written in another order. An `Outcome` among the changes, an error
         of the caller's own, is yielded in its place. Raises `StaleBoard`.
         """

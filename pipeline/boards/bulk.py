@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from .board import Board
 
 #: Changes in one call of the script, which then takes some 5 ms of Redis's time.
-CHUNK = 200
+CHUNK = 400
 
 #: Records that are read before they are written, and answered when all of them are.
-WINDOW = 5000
+WINDOW = 10_000
 
 _MEMBER_BYTES = 512
 _EVENT_BYTES = 128

@@ -23,6 +23,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploy import servers
+from pipeline.boards import bulk
 from pipeline.boards.board import Board
 from pipeline.boards.bulk import BulkChange
 from pipeline.boards.units import to_units
@@ -30,9 +31,15 @@ from pipeline.boards.units import to_units
 from ..stack import process
 
 REWARDS = 6_000
+WINDOW = 500  # so that outcomes come while there is more to do; in the client's process, too
 ROUNDS = range(4)
 
 Sums = dict[bytes, int]
+
+
+@pytest.fixture(autouse=True)
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "WINDOW", WINDOW)
 
 
 def rewards(seed: int) -> list[BulkChange]:
@@ -84,6 +91,7 @@ def assert_whole(board: Board, changes: list[BulkChange], returned: int) -> None
 
 def send(socket: Path, seed: int, pipe: Connection) -> None:
     """The client that is killed."""
+    bulk.WINDOW = WINDOW
     for _ in Board(connect(socket), "crash").apply(rewards(seed)):
         pipe.send(None)
 
