@@ -11,7 +11,7 @@ INSTALL_WZ = $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help up test check crash bench lock clean
+.PHONY: help up test check crash bench lock clean clients
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -32,6 +32,9 @@ crash: .venv/dev  ## Kill everything that can be killed while events are sent; l
 
 bench: .venv/dev  ## Run the benches, side by side with peers; options: make bench ARGS=--quick
 	@set -e; for name in $(BENCHES); do $(BIN)/python -m bench.$$name $(ARGS); done
+
+clients:  ## Install the Node clients that the tests then run, too (what they send is replayed without)
+	@npm ci --silent --prefix tests/clients
 
 lock: .venv/lock  ## Pin the newest packages that pyproject.toml allows (with Python 3.11, the oldest that is supported)
 	@$(MAKE) --no-print-directory requirements/stack.txt.new requirements/dev.txt.new

@@ -88,7 +88,7 @@ def read_description(body: bytes, name: str) -> dict[str, str]:
         raise Problem(400, f"The body can't be read as XML: {exc}.") from exc
     found = root.find(f".//{{{SERVICE_BUS}}}{name}")
     if found is None:
-        raise Problem(400, f"The body must be an ATOM entry with a {name} of the namespace {SERVICE_BUS}.")
+        raise Problem(400, f"The body must be an ATOM entry with the element {name} of the namespace {SERVICE_BUS}.")
     return {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in found}
 
 

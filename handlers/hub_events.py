@@ -75,7 +75,7 @@ def single(request: Request) -> Event:
     key = None
     if header is not None:
         try:
-            key = _broker_properties.decode(header.encode("latin-1")).partition_key  # UTF-8, which WSGI shows so
+            key = _broker_properties.decode(_text(header)).partition_key
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise Problem(400, f"'BrokerProperties' is invalid: {exc}", field="BrokerProperties") from exc
     return Event(request.get_data(), key or None, environ.get("CONTENT_TYPE") or None, header_properties(environ))
