@@ -48,7 +48,7 @@ def commands() -> Iterator[Command]:
     for block in re.finditer(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block[1], re.MULTILINE):
             line = text.count("\n", 0, block.start(1) + match.start()) + 1
-            words = shlex.split(re.sub("^> ", "", match[1], flags=re.MULTILINE), comments=True)
+            words = shlex.split(re.sub(r"\\?\n> ", "\n", match[1]), comments=True)
             yield Command(line, words, match[2])
 
 
@@ -117,5 +117,5 @@ def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
         if not same(wanted, found and found + "\n", loosely):
             wrong.append(f"line {line}: {found}")
 
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     assert used == tools.keys()

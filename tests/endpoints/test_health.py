@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import redis as redis_py
 
 from handlers import create_app
 from pipeline.settings import Settings
@@ -31,6 +32,16 @@ def test_without_redis_the_process_is_healthy_and_not_ready(tmp_path: Path, path
     if status == 503:
         assert answer.headers["Retry-After"] == "1"
         assert "none.sock" not in answer.text
+
+
+def test_a_redis_without_memory_is_an_outage(client: ServiceClient, redis: redis_py.Redis) -> None:
+    redis.config_set("maxmemory", "1")
+    try:
+        answers = client.post("/events/messages", data="x"), client.put("/boards/b/members/ann", json={"score": 1})
+    finally:
+        redis.config_set("maxmemory", "0")
+
+    assert [(answer.status_code, "Retry-After" in answer.headers) for answer in answers] == [(503, True)] * 2
 
 
 def test_an_unknown_path_is_a_problem_document(client: ServiceClient) -> None:
