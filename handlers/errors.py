@@ -44,6 +44,6 @@ PROBLEMS: dict[type[Exception], int] = {
     StaleBoard: 503,
 }
 
-#: Redis, or a node of the cluster, is away or has no memory left; the request may be sent again in a moment. Its own text names hosts and is
-#: for the log.
+#: Redis, or a node of the cluster, is away or has no memory left; the request may be sent again in a moment. Its own
+#: text names hosts and is for the log.
 OUTAGES = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, ClusterError, RedisClusterException)
