@@ -88,9 +88,11 @@ def make_certificates(folder: Path) -> tuple[Path, Path]:
     """Make an authority of our own and a certificate for 127.0.0.1: returns its PEM file and the server's."""
     ca, key, leaf, leaf_key = (folder / name for name in ("ca.pem", "ca.key", "leaf.pem", "leaf.key"))
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    vouched = ["-CA", ca, "-CAkey", key, "-addext", "subjectAltName=IP:127.0.0.1"]
+    # openssl makes each of them an authority, which Python 3.13 believes only if it says what its key is for.
+    usage = ["-addext", "keyUsage=digitalSignature,keyCertSign"]
+    vouched = ["-CA", ca, "-CAkey", key, "-addext", "subjectAltName=IP:127.0.0.1", *usage]
     for command in (
-        [*new, "-subj", "/CN=tests", "-keyout", key, "-out", ca, "-addext", "keyUsage=keyCertSign"],
+        [*new, "-subj", "/CN=tests", "-keyout", key, "-out", ca, *usage],
         [*new, "-subj", "/CN=127.0.0.1", "-keyout", leaf_key, "-out", leaf, *vouched],
     ):
         subprocess.run(list(map(str, command)), check=True, capture_output=True)

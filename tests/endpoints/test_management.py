@@ -266,6 +266,7 @@ def service_bus(nginx: LiveServer, redis: redis_py.Redis) -> Iterator[ServiceBus
         yield service
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # the client's, on Python 3.12
 def test_azure_servicebus_manages_hubs(service_bus: ServiceBusService) -> None:
     wanted = EventHub(message_retention_in_days=3, partition_count=2, user_metadata="ours")
     assert service_bus.create_event_hub("orders", wanted, fail_on_exist=True)
