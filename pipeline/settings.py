@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -103,10 +103,7 @@ class Settings:
             raise InvalidSetting("WZ_JOBS", f"{jobs!r} is not a folder")
 
         cluster = _cluster(environ.get("WZ_BOARDS_CLUSTER", ""))
-        shards = environ.get("WZ_BOARD_SHARDS") or str(_CLUSTER_SHARDS if cluster else 1)
-        if not (shards.isascii() and shards.isdecimal() and 1 <= int(shards) <= _MAX_SHARDS):
-            raise InvalidSetting("WZ_BOARD_SHARDS", f"{shards!r}: write a number from 1 to {_MAX_SHARDS}")
-
+        shards = _number(environ, "WZ_BOARD_SHARDS", _CLUSTER_SHARDS if cluster else 1, _MAX_SHARDS)
         hosts = {host.strip().lower() for host in environ.get("WZ_HOSTS", "").split(",")} - {""}
         return cls(
             environment=environment,
@@ -123,7 +120,7 @@ class Settings:
             relay_any_key=_choice(environ, "WZ_RELAY_BATCHES", "key", "any") == "any",
             jobs=Path(jobs) if jobs else None,
             boards_cluster=cluster,
-            board_shards=int(shards),
+            board_shards=shards,
             remember_events=_remembered(environ.get("WZ_REMEMBER_EVENTS") or "24h"),
         )
 
@@ -147,31 +144,30 @@ def _connection_string(
         raise InvalidSetting(f"{name}_FILE", f"can't read {path!r}: {exc.strerror}") from exc
 
 
-def _max_send_bytes(text: str) -> int:
+def _read(name: str, text: str, read: Callable[[str], int]) -> int:
+    """Read a time or a size, and name the variable if it is none."""
     try:
-        size = byte_count(text)
+        return read(text)
     except InvalidValue as exc:
-        raise InvalidSetting("WZ_MAX_SEND_SIZE", str(exc)) from None
+        raise InvalidSetting(name, str(exc)) from None
+
+
+def _max_send_bytes(text: str) -> int:
+    size = _read("WZ_MAX_SEND_SIZE", text, byte_count)
     if not 1024 <= size <= _MAX_SEND_BYTES:
         raise InvalidSetting("WZ_MAX_SEND_SIZE", f"{text!r} is not between 1KiB and 20MiB")
     return size
 
 
 def _clock_tolerance(text: str) -> int:
-    try:
-        seconds = milliseconds(text) // 1000
-    except InvalidValue as exc:
-        raise InvalidSetting("WZ_CLOCK_TOLERANCE", str(exc)) from None
+    seconds = _read("WZ_CLOCK_TOLERANCE", text, milliseconds) // 1000
     if seconds > _MAX_CLOCK_TOLERANCE:
         raise InvalidSetting("WZ_CLOCK_TOLERANCE", f"{text!r} is more than 15m")
     return seconds
 
 
 def _remembered(text: str) -> int:
-    try:
-        seconds = milliseconds(text) // 1000
-    except InvalidValue as exc:
-        raise InvalidSetting("WZ_REMEMBER_EVENTS", str(exc)) from None
+    seconds = _read("WZ_REMEMBER_EVENTS", text, milliseconds) // 1000
     if seconds < 1:
         raise InvalidSetting("WZ_REMEMBER_EVENTS", f"{text!r} is less than a second")
     return seconds
@@ -231,10 +227,7 @@ def _hubs(text: str) -> dict[str, int]:
 def _retention(environ: Mapping[str, str]) -> Defaults:
     """Read how long and how much a hub keeps unless it says something else."""
     age, size = environ.get("WZ_RETENTION") or "1d", environ.get("WZ_RETENTION_SIZE") or "1GiB"
-    try:
-        defaults = Defaults(milliseconds(age), byte_count(size))
-    except InvalidValue as exc:
-        raise InvalidSetting("WZ_RETENTION" if exc.field == "time" else "WZ_RETENTION_SIZE", str(exc)) from exc
+    defaults = Defaults(_read("WZ_RETENTION", age, milliseconds), _read("WZ_RETENTION_SIZE", size, byte_count))
     if defaults.retention_ms > MAX_DAYS * DAY_MS:
         raise InvalidSetting("WZ_RETENTION", f"{age!r}: events are kept for at most {MAX_DAYS}d, or 0: without a limit")
     return defaults

@@ -123,7 +123,8 @@ class Shard:
         TAG:scores           sorted set, member -> units; any client may read it
         TAG:tree             string, counts and sums over the scores; see tree.lua
         TAG:leaves           hash, the scores again, packed; see tree.lua
-        TAG:event:ID         string, an event that was applied, for as long as it is remembered
+        TAG:events           sorted set, id of an event that was applied -> Unix time in ms when it is forgotten
+        TAG:sample           sorted set, the sample, if the board keeps one; see sample.lua
         TAG:segments         set, the names of the segments
         TAG:in:SEGMENT       set, the members of a segment
         TAG:segment:SEGMENT:scores, :tree, :leaves    the scores of a segment's members
