@@ -1,15 +1,34 @@
-"""A query as values: what query.py reads and plan.py resolves. Places are for messages and make no two differ."""
+"""A query as values: what query.py reads and plan.py resolves. Places are for messages and make no two differ.
+
+Lengths of time are ticks (clock.py). Names are kept as they were written; comparing them ignores case.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from .panes import Window
 from .tokens import At
 
 
 @dataclass(frozen=True)
+class Constant:
+    """A literal: NULL, a bigint, a float or a text. `value` of 1 and 1.0 are two constants: types differ."""
+
+    value: None | int | float | str
+    at: At = field(compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constant) and type(self.value) is type(other.value) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+
+@dataclass(frozen=True)
 class Column:
+    """`a.b.c`: a column, maybe after its source's name, and properties of records to any depth."""
+
     names: tuple[str, ...]
     at: At = field(compare=False)
 
@@ -19,46 +38,247 @@ class Column:
 
 @dataclass(frozen=True)
 class Star:
+    """`*`, or `names.*`: of a source, or of a record. Only as an item, and `*` in COUNT(*)."""
+
+    names: tuple[str, ...]
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Property:
+    """`operand.name` where the operand is a call: System.Window().Id, GetArrayElement(a, 0).b."""
+
+    operand: Expression
+    name: str
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Unary:
+    operator: Literal["-", "+", "NOT"]
+    operand: Expression
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Binary:
+    """`!=` is read as `<>`."""
+
+    operator: Literal["+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"]
+    left: Expression
+    right: Expression
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Like:
+    operand: Expression
+    pattern: Expression
+    escape: Expression | None
+    negated: bool
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class In:
+    operand: Expression
+    choices: tuple[Expression, ...]
+    negated: bool
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Between:
+    operand: Expression
+    low: Expression
+    high: Expression
+    negated: bool
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class IsNull:
+    operand: Expression
+    negated: bool
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Case:
+    """CASE [operand] WHEN ... THEN ... {WHEN ...} [ELSE default] END."""
+
+    operand: Expression | None
+    branches: tuple[tuple[Expression, Expression], ...]
+    default: Expression | None
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """CAST or TRY_CAST. `type` is one of the language's, in lower case, without a length: nvarchar(max) is nvarchar."""
+
+    operand: Expression
+    type: Literal["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"]
+    is_try: bool
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of time as a function's argument: DATEADD(minute, 5, t). `name` is the long one, in lower case.
+
+    year, quarter, month, dayofyear, day, week, weekday, hour, minute, second, millisecond, microsecond
+    """
+
+    name: str
     at: At = field(compare=False)
 
 
 @dataclass(frozen=True)
 class OrderBy:
-    column: Column
+    expression: Expression
     descending: bool
 
 
 @dataclass(frozen=True)
+class Over:
+    """OVER ([PARTITION BY ...] [ORDER BY ...] [LIMIT DURATION(unit, n)] [WHEN ...]). `limit` is in ticks."""
+
+    partition_by: tuple[Expression, ...] = ()
+    order_by: tuple[OrderBy, ...] = ()
+    limit: int | None = None
+    when: Expression | None = None
+
+
+@dataclass(frozen=True)
 class Call:
-    """An aggregate: `function` is TOPONE, MAX or MIN. Only TopOne may do without a column, and has an order."""
+    """A function: scalar, aggregate or analytic; which it is says functions.py or plan.py, not the parser.
+
+    `function` is in upper case, its names joined by dots: SYSTEM.TIMESTAMP, UDF.X. ISFIRST(minute, 10) has a `Unit`
+    and a `Constant` as arguments.
+    """
 
     function: str
-    column: Column | None
-    order: tuple[OrderBy, ...]
+    arguments: tuple[Expression | Star, ...]
+    distinct: bool
+    over: Over | None
     at: At = field(compare=False)
+
+
+Expression = Constant | Column | Property | Unary | Binary | Like | In | Between | IsNull | Case | Cast | Unit | Call
 
 
 @dataclass(frozen=True)
 class Item:
-    """`name` is the output column's: the alias, or else the last name of a column; '' for `*`."""
+    """One item of SELECT. `name` is the alias, or what the language calls the column without one; '' for a `Star`."""
 
     name: str
-    expression: Column | Call | Star
+    expression: Expression | Star
+
+
+@dataclass(frozen=True)
+class Hopping:
+    """Tumbling, too: then `hop` is `duration`."""
+
+    duration: int
+    hop: int
+    offset: int
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Sliding:
+    duration: int
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Session:
+    timeout: int
+    max_duration: int
+    partition_by: tuple[Expression, ...]
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """System.Timestamp() as a member of Windows(), or as the only window of a GROUP BY."""
+
+    at: At = field(compare=False)
+
+
+Window = Hopping | Sliding | Session | Snapshot
+
+
+@dataclass(frozen=True)
+class NamedWindow:
+    """`id` is None outside Windows(Window('id', ...))."""
+
+    id: str | None
+    window: Window
+
+
+@dataclass(frozen=True)
+class Source:
+    """One name after FROM or JOIN. `alias` is the name itself where there is none.
+
+    `timestamp` and `over` are TIMESTAMP BY expr OVER key; `partition_by` is PARTITION BY column (INTO n is read and
+    is a hint, so it is not kept).
+    """
+
+    name: str
+    alias: str
+    timestamp: Expression | None
+    over: Expression | None
+    partition_by: Column | None
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Join:
+    kind: Literal["INNER", "LEFT"]
+    source: Source
+    on: Expression
+    at: At = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Select:
-    """`into` is None inside WITH. A `window` is there if, and only if, there was a GROUP BY."""
+    """`keys` are GROUP BY's expressions but its window, in their order.
+
+    `windows` is empty without GROUP BY, and has several with Windows(). GROUP BY a, System.Timestamp() is a
+    `Snapshot`; beside another window, System.Timestamp() is one of the keys.
+    """
 
     items: tuple[Item, ...]
-    into: str | None
-    source: str
-    keys: tuple[Column, ...]
-    window: Window | None
+    source: Source
+    joins: tuple[Join, ...]
+    where: Expression | None
+    keys: tuple[Expression, ...]
+    windows: tuple[NamedWindow, ...]
+    having: Expression | None
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Step:
+    """WITH name AS (select UNION select ...)."""
+
+    name: str
+    selects: tuple[Select, ...]
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SELECT ... INTO into ... UNION ...; INTO stands in the first SELECT, and is `output` where it stands in none."""
+
+    into: str
+    selects: tuple[Select, ...]
     at: At = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Query:
-    steps: tuple[tuple[str, Select], ...]
-    statements: tuple[Select, ...]
+    steps: tuple[Step, ...]
+    statements: tuple[Statement, ...]
