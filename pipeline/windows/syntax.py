@@ -38,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Star:
-    """`*`, or `names.*`: of a source, or of a record. Only as an item, and `*` in COUNT(*)."""
+    """`*`, or `names.*`: of a source, or of a record. Only as an item, and `*` in COUNT(*), LAG(*) and LAST(*)."""
 
     names: tuple[str, ...]
     at: At = field(compare=False)
@@ -222,14 +222,14 @@ class NamedWindow:
 class Source:
     """One name after FROM or JOIN. `alias` is the name itself where there is none.
 
-    `timestamp` and `over` are TIMESTAMP BY expr OVER key; `partition_by` is PARTITION BY column (INTO n is read and
-    is a hint, so it is not kept).
+    `timestamp` and `over` are TIMESTAMP BY expr OVER key, key; `over` is empty without OVER. `partition_by` is
+    PARTITION BY column (INTO n is read and is a hint, so it is not kept).
     """
 
     name: str
     alias: str
     timestamp: Expression | None
-    over: Expression | None
+    over: tuple[Expression, ...]
     partition_by: Column | None
     at: At = field(compare=False)
 
