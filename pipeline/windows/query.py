@@ -1,287 +1,304 @@
-"""The query's text, read into the values of syntax.py: a part of the Stream Analytics query language.
+"""The query's text, read into the values of syntax.py. The language is that of Stream Analytics, as far as it goes here:
 
-    query      = [WITH name AS ( select ) {, name AS ( select )}] statement {[;] statement} [;]
-    statement  = SELECT item {, item} [INTO name] FROM name [GROUP BY key {, key}]
-    item       = * | expression [[AS] name] | name = expression
-    expression = column | TopOne([column]) OVER (ORDER BY column [ASC|DESC] {, ...}) | MAX(column) | MIN(column)
+    query      = [WITH step {, step}] statement {[;] statement} [;]
+    step       = name AS ( union )
+    statement  = union
+    union      = member {UNION member}
+    member     = select | ( union )
+    select     = SELECT [ALL] item {, item} [INTO name] FROM source {join}
+                 [WHERE expression] [GROUP BY key {, key}] [HAVING expression]
+
+    item       = * | name {. name} . * | name = expression | expression [[AS] name]
+    source     = name [[AS] name] {TIMESTAMP BY expression [OVER expression {, expression}]
+                                   | PARTITION BY column [INTO n]}
+    join       = [INNER | LEFT [OUTER]] JOIN source ON expression
+    key        = expression | window | System.Timestamp() | Windows ( member {, member} )
+    member     = window | System.Timestamp() | Window ( 'id' , window | System.Timestamp() )
+
+    window     = TumblingWindow ( span(Duration) [, span(Offset)] )
+               | HoppingWindow ( span(Duration) , span(Hop) [, span(Offset)] )
+               | SlidingWindow ( span(Duration) )
+               | SessionWindow ( span(Timeout) , span(MaxDuration) ) [OVER ( PARTITION BY expression {, expression} )]
+    span(Name) = Name ( unit , n )
+                 or, for all spans of a window at once, ( unit , n {, n} )
+                 The functions may be written without "Window": Tumbling(minute, 5).
+
+    expression = expression OR expression                                      weakest
+               | expression AND expression
+               | NOT expression
+               | expression = expression       and <> != < <= > >= !< !>
+               | expression [NOT] LIKE expression [ESCAPE expression]
+               | expression [NOT] BETWEEN expression AND expression
+               | expression [NOT] IN ( expression {, expression} )
+               | expression IS [NOT] NULL      none of these twice in a row
+               | expression + expression       and -
+               | expression * expression       and / %
+               | - expression                  and +                           strongest
+               | ( expression ) | NULL | number | 'text' | column | call
+               | CASE [expression] WHEN expression THEN expression {WHEN ...} [ELSE expression] END
+               | (CAST | TRY_CAST) ( expression AS type )
     column     = name {. name}
-    key        = column | window
-    window     = HoppingWindow(unit, duration, hop [, offset]) | TumblingWindow(unit, duration [, offset])
-               | HoppingWindow(Duration(unit, n), Hop(unit, n) [, Offset(unit, n)])
-               | TumblingWindow(Duration(unit, n) [, Offset(unit, n)])
+    type       = bigint | float | nvarchar [( max )] | datetime | bit | record | array
+    call       = name {. name} ( [[ALL | DISTINCT] argument {, argument}] ) [OVER ( {clause} )] {. name}
+    argument   = expression
+               | *                     first in COUNT, LAG and LAST
+               | unit                  first in DATEADD, DATEDIFF, DATENAME, DATEPART
+               | unit , n              in ISFIRST
+    clause     = PARTITION BY expression {, expression}                        each once, in any order
+               | ORDER BY expression [ASC | DESC] {, expression [ASC | DESC]}
+               | LIMIT DURATION ( unit , n )
+               | WHEN expression
 
-Keywords, functions and units ignore case; [a name in brackets] may be any text. What the language has beyond this is
-refused by name, never read as something else.
+    name       = a word that is not reserved, or [any text]; after a dot, any word. In [any text], ]] is a bracket.
+    number     = 12, a bigint; 1.5, .5, 1e3, 1.5e-3, a float
+    text       = 'it''s' or N'it''s'
+    unit       = year quarter month dayofyear day week weekday hour minute second millisecond microsecond, or an
+                 abbreviation (units.py); windows and ISFIRST take day and below, LIMIT DURATION week, too
+    comment    = -- to the end of the line, or /* ... */
+
+Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
+beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by name, never read otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .clock import TICKS_PER_SECOND
-from .panes import Window
-from .syntax import Call, Column, Item, OrderBy, Query, Select, Star
-from .tokens import QueryError, Token, tokens
+from .syntax import (
+    Call,
+    Column,
+    Expression,
+    Item,
+    Join,
+    NamedWindow,
+    Property,
+    Query,
+    Select,
+    Snapshot,
+    Source,
+    Star,
+    Statement,
+    Step,
+)
+from .tokens import QueryError
+from .window_parser import WindowParser
 
 DEFAULT_OUTPUT = "output"
-
-_UNITS = {
-    name: ticks
-    for names, ticks in (
-        ("day dd d", 86_400 * TICKS_PER_SECOND),
-        ("hour hh", 3_600 * TICKS_PER_SECOND),
-        ("minute mi n", 60 * TICKS_PER_SECOND),
-        ("second ss s", TICKS_PER_SECOND),
-        ("millisecond ms", TICKS_PER_SECOND // 1_000),
-        ("microsecond mcs", TICKS_PER_SECOND // 1_000_000),
-    )
-    for name in names.split()
-}
-_LONGEST = 7 * _UNITS["day"]
-
-_KEYWORDS = frozenset({"AS", "ASC", "BY", "DESC", "FROM", "GROUP", "INTO", "ORDER", "OVER", "SELECT", "WITH"})
-
-# Words of the language that are known and refused. None may be a name unless it stands in brackets.
-# fmt: off
-_NOT_YET = frozenset({
-    "AND", "APPLY", "BETWEEN", "CASE", "CREATE", "CROSS", "DISTINCT", "EXISTS", "HAVING", "IN", "INNER", "IS",
-    "JOIN", "LEFT", "LIKE", "LIMIT", "NOT", "NULL", "ON", "OR", "OUTER", "PARTITION", "TIMESTAMP", "TOP",
-    "UNION", "WHEN", "WHERE",
-})
-# fmt: on
-_OPERATORS = frozenset(["+", "-", "/", "%", "<", ">", "<=", ">=", "<>", "!="])
-_WINDOWS = {"HOPPINGWINDOW": "Hop", "HOPPING": "Hop", "TUMBLINGWINDOW": "", "TUMBLING": ""}
 
 
 def parse(text: str) -> Query:
     """Read a query. Raises `QueryError`."""
-    return _Parser(text).query()
+    return _QueryParser(text).query()
 
 
-class _Parser:
-    """Recursive descent: a method for each rule of the grammar above."""
+class _QueryParser(WindowParser):
+    """Statements and their clauses."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = list(tokens(text))
-        self._position = 0
+        super().__init__(text)
+        self._into: str | None = None  # of the statement that is being read
+        self._may_follow = ""  # the SELECT read last, in words
 
     def query(self) -> Query:
-        steps: list[tuple[str, Select]] = []
-        if self._take("WITH"):
-            steps.append(self._step())
-            while self._take(","):
-                steps.append(self._step())
-        statements: list[Select] = []
-        while not statements or self._next.kind != "end":
-            statements.append(self._select())
-            if not self._take(";") and self._next.kind != "end" and self._next.keyword != "SELECT":
-                raise self._unexpected("GROUP BY, another SELECT or the end")
+        steps = self._separated(self._step) if self._take("WITH") else []
+        statements = [self._statement()]
+        while self._take(";") or self._next.kind != "end":
+            if self._next.kind == "end":
+                break
+            statements.append(self._statement())
         return Query(tuple(steps), tuple(statements))
 
-    def _step(self) -> tuple[str, Select]:
+    def _step(self) -> Step:
+        at = self._next.at
         name = self._name("a name for the step")
         self._expect("AS")
         self._expect("(")
-        select = self._select(is_step=True)
-        self._expect(")", "GROUP BY or )")
-        return name, select
+        selects = self._union(in_step=True)
+        self._expect(")", f"{self._may_follow} or )")
+        return Step(name, selects, at)
 
-    def _select(self, is_step: bool = False) -> Select:
+    def _statement(self) -> Statement:
+        at = self._next.at
+        self._into = None
+        selects = self._union()
+        if not (self._next.kind == "end" or self._is(";") or self._is("SELECT") or self._is("(")):
+            raise self._unexpected(f"{self._may_follow}, another SELECT or the end")
+        return Statement(DEFAULT_OUTPUT if self._into is None else self._into, selects, at)
+
+    def _union(self, in_step: bool = False) -> tuple[Select, ...]:
+        """Read SELECTs. How they stand in parentheses makes no difference, since a UNION keeps all rows."""
+        selects: list[Select] = []
+        opened = 0
+        while True:
+            while self._take("("):
+                opened += 1
+            selects.append(self._select(in_step, is_first=not selects))
+            while opened and self._take(")"):
+                opened -= 1
+            if self._is("UNION", "ALL") or not self._take("UNION"):
+                break
+        if opened:
+            raise self._unexpected(f"{self._may_follow} or )")
+        if self._is("UNION"):
+            raise QueryError("UNION ALL is not supported: write UNION, which keeps all rows", self._next.at)
+        return tuple(selects)
+
+    # The clauses of a SELECT
+
+    def _select(self, in_step: bool, is_first: bool) -> Select:
         at = self._expect("SELECT").at
-        items = [self._item()]
-        while self._take(","):
-            items.append(self._item())
-        into = None if is_step else DEFAULT_OUTPUT
-        into_at = self._next.at
-        if self._take("INTO"):
-            if is_step:
-                raise QueryError("INTO can't stand inside WITH", into_at)
-            into = self._name("an output's name")
-        self._expect("FROM", "a comma, FROM" if is_step else "a comma, INTO or FROM")
-        source = self._name("an input's or a step's name")
-        keys, window = self._group_by() if self._take("GROUP") else ((), None)
-        return Select(tuple(items), into, source, keys, window, at)
+        self._take("ALL")
+        items = self._separated(self._item)
+        if self._is("INTO"):
+            if in_step:
+                raise QueryError("INTO can't stand inside WITH", self._next.at)
+            if not is_first:
+                raise QueryError("INTO stands in the first SELECT of a UNION", self._next.at)
+            self._advance()
+            self._into = self._name("an output's name")
+            self._expect("FROM")
+        else:
+            self._expect("FROM", "a comma, INTO or FROM" if is_first and not in_step else "a comma or FROM")
+        source = self._source()
+        joins = []
+        while self._is_join():
+            joins.append(self._join())
+        if self._is(","):
+            raise QueryError("several inputs after FROM are not supported: write JOIN ... ON", self._next.at)
+        where = self._whole_expression() if self._take("WHERE") else None
+        keys, windows = self._group_by() if self._is("GROUP", "BY") else ((), ())
+        having = self._whole_expression() if self._take("HAVING") else None
+        select = Select(tuple(items), source, tuple(joins), where, keys, windows, having, at)
+        self._may_follow = _what_may_follow(select)
+        return select
 
     def _item(self) -> Item:
         at = self._next.at
-        if self._take("*"):
-            return Item("", Star(at))
-        if self._peek().text == "=" and self._is_name(self._next):
+        if star := self._star():
+            return Item("", star)
+        if self._is_name() and self._is_sign("=", 1):
             name = self._name("a column")
-            self._expect("=")
-            return Item(name, self._expression())
-        expression = self._expression()
-        if self._take("AS") or self._is_name(self._next):
+            self._advance()
+            return Item(name, self._whole_expression())
+        expression = self._whole_expression()
+        if self._take("AS") or self._is_name():
             return Item(self._name("a name for the column"), expression)
-        if isinstance(expression, Call):
-            raise QueryError("this aggregate needs a name: write AS and one", at)
-        return Item(expression.names[-1], expression)
+        own_name = _own_name(expression)
+        if own_name is None:
+            raise QueryError("this column needs a name: write AS and one", at)
+        return Item(own_name, expression)
 
-    def _expression(self) -> Column | Call:
-        column = self._column("a column or an aggregate")
-        if not self._take("("):
-            return column
-        function = str(column).upper()
-        if function not in ("TOPONE", "MAX", "MIN"):
-            raise QueryError(f"{column}() is not supported yet: write TopOne, MAX or MIN", column.at)
-        if function == "TOPONE":
-            argument = None if self._next.text == ")" else self._column("a column or )")
-            self._expect(")")
-            return Call(function, argument, self._order(), column.at)
-        argument = self._column("a column")
-        self._expect(")")
-        return Call(function, argument, (), column.at)
+    def _star(self) -> Star | None:
+        """Read * or name.*, if that is what the item is."""
+        ahead = 0
+        while self._peek(ahead).kind in ("word", "bracketed") and self._is_sign(".", ahead + 1):
+            ahead += 2
+        if not self._is_sign("*", ahead) or (ahead and not self._is_name()):
+            return None
+        at = self._next.at
+        names = [self._peek(i).text for i in range(0, ahead, 2)]
+        self._position += ahead + 1
+        return Star(tuple(names), at)
 
-    def _order(self) -> tuple[OrderBy, ...]:
-        for word in ("OVER", "(", "ORDER", "BY"):
-            self._expect(word)
-        order = [self._order_by()]
-        while self._take(","):
-            order.append(self._order_by())
-        self._expect(")", "a comma, ASC, DESC or )")
-        return tuple(order)
-
-    def _order_by(self) -> OrderBy:
-        column = self._column("a column")
-        descending = self._take("DESC")
-        if not descending:
-            self._take("ASC")
-        return OrderBy(column, descending)
-
-    def _group_by(self) -> tuple[tuple[Column, ...], Window]:
-        at = self._expect("BY").at
-        keys: list[Column] = []
-        window: Window | None = None
+    def _source(self) -> Source:
+        at = self._next.at
+        if self._is("("):
+            if not self._is("(", "SELECT"):
+                raise QueryError("parentheses after FROM are not supported", at)
+            self._advance()
+        name = self._name("the name of an input or a step")
+        alias = self._name("another name for it") if self._take("AS") or self._is_name() else name
+        timestamp: Expression | None = None
+        over: tuple[Expression, ...] = ()
+        partition_by: Column | None = None
         while True:
-            key = self._column("a column or a window")
-            if not self._take("("):
-                keys.append(key)
-            elif window is not None:
-                raise QueryError("GROUP BY takes one window", key.at)
+            if timestamp is None and self._take("TIMESTAMP", "BY"):
+                timestamp, over = self._timestamp()
+            elif partition_by is None and self._take("PARTITION", "BY"):
+                partition_by = self._partition()
             else:
-                window = self._window(key)
+                return Source(name, alias, timestamp, over, partition_by, at)
+
+    def _timestamp(self) -> tuple[Expression, tuple[Expression, ...]]:
+        self._is_timestamp = True
+        timestamp = self._whole_expression()
+        self._is_timestamp = False
+        return timestamp, tuple(self._separated(self._whole_expression)) if self._take("OVER") else ()
+
+    def _partition(self) -> Column:
+        at = self._next.at
+        key = self._whole_expression()
+        if not isinstance(key, Column) or self._is(","):
+            raise QueryError("PARTITION BY anything but one column is not supported", at)
+        if self._take("INTO"):
+            at = self._next.at
+            if self._integer() < 2:
+                raise QueryError("PARTITION BY ... INTO takes a number above 1", at)
+        return key
+
+    def _is_join(self) -> bool:
+        return self._is("JOIN") or self._is("INNER") or self._is("LEFT")
+
+    def _join(self) -> Join:
+        at = self._next.at
+        is_left = self._take("LEFT")
+        self._take("OUTER" if is_left else "INNER")
+        self._expect("JOIN", "OUTER or JOIN" if is_left else "JOIN")
+        source = self._source()
+        self._expect("ON", "TIMESTAMP BY, PARTITION BY or ON")
+        return Join("LEFT" if is_left else "INNER", source, self._whole_expression(), at)
+
+    def _group_by(self) -> tuple[tuple[Expression, ...], tuple[NamedWindow, ...]]:
+        self._expect("GROUP")
+        at = self._expect("BY").at
+        keys: list[Expression] = []
+        windows: tuple[NamedWindow, ...] = ()
+        while True:
+            key_at = self._next.at
+            if not self._is_window():
+                keys.append(self._whole_expression())
+            elif windows:
+                raise QueryError("GROUP BY takes one window; several can stand in Windows()", key_at)
+            else:
+                windows = self._windows()
             if not self._take(","):
                 break
-        if window is None:
+        if not windows:
+            windows = _snapshot(keys)
+        if not windows:
             raise QueryError("GROUP BY needs a window, such as TumblingWindow(minute, 5)", at)
-        return tuple(keys), window
+        return tuple(keys), windows
 
-    def _window(self, name: Column) -> Window:
-        """Read what follows the name and its parenthesis."""
-        hop_name = _WINDOWS.get(str(name).upper())
-        if hop_name is None:
-            raise QueryError(f"{name}() is not supported yet: write HoppingWindow or TumblingWindow", name.at)
-        if self._next.keyword == "DURATION":
-            lengths = self._long_lengths(["Duration", hop_name] if hop_name else ["Duration"])
-        else:
-            lengths = self._short_lengths(2 if hop_name else 1)
-        self._expect(")", "a comma or )")
-        duration, hop, offset = lengths if hop_name else (lengths[0], *lengths)
-        if duration <= 0 or hop <= 0:
-            raise QueryError("a window's duration and hop must be above 0", name.at)
-        if duration > _LONGEST or hop > _LONGEST:
-            raise QueryError("a window's duration and hop may be 7 days at most", name.at)
-        return Window(duration, hop, offset % hop)
 
-    def _short_lengths(self, count: int) -> list[int]:
-        unit = self._unit()
-        lengths = []
-        for _ in range(count):
-            self._expect(",", "a comma")
-            lengths.append(unit * self._integer())
-        return [*lengths, unit * self._integer() if self._take(",") else 0]
+def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
+    """Take System.Timestamp() from the keys, as the window that it is if there is no other."""
+    for i, key in enumerate(keys):
+        if isinstance(key, Call) and key.function == "SYSTEM.TIMESTAMP" and not key.arguments:
+            del keys[i]
+            return (NamedWindow(None, Snapshot(key.at)),)
+    return ()
 
-    def _long_lengths(self, names: Sequence[str]) -> list[int]:
-        lengths = []
-        for i, name in enumerate(names):
-            if i:
-                self._expect(",", "a comma")
-            lengths.append(self._length(name))
-        return [*lengths, self._length("Offset") if self._take(",") else 0]
 
-    def _length(self, name: str) -> int:
-        if self._next.keyword != name.upper():
-            raise self._unexpected(f"{name}(unit, number)")
-        self._advance()
-        self._expect("(")
-        unit = self._unit()
-        self._expect(",", "a comma")
-        length = unit * self._integer()
-        self._expect(")")
-        return length
+def _own_name(expression: Expression) -> str | None:
+    """Return what the column is called without an alias. Of all calls, only COUNT's name is told: an example uses it."""
+    match expression:
+        case Column(names):
+            return names[-1]
+        case Property(_, name):
+            return name
+        case Call("COUNT"):
+            return "count"
+    return None
 
-    def _unit(self) -> int:
-        if self._next.kind != "word" or self._next.text.lower() not in _UNITS:
-            raise self._unexpected("day, hour, minute, second, millisecond or microsecond")
-        return _UNITS[self._advance().text.lower()]
 
-    def _integer(self) -> int:
-        sign = -1 if self._take("-") else 1
-        if self._next.kind != "number" or "." in self._next.text:
-            raise QueryError(f"expected a whole number, found {self._next}", self._next.at)
-        return sign * int(self._advance().text)
-
-    def _column(self, expected: str) -> Column:
-        at = self._next.at
-        names = [self._name(expected)]
-        while self._take("."):
-            names.append(self._property())
-        return Column(tuple(names), at)
-
-    def _property(self) -> str:
-        if self._next.keyword in _NOT_YET:  # unmistakable after a dot: rec.timestamp
-            return self._advance().text
-        return self._name("a name after the dot")
-
-    # Tokens
-
-    @property
-    def _next(self) -> Token:
-        return self._tokens[self._position]
-
-    def _peek(self) -> Token:
-        return self._tokens[min(self._position + 1, len(self._tokens) - 1)]
-
-    def _advance(self) -> Token:
-        token = self._next
-        self._position += 1
-        return token
-
-    def _is(self, word: str) -> bool:
-        return self._next.keyword == word or (self._next.kind == "sign" and self._next.text == word)
-
-    def _take(self, word: str) -> bool:
-        if not self._is(word):
-            return False
-        self._advance()
-        return True
-
-    def _expect(self, word: str, expected: str | None = None) -> Token:
-        if not self._is(word):
-            raise self._unexpected(expected or word)
-        return self._advance()
-
-    def _is_name(self, token: Token) -> bool:
-        if token.kind == "bracketed":
-            return True
-        return token.kind == "word" and token.keyword not in _KEYWORDS and token.keyword not in _NOT_YET
-
-    def _name(self, expected: str) -> str:
-        if self._is_name(self._next):
-            return self._advance().text
-        error = self._unexpected(expected)
-        if self._next.keyword in _NOT_YET:
-            raise QueryError(f"{error.message}; as a name, write [{self._next.text}]", self._next.at)
-        raise error
-
-    def _unexpected(self, expected: str) -> QueryError:
-        token = self._next
-        if token.keyword in _NOT_YET:
-            name = {"TIMESTAMP": "TIMESTAMP BY", "PARTITION": "PARTITION BY"}.get(token.keyword, token.keyword)
-        elif token.kind == "sign" and token.text in _OPERATORS:
-            name = f"the operator {token.text}"
-        elif token.kind in ("number", "string"):
-            name = f"the constant {token.text}"
-        else:
-            return QueryError(f"expected {expected}, found {token}", token.at)
-        return QueryError(f"{name} is not supported yet", token.at)
+def _what_may_follow(select: Select) -> str:
+    clauses = ["HAVING", "UNION"]
+    if select.having is not None:
+        clauses = ["an operator", "UNION"]
+    elif select.windows:
+        clauses = ["a comma", *clauses]
+    elif select.where is not None:
+        clauses = ["an operator", "GROUP BY", *clauses]
+    elif select.joins:
+        clauses = ["an operator", "JOIN", "WHERE", "GROUP BY", *clauses]
+    else:
+        clauses = ["JOIN", "WHERE", "GROUP BY", *clauses]
+    return ", ".join(clauses)

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 from ..errors import PipelineError
 
+# Repetitions are possessive: a text without an end must not be read as two texts that have one. A comment in a comment
+# is refused, because T-SQL lets them nest and other SQLs do not.
 _TOKEN = re.compile(
     r"""
-      (?P<space>\s+ | --[^\n]* | /\*.*?\*/)
-    | \[(?P<bracketed>(?:[^\]\n]|\]\])+)\]
-    | (?P<word>[^\W\d]\w*)
-    | (?P<number>\d+(?:\.\d+)?)
-    | (?P<string>'(?:[^']|'')*')
-    | (?P<sign>[<>!]=|<>|[-(),.;*=+%<>]|/(?!\*))
+      (?P<space>[\s\ufeff]++ | --[^\n]*+ | /\*(?:(?!/\*|\*/).)*+\*/)
+    | \[(?P<bracketed>(?:[^\]\n]|\]\])++)\]
+    | (?P<text>[Nn]?'(?:[^']|'')*+')
+    | (?P<word>[^\W\d]\w*+)
+    | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?!\w))
+    | (?P<sign>[<>!]=|<>|![<>]|[-(),.;*=+%<>&|^~]|/(?!\*))
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -42,7 +44,10 @@ class QueryError(PipelineError, ValueError):
 
 @dataclass(frozen=True)
 class Token:
-    """`kind` is bracketed, word, number, string, sign or end. A bracketed name is never a keyword."""
+    """`kind` is bracketed, text, word, number, sign or end. A bracketed name is never a keyword.
+
+    `text` is as written, but for a bracketed name, which has lost its brackets.
+    """
 
     kind: str
     text: str
@@ -50,10 +55,18 @@ class Token:
 
     @property
     def keyword(self) -> str:
-        return self.text.upper() if self.kind == "word" else ""
+        return upper(self.text) if self.kind == "word" else ""
 
     def __str__(self) -> str:
-        return "the end of the query" if self.kind == "end" else repr(self.text)
+        if self.kind == "end":
+            return "the end of the query"
+        shown = self.text if len(self.text) <= 40 else self.text[:40] + "..."
+        return f"the text {shown}" if self.kind == "text" else repr(shown)
+
+
+def upper(word: str) -> str:
+    """Return the word as keywords and functions are compared. `str.upper` alone would make ASCII of a dotless i."""
+    return word.upper() if word.isascii() else word
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -63,7 +76,7 @@ def tokens(text: str) -> Iterator[Token]:
         at = At(line, position - line_start + 1)
         match = _TOKEN.match(text, position)
         if match is None:
-            raise QueryError(_unreadable(text[position:]), at)
+            raise QueryError(_unreadable(text, position), at)
         kind = str(match.lastgroup)
         if kind != "space":
             yield Token(kind, match[kind].replace("]]", "]") if kind == "bracketed" else match[kind], at)
@@ -74,9 +87,17 @@ def tokens(text: str) -> Iterator[Token]:
     yield Token("end", "", At(line, position - line_start + 1))
 
 
-def _unreadable(rest: str) -> str:
-    if rest.startswith("/*"):
-        return "this comment has no end: write */"
-    if rest[0] in "'[":
-        return f"{rest[0]} has no end: write {']' if rest[0] == '[' else rest[0]}"
-    return f"{rest[0]!r} means nothing here"
+def _unreadable(text: str, position: int) -> str:
+    sign = text[position]
+    if sign == "/":
+        is_open = "*/" not in text[position:]
+        return "this comment has no end: write */" if is_open else "a comment can't stand inside a comment"
+    if text.startswith("[]", position):
+        return "a name in brackets can't be empty"
+    if sign in "'[":
+        return f"{sign} has no end: write {']' if sign == '[' else sign}"
+    if sign == '"':
+        return "double quotes are not supported: write 'a text' or [a name]"
+    if sign.isdigit():
+        return "a number can't go on with letters"
+    return f"{sign!r} means nothing here"

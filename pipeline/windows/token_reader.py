@@ -1,0 +1,131 @@
+"""What every part of the parser stands on: the words still to be read, and the error when none of them fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .tokens import QueryError, Token, tokens
+
+_DEEPEST = 50  # of what stands inside another; a level costs ten Python frames of the thousand that there are
+
+# None may be a name unless it stands in brackets, or after a dot. TIMESTAMP, PARTITION and LIMIT are names that
+# become keywords before BY, BY and DURATION: data often has a column `timestamp`.
+# fmt: off
+_RESERVED = frozenset({
+    "ALL", "AND", "APPLY", "AS", "ASC", "BETWEEN", "BY", "CASE", "CREATE", "CROSS", "DESC", "DISTINCT", "ELSE", "END",
+    "ESCAPE", "EXCEPT", "EXISTS", "FROM", "FULL", "GROUP", "HAVING", "IN", "INNER", "INTERSECT", "INTO", "IS", "JOIN",
+    "LEFT", "LIKE", "MATCH_RECOGNIZE", "NOT", "NULL", "ON", "OR", "ORDER", "OUTER", "OVER", "RIGHT", "SELECT", "THEN",
+    "TOP", "UNION", "WHEN", "WHERE", "WITH",
+})
+_KEYWORD_BEFORE = {"TIMESTAMP": "BY", "PARTITION": "BY", "LIMIT": "DURATION"}
+
+# What T-SQL or Stream Analytics has beyond this grammar, by how it begins: tried in this order where a word is not
+# expected, so that the error says what the matter is.
+_UNSUPPORTED = (
+    "CREATE TABLE", "CREATE FUNCTION", "CREATE", "CROSS APPLY", "OUTER APPLY", "CROSS JOIN",
+    "RIGHT OUTER JOIN", "RIGHT JOIN", "FULL OUTER JOIN", "FULL JOIN", "MATCH_RECOGNIZE", "EXCEPT", "INTERSECT",
+    "EXISTS",
+)
+# fmt: on
+_UNSUPPORTED_SIGNS = frozenset("&|^~")
+_SAID_MORE_FULLY = {
+    "DISTINCT": "SELECT DISTINCT is not supported; write [DISTINCT] if it is a name",
+    "TOP": "SELECT TOP is not supported; write [TOP] if it is a name",
+    "ORDER": "ORDER BY is not supported here: rows come in the order of time; write [ORDER] if it is a name",
+    "ALL": "ALL is not supported here: UNION keeps rows that are the same; write [ALL] if it is a name",
+    "SELECT": "a SELECT inside another is not supported: give it a name in WITH",
+    "WITH": "WITH can stand once only, before the first SELECT",
+    "INTO": "INTO can stand only before the FROM of a statement's first SELECT",
+}
+
+
+class TokenReader:
+    """Reads a query from left to right. Where it takes a word, that is a keyword or a sign."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = list(tokens(text))
+        self._position = 0
+        self._depth = 0
+
+    @property
+    def _next(self) -> Token:
+        return self._tokens[self._position]
+
+    def _peek(self, ahead: int = 1) -> Token:
+        return self._tokens[min(self._position + ahead, len(self._tokens) - 1)]
+
+    def _advance(self) -> Token:
+        token = self._next
+        if token.kind != "end":
+            self._position += 1
+        return token
+
+    def _is(self, *words: str) -> bool:
+        """Tell if these come next, one after the other."""
+        return all(_matches(self._peek(i), word) for i, word in enumerate(words))
+
+    def _is_sign(self, sign: str, ahead: int = 0) -> bool:
+        token = self._peek(ahead)
+        return token.kind == "sign" and token.text == sign
+
+    def _take(self, *words: str) -> bool:
+        """Read these if all of them come next."""
+        if not self._is(*words):
+            return False
+        self._position += len(words)
+        return True
+
+    def _take_one(self, *words: str) -> Token | None:
+        """Read one of these, if one comes next."""
+        return self._advance() if any(self._is(word) for word in words) else None
+
+    def _expect(self, word: str, expected: str | None = None) -> Token:
+        if not self._is(word):
+            raise self._unexpected(expected or word)
+        return self._advance()
+
+    def _is_name(self, ahead: int = 0) -> bool:
+        token = self._peek(ahead)
+        if token.kind == "bracketed":
+            return True
+        if token.kind != "word" or token.keyword in _RESERVED:
+            return False
+        follower = _KEYWORD_BEFORE.get(token.keyword)
+        return follower is None or self._peek(ahead + 1).keyword != follower
+
+    def _name(self, expected: str) -> str:
+        if not self._is_name():
+            raise self._unexpected(expected)
+        return self._advance().text
+
+    def _property(self) -> str:
+        """Read a name after a dot, where no word is a keyword: record.timestamp, record.order."""
+        if self._next.kind not in ("word", "bracketed"):
+            raise self._unexpected("a name after the dot")
+        return self._advance().text
+
+    def _unexpected(self, expected: str) -> QueryError:
+        """Return the error for the next word: it is something that there is no support for, or that has no place."""
+        token = self._next
+        for phrase in _UNSUPPORTED:
+            if self._is(*phrase.split()):
+                return QueryError(f"{phrase} is not supported", token.at)
+        if token.keyword in _SAID_MORE_FULLY:
+            return QueryError(_SAID_MORE_FULLY[token.keyword], token.at)
+        if token.kind == "sign" and token.text in _UNSUPPORTED_SIGNS:
+            return QueryError(f"the operator {token.text} is not supported", token.at)
+        hint = f"; as a name, write [{token.text}]" if token.keyword in _RESERVED and "name" in expected else ""
+        return QueryError(f"expected {expected}, found {token}{hint}", token.at)
+
+    @contextmanager
+    def _nested(self) -> Iterator[None]:
+        if self._depth == _DEEPEST:
+            raise QueryError(f"this stands more than {_DEEPEST} levels deep: take a part out into WITH", self._next.at)
+        self._depth += 1
+        yield
+        self._depth -= 1
+
+
+def _matches(token: Token, word: str) -> bool:
+    return token.keyword == word or (token.kind == "sign" and token.text == word)
