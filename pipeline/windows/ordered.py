@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 
 from .changelog import Changelog
@@ -19,11 +19,15 @@ class Ordered:
     Fields: NAME:0, NAME:1 ... as changelog.py keeps them.
     """
 
-    def __init__(self, name: str = "rows") -> None:
-        """`name` tells its fields from others of the operator, and from those of a second buffer."""
+    def __init__(self, name: str = "rows", until: Callable[[Row], int] = attrgetter("time")) -> None:
+        """`name` tells its fields from others of the operator, and from those of a second buffer.
+
+        `until(row)`, its time or later, is for an operator that goes on using rows which it has taken: it says until
+        when. They are then kept for it in snapshots, and `restore` hands them back.
+        """
         self._times: list[int] = []
         self._rows: dict[int, list[Row]] = {}
-        self._changelog = Changelog(name, until=attrgetter("time"))
+        self._changelog = Changelog(name, until)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Take rows that are later than the last `take`. O(log n) each, constant for those that come in order."""
@@ -50,9 +54,14 @@ class Ordered:
     def snapshot(self) -> Changes:
         return self._changelog.snapshot()
 
-    def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
-        """Take what snapshots left, of `fields` with other names too. `closed` is where `take` had been."""
-        self._hold(self._changelog.restore(fields, closed))
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> list[Row]:
+        """Take what snapshots left, of `fields` with other names too. `closed` is where `take` had been.
+
+        Returns the rows that had been taken and are still of use, by time, then arrival.
+        """
+        rows = self._changelog.restore(fields, closed)
+        self._hold(row for row in rows if row.time > closed)
+        return sorted((row for row in rows if row.time <= closed), key=attrgetter("time", "arrival"))
 
     def _hold(self, rows: Iterable[Row]) -> None:
         for row in rows:
