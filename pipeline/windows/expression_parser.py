@@ -5,10 +5,11 @@ The grammar is at the head of query.py.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
+from .duration_parser import LARGEST, DurationParser, number
+from .height import check_height
 from .syntax import (
     Between,
     Binary,
@@ -28,14 +29,10 @@ from .syntax import (
     Unary,
     Unit,
 )
-from .token_reader import TokenReader
-from .tokens import At, QueryError, Token, upper
-from .units import LIMIT_UNITS, LONGEST, UNITS, WINDOW_UNITS
+from .tokens import At, QueryError, upper
+from .units import LIMIT_UNITS, UNITS, WINDOW_UNITS
 
 T = TypeVar("T")
-
-_HIGHEST = 200  # of an expression's tree, which those who compile it walk recursively: a + b + c is 3 high
-_LARGEST = 2**63 - 1
 
 _COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "!<": ">=", "!>": "<="}
 _TYPES = ("bigint", "float", "nvarchar", "datetime", "bit", "record", "array")
@@ -49,7 +46,7 @@ WINDOW_FUNCTIONS = frozenset(
 )
 
 
-class ExpressionParser(TokenReader):
+class ExpressionParser(DurationParser):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._is_timestamp = False  # then OVER is not a function's, but of TIMESTAMP BY
@@ -57,14 +54,7 @@ class ExpressionParser(TokenReader):
     def _whole_expression(self) -> Expression:
         """Read an expression that no other one holds."""
         expression = self._expression()
-        level, height = [expression], 1
-        while level := [child for parent in level for child in _children(parent)]:
-            height += 1
-            if height > _HIGHEST:
-                message = (
-                    f"an expression may be {_HIGHEST} operators high: write IN for OR, or take a part out into WITH"
-                )
-                raise QueryError(message, level[0].at)
+        check_height(expression)
         return expression
 
     def _expressions(self) -> tuple[Expression, ...]:
@@ -140,16 +130,16 @@ class ExpressionParser(TokenReader):
         operator = self._take_one("-", "+")
         if operator is None:
             return self._operand()
-        if operator.text == "-" and self._next.text == str(_LARGEST + 1):  # has no positive twin
+        if operator.text == "-" and self._next.text == str(LARGEST + 1):  # has no positive twin
             self._advance()
-            return Constant(-_LARGEST - 1, operator.at)
+            return Constant(-LARGEST - 1, operator.at)
         with self._nested():
             return Unary(cast(Any, operator.text), self._signed(), operator.at)
 
     def _operand(self) -> Expression:
         token = self._next
         if token.kind == "number":
-            return Constant(_number(self._advance()), token.at)
+            return Constant(number(self._advance()), token.at)
         if token.kind == "text":
             return Constant(self._text(), token.at)
         if self._take("NULL"):
@@ -282,78 +272,3 @@ class ExpressionParser(TokenReader):
         expression = self._expression()
         direction = self._take_one("ASC", "DESC")
         return OrderBy(expression, direction is not None and direction.keyword == "DESC")
-
-    # Lengths of time
-
-    def _duration(self, units: dict[str, int]) -> int:
-        """Read (unit, number) as ticks."""
-        self._expect("(")
-        unit = units[self._unit(units)]
-        self._expect(",", "a comma")
-        at = self._next.at
-        duration = checked_duration(unit * self._integer(), at)
-        self._expect(")")
-        return duration
-
-    def _interval(self, unit: int) -> Constant:
-        at = self._next.at
-        number = self._integer()
-        checked_duration(unit * number, at)
-        return Constant(number, at)
-
-    def _unit(self, units: Any) -> str:
-        unit = UNITS.get(self._next.keyword.lower())
-        known = list(dict.fromkeys(units))
-        if unit not in known:
-            raise self._unexpected(f"{', '.join(known[:-1])} or {known[-1]}")
-        self._advance()
-        return unit
-
-    def _integer(self) -> int:
-        sign = -1 if self._take("-") else 1
-        if self._next.kind != "number" or not self._next.text.isdigit():
-            raise self._unexpected("a whole number")
-        return sign * int(_number(self._advance()))
-
-
-def checked_duration(ticks: int, at: At) -> int:
-    if ticks <= 0:
-        raise QueryError("a duration must be above 0", at)
-    if ticks > LONGEST:
-        raise QueryError("a duration may be 7 days at most", at)
-    return ticks
-
-
-def _number(token: Token) -> int | float:
-    if token.text.isdigit():
-        if len(token.text.lstrip("0")) > 19 or int(token.text) > _LARGEST:
-            raise QueryError("a bigint can't be so large; write a float, such as 1e19, or a text", token.at)
-        return int(token.text)
-    number = float(token.text)
-    if math.isinf(number):
-        raise QueryError("a float can't be so large", token.at)
-    return number
-
-
-def _children(expression: Expression) -> Iterator[Expression]:
-    match expression:
-        case Property(operand) | Unary(_, operand) | Cast(operand) | IsNull(operand):
-            yield operand
-        case Binary(_, left, right):
-            yield from (left, right)
-        case Like(operand, pattern, escape):
-            yield from (operand, pattern, *_given(escape))
-        case In(operand, choices):
-            yield from (operand, *choices)
-        case Between(operand, low, high):
-            yield from (operand, low, high)
-        case Case(operand, branches, default):
-            yield from (*_given(operand), *(part for branch in branches for part in branch), *_given(default))
-        case Call(_, arguments, _, over):
-            yield from (argument for argument in arguments if not isinstance(argument, Star))
-            if over is not None:
-                yield from (*over.partition_by, *(order.expression for order in over.order_by), *_given(over.when))
-
-
-def _given(expression: Expression | None) -> tuple[Expression, ...]:
-    return () if expression is None else (expression,)

@@ -1,4 +1,4 @@
-"""The query's text, read into the values of syntax.py. The language is that of Stream Analytics, as far as it goes here:
+"""The query's text, read into the values of syntax.py: the Stream Analytics query language, as far as it goes here.
 
     query      = [WITH step {, step}] statement {[;] statement} [;]
     step       = name AS ( union )
@@ -181,10 +181,10 @@ class _QueryParser(WindowParser):
         expression = self._whole_expression()
         if self._take("AS") or self._is_name():
             return Item(self._name("a name for the column"), expression)
-        own_name = _own_name(expression)
-        if own_name is None:
+        column = own_name(expression)
+        if column is None:
             raise QueryError("this column needs a name: write AS and one", at)
-        return Item(own_name, expression)
+        return Item(column, expression)
 
     def _star(self) -> Star | None:
         """Read * or name.*, if that is what the item is."""
@@ -277,8 +277,8 @@ def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
     return ()
 
 
-def _own_name(expression: Expression) -> str | None:
-    """Return what the column is called without an alias. Of all calls, only COUNT's name is told: an example uses it."""
+def own_name(expression: Expression) -> str | None:
+    """Return what the column is called without an alias. Of calls only COUNT's name is known, as an example uses it."""
     match expression:
         case Column(names):
             return names[-1]

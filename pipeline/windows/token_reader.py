@@ -12,13 +12,13 @@ _DEEPEST = 50  # of what stands inside another; a level costs ten Python frames 
 # None may be a name unless it stands in brackets, or after a dot. TIMESTAMP, PARTITION and LIMIT are names that
 # become keywords before BY, BY and DURATION: data often has a column `timestamp`.
 # fmt: off
-_RESERVED = frozenset({
+RESERVED = frozenset({
     "ALL", "AND", "APPLY", "AS", "ASC", "BETWEEN", "BY", "CASE", "CREATE", "CROSS", "DESC", "DISTINCT", "ELSE", "END",
     "ESCAPE", "EXCEPT", "EXISTS", "FROM", "FULL", "GROUP", "HAVING", "IN", "INNER", "INTERSECT", "INTO", "IS", "JOIN",
     "LEFT", "LIKE", "MATCH_RECOGNIZE", "NOT", "NULL", "ON", "OR", "ORDER", "OUTER", "OVER", "RIGHT", "SELECT", "THEN",
     "TOP", "UNION", "WHEN", "WHERE", "WITH",
 })
-_KEYWORD_BEFORE = {"TIMESTAMP": "BY", "PARTITION": "BY", "LIMIT": "DURATION"}
+KEYWORD_BEFORE = {"TIMESTAMP": "BY", "PARTITION": "BY", "LIMIT": "DURATION"}
 
 # What T-SQL or Stream Analytics has beyond this grammar, by how it begins: tried in this order where a word is not
 # expected, so that the error says what the matter is.
@@ -89,9 +89,9 @@ class TokenReader:
         token = self._peek(ahead)
         if token.kind == "bracketed":
             return True
-        if token.kind != "word" or token.keyword in _RESERVED:
+        if token.kind != "word" or token.keyword in RESERVED:
             return False
-        follower = _KEYWORD_BEFORE.get(token.keyword)
+        follower = KEYWORD_BEFORE.get(token.keyword)
         return follower is None or self._peek(ahead + 1).keyword != follower
 
     def _name(self, expected: str) -> str:
@@ -115,7 +115,7 @@ class TokenReader:
             return QueryError(_SAID_MORE_FULLY[token.keyword], token.at)
         if token.kind == "sign" and token.text in _UNSUPPORTED_SIGNS:
             return QueryError(f"the operator {token.text} is not supported", token.at)
-        hint = f"; as a name, write [{token.text}]" if token.keyword in _RESERVED and "name" in expected else ""
+        hint = f"; as a name, write [{token.text}]" if token.keyword in RESERVED and "name" in expected else ""
         return QueryError(f"expected {expected}, found {token}{hint}", token.at)
 
     @contextmanager

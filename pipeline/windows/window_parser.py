@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .expression_parser import WINDOW_FUNCTIONS, ExpressionParser, checked_duration
+from .duration_parser import checked_duration
+from .expression_parser import WINDOW_FUNCTIONS, ExpressionParser
 from .syntax import Expression, Hopping, NamedWindow, Session, Sliding, Snapshot, Window
 from .tokens import QueryError
 from .units import WINDOW_UNITS
