@@ -1,124 +1,250 @@
-"""Hopping windows from panes (Li, Maier, Tufte, Papadimos, Tucker: SIGMOD Record 34(1), 2005).
+"""Hopping and tumbling windows from panes (Li, Maier, Tufte, Papadimos, Tucker: SIGMOD Record 34(1), 2005).
 
-Time is cut into panes of gcd(duration, hop). An event is merged into the partial results of one pane, whatever the
-number of windows that it is in; a window is the roll-up of its panes. Windows and panes are (start, end]: an event
-exactly on a boundary belongs to what ends there.
-
-        pane        1    2    3    4         duration 2 h, hop 1 h: panes of 1 h
-                 |    ]    ]    ]    ]
-        window   (---------]                 an event exactly here -> pane 2
-                      (---------]               ^
-                           (---------]
+A row is added to the partial results of its group in one pane, a slice of time (slices.py), whatever the number of
+windows that it is in. When the watermark passes a pane, its groups go to their roll-ups (rollup.py), and leave them
+again after the last window that has the pane in it. So neither a row nor a group's pane costs more for a longer
+duration or a shorter hop; what is left is a row of output for each group and window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import gcd
-from typing import Any
+import heapq
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter, itemgetter
 
-from .aggregates import Aggregate
+from .aggregates import Aggregate, Partials, SideBySide
 from .clock import BEGINNING
-from .values import Tagged
+from .codec import pack, unpack
+from .faults import ROW, Faults
+from .groups import Group, Key, group_of, grouping, key_of, values_of
+from .operators import Changes, Evaluate, Row
+from .results import Total, result_rows
+from .rollup import Rollup
+from .slices import Slices
+from .values import RowError
 
-Key = tuple[Tagged, ...]
-Partials = list[Any]
+Pane = dict[Key, Partials]
 
-
-@dataclass(frozen=True)
-class Window:
-    """All values in ticks. Windows end at the multiples of `hop`, moved by `offset`; tumbling: hop = duration."""
-
-    duration: int
-    hop: int
-    offset: int = 0
-
-    @property
-    def pane(self) -> int:
-        return gcd(self.duration, self.hop)
-
-    def pane_end(self, time: int) -> int:
-        """Return the end of the pane that `time` is in."""
-        return _up(time - self.offset, self.pane) + self.offset
-
-    def first_end(self, pane_end: int) -> int:
-        """Return the end of the first window that does not end before this pane does."""
-        return _up(pane_end - self.offset, self.hop) + self.offset
-
-    def last_end(self, pane_end: int) -> int:
-        """Return the end of the last window that has this pane in it.
-
-        A hop longer than the duration leaves gaps. A pane in one is in no window, and this is before its end.
-        """
-        return _down(pane_end - self.pane + self.duration - self.offset, self.hop) + self.offset
-
-    def end_after(self, time: int) -> int:
-        return _down(time - self.offset, self.hop) + self.hop + self.offset
+_FIELD = 4_096  # groups, so that no field is of many megabytes
 
 
 class Panes:
-    """One window function's state: the partial results of each pane and group, and how far windows are closed."""
+    """An operator. Gives Row((*keys, *results), the window's end, the group).
 
-    def __init__(self, window: Window, aggregates: Sequence[Aggregate], closed: int = BEGINNING) -> None:
-        self.window = window
-        self.closed = closed
-        self._aggregates = aggregates
-        self._panes: dict[int, dict[Key, Partials]] = {}  # by the pane's end
+    Fields: END:0, END:1 ... for the pane that ends there, each a list of (key values, partials).
+    """
 
-    def add(self, time: int, key: Key, lifted: Partials) -> bool:
-        """Merge an event's partials into its pane; False if no window that it is in is still to close."""
-        end = self.window.pane_end(time)
-        if self._is_done(end):
-            return False
-        groups = self._panes.setdefault(end, {})
-        partials = groups.get(key)
-        groups[key] = lifted if partials is None else self._combine(partials, lifted)
-        return True
+    def __init__(
+        self,
+        slices: Slices,
+        keys: Sequence[Evaluate],
+        aggregates: Sequence[Aggregate],
+        faults: Faults,
+        closed: int = BEGINNING,
+    ) -> None:
+        self._slices = slices
+        self._key_of = grouping(keys)
+        self._sides = SideBySide(aggregates)
+        self._faults = faults
+        self._closed = closed
+        self._panes: dict[int, Pane] = {}  # by the pane's end
+        self._open: list[int] = []  # ends of those that the watermark has not passed, a heap
+        self._passed: deque[int] = deque()  # ends of the others, oldest first
+        self._groups = _Groups(self._sides) if slices.duration > slices.hop else None  # else a pane is a window
+        self._changed: set[int] = set()
+        self._gone: list[int] = []
+        self._written: dict[int, int] = {}  # number of fields that snapshots wrote of a pane
 
-    def next_end(self) -> int | None:
-        """Return the end of the next window to close; every one that has an event in it comes up."""
-        if not self._panes:
-            return None
-        return max(self.window.first_end(min(self._panes)), self.window.end_after(self.closed))
+    def feed(self, port: int, rows: Sequence[Row]) -> None:
+        key_of, sides = self._key_of, self._sides
+        since = until = -1
+        pane: Pane | None = None
+        for row in rows:
+            if not since < row.time <= until:
+                since, until = self._slices.around(row.time)
+                pane = self._pane(until)
+            if pane is None:
+                continue
+            try:
+                key = key_of(row)
+                items = sides.take(row)
+            except RowError as exc:
+                self._faults.report(ROW, exc)
+                continue
+            partials = pane.get(key)
+            if partials is None:
+                pane[key] = sides.start(items)
+            else:
+                sides.add(partials, items)
 
-    def close(self, end: int) -> list[tuple[Key, list[Any]]]:
-        """Close the windows up to `end` and return the results of the one that ends there, sorted by group."""
-        window = self._roll_up(end)
-        self.advance(end)
-        return [(key, self._lower(window[key])) for key in sorted(window)]
+    def due(self) -> int | None:
+        if self._groups:
+            return self._slices.end_after(self._closed)
+        return self._slices.first_end(self._open[0]) if self._open else None
 
-    def advance(self, closed: int) -> None:
-        """Close windows that have no event in them, and forget the panes that no later window needs."""
-        self.closed = max(self.closed, closed)
-        for end in [end for end in self._panes if self._is_done(end)]:
+    def advance(self, to: int) -> list[Row]:
+        rows: list[Row] = []
+        while (end := self.due()) is not None and end <= to:
+            self._pass(end)
+            rows += self._rows(end)
+            self._closed = end
+            self._drop(end)
+        self._closed = max(self._closed, to)
+        self._drop(to)
+        return rows
+
+    def snapshot(self) -> Changes:
+        for end in self._gone:
+            yield from ((f"{end}:{n}", None) for n in range(self._written.pop(end)))
+        for end in sorted(self._changed):
+            groups = iter(self._panes[end].items())
+            n = 0
+            while some := [(values_of(group_of(key)), partials) for key, partials in islice(groups, _FIELD)]:
+                yield f"{end}:{n}", pack(some)
+                n += 1
+            self._written[end] = n
+        self._gone.clear()
+        self._changed.clear()
+
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
+        self._closed = closed
+        self._load(fields)
+        self._open = sorted(self._panes)  # which is a heap
+        self._pass(closed)
+        self._drop(closed)
+
+    def _load(self, fields: Mapping[str, bytes]) -> None:
+        for name, packed in fields.items():
+            end = int(name.partition(":")[0])
+            self._panes.setdefault(end, {}).update((key_of(values), partials) for values, partials in unpack(packed))
+            self._written[end] = self._written.get(end, 0) + 1
+
+    def _pane(self, end: int) -> Pane | None:
+        """Return the pane that ends there, to be changed; None if it is in no window."""
+        pane = self._panes.get(end)
+        if pane is None:
+            if self._slices.last_end(end) < end:
+                return None
+            pane = self._panes[end] = {}
+            heapq.heappush(self._open, end)
+        self._changed.add(end)
+        return pane
+
+    def _pass(self, to: int) -> None:
+        """Know that the panes up to there are whole."""
+        while self._open and self._open[0] <= to:
+            end = heapq.heappop(self._open)
+            self._passed.append(end)
+            if self._groups is not None:
+                self._groups.push(self._panes[end])
+
+    def _drop(self, to: int) -> None:
+        """Forget the panes that are in no window that ends after `to`."""
+        while self._passed and self._slices.last_end(self._passed[0]) <= to:
+            end = self._passed.popleft()
+            pane = self._panes.pop(end)
+            if self._groups is not None:
+                self._groups.pop(pane)
+            self._forget(end)
+
+    def _forget(self, end: int) -> None:
+        """Let the next snapshot delete what there is of a pane."""
+        self._changed.discard(end)
+        if end in self._written:
+            self._gone.append(end)
+
+    def _rows(self, end: int) -> list[Row]:
+        """Return the rows of the window that ends there, sorted by group."""
+        totals = _of_pane(self._panes[end]) if self._groups is None else self._groups.totals()
+        return list(result_rows(end, totals, self._sides, self._faults))
+
+
+class PartialPanes(Panes):
+    """Panes for another operator to merge. Gives Row((key values, partials), the pane's end, the group)."""
+
+    def due(self) -> int | None:
+        return self._open[0] if self._open else None
+
+    def advance(self, to: int) -> list[Row]:
+        self._closed = max(self._closed, to)
+        rows: list[Row] = []
+        while self._open and self._open[0] <= to:
+            end = heapq.heappop(self._open)
+            pane = self._panes.pop(end)
+            rows += [Row((values, partials), end, group) for group, values, partials in _of_pane(pane)]
+            self._forget(end)
+        return rows
+
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
+        self._closed = closed
+        self._load(fields)
+        for end in [end for end in self._panes if end <= closed]:
             del self._panes[end]
-
-    def needed_after(self, closed: int) -> int:
-        """Return the start of the first window that ends after `closed`: events after it are still needed."""
-        return self.window.end_after(closed) - self.window.duration
-
-    def _is_done(self, pane_end: int) -> bool:
-        return self.window.last_end(pane_end) <= self.closed
-
-    def _roll_up(self, end: int) -> dict[Key, Partials]:
-        window: dict[Key, Partials] = {}
-        for pane_end in sorted(pane for pane in self._panes if end - self.window.duration < pane <= end):
-            for key, partials in self._panes[pane_end].items():
-                merged = window.get(key)
-                window[key] = partials if merged is None else self._combine(merged, partials)
-        return window
-
-    def _combine(self, left: Partials, right: Partials) -> Partials:
-        return [a.combine(x, y) for a, x, y in zip(self._aggregates, left, right, strict=True)]
-
-    def _lower(self, partials: Partials) -> list[Any]:
-        return [a.lower(partial) for a, partial in zip(self._aggregates, partials, strict=True)]
+            self._forget(end)
+        self._open = sorted(self._panes)
 
 
-def _down(value: int, step: int) -> int:
-    return value // step * step
+class MergedPanes(Panes):
+    """Windows from what several `PartialPanes` gave."""
+
+    def feed(self, port: int, rows: Sequence[Row]) -> None:
+        for row in rows:
+            pane = self._pane(row.time)
+            assert pane is not None, "a partial result of a time that is in no window"
+            values, partials = row.columns
+            key = key_of(values)
+            known = pane.get(key)
+            pane[key] = partials if known is None else self._sides.combine(known, partials)
 
 
-def _up(value: int, step: int) -> int:
-    return -_down(-value, step)
+class _Live:
+    """A group that has rows in the window."""
+
+    __slots__ = ("group", "rollup", "values")
+
+    def __init__(self, group: Group, sides: SideBySide) -> None:
+        self.group = group
+        self.values = values_of(group)
+        self.rollup = Rollup(sides)
+
+
+class _Groups:
+    """The groups that have rows in the window, and what these come to."""
+
+    def __init__(self, sides: SideBySide) -> None:
+        self._sides = sides
+        self._live: dict[Key, _Live] = {}
+        self._sorted: list[_Live] = []  # as of the last `totals`: then only the new ones have to be put in their places
+        self._new: list[_Live] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._live)
+
+    def push(self, pane: Pane) -> None:
+        for key, partials in pane.items():
+            live = self._live.get(key)
+            if live is None:
+                live = self._live[key] = _Live(group_of(key), self._sides)
+                self._new.append(live)
+            live.rollup.push(partials)
+
+    def pop(self, pane: Pane) -> None:
+        for key, partials in pane.items():
+            rollup = self._live[key].rollup
+            rollup.pop(partials)
+            if not rollup:
+                del self._live[key]
+
+    def totals(self) -> Iterator[Total]:
+        self._sorted = [live for live in self._sorted + self._new if live.rollup]
+        self._sorted.sort(key=attrgetter("group"))
+        self._new.clear()
+        return ((live.group, live.values, live.rollup.total()) for live in self._sorted)
+
+
+def _of_pane(pane: Pane) -> list[Total]:
+    groups = [(group_of(key), partials) for key, partials in pane.items()]
+    groups.sort(key=itemgetter(0))
+    return [(group, values_of(group), partials) for group, partials in groups]

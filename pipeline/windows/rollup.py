@@ -1,0 +1,69 @@
+"""A queue of partial results that knows what they come to together."""
+
+from __future__ import annotations
+
+from .aggregates import Partials, SideBySide
+
+
+class Rollup:
+    """One group's partial results, oldest first, each of a slice or of one row.
+
+    Two stacks (as in IBM's sliding-window-aggregators): what is pushed is merged into the total of the back; when the
+    front is empty, the back is turned over into it, each entry merged with all that are newer. So there is nothing to
+    undo when the oldest goes, and an entry costs at most two merges, however many the queue holds.
+
+           front, top first                         back
+           1+2+3 | 2+3 | 3                          4, 5 | total 4+5
+           total of all: top of the front + total of the back
+    """
+
+    __slots__ = ("_back", "_back_total", "_front", "_holistic", "_sides")
+
+    def __init__(self, sides: SideBySide) -> None:
+        self._sides = sides
+        self._front: list[Partials] = []
+        self._back: list[Partials] = []
+        self._back_total: Partials = []
+        self._holistic: Partials = [None] * len(sides.holistic)
+
+    def __bool__(self) -> bool:
+        return bool(self._front or self._back)
+
+    def push(self, partials: Partials) -> None:
+        """Add an entry. It must not be changed any more."""
+        self._back_total = self._sides.merge(self._back_total, partials) if self._back else partials
+        self._back.append(partials)
+        for place, (aggregate_place, aggregate) in enumerate(self._sides.holistic):
+            if (newest := partials[aggregate_place]) is not None:
+                self._holistic[place] = aggregate.extend(self._holistic[place], newest)
+
+    def pop(self, oldest: Partials) -> None:
+        """Remove the oldest entry, which the caller knows."""
+        if not self._front:
+            self._turn_over()
+        self._front.pop()
+        for place, (aggregate_place, aggregate) in enumerate(self._sides.holistic):
+            if (gone := oldest[aggregate_place]) is not None:
+                aggregate.remove(self._holistic[place], gone)
+
+    def total(self) -> Partials:
+        """Return all entries merged; there must be one. Constant time, and not to be changed."""
+        if not self._front:
+            total = self._back_total
+        elif not self._back:
+            total = self._front[-1]
+        else:
+            total = self._sides.merge(self._front[-1], self._back_total)
+        if self._holistic:
+            total = list(total)
+            for (aggregate_place, _), partial in zip(self._sides.holistic, self._holistic, strict=True):
+                total[aggregate_place] = partial
+        return total
+
+    def _turn_over(self) -> None:
+        merge = self._sides.merge
+        total = self._back.pop()
+        self._front.append(total)
+        while self._back:
+            total = merge(self._back.pop(), total)
+            self._front.append(total)

@@ -1,0 +1,7 @@
+from __future__ import annotations
+from typing import Any
+
+
+class Sessions:
+    def __init__(self, *args: Any) -> None:
+        raise NotImplementedError

@@ -1,0 +1,53 @@
+"""Where hopping windows begin and end, and the slices of time between.
+
+Windows and slices are (start, end]: a time exactly on a border belongs to what ends there. A slice goes from one border
+of a window to the next, wherever that is: two slices a hop at most, be the duration a multiple of it or not (Krishnamurthy,
+Wu, Franklin: On-the-fly sharing for streamed aggregation, SIGMOD 2006, call them paired windows).
+
+        slices      1   2     3   4     5   6         duration 5, hop 3: slices of 2 and 1
+                 |  ] | ]  |  ] | ]  |  ] | ]
+        window      (---------]                       a time exactly here -> slice 2
+                          (---------]                   ^
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Slices:
+    """All values in ticks. Windows end at the multiples of `hop`, moved by `offset`; tumbling: hop = duration."""
+
+    duration: int
+    hop: int
+    offset: int = 0
+
+    def around(self, time: int) -> tuple[int, int]:
+        """Return the borders of the slice that `time` is in."""
+        at = time - self.offset
+        since = max(_down(at - 1, self.hop), _down(at - 1 + self.duration, self.hop) - self.duration)
+        until = min(_up(at, self.hop), _up(at + self.duration, self.hop) - self.duration)
+        return since + self.offset, until + self.offset
+
+    def first_end(self, slice_end: int) -> int:
+        """Return the end of the first window that does not end before this slice does."""
+        return _up(slice_end - self.offset, self.hop) + self.offset
+
+    def last_end(self, slice_end: int) -> int:
+        """Return the end of the last window that has this slice in it.
+
+        A hop longer than the duration leaves gaps. A slice in one is in no window, and this is before its end.
+        """
+        return _down(slice_end - self.offset + self.duration - 1, self.hop) + self.offset
+
+    def end_after(self, time: int) -> int:
+        return _down(time - self.offset, self.hop) + self.hop + self.offset
+
+
+def _down(value: int, step: int) -> int:
+    return value // step * step
+
+
+def _up(value: int, step: int) -> int:
+    return -_down(-value, step)
