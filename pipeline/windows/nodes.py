@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from . import syntax
+from .bounds import Bound
 from .operators import Evaluate
 from .syntax import Call, Column, Expression
+from .values import Names
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +36,18 @@ class Resolved(Column):
 
     @property
     def key(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        return self.place, tuple(name.casefold() for name in self.path)
+        return self.place, tuple(name.lower() for name in self.path)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Resolved) and self.key == other.key
+        return isinstance(other, Resolved) and type(self) is type(other) and self.key == other.key
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+
+@dataclass(frozen=True, eq=False)
+class Moment(Resolved):
+    """The time of the row at `place`: what a source's name means in DATEDIFF(unit, a, b) inside ON."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,16 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Stream:
-    """Rows of an input with one idea of their time: TIMESTAMP BY, or their arrival."""
+    """Rows of an input with one idea of their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER."""
 
     input: str
     timestamp: Compiled | None
-    over: Compiled | None
-    partition_by: Compiled | None
+    over: tuple[Compiled, ...]
 
 
 @dataclass(frozen=True)
 class Node:
-    """`step` is the name of the step that the node is a part of; `sources` are the places of the nodes that it reads."""
+    """`step` is the name of the step that the node is a part of; `sources` are the places of the nodes it reads."""
 
     step: str
     sources: tuple[int, ...]
@@ -78,7 +84,7 @@ class Input(Node):
 
 @dataclass(frozen=True)
 class ItemStar:
-    """All columns of a row of the source (`place`), or of a record in it; those that an item before had are left out."""
+    """All columns of the row at `place`, or of a record in it, but those that an item before has given."""
 
     place: tuple[int, ...]
     record: Compiled | None
@@ -118,14 +124,15 @@ class Window(Node):
 
 @dataclass(frozen=True)
 class Join(Node):
-    """Pairs of rows of two streams with low <= right.time - left.time <= high, in ticks, equal keys, and `on`.
+    """Pairs of rows of two streams that are near in time and have equal keys, and `on`. NULL keys are equal to nothing.
 
-    `on` is what is left of ON, about the pair: a row as this node gives it. NULL keys are equal to nothing.
+    `bounds` are join.py's; one has a low end and one has a high. `lag`: how far, in ticks, the left row's time may be
+    after that of a row it is made of. `on` is what is left of ON, about the pair: a row as this node gives it.
     """
 
     kind: Literal["INNER", "LEFT"]
-    low: int
-    high: int
+    bounds: tuple[Bound, ...]
+    lag: int
     left_keys: tuple[Compiled, ...]
     right_keys: tuple[Compiled, ...]
     on: Compiled | None
@@ -159,7 +166,8 @@ class Output(Node):
 class Plan:
     """Nodes stand after their sources. `references` are the tables that are joined, `inputs` the others, as written.
 
-    `names` are all names of columns that the query looks up in rows of inputs.
+    Rows of inputs are made with `names.of`. `span`: the longest time, in ticks, before a row of an output from which
+    a row of an input can still change it.
     """
 
     streams: tuple[Stream, ...]
@@ -167,7 +175,8 @@ class Plan:
     inputs: tuple[str, ...]
     references: tuple[str, ...]
     outputs: tuple[str, ...]
-    names: Any
+    names: Names
+    span: int
 
     def consumers(self, node: int) -> Sequence[tuple[int, int]]:
         """Return which nodes read this one, and at which of their ports."""

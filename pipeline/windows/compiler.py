@@ -1,0 +1,115 @@
+"""Expressions of the planner's, their columns resolved, and what computes them from a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .aggregates import AGGREGATES
+from .analytic import ANALYTIC
+from .expressions import compile_condition, compile_expression
+from .nodes import Compiled, Moment, Resolved
+from .operators import Evaluate, Row
+from .syntax import Call, Column, Expression
+from .tokens import QueryError
+from .values import Datetime, Names
+
+TIMESTAMP = "SYSTEM.TIMESTAMP"
+WINDOW = "SYSTEM.WINDOW"
+
+
+class Compiler:
+    """Compiles expressions whose columns are resolved."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def compile(self, expression: Expression) -> Compiled:
+        return Compiled(expression, compile_expression(expression, self))
+
+    def condition(self, expression: Expression) -> Compiled:
+        return Compiled(expression, compile_condition(expression, self))
+
+    def evaluate(self, expression: Expression) -> Evaluate:
+        return compile_expression(expression, self)
+
+    def column(self, column: Column) -> Evaluate:
+        assert isinstance(column, Resolved)
+        if isinstance(column, Moment):
+            return _moment(column.place)
+        if not column.path:
+            return _value(column.place)
+        return self._path(column.place, column.path)
+
+    def call(self, call: Call) -> Evaluate | None:
+        if call.function == TIMESTAMP:
+            if call.arguments or call.over or call.distinct:
+                raise QueryError("System.Timestamp() takes no arguments", call.at)
+            return lambda row: Datetime(row.time)
+        if call.function == WINDOW:
+            raise QueryError("System.Window() is written System.Window().Id, and only in SELECT", call.at)
+        if call.function in AGGREGATES:
+            raise QueryError(
+                f"{call.function} can't stand here: it needs GROUP BY with a window, and SELECT or HAVING around it, "
+                "or OVER (LIMIT DURATION(...))",
+                call.at,
+            )
+        if call.function in ANALYTIC:
+            raise QueryError(f"{call.function} can't stand inside another analytic function, or here", call.at)
+        if call.over is not None:
+            raise QueryError(f"{call.function} takes no OVER", call.at)
+        return None
+
+    def _path(self, place: tuple[int, ...], path: tuple[str, ...]) -> Evaluate:
+        first, *rest = path
+        of = _column(place, first)
+        for name in rest:
+            of = self._property(of, name)
+        return of
+
+    def _property(self, of: Evaluate, name: str) -> Evaluate:
+        """A record inside of a row has not been through `Names.of`, and most have the property as it is spelt."""
+        names = self._names
+
+        def evaluate(row: Row) -> Any:
+            record = of(row)
+            if not isinstance(record, dict):
+                return None
+            value = record.get(name)
+            return names.of(record).get(name) if value is None else value
+
+        return evaluate
+
+
+def _column(place: tuple[int, ...], name: str) -> Evaluate:
+    if not place:
+        return lambda row: row.columns.get(name)
+    if len(place) == 1:
+        (index,) = place
+        return lambda row: None if (part := row.columns[index]) is None else part.columns.get(name)
+    part_of = part_at(place)
+    return lambda row: None if (part := part_of(row)) is None else part.columns.get(name)
+
+
+def part_at(place: tuple[int, ...]) -> Callable[[Row], Row | None]:
+    def part(row: Row | None) -> Row | None:
+        for index in place:
+            if row is None:
+                return None
+            row = row.columns[index]
+        return row
+
+    return part
+
+
+def _value(place: tuple[int, ...]) -> Evaluate:
+    *outer, last = place
+    if not outer:
+        return lambda row: row.columns[last]
+    part_of = part_at(tuple(outer))
+    return lambda row: None if (part := part_of(row)) is None else part.columns[last]
+
+
+def _moment(place: tuple[int, ...]) -> Evaluate:
+    part_of = part_at(place)
+    return lambda row: None if (part := part_of(row)) is None else Datetime(part.time)
