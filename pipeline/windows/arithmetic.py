@@ -50,13 +50,16 @@ def arithmetic(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
             result = on_bigints(a, b)
             if BIGINT_LEAST <= result <= BIGINT_MOST:
                 return result
-            raise RowError(f"{a} {sign} {b} is out of bigint's range")
-        return calculate(sign, on_bigints, on_floats, a, b)
+        elif type(a) is float and type(b) is float and b:
+            result = on_floats(a, b)
+            if result - result == 0:  # neither infinity nor NaN
+                return result
+        return _calculate(sign, a, b)
 
     return evaluate
 
 
-def calculate(sign: str, on_bigints: Work, on_floats: Work, a: Any, b: Any) -> Any:
+def _calculate(sign: str, a: Any, b: Any) -> Any:
     if a is None or b is None:
         return None
     if sign == "+" and type(a) is str and type(b) is str:
@@ -64,6 +67,7 @@ def calculate(sign: str, on_bigints: Work, on_floats: Work, a: Any, b: Any) -> A
     if type(a) is Datetime or type(b) is Datetime:
         raise RowError(f"a datetime can't stand beside {sign}: use DATEADD or DATEDIFF")
     x, y = to_number(a), to_number(b)
+    on_bigints, on_floats = _WORK[sign]
     try:
         result = on_bigints(x, y) if type(x) is int and type(y) is int else on_floats(x, y)
     except (ZeroDivisionError, ValueError):  # ValueError: fmod by 0

@@ -19,6 +19,8 @@ _DATETIME, _INTEGER, _TUPLE, _ROW, _COLUMNS, _PAIRS = range(6)
 
 _PLAIN = frozenset({type(None), bool, float, str})
 
+_encoder = msgspec.msgpack.Encoder()
+
 
 def pack(value: Any) -> bytes:
     """Raises `TypeError` for any other type."""
@@ -81,5 +83,4 @@ def _unwrapped(code: int, data: memoryview) -> Any:
     raise msgspec.DecodeError(f"no value has the code {code}")
 
 
-_encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(ext_hook=_unwrapped)

@@ -6,7 +6,8 @@ can't be worked out, 1 / 0, makes the query wrong.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import singledispatch
 from typing import Any, Protocol
 
@@ -103,13 +104,20 @@ def _is_condition(expression: Expression) -> bool:
     )
 
 
+@contextmanager
+def _wrong_query(at: At) -> Iterator[None]:
+    """A value that can't be worked with is the query's fault while there is no row yet."""
+    try:
+        yield
+    except RowError as error:
+        raise QueryError(str(error), at) from None
+
+
 def _folded(evaluate: Evaluate, operands: Sequence[Evaluate], at: At) -> Evaluate:
     if not all(isinstance(operand, Fixed) for operand in operands):
         return evaluate
-    try:
+    with _wrong_query(at):
         return Fixed(evaluate(Row({}, 0, ())))
-    except RowError as error:
-        raise QueryError(str(error), at) from None
 
 
 @singledispatch
@@ -169,7 +177,8 @@ def _(expression: Like, scope: Scope) -> Evaluate:
     if escape is not None and not (isinstance(escape, Fixed) and type(escape.value) is str and len(escape.value) == 1):
         raise QueryError("ESCAPE takes one character in quotes", expression.at)
     operand, pattern = _compile(expression.operand, scope), _compile(expression.pattern, scope)
-    like = patterns.like(operand, pattern, escape.value if isinstance(escape, Fixed) else None)
+    with _wrong_query(expression.at):
+        like = patterns.like(operand, pattern, escape.value if isinstance(escape, Fixed) else None)
     return _folded(logic.negation(like) if expression.negated else like, [operand, pattern], expression.at)
 
 
@@ -261,4 +270,6 @@ def _(expression: Call, scope: Scope) -> Evaluate:
     called.check(name, expression.arguments, at)
     unit = "".join(argument.name for argument in expression.arguments[:1] if isinstance(argument, Unit))
     operands = [_compile(argument, scope) for argument in expression.arguments[bool(unit) :]]
-    return _folded(called.bind(operands, unit), operands, at)
+    with _wrong_query(at):
+        evaluate = called.bind(operands, unit)
+    return _folded(evaluate, operands, at)

@@ -91,6 +91,8 @@ class Columns(dict[str, Any]):
 
     __slots__ = ("_folded",)
 
+    _folded: dict[str, Any]
+
     def get(self, name: str, default: Any = None) -> Any:
         if name in self:
             return self[name]

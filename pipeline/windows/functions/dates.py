@@ -30,8 +30,10 @@ _MONTHS = {"year": 12, "quarter": 3, "month": 1}
 
 # Not from the calendar module: that follows the locale.
 _DAY_NAMES = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-_MONTH_NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
-_MONTH_NAMES += ("November", "December")
+_MONTH_NAMES = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def _date(time: int) -> date:

@@ -5,12 +5,16 @@ What is no text is taken as CAST makes it one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..arithmetic import LONGEST_TEXT, checked_text
 from ..casts import to_bigint, to_text
+from ..fixed import Fixed
+from ..operators import Evaluate
 from ..patterns import patindex
 from ..regex import regexmatch
 from ..values import RowError
-from .signature import nullable, strict
+from .signature import Function, call, nullable, strict
 
 #: As the documentation of TRIM lists them. str.strip() takes U+001C to U+001F off too.
 _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
@@ -84,6 +88,14 @@ def _unicode(text: str) -> int | None:
     return ord(text[0]) if text else None
 
 
+def _regexmatch(operands: Sequence[Evaluate], unit: str) -> Evaluate:
+    """An expression that is constant is looked at now: one that is not supported is then the query's fault."""
+    expression = operands[1]
+    if isinstance(expression, Fixed) and expression.value is not None:
+        regexmatch("", to_text(expression.value))
+    return call(regexmatch, operands, (to_text, to_text))
+
+
 def _length(name: str, length: int) -> int:
     if length < 0:
         raise RowError(f"{name} takes no negative length: {length}")
@@ -105,7 +117,7 @@ FUNCTIONS = {
     "LTRIM": strict(lambda text: text.lstrip(_WHITE_SPACE), to_text),
     "NCHAR": strict(_nchar, to_bigint),
     "PATINDEX": strict(patindex, to_text, to_text),
-    "REGEXMATCH": strict(regexmatch, to_text, to_text),
+    "REGEXMATCH": Function(2, 2, _regexmatch),
     "REPLACE": strict(_replace, to_text, to_text, to_text),
     "REPLICATE": strict(_replicate, to_text, to_bigint),
     "REVERSE": strict(lambda text: text[::-1], to_text),
