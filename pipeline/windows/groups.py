@@ -12,7 +12,7 @@ Group = tuple[Tagged, ...]
 """The values of the keys: it sorts, and is the `arrival` of a window's row."""
 
 Key = Hashable
-"""A group as a dict's key. One text, which it mostly is, stands for itself: that is the cheapest to make and look up."""
+"""A group as a dict's key. One text, which it mostly is, stands for itself: nothing is cheaper to look up."""
 
 
 def grouping(keys: Sequence[Evaluate]) -> Callable[[Row], Key]:

@@ -18,10 +18,10 @@ from .aggregates import Aggregate, Partials, SideBySide
 from .clock import BEGINNING
 from .codec import pack, unpack
 from .faults import ROW, Faults
-from .groups import Group, Key, group_of, grouping, key_of, values_of
+from .groups import Key, group_of, grouping, key_of, values_of
 from .operators import Changes, Evaluate, Row
 from .results import Total, result_rows
-from .rollup import Rollup
+from .rollup import GroupRollup
 from .slices import Slices
 from .values import RowError
 
@@ -199,25 +199,16 @@ class MergedPanes(Panes):
             pane[key] = partials if known is None else self._sides.combine(known, partials)
 
 
-class _Live:
-    """A group that has rows in the window."""
-
-    __slots__ = ("group", "rollup", "values")
-
-    def __init__(self, group: Group, sides: SideBySide) -> None:
-        self.group = group
-        self.values = values_of(group)
-        self.rollup = Rollup(sides)
-
-
 class _Groups:
     """The groups that have rows in the window, and what these come to."""
 
     def __init__(self, sides: SideBySide) -> None:
         self._sides = sides
-        self._live: dict[Key, _Live] = {}
-        self._sorted: list[_Live] = []  # as of the last `totals`: then only the new ones have to be put in their places
-        self._new: list[_Live] = []
+        self._live: dict[Key, GroupRollup] = {}
+        self._sorted: list[
+            GroupRollup
+        ] = []  # as of the last `totals`: then only the new ones have to be put in their places
+        self._new: list[GroupRollup] = []
 
     def __bool__(self) -> bool:
         return bool(self._live)
@@ -226,22 +217,22 @@ class _Groups:
         for key, partials in pane.items():
             live = self._live.get(key)
             if live is None:
-                live = self._live[key] = _Live(group_of(key), self._sides)
+                live = self._live[key] = GroupRollup(group_of(key), self._sides)
                 self._new.append(live)
-            live.rollup.push(partials)
+            live.push(partials)
 
     def pop(self, pane: Pane) -> None:
         for key, partials in pane.items():
-            rollup = self._live[key].rollup
-            rollup.pop(partials)
-            if not rollup:
+            live = self._live[key]
+            live.pop(partials)
+            if not live:
                 del self._live[key]
 
     def totals(self) -> Iterator[Total]:
-        self._sorted = [live for live in self._sorted + self._new if live.rollup]
+        self._sorted = [live for live in self._sorted + self._new if live]
         self._sorted.sort(key=attrgetter("group"))
         self._new.clear()
-        return ((live.group, live.values, live.rollup.total()) for live in self._sorted)
+        return (live.total_of_group() for live in self._sorted)
 
 
 def _of_pane(pane: Pane) -> list[Total]:

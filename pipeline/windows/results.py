@@ -16,7 +16,7 @@ Total = tuple[Group, tuple[Any, ...], Partials]
 
 
 def result_rows(end: int, totals: Iterable[Total], sides: SideBySide, faults: Faults) -> Iterator[Row]:
-    """Yield Row((*keys, *results), end, group) for each total. One whose result is refused is reported, and left out."""
+    """Yield Row((*keys, *results), end, group) for each total; one with a result that is refused is only reported."""
     for group, values, partials in totals:
         try:
             results = sides.results(partials)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .aggregates import Partials, SideBySide
+from .groups import Group, values_of
+from .results import Total
 
 
 class Rollup:
@@ -67,3 +69,17 @@ class Rollup:
         while self._back:
             total = merge(self._back.pop(), total)
             self._front.append(total)
+
+
+class GroupRollup(Rollup):
+    """A group that has rows in the window."""
+
+    __slots__ = ("group", "values")
+
+    def __init__(self, group: Group, sides: SideBySide) -> None:
+        super().__init__(sides)
+        self.group = group
+        self.values = values_of(group)
+
+    def total_of_group(self) -> Total:
+        return self.group, self.values, self.total()

@@ -1,8 +1,8 @@
 """Where hopping windows begin and end, and the slices of time between.
 
 Windows and slices are (start, end]: a time exactly on a border belongs to what ends there. A slice goes from one border
-of a window to the next, wherever that is: two slices a hop at most, be the duration a multiple of it or not (Krishnamurthy,
-Wu, Franklin: On-the-fly sharing for streamed aggregation, SIGMOD 2006, call them paired windows).
+of a window to the next, wherever that is: two slices a hop at most, be the duration a multiple of it or not
+(Krishnamurthy, Wu, Franklin: On-the-fly sharing for streamed aggregation, SIGMOD 2006, call them paired windows).
 
         slices      1   2     3   4     5   6         duration 5, hop 3: slices of 2 and 1
                  |  ] | ]  |  ] | ]  |  ] | ]

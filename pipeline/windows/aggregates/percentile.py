@@ -61,11 +61,10 @@ class PercentileCont(Holistic):
             return None
         place = self._share * (len(partial) - 1)
         below = place.numerator // place.denominator
-        low = partial[below][0]
+        low = Fraction(partial[below][0])
         if place == below:
             return float(low)
-        high = partial[below + 1][0]
-        return float(low + (high - low) * float(place - below))
+        return float(low + (Fraction(partial[below + 1][0]) - low) * (place - below))
 
 
 class PercentileDisc(PercentileCont):
