@@ -110,8 +110,9 @@ class ConsumerGroups:
         elif not any(group.name == name for partition in runtime(self.hub) for group in partition.groups):
             raise UnknownGroup(self.hub.name, name)
         reader = ConsumerGroup(self.hub, name)
-        # A job holds one lease for all partitions, which is called as its group.
-        leases = [*(lease.key for lease in reader.leases), *([f"{name}:lease"] if name.startswith("job:") else [])]
+        # A job's tasks have leases of their own, which are called as its group.
+        tasks = [f"{name}:lease:{p}" for p in range(self.hub.partitions)] if name.startswith("job:") else []
+        leases = [*(lease.key for lease in reader.leases), *tasks]
         if any(self.redis.exists(lease) for lease in leases):
             raise GroupInUse(self.hub.name, name)
         reader.detach()

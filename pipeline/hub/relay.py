@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import itertools
 import logging
-import random
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import cast
 
 from ..lease import LeaseLost
+from ..pace import Pace
 from ..scripts import Script
 from .deadletters import DeadLetter, DeadLetters
 from .group import ConsumerGroup
@@ -31,27 +30,8 @@ GROUP = "$relay"
 
 MAX_EVENTS = 1000  # that are read of a partition at once
 PAGE_BYTES = 4 * 1024 * 1024  # of bodies, that these should have: as many events as that were of the last ones' size
-MAX_WAIT = 30.0  # seconds between two tries, if the upstream hub does not ask for more
 
 _COMMIT = Script(files(__package__) / "commit.lua")
-
-
-@dataclass
-class _Pace:
-    """When a partition whose upstream failed is to be tried again: exponential, with jitter, up to `MAX_WAIT`."""
-
-    failures: int = 0
-    not_before: float = 0.0
-
-    def failed(self, at_least: float) -> float:
-        wait: float = max(at_least, min(MAX_WAIT, at_least * 2**self.failures)) * random.uniform(1.0, 1.25)
-        self.failures = min(self.failures + 1, 16)
-        self.not_before = time.monotonic() + wait
-        return wait
-
-    def succeeded(self) -> None:
-        self.failures = 0
-        self.not_before = 0.0
 
 
 class Relay:
@@ -70,11 +50,11 @@ class Relay:
         self.upstream = upstream
         self.any_key = any_key
         self.group = ConsumerGroup(hub, GROUP)
-        self.share = Share(self.group, beat=beat)
+        self.share = Share.of(self.group, beat)
         self.letters = DeadLetters(hub)
         self.name = f"relay {hub.name}"
         self._attached = False
-        self._pace = [_Pace() for _ in range(hub.partitions)]
+        self._pace = [Pace() for _ in range(hub.partitions)]
         self._limits = [100] * hub.partitions
 
     def step(self) -> int:

@@ -27,11 +27,13 @@ logger = logging.getLogger(__name__)
 #: Seconds between two looks at who is there.
 BEAT = 1.0
 
+#: Seconds that a lease lasts. A dead worker's partitions have another reader within these and a beat: below ten.
+TTL = 8.0
+
 #: Seconds after which a worker that says nothing does not count any more.
 GONE = 5.0
 
-#: Seconds that a lease lasts. A dead worker's partitions have another reader within these and a beat: below ten.
-TTL = 8.0
+_GONE = GONE / TTL
 
 # KEYS[1] the workers; ARGV[1] a worker, ARGV[2] after how many ms of silence one is gone. Returns all that are there.
 _ANNOUNCE = """
@@ -45,26 +47,42 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)
 
 
 class Share:
-    """The partitions of a group that one worker reads.
+    """The partitions of a group that one worker reads, or whatever else has a lease each and is to be shared.
 
     The workers' quotas add up to the number of partitions and differ by one at most: once all workers see each other,
     which takes two beats of each, every partition has one.
 
-    Redis keys, beside those of the group:
-        {hub:NAME:workers}:GROUP  sorted set, worker -> when it was last there, ms since the Unix epoch
+    Redis keys, beside the leases:
+        the `workers_key`; of a group {hub:NAME:workers}:GROUP
+            sorted set, worker -> when it was last there, ms since the Unix epoch
     """
 
-    def __init__(self, group: ConsumerGroup, worker: str | None = None, beat: float = BEAT) -> None:
-        self.group = group
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: Iterable[str],
+        workers_key: str,
+        worker: str | None = None,
+        beat: float = BEAT,
+        ttl: float = TTL,
+    ) -> None:
+        """`keys` are those of the leases; `ttl` is how many seconds they last, and `beat` a fraction of it."""
+        self.redis = client
         self.worker = worker or worker_name()
-        self.leases = [Lease(group.hub.redis, lease.key, TTL, self.worker) for lease in group.leases]
+        self.leases = [Lease(client, key, ttl, self.worker) for key in keys]
         self.held: set[int] = set()
         self._beat = beat
+        self._ttl = ttl
         self._next_beat = 0.0
-        self._workers_key = f"{{hub:{group.hub.name}:workers}}:{group.name}"
-        self._announce = group.hub.redis.register_script(_ANNOUNCE)
+        self._workers_key = workers_key
+        self._announce = client.register_script(_ANNOUNCE)
         self._stopped = threading.Event()
         self._keeper: threading.Thread | None = None
+
+    @classmethod
+    def of(cls, group: ConsumerGroup, beat: float = BEAT) -> Share:
+        keys = [lease.key for lease in group.leases]
+        return cls(group.hub.redis, keys, f"{{hub:{group.hub.name}:workers}}:{group.name}", beat=beat)
 
     def partitions(self) -> list[int]:
         """Return the partitions that are this worker's, in a random order; once a beat they are balanced first.
@@ -100,14 +118,14 @@ class Share:
         if self._keeper is not None:
             self._keeper.join()
         self._give_up(tuple(self.held))
-        self.group.hub.redis.zrem(self._workers_key, self.worker)
+        self.redis.zrem(self._workers_key, self.worker)
 
     def _present(self) -> list[str]:
-        answer = self._announce(keys=[self._workers_key], args=[self.worker, int(GONE * 1000)])
+        answer = self._announce(keys=[self._workers_key], args=[self.worker, int(self._ttl * _GONE * 1000)])
         return [worker.decode() for worker in cast("list[bytes]", answer)]
 
     def _keep(self) -> None:
-        while not self._stopped.wait(TTL / 4):
+        while not self._stopped.wait(self._ttl / 4):
             try:
                 self._present()
                 self._hold(tuple(self.held), take=False)
@@ -116,21 +134,21 @@ class Share:
 
     def _hold(self, partitions: Collection[int], *, take: bool) -> set[int]:
         """Renew or take leases in one round trip; return those that are this worker's now."""
-        with self.group.hub.redis.pipeline(transaction=False) as pipe:
+        with self.redis.pipeline(transaction=False) as pipe:
             for partition in partitions:
                 self.leases[partition].queue_hold(pipe, take=take)
             return {p for p, ours in zip(partitions, pipe.execute(), strict=True) if ours}
 
     def _give_up(self, partitions: Collection[int]) -> None:
         self.held = self.held.difference(partitions)
-        with self.group.hub.redis.pipeline(transaction=False) as pipe:
+        with self.redis.pipeline(transaction=False) as pipe:
             for partition in partitions:
                 self.leases[partition].queue_release(pipe)
             pipe.execute()
 
     def _free(self) -> list[int]:
         others = [p for p in range(len(self.leases)) if p not in self.held]
-        with self.group.hub.redis.pipeline(transaction=False) as pipe:
+        with self.redis.pipeline(transaction=False) as pipe:
             for partition in others:
                 pipe.exists(self.leases[partition].key)
             return [p for p, taken in zip(others, pipe.execute(), strict=True) if not taken]

@@ -1,4 +1,4 @@
-"""Time and watermarks.
+"""Time.
 
 Time inside the engine is an int: .NET ticks of 100 ns since 0001-01-01T00:00Z. That is Stream Analytics' resolution,
 and its windows line up on multiples of the hop in these ticks: the same as multiples since the Unix epoch for a hop
@@ -8,16 +8,19 @@ that divides a day, not the same for others (7 days: a week then starts on a Mon
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 TICKS_PER_MS = 10_000
 TICKS_PER_SECOND = 10_000_000
+TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
 
 UNIX_EPOCH = 621_355_968_000_000_000  # 719,162 days
 
 #: Before every event.
 BEGINNING = 0
+
+#: After every event: the watermark of a source that has ended.
+END = 1 << 62
 
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?Z")
 
@@ -45,26 +48,3 @@ def parse(text: str) -> int:
     since = datetime.fromisoformat(match[1]) - datetime.min
     fraction = int((match[2] or "").ljust(7, "0"))
     return (since.days * 86_400 + since.seconds) * TICKS_PER_SECOND + fraction
-
-
-class Clock:
-    """A watermark for each partition: no event of that time or before will come from it any more.
-
-    Arrival times rise within a partition, and two facts move its watermark: an event was read (others may follow at
-    the same time, none before it), or the partition was read to its end, at a time taken before that read.
-    """
-
-    def __init__(self, partitions: Iterable[int], watermark: int = BEGINNING) -> None:
-        self._watermarks = dict.fromkeys(partitions, watermark)
-
-    def reach(self, partition: int, time: int) -> None:
-        """Record that no event before `time` will come from `partition`. A watermark never goes back."""
-        self._watermarks[partition] = max(self._watermarks[partition], time - 1)
-
-    def of(self, partition: int) -> int:
-        return self._watermarks[partition]
-
-    @property
-    def watermark(self) -> int:
-        """The job's: as far as every partition has come."""
-        return min(self._watermarks.values())

@@ -1,35 +1,60 @@
-"""job.toml: which hub the query's input is, and what its outputs are.
+"""job.toml: where the query's inputs come from, and where its outputs go.
 
-    [inputs.Input]                 a name after FROM in query.asaql
+    start = "last"                 or "now", or a UTC time: where a job begins that has not run, or not with this start
+    snapshot = "30s"               how often the state is saved; what came since is read again after a crash
+
+    [time]                         for inputs with TIMESTAMP BY
+    late_arrival = "5s"            up to 20d 23:59:59; -1 for ever
+    out_of_order = "0s"            up to 599s
+    action = "adjust"              or "drop"
+
+    [inputs.Input]                 a name after FROM or JOIN in query.asaql
     hub = "events"
+    consumer_group = "windows"     the job's own, job:NAME, is the default
+    partition_key = "eventid"      the column that has the partition key of each event, if one does
 
-    [outputs.OutputWindow]         each name after INTO
+    [inputs.Archive]
+    file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
+
+    [inputs.Actions]
+    reference = { file = "actions.csv" }      or { hash = "actions" }: what is joined without a window
+
+    [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
     type = "stream"
     maxlen = 1_000_000             rows kept, about; this is the default
 
     [[boards]]                     any number
-    from = "OutputWindow"          the output whose rows go to the board
+    from = "OutputWindow"          the output whose rows go to the board, too
     board = "actions"
     member = "actionname"          columns of the row
     score = "reward"
     mode = "add"                   or "set", or "max"
 
-Names of inputs and outputs ignore case; an output is called as the query writes it.
+Names of inputs and outputs ignore case; they are called as the query writes them.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from ..errors import PipelineError
-from .plan import Plan
+from ..errors import InvalidValue, PipelineError
+from ..units import milliseconds
+from .clock import TICKS_PER_SECOND, isoformat, parse
+from .event_times import TimePolicies
+from .nodes import Plan
 
 T = TypeVar("T")
+
+_MOST_LATE = 21 * 86_400 - 1  # seconds
+_MOST_OUT_OF_ORDER = 599  # seconds
+
+_SECTIONS = ("start", "snapshot", "time", "inputs", "outputs", "boards")
 
 
 class InvalidJob(PipelineError, ValueError):
@@ -40,16 +65,76 @@ class InvalidJob(PipelineError, ValueError):
         self.path = path
 
 
-class InputConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class HubInput(_Table):
     hub: str
+    consumer_group: str | None = None
+    partition_key: str | None = None
 
 
-class OutputConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    type: Literal["stream"]
+class FileInput(_Table):
+    file: str
+    partition_key: str | None = None
+
+
+class ReferenceData(_Table):
+    """`file` is JSON or CSV, beside job.toml; `hash` a key of Redis. One of the two: see tables.py."""
+
+    file: str | None = None
+    hash: str | None = None
+    field_column: str = "field"
+
+
+class ReferenceInput(_Table):
+    reference: ReferenceData
+
+
+InputConfig = HubInput | FileInput | ReferenceInput
+
+#: The key that tells what an input is.
+_INPUTS: Mapping[str, type[InputConfig]] = {"hub": HubInput, "file": FileInput, "reference": ReferenceInput}
+
+
+class _Output(_Table, tag_field="type"):
+    pass
+
+
+class StreamConfig(_Output, tag="stream"):
     maxlen: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
 
 
-class BoardConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"source": "from"}):
+class BoardConfig(_Output, tag="board"):
+    board: str
+    member: str
+    score: str
+    mode: Literal["add", "set", "max"]
+
+
+class HubConfig(_Output, tag="hub"):
+    """`partition_key` is the column that has the key of the event which a row becomes."""
+
+    hub: str
+    partition_key: str | None = None
+
+
+class FileConfig(_Output, tag="file"):
+    """NDJSON, beside job.toml."""
+
+    file: str
+
+
+class WebhookConfig(_Output, tag="webhook"):
+    url: str
+    headers: Mapping[str, str] = {}
+
+
+OutputConfig = StreamConfig | BoardConfig | HubConfig | FileConfig | WebhookConfig
+
+
+class _From(_Table, rename={"source": "from"}):
     source: str
     board: str
     member: str
@@ -57,63 +142,153 @@ class BoardConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     mode: Literal["add", "set", "max"]
 
 
+class _Time(_Table):
+    late_arrival: str | int = "5s"
+    out_of_order: str | int = "0s"
+    action: Literal["adjust", "drop"] = "adjust"
+
+
 class Config(msgspec.Struct, frozen=True):
-    """`outputs` is by the query's names. `boards` have an output each, by the same names."""
+    """`start` is last, now or a UTC time. `boards` are those beside an output, with its name."""
 
-    input: InputConfig
+    inputs: Mapping[str, InputConfig]
     outputs: Mapping[str, OutputConfig]
-    boards: tuple[BoardConfig, ...]
+    boards: tuple[tuple[str, BoardConfig], ...] = ()
+    policies: TimePolicies = TimePolicies()
+    start: str = "last"
+    snapshot_seconds: float = 30.0
+
+    @property
+    def references(self) -> frozenset[str]:
+        """The names of the inputs that `plan` is to take for reference data."""
+        return frozenset(name for name, table in self.inputs.items() if isinstance(table, ReferenceInput))
+
+    @property
+    def partition_keys(self) -> Mapping[str, str | None]:
+        return {
+            name: table.partition_key for name, table in self.inputs.items() if not isinstance(table, ReferenceInput)
+        }
 
 
-def read_config(path: Path, plan: Plan) -> Config:
-    """Read job.toml and hold it against the query. Raises `InvalidJob`."""
+def read_config(path: Path) -> Config:
+    """Read job.toml. Raises `InvalidJob`."""
     try:
         document = tomllib.loads(path.read_text())
     except (OSError, ValueError) as exc:
         raise InvalidJob(path, f"can't be read: {exc}") from exc
-    return _Reader(path, document, plan).config()
+    return _Reader(path, document).config()
+
+
+def match(config: Config, plan: Plan, path: Path) -> Config:
+    """Hold job.toml against the query; return it with the names as the query writes them. Raises `InvalidJob`."""
+    outputs = _matched(config.outputs, plan.outputs, path, "outputs", "INTO")
+    names = {name.lower(): name for name in plan.outputs}
+    for number, (source, _) in enumerate(config.boards, 1):
+        if source.lower() not in names:
+            raise InvalidJob(
+                path, f"[[boards]] {number}: from = {source!r} is no output: the query has {', '.join(plan.outputs)}"
+            )
+    inputs = _matched(config.inputs, (*plan.inputs, *plan.references), path, "inputs", "FROM")
+    for stream in plan.streams:
+        if stream.over and config.policies.late is None:
+            raise InvalidJob(
+                path,
+                f"[time]: late_arrival = -1 goes with no OVER, which {stream.input} has: a key that was never seen "
+                "may come at any time, so that no window would ever close",
+            )
+    return msgspec.structs.replace(
+        config,
+        inputs=inputs,
+        outputs=outputs,
+        boards=tuple((names[source.lower()], board) for source, board in config.boards),
+    )
+
+
+def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, section: str, clause: str) -> dict[str, T]:
+    """Return the tables by the query's names; each name needs one, and there may be no other."""
+    by_name = {name.lower(): (name, table) for name, table in tables.items()}
+    found = {}
+    for name in names:
+        if name.lower() not in by_name:
+            raise InvalidJob(path, f"[{section}.{name}] is missing: the query has {clause} {name}")
+        _, found[name] = by_name.pop(name.lower())
+    for written, _ in by_name.values():
+        raise InvalidJob(path, f"[{section}.{written}] is not in the query: it has {', '.join(names)}")
+    return found
 
 
 class _Reader:
-    def __init__(self, path: Path, document: Mapping[str, Any], plan: Plan) -> None:
+    def __init__(self, path: Path, document: Mapping[str, Any]) -> None:
         self.path = path
         self.document = document
-        self.plan = plan
 
     def config(self) -> Config:
-        if unknown := self.document.keys() - {"inputs", "outputs", "boards"}:
-            raise InvalidJob(self.path, f"{min(unknown)} is unknown: there are inputs, outputs and boards")
-        inputs = self._tables("inputs", InputConfig, (self.plan.input,), "FROM")
-        outputs = self._tables("outputs", OutputConfig, self.plan.outputs, "INTO")
-        return Config(inputs[self.plan.input], outputs, self._boards())
+        if unknown := self.document.keys() - set(_SECTIONS):
+            raise InvalidJob(self.path, f"{min(unknown)} is unknown: there are {', '.join(_SECTIONS)}")
+        inputs = self._section("inputs", dict)
+        outputs = self._section("outputs", dict)
+        return Config(
+            {name: self._input(name, table) for name, table in inputs.items()},
+            {
+                name: self._convert(table, OutputConfig, f"[outputs.{name}]")  # type: ignore[arg-type]
+                for name, table in outputs.items()
+            },
+            tuple(self._boards()),
+            self._policies(),
+            self._start(),
+            self._seconds("snapshot", self.document.get("snapshot", "30s"), 86_400),
+        )
 
-    def _tables(self, section: str, kind: type[T], names: tuple[str, ...], clause: str) -> dict[str, T]:
-        """Return the section's tables by the query's names; each name needs one, and there may be no other."""
-        tables = self._section(section, dict)
-        by_name = {name.lower(): (name, table) for name, table in tables.items()}
-        found = {}
-        for name in names:
-            if name.lower() not in by_name:
-                raise InvalidJob(self.path, f"[{section}.{name}] is missing: the query has {clause} {name}")
-            written, table = by_name.pop(name.lower())
-            found[name] = self._convert(table, kind, f"[{section}.{written}]")
-        for written, _ in by_name.values():
-            raise InvalidJob(self.path, f"[{section}.{written}] is not in the query: it has {', '.join(names)}")
-        return found
+    def _input(self, name: str, table: Any) -> InputConfig:
+        place = f"[inputs.{name}]"
+        kinds = _INPUTS.keys() & (table.keys() if isinstance(table, dict) else ())
+        if len(kinds) != 1:
+            raise InvalidJob(self.path, f"{place}: write one of hub, file and reference")
+        made = self._convert(table, _INPUTS[kinds.pop()], place)
+        if isinstance(made, ReferenceInput) and (made.reference.file is None) == (made.reference.hash is None):
+            raise InvalidJob(self.path, f"{place}: a reference is {{ file = ... }} or {{ hash = ... }}")
+        return made
 
-    def _boards(self) -> tuple[BoardConfig, ...]:
-        names = {name.lower(): name for name in self.plan.outputs}
+    def _boards(self) -> list[tuple[str, BoardConfig]]:
         boards = []
         for number, table in enumerate(self._section("boards", list), 1):
-            place = f"[[boards]] {number}"
-            board = self._convert(table, BoardConfig, place)
-            if board.source.lower() not in names:
-                raise InvalidJob(
-                    self.path,
-                    f"{place}: from = {board.source!r} is no output: the query has {', '.join(names.values())}",
-                )
-            boards.append(msgspec.structs.replace(board, source=names[board.source.lower()]))
-        return tuple(boards)
+            made = self._convert(table, _From, f"[[boards]] {number}")
+            boards.append((made.source, BoardConfig(made.board, made.member, made.score, made.mode)))
+        return boards
+
+    def _policies(self) -> TimePolicies:
+        table = self._convert(self.document.get("time", {}), _Time, "[time]")
+        late = None
+        if table.late_arrival not in (-1, "-1"):
+            late = round(self._seconds("[time]: late_arrival", table.late_arrival, _MOST_LATE) * TICKS_PER_SECOND)
+        out_of_order = self._seconds("[time]: out_of_order", table.out_of_order, _MOST_OUT_OF_ORDER)
+        return TimePolicies(late, round(out_of_order * TICKS_PER_SECOND), table.action)
+
+    def _seconds(self, place: str, value: Any, most: int) -> float:
+        try:
+            if type(value) not in (int, str):
+                raise InvalidValue(f"{value!r} is no time: write '90s', '15m', '24h' or '7d'", place)
+            seconds = milliseconds(str(value)) / 1000
+        except InvalidValue as exc:
+            raise InvalidJob(self.path, f"{place}: {exc}") from exc
+        if seconds > most:
+            raise InvalidJob(self.path, f"{place}: {value!r} is more than {most} s")
+        return seconds
+
+    def _start(self) -> str:
+        value = self.document.get("start", "last")
+        if value in ("last", "now"):
+            return str(value)
+        try:
+            if isinstance(value, datetime):  # TOML's own, without quotes
+                if value.tzinfo is None:
+                    raise ValueError
+                value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+            return isoformat(parse(value))
+        except (TypeError, ValueError):
+            raise InvalidJob(
+                self.path, f'start: {str(value)!r} is not "last", "now" or a UTC time such as 2024-05-01T11:00:00Z'
+            ) from None
 
     def _section(self, name: str, kind: type[T]) -> T:
         section = self.document.get(name, kind())

@@ -9,21 +9,31 @@ log = logging.getLogger(__name__)
 
 _LOG_EVERY = 1_000
 
-#: Kinds of fault, as they are named in a job's checkpoint.
+#: Kinds of fault, as they are named in a job's status.
 INPUT = "input_errors"  # a body that is not JSON objects; the event is dropped
 ROW = "row_errors"  # a value of the wrong type; the event is left out of that step
-LATE = "late_events"  # Redis's clock went back, and the windows are closed
+EVENT_TIME = "event_time_errors"  # TIMESTAMP BY gave no time; the event is left out of that stream
+EARLY = "early_events"  # more than five minutes before its time; the event is dropped
+LATE = "late_events"  # its time was adjusted, or it was dropped
+OUT_OF_ORDER = "out_of_order_events"  # its time was adjusted, or it was dropped
+CLOCK = "clock_errors"  # Redis's clock went back, and the time of the event is closed: it was adjusted
 BOARD = "board_skips"  # a row without a member or a number, or out of a board's range
 
 
 class Faults:
-    """Totals by kind. The first fault of a kind is logged, then each thousandth."""
+    """Totals by kind. The first fault of a kind is logged, then each thousandth.
+
+    While `silent`, nothing is: what is read again after a restart was reported before.
+    """
 
     def __init__(self, job: str, counts: Counter[str]) -> None:
+        self.silent = False
         self._job = job
         self._counts = counts
 
     def report(self, kind: str, message: object) -> None:
+        if self.silent:
+            return
         self._counts[kind] += 1
         if self._counts[kind] % _LOG_EVERY == 1:
             log.warning("job %s: %s (%s: %d)", self._job, message, kind, self._counts[kind])

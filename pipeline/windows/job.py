@@ -2,236 +2,252 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import redis
+from redis.cluster import RedisCluster
 
 from ..boards.boards import Boards
-from ..boards.shard import Code, error_of
-from ..errors import InvalidValue, PipelineError
+from ..errors import InvalidValue
 from ..hub.group import ConsumerGroup
-from ..hub.log import Hub, StoredEvent, UnknownHub
+from ..hub.groups import ConsumerGroups, UnknownGroup
+from ..hub.log import UnknownHub
 from ..hub.registry import Hubs
-from ..lease import Lease, LeaseLost
-from .clock import Clock, from_unix_ms
-from .config import Config, InvalidJob, read_config
-from .engine import Engine, OutputRow
-from .faults import BOARD, INPUT, Faults
-from .outputs import BoardOutput, Sink, StreamOutput
-from .plan import Plan, plan
+from ..hub.share import BEAT, TTL, Share
+from ..lease import LeaseLost
+from ..pace import Pace
+from .begin import begin
+from .clock import from_unix_ms
+from .config import BoardConfig, Config, HubInput, InvalidJob, ReferenceInput, match, read_config
+from .delivery import Delivery
+from .outputs import Outbox, Sink, open_outputs
+from .plan import plan
 from .query import parse
-from .rows import InputError, Row, rows_of
-from .state import Checkpoint, Position, Progress
+from .reference import Table
+from .render import render
+from .stages import MergingTask, PartitionTask
+from .status import Reports
+from .tables import FileTable, HashTable, InvalidReference
+from .task import Superseded, Task
 from .tokens import QueryError
+from .topology import topology
+from .work import MERGE, Pacing, Reader, Work
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two looks for reference data that is new.
+REFRESH = 60.0
 
-@dataclass
-class _Run:
-    """What a job holds in memory between turns; all of it comes from the checkpoint and the log."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
-    progress: Progress
-    faults: Faults
-    engine: Engine
-    clock: Clock
-    read_to: dict[int, str]  # partition -> offset
-    needed: dict[int, str]  # partition -> offset after which the hub must keep the events
+#: Goes up when states and exchanges of before can't be read any more.
+FORMAT = 1
 
 
 class Job:
-    """One query over one hub. The job is a consumer group of its own: one owner at a time reads every partition.
-
-    Whatever goes wrong in a turn, memory is dropped and the next turn begins from the checkpoint: whether a
-    transaction took place is known only there.
+    """One query. Its tasks are shared by all workers that run the job, each task in one of them at a time.
 
     Redis keys:
-        job:NAME:lease       see Lease
-        job:NAME:checkpoint  see Checkpoint
-        and the offsets of the consumer group `job:NAME`, see ConsumerGroup: the hub keeps what comes after them, which
-        is what the job would read again if it began anew
+        job:NAME               see begin.py
+        job:NAME:lease:TASK    see Lease
+        job:NAME:workers       see Share
+        and those of Checkpoint, Exchange and Reports, and the offsets of its consumer group: `job:NAME`, unless
+        job.toml names another. The hub keeps what comes after these, which is what the job would read again if it
+        began at its last snapshot
     """
 
-    def __init__(
-        self,
-        name: str,
-        plan: Plan,
-        hub: Hub,
-        sinks: Mapping[str, Sequence[Sink]],
-        client: redis.Redis,
-        batch: int = 500,
-    ) -> None:
-        """`sinks` by output; `batch` is how many events of a partition, and about how many rows, a turn takes."""
-        self.name = name
-        self.plan = plan
-        self.hub = hub
-        self.sinks = sinks
-        self.redis = client
-        self.batch = batch
-        self.lease = Lease(client, f"job:{name}:lease")
-        self.checkpoint = Checkpoint(client, name)
-        self.group = ConsumerGroup(hub, f"job:{name}")
-        self._run: _Run | None = None
+    def __init__(self, work: Work, start: str = "last", beat: float = BEAT, ttl: float = TTL) -> None:
+        """`start` is last, now or a UTC time; `beat` and `ttl` are those of `Share`."""
+        self.name = work.name
+        self.work = work
+        self.start = start
+        outboxes = [(name, sink) for name, sinks in work.sinks.items() for sink in sinks if isinstance(sink, Outbox)]
+        deliveries = [f"deliver:{name}:{number}" for number, (name, _) in enumerate(outboxes)]
+        keys = [f"{work.key}:lease:{name}" for name in (*work.tasks, *deliveries)]
+        self.share = Share(work.client, keys, f"{work.key}:workers", beat=beat, ttl=ttl)
+        leases = self.share.leases
+        self.tasks: list[Task | Delivery] = [
+            MergingTask(work, lease) if name == MERGE else PartitionTask(work, int(name), lease)
+            for name, lease in zip(work.tasks, leases, strict=False)
+        ]
+        self.tasks += [Delivery(name, sink) for name, (_, sink) in zip(deliveries, outboxes, strict=True)]
+        self._paces = [Pace() for _ in self.tasks]
+        self._is_begun = False
+        self._is_superseded = False
+        self._refresh_at = time.monotonic() + REFRESH
 
     @classmethod
-    def load(cls, folder: Path, client: redis.Redis, hubs: Hubs, boards: Boards | None = None, batch: int = 500) -> Job:
+    def load(
+        cls,
+        folder: Path,
+        client: redis.Redis,
+        hubs: Hubs,
+        boards: Boards | None = None,
+        batch: int = 500,
+        snapshot_seconds: float | None = None,
+        beat: float = BEAT,
+        ttl: float = TTL,
+    ) -> Job:
         """Read query.asaql and job.toml; the folder's name is the job's. Declares the job's outputs.
 
-        Raises `InvalidJob`, or `OutputTaken`.
+        `batch` is as in `Pacing`; `snapshot_seconds` comes before what job.toml says. Raises `InvalidJob`, or
+        `OutputTaken`.
         """
-        planned = _read_query(folder / "query.asaql")
         config_path = folder / "job.toml"
-        config = read_config(config_path, planned)
+        if not _NAME.fullmatch(folder.name):
+            raise InvalidJob(config_path, f"{folder.name!r} is no job's name: it is 1 to 64 letters, digits and . - _")
+        if isinstance(client, RedisCluster):
+            raise InvalidJob(
+                config_path, "a window job can't run on a Redis Cluster: its transactions have keys of many"
+            )
+        config = read_config(config_path)
+        query_path = folder / "query.asaql"
         try:
-            hub = hubs[config.input.hub]
-        except UnknownHub as exc:
-            raise InvalidJob(config_path, f"[inputs.{planned.input}]: {exc}") from exc
-        try:
-            sinks = _sinks(config, client, boards or Boards(client))
-        except InvalidValue as exc:
-            raise InvalidJob(config_path, f"[[boards]]: {exc}") from exc
-        for name in planned.outputs:
-            StreamOutput(client, name).declare(folder.name)
-        return cls(folder.name, planned, hub, sinks, client, batch)
+            query = parse(query_path.read_text())
+            planned = plan(query, config.references)
+            config = match(config, planned, config_path)
+            readers = [_reader(folder.name, name, config, hubs, config_path) for name in planned.inputs]
+            layout = topology(planned, config.partition_keys, {reader.input: reader.partitions for reader in readers})
+        except OSError as exc:
+            raise InvalidJob(query_path, f"can't be read: {exc}") from exc
+        except QueryError as exc:
+            raise InvalidJob(query_path, str(exc)) from exc
+        shape = [
+            FORMAT,
+            render(query),
+            dict(config.partition_keys),
+            [(r.input, r.source(r.partitions)) for r in readers],
+        ]
+        work = Work(
+            name=folder.name,
+            version=hashlib.sha256(msgspec.json.encode(shape)).hexdigest(),
+            plan=layout.plan,
+            stages=tuple(filter(None, (layout.partitioned, layout.merging))),
+            readers=readers,
+            sinks=_sinks(folder, config, client, hubs, boards or Boards(client)),
+            client=client,
+            reports=Reports(client, folder.name),
+            policies=config.policies,
+            pacing=Pacing(batch, config.snapshot_seconds if snapshot_seconds is None else snapshot_seconds),
+            tables=_tables(folder, config, client),
+        )
+        return cls(work, config.start, beat, ttl)
 
     def step(self) -> int:
-        """Take one bounded turn; return how many events were read and rows written. 0 means that there is a pause.
+        """Take one bounded turn of each task that is this worker's; return how many events were read and rows written.
 
-        A job whose lease another has does nothing. Anything raised may be tried again by another `step`.
+        0 means that there is a pause, or that another worker has begun the job in another version. A task that fails
+        tries again after a pause of its own, and the others go on; that Redis is not there is raised.
         """
-        if not self.lease.hold():
-            self._run = None
+        if self._is_superseded:
             return 0
-        run, self._run = self._run or self._resume(), None
-        try:
-            work = self._turn(run)
-        except LeaseLost:
-            log.warning("job %s: another worker has taken over", self.name)
-            return 0
-        self._run = run
-        return work
+        if not self._is_begun:
+            begin(self.work, self.start)
+            self._is_begun = True
+        self._refresh()
+        held = self.share.partitions()
+        for place, task in enumerate(self.tasks):
+            if place not in self.share.held:
+                task.forget()
+        held.sort(key=lambda place: max(place, self.work.partitions))  # in this turn's order, what they give to is last
+        return sum(self._step(place) for place in held)
 
     def stop(self) -> None:
-        """Let another take over at once."""
-        self._run = None
-        self.lease.release()
-
-    def _resume(self) -> _Run:
-        self.group.attach()
-        progress = self.checkpoint.load()
-        faults = Faults(self.name, progress.counts)
-        engine = Engine(self.plan, faults, closed=progress.watermark)
-        partitions = range(self.hub.partitions)
-        for partition in partitions:
-            progress.done.setdefault(partition, Position())
-        read_to = {p: progress.done[p].replay_from(engine.needed_after) for p in partitions}
-        return _Run(progress, faults, engine, Clock(partitions, progress.watermark), dict(read_to), read_to)
-
-    def _turn(self, run: _Run) -> int:
-        now = from_unix_ms(self.hub.clock_ms())  # before the read: what the read does not see is not earlier
-        events = self._read(run, now)
-        rows, is_news = self._feed(run, events, now)
-        rows += run.engine.close(run.clock.watermark, self.batch)
-        if rows or is_news or self._is_done_with_all(run):
-            self._commit(run, rows)
-        return len(events) + len(rows)
-
-    def _read(self, run: _Run, now: int) -> list[StoredEvent]:
-        """Read on, and move the clock.
-
-        A partition that is a window ahead of the slowest waits, so that memory holds two windows, not the whole log.
-        """
-        furthest = run.clock.watermark + run.engine.span
-        after = {p: offset for p, offset in run.read_to.items() if run.clock.of(p) <= furthest}
-        batches = self.hub.read_all(after, self.batch)
-        for partition, batch in zip(after, batches, strict=True):
-            if batch:
-                run.read_to[partition] = batch[-1].offset
-                run.clock.reach(partition, from_unix_ms(batch[-1].enqueued_ms))
-            if len(batch) < self.batch:
-                run.clock.reach(partition, now)
-        events = [event for batch in batches for event in batch]
-        return sorted(events, key=lambda event: (event.enqueued_ms, event.partition, event.sequence_number))
-
-    def _feed(self, run: _Run, events: Iterable[StoredEvent], now: int) -> tuple[list[OutputRow], bool]:
-        """Return the rows that events give at once, and whether any event had not been done before."""
-        rows: list[OutputRow] = []
-        is_news = False
-        for event in events:
-            replayed = event.sequence_number <= run.progress.done[event.partition].sequence_number
-            for row in self._rows_of(run, event, now, replayed):
-                rows += run.engine.feed(row, replayed)
-            if not replayed:
-                is_news = True
-                position = Position(event.offset, event.sequence_number, event.enqueued_ms)
-                run.progress.done[event.partition] = position
-        return rows, is_news
-
-    def _rows_of(self, run: _Run, event: StoredEvent, now: int, replayed: bool) -> list[Row]:
+        """Save the states, and let others take over at once."""
         try:
-            return rows_of(event, now)
-        except InputError as exc:
-            if not replayed:
-                run.faults.report(INPUT, f"{exc} (partition {event.partition}, offset {event.offset})")
-            return []
+            for place in self.share.held:
+                with contextlib.suppress(LeaseLost):
+                    self.tasks[place].save()
+        finally:
+            self.share.stop()
 
-    def _is_done_with_all(self, run: _Run) -> bool:
-        """Say whether the hub keeps events for windows that have closed without a row, to let them go."""
-        needed = self._needed(run)
-        return needed != run.needed and all(offset == run.progress.done[p].offset for p, offset in needed.items())
+    def _step(self, place: int) -> int:
+        task, pace = self.tasks[place], self._paces[place]
+        if self._is_superseded or time.monotonic() < pace.not_before:
+            return 0
+        try:
+            done = task.step()
+        except LeaseLost:
+            self.share.lost(place)
+            log.warning("job %s: another worker has taken %s over", self.name, task.name)
+        except Superseded:
+            log.warning("job %s: another worker has begun it in another version, so that this one rests", self.name)
+            self._is_superseded = True
+            self.share.stop()
+        except (redis.ConnectionError, redis.TimeoutError):
+            raise
+        except Exception as exc:
+            wait = pace.failed(0.5)
+            log.exception("job %s: %s failed, next try in %.1f s", self.name, task.name, wait)
+            self.work.reports.error(task.name, f"{type(exc).__name__}: {exc}", self._now())
+        else:
+            pace.succeeded()
+            return done
+        return 0
 
-    def _needed(self, run: _Run) -> dict[int, str]:
-        return {p: position.replay_from(run.engine.needed_after) for p, position in run.progress.done.items()}
+    def _refresh(self) -> None:
+        """Look for new reference data, now and then. What can't be read leaves what there was."""
+        if not self.work.tables or time.monotonic() < self._refresh_at:
+            return
+        self._refresh_at = time.monotonic() + REFRESH
+        for name, table in self.work.tables.items():
+            try:
+                table.refresh()
+            except InvalidReference as exc:
+                log.error("job %s: %s is as it was: %s", self.name, name, exc)
+                self.work.reports.error(name, str(exc), self._now())
 
-    def _commit(self, run: _Run, rows: Sequence[OutputRow]) -> None:
-        """Write rows, boards and checkpoint in one transaction. Raises `LeaseLost`.
-
-        A command that fails inside the transaction undoes no other. What a board did not take is a fault that is
-        counted; any other error is raised.
-        """
-        with self.redis.pipeline() as pipe:
-            self.checkpoint.guard(pipe, run.progress)
-            self.lease.guard(pipe)
-            for row in rows:
-                run.progress.counts[f"rows:{row.output}"] += 1
-                for sink in self.sinks[row.output]:
-                    sink.queue(pipe, row, run.faults)
-            run.progress.commits += 1
-            run.progress.watermark = run.engine.closed
-            self.checkpoint.queue(pipe, run.progress)
-            run.needed = self._needed(run)
-            for partition, offset in run.needed.items():
-                self.group.commit(pipe, partition, offset)
-            replies = self.lease.commit(pipe, raise_on_error=False)
-        for reply in replies:
-            if isinstance(reply, redis.ResponseError) and isinstance(error_of(reply), PipelineError):
-                run.faults.report(BOARD, str(reply))
-            elif isinstance(reply, Exception):
-                raise reply
-            elif isinstance(reply, list) and reply[0] != Code.OK.encode():  # only a board answers with a list
-                run.faults.report(BOARD, f"a score that a board did not take ({reply[0].decode()})")
+    def _now(self) -> int:
+        return from_unix_ms(self.work.readers[0].group.hub.clock_ms())
 
 
-def _read_query(path: Path) -> Plan:
+def _reader(job: str, name: str, config: Config, hubs: Hubs, path: Path) -> Reader:
+    table = config.inputs[name]
+    if not isinstance(table, HubInput):
+        raise InvalidJob(path, f"[inputs.{name}]: a worker reads hubs only; `wz job run` reads files")
     try:
-        return plan(parse(path.read_text()))
-    except OSError as exc:
-        raise InvalidJob(path, f"can't be read: {exc}") from exc
-    except QueryError as exc:
-        raise InvalidJob(path, str(exc)) from exc
+        hub = hubs[table.hub]
+        if table.consumer_group is None:
+            return Reader(name, ConsumerGroup(hub, f"job:{job}"))
+        return Reader(name, ConsumerGroups(hub).reader(table.consumer_group))
+    except (UnknownHub, UnknownGroup) as exc:
+        raise InvalidJob(path, f"[inputs.{name}]: {exc}") from exc
 
 
-def _sinks(config: Config, client: redis.Redis, boards: Boards) -> dict[str, list[Sink]]:
-    sinks: dict[str, list[Sink]] = {
-        name: [StreamOutput(client, name, output.maxlen)] for name, output in config.outputs.items()
-    }
-    if config.boards and not boards.are_in(client):
-        raise InvalidValue(
-            "rows and scores are written in one transaction: not where boards are split, or on a cluster", "boards"
+def _tables(folder: Path, config: Config, client: redis.Redis) -> dict[str, Table]:
+    tables: dict[str, Table] = {}
+    for name, table in config.inputs.items():
+        if not isinstance(table, ReferenceInput):
+            continue
+        try:
+            if table.reference.hash is not None:
+                tables[name] = HashTable(client, table.reference.hash, table.reference.field_column)
+            else:
+                tables[name] = FileTable(folder.resolve() / str(table.reference.file))
+        except InvalidReference as exc:
+            raise InvalidJob(folder / "job.toml", f"[inputs.{name}]: {exc}") from exc
+    return tables
+
+
+def _sinks(
+    folder: Path, config: Config, client: redis.Redis, hubs: Hubs, boards: Boards
+) -> Mapping[str, Sequence[Sink]]:
+    path = folder / "job.toml"
+    has_boards = config.boards or any(isinstance(table, BoardConfig) for table in config.outputs.values())
+    if has_boards and not boards.are_in(client):
+        raise InvalidJob(
+            path,
+            "[[boards]]: rows and scores are written in one transaction: not where boards are split, or on a cluster",
         )
-    for table in config.boards:
-        sinks[table.source].append(BoardOutput(boards, table.board, table.member, table.score, table.mode))
+    try:
+        sinks = open_outputs(folder.name, config, client, hubs, boards)
+    except InvalidValue as exc:
+        raise InvalidJob(path, str(exc)) from exc
     return sinks

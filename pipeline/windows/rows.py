@@ -1,42 +1,38 @@
-"""From an event in the log to the rows of an input."""
+"""From an event in the log to the rows of a stream: its records, and when they count."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import msgspec
 
-from ..hub.log import StoredEvent
-from .clock import from_unix_ms
-from .values import Datetime
-
-#: Partition, sequence number, place in the body: with the time before it, one order for all events, however read.
-Arrival = tuple[int, int, int]
+from ..hub.event import StoredEvent
+from .casts import to_datetime
+from .clock import BEGINNING, from_unix_ms
+from .codec import pack, unpack
+from .event_times import ARRIVAL, EventTimes, TimePolicies
+from .faults import CLOCK, EVENT_TIME, Faults
+from .nodes import Stream
+from .operators import Row
+from .values import Datetime, Names, RowError, group_key
 
 _ADDED = frozenset({"eventprocessedutctime", "partitionid", "eventenqueuedutctime"})
+_LENGTHS = frozenset(map(len, _ADDED))  # of the few names that are worth a closer look
+
+_decode = msgspec.json.Decoder().decode
 
 
 class InputError(Exception):
     """The event's body is not what an input takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a step takes. `window_end` is the end of the window that made it; None for a row of an input."""
-
-    columns: Mapping[str, Any]
-    time: int
-    arrival: Arrival
-    window_end: int | None = None
-
-
-def rows_of(stored: StoredEvent, processed: int) -> list[Row]:
-    """Return the rows of an event: one for a JSON object, one for each object of an array.
+def rows_of(stored: StoredEvent, processed: int, names: Names) -> list[Row]:
+    """Return the rows of an event, at its arrival: one for a JSON object, one for each object of an array.
 
     The columns that Stream Analytics adds to an Event Hub's events come last, and take the place of any that the
-    sender gave those names: an arrival time can't be forged. Raises `InputError`.
+    sender gave those names: an arrival time can't be forged. `processed` is the time now, in ticks, and so the one
+    value that is another when the event is read again after a crash. Raises `InputError`.
     """
     time = from_unix_ms(stored.enqueued_ms)
     added = {
@@ -45,21 +41,120 @@ def rows_of(stored: StoredEvent, processed: int) -> list[Row]:
         "EventEnqueuedUtcTime": Datetime(time),
     }
     return [
-        Row(
-            {name: value for name, value in record.items() if name.lower() not in _ADDED} | added,
-            time,
-            (stored.partition, stored.sequence_number, place),
-        )
+        Row(names.of(_genuine(record) | added), time, (stored.partition, stored.sequence_number, place))
         for place, record in enumerate(_records(stored.event.body))
     ]
 
 
 def _records(body: bytes) -> list[dict[str, Any]]:
     try:
-        decoded = msgspec.json.decode(body)
+        decoded = _decode(body)
     except (ValueError, RecursionError) as exc:  # msgspec's own errors are ValueErrors
         raise InputError(f"the body is not JSON: {exc}") from exc
-    records = decoded if isinstance(decoded, list) else [decoded]
-    if not all(isinstance(record, dict) for record in records):
-        raise InputError("the body is neither a JSON object nor an array of objects")
+    records = decoded if type(decoded) is list else [decoded]
+    for record in records:
+        if type(record) is not dict:
+            raise InputError("the body is neither a JSON object nor an array of objects")
     return records
+
+
+def _genuine(record: dict[str, Any]) -> dict[str, Any]:
+    forged = [name for name in record if len(name) in _LENGTHS and name.lower() in _ADDED]
+    for name in forged:
+        del record[name]
+    return record
+
+
+class StreamRows:
+    """The rows of one partition in one stream of the query: each gets its event time, or is dropped.
+
+    Rows are given at their arrival, in order. With TIMESTAMP BY their time is that of the expression, as far as the
+    policies let it be; a row for which it is NULL, or no time, is a fault and left out of this stream. So it is if
+    Redis's clock went back, which is why a time that is closed may still come: it is adjusted.
+    """
+
+    def __init__(self, stream: Stream, policies: TimePolicies, faults: Faults) -> None:
+        self._timestamp = stream.timestamp
+        self._keys = stream.over
+        self._faults = faults
+        if stream.timestamp is None:
+            policies = ARRIVAL
+        self._times = EventTimes(policies, faults, substreams=bool(stream.over))
+
+    def take(self, rows: Sequence[Row], closed: int = BEGINNING) -> list[Row]:
+        """Return the rows with their event times, all of them after `closed`."""
+        if self._timestamp is None:
+            taken = list(rows)
+            if taken:
+                self._times.arrived(taken[-1].time)
+        else:
+            taken = [timed for row in rows if (timed := self._timed(row)) is not None]
+        if any(row.time <= closed for row in taken):
+            taken = [row if row.time > closed else self._adjusted(row, closed + 1) for row in taken]
+        return taken
+
+    def idle(self, now: int) -> None:
+        """Know that every event which arrived before `now` has been taken."""
+        self._times.idle(now)
+
+    @property
+    def watermark(self) -> int:
+        return self._times.watermark
+
+    def state(self) -> tuple[Any, ...]:
+        return self._times.state()
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        self._times.restore(state)
+
+    def _timed(self, row: Row) -> Row | None:
+        assert self._timestamp is not None
+        try:
+            value = self._timestamp.of(row)
+            if value is None:
+                raise RowError("TIMESTAMP BY is NULL")
+            key: Hashable = tuple(group_key(of.of(row)) for of in self._keys)
+            time = self._times.time_of(to_datetime(value), row.time, key)
+        except RowError as exc:
+            self._faults.report(EVENT_TIME, exc)
+            return None
+        return None if time is None else Row(row.columns, time, row.arrival)
+
+    def _adjusted(self, row: Row, time: int) -> Row:
+        self._faults.report(CLOCK, "an event arrived before a time that is closed: Redis's clock went back")
+        return Row(row.columns, time, row.arrival)
+
+
+class InputRows:
+    """The rows of one partition of an input, for each stream that the query makes of it.
+
+    What a source of events needs, wherever they come from: a hub, or a file.
+    """
+
+    def __init__(self, streams: Sequence[Stream], input_name: str, policies: TimePolicies, faults: Faults) -> None:
+        """`streams` are the plan's."""
+        self._streams = {
+            place: StreamRows(stream, policies, faults)
+            for place, stream in enumerate(streams)
+            if stream.input == input_name
+        }
+
+    def take(self, rows: Sequence[Row], closed: int = BEGINNING) -> list[tuple[int, list[Row]]]:
+        """Return the rows of each stream, by its place in the plan."""
+        return [(place, stream.take(rows, closed)) for place, stream in self._streams.items()]
+
+    def idle(self, now: int) -> None:
+        for stream in self._streams.values():
+            stream.idle(now)
+
+    @property
+    def watermark(self) -> int:
+        """The last time of which no row will come in any stream."""
+        return min(stream.watermark for stream in self._streams.values())
+
+    def snapshot(self) -> bytes:
+        return pack({str(place): stream.state() for place, stream in self._streams.items()})
+
+    def restore(self, packed: bytes) -> None:
+        for place, state in unpack(packed).items():
+            self._streams[int(place)].restore(state)

@@ -31,7 +31,7 @@ class Workers:
         self.there: list[Share] = []
 
     def come(self) -> Share:
-        share = Share(ConsumerGroup(self.hub, "$relay"))
+        share = Share.of(ConsumerGroup(self.hub, "$relay"))
         self.there.append(share)
         return share
 
@@ -140,7 +140,7 @@ def test_one_that_is_late_by_its_own_clock_only_counts_again(redis: redis_py.Red
 
 def test_leases_are_renewed_while_the_worker_is_busy(redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.hub.share.TTL", 0.4)
-    share = Share(ConsumerGroup(Hub(redis, "events", 2), "$relay"))
+    share = Share.of(ConsumerGroup(Hub(redis, "events", 2), "$relay"))
     share.partitions()
     key = "{hub:events:0}:lease:$relay"
     redis.pexpire(key, 60_000)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,21 +16,25 @@ from redis.client import Pipeline
 from pipeline.boards.board import Board
 from pipeline.boards.boards import Boards
 from pipeline.hub.log import Event
-from pipeline.hub.partition import partition_of
 from pipeline.hub.registry import Hubs
 from pipeline.hub.retention import trim
 from pipeline.lease import Lease
 from pipeline.windows.clock import isoformat
 from pipeline.windows.config import InvalidJob
+from pipeline.windows.exchange import Exchange
 from pipeline.windows.faults import BOARD, INPUT, ROW
 from pipeline.windows.job import Job
 from pipeline.windows.outputs import StreamOutput
+from pipeline.windows.stages import PartitionTask
+from pipeline.windows.task import Task
 
 from .example import EVENTS, JOB, WINDOW_ROWS, enqueued_ms, event
 
 # Each row with its window's end.
 Rows = list[tuple[str | None, dict[str, Any]]]
 EXPECTED: Rows = [(isoformat(end), row) for end, row in WINDOW_ROWS]
+
+NewJob = Callable[..., Job]
 
 
 @pytest.fixture
@@ -36,14 +43,28 @@ def hubs(redis: redis_py.Redis) -> Hubs:
 
 
 @pytest.fixture
-def new_job(redis: redis_py.Redis, hubs: Hubs) -> Callable[[], Job]:
-    """Make a job as a worker that starts does; it takes one event of a partition a turn."""
-    return lambda: Job.load(JOB, redis, hubs, batch=1)
+def new_job(redis: redis_py.Redis, hubs: Hubs) -> Iterator[NewJob]:
+    """Make a job as a worker that starts does; its tasks take one event a turn, and save their state each time."""
+    made: list[Job] = []
+
+    def new(folder: Path = JOB, **options: Any) -> Job:
+        made.append(Job.load(folder, redis, hubs, **{"batch": 1, "snapshot_seconds": 0.0, **options}))
+        return made[-1]
+
+    yield new
+    for job in made:
+        job.share.stop()
+
+
+def die(job: Job) -> None:
+    """End a job as kill -9 does, but that its leases and its announcement end at once."""
+    job.share.stop()
+    job.tasks.clear()
 
 
 def log_example(hubs: Hubs) -> None:
-    for time, columns in EVENTS:
-        hubs["events"].append([event(columns)], enqueued_ms=enqueued_ms(time))
+    for when, columns in EVENTS:
+        hubs["events"].append([event(columns)], enqueued_ms=enqueued_ms(when))
 
 
 def run(job: Job) -> None:
@@ -66,7 +87,8 @@ def archived(redis: redis_py.Redis) -> list[dict[str, Any]]:
 
 
 def expect_example_once(redis: redis_py.Redis) -> None:
-    assert output(redis, "OutputWindow") == EXPECTED
+    rows = output(redis, "OutputWindow")
+    assert sorted(rows, key=lambda row: (row[0] or "", row[1]["eventid"])) == EXPECTED
     assert archived(redis) == [columns for _, columns in EVENTS]
     board = Board(redis, "actions")
     # offer_a: e1 0.2 + 1.0, e3 none while its context is in the window; offer_b: e2 0.5
@@ -76,102 +98,152 @@ def expect_example_once(redis: redis_py.Redis) -> None:
     }
 
 
-def test_the_worked_example_over_four_partitions(redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]) -> None:
+def counts(job: Job) -> dict[str, int]:
+    """The totals of all tasks, as their checkpoints have them."""
+    status = [task.checkpoint.load().counts for task in job.tasks if isinstance(task, Task)]
+    return dict(sum(status, Counter()))
+
+
+@pytest.fixture(params=["merged", "parallel"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The job, with its groups in a merging task, and by partition because the key is known."""
+    if request.param == "merged":
+        return JOB
+    made = tmp_path / JOB.name
+    shutil.copytree(JOB, made)
+    toml = made / "job.toml"
+    toml.write_text(toml.read_text().replace('hub = "events"', 'hub = "events"\npartition_key = "eventid"'))
+    return made
+
+
+#: How often the state is saved. Without, everything is read again after a restart.
+SNAPSHOTS = pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["state saved each turn", "state never saved"])
+
+
+@SNAPSHOTS
+def test_the_worked_example_over_four_partitions(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path, seconds: float
+) -> None:
+    log_example(hubs)
+    run(new_job(folder, snapshot_seconds=seconds))
+
+    expect_example_once(redis)
+
+
+def test_merged_rows_are_in_the_order_of_their_windows(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     log_example(hubs)
     run(new_job())
 
-    expect_example_once(redis)
+    assert output(redis, "OutputWindow") == EXPECTED
 
 
 @pytest.mark.parametrize("turns", range(8))
+@SNAPSHOTS
 def test_a_restart_at_any_turn_gives_each_row_once(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job], turns: int
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path, turns: int, seconds: float
 ) -> None:
     log_example(hubs)
-    first = new_job()
+    first = new_job(folder, snapshot_seconds=seconds)
     for _ in range(turns):
         first.step()
     first.stop()
-    run(new_job())
+    run(new_job(folder))
 
     expect_example_once(redis)
 
 
-class Crash(Exception):
+class Crash(BaseException):
     pass
 
 
-class CrashingLease(Lease):
-    """The process dies at its nth commit, before Redis has executed it or after."""
+class Fuse:
+    """Lets the process die at its nth commit, before Redis has executed it or after."""
 
-    def __init__(self, lease: Lease, nth: int, after: bool) -> None:
-        super().__init__(lease.redis, lease.key)
+    def __init__(self, job: Job, nth: int, after: bool) -> None:
         self.left = nth
         self.after = after
+        for task in job.tasks:
+            if isinstance(task, Task):
+                task.lease = CrashingLease(task.lease, self)
+
+
+class CrashingLease(Lease):
+    def __init__(self, lease: Lease, fuse: Fuse) -> None:
+        super().__init__(lease.redis, lease.key, owner=lease.owner)
+        self.fuse = fuse
 
     def commit(self, pipe: Pipeline, *, raise_on_error: bool = True) -> list[Any]:
-        self.left -= 1
-        if self.left == 0 and not self.after:
+        self.fuse.left -= 1
+        if self.fuse.left == 0 and not self.fuse.after:
             raise Crash
         replies = super().commit(pipe, raise_on_error=raise_on_error)
-        if self.left == 0:
+        if self.fuse.left == 0:
             raise Crash
         return replies
 
 
-@pytest.mark.parametrize("nth", range(1, 8))
+@pytest.mark.parametrize("nth", range(1, 9))
 @pytest.mark.parametrize("after", [False, True], ids=["before Redis has it", "after Redis has it"])
 @pytest.mark.parametrize("restart", [False, True], ids=["same process", "new process"])
+@SNAPSHOTS
 def test_a_crash_at_any_commit_gives_each_row_once(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job], nth: int, after: bool, restart: bool
+    redis: redis_py.Redis,
+    hubs: Hubs,
+    new_job: NewJob,
+    folder: Path,
+    nth: int,
+    after: bool,
+    restart: bool,
+    seconds: float,
 ) -> None:
     log_example(hubs)
-    job = new_job()
-    job.lease = CrashingLease(job.lease, nth, after)
+    job = new_job(folder, snapshot_seconds=seconds)
+    Fuse(job, nth, after)
     with pytest.raises(Crash):
         run(job)
     if restart:
-        redis.delete(job.lease.key)  # it ends by itself
-        job = new_job()
+        die(job)
+        job = new_job(folder, snapshot_seconds=seconds)
     run(job)
 
     expect_example_once(redis)
 
 
-def test_a_job_that_another_worker_holds_does_nothing(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]
-) -> None:
+def test_two_workers_share_the_tasks(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path) -> None:
     log_example(hubs)
-    holder, other = new_job(), new_job()
-    holder.step()
+    jobs = [new_job(folder, beat=0.0), new_job(folder, beat=0.0)]
+    for _ in range(30):
+        for job in jobs:
+            job.step()
 
-    assert other.step() == 0
-    holder.stop()
-    run(other)
+    held = [job.share.held for job in jobs]
+    assert all(held)
+    assert not held[0] & held[1]
     expect_example_once(redis)
 
 
-@pytest.mark.parametrize("is_given_back", [False, True], ids=["and kept", "and given back"])
-def test_a_lease_that_was_lost_in_between_doubles_nothing(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job], is_given_back: bool
+def test_a_task_that_another_worker_took_meanwhile_doubles_nothing(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path
 ) -> None:
     log_example(hubs)
-    paused, other = new_job(), new_job()
+    paused, other = new_job(folder), new_job(folder)
     paused.step()
-    redis.delete(paused.lease.key)
+    for lease in paused.share.leases:
+        redis.delete(lease.key)
+    other.share.held = set(range(len(other.tasks)))
+    for lease in other.share.leases:
+        lease.hold()
+    other.share._next_beat = time.monotonic() + 60
     for _ in range(3):
         other.step()
-    if is_given_back:
-        other.stop()
-
     run(paused)
-    run(paused if is_given_back else other)
+    die(other)
+    run(new_job(folder))
+
     expect_example_once(redis)
 
 
-def test_a_lease_that_is_lost_within_a_turn_writes_nothing(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]
-) -> None:
+def test_a_lease_that_is_lost_within_a_turn_writes_nothing(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     log_example(hubs)
     job = new_job()
 
@@ -180,48 +252,68 @@ def test_a_lease_that_is_lost_within_a_turn_writes_nothing(
             super().guard(pipe)
             self.redis.set(self.key, "another")
 
-    job.lease = Stolen(redis, job.lease.key)
+    for task in job.tasks:
+        if isinstance(task, Task):
+            task.lease = Stolen(redis, task.lease.key, owner=task.lease.owner)
     assert job.step() == 0
-    assert (output(redis, "Output"), redis.exists(job.checkpoint.key)) == ([], 0)
+    assert (output(redis, "Output"), counts(job)) == ([], {})
 
 
-def test_a_pause_writes_nothing(redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]) -> None:
+def test_a_pause_writes_nothing(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path) -> None:
     log_example(hubs)
-    job = new_job()
+    job = new_job(folder)
     run(job)
-    before = redis.hgetall(job.checkpoint.key)
+    before = [redis.hgetall(task.checkpoint.key) for task in job.tasks if isinstance(task, Task)]
 
     assert [job.step() for _ in range(3)] == [0, 0, 0]
-    assert redis.hgetall(job.checkpoint.key) == before
+    assert [redis.hgetall(task.checkpoint.key) for task in job.tasks if isinstance(task, Task)] == before
 
 
 @pytest.mark.parametrize("turns", range(8))
+@SNAPSHOTS
 def test_what_the_job_may_read_again_is_kept(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job], turns: int
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path, turns: int, seconds: float
 ) -> None:
     log_example(hubs)
-    first = new_job()
+    first = new_job(folder, snapshot_seconds=seconds)
     for _ in range(turns):
         first.step()
         trim_all(hubs)  # every event is older than a day
-    first.stop()
-    run(new_job())
+    die(first)
+    run(new_job(folder))
 
     expect_example_once(redis)
 
 
-def test_what_the_job_is_done_with_goes(hubs: Hubs, new_job: Callable[[], Job]) -> None:
+def test_what_the_job_is_done_with_goes(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path) -> None:
     log_example(hubs)
-    job = new_job()
+    job = new_job(folder)
     job.step()
     assert trim_all(hubs) < len(EVENTS)
     run(job)
     trim_all(hubs)
 
     assert [hubs["events"].read(partition) for partition in range(4)] == [[]] * 4
+    assert [redis.xlen(exchange.key) for exchange in exchanges(job)] == [0] * len(exchanges(job))
 
 
-def test_events_that_give_no_row_go_when_their_windows_have_closed(hubs: Hubs, new_job: Callable[[], Job]) -> None:
+def exchanges(job: Job) -> list[Exchange]:
+    return [task.exchange for task in job.tasks if isinstance(task, PartitionTask) and task.exchange is not None]
+
+
+def test_a_job_that_ends_saves_its_state(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path) -> None:
+    log_example(hubs)
+    job = new_job(folder, snapshot_seconds=1e9)
+    run(job)
+    job.stop()
+    trim_all(hubs)
+
+    assert [hubs["events"].read(partition) for partition in range(4)] == [[]] * 4
+    run(new_job(folder))
+    expect_example_once(redis)
+
+
+def test_events_that_give_no_row_go(hubs: Hubs, new_job: NewJob) -> None:
     job = new_job()
     hubs["events"].append([Event(b"no JSON", "7")], enqueued_ms=enqueued_ms("10:15"))
     run(job)
@@ -230,7 +322,7 @@ def test_events_that_give_no_row_go_when_their_windows_have_closed(hubs: Hubs, n
     assert hubs["events"].read(3) == []
 
 
-def test_new_events_go_on_where_the_job_was(redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]) -> None:
+def test_new_events_go_on_where_the_job_was(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     job = new_job()
     run(job)
     hubs["events"].append([event({"eventid": "e1", "n": n}) for n in range(3)])
@@ -240,7 +332,7 @@ def test_new_events_go_on_where_the_job_was(redis: redis_py.Redis, hubs: Hubs, n
 
 
 def test_events_of_one_time_are_all_in_the_window_that_ends_there(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
 ) -> None:
     for reward in (1, 3, 2):
         hubs["events"].append([event({"eventid": "e1", "reward": reward})], enqueued_ms=enqueued_ms("11:00"))
@@ -249,24 +341,8 @@ def test_events_of_one_time_are_all_in_the_window_that_ends_there(
     assert [row["reward"] for _, row in output(redis, "OutputWindow")] == [3, 3]
 
 
-def test_a_partition_that_is_a_window_ahead_waits_for_the_slowest(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]
-) -> None:
-    slow, fast = "e1", "e2"
-    assert partition_of(slow, 4) != partition_of(fast, 4)
-    for hour in range(10, 20):
-        hubs["events"].append([event({"eventid": slow})], enqueued_ms=enqueued_ms("10:00"))
-        hubs["events"].append([event({"eventid": fast})], enqueued_ms=enqueued_ms(f"{hour}:00"))
-    job = new_job()
-    for _ in range(8):
-        job.step()
-
-    read = [row["eventid"] for row in archived(redis)]
-    assert (read.count(slow), read.count(fast)) == (8, 4)  # 10:00 to 13:00: then it is more than 2 hours ahead
-
-
 def test_bodies_that_are_no_json_objects_are_counted_and_block_nothing(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
 ) -> None:
     bad = [b"", b"{", b"7", b'[{"eventid": "e1"}, 7]', b"\xff", b'"\\ud800"', b"[" * 100_000, b'{"a": 1e999}']
     hubs["events"].append([Event(body, "k") for body in (*bad, b'[{"n": 1}, {"n": 2}]', b"[]", b'{"n": 3}')])
@@ -276,19 +352,17 @@ def test_bodies_that_are_no_json_objects_are_counted_and_block_nothing(
     run(new_job())  # counts nothing again
 
     assert archived(redis) == [{"n": 1}, {"n": 2}, {"n": 3}]
-    assert redis.hget(job.checkpoint.key, INPUT) == str(len(bad)).encode()
+    assert counts(job)[INPUT] == len(bad)
 
 
-def test_a_body_nested_to_any_depth_blocks_nothing(
-    redis: redis_py.Redis, hubs: Hubs, new_job: Callable[[], Job]
-) -> None:
+def test_a_body_nested_to_any_depth_blocks_nothing(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     depths = range(900, 1100)  # some can be read, and then not be written, for want of stack
     hubs["events"].append([Event(b'{"a":%s1%s}' % (b"[" * d, b"]" * d), "k") for d in depths])
     job = new_job()
     run(job)
 
-    counts = job.checkpoint.load().counts
-    assert len(StreamOutput(redis, "Output").read(limit=1000)) + counts[INPUT] + counts[ROW] == len(depths)
+    found = counts(job)
+    assert len(StreamOutput(redis, "Output").read(limit=1000)) + found[INPUT] + found.get(ROW, 0) == len(depths)
 
 
 BOARD_JOB = """
@@ -305,16 +379,22 @@ mode = "add"
 """
 
 
+def job_folder(path: Path, toml: str = BOARD_JOB, query: str = "SELECT who, points INTO o FROM i") -> Path:
+    folder = path / "j"
+    folder.mkdir(exist_ok=True)
+    (folder / "query.asaql").write_text(query)
+    (folder / "job.toml").write_text(toml)
+    return folder
+
+
 def test_a_board_that_another_program_wrote_to_costs_its_scores_and_no_row(
-    redis: redis_py.Redis, hubs: Hubs, tmp_path: Path
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path
 ) -> None:
-    (tmp_path / "query.asaql").write_text("SELECT who, points INTO o FROM i")
-    (tmp_path / "job.toml").write_text(BOARD_JOB)
     board = Board(redis, "b")
     board.set("ann", Decimal(1))
     redis.zadd(board.shards[0].keys[0], {"eve": 1})
     hubs["events"].append([Event(b'{"who": "ann", "points": 1}', "k")] * 2)
-    job = Job.load(tmp_path, redis, hubs)
+    job = new_job(job_folder(tmp_path))
     run(job)
     board.rebuild()
     hubs["events"].append([Event(b'{"who": "ann", "points": 5}', "k")])
@@ -322,33 +402,29 @@ def test_a_board_that_another_program_wrote_to_costs_its_scores_and_no_row(
 
     assert len(output(redis, "o")) == 3
     assert board.standing("ann").score == 6
-    assert redis.hget(job.checkpoint.key, BOARD) == b"2"
+    assert counts(job)[BOARD] == 2
 
 
-def test_a_board_may_keep_the_greatest_score(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
-    (tmp_path / "query.asaql").write_text("SELECT who, points INTO o FROM i")
-    (tmp_path / "job.toml").write_text(BOARD_JOB.replace('"add"', '"max"'))
+def test_a_board_may_keep_the_greatest_score(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path
+) -> None:
     hubs["events"].append([Event(b'{"who": "ann", "points": %d}' % n, "k") for n in (3, 7, 5)])
-    run(Job.load(tmp_path, redis, hubs))
+    run(new_job(job_folder(tmp_path, BOARD_JOB.replace('"add"', '"max"'))))
 
     assert Board(redis, "b").standing("ann").score == 7
 
 
 def test_boards_of_another_server_can_t_be_written_with_the_rows(
-    redis: redis_py.Redis, hubs: Hubs, tmp_path: Path
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path
 ) -> None:
-    (tmp_path / "query.asaql").write_text("SELECT who, points INTO o FROM i")
-    (tmp_path / "job.toml").write_text(BOARD_JOB)
 
     with pytest.raises(InvalidJob, match="written in one transaction"):
-        Job.load(tmp_path, redis, hubs, Boards(redis, shards=2))
+        Job.load(job_folder(tmp_path), redis, hubs, Boards(redis, shards=2))
 
 
 def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(
-    redis: redis_py.Redis, hubs: Hubs, tmp_path: Path
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path
 ) -> None:
-    (tmp_path / "query.asaql").write_text("SELECT who, points INTO o FROM i")
-    (tmp_path / "job.toml").write_text(BOARD_JOB)
     refused: list[dict[str, Any]] = [
         {"who": "ann"},
         {"points": 1},
@@ -364,7 +440,7 @@ def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(
     taken = [{"who": "ann", "points": 0.1}, {"who": "ann", "points": 0.2}, {"who": "rich", "points": 9_000_000_000}]
     rows = [{"who": 7, "points": 0}, *taken, *refused]
     hubs["events"].append([Event(msgspec.json.encode(row), "k") for row in rows])
-    job = Job.load(tmp_path, redis, hubs)
+    job = new_job(job_folder(tmp_path))
     run(job)
     hubs["events"].append([Event(b"{}", "k")])  # a refusal by Redis is known after its commit, and saved by the next
     run(job)
@@ -375,4 +451,4 @@ def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(
         "rich": Decimal(9_000_000_000),
     }
     assert len(output(redis, "o")) == len(rows) + 1
-    assert redis.hget(job.checkpoint.key, BOARD) == str(len(refused) + 1).encode()
+    assert counts(job)[BOARD] == len(refused) + 1

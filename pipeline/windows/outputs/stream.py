@@ -1,22 +1,19 @@
-"""Where a job's rows go: a stream that is read as pages, and boards."""
+"""Rows in a Redis Stream, that is read as pages."""
 
 from __future__ import annotations
 
 import re
-from decimal import Decimal
-from typing import Any, Literal, Protocol, cast
+from typing import cast
 
 import msgspec
 import redis
 from redis.client import Pipeline
 
-from ..boards.boards import Boards
-from ..boards.shard import Op
-from ..errors import InvalidValue, PipelineError
-from .clock import isoformat
-from .engine import OutputRow
-from .faults import BOARD, ROW, Faults
-from .values import lookup, to_json
+from ...errors import InvalidValue, PipelineError
+from ..clock import isoformat
+from ..engine import OutputRow
+from ..faults import ROW, Faults
+from ..values import to_json
 
 #: Hash; the name of each stream output -> the job that writes it.
 OUTPUTS = "outputs"
@@ -42,11 +39,6 @@ class Entry(msgspec.Struct, frozen=True):
     id: str
     window_end: str | None
     row: msgspec.Raw
-
-
-class Sink(Protocol):
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        """Put a row into the job's transaction. A row that can't be taken is a fault, not an exception."""
 
 
 class StreamOutput:
@@ -79,7 +71,7 @@ class StreamOutput:
         except RecursionError:
             faults.report(ROW, f"a row for {self.name} is nested too deep to be written")
             return
-        end = "" if row.window_end is None else isoformat(row.window_end)
+        end = isoformat(row.time) if row.windowed else ""
         pipe.xadd(self.key, {"e": end, "r": encoded}, maxlen=self.maxlen, approximate=True)
 
     def read(self, after: str = "0", limit: int = 100) -> list[Entry]:
@@ -96,45 +88,3 @@ class StreamOutput:
             Entry(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
             for entry_id, fields in entries
         ]
-
-
-class BoardOutput:
-    """A score for a member from two columns of each row: `add` to it, `set` it, or raise it to a `max`.
-
-    A row whose member or score is NULL, or not text (or a whole number) and a number, is left out, and so is one
-    that the board refuses: it rounds nothing. Each is a fault that is counted.
-    """
-
-    def __init__(self, boards: Boards, board: str, member: str, score: str, mode: Literal["add", "set", "max"]) -> None:
-        """Raises `InvalidValue` for what is no name of a board."""
-        boards[board]
-        self.boards = boards
-        self.board = board
-        self.member = member
-        self.score = score
-        self.op = Op(mode)
-
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        member = lookup(row.columns, self.member)
-        score = lookup(row.columns, self.score)
-        try:
-            change = self.op, _member(member, self.member), _decimal(score, self.score)
-            self.boards[self.board].queue_update(pipe, *change)
-        except InvalidValue as exc:
-            faults.report(BOARD, f"board {self.board}: {exc}")
-
-
-def _member(value: Any, column: str) -> str:
-    if type(value) not in (str, int):
-        raise InvalidValue(f"{column} names no member: it is {_shown(value)}", "member")
-    return str(value)
-
-
-def _decimal(value: Any, column: str) -> Decimal:
-    if type(value) not in (int, float):
-        raise InvalidValue(f"{column} is no score: it is {_shown(value)}", "score")
-    return Decimal(repr(value))  # the shortest decimal that is this float: 0.1, not 0.1000000000000000055
-
-
-def _shown(value: Any) -> str:
-    return "NULL" if value is None else f"a {type(value).__name__}"
