@@ -38,6 +38,7 @@ _COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">"
 _TYPES = ("bigint", "float", "nvarchar", "datetime", "bit", "record", "array")
 _WITH_A_UNIT = frozenset({"DATEADD", "DATEDIFF", "DATENAME", "DATEPART"})
 _WITH_A_STAR = frozenset({"COUNT", "LAG", "LAST"})
+_OVER_CLAUSES = ("PARTITION BY", "ORDER BY", "LIMIT DURATION", "WHEN")
 _KEYWORD_FUNCTIONS = frozenset({"LEFT", "RIGHT"})
 
 WINDOW_FUNCTIONS = frozenset(
@@ -184,7 +185,7 @@ class ExpressionParser(DurationParser):
             raise self._unexpected(f"a type ({', '.join(_TYPES)})")
         self._advance()
         if name == "nvarchar" and self._take("("):
-            self._expect("MAX", "max, the only length that there is,")
+            self._expect("MAX", "max")
             self._expect(")")
         self._expect(")")
         return Cast(operand, cast(Any, name), function.keyword == "TRY_CAST", function.at)
@@ -198,9 +199,7 @@ class ExpressionParser(DurationParser):
         while self._take("."):
             if self._is("*"):
                 raise QueryError("x.* can stand only as an item of SELECT", first.at)
-            if self._next.kind not in ("word", "bracketed"):
-                raise self._unexpected("a name after the dot")
-            parts.append(self._advance())
+            parts.append(self._property())
         if all(part.kind == "word" for part in parts):
             function = ".".join(upper(part.text) for part in parts)
             if self._is("("):
@@ -242,8 +241,7 @@ class ExpressionParser(DurationParser):
     def _properties(self, operand: Expression) -> Expression:
         at = self._next.at
         while self._take("."):
-            with self._nested():
-                operand = Property(operand, self._property(), at)
+            operand = Property(operand, self._property().text, at)
         return operand
 
     # OVER
@@ -264,8 +262,10 @@ class ExpressionParser(DurationParser):
                 limit = self._duration(LIMIT_UNITS)
             elif when is None and self._take("WHEN"):
                 when = self._expression()
+            elif any(self._is(*clause.split()) for clause in _OVER_CLAUSES):
+                raise QueryError("OVER takes each of its clauses once", self._next.at)
             else:
-                raise self._unexpected("PARTITION BY, ORDER BY, LIMIT DURATION, WHEN (each once) or )")
+                raise self._unexpected(f"{', '.join(_OVER_CLAUSES)} or )")
         return Over(partition_by, order_by, limit, when)
 
     def _order_by(self) -> OrderBy:

@@ -78,9 +78,11 @@ def _select(select: Select, into: str = "") -> str:
 
 
 def _item(item: Item) -> str:
-    text = _expression(item.expression, _SUM)  # a = b would be b with the name a
+    strength, text = _operation(item.expression)
     if isinstance(item.expression, Star) or own_name(item.expression) == item.name:
         return text
+    if strength < _SUM:  # a = b would be b with the name a, and parentheses might be one level too many
+        return f"{_name(item.name)} = {text}"
     return f"{text} AS {_name(item.name)}"
 
 
@@ -154,7 +156,8 @@ def _operation(expression: Expression | Star) -> tuple[int, str]:
         case Unary("NOT", operand):
             return _NOT, f"NOT {_expression(operand, _NOT)}"
         case Unary(operator, operand):
-            return _SIGN, f"{operator} {_expression(operand, _SIGN)}"
+            text = _expression(operand, _SIGN)
+            return _SIGN, f"{operator} {text}" if text[0] in "-+" else operator + text  # -- is a comment
         case Like(operand, pattern, escape, negated):
             end = "" if escape is None else f" ESCAPE {_expression(escape, _SUM)}"
             return _predicate(operand, negated, f"LIKE {_expression(pattern, _SUM)}{end}")

@@ -19,25 +19,27 @@ RESERVED = frozenset({
     "TOP", "UNION", "WHEN", "WHERE", "WITH",
 })
 KEYWORD_BEFORE = {"TIMESTAMP": "BY", "PARTITION": "BY", "LIMIT": "DURATION"}
-
-# What T-SQL or Stream Analytics has beyond this grammar, by how it begins: tried in this order where a word is not
-# expected, so that the error says what the matter is.
-_UNSUPPORTED = (
-    "CREATE TABLE", "CREATE FUNCTION", "CREATE", "CROSS APPLY", "OUTER APPLY", "CROSS JOIN",
-    "RIGHT OUTER JOIN", "RIGHT JOIN", "FULL OUTER JOIN", "FULL JOIN", "MATCH_RECOGNIZE", "EXCEPT", "INTERSECT",
-    "EXISTS",
-)
 # fmt: on
-_UNSUPPORTED_SIGNS = frozenset("&|^~")
-_SAID_MORE_FULLY = {
-    "DISTINCT": "SELECT DISTINCT is not supported; write [DISTINCT] if it is a name",
-    "TOP": "SELECT TOP is not supported; write [TOP] if it is a name",
-    "ORDER": "ORDER BY is not supported here: rows come in the order of time; write [ORDER] if it is a name",
-    "ALL": "ALL is not supported here: UNION keeps rows that are the same; write [ALL] if it is a name",
+
+# What T-SQL or Stream Analytics has beyond this grammar, or what stands where it can't, by how it begins: tried in this
+# order where a word is not expected, so that the error says what the matter is.
+_REFUSED = {
+    **{
+        phrase: f"{phrase} is not supported"
+        for phrase in (
+            *("CREATE TABLE", "CREATE FUNCTION", "CREATE", "CROSS APPLY", "OUTER APPLY", "CROSS JOIN"),
+            *("RIGHT OUTER JOIN", "RIGHT JOIN", "FULL OUTER JOIN", "FULL JOIN", "MATCH_RECOGNIZE"),
+            *("EXCEPT", "INTERSECT", "EXISTS"),
+        )
+    },
+    "DISTINCT": "SELECT DISTINCT is not supported; as a name, write [DISTINCT]",
+    "TOP": "SELECT TOP is not supported; as a name, write [TOP]",
+    "ORDER BY": "ORDER BY is not supported here: rows come in the order of their time",
     "SELECT": "a SELECT inside another is not supported: give it a name in WITH",
     "WITH": "WITH can stand once only, before the first SELECT",
     "INTO": "INTO can stand only before the FROM of a statement's first SELECT",
 }
+_UNSUPPORTED_SIGNS = frozenset("&|^~")
 
 
 class TokenReader:
@@ -99,20 +101,18 @@ class TokenReader:
             raise self._unexpected(expected)
         return self._advance().text
 
-    def _property(self) -> str:
+    def _property(self) -> Token:
         """Read a name after a dot, where no word is a keyword: record.timestamp, record.order."""
         if self._next.kind not in ("word", "bracketed"):
             raise self._unexpected("a name after the dot")
-        return self._advance().text
+        return self._advance()
 
     def _unexpected(self, expected: str) -> QueryError:
         """Return the error for the next word: it is something that there is no support for, or that has no place."""
         token = self._next
-        for phrase in _UNSUPPORTED:
+        for phrase, message in _REFUSED.items():
             if self._is(*phrase.split()):
-                return QueryError(f"{phrase} is not supported", token.at)
-        if token.keyword in _SAID_MORE_FULLY:
-            return QueryError(_SAID_MORE_FULLY[token.keyword], token.at)
+                return QueryError(message, token.at)
         if token.kind == "sign" and token.text in _UNSUPPORTED_SIGNS:
             return QueryError(f"the operator {token.text} is not supported", token.at)
         hint = f"; as a name, write [{token.text}]" if token.keyword in RESERVED and "name" in expected else ""
