@@ -19,6 +19,8 @@ from .values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError
 #: In characters. What grows beyond an event's largest size is a mistake, or an attack on memory.
 LONGEST_TEXT = 2**20
 
+_NUMBERS = frozenset({int, float})
+
 Work = Callable[[Any, Any], Any]
 
 
@@ -50,7 +52,7 @@ def arithmetic(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
             result = on_bigints(a, b)
             if BIGINT_LEAST <= result <= BIGINT_MOST:
                 return result
-        elif type(a) is float and type(b) is float and b:
+        elif type(a) in _NUMBERS and type(b) in _NUMBERS and b:  # one is a float
             result = on_floats(a, b)
             if result - result == 0:  # neither infinity nor NaN
                 return result

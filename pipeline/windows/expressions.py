@@ -33,7 +33,7 @@ from .syntax import (
     Unit,
 )
 from .tokens import At, QueryError
-from .values import BIGINT_MOST, Datetime, RowError, lookup
+from .values import Datetime, RowError, lookup
 
 
 class Scope(Protocol):
@@ -127,8 +127,6 @@ def _compile(expression: Any, scope: Scope) -> Evaluate:
 
 @_compile.register
 def _(expression: Constant, scope: Scope) -> Evaluate:
-    if type(expression.value) is int and expression.value > BIGINT_MOST:
-        raise QueryError(f"{expression.value} is out of bigint's range", expression.at)
     return Fixed(expression.value)
 
 
@@ -144,13 +142,10 @@ def _(expression: Property, scope: Scope) -> Evaluate:
 
 @_compile.register
 def _(expression: Unary, scope: Scope) -> Evaluate:
-    inner = expression.operand
     if expression.operator == "NOT":
-        condition = compile_condition(inner, scope)
+        condition = compile_condition(expression.operand, scope)
         return _folded(logic.negation(condition), [condition], expression.at)
-    if expression.operator == "-" and isinstance(inner, Constant) and inner.value == BIGINT_MOST + 1:
-        return Fixed(-inner.value)  # the least bigint: without its sign it is none
-    operand = _compile(inner, scope)
+    operand = _compile(expression.operand, scope)
     if expression.operator == "+":
         return operand
     return _folded(arithmetic.negative(operand), [operand], expression.at)

@@ -58,13 +58,12 @@ def _compiled(pattern: str, escape: str | None) -> re.Pattern[str]:
     if not parts:
         return re.compile(rf"(?P<first>{head})\Z", re.DOTALL)
     *middle, last = parts
-    middle = [part for part in middle if part]
-    groups = [rf"(?>.*?{part})" for part in middle] + ([rf".*{last}\Z"] if last else [])
-    if head or not groups:
-        groups.insert(0, f"(?P<first>{head})")
-    else:
-        part = middle[0] if middle else last
-        groups[0] = groups[0].replace(part, f"(?P<first>{part})", 1)
+    after = [("(?>.*?", part, ")") for part in middle if part] + ([(".*", last, r"\Z")] if last else [])
+    if head or not after:
+        after.insert(0, ("", head, ""))
+    groups = [f"{before}{part}{behind}" for before, part, behind in after]
+    before, part, behind = after[0]
+    groups[0] = f"{before}(?P<first>{part}){behind}"
     return re.compile("".join(groups), re.DOTALL)
 
 

@@ -14,20 +14,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+Ranges = tuple[tuple[int, int], ...]
+
 _MOST = 0x10FFFF
-_DIGITS = ((0x30, 0x39),)
-_WORD = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
-_SPACE = ((9, 13), (32, 32), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029))
-_SPACE += ((0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF))
+_WORD: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
+_SPACE: Ranges = (
+    *((9, 13), (32, 32), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A)),
+    *((0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF)),
+)
+_CLASSES: dict[str, Ranges] = {"d": ((0x30, 0x39),), "w": _WORD, "s": _SPACE}
 
 _QUANTIFIER = re.compile(r"(?:([*+?])|\{([0-9]{1,6})(?:(,)([0-9]{0,6}))?\})\??")
 _GROUP = re.compile(r"\((?:\?(?::|<[A-Za-z_]\w*>))?")
 _DASH = re.compile(r"-(?!\]|\Z)")  # of a range; the last in a set is itself
 _CODE = re.compile(r"x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|c([A-Za-z])")
 _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
-
-Ranges = tuple[tuple[int, int], ...]
-_CLASSES: dict[str, Ranges] = {"d": _DIGITS, "w": _WORD, "s": _SPACE}
 
 
 class InvalidRegex(ValueError):

@@ -26,6 +26,16 @@ class Datetime(int):
 
 BIGINT_LEAST, BIGINT_MOST = -(2**63), 2**63 - 1
 
+
+def has_bigints_only(value: Any) -> bool:
+    """Tell whether every integer in `value`, which JSON gave, is a bigint: there are none beyond 64 bits."""
+    if type(value) is int:
+        return BIGINT_LEAST <= value <= BIGINT_MOST
+    if type(value) is dict:
+        return all(map(has_bigints_only, value.values()))
+    return type(value) is not list or all(map(has_bigints_only, value))
+
+
 #: A value that sorts: its kind first, so that any two may be compared. NULL is the least, as in CollectTop.
 Tagged = tuple[int, Any]
 

@@ -1,0 +1,50 @@
+"""Expressions, from text to a value of one row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.windows.expressions import column_of, compile_condition, compile_expression
+from pipeline.windows.operators import Evaluate, Row
+from pipeline.windows.query import parse
+from pipeline.windows.syntax import Call, Column, Expression
+from pipeline.windows.values import Columns
+
+
+class AnyColumn:
+    """A scope in which every name is a column's, and every call a plain function's."""
+
+    def column(self, column: Column) -> Evaluate:
+        return column_of(column.names)
+
+    def call(self, call: Call) -> Evaluate | None:
+        return None
+
+
+def expression(text: str) -> Expression:
+    item = parse(f"SELECT {text} AS x FROM Input").statements[0].selects[0].items[0].expression
+    assert isinstance(item, Expression)
+    return item
+
+
+def compiled(text: str) -> Evaluate:
+    return compile_expression(expression(text), AnyColumn())
+
+
+def condition(text: str) -> Evaluate:
+    where = parse(f"SELECT a FROM Input WHERE {text}").statements[0].selects[0].where
+    assert where is not None
+    return compile_condition(where, AnyColumn())
+
+
+def row(time: int = 0, /, **columns: Any) -> Row:
+    return Row(Columns(columns), time, (0, 1, 0))
+
+
+def value_of(text: str, /, **columns: Any) -> Any:
+    """Return the value, of one type or another: 1 and 1.0 and True are equal, so compare with `same`."""
+    return compiled(text)(row(**columns))
+
+
+def same(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b)
