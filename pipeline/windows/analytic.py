@@ -82,14 +82,16 @@ class Analytic:
         return Row((row, *values), row.time, row.arrival)
 
 
-def analytic(call: Call, compile: Compile) -> Make:
-    """Return what computes a call of `ANALYTIC`, or one of an aggregate with a limit. Raises `QueryError`."""
+def analytic(call: Call, compile: Compile, condition: Compile | None = None) -> Make:
+    """Return what computes a call of `ANALYTIC`, or one of an aggregate with a limit. Raises `QueryError`.
+
+    `condition` compiles what WHEN says.
+    """
     over = call.over or Over()
     if call.distinct:
         raise QueryError(f"{call.function} OVER takes no DISTINCT", call.at)
-    among = Among(
-        grouping([compile(key) for key in over.partition_by]), None if over.when is None else compile(over.when)
-    )
+    when = None if over.when is None else (condition or compile)(over.when)
+    among = Among(grouping([compile(key) for key in over.partition_by]), when)
     if call.function == "ISFIRST":
         return _is_first(call, over, among)
     if over.limit is None:
