@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 from .aggregates import aggregate
 from .faults import ROW, Faults
@@ -70,16 +72,20 @@ class Analytic:
 
     def _with_values(self, row: Row) -> Row:
         parts = [history.read(row) for history in self._histories]
-        values = []
-        error = None
-        for history, part in zip(self._histories, parts, strict=True):
-            try:
+        values: list[Any] = []
+        try:
+            for history, part in zip(self._histories, parts, strict=True):
                 values.append(history.take(row, part))
-            except RowError as exc:  # the others have to remember the row, too
-                error = exc
-        if error is not None:
-            raise error
+        except RowError:
+            self._take_rest(row, parts, len(values) + 1)
+            raise
         return Row((row, *values), row.time, row.arrival)
+
+    def _take_rest(self, row: Row, parts: Sequence[Any], start: int) -> None:
+        """The functions after the one that failed have to remember the row, too."""
+        for history, part in zip(self._histories[start:], parts[start:], strict=True):
+            with suppress(RowError):
+                history.take(row, part)
 
 
 def analytic(call: Call, compile: Compile, condition: Compile | None = None) -> Make:

@@ -147,11 +147,12 @@ def test_a_row_with_an_argument_of_no_use_is_reported_and_not_remembered() -> No
 
 def test_a_row_without_a_result_is_reported_and_remembered() -> None:
     counts: Counter[str] = Counter()
-    one = operator("LAG(v) OVER (LIMIT DURATION(ss, 10))", "SUM(v) OVER (LIMIT DURATION(ss, 2))", counts=counts)
+    lag, total = "LAG(v) OVER (LIMIT DURATION(ss, 10))", "SUM(v) OVER (LIMIT DURATION(ss, 2))"
+    one = operator(lag, total, lag, counts=counts)
     most = 2**63 - 1
     one.feed(0, rows((1, most), (2, 1), (3, 2)))
 
-    assert [row.columns[1:] for row in one.advance(100 * TICKS_PER_SECOND)] == [(None, most), (1, 3)]
+    assert [row.columns[1:] for row in one.advance(100 * TICKS_PER_SECOND)] == [(None, most, None), (1, 3, 1)]
     assert counts == {ROW: 1}
 
 
