@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .aggregates import AGGREGATES
 from .analytic import ANALYTIC
 from .expressions import compile_condition, compile_expression
-from .nodes import Compiled, Moment, Resolved
+from .nodes import Compiled, Inside, Moment, Resolved
 from .operators import Evaluate, Row
 from .syntax import Call, Column, Expression
 from .tokens import QueryError
@@ -39,7 +39,10 @@ class Compiler:
             return _moment(column.place)
         if not column.path:
             return _value(column.place)
-        return self._path(column.place, column.path)
+        if isinstance(column, Inside):
+            return self._properties(_value(column.place), column.path)
+        first, *rest = column.path
+        return self._properties(_column(column.place, first), rest)
 
     def call(self, call: Call) -> Evaluate | None:
         if call.function == TIMESTAMP:
@@ -60,10 +63,8 @@ class Compiler:
             raise QueryError(f"{call.function} takes no OVER", call.at)
         return None
 
-    def _path(self, place: tuple[int, ...], path: tuple[str, ...]) -> Evaluate:
-        first, *rest = path
-        of = _column(place, first)
-        for name in rest:
+    def _properties(self, of: Evaluate, path: Sequence[str]) -> Evaluate:
+        for name in path:
             of = self._property(of, name)
         return of
 

@@ -12,7 +12,6 @@ So that a joined row of three sources is ((a, b), c), and `Resolved.place` says 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -48,6 +47,11 @@ class Resolved(Column):
 @dataclass(frozen=True, eq=False)
 class Moment(Resolved):
     """The time of the row at `place`: what a source's name means in DATEDIFF(unit, a, b) inside ON."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inside(Resolved):
+    """A property, to any depth, of the value at `place`, which is no row but a record."""
 
 
 @dataclass(frozen=True)
@@ -177,12 +181,3 @@ class Plan:
     outputs: tuple[str, ...]
     names: Names
     span: int
-
-    def consumers(self, node: int) -> Sequence[tuple[int, int]]:
-        """Return which nodes read this one, and at which of their ports."""
-        return [
-            (place, port)
-            for place, other in enumerate(self.nodes)
-            for port, source in enumerate(other.sources)
-            if source == node
-        ]

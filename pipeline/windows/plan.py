@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from . import syntax
+from .fusion import fuse
 from .graph import Graph, Relation
 from .lineage import check_substreams, span
 from .nodes import Input, ItemColumn, Node, Output, Plan, ReferenceJoin, Resolved, Select, Union
@@ -31,6 +32,7 @@ def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
         outputs.append(statement.into)
         relation = _union(graph, statement.selects, statement.into)
         graph.add(Output(statement.into, (relation.place,), statement.into, relation.windowed))
+    fuse(graph.nodes, graph.compiler)
     return _pruned(graph, tuple(outputs), names, query.statements[0].at)
 
 
