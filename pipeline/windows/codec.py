@@ -28,7 +28,7 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(packed: bytes) -> Any:
-    """Raises `msgspec.MsgspecError` for bytes that `pack` did not give."""
+    """Return the value that `pack` was given. Raises `msgspec.MsgspecError` for bytes that are cut, or no msgpack."""
     return _decoder.decode(packed)
 
 
@@ -48,12 +48,12 @@ def _integer(value: int) -> bytes:
 
 def _map(value: dict[Any, Any]) -> Any:
     if all(type(key) is str for key in value):
-        return {key: _wrapped(item) for key, item in value.items()}
+        return {key: item if type(item) in _PLAIN else _wrapped(item) for key, item in value.items()}
     return Ext(_PAIRS, _encoder.encode([_array(pair) for pair in value.items()]))  # an Ext can't be a key
 
 
 def _array(value: Iterable[Any]) -> list[Any]:
-    return [_wrapped(item) for item in value]
+    return [item if type(item) in _PLAIN else _wrapped(item) for item in value]
 
 
 _WRAPS: dict[type, Callable[[Any], Any]] = {
@@ -63,7 +63,7 @@ _WRAPS: dict[type, Callable[[Any], Any]] = {
     dict: _map,
     tuple: lambda value: Ext(_TUPLE, _encoder.encode(_array(value))),
     Columns: lambda value: Ext(_COLUMNS, pack(dict(value))),
-    Row: lambda value: Ext(_ROW, _encoder.encode(_array((value.columns, value.time, value.arrival)))),
+    Row: lambda value: Ext(_ROW, _encoder.encode([_wrapped(value.columns), value.time, _array(value.arrival)])),
 }
 
 
@@ -79,7 +79,8 @@ def _unwrapped(code: int, data: memoryview) -> Any:
     if code == _COLUMNS:
         return Columns(_decoder.decode(data))
     if code == _ROW:
-        return Row(*_decoder.decode(data))
+        columns, time, arrival = _decoder.decode(data)
+        return Row(columns, time, tuple(arrival))
     raise msgspec.DecodeError(f"no value has the code {code}")
 
 
