@@ -25,13 +25,16 @@ class Compiler:
         self._names = names
 
     def compile(self, expression: Expression) -> Compiled:
-        return Compiled(expression, compile_expression(expression, self))
+        return Compiled(expression, self.evaluate(expression))
 
     def condition(self, expression: Expression) -> Compiled:
-        return Compiled(expression, compile_condition(expression, self))
+        return Compiled(expression, self.test(expression))
 
     def evaluate(self, expression: Expression) -> Evaluate:
         return compile_expression(expression, self)
+
+    def test(self, expression: Expression) -> Evaluate:
+        return compile_condition(expression, self)
 
     def column(self, column: Column) -> Evaluate:
         assert isinstance(column, Resolved)

@@ -34,6 +34,10 @@ class ExchangeRow(msgspec.Struct, frozen=True, gc=False):
     node: int
     row: Row
 
+    @property
+    def time(self) -> int:
+        return self.row.time
+
 
 Given = OutputRow | ExchangeRow
 _Take = Callable[[Sequence[Row]], None]

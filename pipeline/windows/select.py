@@ -113,7 +113,8 @@ class _Select:
         assert table.relation.node is not None
         if not table.analytics:
             return table.relation.node
-        analytics = tuple(analytic(call, self._graph.compiler.evaluate) for call in table.analytics)
+        compiler = self._graph.compiler
+        analytics = tuple(analytic(call, compiler.evaluate, compiler.test) for call in table.analytics)
         return self._graph.add(Analytic(self._step, (table.relation.node,), tuple(table.analytics), analytics))
 
     def _joined(self, left: int, place: int, join: syntax.Join) -> int:
