@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.windows.faults import ROW
+from pipeline.windows.engine import Engine
+from pipeline.windows.faults import ROW, Faults
+from pipeline.windows.nodes import Plan
+from pipeline.windows.operators import Row
 from pipeline.windows.reference import Version
 from pipeline.windows.tables import FileTable
 from pipeline.windows.tokens import QueryError
 
-from .run import Event, planned, run
+from .run import NEVER_FULL, Event, planned, run, ticks
 
 TICK = 1e-7
 MINUTE = 60
@@ -336,3 +340,93 @@ def test_a_value_of_no_use_is_reported_once_and_its_row_left_out() -> None:
         (3, {"s": 3}),
     ]
     assert faults == {ROW: 1}
+
+
+# How a query is fed makes no difference
+
+QUERIES = [
+    pytest.param(
+        """
+        WITH growing AS (
+            SELECT k, v, v - LAG(v) OVER (PARTITION BY k LIMIT DURATION(second, 20)) AS growth FROM A
+        )
+        SELECT a.k AS k, a.growth AS growth, b.v AS v, R.name AS name
+        FROM growing a
+        LEFT JOIN B b ON a.k = b.k AND b.v >= a.v AND DATEDIFF(second, a, b) BETWEEN -3 AND 8
+        LEFT JOIN R ON R.k = a.k
+        """,
+        id="rows before, two streams and a table",
+    ),
+    pytest.param(
+        """
+        WITH sums AS (SELECT k, SUM(v) AS v FROM A GROUP BY k, HoppingWindow(second, 10, 5))
+        SELECT s.k AS k, COUNT(*) AS pairs, MAX(b.v) AS most
+        FROM sums s JOIN B b ON s.k = b.k AND DATEDIFF(second, s, b) BETWEEN -10 AND 10
+        GROUP BY s.k, TumblingWindow(second, 20)
+        """,
+        id="windows joined, in windows",
+    ),
+    pytest.param(
+        """
+        SELECT x.v AS v, y.v AS w, z.v AS u FROM A x
+        LEFT JOIN A y ON x.k = y.k AND DATEDIFF(second, x, y) BETWEEN 1 AND 5
+        JOIN B z ON z.k = x.k AND DATEDIFF(second, x, z) >= 0 AND DATEDIFF(second, z, x) >= -9
+        """,
+        id="three sources, bound to the first",
+    ),
+]
+
+
+TABLES = {"R": Fixed({"k": "a", "name": "A"}, {"k": "c", "name": "C"}, {"k": "c", "name": "CC"})}
+
+
+def faults() -> Faults:
+    return Faults("test", Counter())
+
+
+def in_one_go(plan: Plan, streams: list[list[Row]]) -> list[Any]:
+    engine = Engine(plan, faults(), TABLES)
+    for place, stream_rows in enumerate(streams):
+        engine.feed(place, stream_rows)
+    return engine.advance(ticks(1_000), NEVER_FULL)
+
+
+def with_restarts(plan: Plan, streams: list[list[Row]], choose: random.Random) -> list[Any]:
+    """Feed rows up to 12 s late, in small pieces; end turns early; go on from a snapshot now and then."""
+    engine, fields, given = Engine(plan, faults(), TABLES), dict[str, bytes](), []
+    waiting = [(place, row) for place, stream_rows in enumerate(streams) for row in stream_rows]
+    waiting.sort(key=lambda item: item[1].time + choose.randint(0, ticks(12) - ticks(0)))
+    while waiting:
+        for place, row in [waiting.pop(0) for _ in range(min(len(waiting), choose.randint(1, 5)))]:
+            given += engine.feed(place, [row])
+        watermark = min((row.time for _, row in waiting), default=ticks(100)) - 1
+        given += engine.advance(watermark, choose.choice([1, 3, NEVER_FULL]))
+        if choose.random() < 0.4:
+            fields.update((name, value or b"") for name, value in engine.snapshot())
+        if choose.random() < 0.4:
+            fields.update((name, value or b"") for name, value in engine.snapshot())
+            closed = engine.closed
+            engine = Engine(plan, faults(), TABLES)
+            engine.restore({name: value for name, value in fields.items() if value}, closed)
+    while engine.closed < ticks(1_000):
+        given += engine.advance(ticks(1_000), NEVER_FULL)
+    return given
+
+
+@pytest.mark.parametrize("text", QUERIES)
+@pytest.mark.parametrize("seed", range(8))
+def test_how_a_query_is_fed_and_where_it_is_restarted_makes_no_difference(text: str, seed: int) -> None:
+    choose = random.Random(seed)
+    made = planned(text, TABLES)
+    streams = [
+        [
+            Row({"k": choose.choice("abc"), "v": choose.randint(0, 9)}, ticks(choose.randint(0, 120) / 2), (place, n))
+            for n in range(120)
+        ]
+        for place, _ in enumerate(made.streams)
+    ]
+
+    expected = in_one_go(made, streams)
+
+    assert len(expected) > 10
+    assert with_restarts(made, streams, choose) == expected
