@@ -88,7 +88,7 @@ class Analytic:
                 history.take(row, part)
 
 
-def analytic(call: Call, compile: Compile, condition: Compile | None = None) -> Make:
+def analytic(call: Call, compile: Compile, condition: Compile) -> Make:
     """Return what computes a call of `ANALYTIC`, or one of an aggregate with a limit. Raises `QueryError`.
 
     `condition` compiles what WHEN says.
@@ -96,7 +96,7 @@ def analytic(call: Call, compile: Compile, condition: Compile | None = None) -> 
     over = call.over or Over()
     if call.distinct:
         raise QueryError(f"{call.function} OVER takes no DISTINCT", call.at)
-    when = None if over.when is None else (condition or compile)(over.when)
+    when = None if over.when is None else condition(over.when)
     among = Among(grouping([compile(key) for key in over.partition_by]), when)
     if call.function == "ISFIRST":
         return _is_first(call, over, among)

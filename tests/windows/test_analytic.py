@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,14 +12,15 @@ from hypothesis import strategies as st
 
 from pipeline.windows.analytic import Analytic, Make, analytic
 from pipeline.windows.clock import TICKS_PER_SECOND
-from pipeline.windows.expressions import compile_expression
+from pipeline.windows.expressions import compile_condition, compile_expression
 from pipeline.windows.faults import ROW, Faults
 from pipeline.windows.operators import Evaluate, Row
 from pipeline.windows.query import parse
 from pipeline.windows.syntax import Call, Column
 from pipeline.windows.tokens import QueryError
 from pipeline.windows.values import Datetime
-from tests.windows.feeding import run
+
+from .feeding import run
 
 UNTIL = 150
 
@@ -32,11 +34,16 @@ class Scope:
         return (lambda row: Datetime(row.time)) if call.function == "SYSTEM.TIMESTAMP" else None
 
 
+@cache
 def function(text: str) -> Make:
     (statement,) = parse(f"SELECT x = {text} FROM input").statements
     call = statement.selects[0].items[0].expression
     assert isinstance(call, Call)
-    return analytic(call, lambda expression: compile_expression(expression, Scope()))
+    return analytic(
+        call,
+        lambda expression: compile_expression(expression, Scope()),
+        lambda expression: compile_condition(expression, Scope()),
+    )
 
 
 def operator(*texts: str, counts: Counter[str] | None = None) -> Analytic:

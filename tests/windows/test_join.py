@@ -15,8 +15,11 @@ from pipeline.windows.clock import TICKS_PER_SECOND
 from pipeline.windows.faults import ROW, Faults
 from pipeline.windows.join import Join
 from pipeline.windows.operators import Row
-from pipeline.windows.values import RowError
-from tests.windows.feeding import Arrival, run
+from pipeline.windows.values import Datetime, RowError
+
+from .evaluate import condition
+from .evaluate import row as columns
+from .feeding import Arrival, run
 
 Kind = Literal["INNER", "LEFT"]
 UNIT = 10  # ticks in a microsecond, the shortest unit: times of some 60 ticks cross its boundaries often
@@ -163,8 +166,22 @@ def test_weeks_begin_on_sundays() -> None:
     assert Bound("week", 0, 0).last(saturday) == ticks("2024-05-05T00:00:00") - 1
 
 
+UNITS = ["week", "day", "weekday", "dayofyear", "hour", "minute", "second", "millisecond", "microsecond"]
+
+
+@given(st.sampled_from(UNITS), st.integers(-1, 1), st.integers(0, 1), st.data())
+def test_bounds_are_those_of_the_function_datediff(unit: str, low: int, more: int, data: st.DataObject) -> None:
+    bound = Bound(unit, low, low + more) if low + more < 2 else Bound(unit, low, low)
+    left = ticks("2024-05-01T10:00:00") + data.draw(st.integers(0, 10**13))
+    right = left + data.draw(st.integers(-2 * bound.span, 2 * bound.span))
+    between = condition(f"DATEDIFF({unit}, l, r) BETWEEN {bound.low} AND {bound.high}")
+    first, last = Interval([bound], lag=0).of(Row({}, left, ()))
+
+    assert between(columns(l=Datetime(left), r=Datetime(right))) == (first <= right <= last)
+
+
 @given(
-    st.sampled_from(["week", "day", "weekday", "dayofyear", "hour", "minute", "second", "millisecond", "microsecond"]),
+    st.sampled_from(UNITS),
     st.integers(-1, 1),
     st.integers(0, 10**18),
     st.integers(0, 10**18),
