@@ -134,7 +134,7 @@ def _window(window: Window) -> str:
 
 def _span(ticks: int, units: dict[str, int] = WINDOW_UNITS) -> str:
     """Return the largest unit that it is a multiple of, and the number."""
-    unit = next(unit for unit, length in units.items() if ticks % length == 0)
+    unit = [unit for unit, length in units.items() if ticks % length == 0][0]  # noqa: RUF015
     return f"{unit}, {ticks // units[unit]}"
 
 
