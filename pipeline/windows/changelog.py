@@ -25,7 +25,7 @@ class Changelog:
     """
 
     def __init__(self, name: str, until: Callable[[Any], int]) -> None:
-        """`until(item)` is the last time at which the item is of no use any more once the watermark is there."""
+        """`until(item)`: once the watermark has come that far, nobody needs the item any more."""
         self._prefix = f"{name}:"
         self._until = until
         self._passed = BEGINNING
