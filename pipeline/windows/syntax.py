@@ -15,7 +15,7 @@ from .tokens import At
 class Constant:
     """A literal: NULL, a bigint, a float or a text. `value` of 1 and 1.0 are two constants: types differ."""
 
-    value: None | int | float | str
+    value: int | float | str | None
     at: At = field(compare=False)
 
     def __eq__(self, other: object) -> bool:
