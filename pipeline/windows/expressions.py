@@ -33,7 +33,7 @@ from .syntax import (
     Unit,
 )
 from .tokens import At, QueryError
-from .values import Datetime, RowError, lookup
+from .values import RowError, lookup
 
 
 class Scope(Protocol):
@@ -43,7 +43,10 @@ class Scope(Protocol):
         """Raises `QueryError` for a name that means nothing."""
 
     def call(self, call: Call) -> Evaluate | None:
-        """Return what gives an aggregate's or another computed call's value; None for a plain function."""
+        """Return what gives the value of a call that is no plain function: an aggregate, System.Timestamp().
+
+        None leaves the call to the functions, which refuse what is none of them.
+        """
 
 
 def compile_expression(expression: Expression, scope: Scope) -> Evaluate:
@@ -69,19 +72,6 @@ def compile_condition(expression: Expression, scope: Scope) -> Evaluate:
     if isinstance(expression, Binary | Unary):
         raise QueryError(f"a condition is missing: {expression.operator} gives a number", expression.at)
     return logic.checked(evaluate)
-
-
-def column_of(path: Sequence[str]) -> Evaluate:
-    """Return what gets a column, or a property of records in it to any depth, of a row whose columns have names."""
-    name, *properties = path
-
-    def column(row: Row) -> Any:
-        return row.columns.get(name)
-
-    evaluate: Evaluate = column
-    for inner in properties:
-        evaluate = property_of(evaluate, inner)
-    return evaluate
 
 
 def property_of(operand: Evaluate, name: str) -> Evaluate:
@@ -257,8 +247,6 @@ def _(expression: Call, scope: Scope) -> Evaluate:
     if computed is not None:
         return computed
     name, at = expression.function, expression.at
-    if name == "SYSTEM.TIMESTAMP":
-        return lambda row: Datetime(row.time)
     called = function(name, at)
     if expression.over is not None or expression.distinct:
         raise QueryError(f"{name} takes no {'DISTINCT' if expression.distinct else 'OVER'}", at)

@@ -134,7 +134,7 @@ class Names:
     def of(self, record: dict[str, Any]) -> Mapping[str, Any]:
         """Return `record`, or a `Columns` of it. Costs one look into a set if its keys were seen before."""
         keys = tuple(record)
-        if keys in self._clean:
+        if keys in self._clean or type(record) is Columns:
             return record
         if any(self._spellings.get(key.lower(), {key}) != {key} for key in keys):
             return Columns(record)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
-from pipeline.windows.expressions import column_of, compile_condition, compile_expression
+from pipeline.windows.expressions import compile_condition, compile_expression, property_of
 from pipeline.windows.operators import Evaluate, Row
 from pipeline.windows.query import parse
 from pipeline.windows.syntax import Call, Column, Expression
-from pipeline.windows.values import Columns
+from pipeline.windows.values import Columns, Datetime
 
 
 class AnyColumn:
-    """A scope in which every name is a column's, and every call a plain function's."""
+    """A scope in which every name is a column's, and every call but System.Timestamp() a plain function's."""
 
     def column(self, column: Column) -> Evaluate:
-        return column_of(column.names)
+        name, *properties = column.names
+        return reduce(property_of, properties, lambda row: row.columns.get(name))
 
     def call(self, call: Call) -> Evaluate | None:
-        return None
+        return (lambda row: Datetime(row.time)) if call.function == "SYSTEM.TIMESTAMP" else None
 
 
 def expression(text: str) -> Expression:

@@ -22,7 +22,7 @@ UNSUPPORTED = frozenset(
     | {"GETARRAYELEMENTS", "GETMETADATAPROPERTYVALUE", "GETRECORDPROPERTIES"}
 )
 
-#: What is no plain function: the planner knows where these may stand.
+#: What is no plain function: a `Scope` knows what these are, and where they may stand.
 PLACED = frozenset(
     {"AVG", "COUNT", "MAX", "MIN", "STDEV", "STDEVP", "SUM", "VAR", "VARP", "PERCENTILE_CONT", "PERCENTILE_DISC"}
     | {"COLLECT", "COLLECTTOP", "TOPONE", "ISFIRST", "LAG", "LAST", "SYSTEM.TIMESTAMP", "SYSTEM.WINDOW"}
