@@ -64,6 +64,11 @@ class Exchange:
     def queue_length(self, pipe: Pipeline) -> None:
         pipe.xlen(self.key)
 
+    def queue_trim(self, pipe: Pipeline, done: str) -> None:
+        """Drop what the merging task will not read again."""
+        milliseconds, _, number = done.partition("-")
+        pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number or 0) + 1}", approximate=False)
+
 
 class _Entry(NamedTuple):
     offset: str
@@ -108,11 +113,6 @@ class ExchangeSource:
 
     def at_end(self, now: int) -> None:
         self.watermark = max(self.watermark, self._published)
-
-    def queue_trim(self, pipe: Pipeline, done: str) -> None:
-        """Drop what the merging task will not read again."""
-        milliseconds, _, number = done.partition("-")
-        pipe.xtrim(self.exchange.key, minid=f"{milliseconds}-{int(number or 0) + 1}", approximate=False)
 
     def snapshot(self) -> bytes:
         return pack(self.watermark)

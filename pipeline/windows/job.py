@@ -156,7 +156,7 @@ class Job:
         for place, task in enumerate(self.tasks):
             if place not in self.share.held:
                 task.forget()
-        held.sort(key=lambda place: max(place, self.work.partitions))  # in this turn's order, what they give to is last
+        held.sort(key=lambda place: max(place, self.work.partitions - 1))  # first those that give, then who takes it
         return sum(self._step(place) for place in held)
 
     def stop(self) -> None:

@@ -60,7 +60,7 @@ class Task:
         self._run: Run | None = None
 
     def step(self) -> int:
-        """Take one bounded turn; return how many entries were read and rows given. 0 means that there is a pause.
+        """Take one bounded turn; return how many entries were read and rows given, about. 0: there is a pause.
 
         Raises `LeaseLost`, `Superseded`, or what went wrong: it may be tried again by another `step`.
         """
@@ -126,6 +126,8 @@ class Task:
 
     def _turn(self, run: Run) -> int:
         now, batches = self._read(run)
+        if not batches:
+            return 0
         rows: list[Given] = []
         count = 0
         is_news = False
@@ -144,15 +146,24 @@ class Task:
         elif run.engine.closed > run.progress.closed:
             self._came_to(run.engine.closed, run.progress)
         self._report(run, now)
-        return count + len(rows)
+        waited = [source for source in run.sources if source not in dict(batches)]
+        may_go_on = run.engine.closed < run.watermark or any(source in self._ready(run) for source in waited)
+        return count + len(rows) + may_go_on
+
+    def _ready(self, run: Run) -> list[Source]:
+        """Return the sources to read.
+
+        One that is further ahead of the slowest than rows matter waits, so that memory does not hold the log.
+        """
+        furthest = run.watermark + self.work.plan.span
+        return [source for source in run.sources if source.watermark <= furthest]
 
     def _read(self, run: Run) -> tuple[int, list[tuple[Source, Sequence[Any]]]]:
         """Read on, in one round trip; return Redis's time before that, and the entries.
 
-        A source that is further ahead of the slowest than rows matter waits, so that memory does not hold the log.
+        Nothing is read while the other stage is so far behind that there is no room.
         """
-        furthest = run.watermark + self.work.plan.span
-        ready = [source for source in run.sources if source.watermark <= furthest]
+        ready = self._ready(run)
         with self.work.client.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.hget(self.checkpoint.key, "commits")
