@@ -37,6 +37,16 @@ def key_of(values: Sequence[Any]) -> Key:
     return tuple([group_key(value) for value in values])
 
 
+def in_order(keys: Iterable[Key]) -> list[Key]:
+    """Sort as the groups sort. Texts, which sort alike, several times faster."""
+    keys = list(keys)
+    if set(map(type, keys)) == {str}:
+        keys.sort()  # type: ignore[type-var]
+    else:
+        keys.sort(key=group_of)
+    return keys
+
+
 def values_of(group: Iterable[Tagged]) -> tuple[Any, ...]:
     return tuple([untagged(part) for part in group])
 

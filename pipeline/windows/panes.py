@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from operator import attrgetter, itemgetter
 
 from .aggregates import Aggregate, Partials, SideBySide
 from .clock import BEGINNING
 from .codec import pack, unpack
 from .faults import ROW, Faults
-from .groups import Key, group_of, grouping, key_of, values_of
+from .groups import Key, group_of, grouping, in_order, key_of, values_of
 from .operators import Changes, Evaluate, Row
-from .results import Total, result_rows
+from .results import Total, result_rows, totals_of
 from .rollup import GroupRollup
 from .slices import Slices
 from .values import RowError
@@ -157,8 +156,8 @@ class Panes:
 
     def _rows(self, end: int) -> list[Row]:
         """Return the rows of the window that ends there, sorted by group."""
-        totals = _of_pane(self._panes[end]) if self._groups is None else self._groups.totals()
-        return list(result_rows(end, totals, self._sides, self._faults))
+        totals = totals_of(self._panes[end]) if self._groups is None else self._groups.totals()
+        return result_rows(end, totals, self._sides, self._faults)
 
 
 class PartialPanes(Panes):
@@ -173,7 +172,7 @@ class PartialPanes(Panes):
         while self._open and self._open[0] <= to:
             end = heapq.heappop(self._open)
             pane = self._panes.pop(end)
-            rows += [Row((values, partials), end, group) for group, values, partials in _of_pane(pane)]
+            rows += [Row((values, partials), end, group) for group, values, partials in totals_of(pane)]
             self._forget(end)
         return rows
 
@@ -204,11 +203,7 @@ class _Groups:
 
     def __init__(self, sides: SideBySide) -> None:
         self._sides = sides
-        self._live: dict[Key, GroupRollup] = {}
-        self._sorted: list[
-            GroupRollup
-        ] = []  # as of the last `totals`: then only the new ones have to be put in their places
-        self._new: list[GroupRollup] = []
+        self._live: dict[Key, GroupRollup] = {}  # sorted as of the last `totals`, so that only new ones have to move
 
     def __bool__(self) -> bool:
         return bool(self._live)
@@ -218,7 +213,6 @@ class _Groups:
             live = self._live.get(key)
             if live is None:
                 live = self._live[key] = GroupRollup(group_of(key), self._sides)
-                self._new.append(live)
             live.push(partials)
 
     def pop(self, pane: Pane) -> None:
@@ -228,14 +222,6 @@ class _Groups:
             if not live:
                 del self._live[key]
 
-    def totals(self) -> Iterator[Total]:
-        self._sorted = [live for live in self._sorted + self._new if live]
-        self._sorted.sort(key=attrgetter("group"))
-        self._new.clear()
-        return (live.total_of_group() for live in self._sorted)
-
-
-def _of_pane(pane: Pane) -> list[Total]:
-    groups = [(group_of(key), partials) for key, partials in pane.items()]
-    groups.sort(key=itemgetter(0))
-    return [(group, values_of(group), partials) for group, partials in groups]
+    def totals(self) -> list[Total]:
+        self._live = {key: self._live[key] for key in in_order(self._live)}
+        return [(live.group, live.values, live.total()) for live in self._live.values()]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .aggregates import Partials, SideBySide
 from .groups import Group, values_of
-from .results import Total
 
 
 class Rollup:
@@ -80,6 +79,3 @@ class GroupRollup(Rollup):
         super().__init__(sides)
         self.group = group
         self.values = values_of(group)
-
-    def total_of_group(self) -> Total:
-        return self.group, self.values, self.total()

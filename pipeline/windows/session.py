@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from operator import attrgetter, itemgetter
-from typing import Any
+from operator import attrgetter
 
 from .aggregates import Aggregate, Partials, SideBySide
 from .clock import BEGINNING
 from .codec import pack, unpack
 from .faults import ROW, Faults
-from .groups import Key, group_of, grouping, values_of
+from .groups import Key, group_of, grouping
 from .operators import Changes, Evaluate, Row
 from .ordered import Ordered
-from .results import result_rows
+from .results import result_rows, totals_of
 from .values import RowError
 
 _PREFIX = "open:"
@@ -149,8 +148,7 @@ class Sessions:
         return -(-opened // self._max_duration) * self._max_duration + self._max_duration
 
     def _rows(self, session: _Session, end: int) -> list[Row]:
-        totals = [(group, values_of(group), partials) for group, partials in session.by_group()]
-        rows = result_rows(end, totals, self._sides, self._faults)
+        rows = result_rows(end, totals_of(session.groups), self._sides, self._faults)
         session_group = group_of(session.key)
         return [Row(row.columns, row.time, (*row.arrival, *session_group)) for row in rows]
 
@@ -164,6 +162,3 @@ class _Session:
         self.opened = opened
         self.last = last
         self.groups = groups
-
-    def by_group(self) -> list[tuple[Any, Partials]]:
-        return sorted(((group_of(key), partials) for key, partials in self.groups.items()), key=itemgetter(0))

@@ -15,7 +15,7 @@ from .aggregates import Aggregate, Partials, SideBySide
 from .changelog import Changelog
 from .clock import BEGINNING
 from .faults import ROW, Faults
-from .groups import Key, group_of, grouping
+from .groups import Key, group_of, grouping, in_order
 from .operators import Changes, Evaluate, Row
 from .ordered import Ordered
 from .results import result_rows
@@ -123,10 +123,10 @@ class SlidingWindows:
         return left
 
     def _rows(self, time: int, changed: set[Key]) -> list[Row]:
-        rollups = [self._groups[key] for key in changed]
-        for key in changed:
-            if not self._groups[key]:
+        totals = []
+        for key in in_order(changed):
+            if rollup := self._groups[key]:
+                totals.append((rollup.group, rollup.values, rollup.total()))
+            else:
                 del self._groups[key]
-        totals = [rollup.total_of_group() for rollup in rollups if rollup]
-        totals.sort(key=itemgetter(0))
-        return list(result_rows(time, totals, self._sides, self._faults))
+        return result_rows(time, totals, self._sides, self._faults)

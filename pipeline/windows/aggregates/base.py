@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..operators import Evaluate, Row
@@ -61,9 +61,9 @@ class SideBySide:
         self.takes = [aggregate.take for aggregate in aggregates]
         self.adds = [aggregate.add for aggregate in aggregates]
         self.holistic = [(place, each) for place, each in enumerate(aggregates) if isinstance(each, Holistic)]
-        self._merges = [_keep_none if isinstance(each, Holistic) else each.combine for each in aggregates]
-        self._combines = [aggregate.combine for aggregate in aggregates]
-        self._results = [aggregate.result for aggregate in aggregates]
+        self._combines = [_combine(each) for each in aggregates]
+        self._merges = [_keep_none if isinstance(each, Holistic) else _combine(each) for each in aggregates]
+        self._results = [(place, each.result) for place, each in enumerate(aggregates) if not _is_result(each)]
 
     def take(self, row: Row) -> list[Any]:
         """Return a row's items. Raises `RowError`."""
@@ -86,7 +86,10 @@ class SideBySide:
 
     def results(self, partials: Partials) -> list[Any]:
         """Raises `RowError`."""
-        return [result(partial) for result, partial in zip(self._results, partials, strict=True)]
+        results = partials.copy()
+        for place, result in self._results:
+            results[place] = result(partials[place])
+        return results
 
 
 def _combined(combines: list[Any], left: Partials, right: Partials) -> Partials:
@@ -94,6 +97,16 @@ def _combined(combines: list[Any], left: Partials, right: Partials) -> Partials:
         newer if older is None else older if newer is None else combine(older, newer)
         for combine, older, newer in zip(combines, left, right, strict=True)
     ]
+
+
+def _combine(aggregate: Aggregate) -> Callable[[Any, Any], Any]:
+    """Spare the call between `combine` and `add` where one is the other."""
+    return aggregate.add if type(aggregate).combine is Aggregate.combine else aggregate.combine
+
+
+def _is_result(aggregate: Aggregate) -> bool:
+    """Return whether a partial result is what the query sees."""
+    return type(aggregate).result is Aggregate.result
 
 
 def _keep_none(left: Any, right: Any) -> None:
