@@ -1,177 +1,251 @@
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from typing import Any
 
-import msgspec
 import pytest
 
-from pipeline.windows.clock import UNIX_EPOCH, isoformat
 from pipeline.windows.engine import Engine, OutputRow
 from pipeline.windows.faults import LATE, ROW, Faults
-from pipeline.windows.plan import plan
-from pipeline.windows.query import parse
-from pipeline.windows.rows import Row, rows_of
-from pipeline.windows.values import to_json
 
-from .example import EVENTS, JOB, WINDOW_ROWS, at, enqueued_ms, stored
+from .run import NEVER_FULL, Event, planned, rows_of, run, ticks
 
-NEVER_FULL = 1_000_000
+Rows = list[tuple[float, dict[str, Any]]]
 
 
 def engine(query: str, counts: Counter[str] | None = None) -> Engine:
-    return Engine(plan(parse(query)), Faults("test", Counter() if counts is None else counts))
+    return Engine(planned(query), Faults("test", Counter() if counts is None else counts))
 
 
-def example_rows(partitions: int = 1) -> list[Row]:
-    return [
-        row
-        for number, (time, columns) in enumerate(EVENTS)
-        for row in rows_of(
-            stored(msgspec.json.encode(columns), enqueued_ms(time), number % partitions, number), at("16:00")
-        )
+def events(*columns: dict[str, Any]) -> list[Event]:
+    """One each second, from the first on."""
+    return list(enumerate(columns, 1))
+
+
+# When rows come
+
+
+def test_rows_without_state_come_at_once_and_those_of_windows_when_they_end() -> None:
+    query = "SELECT x INTO a FROM I SELECT SUM(x) AS x INTO b FROM I GROUP BY TumblingWindow(second, 10)"
+    made = planned(query)
+    job = Engine(made, Faults("test", Counter()))
+
+    at_once = job.feed(0, rows_of(made, 0, events({"x": 1}, {"x": 2})))
+    before = job.advance(ticks(10) - 1, NEVER_FULL)
+    then = job.advance(ticks(10), NEVER_FULL)
+
+    assert [(row.output, row.columns, row.windowed) for row in at_once if isinstance(row, OutputRow)] == [
+        ("a", {"x": 1}, False),
+        ("a", {"x": 2}, False),
+    ]
+    assert before == []
+    assert [(row.output, row.columns, row.windowed) for row in then if isinstance(row, OutputRow)] == [
+        ("b", {"x": 3}, True)
     ]
 
 
-def windows(rows: list[OutputRow]) -> list[tuple[int | None, dict[str, Any]]]:
-    return [(row.window_end, dict(row.columns)) for row in rows]
-
-
-def rows(*events: dict[str, Any]) -> list[Row]:
-    """Rows a second apart, from one second after midnight on 1970-01-01; `t` overrides the second."""
-    return [
-        Row(columns, UNIX_EPOCH + columns.get("t", second) * 10_000_000, (0, second, 0))
-        for second, columns in enumerate(events, 1)
-    ]
-
-
-def test_the_worked_example_gives_its_twelve_rows() -> None:
-    job = engine((JOB / "query.asaql").read_text())
-    for row in example_rows():
-        job.feed(row)
-
-    assert windows(job.close(at("15:00"), NEVER_FULL)) == WINDOW_ROWS
-
-
-def test_the_worked_example_archives_its_eight_events() -> None:
-    job = engine((JOB / "query.asaql").read_text())
-    archived = [given for row in example_rows() for given in job.feed(row)]
-
-    assert [given.output for given in archived] == ["Output"] * 8
-    for given, (time, columns) in zip(archived, EVENTS, strict=True):
-        assert msgspec.json.decode(to_json(given.columns)) == columns | {
-            "EventProcessedUtcTime": isoformat(at("16:00")),
-            "PartitionId": 0,
-            "EventEnqueuedUtcTime": isoformat(at(time)),
-        }
-
-
-def test_a_window_stays_open_until_the_watermark_has_reached_its_end() -> None:
-    job = engine((JOB / "query.asaql").read_text())
-    for row in example_rows():
-        job.feed(row)
-
-    assert job.close(at("11:00") - 1, NEVER_FULL) == []
-    assert windows(job.close(at("11:00"), NEVER_FULL)) == WINDOW_ROWS[:3]
-    assert job.close(at("11:00"), NEVER_FULL) == []
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_the_order_in_which_partitions_are_read_changes_nothing(order: tuple[int, ...]) -> None:
-    job = engine((JOB / "query.asaql").read_text())
-    for row in sorted(example_rows(partitions=3), key=lambda row: (order[row.arrival[0]], row.time)):
-        job.feed(row)
-
-    assert windows(job.close(at("15:00"), NEVER_FULL)) == WINDOW_ROWS
-
-
-def test_a_small_turn_closes_one_end_and_the_next_goes_on() -> None:
-    job = engine((JOB / "query.asaql").read_text())
-    for row in example_rows():
-        job.feed(row)
-
-    turns = [len(job.close(at("15:00"), limit=1)) for _ in range(6)]
-    assert turns == [3, 3, 3, 2, 1, 0]
-
-
-def test_what_is_replayed_rebuilds_windows_and_gives_nothing_else() -> None:
-    plan_ = plan(parse((JOB / "query.asaql").read_text()))
-    job = Engine(plan_, Faults("test", Counter()), closed=at("12:00"))
-
-    assert [job.feed(row, replayed=True) for row in example_rows() if row.time > job.needed_after] == [[]] * 4
-    assert windows(job.close(at("15:00"), NEVER_FULL)) == WINDOW_ROWS[6:]
-
-
-def test_groups_keep_their_types_and_null_is_one() -> None:
-    job = engine("SELECT k, MAX(v) AS v INTO o FROM Input GROUP BY k, TumblingWindow(minute, 1)")
-    keys: list[Any] = ["1", 1, 1.0, True, None]
-    for row in rows(*[{"k": k, "v": v} for v, k in enumerate(keys)], {"v": 9}):
-        job.feed(row)
-
-    given = [tuple(row.columns.values()) for row in job.close(at("10:00"), NEVER_FULL)]
-    assert given == [(None, 9), (True, 3), (1, 2), ("1", 0)]
-
-
-def test_columns_are_found_in_any_case_and_keep_the_sender_s() -> None:
-    job = engine("SELECT rec.NAME, Input.Amount INTO o FROM input; SELECT * INTO archive FROM INPUT")
-    (row,) = rows({"Rec": {"name": "x"}, "AMOUNT": 1, "amount": 2})
-
-    assert [dict(given.columns) for given in job.feed(row)] == [
-        {"NAME": "x", "Amount": 1},
-        {"Rec": {"name": "x"}, "AMOUNT": 1, "amount": 2},
-    ]
-
-
-def test_a_step_may_be_read_by_several() -> None:
-    job = engine(
-        "WITH a AS (SELECT v AS w FROM Input), b AS (SELECT MAX(w) AS m FROM a GROUP BY TumblingWindow(second, 10))"
-        "SELECT * INTO one FROM a SELECT * INTO two FROM b SELECT b.m AS n INTO three FROM b"
+def test_rows_of_several_windows_come_by_time() -> None:
+    query = (
+        "SELECT COUNT(*) AS n INTO a FROM I GROUP BY TumblingWindow(second, 4) "
+        "SELECT COUNT(*) AS n INTO b FROM I GROUP BY SlidingWindow(second, 3)"
     )
-    (row,) = rows({"v": 5})
+    made = planned(query)
+    job = Engine(made, Faults("test", Counter()))
+    job.feed(0, rows_of(made, 0, events({}, {}, {}, {}, {})))
 
-    assert [(given.output, given.columns) for given in job.feed(row)] == [("one", {"w": 5})]
-    closed = job.close(at("10:00"), NEVER_FULL)
-    assert [(given.output, given.columns) for given in closed] == [("two", {"m": 5}), ("three", {"n": 5})]
+    times = [row.time for row in job.advance(ticks(60), NEVER_FULL)]
+
+    assert len(times) == 9
+    assert times == sorted(times)
 
 
-def test_filling_gaps_as_microsoft_s_example() -> None:
-    job = engine(
-        "SELECT TopOne(value) OVER (ORDER BY t DESC) AS value INTO o FROM Input GROUP BY HoppingWindow(second, 300, 5)"
+@pytest.mark.parametrize("limit", [1, 2, 7, 100])
+def test_a_limit_cuts_between_instants_and_the_next_call_goes_on(limit: int) -> None:
+    query = "SELECT k, COUNT(*) AS n FROM I GROUP BY k, SlidingWindow(second, 3)"
+    made = planned(query)
+    happened = events(*({"k": number % 3} for number in range(200)))
+    whole = Engine(made, Faults("test", Counter()))
+    whole.feed(0, rows_of(made, 0, happened))
+    cut = Engine(made, Faults("test", Counter()))
+    cut.feed(0, rows_of(made, 0, happened))
+
+    rows = []
+    while cut.closed < ticks(300):
+        part = cut.advance(ticks(300), limit)
+        assert len(part) < 2 * limit + 6
+        assert all(row.time <= cut.closed for row in part)
+        rows += part
+
+    assert rows == whole.advance(ticks(300), NEVER_FULL)
+
+
+def test_a_row_whose_windows_are_closed_is_counted_and_left_out() -> None:
+    counts: Counter[str] = Counter()
+    made = planned("SELECT COUNT(*) AS n INTO a FROM I GROUP BY TumblingWindow(second, 5) SELECT * INTO b FROM I")
+    job = Engine(made, Faults("test", counts))
+    job.advance(ticks(5), NEVER_FULL)
+
+    at_once = job.feed(0, rows_of(made, 0, [(3, {}), (6, {})]))
+
+    assert len(at_once) == 2
+    assert counts[LATE] == 1
+    assert [row.columns["n"] for row in job.advance(ticks(10), NEVER_FULL) if isinstance(row, OutputRow)] == [1]
+
+
+def test_rows_of_one_output_differ_in_time_or_arrival() -> None:
+    query = (
+        "SELECT k, COUNT(*) AS n FROM I GROUP BY k, Windows(TumblingWindow(second, 4), HoppingWindow(second, 4, 2)) "
+        "UNION SELECT k, 1 AS n FROM J UNION SELECT k, 2 AS n FROM I"
     )
-    times = [0, 5, 10, 15, 30, 35]
-    for row in rows(*[{"t": t, "value": value} for value, t in enumerate(times, 1)]):
-        job.feed(row)
+    made = planned(query)
+    job = Engine(made, Faults("test", Counter()))
+    given = [row for stream in (0, 1) for row in job.feed(stream, rows_of(made, stream, events(*[{"k": 1}] * 8)))]
+    given += job.advance(ticks(60), NEVER_FULL)
 
-    closed = job.close(UNIX_EPOCH + 45 * 10_000_000, NEVER_FULL)
-    assert [row.columns["value"] for row in closed] == [1, 2, 3, 4, 4, 4, 5, 6, 6, 6]
+    identities = {(row.time, row.arrival) for row in given if isinstance(row, OutputRow)}
+    assert len(identities) == len(given) == 8 + 8 + 2 + 5
+
+
+# What rows are
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("query", "expected"),
     [
-        pytest.param({"k": 1, "v": "much"}, id="MAX of text that is no number"),
-        pytest.param({"k": 1, "v": {"a": 1}}, id="MAX of a record"),
-        pytest.param({"k": [1], "v": 1}, id="an array as a group"),
+        pytest.param(
+            "SELECT x FROM I WHERE x > 1", [(2, {"x": 2}), (3, {"x": 3})], id="WHERE keeps what is true: not NULL"
+        ),
+        pytest.param("SELECT x FROM I HAVING x > 2", [(3, {"x": 3})], id="HAVING without GROUP BY is one more WHERE"),
+        pytest.param("SELECT x + 1 AS y FROM I HAVING y > 3", [(3, {"y": 4})], id="and takes aliases"),
+        pytest.param(
+            "SELECT x % 2 AS odd, SUM(x) AS s FROM I GROUP BY x % 2, TumblingWindow(second, 5)",
+            [(5, {"odd": None, "s": None}), (5, {"odd": 0, "s": 2}), (5, {"odd": 1, "s": 4})],
+            id="a key is any expression, and NULLs are one group",
+        ),
+        pytest.param(
+            "SELECT I.X % 2 + 10 AS odd, SUM(x) * 2 - COUNT(*) AS s FROM I "
+            "GROUP BY x % 2, TumblingWindow(second, 5) HAVING odd > 10",
+            [(5, {"odd": 11, "s": 6})],
+            id="items are any expression over keys and aggregates",
+        ),
+        pytest.param(
+            "SELECT System.Timestamp() AS ended, COUNT(*) AS n FROM I GROUP BY System.Timestamp()",
+            [(second, {"ended": ticks(second), "n": 1}) for second in (1, 2, 3, 4)],
+            id="a snapshot",
+        ),
+        pytest.param(
+            "SELECT System.Window().Id AS w, COUNT(*) AS n FROM I "
+            "GROUP BY Windows(Window('short', TumblingWindow(second, 2)), Window('long', TumblingWindow(second, 4)))",
+            [(2, {"w": "short", "n": 2}), (4, {"w": "short", "n": 2}), (4, {"w": "long", "n": 4})],
+            id="several windows, each with its id",
+        ),
+        pytest.param(
+            "WITH two AS (SELECT COUNT(*) AS n, MAX(x) AS x FROM I GROUP BY TumblingWindow(second, 2)) "
+            "SELECT SUM(n) AS n, MIN(x) AS least FROM two GROUP BY TumblingWindow(second, 4)",
+            [(4, {"n": 4, "least": 2})],
+            id="a window over a window: the first one's end is the time, and is in the second",
+        ),
+        pytest.param(
+            "SELECT x, LAG(x) OVER (LIMIT DURATION(second, 5)) AS before FROM I WHERE x > 1",
+            [(2, {"x": 2, "before": 1}), (3, {"x": 3, "before": 2})],
+            id="LAG is computed before WHERE",
+        ),
+        pytest.param(
+            "SELECT SUM(x - LAG(x) OVER (LIMIT DURATION(second, 5))) AS grown "
+            "FROM I GROUP BY TumblingWindow(second, 5)",
+            [(5, {"grown": 2})],
+            id="and before GROUP BY",
+        ),
+        pytest.param(
+            "SELECT *, LAG(x) OVER (LIMIT DURATION(second, 2)) AS before FROM I WHERE x = 2",
+            [(2, {"x": 2, "before": 1})],
+            id="beside a star",
+        ),
+        pytest.param(
+            "SELECT x FROM I UNION SELECT X FROM I WHERE x = 1",
+            [(1, {"x": 1}), (2, {"x": 2}), (3, {"x": 3}), (4, {"x": None}), (1, {"x": 1})],
+            id="UNION keeps what is there twice, and spells columns as the first SELECT",
+        ),
     ],
 )
-def test_an_event_of_the_wrong_type_is_left_out_and_counted(bad: dict[str, Any]) -> None:
+def test_what_a_query_gives(query: str, expected: Rows) -> None:
+    happened = events({"x": 1}, {"x": 2}, {"x": 3}, {})
+
+    rows = run(query, happened)["output"]
+
+    assert sorted(rows, key=repr) == sorted(expected, key=repr)
+
+
+def test_a_value_of_the_wrong_type_drops_its_row_from_that_step_only() -> None:
     counts: Counter[str] = Counter()
-    job = engine("SELECT k, MAX(v) AS v FROM Input GROUP BY k, TumblingWindow(minute, 1)", counts)
-    good_row, bad_row = rows({"k": 1, "v": 2}, bad)
-    job.feed(good_row)
-    job.feed(bad_row)
-    job.feed(bad_row, replayed=True)  # is not counted again
+    rows = run(
+        "SELECT x INTO a FROM I SELECT 10 / x AS y INTO b FROM I",
+        events({"x": 1}, {"x": 0}, {"x": "no number"}, {"x": 5}),
+        faults=counts,
+    )
 
-    assert [row.columns for row in job.close(at("10:00"), NEVER_FULL)] == [{"k": 1, "v": 2}]
-    assert counts == {ROW: 1}
+    assert [row["x"] for _, row in rows["a"]] == [1, 0, "no number", 5]
+    assert [row["y"] for _, row in rows["b"]] == [10, 2]
+    assert counts == {ROW: 2}
 
 
-def test_an_event_from_before_the_watermark_is_counted_and_opens_no_closed_window() -> None:
-    counts: Counter[str] = Counter()
-    job = engine("SELECT MAX(v) AS v FROM Input GROUP BY TumblingWindow(minute, 1)", counts)
-    job.close(at("10:00"), NEVER_FULL)
-    job.feed(rows({"v": 1})[0])
+def test_partition_by_keeps_partitions_apart() -> None:
+    query = "SELECT k, COUNT(*) AS n FROM I PARTITION BY PartitionId GROUP BY k, TumblingWindow(second, 9)"
+    happened = events(*({"k": 1, "PartitionId": number % 2} for number in range(5)))
 
-    assert job.close(at("11:00"), NEVER_FULL) == []
-    assert counts == {LATE: 1}
+    assert run(query, happened)["output"] == [(9, {"k": 1, "n": 3}), (9, {"k": 1, "n": 2})]
+
+
+# JOIN
+
+
+def test_join_pairs_rows_that_are_near_in_time() -> None:
+    rows = run(
+        "SELECT a.id AS id, a.x AS x, b.y AS y, System.Timestamp() AS t FROM A a JOIN B b "
+        "ON a.id = b.id AND DATEDIFF(second, a, b) BETWEEN 0 AND 2 AND b.y <> 7",
+        {
+            "A": [(1, {"id": 1, "x": 1}), (2, {"id": 2, "x": 2})],
+            "B": [(1, {"id": 2, "y": 1}), (2, {"id": 1, "y": 7}), (3, {"id": 1, "y": 3}), (5, {"id": 2, "y": 5})],
+        },
+    )["output"]
+
+    assert rows == [(3, {"id": 1, "x": 1, "y": 3, "t": ticks(3)})]
+
+
+def test_left_join_tells_what_did_not_come() -> None:
+    rows = run(
+        "SELECT I1.id, I2.t AS exit FROM I1 LEFT JOIN I2 ON I1.id = I2.id "
+        "AND DATEDIFF(minute, I1, I2) BETWEEN 0 AND 15 WHERE I2.id IS NULL",
+        {"I1": [(0, {"id": 1}), (60, {"id": 2})], "I2": [(600, {"id": 1, "t": 5})]},
+    )["output"]
+
+    assert [row for _, row in rows] == [{"id": 2, "exit": None}]
+
+
+def test_three_streams_are_joined_by_the_times_of_any_two() -> None:
+    """The documentation's example: errors between the start and the end of a transaction."""
+    rows = run(
+        "SELECT TS.Id, E.ErrorCode FROM TStart TS JOIN TEnd TE ON DATEDIFF(second, TS, TE) BETWEEN 0 AND 5 "
+        "AND TS.Id = TE.Id JOIN Error E ON DATEDIFF(second, TS, E) BETWEEN 0 AND 5 AND DATEDIFF(second, TE, E) < 0 "
+        "AND E.TId = TS.Id",
+        {
+            "TStart": [(10, {"Id": 1}), (10, {"Id": 2})],
+            "TEnd": [(14, {"Id": 1}), (17, {"Id": 2})],
+            "Error": [(second, {"TId": id, "ErrorCode": second}) for second in (9, 12, 14) for id in (1, 2)],
+        },
+    )["output"]
+
+    assert [row for _, row in rows] == [{"Id": 1, "ErrorCode": 12}]
+
+
+def test_a_join_may_be_grouped_and_look_back() -> None:
+    rows = run(
+        "SELECT b.k AS k, SUM(a.x) AS s, MAX(LAG(a.x) OVER (LIMIT DURATION(second, 9))) AS before FROM A a JOIN B b "
+        "ON a.id = b.id AND DATEDIFF(second, a, b) BETWEEN -1 AND 1 GROUP BY b.k, TumblingWindow(second, 10)",
+        {
+            "A": [(1, {"id": 1, "x": 1}), (2, {"id": 2, "x": 2}), (3, {"id": 3, "x": 4})],
+            "B": [(2, {"id": 1, "k": "a"}), (2, {"id": 2, "k": "b"}), (3, {"id": 3, "k": "a"})],
+        },
+    )["output"]
+
+    assert rows == [(10, {"k": "a", "s": 5, "before": 2}), (10, {"k": "b", "s": 2, "before": 1})]
