@@ -13,11 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .casts import shown, to_number
+from .limits import checked_number, checked_text
 from .operators import Evaluate, Row
 from .values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError
-
-#: In characters. What grows beyond an event's largest size is a mistake, or an attack on memory.
-LONGEST_TEXT = 2**20
 
 _NUMBERS = frozenset({int, float})
 
@@ -87,20 +85,3 @@ def negative(operand: Evaluate) -> Evaluate:
         return checked_number(-to_number(value), lambda: f"-{shown(value)}")
 
     return evaluate
-
-
-def checked_number(number: Any, what: Callable[[], str]) -> Any:
-    """Return a bigint or a finite float as it is. Raises `RowError` for what is too large, which `what` gave."""
-    if type(number) is int:
-        if BIGINT_LEAST <= number <= BIGINT_MOST:
-            return number
-        raise RowError(f"{what()} is out of bigint's range")
-    if math.isfinite(number):
-        return number
-    raise RowError(f"{what()} is out of float's range")
-
-
-def checked_text(text: str) -> str:
-    if len(text) > LONGEST_TEXT:
-        raise RowError(f"a text of {len(text)} characters is longer than the {LONGEST_TEXT} that are supported")
-    return text

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 
 from .clock import TICKS_PER_SECOND, isoformat
-from .values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, has_bigints_only, to_json, type_name
+from .values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, fits, to_json, type_name
 
 #: Ticks of 10000-01-01T00:00Z, the first that are too many.
 END_OF_TIME = 3_652_059 * 86_400 * TICKS_PER_SECOND
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
-_FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_FLOAT = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")  # possessive: it never goes back
 _ISO_8601 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,7}))?)?(?:Z|([+-])([0-9]{2}):?([0-9]{2})?)?)?",
@@ -137,12 +137,13 @@ CASTS: dict[str, Callable[[Any], Any]] = {
 
 
 def parse_record(text: str) -> dict[str, Any] | None:
-    """Return the record that `text` is in JSON, None if it is none, or holds a number of no type here."""
+    """Return the record that `text` is in JSON, None if it is none, or it doesn't fit (`values.fits`)."""
     try:
-        record = _record.decode(text)
+        json = text.encode()
+        record = _record.decode(json)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return None
-    return record if has_bigints_only(record) else None
+    return record if fits(record, json) else None
 
 
 _record = msgspec.json.Decoder(dict[str, Any])

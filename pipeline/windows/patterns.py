@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from .casts import to_text
 from .fixed import Fixed
+from .limits import check_steps
 from .operators import Evaluate, Row
 from .values import RowError
 
@@ -38,13 +39,16 @@ def like(operand: Evaluate, pattern: Evaluate, escape: str | None) -> Evaluate:
         value, wanted = operand(row), pattern(row)
         if value is None or wanted is None:
             return None
-        return _compiled(to_text(wanted), escape).match(to_text(value)) is not None
+        text, wanted = to_text(value), to_text(wanted)
+        check_steps(text, len(wanted))
+        return _compiled(wanted, escape).match(text) is not None
 
     return evaluate
 
 
 def patindex(pattern: str, text: str) -> int:
     """Return where the first part of `pattern` that is not % begins, from 1; 0 if nothing is like it."""
+    check_steps(text, len(pattern))
     match = _compiled(pattern, None).match(text)
     return 0 if match is None else match.start("first") + 1
 

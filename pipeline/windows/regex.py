@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .limits import check_steps
 from .regex_parser import Alternatives, Anchor, Chain, Characters, InvalidRegex, Node, Repeat, UnsupportedRegex, parse
 from .values import RowError
 
@@ -77,7 +78,11 @@ class Program:
         self._add(_End())
 
     def search(self, text: str) -> int:
-        """Return the place of the first match, from 0, or -1. Takes time in O(characters * instructions)."""
+        """Return the place of the first match, from 0, or -1. Takes time in O(characters * instructions).
+
+        Raises `RowError` for too many of these.
+        """
+        check_steps(text, len(self._code))
         found = -1
         threads: dict[int, int] = {}  # instruction -> the start of the match that led there, the earliest first
         for place in range(len(text) + 1):

@@ -6,6 +6,7 @@ columns that the hub adds, and casts, give datetime. A type belongs to a value, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,13 +28,29 @@ class Datetime(int):
 BIGINT_LEAST, BIGINT_MOST = -(2**63), 2**63 - 1
 
 
-def has_bigints_only(value: Any) -> bool:
-    """Tell whether every integer in `value`, which JSON gave, is a bigint: there are none beyond 64 bits."""
+#: Records and arrays inside of others. Python's stack has room for some hundred where they are walked.
+DEEPEST = 100
+
+_LONG_INTEGER = re.compile(rb"[0-9]{19}")
+
+
+def fits(value: Any, json: bytes) -> bool:
+    """Tell whether `value`, which `json` gave, can be worked with: integers within 64 bits, records not too deep.
+
+    Costs a look over the bytes; only where these leave a doubt the value is walked through.
+    """
+    if json.count(b"[") + json.count(b"{") <= DEEPEST and not _LONG_INTEGER.search(json):
+        return True
+    return _fits(value, DEEPEST)
+
+
+def _fits(value: Any, deepest: int) -> bool:
     if type(value) is int:
         return BIGINT_LEAST <= value <= BIGINT_MOST
-    if type(value) is dict:
-        return all(map(has_bigints_only, value.values()))
-    return type(value) is not list or all(map(has_bigints_only, value))
+    if type(value) is not dict and type(value) is not list:
+        return True
+    items = value.values() if type(value) is dict else value
+    return deepest > 0 and all(_fits(item, deepest - 1) for item in items)
 
 
 #: A value that sorts: its kind first, so that any two may be compared. NULL is the least, as in CollectTop.

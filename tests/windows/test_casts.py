@@ -173,3 +173,11 @@ def test_a_message_shows_the_type_and_the_beginning() -> None:
         to_bigint("x" * 1_000)
     with pytest.raises(RowError, match=r"^record is no float"):
         to_float(Columns({"a": 1}))
+
+
+@pytest.mark.parametrize("name", CASTS)
+def test_long_text_is_refused_in_time(name: str) -> None:
+    for text in ("9" * 1_000_000 + "x", "." * 1_000_000, "2024-05-01T" + "0" * 1_000_000):
+        if name != "nvarchar":
+            with pytest.raises(RowError):
+                CASTS[name](text)

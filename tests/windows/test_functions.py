@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from pipeline.windows.casts import to_datetime
 from pipeline.windows.clock import TICKS_PER_SECOND, isoformat
+from pipeline.windows.codec import pack, unpack
 from pipeline.windows.fixed import Fixed
 from pipeline.windows.functions import FUNCTIONS, PLACED, UNSUPPORTED, is_function
-from pipeline.windows.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError
+from pipeline.windows.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, to_json
 
 from .evaluate import row, same, value_of
 
@@ -401,3 +403,48 @@ def test_datediff_adds_up(a: datetime, b: datetime, unit: str) -> None:
 
     middle = min(a, b) + abs(b - a) / 2
     assert difference(a, middle) + difference(middle, b) == difference(a, b)
+
+
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(BIGINT_LEAST, BIGINT_MOST)
+    | st.integers(-3, 70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+    | st.sampled_from(["2024-05-01", "12", "-1.5e3", "%a_[", "(a|b)*", "{}", "true"])
+    | st.builds(Datetime, st.integers(0, 3_155_378_975_999_999_999))
+    | st.lists(st.integers(0, 3), max_size=3)
+    | st.dictionaries(st.text("ab", max_size=1), st.integers(0, 3), max_size=2)
+)
+
+
+@given(st.sampled_from(sorted(FUNCTIONS)), st.sampled_from(sorted(UNITS)), st.lists(VALUES, min_size=7, max_size=7))
+def test_a_function_of_any_values_gives_a_value_or_refuses(name: str, unit: str, values: list[Any]) -> None:
+    function = FUNCTIONS[name]
+    try:
+        result = function.bind(list(map(Fixed, values[: function.least])), unit)(row())
+    except RowError:
+        return
+    assert unpack(pack(result)) == result
+    assert type(result) is not int or BIGINT_LEAST <= result <= BIGINT_MOST
+    assert type(result) is not float or math.isfinite(result)
+    to_json({"x": result})
+
+
+OPERATIONS = [
+    *("a + b", "a - b", "a * b", "a / b", "a % b", "-a"),
+    *("CAST(a AS bigint)", "CAST(a AS float)", "CAST(a AS datetime)", "CAST(a AS bit)", "CAST(a AS nvarchar(max))"),
+    *(f"CASE WHEN {test} THEN b END" for test in ("a = b", "a < b", "a IN (b, 1)", "a BETWEEN b AND c", "a LIKE b")),
+]
+
+
+@given(st.sampled_from(OPERATIONS), VALUES, VALUES, VALUES)
+def test_an_operator_on_any_values_gives_a_value_or_refuses(text: str, a: Any, b: Any, c: Any) -> None:
+    try:
+        result = value_of(text, a=a, b=b, c=c)
+    except RowError:
+        return
+    assert unpack(pack(result)) == result
+    assert type(result) is not int or BIGINT_LEAST <= result <= BIGINT_MOST
+    assert type(result) is not float or math.isfinite(result)

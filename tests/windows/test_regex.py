@@ -94,3 +94,8 @@ def test_no_expression_runs_away(pattern: str) -> None:
 
 def test_any_depth_of_parentheses_is_read_or_refused() -> None:
     assert regexmatch("a", "(" * 9_000 + "a" + ")" * 9_000) == 0
+
+
+def test_a_text_that_would_take_too_long_is_refused() -> None:
+    with pytest.raises(RowError, match="too long for a pattern"):
+        regexmatch("a" * 100_000, "a{200}b")

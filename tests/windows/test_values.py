@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.windows.codec import pack, unpack
 from pipeline.windows.values import (
     BIGINT_LEAST,
     BIGINT_MOST,
@@ -13,8 +15,8 @@ from pipeline.windows.values import (
     Datetime,
     Names,
     RowError,
+    fits,
     group_key,
-    has_bigints_only,
     lookup,
     tagged,
     to_json,
@@ -165,12 +167,21 @@ def test_json_has_datetimes_as_text_and_keeps_the_spelling_of_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "are_bigints"),
+    ("text", "does"),
     [
-        pytest.param({"a": [1, {"b": BIGINT_MOST}], "c": BIGINT_LEAST}, True, id="the ends of the range"),
-        pytest.param({"a": [1, {"b": BIGINT_MOST + 1}]}, False, id="one more"),
-        pytest.param({"a": 1e300, "b": "9" * 30, "c": None, "d": True}, True, id="no integers"),
+        pytest.param(
+            '{"a": [1, {"b": 9223372036854775807}], "c": -9223372036854775808}', True, id="the ends of bigint"
+        ),
+        pytest.param('{"a": [1, {"b": 9223372036854775808}]}', False, id="one more"),
+        pytest.param('{"a": 1e300, "b": "99999999999999999999", "c": null, "d": true}', True, id="no integers"),
+        pytest.param("[" * 100 + "]" * 100, True, id="the deepest"),
+        pytest.param('{"a":' * 101 + "1" + "}" * 101, False, id="deeper"),
+        pytest.param("[" + "[1]," * 200 + "[2]]", True, id="many, but not deep"),
     ],
 )
-def test_integers_beyond_64_bits_are_found(value: Any, are_bigints: bool) -> None:
-    assert has_bigints_only(value) is are_bigints
+def test_what_json_gives_fits_or_not(text: str, does: bool) -> None:
+    value = msgspec.json.decode(text)
+
+    assert fits(value, text.encode()) is does
+    if does:
+        assert unpack(pack(value)) == value

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-from ..arithmetic import checked_number
 from ..casts import shown, to_bigint, to_float, to_number
+from ..limits import checked_number
 from ..values import RowError
 from .signature import strict
 

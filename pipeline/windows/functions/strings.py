@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..arithmetic import LONGEST_TEXT, checked_text
 from ..casts import to_bigint, to_text
 from ..fixed import Fixed
+from ..limits import check_length, checked_text
 from ..operators import Evaluate
 from ..patterns import patindex
 from ..regex import regexmatch
@@ -58,7 +58,7 @@ def _stuff(text: str, start: int, length: int, inserted: str) -> str:
 def _replace(text: str, pattern: str, replacement: str) -> str:
     if not pattern:
         return text
-    _check_longest(len(text) + text.count(pattern) * (len(replacement) - len(pattern)))
+    check_length(len(text) + text.count(pattern) * (len(replacement) - len(pattern)))
     return text.replace(pattern, replacement)
 
 
@@ -66,7 +66,7 @@ def _replicate(text: str, count: int) -> str | None:
     """NULL for a negative count."""
     if count < 0:
         return None
-    _check_longest(len(text) * count)
+    check_length(len(text) * count)
     return text * count
 
 
@@ -100,11 +100,6 @@ def _length(name: str, length: int) -> int:
     if length < 0:
         raise RowError(f"{name} takes no negative length: {length}")
     return length
-
-
-def _check_longest(length: int) -> None:
-    if length > LONGEST_TEXT:
-        raise RowError(f"a text of {length} characters is longer than the {LONGEST_TEXT} that are supported")
 
 
 FUNCTIONS = {
