@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .casts import to_bit, to_datetime, to_number
+from .fixed import Fixed
 from .operators import Evaluate, Row
 from .values import Datetime, RowError, type_name
 
@@ -118,7 +119,7 @@ def among_constants(operand: Evaluate, choices: Sequence[Any]) -> Evaluate:
     """IN over values of one type, which is one look into a set for an operand of that type."""
     known = frozenset(choices)
     kind = type(choices[0])
-    slow = among(operand, [lambda row, choice=choice: choice for choice in choices])  # type: ignore[misc]
+    slow = among(operand, [Fixed(choice) for choice in choices])
 
     def evaluate(row: Row) -> bool | None:
         value = operand(row)

@@ -43,7 +43,7 @@ def _program(pattern: str) -> Program | None:
         return None
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Step:
     """Takes a character, then goes on at the next instruction. `ascii` are those of its characters below U+0080."""
 
@@ -52,6 +52,11 @@ class _Step:
 
     def takes(self, character: str) -> bool:
         return character in self.ascii or (character > "\x7f" and self.characters.has(character))
+
+
+@lru_cache(_CACHED)
+def _step(characters: Characters) -> _Step:
+    return _Step(characters, frozenset(filter(characters.has, map(chr, range(128)))))
 
 
 @dataclass
@@ -121,7 +126,7 @@ class Program:
         if self._parts > _LARGEST_PROGRAM:
             raise UnsupportedRegex("the expression is too large")
         if isinstance(node, Characters):
-            self._add(_Step(node, frozenset(filter(node.has, map(chr, range(128))))))
+            self._add(_step(node))
         elif isinstance(node, Anchor):
             self._add(node)
         elif isinstance(node, Chain):

@@ -61,7 +61,9 @@ def test_columns_still_ignore_case_when_they_come_back() -> None:
     assert row.columns.get("reward") == 1
 
 
-@pytest.mark.parametrize("value", [{1, 2}, b"x", object(), [object()], {"a": {3}}], ids=repr)
+@pytest.mark.parametrize(
+    "value", [{1, 2}, b"x", object(), [object()], {"a": {3}}], ids=["set", "bytes", "object", "in a list", "in a dict"]
+)
 def test_what_is_no_value_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="no value to keep"):
         pack(value)
