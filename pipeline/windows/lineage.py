@@ -67,17 +67,27 @@ _NOWHERE = At(1, 1)
 
 
 def _selected(items: Sequence[ItemColumn | ItemStar], source: Holders) -> Holders:
+    """Return the columns that hold it. After a star, of which not all names are known, any column may be the star's."""
     given: set[Expression] = set()
+    names: set[str] = set()
     for item in items:
-        if isinstance(item, ItemColumn):
-            given |= _named(item.name, item.value.expression, source)
-        elif item.record is None:
-            given |= {
-                _column(holder.path)
-                for holder in source
-                if isinstance(holder, Resolved) and holder.place == item.place and holder.path
-            }
+        if isinstance(item, ItemStar):
+            return frozenset(given | _of_star(item, source, names))
+        given |= _named(item.name, item.value.expression, source)
+        names.add(item.name.lower())
     return frozenset(given)
+
+
+def _of_star(item: ItemStar, source: Holders, names: Set[str]) -> Holders:
+    return frozenset(
+        _column(holder.path)
+        for holder in source
+        if item.record is None
+        and isinstance(holder, Resolved)
+        and holder.place == item.place
+        and holder.path
+        and holder.path[0].lower() not in names
+    )
 
 
 def _named(name: str, value: Expression, source: Holders) -> Holders:
