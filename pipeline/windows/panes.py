@@ -57,7 +57,7 @@ class Panes:
         self._written: dict[int, int] = {}  # number of fields that snapshots wrote of a pane
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
-        key_of, sides = self._key_of, self._sides
+        key_of, sides, takes = self._key_of, self._sides, self._sides.takes
         since = until = -1
         pane: Pane | None = None
         for row in rows:
@@ -68,7 +68,7 @@ class Panes:
                 continue
             try:
                 key = key_of(row)
-                items = sides.take(row)
+                items = [take(row) for take in takes]
             except RowError as exc:
                 self._faults.report(ROW, exc)
                 continue

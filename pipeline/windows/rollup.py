@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .aggregates import Partials, SideBySide
 from .groups import Group, values_of
 
@@ -25,7 +27,7 @@ class Rollup:
         self._front: list[Partials] = []
         self._back: list[Partials] = []
         self._back_total: Partials = []
-        self._holistic: Partials = [None] * len(sides.holistic)
+        self._holistic: dict[int, Any] | None = dict.fromkeys(place for place, _ in sides.holistic) or None
 
     def __bool__(self) -> bool:
         return bool(self._front or self._back)
@@ -34,18 +36,20 @@ class Rollup:
         """Add an entry. It must not be changed any more."""
         self._back_total = self._sides.merge(self._back_total, partials) if self._back else partials
         self._back.append(partials)
-        for place, (aggregate_place, aggregate) in enumerate(self._sides.holistic):
-            if (newest := partials[aggregate_place]) is not None:
-                self._holistic[place] = aggregate.extend(self._holistic[place], newest)
+        if self._holistic is not None:
+            for place, aggregate in self._sides.holistic:
+                if (newest := partials[place]) is not None:
+                    self._holistic[place] = aggregate.extend(self._holistic[place], newest)
 
     def pop(self, oldest: Partials) -> None:
         """Remove the oldest entry, which the caller knows."""
         if not self._front:
             self._turn_over()
         self._front.pop()
-        for place, (aggregate_place, aggregate) in enumerate(self._sides.holistic):
-            if (gone := oldest[aggregate_place]) is not None:
-                aggregate.remove(self._holistic[place], gone)
+        if self._holistic is not None:
+            for place, aggregate in self._sides.holistic:
+                if (gone := oldest[place]) is not None:
+                    aggregate.remove(self._holistic[place], gone)
 
     def total(self) -> Partials:
         """Return all entries merged; there must be one. Constant time, and not to be changed."""
@@ -55,10 +59,10 @@ class Rollup:
             total = self._front[-1]
         else:
             total = self._sides.merge(self._front[-1], self._back_total)
-        if self._holistic:
-            total = list(total)
-            for (aggregate_place, _), partial in zip(self._sides.holistic, self._holistic, strict=True):
-                total[aggregate_place] = partial
+        if self._holistic is not None:
+            total = total.copy()
+            for place, _ in self._sides.holistic:
+                total[place] = self._holistic[place]
         return total
 
     def _turn_over(self) -> None:

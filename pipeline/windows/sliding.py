@@ -51,10 +51,11 @@ class SlidingWindows:
         self._groups: dict[Key, GroupRollup] = {}
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
+        takes = self._sides.takes
         taken = []
         for row in rows:
             try:
-                taken.append(Row((self._key_of(row), self._sides.take(row)), row.time, row.arrival))
+                taken.append(Row((self._key_of(row), [take(row) for take in takes]), row.time, row.arrival))
             except RowError as exc:
                 self._faults.report(ROW, exc)
         self._waiting.add(taken)

@@ -23,6 +23,11 @@ class Event:
     value: Any
     by: Any
 
+    @property
+    def label(self) -> int:
+        """What rows are told apart by in results. It sorts the other way round than they arrived."""
+        return -self.number
+
 
 Result = tuple[int, Any, list[Event]]
 
@@ -143,11 +148,11 @@ def ordered(events: Sequence[Event], descending: bool) -> list[Event]:
 
 
 def _top(descending: bool) -> Callable[[Sequence[Event]], Any]:
-    return lambda events: ordered(events, descending)[0].number
+    return lambda events: ordered(events, descending)[0].label
 
 
 def _collect_top(events: Sequence[Event]) -> Any:
-    return [{"rank": rank, "value": event.number} for rank, event in enumerate(ordered(events, True)[:2], 1)]
+    return [{"rank": rank, "value": event.label} for rank, event in enumerate(ordered(events, True)[:2], 1)]
 
 
 def _collect(events: Sequence[Event]) -> Any:

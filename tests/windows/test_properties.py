@@ -34,7 +34,7 @@ from . import reference
 from .reference import Event
 
 HERE = At(1, 1)
-VALUE, BY, NUMBER, KEY = (Column((name,), HERE) for name in ("value", "by", "number", "key"))
+VALUE, BY, LABEL, KEY = (Column((name,), HERE) for name in ("value", "by", "label", "key"))
 
 
 def compile_column(expression: Expression) -> Evaluate:
@@ -58,9 +58,9 @@ CALLS: dict[str, Call] = {
     "MAX": call("MAX", VALUE),
     "STDEV": call("STDEV", VALUE),
     "VARP": call("VARP", VALUE),
-    "TOPONE ASC": call("TOPONE", NUMBER, by=BY),
-    "TOPONE DESC": call("TOPONE", NUMBER, by=BY, descending=True),
-    "COLLECTTOP(2) DESC": call("COLLECTTOP", Constant(2, HERE), NUMBER, by=BY, descending=True),
+    "TOPONE ASC": call("TOPONE", LABEL, by=BY),
+    "TOPONE DESC": call("TOPONE", LABEL, by=BY, descending=True),
+    "COLLECTTOP(2) DESC": call("COLLECTTOP", Constant(2, HERE), LABEL, by=BY, descending=True),
     "COLLECT": call("COLLECT", VALUE),
     "PERCENTILE_CONT(0.9)": call("PERCENTILE_CONT", Constant(0.9, HERE), by=VALUE),
     "PERCENTILE_DISC(0.3)": call("PERCENTILE_DISC", Constant(0.3, HERE), by=VALUE),
@@ -107,7 +107,7 @@ def streams(draw: st.DrawFn) -> Stream:
 
 
 def row_of(event: Event) -> Row:
-    columns = {"key": event.key, "value": event.value, "by": event.by, "number": event.number}
+    columns = {"key": event.key, "value": event.value, "by": event.by, "label": event.label}
     return Row(columns, event.time, (0, event.number, 0))
 
 

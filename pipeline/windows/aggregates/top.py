@@ -71,9 +71,12 @@ def ranked(order: Order, of: Evaluate | None) -> Evaluate:
             kind = _KINDS.get(type(value))
             if kind is None:
                 raise RowError(f"ORDER BY takes bigint, float and datetime, not {type_name(value)}: {value!r}")
-            if type(value) is float:
+            if kind == NULL:
+                value = 0
+            elif type(value) is float:
                 value = real(value)
-            item += (sign * kind, sign * (value or 0))
+            item.append(sign * kind)
+            item.append(sign * value)
         return (*item, row.time, row.arrival, row.columns if of is None else of(row))
 
     return take

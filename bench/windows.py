@@ -1,0 +1,280 @@
+"""What windows cost: the query of the notes beside bytewax, and a row's cost as windows get longer.
+
+    python -m bench.windows            1,000,000 events, 100,000 keys; the tables, with the goals and whether reached
+    python -m bench.windows --json     the same as JSON
+    python -m bench.windows --quick    50,000 events
+
+The query (first event and largest reward of each eventid, 2 hours hopping by 1) runs from records in a list to output
+rows in a list, by the text of the query, and once more from JSON bodies. bytewax folds the same events: its windows are
+[start, end), so its times are one tick earlier, and its clock stands still, or it would take events for late. Each
+runs alone on one core in a process of its own, with the same settings of the garbage collector, and what is timed is
+that process's CPU time. The results, all of them, have to be equal.
+
+The second table feeds one operator with the same events, in windows of 2, 24 and 1,440 hops of a minute. An event then
+is in as many windows; what it costs to take it, put it into the roll-up and out again is `a row`, and what is left,
+`an output row`, is a roll-up read and a row made.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import multiprocessing
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import click
+import msgspec
+
+from pipeline.windows.clock import TICKS_PER_SECOND, parse
+from pipeline.windows.engine import Engine, OutputRow
+from pipeline.windows.faults import Faults
+from pipeline.windows.operators import Row as EventRow
+from pipeline.windows.panes import Panes
+from pipeline.windows.plan import plan
+from pipeline.windows.query import parse as parse_query
+from pipeline.windows.slices import Slices
+from pipeline.windows.values import Datetime
+from pipeline.windows.windowing import AGGREGATES, aggregate
+
+from .side_by_side import Goal, Row, report, take_turns
+
+QUERY = """
+WITH ContextReward AS (
+    SELECT eventid, TopOne() OVER (ORDER BY [EventEnqueuedUtcTime] ASC) CR, MAX(reward) AS reward
+    FROM Input
+    GROUP BY eventid, HoppingWindow(Duration(hour, 2), Hop(hour, 1))
+)
+SELECT eventid, CR.actionname AS actionname, CR.age AS age, reward INTO OutputWindow FROM ContextReward
+"""
+
+HOUR = 3600 * TICKS_PER_SECOND
+START = parse("2024-05-01T10:00:00Z")
+SPAN = 4 * HOUR
+BATCH = 1_000  # events that are read at once
+
+Event = tuple[int, dict[str, Any]]  # ticks
+Found = tuple[int, str, Any, Any, Any]  # end, eventid, actionname, age, reward
+Seconds = float
+
+
+def events(count: int, keys: int) -> Iterator[Event]:
+    """Yield contexts and rewards in the order of their times, no two at the same."""
+    rnd = random.Random(count)
+    for number in range(count):
+        record: dict[str, Any] = {"eventid": f"event-{rnd.randrange(keys)}"}
+        if rnd.random() < 0.5:
+            record |= {"actionname": f"offer_{rnd.randrange(20)}", "age": rnd.randrange(18, 90)}
+        else:
+            record["reward"] = rnd.random()
+        ticks = START + 10 * ((number + 1) * (SPAN // 10) // count)  # whole microseconds, as bytewax's times are
+        yield ticks, record
+
+
+def with_engine(count: int, keys: int, is_json: bool) -> tuple[Seconds, list[Found]]:
+    source: list[tuple[int, Any]] = [
+        (ticks, msgspec.json.encode(record) if is_json else record) for ticks, record in events(count, keys)
+    ]
+    begin()
+    planned = plan(parse_query(QUERY))
+    engine = Engine(planned, Faults("bench", Counter()))
+    names_of, decode = planned.names.of, msgspec.json.Decoder().decode
+    out: list[Any] = []
+    for first in range(0, count, BATCH):
+        rows = []
+        for number, (ticks, read) in enumerate(source[first : first + BATCH], first):
+            record = decode(read) if is_json else read.copy()
+            record["EventEnqueuedUtcTime"] = Datetime(ticks)
+            rows.append(EventRow(names_of(record), ticks, (0, number, 0)))
+        engine.feed(0, rows)
+        out += engine.advance(rows[-1].time - 1, limit=10_000)
+    while engine.closed < START + 2 * SPAN:
+        out += engine.advance(START + 2 * SPAN, limit=10_000)
+    seconds = time.process_time()
+    return seconds, [found(row) for row in out]
+
+
+def found(row: OutputRow) -> Found:
+    columns = row.columns
+    return row.time, columns["eventid"], columns["actionname"], columns["age"], columns["reward"]
+
+
+def with_bytewax(count: int, keys: int, is_json: bool) -> tuple[Seconds, list[Found]]:
+    import bytewax.operators as op
+    import bytewax.operators.windowing as win
+    from bytewax.dataflow import Dataflow
+    from bytewax.testing import TestingSink, TestingSource, run_main
+
+    epoch = datetime(2024, 5, 1, 10, tzinfo=UTC)
+    tick = timedelta(microseconds=1)  # the least there is
+    source: list[tuple[datetime, Any]] = [
+        (
+            epoch + timedelta(microseconds=(ticks - START) // 10) - tick,
+            msgspec.json.encode(record) if is_json else record,
+        )
+        for ticks, record in events(count, keys)
+    ]
+    decode = msgspec.json.Decoder().decode
+
+    def read(item: tuple[datetime, Any]) -> tuple[str, Any]:
+        record = decode(item[1]) if is_json else item[1].copy()
+        record["EventEnqueuedUtcTime"] = item[0]
+        return record["eventid"], record
+
+    def fold(state: tuple[Any, Any], record: dict[str, Any]) -> tuple[Any, Any]:
+        first, most = state
+        if first is None or record["EventEnqueuedUtcTime"] < first["EventEnqueuedUtcTime"]:
+            first = record
+        reward = record.get("reward")
+        return first, reward if most is None or (reward is not None and reward > most) else most
+
+    def merge(left: Any, right: Any) -> Any:
+        raise AssertionError("only sessions merge")
+
+    hour = timedelta(hours=1)
+    out: list[Any] = []
+    begin()
+    flow = Dataflow("bench")
+    keyed = op.map("read", op.input("in", flow, TestingSource(source, batch_size=BATCH)), read)
+    clock: Any = win.EventClock(lambda record: record["EventEnqueuedUtcTime"], timedelta(0), now_getter=lambda: epoch)
+    windower = win.SlidingWindower(length=2 * hour, offset=hour, align_to=epoch - 4 * hour)
+    windowed = win.fold_window("fold", keyed, clock, windower, lambda: (None, None), fold, merge, ordered=False)
+
+    def row(item: tuple[str, tuple[int, Any]]) -> dict[str, Any]:
+        key, (window, (first, most)) = item
+        return {
+            "end": window,
+            "eventid": key,
+            "actionname": first.get("actionname"),
+            "age": first.get("age"),
+            "reward": most,
+        }
+
+    op.output("out", op.map("row", windowed.down, row), TestingSink(out))
+    run_main(flow)
+    seconds = time.process_time()
+    return seconds, [(START + (each.pop("end") - 2) * HOUR, *each.values()) for each in out]
+
+
+CONTENDERS: dict[str, Callable[..., tuple[Seconds, list[Found]]]] = {
+    "wz": partial(with_engine, is_json=False),
+    "bytewax": partial(with_bytewax, is_json=False),
+    "wz, from JSON": partial(with_engine, is_json=True),
+    "bytewax, from JSON": partial(with_bytewax, is_json=True),
+}
+
+
+def begin() -> None:
+    """Set up the process as a worker is, and let CPU time count from here."""
+    global begun
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    begun = time.process_time()
+
+
+begun = 0.0
+
+
+def run_one(name: str, count: int, keys: int) -> tuple[Seconds, int, str]:
+    """Return CPU time, and how many results there were, and their digest."""
+    ended, results = CONTENDERS[name](count, keys)
+    results.sort(key=lambda result: result[:2])
+    return ended - begun, len(results), hashlib.sha256(repr(results).encode()).hexdigest()
+
+
+def compare(count: int, keys: int, rounds: int) -> list[Row]:
+    """The query, beside bytewax."""
+    seen: set[tuple[int, str]] = set()
+
+    def contender(name: str) -> float:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
+            seconds, results, digest = alone.submit(run_one, name, count, keys).result()
+        seen.add((results, digest))
+        if len(seen) > 1:
+            raise SystemExit(f"the results differ: {seen}")
+        return count / seconds
+
+    medians = take_turns({name: partial(contender, name) for name in CONTENDERS}, rounds)
+    ((results, _),) = seen
+    title = f"{count:,} events of {keys:,} keys, {results:,} output rows: events a second of CPU time"
+    row = Row(title, medians, "events/s", higher_is_better=True)
+    if count >= 1_000_000:
+        row.goals += [Goal("wz", "bytewax", 5), Goal("wz, from JSON", "bytewax, from JSON", 5)]
+    return [row]
+
+
+class TimedPanes(Panes):
+    """Counts output rows, and the time that they take."""
+
+    emitting = 0.0
+    emitted = 0
+
+    def _rows(self, end: int) -> list[EventRow]:
+        start = time.process_time()
+        rows = super()._rows(end)
+        self.emitting += time.process_time() - start
+        self.emitted += len(rows)
+        return rows
+
+
+def by_length(count: int, rounds: int) -> list[Row]:
+    """The operator alone, as windows get longer and hops do not."""
+    minute = 60 * TICKS_PER_SECOND
+    span = 2_880 * minute
+    rnd = random.Random(1)
+    rows = []
+    for number in range(count):
+        ticks = START + number * span // count
+        record = {"k": f"key-{rnd.randrange(100)}", "t": Datetime(ticks), "v": rnd.random()}
+        rows.append(EventRow(record, ticks, (0, number, 0)))
+    select = parse_query("SELECT TopOne() OVER (ORDER BY t) a, MAX(v) b INTO o FROM i GROUP BY k, Tumbling(minute, 1)")
+    calls: list[Any] = [item.expression for item in select.statements[0].selects[0].items]
+    emission: dict[int, list[float]] = {2: [], 24: [], 1440: []}
+
+    def a_row(hops: int) -> float:
+        aggregates = [aggregate(call, column) for call in calls]
+        operator = TimedPanes(Slices(hops * minute, minute), [get("k")], aggregates, Faults("bench", Counter()))
+        start = time.process_time()
+        for first in range(0, count, BATCH):
+            operator.feed(0, rows[first : first + BATCH])
+            operator.advance(rows[min(first + BATCH, count) - 1].time - 1)
+        operator.advance(START + 2 * span)
+        seconds = time.process_time() - start - operator.emitting
+        emission[hops].append(operator.emitting / operator.emitted * 1e6)
+        return seconds / count * 1e6
+
+    begin()
+    medians = take_turns({f"{hops} hops": partial(a_row, hops) for hops in emission}, rounds)
+    taken = Row("a row, by the duration of the windows", medians)
+    taken.goals += [Goal(f"{hops} hops", "2 hops", 1.3) for hops in (24, 1440)]
+    emitted = {f"{hops} hops": sorted(times)[len(times) // 2] for hops, times in emission.items()}
+    return [taken, Row("an output row, by the duration of the windows", emitted)]
+
+
+def column(expression: Any) -> Callable[[EventRow], Any]:
+    return get(*expression.names)
+
+
+def get(name: str) -> Callable[[EventRow], Any]:
+    return lambda row: row.columns.get(name)
+
+
+@click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--quick", is_flag=True, help="Few events, and one round.")
+def main(as_json: bool, quick: bool) -> None:
+    count, keys, rounds = (50_000, 5_000, 1) if quick else (1_000_000, 100_000, 1)
+    rows = [*by_length(30_000 if quick else 300_000, 3), *compare(count, keys, rounds)]
+    notes = [f"{len(AGGREGATES)} aggregates; CPU time of one process each"]
+    report(rows, ["bytewax", "bytewax, from JSON", "2 hops"], notes, as_json=as_json)
+
+
+if __name__ == "__main__":
+    main()
