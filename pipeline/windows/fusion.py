@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from .compiler import Compiler
-from .conditions import all_of
 from .nodes import Inside, ItemColumn, Node, Resolved, Select
 from .rewrite import rewrite
 from .syntax import Expression
@@ -24,7 +23,7 @@ def fuse(nodes: list[Node], compiler: Compiler) -> None:
     for place, node in enumerate(nodes):
         if isinstance(node, Select) and readers[node.sources[0]] == 1:
             first = nodes[node.sources[0]]
-            if isinstance(first, Select) and _names_only(first) and _has_no_star(node):
+            if isinstance(first, Select) and _names_only(first) and _can_follow(first, node):
                 nodes[place] = _fused(first, node, compiler)
 
 
@@ -34,23 +33,19 @@ def _names_only(node: Select) -> bool:
     )
 
 
-def _has_no_star(node: Select) -> bool:
-    return all(isinstance(item, ItemColumn) for item in node.items or ())
+def _can_follow(first: Select, second: Select) -> bool:
+    """The second condition is not for rows that the first one leaves out: they may make it fail."""
+    has_star = not all(isinstance(item, ItemColumn) for item in second.items or ())
+    return not has_star and (first.where is None or second.where is None)
 
 
 def _fused(first: Select, second: Select, compiler: Compiler) -> Select:
     values = {item.name.lower(): item.value.expression for item in first.items or () if isinstance(item, ItemColumn)}
-    conditions = [first.where.expression] if first.where is not None else []
+    where = first.where
     if second.where is not None:
-        conditions.append(_in_terms_of(values, second.where.expression))
-    where = all_of(conditions)
+        where = compiler.condition(_in_terms_of(values, second.where.expression))
     items = first.items if second.items is None else tuple(_item(item, values, compiler) for item in second.items)
-    return replace(
-        second,
-        sources=first.sources,
-        where=None if where is None else compiler.condition(where),
-        items=items,
-    )
+    return replace(second, sources=first.sources, where=where, items=items)
 
 
 def _item(item: Any, values: Mapping[str, Expression], compiler: Compiler) -> ItemColumn:

@@ -40,7 +40,7 @@ class Graph:
         self.nodes: list[Node] = []
         self.streams: list[Stream] = []
         self.compiler = Compiler(names)
-        self._references = {name.lower() for name in references}
+        self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
         self._inputs: dict[str, str] = {}
         self._steps: dict[str, Relation | None] = {}
 
@@ -68,11 +68,16 @@ class Graph:
         if folded in self._references and folded not in self._steps:
             if source.partition_by is not None:
                 raise QueryError(f"PARTITION BY is for streams, and {source.name} is {what}", source.at)
+            self._references[folded] = self._references[folded] or source.name
             return Relation(None, None, False)
         relation = self._steps[folded]
         if relation is None:
             raise QueryError(f"{source.name} must come before the step that reads it", source.at)
         return relation
+
+    def table(self, name: str) -> str:
+        """Return the name of reference data as the query writes it first."""
+        return self._references[name.lower()]
 
     def _input(self, source: syntax.Source) -> int:
         name = self._inputs.setdefault(source.name.lower(), source.name)

@@ -130,9 +130,8 @@ class _Select:
         if table.is_reference:
             if parts.bounds:
                 raise QueryError(f"{table.source.alias} is reference data: it has no time, so no DATEDIFF", join.at)
-            return self._graph.add(
-                ReferenceJoin(self._step, (left,), table.source.name, join.kind, left_keys, right_keys, residual)
-            )
+            name = self._graph.table(table.source.name)
+            return self._graph.add(ReferenceJoin(self._step, (left,), name, join.kind, left_keys, right_keys, residual))
         if not parts.is_bounded:
             a, b = self._tables[0].source.alias, table.source.alias
             raise QueryError(

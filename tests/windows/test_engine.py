@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.windows.engine import Engine, OutputRow
 from pipeline.windows.faults import LATE, ROW, Faults
+from pipeline.windows.reference import Version
 
 from .run import NEVER_FULL, Event, planned, rows_of, run, ticks
 
@@ -20,6 +21,10 @@ def engine(query: str, counts: Counter[str] | None = None) -> Engine:
 def events(*columns: dict[str, Any]) -> list[Event]:
     """One each second, from the first on."""
     return list(enumerate(columns, 1))
+
+
+def at_seconds(*pairs: Event) -> list[Event]:
+    return list(pairs)
 
 
 # When rows come
@@ -243,9 +248,61 @@ def test_a_join_may_be_grouped_and_look_back() -> None:
         "SELECT b.k AS k, SUM(a.x) AS s, MAX(LAG(a.x) OVER (LIMIT DURATION(second, 9))) AS before FROM A a JOIN B b "
         "ON a.id = b.id AND DATEDIFF(second, a, b) BETWEEN -1 AND 1 GROUP BY b.k, TumblingWindow(second, 10)",
         {
-            "A": [(1, {"id": 1, "x": 1}), (2, {"id": 2, "x": 2}), (3, {"id": 3, "x": 4})],
-            "B": [(2, {"id": 1, "k": "a"}), (2, {"id": 2, "k": "b"}), (3, {"id": 3, "k": "a"})],
+            "A": at_seconds((1, {"id": 1, "x": 1}), (2, {"id": 2, "x": 2}), (3, {"id": 3, "x": 4})),
+            "B": at_seconds((2, {"id": 1, "k": "a"}), (2, {"id": 2, "k": "b"}), (3, {"id": 3, "k": "a"})),
         },
     )["output"]
 
     assert rows == [(10, {"k": "a", "s": 5, "before": 2}), (10, {"k": "b", "s": 2, "before": 1})]
+
+
+def test_a_stream_may_be_joined_with_itself() -> None:
+    rows = run(
+        "SELECT a.x AS x, b.x AS next FROM I a JOIN I b ON DATEDIFF(second, a, b) BETWEEN 1 AND 1",
+        events({"x": 1}, {"x": 2}, {"x": 3}),
+    )["output"]
+
+    assert [row for _, row in rows] == [{"x": 1, "next": 2}, {"x": 2, "next": 3}]
+
+
+def test_partitions_are_joined_one_by_one() -> None:
+    rows = run(
+        "SELECT a.x AS x, b.x AS y FROM A a PARTITION BY PartitionId JOIN B b PARTITION BY PartitionId "
+        "ON a.PartitionId = b.PartitionId AND DATEDIFF(second, a, b) BETWEEN 0 AND 5",
+        {
+            "A": at_seconds((1, {"x": 1, "PartitionId": 0}), (1, {"x": 2, "PartitionId": 1})),
+            "B": at_seconds((2, {"x": 3, "PartitionId": 1})),
+        },
+    )["output"]
+
+    assert [row for _, row in rows] == [{"x": 2, "y": 3}]
+
+
+class Prices:
+    """Reference data that never changes."""
+
+    def __init__(self, *records: dict[str, Any]) -> None:
+        self.version = Version(records)
+
+    def at(self, time: int) -> Version:
+        return self.version
+
+    def refresh(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        pytest.param("JOIN", [{"k": 1, "price": 5}, {"k": 1, "price": 6}], id="inner"),
+        pytest.param("LEFT JOIN", [{"k": 1, "price": 5}, {"k": 1, "price": 6}, {"k": 2, "price": None}], id="left"),
+    ],
+)
+def test_reference_data_is_joined_at_once(kind: str, expected: list[dict[str, Any]]) -> None:
+    rows = run(
+        f"SELECT i.k, p.Price AS price FROM I i {kind} Prices p ON i.k = p.k AND p.price > 4",
+        events({"k": 1}, {"k": 2}),
+        tables={"Prices": Prices({"k": 1, "price": 5}, {"k": 1, "price": 6}, {"k": 2, "price": 3})},
+    )["output"]
+
+    assert [row for _, row in rows] == expected

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 
 import pytest
 from hypothesis import given, settings
@@ -122,6 +122,10 @@ def in_turns(engine: Engine, rows: Fed, moments: Sequence[int], limit: int, ahea
         yield None
 
 
+def a_turn(task: Iterator[object]) -> Iterator[object]:
+    return takewhile(lambda output: output is not None, task)
+
+
 def to_the_end(turns: Sequence[int]) -> list[int]:
     return [*sorted(turns), END * 2]
 
@@ -215,8 +219,11 @@ def test_two_stages_give_the_rows_of_one(
     ]
     for moment in to_the_end(turns):
         for task in tasks:
-            for output in iter(lambda task=task: next(task), None):  # type: ignore[misc]
-                (exchanged if isinstance(output, ExchangeRow) else given).append(output)  # type: ignore[arg-type]
+            for output in a_turn(task):
+                if isinstance(output, ExchangeRow):
+                    exchanged.append(output)
+                else:
+                    given.append(output)
         for row in exchanged:
             given += merging.feed_node(row.node, unpack(pack([row.row])))
         exchanged = []

@@ -40,6 +40,12 @@ def test_an_input_with_two_ideas_of_its_time_is_two_streams() -> None:
     assert [stream.timestamp is None for stream in made.streams] == [True, False]
 
 
+def test_reference_data_has_one_name_however_it_is_written() -> None:
+    made = planned("SELECT a.x FROM A a JOIN R ON a.k = R.k JOIN r AS s ON a.k = s.j", {"R"})
+
+    assert made.references == ("R",)
+
+
 def test_each_of_several_windows_is_a_node() -> None:
     made = kinds(
         "SELECT System.Window().Id AS w, COUNT(*) AS n FROM I "
@@ -70,9 +76,15 @@ def test_an_analytic_call_that_stands_twice_is_computed_once() -> None:
 
 
 def test_two_selects_that_name_columns_become_one() -> None:
-    made = kinds("WITH s AS (SELECT a AS b FROM I WHERE a > 1) SELECT b + 1 AS c FROM s WHERE b < 5")
+    made = kinds("WITH s AS (SELECT a AS b FROM I WHERE a > 1) SELECT b + 1 AS c FROM s")
 
     assert made.count(Select) == 1
+
+
+def test_two_conditions_are_asked_one_after_the_other() -> None:
+    made = kinds("WITH s AS (SELECT a AS b FROM I WHERE a > 1) SELECT b FROM s WHERE 1 / b < 5")
+
+    assert made.count(Select) == 2
 
 
 def test_a_step_whose_columns_may_fail_stays_by_itself() -> None:
