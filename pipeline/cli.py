@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar
 
 import click
@@ -22,6 +23,7 @@ from .hub.sas import Right, Rule, Rules, sign
 from .hub.upstream import Upstream
 from .settings import Settings
 from .units import milliseconds
+from .windows.folders import JobFolders
 from .windows.job import Job
 from .worker import Task, run
 
@@ -63,8 +65,8 @@ def one_line_errors(command: F) -> F:
 def worker() -> None:
     """Relay events upstream and run the window jobs, until SIGTERM or Ctrl-C.
 
-    Several workers may run: each partition and each job has one of them at a time, and another takes over within
-    ten seconds of its end.
+    Several workers may run: they share the partitions of the relays and the tasks of the jobs. One of them has each at
+    a time, and another takes over within ten seconds of its end.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = Settings.from_environ()
@@ -74,22 +76,31 @@ def worker() -> None:
     hubs = Hubs(client, settings.hubs, settings.retention)
     hubs.declare()
 
-    tasks: list[Task] = []
     relays: Relays | None = None
     if settings.upstream is not None:
         upstream = Upstream(settings.upstream, settings.upstream_ca)
         relays = Relays(hubs, upstream, settings.relays, any_key=settings.relay_any_key)
+    folders: JobFolders | None = None
     if settings.jobs is not None:
-        folders = sorted(file.parent for file in settings.jobs.glob("*/job.toml"))
         boards = Boards.of(settings, client)
-        tasks += [Job.load(folder, client, hubs, boards) for folder in folders]
-    tasks.append(Retention(hubs))  # last, so that the others have said what they need
+        folders = JobFolders(settings.jobs, lambda folder: Job.load(folder, client, hubs, boards))
+    retention = Retention(hubs)
+
+    def jobs() -> Iterable[Job]:
+        """Return all jobs that there are now."""
+        return folders.jobs() if folders else ()
 
     def find() -> list[Task]:
-        return [*tasks, *(relays.tasks() if relays else ())]
+        relaying = relays.tasks() if relays else ()
+        return [*(task for job in jobs() for task in job.workers), *relaying, retention]
 
     names = ", ".join(sorted({task.name for task in find()}))
     logging.getLogger(__name__).info("%s", names)
+
+    # Windows hold many small objects for long, none of them in cycles: the collector is to look at them rarely.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

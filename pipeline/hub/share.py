@@ -80,9 +80,9 @@ class Share:
         self._keeper: threading.Thread | None = None
 
     @classmethod
-    def of(cls, group: ConsumerGroup, beat: float = BEAT) -> Share:
+    def of(cls, group: ConsumerGroup, beat: float = BEAT, ttl: float = TTL) -> Share:
         keys = [lease.key for lease in group.leases]
-        return cls(group.hub.redis, keys, f"{{hub:{group.hub.name}:workers}}:{group.name}", beat=beat)
+        return cls(group.hub.redis, keys, f"{{hub:{group.hub.name}:workers}}:{group.name}", beat=beat, ttl=ttl)
 
     def partitions(self) -> list[int]:
         """Return the partitions that are this worker's, in a random order; once a beat they are balanced first.

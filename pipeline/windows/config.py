@@ -48,6 +48,7 @@ from ..units import milliseconds
 from .clock import TICKS_PER_SECOND, isoformat, parse
 from .event_times import TimePolicies
 from .nodes import Plan
+from .tokens import At
 
 T = TypeVar("T")
 
@@ -58,11 +59,16 @@ _SECTIONS = ("start", "snapshot", "time", "inputs", "outputs", "boards")
 
 
 class InvalidJob(PipelineError, ValueError):
-    """A job's folder can't be used. The message starts with the file, and says which key."""
+    """A job can't be used as it is defined. The message starts with the file, and says which key.
 
-    def __init__(self, path: Path, message: str) -> None:
+    `field` is the key alone, dotted as in job.toml, or "query"; `at` the place in the query, where there is one.
+    """
+
+    def __init__(self, path: Path, message: str, field: str | None = None, at: At | None = None) -> None:
         super().__init__(f"{path}: {message}")
         self.path = path
+        self.field = field
+        self.at = at
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -176,6 +182,11 @@ def read_config(path: Path) -> Config:
         document = tomllib.loads(path.read_text())
     except (OSError, ValueError) as exc:
         raise InvalidJob(path, f"can't be read: {exc}") from exc
+    return config_of(document, path)
+
+
+def config_of(document: Mapping[str, Any], path: Path) -> Config:
+    """Read what job.toml holds, once it is parsed; `path` is for messages. Raises `InvalidJob`."""
     return _Reader(path, document).config()
 
 
@@ -186,7 +197,9 @@ def match(config: Config, plan: Plan, path: Path) -> Config:
     for number, (source, _) in enumerate(config.boards, 1):
         if source.lower() not in names:
             raise InvalidJob(
-                path, f"[[boards]] {number}: from = {source!r} is no output: the query has {', '.join(plan.outputs)}"
+                path,
+                f"[[boards]] {number}: from = {source!r} is no output: the query has {', '.join(plan.outputs)}",
+                "boards",
             )
     inputs = _matched(config.inputs, (*plan.inputs, *plan.references), path, "inputs", "FROM")
     for stream in plan.streams:
@@ -195,6 +208,7 @@ def match(config: Config, plan: Plan, path: Path) -> Config:
                 path,
                 f"[time]: late_arrival = -1 goes with no OVER, which {stream.input} has: a key that was never seen "
                 "may come at any time, so that no window would ever close",
+                "time.late_arrival",
             )
     return msgspec.structs.replace(
         config,
@@ -210,10 +224,11 @@ def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, sectio
     found = {}
     for name in names:
         if name.lower() not in by_name:
-            raise InvalidJob(path, f"[{section}.{name}] is missing: the query has {clause} {name}")
+            raise InvalidJob(path, f"[{section}.{name}] is missing: the query has {clause} {name}", f"{section}.{name}")
         _, found[name] = by_name.pop(name.lower())
     for written, _ in by_name.values():
-        raise InvalidJob(path, f"[{section}.{written}] is not in the query: it has {', '.join(names)}")
+        place = f"{section}.{written}"
+        raise InvalidJob(path, f"[{place}] is not in the query: it has {', '.join(names)}", place)
     return found
 
 
@@ -224,13 +239,13 @@ class _Reader:
 
     def config(self) -> Config:
         if unknown := self.document.keys() - set(_SECTIONS):
-            raise InvalidJob(self.path, f"{min(unknown)} is unknown: there are {', '.join(_SECTIONS)}")
+            raise self._error(min(unknown), f"{min(unknown)} is unknown: there are {', '.join(_SECTIONS)}")
         inputs = self._section("inputs", dict)
         outputs = self._section("outputs", dict)
         return Config(
             {name: self._input(name, table) for name, table in inputs.items()},
             {
-                name: self._convert(table, OutputConfig, f"[outputs.{name}]")  # type: ignore[arg-type]
+                name: self._convert(table, OutputConfig, f"outputs.{name}")  # type: ignore[arg-type]
                 for name, table in outputs.items()
             },
             tuple(self._boards()),
@@ -240,28 +255,28 @@ class _Reader:
         )
 
     def _input(self, name: str, table: Any) -> InputConfig:
-        place = f"[inputs.{name}]"
+        place = f"inputs.{name}"
         kinds = _INPUTS.keys() & (table.keys() if isinstance(table, dict) else ())
         if len(kinds) != 1:
-            raise InvalidJob(self.path, f"{place}: write one of hub, file and reference")
+            raise self._error(place, f"[{place}]: write one of hub, file and reference")
         made = self._convert(table, _INPUTS[kinds.pop()], place)
         if isinstance(made, ReferenceInput) and (made.reference.file is None) == (made.reference.hash is None):
-            raise InvalidJob(self.path, f"{place}: a reference is {{ file = ... }} or {{ hash = ... }}")
+            raise self._error(place, f"[{place}]: a reference is {{ file = ... }} or {{ hash = ... }}")
         return made
 
     def _boards(self) -> list[tuple[str, BoardConfig]]:
         boards = []
         for number, table in enumerate(self._section("boards", list), 1):
-            made = self._convert(table, _From, f"[[boards]] {number}")
+            made = self._convert(table, _From, "boards", f"[[boards]] {number}")
             boards.append((made.source, BoardConfig(made.board, made.member, made.score, made.mode)))
         return boards
 
     def _policies(self) -> TimePolicies:
-        table = self._convert(self.document.get("time", {}), _Time, "[time]")
+        table = self._convert(self.document.get("time", {}), _Time, "time")
         late = None
         if table.late_arrival not in (-1, "-1"):
-            late = round(self._seconds("[time]: late_arrival", table.late_arrival, _MOST_LATE) * TICKS_PER_SECOND)
-        out_of_order = self._seconds("[time]: out_of_order", table.out_of_order, _MOST_OUT_OF_ORDER)
+            late = round(self._seconds("time.late_arrival", table.late_arrival, _MOST_LATE) * TICKS_PER_SECOND)
+        out_of_order = self._seconds("time.out_of_order", table.out_of_order, _MOST_OUT_OF_ORDER)
         return TimePolicies(late, round(out_of_order * TICKS_PER_SECOND), table.action)
 
     def _seconds(self, place: str, value: Any, most: int) -> float:
@@ -270,9 +285,9 @@ class _Reader:
                 raise InvalidValue(f"{value!r} is no time: write '90s', '15m', '24h' or '7d'", place)
             seconds = milliseconds(str(value)) / 1000
         except InvalidValue as exc:
-            raise InvalidJob(self.path, f"{place}: {exc}") from exc
+            raise self._error(place, f"{place}: {exc}") from exc
         if seconds > most:
-            raise InvalidJob(self.path, f"{place}: {value!r} is more than {most} s")
+            raise self._error(place, f"{place}: {value!r} is more than {most} s")
         return seconds
 
     def _start(self) -> str:
@@ -286,18 +301,21 @@ class _Reader:
                 value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
             return isoformat(parse(value))
         except (TypeError, ValueError):
-            raise InvalidJob(
-                self.path, f'start: {str(value)!r} is not "last", "now" or a UTC time such as 2024-05-01T11:00:00Z'
+            raise self._error(
+                "start", f'start: {str(value)!r} is not "last", "now" or a UTC time such as 2024-05-01T11:00:00Z'
             ) from None
 
     def _section(self, name: str, kind: type[T]) -> T:
         section = self.document.get(name, kind())
         if not isinstance(section, kind):
-            raise InvalidJob(self.path, f"{name} is to be {'[[boards]]' if kind is list else f'[{name}.NAME]'} tables")
+            raise self._error(name, f"{name} is to be {'[[boards]]' if kind is list else f'[{name}.NAME]'} tables")
         return section
 
-    def _convert(self, table: Any, kind: type[T], place: str) -> T:
+    def _convert(self, table: Any, kind: type[T], field: str, place: str = "") -> T:
         try:
             return msgspec.convert(table, kind)
         except msgspec.ValidationError as exc:
-            raise InvalidJob(self.path, f"{place}: {exc}") from exc
+            raise self._error(field, f"{place or f'[{field}]'}: {exc}") from exc
+
+    def _error(self, field: str, message: str) -> InvalidJob:
+        return InvalidJob(self.path, message, field)

@@ -61,9 +61,6 @@ class Exchange:
             self._publish(keys=[checkpoint, self.watermark_key], args=[commits, closed])
             self._published = closed
 
-    def queue_length(self, pipe: Pipeline) -> None:
-        pipe.xlen(self.key)
-
     def queue_trim(self, pipe: Pipeline, done: str) -> None:
         """Drop what the merging task will not read again."""
         milliseconds, _, number = done.partition("-")

@@ -45,11 +45,12 @@ def rows_of(stored: StoredEvent, processed: int, names: Names) -> list[Row]:
     }
     return [
         Row(names.of(_genuine(record) | added), time, (stored.partition, stored.sequence_number, place))
-        for place, record in enumerate(_records(stored.event.body))
+        for place, record in enumerate(records_of(stored.event.body))
     ]
 
 
-def _records(body: bytes) -> list[dict[str, Any]]:
+def records_of(body: bytes) -> list[dict[str, Any]]:
+    """Return the records of a body: a JSON object, or an array of them. Raises `InputError`."""
     try:
         decoded = _decode(body)
     except (ValueError, RecursionError) as exc:  # msgspec's own errors are ValueErrors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from redis.client import Pipeline
 
@@ -45,14 +44,10 @@ class PartitionTask(Task):
     def _nodes(self) -> frozenset[int]:
         return self.work.stages[0]
 
-    def _queue_room(self, pipe: Pipeline) -> None:
+    def _buffers(self) -> Mapping[str, int]:
         if self.exchange is None:
-            super()._queue_room(pipe)
-        else:
-            self.exchange.queue_length(pipe)
-
-    def _has_room(self, reply: Any) -> bool:
-        return self.exchange is None or reply < MOST_ENTRIES
+            return super()._buffers()
+        return {**super()._buffers(), self.exchange.key: MOST_ENTRIES}
 
     def _queue_given(self, pipe: Pipeline, rows: Sequence[ExchangeRow], closed: int) -> None:
         if self.exchange is not None:

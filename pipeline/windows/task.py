@@ -16,6 +16,7 @@ from ..lease import Lease, LeaseLost
 from .clock import from_unix_ms
 from .engine import Engine, ExchangeRow, Given, OutputRow
 from .faults import BOARD, Faults
+from .outputs.outbox import MOST_WAITING, Outbox
 from .sources import Source
 from .state import Checkpoint, Position, Progress, Snapshot, order, positions
 from .work import Work
@@ -58,6 +59,8 @@ class Task:
         self.lease = lease
         self.checkpoint = Checkpoint(work.client, work.name, name)
         self._run: Run | None = None
+        sinks = [sink for sinks in work.sinks.values() for sink in sinks]
+        self._outboxes = {sink.key: MOST_WAITING for sink in sinks if isinstance(sink, Outbox)}
 
     def step(self) -> int:
         """Take one bounded turn; return how many entries were read and rows given, about. 0: there is a pause.
@@ -87,12 +90,9 @@ class Task:
     def _nodes(self) -> frozenset[int]:
         raise NotImplementedError
 
-    def _queue_room(self, pipe: Pipeline) -> None:
-        """Ask for what `_has_room` takes: one command."""
-        pipe.echo("")
-
-    def _has_room(self, reply: Any) -> bool:
-        return True
+    def _buffers(self) -> Mapping[str, int]:
+        """Return the streams that the task fills and another empties, and how many entries may wait in each."""
+        return self._outboxes
 
     def _queue_given(self, pipe: Pipeline, rows: Sequence[ExchangeRow], closed: int) -> None:
         """Put what the other stage takes into the transaction."""
@@ -161,13 +161,15 @@ class Task:
     def _read(self, run: Run) -> tuple[int, list[tuple[Source, Sequence[Any]]]]:
         """Read on, in one round trip; return Redis's time before that, and the entries.
 
-        Nothing is read while the other stage is so far behind that there is no room.
+        Nothing is read while what takes the task's rows is so far behind that there is no room.
         """
         ready = self._ready(run)
+        buffers = self._buffers()
         with self.work.client.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.hget(self.checkpoint.key, "commits")
-            self._queue_room(pipe)
+            for key in buffers:
+                pipe.xlen(key)
             for source in ready:
                 source.queue(pipe, run.read_to[source.name], source.page(self.work.pacing.batch))
             replies = iter(pipe.execute())
@@ -175,7 +177,8 @@ class Task:
         now = from_unix_ms(seconds * 1000 + microseconds // 1000)
         if int(next(replies) or 0) != run.progress.commits:
             raise LeaseLost(self.checkpoint.key)
-        if not self._has_room(next(replies)):
+        waiting = [next(replies) for _ in buffers]
+        if any(count >= most for count, most in zip(waiting, buffers.values(), strict=True)):
             return now, []
         batches = [(source, source.entries(replies)) for source in ready]
         for source, entries in batches:

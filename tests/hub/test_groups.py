@@ -71,12 +71,14 @@ def test_a_deleted_group_leaves_nothing(hub: Hub, groups: ConsumerGroups) -> Non
         groups.delete("readers")
 
 
-@pytest.mark.parametrize(("name", "lease"), [("$relay", "{hub:events:1}:lease:$relay"), ("job:rewards", None)])
+@pytest.mark.parametrize(
+    ("name", "lease"), [("$relay", "{hub:events:1}:lease:$relay"), ("job:rewards", "job:rewards:lease:1")]
+)
 def test_the_group_of_a_worker_is_deleted_when_nobody_reads_for_it(
-    hub: Hub, groups: ConsumerGroups, name: str, lease: str | None
+    hub: Hub, groups: ConsumerGroups, name: str, lease: str
 ) -> None:
     ConsumerGroup(hub, name).attach()
-    held = Lease(hub.redis, lease or f"{name}:lease")
+    held = Lease(hub.redis, lease)
     held.hold()
     with pytest.raises(GroupInUse):
         groups.delete(name)

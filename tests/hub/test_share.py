@@ -138,9 +138,8 @@ def test_one_that_is_late_by_its_own_clock_only_counts_again(redis: redis_py.Red
     assert 0 < redis.pttl("{hub:events:0}:lease:$relay") <= TTL * 1000
 
 
-def test_leases_are_renewed_while_the_worker_is_busy(redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.hub.share.TTL", 0.4)
-    share = Share.of(ConsumerGroup(Hub(redis, "events", 2), "$relay"))
+def test_leases_are_renewed_while_the_worker_is_busy(redis: redis_py.Redis) -> None:
+    share = Share.of(ConsumerGroup(Hub(redis, "events", 2), "$relay"), ttl=0.4)
     share.partitions()
     key = "{hub:events:0}:lease:$relay"
     redis.pexpire(key, 60_000)

@@ -18,6 +18,7 @@ from pipeline.boards.boards import Boards
 from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.hub.retention import trim
+from pipeline.hub.share import BEAT
 from pipeline.lease import Lease
 from pipeline.windows.clock import isoformat
 from pipeline.windows.config import InvalidJob
@@ -26,7 +27,7 @@ from pipeline.windows.faults import BOARD, INPUT, ROW
 from pipeline.windows.job import Job
 from pipeline.windows.outputs import StreamOutput
 from pipeline.windows.stages import PartitionTask
-from pipeline.windows.task import Task
+from pipeline.windows.work import Pacing
 
 from .example import EVENTS, JOB, WINDOW_ROWS, enqueued_ms, event
 
@@ -47,8 +48,8 @@ def new_job(redis: redis_py.Redis, hubs: Hubs) -> Iterator[NewJob]:
     """Make a job as a worker that starts does; its tasks take one event a turn, and save their state each time."""
     made: list[Job] = []
 
-    def new(folder: Path = JOB, **options: Any) -> Job:
-        made.append(Job.load(folder, redis, hubs, **{"batch": 1, "snapshot_seconds": 0.0, **options}))
+    def new(folder: Path = JOB, seconds: float = 0.0, batch: int = 1, beat: float = BEAT) -> Job:
+        made.append(Job.load(folder, redis, hubs, pacing=Pacing(batch, seconds), beat=beat))
         return made[-1]
 
     yield new
@@ -100,7 +101,7 @@ def expect_example_once(redis: redis_py.Redis) -> None:
 
 def counts(job: Job) -> dict[str, int]:
     """The totals of all tasks, as their checkpoints have them."""
-    status = [task.checkpoint.load().counts for task in job.tasks if isinstance(task, Task)]
+    status = [task.checkpoint.load().counts for task in job.tasks]
     return dict(sum(status, Counter()))
 
 
@@ -125,7 +126,7 @@ def test_the_worked_example_over_four_partitions(
     redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path, seconds: float
 ) -> None:
     log_example(hubs)
-    run(new_job(folder, snapshot_seconds=seconds))
+    run(new_job(folder, seconds))
 
     expect_example_once(redis)
 
@@ -143,7 +144,7 @@ def test_a_restart_at_any_turn_gives_each_row_once(
     redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path, turns: int, seconds: float
 ) -> None:
     log_example(hubs)
-    first = new_job(folder, snapshot_seconds=seconds)
+    first = new_job(folder, seconds)
     for _ in range(turns):
         first.step()
     first.stop()
@@ -163,8 +164,7 @@ class Fuse:
         self.left = nth
         self.after = after
         for task in job.tasks:
-            if isinstance(task, Task):
-                task.lease = CrashingLease(task.lease, self)
+            task.lease = CrashingLease(task.lease, self)
 
 
 class CrashingLease(Lease):
@@ -203,13 +203,13 @@ def test_a_crash_at_any_commit_gives_each_row_once(
     seconds: float,
 ) -> None:
     log_example(hubs)
-    job = new_job(folder, snapshot_seconds=seconds)
+    job = new_job(folder, seconds)
     Fuse(job, nth, after)
     with pytest.raises(Crash):
         run(job)
     if restart:
         die(job)
-        job = new_job(folder, snapshot_seconds=seconds)
+        job = new_job(folder, seconds)
     run(job)
 
     expect_example_once(redis)
@@ -260,8 +260,7 @@ def test_a_lease_that_is_lost_within_a_turn_writes_nothing(redis: redis_py.Redis
             self.redis.set(self.key, "another")
 
     for task in job.tasks:
-        if isinstance(task, Task):
-            task.lease = Stolen(redis, task.lease.key, owner=task.lease.owner)
+        task.lease = Stolen(redis, task.lease.key, owner=task.lease.owner)
     assert job.step() == 0
     assert (output(redis, "Output"), counts(job)) == ([], {})
 
@@ -270,10 +269,10 @@ def test_a_pause_writes_nothing(redis: redis_py.Redis, hubs: Hubs, new_job: NewJ
     log_example(hubs)
     job = new_job(folder)
     run(job)
-    before = [redis.hgetall(task.checkpoint.key) for task in job.tasks if isinstance(task, Task)]
+    before = [redis.hgetall(task.checkpoint.key) for task in job.tasks]
 
     assert [job.step() for _ in range(3)] == [0, 0, 0]
-    assert [redis.hgetall(task.checkpoint.key) for task in job.tasks if isinstance(task, Task)] == before
+    assert [redis.hgetall(task.checkpoint.key) for task in job.tasks] == before
 
 
 @pytest.mark.parametrize("turns", [1, 2, 4])
@@ -282,7 +281,7 @@ def test_what_the_job_may_read_again_is_kept(
     redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path, turns: int, seconds: float
 ) -> None:
     log_example(hubs)
-    first = new_job(folder, snapshot_seconds=seconds)
+    first = new_job(folder, seconds)
     for _ in range(turns):
         first.step()
         trim_all(hubs)  # every event is older than a day
@@ -310,7 +309,7 @@ def exchanges(job: Job) -> list[Exchange]:
 
 def test_a_job_that_ends_saves_its_state(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path) -> None:
     log_example(hubs)
-    job = new_job(folder, snapshot_seconds=1e9)
+    job = new_job(folder, 1e9)
     run(job)
     job.stop()
     trim_all(hubs)
