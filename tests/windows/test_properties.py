@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -181,6 +181,11 @@ def expected(window: Window, events: Sequence[Event], names: Sequence[str], has_
     return [(end, key, [reference.AGGREGATES[name](members) for name in names]) for end, key, members in results]
 
 
+def told_apart(key: Any) -> Any:
+    """1 and 1.0 are one key of a dict and one group; true is the same to a dict only."""
+    return key, isinstance(key, bool)
+
+
 def check(run: Run, stream: Stream, in_steps: bool) -> None:
     rows = run.run(stream, in_steps)
 
@@ -193,13 +198,13 @@ def check(run: Run, stream: Stream, in_steps: bool) -> None:
     assert run.fields == {}
     assert run.operator.due() is None
 
-    has_key = len(run.keys)
-    wanted = expected(run.window, stream.events, run.names, bool(has_key))
-    found = {(row.time, row.columns[0] if has_key else None, type(row.columns[0]) is bool): row for row in rows}
+    count = len(run.keys)  # 0 or 1
+    wanted = expected(run.window, stream.events, run.names, bool(count))
+    found = {(row.time, *map(told_apart, row.columns[:count])): row for row in rows}
     assert len(rows) == len(wanted)
     for end, key, results in wanted:
-        row = found[end, key, type(key) is bool if has_key else type(results[0]) is bool]
-        for name, left, right in zip(run.names, row.columns[has_key:], results, strict=True):
+        row = found[(end, *map(told_apart, (key,)[:count]))]
+        for name, left, right in zip(run.names, row.columns[count:], results, strict=True):
             assert reference.equal(left, right), f"{name} at {end}: {left!r}, not {right!r}"
 
 
@@ -233,4 +238,6 @@ def test_session_windows_are_as_defined(window: Session, stream: Stream, in_step
 def test_any_window_and_some_aggregates_with_a_key_or_without(
     window: Window, stream: Stream, names: list[str], has_key: bool
 ) -> None:
+    if isinstance(window, Session) and not has_key:
+        window = replace(window, partition_by=())
     check(Run(window, ["SUM", *names], has_key), stream, in_steps=False)  # SUM refuses the bad ones
