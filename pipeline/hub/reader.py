@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import cast
 
+import redis
+
 from .log import Hub, StoredEvent
 
 #: Bytes of bodies in a page, about; a page has one event at least.
@@ -38,13 +40,17 @@ def page(hub: Hub, partition: int, after: str, limit: int) -> list[StoredEvent]:
 
 
 def wait(hub: Hub, partition: int, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
-    """Wait until there is an event after an offset, which must not be '@latest'; returns whether there is one.
+    """Wait until there is an event after an offset, which must not be '@latest'; returns whether there is one."""
+    return wait_for_entry(hub.redis, hub.key(hub.known(partition), "events"), after, seconds, is_stopping)
+
+
+def wait_for_entry(client: redis.Redis, key: str, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+    """Wait until a stream has an entry after an id; returns whether it has.
 
     It keeps a connection of the pool to itself, blocked in Redis, and looks at `is_stopping` once a second.
     """
-    key = hub.key(hub.known(partition), "events")
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0 and not is_stopping():
-        if hub.redis.xread({key: after}, count=1, block=max(1, int(min(left, _SLICE) * 1000))):
+        if client.xread({key: after}, count=1, block=max(1, int(min(left, _SLICE) * 1000))):
             return True
     return False

@@ -97,7 +97,7 @@ class Upstream:
         busy = response.status == 429 or _BUSY.search(response.data)
         if response.status in _NEVER and not busy:
             return UpstreamRefused(answer, response.status)
-        asked = _retry_after(response)
+        asked = retry_after(response)
         if busy or (response.status == 503 and not asked):
             return UpstreamUnavailable(answer, max(BUSY_WAIT, asked))
         return UpstreamUnavailable(answer, max(1.0, asked))
@@ -110,7 +110,7 @@ class Upstream:
         return self._token
 
 
-def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
+def retry_after(response: urllib3.BaseHTTPResponse) -> float:
     """Return the header's seconds, given as such or as a date; 0 without one."""
     try:
         return min(urllib3.Retry().parse_retry_after(response.headers.get("Retry-After", "0")), MAX_RETRY_AFTER)

@@ -9,7 +9,15 @@ from pipeline.errors import InvalidValue
 from pipeline.windows.clock import parse
 from pipeline.windows.engine import OutputRow
 from pipeline.windows.faults import Faults
-from pipeline.windows.outputs import StreamOutput, UnknownOutput
+from pipeline.windows.outputs import (
+    OutputInUse,
+    OutputSummary,
+    OutputTaken,
+    StreamOutput,
+    UnknownOutput,
+    list_outputs,
+    release_outputs,
+)
 
 NOON = "2024-05-01T12:00:00.0000000Z"
 
@@ -17,7 +25,7 @@ NOON = "2024-05-01T12:00:00.0000000Z"
 def write(output: StreamOutput, count: int) -> None:
     with output.redis.pipeline() as pipe:
         for number in range(count):
-            output.queue(pipe, OutputRow(output.name, {"n": number}, parse(NOON)), Faults("test", Counter()))
+            output.queue(pipe, OutputRow(output.name, {"n": number}, parse(NOON), (), True), Faults("test", Counter()))
         pipe.execute()
 
 
@@ -63,3 +71,50 @@ def test_the_oldest_rows_are_dropped(redis: redis_py.Redis) -> None:
 
     assert len(output.read(limit=1000)) < 1000
     assert bytes(output.read(limit=1000)[-1].row) == b'{"n":999}'
+
+
+def test_an_output_of_another_job_is_taken(output: StreamOutput) -> None:
+    with pytest.raises(OutputTaken, match="written by the job 'job': rename it"):
+        output.declare("other")
+
+    output.declare("job")
+
+
+def test_outputs_are_listed_with_the_job_that_writes_them(output: StreamOutput) -> None:
+    StreamOutput(output.redis, "b").declare("other")
+    write(output, 3)
+    release_outputs(output.redis, "other")
+
+    assert list_outputs(output.redis) == [
+        OutputSummary("b", None, 0, None),
+        OutputSummary("o", "job", 3, output.latest()),
+    ]
+
+
+def test_what_a_job_left_behind_can_be_read_taken_over_and_deleted(output: StreamOutput) -> None:
+    write(output, 1)
+    with pytest.raises(OutputInUse):
+        output.delete()
+    release_outputs(output.redis, "job", keep={"o"})
+    with pytest.raises(OutputInUse):
+        output.delete()
+
+    release_outputs(output.redis, "job")
+    assert len(output.read()) == 1
+    output.declare("next")
+    release_outputs(output.redis, "next")
+    output.delete()
+
+    with pytest.raises(UnknownOutput):
+        output.read()
+    with pytest.raises(UnknownOutput):
+        output.delete()
+
+
+def test_a_reader_waits_for_a_row(output: StreamOutput) -> None:
+    assert output.latest() == "0"
+    assert not output.wait("0", 0.01, lambda: False)
+    assert not output.wait("0", 60, lambda: True)
+    write(output, 1)
+
+    assert output.wait("0", 60, lambda: False)

@@ -2,11 +2,17 @@
 
 from .board import BoardOutput as BoardOutput
 from .open import open_outputs as open_outputs
-from .sink import Outbox as Outbox
+from .outbox import DeliveryStatus as DeliveryStatus
+from .outbox import Outbox as Outbox
+from .outbox import delivery_status as delivery_status
 from .sink import Sink as Sink
 from .sink import row_id as row_id
 from .stream import OUTPUTS as OUTPUTS
 from .stream import Entry as Entry
+from .stream import OutputInUse as OutputInUse
+from .stream import OutputSummary as OutputSummary
 from .stream import OutputTaken as OutputTaken
 from .stream import StreamOutput as StreamOutput
 from .stream import UnknownOutput as UnknownOutput
+from .stream import list_outputs as list_outputs
+from .stream import release_outputs as release_outputs

@@ -1,15 +1,16 @@
-"""What an output has to do, and how it knows a row again."""
+"""What an output has to do, and how a row is known again."""
 
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from redis.client import Pipeline
 
 from ..codec import pack
 from ..engine import OutputRow
-from ..faults import Faults
+from ..faults import ROW, Faults
+from ..values import to_json
 
 
 class Sink(Protocol):
@@ -26,21 +27,13 @@ class Sink(Protocol):
         """
 
 
-@runtime_checkable
-class Outbox(Sink, Protocol):
-    """An output that is not in Redis: a file, a webhook, another namespace's hub.
-
-    `queue` puts the row, with its `row_id`, into a Redis Stream in the task's transaction, where it is exactly once.
-    `deliver` sends on from there, under a lease of its own that `Job` holds, as one of the tasks that workers share:
-    one process at a time. It trims the stream only when the other side has taken the rows, so that a crash between
-    the two sends them again, with the same id: at least once, and exactly once where the receiver compares ids.
-    """
-
-    def deliver(self) -> int:
-        """Send a bounded number of rows; return how many were taken, 0 if there was nothing to send.
-
-        Raises what went wrong; it is shown as the job's last error, and tried again after a pause.
-        """
+def encoded(row: OutputRow, faults: Faults) -> bytes | None:
+    """Return a row's columns as JSON; None if they are nested too deep, which is a fault."""
+    try:
+        return to_json(row.columns)
+    except RecursionError:
+        faults.report(ROW, f"a row for {row.output} is nested too deep to be written")
+        return None
 
 
 def row_id(job: str, row: OutputRow) -> str:

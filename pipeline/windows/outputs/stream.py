@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Container
 from typing import cast
 
 import msgspec
@@ -10,27 +11,53 @@ import redis
 from redis.client import Pipeline
 
 from ...errors import InvalidValue, PipelineError
+from ...hub.reader import wait_for_entry
 from ..clock import isoformat
 from ..engine import OutputRow
-from ..faults import ROW, Faults
-from ..values import to_json
+from ..faults import Faults
+from .sink import encoded
 
-#: Hash; the name of each stream output -> the job that writes it.
+#: Hash; the name of each stream output -> the job that writes it, '' if it is gone.
 OUTPUTS = "outputs"
 
 _ENTRY_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
+
+# KEYS[1] the outputs; ARGV[1] an output, ARGV[2] the job that is to write it. Returns the one that does.
+_DECLARE = """
+local job = redis.call('HGET', KEYS[1], ARGV[1])
+if job and job ~= '' then return job end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return ARGV[2]
+"""
+
+# KEYS[1] the outputs, KEYS[2] an output's rows; ARGV[1] the output. Returns the job that writes it, '' if it was
+# deleted, or nothing if there is none.
+_DELETE = """
+local job = redis.call('HGET', KEYS[1], ARGV[1])
+if job == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  redis.call('UNLINK', KEYS[2])
+end
+return job
+"""
 
 
 class UnknownOutput(PipelineError, LookupError):
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"there is no output {name!r}; a job's query.asaql names them (INTO), and its worker makes them"
+            f"there is no output {name!r}; a job's query names them (INTO), and they are there once it has begun"
         )
         self.name = name
 
 
 class OutputTaken(PipelineError):
     """Two jobs would write to one output."""
+
+    field = "outputs"
+
+
+class OutputInUse(PipelineError):
+    """A job writes to it."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -39,6 +66,15 @@ class Entry(msgspec.Struct, frozen=True):
     id: str
     window_end: str | None
     row: msgspec.Raw
+
+
+class OutputSummary(msgspec.Struct, frozen=True):
+    """`job` writes it; null if that job was deleted. `rows` are those that are kept, `last_id` the newest one's."""
+
+    name: str
+    job: str | None
+    rows: int
+    last_id: str | None
 
 
 class StreamOutput:
@@ -56,23 +92,30 @@ class StreamOutput:
         self.maxlen = maxlen
 
     def declare(self, job: str) -> None:
-        """Make the output known, empty as it may be. Raises `OutputTaken` if it is another job's."""
-        self.redis.hsetnx(OUTPUTS, self.name, job)
-        owner = cast("bytes", self.redis.hget(OUTPUTS, self.name)).decode()
+        """Make the output known, empty as it may be, or take over that of a deleted job.
+
+        Raises `OutputTaken` if it is another job's.
+        """
+        found = self.redis.eval(_DECLARE, 1, OUTPUTS, self.name, job)
+        owner = cast("bytes", found).decode()
         if owner != job:
             raise OutputTaken(
-                f"the output {self.name!r} is written by the job {owner!r}: rename it in the query, or, if that job "
-                f"is gone, HDEL {OUTPUTS} {self.name}"
+                f"the output {self.name!r} is written by the job {owner!r}: rename it in the query, or delete that job"
             )
 
+    def delete(self) -> None:
+        """Delete the output with its rows. Raises `UnknownOutput`, or `OutputInUse` while there is a job for it."""
+        job = cast("bytes | None", self.redis.eval(_DELETE, 2, OUTPUTS, self.key, self.name))
+        if job is None:
+            raise UnknownOutput(self.name)
+        if job:
+            raise OutputInUse(f"the job {job.decode()!r} writes to the output {self.name!r}: delete the job first")
+
     def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        try:
-            encoded = to_json(row.columns)
-        except RecursionError:
-            faults.report(ROW, f"a row for {self.name} is nested too deep to be written")
-            return
-        end = isoformat(row.time) if row.windowed else ""
-        pipe.xadd(self.key, {"e": end, "r": encoded}, maxlen=self.maxlen, approximate=True)
+        json = encoded(row, faults)
+        if json is not None:
+            end = isoformat(row.time) if row.windowed else ""
+            pipe.xadd(self.key, {"e": end, "r": json}, maxlen=self.maxlen, approximate=True)
 
     def read(self, after: str = "0", limit: int = 100) -> list[Entry]:
         """Return up to `limit` rows whose id is greater than `after`, oldest first. Raises `UnknownOutput`."""
@@ -88,3 +131,40 @@ class StreamOutput:
             Entry(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
             for entry_id, fields in entries
         ]
+
+    def latest(self) -> str:
+        """Return the id of the newest row, '0' if there is none. Raises `UnknownOutput`."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hexists(OUTPUTS, self.name)
+            pipe.xrevrange(self.key, count=1)
+            is_known, newest = pipe.execute()
+        if not is_known:
+            raise UnknownOutput(self.name)
+        return cast("str", newest[0][0].decode()) if newest else "0"
+
+    def wait(self, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+        """Wait until there is a row after an id; returns whether there is one. See `wait_for_entry`."""
+        return wait_for_entry(self.redis, self.key, after, seconds, is_stopping)
+
+
+def list_outputs(client: redis.Redis) -> list[OutputSummary]:
+    """Return all outputs that are streams, by name."""
+    owners = sorted(cast("dict[bytes, bytes]", client.hgetall(OUTPUTS)).items())
+    with client.pipeline(transaction=False) as pipe:
+        for name, _ in owners:
+            key = StreamOutput(client, name.decode()).key
+            pipe.xlen(key)
+            pipe.xrevrange(key, count=1)
+        replies = iter(pipe.execute())
+    return [
+        OutputSummary(name.decode(), job.decode() or None, rows, newest[0][0].decode() if newest else None)
+        for (name, job), rows, newest in zip(owners, replies, replies, strict=True)
+    ]
+
+
+def release_outputs(client: redis.Redis, job: str, keep: Container[str] = ()) -> None:
+    """Take note that a job writes no more to its outputs, but those to `keep`. Their rows can still be read."""
+    owners = cast("dict[bytes, bytes]", client.hgetall(OUTPUTS))
+    released = [name for name, owner in owners.items() if owner == job.encode() and name.decode() not in keep]
+    if released:
+        client.hset(OUTPUTS, mapping=dict.fromkeys(released, ""))
