@@ -175,7 +175,7 @@ class _Beginning:
         ]
         if not dropped or not self.work.plan.span:
             return BEGINNING
-        return max(dropped) + self.work.plan.span + self._early()
+        return max(dropped) + self.work.plan.span + self._early() - 1
 
     def _read_from(self) -> int:
         """Return the time from which events matter."""

@@ -139,11 +139,13 @@ class Job:
             done = task.step()
         except LeaseLost:
             self.share.lost(place)
-            log.warning("job %s: another worker has taken %s over", self.name, task.name)
+            self.share.leases[place].release()  # it may be ours still, and what we knew of the task too old
+            if self.work.current_version() != self.work.version:
+                self._rest()
+            else:
+                log.warning("job %s: another worker has taken %s over", self.name, task.name)
         except Superseded:
-            log.warning("job %s: another worker has begun it in another version, so that this one rests", self.name)
-            self._is_superseded = True
-            self.share.stop()
+            self._rest()
         except (redis.ConnectionError, redis.TimeoutError):
             raise
         except Exception as exc:
@@ -154,6 +156,11 @@ class Job:
             pace.succeeded()
             return done
         return 0
+
+    def _rest(self) -> None:
+        log.warning("job %s: another worker has begun it in another version, so that this one rests", self.name)
+        self._is_superseded = True
+        self.share.stop()
 
     def _refresh(self) -> None:
         """Look for new reference data, now and then. What can't be read leaves what there was."""
