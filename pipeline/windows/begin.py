@@ -125,10 +125,12 @@ class _Beginning:
         for partition in range(work.partitions):
             exchange = Exchange(work.client, work.name, partition)
             pipe.delete(exchange.key, exchange.watermark_key)
+        pipe.delete(work.reports.key, work.reports.errors_key)
         for name in work.tasks:
             progress = self._merging() if name == MERGE else self._partition(name)
+            progress.commits = 1  # not 0, which is what a task would find that runs on after the job was deleted
             if (before := self.before.get(name)) is not None:
-                progress.commits = before.commits + 1
+                progress.commits += before.commits
                 progress.counts = before.counts
             Checkpoint(work.client, work.name, name).queue_new(pipe, progress)
         for reader, partition in self._partitions():

@@ -43,10 +43,12 @@ def rows_of(stored: StoredEvent, processed: int, names: Names) -> list[Row]:
         "PartitionId": stored.partition,
         "EventEnqueuedUtcTime": Datetime(time),
     }
-    return [
-        Row(names.of(_genuine(record) | added), time, (stored.partition, stored.sequence_number, place))
-        for place, record in enumerate(records_of(stored.event.body))
-    ]
+    rows = []
+    for place, record in enumerate(records_of(stored.event.body)):
+        take_added(record)
+        record |= added
+        rows.append(Row(names.of(record), time, (stored.partition, stored.sequence_number, place)))
+    return rows
 
 
 def records_of(body: bytes) -> list[dict[str, Any]]:
@@ -79,11 +81,10 @@ def _is_deeper(values: Collection[Any], levels: int) -> bool:
     return True
 
 
-def _genuine(record: dict[str, Any]) -> dict[str, Any]:
-    forged = [name for name in record if len(name) in _LENGTHS and name.lower() in _ADDED]
-    for name in forged:
-        del record[name]
-    return record
+def take_added(record: dict[str, Any]) -> dict[str, Any]:
+    """Take the columns that the hub adds out of a record, whatever their case; return them by lower-case name."""
+    names = [name for name in record if len(name) in _LENGTHS and name.lower() in _ADDED]
+    return {name.lower(): record.pop(name) for name in names} if names else {}
 
 
 class StreamRows:
