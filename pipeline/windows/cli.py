@@ -155,10 +155,14 @@ def _summary(made: LocalJob, summary: Summary, places: Mapping[str, Path], secon
     yield f"{summary.events:,} events in {seconds:.1f} s, {summary.events / seconds:,.0f} a second"
     for name in made.plan.outputs:
         where = "" if name in places else ", not written"
-        yield f"{name}: {summary.rows[name]:,} rows{where}"
+        yield f"{_rows(summary.rows[name])} of {name}{where}"
     for board in dict.fromkeys(board.board for _, board in made.config.boards):
         yield f"board {board}: not touched, as this run was over files"
     yield from _faults(summary.faults)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _faults(faults: FirstFaults) -> Iterator[str]:
@@ -200,7 +204,7 @@ def _outcome(outcome: Outcome) -> Iterator[str]:
     if not outcome.compared:
         yield f"{outcome.case.name}: nothing to compare with; --update writes what comes"
         return
-    rows = ", ".join(f"{len(outcome.rows[name]):,} rows of {name}" for name in outcome.compared)
+    rows = ", ".join(f"{_rows(len(outcome.rows[name]))} of {name}" for name in outcome.compared)
     ignored = [name for name in outcome.rows if name not in outcome.compared]
     note = f" ({', '.join(ignored)} not compared)" if ignored else ""
     yield f"{outcome.case.name}: {'FAILED' if outcome.diffs else 'ok'}, {rows}{note}"

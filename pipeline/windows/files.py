@@ -135,7 +135,13 @@ def _of_text(number: int, text: bytes) -> Iterator[Found]:
 
 def _csv(of: EventFile) -> Iterator[Found]:
     text = io.TextIOWrapper(of.file, "utf-8-sig", newline="")
-    reader = csv.reader(text, strict=True)
+    try:
+        yield from _of_csv(csv.reader(text, strict=True))
+    finally:
+        text.detach()  # or it would close the file
+
+
+def _of_csv(reader: Any) -> Iterator[Found]:
     names: list[str] | None = None
     while True:
         number = reader.line_num + 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,12 +125,24 @@ def run(
             summary.rows[row.output] += 1
             write(row)
 
-    while engine.closed < END:
-        behind = min(replays, key=lambda replay: replay.watermark)
-        give(behind.feed(engine, PAGE))
-        watermark = min(replay.watermark for replay in replays)
-        while engine.closed < watermark:
-            give(engine.advance(watermark, PAGE))
-        progress()
+    with _rare_collections():
+        while engine.closed < END:
+            behind = min(replays, key=lambda replay: replay.watermark)
+            give(behind.feed(engine, PAGE))
+            watermark = min(replay.watermark for replay in replays)
+            while engine.closed < watermark:
+                give(engine.advance(watermark, PAGE))
+            progress()
     summary.events = sum(replay.events for replay in replays)
     return summary
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Windows hold many small objects, none of them in cycles: to look for some takes as long as the work."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
