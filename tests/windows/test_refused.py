@@ -89,6 +89,11 @@ REFUSED = {
         "SELECT a.x AS x FROM A a PARTITION BY k JOIN B b ON a.x = b.x AND DATEDIFF(second, a, b) BETWEEN 0 AND 5",
         "joined on these columns, too",
     ),
+    "LAG of a later source": (
+        "SELECT a.x AS x FROM A a JOIN B b ON LAG(c.x) OVER (LIMIT DURATION(second, 1)) = b.x "
+        "AND DATEDIFF(second, a, b) BETWEEN 0 AND 5 JOIN C c ON DATEDIFF(second, a, c) BETWEEN 0 AND 5",
+        "LAG is about c, which is joined after this",
+    ),
     "LAG of two sources": (
         "SELECT LAG(a.x + b.x) OVER (LIMIT DURATION(second, 1)) AS x FROM A a JOIN B b "
         "ON DATEDIFF(second, a, b) BETWEEN 0 AND 5",
