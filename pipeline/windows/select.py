@@ -38,8 +38,8 @@ class _Select:
         if select.keys:
             raise QueryError("a window must be specified: GROUP BY ..., TumblingWindow(minute, 5)", select.at)
         items = [with_window_id(self._from.resolve(item.expression), None) for item in select.items]
-        if select.having is not None:  # without GROUP BY it is one more WHERE
-            where = all_of([*([where] if where else []), self._having(items, ())])
+        if select.having is not None:  # without GROUP BY it is one more WHERE, about the rows and not the items
+            where = all_of([*([where] if where else []), self._from.resolve(select.having)])
         return self._selected(self._from.node, where, items)
 
     def _grouped(self, where: Expression | None) -> Relation:

@@ -121,7 +121,7 @@ def test_rows_of_one_output_differ_in_time_or_arrival() -> None:
             "SELECT x FROM I WHERE x > 1", [(2, {"x": 2}), (3, {"x": 3})], id="WHERE keeps what is true: not NULL"
         ),
         pytest.param("SELECT x FROM I HAVING x > 2", [(3, {"x": 3})], id="HAVING without GROUP BY is one more WHERE"),
-        pytest.param("SELECT x + 1 AS y FROM I HAVING y > 3", [(3, {"y": 4})], id="and takes aliases"),
+        pytest.param("SELECT 4 - x AS x FROM I HAVING x > 2", [(3, {"x": 1})], id="and is about the rows' columns"),
         pytest.param(
             "SELECT x % 2 AS odd, SUM(x) AS s FROM I GROUP BY x % 2, TumblingWindow(second, 5)",
             [(5, {"odd": None, "s": None}), (5, {"odd": 0, "s": 2}), (5, {"odd": 1, "s": 4})],
@@ -132,6 +132,17 @@ def test_rows_of_one_output_differ_in_time_or_arrival() -> None:
             "GROUP BY x % 2, TumblingWindow(second, 5) HAVING odd > 10",
             [(5, {"odd": 11, "s": 6})],
             id="items are any expression over keys and aggregates",
+        ),
+        pytest.param(
+            "SELECT MAX(x) AS x FROM I GROUP BY x % 2, TumblingWindow(second, 5) HAVING x > 2",
+            [(5, {"x": 3})],
+            id="beside GROUP BY it is about the items, too",
+        ),
+        pytest.param(
+            "WITH s AS (SELECT TopOne() OVER (ORDER BY x DESC) AS best FROM I GROUP BY TumblingWindow(second, 5)) "
+            "SELECT Best.X, best.x.y AS none, best FROM s WHERE BEST.x = 3",
+            [(5, {"X": 3, "none": None, "best": {"x": 3}})],
+            id="properties of a row that a window has kept",
         ),
         pytest.param(
             "SELECT System.Timestamp() AS ended, COUNT(*) AS n FROM I GROUP BY System.Timestamp()",
