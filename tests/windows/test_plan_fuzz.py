@@ -126,7 +126,7 @@ def results(made: Plan, happened: list[tuple[int, dict[str, object]]], with_cras
         engine = Engine(made, Faults("fuzz", Counter()))
         engine.restore(fields, 0)
     given += engine.advance(ticks(100), NEVER_FULL)
-    return sorted(pack([row.output, row.time, row.arrival, dict(row.columns)]).hex() for row in given)  # type: ignore[union-attr]
+    return sorted(pack([row.output, row.time, row.arrival, dict(row.columns)]).hex() for row in given)
 
 
 @settings(max_examples=80, deadline=None)
