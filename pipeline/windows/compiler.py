@@ -8,6 +8,7 @@ from typing import Any
 from .aggregates import AGGREGATES
 from .analytic import ANALYTIC
 from .expressions import compile_condition, compile_expression
+from .functions import is_function
 from .nodes import Compiled, Inside, Moment, Resolved
 from .operators import Evaluate, Row
 from .syntax import Call, Column, Expression
@@ -62,7 +63,7 @@ class Compiler:
             )
         if call.function in ANALYTIC:
             raise QueryError(f"{call.function} can't stand inside another analytic function, or here", call.at)
-        if call.over is not None:
+        if call.over is not None and is_function(call.function):
             raise QueryError(f"{call.function} takes no OVER", call.at)
         return None
 

@@ -160,7 +160,7 @@ class FromClause:
             a, b = self._tables[0].source.alias, table.source.alias
             raise QueryError(
                 f"a JOIN of two streams needs bounds in time on both sides: AND DATEDIFF(minute, {a}, {b}) "
-                "BETWEEN 0 AND 10",
+                f"BETWEEN 0 AND 10. If {table.source.name} is reference data, job.toml has to say so",
                 join.at,
             )
         self._check_partitions(place, parts.keys, join)

@@ -52,6 +52,10 @@ REFUSED = {
         "is a key here, and the end of the window",
     ),
     "OVER of a plain function": ("SELECT LEN(x) OVER (PARTITION BY y) AS n FROM I", "LEN takes no OVER"),
+    "OVER of an unsupported function": (
+        "SELECT AnomalyDetection_SpikeAndDip(x, 95, 120) OVER (LIMIT DURATION(second, 120)) AS a FROM I",
+        "not supported",
+    ),
     "LAG of LAG": (
         "SELECT LAG(LAG(x) OVER (LIMIT DURATION(second, 1))) OVER (LIMIT DURATION(second, 1)) AS y FROM I",
         "LAG can't stand inside another",
