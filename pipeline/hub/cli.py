@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import click
 
+from .. import terminal
 from ..cli import one_line_errors
 from . import registry_cli
 from .deadletters import DeadLetters
@@ -17,9 +16,6 @@ from .status import PartitionStatus, status
 
 _HEAD = ("partition", "events", "bytes", "last", "relayed to", "lag", "oldest", "worker", "retries", "dead letters")
 _TEXT = {4, 7}  # columns that are no numbers
-
-#: Moves the cursor home; clears to the end of a line; clears all below. ECMA-48, as every terminal knows it.
-_HOME, _REST_OF_LINE, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 @click.group()
@@ -38,31 +34,19 @@ def hub() -> None:
 def show_status(name: str | None, watch: bool, interval: float) -> None:
     """Show the partitions of the hub NAME, or of every hub: what is in them, and how far the relay has come."""
     hubs = registry_cli.namespace()
-    live = watch and sys.stdout.isatty()
-    if live:
-        click.clear()
-    while True:
+
+    def text() -> str:
         found = [hubs[name]] if name else list(hubs.values())
-        text = "\n\n".join(f"{one.name}\n{table(status(one))}" for one in found)
-        if live:
-            stamp = f"{datetime.now():%H:%M:%S}, every {interval:g} s, until Ctrl-C"
-            lines = "".join(f"{line}{_REST_OF_LINE}\n" for line in f"{text}\n\n{stamp}".splitlines())
-            click.echo(f"{_HOME}{lines}{_BELOW}", nl=False)
-        else:
-            click.echo(text)
-        if not watch:
-            return
-        time.sleep(interval)
-        if not live:
-            click.echo()
+        return "\n\n".join(f"{one.name}\n{table(status(one))}" for one in found)
+
+    terminal.show(text, interval if watch else None)
 
 
 def table(partitions: Iterable[PartitionStatus]) -> str:
     """Lay out a hub's partitions, their sum, and why some wait."""
     found = list(partitions)
     rows = [_HEAD, *(_row(one) for one in found), _total(found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = ["  ".join(_cell(row[c], widths[c], c) for c in range(len(_HEAD))).rstrip() for row in rows]
+    lines = terminal.columns(rows, _TEXT)
     lines += [f"partition {one.log.partition} waits: {one.relay.error}" for one in found if one.relay.error]
     return "\n".join(lines)
 
@@ -97,10 +81,6 @@ def _total(found: list[PartitionStatus]) -> Sequence[str]:
         f"{sum(one.relay.retries for one in found):,}",
         f"{sum(one.relay.deadletters for one in found):,}",
     )
-
-
-def _cell(text: str, width: int, column: int) -> str:
-    return f"{text:{width}}" if column in _TEXT else f"{text:>{width}}"
 
 
 def size(number: int) -> str:

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from ..cli import one_line_errors
+from . import registry_cli
 from .cases import Outcome, find_cases, run_case, update
 from .config import FileConfig
 from .engine import OutputRow
@@ -224,3 +225,7 @@ def explain_job(folder: Path, format: str) -> None:
     """Show what the query of FOLDER does with events: steps, windows, state, time, and what runs in parallel."""
     made = LocalJob.read(folder)
     click.echo(explain(made.plan, made.config, format), nl=False)
+
+
+for command in registry_cli.COMMANDS:
+    job.add_command(command)

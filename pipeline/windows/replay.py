@@ -15,12 +15,10 @@ from .faults import EVENT_TIME, INPUT, Faults
 from .files import EventFile, InvalidFile
 from .nodes import Plan
 from .operators import Row
-from .rows import InputError, InputRows
+from .rows import InputError, InputRows, take_added
 from .values import Datetime, RowError
 
 _ENQUEUED, _PROCESSED, _PARTITION = "eventenqueuedutctime", "eventprocessedutctime", "partitionid"
-_ADDED = frozenset({_ENQUEUED, _PROCESSED, _PARTITION})
-_LENGTHS = frozenset(map(len, _ADDED))  # of the few names that are worth a closer look
 
 
 class Replay:
@@ -91,8 +89,7 @@ class Replay:
                     yield row
 
     def _row(self, line: int, record: dict[str, Any]) -> Row | None:
-        names = [name for name in record if len(name) in _LENGTHS and name.lower() in _ADDED]
-        own = {name.lower(): record.pop(name) for name in names}
+        own = take_added(record)
         partition = _partition_id(own.get(_PARTITION))
         enqueued = own.get(_ENQUEUED)
         arrived = self._latest(record, line) if enqueued is None else int(to_datetime(enqueued))
