@@ -139,6 +139,8 @@ def _state(node: nodes.Window) -> Iterator[str]:
             yield f"state: of times that are not over, for {each} {results}"
         case _:
             yield f"state: for {each} and each pane that it is in, {results}"
+    if node.mode == "partial":
+        yield "gives the merging stage a pane's results, and not its rows, when the pane is over"
     kept = [call for call, each_ in zip(node.calls, node.aggregates, strict=True) if isinstance(each_, Holistic)]
     if kept:
         yield f"every value is kept for {_listed(kept)}"

@@ -47,6 +47,7 @@ def test_why_a_job_is_not_parallel_and_what_would_make_it_so() -> None:
     assert "add userid or PartitionId to the GROUP BY" in " ".join(text.split())
     assert '[inputs.Input] partition_key = "eventid"' in " ".join(text.split())
     assert "Stage 2, once for all partitions" in text
+    assert "gives the merging stage a pane's results, and not its rows" in text
 
 
 def stages(query: str, **keys: str | None) -> list[tuple[int, str]]:
