@@ -136,7 +136,7 @@ class StreamRows:
             if value is None:
                 raise RowError("TIMESTAMP BY is NULL")
             key: Hashable = tuple(group_key(of.of(row)) for of in self._keys)
-            time = self._times.time_of(to_datetime(value), row.time, key)
+            time = self._times.time_of(int(to_datetime(value)), row.time, key)
         except RowError as exc:
             self._faults.report(EVENT_TIME, exc)
             return None

@@ -13,7 +13,7 @@ from redis.client import Pipeline
 from ..boards.shard import Code, error_of
 from ..errors import PipelineError
 from ..lease import Lease, LeaseLost
-from .clock import from_unix_ms
+from .clock import BEGINNING, from_unix_ms
 from .engine import Engine, ExchangeRow, Given, OutputRow
 from .faults import BOARD, Faults
 from .outputs.outbox import MOST_WAITING, Outbox
@@ -71,6 +71,11 @@ class Task:
         done = self._turn(run)
         self._run = run
         return done
+
+    @property
+    def closed(self) -> int:
+        """The time up to which its rows are given, as far as this worker knows; the beginning if it is another's."""
+        return self._run.engine.closed if self._run else BEGINNING
 
     def save(self) -> None:
         """Save the state, if there is news, so that whoever takes over need not read much again."""

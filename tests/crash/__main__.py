@@ -9,20 +9,31 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from . import windows
 from .run import run
 
 
 @click.command()
 @click.option("--minutes", type=click.FloatRange(0.05), default=1.0, show_default=True)
+@click.option("--kills", default=100, show_default=True, help="Of window workers, after those minutes; 0 for none.")
 @click.option("--seed", type=int, help="Kill in the same order as another run; when exactly is left to chance.")
-def main(minutes: float, seed: int | None) -> None:
-    """Send events through the whole stack while its processes are killed, and count what is left of them."""
+def main(minutes: float, kills: int, seed: int | None) -> None:
+    """Send events through the whole stack while its processes are killed, and count what is left of them.
+
+    Then do the same to the workers of window jobs, and compare their rows with those of a run without kills.
+    """
     seed = random.randrange(10**6) if seed is None else seed
     click.echo(f"seed {seed}")
     with TemporaryDirectory(prefix="crash-") as folder:
         report = run(Path(folder), minutes * 60, seed)
     click.echo(report)
-    sys.exit(bool(report.faults))
+    faults = report.faults
+    if kills:
+        with TemporaryDirectory(prefix="crash-") as folder:
+            rows = windows.run(Path(folder), kills, seed)
+        click.echo(rows)
+        faults += rows.faults
+    sys.exit(bool(faults))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,249 @@
+"""Window workers are killed while events come in; the rows must be those of a run that nobody disturbed.
+
+Workers are processes of their own, forked by a server that has imported everything, so that one is back within a few
+hundredths of a second. Their leases are short and their state is saved often: many of the kills then fall into a
+commit, a snapshot, a replay, or a time in which nobody has the task.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+
+import pipeline.redis
+from deploy import servers
+from pipeline.hub.log import Event
+from pipeline.hub.registry import Hubs
+from pipeline.settings import Settings
+from pipeline.windows.clock import TICKS_PER_SECOND, from_unix_ms, isoformat
+from pipeline.windows.definition import Definition, read_definition
+from pipeline.windows.job import Job
+from pipeline.windows.outputs import StreamOutput
+from pipeline.windows.status import Reports
+from pipeline.windows.work import Pacing
+from pipeline.worker import run as run_worker
+
+from .. import stack
+
+WORKERS = 2
+PARTITIONS = 3
+KEYS = 12
+PAUSE = (0.02, 0.4)  # seconds between two kills
+LEASE = 0.3  # seconds
+SETTLED = 3 * TICKS_PER_SECOND  # after the last event every window has closed, and nothing can be late any more
+
+# One that merges, on arrival times, and one whose tasks need no other, on event times that are out of order.
+JOBS = {
+    "merged": (
+        """
+        WITH Counted AS (
+            SELECT g, COUNT(*) AS events, SUM(n) AS total, TopOne() OVER (ORDER BY n DESC) AS last
+            FROM Input GROUP BY g, HoppingWindow(millisecond, 600, 200)
+        )
+        SELECT g, events, total, last.k AS k, last.n AS n INTO MergedWindows FROM Counted
+        SELECT g, COUNT(*) AS events INTO MergedSliding FROM Input GROUP BY g, SlidingWindow(millisecond, 300)
+            HAVING COUNT(*) > 20
+        SELECT k, n INTO MergedRows FROM Input
+        """,
+        '[inputs.Input]\nhub = "events"\n',
+    ),
+    "parallel": (
+        """
+        SELECT k, COUNT(*) AS events, MIN(n) AS first, MAX(n) AS last
+        INTO ParallelSessions FROM Input TIMESTAMP BY at
+        GROUP BY k, SessionWindow(millisecond, 100, 1000) OVER (PARTITION BY k)
+        SELECT k, n, LAG(n) OVER (PARTITION BY k LIMIT DURATION(second, 1)) AS before
+        INTO ParallelRows FROM Input TIMESTAMP BY at
+        """,
+        '[inputs.Input]\nhub = "events"\npartition_key = "k"\n\n[time]\nlate_arrival = "1s"\nout_of_order = "200ms"\n',
+    ),
+}
+OUTPUTS = ("MergedWindows", "MergedSliding", "MergedRows", "ParallelSessions", "ParallelRows")
+
+#: Whose rows come in one order; those of several partitions do not.
+ORDERED = ("MergedWindows",)
+
+
+@dataclass
+class Report:
+    """`faults` is what must not be, and empty after a good run."""
+
+    seconds: float
+    kills: int
+    events: int
+    rows: Counter[str]
+    faults: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{self.kills} window workers killed in {self.seconds:.0f} s, {self.events:,} events"]
+        lines += [f"  {count:>9,}  rows of {name}" for name, count in sorted(self.rows.items())]
+        lines += ["FAULTS", *(f"  {fault}" for fault in self.faults)] if self.faults else ["no faults"]
+        return "\n".join(lines)
+
+
+def run(folder: Path, kills: int, seed: int) -> Report:
+    """Kill so many workers. Raises TimeoutError if the jobs do not finish."""
+    socket = folder / "redis.sock"
+    command = [servers.redis_server(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
+    with stack.process(command, ready=socket.exists):
+        settings = Settings(
+            environment="test", redis_url=f"unix://{socket}", root=stack.ROOT, hubs={"events": PARTITIONS}
+        )
+        client = pipeline.redis.client(settings)
+        hubs = Hubs(client, settings.hubs)
+        hubs.declare()
+        for name, (query, toml) in JOBS.items():
+            write_job(folder / name, query, toml)
+        begun = time.monotonic()
+        sent = disturb(folder, settings, hubs, kills, seed)
+        seconds = time.monotonic() - begun
+        undisturbed(folder, client, hubs)
+        return compare(client, seconds, kills, sent)
+
+
+def write_job(folder: Path, query: str, toml: str) -> None:
+    folder.mkdir()
+    (folder / "query.asaql").write_text(query)
+    streams = "".join(f'[outputs.{name}]\ntype = "stream"\n' for name in OUTPUTS if f"INTO {name}" in query)
+    (folder / "job.toml").write_text(toml + streams)
+
+
+# -- the run that is disturbed ----------------------------------------------------------------------------------------
+
+
+def disturb(folder: Path, settings: Settings, hubs: Hubs, kills: int, seed: int) -> int:
+    """Send events and kill workers; then let the workers finish. Returns the number of events."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    rnd = random.Random(seed)
+    stop = threading.Event()
+    sender = Sender(hubs, seed, stop)
+
+    def start() -> Any:
+        process = context.Process(target=work, args=(folder, settings), daemon=True)
+        process.start()
+        return process
+
+    workers = [start() for _ in range(WORKERS)]
+    try:
+        wait_for(Reports(hubs.redis, name) for name in JOBS)
+        sender.start()
+        for _ in range(kills):
+            time.sleep(rnd.uniform(*PAUSE))
+            place = rnd.randrange(WORKERS)
+            workers[place].kill()
+            workers[place].join()
+            workers[place] = start()
+        stop.set()
+        sender.join()
+        end = from_unix_ms(hubs["events"].clock_ms()) + SETTLED
+        wait_for((Reports(hubs.redis, name) for name in JOBS), isoformat(end))
+    finally:
+        stop.set()
+        for process in workers:
+            process.kill()
+            process.join()
+    return sender.sent
+
+
+def work(folder: Path, settings: Settings) -> None:
+    """A worker that runs both jobs until it is killed."""
+    client = pipeline.redis.client(settings)
+    hubs = Hubs(client, settings.hubs)
+    pacing = Pacing(batch=40, snapshot_seconds=0.2, snapshot_events=400)
+    jobs = [Job.load(folder / name, client, hubs, pacing=pacing, beat=LEASE / 6, ttl=LEASE) for name in JOBS]
+    run_worker(lambda: jobs, threading.Event())
+
+
+class Sender(threading.Thread):
+    """Sends batches of events until `stop`: to some keys more than to others, with times that are not in order."""
+
+    def __init__(self, hubs: Hubs, seed: int, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.hub = hubs["events"]
+        self.sent = 0
+        self._rnd = random.Random(seed)
+        self._ending = stop
+
+    def run(self) -> None:
+        while not self._ending.wait(0.01):
+            now = from_unix_ms(self.hub.clock_ms())
+            count = self._rnd.choice([1, 5, 20])
+            self.hub.append([self._event(now) for _ in range(count)])
+
+    def _event(self, now: int) -> Event:
+        key = f"k{min(self._rnd.randrange(KEYS), self._rnd.randrange(KEYS))}"
+        late = self._rnd.choice([0.0, 0.05, 0.15, 0.15, 1.5])  # seconds; the last is out of order, and late
+        time_ = isoformat(now - round(late * TICKS_PER_SECOND))
+        body = {"k": key, "g": self._rnd.randrange(5), "n": self.sent, "at": time_}
+        self.sent += 1
+        return Event(json.dumps(body).encode(), key)
+
+
+def wait_for(reports: Any, watermark: str = "", seconds: float = 60.0) -> None:
+    """Wait until the jobs report, and have come so far."""
+    deadline = time.monotonic() + seconds
+    for its in reports:
+        while (status := its.read()) is None or (watermark and (status.watermark or "") < watermark):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the job {its.job} is not ready after {seconds:.0f} s: {status}")
+            time.sleep(0.05)
+
+
+# -- the run that is not ----------------------------------------------------------------------------------------------
+
+
+def undisturbed(folder: Path, client: redis.Redis, hubs: Hubs) -> None:
+    """Run the same queries over the same log in this process, into outputs of other names."""
+    until = from_unix_ms(hubs["events"].clock_ms())
+    for name in JOBS:
+        definition = read_definition(folder / name)
+        query, document = definition.query, dict(definition.document)
+        for output in OUTPUTS:
+            query = query.replace(f"INTO {output}", f"INTO {again(output)}")
+        document["outputs"] = {again(output): table for output, table in document["outputs"].items()}
+        job = Job.of(again(name), Definition(query, document), client, hubs)
+        while job.step() or any(task.closed < until for task in job.tasks):
+            pass
+        job.stop()
+
+
+def again(name: str) -> str:
+    return f"{name}Undisturbed"
+
+
+def compare(client: redis.Redis, seconds: float, kills: int, sent: int) -> Report:
+    report = Report(seconds, kills, sent, Counter())
+    for output in OUTPUTS:
+        rows, expected = rows_of(client, output), rows_of(client, again(output))
+        report.rows[output] = len(expected)
+        if output not in ORDERED:
+            rows.sort()
+            expected.sort()
+        if rows != expected:
+            lost, doubled = Counter(expected) - Counter(rows), Counter(rows) - Counter(expected)
+            report.faults.append(
+                f"{output}: {lost.total()} rows are missing, {doubled.total()} too many: "
+                f"{sorted(lost)[:3]} {sorted(doubled)[:3]}"
+            )
+    return report
+
+
+def rows_of(client: redis.Redis, output: str) -> list[tuple[str, str]]:
+    """Each row's JSON, after its window's end."""
+    stream = StreamOutput(client, output)
+    rows: list[tuple[str, str]] = []
+    after = "0"
+    while page := stream.read(after, 1000):
+        rows += [(entry.window_end or "", bytes(entry.row).decode()) for entry in page]
+        after = page[-1].id
+    return rows
