@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from ..casts import to_float
 from ..operators import Evaluate, Row
 from ..values import Datetime, RowError, tagged, type_name
 from .base import Aggregate
-
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 class Maximum(Aggregate):
@@ -47,7 +45,7 @@ def _comparable(of: Evaluate) -> Evaluate:
         if value is None or kind is int or kind is bool or kind is Datetime:
             return value
         if kind is str:
-            return _to_float(value)
+            return to_float(value) + 0.0
         raise RowError(f"MAX and MIN take no {type_name(value)}")
 
     return take
@@ -62,10 +60,3 @@ def real(value: float) -> float:
 
 def _order(value: Any) -> tuple[Any, ...]:
     return (*tagged(value), type(value) is float)
-
-
-def _to_float(text: str) -> float:
-    value = float(text) if _NUMBER.fullmatch(text) else float("inf")
-    if value in (float("inf"), float("-inf")):
-        raise RowError(f"{text!r} can't be cast to FLOAT")
-    return value + 0.0
