@@ -1,0 +1,32 @@
+"""Jobs for tests: small folders, and a run until there is nothing to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis as redis_py
+
+from pipeline.windows.job import Job
+from pipeline.windows.outputs import StreamOutput
+
+
+def write_job(folder: Path, query: str, toml: str, outputs: str = "Out") -> Path:
+    """Write a folder whose outputs, by comma, are streams."""
+    folder.mkdir(exist_ok=True)
+    (folder / "query.asaql").write_text(query)
+    streams = "".join(f'\n[outputs.{name}]\ntype = "stream"\n' for name in outputs.split(","))
+    (folder / "job.toml").write_text(toml + streams)
+    return folder
+
+
+def run(job: Job) -> None:
+    while job.step():
+        pass
+
+
+def rows(redis: redis_py.Redis, name: str = "Out") -> list[tuple[str | None, dict[str, Any]]]:
+    """Each row with its window's end."""
+    entries = StreamOutput(redis, name).read(limit=1000)
+    return [(entry.window_end, msgspec.json.decode(entry.row)) for entry in entries]
