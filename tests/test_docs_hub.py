@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import doctest
-import re
-import shlex
 import sys
-from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from string import Template
-from typing import NamedTuple
 
 import pytest
 import redis as redis_py
@@ -24,32 +19,11 @@ from pipeline.settings import Settings
 from wz.cli import main
 
 from .client import validated
+from .commands_of_pages import Run, commands, curl
 from .stack import REPOSITORY, ROOT, process, token
 from .upstream import Answer, Received, scripted_upstream
 
 PAGE = REPOSITORY / "docs" / "hub.md"
-
-#: What curl -d sends unless it is told.
-FORM = "application/x-www-form-urlencoded"
-
-Run = Callable[[list[str]], str]
-
-
-class Command(NamedTuple):
-    """A line of the page after "$ ", with those after "> ", and what the page says it prints."""
-
-    line: int
-    words: list[str]
-    answer: str
-
-
-def commands() -> Iterator[Command]:
-    text = PAGE.read_text()
-    for block in re.finditer(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block[1], re.MULTILINE):
-            line = text.count("\n", 0, block.start(1) + match.start()) + 1
-            words = shlex.split(re.sub(r"\\?\n> ", "\n", match[1]), comments=True)
-            yield Command(line, words, match[2])
 
 
 @pytest.fixture
@@ -69,20 +43,6 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
         "all": f"Authorization: {token()}",
         "device": f"Authorization: {token('events/publishers/dev-9')}",
     }
-    parser = ArgumentParser()
-    parser.add_argument("url")
-    parser.add_argument("-N", action="store_true")
-    parser.add_argument("-X", dest="method")
-    parser.add_argument("-H", dest="headers", action="append", default=[])
-    parser.add_argument("-d", "--json", dest="data")
-
-    def curl(words: list[str]) -> str:
-        args = parser.parse_args([Template(word).safe_substitute(shell) for word in words])
-        method = args.method or ("GET" if args.data is None else "POST")
-        headers = {} if args.data is None else {"Content-Type": "application/json" if "--json" in words else FORM}
-        headers |= dict(header.split(": ", 1) for header in args.headers)
-        answer = client.open(args.url, method=method, headers=headers, data=args.data)
-        return f"{answer.text} {answer.status_code}"
 
     def wz(words: list[str]) -> str:
         return CliRunner().invoke(main, words, env=environ).output
@@ -101,7 +61,7 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
     with scripted_upstream() as upstream, ExitStack() as running:
         upstream.answer = refuse_bad
         (tmp_path / "azure.txt").write_text(str(upstream.target))
-        yield {"curl": curl, "wz": wz, "WZ_UPSTREAM_FILE=azure.txt": lambda words: relay(words[:-1])}
+        yield {"curl": curl(client, shell), "wz": wz, "WZ_UPSTREAM_FILE=azure.txt": lambda words: relay(words[:-1])}
 
 
 def refuse_bad(received: Received) -> Answer:
@@ -111,7 +71,7 @@ def refuse_bad(received: Received) -> Answer:
 def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
     same, loosely = doctest.OutputChecker().check_output, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     wrong, used = [], set()
-    for line, (tool, *words), wanted in commands():
+    for line, (tool, *words), wanted in commands(PAGE):
         used.add(tool)
         found = tools[tool](words).strip()
         if not same(wanted, found and found + "\n", loosely):

@@ -1,0 +1,58 @@
+"""The commands of a page in docs/, and what it says they print."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+from wz.testing import Client
+
+#: What curl -d sends unless it is told.
+FORM = "application/x-www-form-urlencoded"
+
+Run = Callable[[list[str]], str]
+
+
+class Command(NamedTuple):
+    """A line of the page after "$ ", with those after "> ", and what the page says it prints."""
+
+    line: int
+    words: list[str]
+    answer: str
+
+
+def commands(page: Path) -> Iterator[Command]:
+    text = page.read_text()
+    for block in re.finditer(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block[1], re.MULTILINE):
+            line = text.count("\n", 0, block.start(1) + match.start()) + 1
+            words = shlex.split(re.sub(r"\\?\n> ", "\n", match[1]), comments=True)
+            yield Command(line, words, match[2])
+
+
+def curl(client: Client, shell: Mapping[str, str]) -> Run:
+    """Return what does a curl command's work, as far as the pages use it, and prints the status after the body.
+
+    `shell` are the variables that its words may have.
+    """
+    parser = ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("-N", action="store_true")
+    parser.add_argument("-X", dest="method")
+    parser.add_argument("-H", dest="headers", action="append", default=[])
+    parser.add_argument("-d", "--json", dest="data")
+
+    def run(words: list[str]) -> str:
+        args = parser.parse_args([Template(word).safe_substitute(shell) for word in words])
+        method = args.method or ("GET" if args.data is None else "POST")
+        headers = {} if args.data is None else {"Content-Type": "application/json" if "--json" in words else FORM}
+        headers |= dict(header.split(": ", 1) for header in args.headers)
+        answer = client.open(args.url, method=method, headers=headers, data=args.data)
+        return f"{answer.text} {answer.status_code}"
+
+    return run

@@ -1,0 +1,121 @@
+"""docs/windows.md is right: its commands are run, in the page's order; its lists and drawings are held to the code."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+from click.testing import CliRunner
+
+from handlers import create_app
+from pipeline.settings import Settings
+from pipeline.windows.aggregates import AGGREGATES
+from pipeline.windows.analytic import ANALYTIC
+from pipeline.windows.functions import FUNCTIONS, UNSUPPORTED
+from pipeline.windows.status import Reports
+from wz.cli import main
+
+from .client import validated
+from .commands_of_pages import Run, commands, curl
+from .stack import REPOSITORY, ROOT, process, token
+from .windows.example import EVENTS, WINDOWS
+from .windows.run import run as run_query
+
+PAGE = REPOSITORY / "docs" / "windows.md"
+DRAWINGS = REPOSITORY / "docs" / "windows"
+
+
+@pytest.fixture
+def tools(redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Run]]:
+    """What the page's commands begin with, and how they are run."""
+    monkeypatch.chdir(REPOSITORY)
+    environ = {
+        "WZ_ENVIRONMENT": settings.environment,
+        "WZ_REDIS_URL": settings.redis_url,
+        "WZ_CONNECTION_STRING": str(ROOT),
+    }
+
+    def wz(words: list[str]) -> str:
+        if words == ["worker", "&"]:
+            running.enter_context(process([sys.executable, "-m", "wz", "worker"], ready=has_done, env=environ))
+            return ""
+        result = CliRunner().invoke(main, words, env=environ)
+        return result.stdout + result.stderr
+
+    def has_done() -> bool:
+        status = Reports(redis, "per-second").read()
+        return status is not None and status.rows == {"PerSecond": 2} and status.lag == 0
+
+    def ls(words: list[str]) -> str:
+        return "\n".join(sorted(path.name for path in Path(words[0]).iterdir()))
+
+    client = validated(create_app(settings))
+    shell = {"HUB": "", "all": f"Authorization: {token()}"}
+    with ExitStack() as running:
+        yield {"curl": curl(client, shell), "wz": wz, "ls": ls}
+
+
+def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
+    same, loosely = doctest.OutputChecker().check_output, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    wrong, used = [], set()
+    for line, (tool, *words), wanted in commands(PAGE):
+        used.add(tool)
+        found = tools[tool](words).strip()
+        if not same(wanted, found and found + "\n", loosely):
+            wrong.append(f"line {line}: {found}")
+
+    assert not wrong, "\n".join(wrong)
+    assert used == tools.keys()
+
+
+def test_the_page_names_every_function_that_there_is_and_that_there_is_not() -> None:
+    there_is, there_is_not = PAGE.read_text().split("| There is not |")
+
+    for name in [*FUNCTIONS, *AGGREGATES, *ANALYTIC]:
+        assert re.search(rf"\b{name}\b", there_is, re.IGNORECASE), f"{name} is missing"
+    for name in UNSUPPORTED:
+        assert re.search(rf"\b{name}\b", there_is_not), f"{name} is missing"
+
+
+def test_the_drawing_of_the_example_has_its_rows() -> None:
+    texts = re.findall(r'<text class="code"[^>]*>([^<]+)</text>', (DRAWINGS / "example.svg").read_text())
+
+    lanes, cells = texts[:3], texts[3:]
+    assert lanes == ["e1", "e2", "e3"]
+    assert [tuple(cells[place : place + 3]) for place in range(0, len(cells), 3)] == [
+        (key, context[0] or "NULL", "NULL" if reward is None else str(reward)) for _, key, context, reward in WINDOWS
+    ]
+    assert len(EVENTS) == 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "window"),
+    [
+        ("tumbling", "TumblingWindow(second, 5)"),
+        ("hopping", "HoppingWindow(second, 10, 5)"),
+        ("sliding", "SlidingWindow(second, 5)"),
+        ("session", "SessionWindow(second, 3, 10)"),
+        ("snapshot", "System.Timestamp()"),
+    ],
+)
+def test_the_drawing_of_the_windows_has_what_they_give(kind: str, window: str) -> None:
+    drawn = re.findall(rf'data-kind="{kind}" data-end="(\d+)">(\d+)<', (DRAWINGS / "kinds.svg").read_text())
+
+    rows = run_query(
+        f"SELECT COUNT(*) AS count INTO Counts FROM Input GROUP BY {window}",
+        [(second, {}) for second in (1, 4, 5, 5, 8, 12, 19)],
+        base="2024-05-01T00:00:00Z",
+    )["Counts"]
+
+    assert [(float(end), int(count)) for end, count in drawn] == [(end, row["count"]) for end, row in rows]
+
+
+def test_the_pages_it_links_to_are_there() -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", PAGE.read_text()):
+        assert (PAGE.parent / link).exists(), link
