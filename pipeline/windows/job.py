@@ -52,8 +52,7 @@ class Job:
         keys = [f"{work.key}:lease:{name}" for name in work.tasks]
         self.share = Share(work.client, keys, f"{work.key}:workers", beat=beat, ttl=ttl)
         self.tasks: list[Task] = [
-            MergingTask(work, lease) if name == MERGE else PartitionTask(work, int(name), lease)
-            for name, lease in zip(work.tasks, self.share.leases, strict=True)
+            MergingTask(work) if name == MERGE else PartitionTask(work, int(name)) for name in work.tasks
         ]
         self.deliveries = [
             Delivery(sink, beat, ttl) for sinks in work.sinks.values() for sink in sinks if isinstance(sink, Outbox)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from redis.client import Pipeline
 
 from ..hub.group import ConsumerGroup
-from ..lease import Lease
 from .engine import ExchangeRow
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .faults import Faults
@@ -21,8 +20,8 @@ from .work import MERGE, Work
 class PartitionTask(Task):
     """The first stage, over one partition of each input."""
 
-    def __init__(self, work: Work, partition: int, lease: Lease) -> None:
-        super().__init__(work, str(partition), lease)
+    def __init__(self, work: Work, partition: int) -> None:
+        super().__init__(work, str(partition))
         self.partition = partition
         self.exchange = Exchange(work.client, work.name, partition) if work.is_merged else None
         self._readers = [reader for reader in work.readers if partition < reader.partitions]
@@ -80,8 +79,8 @@ class PartitionTask(Task):
 class MergingTask(Task):
     """The second stage, over what all partitions give."""
 
-    def __init__(self, work: Work, lease: Lease) -> None:
-        super().__init__(work, MERGE, lease)
+    def __init__(self, work: Work) -> None:
+        super().__init__(work, MERGE)
         self.exchanges = [Exchange(work.client, work.name, partition) for partition in range(work.partitions)]
 
     def _sources(self, faults: Faults) -> Sequence[Source]:

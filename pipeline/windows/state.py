@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import redis
 from redis.client import Pipeline
 
-from ..lease import Lease, LeaseLost
+from ..lease import LeaseLost
 from .clock import BEGINNING, isoformat, parse
 from .operators import Changes
 
@@ -107,16 +107,27 @@ class Checkpoint:
         fields = self.redis.hscan_iter(self.state_key, count=_FIELDS)
         return {cast("bytes", name).decode(): cast("bytes", value) for name, value in fields}
 
-    def guard(self, pipe: Pipeline, lease: Lease, progress: Progress) -> None:
+    def guard(self, pipe: Pipeline, progress: Progress) -> None:
         """Open a transaction that fails if anybody else has saved a checkpoint since `progress` was loaded.
 
-        Raises `LeaseLost` if somebody has. The lease alone can't tell: it may have been lost, used and released by
-        another, and taken again.
+        Raises `LeaseLost` if somebody has. This is what makes a row be written once; the task's lease only spares two
+        workers the work. It is not watched here: it may have been lost, used and taken again without a trace, and each
+        of its renewals would break the transaction off.
         """
         pipe.watch(self.key)  # type: ignore[no-untyped-call]
         if int(cast("bytes | None", pipe.hget(self.key, "commits")) or 0) != progress.commits:
             raise LeaseLost(self.key)
-        lease.guard(pipe)
+        pipe.multi()
+
+    def commit(self, pipe: Pipeline) -> list[Any]:
+        """Execute a guarded transaction and return its replies, errors among them. Raises `LeaseLost`.
+
+        A command that fails undoes no other.
+        """
+        try:
+            return list(pipe.execute(raise_on_error=False))
+        except redis.WatchError:
+            raise LeaseLost(self.key) from None
 
     def queue(self, pipe: Pipeline, progress: Progress) -> None:
         pipe.hset(

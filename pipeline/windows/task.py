@@ -12,7 +12,7 @@ from redis.client import Pipeline
 
 from ..boards.shard import Code, error_of
 from ..errors import PipelineError
-from ..lease import Lease, LeaseLost
+from ..lease import LeaseLost
 from .clock import BEGINNING, from_unix_ms
 from .engine import Engine, ExchangeRow, Given, OutputRow
 from .faults import BOARD, Faults
@@ -46,17 +46,16 @@ class Run:
 
 
 class Task:
-    """One task, with the lease that its worker holds.
+    """One task, for a worker that holds its lease.
 
     Memory is the last snapshot and what was read since. After a crash, or after anything that went wrong in a turn,
     the next turn begins there: the entries up to those that are done are read again, and give nothing. That the rest
     comes out as it would have is what operators.py asks of the operators, and event_times.py of the event times.
     """
 
-    def __init__(self, work: Work, name: str, lease: Lease) -> None:
+    def __init__(self, work: Work, name: str) -> None:
         self.work = work
         self.name = name
-        self.lease = lease
         self.checkpoint = Checkpoint(work.client, work.name, name)
         self._run: Run | None = None
         sinks = [sink for sinks in work.sinks.values() for sink in sinks]
@@ -254,12 +253,11 @@ class Task:
     def _commit(self, run: Run, given: Sequence[Given], is_snapshot: bool) -> None:
         """Write rows, boards, checkpoint and maybe the state in one transaction. Raises `LeaseLost`.
 
-        A command that fails inside the transaction undoes no other. What a board did not take is a fault that is
-        counted; any other error is raised.
+        What a board did not take is a fault that is counted; any other error is raised.
         """
         progress = run.progress
         with self.work.client.pipeline() as pipe:
-            self.checkpoint.guard(pipe, self.lease, progress)
+            self.checkpoint.guard(pipe, progress)
             for row in given:
                 if isinstance(row, OutputRow):
                     progress.counts[f"rows:{row.output}"] += 1
@@ -271,7 +269,7 @@ class Task:
             self.checkpoint.queue(pipe, progress)
             if is_snapshot:
                 self._queue_snapshot(pipe, run)
-            replies = self.lease.commit(pipe, raise_on_error=False)
+            replies = self.checkpoint.commit(pipe)
         for reply in replies:
             if isinstance(reply, redis.ResponseError) and isinstance(error_of(reply), PipelineError):
                 run.faults.report(BOARD, str(reply))

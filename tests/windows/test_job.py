@@ -19,7 +19,6 @@ from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.share import BEAT
-from pipeline.lease import Lease
 from pipeline.windows.clock import isoformat
 from pipeline.windows.config import InvalidJob
 from pipeline.windows.exchange import Exchange
@@ -27,6 +26,7 @@ from pipeline.windows.faults import BOARD, INPUT, ROW
 from pipeline.windows.job import Job
 from pipeline.windows.outputs import StreamOutput
 from pipeline.windows.stages import PartitionTask
+from pipeline.windows.state import Checkpoint
 from pipeline.windows.work import Pacing
 
 from .example import EVENTS, JOB, WINDOW_ROWS, enqueued_ms, event
@@ -164,19 +164,19 @@ class Fuse:
         self.left = nth
         self.after = after
         for task in job.tasks:
-            task.lease = CrashingLease(task.lease, self)
+            task.checkpoint = CrashingCheckpoint(job, task.name, self)
 
 
-class CrashingLease(Lease):
-    def __init__(self, lease: Lease, fuse: Fuse) -> None:
-        super().__init__(lease.redis, lease.key, owner=lease.owner)
+class CrashingCheckpoint(Checkpoint):
+    def __init__(self, job: Job, task: str, fuse: Fuse) -> None:
+        super().__init__(job.work.client, job.name, task)
         self.fuse = fuse
 
-    def commit(self, pipe: Pipeline, *, raise_on_error: bool = True) -> list[Any]:
+    def commit(self, pipe: Pipeline) -> list[Any]:
         self.fuse.left -= 1
         if self.fuse.left == 0 and not self.fuse.after:
             raise Crash
-        replies = super().commit(pipe, raise_on_error=raise_on_error)
+        replies = super().commit(pipe)
         if self.fuse.left == 0:
             raise Crash
         return replies
@@ -250,17 +250,19 @@ def test_a_task_that_another_worker_took_meanwhile_doubles_nothing(
     expect_example_once(redis)
 
 
-def test_a_lease_that_is_lost_within_a_turn_writes_nothing(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+def test_a_commit_that_another_was_faster_with_writes_nothing(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
+) -> None:
     log_example(hubs)
     job = new_job()
 
-    class Stolen(Lease):
-        def guard(self, pipe: Pipeline) -> None:
-            super().guard(pipe)
-            self.redis.set(self.key, "another")
+    class Late(Checkpoint):
+        def commit(self, pipe: Pipeline) -> list[Any]:
+            self.redis.hincrby(self.key, "commits", 1)
+            return super().commit(pipe)
 
     for task in job.tasks:
-        task.lease = Stolen(redis, task.lease.key, owner=task.lease.owner)
+        task.checkpoint = Late(redis, job.name, task.name)
     assert job.step() == 0
     assert (output(redis, "Output"), counts(job)) == ([], {})
 
