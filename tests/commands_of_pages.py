@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shlex
 from argparse import ArgumentParser
@@ -18,7 +19,7 @@ FORM = "application/x-www-form-urlencoded"
 Run = Callable[[list[str]], str]
 
 
-class Command(NamedTuple):
+class _Command(NamedTuple):
     """A line of the page after "$ ", with those after "> ", and what the page says it prints."""
 
     line: int
@@ -26,13 +27,29 @@ class Command(NamedTuple):
     answer: str
 
 
-def commands(page: Path) -> Iterator[Command]:
+def mistakes(page: Path, tools: Mapping[str, Run]) -> list[str]:
+    """Run a page's commands in its order, each by its first word; return where they don't print what the page says.
+
+    So are the tools that it does not use. `...` in the page stands for any text.
+    """
+    same, loosely = doctest.OutputChecker().check_output, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    found = []
+    unused = set(tools)
+    for line, (tool, *words), wanted in _commands(page):
+        unused.discard(tool)
+        printed = tools[tool](words).strip()
+        if not same(wanted, printed and printed + "\n", loosely):
+            found.append(f"line {line}: {printed}")
+    return [*found, *(f"{tool} is not used" for tool in sorted(unused))]
+
+
+def _commands(page: Path) -> Iterator[_Command]:
     text = page.read_text()
     for block in re.finditer(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block[1], re.MULTILINE):
             line = text.count("\n", 0, block.start(1) + match.start()) + 1
             words = shlex.split(re.sub(r"\\?\n> ", "\n", match[1]), comments=True)
-            yield Command(line, words, match[2])
+            yield _Command(line, words, match[2])
 
 
 def curl(client: Client, shell: Mapping[str, str]) -> Run:

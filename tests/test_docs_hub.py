@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,7 +18,7 @@ from pipeline.settings import Settings
 from wz.cli import main
 
 from .client import validated
-from .commands_of_pages import Run, commands, curl
+from .commands_of_pages import Run, curl, mistakes
 from .stack import REPOSITORY, ROOT, process, token
 from .upstream import Answer, Received, scripted_upstream
 
@@ -69,13 +68,4 @@ def refuse_bad(received: Received) -> Answer:
 
 
 def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
-    same, loosely = doctest.OutputChecker().check_output, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    wrong, used = [], set()
-    for line, (tool, *words), wanted in commands(PAGE):
-        used.add(tool)
-        found = tools[tool](words).strip()
-        if not same(wanted, found and found + "\n", loosely):
-            wrong.append(f"line {line}: {found}")
-
-    assert not wrong, "\n".join(wrong)
-    assert used == tools.keys()
+    assert mistakes(PAGE, tools) == []

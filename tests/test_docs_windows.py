@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,12 +17,13 @@ from handlers import create_app
 from pipeline.settings import Settings
 from pipeline.windows.aggregates import AGGREGATES
 from pipeline.windows.analytic import ANALYTIC
+from pipeline.windows.config import config_of
 from pipeline.windows.functions import FUNCTIONS, UNSUPPORTED
 from pipeline.windows.status import Reports
 from wz.cli import main
 
 from .client import validated
-from .commands_of_pages import Run, commands, curl
+from .commands_of_pages import Run, curl, mistakes
 from .stack import REPOSITORY, ROOT, process, token
 from .windows.example import EVENTS, WINDOWS
 from .windows.run import run as run_query
@@ -62,16 +63,7 @@ def tools(redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyP
 
 
 def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
-    same, loosely = doctest.OutputChecker().check_output, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    wrong, used = [], set()
-    for line, (tool, *words), wanted in commands(PAGE):
-        used.add(tool)
-        found = tools[tool](words).strip()
-        if not same(wanted, found and found + "\n", loosely):
-            wrong.append(f"line {line}: {found}")
-
-    assert not wrong, "\n".join(wrong)
-    assert used == tools.keys()
+    assert mistakes(PAGE, tools) == []
 
 
 def test_the_page_names_every_function_that_there_is_and_that_there_is_not() -> None:
@@ -114,6 +106,14 @@ def test_the_drawing_of_the_windows_has_what_they_give(kind: str, window: str) -
     )["Counts"]
 
     assert [(float(end), int(count)) for end, count in drawn] == [(end, row["count"]) for end, row in rows]
+
+
+def test_its_job_toml_is_one() -> None:
+    first, second = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+
+    for text in (first, second):
+        config_of(tomllib.loads(text), PAGE)
+    assert set(tomllib.loads(second)) == {"start", "snapshot", "time", "inputs", "outputs", "boards"}
 
 
 def test_the_pages_it_links_to_are_there() -> None:

@@ -21,9 +21,9 @@ class RowFile:
 
     def __init__(self, path: Path) -> None:
         """Raises `PipelineError` if it can't be written."""
-        self.path = path
+        self.path = path.resolve()  # a link stays one
         self._is_direct = path.exists() and not path.is_file()
-        self._written = path if self._is_direct else path.with_name(f".{path.name}.{os.getpid()}")
+        self._written = path if self._is_direct else self.path.with_name(f".{self.path.name}.{os.getpid()}")
         self._open = ExitStack()
         try:
             self._file: IO[bytes] | gzip.GzipFile = self._open.enter_context(self._written.open("wb"))
