@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import redis as redis_py
 
+from pipeline.hub.log import Event
+from pipeline.hub.registry import Hubs
 from pipeline.windows import local
+from pipeline.windows.clock import from_unix_ms, isoformat, parse, to_unix_ms
 from pipeline.windows.config import InvalidJob
 from pipeline.windows.engine import OutputRow
 from pipeline.windows.faults import EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
 from pipeline.windows.files import EventFile, InvalidFile
+from pipeline.windows.job import Job
 from pipeline.windows.local import LocalJob, Summary
+from pipeline.windows.status import Reports
 from pipeline.windows.values import to_json
 
+from . import jobs
 from .example import EVENTS, JOB, WINDOW_ROWS
 
 COUNT = "SELECT COUNT(*) AS count INTO Counts FROM Input TIMESTAMP BY t GROUP BY TumblingWindow(second, 10)"
@@ -236,3 +244,38 @@ def test_a_hub_and_a_hash_need_a_file_in_their_place(folder: Path) -> None:
         job.tables({})
     with pytest.raises(InvalidJob, match=r"\[inputs.Names\]: there is no file"):
         job.tables({"Names": folder / "none.json"})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_replay_of_what_a_job_archived_gives_the_jobs_rows(redis: redis_py.Redis, folder: Path, seed: int) -> None:
+    jobs.write_job(
+        folder,
+        "SELECT * INTO Archive FROM Input "
+        "SELECT room, COUNT(*) AS n, MAX(System.Timestamp()) AS latest INTO Counts FROM Input TIMESTAMP BY t "
+        "GROUP BY room, TumblingWindow(second, 2)",
+        '[time]\nlate_arrival = "3s"\nout_of_order = "1s"\n[inputs.Input]\nhub = "events"\n',
+        "Archive,Counts",
+    )
+    choose = random.Random(seed)
+    hubs = Hubs(redis, {"events": 3})
+    enqueued = to_unix_ms(parse("2024-05-01T00:00:00Z"))
+    for _ in range(80):
+        enqueued += choose.randint(0, 400)
+        time = isoformat(from_unix_ms(enqueued + choose.randint(-5_000, 200)))
+        body = msgspec.json.encode({"room": choose.randint(1, 4), "t": time})
+        hubs["events"].append([Event(body)], partition=choose.randint(0, 2), enqueued_ms=enqueued)
+    live = Job.load(folder, redis, hubs)
+    jobs.run(live)
+    live.share.stop()
+
+    archive = [record for _, record in jobs.rows(redis, "Archive")]
+    rows, summary = run(folder, Input=sorted(archive, key=lambda record: record["EventEnqueuedUtcTime"]))
+
+    counted = [row for row in rows if row.output == "Counts"]
+    ends = [isoformat(row.time) for row in counted]
+    assert len(counted) > 10
+    assert list(zip(ends, columns(counted), strict=True)) == jobs.rows(redis, "Counts")
+    status = Reports(redis, folder.name).read()
+    assert status is not None
+    assert status.faults == summary.faults.counts
+    assert status.faults.keys() == {LATE, OUT_OF_ORDER}
