@@ -13,7 +13,7 @@ from redis.client import Pipeline
 from ..boards.shard import Code, error_of
 from ..errors import PipelineError
 from ..lease import LeaseLost
-from .clock import BEGINNING, from_unix_ms
+from .clock import BEGINNING, END, from_unix_ms
 from .engine import Engine, ExchangeRow, Given, OutputRow
 from .faults import BOARD, Faults
 from .outputs.outbox import MOST_WAITING, Outbox
@@ -157,9 +157,11 @@ class Task:
     def _ready(self, run: Run) -> list[Source]:
         """Return the sources to read.
 
-        One that is further ahead of the slowest than rows matter waits, so that memory does not hold the log.
+        One that is further ahead of the slowest than rows matter waits, so that memory does not hold the log. Where no
+        row is ever kept, none need wait.
         """
-        furthest = run.watermark + self.work.plan.span
+        span = self.work.plan.span
+        furthest = run.watermark + span if span else END
         return [source for source in run.sources if source.watermark <= furthest]
 
     def _read(self, run: Run) -> tuple[int, list[tuple[Source, Sequence[Any]]]]:
