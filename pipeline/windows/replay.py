@@ -89,7 +89,7 @@ class Replay:
                     yield row
 
     def _row(self, line: int, record: dict[str, Any]) -> Row | None:
-        own = take_added(record)
+        own = {name: value for name, value in take_added(record).items() if value != ""}  # CSV has no NULL
         partition = _partition_id(own.get(_PARTITION))
         enqueued = own.get(_ENQUEUED)
         arrived = self._latest(record, line) if enqueued is None else int(to_datetime(enqueued))

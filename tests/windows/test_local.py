@@ -163,6 +163,17 @@ def test_rows_come_in_the_order_of_the_file_whatever_their_partitions(folder: Pa
     assert [row["n"] for row in columns(rows)] == list(range(7))
 
 
+def test_an_empty_text_in_place_of_what_the_hub_adds_is_none(folder: Path) -> None:
+    (folder / "query.asaql").write_text("SELECT * INTO Counts FROM Input TIMESTAMP BY t")
+
+    rows, summary = run(
+        folder, Input=[{"t": at(1), "EventEnqueuedUtcTime": "", "PartitionId": "", "EventProcessedUtcTime": ""}]
+    )
+
+    assert [(row["PartitionId"], row["EventEnqueuedUtcTime"]) for row in columns(rows)] == [(0, at(1))]
+    assert not summary.faults.counts
+
+
 @pytest.mark.parametrize("page", [1, 2_000])
 def test_inputs_are_read_side_by_side(folder: Path, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
     monkeypatch.setattr(local, "PAGE", page)
