@@ -19,13 +19,14 @@ from pipeline.windows.aggregates import AGGREGATES
 from pipeline.windows.analytic import ANALYTIC
 from pipeline.windows.config import config_of
 from pipeline.windows.functions import FUNCTIONS, UNSUPPORTED
+from pipeline.windows.query import parse
 from pipeline.windows.status import Reports
 from wz.cli import main
 
 from .client import validated
 from .commands_of_pages import Run, curl, mistakes
 from .stack import REPOSITORY, ROOT, process, token
-from .windows.example import EVENTS, WINDOWS
+from .windows.example import EVENTS, JOB, WINDOWS
 from .windows.run import run as run_query
 
 PAGE = REPOSITORY / "docs" / "windows.md"
@@ -106,6 +107,12 @@ def test_the_drawing_of_the_windows_has_what_they_give(kind: str, window: str) -
     )["Counts"]
 
     assert [(float(end), int(count)) for end, count in drawn] == [(end, row["count"]) for end, row in rows]
+
+
+def test_the_query_that_it_explains_is_the_jobs() -> None:
+    (shown,) = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+
+    assert parse(shown) == parse((JOB / "query.asaql").read_text())
 
 
 def test_its_job_toml_is_one() -> None:
