@@ -7,7 +7,7 @@ changes at one instant give one row, and a group of which nothing is left gives 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
@@ -92,7 +92,7 @@ class SlidingWindows:
         while self._entries and (time := self._entries[0][0]) <= to:
             out += self._rows(time, self._pop(time))
 
-    def _push(self, time: int, rows: Sequence[Row]) -> set[Key]:
+    def _push(self, time: int, rows: Iterable[Row]) -> set[Key]:
         """Let rows of one time enter, and return their groups."""
         entering: dict[Key, Partials] = {}
         for row in rows:
