@@ -150,7 +150,11 @@ class _Beginning:
             mute = Mute(BEGINNING, wanted, written)
         else:
             mute = Mute(self.start - 1, wanted)
-        done = {source: Position(offset) for source, offset in offsets.items()}
+        done = {
+            reader.source(partition): _position(reader, partition, offsets[reader.source(partition)])
+            for reader in self.work.readers
+            if partition < reader.partitions
+        }
         return Progress(done=done, mute=mute, snapshot=Snapshot(offsets))
 
     def _merging(self) -> Progress:
@@ -204,6 +208,14 @@ class _Beginning:
         """Yield each partition, last the input that reads it from the earliest offset: two may share a group."""
         pairs = [(reader, p) for reader in self.work.readers for p in range(reader.partitions)]
         return iter(sorted(pairs, key=lambda pair: order(self._offset(*pair)), reverse=True))
+
+
+def _position(reader: Reader, partition: int, offset: str) -> Position:
+    """Return an offset with the sequence number of the event that it comes after."""
+    hub = reader.group.hub
+    if events := hub.read(partition, offset, limit=1):
+        return Position(offset, events[0].sequence_number - 1)
+    return Position(offset, runtime(hub, [partition])[0].next - 1)
 
 
 def _oldest(reader: Reader, partition: int) -> _Oldest | None:

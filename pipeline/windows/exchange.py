@@ -16,8 +16,8 @@ from .engine import Engine, ExchangeRow, Given
 from .faults import CLOCK, Faults
 from .operators import Row
 
-#: Entries that may wait for the merging task; then the partition's task reads no more of its hub.
-MOST_ENTRIES = 1_000
+#: Entries that may wait for the merging task, or for its next snapshot; then the partition's task reads no more.
+MOST_ENTRIES = 400
 
 #: Rows in an entry, about, when there is much to do: as many as a task gives in one turn.
 _ENTRY = 100
@@ -98,6 +98,9 @@ class ExchangeSource:
     def entries(self, replies: Iterator[Any]) -> list[_Entry]:
         self._published = int(next(replies) or BEGINNING)
         return [_Entry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"])) for offset, fields in next(replies)]
+
+    def count(self, entries: Sequence[_Entry]) -> int:
+        return sum(len(entry.rows) for entry in entries)
 
     def feed(self, engine: Engine, entries: Sequence[_Entry], now: int) -> list[Given]:
         given: list[Given] = []

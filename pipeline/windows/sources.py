@@ -42,6 +42,9 @@ class Source(Protocol):
     def entries(self, replies: Iterator[Any]) -> Sequence[Any]:
         """Return the entries, from the replies to what `queue` asked."""
 
+    def count(self, entries: Sequence[Any]) -> int:
+        """Return how many events, or rows, entries hold, about."""
+
     def feed(self, engine: Engine, entries: Sequence[Any], now: int) -> list[Given]:
         """Feed the rows of entries to the engine; return what it gives at once."""
 
@@ -76,6 +79,9 @@ class HubSource:
 
     def entries(self, replies: Iterator[Any]) -> list[StoredEvent]:
         return [StoredEvent.of(self._partition, *entry) for entry in next(replies)]
+
+    def count(self, entries: Sequence[StoredEvent]) -> int:
+        return len(entries)
 
     def feed(self, engine: Engine, entries: Sequence[StoredEvent], now: int) -> list[Given]:
         rows = [row for stored in entries for row in self._rows_of(stored, now)]

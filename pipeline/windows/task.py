@@ -137,7 +137,7 @@ class Task:
         is_news = False
         for source, entries in batches:
             rows += self._feed(run, source, entries, now)
-            count += len(entries)
+            count += source.count(entries)
             is_news |= self._done(run, source, entries)
         rows += self._advance(run)
         run.events += count

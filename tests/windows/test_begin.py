@@ -15,6 +15,7 @@ from pipeline.hub.registry import Hubs
 from pipeline.hub.retention import trim
 from pipeline.windows.job import Job
 from pipeline.windows.outputs import StreamOutput
+from pipeline.windows.status import Reports
 from pipeline.windows.work import Pacing
 
 from .example import enqueued_ms
@@ -148,6 +149,9 @@ def test_a_start_now_leaves_out_what_there_was(redis: redis_py.Redis, hubs: Hubs
     job = new_job(toml.replace('"last"', '"now"'))
     while job.step():
         pass
+    status = Reports(redis, "j").read()
+    assert status is not None
+    assert status.lag == 0
     hubs["events"].append([Event(b'{"k": "a", "n": 13}', "a")])
     run(job)
 
