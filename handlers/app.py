@@ -21,9 +21,11 @@ from . import (
     boards,
     deadletters,
     errors,
+    following,
     health,
     hub,
     hubs,
+    jobs,
     management,
     metrics,
     outputs,
@@ -60,7 +62,7 @@ def create_app(settings: Settings | None = None) -> App:
             "MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH,
             "MAX_BULK_LENGTH": MAX_BULK_LENGTH,
             "MAX_WAIT": reading.MAX_WAIT,
-            "TAIL_SECONDS": reading.TAIL_SECONDS,
+            "TAIL_SECONDS": following.TAIL_SECONDS,
         },
     )
     app.extensions["services"] = Services.make(settings, client)
@@ -75,6 +77,7 @@ def create_app(settings: Settings | None = None) -> App:
         board_members,
         board_bulk,
         board_features,
+        jobs,
         outputs,
         reading,
         hubs,
@@ -83,6 +86,8 @@ def create_app(settings: Settings | None = None) -> App:
         hub,
     ):
         app.register(module.blueprint)
+    app.register(jobs.changing)
+    app.register(outputs.deleting)
     management.register(app)
     OpenAPI(
         app,

@@ -20,13 +20,15 @@ from pipeline.hub.groups import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.log import UnknownHub, UnknownPartition
 from pipeline.hub.registry import HubBusy, HubExists
 from pipeline.redis import EnvironmentClash, RedisUnavailable
-from pipeline.windows.outputs import UnknownOutput
+from pipeline.windows.outputs import OutputInUse, OutputTaken, UnknownOutput
+from pipeline.windows.registry import JobExists, JobInUse, UnknownJob
 
 PROBLEMS: dict[type[Exception], int] = {
     InvalidValue: 422,
     UnknownBoard: 404,
     UnknownGroup: 404,
     UnknownHub: 404,
+    UnknownJob: 404,
     UnknownMember: 404,
     UnknownOutput: 404,
     UnknownPartition: 404,
@@ -37,7 +39,11 @@ PROBLEMS: dict[type[Exception], int] = {
     GroupInUse: 409,
     HubBusy: 409,
     HubExists: 409,
+    JobExists: 409,
+    JobInUse: 409,
     NoSample: 409,
+    OutputInUse: 409,
+    OutputTaken: 409,
     WrongPlaces: 409,
     EnvironmentClash: 503,
     RedisUnavailable: 503,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,28 +12,20 @@ import msgspec
 from pipeline.hub import reader
 from pipeline.hub.groups import ConsumerGroups
 from pipeline.hub.log import Hub, Property, StoredEvent
-from pipeline.hub.sas import Right, Token
+from pipeline.hub.sas import Right
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
-from wz.sse import ServerSentEvent, event_stream
 
 from .auth import protect
-from .errors import OUTAGES
+from .following import TOO_MANY, Followed, follow, too_many_readers
 from .pages import OFFSET
-from .readers import RETRY_AFTER, Readers, TooManyReaders
+from .readers import TooManyReaders
 from .services import services
 
 NO_HUB = "there is no such hub"
-TOO_MANY = "too many readers wait, or the store can't be reached: try again after Retry-After seconds"
 
-#: Seconds between two signs of life on a stream: below `proxy_read_timeout` in nginx.conf.
-COMMENT = 15
-
-#: Seconds that a long poll may wait: as well below that time-out.
+#: Seconds that a long poll may wait: below `proxy_read_timeout` in nginx.conf.
 MAX_WAIT = 20
-
-#: Seconds after which a stream ends. Its client connects again, perhaps to a process that has less to do.
-TAIL_SECONDS = 300
 
 blueprint = Blueprint("reading", url_prefix="/hubs")
 protect(blueprint, hub_paths=True, right=Right.LISTEN)
@@ -106,7 +97,7 @@ def events(request: Request, hub: HubName, partition: int, query: EventsQuery) -
     page = reader.page(found, partition, after, query.limit)
     seconds = min(query.wait, request.app.config["MAX_WAIT"])
     if not page and seconds:
-        readers = _readers(request)
+        readers = services(request).readers
         with readers:
             reader.wait(found, partition, after, seconds, readers.is_stopping)
         page = reader.page(found, partition, after, query.limit)
@@ -136,34 +127,15 @@ def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Re
     except msgspec.ValidationError:
         raise Problem(422, "Last-Event-ID must be the id of an event of this stream", field="Last-Event-ID") from None
     after = _resolved(found, partition, after)
-    if request.method == "HEAD":
-        return event_stream([])
-    readers = _readers(request)
-    readers.enter()
-    response = event_stream(_follow(found, partition, after, readers, _end(request)), retry=1000)
-    response.call_on_close(readers.leave)
-    return response
 
+    def page(after: str) -> list[tuple[str, str]]:
+        events = reader.page(found, partition, after, 100)
+        return [(stored.offset, msgspec.json.encode(event_document(stored)).decode()) for stored in events]
 
-def _follow(hub: Hub, partition: int, after: str, readers: Readers, end: float) -> Iterator[ServerSentEvent | None]:
-    try:
-        while (left := end - time.monotonic()) > 0 and not readers.is_stopping():
-            page = reader.page(hub, partition, after, 100)
-            for stored in page:
-                after = stored.offset
-                yield ServerSentEvent(msgspec.json.encode(event_document(stored)).decode(), id=after)
-            if not page and not reader.wait(hub, partition, after, min(COMMENT, left), readers.is_stopping):
-                yield None
-    except OUTAGES:  # the client connects again, and is then told
-        return
+    def wait(after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+        return reader.wait(found, partition, after, seconds, is_stopping)
 
-
-def _end(request: Request) -> float:
-    """When a stream is to end, by time.monotonic()."""
-    token = Token.parse(request.headers.get("Authorization"))
-    left = token.expiry + services(request).clock_tolerance - time.time()
-    seconds: float = request.app.config["TAIL_SECONDS"]
-    return time.monotonic() + min(seconds, left)
+    return follow(request, Followed(page, wait), after)
 
 
 def _resolved(hub: Hub, partition: int, after: str) -> str:
@@ -171,13 +143,7 @@ def _resolved(hub: Hub, partition: int, after: str) -> str:
     return reader.latest(hub, partition) if after == "@latest" else after
 
 
-def _readers(request: Request) -> Readers:
-    return services(request).readers
-
-
-@blueprint.errorhandler(TooManyReaders)
-def too_many_readers(exc: TooManyReaders) -> Problem:
-    return Problem(503, str(exc), {"Retry-After": str(RETRY_AFTER)})
+blueprint.errorhandler(TooManyReaders)(too_many_readers)
 
 
 _offset = operation(responses={404: f"{NO_HUB}, no such consumer group or partition, or no offset is stored"})

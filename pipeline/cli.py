@@ -8,7 +8,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import click
@@ -25,6 +25,8 @@ from .settings import Settings
 from .units import milliseconds
 from .windows.folders import JobFolders
 from .windows.job import Job
+from .windows.registered_jobs import RegisteredJobs
+from .windows.registry import JobRegistry
 from .worker import Task, run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,19 +82,16 @@ def worker() -> None:
     if settings.upstream is not None:
         upstream = Upstream(settings.upstream, settings.upstream_ca)
         relays = Relays(hubs, upstream, settings.relays, any_key=settings.relay_any_key)
-    folders: JobFolders | None = None
-    if settings.jobs is not None:
-        boards = Boards.of(settings, client)
-        folders = JobFolders(settings.jobs, lambda folder: Job.load(folder, client, hubs, boards))
+    boards = Boards.of(settings, client)
+    registry = JobRegistry(client, hubs, boards)
+    folders = JobFolders(settings.jobs, registry.load) if settings.jobs is not None else None
+    registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))
     retention = Retention(hubs)
 
-    def jobs() -> Iterable[Job]:
-        """Return all jobs that there are now."""
-        return folders.jobs() if folders else ()
-
     def find() -> list[Task]:
+        jobs = [*(folders.jobs() if folders else ()), *registered.jobs()]
         relaying = relays.tasks() if relays else ()
-        return [*(task for job in jobs() for task in job.workers), *relaying, retention]
+        return [*(task for job in jobs for task in job.workers), *relaying, retention]
 
     names = ", ".join(sorted({task.name for task in find()}))
     logging.getLogger(__name__).info("%s", names)

@@ -8,14 +8,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import redis as redis_py
 
+from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
+from pipeline.windows.definition import Definition
 from pipeline.windows.outputs import StreamOutput, UnknownOutput
+from pipeline.windows.registry import JobRegistry
 from pipeline.worker import Task, run
 
 from .stack import REPOSITORY, ROOT
@@ -41,10 +45,15 @@ def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
         time.sleep(0.05)
 
 
-def start(environ: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "wz", "worker"], env=environ, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
-    )
+@contextmanager
+def start(environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a worker; a test that fails does not wait for its end."""
+    command = [sys.executable, "-m", "wz", "worker"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY) as worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -68,7 +77,26 @@ def test_the_worker_runs_the_jobs_until_it_is_told_to_stop(
 
     assert worker.returncode == 0
     assert "Traceback" not in log
-    assert redis.get("job:context_reward:lease") is None
+    assert list(redis.scan_iter("*:lease:*")) == []
+
+
+def test_the_worker_runs_jobs_that_are_put_while_it_runs(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str]
+) -> None:
+    hubs = Hubs(redis, settings.hubs)
+    registry = JobRegistry(redis, hubs)
+    with start(environ) as worker:
+        until(lambda: "context_reward" in registry.all())
+        document = {"inputs": {"Input": {"hub": "events"}}, "outputs": {"Out": {"type": "stream"}}}
+        registry.put("j", Definition("SELECT n INTO Out FROM Input", document))
+        hubs["events"].append([Event(b'{"n": 1}')])
+        until(lambda: len(StreamOutput(redis, "Out").read()) == 1)
+        registry.delete("j")
+        until(lambda: not registry.is_run("j"))
+        worker.terminate()
+        _, log = worker.communicate(timeout=20)
+
+    assert "Traceback" not in log
 
 
 def test_a_killed_worker_is_followed_by_another_and_no_row_is_lost_or_doubled(
@@ -78,14 +106,14 @@ def test_a_killed_worker_is_followed_by_another_and_no_row_is_lost_or_doubled(
     for at, columns in example.EVENTS[:4]:
         hub.append([example.event(columns)], enqueued_ms=example.enqueued_ms(at))
     with start(environ) as killed:
-        until(lambda: redis.exists("job:context_reward:checkpoint") == 1)
+        until(lambda: redis.exists("output:Output") == 1)
         killed.kill()
         killed.communicate()
     for at, columns in example.EVENTS[4:]:
         hub.append([example.event(columns)], enqueued_ms=example.enqueued_ms(at))
 
     with start(environ) as worker:
-        until(lambda: redis.hget("job:context_reward:checkpoint", "rows:Output") == b"8")
+        until(lambda: len(StreamOutput(redis, "Output").read()) >= 8)
         worker.terminate()
         worker.communicate(timeout=20)
 

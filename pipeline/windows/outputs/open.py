@@ -18,7 +18,7 @@ from .file import FileReceiver
 from .hub import HubReceiver
 from .outbox import Outbox, Receiver
 from .sink import Sink
-from .stream import StreamOutput
+from .stream import StreamOutput, declare_outputs
 from .webhook import WebhookReceiver
 
 
@@ -33,10 +33,8 @@ def open_outputs(
     sinks: dict[str, list[Sink]] = {name: [opening.sink(name, table)] for name, table in config.outputs.items()}
     for name, board in config.boards:
         sinks[name].append(opening.board("[[boards]]", board))
-    for opened in sinks.values():  # after all that can be wrong with the others
-        for sink in opened:
-            if isinstance(sink, StreamOutput):
-                sink.declare(job)
+    streams = [sink.name for opened in sinks.values() for sink in opened if isinstance(sink, StreamOutput)]
+    declare_outputs(client, job, streams)  # last, when nothing else is wrong with the job
     return sinks
 
 

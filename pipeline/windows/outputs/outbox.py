@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
 import redis
 from redis.client import Pipeline
 
 from ...errors import PipelineError
-from ...lease import Lease
+from ...lease import Lease, LeaseLost
 from ..clock import isoformat
 from ..engine import OutputRow
 from ..faults import ROW, Faults
@@ -94,6 +94,18 @@ class DeliveryStatus(msgspec.Struct, frozen=True):
     error: str | None
 
 
+class _State(NamedTuple):
+    """Fields of `job:NAME:delivery:OUTPUT`, '' for those that are not there."""
+
+    source: str
+    mark: str
+    to: str
+
+    @classmethod
+    def of(cls, stored: Iterable[bytes | None]) -> _State:
+        return cls(*[(value or b"").decode() for value in stored])
+
+
 class Outbox:
     """A sink that keeps rows, each with its `row_id`, until its receiver has taken them: see `Delivery`.
 
@@ -109,8 +121,7 @@ class Outbox:
         self.job = job
         self.output = output
         self.receiver = receiver
-        self.key = f"job:{job}:outbox:{output}"
-        self.state_key = f"job:{job}:delivery:{output}"
+        self.key, self.state_key = outbox_keys(job, output)
         self._limit = min(100, receiver.most_rows)
 
     def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
@@ -132,22 +143,21 @@ class Outbox:
         state, rows = self._read()
         if not rows:
             return 0
-        source, mark = state.get("source") or secrets.token_hex(8), state.get("mark") or self.receiver.begin()
-        to = rows[-1].offset
-        if (source, mark, to) != (state.get("source"), state.get("mark", ""), state.get("to")):
-            self._commit(
-                lease, lambda pipe: pipe.hset(self.state_key, mapping={"source": source, "mark": mark, "to": to})
-            )
-        mark = self.receiver.send(Batch(source, rows, mark, lambda: self._check(lease)))
+        mark = state.mark or self.receiver.begin()
+        begun = _State(state.source or secrets.token_hex(8), mark, rows[-1].offset)
+        if begun != state:
+            fields = {"source": begun.source, "mark": begun.mark, "to": begun.to}
+            self._commit(lease, state, lambda pipe: pipe.hset(self.state_key, mapping={**fields}))
+        mark = self.receiver.send(Batch(begun.source, rows, mark, lambda: self._check(lease)))
 
         def taken(pipe: Pipeline) -> None:
-            milliseconds, _, number = to.partition("-")
+            milliseconds, _, number = begun.to.partition("-")
             pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
             pipe.hset(self.state_key, "mark", mark)
             pipe.hdel(self.state_key, "to", "error", "stopped")
             pipe.hincrby(self.state_key, "delivered", len(rows))
 
-        self._commit(lease, taken)
+        self._commit(lease, begun, taken)
         return len(rows)
 
     def note(self, error: str | None, *, stopped: bool = False) -> None:
@@ -160,14 +170,14 @@ class Outbox:
                 pipe.hset(self.state_key, "stopped", 1)
             pipe.execute()
 
-    def _read(self) -> tuple[Mapping[str, str], list[WaitingRow]]:
+    def _read(self) -> tuple[_State, list[WaitingRow]]:
         """Return the state, and the batch that is under way, or else the next one."""
         with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hgetall(self.state_key)
+            pipe.hmget(self.state_key, _State._fields)
             pipe.xrange(self.key, count=self._limit)
             stored, entries = pipe.execute()
-        state = {name.decode(): value.decode() for name, value in stored.items()}
-        if "to" in state and (begun := cast("list[Any]", self.redis.xrange(self.key, max=state["to"]))):
+        state = _State.of(stored)
+        if state.to and (begun := cast("list[Any]", self.redis.xrange(self.key, max=state.to))):
             return state, [_waiting(*entry) for entry in begun]
         rows = [_waiting(*entry) for entry in entries]
         sizes = list(accumulate(len(row.json) for row in rows))
@@ -176,22 +186,37 @@ class Outbox:
         fitting = sum(size <= MOST_BYTES for size in sizes)
         return state, rows[: max(1, fitting)]
 
-    def _commit(self, lease: Lease, queue: Callable[[Pipeline], Any]) -> None:
+    def _commit(self, lease: Lease, state: _State, queue: Callable[[Pipeline], Any]) -> None:
+        """Change the state, if it is still this one. Raises `LeaseLost`.
+
+        The lease itself is not watched: each renewal would break the transaction off. Whoever takes the lease over
+        in between can only have begun to send this same batch.
+        """
         with self.redis.pipeline() as pipe:
-            lease.guard(pipe)
+            pipe.watch(self.state_key)  # type: ignore[no-untyped-call]
+            if _State.of(cast("list[bytes | None]", pipe.hmget(self.state_key, _State._fields))) != state:
+                raise LeaseLost(lease.key)
+            self._check(lease)
+            pipe.multi()
             queue(pipe)
             lease.commit(pipe)
 
     def _check(self, lease: Lease) -> None:
-        with self.redis.pipeline() as pipe:
-            lease.guard(pipe)
+        if self.redis.get(lease.key) != lease.owner.encode():
+            raise LeaseLost(lease.key)
+
+
+def outbox_keys(job: str, output: str) -> tuple[str, str]:
+    """Return the keys of the rows, and of how far their delivery is."""
+    return f"job:{job}:outbox:{output}", f"job:{job}:delivery:{output}"
 
 
 def delivery_status(client: redis.Redis, job: str, output: str) -> DeliveryStatus:
     """Return how a job's output that is not in Redis is doing."""
+    key, state_key = outbox_keys(job, output)
     with client.pipeline(transaction=False) as pipe:
-        pipe.xlen(f"job:{job}:outbox:{output}")
-        pipe.hmget(f"job:{job}:delivery:{output}", "delivered", "error", "stopped")
+        pipe.xlen(key)
+        pipe.hmget(state_key, "delivered", "error", "stopped")
         waiting, (delivered, error, stopped) = pipe.execute()
     text = None if error is None else error.decode()
     return DeliveryStatus(output, waiting, int(delivered or 0), stopped is not None, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from typing import cast
 
 import msgspec
@@ -22,12 +22,14 @@ OUTPUTS = "outputs"
 
 _ENTRY_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
-# KEYS[1] the outputs; ARGV[1] an output, ARGV[2] the job that is to write it. Returns the one that does.
+# KEYS[1] the outputs; ARGV[1] the job that is to write them, ARGV[2..] their names. Returns nothing; or one that
+# another job writes, and that job: then nothing was changed.
 _DECLARE = """
-local job = redis.call('HGET', KEYS[1], ARGV[1])
-if job and job ~= '' then return job end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return ARGV[2]
+for i = 2, #ARGV do
+  local job = redis.call('HGET', KEYS[1], ARGV[i])
+  if job and job ~= '' and job ~= ARGV[1] then return {ARGV[i], job} end
+end
+for i = 2, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], ARGV[1]) end
 """
 
 # KEYS[1] the outputs, KEYS[2] an output's rows; ARGV[1] the output. Returns the job that writes it, '' if it was
@@ -92,16 +94,8 @@ class StreamOutput:
         self.maxlen = maxlen
 
     def declare(self, job: str) -> None:
-        """Make the output known, empty as it may be, or take over that of a deleted job.
-
-        Raises `OutputTaken` if it is another job's.
-        """
-        found = self.redis.eval(_DECLARE, 1, OUTPUTS, self.name, job)
-        owner = cast("bytes", found).decode()
-        if owner != job:
-            raise OutputTaken(
-                f"the output {self.name!r} is written by the job {owner!r}: rename it in the query, or delete that job"
-            )
+        """Make the output known: see `declare_outputs`."""
+        declare_outputs(self.redis, job, [self.name])
 
     def delete(self) -> None:
         """Delete the output with its rows. Raises `UnknownOutput`, or `OutputInUse` while there is a job for it."""
@@ -160,6 +154,19 @@ def list_outputs(client: redis.Redis) -> list[OutputSummary]:
         OutputSummary(name.decode(), job.decode() or None, rows, newest[0][0].decode() if newest else None)
         for (name, job), rows, newest in zip(owners, replies, replies, strict=True)
     ]
+
+
+def declare_outputs(client: redis.Redis, job: str, names: Iterable[str]) -> None:
+    """Make a job's outputs known, empty as they may be, or have it take over those of a job that was deleted.
+
+    All or none: raises `OutputTaken` if one is another job's.
+    """
+    taken = cast("list[bytes] | None", client.eval(_DECLARE, 1, OUTPUTS, job, *names))
+    if taken:
+        name, owner = taken[0].decode(), taken[1].decode()
+        raise OutputTaken(
+            f"the output {name!r} is written by the job {owner!r}: rename it in the query, or delete that job"
+        )
 
 
 def release_outputs(client: redis.Redis, job: str, keep: Container[str] = ()) -> None:

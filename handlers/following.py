@@ -1,0 +1,73 @@
+"""Streams of server-sent events that follow something as it grows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.hub.sas import Token
+from wz import Problem, Request, Response
+from wz.sse import ServerSentEvent, event_stream
+
+from .errors import OUTAGES
+from .readers import RETRY_AFTER, Readers, TooManyReaders
+from .services import services
+
+TOO_MANY = "too many readers wait, or the store can't be reached: try again after Retry-After seconds"
+
+#: Seconds between two signs of life on a stream: below `proxy_read_timeout` in nginx.conf.
+COMMENT = 15
+
+#: Seconds after which a stream ends. Its client connects again, perhaps to a process that has less to do.
+TAIL_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What is followed. `page` returns what comes after an id, at once: pairs of an id and a document's text.
+
+    `wait` waits for something after an id, for so many seconds or until it is told to stop, and says whether it came.
+    """
+
+    page: Callable[[str], Sequence[tuple[str, str]]]
+    wait: Callable[[str, float, Callable[[], bool]], bool]
+
+
+def follow(request: Request, followed: Followed, after: str) -> Response:
+    """Return a response that goes on while there is something to tell; its events have the ids.
+
+    It ends after `TAIL_SECONDS`, or when the token of the request does or the process stops. Raises `TooManyReaders`.
+    """
+    if request.method == "HEAD":
+        return event_stream([])
+    readers = services(request).readers
+    readers.enter()
+    response = event_stream(_events(followed, after, readers, _end(request)), retry=1000)
+    response.call_on_close(readers.leave)
+    return response
+
+
+def too_many_readers(exc: TooManyReaders) -> Problem:
+    """Answer an error: for a blueprint's `errorhandler`."""
+    return Problem(503, str(exc), {"Retry-After": str(RETRY_AFTER)})
+
+
+def _events(followed: Followed, after: str, readers: Readers, end: float) -> Iterator[ServerSentEvent | None]:
+    try:
+        while (left := end - time.monotonic()) > 0 and not readers.is_stopping():
+            page = followed.page(after)
+            for after, text in page:
+                yield ServerSentEvent(text, id=after)
+            if not page and not followed.wait(after, min(COMMENT, left), readers.is_stopping):
+                yield None
+    except OUTAGES:  # the client connects again, and is then told
+        return
+
+
+def _end(request: Request) -> float:
+    """When a stream is to end, by time.monotonic()."""
+    token = Token.parse(request.headers.get("Authorization"))
+    left = token.expiry + services(request).clock_tolerance - time.time()
+    seconds: float = request.app.config["TAIL_SECONDS"]
+    return time.monotonic() + min(seconds, left)

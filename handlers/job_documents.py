@@ -1,0 +1,141 @@
+"""Window jobs as JSON: the fields are those of job.toml, whose reader (config.py) also says what is wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from pipeline.windows.config import BoardConfig, FileConfig, HubConfig, OutputConfig, StreamConfig, WebhookConfig
+from pipeline.windows.definition import Definition
+from pipeline.windows.outputs import DeliveryStatus
+from pipeline.windows.registered import Registered
+from pipeline.windows.registry import State
+from pipeline.windows.status import JobStatus
+
+#: What an answer has in the place of a webhook's headers, which may be secrets.
+HIDDEN = "(hidden)"
+
+Seconds = Annotated[str | int, msgspec.Meta(description="As `5s`, `15m`, `24h` or `7d`; a bare number is seconds")]
+
+
+class Reference(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Over HTTP, `hash` is the name of a Redis hash that begins with `reference:`, and there are no files."""
+
+    hash: str | None = None
+    field_column: str = "field"
+    file: str | None = None
+
+
+class InputTable(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A `hub`, or a `reference`: what is joined without a window. Files are read by the jobs of folders only.
+
+    `partition_key` is the column that has the partition key of each event, if one does. The job reads the hub as a
+    consumer group of its own unless another is named.
+    """
+
+    hub: str | None = None
+    consumer_group: str | None = None
+    partition_key: str | None = None
+    reference: Reference | None = None
+    file: str | None = None
+
+
+class BoardTable(msgspec.Struct, forbid_unknown_fields=True, rename={"output": "from"}):
+    """A score for a member, from two columns of each row of the output `from`."""
+
+    output: str
+    board: str
+    member: str
+    score: str
+    mode: Literal["add", "set", "max"]
+
+
+class Time(msgspec.Struct, forbid_unknown_fields=True):
+    """What happens to events that TIMESTAMP BY says are late, or out of order."""
+
+    late_arrival: Seconds = "5s"
+    out_of_order: Seconds = "0s"
+    action: Literal["adjust", "drop"] = "adjust"
+
+
+_EXAMPLE = """\
+SELECT key, COUNT(*) AS events
+INTO PerMinute
+FROM Input
+GROUP BY key, TumblingWindow(minute, 1)"""
+
+
+class JobBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A job: a query, and where its inputs come from and its outputs go, by the names that it uses.
+
+    `start` is where the job begins that has not run, or not with this start: `last`, `now` or a UTC time. `snapshot` is
+    how often its state is saved.
+    """
+
+    query: Annotated[str, msgspec.Meta(max_length=100_000, examples=[_EXAMPLE])]
+    inputs: Annotated[dict[str, InputTable], msgspec.Meta(examples=[{"Input": {"hub": "events"}}])]
+    outputs: Annotated[dict[str, OutputConfig], msgspec.Meta(examples=[{"PerMinute": {"type": "stream"}}])]
+    boards: list[BoardTable] = []
+    time: Time | None = None
+    start: str = "last"
+    snapshot: Seconds = "30s"
+
+    def definition(self) -> Definition:
+        document = msgspec.to_builtins(self)
+        return Definition(document.pop("query"), document)
+
+
+class JobSummary(msgspec.Struct):
+    """`folder`: a worker has it from a folder. `lag` is how many events wait for it; null before it has run."""
+
+    name: str
+    state: State
+    folder: bool
+    watermark: str | None
+    lag: int | None
+
+
+class JobList(msgspec.Struct):
+    jobs: list[JobSummary]
+
+
+class JobDocument(msgspec.Struct):
+    """`status` is null before a worker has begun it; `deliveries` are of the outputs that are not in Redis."""
+
+    name: str
+    state: State
+    folder: bool
+    updated_time: str
+    definition: JobBody
+    status: JobStatus | None
+    deliveries: list[DeliveryStatus]
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MERMAID = "mermaid"
+    DOT = "dot"
+
+
+class ExplainQuery(msgspec.Struct, forbid_unknown_fields=True):
+    format: Annotated[Format, msgspec.Meta(description="`mermaid` and `dot` are drawings, as text")] = Format.TEXT
+
+
+def job_body(job: Registered) -> JobBody:
+    """Return a job's definition without its secrets."""
+    document: Mapping[str, Any] = {"query": job.definition.query, **job.definition.document}
+    body = msgspec.convert(document, JobBody)
+    body.outputs = {name: _without_secrets(table) for name, table in body.outputs.items()}
+    return body
+
+
+def _without_secrets(
+    table: StreamConfig | BoardConfig | HubConfig | FileConfig | WebhookConfig,
+) -> StreamConfig | BoardConfig | HubConfig | FileConfig | WebhookConfig:
+    if not isinstance(table, WebhookConfig):
+        return table
+    return msgspec.structs.replace(table, headers=dict.fromkeys(table.headers, HIDDEN))
