@@ -20,6 +20,7 @@ from pipeline.windows.registry import JobRegistry
 
 from ..stack import ROOT
 from .example import EVENTS, JOB, event
+from .jobs import run
 
 Wz = Callable[..., Result]
 
@@ -48,8 +49,7 @@ def work(redis: redis_py.Redis, hubs: Hubs) -> Iterator[Callable[[], None]]:
 
     def turns() -> None:
         for job in found.jobs():
-            while job.step():
-                pass
+            run(job)
 
     yield turns
     for job in found.jobs():
