@@ -75,18 +75,18 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class HubInput(_Table):
+class HubInput(_Table, frozen=True):
     hub: str
     consumer_group: str | None = None
     partition_key: str | None = None
 
 
-class FileInput(_Table):
+class FileInput(_Table, frozen=True):
     file: str
     partition_key: str | None = None
 
 
-class ReferenceData(_Table):
+class ReferenceData(_Table, frozen=True):
     """`file` is JSON or CSV, beside job.toml; `hash` a key of Redis. One of the two: see tables.py."""
 
     file: str | None = None
@@ -94,7 +94,7 @@ class ReferenceData(_Table):
     field_column: str = "field"
 
 
-class ReferenceInput(_Table):
+class ReferenceInput(_Table, frozen=True):
     reference: ReferenceData
 
 
@@ -104,35 +104,35 @@ InputConfig = HubInput | FileInput | ReferenceInput
 _INPUTS: Mapping[str, type[InputConfig]] = {"hub": HubInput, "file": FileInput, "reference": ReferenceInput}
 
 
-class _Output(_Table, tag_field="type"):
+class _Output(_Table, frozen=True, tag_field="type"):
     pass
 
 
-class StreamConfig(_Output, tag="stream"):
+class StreamConfig(_Output, frozen=True, tag="stream"):
     maxlen: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
 
 
-class BoardConfig(_Output, tag="board"):
+class BoardConfig(_Output, frozen=True, tag="board"):
     board: str
     member: str
     score: str
     mode: Literal["add", "set", "max"]
 
 
-class HubConfig(_Output, tag="hub"):
+class HubConfig(_Output, frozen=True, tag="hub"):
     """`partition_key` is the column that has the key of the event which a row becomes."""
 
     hub: str
     partition_key: str | None = None
 
 
-class FileConfig(_Output, tag="file"):
+class FileConfig(_Output, frozen=True, tag="file"):
     """NDJSON, beside job.toml."""
 
     file: str
 
 
-class WebhookConfig(_Output, tag="webhook"):
+class WebhookConfig(_Output, frozen=True, tag="webhook"):
     url: str
     headers: Mapping[str, str] = {}
 
@@ -140,7 +140,7 @@ class WebhookConfig(_Output, tag="webhook"):
 OutputConfig = StreamConfig | BoardConfig | HubConfig | FileConfig | WebhookConfig
 
 
-class _From(_Table, rename={"source": "from"}):
+class _From(_Table, frozen=True, rename={"source": "from"}):
     source: str
     board: str
     member: str
@@ -148,7 +148,7 @@ class _From(_Table, rename={"source": "from"}):
     mode: Literal["add", "set", "max"]
 
 
-class _Time(_Table):
+class _Time(_Table, frozen=True):
     late_arrival: str | int = "5s"
     out_of_order: str | int = "0s"
     action: Literal["adjust", "drop"] = "adjust"

@@ -130,21 +130,19 @@ class Checkpoint:
             raise LeaseLost(self.key) from None
 
     def queue(self, pipe: Pipeline, progress: Progress) -> None:
-        pipe.hset(
-            self.key,
-            mapping={
-                "commits": progress.commits,
-                "closed": isoformat(progress.closed),
-                "done": msgspec.json.encode(progress.done),
-                **progress.counts,
-            },
-        )
+        fields: dict[str, Any] = {
+            "commits": progress.commits,
+            "closed": isoformat(progress.closed),
+            "done": msgspec.json.encode(progress.done),
+            **progress.counts,
+        }
+        pipe.hset(self.key, mapping=fields)  # type: ignore[arg-type]
 
     def queue_snapshot(self, pipe: Pipeline, snapshot: Snapshot, changes: Changes) -> None:
         pipe.hset(self.key, "snapshot", msgspec.msgpack.encode(snapshot))
         while some := list(islice(changes, _FIELDS)):
             if written := {name: value for name, value in some if value is not None}:
-                pipe.hset(self.state_key, mapping=cast("dict[str | bytes, bytes | float | int | str]", written))
+                pipe.hset(self.state_key, mapping=written)  # type: ignore[arg-type]
             if gone := [name for name, value in some if value is None]:
                 pipe.hdel(self.state_key, *gone)
 
