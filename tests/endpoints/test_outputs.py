@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import redis as redis_py
 
+from handlers import create_app
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.clock import isoformat
@@ -72,3 +75,46 @@ def test_rewards_flow_to_the_board(client: ServiceClient) -> None:
 )
 def test_what_cannot_be_read(client: ServiceClient, ran: None, path: str, status: int) -> None:
     assert client.get(path).status_code == status
+
+
+@pytest.mark.usefixtures("ran")
+def test_outputs_are_listed(client: ServiceClient) -> None:
+    listed = client.get("/outputs").json["outputs"]
+
+    assert [(output["name"], output["job"], output["rows"]) for output in listed] == [
+        ("Output", "context_reward", 8),
+        ("OutputWindow", "context_reward", len(example.WINDOW_ROWS)),
+    ]
+    newest = client.get("/outputs/OutputWindow").json["next"]
+    assert listed[1]["last_id"] == newest
+
+
+@pytest.mark.usefixtures("ran")
+def test_an_output_is_followed(redis: redis_py.Redis, settings: Settings) -> None:
+    app = create_app(settings)
+    app.config["TAIL_SECONDS"] = 0.2
+    client = ServiceClient(app)
+    rows = client.get("/outputs/OutputWindow").json["rows"]
+    last_but_one = {"Last-Event-ID": rows[-2]["id"]}
+
+    def events(path: str, headers: dict[str, str] | None = None) -> list[str]:
+        stream = client.get(path, headers=headers or {})
+        assert (stream.status_code, stream.mimetype) == (200, "text/event-stream")
+        return [line[len("data: ") :] for line in stream.text.splitlines() if line.startswith("data: ")]
+
+    assert [json.loads(event) for event in events("/outputs/OutputWindow/tail?after=0")] == rows
+    assert [json.loads(event) for event in events("/outputs/OutputWindow/tail", last_but_one)] == rows[-1:]
+    assert events("/outputs/OutputWindow/tail") == []
+
+
+@pytest.mark.usefixtures("ran")
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        pytest.param("/outputs/none/tail", {}, 404, id="no such output"),
+        pytest.param("/outputs/OutputWindow/tail?after=x", {}, 422, id="no offset"),
+        pytest.param("/outputs/OutputWindow/tail", {"Last-Event-ID": "x"}, 422, id="no id"),
+    ],
+)
+def test_what_cannot_be_followed(client: ServiceClient, path: str, headers: dict[str, str], status: int) -> None:
+    assert client.get(path, headers=headers).status_code == status

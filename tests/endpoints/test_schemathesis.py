@@ -20,7 +20,9 @@ from pipeline.boards import Board
 from pipeline.hub.log import Event
 from pipeline.hub.upstream import BATCH_TYPE
 from pipeline.settings import Settings
+from pipeline.windows.definition import Definition
 from pipeline.windows.outputs import StreamOutput
+from pipeline.windows.registry import JobRegistry
 from wz.records import LINES
 
 from .. import stack
@@ -56,6 +58,8 @@ def service(redis: redis_py.Redis, settings: Settings) -> None:
     board.set_features("ann", {"age": 31})
     services.hubs["events"].append([Event(b"{}", "key", "application/json", {"n": 1}), Event(b"\xff")])
     StreamOutput(redis, "rewards").declare("context_reward")
+    document = {"inputs": {"Input": {"hub": "events"}}, "outputs": {"PerMinute": {"type": "stream"}}}
+    JobRegistry(redis, services.hubs).put("per-minute", Definition("SELECT * INTO PerMinute FROM Input", document))
 
 
 @document.parametrize()

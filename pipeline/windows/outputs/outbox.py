@@ -145,15 +145,18 @@ class Outbox:
             return 0
         mark = state.mark or self.receiver.begin()
         begun = _State(state.source or secrets.token_hex(8), mark, rows[-1].offset)
+
+        def begin(pipe: Pipeline) -> None:
+            pipe.hset(self.state_key, mapping={"source": begun.source, "mark": mark, "to": begun.to})
+
         if begun != state:
-            fields = {"source": begun.source, "mark": begun.mark, "to": begun.to}
-            self._commit(lease, state, lambda pipe: pipe.hset(self.state_key, mapping={**fields}))
-        mark = self.receiver.send(Batch(begun.source, rows, mark, lambda: self._check(lease)))
+            self._commit(lease, state, begin)
+        new_mark = self.receiver.send(Batch(begun.source, rows, mark, lambda: self._check(lease)))
 
         def taken(pipe: Pipeline) -> None:
             milliseconds, _, number = begun.to.partition("-")
             pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
-            pipe.hset(self.state_key, "mark", mark)
+            pipe.hset(self.state_key, "mark", new_mark)
             pipe.hdel(self.state_key, "to", "error", "stopped")
             pipe.hincrby(self.state_key, "delivered", len(rows))
 
