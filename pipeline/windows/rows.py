@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,13 +15,10 @@ from .event_times import ARRIVAL, EventTimes, TimePolicies
 from .faults import CLOCK, EVENT_TIME, Faults
 from .nodes import Stream
 from .operators import Row
-from .values import Datetime, Names, RowError, group_key
+from .values import Datetime, Names, RowError, fits, group_key
 
 _ADDED = frozenset({"eventprocessedutctime", "partitionid", "eventenqueuedutctime"})
 _LENGTHS = frozenset(map(len, _ADDED))  # of the few names that are worth a closer look
-
-#: How deep a body may be nested, so that no later step runs out of stack with it.
-MOST_LEVELS = 100
 
 _decode = msgspec.json.Decoder().decode
 
@@ -61,24 +58,9 @@ def records_of(body: bytes) -> list[dict[str, Any]]:
     for record in records:
         if type(record) is not dict:
             raise InputError("the body is neither a JSON object nor an array of objects")
-    if body.count(b"[") + body.count(b"{") > MOST_LEVELS and _is_deeper(records, MOST_LEVELS):
-        raise InputError(f"the body is nested more than {MOST_LEVELS} levels deep")
+    if not fits(decoded, body):
+        raise InputError("the body is nested too deep, or has an integer beyond 64 bits")
     return records
-
-
-def _is_deeper(values: Collection[Any], levels: int) -> bool:
-    """Say whether there are arrays or records in each other, `values` with them, on more than so many levels."""
-    level: list[Collection[Any]] = [values]
-    for _ in range(levels):
-        level = [
-            inner.values() if type(inner) is dict else inner
-            for outer in level
-            for inner in outer
-            if type(inner) is dict or type(inner) is list
-        ]
-        if not level:
-            return False
-    return True
 
 
 def take_added(record: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ def write_job(folder: Path, query: str, toml: str, outputs: str = "Out") -> Path
 
 
 def run(job: Job) -> None:
-    while job.step():
+    """Run a job that nobody else is to run: until all of its tasks are this one's, and have nothing to do."""
+    while job.step() or len(job.share.held) < len(job.tasks):
         pass
 
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from pipeline.windows.clock import from_unix_ms, isoformat
-from pipeline.windows.rows import MOST_LEVELS, InputError, records_of, rows_of
-from pipeline.windows.values import Columns, Datetime, Names
+from pipeline.windows.rows import InputError, records_of, rows_of
+from pipeline.windows.values import DEEPEST, Columns, Datetime, Names
 
 from .example import stored
 
@@ -67,8 +67,9 @@ def nested(levels: int) -> bytes:
         pytest.param(b'[{"a": 1}, 7]', id="an array with a number"),
         pytest.param(b"\xff", id="no UTF-8"),
         pytest.param(b'{"a": 1e999}', id="a number that is too large"),
-        pytest.param(nested(MOST_LEVELS + 1), id="too deep"),
+        pytest.param(nested(DEEPEST + 1), id="too deep"),
         pytest.param(nested(100_000), id="much too deep"),
+        pytest.param(b'{"a": 9223372036854775808}', id="an integer beyond 64 bits"),
     ],
 )
 def test_what_is_no_record(body: bytes) -> None:
@@ -79,7 +80,7 @@ def test_what_is_no_record(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(nested(MOST_LEVELS), id="as deep as may be"),
+        pytest.param(nested(DEEPEST), id="as deep as may be"),
         pytest.param(b"[%s]" % b",".join([b'{"a":[[1],{}]}'] * 500), id="wide"),
         pytest.param(msgspec.json.encode({"a": "[{" * 500}), id="brackets in text"),
     ],
