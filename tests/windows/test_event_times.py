@@ -200,7 +200,7 @@ def test_a_replay_gives_the_same_times_whenever_the_partition_was_idle(
     substreams: bool,
     cut: int,
 ) -> None:
-    """It begins at a snapshot, and knows nothing of the times at which `idle` was called: the first class docstring."""
+    """It begins at a snapshot, and knows nothing of the times at which `idle` was called: see `EventTimes`."""
     policies = TimePolicies(None if late is None else late * SECOND, out_of_order * SECOND, action)
     first, again = (event_times(policies, substreams=substreams) for _ in range(2))
     arrival = at("10:00")
