@@ -20,11 +20,13 @@ from pipeline.hub.groups import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.log import UnknownHub, UnknownPartition
 from pipeline.hub.registry import HubBusy, HubExists
 from pipeline.redis import EnvironmentClash, RedisUnavailable
+from pipeline.windows.config import InvalidJob
 from pipeline.windows.outputs import OutputInUse, OutputTaken, UnknownOutput
 from pipeline.windows.registry import JobExists, JobInUse, UnknownJob
 
 PROBLEMS: dict[type[Exception], int] = {
     InvalidValue: 422,
+    InvalidJob: 422,
     UnknownBoard: 404,
     UnknownGroup: 404,
     UnknownHub: 404,

@@ -15,7 +15,7 @@ from pipeline.windows.registered import Registered
 from pipeline.windows.registry import State
 from pipeline.windows.status import JobStatus
 
-#: What an answer has in the place of a webhook's headers, which may be secrets.
+#: What an answer has in the place of a webhook's headers and its URL's query, which may be secrets.
 HIDDEN = "(hidden)"
 
 Seconds = Annotated[str | int, msgspec.Meta(description="As `5s`, `15m`, `24h` or `7d`; a bare number is seconds")]
@@ -138,4 +138,6 @@ def _without_secrets(
 ) -> StreamConfig | BoardConfig | HubConfig | FileConfig | WebhookConfig:
     if not isinstance(table, WebhookConfig):
         return table
-    return msgspec.structs.replace(table, headers=dict.fromkeys(table.headers, HIDDEN))
+    url, mark, _ = table.url.partition("?")
+    hidden_url = f"{url}?{HIDDEN}" if mark else url
+    return msgspec.structs.replace(table, url=hidden_url, headers=dict.fromkeys(table.headers, HIDDEN))

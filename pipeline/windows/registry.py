@@ -112,6 +112,9 @@ class JobRegistry:
         name = folder.resolve().name
         self._refuse_taken(name, is_folder=True)
         job = Job.of(name, definition, self.redis, self.hubs, self.boards, folder)
+        if "start" in definition.document:  # TOML has times, JSON has none
+            document = {**definition.document, "start": job.start}
+            definition = msgspec.structs.replace(definition, document=document)
         self._record(job, definition, is_folder=True)
         return job
 

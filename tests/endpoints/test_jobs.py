@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,13 +183,21 @@ def test_two_jobs_can_t_write_to_one_output(client: ServiceClient) -> None:
     assert "'PerMinute' is written by the job 'j'" in answer.json["detail"]
 
 
-def test_a_webhook_s_headers_are_told_to_nobody(client: ServiceClient) -> None:
-    hook = {"type": "webhook", "url": "https://example.com/", "headers": {"Authorization": "Bearer secret"}}
+def test_a_webhook_s_secrets_are_told_to_nobody(client: ServiceClient) -> None:
+    hook = {
+        "type": "webhook",
+        "url": "https://example.com/a?code=secret",
+        "headers": {"Authorization": "Bearer secret"},
+    }
     client.put("/jobs/j", json={**BODY, "outputs": {"PerMinute": hook}})
     seen = client.get("/jobs/j")
 
     assert b"secret" not in seen.data
-    assert seen.json["definition"]["outputs"]["PerMinute"]["headers"] == {"Authorization": "(hidden)"}
+    assert seen.json["definition"]["outputs"]["PerMinute"] == {
+        "type": "webhook",
+        "url": "https://example.com/a?(hidden)",
+        "headers": {"Authorization": "(hidden)"},
+    }
     assert seen.json["deliveries"] == [
         {"output": "PerMinute", "waiting": 0, "delivered": 0, "stopped": False, "error": None}
     ]
@@ -209,6 +219,20 @@ def test_a_job_is_explained(client: ServiceClient, format: str, media_type: str,
     assert (answer.status_code, answer.mimetype) == (200, media_type)
     assert holds in answer.text
     assert client.get("/jobs/none/explain").status_code == 404
+
+
+def test_a_folder_s_job_is_shown_and_can_t_be_put(client: ServiceClient, registry: JobRegistry, tmp_path: Path) -> None:
+    shutil.copytree(example.JOB, folder := tmp_path / "shipped")
+    toml = folder / "job.toml"
+    toml.write_text("start = 2024-05-01T13:00:00+02:00\n" + toml.read_text())
+    registry.load(folder)
+    seen = client.get("/jobs/shipped").json
+
+    assert (seen["folder"], seen["definition"]["start"]) == (True, "2024-05-01T11:00:00.0000000Z")
+    assert seen["definition"]["boards"][0]["from"] == "OutputWindow"
+    assert client.get("/jobs/shipped/explain").status_code == 200
+    assert client.put("/jobs/shipped", json=BODY).status_code == 409
+    assert client.delete("/jobs/shipped").status_code == 204  # no worker runs it
 
 
 @pytest.mark.parametrize(
