@@ -21,6 +21,8 @@ class Client(Protocol):
 
     def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any: ...
 
+    def pipeline(self, transaction: Any = ...) -> Any: ...
+
 
 class Script:
     """A script made of files, in their order."""
