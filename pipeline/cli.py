@@ -71,7 +71,7 @@ def worker() -> None:
     client = redis.client(settings)
     redis.check(client, wait=10.0)
     redis.boards(settings, wait=10.0)
-    hubs = Hubs(client, settings.hubs, settings.retention)
+    hubs = Hubs(redis.hubs(settings, wait=10.0), settings.hubs, settings.retention)
     hubs.declare()
 
     tasks: list[Task] = []
@@ -111,7 +111,7 @@ def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str 
     settings = Settings.from_environ()
     key_name, key = settings.root.key_name, settings.root.key
     if rule_name is not None and rule_name != key_name:
-        rules = Rules(redis.client(settings), settings.root)
+        rules = Rules(redis.hubs(settings), settings.root)
         found = rules.find(rule_name, hub) or [rules.get(rule_name)]
         key_name, key = rule_name, found[0].primary
     path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"
@@ -139,7 +139,7 @@ def rule() -> None:
 def add_rule(name: str, rights: tuple[str, ...], hub: str | None) -> None:
     """Make the rule NAME, or give it new keys, and print its connection string."""
     settings = Settings.from_environ()
-    rules = Rules(redis.client(settings), settings.root)
+    rules = Rules(redis.hubs(settings), settings.root)
     granted = frozenset(Right) if Right.MANAGE in rights else frozenset(map(Right, rights))
     made = rules.add(name, granted, hub.lower() if hub else None)
     click.echo(_connection_string(settings, made, made.primary))
@@ -157,7 +157,7 @@ def rotate_rule(name: str, which: Literal["primary", "secondary"], hub: str | No
     primary.
     """
     settings = Settings.from_environ()
-    rules = Rules(redis.client(settings), settings.root)
+    rules = Rules(redis.hubs(settings), settings.root)
     made = rules.rotate(name, which, rules.get(name, hub).hub)
     click.echo(_connection_string(settings, made, getattr(made, which)))
 
@@ -172,7 +172,7 @@ def _connection_string(settings: Settings, rule: Rule, key: str) -> str:
 def list_rules() -> None:
     """Show every rule's name, rights and hub; no keys."""
     settings = Settings.from_environ()
-    rules = Rules(redis.client(settings), settings.root)
+    rules = Rules(redis.hubs(settings), settings.root)
     for found in rules:
         click.echo(f"{found.name}  {', '.join(sorted(found.rights))}  {found.hub or '(the whole namespace)'}")
 
@@ -184,5 +184,5 @@ def list_rules() -> None:
 def delete_rule(name: str, hub: str | None) -> None:
     """Delete the rule NAME; its tokens are worth nothing from now on."""
     settings = Settings.from_environ()
-    rules = Rules(redis.client(settings), settings.root)
+    rules = Rules(redis.hubs(settings), settings.root)
     rules.remove(name, rules.get(name, hub).hub)

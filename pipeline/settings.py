@@ -59,8 +59,10 @@ class Settings:
     WZ_RELAY_BATCHES              key (default): a batch has events of one partition key, and an event with a content
                                   type goes alone; any: as many events as fit, which another wz takes
     WZ_JOBS                       folder of window jobs, one folder each; unset: none
-    WZ_BOARDS_CLUSTER             redis:// or rediss:// addresses of some nodes of a Redis Cluster, by comma, which has
-                                  the boards; password and options are the first's. Unset: WZ_REDIS_URL has them
+    WZ_HUBS_CLUSTER               redis:// or rediss:// addresses of some nodes of a Redis Cluster, by comma, which has
+                                  the hubs and the access rules; password and options are the first's. Not with
+                                  WZ_JOBS, whose transactions span partitions. Unset: WZ_REDIS_URL has them
+    WZ_BOARDS_CLUSTER             the same for the boards; it may be the same cluster
     WZ_BOARD_SHARDS               shards that each board is split over, 1 to 256; default 1, on a cluster 8. It can't
                                   be changed while there are boards
     WZ_REMEMBER_EVENTS            how long a board knows an event's id, so that it counts once: 90s, 15m, 24h or 7d;
@@ -80,6 +82,7 @@ class Settings:
     relays: int = 4
     relay_any_key: bool = False
     jobs: Path | None = None
+    hubs_cluster: tuple[str, ...] = ()
     boards_cluster: tuple[str, ...] = ()
     board_shards: int = 1
     remember_events: int = 86_400
@@ -102,7 +105,14 @@ class Settings:
         if jobs and not Path(jobs).is_dir():
             raise InvalidSetting("WZ_JOBS", f"{jobs!r} is not a folder")
 
-        cluster = _cluster(environ.get("WZ_BOARDS_CLUSTER", ""))
+        hubs_cluster = _cluster(environ, "WZ_HUBS_CLUSTER")
+        if jobs and hubs_cluster:
+            raise InvalidSetting(
+                "WZ_JOBS",
+                "a window job commits in one transaction what it made of all partitions, which a cluster can't do: "
+                "unset it, or WZ_HUBS_CLUSTER",
+            )
+        cluster = _cluster(environ, "WZ_BOARDS_CLUSTER")
         shards = _number(environ, "WZ_BOARD_SHARDS", _CLUSTER_SHARDS if cluster else 1, _MAX_SHARDS)
         hosts = {host.strip().lower() for host in environ.get("WZ_HOSTS", "").split(",")} - {""}
         return cls(
@@ -119,6 +129,7 @@ class Settings:
             relays=_number(environ, "WZ_RELAYS", 4, _MAX_RELAYS),
             relay_any_key=_choice(environ, "WZ_RELAY_BATCHES", "key", "any") == "any",
             jobs=Path(jobs) if jobs else None,
+            hubs_cluster=hubs_cluster,
             boards_cluster=cluster,
             board_shards=shards,
             remember_events=_remembered(environ.get("WZ_REMEMBER_EVENTS") or "24h"),
@@ -195,16 +206,14 @@ def _choice(environ: Mapping[str, str], name: str, *choices: str) -> str:
     return text
 
 
-def _cluster(text: str) -> tuple[str, ...]:
-    urls = tuple(filter(None, (part.strip() for part in text.split(","))))
+def _cluster(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    urls = tuple(filter(None, (part.strip() for part in environ.get(name, "").split(","))))
     for number, url in enumerate(urls, 1):  # the message must not show its password
         parts = urlsplit(url)
         if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-            raise InvalidSetting(
-                "WZ_BOARDS_CLUSTER", f"address {number} is not redis://host:port or rediss://host:port"
-            )
+            raise InvalidSetting(name, f"address {number} is not redis://host:port or rediss://host:port")
         if parts.path.strip("/") not in ("", "0"):
-            raise InvalidSetting("WZ_BOARDS_CLUSTER", f"address {number} names a database, but a cluster has only 0")
+            raise InvalidSetting(name, f"address {number} names a database, but a cluster has only 0")
     return urls
 
 

@@ -113,7 +113,7 @@ COMMANDS = (create, delete, list_, set_, show)
 def namespace() -> Hubs:
     """The hubs as they are: what WZ_HUBS declares is made when the service starts, not by looking at it."""
     settings = Settings.from_environ()
-    return Hubs(redis.client(settings), {}, settings.retention)
+    return Hubs(redis.hubs(settings), {}, settings.retention)
 
 
 def _changes(

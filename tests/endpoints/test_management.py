@@ -25,6 +25,8 @@ from wz.testing import LiveServer
 from .. import stack
 from .conftest import ServiceClient
 
+pytestmark = pytest.mark.cluster
+
 NAMESPACES = {"a": ATOM, "s": SERVICE_BUS, "d": ARRAYS}
 
 
