@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
+from redis.client import Pipeline
 
 from ..errors import InvalidValue
 from .log import Hub, StoredEvent
@@ -93,10 +94,14 @@ class DeadLetters:
 
     # For the relay.
 
-    def asked_for(self, partition: int, limit: int = 10) -> list[str]:
-        """Return offsets of letters that are to be sent again, each once."""
-        found = self.hub.redis.lrange(self.hub.key(partition, "redrive"), 0, limit - 1)
-        return list(dict.fromkeys(entry.decode() for entry in cast("list[bytes]", found)))
+    def queue_asked_for(self, pipe: Pipeline, partition: int, limit: int = 10) -> None:
+        """Put into a pipeline the question which letters are to be sent again; `were_asked_for` reads its answer."""
+        pipe.lrange(self.hub.key(partition, "redrive"), 0, limit - 1)
+
+    @staticmethod
+    def were_asked_for(answer: Iterable[bytes]) -> list[str]:
+        """Return the offsets of these letters, each once."""
+        return list(dict.fromkeys(entry.decode() for entry in answer))
 
     def get(self, partition: int, offset: str) -> DeadLetter | None:
         entries = self.hub.redis.xrange(self.hub.key(partition, "deadletters"), min=offset, max=offset)

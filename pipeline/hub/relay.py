@@ -11,13 +11,13 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import cast
 
 from ..lease import LeaseLost
 from ..scripts import Script
+from ..worker import IDLE
 from .deadletters import DeadLetter, DeadLetters
 from .group import ConsumerGroup
 from .log import Hub, StoredEvent
@@ -33,7 +33,12 @@ MAX_EVENTS = 1000  # that are read of a partition at once
 PAGE_BYTES = 4 * 1024 * 1024  # of bodies, that these should have: as many events as that were of the last ones' size
 MAX_WAIT = 30.0  # seconds between two tries, if the upstream hub does not ask for more
 
+#: Idle partitions that a relay looks at in a second, so that they cost little however many there are. Up to a quarter
+#: of that many it looks at in each turn; an event in one of a thousand waits for up to a second.
+LOOKS = 1000
+
 _COMMIT = Script(files(__package__) / "commit.lua")
+_WAITING = Script(files(__package__) / "waiting.lua")
 
 
 @dataclass
@@ -52,6 +57,15 @@ class _Pace:
     def succeeded(self) -> None:
         self.failures = 0
         self.not_before = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Where the relay of a partition is: `redrive` are offsets of dead letters that are to be sent again."""
+
+    source: str
+    offset: str
+    redrive: list[str]
 
 
 class Relay:
@@ -76,13 +90,39 @@ class Relay:
         self._attached = False
         self._pace = [_Pace() for _ in range(hub.partitions)]
         self._limits = [100] * hub.partitions
+        self._busy: set[int] = set()  # partitions that had something to do when they were last looked at
+        self._next_look = 0.0  # time.monotonic()
 
     def step(self) -> int:
-        """Forward what is waiting, up to 1000 events a partition; return how many are done."""
+        """Forward what is waiting, up to 1000 events a partition; return how many are done.
+
+        One round trip looks at all partitions; only those with something to do cost more.
+        """
+        self.attach()
+        held = self.share.partitions()
+        if time.monotonic() >= self._next_look:
+            self._look(held)
+        done = 0
+        for partition in held:
+            if partition in self._busy and partition in self.share.held:
+                done += self._forward(partition)
+                self.share.balance_if_due()
+        return done
+
+    def attach(self) -> None:
+        """Have the hub keep what is not relayed yet; once. A worker does it before anything is dropped."""
         if not self._attached:
             self.group.attach()
             self._attached = True
-        return sum(self._forward(partition) for partition in self.share.partitions())
+
+    def _look(self, held: Sequence[int]) -> None:
+        """Find out which partitions have something to do."""
+        whats = ("events", "offsets", "redrive")
+        calls = [([self.hub.key(partition, what) for what in whats], [GROUP]) for partition in held]
+        waiting = _WAITING.call_all(self.hub.redis, calls)
+        self._busy = {partition for partition, is_waiting in zip(held, waiting, strict=True) if is_waiting}
+        seconds = (len(held) - len(self._busy)) / LOOKS
+        self._next_look = time.monotonic() + (seconds if seconds > IDLE else 0.0)
 
     def stop(self) -> None:
         """Leave the partitions to another worker at once."""
@@ -93,8 +133,13 @@ class Relay:
         if time.monotonic() < pace.not_before:
             return 0
         try:
-            return self._redrive(partition) + self._send_on(partition)
+            state = self._state(partition)
+            done = self._redrive(partition, state) + self._send_on(partition, state)
+            if not done:
+                self._busy.discard(partition)
+            return done
         except LeaseLost:
+            self._busy.discard(partition)
             self.share.lost(partition)
             logger.warning("%s: another worker took partition %d; events may go up twice", self.name, partition)
         except UpstreamUnavailable as exc:
@@ -103,14 +148,24 @@ class Relay:
             self._note_retry(partition, str(exc))
         return 0
 
-    def _send_on(self, partition: int) -> int:
-        events = self.hub.read(partition, self.group.offset(partition), self._limits[partition])
+    def _state(self, partition: int) -> _State:
+        """Read where the relay is. One round trip."""
+        relay = self.hub.key(partition, "relay")
+        with self.hub.redis.pipeline(transaction=False) as pipe:
+            pipe.hsetnx(relay, "source", secrets.token_hex(8))
+            pipe.hget(relay, "source")
+            pipe.hget(self.hub.key(partition, "offsets"), GROUP)
+            self.letters.queue_asked_for(pipe, partition)
+            _, source, offset, letters = pipe.execute()
+        return _State(source.decode(), offset.decode() if offset else "0", self.letters.were_asked_for(letters))
+
+    def _send_on(self, partition: int, state: _State) -> int:
+        events = self.hub.read(partition, state.offset, self._limits[partition])
         if not events:
             return 0
         size = sum(len(stored.event.body) for stored in events) // len(events)
         self._limits[partition] = max(10, min(MAX_EVENTS, PAGE_BYTES // max(size, 1)))
-        source = self._source(partition)
-        outgoing = [Outgoing.of(stored, event_id(source, stored)) for stored in events]
+        outgoing = [Outgoing.of(stored, event_id(state.source, stored)) for stored in events]
         for publication in publications(outgoing, any_key=self.any_key):
             self._publish(partition, publication)
         return len(events)
@@ -129,16 +184,16 @@ class Relay:
             letters = [DeadLetter("", str(exc), 0, stored) for stored in sent]
         self._commit(partition, sent, letters)
 
-    def _redrive(self, partition: int) -> int:
+    def _redrive(self, partition: int, state: _State) -> int:
         """Send dead letters again that somebody asked for, each alone."""
         done = 0
-        for offset in self.letters.asked_for(partition):
+        for offset in state.redrive:
             letter = self.letters.get(partition, offset)
             if letter is None:
                 self.letters.forget(partition, offset)
                 continue
             # Nothing that the receiver would compare with the offsets of later ones: it is late on purpose.
-            id_ = f"{event_id(self._source(partition), letter.stored)}/r{letter.redrives + 1}"
+            id_ = f"{event_id(state.source, letter.stored)}/r{letter.redrives + 1}"
             refused: list[DeadLetter] = []
             try:
                 for publication in publications([Outgoing.of(letter.stored, id_)]):
@@ -168,11 +223,6 @@ class Relay:
         if not _COMMIT.call(self.hub.redis, keys, args):
             raise LeaseLost(keys[0])
         self._pace[partition].succeeded()
-
-    def _source(self, partition: int) -> str:
-        key = self.hub.key(partition, "relay")
-        self.hub.redis.hsetnx(key, "source", secrets.token_hex(8))
-        return cast("bytes", self.hub.redis.hget(key, "source")).decode()
 
     def _note_retry(self, partition: int, reason: str) -> None:
         key = self.hub.key(partition, "relay")

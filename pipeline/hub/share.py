@@ -71,13 +71,17 @@ class Share:
 
         From the first call on, a thread renews the leases also while the caller is busy, until `stop`.
         """
-        if time.monotonic() >= self._next_beat:
-            self.balance()
-            self._next_beat = time.monotonic() + self._beat
+        self.balance_if_due()
         if self._keeper is None:
             self._keeper = threading.Thread(target=self._keep, name=f"keeper of {self.worker}", daemon=True)
             self._keeper.start()
         return random.sample(sorted(self.held), len(self.held))
+
+    def balance_if_due(self) -> None:
+        """Balance once a beat: for who is busy for longer, too, since nobody else sees what a dead worker left."""
+        if time.monotonic() >= self._next_beat:
+            self.balance()
+            self._next_beat = time.monotonic() + self._beat
 
     def balance(self) -> None:
         """Renew what is held, give up what is above the quota, or take what is free below it: three round trips."""

@@ -57,8 +57,10 @@ LAYERS = ["wsgi", "gunicorn", "nginx"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    layers = LAYERS if "client" in metafunc.fixturenames else []
-    if metafunc.definition.get_closest_marker("cluster") and "place" in metafunc.fixturenames:
+    used = metafunc.fixturenames
+    layers = LAYERS if "client" in used else []
+    # The servers are made once, and with one Redis.
+    if metafunc.definition.get_closest_marker("cluster") and "place" in used and "gunicorn" not in used:
         layers = [*(layers or LAYERS[:1]), "cluster"]
     if layers:
         metafunc.parametrize("place", layers, indirect=True)
