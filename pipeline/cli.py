@@ -16,14 +16,17 @@ from . import redis
 from .boards.boards import Boards
 from .errors import InvalidValue, PipelineError
 from .hub.registry import Hubs
-from .hub.relay import Relays
+from .hub.relay import GROUP, Relays
 from .hub.retention import Retention
 from .hub.sas import Right, Rule, Rules, sign
+from .hub.status import has_lost_its_relay
 from .hub.upstream import Upstream
 from .settings import Settings
 from .units import milliseconds
 from .windows.job import Job
 from .worker import Task, run
+
+logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,27 +77,56 @@ def worker() -> None:
     hubs = Hubs(redis.hubs(settings, wait=10.0), settings.hubs, settings.retention)
     hubs.declare()
 
-    tasks: list[Task] = []
     relays: Relays | None = None
     if settings.upstream is not None:
         upstream = Upstream(settings.upstream, settings.upstream_ca)
-        relays = Relays(hubs, upstream, settings.relays, any_key=settings.relay_any_key)
+        relays = Relays(
+            hubs,
+            upstream,
+            settings.relays,
+            any_key=settings.relay_any_key,
+            max_letters=settings.max_dead_letters,
+        )
+    else:
+        _warn_of_lost_relays(hubs)
+    jobs: list[Job] = []
     if settings.jobs is not None:
         folders = sorted(file.parent for file in settings.jobs.glob("*/job.toml"))
         boards = Boards.of(settings, client)
-        tasks += [Job.load(folder, client, hubs, boards) for folder in folders]
-    tasks.append(Retention(hubs))  # last, so that the others have said what they need
+        jobs = [Job.load(folder, client, hubs, boards) for folder in folders]
+
+    # Before anything is dropped, all have said what they need.
+    for job in jobs:
+        job.group.attach()
+    for relay in relays.tasks() if relays else ():
+        relay.attach()
+    retention = Retention(hubs)
 
     def find() -> list[Task]:
-        return [*tasks, *(relays.tasks() if relays else ())]
+        return [*jobs, *(relays.tasks() if relays else ()), retention]
 
-    names = ", ".join(sorted({task.name for task in find()}))
-    logging.getLogger(__name__).info("%s", names)
+    logger.info("%s", ", ".join(sorted({task.name for task in find()})))
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     run(find, stop)
+
+
+def _warn_of_lost_relays(hubs: Hubs) -> None:
+    """Say which hubs keep events for a relay that is not there.
+
+    They are not let go: another worker may have the upstream, or it is to come back.
+    """
+    for name, hub in hubs.items():
+        if has_lost_its_relay(hub):
+            logger.warning(
+                "hub %s keeps all events for a relay, and no worker has WZ_UPSTREAM: set it, or let them go with "
+                "`wz hub detach %s '%s'`",
+                name,
+                name,
+                GROUP,
+            )
 
 
 @click.command()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import pytest
 import redis as redis_py
 
+from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.outputs import StreamOutput, UnknownOutput
@@ -91,6 +92,20 @@ def test_a_killed_worker_is_followed_by_another_and_no_row_is_lost_or_doubled(
 
     entries = StreamOutput(redis, "Output").read()
     assert len(entries) == 8
+
+
+def test_a_relay_that_was_taken_away_is_told_of(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str]
+) -> None:
+    ConsumerGroup(Hubs(redis, settings.hubs)["events"], "$relay").attach()
+
+    with start({**environ, "WZ_JOBS": ""}) as worker:
+        until(lambda: redis.exists("hubs:retention") == 1)
+        worker.terminate()
+        _, log = worker.communicate(timeout=20)
+
+    assert "hub events keeps all events for a relay" in log
+    assert "`wz hub detach events '$relay'`" in log
 
 
 def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str]) -> None:

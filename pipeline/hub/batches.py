@@ -78,8 +78,10 @@ class Batches:
         found = cast("list[Any]", self.hub.redis.xrange(self.intents, count=1))
         if found:
             before = min(before, int(found[0][0].partition(b"-")[0]))
-        for partition in range(self.hub.partitions):
-            self.hub.redis.zremrangebyscore(self.hub.key(partition, "batches"), "-inf", f"({before}")
+        with self.hub.redis.pipeline(transaction=False) as pipe:
+            for partition in range(self.hub.partitions):
+                pipe.zremrangebyscore(self.hub.key(partition, "batches"), "-inf", f"({before}")
+            pipe.execute()
 
     def _check_room(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
         cap = self.hub.settings.partition_bytes
@@ -88,7 +90,7 @@ class Batches:
         from .log import HubFull
 
         for partition, events in by_partition.items():
-            size = sum(len(event.body) for event in events)
+            size = sum(event.size for event in events)
             if size and self._bytes(partition) + size > cap:
                 self.hub.make_room(partition, size)
                 if self._bytes(partition) + size > cap:

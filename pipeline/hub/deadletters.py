@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 from redis.client import Pipeline
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, PipelineError
 from .log import Hub, StoredEvent
 
 _ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
@@ -19,6 +19,16 @@ _ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
 _PAGE = 50
 
 _events = msgspec.msgpack.Decoder(StoredEvent)
+
+
+class DeadLettersFull(PipelineError):
+    """A partition has as many as it may, so what would be the next stays in the log, and all behind it waits."""
+
+    def __init__(self, hub: str, partition: int, most: int, reason: str) -> None:
+        super().__init__(
+            f"partition {partition} of hub {hub!r} has {most:,} dead letters or more: re-drive or drop some "
+            f"(`wz hub deadletters`); the next would be refused since {reason}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,11 @@ class Event:
                 return value, match[1]
         return None
 
+    @property
+    def size(self) -> int:
+        """Bytes that the log keeps of it, by which hubs are limited: all of `values` but the relay id."""
+        return sum(len(value if isinstance(value, bytes) else value.encode()) for value in self.values()[:5])
+
     def values(self) -> tuple[bytes | str, ...]:
         """What append.lua takes of an event."""
         relay_id = self.relay_id

@@ -13,12 +13,13 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 
 from ..lease import LeaseLost
 from ..scripts import Script
 from ..worker import IDLE
-from .deadletters import DeadLetter, DeadLetters
+from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
 from .group import ConsumerGroup
 from .log import Hub, StoredEvent
 from .publication import Outgoing, Publication, publications
@@ -33,9 +34,14 @@ MAX_EVENTS = 1000  # that are read of a partition at once
 PAGE_BYTES = 4 * 1024 * 1024  # of bodies, that these should have: as many events as that were of the last ones' size
 MAX_WAIT = 30.0  # seconds between two tries, if the upstream hub does not ask for more
 
+#: Dead letters with which a partition has enough (WZ_MAX_DEAD_LETTERS); the batch that reaches it is kept whole.
+MAX_LETTERS = 10_000
+
 #: Idle partitions that a relay looks at in a second, so that they cost little however many there are. Up to a quarter
 #: of that many it looks at in each turn; an event in one of a thousand waits for up to a second.
 LOOKS = 1000
+
+_FULL_WAIT = 1.0  # seconds, at least, before it is looked whether somebody made room for dead letters
 
 _COMMIT = Script(files(__package__) / "commit.lua")
 _WAITING = Script(files(__package__) / "waiting.lua")
@@ -76,13 +82,22 @@ class Relay:
     Redis key, beside those of its consumer group, `Share` and `DeadLetters`:
         {hub:NAME:P}:relay  hash; source (random, part of the ids that events get), next (sequence number to be sent),
                             events, bytes and requests that the upstream hub took, refused (dead letters ever), retries,
-                            error (why it waits, while it does)
+                            error (why it waits, while it does), full (1 while it waits since it has `max_letters`)
     """
 
-    def __init__(self, hub: Hub, upstream: Upstream, *, any_key: bool = False, beat: float = BEAT) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        upstream: Upstream,
+        *,
+        any_key: bool = False,
+        max_letters: int = MAX_LETTERS,
+        beat: float = BEAT,
+    ) -> None:
         self.hub = hub
         self.upstream = upstream
         self.any_key = any_key
+        self.max_letters = max_letters
         self.group = ConsumerGroup(hub, GROUP)
         self.share = Share(self.group, beat=beat)
         self.letters = DeadLetters(hub)
@@ -142,10 +157,11 @@ class Relay:
             self._busy.discard(partition)
             self.share.lost(partition)
             logger.warning("%s: another worker took partition %d; events may go up twice", self.name, partition)
-        except UpstreamUnavailable as exc:
-            wait = pace.failed(exc.wait)
+        except (UpstreamUnavailable, DeadLettersFull) as exc:
+            is_full = isinstance(exc, DeadLettersFull)
+            wait = pace.failed(exc.wait if isinstance(exc, UpstreamUnavailable) else _FULL_WAIT)
             logger.warning("%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
-            self._note_retry(partition, str(exc))
+            self._note_retry(partition, str(exc), is_full)
         return 0
 
     def _state(self, partition: int) -> _State:
@@ -207,7 +223,7 @@ class Relay:
     def _commit(
         self, partition: int, sent: list[StoredEvent], letters: list[DeadLetter], redriven: str | None = None
     ) -> None:
-        """Raises `LeaseLost`, and has then done nothing."""
+        """Raises `LeaseLost` or `DeadLettersFull`, and has then done nothing."""
         keys = [self.share.leases[partition].key]
         keys += [self.hub.key(partition, what) for what in ("offsets", "relay", "deadletters", "redrive")]
         last = sent[-1]
@@ -215,19 +231,25 @@ class Relay:
         taken = [] if letters else sent
         args: list[object] = [self.share.worker, int(TTL * 1000), *progress, redriven or ""]
         args += [len(taken), sum(len(stored.event.body) for stored in taken)]
+        args.append(self.max_letters)
         for letter in letters:
             args += letter.fields()
+        committed = _COMMIT.call(self.hub.redis, keys, args)
+        if committed == 0:
+            raise LeaseLost(keys[0])
+        if committed < 0:
+            raise DeadLettersFull(self.hub.name, partition, self.max_letters, letters[0].reason)
         if letters:
             reason = letters[0].reason
             logger.error("%s: %d events of partition %d are refused: %s", self.name, len(letters), partition, reason)
-        if not _COMMIT.call(self.hub.redis, keys, args):
-            raise LeaseLost(keys[0])
         self._pace[partition].succeeded()
 
-    def _note_retry(self, partition: int, reason: str) -> None:
+    def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
         key = self.hub.key(partition, "relay")
-        self.hub.redis.hincrby(key, "retries", 1)
-        self.hub.redis.hset(key, "error", reason)
+        with self.hub.redis.pipeline(transaction=False) as pipe:
+            pipe.hincrby(key, "retries", 1)
+            pipe.hset(key, mapping={"error": reason, "full": int(is_full)})
+            pipe.execute()
 
 
 def event_id(source: str, stored: StoredEvent) -> str:
@@ -242,11 +264,18 @@ def event_id(source: str, stored: StoredEvent) -> str:
 class Relays:
     """`count` workers for each hub there is, also for hubs that are made later; they share it as processes would."""
 
-    def __init__(self, hubs: Mapping[str, Hub], upstream: Upstream, count: int = 1, *, any_key: bool = False) -> None:
+    def __init__(
+        self,
+        hubs: Mapping[str, Hub],
+        upstream: Upstream,
+        count: int = 1,
+        *,
+        any_key: bool = False,
+        max_letters: int = MAX_LETTERS,
+    ) -> None:
         self.hubs = hubs
-        self.upstream = upstream
         self.count = count
-        self.any_key = any_key
+        self._make = partial(Relay, upstream=upstream, any_key=any_key, max_letters=max_letters)
         self._relays: dict[Hub, list[Relay]] = {}
 
     def tasks(self) -> list[Relay]:
@@ -255,4 +284,4 @@ class Relays:
         return list(itertools.chain.from_iterable(self._relays.values()))
 
     def _of(self, hub: Hub) -> list[Relay]:
-        return [Relay(hub, self.upstream, any_key=self.any_key) for _ in range(self.count)]
+        return [self._make(hub) for _ in range(self.count)]

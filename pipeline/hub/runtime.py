@@ -33,8 +33,8 @@ class PartitionRuntime:
     """What a partition holds now: events from sequence number `first` to `next` - 1.
 
     `last_offset` is that of the newest event ever, None for a partition that never had any; an offset begins with its
-    event's time. `bytes` counts bodies. `in_events` and `in_bytes` were taken ever, `in_rate` in bytes a second, as a
-    mean over the last seconds (the worker's retention measures it).
+    event's time. `bytes` counts what is kept of them (`Event.size`). `in_events` and `in_bytes` were taken ever,
+    `in_rate` in bytes a second, as a mean over the last seconds (the worker's retention measures it).
     """
 
     partition: int

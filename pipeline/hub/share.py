@@ -14,6 +14,7 @@ import secrets
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import cast
 
@@ -30,8 +31,9 @@ BEAT = 1.0
 #: Seconds after which a worker that says nothing does not count any more.
 GONE = 5.0
 
-#: Seconds that a lease lasts. A dead worker's partitions have another reader within these and a beat: below ten.
-TTL = 8.0
+#: Seconds that a lease lasts. A dead worker's partitions have another reader within these and a beat: below ten, with
+#: room for a worker that is slow to look.
+TTL = 7.0
 
 # KEYS[1] the workers; ARGV[1] a worker, ARGV[2] after how many ms of silence one is gone. Returns all that are there.
 _ANNOUNCE = """
@@ -141,10 +143,20 @@ class Share:
 
 
 def fair_share(partitions: int, workers: Iterable[str], worker: str) -> int:
-    """Return how many partitions are `worker`'s: as many as any other's, the remainder to the first by name."""
+    """Return how many partitions are `worker`'s: as many as any other's, and the remainder goes round the processes.
+
+    A process has several workers, whose names differ in the last part: were the remainder to go to the first by name,
+    one process could have all partitions and the next none.
+    """
     names = sorted({*workers, worker})
     each, rest = divmod(partitions, len(names))
-    return each + (names.index(worker) < rest)
+    in_process: Counter[str] = Counter()
+    order = []
+    for name in names:
+        process = name.rpartition("-")[0]
+        order.append((in_process[process], name))
+        in_process[process] += 1
+    return each + (worker in (name for _, name in sorted(order)[:rest]))
 
 
 def worker_name() -> str:

@@ -106,6 +106,7 @@ def test_lag_age_retries_and_dead_letters(client: ServiceClient, hub: Hub, upstr
         "wz_relay_refused_total": 1,
         "wz_relay_waiting": 1,
         "wz_dead_letters": 1,
+        "wz_dead_letters_full": 0,
     }
     assert {name: found[name, "events", "1"] for name in expected} == expected
     assert found["wz_group_lag_events", "$relay", "events", "1"] == 1

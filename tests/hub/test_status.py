@@ -12,7 +12,7 @@ from pipeline.hub import cli
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Event, Hub
 from pipeline.hub.relay import Relay
-from pipeline.hub.status import status
+from pipeline.hub.status import has_lost_its_relay, status
 from pipeline.settings import Settings
 
 from .. import stack
@@ -57,6 +57,16 @@ def test_a_relay_that_is_done(hub: Hub, relay: Relay, upstream: ScriptedUpstream
     assert found.group
     assert (found.group.lag, found.group.oldest_ms, found.error) == (0, None, None)
     assert (found.events, found.bytes, found.requests, found.refused, found.deadletters) == (1, 4, 1, 1, 1)
+
+
+def test_a_hub_whose_relay_is_gone(hub: Hub, relay: Relay) -> None:
+    assert not has_lost_its_relay(hub)
+    relay.step()
+    assert not has_lost_its_relay(hub)
+    relay.stop()
+    assert has_lost_its_relay(hub)
+    relay.group.detach()
+    assert not has_lost_its_relay(hub)
 
 
 def test_the_table(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings: Settings) -> None:
