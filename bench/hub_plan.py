@@ -3,9 +3,9 @@
     python -m bench.hub_plan            some 40 seconds
     python -m bench.hub_plan --json     the same as JSON
 
-docs/hub.md plans with these figures. Memory is what Redis says it uses (`used_memory`). Processor time is that of this
-process and of Redis, which depends less on who else is at work than a rate does; nothing is written to disk, but where
-workers run. Rates are in `python -m bench.hub`.
+docs/scaling-hubs.md plans with these figures. Memory is that of the keys (MEMORY USAGE). Processor time is that of this
+process and of Redis, which depends less on who else is at work than a rate does; nothing is written to disk, except
+where a worker is killed. Rates are in `python -m bench.hub`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import click
 import redis
@@ -41,7 +41,7 @@ from tests.upstream import scripted_upstream
 from wz.testing import Client
 
 from .bulk import own_stdout
-from .hub import PARTITIONS, environ, request, wait_until
+from .hub import BODY, PARTITIONS, environ, request, wait_until
 from .side_by_side import Goal, Row, report
 
 EVENTS = 20_000
@@ -49,32 +49,38 @@ IDLE = 1_000
 TURNS = 20
 SENDS = 300
 BATCH = 100
+RELAYED = 2_000
+RUN = 100  # events that are read, and go up together if their key is the same
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 
-def memory(client: redis.Redis) -> Row:
-    """Bytes of Redis's memory for each event that it keeps, and how many of them count for the size of a hub."""
+def memory(client: redis.Redis) -> list[Row]:
+    """What Redis keeps of an event, how many of its bytes count for the size of a hub, and what it costs to drop it."""
     kinds = {
         "100 bytes": Event(b"x" * 100),
         "100 bytes, a key, 3 properties": Event(b"x" * 100, "device-17", None, {"n": 3, "unit": "C", "ok": True}),
         "1,000 bytes": Event(b"x" * 1000),
     }
     found: dict[str, float] = {}
+    dropped: dict[str, float] = {}
     for name, event in kinds.items():
-        client.flushall()
-        hub = Hub(client, "events", PARTITIONS)
-        before = used(client)
+        client.flushdb()
+        hub = Hub(client, "events", PARTITIONS, HubSettings(PARTITIONS, retention_ms=1))
         for _ in range(EVENTS // BATCH):
             hub.append([event] * BATCH)
-        found[name] = (used(client) - before) / EVENTS
+        found[name] = used(client) / EVENTS
         found[f"{name}: what counts"] = event.size
-    return Row("Memory of an event", found, "bytes")
+        theirs = redis_seconds(client)
+        trim_all(hub)
+        dropped[name] = (redis_seconds(client) - theirs) / EVENTS * 1e6
+    return [Row("Memory of an event", found, "bytes"), Row("Dropping an event: processor time of Redis", dropped)]
 
 
 def used(client: redis.Redis) -> int:
-    return int(client.info("memory")["used_memory"])
+    """Bytes of all keys: unlike `used_memory`, without buffers."""
+    return sum(cast("int", client.memory_usage(key, samples=0)) for key in client.scan_iter("{hub:*", count=1000))
 
 
 # -- partitions that have nothing to do --------------------------------------------------------------------------------
@@ -82,8 +88,7 @@ def used(client: redis.Redis) -> int:
 
 def idle(client: redis.Redis) -> list[Row]:
     """What a thousand partitions cost that had an event each, which is relayed and dropped, and that wait for more."""
-    client.flushall()
-    before = used(client)
+    client.flushdb()
     hub = Hub(client, "events", IDLE, HubSettings(IDLE, retention_ms=1))
     with scripted_upstream() as upstream:
         relay = Relay(hub, Upstream(upstream.target), beat=3600.0)
@@ -92,7 +97,7 @@ def idle(client: redis.Redis) -> list[Row]:
         while any(one.relay.group is None or one.relay.group.lag for one in status(hub)):
             relay.step()
         trim_all(hub)
-        each = (used(client) - before) / IDLE
+        each = used(client) / IDLE
 
         def look() -> None:
             relay._next_look = 0.0  # for which a worker waits, here for a second
@@ -118,11 +123,11 @@ def idle(client: redis.Redis) -> list[Row]:
 def cost(client: redis.Redis, step: Callable[[], object], times: int) -> tuple[float, float, float]:
     """Return round trips, and microseconds of Redis's and of this process's time, of a call."""
     step()  # imports, scripts
-    theirs, ours = redis_seconds(client), time.process_time()
+    theirs, ours = redis_seconds(client), time.thread_time()
     with round_trips() as trips:
         for _ in range(times):
             step()
-    ours = time.process_time() - ours
+    ours = time.thread_time() - ours
     theirs = redis_seconds(client) - theirs
     return len(trips) / times, theirs / times * 1e6, ours / times * 1e6
 
@@ -182,6 +187,28 @@ def send(app: Client, batch: int) -> None:
 # -- workers -----------------------------------------------------------------------------------------------------------
 
 
+def up(client: redis.Redis) -> Row:
+    """What the way up costs a worker and Redis, by the events that a request has."""
+    found: dict[str, float] = {}
+    for title, keys in {"an event a request": 2, f"{RUN} events a request": 1}.items():
+        client.flushdb()
+        hub = Hub(client, "events", 1)
+        batch = [Event(BODY.encode(), f"key-{number % keys}") for number in range(RUN)]
+        hub.append(batch)  # the first request makes the connection
+        with scripted_upstream() as upstream:
+            relay = Relay(hub, Upstream(upstream.target), beat=3600.0)
+            relay.step()
+            for _ in range(RELAYED // RUN):
+                hub.append(batch)
+            theirs, ours = redis_seconds(client), time.thread_time()
+            while relay.step():
+                pass
+            found[f"worker, {title}"] = (time.thread_time() - ours) / RELAYED * 1e6
+            found[f"Redis, {title}"] = (redis_seconds(client) - theirs) / RELAYED * 1e6
+            relay.stop()
+    return Row("Up: processor time of an event", found)
+
+
 def takeover(settings: Settings) -> Row:
     """Seconds from kill -9 of a worker until another has all of its partitions."""
     hub = Hub(pipeline.redis.client(settings), "events", PARTITIONS)
@@ -219,10 +246,12 @@ def main(as_json: bool) -> None:
         clustered = Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT, hubs_cluster=urls)
         client = pipeline.redis.client(settings)
         client.config_set("appendonly", "no")
-        rows = [memory(client), *idle(client), *sends(settings, clustered)]
+        rows = [*memory(client), *idle(client), *sends(settings, clustered), up(client)]
         client.config_set("appendonly", "yes")
         rows.append(takeover(settings))
-        notes = [f"{os.cpu_count()} cores; Redis {client.info('server')['redis_version']}"]
+        info = client.info("server")
+        version = info.get("valkey_version") or info["redis_version"]
+        notes = [f"{os.cpu_count()} cores; {info.get('server_name', 'redis')} {version}"]
         report(rows, [], notes, as_json=as_json)
 
 

@@ -44,8 +44,10 @@ class Event:
 
     @property
     def size(self) -> int:
-        """Bytes that the log keeps of it, by which hubs are limited: all of `values` but the relay id."""
-        return sum(len(value if isinstance(value, bytes) else value.encode()) for value in self.values()[:5])
+        """Bytes by which hubs are limited: those of all that the log keeps of it."""
+        texts = (self.partition_key or "", self.content_type or "", self.publisher or "")
+        properties = msgspec.json.encode(self.properties) if self.properties else b""
+        return len(self.body) + len(properties) + sum(len(text.encode()) for text in texts)
 
     def values(self) -> tuple[bytes | str, ...]:
         """What append.lua takes of an event."""
