@@ -2,6 +2,7 @@
 
     python -m bench.hub_plan            some 40 seconds
     python -m bench.hub_plan --json     the same as JSON
+    python -m bench.hub_plan --quick    without the worker that is killed
 
 docs/scaling-hubs.md plans with these figures. Memory is that of the keys (MEMORY USAGE). Processor time is that of this
 process and of Redis, which depends less on who else is at work than a rate does; nothing is written to disk, except
@@ -234,7 +235,8 @@ def processes(hub: Hub) -> set[int | None]:
 
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def main(as_json: bool) -> None:
+@click.option("--quick", is_flag=True, help="No worker is killed.")
+def main(as_json: bool, quick: bool) -> None:
     with own_stdout(), TemporaryDirectory(prefix="bench-") as name, ExitStack() as running:
         folder = Path(name)
         socket, nodes = folder / "redis.sock", folder / "nodes"
@@ -248,7 +250,8 @@ def main(as_json: bool) -> None:
         client.config_set("appendonly", "no")
         rows = [*memory(client), *idle(client), *sends(settings, clustered), up(client)]
         client.config_set("appendonly", "yes")
-        rows.append(takeover(settings))
+        if not quick:
+            rows.append(takeover(settings))
         info = client.info("server")
         version = info.get("valkey_version") or info["redis_version"]
         notes = [f"{os.cpu_count()} cores; {info.get('server_name', 'redis')} {version}"]
