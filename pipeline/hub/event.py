@@ -45,9 +45,12 @@ class Event:
     @property
     def size(self) -> int:
         """Bytes by which hubs are limited: those of all that the log keeps of it."""
-        texts = (self.partition_key or "", self.content_type or "", self.publisher or "")
-        properties = msgspec.json.encode(self.properties) if self.properties else b""
-        return len(self.body) + len(properties) + sum(len(text.encode()) for text in texts)
+        return self.size_with(msgspec.json.encode(self.properties) if self.properties else b"")
+
+    def size_with(self, properties: bytes) -> int:
+        """Return `size` for who has the properties as JSON already."""
+        texts = (self.partition_key, self.content_type, self.publisher)
+        return len(self.body) + len(properties) + sum(len(text.encode()) for text in texts if text)
 
     def values(self) -> tuple[bytes | str, ...]:
         """What append.lua takes of an event."""
