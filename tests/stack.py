@@ -100,6 +100,14 @@ def nginx(folder: Path) -> Iterator[LiveServer]:
         yield server
 
 
+def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
+    """Wait for what other processes bring about; fail if they don't."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def answers(server: LiveServer) -> bool:
     """Say whether the service behind `server` is ready."""
     try:

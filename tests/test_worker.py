@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 import redis as redis_py
@@ -19,7 +17,7 @@ from pipeline.settings import Settings
 from pipeline.windows.outputs import StreamOutput, UnknownOutput
 from pipeline.worker import Task, run
 
-from .stack import REPOSITORY, ROOT
+from .stack import REPOSITORY, ROOT, until
 from .windows import example
 
 
@@ -33,13 +31,6 @@ def environ(settings: Settings) -> dict[str, str]:
         "WZ_HUBS": "events:4",
         "WZ_JOBS": str(REPOSITORY / "jobs"),
     }
-
-
-def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def start(environ: dict[str, str]) -> subprocess.Popen[str]:

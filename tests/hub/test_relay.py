@@ -51,11 +51,6 @@ def upstream_hub(upstream_settings: Settings) -> Hub:
     return Hub(client, "events", 4)
 
 
-@pytest.fixture
-def hub(redis: redis_py.Redis) -> Hub:
-    return Hub(redis, "events", 4)
-
-
 def everything(hub: Hub) -> list[Event]:
     """Every event, without the id that a relay gave it."""
     events = [stored.event for p in range(hub.partitions) for stored in hub.read(p, limit=1000)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import redis as redis_py
@@ -32,7 +30,7 @@ def test_what_a_killed_worker_had_is_taken_over(
             running.enter_context(stack.process(command, ready=lambda: True, env=env, cwd=stack.REPOSITORY))
             for _ in range(2)
         ]
-        until(lambda: len(set(owners(hub))) == 2 and None not in owners(hub))
+        stack.until(lambda: len(set(owners(hub))) == 2 and None not in owners(hub))
         both[0].kill()
         both[0].wait()
         (dead,) = {str(owner) for owner in owners(hub) if f"-{both[0].pid}-" in str(owner)}
@@ -47,7 +45,7 @@ def test_what_a_killed_worker_had_is_taken_over(
 
         for partition in range(hub.partitions):
             hub.append([Event(str(partition).encode())], partition=partition)
-        until(lambda: len(upstream.received) == hub.partitions)
+        stack.until(lambda: len(upstream.received) == hub.partitions)
         assert len(set(owners(hub)) - {dead, None}) == 1
 
     bodies = [item["Body"] for received in upstream.received for item in json.loads(received.body)]
@@ -56,10 +54,3 @@ def test_what_a_killed_worker_had_is_taken_over(
 
 def owners(hub: Hub) -> list[str | None]:
     return [one.relay.worker for one in status(hub)]
-
-
-def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
