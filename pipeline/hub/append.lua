@@ -4,7 +4,7 @@
 --       more, batches (sorted set), if there is a batch's id: then there is only one partition
 -- ARGV[1]  enqueued time, ms since the Unix epoch; '' for now
 -- ARGV[2]  the batch's id, ms-n; '' if none. A partition that has taken this batch before takes it no more
--- ARGV[3..]  for each partition: the most bytes of bodies that it may have, 0 for any number; the number of events; and
+-- ARGV[3..]  for each partition: the most bytes that it may have, 0 for any number; the number of events; and
 --       six values an event: body, partition key, content type, properties as JSON, publisher, relay id; '' where
 --       there is none. A relay id is SOURCE/PARTITION/OFFSET: an event whose offset is not above the last one taken
 --       from SOURCE/PARTITION is a repetition, and left out
@@ -40,7 +40,7 @@ local function plan(place, at)
     end
     if fresh then
       part.chosen[#part.chosen + 1] = i
-      part.bytes = part.bytes + #ARGV[i]
+      for value = i, i + 4 do part.bytes = part.bytes + #ARGV[value] end  -- what write() keeps of it
     end
   end
   return part

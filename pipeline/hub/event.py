@@ -42,6 +42,16 @@ class Event:
                 return value, match[1]
         return None
 
+    @property
+    def size(self) -> int:
+        """Bytes by which hubs are limited: those of all that the log keeps of it."""
+        return self.size_with(msgspec.json.encode(self.properties) if self.properties else b"")
+
+    def size_with(self, properties: bytes) -> int:
+        """Return `size` for who has the properties as JSON already."""
+        texts = (self.partition_key, self.content_type, self.publisher)
+        return len(self.body) + len(properties) + sum(len(text.encode()) for text in texts if text)
+
     def values(self) -> tuple[bytes | str, ...]:
         """What append.lua takes of an event."""
         relay_id = self.relay_id

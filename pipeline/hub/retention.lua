@@ -2,8 +2,8 @@
 --
 -- KEYS  events (stream), stats (hash), offsets (hash), attached (set), all as in log.py and group.py
 -- ARGV[1]  age in ms from which events go; 0 for none
--- ARGV[2]  bytes of bodies above which events go; -1 for none
--- ARGV[3]  bytes of bodies to look at, about: a script keeps everybody else waiting
+-- ARGV[2]  bytes, as append.lua counts them, above which events go; -1 for none
+-- ARGV[3]  bytes to look at, about: a script keeps everybody else waiting
 --
 -- Returns {events dropped, 1 if there may be more}.
 
@@ -57,8 +57,7 @@ for _, entry in ipairs(entries) do
   if not ((max_age > 0 and age >= max_age) or (most >= 0 and bytes - freed > most)) then break end
   local fields = entry[2]
   for i = 1, #fields, 2 do
-    if fields[i] == 'b' then freed = freed + #fields[i + 1] end
-    if fields[i] == 'n' then first = tonumber(fields[i + 1]) + 1 end
+    if fields[i] == 'n' then first = tonumber(fields[i + 1]) + 1 else freed = freed + #fields[i + 1] end
   end
   dropped = dropped + 1
 end
