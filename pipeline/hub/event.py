@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 #: A user property's value, as the service types them.
 Property = str | int | float | bool | None
 
@@ -17,8 +15,6 @@ RELAY_ID = "wz-event-id"
 #: SOURCE/PARTITION/OFFSET. Not the sequence number: a Redis that lost its last second gives those out again.
 #: What a re-driven dead letter has behind it, `/r1`, makes it none: it is to be taken.
 _RELAY_ID = re.compile(r"([^/]{1,64}/[0-9]{1,4})/[0-9]{1,15}(?:-[0-9]{1,15})?")
-
-_properties = msgspec.json.Decoder(dict[str, Property])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +34,16 @@ class Event:
     def relay_id(self) -> tuple[str, str] | None:
         """The id that a relay gave it, `SOURCE/PARTITION/OFFSET`, and its part `SOURCE/PARTITION`; or None."""
         for name, value in self.properties.items():
-            if name.lower() == RELAY_ID and isinstance(value, str) and (match := _RELAY_ID.fullmatch(value)):
+            if len(name) == len(RELAY_ID) and name.lower() == RELAY_ID and isinstance(value, str) and (match := _RELAY_ID.fullmatch(value)):
                 return value, match[1]
         return None
-
-    def values(self) -> tuple[bytes | str, ...]:
-        """What append.lua takes of an event."""
-        relay_id = self.relay_id
-        return (
-            self.body,
-            self.partition_key or "",
-            self.content_type or "",
-            msgspec.json.encode(self.properties) if self.properties else "",
-            self.publisher or "",
-            relay_id[0] if relay_id else "",
-        )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """An event in the log.
 
-    `offset` is the stream's entry id, `ms-n`: opaque to readers, rising within a partition. `sequence_number` is
+    `offset` is `ms-n` (see entry.py): opaque to readers, rising within a partition. `sequence_number` is
     0, 1, 2 ... within a partition. `enqueued_ms` is Redis's clock, ms since the Unix epoch.
     """
 
@@ -68,21 +52,3 @@ class StoredEvent:
     offset: str
     enqueued_ms: int
     event: Event
-
-    @classmethod
-    def of(cls, partition: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> StoredEvent:
-        """Read an entry of a partition's stream."""
-        offset = entry_id.decode()
-        return cls(
-            partition=partition,
-            sequence_number=int(fields[b"n"]),
-            offset=offset,
-            enqueued_ms=int(offset.partition("-")[0]),
-            event=Event(
-                body=fields[b"b"],
-                partition_key=fields[b"k"].decode() or None,
-                content_type=fields[b"t"].decode() or None,
-                properties=_properties.decode(fields[b"p"]) if fields[b"p"] else {},
-                publisher=fields.get(b"u", b"").decode() or None,
-            ),
-        )

@@ -17,12 +17,14 @@ from ..errors import PipelineError
 from ..scripts import Script
 from . import throughput
 from .batches import Batches
+from .entry import entries, events_after
 from .event import Event as Event
 from .event import Property as Property
 from .event import StoredEvent as StoredEvent
 from .partition import partition_of
 
 _APPEND = Script(files(__package__) / "append.lua")
+_READ = Script(files(__package__) / "read.lua")
 
 #: Seconds until a hub that was full may have room: workers trim every few seconds.
 _FULL_WAIT = 5
@@ -75,8 +77,8 @@ class Hub:
     """One hub's partitions.
 
     Redis keys, all of a partition in one slot of a cluster:
-        {hub:NAME:P}:events     stream; an entry has n (sequence number), b (body), k (partition key), t (content
-                                type), p (user properties, JSON), u (publisher); all but n are '' where there is none
+        {hub:NAME:P}:events     stream; an entry has n (sequence number of its first event), c (number of events), s
+                                (bytes of their bodies), e (the events), in this order: see entry.py
         {hub:NAME:P}:sequence   string, the next sequence number
         {hub:NAME:P}:stats      hash; bytes (of bodies) and events in the stream now, first (sequence number of the
                                 oldest event kept), in_bytes and in_events ever taken
@@ -135,9 +137,10 @@ class Hub:
         keys = [self.key(partition, name) for partition in by_partition for name in names]
         args: list[object] = ["" if time is None else time, batch]
         for events in by_partition.values():
-            args += (cap, len(events))
-            for event in events:
-                args += event.values()
+            cut = list(entries(events) if time is None else entries(events, max_events=1))
+            args += (cap, len(cut))
+            for entry in cut:
+                args += entry
         place = cast("int", _APPEND.call(self.redis, keys, args))
         return None if place < 0 else list(by_partition)[place]
 
@@ -186,21 +189,24 @@ class Hub:
 
     def read(self, partition: int, after: str = "0", limit: int = 100) -> list[StoredEvent]:
         """Return up to `limit` events whose offset is greater than `after`, oldest first; [] at the end."""
-        entries = self.redis.xrange(self.key(self.known(partition), "events"), min=f"({after}", count=limit)
-        return [StoredEvent.of(partition, *entry) for entry in cast("list[tuple[bytes, dict[bytes, bytes]]]", entries)]
+        found = _READ.call(self.redis, [self.key(self.known(partition), "events")], [after, limit])
+        return events_after(partition, after, limit, found)
 
     def read_all(self, after: Mapping[int, str], limit: int = 100) -> list[list[StoredEvent]]:
-        """Read several partitions, each after its own offset, in one round trip; in the order of `after`.
+        """Read several partitions, each after its own offset; in the order of `after`. One round trip, on a cluster one for
+        each.
 
         A time in ms since the Unix epoch will do for an offset.
         """
+        if isinstance(self.redis, RedisCluster):  # whose pipelines run no scripts
+            return [self.read(partition, offset, limit) for partition, offset in after.items()]
         with self.redis.pipeline(transaction=False) as pipe:
             for partition, offset in after.items():
-                pipe.xrange(self.key(partition, "events"), min=f"({offset}", count=limit)
-            batches = pipe.execute()
+                _READ.queue(self.redis, pipe, [self.key(partition, "events")], [offset, limit])
+            pages = pipe.execute()
         return [
-            [StoredEvent.of(partition, *entry) for entry in entries]
-            for partition, entries in zip(after, batches, strict=True)
+            events_after(partition, offset, limit, found)
+            for (partition, offset), found in zip(after.items(), pages, strict=True)
         ]
 
     def clock_ms(self) -> int:
