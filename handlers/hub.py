@@ -75,4 +75,4 @@ def _sent(request: Request) -> Sequence[Event]:
 def _store(request: Request, target: Hub, events: Sequence[Event], partition: int | None = None) -> Response:
     with metrics.counted(target, is_batch=request.mimetype == BATCH_TYPE):
         target.append(events, partition=partition)
-    return Response(status=201, content_type=servicebus.XML)
+    return Response(b"", 201, content_type=servicebus.XML)

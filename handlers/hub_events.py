@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def batch(body: bytes) -> list[Event]:
         raise Problem(400, f"the batch is not a JSON array of events: {exc}", field="body") from exc
     if not items:
         raise Problem(400, "the batch holds no event", field="body")
-    return [_event(item, index) for index, item in enumerate(items)]
+    return list(map(_event, items, itertools.count()))
 
 
 def for_partition(events: Sequence[Event]) -> Sequence[Event]:
@@ -148,17 +149,19 @@ def _text(value: str) -> str:
 
 
 def _event(item: BatchItem, index: int) -> Event:
-    body = (item.body or "").encode()
+    body, broker, properties = item.body, item.broker_properties, item.user_properties
+    data = body.encode() if body else b""
     if item.is_body_base64:
         try:
-            body = base64.b64decode(body, validate=True)
+            data = base64.b64decode(data, validate=True)
         except binascii.Error as exc:
             raise Problem(400, f"item {index}: the Body is not base64: {exc}", field=f"[{index}].Body") from exc
-    key = item.broker_properties.partition_key if item.broker_properties else None
-    properties = item.user_properties or {}
-    for name, value in properties.items():
+    if not properties:
+        return Event(data, (broker.partition_key or None) if broker else None)
+    for value in properties.values():
         if isinstance(value, str) and len(value) > MAX_PROPERTY // 4 and len(value.encode()) > MAX_PROPERTY:
+            name = next(name for name, its in properties.items() if its is value)
             raise Problem(
                 400, f"item {index}: the property {name!r} is larger than 32 KB", field=f"[{index}].UserProperties"
             )
-    return Event(body, key or None, None, properties)
+    return Event(data, (broker.partition_key or None) if broker else None, None, properties)

@@ -31,9 +31,9 @@ _properties = msgspec.json.Decoder(dict[str, Property]).decode
 
 
 class Entry(NamedTuple):
-    """What append.lua takes of an entry: `size` is in bytes of bodies; `relay_id` is '' or that of its only event."""
+    """What append.lua takes of an entry: `events` is how many, `size` the bytes of their bodies, `relay_id` is '' or that of its only event."""
 
-    count: int
+    events: int
     size: int
     relay_id: str
     packed: bytes
@@ -45,20 +45,17 @@ def entries(events: Sequence[Event], max_events: int = MAX_EVENTS) -> Iterator[E
     size = 0
     for event in events:
         body, properties = event.body, event.properties
-        packed = (body, event.partition_key, event.content_type, b"", event.publisher)
-        if properties:
-            packed = (body, event.partition_key, event.content_type, _to_json(properties), event.publisher)
-            if relay_id := event.relay_id:
-                if run:
-                    yield Entry(len(run), size, "", _pack(run))
-                    run, size = [], 0
-                yield Entry(1, len(body), relay_id[0], _pack([packed]))
-                continue
-        run.append(packed)
-        size += len(body)
-        if len(run) >= max_events or size >= MAX_BYTES:
+        relay_id = event.relay_id if properties else None
+        if run and (relay_id or len(run) >= max_events or size >= MAX_BYTES):
             yield Entry(len(run), size, "", _pack(run))
             run, size = [], 0
+        its_json = _to_json(properties) if properties else b""
+        packed = (body, event.partition_key, event.content_type, its_json, event.publisher)
+        if relay_id:
+            yield Entry(1, len(body), relay_id[0], _pack([packed]))
+        else:
+            run.append(packed)
+            size += len(body)
     if run:
         yield Entry(len(run), size, "", _pack(run))
 

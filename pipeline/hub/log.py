@@ -168,17 +168,16 @@ class Hub:
         if partition is not None:
             return {self.known(partition): list(events)}
         by_partition: dict[int, list[Event]] = defaultdict(list)
-        turn: int | None = None
+        of_key: dict[str | None, list[Event]] = {}
         for event in events:
             key = event.partition_key
             if key is None and event.properties and (relay_id := event.relay_id):
                 key = relay_id[1]
-            if key is not None:
-                by_partition[partition_of(key, self.partitions)].append(event)
-                continue
-            if turn is None:
-                turn = next(self._turn) % self.partitions
-            by_partition[turn].append(event)
+            its = of_key.get(key)
+            if its is None:
+                place = next(self._turn) % self.partitions if key is None else partition_of(key, self.partitions)
+                its = of_key[key] = by_partition[place]
+            its.append(event)
         return by_partition
 
     def known(self, partition: int) -> int:
