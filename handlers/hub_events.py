@@ -13,7 +13,6 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -108,7 +107,7 @@ def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
         raise Problem(
             400, f"the PartitionKey of a publisher's event is its name, {name!r}, or left out", field="BrokerProperties"
         )
-    return [replace(event, partition_key=name, publisher=name) for event in events]
+    return [msgspec.structs.replace(event, partition_key=name, publisher=name) for event in events]
 
 
 def header_properties(environ: Mapping[str, Any]) -> dict[str, Property]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 #: A user property's value, as the service types them.
 Property = str | int | float | bool | None
@@ -17,8 +18,7 @@ RELAY_ID = "wz-event-id"
 _RELAY_ID = re.compile(r"([^/]{1,64}/[0-9]{1,4})/[0-9]{1,15}(?:-[0-9]{1,15})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One event as its sender gave it. `body` is opaque; an absent key, type or publisher is None, never empty.
 
     A publisher's events have its name as their key.
@@ -27,7 +27,7 @@ class Event:
     body: bytes
     partition_key: str | None = None
     content_type: str | None = None
-    properties: Mapping[str, Property] = field(default_factory=dict)
+    properties: Mapping[str, Property] = {}
     publisher: str | None = None
 
     @property
@@ -39,8 +39,7 @@ class Event:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(msgspec.Struct, frozen=True):
     """An event in the log.
 
     `offset` is `ms-n` (see entry.py): opaque to readers, rising within a partition. `sequence_number` is

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
+import msgspec
 import pytest
 import redis as redis_py
 from redis.cluster import RedisCluster
@@ -67,7 +68,7 @@ def everything(hub: Hub) -> list[Event]:
     """Every event, without the id that a relay gave it."""
     events = [stored.event for p in range(hub.partitions) for stored in hub.read(p, limit=1000)]
     return [
-        replace(event, properties={n: v for n, v in event.properties.items() if n.lower() != "wz-event-id"})
+        msgspec.structs.replace(event, properties={n: v for n, v in event.properties.items() if n.lower() != "wz-event-id"})
         for event in events
     ]
 
@@ -111,7 +112,9 @@ def test_events_of_any_key_in_one_batch_keep_all_but_their_types(
     drain(relay_to(upstream_target, hub, any_key=True))
 
     typed = [
-        replace(event, content_type=None, properties={**event.properties, "wz-content-type": event.content_type})
+        msgspec.structs.replace(
+            event, content_type=None, properties={**event.properties, "wz-content-type": event.content_type}
+        )
         if event.content_type
         else event
         for event in everything(hub)
