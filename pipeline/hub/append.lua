@@ -35,8 +35,8 @@ local function plan(place, at)
   part.stop = first + count * VALUES
   for i = first, part.stop - 1, VALUES do
     local fresh = true
-    local source, offset = string.match(ARGV[i + 2], '^(.+)/([%d-]+)$')
-    if source then
+    if ARGV[i + 2] ~= '' then
+      local source, offset = string.match(ARGV[i + 2], '^(.+)/([%d-]+)$')
       fresh = is_after(offset, part.last[source] or redis.call('HGET', part.relayed, source))
       if fresh then part.last[source] = offset end
     end
@@ -46,12 +46,12 @@ local function plan(place, at)
       part.bytes = part.bytes + tonumber(ARGV[i + 1])
     end
   end
+  part.was = redis.call('HMGET', part.stats, 'bytes', 'in_bytes', 'events', 'in_events', 'first')
   return part
 end
 
 local function is_full(part)
-  return part.cap > 0 and part.bytes > 0
-    and tonumber(redis.call('HGET', part.stats, 'bytes') or 0) + part.bytes > part.cap
+  return part.cap > 0 and part.bytes > 0 and tonumber(part.was[1] or 0) + part.bytes > part.cap
 end
 
 -- Return the two parts of the last id that the stream has ever had; that entry may be gone.
@@ -73,34 +73,29 @@ end
 -- Add an entry whose first event has the number `first`. Its id is made of time and sequence number: both rise, unless
 -- a clock was set back, or Redis lost what it had; then the id follows the last one.
 local function add(stream, ms, first, i)
-  local count = tonumber(ARGV[i])
-  local function add_at(call, its_ms)
-    return call('XADD', stream, text(its_ms) .. '-' .. text(first + count - 1), 'n', text(first), 'c', ARGV[i],
-      's', ARGV[i + 1], 'e', ARGV[i + 3])
-  end
-  local reply = add_at(redis.pcall, ms)
+  local n, last = text(first), '-' .. text(first + ARGV[i] - 1)
+  local reply = redis.pcall('XADD', stream, ms .. last, 'n', n, 'c', ARGV[i], 's', ARGV[i + 1], 'e', ARGV[i + 3])
   if type(reply) == 'table' and reply.err then
     if redis.call('EXISTS', stream) == 1 then
       local last_ms, last_n = last_id(stream)
-      ms = first > last_n and last_ms or last_ms + 1
+      ms = text(first > last_n and last_ms or last_ms + 1)
     end
-    add_at(redis.call, ms)
+    redis.call('XADD', stream, ms .. last, 'n', n, 'c', ARGV[i], 's', ARGV[i + 1], 'e', ARGV[i + 3])
   end
 end
 
 local function write(part, ms)
   if part.count == 0 then return end
-  local first = tonumber(redis.call('GET', part.sequence) or 0)
-  local following = first
+  local first = redis.call('INCRBY', part.sequence, part.count) - part.count
+  local number = first
   for _, i in ipairs(part.chosen) do
-    add(part.events, ms, following, i)
-    following = following + tonumber(ARGV[i])
+    add(part.events, ms, number, i)
+    number = number + ARGV[i]
   end
-  redis.call('SET', part.sequence, text(following))
-  local was = redis.call('HMGET', part.stats, 'first', 'bytes', 'in_bytes', 'events', 'in_events')
-  local function plus(place, more) return text(tonumber(was[place] or 0) + more) end
-  redis.call('HSET', part.stats, 'first', was[1] or text(first), 'bytes', plus(2, part.bytes),
-    'in_bytes', plus(3, part.bytes), 'events', plus(4, part.count), 'in_events', plus(5, part.count))
+  local was = part.was
+  redis.call('HSET', part.stats, 'bytes', text((was[1] or 0) + part.bytes), 'in_bytes', text((was[2] or 0) + part.bytes),
+    'events', text((was[3] or 0) + part.count), 'in_events', text((was[4] or 0) + part.count),
+    'first', was[5] or text(first))
   for source, last in pairs(part.last) do
     redis.call('HSET', part.relayed, source, last)
   end
@@ -116,10 +111,10 @@ for place = 0, math.floor(#KEYS / 4) - 1 do
   if is_late(part) then return redis.error_reply('LATE the partition has a later event than ' .. time) end
   parts[place + 1], at = part, part.stop
 end
-local ms = tonumber(time)
+local ms = time
 if time == '' then
   local now = redis.call('TIME')
-  ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+  ms = text(now[1] * 1000 + math.floor(now[2] / 1000))
 end
 for _, part in ipairs(parts) do write(part, ms) end
 if batch ~= '' then redis.call('ZADD', KEYS[5], string.match(batch, '^%d+'), batch) end
