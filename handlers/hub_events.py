@@ -49,13 +49,13 @@ _DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
-class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True):
+class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
     """Of what the gateway knows, only the partition key means anything to a hub; unknown names are ignored."""
 
     partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None = None
 
 
-class BatchItem(msgspec.Struct, rename="pascal"):
+class BatchItem(msgspec.Struct, rename="pascal", gc=False):
     """One event of a batch. Real clients leave out the body, too."""
 
     body: str | None = ""

@@ -18,7 +18,7 @@ RELAY_ID = "wz-event-id"
 _RELAY_ID = re.compile(r"([^/]{1,64}/[0-9]{1,4})/[0-9]{1,15}(?:-[0-9]{1,15})?")
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One event as its sender gave it. `body` is opaque; an absent key, type or publisher is None, never empty.
 
     A publisher's events have its name as their key.
@@ -39,7 +39,7 @@ class Event(msgspec.Struct, frozen=True):
         return None
 
 
-class StoredEvent(msgspec.Struct, frozen=True):
+class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """An event in the log.
 
     `offset` is `ms-n` (see entry.py): opaque to readers, rising within a partition. `sequence_number` is
