@@ -1,11 +1,14 @@
 """The hub's intake as one would write it with Flask and redis-py without hiredis: the same promises, plainly kept.
 
 It checks what the service checks (the token's signature, expiry, right and scope; every item of a batch; sizes), takes
-a batch whole or not at all, and stores the same: an entry an event, with a sequence number that has no gap, sums beside
-it, and no more bytes than a partition may have. A script is what does this in one round trip: MULTI can't be refused by
-one of its commands, and can't give XADD a number that it has just counted. It was also the faster of the two to write.
+a batch whole or not at all, and stores the same: body, key, content type, properties and a sequence number, an entry of
+the stream an event; sums beside it; and no more bytes than a partition may have.
 
-Of the service's code it has the hash of keys, which a port of Microsoft's is anyway. Its token check is its own.
+There are two, since there are two usual ways to write that. `script` does it all in one, as the service does, and keeps
+its promises in full. `transaction` counts the numbers first and then adds all in MULTI, as redis-py's pipelines invite
+one to: it needs no Lua, and promises less, since two senders at once may store theirs in another order than counted.
+
+Of the service's code they have the hash of keys, which is a port of Microsoft's anyway. The token's check is their own.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import itertools
 import json
 import os
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -69,16 +74,72 @@ return 1
 
 Event = tuple[bytes, str | None, str | None, dict[str, Any]]  # body, partition key, content type, properties
 
+#: Stores events by partition; False if one of them is full.
+Append = Callable[[str, dict[int, list[Event]]], bool]
 
-def flask() -> Flask:
-    app = Flask("peer")
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    root = ConnectionString.parse(os.environ["WZ_CONNECTION_STRING"])
+
+def script() -> Flask:
+    run = client().register_script(APPEND)
+
+    def append(hub: str, by_partition: dict[int, list[Event]]) -> bool:
+        args: list[Any] = [CAP]
+        for place, events in enumerate(by_partition.values(), 1):
+            for event in events:
+                args += (place, *values(event))
+        keys = [key(hub, partition, name) for partition in by_partition for name in ("events", "sequence", "stats")]
+        return bool(run(keys=keys, args=args))
+
+    return flask(append)
+
+
+def transaction() -> Flask:
+    redis_ = client()
+
+    def append(hub: str, by_partition: dict[int, list[Event]]) -> bool:
+        with redis_.pipeline(transaction=False) as pipe:
+            for partition, events in by_partition.items():
+                pipe.incrby(key(hub, partition, "sequence"), len(events))
+                pipe.hget(key(hub, partition, "stats"), "bytes")
+            answers = pipe.execute()
+        with redis_.pipeline() as pipe:
+            for (partition, events), following, used in zip(
+                by_partition.items(), *(answers[n::2] for n in (0, 1)), strict=True
+            ):
+                size = sum(len(event[0]) for event in events)
+                if int(used or 0) + size > CAP:
+                    return False
+                for number, event in enumerate(events, following - len(events)):
+                    fields = dict(zip("nbktp", (number, *values(event)), strict=True))
+                    pipe.xadd(key(hub, partition, "events"), fields)  # type: ignore[arg-type]
+                pipe.hincrby(key(hub, partition, "stats"), "bytes", size)
+                pipe.hincrby(key(hub, partition, "stats"), "events", len(events))
+            pipe.execute()
+        return True
+
+    return flask(append)
+
+
+def client() -> redis.Redis:
     socket = os.environ["WZ_REDIS_URL"].removeprefix("unix://")
     # What redis-py falls back to, for replies and for commands, where hiredis is not installed.
     redis.connection.HIREDIS_AVAILABLE = False  # type: ignore[attr-defined]
     pool = ConnectionPool(UnixDomainSocketConnection, path=socket, db=15, parser_class=_RESP2Parser)
-    append = redis.Redis(connection_pool=pool).register_script(APPEND)
+    return redis.Redis(connection_pool=pool)
+
+
+def key(hub: str, partition: int, name: str) -> str:
+    return f"{{{hub}:{partition}}}:{name}"
+
+
+def values(event: Event) -> tuple[bytes, str, str, str]:
+    body, partition_key, content_type, properties = event
+    return body, partition_key or "", content_type or "", json.dumps(properties) if properties else ""
+
+
+def flask(append: Append) -> Flask:
+    app = Flask("peer")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    root = ConnectionString.parse(os.environ["WZ_CONNECTION_STRING"])
     turn = itertools.count()
 
     @app.post("/<hub>/messages")
@@ -86,13 +147,10 @@ def flask() -> Flask:
         check_token(root, f"/{hub}/messages")
         events = batch() if request.mimetype == BATCH_TYPE else [single()]
         keyless = next(turn) % PARTITIONS
-        args: list[Any] = [CAP]
-        for body, key, content_type, properties in events:
-            partition = partition_of(key, PARTITIONS) if key else keyless
-            args += (partition + 1, body, key or "", content_type or "", json.dumps(properties) if properties else "")
-        names = ("events", "sequence", "stats")
-        keys = [f"{{{hub}:{partition}}}:{name}" for partition in range(PARTITIONS) for name in names]
-        if not append(keys=keys, args=args):
+        by_partition: dict[int, list[Event]] = defaultdict(list)
+        for event in events:
+            by_partition[partition_of(event[1], PARTITIONS) if event[1] else keyless].append(event)
+        if not append(hub, by_partition):
             abort(503)
         return Response(status=201)
 
@@ -119,8 +177,8 @@ def check_token(root: ConnectionString, path: str) -> None:
 
 def single() -> Event:
     properties = {name: value for name, value in request.headers.items() if name not in STANDARD}
-    key = key_of(json.loads(request.headers.get("BrokerProperties", "{}")))
-    return request.get_data(), key, request.content_type, properties
+    partition_key = key_of(json.loads(request.headers.get("BrokerProperties", "{}")))
+    return request.get_data(), partition_key, request.content_type, properties
 
 
 def batch() -> list[Event]:
@@ -146,7 +204,7 @@ def item(one: Any) -> Event:
 def key_of(broker_properties: Any) -> str | None:
     if not isinstance(broker_properties, dict):
         abort(400)
-    key = broker_properties.get("PartitionKey")
-    if key is not None and (not isinstance(key, str) or len(key) > MAX_KEY):
+    found = broker_properties.get("PartitionKey")
+    if found is not None and (not isinstance(found, str) or len(found) > MAX_KEY):
         abort(400)
-    return key
+    return found

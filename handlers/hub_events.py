@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
+from werkzeug.exceptions import ClientDisconnected
 
 from pipeline.hub.event import Event, Property
 from wz import Problem, Request
@@ -47,6 +48,7 @@ _STANDARD_PREFIXES = tuple(
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
+_LENGTH = re.compile("[0-9]{1,18}")
 
 
 class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
@@ -78,7 +80,7 @@ def single(request: Request) -> Event:
             key = _broker_properties.decode(_text(header)).partition_key
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise Problem(400, f"'BrokerProperties' is invalid: {exc}", field="BrokerProperties") from exc
-    return Event(request.get_data(), key or None, environ.get("CONTENT_TYPE") or None, header_properties(environ))
+    return Event(whole_body(request), key or None, environ.get("CONTENT_TYPE") or None, header_properties(environ))
 
 
 def batch(body: bytes) -> list[Event]:
@@ -90,6 +92,17 @@ def batch(body: bytes) -> list[Event]:
     if not items:
         raise Problem(400, "the batch holds no event", field="body")
     return list(map(_event, items, itertools.count()))
+
+
+def whole_body(request: Request) -> bytes:
+    """Read the body; what is not as plain as its length says (chunks, too large, broken off) is Werkzeug's to read."""
+    length, limit = request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
+    if request.shallow or not _LENGTH.fullmatch(length) or (limit is not None and int(length) > limit):
+        return request.get_data()
+    body: bytes = request.environ["wsgi.input"].read(int(length))
+    if len(body) < int(length):
+        raise ClientDisconnected
+    return body
 
 
 def for_partition(events: Sequence[Event]) -> Sequence[Event]:

@@ -34,7 +34,12 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     def relay_id(self) -> tuple[str, str] | None:
         """The id that a relay gave it, `SOURCE/PARTITION/OFFSET`, and its part `SOURCE/PARTITION`; or None."""
         for name, value in self.properties.items():
-            if len(name) == len(RELAY_ID) and name.lower() == RELAY_ID and isinstance(value, str) and (match := _RELAY_ID.fullmatch(value)):
+            if (
+                len(name) == len(RELAY_ID)
+                and name.lower() == RELAY_ID
+                and isinstance(value, str)
+                and (match := _RELAY_ID.fullmatch(value))
+            ):
                 return value, match[1]
         return None
 

@@ -68,7 +68,9 @@ def everything(hub: Hub) -> list[Event]:
     """Every event, without the id that a relay gave it."""
     events = [stored.event for p in range(hub.partitions) for stored in hub.read(p, limit=1000)]
     return [
-        msgspec.structs.replace(event, properties={n: v for n, v in event.properties.items() if n.lower() != "wz-event-id"})
+        msgspec.structs.replace(
+            event, properties={n: v for n, v in event.properties.items() if n.lower() != "wz-event-id"}
+        )
         for event in events
     ]
 
