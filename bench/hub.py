@@ -6,8 +6,8 @@
 
 Intake: gunicorn with two processes and deploy/'s Redis, which has each event on disk before it is answered, for all;
 no nginx. All check the token and every item, hash the keys, and store the events in four partitions with a sequence
-number each, a batch whole or not at all. The peers are Flask and redis-py without hiredis: with a script, which promises
-the same, and with MULTI, which needs none and promises less (bench/hub_peer.py). The goal is held against the former.
+number each, a batch whole or not at all. The peers are Flask and redis-py without hiredis: one with a script, which
+promises the same, one with MULTI, which promises less (bench/hub_peer.py). The goal is held against the former.
 
 Each is measured twice: events a second, and processor time of gunicorn and Redis for an event. The load is a process
 that runs on the same cores, and takes a twentieth of the time; the second does not count it, nor other programs.

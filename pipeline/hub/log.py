@@ -6,6 +6,7 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import cast
@@ -192,17 +193,20 @@ class Hub:
         return events_after(partition, after, limit, found)
 
     def read_all(self, after: Mapping[int, str], limit: int = 100) -> list[list[StoredEvent]]:
-        """Read several partitions, each after its own offset; in the order of `after`. One round trip, on a cluster one for
-        each.
+        """Read several partitions, each after its own offset; in the order of `after`.
+
+        One round trip, and on a cluster one for each partition.
 
         A time in ms since the Unix epoch will do for an offset.
         """
-        if isinstance(self.redis, RedisCluster):  # whose pipelines run no scripts
+        pages = None
+        if not isinstance(self.redis, RedisCluster):  # whose pipelines run no scripts
+            with self.redis.pipeline(transaction=False) as pipe, suppress(redis.exceptions.NoScriptError):
+                for partition, offset in after.items():
+                    pipe.evalsha(_READ.sha, 1, self.key(partition, "events"), offset, limit)
+                pages = pipe.execute()
+        if pages is None:
             return [self.read(partition, offset, limit) for partition, offset in after.items()]
-        with self.redis.pipeline(transaction=False) as pipe:
-            for partition, offset in after.items():
-                _READ.queue(self.redis, pipe, [self.key(partition, "events")], [offset, limit])
-            pages = pipe.execute()
         return [
             events_after(partition, offset, limit, found)
             for (partition, offset), found in zip(after.items(), pages, strict=True)

@@ -9,6 +9,7 @@
 local PAGE = 20  -- entries that are looked at at once: each may have 64 KiB, and may have all that is wanted
 local from, left = '(' .. ARGV[1], tonumber(ARGV[2])
 local after_ms, after_n = string.match(ARGV[1], '^(%d+)%-?(%d*)$')
+after_ms, after_n = tonumber(after_ms), tonumber(after_n) or 0
 local found = {}
 
 repeat
@@ -17,8 +18,8 @@ repeat
   for _, entry in ipairs(page) do
     if left <= 0 then break end
     local ms, n = string.match(entry[1], '^(%d+)%-(%d+)$')
-    local events = tonumber(entry[2][4])
-    if ms == after_ms then events = math.min(events, tonumber(n) - (tonumber(after_n) or 0)) end
+    local events = tonumber(entry[2][4])  -- c
+    if tonumber(ms) == after_ms then events = math.min(events, n - after_n) end
     found[#found + 1] = entry
     left = left - events
   end

@@ -15,7 +15,7 @@ local function first_after(offset, id, number, count)
   local ms, last = string.match(id, '^(%d+)%-(%d+)$')
   local its_ms, its_n = string.match(offset, '^(%d+)%-?(%d*)$')
   local first = tonumber(last) - count + 1
-  local skipped = its_ms == ms and math.max(0, (tonumber(its_n) or 0) - first + 1) or 0
+  local skipped = tonumber(its_ms) == tonumber(ms) and math.max(0, (tonumber(its_n) or 0) - first + 1) or 0
   return ms .. '-' .. string.format('%.0f', first + skipped), number + skipped
 end
 
