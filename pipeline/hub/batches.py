@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import redis
 
+from .entry import pack, unpack
 from .event import Event
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ class Batches:
 
 
 def _encode(by_partition: Mapping[int, Sequence[Event]]) -> bytes:
-    return msgspec.msgpack.encode(by_partition)
+    return msgspec.msgpack.encode({partition: pack(events) for partition, events in by_partition.items()})
 
 
 def _decode(data: bytes) -> dict[int, list[Event]]:
-    return msgspec.msgpack.decode(data, type=dict[int, list[Event]])
+    packed = msgspec.msgpack.decode(data, type=dict[int, bytes])
+    return {partition: unpack(events) for partition, events in packed.items()}

@@ -15,19 +15,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from .event import Event, Property, StoredEvent
+from .event import Event, StoredEvent
 
 #: What a run has at most: events, and bytes of bodies unless it is one event.
 MAX_EVENTS = 128
 MAX_BYTES = 64 * 1024
 
-#: Body, partition key, content type, user properties, publisher. The properties are JSON, whose integers have no limit.
-_Packed = tuple[bytes, str | None, str | None, bytes, str | None]
-
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(list[_Packed]).decode
-_to_json = msgspec.json.Encoder().encode
-_properties = msgspec.json.Decoder(dict[str, Property]).decode
+_to_msgpack, _to_json = msgspec.msgpack.Encoder().encode, msgspec.json.Encoder().encode
+_of_msgpack, _of_json = msgspec.msgpack.Decoder(list[Event]).decode, msgspec.json.Decoder(list[Event]).decode
 
 
 class Entry(NamedTuple):
@@ -41,23 +36,33 @@ class Entry(NamedTuple):
 
 def entries(events: Sequence[Event], max_events: int = MAX_EVENTS) -> Iterator[Entry]:
     """Cut events, in order, into entries."""
-    run: list[_Packed] = []
+    run: list[Event] = []
     size = 0
     for event in events:
-        body, properties = event.body, event.properties
-        relay_id = event.relay_id if properties else None
-        if run and (relay_id or len(run) >= max_events or size + len(body) > MAX_BYTES):
-            yield Entry(len(run), size, "", _pack(run))
+        its_size = len(event.body)
+        relay_id = event.relay_id if event.properties else None
+        if run and (relay_id or len(run) >= max_events or size + its_size > MAX_BYTES):
+            yield Entry(len(run), size, "", pack(run))
             run, size = [], 0
-        its_json = _to_json(properties) if properties else b""
-        packed = (body, event.partition_key, event.content_type, its_json, event.publisher)
         if relay_id:
-            yield Entry(1, len(body), relay_id[0], _pack([packed]))
+            yield Entry(1, its_size, relay_id[0], pack([event]))
         else:
-            run.append(packed)
-            size += len(body)
+            run.append(event)
+            size += its_size
     if run:
-        yield Entry(len(run), size, "", _pack(run))
+        yield Entry(len(run), size, "", pack(run))
+
+
+def pack(events: Sequence[Event]) -> bytes:
+    """Return events as MessagePack, or as JSON if one has an integer that MessagePack has no room for."""
+    try:
+        return _to_msgpack(events)
+    except OverflowError:
+        return _to_json(events)
+
+
+def unpack(packed: bytes) -> list[Event]:
+    return _of_json(packed) if packed[:1] == b"[" else _of_msgpack(packed)  # an array's first byte is another there
 
 
 def events_after(
@@ -73,17 +78,11 @@ def events_after(
 
 
 def _events(partition: int, entry_id: bytes, fields: Sequence[bytes]) -> list[StoredEvent]:
-    _, number, _, _, _, _, _, events = fields
+    _, number, _, _, _, _, _, packed = fields
     ms, last = map(int, entry_id.split(b"-"))
-    packed = _unpack(events)
-    first, number_of_first = last + 1 - len(packed), int(number)
+    events = unpack(packed)
+    first, number_of_first = last + 1 - len(events), int(number)
     return [
-        StoredEvent(
-            partition,
-            number_of_first + place,
-            f"{ms}-{first + place}",
-            ms,
-            Event(body, key, content_type, _properties(properties) if properties else {}, publisher),
-        )
-        for place, (body, key, content_type, properties, publisher) in enumerate(packed)
+        StoredEvent(partition, number_of_first + place, f"{ms}-{first + place}", ms, event)
+        for place, event in enumerate(events)
     ]

@@ -18,7 +18,7 @@ RELAY_ID = "wz-event-id"
 _RELAY_ID = re.compile(r"([^/]{1,64}/[0-9]{1,4})/[0-9]{1,15}(?:-[0-9]{1,15})?")
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
+class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One event as its sender gave it. `body` is opaque; an absent key, type or publisher is None, never empty.
 
     A publisher's events have its name as their key.

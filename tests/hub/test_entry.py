@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.hub.entry import MAX_BYTES, MAX_EVENTS, entries
 from pipeline.hub.group import ConsumerGroup
-from pipeline.hub.log import Event, Hub, HubSettings
+from pipeline.hub.log import Event, Hub, HubSettings, Property
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
 
@@ -92,10 +92,12 @@ def test_redis_may_forget_the_script(hub: Hub) -> None:
 
 
 def test_an_integer_of_any_size_reads_back(hub: Hub) -> None:
-    event = Event(b"x", properties={"n": 2**70, "m": -(2**70)})
-    hub.append([event])
+    hub = Hub(hub.redis, "events", 4)
+    properties: dict[str, Property] = {"n": 2**70, "m": -(2**70), "f": 0.1, "b": True, "none": None}
+    sent = [Event(b"\x00\xff", "7", "text/plain", properties, "dev-1"), Event(b"x", "131")]
+    hub.append(sent)  # to two partitions, which a cluster writes down first
 
-    assert hub.read(0)[0].event == event
+    assert [one.event for partition in (3, 2) for one in hub.read(partition)] == sent
 
 
 def test_numbers_and_offsets_go_on_when_the_clock_is_set_back(hub: Hub) -> None:
