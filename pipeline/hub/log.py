@@ -138,7 +138,7 @@ class Hub:
         keys = [self.key(partition, name) for partition in by_partition for name in names]
         args: list[object] = ["" if time is None else time, batch]
         for events in by_partition.values():
-            cut = list(entries(events) if time is None else entries(events, max_events=1))
+            cut = entries(events) if time is None else entries(events, max_events=1)
             args += (cap, len(cut))
             for entry in cut:
                 args += entry

@@ -31,12 +31,17 @@ RELAYED = Event(b"r", properties={"WZ-Event-Id": "c0ffee/0/1-0"})
         pytest.param([Event(b"x" * (MAX_BYTES // 2))] * 3, [2, 1], id="too large"),
         pytest.param([Event(b"x"), Event(b"x" * MAX_BYTES * 2), Event(b"x")], [1, 1, 1], id="one that is too large"),
         pytest.param([Event(b"x"), RELAYED, RELAYED, Event(b"x")], [1, 1, 1, 1], id="relayed events are alone"),
-        pytest.param([Event(b"x", properties={"a-property": 1})] * 2, [2], id="a name as long as the relay's"),
+        pytest.param([Event(b"x", properties={"other-names": 1})] * 2, [2], id="a name as long as the relay's"),
+        pytest.param([Event(b"wz-event-id"), Event(b"x")], [2], id="a body that looks like it"),
+        pytest.param(
+            [Event(b"x", properties={"n": 2**64, "wz-event-id": 1})] * 2, [2], id="a property that looks like it"
+        ),
+        pytest.param([Event(b"x", properties={"n": 2**64}), RELAYED], [1, 1], id="a large number before it"),
         pytest.param([], [], id="nothing"),
     ],
 )
 def test_where_events_are_cut(events: list[Event], counts: list[int]) -> None:
-    cut = list(entries(events))
+    cut = entries(events)
 
     assert [entry.events for entry in cut] == counts
     assert sum(entry.size for entry in cut) == sum(len(event.body) for event in events)
