@@ -91,6 +91,8 @@ def batch(body: bytes) -> list[Event]:
         raise Problem(400, f"the batch is not a JSON array of events: {exc}", field="body") from exc
     if not items:
         raise Problem(400, "the batch holds no event", field="body")
+    if len(body) > MAX_PROPERTY:  # or no property can be larger
+        _check_properties(items)
     return list(map(_event, items, itertools.count()))
 
 
@@ -161,19 +163,20 @@ def _text(value: str) -> str:
 
 
 def _event(item: BatchItem, index: int) -> Event:
-    body, broker, properties = item.body, item.broker_properties, item.user_properties
+    body, broker = item.body, item.broker_properties
     data = body.encode() if body else b""
     if item.is_body_base64:
         try:
             data = base64.b64decode(data, validate=True)
         except binascii.Error as exc:
             raise Problem(400, f"item {index}: the Body is not base64: {exc}", field=f"[{index}].Body") from exc
-    if not properties:
-        return Event(data, (broker.partition_key or None) if broker else None)
-    for value in properties.values():
-        if isinstance(value, str) and len(value) > MAX_PROPERTY // 4 and len(value.encode()) > MAX_PROPERTY:
-            name = next(name for name, its in properties.items() if its is value)
-            raise Problem(
-                400, f"item {index}: the property {name!r} is larger than 32 KB", field=f"[{index}].UserProperties"
-            )
-    return Event(data, (broker.partition_key or None) if broker else None, None, properties)
+    return Event(data, (broker.partition_key or None) if broker else None, None, item.user_properties or {})
+
+
+def _check_properties(items: Sequence[BatchItem]) -> None:
+    for index, item in enumerate(items):
+        for name, value in (item.user_properties or {}).items():
+            if isinstance(value, str) and len(value) > MAX_PROPERTY // 4 and len(value.encode()) > MAX_PROPERTY:
+                raise Problem(
+                    400, f"item {index}: the property {name!r} is larger than 32 KB", field=f"[{index}].UserProperties"
+                )

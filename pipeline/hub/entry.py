@@ -10,7 +10,7 @@ events, the offsets are 5-7, 5-8 and 5-9. So XRANGE after any of them finds the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -76,24 +76,50 @@ def unpack(packed: bytes) -> list[Event]:
     return _of_json(packed) if packed[:1] == b"[" else _of_msgpack(packed)  # an array's first byte is another there
 
 
-def events_after(
-    partition: int, after: str, limit: int, found: Iterable[tuple[bytes, Sequence[bytes]]]
-) -> list[StoredEvent]:
-    """Read what read.lua found of a partition. Only the first entry may have events that are not after the offset."""
-    events = [stored for entry_id, fields in found for stored in _events(partition, entry_id, fields)]
+class Reading:
+    """A partition that is read on from an offset, page by page, until it has `limit` events or there are no more.
+
+    What a page will hold is not known before: it asks for a few entries, then for as many as should do, if they are
+    like those before, but no more than ten times the last page.
+    """
+
+    def __init__(self, partition: int, after: str, limit: int) -> None:
+        self.partition = partition
+        self.after = after
+        self.limit = limit
+        self.events: list[StoredEvent] = []
+        self.count = min(limit, 10)  # entries of the next page, which is after `after`; 0 at the end
+        self._entries = 0
+
+    def take(self, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
+        """Add a page, as XRANGE answers it."""
+        for entry_id, fields in page:
+            if len(self.events) >= self.limit:
+                break
+            events = _events(self.partition, entry_id, fields)
+            self.events += events if self.events else _later(events, self.after)
+            self._entries += 1
+        del self.events[self.limit :]
+        left = self.limit - len(self.events)
+        if left and len(page) == self.count:
+            self.after = page[-1][0].decode()
+            self.count = min(-(-left * self._entries // len(self.events)), 10 * self.count)
+        else:
+            self.count = 0
+
+
+def _later(events: list[StoredEvent], after: str) -> list[StoredEvent]:
+    """Leave out what is not after the offset, although the end of its entry is."""
     ms, _, n = after.partition("-")
-    seen = 0
-    if events and events[0].enqueued_ms == int(ms):
-        seen = max(0, int(n or 0) + 1 - int(events[0].offset.partition("-")[2]))
-    return events[seen : seen + limit]
+    if events[0].enqueued_ms != int(ms):
+        return events
+    return events[max(0, int(n or 0) + 1 - int(events[0].offset.partition("-")[2])) :]
 
 
-def _events(partition: int, entry_id: bytes, fields: Sequence[bytes]) -> list[StoredEvent]:
-    _, number, _, _, _, _, _, packed = fields
+def _events(partition: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> list[StoredEvent]:
     ms, last = map(int, entry_id.split(b"-"))
-    events = unpack(packed)
-    first, number_of_first = last + 1 - len(events), int(number)
+    events = unpack(fields[b"e"])
+    first, number = last + 1 - len(events), int(fields[b"n"])
     return [
-        StoredEvent(partition, number_of_first + place, f"{ms}-{first + place}", ms, event)
-        for place, event in enumerate(events)
+        StoredEvent(partition, number + place, f"{ms}-{first + place}", ms, event) for place, event in enumerate(events)
     ]

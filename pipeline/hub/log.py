@@ -6,7 +6,6 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import cast
@@ -18,14 +17,13 @@ from ..errors import PipelineError
 from ..scripts import Script
 from . import throughput
 from .batches import Batches
-from .entry import entries, events_after
+from .entry import Reading, entries
 from .event import Event as Event
 from .event import Property as Property
 from .event import StoredEvent as StoredEvent
 from .partition import partition_of
 
 _APPEND = Script(files(__package__) / "append.lua")
-_READ = Script(files(__package__) / "read.lua")
 
 #: Seconds until a hub that was full may have room: workers trim every few seconds.
 _FULL_WAIT = 5
@@ -188,29 +186,31 @@ class Hub:
         return partition
 
     def read(self, partition: int, after: str = "0", limit: int = 100) -> list[StoredEvent]:
-        """Return up to `limit` events whose offset is greater than `after`, oldest first; [] at the end."""
-        found = _READ.call(self.redis, [self.key(self.known(partition), "events")], [after, limit])
-        return events_after(partition, after, limit, found)
+        """Return up to `limit` events whose offset is greater than `after`, oldest first; fewer only at the end.
+
+        One round trip for what came in batches; up to three, for 1,000 events that came one by one.
+        """
+        reading = Reading(self.known(partition), after, limit)
+        while reading.count:
+            key = self.key(partition, "events")
+            found = self.redis.xrange(key, min=f"({reading.after}", count=reading.count)
+            reading.take(cast("list[tuple[bytes, dict[bytes, bytes]]]", found))
+        return reading.events
 
     def read_all(self, after: Mapping[int, str], limit: int = 100) -> list[list[StoredEvent]]:
-        """Read several partitions, each after its own offset; in the order of `after`.
-
-        One round trip, and on a cluster one for each partition.
+        """Read several partitions together, each after its own offset, as `read` does; in the order of `after`.
 
         A time in ms since the Unix epoch will do for an offset.
         """
-        pages = None
-        if not isinstance(self.redis, RedisCluster):  # whose pipelines run no scripts
-            with self.redis.pipeline(transaction=False) as pipe, suppress(redis.exceptions.NoScriptError):
-                for partition, offset in after.items():
-                    pipe.evalsha(_READ.sha, 1, self.key(partition, "events"), offset, limit)
-                pages = pipe.execute()
-        if pages is None:
-            return [self.read(partition, offset, limit) for partition, offset in after.items()]
-        return [
-            events_after(partition, offset, limit, found)
-            for (partition, offset), found in zip(after.items(), pages, strict=True)
-        ]
+        readings = [Reading(partition, offset, limit) for partition, offset in after.items()]
+        while unfinished := [reading for reading in readings if reading.count]:
+            with self.redis.pipeline(transaction=False) as pipe:
+                for reading in unfinished:
+                    key = self.key(reading.partition, "events")
+                    pipe.xrange(key, min=f"({reading.after}", count=reading.count)
+                for reading, found in zip(unfinished, pipe.execute(), strict=True):
+                    reading.take(found)
+        return [reading.events for reading in readings]
 
     def clock_ms(self) -> int:
         """Redis's clock: no event will be stored at an earlier time, unless a fail-over sets the clock back."""

@@ -89,13 +89,6 @@ def test_an_offset_may_have_zeros_in_front(hub: Hub) -> None:
     assert [one.event.body for one in hub.read(0, "0005-01", limit=2)] == [b"2", b"3"]
 
 
-def test_redis_may_forget_the_script(hub: Hub) -> None:
-    hub.append(numbered(3))
-    hub.redis.script_flush()
-
-    assert len(hub.read_all({0: "0"})[0]) == 3
-
-
 def test_an_integer_of_any_size_reads_back(hub: Hub) -> None:
     hub = Hub(hub.redis, "events", 4)
     properties: dict[str, Property] = {"n": 2**70, "m": -(2**70), "f": 0.1, "b": True, "none": None}
