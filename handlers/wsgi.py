@@ -23,6 +23,7 @@ def start() -> App:
     try:
         settings = Settings.from_environ()
         pipeline.redis.check(pipeline.redis.client(settings), wait=10.0)
+        pipeline.redis.hubs(settings, wait=10.0)
         pipeline.redis.boards(settings, wait=10.0)
         app = create_app(settings)
         service: Services = app.extensions["services"]

@@ -4,8 +4,8 @@
 --       more, batches (sorted set), if there is a batch's id: then there is only one partition
 -- ARGV[1]  enqueued time, ms since the Unix epoch; '' for now
 -- ARGV[2]  the batch's id, ms-n; '' if none. A partition that has taken this batch before takes it no more
--- ARGV[3..]  for each partition: the most bytes of bodies that it may have, 0 for any number; the number of entries; and
---       four values an entry: events, bytes of bodies, relay id or '', the packed events, all as in entry.py. A relay id
+-- ARGV[3..]  for each partition: the most bytes that it may have, 0 for any number; the number of entries; and
+--       four values an entry: events, bytes, relay id or '', the packed events, all as in entry.py. A relay id
 --       is SOURCE/PARTITION/OFFSET: an event whose offset is not above the last one taken from SOURCE/PARTITION is a
 --       repetition, and left out
 --

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
+from redis.client import Pipeline
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, PipelineError
 from .log import Hub, StoredEvent
 
 _ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
@@ -18,6 +19,16 @@ _ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
 _PAGE = 50
 
 _events = msgspec.msgpack.Decoder(StoredEvent)
+
+
+class DeadLettersFull(PipelineError):
+    """A partition has as many as it may, so what would be the next stays in the log, and all behind it waits."""
+
+    def __init__(self, hub: str, partition: int, most: int, reason: str) -> None:
+        super().__init__(
+            f"partition {partition} of hub {hub!r} has {most:,} dead letters or more: re-drive or drop some "
+            f"(`wz hub deadletters`); the next would be refused since {reason}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +104,14 @@ class DeadLetters:
 
     # For the relay.
 
-    def asked_for(self, partition: int, limit: int = 10) -> list[str]:
-        """Return offsets of letters that are to be sent again, each once."""
-        found = self.hub.redis.lrange(self.hub.key(partition, "redrive"), 0, limit - 1)
-        return list(dict.fromkeys(entry.decode() for entry in cast("list[bytes]", found)))
+    def queue_asked_for(self, pipe: Pipeline, partition: int, limit: int = 10) -> None:
+        """Put into a pipeline the question which letters are to be sent again; `were_asked_for` reads its answer."""
+        pipe.lrange(self.hub.key(partition, "redrive"), 0, limit - 1)
+
+    @staticmethod
+    def were_asked_for(answer: Iterable[bytes]) -> list[str]:
+        """Return the offsets of these letters, each once."""
+        return list(dict.fromkeys(entry.decode() for entry in answer))
 
     def get(self, partition: int, offset: str) -> DeadLetter | None:
         entries = self.hub.redis.xrange(self.hub.key(partition, "deadletters"), min=offset, max=offset)

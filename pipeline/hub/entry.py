@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from .event import RELAY_ID, Event, StoredEvent
+from .event import RELAY_ID, Event, StoredEvent, size_of
 
-#: What a run has at most: events, and bytes of bodies unless it is one event.
+#: What a run has at most: events, and bytes (`Event.size`) unless it is one event.
 MAX_EVENTS = 128
 MAX_BYTES = 64 * 1024
 
@@ -28,7 +28,7 @@ _of_msgpack, _of_json = msgspec.msgpack.Decoder(list[Event]).decode, msgspec.jso
 
 
 class Entry(NamedTuple):
-    """What append.lua takes: number of events, bytes of their bodies, relay id of the only one or '', the events."""
+    """What append.lua takes: number of events, their bytes, relay id of the only one or '', the events."""
 
     events: int
     size: int
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
 def entries(events: Sequence[Event], max_events: int = MAX_EVENTS) -> list[Entry]:
     """Cut events, in order, into entries."""
-    size = sum([len(event.body) for event in events])
+    size = size_of(events)
     if 0 < len(events) <= max_events and size <= MAX_BYTES:
         packed = pack(events)
         if _RELAY_ID not in packed.lower():  # else one of them may be a relay's: look at each
@@ -50,7 +50,7 @@ def _cut(events: Sequence[Event], max_events: int) -> Iterator[Entry]:
     run: list[Event] = []
     size = 0
     for event in events:
-        its_size = len(event.body)
+        its_size = event.size
         relay_id = event.relay_id if event.properties else None
         if run and (relay_id or len(run) >= max_events or size + its_size > MAX_BYTES):
             yield Entry(len(run), size, "", pack(run))

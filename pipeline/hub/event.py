@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,8 @@ RELAY_ID = "wz-event-id"
 #: SOURCE/PARTITION/OFFSET. Not the sequence number: a Redis that lost its last second gives those out again.
 #: What a re-driven dead letter has behind it, `/r1`, makes it none: it is to be taken.
 _RELAY_ID = re.compile(r"([^/]{1,64}/[0-9]{1,4})/[0-9]{1,15}(?:-[0-9]{1,15})?")
+
+_to_json = msgspec.json.Encoder().encode
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -31,6 +33,11 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     publisher: str | None = None
 
     @property
+    def size(self) -> int:
+        """Bytes by which hubs are limited: those of all that the log keeps of it."""
+        return size_of([self])
+
+    @property
     def relay_id(self) -> tuple[str, str] | None:
         """The id that a relay gave it, `SOURCE/PARTITION/OFFSET`, and its part `SOURCE/PARTITION`; or None."""
         for name, value in self.properties.items():
@@ -42,6 +49,14 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
             ):
                 return value, match[1]
         return None
+
+
+def size_of(events: Sequence[Event]) -> int:
+    """Return the bytes by which hubs are limited: bodies, keys, types, publishers, and user properties as JSON."""
+    texts = [text for event in events for text in (event.partition_key, event.content_type, event.publisher) if text]
+    properties = [event.properties for event in events if event.properties]
+    in_json = len(_to_json(properties)) - len(properties) - 1 if properties else 0  # brackets and commas do not count
+    return sum([len(event.body) for event in events]) + len("".join(texts).encode()) + in_json
 
 
 class StoredEvent(msgspec.Struct, frozen=True, gc=False):

@@ -21,6 +21,7 @@ from .entry import Reading, entries
 from .event import Event as Event
 from .event import Property as Property
 from .event import StoredEvent as StoredEvent
+from .event import size_of
 from .partition import partition_of
 
 _APPEND = Script(files(__package__) / "append.lua")
@@ -57,8 +58,8 @@ class HubFull(PipelineError):
 class HubSettings:
     """What may be chosen for a hub. 0 sets no limit.
 
-    `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of bodies the hub keeps, each
-    partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends.
+    `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of events (`Event.size`) the hub
+    keeps, each partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends.
     """
 
     partitions: int
@@ -77,10 +78,10 @@ class Hub:
 
     Redis keys, all of a partition in one slot of a cluster:
         {hub:NAME:P}:events     stream; an entry has n (sequence number of its first event), c (number of events), s
-                                (bytes of their bodies), e (the events), in this order: see entry.py
+                                (bytes, `Event.size`), e (the events), in this order: see entry.py
         {hub:NAME:P}:sequence   string, the next sequence number
-        {hub:NAME:P}:stats      hash; bytes (of bodies) and events in the stream now, first (sequence number of the
-                                oldest event kept), in_bytes and in_events ever taken
+        {hub:NAME:P}:stats      hash; bytes (of `Event.size`) and events in the stream now, first (sequence number of
+                                the oldest event kept), in_bytes and in_events ever taken
         {hub:NAME:P}:relayed    hash, SOURCE/PARTITION of a relay -> last offset taken from there
     """
 
@@ -150,7 +151,7 @@ class Hub:
             self._batches.forget()
 
     def make_room(self, partition: int, size: int) -> int:
-        """Drop what retention lets go, for `size` bytes of bodies to come; returns the number of events dropped."""
+        """Drop what retention lets go, for `size` bytes of events to come; returns the number of events dropped."""
         from . import retention  # which imports this module
 
         return retention.trim(self, partition, size)
@@ -160,7 +161,7 @@ class Hub:
         while (full := self.write(by_partition, cap, time)) is not None:
             if full in trimmed:
                 raise HubFull(self, full)
-            self.make_room(full, sum(len(event.body) for event in by_partition[full]))
+            self.make_room(full, size_of(by_partition[full]))
             trimmed.add(full)
 
     def _divided(self, events: Sequence[Event], partition: int | None) -> dict[int, list[Event]]:

@@ -3,8 +3,8 @@
 --
 -- KEYS  events (stream), stats (hash), offsets (hash), attached (set), all as in log.py and group.py
 -- ARGV[1]  age in ms from which events go; 0 for none
--- ARGV[2]  bytes of bodies above which events go; -1 for none
--- ARGV[3]  bytes of bodies to look at, about: a script keeps everybody else waiting
+-- ARGV[2]  bytes (`Event.size`) above which events go; -1 for none
+-- ARGV[3]  bytes to look at, about: a script keeps everybody else waiting
 --
 -- Returns {events dropped, 1 if there may be more}.
 

@@ -92,7 +92,7 @@ REFUSALS = {
     "key on a partition": (400, "an event sent to a partition can't have a PartitionKey"),
     "receive": (400, "The requested HTTP operation is not supported in an EventHub."),
     "create queue": (400, "The body must be an ATOM entry with the element"),
-    "create existing queue": (400, "The body must be an ATOM entry with the element"),
+    "create existing queue": (409, "there is a hub 'events' already. TrackingId:"),  # createQueueIfNotExists goes on
     "list queues": (400, "The requested HTTP operation is not supported in an EventHub."),
 }
 

@@ -24,6 +24,8 @@ from .. import stack
 from .conftest import ServiceClient, detail
 from .test_hub import BATCH, read_all
 
+pytestmark = pytest.mark.cluster
+
 ITEMS = json.dumps([{"Body": "1"}, {"Body": "2", "UserProperties": {"n": 2}}])
 
 

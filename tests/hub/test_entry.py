@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
+import redis as redis_py
 
 from pipeline.hub.entry import MAX_BYTES, MAX_EVENTS, entries
 from pipeline.hub.group import ConsumerGroup
@@ -11,9 +12,9 @@ from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
 
 
-@pytest.fixture(params=["redis", "cluster"])
-def hub(request: pytest.FixtureRequest) -> Hub:
-    return Hub(request.getfixturevalue(request.param), "events", 1)
+@pytest.fixture
+def hub(redis: redis_py.Redis) -> Hub:
+    return Hub(redis, "events", 1)
 
 
 def numbered(count: int, first: int = 0) -> list[Event]:
@@ -38,13 +39,14 @@ RELAYED = Event(b"r", properties={"WZ-Event-Id": "c0ffee/0/1-0"})
         ),
         pytest.param([Event(b"x", properties={"n": 2**64}), RELAYED], [1, 1], id="a large number before it"),
         pytest.param([], [], id="nothing"),
+        pytest.param([Event(b"x", "ключ", "text/plain", {"é": 2**70, "n": 1.5}, "p")] * 3, [3], id="all that counts"),
     ],
 )
 def test_where_events_are_cut(events: list[Event], counts: list[int]) -> None:
     cut = entries(events)
 
     assert [entry.events for entry in cut] == counts
-    assert sum(entry.size for entry in cut) == sum(len(event.body) for event in events)
+    assert sum(entry.size for entry in cut) == sum(event.size for event in events)
 
 
 def test_events_that_come_together_share_an_entry(hub: Hub) -> None:
