@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import redis
 
-from .event import Event
+from .entry import pack, unpack
+from .event import Event, size_of
 
 if TYPE_CHECKING:
     from .log import Hub
@@ -89,7 +90,7 @@ class Batches:
             return
         from .log import HubFull
 
-        sizes = {partition: sum(event.size for event in events) for partition, events in by_partition.items()}
+        sizes = {partition: size_of(events) for partition, events in by_partition.items()}
         for partition in self._without_room(sizes, cap):
             self.hub.make_room(partition, sizes[partition])
             if self._without_room({partition: sizes[partition]}, cap):
@@ -105,8 +106,9 @@ class Batches:
 
 
 def _encode(by_partition: Mapping[int, Sequence[Event]]) -> bytes:
-    return msgspec.msgpack.encode(by_partition)
+    return msgspec.msgpack.encode({partition: pack(events) for partition, events in by_partition.items()})
 
 
 def _decode(data: bytes) -> dict[int, list[Event]]:
-    return msgspec.msgpack.decode(data, type=dict[int, list[Event]])
+    packed = msgspec.msgpack.decode(data, type=dict[int, bytes])
+    return {partition: unpack(events) for partition, events in packed.items()}
