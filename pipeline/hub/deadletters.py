@@ -18,7 +18,7 @@ _ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
 #: Dead letters that are looked at in one command; each may have an event of 1 MiB.
 _PAGE = 50
 
-_events = msgspec.msgpack.Decoder(StoredEvent)
+_of_msgpack, _of_json = msgspec.msgpack.Decoder(StoredEvent).decode, msgspec.json.Decoder(StoredEvent).decode
 
 
 class DeadLettersFull(PipelineError):
@@ -53,7 +53,7 @@ class DeadLetter:
 
     def fields(self) -> tuple[bytes, str, int]:
         """What commit.lua takes of a dead letter."""
-        return msgspec.msgpack.encode(self.stored), self.reason, self.redrives
+        return _pack(self.stored), self.reason, self.redrives
 
 
 class DeadLetters:
@@ -63,7 +63,7 @@ class DeadLetters:
     the end with the new reason. So it is never nowhere, and it can be asked for before any relay runs.
 
     Redis keys:
-        {hub:NAME:P}:deadletters  stream; `e` is the event as MessagePack, `r` the reason, `a` the re-drives so far
+        {hub:NAME:P}:deadletters  stream; `e` is the event, MessagePack or JSON, `r` the reason, `a` the re-drives
         {hub:NAME:P}:redrive      list, ids of letters to be sent again, in order
     """
 
@@ -131,7 +131,7 @@ class DeadLetters:
                 id=f"{partition}:{entry.decode()}",
                 reason=fields[b"r"].decode(),
                 redrives=int(fields[b"a"]),
-                stored=_events.decode(fields[b"e"]),
+                stored=_unpack(fields[b"e"]),
             )
 
     def _pages(self, partition: int) -> Iterator[list[str]]:
@@ -170,3 +170,15 @@ class DeadLetters:
         if match is None or not all(int(part) < 2**63 for part in match[2].split("-")):
             raise InvalidValue(f"{id_!r} is no id of a dead letter, PARTITION:MS-N", field)
         return self.hub.known(int(match[1])), match[2]
+
+
+def _pack(stored: StoredEvent) -> bytes:
+    """Return an event as MessagePack, or as JSON if it has an integer that MessagePack has no room for."""
+    try:
+        return msgspec.msgpack.encode(stored)
+    except OverflowError:
+        return msgspec.json.encode(stored)
+
+
+def _unpack(packed: bytes) -> StoredEvent:
+    return _of_json(packed) if packed[:1] == b"{" else _of_msgpack(packed)  # an object's first byte is another there

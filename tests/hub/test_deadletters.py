@@ -16,7 +16,7 @@ from pipeline.hub.upstream import Upstream
 from ..upstream import Answer, ScriptedUpstream
 
 EVENTS = [
-    Event(b"text", None, None, {"n": 3, "f": 0.5, "b": True, "s": "x", "z": None}),
+    Event(b"text", None, None, {"n": 3, "f": 0.5, "b": True, "s": "x", "z": None, "long": 10**30}),
     Event(b"\x00\xff", None, "image/png"),
     Event(b"", "dev", publisher="dev"),
 ]
