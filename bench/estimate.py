@@ -109,7 +109,7 @@ class Board:
 
     def measure(self, size: int, sample_key: str, hits: dict[str, int], widths: dict[str, float]) -> None:
         self.client.copy(sample_key, f"{self.prefix}sample", replace=True)
-        sample = combine([read(self.client, self.prefix)])
+        sample = combine([read(self.client, self.prefix, "b")])
         for rank, (side, _) in RANKS.items():
             found = side(sample, self.counts[rank], 0)
             hits[rank] += found.low <= self.truths[rank] <= found.high

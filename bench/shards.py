@@ -184,7 +184,7 @@ def main(as_json: bool, quick: bool) -> None:
     with TemporaryDirectory(prefix="bench-") as name, server(Path(name)) as client:
         with cluster.running(Path(name)) as urls:
             settings = Settings(root=ROOT, boards_cluster=urls, board_shards=cluster.SHARDS)
-            nodes = pipeline.redis.cluster(settings)
+            nodes = pipeline.redis.cluster(urls, settings.environment)
             rows += compare(Calls(client, 1, size), Calls(nodes, cluster.SHARDS, size), calls)
             nodes.close()
         info: Any = client.info("server")

@@ -192,7 +192,8 @@ def child_environ(port: int, workers: int, state: Path, run_dir: Path) -> dict[s
         }
     if not has_connection_string(os.environ):
         environ["WZ_CONNECTION_STRING_FILE"] = str(keep_connection_string(state / "connection-string", port))
-    if "WZ_JOBS" not in os.environ and (jobs := DEPLOY.parent / "jobs").is_dir():
+    has_jobs = "WZ_JOBS" in os.environ or "WZ_HUBS_CLUSTER" in os.environ  # they can't run on a cluster
+    if not has_jobs and (jobs := DEPLOY.parent / "jobs").is_dir():
         environ["WZ_JOBS"] = str(jobs)
     return environ
 

@@ -52,7 +52,10 @@ to outputs and add to boards. Errors are `application/problem+json` (RFC 9457).
 
 
 def create_app(settings: Settings | None = None) -> App:
-    """Return the service as a WSGI application. Nothing is sent to Redis before the first request."""
+    """Return the service as a WSGI application.
+
+    Nothing is sent to Redis before the first request, but a cluster's nodes are looked for: raises `RedisUnavailable`.
+    """
     settings = settings or Settings.from_environ()
     client = pipeline.redis.client(settings)
 

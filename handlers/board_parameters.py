@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.boards.answers import Order
 from pipeline.boards.board import Board
+from pipeline.boards.units import is_plain
 from pipeline.boards.view import View
 from wz import Problem, Request, Response
 from wz.json import JSON
@@ -101,9 +102,9 @@ def refuse_mixed(query: msgspec.Struct, *ways: tuple[str, ...]) -> None:
 
 def plain(number: Decimal, field: str) -> Decimal:
     """Refuse NaN, infinities, and what nobody writes out: exact arithmetic with 1e-999999999 would not end."""
-    if number.is_finite() and -30 <= int(number.as_tuple().exponent) <= 30:
-        return number
-    raise Problem(422, f"{field} must be a number of at most 30 places", field=field)
+    if not is_plain(number):
+        raise Problem(422, f"{field} must be a number of at most 30 digits", field=field)
+    return number
 
 
 def refuse_odd_numbers(query: msgspec.Struct) -> None:

@@ -15,7 +15,7 @@ from wz.openapi import operation
 
 from . import metrics, servicebus
 from .auth import protect
-from .hub_events import MAX_KEY, BatchItem, BrokerProperties, batch, for_partition, for_publisher, single
+from .hub_events import MAX_KEY, BatchItem, BrokerProperties, batch, for_partition, for_publisher, single, whole_body
 from .reading import HubName
 from .services import services
 
@@ -69,10 +69,10 @@ def send_as_publisher(request: Request, hub: HubName, publisher: PublisherName) 
 
 
 def _sent(request: Request) -> Sequence[Event]:
-    return batch(request.get_data()) if request.mimetype == BATCH_TYPE else [single(request)]
+    return batch(whole_body(request)) if request.mimetype == BATCH_TYPE else [single(request)]
 
 
 def _store(request: Request, target: Hub, events: Sequence[Event], partition: int | None = None) -> Response:
     with metrics.counted(target, is_batch=request.mimetype == BATCH_TYPE):
         target.append(events, partition=partition)
-    return Response(status=201, content_type=servicebus.XML)
+    return Response(b"", 201, content_type=servicebus.XML)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
+from werkzeug.exceptions import ClientDisconnected
 
 from pipeline.hub.event import Event, Property
 from wz import Problem, Request
@@ -47,15 +48,16 @@ _STANDARD_PREFIXES = tuple(
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
+_LENGTH = re.compile("[0-9]{1,18}")
 
 
-class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True):
+class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
     """Of what the gateway knows, only the partition key means anything to a hub; unknown names are ignored."""
 
     partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None = None
 
 
-class BatchItem(msgspec.Struct, rename="pascal"):
+class BatchItem(msgspec.Struct, rename="pascal", gc=False):
     """One event of a batch. Real clients leave out the body, too."""
 
     body: str | None = ""
@@ -78,7 +80,7 @@ def single(request: Request) -> Event:
             key = _broker_properties.decode(_text(header)).partition_key
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise Problem(400, f"'BrokerProperties' is invalid: {exc}", field="BrokerProperties") from exc
-    return Event(request.get_data(), key or None, environ.get("CONTENT_TYPE") or None, header_properties(environ))
+    return Event(whole_body(request), key or None, environ.get("CONTENT_TYPE") or None, header_properties(environ))
 
 
 def batch(body: bytes) -> list[Event]:
@@ -89,7 +91,20 @@ def batch(body: bytes) -> list[Event]:
         raise Problem(400, f"the batch is not a JSON array of events: {exc}", field="body") from exc
     if not items:
         raise Problem(400, "the batch holds no event", field="body")
-    return [_event(item, index) for index, item in enumerate(items)]
+    if len(body) > MAX_PROPERTY:  # or no property can be larger
+        _check_properties(items)
+    return list(map(_event, items, itertools.count()))
+
+
+def whole_body(request: Request) -> bytes:
+    """Read the body; what is not as plain as its length says (chunks, too large, broken off) is Werkzeug's to read."""
+    length, limit = request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
+    if request.shallow or not _LENGTH.fullmatch(length) or (limit is not None and int(length) > limit):
+        return request.get_data()
+    body: bytes = request.environ["wsgi.input"].read(int(length))
+    if len(body) < int(length):
+        raise ClientDisconnected
+    return body
 
 
 def for_partition(events: Sequence[Event]) -> Sequence[Event]:
@@ -107,7 +122,7 @@ def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
         raise Problem(
             400, f"the PartitionKey of a publisher's event is its name, {name!r}, or left out", field="BrokerProperties"
         )
-    return [replace(event, partition_key=name, publisher=name) for event in events]
+    return [msgspec.structs.replace(event, partition_key=name, publisher=name) for event in events]
 
 
 def header_properties(environ: Mapping[str, Any]) -> dict[str, Property]:
@@ -148,17 +163,20 @@ def _text(value: str) -> str:
 
 
 def _event(item: BatchItem, index: int) -> Event:
-    body = (item.body or "").encode()
+    body, broker = item.body, item.broker_properties
+    data = body.encode() if body else b""
     if item.is_body_base64:
         try:
-            body = base64.b64decode(body, validate=True)
+            data = base64.b64decode(data, validate=True)
         except binascii.Error as exc:
             raise Problem(400, f"item {index}: the Body is not base64: {exc}", field=f"[{index}].Body") from exc
-    key = item.broker_properties.partition_key if item.broker_properties else None
-    properties = item.user_properties or {}
-    for name, value in properties.items():
-        if isinstance(value, str) and len(value) > MAX_PROPERTY // 4 and len(value.encode()) > MAX_PROPERTY:
-            raise Problem(
-                400, f"item {index}: the property {name!r} is larger than 32 KB", field=f"[{index}].UserProperties"
-            )
-    return Event(body, key or None, None, properties)
+    return Event(data, (broker.partition_key or None) if broker else None, None, item.user_properties or {})
+
+
+def _check_properties(items: Sequence[BatchItem]) -> None:
+    for index, item in enumerate(items):
+        for name, value in (item.user_properties or {}).items():
+            if isinstance(value, str) and len(value) > MAX_PROPERTY // 4 and len(value.encode()) > MAX_PROPERTY:
+                raise Problem(
+                    400, f"item {index}: the property {name!r} is larger than 32 KB", field=f"[{index}].UserProperties"
+                )

@@ -34,7 +34,8 @@ class GroupDocument(msgspec.Struct):
 
 
 class PartitionDocument(msgspec.Struct):
-    """It holds the events from `first_sequence_number` to `next_sequence_number` - 1; `bytes` counts bodies."""
+    """It holds the events from `first_sequence_number` to `next_sequence_number` - 1; `bytes` counts their
+    bodies, keys, content types and properties."""
 
     partition: int
     first_sequence_number: int
@@ -47,7 +48,7 @@ class PartitionDocument(msgspec.Struct):
 
 
 class HubSummary(msgspec.Struct):
-    """`events` and `bytes` (of bodies) are what it holds now."""
+    """`events` and `bytes` are what it holds now."""
 
     name: str
     partitions: int

@@ -162,7 +162,7 @@ class HubCollector(Collector):
 def _of_partitions(hubs: dict[str, list[PartitionStatus]]) -> Iterator[Metric]:
     counters = {
         "wz_hub_events": ("Events taken.", lambda one: one.log.in_events),
-        "wz_hub_bytes": ("Bytes of the bodies of events taken.", lambda one: one.log.in_bytes),
+        "wz_hub_bytes": ("Bytes of these, with their keys and properties.", lambda one: one.log.in_bytes),
         "wz_relay_events": ("Events that the upstream hub took.", lambda one: one.relay.events),
         "wz_relay_bytes": ("Bytes of their bodies.", lambda one: one.relay.bytes),
         "wz_relay_requests": ("Requests that the upstream hub took.", lambda one: one.relay.requests),
@@ -171,9 +171,13 @@ def _of_partitions(hubs: dict[str, list[PartitionStatus]]) -> Iterator[Metric]:
     }
     gauges = {
         "wz_hub_kept_events": ("Events in the log.", lambda one: one.log.events),
-        "wz_hub_kept_bytes": ("Bytes of their bodies.", lambda one: one.log.bytes),
+        "wz_hub_kept_bytes": ("Bytes of these, as they count for its size.", lambda one: one.log.bytes),
         "wz_relay_waiting": ("1 while the relay waits to try again.", lambda one: int(one.relay.error is not None)),
         "wz_dead_letters": ("Dead letters that are there.", lambda one: one.relay.deadletters),
+        "wz_dead_letters_full": (
+            "1 while the relay waits since there are WZ_MAX_DEAD_LETTERS.",
+            lambda one: int(one.relay.is_full),
+        ),
     }
     families: list[tuple[Any, dict[str, tuple[str, Callable[[PartitionStatus], int]]]]]
     families = [(CounterMetricFamily, counters), (GaugeMetricFamily, gauges)]

@@ -94,6 +94,7 @@ def respond(request: Request, status: int, detail: str, headers: Mapping[str, st
     path = quote(request.path.strip("/"))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     tracking = request.environ.get(REQUEST_ID, "-")
+    detail = detail if detail.endswith(".") else f"{detail}."
     detail = f"{detail} TrackingId:{tracking}, SystemTracker:{services(request).host}:{path}, Timestamp:{now}"
     text = escape(_NOT_XML.sub("\ufffd", detail))
     return Response(f"<Error><Code>{status}</Code><Detail>{text}</Detail></Error>", status, headers, content_type=XML)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from typing import cast
 
 from redis import Redis
 
+import pipeline.redis
 from pipeline.boards import Board
 from pipeline.boards.boards import Boards
 from pipeline.hub.registry import Hubs
@@ -19,8 +21,9 @@ from .readers import Readers
 
 @dataclass(frozen=True)
 class Services:
-    """`hosts` are the names that a token may be made out to, `host` the namespace's own.
+    """`redis` has what is neither a hub's nor a board's: the outputs of window jobs.
 
+    `hosts` are the names that a token may be made out to, `host` the namespace's own.
     `clock_tolerance` is for how many seconds a token lives longer than it says.
     """
 
@@ -36,19 +39,26 @@ class Services:
 
     @classmethod
     def make(cls, settings: Settings, client: Redis) -> Services:
+        """Raises `RedisUnavailable` or `EnvironmentClash` for a cluster: its nodes are looked for here."""
+        hubs = pipeline.redis.hubs(settings)
         hosts = settings.hosts | {settings.root.host}
         if _is_loopback(settings.root.host):
             hosts |= {"localhost", "127.0.0.1"}
         return cls(
             client,
             Boards.of(settings, client),
-            Hubs(client, settings.hubs, settings.retention),
-            Rules(client, settings.root),
+            Hubs(hubs, settings.hubs, settings.retention),
+            Rules(hubs, settings.root),
             hosts,
             settings.root.host,
             settings.clock_tolerance,
             settings.max_send_bytes,
         )
+
+    def ping(self) -> None:
+        """Make sure that each Redis answers: that of the hubs and that of the boards, if these have their own."""
+        for client in {id(one): one for one in (self.redis, self.hubs.redis, self.boards.client)}.values():
+            pipeline.redis.ping(cast("Redis", client))
 
     def board(self, name: str) -> Board:
         """Raises `InvalidValue` for what is no name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import pipeline.redis
@@ -22,6 +23,7 @@ def start() -> App:
     try:
         settings = Settings.from_environ()
         pipeline.redis.check(pipeline.redis.client(settings), wait=10.0)
+        pipeline.redis.hubs(settings, wait=10.0)
         pipeline.redis.boards(settings, wait=10.0)
         app = create_app(settings)
         service: Services = app.extensions["services"]
@@ -33,3 +35,6 @@ def start() -> App:
 
 
 app = start()
+# What is there now stays: the collector need not look through it again and again (a tenth of a batch's time).
+gc.collect()
+gc.freeze()

@@ -17,9 +17,10 @@ from . import redis
 from .boards.boards import Boards
 from .errors import InvalidValue, PipelineError
 from .hub.registry import Hubs
-from .hub.relay import Relays
+from .hub.relay import GROUP, Relays
 from .hub.retention import Retention
 from .hub.sas import Right, Rule, Rules, sign
+from .hub.status import has_lost_its_relay
 from .hub.upstream import Upstream
 from .settings import Settings
 from .units import milliseconds
@@ -28,6 +29,8 @@ from .windows.job import Job
 from .windows.registered_jobs import RegisteredJobs
 from .windows.registry import JobRegistry
 from .worker import Task, run
+
+logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,26 +78,40 @@ def worker() -> None:
     client = redis.client(settings)
     redis.check(client, wait=10.0)
     redis.boards(settings, wait=10.0)
-    hubs = Hubs(client, settings.hubs, settings.retention)
+    hubs = Hubs(redis.hubs(settings, wait=10.0), settings.hubs, settings.retention)
     hubs.declare()
 
     relays: Relays | None = None
     if settings.upstream is not None:
         upstream = Upstream(settings.upstream, settings.upstream_ca)
-        relays = Relays(hubs, upstream, settings.relays, any_key=settings.relay_any_key)
+        relays = Relays(
+            hubs,
+            upstream,
+            settings.relays,
+            any_key=settings.relay_any_key,
+            max_letters=settings.max_dead_letters,
+        )
+    else:
+        _warn_of_lost_relays(hubs)
     boards = Boards.of(settings, client)
     registry = JobRegistry(client, hubs, boards)
     folders = JobFolders(settings.jobs, registry.load) if settings.jobs is not None else None
     registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))
+
+    def jobs() -> list[Job]:
+        return [*(folders.jobs() if folders else ()), *registered.jobs()]
+
+    # Before anything is dropped, all have said what they need.
+    for job in jobs():
+        job.attach()
+    for relay in relays.tasks() if relays else ():
+        relay.attach()
     retention = Retention(hubs)
 
     def find() -> list[Task]:
-        jobs = [*(folders.jobs() if folders else ()), *registered.jobs()]
-        relaying = relays.tasks() if relays else ()
-        return [*(task for job in jobs for task in job.workers), *relaying, retention]
+        return [*(task for job in jobs() for task in job.workers), *(relays.tasks() if relays else ()), retention]
 
-    names = ", ".join(sorted({task.name for task in find()}))
-    logging.getLogger(__name__).info("%s", names)
+    logger.info("%s", ", ".join(sorted({task.name for task in find()})))
 
     # Windows hold many small objects for long, none of them in cycles: the collector is to look at them rarely.
     gc.collect()
@@ -105,6 +122,22 @@ def worker() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     run(find, stop)
+
+
+def _warn_of_lost_relays(hubs: Hubs) -> None:
+    """Say which hubs keep events for a relay that is not there.
+
+    They are not let go: another worker may have the upstream, or it is to come back.
+    """
+    for name, hub in hubs.items():
+        if has_lost_its_relay(hub):
+            logger.warning(
+                "hub %s keeps all events for a relay, and no worker has WZ_UPSTREAM: set it, or let them go with "
+                "`wz hub detach %s '%s'`",
+                name,
+                name,
+                GROUP,
+            )
 
 
 @click.command()
@@ -121,7 +154,7 @@ def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str 
     settings = Settings.from_environ()
     key_name, key = settings.root.key_name, settings.root.key
     if rule_name is not None and rule_name != key_name:
-        rules = Rules(redis.client(settings), settings.root)
+        rules = Rules(redis.hubs(settings), settings.root)
         found = rules.find(rule_name, hub) or [rules.get(rule_name)]
         key_name, key = rule_name, found[0].primary
     path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"
@@ -149,7 +182,7 @@ def rule() -> None:
 def add_rule(name: str, rights: tuple[str, ...], hub: str | None) -> None:
     """Make the rule NAME, or give it new keys, and print its connection string."""
     settings = Settings.from_environ()
-    rules = Rules(redis.client(settings), settings.root)
+    rules = Rules(redis.hubs(settings), settings.root)
     granted = frozenset(Right) if Right.MANAGE in rights else frozenset(map(Right, rights))
     made = rules.add(name, granted, hub.lower() if hub else None)
     click.echo(_connection_string(settings, made, made.primary))
@@ -167,7 +200,7 @@ def rotate_rule(name: str, which: Literal["primary", "secondary"], hub: str | No
     primary.
     """
     settings = Settings.from_environ()
-    rules = Rules(redis.client(settings), settings.root)
+    rules = Rules(redis.hubs(settings), settings.root)
     made = rules.rotate(name, which, rules.get(name, hub).hub)
     click.echo(_connection_string(settings, made, getattr(made, which)))
 
@@ -182,7 +215,7 @@ def _connection_string(settings: Settings, rule: Rule, key: str) -> str:
 def list_rules() -> None:
     """Show every rule's name, rights and hub; no keys."""
     settings = Settings.from_environ()
-    rules = Rules(redis.client(settings), settings.root)
+    rules = Rules(redis.hubs(settings), settings.root)
     for found in rules:
         click.echo(f"{found.name}  {', '.join(sorted(found.rights))}  {found.hub or '(the whole namespace)'}")
 
@@ -194,5 +227,5 @@ def list_rules() -> None:
 def delete_rule(name: str, hub: str | None) -> None:
     """Delete the rule NAME; its tokens are worth nothing from now on."""
     settings = Settings.from_environ()
-    rules = Rules(redis.client(settings), settings.root)
+    rules = Rules(redis.hubs(settings), settings.root)
     rules.remove(name, rules.get(name, hub).hub)

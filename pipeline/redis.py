@@ -2,8 +2,8 @@
 
 A client holds a pool of connections and is safe to share between threads, as StackExchange.Redis's multiplexer is:
 make one, keep it. It is not safe to share between processes, so it is made on first use, which under gunicorn is
-after the fork, and a forked child forgets the one that it inherited. The same holds for the client of the cluster, if
-the boards are on one.
+after the fork, and a forked child forgets the one that it inherited. The same holds for the clients of clusters, if
+the hubs or the boards are on one.
 """
 
 from __future__ import annotations
@@ -64,24 +64,43 @@ def client(settings: Settings) -> redis.Redis:
     return _clients[key]
 
 
-def cluster(settings: Settings, wait: float = 0.0) -> RedisCluster:
-    """Return the process's client of the cluster that the settings name.
+def cluster(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
+    """Return the process's client of the cluster that these nodes are of.
 
     The first call looks for its nodes, for up to `wait` seconds, and makes sure that it is this environment's: raises
     `RedisUnavailable` or `EnvironmentClash`. Each new connection to the node that has the marker checks it again.
 
     Only a command that a node has refused is sent again (the slot has moved): none whose answer was lost.
     """
-    key = (settings.boards_cluster, settings.environment)
+    key = (urls, environment)
     deadline = time.monotonic() + wait
     while key not in _clusters:
         try:
-            _clusters[key] = _make_cluster(settings)
+            _clusters[key] = _make_cluster(urls, environment)
         except RedisUnavailable:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.1)
     return _clusters[key]
+
+
+def hubs(settings: Settings, wait: float = 0.0) -> redis.Redis:
+    """Return the client of the database that has the hubs: that of `cluster` if the settings name one, else `client`.
+
+    The two have the same commands, but their types have nothing in common; who must tell them apart asks for
+    `RedisCluster`. Raises what `cluster` does.
+    """
+    if not settings.hubs_cluster:
+        return client(settings)
+    return cast("redis.Redis", cluster(settings.hubs_cluster, settings.environment, wait))
+
+
+def ping(client: redis.Redis) -> None:
+    """Make sure that Redis answers, on a cluster each node that has keys. Raises what a command does."""
+    if isinstance(client, RedisCluster):
+        client.ping(target_nodes=RedisCluster.PRIMARIES)
+    else:
+        client.ping()
 
 
 def boards(settings: Settings, wait: float = 0.0) -> redis.Redis | RedisCluster:
@@ -90,7 +109,9 @@ def boards(settings: Settings, wait: float = 0.0) -> redis.Redis | RedisCluster:
     Makes sure that the boards there are split as the settings say, or members would be looked for in the wrong shard.
     Raises `InvalidSetting`, or what `cluster` does. Call it when a process starts, not for each request.
     """
-    found = cluster(settings, wait) if settings.boards_cluster else client(settings)
+    found = (
+        cluster(settings.boards_cluster, settings.environment, wait) if settings.boards_cluster else client(settings)
+    )
     found.set(SHARDS_MARKER, settings.board_shards, nx=True)
     shards = int(cast("bytes", found.get(SHARDS_MARKER)))
     if shards != settings.board_shards:
@@ -163,12 +184,12 @@ def _make(settings: Settings) -> redis.Redis:
         raise InvalidSetting("WZ_REDIS_URL", str(exc)) from exc
 
 
-def _make_cluster(settings: Settings) -> RedisCluster:
+def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
     def claim(connection: Connection) -> None:
-        _claim(connection, settings.environment, "another cluster in WZ_BOARDS_CLUSTER")
+        _claim(connection, environment, "another cluster in WZ_HUBS_CLUSTER or WZ_BOARDS_CLUSTER")
 
-    first, *others = settings.boards_cluster
-    where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in settings.boards_cluster)
+    first, *others = urls
+    where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in urls)
     nodes = [ClusterNode(url.hostname, url.port or 6379) for url in map(urlsplit, others)]  # type: ignore[no-untyped-call]
     try:
         client = RedisCluster.from_url(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha1
 from importlib.resources.abc import Traversable
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ class Client(Protocol):
 
     def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any: ...
 
+    def pipeline(self, transaction: Any = ...) -> Any: ...
+
 
 class Script:
     """A script made of files, in their order."""
@@ -36,6 +39,23 @@ class Script:
             return client.evalsha(self.sha, len(keys), *keys, *args)
         except redis.exceptions.NoScriptError:
             return client.eval(self.text, len(keys), *keys, *args)
+
+    def call_all(self, client: redis.Redis, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        """Run it once for each of these keys and arguments, in one round trip, on a cluster one a node.
+
+        It may run for some of them when it fails for others: then the first error is raised.
+        """
+        with client.pipeline(transaction=False) as pipe:
+            for keys, args in calls:
+                # A cluster's pipeline has no method for it, but takes the command.
+                pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
+            replies = pipe.execute(raise_on_error=False)
+        for place, (keys, args) in enumerate(calls):
+            if isinstance(replies[place], redis.exceptions.NoScriptError):
+                replies[place] = self.call(client, keys, args)
+            elif isinstance(replies[place], Exception):
+                raise replies[place]
+        return replies
 
     def queue(self, client: redis.Redis, pipe: Pipeline, keys: list[str], args: list[Any]) -> None:
         """Put it into a transaction, before which redis-py makes sure that Redis knows it."""

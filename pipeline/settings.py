@@ -18,6 +18,7 @@ DATABASES = {"development": 1, "test": 2, "staging": 3, "production": 4}
 
 _MAX_SHARDS = 256
 _MAX_RELAYS = 64
+_MAX_DEAD_LETTERS = 1_000_000
 _CLUSTER_SHARDS = 8
 _MAX_SEND_BYTES = 20 * 1024**2  # of Azure's dedicated clusters
 _MAX_CLOCK_TOLERANCE = 15 * 60  # seconds; as much as Microsoft's pages warn of
@@ -46,8 +47,8 @@ class Settings:
     WZ_HUBS                       name:partitions, by comma; default events:4
     WZ_RETENTION                  how long a hub keeps an event unless the hub says something else: 90s, 15m, 24h, 7d;
                                   0 for ever. Default 1d, which is what an Event Hub keeps at least
-    WZ_RETENTION_SIZE             how many bytes of bodies a hub keeps, each partition its share: 500MiB, 1GiB; 0 for
-                                  any number. Default 1GiB: Redis has them in memory
+    WZ_RETENTION_SIZE             how many bytes of events a hub keeps, each partition its share: 500MiB, 1GiB; 0
+                                  for any number; properties count, too. Default 1GiB: Redis has them in memory
     WZ_MAX_SEND_SIZE              how large an event or a batch may be, 1KiB to 20MiB; default 1MiB. Beyond that raise
                                   client_max_body_size in nginx.conf, too
     WZ_CLOCK_TOLERANCE            for how long after its expiry a token is taken, at most 15m; default 0: the expiry is
@@ -58,9 +59,13 @@ class Settings:
     WZ_RELAYS                     how many requests a worker has under way to it at once, for each hub; default 4
     WZ_RELAY_BATCHES              key (default): a batch has events of one partition key, and an event with a content
                                   type goes alone; any: as many events as fit, which another wz takes
+    WZ_MAX_DEAD_LETTERS           with how many dead letters a partition has enough, so that its relay waits; 1 to
+                                  1,000,000, default 10,000
     WZ_JOBS                       folder of window jobs, one folder each; unset: none
-    WZ_BOARDS_CLUSTER             redis:// or rediss:// addresses of some nodes of a Redis Cluster, by comma, which has
-                                  the boards; password and options are the first's. Unset: WZ_REDIS_URL has them
+    WZ_HUBS_CLUSTER               redis:// or rediss:// addresses of some nodes of a Redis Cluster, by comma, which has
+                                  the hubs and the access rules; password and options are the first's. Not with
+                                  WZ_JOBS, whose transactions span partitions. Unset: WZ_REDIS_URL has them
+    WZ_BOARDS_CLUSTER             the same for the boards; it may be the same cluster
     WZ_BOARD_SHARDS               shards that each board is split over, 1 to 256; default 1, on a cluster 8. It can't
                                   be changed while there are boards
     WZ_REMEMBER_EVENTS            how long a board knows an event's id, so that it counts once: 90s, 15m, 24h or 7d;
@@ -79,7 +84,9 @@ class Settings:
     upstream_ca: Path | None = None
     relays: int = 4
     relay_any_key: bool = False
+    max_dead_letters: int = 10_000
     jobs: Path | None = None
+    hubs_cluster: tuple[str, ...] = ()
     boards_cluster: tuple[str, ...] = ()
     board_shards: int = 1
     remember_events: int = 86_400
@@ -102,7 +109,14 @@ class Settings:
         if jobs and not Path(jobs).is_dir():
             raise InvalidSetting("WZ_JOBS", f"{jobs!r} is not a folder")
 
-        cluster = _cluster(environ.get("WZ_BOARDS_CLUSTER", ""))
+        hubs_cluster = _cluster(environ, "WZ_HUBS_CLUSTER")
+        if jobs and hubs_cluster:
+            raise InvalidSetting(
+                "WZ_JOBS",
+                "a window job commits in one transaction what it made of all partitions, which a cluster can't do: "
+                "unset it, or WZ_HUBS_CLUSTER",
+            )
+        cluster = _cluster(environ, "WZ_BOARDS_CLUSTER")
         shards = _number(environ, "WZ_BOARD_SHARDS", _CLUSTER_SHARDS if cluster else 1, _MAX_SHARDS)
         hosts = {host.strip().lower() for host in environ.get("WZ_HOSTS", "").split(",")} - {""}
         return cls(
@@ -118,7 +132,9 @@ class Settings:
             upstream_ca=_file(environ, "WZ_UPSTREAM_CA"),
             relays=_number(environ, "WZ_RELAYS", 4, _MAX_RELAYS),
             relay_any_key=_choice(environ, "WZ_RELAY_BATCHES", "key", "any") == "any",
+            max_dead_letters=_number(environ, "WZ_MAX_DEAD_LETTERS", 10_000, _MAX_DEAD_LETTERS),
             jobs=Path(jobs) if jobs else None,
+            hubs_cluster=hubs_cluster,
             boards_cluster=cluster,
             board_shards=shards,
             remember_events=_remembered(environ.get("WZ_REMEMBER_EVENTS") or "24h"),
@@ -135,13 +151,22 @@ def _connection_string(
     if path is None:
         return None
     try:
-        return ConnectionString.parse(Path(path).read_text())
+        with open(path) as opened:
+            _check_mode(f"{name}_FILE", path, os.fstat(opened.fileno()))
+            return ConnectionString.parse(opened.read())
     except FileNotFoundError:
         if file is None:
             return None
         raise InvalidSetting(f"{name}_FILE", f"there is no file {path!r}") from None
     except OSError as exc:
         raise InvalidSetting(f"{name}_FILE", f"can't read {path!r}: {exc.strerror}") from exc
+
+
+def _check_mode(name: str, path: str, status: os.stat_result) -> None:
+    """Refuse a key of this user's that others can read, as ssh does. What root, say, provides is not ours to judge."""
+    if status.st_uid == os.getuid() and status.st_mode & 0o077:
+        mode = status.st_mode & 0o777
+        raise InvalidSetting(name, f"other users may read {path!r} (mode {mode:04o}), which has a key: chmod 600 it")
 
 
 def _read(name: str, text: str, read: Callable[[str], int]) -> int:
@@ -195,16 +220,14 @@ def _choice(environ: Mapping[str, str], name: str, *choices: str) -> str:
     return text
 
 
-def _cluster(text: str) -> tuple[str, ...]:
-    urls = tuple(filter(None, (part.strip() for part in text.split(","))))
+def _cluster(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    urls = tuple(filter(None, (part.strip() for part in environ.get(name, "").split(","))))
     for number, url in enumerate(urls, 1):  # the message must not show its password
         parts = urlsplit(url)
         if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-            raise InvalidSetting(
-                "WZ_BOARDS_CLUSTER", f"address {number} is not redis://host:port or rediss://host:port"
-            )
+            raise InvalidSetting(name, f"address {number} is not redis://host:port or rediss://host:port")
         if parts.path.strip("/") not in ("", "0"):
-            raise InvalidSetting("WZ_BOARDS_CLUSTER", f"address {number} names a database, but a cluster has only 0")
+            raise InvalidSetting(name, f"address {number} names a database, but a cluster has only 0")
     return urls
 
 

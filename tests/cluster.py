@@ -53,12 +53,13 @@ def cluster_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
 
 @pytest.fixture(scope="session")
 def cluster_settings(redis_url: str, cluster_urls: tuple[str, ...]) -> Settings:
-    """The service with its boards on the cluster. One node is enough to find the others."""
+    """The service with its hubs and boards on the cluster. One node is enough to find the others."""
     return Settings(
         environment="test",
         redis_url=redis_url,
         root=ROOT,
         hosts=frozenset({HOST, "127.0.0.1"}),
+        hubs_cluster=cluster_urls[:1],
         boards_cluster=cluster_urls[:1],
         board_shards=SHARDS,
     )
@@ -67,7 +68,7 @@ def cluster_settings(redis_url: str, cluster_urls: tuple[str, ...]) -> Settings:
 @pytest.fixture
 def cluster(cluster_settings: Settings) -> RedisCluster:
     """The service's own client of the cluster, which is empty."""
-    client = pipeline.redis.cluster(cluster_settings)
+    client = pipeline.redis.cluster(cluster_settings.boards_cluster, cluster_settings.environment)
     client.flushall()
     return client
 

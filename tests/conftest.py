@@ -9,10 +9,15 @@ import redis as redis_py
 
 import pipeline.redis
 from deploy import servers
+from pipeline.hub.log import Hub
+from pipeline.hub.registry import Hubs
+from pipeline.hub.relay import Relay
+from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 
 from .cluster import cluster, cluster_settings, cluster_urls
 from .stack import HOST, ROOT, process
+from .upstream import ScriptedUpstream, scripted_upstream
 
 __all__ = ["cluster", "cluster_settings", "cluster_urls"]  # fixtures, too
 
@@ -27,14 +32,42 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def settings(redis_url: str) -> Settings:
-    """The service as the endpoint tests run it, at every layer."""
+def server_settings(redis_url: str) -> Settings:
+    """The service with all that it has on one server."""
     return Settings(environment="test", redis_url=redis_url, root=ROOT, hosts=frozenset({HOST, "127.0.0.1"}))
 
 
 @pytest.fixture
+def settings(server_settings: Settings) -> Settings:
+    """The service. Tests of hubs run with `cluster_settings`, too."""
+    return server_settings
+
+
+@pytest.fixture
 def redis(settings: Settings) -> redis_py.Redis:
-    """The service's own client, on an empty database."""
-    client = pipeline.redis.client(settings)
+    """The service's own client of its hubs, and of all else unless that is on a cluster; everything is empty."""
+    pipeline.redis.client(settings).flushdb()
+    client = pipeline.redis.hubs(settings)
     client.flushdb()
     return client
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedUpstream]:
+    """A hub to relay to, which answers as the test says."""
+    with scripted_upstream() as server:
+        yield server
+
+
+@pytest.fixture
+def hub(redis: redis_py.Redis, settings: Settings) -> Hub:
+    """The hub `events`, as it is declared."""
+    return Hubs(redis, settings.hubs)["events"]
+
+
+@pytest.fixture
+def relay(hub: Hub, upstream: ScriptedUpstream) -> Iterator[Relay]:
+    """A worker that relays it."""
+    relay = Relay(hub, Upstream(upstream.target), beat=0.0)
+    yield relay
+    relay.stop()

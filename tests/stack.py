@@ -67,20 +67,23 @@ def process(
             child.wait()
 
 
-@contextmanager
-def gunicorn(folder: Path, settings: Settings, **environ: str) -> Iterator[LiveServer]:
-    """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`."""
-    server = LiveServer(f"unix:{folder / 'gunicorn.sock'}")
-    env = {
-        "WZ_SOCKET": str(folder / "gunicorn.sock"),
+def environ(settings: Settings) -> dict[str, str]:
+    """Return the variables that a process of the service needs to be one of these settings."""
+    return {
         "WZ_ENVIRONMENT": settings.environment,
         "WZ_REDIS_URL": settings.redis_url,
+        "WZ_HUBS_CLUSTER": ",".join(settings.hubs_cluster),
         "WZ_CONNECTION_STRING": str(settings.root),
         "WZ_HOSTS": ",".join(settings.hosts),
         "WZ_HUBS": ",".join(f"{name}:{count}" for name, count in settings.hubs.items()),
-        "WEB_CONCURRENCY": "2",
-        **environ,
     }
+
+
+@contextmanager
+def gunicorn(folder: Path, settings: Settings, **more: str) -> Iterator[LiveServer]:
+    """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`."""
+    server = LiveServer(f"unix:{folder / 'gunicorn.sock'}")
+    env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
     command = [sys.executable, "-m", "gunicorn", "--config", REPOSITORY / "deploy" / "gunicorn.conf.py"]
     with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env):
         yield server
@@ -95,6 +98,14 @@ def nginx(folder: Path) -> Iterator[LiveServer]:
     server = LiveServer(f"http://127.0.0.1:{port}")
     with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
         yield server
+
+
+def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
+    """Wait for what other processes bring about; fail if they don't."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def answers(server: LiveServer) -> bool:

@@ -60,6 +60,7 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
     with scripted_upstream() as upstream, ExitStack() as running:
         upstream.answer = refuse_bad
         (tmp_path / "azure.txt").write_text(str(upstream.target))
+        (tmp_path / "azure.txt").chmod(0o600)
         yield {"curl": curl(client, shell), "wz": wz, "WZ_UPSTREAM_FILE=azure.txt": lambda words: relay(words[:-1])}
 
 

@@ -18,6 +18,10 @@ def settings_for(url: str, environment: str = "test") -> Settings:
     return Settings(environment=environment, redis_url=url, root=ROOT)
 
 
+def found(settings: Settings, environment: str = "test") -> RedisCluster:
+    return pipeline.redis.cluster(settings.hubs_cluster, environment)
+
+
 def test_each_environment_has_its_own_database(redis_url: str, redis: redis_py.Redis) -> None:
     staging = pipeline.redis.client(settings_for(redis_url, "staging"))
     staging.flushdb()
@@ -73,18 +77,20 @@ def test_a_server_that_is_not_there() -> None:
 
 
 def test_a_process_has_one_client_of_the_cluster(cluster_settings: Settings, cluster: RedisCluster) -> None:
-    assert pipeline.redis.cluster(cluster_settings) is cluster
+    both = {id(found(cluster_settings)), id(pipeline.redis.hubs(cluster_settings))}
+
+    assert both == {id(cluster)}
 
 
 def test_two_environments_cannot_share_a_cluster(cluster_settings: Settings, cluster: RedisCluster) -> None:
     cluster.set(pipeline.redis.MARKER, "test")
 
     with pytest.raises(EnvironmentClash, match="belongs to the environment 'test', this process to 'production'"):
-        pipeline.redis.cluster(replace(cluster_settings, environment="production"))
+        found(cluster_settings, "production")
 
 
 def test_a_cluster_s_new_connections_check_whose_it_is(cluster_settings: Settings, cluster: RedisCluster) -> None:
-    staging = pipeline.redis.cluster(replace(cluster_settings, environment="staging"))
+    staging = found(cluster_settings, "staging")
     cluster.set(pipeline.redis.MARKER, "test")
     staging.disconnect_connection_pools()  # type: ignore[no-untyped-call]
 
@@ -92,17 +98,17 @@ def test_a_cluster_s_new_connections_check_whose_it_is(cluster_settings: Setting
         staging.get(pipeline.redis.MARKER)
 
 
-def test_a_cluster_that_is_not_there(settings: Settings) -> None:
+def test_a_cluster_that_is_not_there() -> None:
     with pytest.raises(RedisUnavailable, match=r"the Redis Cluster at 127\.0\.0\.1:1 can't be reached"):
-        pipeline.redis.cluster(replace(settings, boards_cluster=("redis://:secret@127.0.0.1:1",)))
+        pipeline.redis.cluster(("redis://:secret@127.0.0.1:1",), "test")
 
 
 def test_a_command_whose_answer_was_lost_is_not_sent_again(cluster_settings: Settings, cluster: RedisCluster) -> None:
-    impatient = replace(cluster_settings, boards_cluster=(f"{cluster_settings.boards_cluster[0]}?socket_timeout=0.05",))
+    impatient = pipeline.redis.cluster((f"{cluster_settings.hubs_cluster[0]}?socket_timeout=0.05",), "test")
     slow = "redis.call('INCR', KEYS[1]) for i = 1, 2e7 do end"
 
     with pytest.raises(redis_py.TimeoutError):
-        pipeline.redis.cluster(impatient).eval(slow, 1, "calls")
+        impatient.eval(slow, 1, "calls")
 
     assert cluster.get("calls") == b"1"
 

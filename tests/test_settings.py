@@ -47,6 +47,14 @@ def test_where_the_boards_are(variables: dict[str, str], cluster: tuple[str, ...
     assert (settings.boards_cluster, settings.board_shards) == (cluster, shards)
 
 
+def test_where_the_hubs_are() -> None:
+    assert Settings.from_environ({**BASE, "WZ_HUBS_CLUSTER": "redis://a, redis://b"}).hubs_cluster == (
+        "redis://a",
+        "redis://b",
+    )
+    assert Settings.from_environ(BASE).hubs_cluster == ()
+
+
 @pytest.mark.parametrize(
     ("variables", "seconds", "size"),
     [
@@ -99,8 +107,23 @@ def test_how_it_cannot_relay(name: str, value: str, message: str) -> None:
 def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "connection-string"
     file.write_text(f"{ROOT}\n")
+    file.chmod(0o600)
 
     assert Settings.from_environ({"WZ_CONNECTION_STRING_FILE": str(file)}).root == ROOT
+
+
+@pytest.mark.parametrize("name", ["WZ_CONNECTION_STRING", "WZ_UPSTREAM"])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660], ids=oct)
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path, name: str, mode: int) -> None:
+    file = tmp_path / "key"
+    file.write_text(str(ROOT))
+    file.chmod(mode)
+
+    with pytest.raises(PipelineError) as caught:
+        Settings.from_environ({"WZ_CONNECTION_STRING": str(ROOT), name: "", f"{name}_FILE": str(file)})
+
+    message = f"{name}_FILE: other users may read '{file}' (mode 0{mode:o}), which has a key: chmod 600 it"
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
@@ -124,6 +147,9 @@ def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
         pytest.param({"WZ_BOARD_SHARDS": "0"}, "WZ_BOARD_SHARDS: '0': write a number from 1 to 256", id="no shards"),
         pytest.param({"WZ_BOARD_SHARDS": "257"}, "WZ_BOARD_SHARDS: '257'", id="too many shards"),
         pytest.param({"WZ_BOARD_SHARDS": "8.0"}, r"WZ_BOARD_SHARDS: '8\.0'", id="no number of shards"),
+        pytest.param({"WZ_HUBS_CLUSTER": "redis://a,b:1"}, "WZ_HUBS_CLUSTER: address 2 is not", id="no address"),
+        pytest.param({"WZ_HUBS_CLUSTER": "redis://a", "WZ_JOBS": "jobs"}, "WZ_JOBS: .*cluster", id="jobs on a cluster"),
+        pytest.param({"WZ_MAX_DEAD_LETTERS": "0"}, "WZ_MAX_DEAD_LETTERS: '0': write a number", id="no dead letters"),
         pytest.param({"WZ_BOARDS_CLUSTER": "redis://a,b:1"}, "WZ_BOARDS_CLUSTER: address 2 is not", id="no address"),
         pytest.param({"WZ_BOARDS_CLUSTER": "unix:///a"}, "WZ_BOARDS_CLUSTER: address 1 is not", id="a socket"),
         pytest.param({"WZ_BOARDS_CLUSTER": "redis://a/4"}, "has only 0", id="a cluster's database"),
@@ -131,7 +157,11 @@ def test_a_connection_string_in_a_file(tmp_path: Path) -> None:
         pytest.param({"WZ_UPSTREAM": "nonsense"}, "connection string", id="no connection string"),
     ],
 )
-def test_a_wrong_setting_is_named(variables: dict[str, str], message: str) -> None:
+def test_a_wrong_setting_is_named(
+    variables: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jobs").mkdir()
     with pytest.raises(PipelineError, match=message):
         Settings.from_environ({**BASE, **variables})
 

@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 import redis as redis_py
 
+from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
@@ -22,7 +22,7 @@ from pipeline.windows.outputs import StreamOutput, UnknownOutput
 from pipeline.windows.registry import JobRegistry
 from pipeline.worker import Task, run
 
-from .stack import REPOSITORY, ROOT
+from .stack import REPOSITORY, ROOT, until
 from .windows import example
 
 
@@ -36,13 +36,6 @@ def environ(settings: Settings) -> dict[str, str]:
         "WZ_HUBS": "events:4",
         "WZ_JOBS": str(REPOSITORY / "jobs"),
     }
-
-
-def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -119,6 +112,20 @@ def test_a_killed_worker_is_followed_by_another_and_no_row_is_lost_or_doubled(
 
     entries = StreamOutput(redis, "Output").read()
     assert len(entries) == 8
+
+
+def test_a_relay_that_was_taken_away_is_told_of(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str]
+) -> None:
+    ConsumerGroup(Hubs(redis, settings.hubs)["events"], "$relay").attach()
+
+    with start({**environ, "WZ_JOBS": ""}) as worker:
+        until(lambda: redis.exists("hubs:retention") == 1)
+        worker.terminate()
+        _, log = worker.communicate(timeout=20)
+
+    assert "hub events keeps all events for a relay" in log
+    assert "`wz hub detach events '$relay'`" in log
 
 
 def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str]) -> None:

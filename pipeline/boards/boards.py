@@ -30,7 +30,9 @@ class Boards:
     def of(cls, settings: Settings, client: redis.Redis) -> Boards:
         """The boards that `settings` tell of: on a cluster of their own, or where `client` has everything else."""
         return cls(
-            cluster(settings) if settings.boards_cluster else client, settings.board_shards, settings.remember_events
+            cluster(settings.boards_cluster, settings.environment) if settings.boards_cluster else client,
+            settings.board_shards,
+            settings.remember_events,
         )
 
     def __getitem__(self, name: str) -> Board:

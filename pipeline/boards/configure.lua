@@ -32,16 +32,8 @@ local packed = struct.pack(HEAD, free, pages, version + 1, places, flags, expire
 call('SETRANGE', KEYS[2], 0, packed .. string.sub(header, #packed + 1))
 
 if ARGV[3] ~= '' then
-  local keys = {KEYS[1], KEYS[2], KEYS[3]}
-  for _, name in ipairs({'sample', 'events', 'featured', 'segments'}) do keys[#keys + 1] = prefix .. name end
-  for _, segment in ipairs(call('SMEMBERS', prefix .. 'segments')) do
-    keys[#keys + 1] = prefix .. 'in:' .. segment
-    for _, name in ipairs({'scores', 'tree', 'leaves'}) do
-      keys[#keys + 1] = prefix .. 'segment:' .. segment .. ':' .. name
-    end
-  end
-  for _, key in ipairs(keys) do
-    if expires > 0 then call('PEXPIREAT', key, ARGV[3]) else call('PERSIST', key) end
+  for _, name in ipairs(key_names(prefix)) do
+    if expires > 0 then call('PEXPIREAT', prefix .. name, ARGV[3]) else call('PERSIST', prefix .. name) end
   end
 end
 return {created and 1 or 0, places, expires, sample}

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_RENAME = Script("tree.lua", "rename.lua")
+_DELETE = Script("tree.lua", "keys.lua", "delete.lua")
+_RENAME = Script("tree.lua", "keys.lua", "rename.lua")
 
 
 def milliseconds(expires: datetime | Literal["never"]) -> int:
@@ -43,9 +44,12 @@ def milliseconds(expires: datetime | Literal["never"]) -> int:
 def expire_features(shards: Sequence[Shard], ms: int) -> None:
     """Let the hashes of features go with their board; the board's own keys were seen to by configure.lua."""
     for shard in shards:
-        for member in _scan(shard, "SSCAN", "featured"):
-            key = f"{shard.tag}:features:{member.decode()}"
-            shard.client.execute_command(*(("PEXPIREAT", key, ms) if ms else ("PERSIST", key)))
+        for members in _chunks(_scan(shard, "SSCAN", "featured")):
+            with shard.client.pipeline(transaction=False) as pipe:
+                for member in members:
+                    key = f"{shard.tag}:features:{member.decode()}"
+                    pipe.execute_command(*(("PEXPIREAT", key, ms) if ms else ("PERSIST", key)))
+                pipe.execute()
 
 
 def delete(board: Board) -> None:
@@ -55,10 +59,7 @@ def delete(board: Board) -> None:
         while members := command("SPOP", f"{shard.tag}:featured", 500):
             is_there = True
             command("UNLINK", *[f"{shard.tag}:features:{name.decode()}" for name in members])
-        names = ["scores", "tree", "leaves", "sample", "events", "featured", "segments"]
-        for segment in features.segments(shard):
-            names += [f"in:{segment}", *(f"segment:{segment}:{part}" for part in ("scores", "tree", "leaves"))]
-        is_there |= bool(command("UNLINK", *[f"{shard.tag}:{name}" for name in names]))
+        is_there |= bool(_DELETE.call(shard.client, shard.keys, []))
     if not is_there:
         raise UnknownBoard(board.name)
 

@@ -16,8 +16,8 @@
 --
 -- Returns a list of answers; if totals are all that was asked for, these alone, because a list takes Redis as long as a step of
 -- the walk. Totals are packed doubles: count, hi, lo, copies, score; the sum is hi * 2^40 + lo + copies * score, for which
--- Python has the numbers. If `full` is '1' there follow: distinct; HH, HL and LL, hi and lo each, from which the squares add
--- up to (HH << 54) + (HL << 28) + LL + copies * score^2. Each costs O(log n).
+-- Python has the numbers. If `full` is '1' there follow: distinct; a, b and c, from which the squares add up to
+-- a + 2^45 b + 2^90 c + copies * score^2. Each costs O(log n).
 --
 -- An error that begins with STALE says that set and tree disagree; with PLACES, how many places the board has.
 
@@ -166,8 +166,7 @@ while ARGV[argument] do
       end
     end
     if full then
-      reply = struct.pack('<dddddddddddd', count, hi, lo, copies, score, distinct, math.floor(c / 16), c % 16 * 2 ^ 36, 0, 0,
-        b * 32, a)
+      reply = struct.pack('<ddddddddd', count, hi, lo, copies, score, distinct, a, b, c)
     else
       reply = struct.pack('<ddddd', count, hi, lo, copies, score)
     end

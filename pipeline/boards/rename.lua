@@ -4,12 +4,8 @@
 -- KEYS[4..6]  the same of its new name, where nothing is
 
 local from, to = string.sub(KEYS[1], 1, -7), string.sub(KEYS[4], 1, -7)
-local names = {'scores', 'tree', 'leaves', 'sample', 'events', 'featured', 'segments'}
+local names = key_names(from)
 for _, member in ipairs(call('SMEMBERS', from .. 'featured')) do names[#names + 1] = 'features:' .. member end
-for _, segment in ipairs(call('SMEMBERS', from .. 'segments')) do
-  names[#names + 1] = 'in:' .. segment
-  for _, part in ipairs({'scores', 'tree', 'leaves'}) do names[#names + 1] = 'segment:' .. segment .. ':' .. part end
-end
 for _, name in ipairs(names) do
   if call('EXISTS', from .. name) == 1 then call('RENAME', from .. name, to .. name) end
 end

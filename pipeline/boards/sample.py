@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..errors import PipelineError
+from .errors import NoSample
 from .scripts import Client, Script
 
 #: Fewest members that a sample may be made for: with fewer, intervals say little.
@@ -27,11 +27,6 @@ _READ = Script("sample_read.lua")
 
 # Units, then member: the order of a sorted set.
 _Row = tuple[int, bytes]
-
-
-class NoSample(PipelineError, LookupError):
-    def __init__(self) -> None:
-        super().__init__("the board keeps no sample to estimate from: give it one, of 1000 members for example")
 
 
 class Part(NamedTuple):
@@ -76,11 +71,14 @@ def fill(client: Client, prefix: str, size: int, rnd: random.Random | None = Non
     return count
 
 
-def read(client: Client, prefix: str) -> Part:
-    """Read the sample and the ends of a shard, all of one state. Some 2 us a member in Redis. Raises `NoSample`."""
+def read(client: Client, prefix: str, board: str) -> Part:
+    """Read the sample and the ends of a shard, all of one state. Some 2 us a member in Redis.
+
+    Raises `NoSample`, in which the board is called `board`.
+    """
     exists, size, sampled, lowest, highest = _READ.call(client, _keys(prefix), _ENDS)
     if size and not exists:
-        raise NoSample
+        raise NoSample(board)
     if len(lowest) == 2 * size:
         rows = _rows(lowest)
         return Part(size, rows, rows, rows)

@@ -16,7 +16,7 @@ from .scripts import Client, Script
 
 READ = Script("tree.lua", "read.lua")
 UPDATE = Script("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
-_CONFIGURE = Script("tree.lua", "configure.lua")
+_CONFIGURE = Script("tree.lua", "keys.lua", "configure.lua")
 
 
 class StaleShard(PipelineError):
@@ -183,9 +183,8 @@ class _TotalsQuery(Query):
         total = (high << 40) + low + copies * score
         if not rest:
             return Totals(count, total)
-        distinct, *parts = rest
-        hh, hl, ll = ((parts[i] << 40) + parts[i + 1] for i in (0, 2, 4))
-        return Totals(count, total, (hh << 54) + (hl << 28) + ll + copies * score**2, distinct)
+        distinct, a, b, c = rest
+        return Totals(count, total, a + (b << 45) + (c << 90) + copies * score**2, distinct)
 
 
 class Lowest(_TotalsQuery):

@@ -27,7 +27,7 @@ from .answers import (
     Summary,
 )
 from .cursor import Position
-from .errors import BoardChanged, NoSample, UnknownMember
+from .errors import BoardChanged, UnknownMember
 from .reader import ATTEMPTS, Found, Reader, first, value, with_places
 from .shard import ALL, Above, AskInfo, At, Below, Find, Info, Lowest, Most, Query, Rows, Totals, Under, shard_of
 from .units import LIMIT, is_plain, rounded, to_units
@@ -176,10 +176,7 @@ class View(Reader):
     def estimated_sum(self, rank: int, order: Order = Order.ASC) -> EstimatedSum:
         """Return `sum`, and what the board's sample says of it. O(size of the sample). Raises `NoSample`."""
         exact = self.sum(rank, order)
-        try:
-            sample = samples.combine([samples.read(shard.client, shard.prefix) for shard in self.shards])
-        except samples.NoSample as exc:
-            raise NoSample(self.name) from exc
+        sample = samples.combine([samples.read(shard.client, shard.prefix, self.name) for shard in self.shards])
         ask = estimate.lowest if order is Order.ASC else estimate.highest
         return EstimatedSum(rank, order, exact.count, exact.sum, ask(sample, rank + 1, self.places))
 

@@ -4,15 +4,17 @@
 --       more, batches (sorted set), if there is a batch's id: then there is only one partition
 -- ARGV[1]  enqueued time, ms since the Unix epoch; '' for now
 -- ARGV[2]  the batch's id, ms-n; '' if none. A partition that has taken this batch before takes it no more
--- ARGV[3..]  for each partition: the most bytes of bodies that it may have, 0 for any number; the number of events; and
---       six values an event: body, partition key, content type, properties as JSON, publisher, relay id; '' where
---       there is none. A relay id is SOURCE/PARTITION/OFFSET: an event whose offset is not above the last one taken
---       from SOURCE/PARTITION is a repetition, and left out
+-- ARGV[3..]  for each partition: the most bytes that it may have, 0 for any number; the number of entries; and
+--       four values an entry: events, bytes, relay id or '', the packed events, all as in entry.py. A relay id
+--       is SOURCE/PARTITION/OFFSET: an event whose offset is not above the last one taken from SOURCE/PARTITION is a
+--       repetition, and left out
 --
 -- Returns -1, or the place (0, 1 ...) of the first partition that is full.
 
 local time, batch = ARGV[1], ARGV[2]
-local VALUES = 6
+local VALUES = 4
+
+local function text(number) return string.format('%.0f', number) end
 
 -- Say whether the offset `a` comes after `b`. An offset is `ms-n`, or `ms` for `ms-0`.
 local function is_after(a, b)
@@ -27,54 +29,73 @@ end
 local function plan(place, at)
   local part = {
     events = KEYS[place * 4 + 1], sequence = KEYS[place * 4 + 2], stats = KEYS[place * 4 + 3],
-    relayed = KEYS[place * 4 + 4], cap = tonumber(ARGV[at]), bytes = 0, chosen = {}, last = {},
+    relayed = KEYS[place * 4 + 4], cap = tonumber(ARGV[at]), count = 0, bytes = 0, chosen = {}, last = {},
   }
   local first, count = at + 2, tonumber(ARGV[at + 1])
   part.stop = first + count * VALUES
   for i = first, part.stop - 1, VALUES do
     local fresh = true
-    local source, offset = string.match(ARGV[i + 5], '^(.+)/([%d-]+)$')
-    if source then
+    if ARGV[i + 2] ~= '' then
+      local source, offset = string.match(ARGV[i + 2], '^(.+)/([%d-]+)$')
       fresh = is_after(offset, part.last[source] or redis.call('HGET', part.relayed, source))
       if fresh then part.last[source] = offset end
     end
     if fresh then
       part.chosen[#part.chosen + 1] = i
-      part.bytes = part.bytes + #ARGV[i]
+      part.count = part.count + tonumber(ARGV[i])
+      part.bytes = part.bytes + tonumber(ARGV[i + 1])
     end
   end
+  part.was = redis.call('HMGET', part.stats, 'bytes', 'in_bytes', 'events', 'in_events', 'first')
   return part
 end
 
 local function is_full(part)
-  return part.cap > 0 and part.bytes > 0
-    and tonumber(redis.call('HGET', part.stats, 'bytes') or 0) + part.bytes > part.cap
+  return part.cap > 0 and part.bytes > 0 and tonumber(part.was[1] or 0) + part.bytes > part.cap
 end
 
--- Say whether the stream has had a later entry than `time`, for then its XADD would fail. The last entry may be gone.
-local function is_late(part)
-  if time == '' or redis.call('EXISTS', part.events) == 0 then return false end
-  local info = redis.call('XINFO', 'STREAM', part.events)
+-- Return the two parts of the last id that the stream has ever had; that entry may be gone.
+local function last_id(stream)
+  local info = redis.call('XINFO', 'STREAM', stream)
   for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then return tonumber(string.match(info[i + 1], '^%d+')) > tonumber(time) end
+    if info[i] == 'last-generated-id' then
+      local ms, n = string.match(info[i + 1], '^(%d+)%-(%d+)$')
+      return tonumber(ms), tonumber(n)
+    end
   end
 end
 
-local function write(part)
-  local count = #part.chosen
-  if count == 0 then return end
-  local first = tonumber(redis.call('GET', part.sequence) or 0)
-  for n, i in ipairs(part.chosen) do
-    local sequence = string.format('%.0f', first + n - 1)
-    local id = '*'
-    if time ~= '' then id = time .. '-' .. sequence end  -- 'ms-*' would need Redis 7
-    redis.call('XADD', part.events, id, 'n', sequence, 'b', ARGV[i], 'k', ARGV[i + 1], 't', ARGV[i + 2],
-      'p', ARGV[i + 3], 'u', ARGV[i + 4])
+-- Say whether the stream has had a later entry than the recorded events that are to come.
+local function is_late(part)
+  return time ~= '' and redis.call('EXISTS', part.events) == 1 and last_id(part.events) > tonumber(time)
+end
+
+-- Add an entry whose first event has the number `first`. Its id is made of time and sequence number: both rise, unless
+-- a clock was set back, or Redis lost what it had; then the id follows the last one.
+local function add(stream, ms, first, i)
+  local n, last = text(first), '-' .. text(first + ARGV[i] - 1)
+  local reply = redis.pcall('XADD', stream, ms .. last, 'n', n, 'c', ARGV[i], 's', ARGV[i + 1], 'e', ARGV[i + 3])
+  if type(reply) == 'table' and reply.err then
+    if redis.call('EXISTS', stream) == 1 then
+      local last_ms, last_n = last_id(stream)
+      ms = text(first > last_n and last_ms or last_ms + 1)
+    end
+    redis.call('XADD', stream, ms .. last, 'n', n, 'c', ARGV[i], 's', ARGV[i + 1], 'e', ARGV[i + 3])
   end
-  redis.call('INCRBY', part.sequence, count)
-  redis.call('HSETNX', part.stats, 'first', first)
-  for _, name in ipairs({'bytes', 'in_bytes'}) do redis.call('HINCRBY', part.stats, name, part.bytes) end
-  for _, name in ipairs({'events', 'in_events'}) do redis.call('HINCRBY', part.stats, name, count) end
+end
+
+local function write(part, ms)
+  if part.count == 0 then return end
+  local first = redis.call('INCRBY', part.sequence, part.count) - part.count
+  local number = first
+  for _, i in ipairs(part.chosen) do
+    add(part.events, ms, number, i)
+    number = number + ARGV[i]
+  end
+  local was = part.was
+  redis.call('HSET', part.stats, 'bytes', text((was[1] or 0) + part.bytes), 'in_bytes', text((was[2] or 0) + part.bytes),
+    'events', text((was[3] or 0) + part.count), 'in_events', text((was[4] or 0) + part.count),
+    'first', was[5] or text(first))
   for source, last in pairs(part.last) do
     redis.call('HSET', part.relayed, source, last)
   end
@@ -90,6 +111,11 @@ for place = 0, math.floor(#KEYS / 4) - 1 do
   if is_late(part) then return redis.error_reply('LATE the partition has a later event than ' .. time) end
   parts[place + 1], at = part, part.stop
 end
-for _, part in ipairs(parts) do write(part) end
+local ms = time
+if time == '' then
+  local now = redis.call('TIME')
+  ms = text(now[1] * 1000 + math.floor(now[2] / 1000))
+end
+for _, part in ipairs(parts) do write(part, ms) end
 if batch ~= '' then redis.call('ZADD', KEYS[5], string.match(batch, '^%d+'), batch) end
 return -1

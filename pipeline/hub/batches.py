@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import redis
 
-from .event import Event
+from .entry import pack, unpack
+from .event import Event, size_of
 
 if TYPE_CHECKING:
     from .log import Hub
@@ -78,8 +79,10 @@ class Batches:
         found = cast("list[Any]", self.hub.redis.xrange(self.intents, count=1))
         if found:
             before = min(before, int(found[0][0].partition(b"-")[0]))
-        for partition in range(self.hub.partitions):
-            self.hub.redis.zremrangebyscore(self.hub.key(partition, "batches"), "-inf", f"({before}")
+        with self.hub.redis.pipeline(transaction=False) as pipe:
+            for partition in range(self.hub.partitions):
+                pipe.zremrangebyscore(self.hub.key(partition, "batches"), "-inf", f"({before}")
+            pipe.execute()
 
     def _check_room(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
         cap = self.hub.settings.partition_bytes
@@ -87,20 +90,25 @@ class Batches:
             return
         from .log import HubFull
 
-        for partition, events in by_partition.items():
-            size = sum(len(event.body) for event in events)
-            if size and self._bytes(partition) + size > cap:
-                self.hub.make_room(partition, size)
-                if self._bytes(partition) + size > cap:
-                    raise HubFull(self.hub, partition)
+        sizes = {partition: size_of(events) for partition, events in by_partition.items()}
+        for partition in self._without_room(sizes, cap):
+            self.hub.make_room(partition, sizes[partition])
+            if self._without_room({partition: sizes[partition]}, cap):
+                raise HubFull(self.hub, partition)
 
-    def _bytes(self, partition: int) -> int:
-        return int(cast("bytes | None", self.hub.redis.hget(self.hub.key(partition, "stats"), "bytes")) or 0)
+    def _without_room(self, sizes: Mapping[int, int], cap: int) -> list[int]:
+        """Return the partitions that would have more than `cap` bytes with so many more. One round trip a node."""
+        with self.hub.redis.pipeline(transaction=False) as pipe:
+            for partition in sizes:
+                pipe.hget(self.hub.key(partition, "stats"), "bytes")
+            held = cast("list[bytes | None]", pipe.execute())
+        return [p for (p, size), its in zip(sizes.items(), held, strict=True) if size and int(its or 0) + size > cap]
 
 
 def _encode(by_partition: Mapping[int, Sequence[Event]]) -> bytes:
-    return msgspec.msgpack.encode(by_partition)
+    return msgspec.msgpack.encode({partition: pack(events) for partition, events in by_partition.items()})
 
 
 def _decode(data: bytes) -> dict[int, list[Event]]:
-    return msgspec.msgpack.decode(data, type=dict[int, list[Event]])
+    packed = msgspec.msgpack.decode(data, type=dict[int, bytes])
+    return {partition: unpack(events) for partition, events in packed.items()}

@@ -9,14 +9,17 @@
 -- ARGV[3]  the group, ARGV[4] its new offset, ARGV[5] the next sequence number; '' '' '' if a dead letter was re-driven
 -- ARGV[6]  id of the dead letter that was; '' if none
 -- ARGV[7]  events that the upstream hub took, ARGV[8] bytes of their bodies
--- ARGV[9..]  three values for each event that it refused: the event as MessagePack, the reason, re-drives so far
+-- ARGV[9]  dead letters with which the partition has enough
+-- ARGV[10..]  three values for each event that it refused: the event as MessagePack, the reason, re-drives so far
 --
--- Returns 1, or 0 if the lease is another's: then nothing was done.
+-- Returns 1; or 0 if the lease is another's, or -1 if there are dead letters enough: then nothing was done.
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+-- One that is refused again takes the place that it had.
+if #ARGV > 9 and ARGV[6] == '' and redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[9]) then return -1 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 
-for i = 9, #ARGV, 3 do
+for i = 10, #ARGV, 3 do
   redis.call('XADD', KEYS[4], '*', 'e', ARGV[i], 'r', ARGV[i + 1], 'a', ARGV[i + 2])
   redis.call('HINCRBY', KEYS[3], 'refused', 1)
 end
@@ -32,5 +35,5 @@ if ARGV[7] ~= '0' then
   redis.call('HINCRBY', KEYS[3], 'bytes', ARGV[8])
   redis.call('HINCRBY', KEYS[3], 'requests', 1)
 end
-redis.call('HDEL', KEYS[3], 'error')
+redis.call('HDEL', KEYS[3], 'error', 'full')
 return 1

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
+from redis.client import Pipeline
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, PipelineError
 from .log import Hub, StoredEvent
 
 _ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
@@ -17,7 +18,17 @@ _ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
 #: Dead letters that are looked at in one command; each may have an event of 1 MiB.
 _PAGE = 50
 
-_events = msgspec.msgpack.Decoder(StoredEvent)
+_of_msgpack, _of_json = msgspec.msgpack.Decoder(StoredEvent).decode, msgspec.json.Decoder(StoredEvent).decode
+
+
+class DeadLettersFull(PipelineError):
+    """A partition has as many as it may, so what would be the next stays in the log, and all behind it waits."""
+
+    def __init__(self, hub: str, partition: int, most: int, reason: str) -> None:
+        super().__init__(
+            f"partition {partition} of hub {hub!r} has {most:,} dead letters or more: re-drive or drop some "
+            f"(`wz hub deadletters`); the next would be refused since {reason}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class DeadLetter:
 
     def fields(self) -> tuple[bytes, str, int]:
         """What commit.lua takes of a dead letter."""
-        return msgspec.msgpack.encode(self.stored), self.reason, self.redrives
+        return _pack(self.stored), self.reason, self.redrives
 
 
 class DeadLetters:
@@ -52,7 +63,7 @@ class DeadLetters:
     the end with the new reason. So it is never nowhere, and it can be asked for before any relay runs.
 
     Redis keys:
-        {hub:NAME:P}:deadletters  stream; `e` is the event as MessagePack, `r` the reason, `a` the re-drives so far
+        {hub:NAME:P}:deadletters  stream; `e` is the event, MessagePack or JSON, `r` the reason, `a` the re-drives
         {hub:NAME:P}:redrive      list, ids of letters to be sent again, in order
     """
 
@@ -93,10 +104,14 @@ class DeadLetters:
 
     # For the relay.
 
-    def asked_for(self, partition: int, limit: int = 10) -> list[str]:
-        """Return offsets of letters that are to be sent again, each once."""
-        found = self.hub.redis.lrange(self.hub.key(partition, "redrive"), 0, limit - 1)
-        return list(dict.fromkeys(entry.decode() for entry in cast("list[bytes]", found)))
+    def queue_asked_for(self, pipe: Pipeline, partition: int, limit: int = 10) -> None:
+        """Put into a pipeline the question which letters are to be sent again; `were_asked_for` reads its answer."""
+        pipe.lrange(self.hub.key(partition, "redrive"), 0, limit - 1)
+
+    @staticmethod
+    def were_asked_for(answer: Iterable[bytes]) -> list[str]:
+        """Return the offsets of these letters, each once."""
+        return list(dict.fromkeys(entry.decode() for entry in answer))
 
     def get(self, partition: int, offset: str) -> DeadLetter | None:
         entries = self.hub.redis.xrange(self.hub.key(partition, "deadletters"), min=offset, max=offset)
@@ -116,7 +131,7 @@ class DeadLetters:
                 id=f"{partition}:{entry.decode()}",
                 reason=fields[b"r"].decode(),
                 redrives=int(fields[b"a"]),
-                stored=_events.decode(fields[b"e"]),
+                stored=_unpack(fields[b"e"]),
             )
 
     def _pages(self, partition: int) -> Iterator[list[str]]:
@@ -155,3 +170,15 @@ class DeadLetters:
         if match is None or not all(int(part) < 2**63 for part in match[2].split("-")):
             raise InvalidValue(f"{id_!r} is no id of a dead letter, PARTITION:MS-N", field)
         return self.hub.known(int(match[1])), match[2]
+
+
+def _pack(stored: StoredEvent) -> bytes:
+    """Return an event as MessagePack, or as JSON if it has an integer that MessagePack has no room for."""
+    try:
+        return msgspec.msgpack.encode(stored)
+    except OverflowError:
+        return msgspec.json.encode(stored)
+
+
+def _unpack(packed: bytes) -> StoredEvent:
+    return _of_json(packed) if packed[:1] == b"{" else _of_msgpack(packed)  # an object's first byte is another there

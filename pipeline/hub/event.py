@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -18,11 +17,10 @@ RELAY_ID = "wz-event-id"
 #: What a re-driven dead letter has behind it, `/r1`, makes it none: it is to be taken.
 _RELAY_ID = re.compile(r"([^/]{1,64}/[0-9]{1,4})/[0-9]{1,15}(?:-[0-9]{1,15})?")
 
-_properties = msgspec.json.Decoder(dict[str, Property])
+_to_json = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One event as its sender gave it. `body` is opaque; an absent key, type or publisher is None, never empty.
 
     A publisher's events have its name as their key.
@@ -31,35 +29,40 @@ class Event:
     body: bytes
     partition_key: str | None = None
     content_type: str | None = None
-    properties: Mapping[str, Property] = field(default_factory=dict)
+    properties: Mapping[str, Property] = {}
     publisher: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes by which hubs are limited: those of all that the log keeps of it."""
+        return size_of([self])
 
     @property
     def relay_id(self) -> tuple[str, str] | None:
         """The id that a relay gave it, `SOURCE/PARTITION/OFFSET`, and its part `SOURCE/PARTITION`; or None."""
         for name, value in self.properties.items():
-            if name.lower() == RELAY_ID and isinstance(value, str) and (match := _RELAY_ID.fullmatch(value)):
+            if (
+                len(name) == len(RELAY_ID)
+                and name.lower() == RELAY_ID
+                and isinstance(value, str)
+                and (match := _RELAY_ID.fullmatch(value))
+            ):
                 return value, match[1]
         return None
 
-    def values(self) -> tuple[bytes | str, ...]:
-        """What append.lua takes of an event."""
-        relay_id = self.relay_id
-        return (
-            self.body,
-            self.partition_key or "",
-            self.content_type or "",
-            msgspec.json.encode(self.properties) if self.properties else "",
-            self.publisher or "",
-            relay_id[0] if relay_id else "",
-        )
+
+def size_of(events: Sequence[Event]) -> int:
+    """Return the bytes by which hubs are limited: bodies, keys, types, publishers, and user properties as JSON."""
+    texts = [text for event in events for text in (event.partition_key, event.content_type, event.publisher) if text]
+    properties = [event.properties for event in events if event.properties]
+    in_json = len(_to_json(properties)) - len(properties) - 1 if properties else 0  # brackets and commas do not count
+    return sum([len(event.body) for event in events]) + len("".join(texts).encode()) + in_json
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """An event in the log.
 
-    `offset` is the stream's entry id, `ms-n`: opaque to readers, rising within a partition. `sequence_number` is
+    `offset` is `ms-n` (see entry.py): opaque to readers, rising within a partition. `sequence_number` is
     0, 1, 2 ... within a partition. `enqueued_ms` is Redis's clock, ms since the Unix epoch.
     """
 
@@ -68,21 +71,3 @@ class StoredEvent:
     offset: str
     enqueued_ms: int
     event: Event
-
-    @classmethod
-    def of(cls, partition: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> StoredEvent:
-        """Read an entry of a partition's stream."""
-        offset = entry_id.decode()
-        return cls(
-            partition=partition,
-            sequence_number=int(fields[b"n"]),
-            offset=offset,
-            enqueued_ms=int(offset.partition("-")[0]),
-            event=Event(
-                body=fields[b"b"],
-                partition_key=fields[b"k"].decode() or None,
-                content_type=fields[b"t"].decode() or None,
-                properties=_properties.decode(fields[b"p"]) if fields[b"p"] else {},
-                publisher=fields.get(b"u", b"").decode() or None,
-            ),
-        )

@@ -17,9 +17,11 @@ from ..errors import PipelineError
 from ..scripts import Script
 from . import throughput
 from .batches import Batches
+from .entry import Reading, entries
 from .event import Event as Event
 from .event import Property as Property
 from .event import StoredEvent as StoredEvent
+from .event import size_of
 from .partition import partition_of
 
 _APPEND = Script(files(__package__) / "append.lua")
@@ -56,8 +58,8 @@ class HubFull(PipelineError):
 class HubSettings:
     """What may be chosen for a hub. 0 sets no limit.
 
-    `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of bodies the hub keeps, each
-    partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends.
+    `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of events (`Event.size`) the hub
+    keeps, each partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends.
     """
 
     partitions: int
@@ -75,11 +77,11 @@ class Hub:
     """One hub's partitions.
 
     Redis keys, all of a partition in one slot of a cluster:
-        {hub:NAME:P}:events     stream; an entry has n (sequence number), b (body), k (partition key), t (content
-                                type), p (user properties, JSON), u (publisher); all but n are '' where there is none
+        {hub:NAME:P}:events     stream; an entry has n (sequence number of its first event), c (number of events), s
+                                (bytes, `Event.size`), e (the events), in this order: see entry.py
         {hub:NAME:P}:sequence   string, the next sequence number
-        {hub:NAME:P}:stats      hash; bytes (of bodies) and events in the stream now, first (sequence number of the
-                                oldest event kept), in_bytes and in_events ever taken
+        {hub:NAME:P}:stats      hash; bytes (of `Event.size`) and events in the stream now, first (sequence number of
+                                the oldest event kept), in_bytes and in_events ever taken
         {hub:NAME:P}:relayed    hash, SOURCE/PARTITION of a relay -> last offset taken from there
     """
 
@@ -135,9 +137,10 @@ class Hub:
         keys = [self.key(partition, name) for partition in by_partition for name in names]
         args: list[object] = ["" if time is None else time, batch]
         for events in by_partition.values():
-            args += (cap, len(events))
-            for event in events:
-                args += event.values()
+            cut = entries(events) if time is None else entries(events, max_events=1)
+            args += (cap, len(cut))
+            for entry in cut:
+                args += entry
         place = cast("int", _APPEND.call(self.redis, keys, args))
         return None if place < 0 else list(by_partition)[place]
 
@@ -148,7 +151,7 @@ class Hub:
             self._batches.forget()
 
     def make_room(self, partition: int, size: int) -> int:
-        """Drop what retention lets go, for `size` bytes of bodies to come; returns the number of events dropped."""
+        """Drop what retention lets go, for `size` bytes of events to come; returns the number of events dropped."""
         from . import retention  # which imports this module
 
         return retention.trim(self, partition, size)
@@ -158,24 +161,23 @@ class Hub:
         while (full := self.write(by_partition, cap, time)) is not None:
             if full in trimmed:
                 raise HubFull(self, full)
-            self.make_room(full, sum(len(event.body) for event in by_partition[full]))
+            self.make_room(full, size_of(by_partition[full]))
             trimmed.add(full)
 
     def _divided(self, events: Sequence[Event], partition: int | None) -> dict[int, list[Event]]:
         if partition is not None:
             return {self.known(partition): list(events)}
         by_partition: dict[int, list[Event]] = defaultdict(list)
-        turn: int | None = None
+        of_key: dict[str | None, list[Event]] = {}
         for event in events:
             key = event.partition_key
             if key is None and event.properties and (relay_id := event.relay_id):
                 key = relay_id[1]
-            if key is not None:
-                by_partition[partition_of(key, self.partitions)].append(event)
-                continue
-            if turn is None:
-                turn = next(self._turn) % self.partitions
-            by_partition[turn].append(event)
+            its = of_key.get(key)
+            if its is None:
+                place = next(self._turn) % self.partitions if key is None else partition_of(key, self.partitions)
+                its = of_key[key] = by_partition[place]
+            its.append(event)
         return by_partition
 
     def known(self, partition: int) -> int:
@@ -185,23 +187,31 @@ class Hub:
         return partition
 
     def read(self, partition: int, after: str = "0", limit: int = 100) -> list[StoredEvent]:
-        """Return up to `limit` events whose offset is greater than `after`, oldest first; [] at the end."""
-        entries = self.redis.xrange(self.key(self.known(partition), "events"), min=f"({after}", count=limit)
-        return [StoredEvent.of(partition, *entry) for entry in cast("list[tuple[bytes, dict[bytes, bytes]]]", entries)]
+        """Return up to `limit` events whose offset is greater than `after`, oldest first; fewer only at the end.
+
+        One round trip for what came in batches; up to three, for 1,000 events that came one by one.
+        """
+        reading = Reading(self.known(partition), after, limit)
+        while reading.count:
+            key = self.key(partition, "events")
+            found = self.redis.xrange(key, min=f"({reading.after}", count=reading.count)
+            reading.take(cast("list[tuple[bytes, dict[bytes, bytes]]]", found))
+        return reading.events
 
     def read_all(self, after: Mapping[int, str], limit: int = 100) -> list[list[StoredEvent]]:
-        """Read several partitions, each after its own offset, in one round trip; in the order of `after`.
+        """Read several partitions together, each after its own offset, as `read` does; in the order of `after`.
 
         A time in ms since the Unix epoch will do for an offset.
         """
-        with self.redis.pipeline(transaction=False) as pipe:
-            for partition, offset in after.items():
-                pipe.xrange(self.key(partition, "events"), min=f"({offset}", count=limit)
-            batches = pipe.execute()
-        return [
-            [StoredEvent.of(partition, *entry) for entry in entries]
-            for partition, entries in zip(after, batches, strict=True)
-        ]
+        readings = [Reading(partition, offset, limit) for partition, offset in after.items()]
+        while unfinished := [reading for reading in readings if reading.count]:
+            with self.redis.pipeline(transaction=False) as pipe:
+                for reading in unfinished:
+                    key = self.key(reading.partition, "events")
+                    pipe.xrange(key, min=f"({reading.after}", count=reading.count)
+                for reading, found in zip(unfinished, pipe.execute(), strict=True):
+                    reading.take(found)
+        return [reading.events for reading in readings]
 
     def clock_ms(self) -> int:
         """Redis's clock: no event will be stored at an earlier time, unless a fail-over sets the clock back."""

@@ -62,7 +62,7 @@ class Outgoing:
     def of(cls, stored: StoredEvent, event_id: str) -> Outgoing:
         event = stored.event
         kept = {name: value for name, value in event.properties.items() if name.lower() != RELAY_ID}
-        return cls(stored, replace(event, properties={**kept, RELAY_ID: event_id}))
+        return cls(stored, msgspec.structs.replace(event, properties={**kept, RELAY_ID: event_id}))
 
 
 @dataclass(frozen=True, slots=True)

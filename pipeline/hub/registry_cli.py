@@ -25,7 +25,7 @@ def _settings(command: F) -> F:
     for option in (
         click.option("--metadata", help="A text of yours, up to 1024 characters."),
         click.option("--throughput-units", type=int, help="Sends a second: 1 MiB or 1000 events each; 0: no limit."),
-        click.option("--size", help="Bytes of bodies that are kept, 500MiB or 1GiB; 0: no limit."),
+        click.option("--size", help="Bytes of events that are kept, 500MiB or 1GiB; 0: no limit."),
         click.option("--retention", help="How long events are kept: 90s, 24h or 7d; 0: no limit."),
     ):
         command = option(command)
@@ -66,7 +66,7 @@ def delete(name: str) -> None:
 @click.command("list")
 @one_line_errors
 def list_() -> None:
-    """List the hubs: name, partitions, events and bytes of bodies."""
+    """List the hubs: name, partitions, events and bytes."""
     hubs = namespace()
     rows = [("hub", "partitions", "events", "bytes")]
     for name in hubs:
@@ -113,7 +113,7 @@ COMMANDS = (create, delete, list_, set_, show)
 def namespace() -> Hubs:
     """The hubs as they are: what WZ_HUBS declares is made when the service starts, not by looking at it."""
     settings = Settings.from_environ()
-    return Hubs(redis.client(settings), {}, settings.retention)
+    return Hubs(redis.hubs(settings), {}, settings.retention)
 
 
 def _changes(

@@ -10,14 +10,16 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
-from typing import cast
 
 from ..lease import LeaseLost
 from ..pace import Pace
 from ..scripts import Script
-from .deadletters import DeadLetter, DeadLetters
+from ..worker import IDLE
+from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
 from .group import ConsumerGroup
 from .log import Hub, StoredEvent
 from .publication import Outgoing, Publication, publications
@@ -31,7 +33,26 @@ GROUP = "$relay"
 MAX_EVENTS = 1000  # that are read of a partition at once
 PAGE_BYTES = 4 * 1024 * 1024  # of bodies, that these should have: as many events as that were of the last ones' size
 
+#: Dead letters with which a partition has enough (WZ_MAX_DEAD_LETTERS); the batch that reaches it is kept whole.
+MAX_LETTERS = 10_000
+
+#: Idle partitions that a relay looks at in a second, so that they cost little however many there are. Up to a quarter
+#: of that many it looks at in each turn; an event in one of a thousand waits for up to a second.
+LOOKS = 1000
+
+_FULL_WAIT = 1.0  # seconds, at least, before it is looked whether somebody made room for dead letters
+
 _COMMIT = Script(files(__package__) / "commit.lua")
+_WAITING = Script(files(__package__) / "waiting.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Where the relay of a partition is: `redrive` are offsets of dead letters that are to be sent again."""
+
+    source: str
+    offset: str
+    redrive: list[str]
 
 
 class Relay:
@@ -42,13 +63,22 @@ class Relay:
     Redis key, beside those of its consumer group, `Share` and `DeadLetters`:
         {hub:NAME:P}:relay  hash; source (random, part of the ids that events get), next (sequence number to be sent),
                             events, bytes and requests that the upstream hub took, refused (dead letters ever), retries,
-                            error (why it waits, while it does)
+                            error (why it waits, while it does), full (1 while it waits since it has `max_letters`)
     """
 
-    def __init__(self, hub: Hub, upstream: Upstream, *, any_key: bool = False, beat: float = BEAT) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        upstream: Upstream,
+        *,
+        any_key: bool = False,
+        max_letters: int = MAX_LETTERS,
+        beat: float = BEAT,
+    ) -> None:
         self.hub = hub
         self.upstream = upstream
         self.any_key = any_key
+        self.max_letters = max_letters
         self.group = ConsumerGroup(hub, GROUP)
         self.share = Share.of(self.group, beat)
         self.letters = DeadLetters(hub)
@@ -56,13 +86,39 @@ class Relay:
         self._attached = False
         self._pace = [Pace() for _ in range(hub.partitions)]
         self._limits = [100] * hub.partitions
+        self._busy: set[int] = set()  # partitions that had something to do when they were last looked at
+        self._next_look = 0.0  # time.monotonic()
 
     def step(self) -> int:
-        """Forward what is waiting, up to 1000 events a partition; return how many are done."""
+        """Forward what is waiting, up to 1000 events a partition; return how many are done.
+
+        One round trip looks at all partitions; only those with something to do cost more.
+        """
+        self.attach()
+        held = self.share.partitions()
+        if time.monotonic() >= self._next_look:
+            self._look(held)
+        done = 0
+        for partition in held:
+            if partition in self._busy and partition in self.share.held:
+                done += self._forward(partition)
+                self.share.balance_if_due()
+        return done
+
+    def attach(self) -> None:
+        """Have the hub keep what is not relayed yet; once. A worker does it before anything is dropped."""
         if not self._attached:
             self.group.attach()
             self._attached = True
-        return sum(self._forward(partition) for partition in self.share.partitions())
+
+    def _look(self, held: Sequence[int]) -> None:
+        """Find out which partitions have something to do."""
+        whats = ("events", "offsets", "redrive")
+        calls = [([self.hub.key(partition, what) for what in whats], [GROUP]) for partition in held]
+        waiting = _WAITING.call_all(self.hub.redis, calls)
+        self._busy = {partition for partition, is_waiting in zip(held, waiting, strict=True) if is_waiting}
+        seconds = (len(held) - len(self._busy)) / LOOKS
+        self._next_look = time.monotonic() + (seconds if seconds > IDLE else 0.0)
 
     def stop(self) -> None:
         """Leave the partitions to another worker at once."""
@@ -73,24 +129,40 @@ class Relay:
         if time.monotonic() < pace.not_before:
             return 0
         try:
-            return self._redrive(partition) + self._send_on(partition)
+            state = self._state(partition)
+            done = self._redrive(partition, state) + self._send_on(partition, state)
+            if not done:
+                self._busy.discard(partition)
+            return done
         except LeaseLost:
+            self._busy.discard(partition)
             self.share.lost(partition)
             logger.warning("%s: another worker took partition %d; events may go up twice", self.name, partition)
-        except UpstreamUnavailable as exc:
-            wait = pace.failed(exc.wait)
+        except (UpstreamUnavailable, DeadLettersFull) as exc:
+            is_full = isinstance(exc, DeadLettersFull)
+            wait = pace.failed(exc.wait if isinstance(exc, UpstreamUnavailable) else _FULL_WAIT)
             logger.warning("%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
-            self._note_retry(partition, str(exc))
+            self._note_retry(partition, str(exc), is_full)
         return 0
 
-    def _send_on(self, partition: int) -> int:
-        events = self.hub.read(partition, self.group.offset(partition), self._limits[partition])
+    def _state(self, partition: int) -> _State:
+        """Read where the relay is. One round trip."""
+        relay = self.hub.key(partition, "relay")
+        with self.hub.redis.pipeline(transaction=False) as pipe:
+            pipe.hsetnx(relay, "source", secrets.token_hex(8))
+            pipe.hget(relay, "source")
+            pipe.hget(self.hub.key(partition, "offsets"), GROUP)
+            self.letters.queue_asked_for(pipe, partition)
+            _, source, offset, letters = pipe.execute()
+        return _State(source.decode(), offset.decode() if offset else "0", self.letters.were_asked_for(letters))
+
+    def _send_on(self, partition: int, state: _State) -> int:
+        events = self.hub.read(partition, state.offset, self._limits[partition])
         if not events:
             return 0
         size = sum(len(stored.event.body) for stored in events) // len(events)
         self._limits[partition] = max(10, min(MAX_EVENTS, PAGE_BYTES // max(size, 1)))
-        source = self._source(partition)
-        outgoing = [Outgoing.of(stored, event_id(source, stored)) for stored in events]
+        outgoing = [Outgoing.of(stored, event_id(state.source, stored)) for stored in events]
         for publication in publications(outgoing, any_key=self.any_key):
             self._publish(partition, publication)
         return len(events)
@@ -109,16 +181,16 @@ class Relay:
             letters = [DeadLetter("", str(exc), 0, stored) for stored in sent]
         self._commit(partition, sent, letters)
 
-    def _redrive(self, partition: int) -> int:
+    def _redrive(self, partition: int, state: _State) -> int:
         """Send dead letters again that somebody asked for, each alone."""
         done = 0
-        for offset in self.letters.asked_for(partition):
+        for offset in state.redrive:
             letter = self.letters.get(partition, offset)
             if letter is None:
                 self.letters.forget(partition, offset)
                 continue
             # Nothing that the receiver would compare with the offsets of later ones: it is late on purpose.
-            id_ = f"{event_id(self._source(partition), letter.stored)}/r{letter.redrives + 1}"
+            id_ = f"{event_id(state.source, letter.stored)}/r{letter.redrives + 1}"
             refused: list[DeadLetter] = []
             try:
                 for publication in publications([Outgoing.of(letter.stored, id_)]):
@@ -132,7 +204,7 @@ class Relay:
     def _commit(
         self, partition: int, sent: list[StoredEvent], letters: list[DeadLetter], redriven: str | None = None
     ) -> None:
-        """Raises `LeaseLost`, and has then done nothing."""
+        """Raises `LeaseLost` or `DeadLettersFull`, and has then done nothing."""
         keys = [self.share.leases[partition].key]
         keys += [self.hub.key(partition, what) for what in ("offsets", "relay", "deadletters", "redrive")]
         last = sent[-1]
@@ -140,24 +212,25 @@ class Relay:
         taken = [] if letters else sent
         args: list[object] = [self.share.worker, int(TTL * 1000), *progress, redriven or ""]
         args += [len(taken), sum(len(stored.event.body) for stored in taken)]
+        args.append(self.max_letters)
         for letter in letters:
             args += letter.fields()
+        committed = _COMMIT.call(self.hub.redis, keys, args)
+        if committed == 0:
+            raise LeaseLost(keys[0])
+        if committed < 0:
+            raise DeadLettersFull(self.hub.name, partition, self.max_letters, letters[0].reason)
         if letters:
             reason = letters[0].reason
             logger.error("%s: %d events of partition %d are refused: %s", self.name, len(letters), partition, reason)
-        if not _COMMIT.call(self.hub.redis, keys, args):
-            raise LeaseLost(keys[0])
         self._pace[partition].succeeded()
 
-    def _source(self, partition: int) -> str:
+    def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
         key = self.hub.key(partition, "relay")
-        self.hub.redis.hsetnx(key, "source", secrets.token_hex(8))
-        return cast("bytes", self.hub.redis.hget(key, "source")).decode()
-
-    def _note_retry(self, partition: int, reason: str) -> None:
-        key = self.hub.key(partition, "relay")
-        self.hub.redis.hincrby(key, "retries", 1)
-        self.hub.redis.hset(key, "error", reason)
+        with self.hub.redis.pipeline(transaction=False) as pipe:
+            pipe.hincrby(key, "retries", 1)
+            pipe.hset(key, mapping={"error": reason, "full": int(is_full)})
+            pipe.execute()
 
 
 def event_id(source: str, stored: StoredEvent) -> str:
@@ -172,11 +245,18 @@ def event_id(source: str, stored: StoredEvent) -> str:
 class Relays:
     """`count` workers for each hub there is, also for hubs that are made later; they share it as processes would."""
 
-    def __init__(self, hubs: Mapping[str, Hub], upstream: Upstream, count: int = 1, *, any_key: bool = False) -> None:
+    def __init__(
+        self,
+        hubs: Mapping[str, Hub],
+        upstream: Upstream,
+        count: int = 1,
+        *,
+        any_key: bool = False,
+        max_letters: int = MAX_LETTERS,
+    ) -> None:
         self.hubs = hubs
-        self.upstream = upstream
         self.count = count
-        self.any_key = any_key
+        self._make = partial(Relay, upstream=upstream, any_key=any_key, max_letters=max_letters)
         self._relays: dict[Hub, list[Relay]] = {}
 
     def tasks(self) -> list[Relay]:
@@ -185,4 +265,4 @@ class Relays:
         return list(itertools.chain.from_iterable(self._relays.values()))
 
     def _of(self, hub: Hub) -> list[Relay]:
-        return [Relay(hub, self.upstream, any_key=self.any_key) for _ in range(self.count)]
+        return [self._make(hub) for _ in range(self.count)]

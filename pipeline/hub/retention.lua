@@ -1,9 +1,10 @@
--- Drop the oldest events of a partition: those that are too old, or too many, and that no attached group still needs.
+-- Drop the oldest entries of a partition: those whose events are too old, or too many, and that no attached group still
+-- needs. An entry goes whole, with its last event.
 --
 -- KEYS  events (stream), stats (hash), offsets (hash), attached (set), all as in log.py and group.py
 -- ARGV[1]  age in ms from which events go; 0 for none
--- ARGV[2]  bytes of bodies above which events go; -1 for none
--- ARGV[3]  bytes of bodies to look at, about: a script keeps everybody else waiting
+-- ARGV[2]  bytes (`Event.size`) above which events go; -1 for none
+-- ARGV[3]  bytes to look at, about: a script keeps everybody else waiting
 --
 -- Returns {events dropped, 1 if there may be more}.
 
@@ -50,21 +51,18 @@ sample()
 
 local bytes = stat('bytes')
 local page = math.max(1, math.min(1000, math.floor(look / math.max(1, bytes / math.max(1, count)))))
-local dropped, freed, first = 0, 0, nil
+local dropped, entries_dropped, freed, first = 0, 0, 0, nil
 local entries = redis.call('XRANGE', events, '-', last_done(), 'COUNT', page)
 for _, entry in ipairs(entries) do
   local age = now - parts(entry[1])
   if not ((max_age > 0 and age >= max_age) or (most >= 0 and bytes - freed > most)) then break end
-  local fields = entry[2]
-  for i = 1, #fields, 2 do
-    if fields[i] == 'b' then freed = freed + #fields[i + 1] end
-    if fields[i] == 'n' then first = tonumber(fields[i + 1]) + 1 end
-  end
-  dropped = dropped + 1
+  local number, events_in, size = tonumber(entry[2][2]), tonumber(entry[2][4]), tonumber(entry[2][6])  -- n, c, s
+  first = number + events_in
+  dropped, entries_dropped, freed = dropped + events_in, entries_dropped + 1, freed + size
 end
 if dropped == 0 then return {0, 0} end
 
-redis.call('XTRIM', events, 'MAXLEN', count - dropped)
-redis.call('HSET', stats, 'first', string.format('%.0f', first), 'events', count - dropped,
+redis.call('XTRIM', events, 'MAXLEN', count - entries_dropped)
+redis.call('HSET', stats, 'first', string.format('%.0f', first), 'events', string.format('%.0f', stat('events') - dropped),
   'bytes', string.format('%.0f', math.max(0, bytes - freed)))
-return {dropped, dropped == page and 1 or 0}
+return {dropped, entries_dropped == page and 1 or 0}

@@ -10,6 +10,15 @@ local events, sequence, stats, offsets, attached = unpack(KEYS)
 local time = redis.call('TIME')
 local now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 
+-- Return offset and number of the first event after an offset in an entry that begins with this number (see entry.py).
+local function first_after(offset, id, number, count)
+  local ms, last = string.match(id, '^(%d+)%-(%d+)$')
+  local its_ms, its_n = string.match(offset, '^(%d+)%-?(%d*)$')
+  local first = tonumber(last) - count + 1
+  local skipped = tonumber(its_ms) == tonumber(ms) and math.max(0, (tonumber(its_n) or 0) - first + 1) or 0
+  return ms .. '-' .. string.format('%.0f', first + skipped), number + skipped
+end
+
 local last = ''
 if redis.call('EXISTS', events) == 1 then
   local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
@@ -29,10 +38,7 @@ for name, offset in pairs(known) do
   local number, id = -1, ''
   local waiting = redis.call('XRANGE', events, '(' .. offset, '+', 'COUNT', 1)[1]
   if waiting then
-    id = waiting[1]
-    for i = 1, #waiting[2], 2 do
-      if waiting[2][i] == 'n' then number = tonumber(waiting[2][i + 1]) end
-    end
+    id, number = first_after(offset, waiting[1], tonumber(waiting[2][2]), tonumber(waiting[2][4]))
   end
   groups[#groups + 1] = {name, offset, redis.call('SISMEMBER', attached, name), number, id}
 end

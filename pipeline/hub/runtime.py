@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-import redis
-
 from ..scripts import Script
 from .log import Hub
 
@@ -35,8 +33,8 @@ class PartitionRuntime:
     """What a partition holds now: events from sequence number `first` to `next` - 1.
 
     `last_offset` is that of the newest event ever, None for a partition that never had any; an offset begins with its
-    event's time. `bytes` counts bodies. `in_events` and `in_bytes` were taken ever, `in_rate` in bytes a second, as a
-    mean over the last seconds (the worker's retention measures it).
+    event's time. `bytes` counts what is kept of them (`Event.size`). `in_events` and `in_bytes` were taken ever,
+    `in_rate` in bytes a second, as a mean over the last seconds (the worker's retention measures it).
     """
 
     partition: int
@@ -63,19 +61,13 @@ class PartitionRuntime:
 
 
 def runtime(hub: Hub, partitions: Sequence[int] | None = None) -> list[PartitionRuntime]:
-    """Ask how these partitions are doing, by default all of them. One round trip, on a cluster one for each.
+    """Ask how these partitions are doing, by default all of them. One round trip, on a cluster one a node.
 
     Raises `UnknownPartition`.
     """
     wanted = range(hub.partitions) if partitions is None else [hub.known(partition) for partition in partitions]
-    keys = [[hub.key(p, what) for what in ("events", "sequence", "stats", "offsets", "attached")] for p in wanted]
-    if isinstance(hub.redis, redis.Redis):
-        with hub.redis.pipeline(transaction=False) as pipe:
-            for its_keys in keys:
-                _RUNTIME.queue(hub.redis, pipe, its_keys, [])
-            replies = pipe.execute()
-    else:
-        replies = [_RUNTIME.call(hub.redis, its_keys, []) for its_keys in keys]
+    whats = ("events", "sequence", "stats", "offsets", "attached")
+    replies = _RUNTIME.call_all(hub.redis, [([hub.key(p, what) for what in whats], []) for p in wanted])
     return [_runtime(partition, *reply) for partition, reply in zip(wanted, replies, strict=True)]
 
 

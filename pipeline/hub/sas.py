@@ -15,6 +15,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal, NamedTuple, cast
 from urllib.parse import quote, unquote
 
@@ -28,6 +29,10 @@ from .connection_string import ConnectionString
 _RULE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?")
 
 SCHEME = "SharedAccessSignature"
+
+#: Clients send one token again and again. What follows from its text, or from it and a rule's keys, is remembered for
+#: as many; whether it is expired, which rules there are and what they grant is asked for each request.
+_REMEMBERED = 1024
 
 
 class Right(StrEnum):
@@ -181,8 +186,9 @@ class Token(NamedTuple):
     expiry: int
     key_name: str
 
-    @classmethod
-    def parse(cls, header: str | None) -> Token:
+    @staticmethod
+    @lru_cache(maxsize=_REMEMBERED)
+    def parse(header: str | None) -> Token:
         """Read an Authorization header: fields in any order, unknown ones ignored.
 
         Raises `MissingToken` or `MalformedToken`.
@@ -205,7 +211,7 @@ class Token(NamedTuple):
                 raise MalformedToken(f"the token has no field {name!r}")
         if not re.fullmatch(r"[0-9]{1,15}", fields["se"]):
             raise MalformedToken("the token's field 'se' must be a time in Unix seconds")
-        return cls(fields["sr"], unquote(fields["sig"]), int(fields["se"]), unquote(fields["skn"]))
+        return Token(fields["sr"], unquote(fields["sig"]), int(fields["se"]), unquote(fields["skn"]))
 
 
 class Audience(NamedTuple):
@@ -248,9 +254,7 @@ def authorize(token: Token, rules: Sequence[Rule], right: Right, audience: Audie
     `rules` are those with the token's name (`Rules.find`); `now` is in Unix seconds. Raises a leaf of `Unauthorized`;
     an unknown rule and a wrong key read alike.
     """
-    rule = _signer(token, rules)
-    if rule is None:
-        raise InvalidSignature("the token has an invalid signature")
+    rule = _signer(token, tuple(rules))
     if token.expiry <= (time.time() if now is None else now):
         raise ExpiredToken("the token is expired")
     if not covers(token.resource, audience):
@@ -260,14 +264,21 @@ def authorize(token: Token, rules: Sequence[Rule], right: Right, audience: Audie
     return rule
 
 
-def _signer(token: Token, rules: Sequence[Rule]) -> Rule | None:
-    """All keys are tried, and each compared to its end: the time taken tells nothing about them."""
+@lru_cache(maxsize=_REMEMBERED)
+def _signer(token: Token, rules: tuple[Rule, ...]) -> Rule:
+    """All keys are tried, and each compared to its end: the time taken tells nothing about them.
+
+    A failure raises, and so is not remembered: whoever has no key can't drive out what is. Nor does it tell anything
+    that a remembered token is found sooner: one has to have all of it.
+    """
     signer = None
     for rule in rules:
         for key in (rule.primary, rule.secondary):
             expected = signature(token.resource, key, token.expiry)
             if hmac.compare_digest(token.signature.encode(), expected.encode()):
                 signer = rule
+    if signer is None:
+        raise InvalidSignature("the token has an invalid signature")
     return signer
 
 
@@ -277,14 +288,19 @@ def covers(resource: str, audience: Audience) -> bool:
     Scheme, port, query and trailing slash do not count. The PyPI client `azure-servicebus` writes two ports,
     `http://host:18080:80/hub/messages?...`, and escapes path segments once more than the URL that it calls.
     """
+    return _covers(resource, audience.hosts, tuple(audience.segments), audience.any_case)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _covers(resource: str, hosts: frozenset[str], segments: tuple[str, ...], any_case: bool) -> bool:
     url = re.sub(r"^[a-z][a-z0-9+.-]*://", "", unquote(resource), flags=re.IGNORECASE).partition("?")[0]
     authority, _, path = url.partition("/")
     host = re.sub(r"(:\d+)*$", "", authority).lower()
     once = [segment for segment in path.split("/") if segment]
-    if host not in audience.hosts or len(once) > len(audience.segments):
+    if host not in hosts or len(once) > len(segments):
         return False
     twice = [unquote(segment) for segment in once]
-    forms = zip(*(_folded(names, audience.any_case) for names in (audience.segments, once, twice)), strict=False)
+    forms = zip(*(_folded(names, any_case) for names in (segments, once, twice)), strict=False)
     return all(wanted in (one, two) for wanted, one, two in forms)
 
 

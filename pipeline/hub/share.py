@@ -14,6 +14,7 @@ import secrets
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import cast
 
@@ -27,12 +28,12 @@ logger = logging.getLogger(__name__)
 #: Seconds between two looks at who is there.
 BEAT = 1.0
 
-#: Seconds that a lease lasts. A dead worker's partitions have another reader within these and a beat: below ten.
-TTL = 8.0
+#: Seconds that a lease lasts. A dead worker's partitions have another reader within these and a beat: below ten, with
+#: room for a worker that is slow to look.
+TTL = 7.0
 
 #: Seconds after which a worker that says nothing does not count any more.
 GONE = 5.0
-
 _GONE = GONE / TTL
 
 # KEYS[1] the workers; ARGV[1] a worker, ARGV[2] after how many ms of silence one is gone. Returns all that are there.
@@ -89,13 +90,17 @@ class Share:
 
         From the first call on, a thread renews the leases also while the caller is busy, until `stop`.
         """
-        if time.monotonic() >= self._next_beat:
-            self.balance()
-            self._next_beat = time.monotonic() + self._beat
+        self.balance_if_due()
         if self._keeper is None:
             self._keeper = threading.Thread(target=self._keep, name=f"keeper of {self.worker}", daemon=True)
             self._keeper.start()
         return random.sample(sorted(self.held), len(self.held))
+
+    def balance_if_due(self) -> None:
+        """Balance once a beat: for who is busy for longer, too, since nobody else sees what a dead worker left."""
+        if time.monotonic() >= self._next_beat:
+            self.balance()
+            self._next_beat = time.monotonic() + self._beat
 
     def balance(self) -> None:
         """Renew what is held, give up what is above the quota, or take what is free below it: three round trips."""
@@ -155,10 +160,20 @@ class Share:
 
 
 def fair_share(partitions: int, workers: Iterable[str], worker: str) -> int:
-    """Return how many partitions are `worker`'s: as many as any other's, the remainder to the first by name."""
+    """Return how many partitions are `worker`'s: as many as any other's, and the remainder goes round the processes.
+
+    A process has several workers, whose names differ in the last part: were the remainder to go to the first by name,
+    one process could have all partitions and the next none.
+    """
     names = sorted({*workers, worker})
     each, rest = divmod(partitions, len(names))
-    return each + (names.index(worker) < rest)
+    in_process: Counter[str] = Counter()
+    order = []
+    for name in names:
+        process = name.rpartition("-")[0]
+        order.append((in_process[process], name))
+        in_process[process] += 1
+    return each + (worker in (name for _, name in sorted(order)[:rest]))
 
 
 def worker_name() -> str:

@@ -13,6 +13,7 @@ from .runtime import GroupRuntime, PartitionRuntime, runtime
 class RelayStatus:
     """What the relay did with a partition. `retries` and `refused` are ever counted, `deadletters` are there now.
 
+    `is_full` while it waits since there are as many dead letters as there may be.
     `group` is where it is, None if no relay was ever started; `worker` is who has the partition, `error` why it waits.
     """
 
@@ -26,6 +27,7 @@ class RelayStatus:
     refused: int
     deadletters: int
     redrives: int  # letters that wait to be sent again
+    is_full: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,12 @@ def status(hub: Hub) -> list[PartitionStatus]:
     return [PartitionStatus(log, _relay(log, *answers[n * 4 : n * 4 + 4])) for n, log in enumerate(logs)]
 
 
+def has_lost_its_relay(hub: Hub) -> bool:
+    """Say whether the hub keeps events for a relay that nobody runs."""
+    found = [one.relay for one in status(hub)]
+    return any(relay.group and relay.group.attached for relay in found) and not any(relay.worker for relay in found)
+
+
 def _relay(
     log: PartitionRuntime, counters: dict[bytes, bytes], worker: bytes | None, deadletters: int, redrives: int
 ) -> RelayStatus:
@@ -65,4 +73,5 @@ def _relay(
         refused=count(b"refused"),
         deadletters=deadletters,
         redrives=redrives,
+        is_full=count(b"full") > 0,
     )

@@ -84,20 +84,22 @@ class ExchangeSource:
         self.exchange = exchange
         self.name = str(exchange.partition)
         self.watermark = BEGINNING
+        self.has_ended = False
+        self._asked = 0
         self._published = BEGINNING
         self._faults = faults
 
-    def page(self, batch: int) -> int:
-        return max(1, batch // _ENTRY)
-
-    def queue(self, pipe: Pipeline, after: str, limit: int) -> None:
+    def queue(self, pipe: Pipeline, after: str, batch: int) -> None:
         # The watermark first: the rows that belong to it are then among what is read.
+        self._asked = max(1, batch // _ENTRY)
         pipe.get(self.exchange.watermark_key)
-        pipe.xrange(self.exchange.key, min=f"({after}", count=limit)
+        pipe.xrange(self.exchange.key, min=f"({after}", count=self._asked)
 
     def entries(self, replies: Iterator[Any]) -> list[_Entry]:
         self._published = int(next(replies) or BEGINNING)
-        return [_Entry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"])) for offset, fields in next(replies)]
+        page = next(replies)
+        self.has_ended = len(page) < self._asked
+        return [_Entry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"])) for offset, fields in page]
 
     def count(self, entries: Sequence[_Entry]) -> int:
         return sum(len(entry.rows) for entry in entries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from .operators import Evaluate, Row
 from .values import Tagged, group_key, untagged
@@ -41,7 +41,7 @@ def in_order(keys: Iterable[Key]) -> list[Key]:
     """Sort as the groups sort. Texts, which sort alike, several times faster."""
     keys = list(keys)
     if set(map(type, keys)) == {str}:
-        keys.sort()  # type: ignore[type-var]
+        cast("list[str]", keys).sort()
     else:
         keys.sort(key=group_of)
     return keys

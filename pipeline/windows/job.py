@@ -102,6 +102,11 @@ class Job:
         """What is to have a thread each: the job, and what sends rows on to where transactions don't reach."""
         return [self, *self.deliveries]
 
+    def attach(self) -> None:
+        """Have the hubs keep what is not read yet. A worker does it before anything is dropped."""
+        for reader in self.work.readers:
+            reader.group.attach()
+
     def step(self) -> int:
         """Take one bounded turn of each task that is this worker's; return how many events were read and rows written.
 

@@ -47,7 +47,7 @@ def open_job(
         check_name(name)
     except InvalidValue as exc:
         raise InvalidJob(config_path, str(exc), "name") from exc
-    if isinstance(client, RedisCluster):
+    if isinstance(client, RedisCluster) or isinstance(hubs.redis, RedisCluster):
         raise InvalidJob(config_path, "a window job can't run on a Redis Cluster: a transaction has keys of one slot")
     prepared = prepare(definition, path)
     config = prepared.config

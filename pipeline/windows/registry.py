@@ -112,9 +112,6 @@ class JobRegistry:
         name = folder.resolve().name
         self._refuse_taken(name, is_folder=True)
         job = Job.of(name, definition, self.redis, self.hubs, self.boards, folder)
-        if "start" in definition.document:  # TOML has times, JSON has none
-            document = {**definition.document, "start": job.start}
-            definition = msgspec.structs.replace(definition, document=document)
         self._record(job, definition, is_folder=True)
         return job
 
@@ -203,17 +200,17 @@ class JobRegistry:
     def _registered(self, job: Job, definition: Definition, is_folder: bool, old: Registered | None) -> Registered:
         groups = {(reader.group.hub.name, reader.group.name) for reader in job.work.readers}
         outboxes = {name for name, sinks in job.work.sinks.items() for sink in sinks if isinstance(sink, Outbox)}
-        before = old or Registered(
-            definition=definition, folder=is_folder, revision="", updated="", groups=[], tasks=[], outboxes=[]
-        )
+        tasks, before = ([], []) if old is None else (old.tasks, old.outboxes)
+        if "start" in definition.document:  # TOML has times, JSON has none
+            definition = Definition(definition.query, {**definition.document, "start": job.start})
         return Registered(
             definition=definition,
             folder=is_folder,
             revision=secrets.token_hex(8),
             updated=isoformat(from_unix_ms(self.now_ms())),
             groups=sorted(groups),
-            tasks=sorted({*before.tasks, *job.work.tasks}),
-            outboxes=sorted(outboxes.union(before.outboxes)),
+            tasks=sorted({*tasks, *job.work.tasks}),
+            outboxes=sorted(outboxes.union(before)),
         )
 
     def now_ms(self) -> int:

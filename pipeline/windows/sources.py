@@ -7,12 +7,16 @@ from typing import Any, Protocol
 
 from redis.client import Pipeline
 
+from ..hub.entry import events_of
 from ..hub.event import StoredEvent
 from ..hub.log import Hub
 from .engine import Engine, Given
 from .faults import INPUT, Faults
 from .rows import InputError, InputRows, rows_of
 from .values import Names
+
+#: Events in an entry of a hub's log, as long as none has been read.
+_TOGETHER = 10.0
 
 
 class Entry(Protocol):
@@ -33,11 +37,11 @@ class Source(Protocol):
     def watermark(self) -> int:
         """The last time of which no row will come any more."""
 
-    def page(self, batch: int) -> int:
-        """Return how many entries to read, so that they have about `batch` rows. Fewer mean that the log has ended."""
+    has_ended: bool
+    """Whether the last `entries` were all that there are."""
 
-    def queue(self, pipe: Pipeline, after: str, limit: int) -> None:
-        """Ask for up to `limit` entries after an offset."""
+    def queue(self, pipe: Pipeline, after: str, batch: int) -> None:
+        """Ask for the entries after an offset that have about `batch` rows."""
 
     def entries(self, replies: Iterator[Any]) -> Sequence[Any]:
         """Return the entries, from the replies to what `queue` asked."""
@@ -61,24 +65,31 @@ class HubSource:
 
     def __init__(self, name: str, hub: Hub, partition: int, rows: InputRows, names: Names, faults: Faults) -> None:
         self.name = name
+        self.has_ended = False
         self._key = hub.key(partition, "events")
         self._partition = partition
         self._rows = rows
         self._names = names
         self._faults = faults
+        self._asked = ("0", 0)
+        self._together = _TOGETHER
 
     @property
     def watermark(self) -> int:
         return self._rows.watermark
 
-    def page(self, batch: int) -> int:
-        return batch
-
-    def queue(self, pipe: Pipeline, after: str, limit: int) -> None:
-        pipe.xrange(self._key, min=f"({after}", count=limit)
+    def queue(self, pipe: Pipeline, after: str, batch: int) -> None:
+        self._asked = (after, max(1, round(batch / self._together)))
+        pipe.xrange(self._key, min=f"({after}", count=self._asked[1])
 
     def entries(self, replies: Iterator[Any]) -> list[StoredEvent]:
-        return [StoredEvent.of(self._partition, *entry) for entry in next(replies)]
+        page = next(replies)
+        after, asked = self._asked
+        events = events_of(self._partition, after, page)
+        if page:
+            self._together = len(events) / len(page)
+        self.has_ended = len(page) < asked
+        return events
 
     def count(self, entries: Sequence[StoredEvent]) -> int:
         return len(entries)

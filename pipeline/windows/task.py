@@ -177,7 +177,7 @@ class Task:
             for key in buffers:
                 pipe.xlen(key)
             for source in ready:
-                source.queue(pipe, run.read_to[source.name], source.page(self.work.pacing.batch))
+                source.queue(pipe, run.read_to[source.name], self.work.pacing.batch)
             replies = iter(pipe.execute())
         seconds, microseconds = next(replies)
         now = from_unix_ms(seconds * 1000 + microseconds // 1000)
@@ -203,7 +203,7 @@ class Task:
             if is_done:
                 continue
             given += [row for row in rows if isinstance(row, ExchangeRow) or not (is_muted or row.time <= mute.fed)]
-        if len(entries) < source.page(self.work.pacing.batch):
+        if source.has_ended:
             source.at_end(now)
         return given
 

@@ -404,6 +404,17 @@ def test_nothing_is_left_of_a_deleted_board(furnished: Board) -> None:
         furnished.delete()
 
 
+def test_nothing_is_left_of_a_rebuild_that_was_broken_off_when_the_board_is_deleted(board: Board) -> None:
+    fill(board, 300)
+    for shard in board.shards:
+        shard.client.execute_command("HSET", f"{shard.tag}:rebuild", "0", "a page")
+        shard.client.execute_command("HSET", f"{shard.tag}:rebuild:leaves", "1", "a leaf")
+
+    board.delete()
+
+    assert keys(board) == []
+
+
 def test_all_of_a_board_goes_at_its_time(furnished: Board) -> None:
     at = datetime.now(UTC) + timedelta(hours=1)
     assert (furnished.configure(expires=at).expires or "").startswith(f"{at:%Y-%m-%dT%H:%M:%S}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 import redis as redis_py
@@ -115,11 +114,11 @@ def moved(cluster: RedisCluster, key: str) -> Iterator[None]:
 def test_what_was_sent_is_not_sent_again_when_its_answer_is_lost(
     cluster_settings: Settings, cluster: RedisCluster
 ) -> None:
-    impatient = replace(cluster_settings, boards_cluster=(f"{cluster_settings.boards_cluster[0]}?socket_timeout=0.02",))
+    impatient = pipeline.redis.cluster((f"{cluster_settings.boards_cluster[0]}?socket_timeout=0.02",), "test")
     slow = "redis.call('INCR', KEYS[1]) for i = 1, 5e7 do end"
     keys = [f"{{board:b:{n}}}" for n in range(SHARDS)]
 
-    answers = send(pipeline.redis.cluster(impatient), [("EVAL", slow, 1, key) for key in keys], keys)
+    answers = send(impatient, [("EVAL", slow, 1, key) for key in keys], keys)
 
     assert all(isinstance(answer, redis_py.TimeoutError) for answer in answers)
     assert [cluster.get(key) for key in keys] == [b"1"] * SHARDS

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from pipeline.boards.sample import LEAST, NoSample, Part, Sample, combine, fill, read
+from pipeline.boards.errors import NoSample
+from pipeline.boards.sample import LEAST, Part, Sample, combine, fill, read
 from pipeline.boards.shard import Change, Op, Shard
 
 TAG = "{board:b}"
@@ -154,7 +155,9 @@ def test_changed_scores_leave_the_sample_as_it_is_and_are_read_from_the_board(
     set_scores(shard, {f"m{i}": i + 1000 for i in range(400)})
 
     assert slots(redis) == before
-    assert [score for score, _ in read(shard.client, PREFIX).sampled] == sorted(int(name[1:]) + 1000 for name in before)
+    assert [score for score, _ in read(shard.client, PREFIX, "b").sampled] == sorted(
+        int(name[1:]) + 1000 for name in before
+    )
 
 
 def test_a_board_that_had_members_has_no_sample_until_one_is_drawn(shard: Shard) -> None:
@@ -162,12 +165,12 @@ def test_a_board_that_had_members_has_no_sample_until_one_is_drawn(shard: Shard)
     shard.configure(None, 100, None)
     set_scores(shard, {"new": 5})
     shard.update(6, [Change(Op.REMOVE, "m1")])
-    with pytest.raises(NoSample, match="keeps no sample"):
-        read(shard.client, PREFIX)
+    with pytest.raises(NoSample, match="'b' keeps no sample"):
+        read(shard.client, PREFIX, "b")
 
     fill(shard.client, PREFIX, 100)
 
-    assert len(read(shard.client, PREFIX).sampled) == 100
+    assert len(read(shard.client, PREFIX, "b").sampled) == 100
 
 
 def test_every_set_of_members_is_equally_likely_to_be_drawn(redis: redis_py.Redis) -> None:
@@ -210,20 +213,20 @@ def test_a_small_board_is_read_whole(redis: redis_py.Redis) -> None:
     redis.zadd(f"{PREFIX}scores", {f"m{i}": i for i in range(2 * LEAST)})
     fill(redis, PREFIX, LEAST)
 
-    sample = combine([read(redis, PREFIX)])
+    sample = combine([read(redis, PREFIX, "b")])
 
     assert sample == Sample(2 * LEAST, 2 * LEAST, [], list(range(2 * LEAST)), [])
 
 
 def test_an_empty_board_has_an_empty_sample(redis: redis_py.Redis) -> None:
-    assert combine([read(redis, PREFIX)]) == Sample(0, 0, [], [], [])
+    assert combine([read(redis, PREFIX, "b")]) == Sample(0, 0, [], [], [])
 
 
 def test_the_sample_leaves_out_what_the_ends_have(redis: redis_py.Redis) -> None:
     redis.zadd(f"{PREFIX}scores", {f"m{i:03}": i // 10 for i in range(900)})  # ties across the ends' borders
     fill(redis, PREFIX, 300, random.Random(2))
 
-    sample = combine([read(redis, PREFIX)])
+    sample = combine([read(redis, PREFIX, "b")])
 
     in_sample = {int(member[1:]) for member in slots(redis)}
     assert sample.lowest == [i // 10 for i in range(300)]

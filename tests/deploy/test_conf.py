@@ -18,8 +18,9 @@ import pytest
 from deploy import servers
 from deploy.up import DEPLOY, render_nginx
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
+from handlers.following import COMMENT
 from handlers.readers import MAX_READERS
-from handlers.reading import COMMENT, MAX_WAIT
+from handlers.reading import MAX_WAIT
 
 from ..stack import free_port, process
 

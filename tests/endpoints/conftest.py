@@ -1,4 +1,8 @@
-"""The endpoint tests run three times: over the WSGI app in process, over gunicorn, and over nginx and gunicorn."""
+"""The endpoint tests run three times: over the WSGI app in process, over gunicorn, and over nginx and gunicorn.
+
+Those of hubs, which are marked `cluster`, run once more in process, with hubs and boards on a Redis Cluster: what is
+below the app does not know of it.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +53,31 @@ def detail(answer: TestResponse) -> str:
     return error.findtext("Detail") or ""
 
 
+LAYERS = ["wsgi", "gunicorn", "nginx"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    used = metafunc.fixturenames
+    layers = LAYERS if "client" in used else []
+    # The servers are made once, and with one Redis.
+    if metafunc.definition.get_closest_marker("cluster") and "place" in used and "gunicorn" not in used:
+        layers = [*(layers or LAYERS[:1]), "cluster"]
+    if layers:
+        metafunc.parametrize("place", layers, indirect=True)
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    """The layer by which the service is reached; or `cluster`."""
+    return getattr(request, "param", LAYERS[0])
+
+
+@pytest.fixture
+def settings(place: str, request: pytest.FixtureRequest) -> Settings:
+    found: Settings = request.getfixturevalue("cluster_settings" if place == "cluster" else "server_settings")
+    return found
+
+
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the sockets, /run/wz in production."""
@@ -56,8 +85,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def gunicorn(run: Path, settings: Settings) -> Iterator[LiveServer]:
-    with stack.gunicorn(run, settings) as server:
+def gunicorn(run: Path, server_settings: Settings) -> Iterator[LiveServer]:
+    with stack.gunicorn(run, server_settings) as server:
         yield server
 
 
@@ -67,11 +96,11 @@ def nginx(run: Path, gunicorn: LiveServer) -> Iterator[LiveServer]:
         yield server
 
 
-@pytest.fixture(params=["wsgi", "gunicorn", "nginx"])
-def client(request: pytest.FixtureRequest, redis: redis_py.Redis, settings: Settings) -> ServiceClient:
-    if request.param == "wsgi":
-        return ServiceClient(validator(create_app(settings)))
-    return ServiceClient(request.getfixturevalue(request.param))
+@pytest.fixture
+def client(place: str, redis: redis_py.Redis, settings: Settings, request: pytest.FixtureRequest) -> ServiceClient:
+    if place in ("gunicorn", "nginx"):
+        return ServiceClient(request.getfixturevalue(place))
+    return ServiceClient(validator(create_app(settings)))
 
 
 @pytest.fixture

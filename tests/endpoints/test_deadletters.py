@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +12,12 @@ from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream
 
 from .. import stack
-from ..upstream import Answer, ScriptedUpstream, scripted_upstream
+from ..upstream import Answer, ScriptedUpstream
 from .conftest import ServiceClient
 
+pytestmark = pytest.mark.cluster
+
 URL = "/hubs/events/deadletters"
-
-
-@pytest.fixture
-def upstream() -> Iterator[ScriptedUpstream]:
-    with scripted_upstream() as server:
-        yield server
 
 
 def relay(redis: redis_py.Redis, upstream: ScriptedUpstream) -> None:

@@ -12,6 +12,8 @@ from pipeline.hub.partition import partition_of
 from .. import stack
 from .conftest import ServiceClient, detail
 
+pytestmark = pytest.mark.cluster
+
 BATCH = "application/vnd.microsoft.servicebus.json"
 
 

@@ -14,6 +14,8 @@ from .. import stack
 from ..client import ServerlikeClient, validated
 from .conftest import detail
 
+pytestmark = pytest.mark.cluster
+
 
 def serve(settings: Settings) -> ServerlikeClient:
     return validated(create_app(settings))

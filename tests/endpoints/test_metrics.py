@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from handlers import create_app
 from pipeline.hub.connection_string import ConnectionString
 from pipeline.hub.log import Event, Hub
-from pipeline.hub.registry import Hubs
 from pipeline.hub.relay import Relay
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream
@@ -20,21 +18,12 @@ from pipeline.settings import Settings
 from wz.testing import Client
 
 from .. import stack
-from ..upstream import Answer, ScriptedUpstream, scripted_upstream
+from ..upstream import Answer, ScriptedUpstream
 from .conftest import ServiceClient
 
+pytestmark = pytest.mark.cluster
+
 BATCH = {"data": '[{"Body":"abc"},{"Body":"de"}]', "content_type": "application/vnd.microsoft.servicebus.json"}
-
-
-@pytest.fixture
-def upstream() -> Iterator[ScriptedUpstream]:
-    with scripted_upstream() as server:
-        yield server
-
-
-@pytest.fixture
-def hub(redis: redis_py.Redis, settings: Settings) -> Hub:
-    return Hubs(redis, settings.hubs)["events"]
 
 
 def scrape(client: ServiceClient | Client, headers: dict[str, str] | None = None) -> dict[tuple[str, ...], float]:
@@ -117,6 +106,7 @@ def test_lag_age_retries_and_dead_letters(client: ServiceClient, hub: Hub, upstr
         "wz_relay_refused_total": 1,
         "wz_relay_waiting": 1,
         "wz_dead_letters": 1,
+        "wz_dead_letters_full": 0,
     }
     assert {name: found[name, "events", "1"] for name in expected} == expected
     assert found["wz_group_lag_events", "$relay", "events", "1"] == 1

@@ -10,25 +10,22 @@ from typing import Any
 
 import pytest
 import redis as redis_py
+from redis.cluster import RedisCluster
 from werkzeug.test import TestResponse
 
 from handlers import create_app
 from handlers.readers import MAX_READERS, Readers, TooManyReaders
 from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.log import Event, Hub
-from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 
 from .. import stack
 from .conftest import ServiceClient
 
+pytestmark = pytest.mark.cluster
+
 URL = "/hubs/events/partitions/1"
 OFFSETS = "/hubs/events/consumergroups/$Default/partitions/1/offset"
-
-
-@pytest.fixture
-def hub(redis: redis_py.Redis) -> Hub:
-    return Hubs(redis, {"events": 4})["events"]
 
 
 class Waiting(threading.Thread):
@@ -53,7 +50,10 @@ class Waiting(threading.Thread):
 def until_blocked(redis: redis_py.Redis) -> None:
     """Return when a reader waits in Redis."""
     deadline = time.monotonic() + 10
-    while not redis.info("clients")["blocked_clients"]:
+    servers: list[Any] = [redis]
+    if isinstance(redis, RedisCluster):
+        servers = [redis.get_redis_connection(node) for node in redis.get_primaries()]
+    while not any(server.info("clients")["blocked_clients"] for server in servers):
         assert time.monotonic() < deadline, "nobody waits in Redis"
 
 

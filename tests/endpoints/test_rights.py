@@ -9,6 +9,8 @@ from pipeline.hub.sas import Right, Rules
 from .. import stack
 from .conftest import ServiceClient
 
+pytestmark = pytest.mark.cluster
+
 
 @pytest.mark.parametrize(
     ("right", "method", "path", "status"),

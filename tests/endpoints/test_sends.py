@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis as redis_py
 
+from handlers import create_app
 from pipeline.hub.connection_string import ConnectionString
 from pipeline.hub.description import Description
 from pipeline.hub.group import ConsumerGroup
@@ -23,6 +24,8 @@ from .. import stack
 from .conftest import ServiceClient, detail
 from .test_hub import BATCH, read_all
 
+pytestmark = pytest.mark.cluster
+
 ITEMS = json.dumps([{"Body": "1"}, {"Body": "2", "UserProperties": {"n": 2}}])
 
 
@@ -31,6 +34,16 @@ def stored(redis: redis_py.Redis) -> list[tuple[int, str, str | None, str | None
     hub = Hub(redis, "events", 4)
     events = [(p, stored.event) for p in range(4) for stored in hub.read(p)]
     return [(p, event.body.decode(), event.partition_key, event.publisher) for p, event in events]
+
+
+@pytest.mark.parametrize("content_type", ["", BATCH])
+def test_a_body_that_is_broken_off_stores_nothing(content_type: str, redis: redis_py.Redis, settings: Settings) -> None:
+    length = {"CONTENT_LENGTH": str(len(ITEMS) + 1)}
+    client = ServiceClient(create_app(settings))
+    answer = client.post("/events/messages", data=ITEMS, content_type=content_type, environ_overrides=length)
+
+    assert answer.status_code == 400
+    assert stored(redis) == []
 
 
 DEV_1 = partition_of("dev-1", 4)

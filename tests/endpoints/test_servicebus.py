@@ -14,6 +14,8 @@ from pipeline.hub.sas import Right, Rules
 from .. import stack
 from .conftest import ServiceClient, detail
 
+pytestmark = pytest.mark.cluster
+
 TAIL = re.compile(r" TrackingId:(?P<id>[^,]+), SystemTracker:(?P<tracker>[^,]+), Timestamp:(?P<time>[^,]+)$")
 
 

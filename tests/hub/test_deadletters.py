@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import redis as redis_py
@@ -14,19 +13,13 @@ from pipeline.hub.log import Event, Hub, UnknownPartition
 from pipeline.hub.relay import Relay
 from pipeline.hub.upstream import Upstream
 
-from ..upstream import Answer, ScriptedUpstream, scripted_upstream
+from ..upstream import Answer, ScriptedUpstream
 
 EVENTS = [
-    Event(b"text", None, None, {"n": 3, "f": 0.5, "b": True, "s": "x", "z": None}),
+    Event(b"text", None, None, {"n": 3, "f": 0.5, "b": True, "s": "x", "z": None, "long": 10**30}),
     Event(b"\x00\xff", None, "image/png"),
     Event(b"", "dev", publisher="dev"),
 ]
-
-
-@pytest.fixture
-def upstream() -> Iterator[ScriptedUpstream]:
-    with scripted_upstream() as server:
-        yield server
 
 
 @pytest.fixture

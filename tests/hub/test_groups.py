@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import redis as redis_py
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.group import ConsumerGroup
@@ -10,9 +11,9 @@ from pipeline.hub.runtime import runtime
 from pipeline.lease import Lease
 
 
-@pytest.fixture(params=["redis", "cluster"])
-def hub(request: pytest.FixtureRequest) -> Hub:
-    return Hub(request.getfixturevalue(request.param), "events", 2)
+@pytest.fixture
+def hub(redis: redis_py.Redis) -> Hub:
+    return Hub(redis, "events", 2)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pipeline.hub.log import Event, Hub, HubFull, HubSettings, Property, Unknown
 from pipeline.hub.partition import partition_of
 
 
-@pytest.fixture(params=["redis", "cluster"])
-def hub(request: pytest.FixtureRequest) -> Hub:
-    return Hub(request.getfixturevalue(request.param), "events", 4)
+@pytest.fixture
+def hub(redis: redis_py.Redis) -> Hub:
+    return Hub(redis, "events", 4)
 
 
 def bodies(hub: Hub) -> list[bytes]:
@@ -110,11 +110,14 @@ def test_an_explicit_partition_that_is_not_there(hub: Hub) -> None:
 
 
 def test_what_is_in_a_partition_is_counted(hub: Hub) -> None:
-    hub.append([Event(b"12", "7"), Event(b"345", "7"), Event(b"x", "131")])
+    typed = Event(b"345", "7", "text/plain", {"n": 1, "é": "ü"}, publisher="7")
+    hub.append([Event(b"12", "7"), typed, Event(b"x", "131")])
     hub.append([Event(b"6", "7")])
 
-    assert stats(hub, 3) == {"bytes": 6, "events": 3, "first": 0, "in_bytes": 6, "in_events": 3}
-    assert stats(hub, 2) == {"bytes": 1, "events": 1, "first": 0, "in_bytes": 1, "in_events": 1}
+    size = len("127" + "3457text/plain7" + "67") + len('{"n":1,"é":"ü"}'.encode())
+    assert stats(hub, 3) == {"bytes": size, "events": 3, "first": 0, "in_bytes": size, "in_events": 3}
+    assert size == sum(stored.event.size for stored in hub.read(3))
+    assert stats(hub, 2) == {"bytes": 4, "events": 1, "first": 0, "in_bytes": 4, "in_events": 1}
 
 
 def relayed(number: int, key: str | None = "7", name: str = "wz-event-id", end: str = "") -> Event:
@@ -184,29 +187,31 @@ def test_a_full_partition_lets_go_what_is_done(hub: Hub) -> None:
     hub.append([Event(b"1", "131"), Event(b"123", "7")])
 
     assert [stored.event.body for stored in hub.read(3)] == [b"123"]
-    left = {"bytes": 3, "events": 1, "first": 1, "in_bytes": 11, "in_events": 2}
+    left = {"bytes": 4, "events": 1, "first": 1, "in_bytes": 13, "in_events": 2}
     assert stats(hub, 3) | left == stats(hub, 3)
 
 
 def test_a_partition_may_be_filled_to_its_last_byte(hub: Hub) -> None:
     hub = capped(hub, 10)
-    hub.append([Event(b"12345678", "7")])
-    hub.append([Event(b"12", "7"), Event(b"1", "131")])
-    hub.append([Event(b"", "7")])
+    hub.append([Event(b"1234567", "7")])
+    hub.append([Event(b"1", "7"), Event(b"1", "131")])
+    hub.append([Event(b"")], partition=3)
 
     assert len(bodies(hub)) == 4
+    with pytest.raises(HubFull):
+        hub.append([Event(b"", "7")])
 
 
 def test_a_repetition_finds_room_in_a_full_partition(hub: Hub) -> None:
-    hub = capped(hub, 2)
+    hub = capped(hub, relayed(1).size + relayed(2).size)
     hub.append([relayed(1), relayed(2)])
     hub.append([relayed(1), relayed(2)])
 
     assert bodies(hub) == [b"1", b"2"]
 
 
-def test_recorded_events_go_into_all_partitions_or_none(redis: redis_py.Redis) -> None:
-    hub = Hub(redis, "events", 4)
+@pytest.mark.parametrize("settings", ["server"], indirect=True)  # no command spans a cluster's slots
+def test_recorded_events_go_into_all_partitions_or_none(hub: Hub) -> None:
     hub.append([Event(b"1", "7")], enqueued_ms=2000)
 
     with pytest.raises(redis_py.ResponseError, match="later event"):

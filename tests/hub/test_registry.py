@@ -19,15 +19,9 @@ from pipeline.lease import Lease
 FOUR = Description(partitions=4)
 
 
-@pytest.fixture(params=["redis", "cluster"])
-def engine(request: pytest.FixtureRequest) -> redis_py.Redis:
-    client: redis_py.Redis = request.getfixturevalue(request.param)
-    return client
-
-
 @pytest.fixture
-def hubs(engine: redis_py.Redis) -> Hubs:
-    return Hubs(engine, {"events": 4})
+def hubs(redis: redis_py.Redis) -> Hubs:
+    return Hubs(redis, {"events": 4})
 
 
 def test_declared_hubs_are_there(hubs: Hubs) -> None:
@@ -35,8 +29,8 @@ def test_declared_hubs_are_there(hubs: Hubs) -> None:
     assert hubs["EVENTS"].partitions == 4
 
 
-def test_a_hub_that_is_made_is_seen_by_every_process_at_once(engine: redis_py.Redis, hubs: Hubs) -> None:
-    other = Hubs(engine, {"events": 4})
+def test_a_hub_that_is_made_is_seen_by_every_process_at_once(redis: redis_py.Redis, hubs: Hubs) -> None:
+    other = Hubs(redis, {"events": 4})
     assert list(other) == ["events"]
 
     hubs.create("Orders", Description(partitions=2, metadata="ours"))
@@ -71,12 +65,12 @@ def test_the_number_of_partitions_is_for_life(hubs: Hubs) -> None:
     assert hubs.description("events").partitions == 4
 
 
-def test_another_number_of_partitions_is_not_declared_unnoticed(engine: redis_py.Redis, hubs: Hubs) -> None:
+def test_another_number_of_partitions_is_not_declared_unnoticed(redis: redis_py.Redis, hubs: Hubs) -> None:
     hubs.declare()
     hubs.declare()
 
     with pytest.raises(PartitionCountChanged, match="begun with 4 partitions and WZ_HUBS now says 8"):
-        Hubs(engine, {"events": 8}).declare()
+        Hubs(redis, {"events": 8}).declare()
 
 
 def test_a_hub_is_made_once(hubs: Hubs) -> None:
@@ -84,8 +78,8 @@ def test_a_hub_is_made_once(hubs: Hubs) -> None:
         hubs.create("Events", FOUR)
 
 
-def test_what_is_made_by_many_at_once_is_made_once(engine: redis_py.Redis) -> None:
-    processes = [Hubs(engine, {"events": 4, "orders": 2}) for _ in range(8)]
+def test_what_is_made_by_many_at_once_is_made_once(redis: redis_py.Redis) -> None:
+    processes = [Hubs(redis, {"events": 4, "orders": 2}) for _ in range(8)]
     threads = [threading.Thread(target=hubs.declare) for hubs in processes]
     for thread in threads:
         thread.start()
@@ -95,8 +89,8 @@ def test_what_is_made_by_many_at_once_is_made_once(engine: redis_py.Redis) -> No
     assert len({hubs.description("events").created_ms for hubs in processes}) == 1
 
 
-def test_threads_share_one_hub(engine: redis_py.Redis) -> None:
-    hubs = Hubs(engine, {"events": 4})
+def test_threads_share_one_hub(redis: redis_py.Redis) -> None:
+    hubs = Hubs(redis, {"events": 4})
     found = []
     threads = [threading.Thread(target=lambda: found.append(hubs["events"])) for _ in range(16)]
     for thread in threads:
@@ -108,9 +102,9 @@ def test_threads_share_one_hub(engine: redis_py.Redis) -> None:
     assert len(found) == 16
 
 
-def test_nobody_else_changes_a_hub_meanwhile(engine: redis_py.Redis, hubs: Hubs) -> None:
+def test_nobody_else_changes_a_hub_meanwhile(redis: redis_py.Redis, hubs: Hubs) -> None:
     hubs.refresh()
-    Lease(engine, "{hub:events}:change").hold()
+    Lease(redis, "{hub:events}:change").hold()
 
     with pytest.raises(HubBusy):
         hubs.delete("events")
@@ -146,8 +140,8 @@ def test_what_no_hub_may_be(hubs: Hubs, description: Description, field: str) ->
     assert "orders" not in list(hubs)
 
 
-def test_a_deleted_hub_is_gone_with_all_it_had(engine: redis_py.Redis, hubs: Hubs) -> None:
-    before = set(engine.keys())
+def test_a_deleted_hub_is_gone_with_all_it_had(redis: redis_py.Redis, hubs: Hubs) -> None:
+    before = set(redis.keys())
     hubs.create("orders", FOUR)
     hub = hubs["orders"]
     hub.append([Event(b"x", "a"), Event(b"y", "b")])
@@ -160,13 +154,13 @@ def test_a_deleted_hub_is_gone_with_all_it_had(engine: redis_py.Redis, hubs: Hub
 
     with pytest.raises(UnknownHub):
         hubs["orders"]
-    assert set(engine.keys()) - before <= {b"hubs", b"hubs:deleted"}
+    assert set(redis.keys()) - before <= {b"hubs", b"hubs:deleted"}
 
 
-def test_a_declared_hub_that_was_deleted_stays_so(engine: redis_py.Redis, hubs: Hubs) -> None:
+def test_a_declared_hub_that_was_deleted_stays_so(redis: redis_py.Redis, hubs: Hubs) -> None:
     hubs.delete("events")
 
-    assert list(Hubs(engine, {"events": 4})) == []
+    assert list(Hubs(redis, {"events": 4})) == []
 
 
 def test_a_name_can_be_used_again_with_other_partitions(hubs: Hubs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,17 +12,12 @@ from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 
-from ..stack import ROOT
+from ..stack import environ
 
 
 @pytest.fixture
 def wz(redis: redis_py.Redis, settings: Settings) -> Callable[..., Result]:
-    env = {
-        "WZ_ENVIRONMENT": settings.environment,
-        "WZ_REDIS_URL": settings.redis_url,
-        "WZ_CONNECTION_STRING": str(ROOT),
-    }
-    return lambda *args: CliRunner().invoke(command, args, env=env)
+    return lambda *args: CliRunner().invoke(command, args, env=environ(settings))
 
 
 def test_a_hub_is_made_listed_shown_changed_and_deleted(redis: redis_py.Redis, wz: Callable[..., Result]) -> None:

@@ -14,14 +14,8 @@ MIB = 1024 * 1024
 DAY = 86_400_000
 
 
-@pytest.fixture(params=["redis", "cluster"])
-def engine(request: pytest.FixtureRequest) -> redis_py.Redis:
-    client: redis_py.Redis = request.getfixturevalue(request.param)
-    return client
-
-
-def hub_that_keeps(engine: redis_py.Redis, *, ms: int = 0, size: int = 0) -> Hub:
-    return Hub(engine, "events", 1, HubSettings(1, retention_ms=ms, retention_bytes=size))
+def hub_that_keeps(redis: redis_py.Redis, *, ms: int = 0, size: int = 0) -> Hub:
+    return Hub(redis, "events", 1, HubSettings(1, retention_ms=ms, retention_bytes=size))
 
 
 def bodies(hub: Hub) -> list[bytes]:
@@ -36,16 +30,16 @@ def expect_true_statistics(hub: Hub) -> None:
     assert now.first == (kept[0].sequence_number if kept else now.next)
 
 
-def test_without_a_retention_everything_is_kept(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine)
+def test_without_a_retention_everything_is_kept(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis)
     hub.append([Event(b"x")], enqueued_ms=1000)
 
     assert trim(hub, 0) == 0
     assert bodies(hub) == [b"x"]
 
 
-def test_events_go_when_they_are_old(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine, ms=DAY)
+def test_events_go_when_they_are_old(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis, ms=DAY)
     now = hub.clock_ms()
     hub.append([Event(b"old"), Event(b"older")], enqueued_ms=now - DAY)
     hub.append([Event(b"young")], enqueued_ms=now - DAY // 2)
@@ -55,8 +49,8 @@ def test_events_go_when_they_are_old(engine: redis_py.Redis) -> None:
     expect_true_statistics(hub)
 
 
-def test_all_may_go_and_numbers_go_on(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine, ms=DAY)
+def test_all_may_go_and_numbers_go_on(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis, ms=DAY)
     hub.append([Event(b"old")], enqueued_ms=1000)
 
     assert trim(hub, 0) == 1
@@ -69,8 +63,8 @@ def test_all_may_go_and_numbers_go_on(engine: redis_py.Redis) -> None:
     expect_true_statistics(hub)
 
 
-def test_the_oldest_tenth_of_a_full_partition_goes(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine, size=20 * MIB)
+def test_the_oldest_tenth_of_a_full_partition_goes(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis, size=20 * MIB)
     for n in range(10):
         hub.append([Event(bytes([n]) * MIB) for _ in range(2)])
 
@@ -80,8 +74,8 @@ def test_the_oldest_tenth_of_a_full_partition_goes(engine: redis_py.Redis) -> No
     assert trim(hub, 0) == 0
 
 
-def test_a_full_partition_makes_room_for_what_is_sent(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine, size=4 * MIB)
+def test_a_full_partition_makes_room_for_what_is_sent(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis, size=4 * MIB)
     for n in range(6):
         hub.append([Event(bytes([n]) * MIB)])
 
@@ -89,8 +83,8 @@ def test_a_full_partition_makes_room_for_what_is_sent(engine: redis_py.Redis) ->
     expect_true_statistics(hub)
 
 
-def test_many_small_events_go_in_several_pages(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine, ms=DAY)
+def test_many_small_events_go_in_several_pages(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis, ms=DAY)
     hub.append([Event(b"x")] * 2500, enqueued_ms=1000)
 
     assert trim(hub, 0) == 2500
@@ -108,9 +102,9 @@ def test_many_small_events_go_in_several_pages(engine: redis_py.Redis) -> None:
     ],
 )
 def test_what_an_attached_group_has_not_done_is_kept(
-    engine: redis_py.Redis, offset: str | None, kept: list[bytes]
+    redis: redis_py.Redis, offset: str | None, kept: list[bytes]
 ) -> None:
-    hub = hub_that_keeps(engine, ms=DAY)
+    hub = hub_that_keeps(redis, ms=DAY)
     hub.append([Event(str(n).encode()) for n in range(3)], enqueued_ms=1000)
     group = ConsumerGroup(hub, "$relay")
     group.attach()
@@ -123,8 +117,8 @@ def test_what_an_attached_group_has_not_done_is_kept(
     expect_true_statistics(hub)
 
 
-def test_the_slowest_attached_group_counts(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine, ms=DAY)
+def test_the_slowest_attached_group_counts(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis, ms=DAY)
     hub.append([Event(str(n).encode()) for n in range(12)], enqueued_ms=1000)
     for name, offset in {"$relay": "1000-10", "job:a": "1000-9", "job:b": "1001"}.items():
         group = ConsumerGroup(hub, name)
@@ -136,8 +130,8 @@ def test_the_slowest_attached_group_counts(engine: redis_py.Redis) -> None:
     assert bodies(hub) == [b"10", b"11"]  # and not after 1000-10, which is less as text
 
 
-def test_a_group_that_is_not_attached_holds_nothing(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine, ms=DAY)
+def test_a_group_that_is_not_attached_holds_nothing(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis, ms=DAY)
     hub.append([Event(b"x")], enqueued_ms=1000)
     ConsumerGroup(hub, "$Default").store(0, "1")
     relay = ConsumerGroup(hub, "$relay")
@@ -147,8 +141,8 @@ def test_a_group_that_is_not_attached_holds_nothing(engine: redis_py.Redis) -> N
     assert trim(hub, 0) == 1
 
 
-def test_a_partition_that_is_full_of_unfinished_events_refuses_others(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine, size=2 * MIB)
+def test_a_partition_that_is_full_of_unfinished_events_refuses_others(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis, size=2 * MIB)
     relay = ConsumerGroup(hub, "$relay")
     relay.attach()
     hub.append([Event(b"0" * MIB)])
@@ -163,8 +157,8 @@ def test_a_partition_that_is_full_of_unfinished_events_refuses_others(engine: re
     expect_true_statistics(hub)
 
 
-def test_the_worker_trims_every_hub_one_worker_at_a_time(engine: redis_py.Redis) -> None:
-    hubs = Hubs(engine, {"events": 2})
+def test_the_worker_trims_every_hub_one_worker_at_a_time(redis: redis_py.Redis) -> None:
+    hubs = Hubs(redis, {"events": 2})
     hubs.create("orders", Description(partitions=1, retention_ms=0))
     for hub in hubs.values():
         hub.append([Event(b"x")], partition=0, enqueued_ms=1000)
@@ -181,8 +175,8 @@ def test_the_worker_trims_every_hub_one_worker_at_a_time(engine: redis_py.Redis)
     assert len(hubs["events"].read(1)) == 0
 
 
-def test_a_partition_that_never_had_an_event_is_let_be(engine: redis_py.Redis) -> None:
-    hub = hub_that_keeps(engine, ms=1, size=MIB)
+def test_a_partition_that_never_had_an_event_is_let_be(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis, ms=1, size=MIB)
 
     assert trim(hub, 0) == 0
-    assert engine.keys("{hub:*") == []
+    assert redis.keys("{hub:*") == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 import pytest
 import redis as redis_py
 
@@ -130,6 +131,22 @@ def test_every_form_of_sr_that_clients_send_covers_its_resource(resource: str) -
 def test_another_audience_is_refused(resource: str) -> None:
     with pytest.raises(sas.InvalidAudience):
         sas.authorize(make(resource), RULES, Right.SEND, MESSAGES, now=1000)
+
+
+def test_a_token_that_was_found_good_is_asked_all_else_again() -> None:
+    token = make("ns.servicebus.windows.net%2Fevents")
+    renewed = [msgspec.structs.replace(RULE, primary="another key")]
+    elsewhere = Audience(HOSTS, ["other", "messages"], any_case=True)
+    for _ in range(2):
+        assert sas.authorize(token, RULES, Right.SEND, MESSAGES, now=1999) == RULE
+        with pytest.raises(sas.ExpiredToken):
+            sas.authorize(token, RULES, Right.SEND, MESSAGES, now=2000)
+        with pytest.raises(sas.InvalidSignature):
+            sas.authorize(token, renewed, Right.SEND, MESSAGES, now=1999)
+        with pytest.raises(sas.InvalidAudience):
+            sas.authorize(token, RULES, Right.SEND, elsewhere, now=1999)
+        with pytest.raises(sas.MissingRight):
+            sas.authorize(token, RULES, Right.LISTEN, MESSAGES, now=1999)
 
 
 def publisher(name: str) -> Audience:

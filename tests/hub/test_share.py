@@ -165,5 +165,14 @@ def test_fair_shares(partitions: int, workers: str, shares: list[int]) -> None:
     assert [fair_share(partitions, workers, name) for name in workers] == shares
 
 
+def test_processes_with_several_workers_share_what_is_too_little_for_all() -> None:
+    names = [f"host-{process}-{number}" for process in (17, 18, 9) for number in "abcd"]
+    shares = {name: fair_share(7, names, name) for name in names}
+
+    assert sum(shares.values()) == 7
+    by_process = Counter({process: sum(shares[n] for n in names if f"-{process}-" in n) for process in (17, 18, 9)})
+    assert sorted(by_process.values()) == [2, 2, 3]
+
+
 def test_a_worker_s_name_is_its_own() -> None:
     assert worker_name() != worker_name()

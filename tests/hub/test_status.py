@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 import redis as redis_py
@@ -12,41 +11,16 @@ from click.testing import CliRunner, Result
 from pipeline.hub import cli
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Event, Hub
-from pipeline.hub.registry import Hubs
 from pipeline.hub.relay import Relay
-from pipeline.hub.status import status
-from pipeline.hub.upstream import Upstream
+from pipeline.hub.status import has_lost_its_relay, status
 from pipeline.settings import Settings
 
 from .. import stack
-from ..upstream import Answer, ScriptedUpstream, scripted_upstream
-
-
-@pytest.fixture
-def upstream() -> Iterator[ScriptedUpstream]:
-    with scripted_upstream() as server:
-        yield server
-
-
-@pytest.fixture
-def hub(redis: redis_py.Redis, settings: Settings) -> Hub:
-    return Hubs(redis, settings.hubs)["events"]
-
-
-@pytest.fixture
-def relay(hub: Hub, upstream: ScriptedUpstream) -> Iterator[Relay]:
-    relay = Relay(hub, Upstream(upstream.target), beat=0.0)
-    yield relay
-    relay.stop()
+from ..upstream import Answer, ScriptedUpstream
 
 
 def wz(settings: Settings, *args: str) -> Result:
-    env = {
-        "WZ_ENVIRONMENT": settings.environment,
-        "WZ_REDIS_URL": settings.redis_url,
-        "WZ_CONNECTION_STRING": str(stack.ROOT),
-    }
-    return CliRunner().invoke(cli.hub, list(args), env=env)
+    return CliRunner().invoke(cli.hub, list(args), env=stack.environ(settings))
 
 
 def test_a_hub_that_nobody_relays(hub: Hub) -> None:
@@ -83,6 +57,16 @@ def test_a_relay_that_is_done(hub: Hub, relay: Relay, upstream: ScriptedUpstream
     assert found.group
     assert (found.group.lag, found.group.oldest_ms, found.error) == (0, None, None)
     assert (found.events, found.bytes, found.requests, found.refused, found.deadletters) == (1, 4, 1, 1, 1)
+
+
+def test_a_hub_whose_relay_is_gone(hub: Hub, relay: Relay) -> None:
+    assert not has_lost_its_relay(hub)
+    relay.step()
+    assert not has_lost_its_relay(hub)
+    relay.stop()
+    assert has_lost_its_relay(hub)
+    relay.group.detach()
+    assert not has_lost_its_relay(hub)
 
 
 def test_the_table(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings: Settings) -> None:

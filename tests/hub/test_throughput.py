@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import redis as redis_py
-from redis.cluster import RedisCluster
 
 from pipeline.hub.log import Event, Hub, HubSettings
 from pipeline.hub.throughput import Throttled, take
@@ -10,13 +9,13 @@ from pipeline.hub.throughput import Throttled, take
 MIB = 1024 * 1024
 
 
-def limited(client: redis_py.Redis | RedisCluster, units: int) -> Hub:
+def limited(client: redis_py.Redis, units: int) -> Hub:
     return Hub(client, "events", 4, HubSettings(4, throughput_units=units))
 
 
-@pytest.fixture(params=["redis", "cluster"])
-def hub(request: pytest.FixtureRequest) -> Hub:
-    return limited(request.getfixturevalue(request.param), 1)
+@pytest.fixture
+def hub(redis: redis_py.Redis) -> Hub:
+    return limited(redis, 1)
 
 
 def left(hub: Hub) -> dict[str, float]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,12 @@ def test_a_job_that_is_put_again_goes_on_where_it_was(registry: JobRegistry, hub
 
     assert second is not first
     assert rows(registry) == [b'{"n":1}', b'{"n":2,"m":3}']
+
+
+def test_a_time_of_toml_is_understood_by_workers(registry: JobRegistry, find: Find) -> None:
+    registry.put("j", definition(start=datetime.fromisoformat("2024-05-01T13:00:00+02:00")))
+
+    assert [job.start for job in find()] == ["2024-05-01T11:00:00.0000000Z"]
 
 
 def test_outputs_that_a_job_has_no_more_stay_to_be_read(registry: JobRegistry) -> None:

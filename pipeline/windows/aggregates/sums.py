@@ -91,7 +91,7 @@ def add(total: Total | None, number: int | float) -> Total:
         if type(number) is float:
             total.append(number)
         else:
-            total += _floats(number)
+            total += _floats(number)  # type: ignore[arg-type]  # an int
         return total if len(total) < _COMPACT else _compact(total)
     if type(number) is int:
         return number if total is None else total + number  # type: ignore[operator]  # a list was handled above

@@ -1,0 +1,134 @@
+"""Entries: how events lie in a partition's stream, a run of neighbours in each.
+
+An entry of 25 events costs Redis hardly more than one of a single event, in time and in memory. What is in an entry
+stands and falls together: it is read whole, and retention drops it whole. So a run is short, and an event that may turn
+out to be a repetition, or that is a recorded one, has an entry to itself.
+
+An entry's id is the offset of its last event, and those before count down from there: of an entry `5-9` with three
+events, the offsets are 5-7, 5-8 and 5-9. So XRANGE after any of them finds the entry with what comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from .event import RELAY_ID, Event, StoredEvent, size_of
+
+#: What a run has at most: events, and bytes (`Event.size`) unless it is one event.
+MAX_EVENTS = 128
+MAX_BYTES = 64 * 1024
+
+_RELAY_ID = RELAY_ID.encode()
+
+_to_msgpack, _to_json = msgspec.msgpack.Encoder().encode, msgspec.json.Encoder().encode
+_of_msgpack, _of_json = msgspec.msgpack.Decoder(list[Event]).decode, msgspec.json.Decoder(list[Event]).decode
+
+
+class Entry(NamedTuple):
+    """What append.lua takes: number of events, their bytes, relay id of the only one or '', the events."""
+
+    events: int
+    size: int
+    relay_id: str
+    packed: bytes
+
+
+def entries(events: Sequence[Event], max_events: int = MAX_EVENTS) -> list[Entry]:
+    """Cut events, in order, into entries."""
+    size = size_of(events)
+    if 0 < len(events) <= max_events and size <= MAX_BYTES:
+        packed = pack(events)
+        if _RELAY_ID not in packed.lower():  # else one of them may be a relay's: look at each
+            return [Entry(len(events), size, "", packed)]
+    return list(_cut(events, max_events))
+
+
+def _cut(events: Sequence[Event], max_events: int) -> Iterator[Entry]:
+    run: list[Event] = []
+    size = 0
+    for event in events:
+        its_size = event.size
+        relay_id = event.relay_id if event.properties else None
+        if run and (relay_id or len(run) >= max_events or size + its_size > MAX_BYTES):
+            yield Entry(len(run), size, "", pack(run))
+            run, size = [], 0
+        if relay_id:
+            yield Entry(1, its_size, relay_id[0], pack([event]))
+        else:
+            run.append(event)
+            size += its_size
+    if run:
+        yield Entry(len(run), size, "", pack(run))
+
+
+def pack(events: Sequence[Event]) -> bytes:
+    """Return events as MessagePack, or as JSON if one has an integer that MessagePack has no room for."""
+    try:
+        return _to_msgpack(events)
+    except OverflowError:
+        return _to_json(events)
+
+
+def unpack(packed: bytes) -> list[Event]:
+    return _of_json(packed) if packed[:1] == b"[" else _of_msgpack(packed)  # an array's first byte is another there
+
+
+class Reading:
+    """A partition that is read on from an offset, page by page, until it has `limit` events or there are no more.
+
+    What a page will hold is not known before: it asks for a few entries, then for as many as should do, if they are
+    like those before, but no more than ten times the last page.
+    """
+
+    def __init__(self, partition: int, after: str, limit: int) -> None:
+        self.partition = partition
+        self.after = after
+        self.limit = limit
+        self.events: list[StoredEvent] = []
+        self.count = min(limit, 10)  # entries of the next page, which is after `after`; 0 at the end
+        self._entries = 0
+
+    def take(self, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
+        """Add a page, as XRANGE answers it."""
+        for entry_id, fields in page:
+            if len(self.events) >= self.limit:
+                break
+            events = _events(self.partition, entry_id, fields)
+            self.events += events if self.events else _later(events, self.after)
+            self._entries += 1
+        del self.events[self.limit :]
+        left = self.limit - len(self.events)
+        if left and len(page) == self.count:
+            self.after = page[-1][0].decode()
+            self.count = min(-(-left * self._entries // len(self.events)), 10 * self.count)
+        else:
+            self.count = 0
+
+
+def events_of(partition: int, after: str, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[StoredEvent]:
+    """Return the events of a page, as XRANGE answers it, whose offsets are greater than `after`."""
+    events: list[StoredEvent] = []
+    for entry_id, fields in page:
+        its_events = _events(partition, entry_id, fields)
+        events += its_events if events else _later(its_events, after)
+    return events
+
+
+def _later(events: list[StoredEvent], after: str) -> list[StoredEvent]:
+    """Leave out what is not after the offset, although the end of its entry is."""
+    ms, _, n = after.partition("-")
+    if events[0].enqueued_ms != int(ms):
+        return events
+    return events[max(0, int(n or 0) + 1 - int(events[0].offset.partition("-")[2])) :]
+
+
+def _events(partition: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> list[StoredEvent]:
+    ms, last = map(int, entry_id.split(b"-"))
+    events = unpack(fields[b"e"])
+    first, number = last + 1 - len(events), int(fields[b"n"])
+    return [
+        StoredEvent(partition, number + place, f"{ms}-{first + place}", ms, event) for place, event in enumerate(events)
+    ]

@@ -1,0 +1,13 @@
+"""Whatever these tests do with a hub, they do on one server, and on a Redis Cluster."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.settings import Settings
+
+
+@pytest.fixture(params=["server", "cluster"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    found: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return found

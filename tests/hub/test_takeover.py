@@ -1,0 +1,56 @@
+"""Relay workers as processes of their own: one is killed, and another has its partitions within ten seconds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+
+import redis as redis_py
+
+from pipeline.hub.log import Event, Hub
+from pipeline.hub.share import BEAT, GONE, TTL
+from pipeline.hub.status import status
+from pipeline.settings import Settings
+from pipeline.worker import IDLE
+
+from .. import stack
+from ..upstream import ScriptedUpstream
+
+WORKERS = "{hub:events:workers}:$relay"
+
+
+def test_what_a_killed_worker_had_is_taken_over(
+    redis: redis_py.Redis, hub: Hub, settings: Settings, upstream: ScriptedUpstream
+) -> None:
+    env = {**stack.environ(settings), "WZ_UPSTREAM": str(upstream.target), "WZ_RELAYS": "1"}
+    command = [sys.executable, "-m", "wz", "worker"]
+    with ExitStack() as running:
+        both = [
+            running.enter_context(stack.process(command, ready=lambda: True, env=env, cwd=stack.REPOSITORY))
+            for _ in range(2)
+        ]
+        stack.until(lambda: len(set(owners(hub))) == 2 and None not in owners(hub))
+        both[0].kill()
+        both[0].wait()
+        (dead,) = {str(owner) for owner in owners(hub) if f"-{both[0].pid}-" in str(owner)}
+        its = [hub.key(p, "lease:$relay") for p, owner in enumerate(owners(hub)) if owner == dead]
+
+        # Nobody but its owner renews a lease, and the others look once a beat for what is free.
+        assert all(0 < redis.pttl(lease) <= TTL * 1000 for lease in its)
+        assert max(TTL, GONE) + BEAT + IDLE < 10
+        for lease in its:
+            redis.pexpire(lease, 1)  # as time would
+        redis.zrem(WORKERS, dead)
+
+        for partition in range(hub.partitions):
+            hub.append([Event(str(partition).encode())], partition=partition)
+        stack.until(lambda: len(upstream.received) == hub.partitions)
+        assert len(set(owners(hub)) - {dead, None}) == 1
+
+    bodies = [item["Body"] for received in upstream.received for item in json.loads(received.body)]
+    assert sorted(bodies) == ["0", "1", "2", "3"]
+
+
+def owners(hub: Hub) -> list[str | None]:
+    return [one.relay.worker for one in status(hub)]
