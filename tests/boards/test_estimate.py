@@ -41,7 +41,7 @@ DISTRIBUTIONS: dict[str, Draw] = {
     "narrow band": lambda rnd: 2**52 + rnd.randrange(10**6),
     "lognormal": lambda rnd: int(rnd.lognormvariate(0, 1) * 10**6),
 }
-RUNS = 1000
+RUNS = 400
 
 
 def coverage(scores: list[int], drawn: int, ranks: list[tuple[Side, float]], ends: int | None = None) -> list[float]:

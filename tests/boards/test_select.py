@@ -104,7 +104,7 @@ SCORES = st.one_of(
 MEMBER_NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(units=st.dictionaries(MEMBER_NAMES, SCORES, max_size=60), data=st.data())
 def test_a_search_finds_what_any_list_has(
     redis: redis_py.Redis, shards: int, units: dict[str, int], data: st.DataObject

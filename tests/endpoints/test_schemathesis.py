@@ -1,7 +1,11 @@
-"""Every operation of the OpenAPI document, called as the document says and as it doesn't: no 5xx, no other answer."""
+"""Every operation of the OpenAPI document, called as the document says and as it doesn't: no 5xx, no other answer.
+
+WZ_EXAMPLES=1000 pytest tests/endpoints/test_schemathesis.py    for a long run, with other cases each time
+"""
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +31,8 @@ from pipeline.windows.registry import JobRegistry
 from wz.records import LINES
 
 from .. import stack
+
+EXAMPLES = os.environ.get("WZ_EXAMPLES")
 
 #: Left out: positive_data_acceptance, since no schema can say that `to` is at most `from` + 999, and
 #: negative_data_rejection, since a hub takes any query string and the test puts a missing token back.
@@ -65,7 +71,11 @@ def service(redis: redis_py.Redis, settings: Settings) -> None:
 
 @document.parametrize()
 @hypothesis_settings(
-    max_examples=50, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(EXAMPLES or 20),
+    derandomize=EXAMPLES is None,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
 def test_the_service_answers_as_its_document_says(case: Case[Any]) -> None:
     # What is no hub's path is not the dialect's to answer: no name that the document allows, but one that is tried.

@@ -20,7 +20,7 @@ from werkzeug.test import create_environ
 
 from wz import App, Blueprint, abort
 
-REQUESTS = int(os.environ.get("WZ_REQUESTS", 20_000))
+REQUESTS = int(os.environ.get("WZ_REQUESTS", 8_000))
 WARM_UP = 500
 #: Blocks of memory that may come and go with what the interpreter itself caches, whatever the number of requests.
 SLACK = 500
