@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from . import syntax
-from .aggregates import aggregate
+from .aggregates import AGGREGATES, aggregate
 from .conditions import all_of
 from .from_clause import FromClause
 from .graph import Graph, Relation
@@ -14,7 +15,7 @@ from .grouping import Grouping, aliased, with_window_id
 from .nodes import ItemColumn, ItemStar, Select, Union, Window
 from .rewrite import rewrite
 from .scope import Source
-from .syntax import Column, Expression, Star
+from .syntax import Call, Column, Expression, Star
 from .tokens import At, QueryError
 
 
@@ -105,8 +106,14 @@ class _Select:
                     return column
                 raise
 
-        having = rewrite(self._select.having, self._from.resolving(resolved_if_known))
-        return aliased(having, aliases, keys)
+        change = self._from.resolving(resolved_if_known)
+
+        def resolve(part: Any) -> Expression | None:
+            if isinstance(part, Call) and part.function in AGGREGATES:  # inside of which names are columns
+                return self._from.resolve(part)
+            return change(part)
+
+        return aliased(rewrite(self._select.having, resolve), aliases, keys)
 
     def _selected(
         self, node: int, where: Expression | None, items: Sequence[Expression | Star], windowed: bool = False

@@ -35,6 +35,10 @@ REFUSED = {
         "SELECT n = COUNT(*) FROM I GROUP BY x, TumblingWindow(second, 1) HAVING y > 1",
         "y must be in GROUP BY",
     ),
+    "an alias in an aggregate, in HAVING": (
+        "WITH s AS (SELECT k FROM I) SELECT k AS x FROM s GROUP BY k, TumblingWindow(second, 1) HAVING SUM(x) > 1",
+        "s has no column x",
+    ),
     "star with GROUP BY": (
         "SELECT * FROM I GROUP BY x, TumblingWindow(second, 1)",
         "SELECT * can't stand with GROUP BY",
