@@ -108,7 +108,7 @@ class _Select:
 
         change = self._from.resolving(resolved_if_known)
 
-        def resolve(part: Any) -> Expression | None:
+        def resolve(part: Any) -> Any:
             if isinstance(part, Call) and part.function in AGGREGATES:  # inside of which names are columns
                 return self._from.resolve(part)
             return change(part)
