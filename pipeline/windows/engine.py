@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -38,6 +39,9 @@ class ExchangeRow(msgspec.Struct, frozen=True, gc=False):
     def time(self) -> int:
         return self.row.time
 
+
+#: How many rows of an operator go on together: few enough to be in the processor's cache still when they are read.
+_AT_ONCE = 500
 
 Given = OutputRow | ExchangeRow
 _Take = Callable[[Sequence[Row]], None]
@@ -134,9 +138,10 @@ class Engine:
         """Return how many rows there were, those among them that go from one operator to another."""
         count = 0
         for place, operator in self._operators.items():
-            rows = operator.advance(time)
-            count += len(rows)
-            self._give(place, rows)
+            rows = iter(operator.advance(time))
+            while some := list(islice(rows, _AT_ONCE)):
+                count += len(some)
+                self._give(place, some)
         self.closed = time
         return count
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, cast
 
 from .operators import Evaluate, Row
-from .values import Tagged, group_key, untagged
+from .values import TEXT, Tagged, group_key, untagged
 
 Group = tuple[Tagged, ...]
 """The values of the keys: it sorts, and is the `arrival` of a window's row."""
@@ -28,6 +28,14 @@ def group_of(key: Key) -> Group:
     if type(key) is str:
         return (group_key(key),)
     return key if not key or type(key[0]) is tuple else (key,)  # type: ignore[index, return-value]
+
+
+def parts_of(key: Key) -> tuple[Group, tuple[Any, ...]]:
+    """Return the group, and the values of its keys."""
+    if type(key) is str:
+        return ((TEXT, key),), (key,)
+    group = group_of(key)
+    return group, values_of(group)
 
 
 def key_of(values: Sequence[Any]) -> Key:

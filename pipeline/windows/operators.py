@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -50,8 +50,11 @@ class Operator(Protocol):
         Constant time, or close to it.
         """
 
-    def advance(self, to: int) -> list[Row]:
-        """Know that no row with a time up to and including `to` will come. Return what follows, by time, arrival."""
+    def advance(self, to: int) -> Iterable[Row]:
+        """Know that no row with a time up to and including `to` will come. Return what follows, by time, arrival.
+
+        To be read to its end before anything else is called: rows may be made, and the state go on, as they are read.
+        """
 
     def snapshot(self) -> Changes:
         """Yield the fields of the state that changed since the last `snapshot`: name and bytes, None if it is gone."""

@@ -1,30 +1,28 @@
 """Hopping and tumbling windows from panes (Li, Maier, Tufte, Papadimos, Tucker: SIGMOD Record 34(1), 2005).
 
 A row is added to the partial results of its group in one pane, a slice of time (slices.py), whatever the number of
-windows that it is in. When the watermark passes a pane, its groups go to their roll-ups (rollup.py), and leave them
-again after the last window that has the pane in it. So neither a row nor a group's pane costs more for a longer
-duration or a shorter hop; what is left is a row of output for each group and window.
+windows that it is in. A pane that the watermark has passed counts in what windows come to (totals.py), until the last
+window that has it in it has ended. So neither a row nor a group's pane costs more for a longer duration or a shorter
+hop; what is left is a row of output for each group and window.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from .aggregates import Aggregate, Partials, SideBySide
+from .aggregates import Aggregate, SideBySide
 from .clock import BEGINNING
 from .codec import pack, unpack
 from .faults import ROW, Faults
-from .groups import Key, group_of, grouping, in_order, key_of, values_of
+from .groups import group_of, grouping, key_of, parts_of, values_of
 from .operators import Changes, Evaluate, Row
-from .results import Total, result_rows, totals_of
-from .rollup import GroupRollup
+from .results import result_rows, totals_of
 from .slices import Slices
+from .totals import Pane, totals_of_panes
 from .values import RowError
-
-Pane = dict[Key, Partials]
 
 _FIELD = 4_096  # groups, so that no field is of many megabytes
 
@@ -51,13 +49,13 @@ class Panes:
         self._panes: dict[int, Pane] = {}  # by the pane's end
         self._open: list[int] = []  # ends of those that the watermark has not passed, a heap
         self._passed: deque[int] = deque()  # ends of the others, oldest first
-        self._groups = _Groups(self._sides) if slices.duration > slices.hop else None  # else a pane is a window
+        self._totals = totals_of_panes(slices.most, self._sides)
         self._changed: set[int] = set()
         self._gone: list[int] = []
         self._written: dict[int, int] = {}  # number of fields that snapshots wrote of a pane
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
-        key_of, sides, takes = self._key_of, self._sides, self._sides.takes
+        key_of, sides, take = self._key_of, self._sides, self._sides.take
         since = until = -1
         pane: Pane | None = None
         for row in rows:
@@ -68,7 +66,7 @@ class Panes:
                 continue
             try:
                 key = key_of(row)
-                items = [take(row) for take in takes]
+                items = take(row)
             except RowError as exc:
                 self._faults.report(ROW, exc)
                 continue
@@ -79,20 +77,18 @@ class Panes:
                 sides.add(partials, items)
 
     def due(self) -> int | None:
-        if self._groups:
+        if self._totals:
             return self._slices.end_after(self._closed)
         return self._slices.first_end(self._open[0]) if self._open else None
 
-    def advance(self, to: int) -> list[Row]:
-        rows: list[Row] = []
+    def advance(self, to: int) -> Iterator[Row]:
         while (end := self.due()) is not None and end <= to:
             self._pass(end)
-            rows += self._rows(end)
+            yield from self._rows(end)
             self._closed = end
             self._drop(end)
         self._closed = max(self._closed, to)
         self._drop(to)
-        return rows
 
     def snapshot(self) -> Changes:
         for end in self._gone:
@@ -136,16 +132,14 @@ class Panes:
         while self._open and self._open[0] <= to:
             end = heapq.heappop(self._open)
             self._passed.append(end)
-            if self._groups is not None:
-                self._groups.push(self._panes[end])
+            self._totals.push(self._panes[end])
 
     def _drop(self, to: int) -> None:
         """Forget the panes that are in no window that ends after `to`."""
         while self._passed and self._slices.last_end(self._passed[0]) <= to:
             end = self._passed.popleft()
             pane = self._panes.pop(end)
-            if self._groups is not None:
-                self._groups.pop(pane)
+            self._totals.pop(pane)
             self._forget(end)
 
     def _forget(self, end: int) -> None:
@@ -154,10 +148,9 @@ class Panes:
         if end in self._written:
             self._gone.append(end)
 
-    def _rows(self, end: int) -> list[Row]:
-        """Return the rows of the window that ends there, sorted by group."""
-        totals = totals_of(self._panes[end]) if self._groups is None else self._groups.totals()
-        return result_rows(end, totals, self._sides, self._faults)
+    def _rows(self, end: int) -> Iterator[Row]:
+        """Yield the rows of the window that ends there, sorted by group."""
+        return result_rows(end, self._totals.totals(), self._sides, self._faults)
 
 
 class PartialPanes(Panes):
@@ -166,15 +159,15 @@ class PartialPanes(Panes):
     def due(self) -> int | None:
         return self._open[0] if self._open else None
 
-    def advance(self, to: int) -> list[Row]:
+    def advance(self, to: int) -> Iterator[Row]:
         self._closed = max(self._closed, to)
-        rows: list[Row] = []
         while self._open and self._open[0] <= to:
             end = heapq.heappop(self._open)
             pane = self._panes.pop(end)
-            rows += [Row((values, partials), end, group) for group, values, partials in totals_of(pane)]
+            for key, partials in totals_of(pane):
+                group, values = parts_of(key)
+                yield Row((values, partials), end, group)
             self._forget(end)
-        return rows
 
     def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
         self._closed = closed
@@ -196,32 +189,3 @@ class MergedPanes(Panes):
             key = key_of(values)
             known = pane.get(key)
             pane[key] = partials if known is None else self._sides.combine(known, partials)
-
-
-class _Groups:
-    """The groups that have rows in the window, and what these come to."""
-
-    def __init__(self, sides: SideBySide) -> None:
-        self._sides = sides
-        self._live: dict[Key, GroupRollup] = {}  # sorted as of the last `totals`, so that only new ones have to move
-
-    def __bool__(self) -> bool:
-        return bool(self._live)
-
-    def push(self, pane: Pane) -> None:
-        for key, partials in pane.items():
-            live = self._live.get(key)
-            if live is None:
-                live = self._live[key] = GroupRollup(group_of(key), self._sides)
-            live.push(partials)
-
-    def pop(self, pane: Pane) -> None:
-        for key, partials in pane.items():
-            live = self._live[key]
-            live.pop(partials)
-            if not live:
-                del self._live[key]
-
-    def totals(self) -> list[Total]:
-        self._live = {key: self._live[key] for key in in_order(self._live)}
-        return [(live.group, live.values, live.total()) for live in self._live.values()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from .aggregates import Partials, SideBySide
-from .groups import Group, values_of
 
 
 class Rollup:
@@ -72,14 +71,3 @@ class Rollup:
         while self._back:
             total = merge(self._back.pop(), total)
             self._front.append(total)
-
-
-class GroupRollup(Rollup):
-    """A group that has rows in the window."""
-
-    __slots__ = ("group", "values")
-
-    def __init__(self, group: Group, sides: SideBySide) -> None:
-        super().__init__(sides)
-        self.group = group
-        self.values = values_of(group)

@@ -59,11 +59,10 @@ class Sessions:
         self._written: set[int] = set()
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
-        takes = self._sides.takes
         taken = []
         for row in rows:
             try:
-                columns = self._session_key_of(row), self._key_of(row), [take(row) for take in takes]
+                columns = self._session_key_of(row), self._key_of(row), self._sides.take(row)
                 taken.append(Row(columns, row.time, row.arrival))
             except RowError as exc:
                 self._faults.report(ROW, exc)

@@ -23,6 +23,12 @@ class Slices:
     hop: int
     offset: int = 0
 
+    @property
+    def most(self) -> int:
+        """How many slices a window has."""
+        hops, rest = divmod(self.duration, self.hop)
+        return 2 * hops + 1 if rest else hops
+
     def around(self, time: int) -> tuple[int, int]:
         """Return the borders of the slice that `time` is in."""
         at = time - self.offset

@@ -15,11 +15,11 @@ from .aggregates import Aggregate, Partials, SideBySide
 from .changelog import Changelog
 from .clock import BEGINNING
 from .faults import ROW, Faults
-from .groups import Key, group_of, grouping, in_order
+from .groups import Key, grouping, in_order
 from .operators import Changes, Evaluate, Row
 from .ordered import Ordered
 from .results import result_rows
-from .rollup import GroupRollup
+from .rollup import Rollup
 from .values import RowError
 
 Entry = tuple[int, Key, Partials]
@@ -48,14 +48,13 @@ class SlidingWindows:
         self._waiting = Ordered()  # of rows with (key, items)
         self._entries: deque[Entry] = deque()  # in the order in which they leave
         self._changelog = Changelog("live", until=itemgetter(0))
-        self._groups: dict[Key, GroupRollup] = {}
+        self._groups: dict[Key, Rollup] = {}
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
-        takes = self._sides.takes
         taken = []
         for row in rows:
             try:
-                taken.append(Row((self._key_of(row), [take(row) for take in takes]), row.time, row.arrival))
+                taken.append(Row((self._key_of(row), self._sides.take(row)), row.time, row.arrival))
             except RowError as exc:
                 self._faults.report(ROW, exc)
         self._waiting.add(taken)
@@ -111,7 +110,7 @@ class SlidingWindows:
         _, key, partials = entry
         self._entries.append(entry)
         if (rollup := self._groups.get(key)) is None:
-            rollup = self._groups[key] = GroupRollup(group_of(key), self._sides)
+            rollup = self._groups[key] = Rollup(self._sides)
         rollup.push(partials)
 
     def _pop(self, time: int) -> set[Key]:
@@ -127,7 +126,7 @@ class SlidingWindows:
         totals = []
         for key in in_order(changed):
             if rollup := self._groups[key]:
-                totals.append((rollup.group, rollup.values, rollup.total()))
+                totals.append((key, rollup.total()))
             else:
                 del self._groups[key]
-        return result_rows(time, totals, self._sides, self._faults)
+        return list(result_rows(time, totals, self._sides, self._faults))

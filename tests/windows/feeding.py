@@ -29,7 +29,7 @@ def run(make: Callable[[], Operator], arrivals: Sequence[Arrival], seed: int, un
         earliest = min((row.time for _, row in waiting), default=until + 1)
         to = choose.randint(closed, min(earliest - 1, until))
         due = operator.due()
-        rows = operator.advance(to)
+        rows = list(operator.advance(to))
         assert all(closed < row.time <= to for row in rows)
         assert all(due is not None and due <= row.time for row in rows)
         out += rows

@@ -27,23 +27,23 @@ def result(call: Call, values: Sequence[Any]) -> Any:
     def partials_of(part: Any) -> Any:
         partials: Any = None
         for row in part:
-            items = [take(row) for take in sides.takes]
+            items = sides.take(row)
             if partials is None:
                 partials = sides.start(items)
             else:
                 sides.add(partials, items)
         return unpack(pack(partials))
 
-    (at_once,) = sides.results(partials_of(given))
+    (at_once,) = sides.results((), partials_of(given))
     for cut in range(1, len(given)):
         left, right = partials_of(given[:cut]), partials_of(given[cut:])
-        assert sides.results(sides.combine(left, right)) == [at_once]
+        assert sides.results((), sides.combine(left, right)) == [at_once]
         rollup = Rollup(sides)
         oldest = partials_of(given[-1:])
         for entry in (oldest, left, right):
             rollup.push(entry)
         rollup.pop(oldest)
-        assert sides.results(rollup.total()) == [at_once]
+        assert sides.results((), rollup.total()) == [at_once]
     return at_once
 
 

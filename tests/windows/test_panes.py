@@ -16,6 +16,7 @@ from pipeline.windows.operators import Row
 from pipeline.windows.rollup import Rollup
 from pipeline.windows.slices import Slices
 from pipeline.windows.syntax import Sliding, Snapshot
+from pipeline.windows.totals import FEW
 from pipeline.windows.values import Datetime
 from pipeline.windows.windowing import can_be_partial
 
@@ -143,9 +144,9 @@ def test_a_snapshot_writes_only_the_panes_that_changed_and_deletes_those_that_we
     assert snapshot(windows, fields) == {"20:0"}
     assert snapshot(windows, fields) == set()
 
-    windows.advance(20)
+    assert results(windows.advance(20)) == [(10, "a", 1), (20, "a", 2), (20, "b", 1)]
     assert snapshot(windows, fields) == {"10:0"}
-    windows.advance(30)
+    assert results(windows.advance(30)) == [(30, "a", 1), (30, "b", 1)]
     assert snapshot(windows, fields) == {"20:0"}
     assert fields == {}
 
@@ -158,7 +159,7 @@ def test_a_large_pane_is_kept_in_several_fields() -> None:
     restored = operator(hopping(10, 10), COUNT)
     restored.restore(fields, 0)
 
-    assert restored.advance(10) == windows.advance(10)
+    assert list(restored.advance(10)) == list(windows.advance(10))
     assert snapshot(restored, fields) == {"10:0", "10:1"}
     assert fields == {}
 
@@ -189,8 +190,8 @@ def test_panes_of_several_stages_merge_into_the_same_windows(data: st.DataObject
             snapshot(parts[place], fields)
             parts[place] = operator(window, *calls, mode="partial")
             parts[place].restore(fields, closed)
-            merge.feed(0, parts[place].advance(to))
-        assert merge.advance(to) == whole.advance(to)
+            merge.feed(0, list(parts[place].advance(to)))
+        assert list(merge.advance(to)) == list(whole.advance(to))
     assert all(part.due() is None for part in parts)
 
 
@@ -209,11 +210,11 @@ def counting(calls: Counter[str], function: Callable[..., Any]) -> Callable[...,
     return counted
 
 
-@pytest.mark.parametrize("hops", [2, 24, 1440])
+@pytest.mark.parametrize("hops", [2, FEW, FEW + 1, 24, 1440])
 def test_work_does_not_grow_with_duration_by_hop(hops: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two merges for each pane of a group, and one for each row of output, at most."""
+    """Two merges for each pane of a group, and one for each row of output, at most; few panes are merged anew."""
     calls: Counter[str] = Counter()
-    for function in (SideBySide.merge, SideBySide.add, SideBySide.start):
+    for function in (SideBySide.merge, SideBySide.combine, SideBySide.add, SideBySide.start):
         monkeypatch.setattr(SideBySide, function.__name__, counting(calls, function))
     for method in (Rollup.push, Rollup.pop):
         monkeypatch.setattr(Rollup, method.__name__, counting(calls, method))
@@ -229,8 +230,14 @@ def test_work_does_not_grow_with_duration_by_hop(hops: int, monkeypatch: pytest.
     given += windows.advance(100_000)
 
     assert calls["add"] + calls["start"] == 9_999
-    assert calls["start"] == calls["push"] == calls["pop"] == len(panes)
-    assert calls["merge"] <= 2 * len(panes) + len(given)
+    assert calls["start"] == len(panes)
+    if hops <= FEW:
+        assert calls["combine"] <= (hops - 1) * len(given)
+        assert calls["merge"] == calls["push"] == calls["pop"] == 0
+    else:
+        assert calls["push"] == calls["pop"] == len(panes)
+        assert calls["merge"] <= 2 * len(panes) + len(given)
+        assert calls["combine"] == 0
 
 
 @pytest.mark.parametrize(("duration", "hop"), [(10, 10), (20, 10), (70, 30), (5, 20)])

@@ -149,7 +149,7 @@ class Run:
     def advance(self, to: int, in_steps: bool) -> None:
         while in_steps and (due := self.operator.due()) is not None and due <= to:
             assert due > self.closed
-            assert not self.operator.advance(due - 1), "there were rows before they were due"
+            assert not list(self.operator.advance(due - 1)), "there were rows before they were due"
             self.rows += self.operator.advance(due)
             self.closed = due
         self.rows += self.operator.advance(to)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..operators import Evaluate
+from ..operators import Evaluate, Row
 
 Partials = list[Any]
 """A partial result of each aggregate, in their order. None stands for no value yet."""
@@ -62,7 +62,7 @@ class SideBySide:
 
     def __init__(self, aggregates: Sequence[Aggregate]) -> None:
         places = list(enumerate(aggregates))
-        self.takes = [each.take for each in aggregates]
+        self.take = _take_all([each.take for each in aggregates])
         self.holistic = [(place, each) for place, each in places if isinstance(each, Holistic)]
         self._adds = [each.add for each in aggregates]
         self._starts = [(place, each.add) for place, each in places if not _is_plain(each)]
@@ -70,7 +70,9 @@ class SideBySide:
         self._merges = [
             (place, combine) for place, combine in self._combines if not isinstance(aggregates[place], Holistic)
         ]
-        self._results = [(place, each.result) for place, each in places if type(each).result is not Aggregate.result]
+        self._results = [
+            (place - len(places), each.result) for place, each in places if type(each).result is not Aggregate.result
+        ]
 
     def start(self, items: list[Any]) -> Partials:
         """Return the partials of one row's items, which are used up."""
@@ -92,12 +94,26 @@ class SideBySide:
         """Combine, but leave the holistic ones as they are on the left."""
         return _combined(self._merges, left, right)
 
-    def results(self, partials: Partials) -> list[Any]:
-        """Raises `RowError`."""
-        results = partials.copy()
+    def results(self, keys: Iterable[Any], partials: Partials) -> list[Any]:
+        """Return the keys, and then the results. Raises `RowError`."""
+        columns = [*keys, *partials]
         for place, result in self._results:
-            results[place] = result(partials[place])
-        return results
+            columns[place] = result(columns[place])
+        return columns
+
+
+def _take_all(takes: Sequence[Evaluate]) -> Callable[[Row], list[Any]]:
+    """Return what gives a row's items. It raises `RowError`.
+
+    One or two, which most queries have, without a loop: that is faster, and makes a list no longer than it must be.
+    """
+    if len(takes) == 1:
+        (one,) = takes
+        return lambda row: [one(row)]
+    if len(takes) == 2:
+        one, two = takes
+        return lambda row: [one(row), two(row)]
+    return lambda row: [take(row) for take in takes]
 
 
 def _is_plain(aggregate: Aggregate) -> bool:

@@ -62,21 +62,22 @@ def ranked(order: Order, of: Evaluate | None) -> Evaluate:
 
     No two rows have one time and arrival, so that the values themselves are never compared.
     """
-    signs = [(column, -1 if descending else 1) for column, descending in order]
+    (column, descending), *others = order
+    rest = ranked(others, of) if others else None
 
     def take(row: Row) -> Any:
-        item: list[Any] = []
-        for column, sign in signs:
-            value = column(row)
-            kind = _KINDS.get(type(value))
-            if kind is None:
-                raise RowError(f"ORDER BY takes bigint, float and datetime, not {type_name(value)}: {value!r}")
-            if kind == NULL:
-                value = 0
-            elif type(value) is float:
-                value = real(value)
-            item.append(sign * kind)
-            item.append(sign * value)
-        return (*item, row.time, row.arrival, row.columns if of is None else of(row))
+        value = column(row)
+        kind = _KINDS.get(type(value))
+        if kind is None:
+            raise RowError(f"ORDER BY takes bigint, float and datetime, not {type_name(value)}: {value!r}")
+        if kind == NULL:
+            value = 0
+        elif type(value) is float:
+            value = real(value)
+        if descending:
+            kind, value = -kind, -value
+        if rest is not None:
+            return kind, value, *rest(row)
+        return kind, value, row.time, row.arrival, row.columns if of is None else of(row)
 
     return take
