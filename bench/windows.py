@@ -45,13 +45,13 @@ import msgspec
 from pipeline.windows.clock import TICKS_PER_SECOND, parse
 from pipeline.windows.engine import Engine, OutputRow
 from pipeline.windows.faults import Faults
-from pipeline.windows.operators import Row as EventRow
-from pipeline.windows.panes import Panes
+from pipeline.windows.operators.operator import Row as EventRow
+from pipeline.windows.operators.panes import Panes
+from pipeline.windows.operators.slices import Slices
+from pipeline.windows.operators.windowing import aggregate
 from pipeline.windows.plan import plan
 from pipeline.windows.query import parse as parse_query
-from pipeline.windows.slices import Slices
 from pipeline.windows.values import Datetime
-from pipeline.windows.windowing import aggregate
 
 from .side_by_side import Goal, Row, report, take_turns
 

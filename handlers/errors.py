@@ -20,9 +20,9 @@ from pipeline.hub.groups import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.log import UnknownHub, UnknownPartition
 from pipeline.hub.registry import HubBusy, HubExists
 from pipeline.redis import EnvironmentClash, RedisUnavailable
-from pipeline.windows.config import InvalidJob
-from pipeline.windows.outputs import OutputInUse, OutputTaken, UnknownOutput
-from pipeline.windows.registry import JobExists, JobInUse, UnknownJob
+from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.outputs import OutputInUse, OutputTaken, UnknownOutput
+from pipeline.windows.jobs.registry import JobExists, JobInUse, UnknownJob
 
 PROBLEMS: dict[type[Exception], int] = {
     InvalidValue: 422,

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pipeline.windows.config import BoardConfig, FileConfig, HubConfig, OutputConfig, StreamConfig, WebhookConfig
-from pipeline.windows.definition import Definition
-from pipeline.windows.outputs import DeliveryStatus
-from pipeline.windows.registered import Registered
-from pipeline.windows.registry import State
-from pipeline.windows.status import JobStatus
+from pipeline.windows.jobs.config import BoardConfig, FileConfig, HubConfig, OutputConfig, StreamConfig, WebhookConfig
+from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.outputs import DeliveryStatus
+from pipeline.windows.jobs.registered import Registered
+from pipeline.windows.jobs.registry import State
+from pipeline.windows.jobs.status import JobStatus
 
 #: What an answer has in the place of a webhook's headers and its URL's query, which may be secrets.
 HIDDEN = "(hidden)"

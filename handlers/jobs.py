@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import msgspec
 
 from pipeline.hub.sas import Right
-from pipeline.windows.config import InvalidJob
-from pipeline.windows.explain import explain
-from pipeline.windows.prepare import prepare
-from pipeline.windows.registered import Registered
-from pipeline.windows.registry import JobRegistry
-from pipeline.windows.status import Reports
+from pipeline.windows.explanation.explain import explain
+from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.prepare import prepare
+from pipeline.windows.jobs.registered import Registered
+from pipeline.windows.jobs.registry import JobRegistry
+from pipeline.windows.jobs.status import Reports
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.hub.sas import Right
-from pipeline.windows.outputs import Entry, OutputSummary, StreamOutput, list_outputs
+from pipeline.windows.jobs.outputs import Entry, OutputSummary, StreamOutput, list_outputs
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 

@@ -24,10 +24,10 @@ from .hub.status import has_lost_its_relay
 from .hub.upstream import Upstream
 from .settings import Settings
 from .units import milliseconds
-from .windows.folders import JobFolders
-from .windows.job import Job
-from .windows.registered_jobs import RegisteredJobs
-from .windows.registry import JobRegistry
+from .windows.jobs.folders import JobFolders
+from .windows.jobs.job import Job
+from .windows.jobs.registered_jobs import RegisteredJobs
+from .windows.jobs.registry import JobRegistry
 from .worker import Task, run
 
 logger = logging.getLogger(__name__)

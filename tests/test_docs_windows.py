@@ -15,12 +15,12 @@ from click.testing import CliRunner
 
 from handlers import create_app
 from pipeline.settings import Settings
-from pipeline.windows.aggregates import AGGREGATES
-from pipeline.windows.analytic import ANALYTIC
-from pipeline.windows.config import config_of
-from pipeline.windows.functions import FUNCTIONS, UNSUPPORTED
+from pipeline.windows.expressions.functions import FUNCTIONS, UNSUPPORTED
+from pipeline.windows.jobs.config import config_of
+from pipeline.windows.jobs.status import Reports
+from pipeline.windows.operators.aggregates import AGGREGATES
+from pipeline.windows.operators.analytic import ANALYTIC
 from pipeline.windows.query import parse
-from pipeline.windows.status import Reports
 from wz.cli import main
 
 from .client import validated

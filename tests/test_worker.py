@@ -17,9 +17,9 @@ from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
-from pipeline.windows.definition import Definition
-from pipeline.windows.outputs import StreamOutput, UnknownOutput
-from pipeline.windows.registry import JobRegistry
+from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.outputs import StreamOutput, UnknownOutput
+from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.worker import Task, run
 
 from .stack import REPOSITORY, ROOT, until

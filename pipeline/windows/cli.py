@@ -13,13 +13,13 @@ import msgspec
 
 from ..cli import one_line_errors
 from . import registry_cli
-from .cases import Outcome, find_cases, run_case, update
-from .config import FileConfig
 from .engine import OutputRow
-from .explain import FORMATS, explain
-from .files import STDIN, EventFile
-from .local import FirstFaults, LocalJob, Summary, Write, run
-from .row_file import RowFile
+from .explanation.explain import FORMATS, explain
+from .jobs.config import FileConfig
+from .local.cases import Outcome, find_cases, run_case, update
+from .local.files import STDIN, EventFile
+from .local.row_file import RowFile
+from .local.run import FirstFaults, LocalJob, Summary, Write, run
 from .values import to_json
 
 #: What stands for standard output.

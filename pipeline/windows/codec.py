@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.msgpack import Ext
 
-from .operators import Row
+from .operators.operator import Row
 from .values import BIGINT_LEAST, BIGINT_MOST, Columns, Datetime
 
 _DATETIME, _INTEGER, _TUPLE, _ROW, _COLUMNS, _PAIRS = range(6)

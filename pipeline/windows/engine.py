@@ -9,14 +9,15 @@ from typing import Any
 
 import msgspec
 
-from . import analytic, join, nodes, reference
 from .clock import BEGINNING
 from .faults import LATE, ROW, Faults
-from .nodes import Node, Plan
-from .operators import Changes, Evaluate, Operator, Row
-from .projection import Project, projection
+from .operators import analytic, join, reference
+from .operators.operator import Changes, Evaluate, Operator, Row
+from .operators.windowing import window_operator
+from .planning import nodes
+from .planning.nodes import Node, Plan
+from .planning.projection import Project, projection
 from .values import RowError
-from .windowing import window_operator
 
 
 class OutputRow(msgspec.Struct, frozen=True, gc=False):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from . import syntax
-from .fusion import fuse
-from .graph import Graph, Relation
-from .lineage import check_substreams, span
-from .nodes import Input, ItemColumn, Node, Output, Plan, ReferenceJoin, Resolved, Select, Union
-from .rewrite import walk
-from .select import plan_select
-from .syntax import Query
-from .tokens import At, QueryError
+from .language import syntax
+from .language.syntax import Query
+from .language.tokens import At, QueryError
+from .planning.fusion import fuse
+from .planning.graph import Graph, Relation
+from .planning.lineage import check_substreams, span
+from .planning.nodes import Input, ItemColumn, Node, Output, Plan, ReferenceJoin, Resolved, Select, Union
+from .planning.rewrite import walk
+from .planning.select import plan_select
 from .values import Names
 
 

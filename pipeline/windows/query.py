@@ -62,7 +62,7 @@ beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is ref
 
 from __future__ import annotations
 
-from .syntax import (
+from .language.syntax import (
     Call,
     Column,
     Expression,
@@ -78,8 +78,8 @@ from .syntax import (
     Statement,
     Step,
 )
-from .tokens import QueryError
-from .window_parser import WindowParser
+from .language.tokens import QueryError
+from .language.window_parser import WindowParser
 
 DEFAULT_OUTPUT = "output"
 
@@ -269,8 +269,8 @@ class _QueryParser(WindowParser):
 
 
 def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
-    """Take System.Timestamp() from the keys, as the window that it is if there is no other."""
-    for i, key in enumerate(keys):
+    """Take the last System.Timestamp() from the keys, as the window that it is if there is no other."""
+    for i, key in reversed([*enumerate(keys)]):
         if isinstance(key, Call) and key.function == "SYSTEM.TIMESTAMP" and not key.arguments:
             del keys[i]
             return (NamedWindow(None, Snapshot(key.at)),)

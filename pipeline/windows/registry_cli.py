@@ -12,11 +12,11 @@ from ..boards.boards import Boards
 from ..cli import one_line_errors
 from ..hub import registry_cli
 from ..settings import Settings
-from .definition import read_definition
-from .outputs import DeliveryStatus
-from .registered import Registered
-from .registry import JobRegistry, State
-from .status import JobStatus, Reports
+from .jobs.definition import read_definition
+from .jobs.outputs import DeliveryStatus
+from .jobs.registered import Registered
+from .jobs.registry import JobRegistry, State
+from .jobs.status import JobStatus, Reports
 
 _HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
 _TASK_HEAD = ("task", "watermark", "rows", "faults")

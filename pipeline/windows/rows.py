@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from ..hub.event import StoredEvent
-from .casts import to_datetime
 from .clock import BEGINNING, from_unix_ms
 from .codec import pack, unpack
 from .event_times import ARRIVAL, EventTimes, TimePolicies
+from .expressions.casts import to_datetime
 from .faults import CLOCK, EVENT_TIME, Faults
-from .nodes import Stream
-from .operators import Row
+from .operators.operator import Row
+from .planning.nodes import Stream
 from .values import Datetime, Names, RowError, fits, group_key
 
 _ADDED = frozenset({"eventprocessedutctime", "partitionid", "eventenqueuedutctime"})

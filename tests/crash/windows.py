@@ -25,11 +25,11 @@ from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.clock import TICKS_PER_SECOND, from_unix_ms, isoformat
-from pipeline.windows.definition import Definition, read_definition
-from pipeline.windows.job import Job
-from pipeline.windows.outputs import StreamOutput
-from pipeline.windows.status import Reports
-from pipeline.windows.work import Pacing
+from pipeline.windows.jobs.definition import Definition, read_definition
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import StreamOutput
+from pipeline.windows.jobs.status import Reports
+from pipeline.windows.jobs.work import Pacing
 from pipeline.worker import run as run_worker
 
 from .. import stack

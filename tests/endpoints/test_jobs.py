@@ -14,9 +14,9 @@ from pipeline.hub.connection_string import ConnectionString
 from pipeline.hub.registry import Hubs
 from pipeline.hub.sas import Right, Rules
 from pipeline.settings import Settings
-from pipeline.windows.job import Job
-from pipeline.windows.registered_jobs import RegisteredJobs
-from pipeline.windows.registry import JobRegistry
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.registered_jobs import RegisteredJobs
+from pipeline.windows.jobs.registry import JobRegistry
 
 from .. import stack
 from ..windows import example

@@ -11,7 +11,7 @@ from handlers import create_app
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.clock import isoformat
-from pipeline.windows.job import Job
+from pipeline.windows.jobs.job import Job
 
 from ..windows import example
 from .conftest import ServiceClient

@@ -25,9 +25,9 @@ from pipeline.hub.description import RESERVED
 from pipeline.hub.log import Event
 from pipeline.hub.upstream import BATCH_TYPE
 from pipeline.settings import Settings
-from pipeline.windows.definition import Definition
-from pipeline.windows.outputs import StreamOutput
-from pipeline.windows.registry import JobRegistry
+from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.outputs import StreamOutput
+from pipeline.windows.jobs.registry import JobRegistry
 from wz.records import LINES
 
 from .. import stack

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
-from pipeline.windows.expressions import compile_condition, compile_expression, property_of
-from pipeline.windows.operators import Evaluate, Row
+from pipeline.windows.expressions.closures import compile_condition, compile_expression, property_of
+from pipeline.windows.language.syntax import Call, Column, Expression
+from pipeline.windows.operators.operator import Evaluate, Row
 from pipeline.windows.query import parse
-from pipeline.windows.syntax import Call, Column, Expression
 from pipeline.windows.values import Columns, Datetime
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from pipeline.windows.operators import Operator, Row
+from pipeline.windows.operators.operator import Operator, Row
 
 Arrival = tuple[int, Row]  # port, row
 

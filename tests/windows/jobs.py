@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import redis as redis_py
 
-from pipeline.windows.job import Job
-from pipeline.windows.outputs import StreamOutput
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import StreamOutput
 
 
 def write_job(folder: Path, query: str, toml: str, outputs: str = "Out") -> Path:

@@ -6,12 +6,23 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline.windows.aggregates import Aggregate
 from pipeline.windows.faults import Faults
-from pipeline.windows.operators import Evaluate, Operator, Row
-from pipeline.windows.syntax import Call, Cast, Column, Constant, Expression, Hopping, OrderBy, Over, Star, Window
-from pipeline.windows.tokens import At
-from pipeline.windows.windowing import Mode, aggregate, window_operator
+from pipeline.windows.language.syntax import (
+    Call,
+    Cast,
+    Column,
+    Constant,
+    Expression,
+    Hopping,
+    OrderBy,
+    Over,
+    Star,
+    Window,
+)
+from pipeline.windows.language.tokens import At
+from pipeline.windows.operators.aggregates import Aggregate
+from pipeline.windows.operators.operator import Evaluate, Operator, Row
+from pipeline.windows.operators.windowing import Mode, aggregate, window_operator
 
 HERE = At(1, 1)
 STAR = Star((), HERE)

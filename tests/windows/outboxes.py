@@ -9,11 +9,11 @@ from typing import Any
 import redis as redis_py
 
 from pipeline.windows.clock import parse
-from pipeline.windows.delivery import Delivery
 from pipeline.windows.engine import OutputRow
 from pipeline.windows.faults import Faults
-from pipeline.windows.outputs import Outbox
-from pipeline.windows.outputs.outbox import Receiver
+from pipeline.windows.jobs.delivery import Delivery
+from pipeline.windows.jobs.outputs import Outbox
+from pipeline.windows.jobs.outputs.outbox import Receiver
 
 NOON = "2024-05-01T12:00:00.0000000Z"
 

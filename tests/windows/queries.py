@@ -6,8 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pipeline.windows.query import own_name
-from pipeline.windows.syntax import (
+from pipeline.windows.language.syntax import (
     Between,
     Binary,
     Call,
@@ -39,8 +38,9 @@ from pipeline.windows.syntax import (
     Unit,
     Window,
 )
-from pipeline.windows.tokens import At
-from pipeline.windows.units import LONGEST, UNITS, WINDOW_UNITS
+from pipeline.windows.language.tokens import At
+from pipeline.windows.language.units import LONGEST, UNITS, WINDOW_UNITS
+from pipeline.windows.query import own_name
 
 AT = st.just(At(1, 1))
 MICROSECOND = WINDOW_UNITS["microsecond"]  # the shortest that can be written

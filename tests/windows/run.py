@@ -6,15 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.windows.casts import to_datetime
 from pipeline.windows.clock import TICKS_PER_SECOND, parse
 from pipeline.windows.engine import Engine, OutputRow
+from pipeline.windows.expressions.casts import to_datetime
 from pipeline.windows.faults import Faults
-from pipeline.windows.nodes import Plan
-from pipeline.windows.operators import Row
+from pipeline.windows.operators.operator import Row
+from pipeline.windows.operators.reference import Table
 from pipeline.windows.plan import plan
+from pipeline.windows.planning.nodes import Plan
 from pipeline.windows.query import parse as parse_query
-from pipeline.windows.reference import Table
 
 #: The examples of the documentation begin here.
 BASE = "2021-10-26T10:15:00Z"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.windows.aggregates import SideBySide
 from pipeline.windows.codec import pack, unpack
-from pipeline.windows.rollup import Rollup
-from pipeline.windows.syntax import Call, Cast, Over
-from pipeline.windows.tokens import QueryError
+from pipeline.windows.language.syntax import Call, Cast, Over
+from pipeline.windows.language.tokens import QueryError
+from pipeline.windows.operators.aggregates import SideBySide
+from pipeline.windows.operators.rollup import Rollup
 from pipeline.windows.values import Datetime, RowError
 
 from .operations import HERE, STAR, aggregate_of, call, column, constant, order_by, rows

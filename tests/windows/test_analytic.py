@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.analytic import Analytic, Make, analytic
 from pipeline.windows.clock import TICKS_PER_SECOND
-from pipeline.windows.expressions import compile_condition, compile_expression
+from pipeline.windows.expressions.closures import compile_condition, compile_expression
 from pipeline.windows.faults import ROW, Faults
-from pipeline.windows.operators import Evaluate, Row
+from pipeline.windows.language.syntax import Call, Column
+from pipeline.windows.language.tokens import QueryError
+from pipeline.windows.operators.analytic import Analytic, Make, analytic
+from pipeline.windows.operators.operator import Evaluate, Row
 from pipeline.windows.query import parse
-from pipeline.windows.syntax import Call, Column
-from pipeline.windows.tokens import QueryError
 from pipeline.windows.values import Datetime
 
 from .feeding import run

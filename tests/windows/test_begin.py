@@ -13,10 +13,10 @@ from pipeline.hub.log import Event
 from pipeline.hub.partition import partition_of
 from pipeline.hub.registry import Hubs
 from pipeline.hub.retention import trim
-from pipeline.windows.job import Job
-from pipeline.windows.outputs import StreamOutput
-from pipeline.windows.status import Reports
-from pipeline.windows.work import Pacing
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import StreamOutput
+from pipeline.windows.jobs.status import Reports
+from pipeline.windows.jobs.work import Pacing
 
 from .example import enqueued_ms
 

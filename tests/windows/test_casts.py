@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.casts import CASTS, _iso_ticks, _ticks, to_bigint, to_datetime, to_float, to_number, to_text
 from pipeline.windows.clock import TICKS_PER_SECOND, isoformat
+from pipeline.windows.expressions.casts import (
+    CASTS,
+    _iso_ticks,
+    _ticks,
+    to_bigint,
+    to_datetime,
+    to_float,
+    to_number,
+    to_text,
+)
 from pipeline.windows.values import BIGINT_LEAST, BIGINT_MOST, Columns, Datetime, RowError
 
 from .evaluate import same, value_of

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.windows.codec import pack, unpack
-from pipeline.windows.operators import Row
+from pipeline.windows.operators.operator import Row
 from pipeline.windows.values import Columns, Datetime
 
 KEYS = st.recursive(

@@ -9,7 +9,8 @@ import redis as redis_py
 from pipeline.hub.groups import ConsumerGroups
 from pipeline.hub.registry import Hubs
 from pipeline.windows.clock import TICKS_PER_SECOND
-from pipeline.windows.config import (
+from pipeline.windows.event_times import TimePolicies
+from pipeline.windows.jobs.config import (
     BoardConfig,
     Config,
     FileInput,
@@ -19,9 +20,8 @@ from pipeline.windows.config import (
     WebhookConfig,
     read_config,
 )
-from pipeline.windows.event_times import TimePolicies
-from pipeline.windows.job import Job
-from pipeline.windows.outputs import OutputTaken
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import OutputTaken
 
 QUERY = "SELECT who, points INTO Points FROM Input"
 GOOD = """

@@ -8,11 +8,18 @@ import msgspec
 import pytest
 import redis as redis_py
 
-from pipeline.windows.delivery import Delivery
 from pipeline.windows.engine import OutputRow
 from pipeline.windows.faults import ROW
-from pipeline.windows.outputs import Outbox
-from pipeline.windows.outputs.outbox import MOST_BYTES, Batch, DeliveryStatus, Refused, Unavailable, delivery_status
+from pipeline.windows.jobs.delivery import Delivery
+from pipeline.windows.jobs.outputs import Outbox
+from pipeline.windows.jobs.outputs.outbox import (
+    MOST_BYTES,
+    Batch,
+    DeliveryStatus,
+    Refused,
+    Unavailable,
+    delivery_status,
+)
 from pipeline.windows.values import RowError
 
 from .outboxes import die, numbers, outbox, put, run

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.windows.engine import Engine, OutputRow
 from pipeline.windows.faults import LATE, ROW, Faults
-from pipeline.windows.reference import Version
+from pipeline.windows.operators.reference import Version
 
 from .run import NEVER_FULL, Event, planned, rows_of, run, ticks
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pipeline.windows.codec import pack, unpack
 from pipeline.windows.engine import Engine, ExchangeRow, OutputRow
 from pipeline.windows.faults import Faults
-from pipeline.windows.nodes import Plan
-from pipeline.windows.operators import Row
-from pipeline.windows.topology import topology
+from pipeline.windows.operators.operator import Row
+from pipeline.windows.planning.nodes import Plan
+from pipeline.windows.planning.topology import topology
 
 from .run import NEVER_FULL, planned, ticks
 

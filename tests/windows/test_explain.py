@@ -5,9 +5,9 @@ from textwrap import dedent
 import msgspec
 import pytest
 
-from pipeline.windows.config import Config, HubInput, ReferenceData, ReferenceInput, read_config
 from pipeline.windows.event_times import TimePolicies
-from pipeline.windows.explain import FORMATS, Explanation, explain, explanation
+from pipeline.windows.explanation.explain import FORMATS, Explanation, explain, explanation
+from pipeline.windows.jobs.config import Config, HubInput, ReferenceData, ReferenceInput, read_config
 
 from .example import JOB
 from .run import planned

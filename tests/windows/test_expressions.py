@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.casts import to_datetime
-from pipeline.windows.expressions import compile_expression, property_of
-from pipeline.windows.fixed import Fixed
-from pipeline.windows.operators import Evaluate
-from pipeline.windows.syntax import Call, Column
-from pipeline.windows.tokens import QueryError
+from pipeline.windows.expressions.casts import to_datetime
+from pipeline.windows.expressions.closures import compile_expression, property_of
+from pipeline.windows.expressions.fixed import Fixed
+from pipeline.windows.language.syntax import Call, Column
+from pipeline.windows.language.tokens import QueryError
+from pipeline.windows.operators.operator import Evaluate
 from pipeline.windows.values import BIGINT_LEAST, BIGINT_MOST, Columns, Datetime, RowError
 
 from .evaluate import AnyColumn, compiled, condition, expression, row, same, value_of

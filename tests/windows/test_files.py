@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.windows.clock import parse
-from pipeline.windows.files import STDIN, EventFile, InvalidFile, find_file
+from pipeline.windows.local.files import STDIN, EventFile, InvalidFile, find_file
 from pipeline.windows.rows import InputError
 from pipeline.windows.values import Datetime
 

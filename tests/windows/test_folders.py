@@ -8,9 +8,9 @@ import pytest
 import redis as redis_py
 
 from pipeline.hub.registry import Hubs
-from pipeline.windows.config import InvalidJob
-from pipeline.windows.folders import JobFolders
-from pipeline.windows.job import Job
+from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.folders import JobFolders
+from pipeline.windows.jobs.job import Job
 
 from .jobs import write_job
 

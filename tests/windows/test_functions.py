@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.casts import to_datetime
 from pipeline.windows.clock import TICKS_PER_SECOND, isoformat
 from pipeline.windows.codec import pack, unpack
-from pipeline.windows.fixed import Fixed
-from pipeline.windows.functions import FUNCTIONS, PLACED, UNSUPPORTED, is_function
+from pipeline.windows.expressions.casts import to_datetime
+from pipeline.windows.expressions.fixed import Fixed
+from pipeline.windows.expressions.functions import FUNCTIONS, PLACED, UNSUPPORTED, is_function
 from pipeline.windows.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, to_json
 
 from .evaluate import row, same, value_of

@@ -19,14 +19,14 @@ from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.hub.retention import trim
 from pipeline.windows.clock import isoformat
-from pipeline.windows.config import InvalidJob
-from pipeline.windows.exchange import Exchange
 from pipeline.windows.faults import BOARD, INPUT, ROW
-from pipeline.windows.job import Job
-from pipeline.windows.outputs import StreamOutput
-from pipeline.windows.stages import PartitionTask
-from pipeline.windows.state import Checkpoint
-from pipeline.windows.work import Pacing
+from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.exchange import Exchange
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import StreamOutput
+from pipeline.windows.jobs.stages import PartitionTask
+from pipeline.windows.jobs.state import Checkpoint
+from pipeline.windows.jobs.work import Pacing
 
 from .example import EVENTS, JOB, WINDOW_ROWS, enqueued_ms, event
 from .jobs import run

@@ -11,9 +11,9 @@ import redis as redis_py
 
 from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
-from pipeline.windows import task
-from pipeline.windows.job import Job
-from pipeline.windows.work import Pacing
+from pipeline.windows.jobs import task
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.work import Pacing
 
 from ..upstream import ScriptedUpstream, scripted_upstream
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.bounds import Bound, Interval
 from pipeline.windows.clock import TICKS_PER_SECOND
 from pipeline.windows.faults import ROW, Faults
-from pipeline.windows.join import Join
-from pipeline.windows.operators import Row
+from pipeline.windows.operators.bounds import Bound, Interval
+from pipeline.windows.operators.join import Join
+from pipeline.windows.operators.operator import Row
 from pipeline.windows.values import Datetime, RowError
 
 from .evaluate import condition

@@ -12,11 +12,11 @@ import pytest
 
 from pipeline.windows.engine import Engine
 from pipeline.windows.faults import ROW, Faults
-from pipeline.windows.nodes import Plan
-from pipeline.windows.operators import Row
-from pipeline.windows.reference import Version
-from pipeline.windows.tables import FileTable
-from pipeline.windows.tokens import QueryError
+from pipeline.windows.language.tokens import QueryError
+from pipeline.windows.operators.operator import Row
+from pipeline.windows.operators.reference import Version
+from pipeline.windows.operators.tables import FileTable
+from pipeline.windows.planning.nodes import Plan
 
 from .run import NEVER_FULL, Event, planned, run, ticks
 

@@ -12,15 +12,15 @@ import redis as redis_py
 
 from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
-from pipeline.windows import local
 from pipeline.windows.clock import from_unix_ms, isoformat, parse, to_unix_ms
-from pipeline.windows.config import InvalidJob
 from pipeline.windows.engine import OutputRow
 from pipeline.windows.faults import EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
-from pipeline.windows.files import EventFile, InvalidFile
-from pipeline.windows.job import Job
-from pipeline.windows.local import LocalJob, Summary
-from pipeline.windows.status import Reports
+from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.status import Reports
+from pipeline.windows.local import run as local
+from pipeline.windows.local.files import EventFile, InvalidFile
+from pipeline.windows.local.run import LocalJob, Summary
 from pipeline.windows.values import to_json
 
 from . import jobs

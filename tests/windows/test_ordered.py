@@ -5,8 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.operators import Row
-from pipeline.windows.ordered import Ordered
+from pipeline.windows.operators.operator import Row
+from pipeline.windows.operators.ordered import Ordered
 
 # What happens to a buffer: rows come (how far after the watermark), the watermark moves, it is written and read again.
 steps = st.lists(

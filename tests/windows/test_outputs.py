@@ -9,7 +9,7 @@ from pipeline.errors import InvalidValue
 from pipeline.windows.clock import parse
 from pipeline.windows.engine import OutputRow
 from pipeline.windows.faults import Faults
-from pipeline.windows.outputs import (
+from pipeline.windows.jobs.outputs import (
     OutputInUse,
     OutputSummary,
     OutputTaken,

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.aggregates import SideBySide
 from pipeline.windows.faults import ROW
-from pipeline.windows.operators import Row
-from pipeline.windows.rollup import Rollup
-from pipeline.windows.slices import Slices
-from pipeline.windows.syntax import Sliding, Snapshot
-from pipeline.windows.totals import FEW
+from pipeline.windows.language.syntax import Sliding, Snapshot
+from pipeline.windows.operators.aggregates import SideBySide
+from pipeline.windows.operators.operator import Row
+from pipeline.windows.operators.rollup import Rollup
+from pipeline.windows.operators.slices import Slices
+from pipeline.windows.operators.totals import FEW
+from pipeline.windows.operators.windowing import can_be_partial
 from pipeline.windows.values import Datetime
-from pipeline.windows.windowing import can_be_partial
 
 from .operations import (
     HERE,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.patterns import patindex
+from pipeline.windows.expressions.patterns import patindex
 
 from .evaluate import condition, row, value_of
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.windows.nodes import Analytic, Input, Node, Select, Union, Window
 from pipeline.windows.plan import plan
+from pipeline.windows.planning.nodes import Analytic, Input, Node, Select, Union, Window
 from pipeline.windows.query import parse
 
 from .run import Event, planned, run

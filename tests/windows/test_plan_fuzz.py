@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from pipeline.windows.codec import pack
 from pipeline.windows.engine import Engine
-from pipeline.windows.explain import FORMATS, explain
+from pipeline.windows.explanation.explain import FORMATS, explain
 from pipeline.windows.faults import Faults
-from pipeline.windows.nodes import Plan
+from pipeline.windows.language.syntax import Query
+from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.plan import plan
-from pipeline.windows.syntax import Query
-from pipeline.windows.tokens import QueryError
+from pipeline.windows.planning.nodes import Plan
 
 from .queries import queries
 from .run import NEVER_FULL, planned, rows_of, ticks

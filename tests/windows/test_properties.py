@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.windows.clock import BEGINNING
 from pipeline.windows.faults import ROW, Faults
-from pipeline.windows.operators import Evaluate, Operator, Row
-from pipeline.windows.syntax import (
+from pipeline.windows.language.syntax import (
     Call,
     Column,
     Constant,
@@ -27,8 +26,9 @@ from pipeline.windows.syntax import (
     Star,
     Window,
 )
-from pipeline.windows.tokens import At
-from pipeline.windows.windowing import aggregate, window_operator
+from pipeline.windows.language.tokens import At
+from pipeline.windows.operators.operator import Evaluate, Operator, Row
+from pipeline.windows.operators.windowing import aggregate, window_operator
 
 from . import reference
 from .reference import Event

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.windows.clock import TICKS_PER_SECOND
-from pipeline.windows.query import parse
-from pipeline.windows.render import render, render_expression
-from pipeline.windows.syntax import (
+from pipeline.windows.language.render import render, render_expression
+from pipeline.windows.language.syntax import (
     Between,
     Binary,
     Call,
@@ -31,7 +30,8 @@ from pipeline.windows.syntax import (
     Unit,
     Window,
 )
-from pipeline.windows.tokens import At, QueryError
+from pipeline.windows.language.tokens import At, QueryError
+from pipeline.windows.query import parse
 
 from .example import JOB
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.windows.language.render import render, render_expression
+from pipeline.windows.language.syntax import Expression, Query
+from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.query import parse
-from pipeline.windows.render import render, render_expression
-from pipeline.windows.syntax import Expression, Query
-from pipeline.windows.tokens import QueryError
 
 from .example import JOB
 from .queries import expressions, queries

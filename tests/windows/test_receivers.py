@@ -13,12 +13,12 @@ import redis as redis_py
 from pipeline.errors import InvalidValue
 from pipeline.hub.partition import partition_of
 from pipeline.hub.registry import Hubs
-from pipeline.windows.delivery import Delivery
-from pipeline.windows.outputs import Outbox
-from pipeline.windows.outputs.file import FileReceiver
-from pipeline.windows.outputs.hub import HubReceiver
-from pipeline.windows.outputs.outbox import Batch, Receiver, delivery_status
-from pipeline.windows.outputs.webhook import WebhookReceiver
+from pipeline.windows.jobs.delivery import Delivery
+from pipeline.windows.jobs.outputs import Outbox
+from pipeline.windows.jobs.outputs.file import FileReceiver
+from pipeline.windows.jobs.outputs.hub import HubReceiver
+from pipeline.windows.jobs.outputs.outbox import Batch, Receiver, delivery_status
+from pipeline.windows.jobs.outputs.webhook import WebhookReceiver
 
 from ..upstream import Answer, ScriptedUpstream, make_certificates, scripted_upstream
 from .outboxes import NOON, die, numbers, outbox, put, run

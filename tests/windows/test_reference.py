@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pipeline.windows.clock import parse
 from pipeline.windows.faults import ROW, Faults
-from pipeline.windows.operators import Row
-from pipeline.windows.reference import ReferenceJoin, Version
-from pipeline.windows.tables import FileTable, HashTable, InvalidReference
+from pipeline.windows.operators.operator import Row
+from pipeline.windows.operators.reference import ReferenceJoin, Version
+from pipeline.windows.operators.tables import FileTable, HashTable, InvalidReference
 
 
 class Fixed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.windows.tokens import QueryError
+from pipeline.windows.language.tokens import QueryError
 
 from .run import planned
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.regex import regexmatch
+from pipeline.windows.expressions.regex import regexmatch
 from pipeline.windows.values import RowError
 
 MATCHES = [

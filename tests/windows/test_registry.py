@@ -13,14 +13,14 @@ from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
-from pipeline.windows import registry as registry_module
-from pipeline.windows.config import InvalidJob
-from pipeline.windows.definition import Definition
-from pipeline.windows.job import Job
-from pipeline.windows.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
-from pipeline.windows.registered_jobs import RegisteredJobs
-from pipeline.windows.registry import JobExists, JobInUse, JobRegistry, State, UnknownJob
-from pipeline.windows.status import Reports
+from pipeline.windows.jobs import registry as registry_module
+from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
+from pipeline.windows.jobs.registered_jobs import RegisteredJobs
+from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, State, UnknownJob
+from pipeline.windows.jobs.status import Reports
 
 from .example import JOB
 

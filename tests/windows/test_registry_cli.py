@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.cli import job as command
-from pipeline.windows.job import Job
-from pipeline.windows.outputs import StreamOutput
-from pipeline.windows.registered_jobs import RegisteredJobs
-from pipeline.windows.registry import JobRegistry
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import StreamOutput
+from pipeline.windows.jobs.registered_jobs import RegisteredJobs
+from pipeline.windows.jobs.registry import JobRegistry
 
 from ..stack import ROOT
 from .example import EVENTS, JOB, event

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.windows.syntax import Session
+from pipeline.windows.language.syntax import Session
 
 from .operations import HERE, STAR, call, column, operator, results, rows, snapshot
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.windows.syntax import Sliding
+from pipeline.windows.language.syntax import Sliding
 
 from .operations import HERE, STAR, call, column, operator, order_by, results, rows, snapshot
 

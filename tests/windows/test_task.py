@@ -11,13 +11,13 @@ import redis as redis_py
 
 from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
-from pipeline.windows import exchange, stages
-from pipeline.windows.begin import begin
 from pipeline.windows.clock import isoformat
 from pipeline.windows.faults import CLOCK, EARLY, EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
-from pipeline.windows.job import Job
-from pipeline.windows.status import PERIOD, JobStatus, Reports
-from pipeline.windows.work import MERGE, Pacing
+from pipeline.windows.jobs import exchange, stages
+from pipeline.windows.jobs.begin import begin
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.status import PERIOD, JobStatus, Reports
+from pipeline.windows.jobs.work import MERGE, Pacing
 
 from .example import at, enqueued_ms
 from .jobs import rows, run, write_job

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.aggregates import SideBySide
 from pipeline.windows.codec import pack
-from pipeline.windows.groups import Key, in_order, key_of
-from pipeline.windows.operators import Row
-from pipeline.windows.totals import FEW, MergedAnew, Pane, RolledUp, totals_of_panes
+from pipeline.windows.operators.aggregates import SideBySide
+from pipeline.windows.operators.groups import Key, in_order, key_of
+from pipeline.windows.operators.operator import Row
+from pipeline.windows.operators.totals import FEW, MergedAnew, Pane, RolledUp, totals_of_panes
 
 from .operations import STAR, aggregate_of, call, column, constant, order_by
 

@@ -1,0 +1,149 @@
+"""What a job does with its events, for people: its steps, windows, state, time, and what runs in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+from textwrap import wrap
+
+import msgspec
+
+from ..clock import TICKS_PER_SECOND
+from ..event_times import EARLY_TOLERANCE, TimePolicies
+from ..jobs.config import Config, FileInput, HubInput
+from ..language.render import render_expression
+from ..planning.nodes import Input, Plan, Stream
+from ..planning.topology import Topology, topology
+from .describe import describe, in_words
+from .diagrams import STAGES, dot, mermaid
+
+FORMATS = ("text", "json", "mermaid", "dot")
+
+
+class ExplainedNode(msgspec.Struct, frozen=True):
+    """`reads` are the numbers of the nodes that it takes rows from. `stage` is 1 or 2. `reason`: why it is 2."""
+
+    number: int
+    step: str
+    stage: int
+    title: str
+    details: tuple[str, ...]
+    reads: tuple[int, ...]
+    reason: str | None
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """`span`: seconds before an output's row in which an event can still change it."""
+
+    is_embarrassingly_parallel: bool
+    span: float
+    nodes: tuple[ExplainedNode, ...]
+
+
+def explain(plan: Plan, config: Config | None = None, format: str = "text") -> str:
+    """Return the explanation in one of `FORMATS`. Raises `ValueError` for another."""
+    explained = explanation(plan, config)
+    match format:
+        case "text":
+            return _text(explained)
+        case "json":
+            return msgspec.json.format(msgspec.json.encode(explained)).decode()
+        case "mermaid":
+            return mermaid(explained.nodes)
+        case "dot":
+            return dot(explained.nodes)
+    raise ValueError(f"{format!r} is none of {', '.join(FORMATS)}")
+
+
+def explanation(plan: Plan, config: Config | None = None) -> Explanation:
+    keys: Mapping[str, str | None] = config.partition_keys if config else {}
+    divided = topology(plan, keys)
+    return Explanation(
+        divided.is_embarrassingly_parallel,
+        plan.span / TICKS_PER_SECOND,
+        tuple(_explained(number, divided, config) for number in range(len(divided.plan.nodes))),
+    )
+
+
+def _explained(number: int, divided: Topology, config: Config | None) -> ExplainedNode:
+    node = divided.plan.nodes[number]
+    stage = 1 if number in divided.partitioned else 2
+    title, details = describe(number, divided.plan)
+    if isinstance(node, Input):
+        stream = divided.plan.streams[node.stream]
+        details = (*_origin(stream.input, config), _time(stream, config.policies if config else TimePolicies()))
+    return ExplainedNode(number, node.step, stage, title, details, node.sources, divided.reasons.get(number))
+
+
+def _origin(name: str, config: Config | None) -> Iterator[str]:
+    match config.inputs.get(name) if config else None:
+        case HubInput(hub=hub, partition_key=key):
+            yield f"from: hub {hub}, " + (f"partitioned by {key}" if key else "its partition_key is not known")
+        case FileInput(file=file):
+            yield f"from: file {file}"
+
+
+def _time(stream: Stream, policies: TimePolicies) -> str:
+    if stream.timestamp is None:
+        return "time: arrival; what is said of late and disordered events is for TIMESTAMP BY"
+    over = ", ".join(render_expression(key.expression) for key in stream.over)
+    late = "any lateness is taken" if policies.late is None else f"later than {in_words(policies.late)} after it"
+    verb = "adjusted" if policies.action == "adjust" else "dropped"
+    limits = [late if policies.late is None else f"{verb} if {late}"]
+    limits.append(f"{verb} if out of order by more than {in_words(policies.out_of_order)}")
+    limits.append(f"dropped if more than {in_words(EARLY_TOLERANCE)} before it")
+    each = f", for each {over} by itself" if over else ""
+    return f"time: {render_expression(stream.timestamp.expression)}{each}; {'; '.join(limits)}"
+
+
+# Text: a tree for each stage
+
+
+def _text(explained: Explanation) -> str:
+    return "\n".join(_lines(explained)) + "\n"
+
+
+def _lines(explained: Explanation) -> Iterator[str]:
+    if explained.is_embarrassingly_parallel:
+        yield "Embarrassingly parallel: all of it runs for each partition by itself."
+    else:
+        yield "Not embarrassingly parallel: a merging stage takes rows of all partitions."
+        for node in explained.nodes:
+            if node.reason is not None:
+                yield f"  {node.title}"
+                yield from wrap(f"{node.reason}.", 110, initial_indent="    ", subsequent_indent="    ")
+    if explained.span:
+        yield f"An event can change rows for {in_words(ceil(explained.span) * TICKS_PER_SECOND)} after it."
+    for stage, title in STAGES.items():
+        roots = [node for node in explained.nodes if node.stage == stage and _is_root(node, explained.nodes)]
+        if roots:
+            yield ""
+            yield f"Stage {stage}, once {title}"
+        for root in roots:
+            yield from _tree(root, explained.nodes, "", "")
+
+
+def _is_root(node: ExplainedNode, nodes: Sequence[ExplainedNode]) -> bool:
+    return all(nodes[source].stage != node.stage for source in node.reads)
+
+
+def _tree(node: ExplainedNode, nodes: Sequence[ExplainedNode], branch: str, below: str) -> Iterator[str]:
+    """Yield the node and what reads it. What reads several nodes stands under the first, the others only name it."""
+    elsewhere = [nodes[source] for source in node.reads if nodes[source].stage != node.stage]
+    yield branch + node.title + "".join(f"  <- stage 1: {source.step}" for source in elsewhere)
+    readers = [each for each in nodes if node.number in each.reads]
+    here = [each for each in readers if each.stage == node.stage]
+    margin = below + ("│    " if here else "     ")
+    for detail in node.details:
+        yield margin + detail
+    for each in here:
+        last = each is here[-1]
+        mark, inner = ("└─ ", "   ") if last else ("├─ ", "│  ")
+        if each.reads[0] == node.number or not _is_below(each.reads[0], nodes, each.stage):
+            yield from _tree(each, nodes, below + mark, below + inner)
+        else:
+            yield f"{below}{mark}-> {each.title}"
+
+
+def _is_below(source: int, nodes: Sequence[ExplainedNode], stage: int) -> bool:
+    return nodes[source].stage == stage

@@ -1,0 +1,1 @@
+"""Expressions at work: closures over a row, with the language's types, NULL and functions."""

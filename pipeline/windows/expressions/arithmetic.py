@@ -1,0 +1,87 @@
+"""+ - * / % and the signs. NULL with anything is NULL.
+
+Bigints stay bigints and overflow is refused; / cuts off the fraction and % has the sign of its left side, as in
+T-SQL. With a float on one side the result is a float, and finite. Text is read as a number, but + of two texts puts
+them together. A bit counts as 0 or 1.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from ..operators.operator import Evaluate, Row
+from ..values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError
+from .casts import shown, to_number
+from .limits import checked_number, checked_text
+
+_NUMBERS = frozenset({int, float})
+
+Work = Callable[[Any, Any], Any]
+
+
+def _quotient(a: int, b: int) -> int:
+    return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+
+
+def _remainder(a: int, b: int) -> int:
+    return a - b * _quotient(a, b)
+
+
+#: What an operator does to two bigints, and to two numbers of which one is a float.
+_WORK: dict[str, tuple[Work, Work]] = {
+    "+": (operator.add, operator.add),
+    "-": (operator.sub, operator.sub),
+    "*": (operator.mul, operator.mul),
+    "/": (_quotient, operator.truediv),
+    "%": (_remainder, math.fmod),
+}
+
+
+def arithmetic(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
+    on_bigints, on_floats = _WORK[sign]
+
+    def evaluate(row: Row) -> Any:
+        a = left(row)
+        b = right(row)
+        if type(a) is int and type(b) is int and b:
+            result = on_bigints(a, b)
+            if BIGINT_LEAST <= result <= BIGINT_MOST:
+                return result
+        elif type(a) in _NUMBERS and type(b) in _NUMBERS and b:  # one is a float
+            result = on_floats(a, b)
+            if result - result == 0:  # neither infinity nor NaN
+                return result
+        return _calculate(sign, a, b)
+
+    return evaluate
+
+
+def _calculate(sign: str, a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return None
+    if sign == "+" and type(a) is str and type(b) is str:
+        return checked_text(a + b)
+    if type(a) is Datetime or type(b) is Datetime:
+        raise RowError(f"a datetime can't stand beside {sign}: use DATEADD or DATEDIFF")
+    x, y = to_number(a), to_number(b)
+    on_bigints, on_floats = _WORK[sign]
+    try:
+        result = on_bigints(x, y) if type(x) is int and type(y) is int else on_floats(x, y)
+    except (ZeroDivisionError, ValueError):  # ValueError: fmod by 0
+        raise RowError(f"{shown(a)} {sign} {shown(b)} divides by zero") from None
+    return checked_number(result, lambda: f"{shown(a)} {sign} {shown(b)}")
+
+
+def negative(operand: Evaluate) -> Evaluate:
+    def evaluate(row: Row) -> Any:
+        value = operand(row)
+        if value is None:
+            return None
+        if type(value) is Datetime:
+            raise RowError("a datetime has no sign")
+        return checked_number(-to_number(value), lambda: f"-{shown(value)}")
+
+    return evaluate

@@ -1,0 +1,258 @@
+"""Expressions compiled, once, into closures that take a row.
+
+What is constant is worked out while compiling, so that a row pays only for what depends on it; a constant that
+can't be worked out, 1 / 0, makes the query wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import singledispatch
+from typing import Any, Protocol
+
+from ..language.syntax import (
+    Between,
+    Binary,
+    Call,
+    Case,
+    Cast,
+    Column,
+    Constant,
+    Expression,
+    In,
+    IsNull,
+    Like,
+    Property,
+    Unary,
+    Unit,
+)
+from ..language.tokens import At, QueryError
+from ..operators.operator import Evaluate, Row
+from ..values import RowError, lookup
+from . import arithmetic, comparison, logic, patterns
+from .casts import CASTS
+from .fixed import Fixed
+from .functions import function
+
+
+class Scope(Protocol):
+    """What names mean where an expression stands."""
+
+    def column(self, column: Column) -> Evaluate:
+        """Raises `QueryError` for a name that means nothing."""
+
+    def call(self, call: Call) -> Evaluate | None:
+        """Return what gives the value of a call that is no plain function: an aggregate, System.Timestamp().
+
+        None leaves the call to the functions, which refuse what is none of them.
+        """
+
+
+def compile_expression(expression: Expression, scope: Scope) -> Evaluate:
+    """Return what computes `expression` of a row; a `Fixed` if it depends on none.
+
+    Raises `QueryError` for what has no meaning. What it returns raises `RowError` for a value it can't work with.
+    """
+    return _compile(expression, scope)
+
+
+def compile_condition(expression: Expression, scope: Scope) -> Evaluate:
+    """Return what gives True, False or None, for NULL, of a row: WHERE, HAVING, ON, WHEN.
+
+    Raises `QueryError`, also for what can't be a condition: `a + 1`.
+    """
+    evaluate = _compile(expression, scope)
+    if isinstance(evaluate, Fixed):
+        if evaluate.value is None or type(evaluate.value) is bool:
+            return evaluate
+        raise QueryError("a condition is missing: compare this with something", expression.at)
+    if _is_condition(expression):
+        return evaluate
+    if isinstance(expression, Binary | Unary):
+        raise QueryError(f"a condition is missing: {expression.operator} gives a number", expression.at)
+    return logic.checked(evaluate)
+
+
+def property_of(operand: Evaluate, name: str) -> Evaluate:
+    """Return what gets a record's property; NULL where it is missing, or the operand is no record."""
+
+    def evaluate(row: Row) -> Any:
+        record = operand(row)
+        if type(record) is dict and (value := record.get(name)) is not None:
+            return value
+        return lookup(record, name)
+
+    return evaluate
+
+
+def _is_condition(expression: Expression) -> bool:
+    if isinstance(expression, Binary):
+        return expression.operator in comparison.TESTS or expression.operator in ("AND", "OR")
+    return isinstance(expression, In | Between | IsNull | Like) or (
+        isinstance(expression, Unary) and expression.operator == "NOT"
+    )
+
+
+@contextmanager
+def _wrong_query(at: At) -> Iterator[None]:
+    """A value that can't be worked with is the query's fault while there is no row yet."""
+    try:
+        yield
+    except RowError as error:
+        raise QueryError(str(error), at) from None
+
+
+def _folded(evaluate: Evaluate, operands: Sequence[Evaluate], at: At) -> Evaluate:
+    if not all(isinstance(operand, Fixed) for operand in operands):
+        return evaluate
+    with _wrong_query(at):
+        return Fixed(evaluate(Row({}, 0, ())))
+
+
+@singledispatch
+def _compile(expression: Any, scope: Scope) -> Evaluate:
+    raise TypeError(f"{type(expression).__name__} is no expression")
+
+
+@_compile.register
+def _(expression: Constant, scope: Scope) -> Evaluate:
+    return Fixed(expression.value)
+
+
+@_compile.register
+def _(expression: Column, scope: Scope) -> Evaluate:
+    return scope.column(expression)
+
+
+@_compile.register
+def _(expression: Property, scope: Scope) -> Evaluate:
+    return property_of(_compile(expression.operand, scope), expression.name)
+
+
+@_compile.register
+def _(expression: Unary, scope: Scope) -> Evaluate:
+    if expression.operator == "NOT":
+        condition = compile_condition(expression.operand, scope)
+        return _folded(logic.negation(condition), [condition], expression.at)
+    operand = _compile(expression.operand, scope)
+    if expression.operator == "+":
+        return operand
+    return _folded(arithmetic.negative(operand), [operand], expression.at)
+
+
+@_compile.register
+def _(expression: Binary, scope: Scope) -> Evaluate:
+    if expression.operator in ("AND", "OR"):
+        sides = [compile_condition(side, scope) for side in (expression.left, expression.right)]
+        join = logic.both if expression.operator == "AND" else logic.either
+        return _folded(join(*sides), sides, expression.at)
+    left, right = _compile(expression.left, scope), _compile(expression.right, scope)
+    test = comparison.TESTS.get(expression.operator)
+    if test is None:
+        return _folded(arithmetic.arithmetic(expression.operator, left, right), [left, right], expression.at)
+    if isinstance(right, Fixed):
+        return _folded(comparison.comparison_with(test, left, right.value), [left], expression.at)
+    return comparison.comparison(test, left, right)
+
+
+@_compile.register
+def _(expression: Like, scope: Scope) -> Evaluate:
+    escape = None if expression.escape is None else _compile(expression.escape, scope)
+    if escape is not None and not (isinstance(escape, Fixed) and type(escape.value) is str and len(escape.value) == 1):
+        raise QueryError("ESCAPE takes one character in quotes", expression.at)
+    operand, pattern = _compile(expression.operand, scope), _compile(expression.pattern, scope)
+    with _wrong_query(expression.at):
+        like = patterns.like(operand, pattern, escape.value if isinstance(escape, Fixed) else None)
+    return _folded(logic.negation(like) if expression.negated else like, [operand, pattern], expression.at)
+
+
+@_compile.register
+def _(expression: In, scope: Scope) -> Evaluate:
+    operand = _compile(expression.operand, scope)
+    choices = [_compile(choice, scope) for choice in expression.choices]
+    constants = [choice.value for choice in choices if isinstance(choice, Fixed)]
+    if len(constants) == len(choices) and {type(value) for value in constants} in ({str}, {int}):
+        among = comparison.among_constants(operand, constants)
+    else:
+        among = comparison.among(operand, choices)
+    return _folded(logic.negation(among) if expression.negated else among, [operand, *choices], expression.at)
+
+
+@_compile.register
+def _(expression: Between, scope: Scope) -> Evaluate:
+    operands = [_compile(part, scope) for part in (expression.operand, expression.low, expression.high)]
+    between = comparison.between(*operands)
+    return _folded(logic.negation(between) if expression.negated else between, operands, expression.at)
+
+
+@_compile.register
+def _(expression: IsNull, scope: Scope) -> Evaluate:
+    operand = _compile(expression.operand, scope)
+    return _folded((logic.is_not_null if expression.negated else logic.is_null)(operand), [operand], expression.at)
+
+
+@_compile.register
+def _(expression: Case, scope: Scope) -> Evaluate:
+    compile_when = compile_condition if expression.operand is None else _compile
+    branches = [(compile_when(when, scope), _compile(then, scope)) for when, then in expression.branches]
+    default = Fixed(None) if expression.default is None else _compile(expression.default, scope)
+
+    def searched(row: Row) -> Any:
+        for condition, result in branches:
+            if condition(row):
+                return result(row)
+        return default(row)
+
+    if expression.operand is None:
+        return searched
+    operand = _compile(expression.operand, scope)
+
+    def simple(row: Row) -> Any:
+        value = operand(row)
+        for when, result in branches:
+            if comparison.equal(value, when(row)):
+                return result(row)
+        return default(row)
+
+    return simple
+
+
+@_compile.register
+def _(expression: Cast, scope: Scope) -> Evaluate:
+    operand = _compile(expression.operand, scope)
+    cast = CASTS[expression.type]
+
+    def evaluate(row: Row) -> Any:
+        value = operand(row)
+        return None if value is None else cast(value)
+
+    def attempt(row: Row) -> Any:
+        try:
+            return evaluate(row)
+        except RowError:
+            return None
+
+    return _folded(attempt if expression.is_try else evaluate, [operand], expression.at)
+
+
+@_compile.register
+def _(expression: Unit, scope: Scope) -> Evaluate:
+    raise QueryError(f"the unit {expression.name} can't stand here", expression.at)
+
+
+@_compile.register
+def _(expression: Call, scope: Scope) -> Evaluate:
+    computed = scope.call(expression)
+    if computed is not None:
+        return computed
+    name, at = expression.function, expression.at
+    called = function(name, at)
+    if expression.over is not None or expression.distinct:
+        raise QueryError(f"{name} takes no {'DISTINCT' if expression.distinct else 'OVER'}", at)
+    called.check(name, expression.arguments, at)
+    unit = "".join(argument.name for argument in expression.arguments[:1] if isinstance(argument, Unit))
+    operands = [_compile(argument, scope) for argument in expression.arguments[bool(unit) :]]
+    with _wrong_query(at):
+        evaluate = called.bind(operands, unit)
+    return _folded(evaluate, operands, at)

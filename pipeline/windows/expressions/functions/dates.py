@@ -1,0 +1,144 @@
+"""Functions of datetimes, all in UTC. A week begins on Sunday, as in T-SQL; Sunday is weekday 1."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Callable
+from datetime import date
+
+from ...clock import TICKS_PER_MS, TICKS_PER_SECOND
+from ...values import Datetime, RowError
+from ..casts import END_OF_TIME, to_bigint, to_datetime
+from .signature import by_unit, strict
+
+TICKS_PER_DAY = 86_400 * TICKS_PER_SECOND
+
+#: Units of a fixed length, in ticks.
+_TICKS = {
+    "week": 7 * TICKS_PER_DAY,
+    "day": TICKS_PER_DAY,
+    "dayofyear": TICKS_PER_DAY,
+    "weekday": TICKS_PER_DAY,
+    "hour": 3_600 * TICKS_PER_SECOND,
+    "minute": 60 * TICKS_PER_SECOND,
+    "second": TICKS_PER_SECOND,
+    "millisecond": TICKS_PER_MS,
+    "microsecond": TICKS_PER_MS // 1_000,
+}
+
+_MONTHS = {"year": 12, "quarter": 3, "month": 1}
+
+# Not from the calendar module: that follows the locale.
+_DAY_NAMES = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_MONTH_NAMES = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def _date(time: int) -> date:
+    return date.fromordinal(time // TICKS_PER_DAY + 1)
+
+
+def _checked(ticks: int) -> Datetime:
+    if not 0 <= ticks < END_OF_TIME:
+        raise RowError("a datetime is out of its range, which is the years 1 to 9999")
+    return Datetime(ticks)
+
+
+def _month_of(time: int) -> int:
+    day = _date(time)
+    return day.year * 12 + day.month - 1
+
+
+def _dateadd(unit: str) -> Callable[[int, Datetime], Datetime]:
+    if unit in _TICKS:
+        ticks = _TICKS[unit]
+        return lambda number, time: _checked(time + number * ticks)
+    months = _MONTHS[unit]
+
+    def add(number: int, time: Datetime) -> Datetime:
+        """31 January and a month is the last of February."""
+        year, month = divmod(_month_of(time) + number * months, 12)
+        if not 1 <= year <= 9999:
+            return _checked(-1)
+        day = min(_date(time).day, monthrange(year, month + 1)[1])
+        days = date(year, month + 1, day).toordinal() - 1
+        return Datetime(days * TICKS_PER_DAY + time % TICKS_PER_DAY)
+
+    return add
+
+
+def _datediff(unit: str) -> Callable[[int, int], int]:
+    """Return what counts how often a new `unit` begins after `start`, up to and including `end`."""
+    if unit == "week":
+        first_sunday = 6 * TICKS_PER_DAY  # 0001-01-01 was a Monday
+        week = _TICKS["week"]
+        return lambda start, end: (end - first_sunday) // week - (start - first_sunday) // week
+    if unit in _TICKS:
+        ticks = _TICKS[unit]
+        return lambda start, end: end // ticks - start // ticks
+    months = _MONTHS[unit]
+    return lambda start, end: _month_of(end) // months - _month_of(start) // months
+
+
+def _weekday(time: int) -> int:
+    return (time // TICKS_PER_DAY + 1) % 7 + 1
+
+
+def _day_of_year(time: int) -> int:
+    return _date(time).timetuple().tm_yday
+
+
+def _week(time: int) -> int:
+    """1 January is in week 1, and each Sunday begins another."""
+    day = _day_of_year(time)
+    first = (_weekday(time) - day) % 7  # the weekday of 1 January, Sunday being 0
+    return (day - 1 + first) // 7 + 1
+
+
+_PARTS: dict[str, Callable[[int], int]] = {
+    "year": lambda time: _date(time).year,
+    "quarter": lambda time: (_date(time).month + 2) // 3,
+    "month": lambda time: _date(time).month,
+    "dayofyear": _day_of_year,
+    "day": lambda time: _date(time).day,
+    "week": _week,
+    "weekday": _weekday,
+    "hour": lambda time: time // _TICKS["hour"] % 24,
+    "minute": lambda time: time // _TICKS["minute"] % 60,
+    "second": lambda time: time // _TICKS["second"] % 60,
+    "millisecond": lambda time: time // _TICKS["millisecond"] % 1_000,
+    "microsecond": lambda time: time // _TICKS["microsecond"] % 1_000_000,  # of the second, as in T-SQL
+}
+
+
+def _datename(unit: str) -> Callable[[int], str]:
+    if unit == "month":
+        return lambda time: _MONTH_NAMES[_date(time).month - 1]
+    if unit == "weekday":
+        return lambda time: _DAY_NAMES[_weekday(time) - 1]
+    part = _PARTS[unit]
+    return lambda time: str(part(time))
+
+
+def _from_parts(year: int, month: int, day: int, hour: int, minute: int, second: int, millisecond: int) -> Datetime:
+    in_day = 0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60 and 0 <= millisecond < 1_000
+    if not (in_day and 1 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]):
+        parts = f"{year}, {month}, {day}, {hour}, {minute}, {second}, {millisecond}"
+        raise RowError(f"there is no datetime of the parts {parts}")
+    days = date(year, month, day).toordinal() - 1
+    seconds = days * 86_400 + hour * 3_600 + minute * 60 + second
+    return Datetime(seconds * TICKS_PER_SECOND + millisecond * TICKS_PER_MS)
+
+
+FUNCTIONS = {
+    "DATEADD": by_unit(_dateadd, to_bigint, to_datetime),
+    "DATEDIFF": by_unit(_datediff, to_datetime, to_datetime),
+    "DATENAME": by_unit(_datename, to_datetime),
+    "DATEPART": by_unit(_PARTS.__getitem__, to_datetime),
+    "DATETIMEFROMPARTS": strict(_from_parts, *[to_bigint] * 7),
+    "DAY": strict(_PARTS["day"], to_datetime),
+    "MONTH": strict(_PARTS["month"], to_datetime),
+    "YEAR": strict(_PARTS["year"], to_datetime),
+}

@@ -1,0 +1,49 @@
+"""Functions of records, arrays, types and NULL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...operators.operator import Evaluate, Row
+from ...values import lookup, type_name
+from ..casts import parse_record, to_array, to_bigint, to_record, to_text
+from ..comparison import equal
+from .signature import Function, anything, nullable, strict
+
+
+def _element(array: Sequence[Any], index: int) -> Any:
+    """NULL for an index, from 0, that the array doesn't have."""
+    return array[index] if 0 <= index < len(array) else None
+
+
+def _json_parse(value: Any) -> Any:
+    return parse_record(value) if type(value) is str else None
+
+
+def _nullif(a: Any, b: Any) -> Any:
+    return None if equal(a, b) else a
+
+
+def _coalesce(operands: Sequence[Evaluate], unit: str) -> Evaluate:
+    """What stands after the first that is not NULL is not looked at."""
+
+    def evaluate(row: Row) -> Any:
+        for operand in operands:
+            value = operand(row)
+            if value is not None:
+                return value
+        return None
+
+    return evaluate
+
+
+FUNCTIONS = {
+    "COALESCE": Function(2, None, _coalesce),
+    "GETARRAYELEMENT": strict(_element, to_array, to_bigint),
+    "GETARRAYLENGTH": strict(len, to_array),
+    "GETRECORDPROPERTYVALUE": strict(lookup, to_record, to_text),
+    "GETTYPE": strict(type_name, anything),
+    "JSON_PARSE": strict(_json_parse, anything),
+    "NULLIF": nullable(_nullif, anything, 2, 2),
+}

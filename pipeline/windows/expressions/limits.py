@@ -1,0 +1,41 @@
+"""How large a value may become. What goes beyond is refused with a `RowError`, before it takes memory or time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..values import BIGINT_LEAST, BIGINT_MOST, RowError
+
+#: In characters. An event is smaller; what grows beyond is a mistake, or an attack on memory.
+LONGEST_TEXT = 2**20
+
+#: Steps of looking for a pattern, some seconds' worth: characters of the text times characters of the pattern.
+MOST_STEPS = 2**24
+
+
+def checked_number(number: Any, what: Callable[[], str]) -> Any:
+    """Return a bigint or a finite float as it is. `what`, for the message, gave it."""
+    if type(number) is int:
+        if BIGINT_LEAST <= number <= BIGINT_MOST:
+            return number
+        raise RowError(f"{what()} is out of bigint's range")
+    if math.isfinite(number):
+        return number
+    raise RowError(f"{what()} is out of float's range")
+
+
+def checked_text(text: str) -> str:
+    check_length(len(text))
+    return text
+
+
+def check_length(length: int) -> None:
+    if length > LONGEST_TEXT:
+        raise RowError(f"a text of {length} characters is longer than the {LONGEST_TEXT} that are supported")
+
+
+def check_steps(text: str, pattern_length: int) -> None:
+    if len(text) * pattern_length > MOST_STEPS:
+        raise RowError(f"a text of {len(text)} characters is too long for a pattern of {pattern_length}")

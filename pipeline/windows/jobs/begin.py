@@ -1,0 +1,226 @@
+"""Where a job begins: where it was; or anew, reading back far enough that its first row is whole.
+
+A job begins anew if it has not run before, if its query or its partition keys have changed (its state is then of no
+use), or if `start` in job.toml has. Its tasks then have no state, read the log again from a time before the first row
+that is wanted, and stay mute up to that row:
+
+    a query that has changed   the first row is the one after the last that was written, as Stream Analytics does it
+                               when a job starts "when last stopped"
+    start is a time, or now    the first row is that of the time
+    neither                    the first row is the first whole one that the log gives
+
+"Far enough" is `Plan.span`: the longest time for which an event matters. If the hub has dropped events of that time,
+the rows that they would have been part of are left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+import redis
+from redis.client import Pipeline
+
+from ...hub.runtime import runtime
+from ..clock import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
+from ..event_times import EARLY_TOLERANCE
+from .exchange import Exchange
+from .state import FIRST, Checkpoint, Mute, Position, Progress, Snapshot, order
+from .work import MERGE, Reader, Work
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Oldest:
+    """The oldest event of a partition: its time; `is_first` if none was dropped before it."""
+
+    time: int
+    is_first: bool
+
+
+def begin(work: Work, start: str) -> None:
+    """Make sure that the checkpoints are those of this version of the job, and that the hubs keep what it needs.
+
+    `start` is that of job.toml. Workers that still run another version do nothing more.
+
+    Redis key:
+        job:NAME  hash; version (of the query), start (as in job.toml), tasks (JSON, those that have checkpoints),
+                  ready (1 once they are of this version)
+    """
+    for reader in work.readers:
+        reader.group.attach()
+    client = work.client
+    while not _is_ready(work, start):
+        _fence(work)
+        with client.pipeline() as pipe:
+            pipe.watch(work.key)  # type: ignore[no-untyped-call]
+            if _is_ready(work, start, pipe):
+                return
+            fresh = _Beginning(work, start, _checkpoints(work))
+            pipe.multi()
+            fresh.queue(pipe)
+            pipe.hset(work.key, mapping={"start": start, "tasks": msgspec.json.encode(work.tasks), "ready": 1})
+            try:
+                pipe.execute()
+            except redis.WatchError:
+                continue
+        log.info("job %s begins %s", work.name, fresh)
+
+
+def _is_ready(work: Work, start: str, client: redis.Redis | Pipeline | None = None) -> bool:
+    stored = (client or work.client).hmget(work.key, "version", "start", "ready")
+    version, begun, ready = cast("list[bytes | None]", stored)
+    return (version, ready) == (work.version.encode(), b"1") and start in ("last", (begun or b"").decode())
+
+
+def _checkpoints(work: Work) -> dict[str, Progress]:
+    """Return what tasks have saved, those among them that this version has no more."""
+    stored = cast("bytes | None", work.client.hget(work.key, "tasks"))
+    names = msgspec.json.decode(stored or b"[]", type=list[str])
+    return {name: Checkpoint(work.client, work.name, name).load() for name in names}
+
+
+def _fence(work: Work) -> None:
+    """Let no task of another version commit anything more; from now on it is for this one to make the job ready."""
+    checkpoints = _checkpoints(work)
+    with work.client.pipeline() as pipe:
+        for name in checkpoints:
+            pipe.hincrby(Checkpoint(work.client, work.name, name).key, "commits", 1)
+        pipe.hset(work.key, mapping={"version": work.version, "ready": 0})
+        pipe.execute()
+
+
+class _Beginning:
+    """Where each task is to begin. `before` are the checkpoints that there were."""
+
+    def __init__(self, work: Work, start: str, before: Mapping[str, Progress]) -> None:
+        self.work = work
+        self.before = before
+        self.start: int | None = None  # ticks
+        stored = cast("bytes | None", work.client.hget(work.key, "start"))
+        if start != "last" and (not before or stored != start.encode()):
+            now = from_unix_ms(work.readers[0].group.hub.clock_ms())
+            self.start = now if start == "now" else parse(start)
+        self.oldest = {
+            reader.source(partition): oldest
+            for reader in work.readers
+            for partition in range(reader.partitions)
+            if (oldest := _oldest(reader, partition)) is not None
+        }
+
+    def __str__(self) -> str:
+        if self.start is not None:
+            return f"at {isoformat(self.start)}"
+        return "with another query: state is made anew" if self.before else "with its log"
+
+    def queue(self, pipe: Pipeline) -> None:
+        work = self.work
+        for name in self.before.keys() - set(work.tasks):
+            checkpoint = Checkpoint(work.client, work.name, name)
+            pipe.delete(checkpoint.key, checkpoint.state_key)
+        for partition in range(work.partitions):
+            exchange = Exchange(work.client, work.name, partition)
+            pipe.delete(exchange.key, exchange.watermark_key)
+        pipe.delete(work.reports.key, work.reports.errors_key)
+        for name in work.tasks:
+            progress = self._merging() if name == MERGE else self._partition(name)
+            progress.commits = 1  # not 0, which is what a task would find that runs on after the job was deleted
+            if (before := self.before.get(name)) is not None:
+                progress.commits += before.commits
+                progress.counts = before.counts
+            Checkpoint(work.client, work.name, name).queue_new(pipe, progress)
+        for reader, partition in self._partitions():
+            reader.group.commit(pipe, partition, self._offset(reader, partition))
+
+    def _partition(self, name: str) -> Progress:
+        partition = int(name)
+        offsets = {
+            reader.source(partition): self._offset(reader, partition)
+            for reader in self.work.readers
+            if partition < reader.partitions
+        }
+        wanted = self._wanted_from(name)
+        if self.start is None:
+            before = self.before.get(name, Progress())
+            written = {source: before.done[source].offset for source in offsets if source in before.done}
+            mute = Mute(BEGINNING, wanted, written)
+        else:
+            mute = Mute(self.start - 1, wanted)
+        done = {
+            reader.source(partition): _position(reader, partition, offsets[reader.source(partition)])
+            for reader in self.work.readers
+            if partition < reader.partitions
+        }
+        return Progress(done=done, mute=mute, snapshot=Snapshot(offsets))
+
+    def _merging(self) -> Progress:
+        wanted = self._wanted_from(MERGE)
+        return Progress(mute=Mute(self._written(MERGE) if self.start is None else self.start - 1, wanted))
+
+    def _wanted_from(self, name: str) -> int:
+        """Return the time up to which a state's rows are not wanted, or not whole."""
+        written = self._written(name) if self.start is None else self.start - 1
+        return max(written, self._incomplete_to())
+
+    def _written(self, name: str) -> int:
+        """Return the time up to which all rows are written that the task had to write, or that it will have to."""
+        ours = self.before.get(name)
+        merging = self.before.get(MERGE)
+        if ours is None:
+            return min((progress.emitted for progress in self.before.values()), default=BEGINNING)
+        return ours.emitted if merging is None else min(ours.emitted, merging.emitted)
+
+    def _incomplete_to(self) -> int:
+        """Return the time up to which rows are not whole, because events were dropped that they are made of."""
+        dropped = [
+            oldest.time for oldest in self.oldest.values() if not oldest.is_first and oldest.time > self._read_from()
+        ]
+        if not dropped or not self.work.plan.span:
+            return BEGINNING
+        return max(dropped) + self.work.plan.span + self._early() - 1
+
+    def _read_from(self) -> int:
+        """Return the time from which events matter."""
+        first = self.start
+        if first is None:
+            first = min((self._written(name) for name in self.work.tasks), default=BEGINNING) if self.before else None
+        return BEGINNING if first is None else max(BEGINNING, first - self.work.plan.span - self._early())
+
+    def _early(self) -> int:
+        """Return by how much an event may arrive before its time."""
+        return EARLY_TOLERANCE if any(stream.timestamp for stream in self.work.plan.streams) else 0
+
+    def _offset(self, reader: Reader, partition: int) -> str:
+        """Return the offset after which a partition is read: of events that matter, or are not done."""
+        milliseconds = to_unix_ms(self._read_from())
+        offset = str(milliseconds - 1) if milliseconds else FIRST
+        if self.start is None and self.before:
+            before = self.before.get(str(partition), Progress())
+            done = before.done.get(reader.source(partition), Position()).offset
+            return min(offset, done, key=order)
+        return offset
+
+    def _partitions(self) -> Iterator[tuple[Reader, int]]:
+        """Yield each partition, last the input that reads it from the earliest offset: two may share a group."""
+        pairs = [(reader, p) for reader in self.work.readers for p in range(reader.partitions)]
+        return iter(sorted(pairs, key=lambda pair: order(self._offset(*pair)), reverse=True))
+
+
+def _position(reader: Reader, partition: int, offset: str) -> Position:
+    """Return an offset with the sequence number of the event that it comes after."""
+    hub = reader.group.hub
+    if events := hub.read(partition, offset, limit=1):
+        return Position(offset, events[0].sequence_number - 1)
+    return Position(offset, runtime(hub, [partition])[0].next - 1)
+
+
+def _oldest(reader: Reader, partition: int) -> _Oldest | None:
+    hub = reader.group.hub
+    if events := hub.read(partition, limit=1):
+        return _Oldest(from_unix_ms(events[0].enqueued_ms), events[0].sequence_number == 0)
+    last = runtime(hub, [partition])[0].last_ms
+    return None if last is None else _Oldest(from_unix_ms(last), is_first=False)

@@ -1,0 +1,321 @@
+"""job.toml: where the query's inputs come from, and where its outputs go.
+
+    start = "last"                 or "now", or a UTC time: where a job begins that has not run, or not with this start
+    snapshot = "30s"               how often the state is saved; what came since is read again after a crash
+
+    [time]                         for inputs with TIMESTAMP BY
+    late_arrival = "5s"            up to 20d 23:59:59; -1 for ever
+    out_of_order = "0s"            up to 599s
+    action = "adjust"              or "drop"
+
+    [inputs.Input]                 a name after FROM or JOIN in query.asaql
+    hub = "events"
+    consumer_group = "windows"     the job's own, job:NAME, is the default
+    partition_key = "eventid"      the column that has the partition key of each event, if one does
+
+    [inputs.Archive]
+    file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
+
+    [inputs.Actions]
+    reference = { file = "actions.csv" }      or { hash = "actions" }: what is joined without a window
+
+    [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
+    type = "stream"
+    maxlen = 1_000_000             rows kept, about; this is the default
+
+    [[boards]]                     any number
+    from = "OutputWindow"          the output whose rows go to the board, too
+    board = "actions"
+    member = "actionname"          columns of the row
+    score = "reward"
+    mode = "add"                   or "set", or "max"
+
+Names of inputs and outputs ignore case; they are called as the query writes them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from ...errors import InvalidValue, PipelineError
+from ...units import milliseconds
+from ..clock import TICKS_PER_SECOND, isoformat, parse
+from ..event_times import TimePolicies
+from ..language.tokens import At
+from ..planning.nodes import Plan
+
+T = TypeVar("T")
+
+_MOST_LATE = 21 * 86_400 - 1  # seconds
+_MOST_OUT_OF_ORDER = 599  # seconds
+
+_SECTIONS = ("start", "snapshot", "time", "inputs", "outputs", "boards")
+
+
+class InvalidJob(PipelineError, ValueError):
+    """A job can't be used as it is defined. The message starts with the file, and says which key.
+
+    `field` is the key alone, dotted as in job.toml, or "query"; `at` the place in the query, where there is one.
+    """
+
+    def __init__(self, path: Path, message: str, field: str | None = None, at: At | None = None) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+        self.field = field
+        self.at = at
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class HubInput(_Table, frozen=True):
+    hub: str
+    consumer_group: str | None = None
+    partition_key: str | None = None
+
+
+class FileInput(_Table, frozen=True):
+    file: str
+    partition_key: str | None = None
+
+
+class ReferenceData(_Table, frozen=True):
+    """`file` is JSON or CSV, beside job.toml; `hash` a key of Redis. One of the two: see tables.py."""
+
+    file: str | None = None
+    hash: str | None = None
+    field_column: str = "field"
+
+
+class ReferenceInput(_Table, frozen=True):
+    reference: ReferenceData
+
+
+InputConfig = HubInput | FileInput | ReferenceInput
+
+#: The key that tells what an input is.
+_INPUTS: Mapping[str, type[InputConfig]] = {"hub": HubInput, "file": FileInput, "reference": ReferenceInput}
+
+
+class _Output(_Table, frozen=True, tag_field="type"):
+    pass
+
+
+class StreamConfig(_Output, frozen=True, tag="stream"):
+    maxlen: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
+
+
+class BoardConfig(_Output, frozen=True, tag="board"):
+    board: str
+    member: str
+    score: str
+    mode: Literal["add", "set", "max"]
+
+
+class HubConfig(_Output, frozen=True, tag="hub"):
+    """`partition_key` is the column that has the key of the event which a row becomes."""
+
+    hub: str
+    partition_key: str | None = None
+
+
+class FileConfig(_Output, frozen=True, tag="file"):
+    """NDJSON, beside job.toml."""
+
+    file: str
+
+
+class WebhookConfig(_Output, frozen=True, tag="webhook"):
+    url: str
+    headers: Mapping[str, str] = {}
+
+
+OutputConfig = StreamConfig | BoardConfig | HubConfig | FileConfig | WebhookConfig
+
+
+class _From(_Table, frozen=True, rename={"source": "from"}):
+    source: str
+    board: str
+    member: str
+    score: str
+    mode: Literal["add", "set", "max"]
+
+
+class _Time(_Table, frozen=True):
+    late_arrival: str | int = "5s"
+    out_of_order: str | int = "0s"
+    action: Literal["adjust", "drop"] = "adjust"
+
+
+class Config(msgspec.Struct, frozen=True):
+    """`start` is last, now or a UTC time. `boards` are those beside an output, with its name."""
+
+    inputs: Mapping[str, InputConfig]
+    outputs: Mapping[str, OutputConfig]
+    boards: tuple[tuple[str, BoardConfig], ...] = ()
+    policies: TimePolicies = TimePolicies()
+    start: str = "last"
+    snapshot_seconds: float = 30.0
+
+    @property
+    def references(self) -> frozenset[str]:
+        """The names of the inputs that `plan` is to take for reference data."""
+        return frozenset(name for name, table in self.inputs.items() if isinstance(table, ReferenceInput))
+
+    @property
+    def partition_keys(self) -> Mapping[str, str | None]:
+        return {
+            name: table.partition_key for name, table in self.inputs.items() if not isinstance(table, ReferenceInput)
+        }
+
+
+def read_config(path: Path) -> Config:
+    """Read job.toml. Raises `InvalidJob`."""
+    try:
+        document = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as exc:
+        raise InvalidJob(path, f"can't be read: {exc}") from exc
+    return config_of(document, path)
+
+
+def config_of(document: Mapping[str, Any], path: Path) -> Config:
+    """Read what job.toml holds, once it is parsed; `path` is for messages. Raises `InvalidJob`."""
+    return _Reader(path, document).config()
+
+
+def match(config: Config, plan: Plan, path: Path) -> Config:
+    """Hold job.toml against the query; return it with the names as the query writes them. Raises `InvalidJob`."""
+    outputs = _matched(config.outputs, plan.outputs, path, "outputs", "INTO")
+    names = {name.lower(): name for name in plan.outputs}
+    for number, (source, _) in enumerate(config.boards, 1):
+        if source.lower() not in names:
+            raise InvalidJob(
+                path,
+                f"[[boards]] {number}: from = {source!r} is no output: the query has {', '.join(plan.outputs)}",
+                "boards",
+            )
+    inputs = _matched(config.inputs, (*plan.inputs, *plan.references), path, "inputs", "FROM")
+    for stream in plan.streams:
+        if stream.over and config.policies.late is None:
+            raise InvalidJob(
+                path,
+                f"[time]: late_arrival = -1 goes with no OVER, which {stream.input} has: a key that was never seen "
+                "may come at any time, so that no window would ever close",
+                "time.late_arrival",
+            )
+    return msgspec.structs.replace(
+        config,
+        inputs=inputs,
+        outputs=outputs,
+        boards=tuple((names[source.lower()], board) for source, board in config.boards),
+    )
+
+
+def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, section: str, clause: str) -> dict[str, T]:
+    """Return the tables by the query's names; each name needs one, and there may be no other."""
+    by_name = {name.lower(): (name, table) for name, table in tables.items()}
+    found = {}
+    for name in names:
+        if name.lower() not in by_name:
+            raise InvalidJob(path, f"[{section}.{name}] is missing: the query has {clause} {name}", f"{section}.{name}")
+        _, found[name] = by_name.pop(name.lower())
+    for written, _ in by_name.values():
+        place = f"{section}.{written}"
+        raise InvalidJob(path, f"[{place}] is not in the query: it has {', '.join(names)}", place)
+    return found
+
+
+class _Reader:
+    def __init__(self, path: Path, document: Mapping[str, Any]) -> None:
+        self.path = path
+        self.document = document
+
+    def config(self) -> Config:
+        if unknown := self.document.keys() - set(_SECTIONS):
+            raise self._error(min(unknown), f"{min(unknown)} is unknown: there are {', '.join(_SECTIONS)}")
+        inputs = self._section("inputs", dict)
+        outputs = self._section("outputs", dict)
+        return Config(
+            {name: self._input(name, table) for name, table in inputs.items()},
+            {
+                name: self._convert(table, OutputConfig, f"outputs.{name}")  # type: ignore[arg-type]
+                for name, table in outputs.items()
+            },
+            tuple(self._boards()),
+            self._policies(),
+            self._start(),
+            self._seconds("snapshot", self.document.get("snapshot", "30s"), 86_400),
+        )
+
+    def _input(self, name: str, table: Any) -> InputConfig:
+        place = f"inputs.{name}"
+        kinds = _INPUTS.keys() & (table.keys() if isinstance(table, dict) else ())
+        if len(kinds) != 1:
+            raise self._error(place, f"[{place}]: write one of hub, file and reference")
+        made = self._convert(table, _INPUTS[kinds.pop()], place)
+        if isinstance(made, ReferenceInput) and (made.reference.file is None) == (made.reference.hash is None):
+            raise self._error(place, f"[{place}]: a reference is {{ file = ... }} or {{ hash = ... }}")
+        return made
+
+    def _boards(self) -> list[tuple[str, BoardConfig]]:
+        boards = []
+        for number, table in enumerate(self._section("boards", list), 1):
+            made = self._convert(table, _From, "boards", f"[[boards]] {number}")
+            boards.append((made.source, BoardConfig(made.board, made.member, made.score, made.mode)))
+        return boards
+
+    def _policies(self) -> TimePolicies:
+        table = self._convert(self.document.get("time", {}), _Time, "time")
+        late = None
+        if table.late_arrival not in (-1, "-1"):
+            late = round(self._seconds("time.late_arrival", table.late_arrival, _MOST_LATE) * TICKS_PER_SECOND)
+        out_of_order = self._seconds("time.out_of_order", table.out_of_order, _MOST_OUT_OF_ORDER)
+        return TimePolicies(late, round(out_of_order * TICKS_PER_SECOND), table.action)
+
+    def _seconds(self, place: str, value: Any, most: int) -> float:
+        try:
+            if type(value) not in (int, str):
+                raise InvalidValue(f"{value!r} is no time: write '90s', '15m', '24h' or '7d'", place)
+            seconds = milliseconds(str(value)) / 1000
+        except InvalidValue as exc:
+            raise self._error(place, f"{place}: {exc}") from exc
+        if seconds > most:
+            raise self._error(place, f"{place}: {value!r} is more than {most} s")
+        return seconds
+
+    def _start(self) -> str:
+        value = self.document.get("start", "last")
+        if value in ("last", "now"):
+            return str(value)
+        try:
+            if isinstance(value, datetime):  # TOML's own, without quotes
+                if value.tzinfo is None:
+                    raise ValueError
+                value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+            return isoformat(parse(value))
+        except (TypeError, ValueError):
+            raise self._error(
+                "start", f'start: {str(value)!r} is not "last", "now" or a UTC time such as 2024-05-01T11:00:00Z'
+            ) from None
+
+    def _section(self, name: str, kind: type[T]) -> T:
+        section = self.document.get(name, kind())
+        if not isinstance(section, kind):
+            raise self._error(name, f"{name} is to be {'[[boards]]' if kind is list else f'[{name}.NAME]'} tables")
+        return section
+
+    def _convert(self, table: Any, kind: type[T], field: str, place: str = "") -> T:
+        try:
+            return msgspec.convert(table, kind)
+        except msgspec.ValidationError as exc:
+            raise self._error(field, f"{place or f'[{field}]'}: {exc}") from exc
+
+    def _error(self, field: str, message: str) -> InvalidJob:
+        return InvalidJob(self.path, message, field)

@@ -1,0 +1,63 @@
+"""The task of an output that is not in Redis: what a job puts into its outbox, it sends on."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from ...hub.share import BEAT, TTL, Share
+from ...lease import LeaseLost
+from ...pace import Pace
+from .outputs.outbox import Outbox, Refused, Unavailable
+
+logger = logging.getLogger(__name__)
+
+
+class Delivery:
+    """One worker of an outbox; one at a time holds its lease, and sends batch after batch, in order.
+
+    It has a thread of its own (worker.py), so that a receiver that takes its time keeps no windows waiting. What the
+    receiver refuses for good stops this worker, and nothing is dropped: the next one to hold the lease tries it once
+    more, as does one that starts anew.
+
+    Redis keys:
+        job:NAME:delivery-lease:OUTPUT    see Lease
+        job:NAME:delivery-workers:OUTPUT  see Share
+    """
+
+    def __init__(self, outbox: Outbox, beat: float = BEAT, ttl: float = TTL) -> None:
+        """`beat` and `ttl` are those of `Share`."""
+        self.outbox = outbox
+        self.name = f"job {outbox.job}: {outbox.output}"
+        keys = [f"job:{outbox.job}:delivery-lease:{outbox.output}"]
+        workers = f"job:{outbox.job}:delivery-workers:{outbox.output}"
+        self.share = Share(outbox.redis, keys, workers, beat=beat, ttl=ttl)
+        self._pace = Pace()
+        self._is_stopped = False
+
+    def step(self) -> int:
+        """Send a batch; return how many rows were taken, 0 if none wait, or not here, or not now."""
+        if self._is_stopped or not self.share.partitions() or time.monotonic() < self._pace.not_before:
+            return 0
+        try:
+            taken = self.outbox.deliver(self.share.leases[0])
+        except LeaseLost:
+            self.share.lost(0)
+            logger.warning("%s: another worker has taken it over", self.name)
+        except Unavailable as exc:
+            wait = self._pace.failed(exc.wait)
+            logger.warning("%s waits %.1f s: %s", self.name, wait, exc)
+            self.outbox.note(str(exc))
+        except Refused as exc:
+            logger.error("%s has stopped: %s", self.name, exc)
+            self.outbox.note(str(exc), stopped=True)
+            self._is_stopped = True
+            self.share.stop()
+        else:
+            self._pace.succeeded()
+            return taken
+        return 0
+
+    def stop(self) -> None:
+        """Leave it to another worker at once."""
+        self.share.stop()

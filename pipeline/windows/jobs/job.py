@@ -1,0 +1,182 @@
+"""A job, run turn by turn."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from pathlib import Path
+
+import redis
+
+from ... import worker
+from ...boards.boards import Boards
+from ...hub.registry import Hubs
+from ...hub.share import BEAT, TTL, Share
+from ...lease import LeaseLost
+from ...pace import Pace
+from ..clock import from_unix_ms
+from ..operators.tables import InvalidReference
+from .begin import begin
+from .definition import Definition, read_definition
+from .delivery import Delivery
+from .opening import open_job
+from .outputs.outbox import Outbox
+from .stages import MergingTask, PartitionTask
+from .task import Superseded, Task
+from .work import MERGE, Pacing, Work
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks for reference data that is new.
+REFRESH = 60.0
+
+
+class Job:
+    """One query. Its tasks are shared by all workers that run the job, each task in one of them at a time.
+
+    Redis keys:
+        job:NAME               see begin.py
+        job:NAME:lease:TASK    see Lease
+        job:NAME:workers       see Share
+        and those of Checkpoint, Exchange and Reports, and the offsets of its consumer group: `job:NAME`, unless
+        job.toml names another. The hub keeps what comes after these, which is what the job would read again if it
+        began at its last snapshot
+    """
+
+    def __init__(self, work: Work, start: str = "last", beat: float = BEAT, ttl: float = TTL) -> None:
+        """`start` is last, now or a UTC time; `beat` and `ttl` are those of `Share`."""
+        self.name = work.name
+        self.work = work
+        self.start = start
+        keys = [f"{work.key}:lease:{name}" for name in work.tasks]
+        self.share = Share(work.client, keys, f"{work.key}:workers", beat=beat, ttl=ttl)
+        self.tasks: list[Task] = [
+            MergingTask(work) if name == MERGE else PartitionTask(work, int(name)) for name in work.tasks
+        ]
+        self.deliveries = [
+            Delivery(sink, beat, ttl) for sinks in work.sinks.values() for sink in sinks if isinstance(sink, Outbox)
+        ]
+        self._paces = [Pace() for _ in self.tasks]
+        self._is_begun = False
+        self._is_superseded = False
+        self._refresh_at = time.monotonic() + REFRESH
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        client: redis.Redis,
+        hubs: Hubs,
+        boards: Boards | None = None,
+        pacing: Pacing | None = None,
+        beat: float = BEAT,
+        ttl: float = TTL,
+    ) -> Job:
+        """Read query.asaql and job.toml; the folder's name is the job's. Raises what `of` does."""
+        definition = read_definition(folder)
+        return cls.of(folder.resolve().name, definition, client, hubs, boards, folder, pacing, beat, ttl)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        definition: Definition,
+        client: redis.Redis,
+        hubs: Hubs,
+        boards: Boards | None = None,
+        folder: Path | None = None,
+        pacing: Pacing | None = None,
+        beat: float = BEAT,
+        ttl: float = TTL,
+    ) -> Job:
+        """Make a job, and declare its outputs. Files are in `folder`; without one there may be none.
+
+        `pacing` comes before what job.toml says. Raises `InvalidJob`, or `OutputTaken`.
+        """
+        work, config = open_job(name, definition, client, hubs, boards or Boards(client), folder, pacing)
+        return cls(work, config.start, beat, ttl)
+
+    @property
+    def workers(self) -> list[worker.Task]:
+        """What is to have a thread each: the job, and what sends rows on to where transactions don't reach."""
+        return [self, *self.deliveries]
+
+    def attach(self) -> None:
+        """Have the hubs keep what is not read yet. A worker does it before anything is dropped."""
+        for reader in self.work.readers:
+            reader.group.attach()
+
+    def step(self) -> int:
+        """Take one bounded turn of each task that is this worker's; return how many events were read and rows written.
+
+        0 means that there is a pause, or that another worker has begun the job in another version. A task that fails
+        tries again after a pause of its own, and the others go on; that Redis is not there is raised.
+        """
+        if self._is_superseded:
+            return 0
+        if not self._is_begun:
+            begin(self.work, self.start)
+            self._is_begun = True
+        self._refresh()
+        held = self.share.partitions()
+        for place, task in enumerate(self.tasks):
+            if place not in self.share.held:
+                task.forget()
+        held.sort(key=lambda place: max(place, self.work.partitions - 1))  # first those that give, then who takes it
+        return sum(self._step(place) for place in held)
+
+    def stop(self) -> None:
+        """Save the states, and let others take over at once."""
+        try:
+            for place in self.share.held:
+                with contextlib.suppress(LeaseLost):
+                    self.tasks[place].save()
+        finally:
+            self.share.stop()
+
+    def _step(self, place: int) -> int:
+        task, pace = self.tasks[place], self._paces[place]
+        if self._is_superseded or time.monotonic() < pace.not_before:
+            return 0
+        try:
+            done = task.step()
+        except LeaseLost:
+            self.share.lost(place)
+            self.share.leases[place].release()  # it may be ours still, and what we knew of the task too old
+            if self.work.current_version() != self.work.version:
+                self._rest()
+            else:
+                log.warning("job %s: another worker has taken %s over", self.name, task.name)
+        except Superseded:
+            self._rest()
+        except (redis.ConnectionError, redis.TimeoutError):
+            raise
+        except Exception as exc:
+            wait = pace.failed(0.5)
+            log.exception("job %s: %s failed, next try in %.1f s", self.name, task.name, wait)
+            self.work.reports.error(task.name, f"{type(exc).__name__}: {exc}", self._now())
+        else:
+            pace.succeeded()
+            return done
+        return 0
+
+    def _rest(self) -> None:
+        log.warning("job %s: another worker has begun it in another version, so that this one rests", self.name)
+        self._is_superseded = True
+        self.share.stop()
+
+    def _refresh(self) -> None:
+        """Look for new reference data, now and then. What can't be read leaves what there was."""
+        if not self.work.tables or time.monotonic() < self._refresh_at:
+            return
+        self._refresh_at = time.monotonic() + REFRESH
+        for name, table in self.work.tables.items():
+            try:
+                table.refresh()
+            except InvalidReference as exc:
+                log.error("job %s: %s is as it was: %s", self.name, name, exc)
+                self.work.reports.error(name, str(exc), self._now())
+
+    def _now(self) -> int:
+        return from_unix_ms(self.work.readers[0].group.hub.clock_ms())

@@ -1,0 +1,130 @@
+"""From a job's definition to what its tasks work with: its hubs, tables and outputs are looked up here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import redis
+from redis.cluster import RedisCluster
+
+from ...boards.boards import Boards
+from ...errors import InvalidValue
+from ...hub.group import ConsumerGroup
+from ...hub.groups import ConsumerGroups, UnknownGroup
+from ...hub.log import UnknownHub
+from ...hub.registry import Hubs
+from ..language.render import render
+from ..operators.reference import Table
+from ..operators.tables import FileTable, HashTable, InvalidReference
+from ..planning.topology import topology
+from .config import BoardConfig, Config, HubInput, InvalidJob, ReferenceInput
+from .definition import Definition, check_name
+from .outputs import Sink, open_outputs
+from .prepare import Prepared, prepare
+from .status import Reports
+from .work import Pacing, Reader, Work
+
+#: Goes up when states and exchanges of before can't be read any more.
+FORMAT = 1
+
+
+def open_job(
+    name: str,
+    definition: Definition,
+    client: redis.Redis,
+    hubs: Hubs,
+    boards: Boards,
+    folder: Path | None,
+    pacing: Pacing | None = None,
+) -> tuple[Work, Config]:
+    """Declares the job's outputs. `pacing` comes before what job.toml says. Raises `InvalidJob`, or `OutputTaken`."""
+    path = folder or Path(name)
+    config_path = path / "job.toml"
+    try:
+        check_name(name)
+    except InvalidValue as exc:
+        raise InvalidJob(config_path, str(exc), "name") from exc
+    if isinstance(client, RedisCluster) or isinstance(hubs.redis, RedisCluster):
+        raise InvalidJob(config_path, "a window job can't run on a Redis Cluster: a transaction has keys of one slot")
+    prepared = prepare(definition, path)
+    config = prepared.config
+    readers = [_reader(name, input_name, config, hubs, config_path) for input_name in prepared.plan.inputs]
+    counts = {reader.input: reader.partitions for reader in readers}
+    layout = topology(prepared.plan, config.partition_keys, counts)
+    work = Work(
+        name=name,
+        version=_version(prepared, readers),
+        plan=layout.plan,
+        stages=tuple(filter(None, (layout.partitioned, layout.merging))),
+        readers=readers,
+        tables=_tables(config, client, folder, config_path),
+        sinks=_sinks(name, config, client, hubs, boards, folder, config_path),
+        client=client,
+        reports=Reports(client, name),
+        policies=config.policies,
+        pacing=pacing or Pacing(snapshot_seconds=config.snapshot_seconds),
+    )
+    return work, config
+
+
+def _version(prepared: Prepared, readers: Sequence[Reader]) -> str:
+    """Return what changes with the meaning of a checkpoint: not with spaces or comments in the query."""
+    keys = sorted(prepared.config.partition_keys.items())
+    hubs = [reader.source(reader.partitions) for reader in readers]
+    return hashlib.sha256(msgspec.json.encode([FORMAT, render(prepared.query), keys, hubs])).hexdigest()
+
+
+def _reader(job: str, name: str, config: Config, hubs: Hubs, path: Path) -> Reader:
+    table, field = config.inputs[name], f"inputs.{name}"
+    if not isinstance(table, HubInput):
+        raise InvalidJob(path, f"[{field}]: a worker reads hubs only; `wz job run` reads files", field)
+    try:
+        hub = hubs[table.hub]
+        if table.consumer_group is None:
+            return Reader(name, ConsumerGroup(hub, f"job:{job}"))
+        return Reader(name, ConsumerGroups(hub).reader(table.consumer_group))
+    except (UnknownHub, UnknownGroup) as exc:
+        raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
+
+
+def _tables(config: Config, client: redis.Redis, folder: Path | None, path: Path) -> dict[str, Table]:
+    tables: dict[str, Table] = {}
+    for name, table in config.inputs.items():
+        if not isinstance(table, ReferenceInput):
+            continue
+        field = f"inputs.{name}"
+        try:
+            if table.reference.hash is not None:
+                tables[name] = HashTable(client, table.reference.hash, table.reference.field_column)
+            elif folder is None:
+                raise InvalidReference("files are for jobs that are folders; { hash = ... } is in Redis")
+            else:
+                tables[name] = FileTable(folder.resolve() / str(table.reference.file))
+        except InvalidReference as exc:
+            raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
+    return tables
+
+
+def _sinks(
+    name: str,
+    config: Config,
+    client: redis.Redis,
+    hubs: Hubs,
+    boards: Boards,
+    folder: Path | None,
+    path: Path,
+) -> Mapping[str, Sequence[Sink]]:
+    has_boards = config.boards or any(isinstance(table, BoardConfig) for table in config.outputs.values())
+    if has_boards and not boards.are_in(client):
+        raise InvalidJob(
+            path,
+            "[[boards]]: rows and scores are written in one transaction: not where boards are split, or on a cluster",
+            "boards",
+        )
+    try:
+        return open_outputs(name, config, client, hubs, boards, folder)
+    except InvalidValue as exc:
+        raise InvalidJob(path, str(exc), exc.field) from exc

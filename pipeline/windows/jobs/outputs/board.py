@@ -1,0 +1,57 @@
+"""Scores on a board, from the rows of an output."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from redis.client import Pipeline
+
+from ....boards.boards import Boards
+from ....boards.shard import Op
+from ....errors import InvalidValue
+from ...engine import OutputRow
+from ...faults import BOARD, Faults
+from ...values import lookup
+
+
+class BoardOutput:
+    """A score for a member from two columns of each row: `add` to it, `set` it, or raise it to a `max`.
+
+    A row whose member or score is NULL, or not text (or a whole number) and a number, is left out, and so is one
+    that the board refuses: it rounds nothing. Each is a fault that is counted.
+    """
+
+    def __init__(self, boards: Boards, board: str, member: str, score: str, mode: Literal["add", "set", "max"]) -> None:
+        """Raises `InvalidValue` for what is no name of a board."""
+        boards[board]
+        self.boards = boards
+        self.board = board
+        self.member = member
+        self.score = score
+        self.op = Op(mode)
+
+    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
+        member = lookup(row.columns, self.member)
+        score = lookup(row.columns, self.score)
+        try:
+            change = self.op, _member(member, self.member), _decimal(score, self.score)
+            self.boards[self.board].queue_update(pipe, *change)
+        except InvalidValue as exc:
+            faults.report(BOARD, f"board {self.board}: {exc}")
+
+
+def _member(value: Any, column: str) -> str:
+    if type(value) not in (str, int):
+        raise InvalidValue(f"{column} names no member: it is {_shown(value)}", "member")
+    return str(value)
+
+
+def _decimal(value: Any, column: str) -> Decimal:
+    if type(value) not in (int, float):
+        raise InvalidValue(f"{column} is no score: it is {_shown(value)}", "score")
+    return Decimal(repr(value))  # the shortest decimal that is this float: 0.1, not 0.1000000000000000055
+
+
+def _shown(value: Any) -> str:
+    return "NULL" if value is None else f"a {type(value).__name__}"

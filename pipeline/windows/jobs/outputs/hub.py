@@ -1,0 +1,66 @@
+"""Rows as events of a hub of this namespace."""
+
+from __future__ import annotations
+
+from ....hub.event import RELAY_ID, Event
+from ....hub.log import HubFull, UnknownHub
+from ....hub.registry import Hubs
+from ....hub.throughput import Throttled
+from ...engine import OutputRow
+from ...expressions.casts import to_text
+from ...values import RowError, lookup
+from .outbox import Batch, Unavailable, WaitingRow
+
+#: The user property that has the `row_id`.
+ROW_ID = "wz-row-id"
+
+#: For each partition. The hub puts an event without a key into the partition that it makes of SOURCE/LANE.
+_LANES = 16
+
+#: Characters of a partition key, as in Microsoft's SDKs.
+_MOST_KEY = 128
+
+
+class HubReceiver:
+    """Publishes each row as an event: its body is the row as JSON, its key the column `partition_key`, if there is one.
+
+    The hub drops what it has taken before, as it does for a relay: it remembers the last offset of this outbox in each
+    partition. So a row is in the log once. From there the hub's own relay takes it to Azure.
+    """
+
+    most_rows = 500
+
+    def __init__(self, hubs: Hubs, hub: str, partition_key: str | None = None) -> None:
+        """Raises `UnknownHub`."""
+        self.hubs = hubs
+        self.hub = hubs[hub].name
+        self.partition_key = partition_key
+
+    def key(self, row: OutputRow) -> str | None:
+        if self.partition_key is None:
+            return None
+        value = lookup(row.columns, self.partition_key)
+        if value is None:
+            return None
+        key = to_text(value)
+        if len(key) > _MOST_KEY:
+            raise RowError(f"{self.partition_key} is longer than a partition key's {_MOST_KEY} characters")
+        return key or None
+
+    def begin(self) -> str:
+        return ""
+
+    def send(self, batch: Batch) -> str:
+        try:
+            hub = self.hubs[self.hub]  # which may have been made anew, or changed
+            hub.append([self._event(batch.source, row, hub.partitions) for row in batch.rows])
+        except UnknownHub as exc:
+            raise Unavailable(str(exc)) from exc
+        except (HubFull, Throttled) as exc:
+            raise Unavailable(str(exc), exc.seconds) from exc
+        return batch.mark
+
+    def _event(self, source: str, row: WaitingRow, partitions: int) -> Event:
+        lane = int(row.id, 16) % min(partitions * _LANES, 10_000)
+        ids = {RELAY_ID: f"{source}/{lane}/{row.offset}", ROW_ID: row.id}
+        return Event(row.json, row.key, "application/json", ids)

@@ -1,0 +1,235 @@
+"""Rows on their way to where Redis's transactions don't reach: a hub, a file, a webhook."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, NamedTuple, Protocol, cast
+
+import msgspec
+import redis
+from redis.client import Pipeline
+
+from ....errors import PipelineError
+from ....lease import Lease, LeaseLost
+from ...clock import isoformat
+from ...engine import OutputRow
+from ...faults import ROW, Faults
+from ...values import RowError
+from .sink import encoded, row_id
+
+#: Rows that may wait in an outbox; then the job reads no more of its inputs until its receiver takes some.
+MOST_WAITING = 100_000
+
+#: Bytes of rows in a batch. A row that is larger goes alone.
+MOST_BYTES = 1024 * 1024
+
+
+class Unavailable(PipelineError):
+    """The rows may be taken later; after a timeout they may even have been taken."""
+
+    def __init__(self, message: str, wait: float = 1.0) -> None:
+        super().__init__(message)
+        self.wait = wait  # seconds, at least, before the next try
+
+
+class Refused(PipelineError):
+    """No repetition mends it: somebody has to change the job, or what takes its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """`offset` is its place in the outbox, `id` its `row_id`, `json` its columns; `key` is for the receiver."""
+
+    offset: str
+    id: str
+    window_end: str | None
+    json: bytes
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows to be sent, in order; when they are sent again, they are the same ones.
+
+    `source` is the outbox's own name, which no other one has, nor one of a job that is made anew. `mark` is what the
+    receiver gave after the last batch. `check` raises `LeaseLost` if the rows are another worker's to send.
+    """
+
+    source: str
+    rows: Sequence[WaitingRow]
+    mark: str
+    check: Callable[[], None]
+
+    @property
+    def id(self) -> str:
+        """The same when the batch is sent again, and no other batch's."""
+        return f"{self.source}-{self.rows[-1].offset}"
+
+
+class Receiver(Protocol):
+    """What is at the other end of an outbox."""
+
+    most_rows: int  # in a batch
+
+    def key(self, row: OutputRow) -> str | None:
+        """Return what is to be kept beside a row. Raises `RowError` for a row that can't be taken."""
+
+    def begin(self) -> str:
+        """Return the mark before the first batch; it is saved before anything is sent. Raises what `send` does."""
+
+    def send(self, batch: Batch) -> str:
+        """Hand a batch over; return the new mark. Raises `Unavailable`, `Refused` or `LeaseLost`."""
+
+
+class DeliveryStatus(msgspec.Struct, frozen=True):
+    """`waiting` and `delivered` are rows; `error` is why it waits or has stopped, null while all is well."""
+
+    output: str
+    waiting: int
+    delivered: int
+    stopped: bool
+    error: str | None
+
+
+class _State(NamedTuple):
+    """Fields of `job:NAME:delivery:OUTPUT`, '' for those that are not there."""
+
+    source: str
+    mark: str
+    to: str
+
+    @classmethod
+    def of(cls, stored: Iterable[bytes | None]) -> _State:
+        return cls(*[(value or b"").decode() for value in stored])
+
+
+class Outbox:
+    """A sink that keeps rows, each with its `row_id`, until its receiver has taken them: see `Delivery`.
+
+    Redis keys:
+        job:NAME:outbox:OUTPUT    stream; an entry has i (row id), e (window end, UTC time; '' for none), r (the row,
+                                  JSON), k (the receiver's key; '' for none)
+        job:NAME:delivery:OUTPUT  hash; source (random), to (last offset of the batch that is under way), mark (the
+                                  receiver's), delivered (rows ever), error (why it waits, while it does), stopped (1)
+    """
+
+    def __init__(self, client: redis.Redis, job: str, output: str, receiver: Receiver) -> None:
+        self.redis = client
+        self.job = job
+        self.output = output
+        self.receiver = receiver
+        self.key, self.state_key = outbox_keys(job, output)
+        self._limit = min(100, receiver.most_rows)
+
+    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
+        try:
+            key = self.receiver.key(row)
+        except RowError as exc:
+            faults.report(ROW, f"a row for {self.output} is left out: {exc}")
+            return
+        json = encoded(row, faults)
+        if json is not None:
+            end = isoformat(row.time) if row.windowed else ""
+            pipe.xadd(self.key, {"i": row_id(self.job, row), "e": end, "r": json, "k": key or ""})
+
+    def deliver(self, lease: Lease) -> int:
+        """Send the next batch under a lease that is held; return how many rows were taken, 0 if none wait.
+
+        Raises what the receiver does, or `LeaseLost`.
+        """
+        state, rows = self._read()
+        if not rows:
+            return 0
+        mark = state.mark or self.receiver.begin()
+        begun = _State(state.source or secrets.token_hex(8), mark, rows[-1].offset)
+
+        def begin(pipe: Pipeline) -> None:
+            pipe.hset(self.state_key, mapping={"source": begun.source, "mark": mark, "to": begun.to})
+
+        if begun != state:
+            self._commit(lease, state, begin)
+        new_mark = self.receiver.send(Batch(begun.source, rows, mark, lambda: self._check(lease)))
+
+        def taken(pipe: Pipeline) -> None:
+            milliseconds, _, number = begun.to.partition("-")
+            pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
+            pipe.hset(self.state_key, "mark", new_mark)
+            pipe.hdel(self.state_key, "to", "error", "stopped")
+            pipe.hincrby(self.state_key, "delivered", len(rows))
+
+        self._commit(lease, begun, taken)
+        return len(rows)
+
+    def note(self, error: str | None, *, stopped: bool = False) -> None:
+        """Have the status say why the rows wait, or that they don't."""
+        with self.redis.pipeline() as pipe:
+            pipe.hdel(self.state_key, "error", "stopped")
+            if error is not None:
+                pipe.hset(self.state_key, "error", error)
+            if stopped:
+                pipe.hset(self.state_key, "stopped", 1)
+            pipe.execute()
+
+    def _read(self) -> tuple[_State, list[WaitingRow]]:
+        """Return the state, and the batch that is under way, or else the next one."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(self.state_key, _State._fields)
+            pipe.xrange(self.key, count=self._limit)
+            stored, entries = pipe.execute()
+        state = _State.of(stored)
+        if state.to and (begun := cast("list[Any]", self.redis.xrange(self.key, max=state.to))):
+            return state, [_waiting(*entry) for entry in begun]
+        rows = [_waiting(*entry) for entry in entries]
+        sizes = list(accumulate(len(row.json) for row in rows))
+        if rows:
+            self._limit = max(1, min(self.receiver.most_rows, MOST_BYTES * len(rows) // max(sizes[-1], 1)))
+        fitting = sum(size <= MOST_BYTES for size in sizes)
+        return state, rows[: max(1, fitting)]
+
+    def _commit(self, lease: Lease, state: _State, queue: Callable[[Pipeline], Any]) -> None:
+        """Change the state, if it is still this one. Raises `LeaseLost`.
+
+        The lease itself is not watched: each renewal would break the transaction off. Whoever takes the lease over
+        in between can only have begun to send this same batch.
+        """
+        with self.redis.pipeline() as pipe:
+            pipe.watch(self.state_key)  # type: ignore[no-untyped-call]
+            if _State.of(cast("list[bytes | None]", pipe.hmget(self.state_key, _State._fields))) != state:
+                raise LeaseLost(lease.key)
+            self._check(lease)
+            pipe.multi()
+            queue(pipe)
+            lease.commit(pipe)
+
+    def _check(self, lease: Lease) -> None:
+        if self.redis.get(lease.key) != lease.owner.encode():
+            raise LeaseLost(lease.key)
+
+
+def outbox_keys(job: str, output: str) -> tuple[str, str]:
+    """Return the keys of the rows, and of how far their delivery is."""
+    return f"job:{job}:outbox:{output}", f"job:{job}:delivery:{output}"
+
+
+def delivery_status(client: redis.Redis, job: str, output: str) -> DeliveryStatus:
+    """Return how a job's output that is not in Redis is doing."""
+    key, state_key = outbox_keys(job, output)
+    with client.pipeline(transaction=False) as pipe:
+        pipe.xlen(key)
+        pipe.hmget(state_key, "delivered", "error", "stopped")
+        waiting, (delivered, error, stopped) = pipe.execute()
+    text = None if error is None else error.decode()
+    return DeliveryStatus(output, waiting, int(delivered or 0), stopped is not None, text)
+
+
+def _waiting(entry_id: bytes, fields: Mapping[bytes, bytes]) -> WaitingRow:
+    return WaitingRow(
+        entry_id.decode(),
+        fields[b"i"].decode(),
+        fields[b"e"].decode() or None,
+        fields[b"r"],
+        fields[b"k"].decode() or None,
+    )

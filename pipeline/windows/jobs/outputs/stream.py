@@ -1,0 +1,177 @@
+"""Rows in a Redis Stream, that is read as pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Iterable
+from typing import cast
+
+import msgspec
+import redis
+from redis.client import Pipeline
+
+from ....errors import InvalidValue, PipelineError
+from ....hub.reader import wait_for_entry
+from ...clock import isoformat
+from ...engine import OutputRow
+from ...faults import Faults
+from .sink import encoded
+
+#: Hash; the name of each stream output -> the job that writes it, '' if it is gone.
+OUTPUTS = "outputs"
+
+_ENTRY_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
+
+# KEYS[1] the outputs; ARGV[1] the job that is to write them, ARGV[2..] their names. Returns nothing; or one that
+# another job writes, and that job: then nothing was changed.
+_DECLARE = """
+for i = 2, #ARGV do
+  local job = redis.call('HGET', KEYS[1], ARGV[i])
+  if job and job ~= '' and job ~= ARGV[1] then return {ARGV[i], job} end
+end
+for i = 2, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], ARGV[1]) end
+"""
+
+# KEYS[1] the outputs, KEYS[2] an output's rows; ARGV[1] the output. Returns the job that writes it, '' if it was
+# deleted, or nothing if there is none.
+_DELETE = """
+local job = redis.call('HGET', KEYS[1], ARGV[1])
+if job == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  redis.call('UNLINK', KEYS[2])
+end
+return job
+"""
+
+
+class UnknownOutput(PipelineError, LookupError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no output {name!r}; a job's query names them (INTO), and they are there once it has begun"
+        )
+        self.name = name
+
+
+class OutputTaken(PipelineError):
+    """Two jobs would write to one output."""
+
+    field = "outputs"
+
+
+class OutputInUse(PipelineError):
+    """A job writes to it."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A row in a stream output. `id` is what to pass as `after`; `window_end` is None if no window made the row."""
+
+    id: str
+    window_end: str | None
+    row: msgspec.Raw
+
+
+class OutputSummary(msgspec.Struct, frozen=True):
+    """`job` writes it; null if that job was deleted. `rows` are those that are kept, `last_id` the newest one's."""
+
+    name: str
+    job: str | None
+    rows: int
+    last_id: str | None
+
+
+class StreamOutput:
+    """Rows in the order in which they were written; the oldest are dropped beyond about `maxlen`.
+
+    Redis keys:
+        output:NAME  stream; an entry has e (window end, UTC time; '' for none) and r (the row, JSON)
+        outputs      hash; see OUTPUTS
+    """
+
+    def __init__(self, client: redis.Redis, name: str, maxlen: int = 1_000_000) -> None:
+        self.redis = client
+        self.name = name
+        self.key = f"output:{name}"
+        self.maxlen = maxlen
+
+    def declare(self, job: str) -> None:
+        """Make the output known: see `declare_outputs`."""
+        declare_outputs(self.redis, job, [self.name])
+
+    def delete(self) -> None:
+        """Delete the output with its rows. Raises `UnknownOutput`, or `OutputInUse` while there is a job for it."""
+        job = cast("bytes | None", self.redis.eval(_DELETE, 2, OUTPUTS, self.key, self.name))
+        if job is None:
+            raise UnknownOutput(self.name)
+        if job:
+            raise OutputInUse(f"the job {job.decode()!r} writes to the output {self.name!r}: delete the job first")
+
+    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
+        json = encoded(row, faults)
+        if json is not None:
+            end = isoformat(row.time) if row.windowed else ""
+            pipe.xadd(self.key, {"e": end, "r": json}, maxlen=self.maxlen, approximate=True)
+
+    def read(self, after: str = "0", limit: int = 100) -> list[Entry]:
+        """Return up to `limit` rows whose id is greater than `after`, oldest first. Raises `UnknownOutput`."""
+        if not _ENTRY_ID.fullmatch(after):
+            raise InvalidValue(f"after must be an entry's id, such as 1714558500000-0, not {after!r}", "after")
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hexists(OUTPUTS, self.name)
+            pipe.xrange(self.key, min=f"({after}", count=limit)
+            is_known, entries = pipe.execute()
+        if not is_known:
+            raise UnknownOutput(self.name)
+        return [
+            Entry(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
+            for entry_id, fields in entries
+        ]
+
+    def latest(self) -> str:
+        """Return the id of the newest row, '0' if there is none. Raises `UnknownOutput`."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hexists(OUTPUTS, self.name)
+            pipe.xrevrange(self.key, count=1)
+            is_known, newest = pipe.execute()
+        if not is_known:
+            raise UnknownOutput(self.name)
+        return cast("str", newest[0][0].decode()) if newest else "0"
+
+    def wait(self, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+        """Wait until there is a row after an id; returns whether there is one. See `wait_for_entry`."""
+        return wait_for_entry(self.redis, self.key, after, seconds, is_stopping)
+
+
+def list_outputs(client: redis.Redis) -> list[OutputSummary]:
+    """Return all outputs that are streams, by name."""
+    owners = sorted(cast("dict[bytes, bytes]", client.hgetall(OUTPUTS)).items())
+    with client.pipeline(transaction=False) as pipe:
+        for name, _ in owners:
+            key = StreamOutput(client, name.decode()).key
+            pipe.xlen(key)
+            pipe.xrevrange(key, count=1)
+        replies = iter(pipe.execute())
+    return [
+        OutputSummary(name.decode(), job.decode() or None, rows, newest[0][0].decode() if newest else None)
+        for (name, job), rows, newest in zip(owners, replies, replies, strict=True)
+    ]
+
+
+def declare_outputs(client: redis.Redis, job: str, names: Iterable[str]) -> None:
+    """Make a job's outputs known, empty as they may be, or have it take over those of a job that was deleted.
+
+    All or none: raises `OutputTaken` if one is another job's.
+    """
+    taken = cast("list[bytes] | None", client.eval(_DECLARE, 1, OUTPUTS, job, *names))
+    if taken:
+        name, owner = taken[0].decode(), taken[1].decode()
+        raise OutputTaken(
+            f"the output {name!r} is written by the job {owner!r}: rename it in the query, or delete that job"
+        )
+
+
+def release_outputs(client: redis.Redis, job: str, keep: Container[str] = ()) -> None:
+    """Take note that a job writes no more to its outputs, but those to `keep`. Their rows can still be read."""
+    owners = cast("dict[bytes, bytes]", client.hgetall(OUTPUTS))
+    released = [name for name, owner in owners.items() if owner == job.encode() and name.decode() not in keep]
+    if released:
+        client.hset(OUTPUTS, mapping=dict.fromkeys(released, ""))

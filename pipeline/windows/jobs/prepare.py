@@ -1,0 +1,35 @@
+"""A job's definition, understood: its query planned, its settings checked against it. No Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..language.syntax import Query
+from ..language.tokens import At, QueryError
+from ..plan import plan
+from ..planning.nodes import Plan
+from ..query import parse
+from .config import Config, InvalidJob, config_of, match
+from .definition import Definition
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`config` has the names as the query writes them."""
+
+    query: Query
+    plan: Plan
+    config: Config
+
+
+def prepare(definition: Definition, folder: Path) -> Prepared:
+    """Read the query and the settings; `folder` is for messages. Raises `InvalidJob`."""
+    config_path, query_path = folder / "job.toml", folder / "query.asaql"
+    config = config_of(definition.document, config_path)
+    try:
+        query = parse(definition.query)
+        planned = plan(query, config.references)
+    except QueryError as exc:
+        raise InvalidJob(query_path, str(exc), "query", At(exc.line, exc.column)) from exc
+    return Prepared(query, planned, match(config, planned, config_path))

@@ -1,0 +1,228 @@
+"""The jobs that there are: made over HTTP, or found by workers among their folders."""
+
+from __future__ import annotations
+
+import secrets
+from enum import StrEnum
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import redis
+
+from ...boards.boards import Boards
+from ...errors import PipelineError
+from ...hub.registry import Hubs
+from ..clock import from_unix_ms, isoformat
+from .config import InvalidJob, ReferenceInput, config_of
+from .definition import Definition, read_definition
+from .erase import queue_detach, queue_erase
+from .job import Job
+from .outputs import DeliveryStatus, Outbox, delivery_status, release_outputs
+from .registered import BEGIN, Registered
+from .status import JobStatus, Reports
+from .work import MERGE
+
+#: Milliseconds from a job's deletion until no worker can be about to begin it.
+SETTLE_MS = 10_000
+
+#: What a job made over HTTP may join begins with this: other hashes of the database are none of its maker's business.
+REFERENCES = "reference:"
+
+
+class UnknownJob(PipelineError, LookupError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no job {name!r}; `wz job list` shows which there are")
+        self.name = name
+
+
+class JobExists(PipelineError):
+    """A folder's job and one made over HTTP can't have one name."""
+
+
+class JobInUse(PipelineError):
+    """A worker runs it from its folder."""
+
+
+class State(StrEnum):
+    """`stopped`: no worker is there for it. `failed`: it can't begin, or a part of it waits to be tried again."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class _Deleted(msgspec.Struct, frozen=True):
+    ms: int
+    job: Registered
+
+
+class JobRegistry:
+    """Every job by its name.
+
+    Redis keys:
+        jobs          hash, name -> Registered as JSON
+        jobs:deleted  hash, name -> when it was deleted and what it was, as JSON, until no worker has it any more
+    """
+
+    KEY = "jobs"
+    DELETED = "jobs:deleted"
+
+    def __init__(self, client: redis.Redis, hubs: Hubs, boards: Boards | None = None) -> None:
+        self.redis = client
+        self.hubs = hubs
+        self.boards = boards or Boards(client)
+
+    def all(self) -> dict[str, Registered]:
+        """Return the jobs by name, in its order."""
+        found = cast("dict[bytes, bytes]", self.redis.hgetall(self.KEY))
+        return {name.decode(): msgspec.json.decode(data, type=Registered) for name, data in sorted(found.items())}
+
+    def get(self, name: str) -> Registered:
+        """Raises `UnknownJob`."""
+        data = cast("bytes | None", self.redis.hget(self.KEY, name))
+        if data is None:
+            raise UnknownJob(name)
+        return msgspec.json.decode(data, type=Registered)
+
+    def put(self, name: str, definition: Definition) -> bool:
+        """Make a job, or change one: workers begin it within two seconds. Returns whether it is new.
+
+        Its outputs are there at once. Also what was stopped is begun again, though nothing has changed. Raises
+        `InvalidJob`, `OutputTaken`, or `JobExists` for a name that a folder has.
+        """
+        path = Path(name)
+        for input_name, table in config_of(definition.document, path / "job.toml").inputs.items():
+            hash_ = table.reference.hash if isinstance(table, ReferenceInput) else None
+            if hash_ is not None and not hash_.startswith(REFERENCES):
+                field = f"inputs.{input_name}"
+                raise InvalidJob(path, f"[{field}]: a hash to be joined must be called {REFERENCES}...", field)
+        self._refuse_taken(name, is_folder=False)  # before its outputs are declared
+        old = self._record(Job.of(name, definition, self.redis, self.hubs, self.boards), definition, is_folder=False)
+        reports = Reports(self.redis, name)
+        self.redis.delete(reports.key, reports.errors_key)  # of another definition
+        return old is None
+
+    def load(self, folder: Path) -> Job:
+        """Make the job of a worker's folder, and record it. Raises what `Job.load` does.
+
+        Raises `JobExists` if a job of its name was made over HTTP.
+        """
+        definition = read_definition(folder)
+        name = folder.resolve().name
+        self._refuse_taken(name, is_folder=True)
+        job = Job.of(name, definition, self.redis, self.hubs, self.boards, folder)
+        self._record(job, definition, is_folder=True)
+        return job
+
+    def delete(self, name: str) -> None:
+        """Delete a job with its state and its consumer groups; workers stop it within two seconds.
+
+        The rows of its outputs can be read until the outputs are deleted. Raises `UnknownJob`, or `JobInUse` for one
+        that a worker has from its folder.
+        """
+        with self.redis.pipeline() as pipe:
+            while True:
+                pipe.watch(self.KEY)  # type: ignore[no-untyped-call]
+                job = self.get(name)
+                if job.folder and self.is_run(name):
+                    raise JobInUse(f"a worker runs the job {name!r} from its folder: take the folder away first")
+                pipe.multi()
+                pipe.hdel(self.KEY, name)
+                pipe.hset(self.DELETED, name, msgspec.json.encode(_Deleted(self.now_ms(), job)))
+                queue_erase(pipe, self.hubs, name, job)
+                try:
+                    pipe.execute()
+                    break
+                except redis.WatchError:
+                    continue
+        release_outputs(self.redis, name)
+
+    def clean(self) -> None:
+        """Purge jobs that were deleted once more, when nobody can have them: one may just have been begun then."""
+        found = cast("dict[bytes, bytes]", self.redis.hgetall(self.DELETED))
+        for name, data in found.items():
+            deleted = msgspec.json.decode(data, type=_Deleted)
+            if self.now_ms() - deleted.ms < SETTLE_MS or self.is_run(name.decode()):
+                continue
+            with self.redis.pipeline() as pipe:
+                pipe.watch(self.DELETED)  # type: ignore[no-untyped-call]
+                if pipe.hget(self.DELETED, name.decode()) != data:
+                    continue
+                pipe.multi()
+                pipe.hdel(self.DELETED, name.decode())
+                queue_erase(pipe, self.hubs, name.decode(), deleted.job)
+                try:
+                    pipe.execute()
+                except redis.WatchError:
+                    continue  # with the next look
+
+    def is_run(self, name: str) -> bool:
+        """Say whether a worker was there for the job within the last five seconds."""
+        return bool(self.redis.exists(f"job:{name}:workers"))
+
+    def deliveries(self, name: str, job: Registered) -> list[DeliveryStatus]:
+        return [delivery_status(self.redis, name, output) for output in job.outboxes]
+
+    def state(self, name: str, status: JobStatus | None, deliveries: list[DeliveryStatus]) -> State:
+        """Say how a job is doing, of which the rest is known."""
+        if any(delivery.stopped for delivery in deliveries) or (status is not None and _is_failing(status)):
+            return State.FAILED
+        return State.RUNNING if self.is_run(name) else State.STOPPED
+
+    def _refuse_taken(self, name: str, *, is_folder: bool) -> None:
+        data = cast("bytes | None", self.redis.hget(self.KEY, name))
+        if data is not None and msgspec.json.decode(data, type=Registered).folder != is_folder:
+            where = "made over HTTP" if is_folder else "a folder of the workers'"
+            raise JobExists(f"there is a job {name!r}, {where}: take another name, or delete that one")
+
+    def _record(self, job: Job, definition: Definition, *, is_folder: bool) -> Registered | None:
+        """Return what was recorded before."""
+        with self.redis.pipeline() as pipe:
+            while True:
+                pipe.watch(self.KEY)  # type: ignore[no-untyped-call]
+                data = cast("bytes | None", pipe.hget(self.KEY, job.name))
+                old = None if data is None else msgspec.json.decode(data, type=Registered)
+                new = self._registered(job, definition, is_folder, old)
+                pipe.multi()
+                pipe.hset(self.KEY, job.name, msgspec.json.encode(new))
+                pipe.hdel(self.DELETED, job.name)
+                for hub, group in [] if old is None else set(old.groups) - set(new.groups):
+                    queue_detach(pipe, self.hubs, job.name, hub, group)
+                try:
+                    pipe.execute()
+                    break
+                except redis.WatchError:
+                    continue
+        release_outputs(self.redis, job.name, keep=job.work.sinks)
+        return old
+
+    def _registered(self, job: Job, definition: Definition, is_folder: bool, old: Registered | None) -> Registered:
+        groups = {(reader.group.hub.name, reader.group.name) for reader in job.work.readers}
+        outboxes = {name for name, sinks in job.work.sinks.items() for sink in sinks if isinstance(sink, Outbox)}
+        tasks, before = ([], []) if old is None else (old.tasks, old.outboxes)
+        if "start" in definition.document:  # TOML has times, JSON has none
+            definition = Definition(definition.query, {**definition.document, "start": job.start})
+        return Registered(
+            definition=definition,
+            folder=is_folder,
+            revision=secrets.token_hex(8),
+            updated=isoformat(from_unix_ms(self.now_ms())),
+            groups=sorted(groups),
+            tasks=sorted({*tasks, *job.work.tasks}),
+            outboxes=sorted(outboxes.union(before)),
+        )
+
+    def now_ms(self) -> int:
+        """Redis's clock."""
+        seconds, microseconds = self.redis.time()
+        return seconds * 1000 + microseconds // 1000
+
+
+def _is_failing(status: JobStatus) -> bool:
+    """Say whether the last error is of something that has done nothing since. A table's does not count: see `Job`."""
+    error = status.error
+    if error is None or not (error.task in (BEGIN, MERGE) or error.task.isdecimal()):
+        return False
+    task = status.tasks.get(error.task)
+    return task is None or error.time > task.reported

@@ -1,0 +1,94 @@
+"""The two kinds of task: one for each partition of the inputs, and one that merges what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from redis.client import Pipeline
+
+from ...hub.group import ConsumerGroup
+from ..engine import ExchangeRow
+from ..faults import Faults
+from ..rows import InputRows
+from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
+from .sources import HubSource, Source
+from .state import Position, Progress, order
+from .task import Task
+from .work import MERGE, Work
+
+
+class PartitionTask(Task):
+    """The first stage, over one partition of each input."""
+
+    def __init__(self, work: Work, partition: int) -> None:
+        super().__init__(work, str(partition))
+        self.partition = partition
+        self.exchange = Exchange(work.client, work.name, partition) if work.is_merged else None
+        self._readers = [reader for reader in work.readers if partition < reader.partitions]
+
+    def _sources(self, faults: Faults) -> Sequence[Source]:
+        plan = self.work.plan
+        return [
+            HubSource(
+                reader.source(self.partition),
+                reader.group.hub,
+                self.partition,
+                InputRows(plan.streams, reader.input, self.work.policies, faults),
+                plan.names,
+                faults,
+            )
+            for reader in self._readers
+        ]
+
+    def _nodes(self) -> frozenset[int]:
+        return self.work.stages[0]
+
+    def _buffers(self) -> Mapping[str, int]:
+        if self.exchange is None:
+            return super()._buffers()
+        return {**super()._buffers(), self.exchange.key: MOST_ENTRIES}
+
+    def _queue_given(self, pipe: Pipeline, rows: Sequence[ExchangeRow], closed: int) -> None:
+        if self.exchange is not None:
+            self.exchange.queue(pipe, rows, closed)
+
+    def _queue_done(self, pipe: Pipeline, offsets: Mapping[str, str]) -> None:
+        """Let the hubs go of what no restart will read: with two inputs of one hub and group, what neither will."""
+        least: dict[tuple[str, str], tuple[ConsumerGroup, str]] = {}
+        for reader in self._readers:
+            offset = offsets[reader.source(self.partition)]
+            which = (reader.group.hub.name, reader.group.name)
+            _, other = least.get(which, (reader.group, offset))
+            least[which] = (reader.group, min(offset, other, key=order))
+        for group, offset in least.values():
+            group.commit(pipe, self.partition, offset)
+
+    def _came_to(self, closed: int, progress: Progress) -> None:
+        if self.exchange is not None:
+            self.exchange.publish(self.checkpoint.key, progress.commits, closed)
+
+    def _following(self, progress: Progress) -> Mapping[str, int]:
+        following: dict[str, int] = {}
+        for reader in self._readers:
+            place = f"{reader.group.hub.name}/{self.partition}"
+            number = progress.done.get(reader.source(self.partition), Position()).sequence_number + 1
+            following[place] = min(number, following.get(place, number))
+        return following
+
+
+class MergingTask(Task):
+    """The second stage, over what all partitions give."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work, MERGE)
+        self.exchanges = [Exchange(work.client, work.name, partition) for partition in range(work.partitions)]
+
+    def _sources(self, faults: Faults) -> Sequence[Source]:
+        return [ExchangeSource(exchange, faults) for exchange in self.exchanges]
+
+    def _nodes(self) -> frozenset[int]:
+        return self.work.stages[1]
+
+    def _queue_done(self, pipe: Pipeline, offsets: Mapping[str, str]) -> None:
+        for exchange in self.exchanges:
+            exchange.queue_trim(pipe, offsets[str(exchange.partition)])

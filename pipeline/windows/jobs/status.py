@@ -1,0 +1,134 @@
+"""How a job is doing: what each of its tasks says about itself, once a second, and what follows for the job."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import cast
+
+import msgspec
+import redis
+
+from ..clock import BEGINNING, isoformat
+from .state import Progress
+
+#: Seconds between two reports of a task.
+PERIOD = 1.0
+
+_ROWS = "rows:"
+
+
+class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`next` is, for each hub's partition, as `HUB/P`, the sequence number of the event that is to be done next.
+
+    `watermark` and `reported` are UTC times; there is no watermark before the first event.
+    """
+
+    reported: str
+    watermark: str | None = None
+    next: Mapping[str, int] = {}
+    rows: Mapping[str, int] = {}
+    faults: Mapping[str, int] = {}
+
+
+class TaskError(msgspec.Struct, frozen=True):
+    """`time` is UTC, of the worker's clock."""
+
+    task: str
+    time: str
+    message: str
+
+
+class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """`watermark`: rows of windows that end by it are written, of all partitions. None before there is one.
+
+    `lag` is how many events the hubs have that are not done; `rows` are by output, `faults` by kind (faults.py), ever.
+    `error` is the last that stopped a task for a while. `tasks` tells the same of each.
+    """
+
+    job: str
+    watermark: str | None
+    lag: int
+    rows: Mapping[str, int]
+    faults: Mapping[str, int]
+    error: TaskError | None
+    tasks: Mapping[str, TaskStatus]
+
+
+class Reports:
+    """The reports of a job's tasks.
+
+    Redis keys:
+        job:NAME:status  hash, task -> TaskStatus as JSON
+        job:NAME:errors  hash, task -> TaskError as JSON
+    """
+
+    def __init__(self, client: redis.Redis, job: str) -> None:
+        self.redis = client
+        self.job = job
+        self.key = f"job:{job}:status"
+        self.errors_key = f"job:{job}:errors"
+        self._next: dict[str, float] = {}  # time.monotonic()
+
+    def write(self, task: str, progress: Progress, watermark: int, done: Mapping[str, int], now: int) -> None:
+        """Report, if it is time: one command a second. `done` is `TaskStatus.next`, `now` and `watermark` are ticks."""
+        if time.monotonic() < self._next.get(task, 0.0):
+            return
+        self._next[task] = time.monotonic() + PERIOD
+        rows = {name[len(_ROWS) :]: count for name, count in progress.counts.items() if name.startswith(_ROWS)}
+        status = TaskStatus(
+            reported=isoformat(now),
+            watermark=None if watermark == BEGINNING else isoformat(watermark),
+            next=done,
+            rows=rows,
+            faults={name: count for name, count in progress.counts.items() if not name.startswith(_ROWS)},
+        )
+        self.redis.hset(self.key, task, msgspec.json.encode(status))
+
+    def soon(self, task: str) -> None:
+        """Have the next `write` of a task report at once."""
+        self._next.pop(task, None)
+
+    def error(self, task: str, message: str, now: int) -> None:
+        self.redis.hset(self.errors_key, task, msgspec.json.encode(TaskError(task, isoformat(now), message)))
+
+    def read(self) -> JobStatus | None:
+        """Return how the job is doing, None if it has never run. Two round trips."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self.key)
+            pipe.hvals(self.errors_key)
+            reports, errors = pipe.execute()
+        if not reports and not errors:
+            return None
+        found = {task.decode(): msgspec.json.decode(report, type=TaskStatus) for task, report in reports.items()}
+        tasks = {name: found[name] for name in sorted(found, key=lambda name: (len(name), name))}
+        watermarks = [task.watermark for task in tasks.values()]
+        known = [watermark for watermark in watermarks if watermark is not None]
+        return JobStatus(
+            job=self.job,
+            watermark=min(known) if watermarks and len(known) == len(watermarks) else None,
+            lag=self._lag(tasks),
+            rows=_total([task.rows for task in tasks.values()]),
+            faults=_total([task.faults for task in tasks.values()]),
+            error=max(
+                (msgspec.json.decode(error, type=TaskError) for error in errors),
+                key=lambda error: error.time,
+                default=None,
+            ),
+            tasks=tasks,
+        )
+
+    def _lag(self, tasks: Mapping[str, TaskStatus]) -> int:
+        following = {place: number for task in tasks.values() for place, number in task.next.items()}
+        with self.redis.pipeline(transaction=False) as pipe:
+            for place in following:
+                pipe.get(f"{{hub:{place.replace('/', ':')}}}:sequence")
+            sequences = cast("list[bytes | None]", pipe.execute())
+        return sum(
+            max(0, int(sequence or 0) - number) for sequence, number in zip(sequences, following.values(), strict=True)
+        )
+
+
+def _total(counts: list[Mapping[str, int]]) -> dict[str, int]:
+    return dict(sorted(sum(map(Counter, counts), Counter[str]()).items()))

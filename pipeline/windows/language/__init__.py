@@ -1,0 +1,1 @@
+"""The parser of the query language: words, expressions, windows, and the tree that they make."""

@@ -1,0 +1,103 @@
+"""The query's words, each with the place that it stands at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...errors import PipelineError
+
+# Repetitions are possessive: a text without an end must not be read as two texts that have one. A comment in a comment
+# is refused, because T-SQL lets them nest and other SQLs do not.
+_TOKEN = re.compile(
+    r"""
+      (?P<space>[\s\ufeff]++ | --[^\n]*+ | /\*(?:(?!/\*|\*/).)*+\*/)
+    | \[(?P<bracketed>(?:[^\]\n]|\]\])++)\]
+    | (?P<text>[Nn]?'(?:[^']|'')*+')
+    | (?P<word>[^\W\d]\w*+)
+    | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?!\w))
+    | (?P<sign>[<>!]=|<>|![<>]|[-(),.;*=+%<>&|^~]|/(?!\*))
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class At:
+    """A place in the query; both count from 1."""
+
+    line: int
+    column: int
+
+
+class QueryError(PipelineError, ValueError):
+    """The query can't be run as it is written. The message starts with line and column."""
+
+    field = "query"
+
+    def __init__(self, message: str, at: At) -> None:
+        super().__init__(f"{at.line}:{at.column}: {message}")
+        self.message = message
+        self.line, self.column = at.line, at.column
+
+
+@dataclass(frozen=True)
+class Token:
+    """`kind` is bracketed, text, word, number, sign or end. A bracketed name is never a keyword.
+
+    `text` is as written, but for a bracketed name, which has lost its brackets.
+    """
+
+    kind: str
+    text: str
+    at: At
+
+    @property
+    def keyword(self) -> str:
+        return upper(self.text) if self.kind == "word" else ""
+
+    def __str__(self) -> str:
+        if self.kind == "end":
+            return "the end of the query"
+        shown = self.text if len(self.text) <= 40 else self.text[:40] + "..."
+        return f"the text {shown}" if self.kind == "text" else repr(shown)
+
+
+def upper(word: str) -> str:
+    """Return the word as keywords and functions are compared. `str.upper` alone would make ASCII of a dotless i."""
+    return word.upper() if word.isascii() else word
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Yield the words of a query, then one of kind `end`. Raises `QueryError`."""
+    position, line, line_start = 0, 1, 0
+    while position < len(text):
+        at = At(line, position - line_start + 1)
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise QueryError(_unreadable(text, position), at)
+        kind = str(match.lastgroup)
+        if kind != "space":
+            yield Token(kind, match[kind].replace("]]", "]") if kind == "bracketed" else match[kind], at)
+        if newlines := match[0].count("\n"):
+            line += newlines
+            line_start = position + match[0].rindex("\n") + 1
+        position = match.end()
+    yield Token("end", "", At(line, position - line_start + 1))
+
+
+def _unreadable(text: str, position: int) -> str:
+    sign = text[position]
+    if sign == "/":
+        is_open = "*/" not in text[position:]
+        return "this comment has no end: write */" if is_open else "a comment can't stand inside a comment"
+    if text.startswith("[]", position):
+        return "a name in brackets can't be empty"
+    if sign in "'[":
+        return f"{sign} has no end: write {']' if sign == '[' else sign}"
+    if sign == '"':
+        return "double quotes are not supported: write 'a text' or [a name]"
+    if sign.isdigit():
+        return "a number can't go on with letters"
+    return f"{sign!r} means nothing here"

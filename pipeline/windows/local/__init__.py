@@ -1,0 +1,1 @@
+"""A job over files, in this process."""

@@ -1,0 +1,218 @@
+"""Files of events: NDJSON, JSON, CSV and Parquet, each also as .gz, read in order and a piece at a time."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any, cast
+
+import msgspec
+
+from ...errors import PipelineError
+from ..clock import TICKS_PER_SECOND
+from ..rows import InputError, records_of
+from ..values import BIGINT_LEAST, BIGINT_MOST, Datetime
+
+#: What stands for standard input, which is NDJSON.
+STDIN = Path("-")
+
+_PARQUET_ROWS = 10_000
+
+Found = tuple[int, dict[str, Any] | InputError]
+"""The number of a line, or of a row, from 1; and an event, or why it is none."""
+
+
+class InvalidFile(PipelineError):
+    """A file that can't be read as what its name says it is."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{'standard input' if path == STDIN else path}: {message}")
+        self.path = path
+
+
+class EventFile:
+    """The events of a file, in its order. Its name tells the format, as `FORMATS` does; `-` is NDJSON from stdin.
+
+    NDJSON: an object a line, or an array of objects; a line that is neither is an `InputError`, and the next is read.
+    JSON: one array of objects, or NDJSON; it is read as a whole. CSV: the first line has the names, all values are
+    text, and what a short line lacks is NULL. Parquet: timestamps are datetime, and decimals float.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises `InvalidFile`."""
+        self.path = path
+        self.done: int | None = None  # bytes, where the reader knows better than the file
+        self._open = ExitStack()
+        self._read, is_packed = _format(path)
+        try:
+            self._raw: IO[bytes] = sys.stdin.buffer if path == STDIN else self._open.enter_context(path.open("rb"))
+            self.size = None if path == STDIN else path.stat().st_size
+        except OSError as exc:
+            raise InvalidFile(path, f"can't be opened: {exc.strerror}") from exc
+        self.file: IO[bytes] = self._raw
+        if is_packed:
+            self.file = cast("IO[bytes]", self._open.enter_context(closing(gzip.GzipFile(fileobj=self._raw))))
+
+    @property
+    def position(self) -> int:
+        """About how many of the file's `size` bytes are read; 0 if it has no size."""
+        if self.size is None:
+            return 0
+        return self._raw.tell() if self.done is None else self.done
+
+    def __iter__(self) -> Iterator[Found]:
+        """Read the file, once. Raises `InvalidFile`."""
+        try:
+            yield from self._read(self)
+        except (OSError, EOFError, UnicodeDecodeError) as exc:  # gzip raises the first two
+            raise InvalidFile(self.path, f"can't be read: {exc}") from exc
+
+    def close(self) -> None:
+        self._open.close()
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """Return the file in a folder that holds the events of `name`, whatever the case and the format.
+
+    Raises `InvalidFile` if there are several.
+    """
+    endings = [suffix + packed for suffix in FORMATS for packed in ("", ".gz")]
+    wanted = {name.lower() + ending for ending in endings}
+    found = sorted(path for path in folder.iterdir() if path.name.lower() in wanted)
+    if len(found) > 1:
+        raise InvalidFile(found[1], f"{found[0].name} is there, too: which one is {name}?")
+    return found[0] if found else None
+
+
+def _format(path: Path) -> tuple[_Read, bool]:
+    """Return how a file is read, and whether it is packed."""
+    if path == STDIN:
+        return _lines, False
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    is_packed = suffixes[-1:] == [".gz"]
+    suffix = "".join(suffixes[-2:-1] if is_packed else suffixes[-1:])
+    if suffix not in FORMATS or (is_packed and suffix == ".parquet"):
+        known = ", ".join(FORMATS)
+        raise InvalidFile(path, f"the name does not tell the format: let it end in {known} (.gz may follow the others)")
+    return FORMATS[suffix], is_packed
+
+
+def _lines(of: EventFile) -> Iterator[Found]:
+    for number, line in enumerate(of.file, 1):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if not line.isspace():
+            yield from _of_text(number, line)
+
+
+def _json(of: EventFile) -> Iterator[Found]:
+    text = of.file.read().removeprefix(codecs.BOM_UTF8)
+    try:
+        events = msgspec.json.decode(text, type=list[msgspec.Raw])
+        numbered: Iterator[tuple[int, bytes]] = ((number, bytes(event)) for number, event in enumerate(events, 1))
+    except ValueError:  # no array: lines, then
+        numbered = ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+    for number, event in numbered:
+        yield from _of_text(number, event)
+
+
+def _of_text(number: int, text: bytes) -> Iterator[Found]:
+    try:
+        for record in records_of(text):
+            yield number, record
+    except InputError as exc:
+        yield number, exc
+
+
+def _csv(of: EventFile) -> Iterator[Found]:
+    text = io.TextIOWrapper(of.file, "utf-8-sig", newline="")
+    try:
+        yield from _of_csv(csv.reader(text, strict=True))
+    finally:
+        text.detach()  # or it would close the file
+
+
+def _of_csv(reader: Any) -> Iterator[Found]:
+    names: list[str] | None = None
+    while True:
+        number = reader.line_num + 1
+        try:
+            values = next(reader, None)
+        except csv.Error as exc:
+            yield number, InputError(f"it is not CSV: {exc}")
+            continue
+        if values is None:
+            return
+        if names is None:
+            names = values
+        elif len(values) > len(names):
+            yield number, InputError(f"it has {len(values)} values, the first line {len(names)} names")
+        elif values:  # an empty line has none
+            yield number, dict(zip(names, values, strict=False))
+
+
+def _parquet(of: EventFile) -> Iterator[Found]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as exc:
+        raise InvalidFile(of.path, "to read Parquet, install pyarrow: pip install 'wz[parquet]'") from exc
+    try:
+        table = parquet.ParquetFile(of.file)
+        schema = pyarrow.schema([_without_nanoseconds(pyarrow, field) for field in table.schema_arrow])
+        number = 0
+        for batch in table.iter_batches(_PARQUET_ROWS):
+            of.done = (of.size or 0) * number // max(1, table.metadata.num_rows)
+            for record in pyarrow.Table.from_batches([batch]).cast(schema, safe=False).to_pylist():
+                number += 1
+                try:
+                    yield number, {name: _of_arrow(value) for name, value in record.items()}
+                except InputError as exc:
+                    yield number, exc
+        of.done = of.size
+    except pyarrow.ArrowException as exc:
+        raise InvalidFile(of.path, f"can't be read as Parquet: {exc}") from exc
+
+
+def _without_nanoseconds(pyarrow: Any, field: Any) -> Any:
+    """Python's datetime has microseconds."""
+    if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
+        return field.with_type(pyarrow.timestamp("us", field.type.tz))
+    return field
+
+
+def _of_arrow(value: Any) -> Any:
+    """Return a value as the language types it. Raises `InputError` for one that it has no type for."""
+    match value:
+        case None | bool() | str():
+            return value
+        case int() if BIGINT_LEAST <= value <= BIGINT_MOST:
+            return value
+        case float() | Decimal() if math.isfinite(value):
+            return float(value)
+        case datetime():
+            since = (value if value.tzinfo else value.replace(tzinfo=UTC)) - _YEAR_1
+            return Datetime((since.days * 86_400 + since.seconds) * TICKS_PER_SECOND + since.microseconds * 10)
+        case date():
+            return _of_arrow(datetime.combine(value, time()))
+        case list():
+            return [_of_arrow(item) for item in value]
+        case dict():
+            return {name: _of_arrow(item) for name, item in value.items()}
+    raise InputError(f"{value!r} is of no type that the language has: {type(value).__name__}")
+
+
+_YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
+
+_Read = Callable[[EventFile], Iterator[Found]]
+
+FORMATS: dict[str, _Read] = {".ndjson": _lines, ".jsonl": _lines, ".json": _json, ".csv": _csv, ".parquet": _parquet}

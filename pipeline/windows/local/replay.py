@@ -1,0 +1,144 @@
+"""A file of events as an input of the query: the log of a hub, played again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from ..clock import BEGINNING, END, isoformat
+from ..engine import Engine, Given
+from ..event_times import TimePolicies
+from ..expressions.casts import to_datetime
+from ..faults import EVENT_TIME, INPUT, Faults
+from ..operators.operator import Row
+from ..planning.nodes import Plan
+from ..rows import InputError, InputRows, take_added
+from ..values import Datetime, RowError
+from .files import EventFile, InvalidFile
+
+_ENQUEUED, _PROCESSED, _PARTITION = "eventenqueuedutctime", "eventprocessedutctime", "partitionid"
+
+
+class Replay:
+    """An input's events arrive in the order of its file, and meet the policies that they would meet in the hub.
+
+    An event arrives at its EventEnqueuedUtcTime, in the partition of its PartitionId (0 if it has none), as in what
+    `SELECT *` writes. Without the first it arrives when the latest event so far was, by TIMESTAMP BY: so none is
+    early, and an event is late by how much it is out of order. EventProcessedUtcTime is the event's own, or its
+    arrival, so that a replay gives the same rows each time.
+    """
+
+    def __init__(self, plan: Plan, input_name: str, file: EventFile, policies: TimePolicies, faults: Faults) -> None:
+        self.input = input_name
+        self.file = file
+        self.events = 0
+        self.has_ended = False
+        self._plan = plan
+        self._policies = policies
+        self._faults = faults
+        self._found = iter(file)
+        self._timestamps = [
+            stream.timestamp for stream in plan.streams if stream.input == input_name and stream.timestamp is not None
+        ]
+        self._arrived = BEGINNING
+        self._partitions: dict[int, InputRows] = {}
+
+    @property
+    def watermark(self) -> int:
+        """The last time of which no row will come any more."""
+        if self.has_ended:
+            return END
+        return min((rows.watermark for rows in self._partitions.values()), default=BEGINNING)
+
+    def feed(self, engine: Engine, limit: int) -> list[Given]:
+        """Read up to `limit` events, and feed the engine; return what it gives at once. Raises `InvalidFile`."""
+        found = list(islice(self._found, limit))
+        self.has_ended = len(found) < limit
+        by_partition: dict[int, list[Row]] = defaultdict(list)
+        for row in self._rows(found):
+            by_partition[row.arrival[0]].append(row)
+        taken: dict[int, list[Row]] = defaultdict(list)
+        for partition, rows in by_partition.items():
+            for stream, of_stream in self._partition(partition).take(rows, engine.closed):
+                taken[stream] += of_stream
+        for partition_rows in self._partitions.values():
+            partition_rows.idle(self._arrived)
+        given: list[Given] = []
+        for stream, rows in taken.items():
+            given += engine.feed(stream, sorted(rows, key=_number))
+        return given
+
+    def _partition(self, partition: int) -> InputRows:
+        if partition not in self._partitions:
+            self._partitions[partition] = InputRows(self._plan.streams, self.input, self._policies, self._faults)
+        return self._partitions[partition]
+
+    def _rows(self, found: Sequence[tuple[int, Any]]) -> Iterator[Row]:
+        for line, record in found:
+            self.events += 1
+            try:
+                if isinstance(record, InputError):
+                    raise record
+                row = self._row(line, record)
+            except (InputError, RowError) as exc:
+                self._faults.report(INPUT, f"{self.file.path}, {line}: {exc}")
+            else:
+                if row is not None:
+                    yield row
+
+    def _row(self, line: int, record: dict[str, Any]) -> Row | None:
+        own = {name: value for name, value in take_added(record).items() if value != ""}  # CSV has no NULL
+        partition = _partition_id(own.get(_PARTITION))
+        enqueued = own.get(_ENQUEUED)
+        arrived = self._latest(record, line) if enqueued is None else int(to_datetime(enqueued))
+        if arrived == BEGINNING:
+            return None
+        if arrived < self._arrived:
+            raise InvalidFile(
+                self.file.path,
+                f"{line}: the event arrived at {isoformat(arrived)}, the one before it at {isoformat(self._arrived)}: "
+                "sort the file by EventEnqueuedUtcTime",
+            )
+        self._arrived = arrived
+        processed = own.get(_PROCESSED)
+        record["EventProcessedUtcTime"] = Datetime(arrived if processed is None else to_datetime(processed))
+        record["PartitionId"] = partition
+        record["EventEnqueuedUtcTime"] = Datetime(arrived)
+        return Row(self._plan.names.of(record), arrived, (partition, self.events, 0))
+
+    def _latest(self, record: dict[str, Any], line: int) -> int:
+        """Return the time of the latest event so far, this one among them; 0 if there is none that has a time."""
+        if not self._timestamps:
+            raise InvalidFile(
+                self.file.path,
+                f"{line}: nothing tells when the event arrived: add EventEnqueuedUtcTime (UTC) to the events, or "
+                f"TIMESTAMP BY to FROM {self.input}",
+            )
+        latest = self._arrived
+        row = Row(self._plan.names.of(record), latest, ())
+        for timestamp in self._timestamps:
+            try:
+                value = timestamp.of(row)
+                if value is not None:
+                    latest = max(latest, to_datetime(value))
+            except RowError:
+                pass  # StreamRows reports it
+        if latest == BEGINNING:
+            self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: no event so far has a time")
+        return latest
+
+
+def _partition_id(value: Any) -> int:
+    if value is None:
+        return 0
+    if type(value) is str and value.isdecimal() and value.isascii():
+        value = int(value[:9])
+    if type(value) is not int or value < 0:
+        raise InputError(f"PartitionId is a number from 0 on, not {value!r}")
+    return value
+
+
+def _number(row: Row) -> int:
+    return int(row.arrival[1])

@@ -1,0 +1,50 @@
+"""A file that a run writes its rows to: NDJSON."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from ...errors import PipelineError
+
+
+class RowFile:
+    """Lines, written beside the file under another name, which takes the file's place when all are there.
+
+    So a run that fails or is killed leaves the file as it was, and a run may write the file that it reads. A name that
+    ends in .gz is packed. What is no regular file (a pipe, /dev/null) is written as it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises `PipelineError` if it can't be written."""
+        self.path = path.resolve()  # a link stays one
+        self._is_direct = path.exists() and not path.is_file()
+        self._written = path if self._is_direct else self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        self._open = ExitStack()
+        try:
+            self._file: IO[bytes] | gzip.GzipFile = self._open.enter_context(self._written.open("wb"))
+        except OSError as exc:
+            raise PipelineError(f"{path} can't be written: {exc.strerror}") from exc
+        if path.suffix == ".gz":
+            self._file = self._open.enter_context(gzip.GzipFile(fileobj=self._file, mode="wb", mtime=0))
+
+    def write(self, line: bytes) -> None:
+        self._file.write(line + b"\n")
+
+    def __enter__(self) -> RowFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.close()
+        if self._is_direct:
+            return
+        if kind is None:
+            self._written.replace(self.path)
+        else:
+            self._written.unlink()

@@ -1,0 +1,148 @@
+"""A job run in this process over files: no Redis, no hub, and an end."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..clock import END
+from ..engine import Engine, Given, OutputRow
+from ..faults import Faults
+from ..jobs.config import Config, FileInput, InvalidJob, ReferenceInput
+from ..jobs.definition import read_definition
+from ..jobs.prepare import prepare
+from ..operators.reference import Table
+from ..operators.tables import FileTable, InvalidReference
+from ..planning.nodes import Plan
+from .files import EventFile
+from .replay import Replay
+
+#: Events read at once, and about as many rows given at once.
+PAGE = 2_000
+
+
+@dataclass(frozen=True)
+class LocalJob:
+    """A job's folder, read. `config` has the names as the query writes them."""
+
+    folder: Path
+    plan: Plan
+    config: Config
+
+    @classmethod
+    def read(cls, folder: Path) -> LocalJob:
+        """Raises `InvalidJob`."""
+        prepared = prepare(read_definition(folder), folder)
+        return cls(folder, prepared.plan, prepared.config)
+
+    def input_files(self, given: Mapping[str, Path]) -> dict[str, Path]:
+        """Return the file of each input: one that is given for its name, or the one in job.toml.
+
+        Raises `InvalidJob` if there is none.
+        """
+        files = {}
+        for name in self.plan.inputs:
+            table = self.config.inputs[name]
+            if name in given:
+                files[name] = given[name]
+            elif isinstance(table, FileInput):
+                files[name] = self.folder / table.file
+            else:
+                raise InvalidJob(
+                    self.folder / "job.toml",
+                    f"[inputs.{name}] is a hub, and this run reads files: give it one, --input {name}=FILE",
+                )
+        return files
+
+    def tables(self, given: Mapping[str, Path]) -> dict[str, Table]:
+        """Return the reference data, of files that are given or of those in job.toml. Raises `InvalidJob`."""
+        tables: dict[str, Table] = {}
+        for name in self.plan.references:
+            table = self.config.inputs[name]
+            assert isinstance(table, ReferenceInput)
+            file = given.get(name) or (table.reference.file and self.folder / table.reference.file)
+            place = f"[inputs.{name}]"
+            if not file:
+                raise InvalidJob(
+                    self.folder / "job.toml",
+                    f"{place} is a hash in Redis, and this run reads files: give it one, --input {name}=FILE",
+                )
+            try:
+                tables[name] = FileTable(file)
+            except InvalidReference as exc:
+                raise InvalidJob(self.folder / "job.toml", f"{place}: {exc}") from exc
+        return tables
+
+
+class FirstFaults(Faults):
+    """Counts faults, and keeps the first message of each kind instead of logging it."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, str] = {}
+        super().__init__("", self.counts)
+
+    def report(self, kind: str, message: object) -> None:
+        self.counts[kind] += 1
+        self.first.setdefault(kind, str(message))
+
+
+@dataclass
+class Summary:
+    """What a run did. `rows` are by output."""
+
+    events: int = 0
+    rows: Counter[str] = field(default_factory=Counter)
+    faults: FirstFaults = field(default_factory=FirstFaults)
+
+
+Write = Callable[[OutputRow], None]
+
+
+def run(
+    job: LocalJob,
+    files: Mapping[str, EventFile],
+    tables: Mapping[str, Table],
+    write: Write,
+    progress: Callable[[], None] = lambda: None,
+) -> Summary:
+    """Run the query over the files of its inputs to their ends, with all windows closed then.
+
+    The rows of one file and query come in the same order each time: those of windows by time, those that nothing
+    delays in the order of the file. Raises `InvalidFile`.
+    """
+    summary = Summary()
+    engine = Engine(job.plan, summary.faults, tables)
+    replays = [Replay(job.plan, name, file, job.config.policies, summary.faults) for name, file in files.items()]
+
+    def give(rows: Sequence[Given]) -> None:
+        for row in rows:
+            assert isinstance(row, OutputRow)  # one engine runs the whole plan
+            summary.rows[row.output] += 1
+            write(row)
+
+    with _rare_collections():
+        while engine.closed < END:
+            behind = min(replays, key=lambda replay: replay.watermark)
+            give(behind.feed(engine, PAGE))
+            watermark = min(replay.watermark for replay in replays)
+            while engine.closed < watermark:
+                give(engine.advance(watermark, PAGE))
+            progress()
+    summary.events = sum(replay.events for replay in replays)
+    return summary
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Windows hold many small objects, none of them in cycles: to look for some takes as long as the work."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

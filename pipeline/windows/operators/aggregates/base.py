@@ -1,0 +1,130 @@
+"""What an aggregate is, and how those of one GROUP BY work side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..operator import Evaluate, Row
+
+Partials = list[Any]
+"""A partial result of each aggregate, in their order. None stands for no value yet."""
+
+
+Combine = Callable[[Any, Any], Any]
+
+
+class Aggregate:
+    """A result of many rows, from partial results that can be merged.
+
+    Each row gives an item, and a partial result is made of items. Neither the order of the items nor how they were cut
+    into partials may change the result. Items and partials are of types that codec.py packs.
+    """
+
+    take: Evaluate
+    """Return a row's item, None if the row adds nothing (NULL). Raises `RowError`; nothing after it does but `result`.
+    """
+
+    def add(self, partial: Any, item: Any) -> Any:
+        """Return `partial`, maybe None, with an item more. May change `partial` and return it."""
+        raise NotImplementedError
+
+    def combine(self, left: Any, right: Any) -> Any:
+        """Return the partial result of both, and change neither; `left` is the older. Here: an item is a partial."""
+        return self.add(left, right)
+
+    def result(self, partial: Any) -> Any:
+        """Return what the query sees. `partial` is None without an item. Raises `RowError`."""
+        return partial
+
+
+class Holistic(Aggregate):
+    """An aggregate whose partial results grow with their rows (Gray et al., Data Cube, 1997), such as a median.
+
+    To merge all panes for each window would be dear. Instead, one partial result lives as long as the group does:
+    panes are put into it, and taken out of it again in the same order.
+    """
+
+    def combine(self, left: Any, right: Any) -> Any:
+        return self.extend(self.extend(None, left), right)
+
+    def extend(self, partial: Any, newest: Any) -> Any:
+        """Put `newest` into `partial`, maybe None; change and return it, leave `newest` as it is."""
+        raise NotImplementedError
+
+    def remove(self, partial: Any, oldest: Any) -> None:
+        """Take out of `partial` what was put in first."""
+        raise NotImplementedError
+
+
+class SideBySide:
+    """The aggregates of one GROUP BY. A window's time is spent in these loops, so they call no more than they must."""
+
+    def __init__(self, aggregates: Sequence[Aggregate]) -> None:
+        places = list(enumerate(aggregates))
+        self.take = _take_all([each.take for each in aggregates])
+        self.holistic = [(place, each) for place, each in places if isinstance(each, Holistic)]
+        self._adds = [each.add for each in aggregates]
+        self._starts = [(place, each.add) for place, each in places if not _is_plain(each)]
+        self._combines = [(place, each.add if _is_plain(each) else each.combine) for place, each in places]
+        self._merges = [
+            (place, combine) for place, combine in self._combines if not isinstance(aggregates[place], Holistic)
+        ]
+        self._results = [
+            (place - len(places), each.result) for place, each in places if type(each).result is not Aggregate.result
+        ]
+
+    def start(self, items: list[Any]) -> Partials:
+        """Return the partials of one row's items, which are used up."""
+        for place, add in self._starts:
+            if (item := items[place]) is not None:
+                items[place] = add(None, item)
+        return items
+
+    def add(self, partials: Partials, items: list[Any]) -> None:
+        adds = self._adds
+        for place, item in enumerate(items):
+            if item is not None:
+                partials[place] = adds[place](partials[place], item)
+
+    def combine(self, left: Partials, right: Partials) -> Partials:
+        return _combined(self._combines, left, right)
+
+    def merge(self, left: Partials, right: Partials) -> Partials:
+        """Combine, but leave the holistic ones as they are on the left."""
+        return _combined(self._merges, left, right)
+
+    def results(self, keys: Iterable[Any], partials: Partials) -> list[Any]:
+        """Return the keys, and then the results. Raises `RowError`."""
+        columns = [*keys, *partials]
+        for place, result in self._results:
+            columns[place] = result(columns[place])
+        return columns
+
+
+def _take_all(takes: Sequence[Evaluate]) -> Callable[[Row], list[Any]]:
+    """Return what gives a row's items. It raises `RowError`.
+
+    One or two, which most queries have, without a loop: that is faster, and makes a list no longer than it must be.
+    """
+    if len(takes) == 1:
+        (one,) = takes
+        return lambda row: [one(row)]
+    if len(takes) == 2:
+        one, two = takes
+        return lambda row: [one(row), two(row)]
+    return lambda row: [take(row) for take in takes]
+
+
+def _is_plain(aggregate: Aggregate) -> bool:
+    """Return whether items are partials: then one needs no `add` to start with, and `combine` is `add`."""
+    return type(aggregate).combine is Aggregate.combine
+
+
+def _combined(combines: Sequence[tuple[int, Combine]], left: Partials, right: Partials) -> Partials:
+    combined = left.copy()
+    for place, combine in combines:
+        if (newer := right[place]) is not None:
+            older = combined[place]
+            combined[place] = newer if older is None else combine(older, newer)
+    return combined

@@ -1,0 +1,43 @@
+"""Collect: all rows of a group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..operator import Evaluate, Row
+from .base import Holistic
+
+
+class Collect(Holistic):
+    """All rows, as records, or a value of each that is not NULL; by time, then arrival."""
+
+    def __init__(self, of: Evaluate | None) -> None:
+        """`of` is None for whole rows."""
+
+        def take(row: Row) -> Any:
+            value = row.columns if of is None else of(row)
+            return None if value is None else (row.time, row.arrival, value)
+
+        self.take = take
+
+    def add(self, partial: Any, item: Any) -> Any:
+        if partial is None:
+            return [item]
+        partial.append(item)
+        return partial
+
+    def extend(self, partial: Any, newest: Any) -> Any:
+        if partial is None:
+            return list(newest)
+        partial += newest
+        return partial
+
+    def remove(self, partial: Any, oldest: Any) -> None:
+        del partial[: len(oldest)]
+
+    def result(self, partial: Any) -> Any:
+        return [value for *_, value in sorted(partial or (), key=_by_arrival)]
+
+
+def _by_arrival(item: Any) -> Any:
+    return item[:2]

@@ -1,0 +1,60 @@
+"""COUNT(*), COUNT(expression) and COUNT(DISTINCT expression)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...values import group_key
+from ..operator import Evaluate, Row
+from .base import Aggregate, Holistic
+
+
+class Count(Aggregate):
+    """Rows, or values that are not NULL."""
+
+    def __init__(self, of: Evaluate | None) -> None:
+        """`of` is None for COUNT(*)."""
+        self.take = _one if of is None else lambda row: None if of(row) is None else 1
+
+    def add(self, partial: Any, item: Any) -> Any:
+        return item if partial is None else partial + item
+
+    def result(self, partial: Any) -> Any:
+        return partial or 0
+
+
+class CountDistinct(Holistic):
+    """Different values, as GROUP BY tells them apart, without NULL. A partial counts the rows of each."""
+
+    def __init__(self, of: Evaluate) -> None:
+        def take(row: Row) -> Any:
+            value = of(row)
+            return None if value is None else group_key(value)
+
+        self.take = take
+
+    def add(self, partial: Any, item: Any) -> Any:
+        if partial is None:
+            return {item: 1}
+        partial[item] = partial.get(item, 0) + 1
+        return partial
+
+    def extend(self, partial: Any, newest: Any) -> Any:
+        if partial is None:
+            return dict(newest)
+        for item, count in newest.items():
+            partial[item] = partial.get(item, 0) + count
+        return partial
+
+    def remove(self, partial: Any, oldest: Any) -> None:
+        for item, count in oldest.items():
+            partial[item] -= count
+            if not partial[item]:
+                del partial[item]
+
+    def result(self, partial: Any) -> Any:
+        return len(partial or ())
+
+
+def _one(row: Row) -> int:
+    return 1

@@ -1,0 +1,129 @@
+"""SUM and AVG, exact until the result is rounded once.
+
+Floats are kept as a few floats with exactly the same sum, which `math.fsum` finds (Shewchuk's partials); so neither
+the order of the rows nor that of merging panes can change a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import fsum
+from typing import Any
+
+from ...values import BIGINT_LEAST, BIGINT_MOST, RowError, type_name
+from ..operator import Evaluate, Row
+from .base import Aggregate
+
+Total = int | list[float]
+"""An int as long as all values are; floats after that."""
+
+_COMPACT = 16  # floats
+_LARGEST = 2.0**960  # no sum of 2^63 smaller ones overflows
+
+
+class Sum(Aggregate):
+    """NULL is ignored; all NULL gives NULL. bigint, and refused outside 64 bits; float if any value is."""
+
+    def __init__(self, of: Evaluate) -> None:
+        self.take = numeric(of, "SUM")
+
+    def add(self, partial: Any, item: Any) -> Any:
+        return add(partial, item)
+
+    def combine(self, left: Any, right: Any) -> Any:
+        return combine(left, right)
+
+    def result(self, partial: Any) -> Any:
+        if type(partial) is not int:
+            return None if partial is None else fsum(partial)
+        if not BIGINT_LEAST <= partial <= BIGINT_MOST:
+            raise RowError("a SUM of bigint is outside 64 bits")
+        return partial
+
+
+class Average(Aggregate):
+    """NULL is ignored; all NULL gives NULL. Of the values' type: bigint, rounded towards zero; float if any value is.
+
+    A partial is [count, total].
+    """
+
+    def __init__(self, of: Evaluate) -> None:
+        self.take = numeric(of, "AVG")
+
+    def add(self, partial: Any, item: Any) -> Any:
+        if partial is None:
+            return [1, add(None, item)]
+        partial[0] += 1
+        partial[1] = add(partial[1], item)
+        return partial
+
+    def combine(self, left: Any, right: Any) -> Any:
+        return [left[0] + right[0], combine(left[1], right[1])]
+
+    def result(self, partial: Any) -> Any:
+        if partial is None:
+            return None
+        count, total = partial
+        if type(total) is not int:
+            return fsum(total) / count
+        return total // count if total >= 0 else -(-total // count)
+
+
+def numeric(of: Evaluate, function: str) -> Evaluate:
+    """Return what gives a row's number, or None. Raises `RowError` for other types, and numbers too large to add."""
+
+    def take(row: Row) -> Any:
+        value = of(row)
+        if value is None or type(value) is int:
+            return value
+        if type(value) is not float:
+            raise RowError(f"{function} takes bigint and float, not {type_name(value)}: {value!r}")
+        if not -_LARGEST < value < _LARGEST:
+            raise RowError(f"{function} can't add {value!r} exactly")
+        return value
+
+    return take
+
+
+def add(total: Total | None, number: int | float) -> Total:
+    """Return the total with a number more. May change `total`."""
+    if type(total) is list:
+        if type(number) is float:
+            total.append(number)
+        else:
+            total += _floats(number)  # type: ignore[arg-type]  # an int
+        return total if len(total) < _COMPACT else _compact(total)
+    if type(number) is int:
+        return number if total is None else total + number  # type: ignore[operator]  # a list was handled above
+    return [number] if total is None else [*_floats(total), number]  # type: ignore[arg-type]
+
+
+def combine(left: Total, right: Total) -> Total:
+    if type(left) is int and type(right) is int:
+        return left + right
+    return _compact([*_as_floats(left), *_as_floats(right)])
+
+
+def _compact(values: list[float]) -> list[float]:
+    """Return few floats with exactly the same sum; `values` is used up."""
+    if len(values) < 3:
+        return values
+    parts: list[float] = []
+    while part := fsum(values):
+        parts.append(part)
+        values.append(-part)
+    return parts or [0.0]
+
+
+def _as_floats(total: Total) -> Iterable[float]:
+    return _floats(total) if isinstance(total, int) else total
+
+
+def _floats(number: int) -> list[float]:
+    """Return floats whose sum is exactly the int."""
+    parts: list[float] = []
+    while number:
+        part = float(number)
+        parts.append(part)
+        number -= int(part)
+    return parts or [0.0]

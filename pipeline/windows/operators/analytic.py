@@ -1,0 +1,144 @@
+"""Functions of a row and those before it: LAG, LAST, ISFIRST, and aggregates OVER (LIMIT DURATION(...))."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+from ..faults import ROW, Faults
+from ..language.syntax import Call, Constant, Expression, Over, Star, Unit
+from ..language.tokens import QueryError
+from ..language.units import WINDOW_UNITS
+from ..values import RowError
+from .aggregates import aggregate
+from .groups import grouping
+from .history import Among, History, IsFirst, Lag, Moving
+from .operator import Changes, Evaluate, Row
+from .ordered import Ordered
+
+ANALYTIC = frozenset({"LAG", "LAST", "ISFIRST"})
+"""The functions that are always analytic."""
+
+MOVING = frozenset({"COUNT", "SUM", "AVG", "MIN", "MAX", "TOPONE", "COLLECTTOP", "COLLECT"})
+"""The aggregates that are analytic where OVER has a LIMIT DURATION."""
+
+Make = Callable[[str], History]
+"""Makes a function's memory, new. Takes the prefix of its fields."""
+
+Compile = Callable[[Expression], Evaluate]
+
+
+class Analytic:
+    """Gives each row with columns (row, *values), in the order of time and arrival, before WHERE has seen it.
+
+    A row for which one of the functions has no value, but an error, is left out of what follows; and of what the
+    others remember if an argument is to blame.
+
+    Fields: rows:N (changelog.py), and those of function n, which begin with `n:`.
+    """
+
+    def __init__(self, analytics: Sequence[Make], faults: Faults) -> None:
+        self._histories = [make(str(place)) for place, make in enumerate(analytics)]
+        self._faults = faults
+        self._waiting = Ordered("rows")
+
+    def feed(self, port: int, rows: Sequence[Row]) -> None:
+        self._waiting.add(rows)
+
+    def due(self) -> int | None:
+        return self._waiting.due()
+
+    def advance(self, to: int) -> list[Row]:
+        out = []
+        for row in self._waiting.take(to):
+            try:
+                out.append(self._with_values(row))
+            except RowError as exc:
+                self._faults.report(ROW, exc)
+        for history in self._histories:
+            history.expire(to)
+        return out
+
+    def snapshot(self) -> Changes:
+        return chain(self._waiting.snapshot(), *(history.snapshot() for history in self._histories))
+
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
+        self._waiting.restore(fields, closed)
+        for history in self._histories:
+            history.restore(fields, closed)
+
+    def _with_values(self, row: Row) -> Row:
+        parts = [history.read(row) for history in self._histories]
+        values: list[Any] = []
+        try:
+            for history, part in zip(self._histories, parts, strict=True):
+                values.append(history.take(row, part))
+        except RowError:
+            self._take_rest(row, parts, len(values) + 1)
+            raise
+        return Row((row, *values), row.time, row.arrival)
+
+    def _take_rest(self, row: Row, parts: Sequence[Any], start: int) -> None:
+        """The functions after the one that failed have to remember the row, too."""
+        for history, part in zip(self._histories[start:], parts[start:], strict=True):
+            with suppress(RowError):
+                history.take(row, part)
+
+
+def analytic(call: Call, compile: Compile, condition: Compile) -> Make:
+    """Return what computes a call of `ANALYTIC`, or one of an aggregate with a limit. Raises `QueryError`.
+
+    `condition` compiles what WHEN says.
+    """
+    over = call.over or Over()
+    if call.distinct:
+        raise QueryError(f"{call.function} OVER takes no DISTINCT", call.at)
+    when = None if over.when is None else condition(over.when)
+    among = Among(grouping([compile(key) for key in over.partition_by]), when)
+    if call.function == "ISFIRST":
+        return _is_first(call, over, among)
+    if over.limit is None:
+        raise QueryError(f"{call.function} needs OVER (LIMIT DURATION(...))", call.at)
+    if call.function in ANALYTIC:
+        return _lag(call, over, over.limit, among, compile)
+    return _moving(call, over, over.limit, among, compile)
+
+
+def _is_first(call: Call, over: Over, among: Among) -> Make:
+    if over.order_by or over.limit is not None:
+        raise QueryError("ISFIRST takes OVER ([PARTITION BY ...] [WHEN ...])", call.at)
+    match call.arguments:  # the parser has looked at them
+        case (Unit(name=unit), Constant(value=int(count))):
+            return lambda name: IsFirst(name, among, count * WINDOW_UNITS[unit])
+    raise QueryError("ISFIRST takes a unit and a number: ISFIRST(minute, 10)", call.at)
+
+
+def _lag(call: Call, over: Over, limit: int, among: Among, compile: Compile) -> Make:
+    if over.order_by:
+        raise QueryError(f"{call.function} takes no ORDER BY: it goes by time", call.at)
+    offset, most = (0, 2) if call.function == "LAST" else (1, 3)
+    if not 1 <= len(call.arguments) <= most:
+        raise QueryError(f"{call.function} takes 1 to {most} arguments", call.at)
+    first, *rest = call.arguments
+    of = None if isinstance(first, Star) else compile(first)
+    if call.function == "LAG" and rest:
+        offset = _offset(rest.pop(0), call)
+    default = compile(rest[0]) if rest and not isinstance(rest[0], Star) else None
+    return lambda name: Lag(name, among, of, offset, default, limit)
+
+
+def _offset(argument: Expression | Star, call: Call) -> int:
+    if not isinstance(argument, Constant) or type(argument.value) is not int or argument.value < 1:
+        raise QueryError("LAG takes as its offset a number, 1 or more", call.at)
+    return argument.value
+
+
+def _moving(call: Call, over: Over, limit: int, among: Among, compile: Compile) -> Make:
+    if call.function not in MOVING:
+        raise QueryError(f"{call.function} takes no LIMIT DURATION", call.at)
+    plain = replace(call, over=Over(order_by=over.order_by) if over.order_by else None)
+    function = aggregate(plain, compile)
+    return lambda name: Moving(name, among, function, limit)

@@ -1,0 +1,107 @@
+"""How far apart in time the rows of a join may be: DATEDIFF between two sources in ON.
+
+DATEDIFF counts the boundaries of its unit that lie between two times. DATEDIFF(minute, a, b) BETWEEN 0 AND 15 lets b
+be up to 15:59.9999999 after a, or before it, if only in the same minute: the ends depend on a's place in its minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..language.units import LIMIT_UNITS, LONGEST
+from .operator import Row
+
+_DAY = LIMIT_UNITS["day"]
+
+#: Unit -> its length in ticks, and how long before the first tick one began. Weeks begin on Sundays, as in T-SQL; the
+#: first day was a Monday.
+_UNITS = {
+    **{unit: (length, 0) for unit, length in LIMIT_UNITS.items()},
+    "week": (7 * _DAY, _DAY),
+    "dayofyear": (_DAY, 0),
+    "weekday": (_DAY, 0),
+}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """low <= DATEDIFF(unit, left, right) <= high, where None is open.
+
+    `place` leads from the left row to the one whose time is meant, if it is a joined row: an index into `columns` at
+    each step. Raises `ValueError` for more than the seven days that Stream Analytics allows; a year, a quarter and a
+    month may be more.
+    """
+
+    unit: str
+    low: int | None
+    high: int | None
+    place: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.unit not in _UNITS:
+            raise ValueError(f"DATEDIFF({self.unit}, ...) in a JOIN is more than 7 days")
+        length = _UNITS[self.unit][0]
+        if any(abs(count) * length > LONGEST for count in (self.low, self.high) if count is not None):
+            raise ValueError("the time bounds of a JOIN are at most 7 days")
+
+    @property
+    def span(self) -> int:
+        """The most that the two rows' times can be apart, in ticks."""
+        counts = [abs(count) for count in (self.low, self.high) if count is not None]
+        return (max(counts, default=0) + 1) * _UNITS[self.unit][0] - 1
+
+    def first(self, left: int) -> int | None:
+        """Return the first time of a right row that is in bounds with `left`, None if there is none."""
+        return None if self.low is None else self._begin(left, self.low)
+
+    def last(self, left: int) -> int | None:
+        return None if self.high is None else self._begin(left, self.high + 1) - 1
+
+    def last_left(self, right: int) -> int | None:
+        """Return the last time of a left row that is in bounds with `right`, None if there is none."""
+        return None if self.low is None else self._begin(right, 1 - self.low) - 1
+
+    def _begin(self, time: int, count: int) -> int:
+        """Return when the unit begins that is `count` after the one that `time` is in."""
+        length, before = _UNITS[self.unit]
+        return ((time + before) // length + count) * length - before
+
+
+class Interval:
+    """All bounds of a join at once. Raises `ValueError` if they leave it open how long a row must be kept."""
+
+    def __init__(self, bounds: Sequence[Bound], lag: int) -> None:
+        """`lag`: how far, in ticks, the left row's time can be after that of one of its parts."""
+        if all(bound.low is None for bound in bounds) or all(bound.high is None for bound in bounds):
+            raise ValueError("a JOIN needs a time bound on both sides: DATEDIFF(minute, a, b) BETWEEN 0 AND 10")
+        self._bounds = tuple(bounds)
+        self._lag = lag
+
+    def of(self, left: Row) -> tuple[int, int]:
+        """Return the first and the last time of a right row for `left`; last < first if there can be none."""
+        firsts, lasts = [], []
+        for bound in self._bounds:
+            part = _part(left, bound.place)
+            if part is None:  # of a LEFT JOIN: DATEDIFF of NULL is NULL
+                return left.time + 1, left.time
+            if (first := bound.first(part.time)) is not None:
+                firsts.append(first)
+            if (last := bound.last(part.time)) is not None:
+                lasts.append(last)
+        return max(firsts), min(lasts)
+
+    def left_until(self, left: Row) -> int:
+        """Return the last time at which a match of `left` can be known."""
+        return max(left.time, self.of(left)[1])
+
+    def right_until(self, right: Row) -> int:
+        lasts = (bound.last_left(right.time) for bound in self._bounds)
+        return max(right.time, min(last for last in lasts if last is not None) + self._lag)
+
+
+def _part(row: Row, place: tuple[int, ...]) -> Row | None:
+    part: Row | None = row
+    for step in place:
+        part = None if part is None else part.columns[step]
+    return part

@@ -1,0 +1,74 @@
+"""State that is written once: a snapshot appends what is new, in chunks, and drops the chunks that have expired."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..clock import BEGINNING
+from ..codec import pack, unpack
+from .operator import Changes
+
+_CHUNK = 512  # items; some 50 KB, so that one outlier keeps little of what has expired
+
+_TRIM = 1_024  # items
+
+
+class Changelog:
+    """Items that live until a time of their own, as an operator's snapshots need them. It is no index of them.
+
+    A chunk is never written a second time: items in it that have expired since are left out by `restore`. Items of
+    one snapshot are cut by the times until which they live, so a chunk's go at about the same time.
+
+    Fields: NAME:0, NAME:1 ... each a list of items, packed.
+    """
+
+    def __init__(self, name: str, until: Callable[[Any], int]) -> None:
+        """`until(item)`: once the watermark has come that far, nobody needs the item any more."""
+        self._prefix = f"{name}:"
+        self._until = until
+        self._passed = BEGINNING
+        self._new: list[Any] = []
+        self._trim_at = _TRIM
+        self._chunks: list[tuple[int, int]] = []  # a heap: until when its last item lives, number
+        self._number = 0
+
+    def add(self, items: Iterable[Any]) -> None:
+        """Take items. Amortised constant time each."""
+        self._new.extend(items)
+        if len(self._new) >= self._trim_at:  # what expires between two snapshots is let go here
+            self._trim()
+            self._trim_at = max(_TRIM, 2 * len(self._new))
+
+    def drop(self, to: int) -> None:
+        """Know that items which live until `to`, or less long, have expired."""
+        self._passed = max(self._passed, to)
+
+    def snapshot(self) -> Changes:
+        while self._chunks and self._chunks[0][0] <= self._passed:
+            yield f"{self._prefix}{heapq.heappop(self._chunks)[1]}", None
+        self._trim()
+        self._new.sort(key=self._until)  # stable: restored items come in the order of `add` where these are equal
+        for start in range(0, len(self._new), _CHUNK):
+            chunk = self._new[start : start + _CHUNK]
+            heapq.heappush(self._chunks, (self._until(chunk[-1]), self._number))
+            yield f"{self._prefix}{self._number}", pack(chunk)
+            self._number += 1
+        self._new.clear()
+        self._trim_at = _TRIM
+
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> list[Any]:
+        """Return the items that live longer than until `closed`, by the time they were written, then as `snapshot`."""
+        self._passed = closed
+        numbers = sorted(int(name[len(self._prefix) :]) for name in fields if name.startswith(self._prefix))
+        items: list[Any] = []
+        for number in numbers:
+            chunk = unpack(fields[f"{self._prefix}{number}"])
+            heapq.heappush(self._chunks, (self._until(chunk[-1]), number))
+            items += [item for item in chunk if self._until(item) > closed]
+        self._number = numbers[-1] + 1 if numbers else 0
+        return items
+
+    def _trim(self) -> None:
+        self._new = [item for item in self._new if self._until(item) > self._passed]

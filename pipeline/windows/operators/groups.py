@@ -1,0 +1,71 @@
+"""GROUP BY: what rows have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, cast
+
+from ..values import TEXT, Tagged, group_key, untagged
+from .operator import Evaluate, Row
+
+Group = tuple[Tagged, ...]
+"""The values of the keys: it sorts, and is the `arrival` of a window's row."""
+
+Key = Hashable
+"""A group as a dict's key. One text, which it mostly is, stands for itself: nothing is cheaper to look up."""
+
+
+def grouping(keys: Sequence[Evaluate]) -> Callable[[Row], Key]:
+    """Return what finds a row's key. It raises `RowError`."""
+    if not keys:
+        return _everything
+    if len(keys) == 1:
+        return _by_one(keys[0])
+    return lambda row: tuple([group_key(key(row)) for key in keys])
+
+
+def group_of(key: Key) -> Group:
+    if type(key) is str:
+        return (group_key(key),)
+    return key if not key or type(key[0]) is tuple else (key,)  # type: ignore[index, return-value]
+
+
+def parts_of(key: Key) -> tuple[Group, tuple[Any, ...]]:
+    """Return the group, and the values of its keys."""
+    if type(key) is str:
+        return ((TEXT, key),), (key,)
+    group = group_of(key)
+    return group, values_of(group)
+
+
+def key_of(values: Sequence[Any]) -> Key:
+    """Return the key of a group that was kept as its values."""
+    if len(values) == 1:
+        return values[0] if type(values[0]) is str else group_key(values[0])
+    return tuple([group_key(value) for value in values])
+
+
+def in_order(keys: Iterable[Key]) -> list[Key]:
+    """Sort as the groups sort. Texts, which sort alike, several times faster."""
+    keys = list(keys)
+    if set(map(type, keys)) == {str}:
+        cast("list[str]", keys).sort()
+    else:
+        keys.sort(key=group_of)
+    return keys
+
+
+def values_of(group: Iterable[Tagged]) -> tuple[Any, ...]:
+    return tuple([untagged(part) for part in group])
+
+
+def _everything(row: Row) -> Key:
+    return ()
+
+
+def _by_one(of: Evaluate) -> Callable[[Row], Key]:
+    def key(row: Row) -> Key:
+        value = of(row)
+        return value if type(value) is str else group_key(value)
+
+    return key

@@ -1,0 +1,72 @@
+"""Rows in any order in, rows by (time, arrival) out, once the watermark has passed them."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
+
+from .changelog import Changelog
+from .operator import Changes, Row
+
+
+class Ordered:
+    """The reorder buffer of an operator that has to see its rows in order.
+
+    A heap of the times, and a list of rows for each: a row that comes in order is pushed in constant time, and only
+    rows of one time are ever sorted. `columns` of a row may be anything that codec.py packs.
+
+    Fields: NAME:0, NAME:1 ... as changelog.py keeps them.
+    """
+
+    def __init__(self, name: str = "rows", until: Callable[[Row], int] = attrgetter("time")) -> None:
+        """`name` tells its fields from others of the operator, and from those of a second buffer.
+
+        `until(row)`, its time or later, is for an operator that goes on using rows which it has taken: it says until
+        when. They are then kept for it in snapshots, and `restore` hands them back.
+        """
+        self._times: list[int] = []
+        self._rows: dict[int, list[Row]] = {}
+        self._changelog = Changelog(name, until)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take rows that are later than the last `take`. O(log n) each, constant for those that come in order."""
+        rows = list(rows)
+        self._hold(rows)
+        self._changelog.add(rows)
+
+    def due(self) -> int | None:
+        """Return the time of the first row, None without one. Constant time."""
+        return self._times[0] if self._times else None
+
+    def take(self, to: int) -> list[Row]:
+        """Remove and return the rows with times up to and including `to`, by time, then arrival."""
+        taken: list[Row] = []
+        times = self._times
+        while times and times[0] <= to:
+            rows = self._rows.pop(heapq.heappop(times))
+            if len(rows) > 1:
+                rows.sort(key=attrgetter("arrival"))
+            taken += rows
+        self._changelog.drop(to)
+        return taken
+
+    def snapshot(self) -> Changes:
+        return self._changelog.snapshot()
+
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> list[Row]:
+        """Take what snapshots left, of `fields` with other names too. `closed` is where `take` had been.
+
+        Returns the rows that had been taken and are still of use, by time, then arrival.
+        """
+        rows = self._changelog.restore(fields, closed)
+        self._hold(row for row in rows if row.time > closed)
+        return sorted((row for row in rows if row.time <= closed), key=attrgetter("time", "arrival"))
+
+    def _hold(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if (same := self._rows.get(row.time)) is not None:
+                same.append(row)
+            else:
+                self._rows[row.time] = [row]
+                heapq.heappush(self._times, row.time)

@@ -1,0 +1,191 @@
+"""Hopping and tumbling windows from panes (Li, Maier, Tufte, Papadimos, Tucker: SIGMOD Record 34(1), 2005).
+
+A row is added to the partial results of its group in one pane, a slice of time (slices.py), whatever the number of
+windows that it is in. A pane that the watermark has passed counts in what windows come to (totals.py), until the last
+window that has it in it has ended. So neither a row nor a group's pane costs more for a longer duration or a shorter
+hop; what is left is a row of output for each group and window.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+from ..clock import BEGINNING
+from ..codec import pack, unpack
+from ..faults import ROW, Faults
+from ..values import RowError
+from .aggregates import Aggregate, SideBySide
+from .groups import group_of, grouping, key_of, parts_of, values_of
+from .operator import Changes, Evaluate, Row
+from .results import result_rows, totals_of
+from .slices import Slices
+from .totals import Pane, totals_of_panes
+
+_FIELD = 4_096  # groups, so that no field is of many megabytes
+
+
+class Panes:
+    """An operator. Gives Row((*keys, *results), the window's end, the group).
+
+    Fields: END:0, END:1 ... for the pane that ends there, each a list of (key values, partials).
+    """
+
+    def __init__(
+        self,
+        slices: Slices,
+        keys: Sequence[Evaluate],
+        aggregates: Sequence[Aggregate],
+        faults: Faults,
+        closed: int = BEGINNING,
+    ) -> None:
+        self._slices = slices
+        self._key_of = grouping(keys)
+        self._sides = SideBySide(aggregates)
+        self._faults = faults
+        self._closed = closed
+        self._panes: dict[int, Pane] = {}  # by the pane's end
+        self._open: list[int] = []  # ends of those that the watermark has not passed, a heap
+        self._passed: deque[int] = deque()  # ends of the others, oldest first
+        self._totals = totals_of_panes(slices.most, self._sides)
+        self._changed: set[int] = set()
+        self._gone: list[int] = []
+        self._written: dict[int, int] = {}  # number of fields that snapshots wrote of a pane
+
+    def feed(self, port: int, rows: Sequence[Row]) -> None:
+        key_of, sides, take = self._key_of, self._sides, self._sides.take
+        since = until = -1
+        pane: Pane | None = None
+        for row in rows:
+            if not since < row.time <= until:
+                since, until = self._slices.around(row.time)
+                pane = self._pane(until)
+            if pane is None:
+                continue
+            try:
+                key = key_of(row)
+                items = take(row)
+            except RowError as exc:
+                self._faults.report(ROW, exc)
+                continue
+            partials = pane.get(key)
+            if partials is None:
+                pane[key] = sides.start(items)
+            else:
+                sides.add(partials, items)
+
+    def due(self) -> int | None:
+        if self._totals:
+            return self._slices.end_after(self._closed)
+        return self._slices.first_end(self._open[0]) if self._open else None
+
+    def advance(self, to: int) -> Iterator[Row]:
+        while (end := self.due()) is not None and end <= to:
+            self._pass(end)
+            yield from self._rows(end)
+            self._closed = end
+            self._drop(end)
+        self._closed = max(self._closed, to)
+        self._drop(to)
+
+    def snapshot(self) -> Changes:
+        for end in self._gone:
+            yield from ((f"{end}:{n}", None) for n in range(self._written.pop(end)))
+        for end in sorted(self._changed):
+            groups = iter(self._panes[end].items())
+            n = 0
+            while some := [(values_of(group_of(key)), partials) for key, partials in islice(groups, _FIELD)]:
+                yield f"{end}:{n}", pack(some)
+                n += 1
+            self._written[end] = n
+        self._gone.clear()
+        self._changed.clear()
+
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
+        self._closed = closed
+        self._load(fields)
+        self._open = sorted(self._panes)  # which is a heap
+        self._pass(closed)
+        self._drop(closed)
+
+    def _load(self, fields: Mapping[str, bytes]) -> None:
+        for name, packed in fields.items():
+            end = int(name.partition(":")[0])
+            self._panes.setdefault(end, {}).update((key_of(values), partials) for values, partials in unpack(packed))
+            self._written[end] = self._written.get(end, 0) + 1
+
+    def _pane(self, end: int) -> Pane | None:
+        """Return the pane that ends there, to be changed; None if it is in no window."""
+        pane = self._panes.get(end)
+        if pane is None:
+            if self._slices.last_end(end) < end:
+                return None
+            pane = self._panes[end] = {}
+            heapq.heappush(self._open, end)
+        self._changed.add(end)
+        return pane
+
+    def _pass(self, to: int) -> None:
+        """Know that the panes up to there are whole."""
+        while self._open and self._open[0] <= to:
+            end = heapq.heappop(self._open)
+            self._passed.append(end)
+            self._totals.push(self._panes[end])
+
+    def _drop(self, to: int) -> None:
+        """Forget the panes that are in no window that ends after `to`."""
+        while self._passed and self._slices.last_end(self._passed[0]) <= to:
+            end = self._passed.popleft()
+            pane = self._panes.pop(end)
+            self._totals.pop(pane)
+            self._forget(end)
+
+    def _forget(self, end: int) -> None:
+        """Let the next snapshot delete what there is of a pane."""
+        self._changed.discard(end)
+        if end in self._written:
+            self._gone.append(end)
+
+    def _rows(self, end: int) -> Iterator[Row]:
+        """Yield the rows of the window that ends there, sorted by group."""
+        return result_rows(end, self._totals.totals(), self._sides, self._faults)
+
+
+class PartialPanes(Panes):
+    """Panes for another operator to merge. Gives Row((key values, partials), the pane's end, the group)."""
+
+    def due(self) -> int | None:
+        return self._open[0] if self._open else None
+
+    def advance(self, to: int) -> Iterator[Row]:
+        self._closed = max(self._closed, to)
+        while self._open and self._open[0] <= to:
+            end = heapq.heappop(self._open)
+            pane = self._panes.pop(end)
+            for key, partials in totals_of(pane):
+                group, values = parts_of(key)
+                yield Row((values, partials), end, group)
+            self._forget(end)
+
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
+        self._closed = closed
+        self._load(fields)
+        for end in [end for end in self._panes if end <= closed]:
+            del self._panes[end]
+            self._forget(end)
+        self._open = sorted(self._panes)
+
+
+class MergedPanes(Panes):
+    """Windows from what several `PartialPanes` gave."""
+
+    def feed(self, port: int, rows: Sequence[Row]) -> None:
+        for row in rows:
+            pane = self._pane(row.time)
+            assert pane is not None, "a partial result of a time that is in no window"
+            values, partials = row.columns
+            key = key_of(values)
+            known = pane.get(key)
+            pane[key] = partials if known is None else self._sides.combine(known, partials)

@@ -1,0 +1,102 @@
+"""JOIN with reference data: a table that is looked up, and has no time of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from ..clock import BEGINNING
+from ..faults import ROW, Faults
+from ..values import NULL, Columns, RowError, Tagged, group_key
+from .operator import Evaluate, Row
+
+_INDEXES = 2  # of versions, for rows that are around the time when one gives way to the next
+
+_Index = dict[tuple[Tagged, ...], list[Row]]
+
+
+class Version:
+    """What a table holds for a while: rows that are never changed. Each knows its place by its `arrival`."""
+
+    def __init__(self, records: Iterable[Mapping[str, Any]] = ()) -> None:
+        self.rows = [Row(Columns(record), BEGINNING, (place,)) for place, record in enumerate(records)]
+
+
+class Table(Protocol):
+    """Reference data. tables.py reads it from files and from Redis."""
+
+    def at(self, time: int) -> Version:
+        """Return what the table held at a time. Raises `InvalidReference` if it can't be read."""
+
+    def refresh(self) -> None:
+        """See whether there is something new. Raises `InvalidReference`, and then keeps what there was."""
+
+
+class ReferenceJoin:
+    """INNER or LEFT JOIN of rows with a table. Gives (left row, row of the table), or (left row, None) of LEFT.
+
+    It keeps nothing, and the time is the left row's. Keys that are NULL match nothing, and neither do values of
+    different kinds: '1' in a CSV file is not the number 1, as Stream Analytics has it; CAST says what is meant.
+
+    Cost: a look-up per row if there are keys, else `on` for each row of the table.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["INNER", "LEFT"],
+        table: Table,
+        left_keys: Sequence[Evaluate],
+        right_keys: Sequence[Evaluate],
+        on: Evaluate | None,
+        faults: Faults,
+    ) -> None:
+        """`right_keys` are about a row of the table, `on` is the rest of the condition, about the pair."""
+        self._outer = kind == "LEFT"
+        self._table = table
+        self._left_keys = tuple(left_keys)
+        self._right_keys = tuple(right_keys)
+        self._on = on
+        self._faults = faults
+        self._indexes: dict[Version, _Index] = {}
+
+    def of(self, row: Row) -> list[Row]:
+        """Return the pairs of a row, in the order of the table."""
+        try:
+            pairs = [pair for pair in self._candidates(row) if self._on is None or self._on(pair) is True]
+        except RowError as exc:
+            self._faults.report(ROW, exc)
+            return []
+        if not pairs and self._outer:
+            return [Row((row, None), row.time, (row.arrival, ()))]
+        return pairs
+
+    def _candidates(self, row: Row) -> list[Row]:
+        key = _key(row, self._left_keys)
+        found = () if key is None else self._index(self._table.at(row.time)).get(key, ())
+        return [Row((row, other), row.time, (row.arrival, other.arrival)) for other in found]
+
+    def _index(self, version: Version) -> _Index:
+        index = self._indexes.get(version)
+        if index is None:
+            while len(self._indexes) >= _INDEXES:
+                del self._indexes[next(iter(self._indexes))]
+            index = self._indexes[version] = self._make_index(version)
+        return index
+
+    def _make_index(self, version: Version) -> _Index:
+        index: _Index = {}
+        for row in version.rows:
+            try:
+                key = _key(row, self._right_keys)
+            except RowError as exc:
+                self._faults.report(ROW, exc)
+                continue
+            if key is not None:
+                index.setdefault(key, []).append(row)
+        return index
+
+
+def _key(row: Row, keys: Sequence[Evaluate]) -> tuple[Tagged, ...] | None:
+    """Return the values to look up, None if one is NULL. Raises `RowError`."""
+    key = tuple([group_key(of(row)) for of in keys])
+    return None if any(kind == NULL for kind, _ in key) else key

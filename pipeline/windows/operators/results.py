@@ -1,0 +1,30 @@
+"""From what a window holds to its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ..faults import ROW, Faults
+from ..values import RowError
+from .aggregates import Partials, SideBySide
+from .groups import Key, in_order, parts_of
+from .operator import Row
+
+Total = tuple[Key, Partials]
+"""A group, and the partial results of all that a window holds of it."""
+
+
+def totals_of(groups: Mapping[Key, Partials]) -> list[Total]:
+    """Return the totals in the order of their groups."""
+    return [(key, groups[key]) for key in in_order(groups)]
+
+
+def result_rows(end: int, totals: Iterable[Total], sides: SideBySide, faults: Faults) -> Iterator[Row]:
+    """Yield Row([*keys, *results], end, group) for each total; one with a result that is refused is only reported."""
+    results = sides.results
+    for key, partials in totals:
+        group, values = parts_of(key)
+        try:
+            yield Row(results(values, partials), end, group)
+        except RowError as exc:
+            faults.report(ROW, exc)

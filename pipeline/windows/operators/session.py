@@ -1,0 +1,164 @@
+"""Session windows: rows that come one soon after another.
+
+A session opens with a row. It closes at t when t - t_last > timeout, and then ends at t_last + timeout; or when t is a
+multiple of the maximal duration, and t - t_open at least as much: so it may last for almost twice that. Windows are
+(start, end], so a row exactly at the end is still in it. Where the duration ended it, a new window opens at the same
+instant, without a row yet; the session goes on in it if the next row is still within the timeout.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+
+from ..clock import BEGINNING
+from ..codec import pack, unpack
+from ..faults import ROW, Faults
+from ..values import RowError
+from .aggregates import Aggregate, Partials, SideBySide
+from .groups import Key, group_of, grouping
+from .operator import Changes, Evaluate, Row
+from .ordered import Ordered
+from .results import result_rows, totals_of
+
+_PREFIX = "open:"
+
+
+class Sessions:
+    """An operator. Gives Row((*keys, *results), the end, group and session key). O(log n) a row.
+
+    Without session keys there is one session of all rows, and the groups only part what is in it.
+
+    Fields: rows:0, rows:1 ... rows that the watermark has not passed, as changelog.py keeps them; open:0, open:1 ...
+    for each open session (session key, open, last, groups).
+    """
+
+    def __init__(
+        self,
+        timeout: int,
+        max_duration: int,
+        session_keys: Sequence[Evaluate],
+        keys: Sequence[Evaluate],
+        aggregates: Sequence[Aggregate],
+        faults: Faults,
+        closed: int = BEGINNING,
+    ) -> None:
+        self._timeout = timeout
+        self._max_duration = max_duration
+        self._session_key_of = grouping(session_keys)
+        self._key_of = grouping(keys)
+        self._sides = SideBySide(aggregates)
+        self._faults = faults
+        self._waiting = Ordered()  # of rows with (session key, key, items)
+        self._sessions: dict[Key, _Session] = {}
+        self._numbers: dict[int, _Session] = {}  # the same
+        self._next = 0
+        self._ends: list[tuple[int, int]] = []  # a heap: a number, and an end that the session does not close before
+        self._changed: set[int] = set()
+        self._written: set[int] = set()
+
+    def feed(self, port: int, rows: Sequence[Row]) -> None:
+        taken = []
+        for row in rows:
+            try:
+                columns = self._session_key_of(row), self._key_of(row), self._sides.take(row)
+                taken.append(Row(columns, row.time, row.arrival))
+            except RowError as exc:
+                self._faults.report(ROW, exc)
+        self._waiting.add(taken)
+
+    def due(self) -> int | None:
+        ends = [self._ends[0][0]] if self._ends else []
+        if (time := self._waiting.due()) is not None:
+            ends.append(min(time + self._timeout, self._cut(time)))
+        return min(ends, default=None)
+
+    def advance(self, to: int) -> list[Row]:
+        out: list[Row] = []
+        for row in self._waiting.take(to):
+            self._take(row, out)
+        while self._ends and self._ends[0][0] <= to:
+            _, number = heapq.heappop(self._ends)
+            session = self._numbers.get(number)
+            if session is not None and self._close(session, to, out):
+                heapq.heappush(self._ends, (self._end(session), number))
+        out.sort(key=attrgetter("time", "arrival"))
+        return out
+
+    def snapshot(self) -> Changes:
+        yield from self._waiting.snapshot()
+        for number in sorted(self._changed):
+            session = self._numbers.get(number)
+            if session is not None:
+                self._written.add(number)
+                yield f"{_PREFIX}{number}", pack((session.key, session.opened, session.last, session.groups))
+            elif number in self._written:
+                self._written.remove(number)
+                yield f"{_PREFIX}{number}", None
+        self._changed.clear()
+
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
+        self._waiting.restore(fields, closed)
+        for name, packed in fields.items():
+            if name.startswith(_PREFIX):
+                key, opened, last, groups = unpack(packed)
+                number = int(name[len(_PREFIX) :])
+                self._open(_Session(number, key, opened, last, groups))
+                self._written.add(number)
+        self._next = max(self._written, default=-1) + 1
+
+    def _take(self, row: Row, out: list[Row]) -> None:
+        """Put a row into its session. No later row of that session was taken before."""
+        session_key, key, items = row.columns
+        session = self._sessions.get(session_key)
+        if session is None or not self._close(session, row.time - 1, out):
+            session = _Session(self._next, session_key, row.time, row.time, {})
+            self._next += 1
+            self._open(session)
+        session.last = row.time
+        if (partials := session.groups.get(key)) is None:
+            session.groups[key] = self._sides.start(items)
+        else:
+            self._sides.add(partials, items)
+        self._changed.add(session.number)
+
+    def _open(self, session: _Session) -> None:
+        self._sessions[session.key] = self._numbers[session.number] = session
+        heapq.heappush(self._ends, (self._end(session), session.number))
+
+    def _close(self, session: _Session, to: int, out: list[Row]) -> bool:
+        """Close the session's windows that end by `to`, and return whether it goes on after that."""
+        while (end := self._end(session)) <= to:
+            out += self._rows(session, end)
+            self._changed.add(session.number)
+            if end >= session.last + self._timeout:
+                del self._sessions[session.key], self._numbers[session.number]
+                return False
+            session.opened = end
+            session.groups = {}
+        return True
+
+    def _end(self, session: _Session) -> int:
+        """Return when the session's window ends if no row comes any more."""
+        return min(session.last + self._timeout, self._cut(session.opened))
+
+    def _cut(self, opened: int) -> int:
+        """Return the first multiple of the maximal duration at which a window has lasted for as long."""
+        return -(-opened // self._max_duration) * self._max_duration + self._max_duration
+
+    def _rows(self, session: _Session, end: int) -> list[Row]:
+        rows = result_rows(end, totals_of(session.groups), self._sides, self._faults)
+        session_group = group_of(session.key)
+        return [Row(row.columns, row.time, (*row.arrival, *session_group)) for row in rows]
+
+
+class _Session:
+    __slots__ = ("groups", "key", "last", "number", "opened")
+
+    def __init__(self, number: int, key: Key, opened: int, last: int, groups: dict[Key, Partials]) -> None:
+        self.number = number
+        self.key = key
+        self.opened = opened
+        self.last = last
+        self.groups = groups

@@ -1,0 +1,56 @@
+"""Which operator a window is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from ..clock import BEGINNING
+from ..faults import Faults
+from ..language.syntax import Hopping, Session, Sliding, Snapshot, Window
+from .aggregates import AGGREGATES, Aggregate, aggregate
+from .operator import Evaluate, Operator
+from .panes import MergedPanes, Panes, PartialPanes
+from .session import Sessions
+from .slices import Slices
+from .sliding import SlidingWindows
+
+__all__ = ["AGGREGATES", "Mode", "aggregate", "can_be_partial", "window_operator"]
+
+Mode = Literal["whole", "partial", "merge"]
+"""Whether an operator makes windows of rows, panes of rows, or windows of such panes."""
+
+_OPERATORS: dict[Mode, type[Panes]] = {"whole": Panes, "partial": PartialPanes, "merge": MergedPanes}
+
+
+def window_operator(
+    window: Window,
+    keys: Sequence[Evaluate],
+    aggregates: Sequence[Aggregate],
+    faults: Faults,
+    session_keys: Sequence[Evaluate] = (),
+    closed: int = BEGINNING,
+    mode: Mode = "whole",
+) -> Operator:
+    """Return the operator of a window, for rows after `closed`. It gives Row((*keys, *results), end, group).
+
+    A session's `arrival` is its group and then its session key: two sessions of one group may end together.
+    `mode` is other than whole only where `can_be_partial`. Partial rows are Row((key values, partials), end of a pane,
+    group), and those of several operators may be equal in both time and arrival.
+    """
+    if isinstance(window, Sliding | Session) and mode != "whole":
+        raise ValueError(f"a {type(window).__name__} window can't be divided between two stages")
+    match window:
+        case Hopping(duration=duration, hop=hop, offset=offset):
+            return _OPERATORS[mode](Slices(duration, hop, offset), keys, aggregates, faults, closed)
+        case Snapshot():
+            return _OPERATORS[mode](Slices(1, 1), keys, aggregates, faults, closed)
+        case Sliding(duration=duration):
+            return SlidingWindows(duration, keys, aggregates, faults, closed)
+        case Session(timeout=timeout, max_duration=max_duration):
+            return Sessions(timeout, max_duration, session_keys, keys, aggregates, faults, closed)
+
+
+def can_be_partial(window: Window, aggregates: Sequence[Aggregate]) -> bool:
+    """Return whether panes may be made in one stage and merged in another. Every aggregate can; not every window."""
+    return isinstance(window, Hopping | Snapshot)

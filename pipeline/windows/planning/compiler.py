@@ -1,0 +1,120 @@
+"""Expressions of the planner's, their columns resolved, and what computes them from a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..expressions.closures import compile_condition, compile_expression
+from ..expressions.functions import is_function
+from ..language.syntax import Call, Column, Expression
+from ..language.tokens import QueryError
+from ..operators.aggregates import AGGREGATES
+from ..operators.analytic import ANALYTIC
+from ..operators.operator import Evaluate, Row
+from ..values import Datetime, Names
+from .nodes import Compiled, Inside, Moment, Resolved
+
+TIMESTAMP = "SYSTEM.TIMESTAMP"
+WINDOW = "SYSTEM.WINDOW"
+
+
+class Compiler:
+    """Compiles expressions whose columns are resolved."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def compile(self, expression: Expression) -> Compiled:
+        return Compiled(expression, self.evaluate(expression))
+
+    def condition(self, expression: Expression) -> Compiled:
+        return Compiled(expression, self.test(expression))
+
+    def evaluate(self, expression: Expression) -> Evaluate:
+        return compile_expression(expression, self)
+
+    def test(self, expression: Expression) -> Evaluate:
+        return compile_condition(expression, self)
+
+    def column(self, column: Column) -> Evaluate:
+        assert isinstance(column, Resolved)
+        if isinstance(column, Moment):
+            return _moment(column.place)
+        if not column.path:
+            return _value(column.place)
+        if isinstance(column, Inside):
+            return self._properties(_value(column.place), column.path)
+        first, *rest = column.path
+        return self._properties(_column(column.place, first), rest)
+
+    def call(self, call: Call) -> Evaluate | None:
+        if call.function == TIMESTAMP:
+            if call.arguments or call.over or call.distinct:
+                raise QueryError("System.Timestamp() takes no arguments", call.at)
+            return lambda row: Datetime(row.time)
+        if call.function == WINDOW:
+            raise QueryError("System.Window() is written System.Window().Id, and only in SELECT", call.at)
+        if call.function in AGGREGATES:
+            raise QueryError(
+                f"{call.function} can't stand here: it needs GROUP BY with a window, and SELECT or HAVING around it, "
+                "or OVER (LIMIT DURATION(...))",
+                call.at,
+            )
+        if call.function in ANALYTIC:
+            raise QueryError(f"{call.function} can't stand inside another analytic function, or here", call.at)
+        if call.over is not None and is_function(call.function):
+            raise QueryError(f"{call.function} takes no OVER", call.at)
+        return None
+
+    def _properties(self, of: Evaluate, path: Sequence[str]) -> Evaluate:
+        for name in path:
+            of = self._property(of, name)
+        return of
+
+    def _property(self, of: Evaluate, name: str) -> Evaluate:
+        """A record inside of a row has not been through `Names.of`, and most have the property as it is spelt."""
+        names = self._names
+
+        def evaluate(row: Row) -> Any:
+            record = of(row)
+            if not isinstance(record, dict):
+                return None
+            value = record.get(name)
+            return names.of(record).get(name) if value is None else value
+
+        return evaluate
+
+
+def _column(place: tuple[int, ...], name: str) -> Evaluate:
+    if not place:
+        return lambda row: row.columns.get(name)
+    if len(place) == 1:
+        (index,) = place
+        return lambda row: None if (part := row.columns[index]) is None else part.columns.get(name)
+    part_of = part_at(place)
+    return lambda row: None if (part := part_of(row)) is None else part.columns.get(name)
+
+
+def part_at(place: tuple[int, ...]) -> Callable[[Row], Row | None]:
+    def part(row: Row | None) -> Row | None:
+        for index in place:
+            if row is None:
+                return None
+            row = row.columns[index]
+        return row
+
+    return part
+
+
+def _value(place: tuple[int, ...]) -> Evaluate:
+    *outer, last = place
+    if not outer:
+        return lambda row: row.columns[last]
+    part_of = part_at(tuple(outer))
+    return lambda row: None if (part := part_of(row)) is None else part.columns[last]
+
+
+def _moment(place: tuple[int, ...]) -> Evaluate:
+    part_of = part_at(place)
+    return lambda row: None if (part := part_of(row)) is None else Datetime(part.time)

@@ -1,0 +1,183 @@
+"""What an ON says: bounds in time, pairs of equal keys, and the rest.
+
+    ON a.id = b.id AND DATEDIFF(minute, a, b) BETWEEN 0 AND 15 AND a.x < b.y
+
+A source's name as an argument of DATEDIFF is the time of its row. DATEDIFF counts boundaries: from 10:00:59 to 10:01:00
+is one minute. https://learn.microsoft.com/stream-analytics-query/join-azure-stream-analytics
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..language.syntax import Between, Binary, Call, Column, Constant, Expression, Unary, Unit
+from ..language.tokens import QueryError
+from ..operators.bounds import Bound
+from .compiler import TIMESTAMP
+from .nodes import Moment, Resolved
+from .rewrite import rewrite, walk
+from .scope import Scope, Source
+
+_MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`keys` are pairs of a left row's and a right row's. `rest` are about the pair."""
+
+    bounds: tuple[Bound, ...]
+    keys: tuple[tuple[Expression, Expression], ...]
+    rest: tuple[Expression, ...]
+
+    @property
+    def is_bounded(self) -> bool:
+        return any(bound.low is not None for bound in self.bounds) and any(
+            bound.high is not None for bound in self.bounds
+        )
+
+
+def conjuncts(expression: Expression) -> Iterator[Expression]:
+    if isinstance(expression, Binary) and expression.operator == "AND":
+        yield from conjuncts(expression.left)
+        yield from conjuncts(expression.right)
+    else:
+        yield expression
+
+
+def all_of(expressions: list[Expression]) -> Expression | None:
+    """Return them joined by AND, None for none."""
+    joined: Expression | None = None
+    for expression in expressions:
+        joined = expression if joined is None else Binary("AND", joined, expression, expression.at)
+    return joined
+
+
+def condition(on: Expression, pair: Scope, left: Scope, right: Source) -> Condition:
+    """Take ON apart. `pair` has the sources with their places in the pair, `left` those in the left row.
+
+    The analytic functions in `on` are resolved already, with places in the pair. Raises `QueryError`.
+    """
+    bounds: list[Bound] = []
+    keys: list[tuple[Expression, Expression]] = []
+    rest: list[Expression] = []
+    for part in conjuncts(on):
+        bound = _bound(part, left, right)
+        if bound is not None:
+            bounds.append(bound)
+            continue
+        resolved = _resolved(part, pair)
+        key = _key(resolved)
+        if key is not None:
+            keys.append(key)
+        else:
+            rest.append(resolved)
+    return Condition(tuple(bounds), tuple(keys), tuple(rest))
+
+
+def _bound(part: Expression, left: Scope, right: Source) -> Bound | None:
+    """Return what `low <= DATEDIFF(unit, left, right) <= high` says, None for another condition."""
+    match part:
+        case Between(Call() as call, low, high, False):
+            ends = _integer(low), _integer(high)
+            if None in ends:
+                return None
+        case Binary(operator, Call() as call, other) if operator in _MIRRORED:
+            ends = _ends(operator, _integer(other))
+        case Binary(operator, other, Call() as call) if operator in _MIRRORED:
+            ends = _ends(_MIRRORED[operator], _integer(other))
+        case _:
+            return None
+    if call.function != "DATEDIFF" or ends == (None, None) or len(call.arguments) != 3:
+        return None
+    unit, start, end = call.arguments
+    if not isinstance(unit, Unit) or not isinstance(start, Column) or not isinstance(end, Column):
+        return None
+    if len(start.names) > 1 or len(end.names) > 1:
+        return None
+    low_end, high_end = ends
+    if end.names[0].lower() == right.alias.lower():
+        of_left = left.source(start.names[0])
+    elif start.names[0].lower() == right.alias.lower():
+        of_left = left.source(end.names[0])
+        low_end, high_end = _negative(high_end), _negative(low_end)
+    else:
+        return None
+    if of_left is None:
+        return None
+    try:
+        return Bound(unit.name, low_end, high_end, of_left.place)
+    except ValueError as exc:
+        raise QueryError(str(exc), call.at) from exc
+
+
+def _ends(operator: str, value: int | None) -> tuple[int | None, int | None]:
+    if value is None:
+        return None, None
+    return {
+        "=": (value, value),
+        "<": (None, value - 1),
+        "<=": (None, value),
+        ">": (value + 1, None),
+        ">=": (value, None),
+    }[operator]
+
+
+def _negative(value: int | None) -> int | None:
+    return None if value is None else -value
+
+
+def _integer(expression: Expression) -> int | None:
+    match expression:
+        case Constant(int() as value) if not isinstance(value, bool):
+            return value
+        case Unary("-", operand):
+            return _negative(_integer(operand))
+        case Unary("+", operand):
+            return _integer(operand)
+    return None
+
+
+def _resolved(expression: Expression, pair: Scope) -> Expression:
+    def change(part: Any) -> Any:
+        if isinstance(part, Call) and part.function == "DATEDIFF":
+            return replace(part, arguments=tuple(map(argument, part.arguments)))
+        return pair.resolve(part) if isinstance(part, Column) and not isinstance(part, Resolved) else None
+
+    def argument(part: Any) -> Any:
+        if isinstance(part, Column) and len(part.names) == 1 and not isinstance(part, Resolved):
+            source = pair.source(part.names[0])
+            if source is not None:
+                return Moment(part.names, part.at, source.place, ())
+        return rewrite(part, change)
+
+    return rewrite(expression, change)
+
+
+def _key(expression: Expression) -> tuple[Expression, Expression] | None:
+    """Return the two sides of an equality between the left row and the right one, as expressions about these."""
+    if not isinstance(expression, Binary) or expression.operator != "=":
+        return None
+    sides = [_side(expression.left), _side(expression.right)]
+    if sides == [0, 1]:
+        return _inside(expression.left), _inside(expression.right)
+    if sides == [1, 0]:
+        return _inside(expression.right), _inside(expression.left)
+    return None
+
+
+def _side(expression: Expression) -> int | None:
+    """Return 0 if all columns are the left row's, 1 if they are the right one's, None if neither, or there are none."""
+    sides = {part.place[0] for part in walk(expression) if isinstance(part, Resolved)}
+    uses_the_pair = any(isinstance(part, Call) and part.function == TIMESTAMP for part in walk(expression))
+    return sides.pop() if len(sides) == 1 and not uses_the_pair else None
+
+
+def _inside(expression: Expression) -> Expression:
+    def change(part: object) -> object:
+        if isinstance(part, Resolved):
+            return type(part)(part.names, part.at, part.place[1:], part.path)
+        return None
+
+    return rewrite(expression, change)

@@ -1,0 +1,232 @@
+"""FROM and JOIN: the rows that a SELECT is about, and where their columns are.
+
+Analytic functions are computed first, on the rows of each source by itself, as the language has it; then the sources
+are joined from left to right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..language import syntax
+from ..language.syntax import Call, Column, Expression
+from ..language.tokens import At, QueryError
+from ..operators.aggregates import AGGREGATES
+from ..operators.analytic import ANALYTIC, analytic
+from .conditions import all_of, condition
+from .graph import Graph, Relation
+from .nodes import Analytic, Join, ReferenceJoin, Resolved
+from .rewrite import rewrite, walk
+from .scope import Scope
+
+_Change = Callable[[Any], Any]
+
+
+@dataclass
+class _Table:
+    """One of the sources. `analytics` are the functions that are computed on its rows, before anything else."""
+
+    source: syntax.Source
+    relation: Relation
+    analytics: list[Call]
+
+    @property
+    def is_reference(self) -> bool:
+        return self.relation.node is None
+
+
+class FromClause:
+    """The sources of one SELECT. `node` gives the rows that are joined of them."""
+
+    def __init__(self, graph: Graph, select: syntax.Select, step: str) -> None:
+        self._graph = graph
+        self._select = select
+        self._step = step
+        sources = (select.source, *(join.source for join in select.joins))
+        self._tables = [_Table(source, graph.relation(source), []) for source in sources]
+        self._analytics: dict[Call, tuple[int, int]] = {}
+        self._lag = 0
+        _refuse_twice([(source.alias, source.at) for source in sources])
+        if self._tables[0].is_reference:
+            name = select.source.name
+            raise QueryError(
+                f"{name} is reference data: it can be joined, but rows don't come from it", select.source.at
+            )
+        self._find_analytics()
+        self.node = self._join()
+
+    @property
+    def scope(self) -> Scope:
+        return self._scope(len(self._tables))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a row's columns are a source's: nothing is joined, or computed beside them."""
+        return len(self._tables) == 1 and not self._tables[0].analytics
+
+    @property
+    def windowed(self) -> bool:
+        return any(table.relation.windowed for table in self._tables)
+
+    def resolve(self, expression: Any) -> Any:
+        """Return an expression, or a star, with its columns resolved. Raises `QueryError`."""
+        return rewrite(expression, self.resolving(lambda column: self.scope.resolve(column)))
+
+    def resolving(self, resolve: Callable[[Column], Expression]) -> _Change:
+        """Return what `rewrite` takes to put `resolve`'s in place of columns, and analytic functions' values."""
+        analytics = self._change_analytics(len(self._tables))
+
+        def change(part: Any) -> Any:
+            if (value := analytics(part)) is not None:
+                return value
+            return resolve(part) if isinstance(part, Column) else None
+
+        return change
+
+    def partition_keys(self) -> list[Resolved]:
+        """Return the columns of PARTITION BY: what else is a group's is of one partition each."""
+        keys = (
+            self._partition_key(table, source.place)
+            for table, source in zip(self._tables, self.scope.sources, strict=True)
+        )
+        return [key for key in keys if key is not None]
+
+    def _find_analytics(self) -> None:
+        select = self._select
+        scope = self._scope(len(self._tables))
+        places = (
+            *select.items,
+            select.where,
+            *(j.on for j in select.joins),
+            *select.keys,
+            *select.windows,
+            select.having,
+        )
+        for call in walk(places):
+            if not isinstance(call, Call) or not _is_analytic(call) or call in self._analytics:
+                continue
+            owners = {scope.find(part)[0].alias for part in walk(call) if isinstance(part, Column)}
+            if len(owners) != 1 and len(self._tables) > 1:
+                raise QueryError(f"{call.function} must be about the columns of one source", call.at)
+            owner = next((i for i, table in enumerate(self._tables) if table.source.alias in owners), 0)
+            table = self._tables[owner]
+            if table.is_reference:
+                raise QueryError(f"{call.function} can't be about reference data: it has no time", call.at)
+            alone = self._partitioned(rewrite(call, _resolving(Scope([table.relation.source(table.source)]))), table)
+            if alone not in table.analytics:
+                table.analytics.append(alone)
+            self._analytics[call] = owner, table.analytics.index(alone)
+
+    def _partitioned(self, call: Call, table: _Table) -> Call:
+        """Keep the partitions of FROM x PARTITION BY k apart in an analytic function, too."""
+        key = self._partition_key(table, ())
+        if key is None:
+            return call
+        over = call.over or syntax.Over()
+        return replace(call, over=replace(over, partition_by=(*over.partition_by, key)))
+
+    def _join(self) -> int:
+        left = self._source_node(self._tables[0])
+        for place, join in enumerate(self._select.joins, 1):
+            left = self._joined(left, place, join)
+        return left
+
+    def _source_node(self, table: _Table) -> int:
+        assert table.relation.node is not None
+        if not table.analytics:
+            return table.relation.node
+        compiler = self._graph.compiler
+        analytics = tuple(analytic(call, compiler.evaluate, compiler.test) for call in table.analytics)
+        return self._graph.add(Analytic(self._step, (table.relation.node,), tuple(table.analytics), analytics))
+
+    def _joined(self, left: int, place: int, join: syntax.Join) -> int:
+        compiled = self._graph.compiler.compile
+        pair = self._scope(place + 1)
+        table = self._tables[place]
+        on = rewrite(join.on, self._change_analytics(place + 1))
+        parts = condition(on, pair, self._scope(place), pair.sources[place])
+        left_keys = tuple(compiled(key) for key, _ in parts.keys)
+        right_keys = tuple(compiled(key) for _, key in parts.keys)
+        rest = all_of(list(parts.rest))
+        residual = None if rest is None else self._graph.compiler.condition(rest)
+        if table.is_reference:
+            if parts.bounds:
+                raise QueryError(f"{table.source.alias} is reference data: it has no time, so no DATEDIFF", join.at)
+            name = self._graph.table(table.source.name)
+            return self._graph.add(ReferenceJoin(self._step, (left,), name, join.kind, left_keys, right_keys, residual))
+        if not parts.is_bounded:
+            a, b = self._tables[0].source.alias, table.source.alias
+            raise QueryError(
+                f"a JOIN of two streams needs bounds in time on both sides: AND DATEDIFF(minute, {a}, {b}) "
+                f"BETWEEN 0 AND 10. If {table.source.name} is reference data, job.toml has to say so",
+                join.at,
+            )
+        self._check_partitions(place, parts.keys, join)
+        lag, self._lag = self._lag, self._lag + max(bound.span for bound in parts.bounds)
+        right = self._source_node(table)
+        return self._graph.add(
+            Join(self._step, (left, right), join.kind, parts.bounds, lag, left_keys, right_keys, residual)
+        )
+
+    def _check_partitions(self, place: int, keys: Sequence[tuple[Expression, Expression]], join: syntax.Join) -> None:
+        right = self._partition_key(self._tables[place], self._scope(place + 1).sources[place].place[1:])
+        lefts = [
+            self._partition_key(table, source.place)
+            for table, source in zip(self._tables[:place], self._scope(place).sources, strict=True)
+        ]
+        wanted = [left for left in lefts if left is not None]
+        if not wanted and right is None:
+            return
+        if right is None or not any((left, right) in keys for left in wanted):
+            raise QueryError("sources with PARTITION BY are joined on these columns, too: AND a.k = b.k", join.at)
+
+    def _scope(self, count: int) -> Scope:
+        """The first `count` sources, with their places in a row that is joined of these."""
+        return Scope(
+            [
+                table.relation.source(table.source, (*_part(place, count), *((0,) if table.analytics else ())))
+                for place, table in enumerate(self._tables[:count])
+            ]
+        )
+
+    def _change_analytics(self, count: int) -> Any:
+        def change(part: Any) -> Resolved | None:
+            if not isinstance(part, Call) or part not in self._analytics:
+                return None
+            owner, slot = self._analytics[part]
+            if owner >= count:
+                alias = self._tables[owner].source.alias
+                raise QueryError(f"{part.function} is about {alias}, which is joined after this", part.at)
+            return Resolved((part.function,), part.at, (*_part(owner, count), 1 + slot), ())
+
+        return change
+
+    def _partition_key(self, table: _Table, place: tuple[int, ...]) -> Resolved | None:
+        if table.source.partition_by is None:
+            return None
+        return Scope([table.relation.source(table.source, place)]).resolve(table.source.partition_by)
+
+
+def _part(place: int, count: int) -> tuple[int, ...]:
+    """Return where the row of a source is in a row joined of `count`: ((a, b), c)."""
+    return (0,) * (count - 1) if place == 0 else (*(0,) * (count - 1 - place), 1)
+
+
+def _is_analytic(call: Call) -> bool:
+    return call.function in ANALYTIC or (
+        call.function in AGGREGATES and call.over is not None and call.over.limit is not None
+    )
+
+
+def _resolving(scope: Scope) -> Any:
+    return lambda part: scope.resolve(part) if isinstance(part, Column) else None
+
+
+def _refuse_twice(names: Sequence[tuple[str, At]]) -> None:
+    seen: set[str] = set()
+    for name, at in names:
+        if name.lower() in seen:
+            raise QueryError(f"the source {name} stands twice: give one another name with AS", at)
+        seen.add(name.lower())

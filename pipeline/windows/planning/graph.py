@@ -1,0 +1,95 @@
+"""The graph while it is made: which nodes there are, and what a name after FROM stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..language import syntax
+from ..language.syntax import Column, Expression
+from ..language.tokens import QueryError
+from ..values import Names
+from .compiler import Compiler
+from .nodes import Input, Node, Stream
+from .rewrite import rewrite
+from .scope import Scope, Source
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What a name stands for: rows of a node; of reference data if `node` is None.
+
+    `columns` is None if only the rows know them. `windowed`: the rows came out of a window.
+    """
+
+    node: int | None
+    columns: tuple[str, ...] | None
+    windowed: bool
+
+    @property
+    def place(self) -> int:
+        assert self.node is not None
+        return self.node
+
+    def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> Source:
+        return Source(source.alias, self.columns, place)
+
+
+class Graph:
+    def __init__(self, names: Names, references: Iterable[str]) -> None:
+        self.nodes: list[Node] = []
+        self.streams: list[Stream] = []
+        self.compiler = Compiler(names)
+        self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
+        self._inputs: dict[str, str] = {}
+        self._steps: dict[str, Relation | None] = {}
+
+    def add(self, node: Node) -> int:
+        self.nodes.append(node)
+        return len(self.nodes) - 1
+
+    def announce(self, step: syntax.Step) -> None:
+        """Make the step's name known before what it stands for is, so that nothing reads it too early."""
+        if step.name.lower() in self._steps:
+            raise QueryError(f"the step {step.name} stands twice", step.at)
+        self._steps[step.name.lower()] = None
+
+    def name(self, step: syntax.Step, relation: Relation) -> None:
+        self._steps[step.name.lower()] = relation
+
+    def relation(self, source: syntax.Source) -> Relation:
+        """Return what `source` stands for: a step, reference data or an input. Raises `QueryError`."""
+        folded = source.name.lower()
+        if folded not in self._steps and folded not in self._references:
+            return Relation(self._input(source), None, False)
+        what = "a step" if folded in self._steps else "reference data"
+        if source.timestamp is not None or source.over:
+            raise QueryError(f"TIMESTAMP BY is for inputs, and {source.name} is {what}", source.at)
+        if folded in self._references and folded not in self._steps:
+            if source.partition_by is not None:
+                raise QueryError(f"PARTITION BY is for streams, and {source.name} is {what}", source.at)
+            self._references[folded] = self._references[folded] or source.name
+            return Relation(None, None, False)
+        relation = self._steps[folded]
+        if relation is None:
+            raise QueryError(f"{source.name} must come before the step that reads it", source.at)
+        return relation
+
+    def table(self, name: str) -> str:
+        """Return the name of reference data as the query writes it first."""
+        return self._references[name.lower()]
+
+    def _input(self, source: syntax.Source) -> int:
+        name = self._inputs.setdefault(source.name.lower(), source.name)
+        scope = Scope([Source(source.alias, None)])
+
+        def resolved(expression: Expression) -> Expression:
+            return rewrite(expression, lambda part: scope.resolve(part) if isinstance(part, Column) else None)
+
+        timestamp = None if source.timestamp is None else self.compiler.compile(resolved(source.timestamp))
+        stream = Stream(name, timestamp, tuple(self.compiler.compile(resolved(key)) for key in source.over))
+        if stream in self.streams:
+            place = self.streams.index(stream)
+            return next(i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.stream == place)
+        self.streams.append(stream)
+        return self.add(Input(name, (), len(self.streams) - 1))

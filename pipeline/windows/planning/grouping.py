@@ -1,0 +1,93 @@
+"""GROUP BY: what a window computes of the rows, and what SELECT and HAVING make of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..language.syntax import Call, Column, Constant, Expression, Property
+from ..language.tokens import QueryError
+from ..operators.aggregates import AGGREGATES
+from .compiler import TIMESTAMP, WINDOW
+from .nodes import Resolved
+from .rewrite import rewrite
+
+#: Without an argument, these take the whole row.
+_WHOLE_ROW = {"TOPONE": 0, "COLLECT": 0, "COLLECTTOP": 1}
+
+
+class Grouping:
+    """Turns expressions about the rows into ones about (*keys, *results), and notes the results that it takes.
+
+    All expressions are resolved. `columns_of_rows`: whether the rows are plain, so that there is a whole row to take.
+    """
+
+    def __init__(self, keys: Sequence[Expression], columns_of_rows: bool) -> None:
+        self.keys = tuple(keys)
+        self.calls: list[Call] = []
+        self._is_plain = columns_of_rows
+
+    def of(self, expression: Expression) -> Expression:
+        """Raises `QueryError` for a column that is neither a key nor in an aggregate."""
+        return rewrite(expression, self._change)
+
+    def _change(self, part: Any) -> Expression | None:
+        if part in self.keys:
+            if isinstance(part, Call) and part.function == TIMESTAMP:
+                raise QueryError(
+                    "System.Timestamp() is a key here, and the end of the window: take it in a step before, "
+                    "under a name of its own",
+                    part.at,
+                )
+            names = part.names if isinstance(part, Column) else ("a key",)
+            return Resolved(names, part.at, (self.keys.index(part),), ())
+        if isinstance(part, Call) and part.function in AGGREGATES:
+            return Resolved((part.function,), part.at, (len(self.keys) + self._result(part),), ())
+        if isinstance(part, Resolved):
+            raise QueryError(f"{part} must be in GROUP BY or in an aggregate", part.at)
+        return None
+
+    def _result(self, call: Call) -> int:
+        least = _WHOLE_ROW.get(call.function)
+        if not self._is_plain and least is not None and len(call.arguments) == least:
+            raise QueryError(
+                f"{call.function} without an expression takes a whole row, which a JOIN and an analytic function have "
+                "not: name the value, or make the rows in a step before",
+                call.at,
+            )
+        if call not in self.calls:
+            self.calls.append(call)
+        return self.calls.index(call)
+
+
+def aliased(expression: Expression, aliases: Mapping[str, Expression], keys: Sequence[Expression]) -> Expression:
+    """Return HAVING with the items of SELECT in place of their names.
+
+    A column that is a key is meant as the key. Inside an aggregate, names are columns. `expression` is resolved as far
+    as it can be: a `Column` that is no `Resolved` is no column of the rows.
+    """
+
+    def change(part: Any) -> Expression | None:
+        if isinstance(part, Call) and part.function in AGGREGATES:
+            return part
+        if not isinstance(part, Column) or part in keys or part.names[0].lower() not in aliases:
+            return None
+        item: Expression = aliases[part.names[0].lower()]
+        for name in part.names[1:]:
+            item = Property(item, name, part.at)
+        return item
+
+    return rewrite(expression, change)
+
+
+def with_window_id(expression: Expression, window_id: str | None) -> Expression:
+    """Return an item with System.Window().Id replaced by the id, NULL where there is none."""
+
+    def change(part: Any) -> Expression | None:
+        if isinstance(part, Property) and isinstance(part.operand, Call) and part.operand.function == WINDOW:
+            if part.name.lower() != "id":
+                raise QueryError("System.Window() has nothing but Id", part.at)
+            return Constant(window_id, part.at)
+        return None
+
+    return rewrite(expression, change)

@@ -1,0 +1,188 @@
+"""Which columns of a node hold what a column of an input held, and how far back an input matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
+from functools import partial
+
+from ..language import syntax
+from ..language.syntax import Expression
+from ..language.tokens import At, QueryError
+from ..language.units import LIMIT_UNITS
+from .nodes import (
+    Analytic,
+    Compiled,
+    Input,
+    ItemColumn,
+    ItemStar,
+    Join,
+    Node,
+    Plan,
+    ReferenceJoin,
+    Resolved,
+    Select,
+    Stream,
+    Union,
+    Window,
+)
+
+#: Expressions about a node's rows that hold the value.
+Holders = frozenset[Expression]
+
+
+def holders(plan: Plan, of_stream: Callable[[Stream], Holders]) -> list[Holders]:
+    """Return for each node the expressions about its rows that hold what `of_stream` names in its inputs' rows.
+
+    Only plain renaming is followed. Of a UNION, a column holds it if it does in every branch; of a JOIN, if one side's
+    does.
+    """
+    held: list[Holders] = []
+    for node in plan.nodes:
+        sources = [held[source] for source in node.sources]
+        held.append(of_stream(plan.streams[node.stream]) if isinstance(node, Input) else _through(node, sources))
+    return held
+
+
+def _through(node: Node, sources: Sequence[Holders]) -> Holders:
+    match node:
+        case Select(items=None) | Union():
+            return frozenset.intersection(*sources)
+        case Select(items=items):
+            return _selected(items or (), sources[0])
+        case Window(keys=keys):
+            return frozenset(
+                Resolved(("key",), _NOWHERE, (place,), ())
+                for place, key in enumerate(keys)
+                if key.expression in sources[0]
+            )
+        case Analytic() | ReferenceJoin():
+            return _inside(sources[0], 0)
+        case Join():
+            return _inside(sources[0], 0) | _inside(sources[1], 1)
+    return sources[0]
+
+
+_NOWHERE = At(1, 1)
+
+
+def _selected(items: Sequence[ItemColumn | ItemStar], source: Holders) -> Holders:
+    """Return the columns that hold it. After a star, of which not all names are known, any column may be the star's."""
+    given: set[Expression] = set()
+    names: set[str] = set()
+    for item in items:
+        if isinstance(item, ItemStar):
+            return frozenset(given | _of_star(item, source, names))
+        given |= _named(item.name, item.value.expression, source)
+        names.add(item.name.lower())
+    return frozenset(given)
+
+
+def _of_star(item: ItemStar, source: Holders, names: Set[str]) -> Holders:
+    return frozenset(
+        _column(holder.path)
+        for holder in source
+        if item.record is None
+        and isinstance(holder, Resolved)
+        and holder.place == item.place
+        and holder.path
+        and holder.path[0].lower() not in names
+    )
+
+
+def _named(name: str, value: Expression, source: Holders) -> Holders:
+    """Return what holds it in a column that is `value`: the column, or the same property of it."""
+    given: set[Expression] = set()
+    for holder in source:
+        if holder == value:
+            given.add(_column((name,)))
+        elif isinstance(holder, Resolved) and isinstance(value, Resolved):
+            (place, path), (inner_place, inner) = value.key, holder.key
+            if path and place == inner_place and inner[: len(path)] == path:
+                given.add(_column((name, *holder.path[len(path) :])))
+    return frozenset(given)
+
+
+def _column(path: tuple[str, ...]) -> Resolved:
+    return Resolved(path, _NOWHERE, (), path)
+
+
+def _inside(held: Holders, place: int) -> Holders:
+    """Return what holds it in a row that has these rows at `place`."""
+    return frozenset(replace(holder, place=(place, *holder.place)) for holder in held if isinstance(holder, Resolved))
+
+
+def holds(keys: Sequence[Compiled], held: Set[Expression]) -> bool:
+    return any(key.expression in held for key in keys)
+
+
+def check_substreams(plan: Plan, at: At) -> None:
+    """Refuse what TIMESTAMP BY ... OVER can't be used for: time has to run for each key by itself, all the way.
+
+    https://learn.microsoft.com/stream-analytics-query/timestamp-by-azure-stream-analytics
+    """
+    over = [stream for stream in plan.streams if stream.over]
+    if not over:
+        return
+    if len(over) < len(plan.streams):
+        raise QueryError("TIMESTAMP BY ... OVER must be used for all inputs, or for none", at)
+    for number in range(max(len(stream.over) for stream in over)):
+        held = holders(plan, partial(_over, number=number))
+        for node in plan.nodes:
+            if not _keeps_apart(node, held):
+                name = getattr(over[0].over[min(number, len(over[0].over) - 1)].expression, "names", ("its key",))[-1]
+                raise QueryError(
+                    f"with TIMESTAMP BY ... OVER {name}, {name} must be in the GROUP BY and in the JOIN of {node.step}",
+                    at,
+                )
+
+
+def _over(stream: Stream, number: int) -> Holders:
+    return frozenset(key.expression for key in stream.over[number : number + 1])
+
+
+def _keeps_apart(node: Node, held: Sequence[Holders]) -> bool:
+    match node:
+        case Window(keys=keys, sources=(source,)):
+            return holds(keys, held[source])
+        case Join(left_keys=left, right_keys=right, sources=(a, b)):
+            return any(
+                one.expression in held[a] and other.expression in held[b]
+                for one, other in zip(left, right, strict=True)
+            )
+    return True
+
+
+def span(nodes: Sequence[Node]) -> int:
+    """Return the longest time, in ticks, before a row of an output from which a row of an input can still change it."""
+    spans: dict[int, int] = {}
+    for place, node in enumerate(nodes):
+        spans[place] = max((spans[source] for source in node.sources), default=0) + _span(node)
+    return max(spans.values(), default=0)
+
+
+def _span(node: Node) -> int:
+    match node:
+        case Window(window=syntax.Hopping(duration=duration) | syntax.Sliding(duration=duration)):
+            return duration
+        case Window(window=syntax.Session(timeout=timeout, max_duration=longest)):
+            return 2 * longest + timeout
+        case Analytic(calls=calls):
+            return max(_reach(call) for call in calls)
+        case Join(bounds=bounds, lag=lag):
+            return max(bound.span for bound in bounds) + lag
+    return 0
+
+
+def _reach(call: syntax.Call) -> int:
+    if call.over is not None and call.over.limit is not None:
+        return call.over.limit
+    return _interval(call)
+
+
+def _interval(call: syntax.Call) -> int:
+    """ISFIRST(unit, n): the interval's length."""
+    match call.arguments:
+        case (syntax.Unit(name), syntax.Constant(int() as count)):
+            return LIMIT_UNITS[name] * count
+    return 0

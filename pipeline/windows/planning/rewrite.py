@@ -1,0 +1,46 @@
+"""Walking through a query's tree, and making one tree of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from ..language.tokens import At
+
+T = TypeVar("T")
+
+
+def walk(tree: Any) -> Iterator[Any]:
+    """Yield every part of a tree, or of a tuple of trees, a whole before its parts."""
+    if isinstance(tree, tuple):
+        for part in tree:
+            yield from walk(part)
+    elif _is_tree(tree):
+        yield tree
+        for field in fields(tree):
+            yield from walk(getattr(tree, field.name))
+
+
+def rewrite(tree: T, change: Callable[[Any], Any]) -> T:
+    """Return `tree` with each part for which `change` gives another replaced by that, the whole before its parts.
+
+    Where `change` gives None the part stands, and its own parts are looked at. What it gives is not looked at again.
+    """
+    if isinstance(tree, tuple):
+        parts = tuple(rewrite(part, change) for part in tree)
+        return tree if all(new is old for new, old in zip(parts, tree, strict=True)) else parts  # type: ignore[return-value]
+    if not _is_tree(tree):
+        return tree
+    changed = change(tree)
+    if changed is not None:
+        return changed  # type: ignore[no-any-return]
+    before = {field.name: getattr(tree, field.name) for field in fields(tree)}  # type: ignore[arg-type]
+    after = {name: rewrite(part, change) for name, part in before.items()}
+    if all(after[name] is part for name, part in before.items()):
+        return tree
+    return replace(tree, **after)  # type: ignore[type-var]
+
+
+def _is_tree(value: Any) -> bool:
+    return is_dataclass(value) and not isinstance(value, type | At)

@@ -1,0 +1,66 @@
+"""Names: which column of which source a query means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..language.syntax import Column
+from ..language.tokens import QueryError
+from .nodes import Resolved
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a SELECT may read under one name. `columns` is None if only the rows know them.
+
+    `place` leads from the SELECT's row to the row of this source.
+    """
+
+    alias: str
+    columns: tuple[str, ...] | None
+    place: tuple[int, ...] = ()
+
+    def column(self, name: str) -> str | None:
+        """Return the column's name as its step writes it, None if there is none."""
+        if self.columns is None or name in self.columns:
+            return name
+        folded = name.lower()
+        return next((column for column in self.columns if column.lower() == folded), None)
+
+
+class Scope:
+    """The sources of one SELECT, in FROM's order."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+
+    def source(self, name: str) -> Source | None:
+        folded = name.lower()
+        return next((source for source in self.sources if source.alias.lower() == folded), None)
+
+    def find(self, column: Column) -> tuple[Source, tuple[str, ...]]:
+        """Return the source that `column` is of, and its names without the source's. Raises `QueryError`."""
+        if len(column.names) > 1 and (named := self.source(column.names[0])) is not None:
+            return named, _known(named, column.names[1:], column)
+        if len(self.sources) == 1:
+            return self.sources[0], _known(self.sources[0], column.names, column)
+        have = [source for source in self.sources if source.column(column.names[0]) is not None]
+        if len(have) == 1:
+            return have[0], _known(have[0], column.names, column)
+        aliases = [source.alias for source in have or self.sources]
+        if not have:
+            raise QueryError(f"none of {', '.join(aliases)} has a column {column.names[0]}", column.at)
+        raise QueryError(f"whose column is {column}? Write {' or '.join(f'{a}.{column}' for a in aliases)}", column.at)
+
+    def resolve(self, column: Column) -> Resolved:
+        source, path = self.find(column)
+        return Resolved(column.names, column.at, source.place, path)
+
+
+def _known(source: Source, path: tuple[str, ...], column: Column) -> tuple[str, ...]:
+    name = source.column(path[0])
+    if name is None:
+        has = ", ".join(source.columns or ())
+        raise QueryError(f"{source.alias} has no column {path[0]}; it has {has}", column.at)
+    return (name, *path[1:])

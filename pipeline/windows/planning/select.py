@@ -1,0 +1,184 @@
+"""One SELECT: from its text's tree to nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..language import syntax
+from ..language.syntax import Call, Column, Expression, Star
+from ..language.tokens import At, QueryError
+from ..operators.aggregates import AGGREGATES, aggregate
+from .conditions import all_of
+from .from_clause import FromClause
+from .graph import Graph, Relation
+from .grouping import Grouping, aliased, with_window_id
+from .nodes import ItemColumn, ItemStar, Select, Union, Window
+from .rewrite import rewrite
+from .scope import Source
+
+
+def plan_select(graph: Graph, select: syntax.Select, step: str) -> Relation:
+    """Add the nodes of `select`; return what it gives. Raises `QueryError`."""
+    return _Select(graph, select, step).plan()
+
+
+class _Select:
+    def __init__(self, graph: Graph, select: syntax.Select, step: str) -> None:
+        self._graph = graph
+        self._select = select
+        self._step = step
+        self._from = FromClause(graph, select, step)
+
+    def plan(self) -> Relation:
+        select = self._select
+        where = None if select.where is None else self._from.resolve(select.where)
+        if select.windows:
+            return self._grouped(where)
+        if select.keys:
+            raise QueryError("a window must be specified: GROUP BY ..., TumblingWindow(minute, 5)", select.at)
+        items = [with_window_id(self._from.resolve(item.expression), None) for item in select.items]
+        if select.having is not None:  # without GROUP BY it is one more WHERE, about the rows and not the items
+            where = all_of([*([where] if where else []), self._from.resolve(select.having)])
+        return self._selected(self._from.node, where, items)
+
+    def _grouped(self, where: Expression | None) -> Relation:
+        select, node = self._select, self._from.node
+        if where is not None:
+            node = self._graph.add(Select(self._step, (node,), self._graph.compiler.condition(where), None))
+        keys = [self._from.resolve(key) for key in select.keys]
+        hidden = [key for key in self._from.partition_keys() if key not in keys]
+        grouping = Grouping([*keys, *hidden], self._from.is_plain)
+        for item in select.items:
+            if isinstance(item.expression, Star):
+                raise QueryError("SELECT * can't stand with GROUP BY: name the columns", item.expression.at)
+        resolved = [self._from.resolve(item.expression) for item in select.items]
+        items = [grouping.of(item) for item in resolved]
+        having = None if select.having is None else grouping.of(self._having(resolved, keys))
+        branches = [self._window(node, named, grouping, hidden, having, items) for named in select.windows]
+        if len(branches) == 1:
+            return branches[0]
+        union = self._graph.add(Union(self._step, tuple(branch.place for branch in branches)))
+        return replace(branches[0], node=union)
+
+    def _window(
+        self,
+        node: int,
+        named: syntax.NamedWindow,
+        grouping: Grouping,
+        hidden: Sequence[Expression],
+        having: Expression | None,
+        items: Sequence[Expression],
+    ) -> Relation:
+        compiler = self._graph.compiler
+        window = named.window
+        session_keys: list[Expression] = []
+        if isinstance(window, syntax.Session):
+            session_keys = [*(self._from.resolve(key) for key in window.partition_by), *hidden]
+        place = self._graph.add(
+            Window(
+                self._step,
+                (node,),
+                window,
+                tuple(map(compiler.compile, grouping.keys)),
+                tuple(grouping.calls),
+                tuple(aggregate(call, compiler.evaluate) for call in grouping.calls),
+                tuple(map(compiler.compile, session_keys)),
+            )
+        )
+        return self._selected(place, having, [with_window_id(item, named.id) for item in items], windowed=True)
+
+    def _having(self, items: Sequence[Expression | Star], keys: Sequence[Expression]) -> Expression:
+        """Return HAVING resolved, the names of items replaced by what they stand for."""
+        assert self._select.having is not None
+        aliases = {
+            item.name.lower(): expression
+            for item, expression in zip(self._select.items, items, strict=True)
+            if not isinstance(expression, Star)
+        }
+
+        def resolved_if_known(column: Column) -> Expression:
+            try:
+                return self._from.scope.resolve(column)
+            except QueryError:
+                if column.names[0].lower() in aliases:
+                    return column
+                raise
+
+        change = self._from.resolving(resolved_if_known)
+
+        def resolve(part: Any) -> Any:
+            if isinstance(part, Call) and part.function in AGGREGATES:  # inside of which names are columns
+                return self._from.resolve(part)
+            return change(part)
+
+        return aliased(rewrite(self._select.having, resolve), aliases, keys)
+
+    def _selected(
+        self, node: int, where: Expression | None, items: Sequence[Expression | Star], windowed: bool = False
+    ) -> Relation:
+        compiler = self._graph.compiler
+        windowed = windowed or self._from.windowed
+        columns = _Columns()
+        compiled: list[ItemColumn | ItemStar] = []
+        for item, expression in zip(self._select.items, items, strict=True):
+            if isinstance(expression, Star):
+                star, names = self._star(expression)
+                compiled.append(star)
+                columns.add_star(names)
+            elif columns.add(item.name, expression.at):
+                compiled.append(ItemColumn(item.name, compiler.compile(expression)))
+        is_all = compiled == [ItemStar((), None)]
+        if is_all and where is None:
+            return Relation(node, columns.known, windowed)
+        kept_if = None if where is None else compiler.condition(where)
+        return Relation(
+            self._graph.add(Select(self._step, (node,), kept_if, None if is_all else tuple(compiled))),
+            columns.known,
+            windowed,
+        )
+
+    def _star(self, star: Star) -> tuple[ItemStar, tuple[str, ...] | None]:
+        scope = self._from.scope
+        if not star.names:
+            if len(scope.sources) > 1:
+                aliases = ", ".join(f"{source.alias}.*" for source in scope.sources)
+                raise QueryError(f"SELECT * can't stand with JOIN: write {aliases}, or name the columns", star.at)
+            source: Source | None = scope.sources[0]
+        else:
+            source = scope.source(star.names[0]) if len(star.names) == 1 else None
+        if source is not None:
+            return ItemStar(source.place, None), source.columns
+        record = scope.resolve(Column(star.names, star.at))
+        return ItemStar(record.place, self._graph.compiler.compile(record)), None
+
+
+class _Columns:
+    """The columns that a SELECT gives, as far as they are known. Where two clash, the left one stays."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}  # folded -> as written
+        self._named: set[str] = set()
+        self._is_open = False
+
+    def add(self, name: str, at: At) -> bool:
+        """Return whether the column counts: it doesn't if a star before it has given one of that name."""
+        folded = name.lower()
+        if folded in self._named:
+            raise QueryError(f"the column {name} stands twice: give one another name with AS", at)
+        self._named.add(folded)
+        if folded in self._names:
+            return False
+        self._names[folded] = name
+        return True
+
+    def add_star(self, names: tuple[str, ...] | None) -> None:
+        if names is None:
+            self._is_open = True
+        for name in names or ():
+            self._names.setdefault(name.lower(), name)
+
+    @property
+    def known(self) -> tuple[str, ...] | None:
+        return None if self._is_open else tuple(self._names.values())

@@ -1,0 +1,225 @@
+"""Which nodes may run once for each partition, and which need the rows of all of them.
+
+Rows with one value of the partition key, or of PartitionId, come from one partition. So a node that keeps rows of
+other values apart, as a GROUP BY with that column does, gives the same whether it sees one partition or all. What
+reads nothing but such nodes runs in the first stage, a task for each partition; the rest in a second one, the merging
+stage, that takes the rows of all partitions. A query without a second stage is what Stream Analytics calls
+embarrassingly parallel.
+
+https://learn.microsoft.com/azure/stream-analytics/stream-analytics-parallelization
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..language.render import render_expression
+from ..language.syntax import Column, Session
+from ..language.tokens import At
+from ..operators.windowing import can_be_partial
+from ..plan import renumbered
+from .lineage import Holders, holders, holds
+from .nodes import Analytic, Compiled, Input, Join, Node, Plan, Resolved, Stream, Union, Window
+
+PARTITION_ID = "PartitionId"
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The stages of a plan. Use its `plan` from here on: a window that is divided between the stages is two nodes.
+
+    `reasons`: for each node at which the merging stage begins, why, and what would spare it.
+    """
+
+    plan: Plan
+    partitioned: frozenset[int]
+    merging: frozenset[int]
+    reasons: Mapping[int, str]
+
+    @property
+    def is_embarrassingly_parallel(self) -> bool:
+        return not self.merging
+
+
+def topology(plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str, int] | None = None) -> Topology:
+    """Divide a plan. `keys`: the column of each input that has the partition key of its events, None if none has.
+
+    `partitions`, by input, matters where inputs meet: one key is in the same partition of two inputs only if they have
+    the same number of them.
+    """
+    divided = _divided(plan, keys, partitions or {})
+    partitioned, reasons = _stages(divided, keys, partitions or {})
+    merging = frozenset(range(len(divided.nodes))) - partitioned
+    return Topology(divided, partitioned, merging, reasons)
+
+
+def _stages(
+    plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str, int]
+) -> tuple[frozenset[int], Mapping[int, str]]:
+    known = _Known(plan, keys, partitions)
+    partitioned: set[int] = set()
+    reasons: dict[int, str] = {}
+    for place, node in enumerate(plan.nodes):
+        if not all(source in partitioned for source in node.sources):
+            if isinstance(node, Union | Join) and any(source in partitioned for source in node.sources):
+                reasons[place] = f"{node.step} takes rows of the merging stage"
+            continue
+        if known.keeps_partitions_apart(node):
+            partitioned.add(place)
+        else:
+            reasons[place] = known.reason(node)
+    return frozenset(partitioned), reasons
+
+
+def _divided(plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str, int]) -> Plan:
+    """Make two nodes of each window that the merging stage can put together of panes from the first one.
+
+    What goes between the stages then are panes, not rows.
+    """
+    partitioned, reasons = _stages(plan, keys, partitions)
+    divided = {
+        place
+        for place in reasons
+        if isinstance(node := plan.nodes[place], Window)
+        and node.sources[0] in partitioned
+        and can_be_partial(node.window, node.aggregates)
+    }
+    nodes: list[tuple[int, Node]] = []
+    for place, node in enumerate(plan.nodes):
+        if place in divided and isinstance(node, Window):
+            panes = -place  # a number that no other node has: the first node is an input
+            nodes.append((panes, replace(node, mode="partial")))
+            nodes.append((place, replace(node, mode="merge", sources=(panes,))))
+        else:
+            nodes.append((place, node))
+    return replace(plan, nodes=renumbered(nodes))
+
+
+class _Known:
+    """What is known of the plan's columns: which hold a partition key, or PartitionId.
+
+    Each entry of `_kinds` is one meaning of being in the same partition: two columns of a JOIN must be of one kind.
+    """
+
+    def __init__(self, plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str, int]) -> None:
+        self._plan = plan
+        self._keys = {name.lower(): key for name, key in keys.items()}
+        counts = {name.lower(): count for name, count in partitions.items()}
+        self._kinds: list[list[Holders]] = [holders(plan, lambda stream: _columns(PARTITION_ID))]
+        for count in sorted({counts.get(stream.input.lower(), 0) for stream in plan.streams}):
+
+            def of_count(stream: Stream, count: int = count) -> Holders:
+                name = stream.input.lower()
+                return _columns(self._keys.get(name) if counts.get(name, 0) == count else None)
+
+            self._kinds.append(holders(plan, of_count))
+
+    def keeps_partitions_apart(self, node: Node) -> bool:
+        match node:
+            case Window(window=Session(), mode="whole", session_keys=keys, sources=(source,)):
+                return any(holds(keys, held[source]) for held in self._kinds)
+            case Window(mode="whole", keys=keys, sources=(source,)):
+                return any(holds(keys, held[source]) for held in self._kinds)
+            case Window(mode=mode):
+                return mode == "partial"
+            case Analytic(calls=calls, sources=(source,)):
+                return all(
+                    any(held[source].intersection(call.over.partition_by if call.over else ()) for held in self._kinds)
+                    for call in calls
+                )
+            case Join(left_keys=lefts, right_keys=rights, sources=(left, right)):
+                return any(
+                    a.expression in held[left] and b.expression in held[right]
+                    for held in self._kinds
+                    for a, b in zip(lefts, rights, strict=True)
+                )
+        return True
+
+    def reason(self, node: Node) -> str:
+        """Say why the node needs the rows of all partitions, and what to change so that it doesn't."""
+        inputs = self._inputs(node)
+        facts = [
+            f"{name} is partitioned by {key}"
+            if (key := self._key(name))
+            else f"by what {name} is partitioned is not known"
+            for name in inputs
+        ]
+        return f"{self._what(node)}, and {', '.join(facts)}. {self._remedy(node, inputs)}"
+
+    def _key(self, name: str) -> str | None:
+        return self._keys.get(name.lower())
+
+    def _what(self, node: Node) -> str:
+        match node:
+            case Window(window=Session(), session_keys=keys):
+                return f"a session goes over all events{_of_each(keys)}"
+            case Window(keys=keys):
+                return f"the groups are made of all events{_of_each(keys)}"
+            case Analytic(calls=calls):
+                return f"{' and '.join(dict.fromkeys(call.function for call in calls))} looks at the events before"
+            case Join(left_keys=keys):
+                return f"rows are joined that have {_listed(keys) or 'no column'} in common"
+        return "rows of all partitions are needed"
+
+    def _remedy(self, node: Node, inputs: Sequence[str]) -> str:
+        keys = " or ".join([*dict.fromkeys(key for name in inputs if (key := self._key(name))), PARTITION_ID])
+        match node:
+            case Window(window=Session()):
+                change = f"add {keys} to SessionWindow(...) OVER (PARTITION BY ...)"
+            case Window():
+                change = f"add {keys} to the GROUP BY"
+            case Analytic():
+                change = f"add {keys} to OVER (PARTITION BY ...)"
+            case _:
+                change = "in the ON, equate the columns that the two are partitioned by"
+        remedy = f"To run it once for each partition, {change}, if that is what is meant"
+        column = _first_column(node)
+        if column is not None:
+            settings = ", ".join(f'[inputs.{name}] partition_key = "{column}"' for name in inputs)
+            remedy += f"; or send events with {column} as their partition key, and say so in job.toml: {settings}"
+        return remedy
+
+    def _inputs(self, node: Node) -> list[str]:
+        """Return the inputs that the node's rows come from."""
+        names: dict[str, None] = {}
+        waiting = list(node.sources)
+        while waiting:
+            source = self._plan.nodes[waiting.pop()]
+            waiting += source.sources
+            if isinstance(source, Input):
+                names[self._plan.streams[source.stream].input] = None
+        return sorted(names)
+
+
+_NOWHERE = At(1, 1)
+
+
+def _columns(name: str | None) -> Holders:
+    if name is None:
+        return frozenset()
+    path = tuple(name.split("."))
+    return frozenset([Resolved(path, _NOWHERE, (), path)])
+
+
+def _of_each(keys: Sequence[Compiled]) -> str:
+    listed = _listed(keys)
+    return f" of one {listed}" if listed else ""
+
+
+def _listed(keys: Sequence[Compiled]) -> str:
+    return ", ".join(render_expression(key.expression) for key in keys)
+
+
+def _first_column(node: Node) -> str | None:
+    """Return a plain column by which the node keeps rows apart already."""
+    keys: Sequence[object] = ()
+    if isinstance(node, Window):
+        compiled = node.session_keys if isinstance(node.window, Session) else node.keys
+        keys = [key.expression for key in compiled]
+    elif isinstance(node, Join):
+        keys = [key.expression for key in node.left_keys]
+    elif isinstance(node, Analytic):
+        common = [set(call.over.partition_by if call.over else ()) for call in node.calls]
+        keys = [key for key in common[0] if all(key in other for other in common)]
+    return next((str(key.names[-1]) for key in keys if isinstance(key, Column)), None)
