@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -44,12 +45,15 @@ def settings(server_settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def redis(settings: Settings) -> redis_py.Redis:
+def redis(settings: Settings) -> Iterator[redis_py.Redis]:
     """The service's own client of its hubs, and of all else unless that is on a cluster; everything is empty."""
     pipeline.redis.client(settings).flushdb()
     client = pipeline.redis.hubs(settings)
     client.flushdb()
-    return client
+    before = set(threading.enumerate())
+    yield client
+    keepers = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("keeper of ")]
+    assert not keepers, "a job or relay was not stopped, and counts as a worker in the tests that follow"
 
 
 @pytest.fixture

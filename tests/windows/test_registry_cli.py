@@ -47,12 +47,15 @@ def work(redis: redis_py.Redis, hubs: Hubs) -> Iterator[Callable[[], None]]:
     """Do what a worker does, until there is nothing to do."""
     found = RegisteredJobs(JobRegistry(redis, hubs), lambda name, definition: Job.of(name, definition, redis, hubs))
 
+    ran: list[Job] = []
+
     def turns() -> None:
         for job in found.jobs():
+            ran.append(job)
             run(job)
 
     yield turns
-    for job in found.jobs():
+    for job in ran:
         job.stop()
 
 
