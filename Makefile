@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-BENCHES := framework boards bulk hub hub_plan
+BENCHES := framework boards bulk hub hub_plan windows
 BIN := .venv/bin
 
 # Hashes pin every package, and so does the build of wz itself: with the locked setuptools, not a newer one.
