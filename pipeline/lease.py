@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import redis
 from redis.client import Pipeline
@@ -25,14 +24,14 @@ return 0
 
 
 class LeaseLost(Exception):
-    """Another owner took the lease, so the work done under it was not committed."""
+    """Another owner has taken over, so the work was not committed."""
 
 
 class Lease:
     """The right to work on something, for `ttl` seconds from each `hold`.
 
-    A paused owner may believe that it still holds a lease that it lost, so work is committed in a transaction that
-    `guard` made: Redis then refuses it.
+    A paused owner may believe that it still holds a lease that it lost. So a lease spares two workers the same work,
+    and what they commit is checked against something else: a count of commits, an offset.
 
     Redis key: the one given, a string that holds the owner's name: nobody else's, by default a random one.
     """
@@ -71,23 +70,3 @@ class Lease:
     def queue_release(self, pipe: Pipeline) -> None:
         """Put `release` into a pipeline."""
         pipe.execute_command("EVAL", _RELEASE, 1, self.key, self.owner)  # type: ignore[no-untyped-call]
-
-    def guard(self, pipe: Pipeline) -> None:
-        """Watch the lease and open a transaction on `pipe` that fails if the lease changes hands.
-
-        Raises `LeaseLost` if it has already. Run the transaction with `commit`.
-        """
-        pipe.watch(self.key)  # type: ignore[no-untyped-call]
-        if pipe.get(self.key) != self.owner.encode():
-            raise LeaseLost(self.key)
-        pipe.multi()
-
-    def commit(self, pipe: Pipeline, *, raise_on_error: bool = True) -> list[Any]:
-        """Execute a guarded transaction and return its replies. Raises `LeaseLost`.
-
-        A command that fails undoes no other; its error is raised, or else is among the replies.
-        """
-        try:
-            return list(pipe.execute(raise_on_error=raise_on_error))
-        except redis.WatchError:
-            raise LeaseLost(self.key) from None

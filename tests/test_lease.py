@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import redis as redis_py
 
-from pipeline.lease import Lease, LeaseLost
+from pipeline.lease import Lease
 
 
 @pytest.fixture
@@ -45,30 +45,3 @@ def test_a_lease_that_ended_is_not_renewed(redis: redis_py.Redis, leases: tuple[
 
     assert not ours.renew()
     assert ours.hold()
-
-
-def test_a_transaction_under_a_lost_lease_is_refused(redis: redis_py.Redis, leases: tuple[Lease, Lease]) -> None:
-    ours, theirs = leases
-    ours.hold()
-    redis.delete("lease")
-    theirs.hold()
-
-    with redis.pipeline() as pipe, pytest.raises(LeaseLost):
-        ours.guard(pipe)
-
-
-def test_a_lease_that_is_lost_during_a_transaction_undoes_it(
-    redis: redis_py.Redis, leases: tuple[Lease, Lease]
-) -> None:
-    ours, theirs = leases
-    ours.hold()
-
-    with redis.pipeline() as pipe:
-        ours.guard(pipe)
-        pipe.set("work", "done")
-        redis.delete("lease")
-        theirs.hold()
-        with pytest.raises(LeaseLost):
-            ours.commit(pipe)
-
-    assert redis.get("work") is None

@@ -189,6 +189,7 @@ class Hub:
     def read(self, partition: int, after: str = "0", limit: int = 100) -> list[StoredEvent]:
         """Return up to `limit` events whose offset is greater than `after`, oldest first; fewer only at the end.
 
+        A time in ms since the Unix epoch will do for an offset.
         One round trip for what came in batches; up to three, for 1,000 events that came one by one.
         """
         reading = Reading(self.known(partition), after, limit)
@@ -197,21 +198,6 @@ class Hub:
             found = self.redis.xrange(key, min=f"({reading.after}", count=reading.count)
             reading.take(cast("list[tuple[bytes, dict[bytes, bytes]]]", found))
         return reading.events
-
-    def read_all(self, after: Mapping[int, str], limit: int = 100) -> list[list[StoredEvent]]:
-        """Read several partitions together, each after its own offset, as `read` does; in the order of `after`.
-
-        A time in ms since the Unix epoch will do for an offset.
-        """
-        readings = [Reading(partition, offset, limit) for partition, offset in after.items()]
-        while unfinished := [reading for reading in readings if reading.count]:
-            with self.redis.pipeline(transaction=False) as pipe:
-                for reading in unfinished:
-                    key = self.key(reading.partition, "events")
-                    pipe.xrange(key, min=f"({reading.after}", count=reading.count)
-                for reading, found in zip(unfinished, pipe.execute(), strict=True):
-                    reading.take(found)
-        return [reading.events for reading in readings]
 
     def clock_ms(self) -> int:
         """Redis's clock: no event will be stored at an earlier time, unless a fail-over sets the clock back."""

@@ -90,14 +90,6 @@ def test_a_recorded_event_out_of_order_is_refused_and_leaves_no_gap(hub: Hub) ->
     assert [(s.sequence_number, s.event.body) for s in hub.read(partition_of("k", 4))] == [(0, b"1"), (1, b"2")]
 
 
-def test_partitions_are_read_together(hub: Hub) -> None:
-    hub.append([Event(b"1", "7"), Event(b"2", "131"), Event(b"3", "131")])  # partitions 3 and 2
-
-    pages = hub.read_all({3: "0", 2: "0", 0: "0"}, 100)
-
-    assert [[s.event.body for s in page] for page in pages] == [[b"1"], [b"2", b"3"], []]
-
-
 def test_an_explicit_partition_wins_over_keys(hub: Hub) -> None:
     hub.append([Event(b"1", "7"), Event(b"2", "131"), Event(b"3")], partition=1)
 

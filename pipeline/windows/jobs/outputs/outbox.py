@@ -202,7 +202,10 @@ class Outbox:
             self._check(lease)
             pipe.multi()
             queue(pipe)
-            lease.commit(pipe)
+            try:
+                pipe.execute()
+            except redis.WatchError:
+                raise LeaseLost(lease.key) from None
 
     def _check(self, lease: Lease) -> None:
         if self.redis.get(lease.key) != lease.owner.encode():
