@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 import msgspec
@@ -151,9 +152,9 @@ class _Beginning:
         else:
             mute = Mute(self.start - 1, wanted)
         done = {
-            reader.source(partition): _position(reader, partition, offsets[reader.source(partition)])
+            source: _position(reader, partition, offsets[source])
             for reader in self.work.readers
-            if partition < reader.partitions
+            if (source := reader.source(partition)) in offsets
         }
         return Progress(done=done, mute=mute, snapshot=Snapshot(offsets))
 
@@ -164,7 +165,7 @@ class _Beginning:
     def _wanted_from(self, name: str) -> int:
         """Return the time up to which a state's rows are not wanted, or not whole."""
         written = self._written(name) if self.start is None else self.start - 1
-        return max(written, self._incomplete_to())
+        return max(written, self._incomplete_to)
 
     def _written(self, name: str) -> int:
         """Return the time up to which all rows are written that the task had to write, or that it will have to."""
@@ -174,15 +175,17 @@ class _Beginning:
             return min((progress.emitted for progress in self.before.values()), default=BEGINNING)
         return ours.emitted if merging is None else min(ours.emitted, merging.emitted)
 
+    @cached_property
     def _incomplete_to(self) -> int:
         """Return the time up to which rows are not whole, because events were dropped that they are made of."""
         dropped = [
-            oldest.time for oldest in self.oldest.values() if not oldest.is_first and oldest.time > self._read_from()
+            oldest.time for oldest in self.oldest.values() if not oldest.is_first and oldest.time > self._read_from
         ]
         if not dropped or not self.work.plan.span:
             return BEGINNING
         return max(dropped) + self.work.plan.span + self._early() - 1
 
+    @cached_property
     def _read_from(self) -> int:
         """Return the time from which events matter."""
         first = self.start
@@ -196,7 +199,7 @@ class _Beginning:
 
     def _offset(self, reader: Reader, partition: int) -> str:
         """Return the offset after which a partition is read: of events that matter, or are not done."""
-        milliseconds = to_unix_ms(self._read_from())
+        milliseconds = to_unix_ms(self._read_from)
         offset = str(milliseconds - 1) if milliseconds else FIRST
         if self.start is None and self.before:
             before = self.before.get(str(partition), Progress())

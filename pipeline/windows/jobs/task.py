@@ -150,8 +150,8 @@ class Task:
         elif run.engine.closed > run.progress.closed:
             self._came_to(run.engine.closed, run.progress)
         self._report(run, now)
-        waited = [source for source in run.sources if source not in dict(batches)]
-        may_go_on = run.engine.closed < run.watermark or any(source in self._ready(run) for source in waited)
+        read = {source for source, _ in batches}
+        may_go_on = run.engine.closed < run.watermark or any(source not in read for source in self._ready(run))
         return count + len(rows) + may_go_on
 
     def _ready(self, run: Run) -> list[Source]:
