@@ -13,7 +13,6 @@ from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.prepare import prepare
 from pipeline.windows.jobs.registered import Registered
 from pipeline.windows.jobs.registry import JobRegistry
-from pipeline.windows.jobs.status import Reports
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 
@@ -110,15 +109,12 @@ def _registry(request: Request) -> JobRegistry:
 
 
 def _summary(registry: JobRegistry, name: str, job: Registered) -> JobSummary:
-    status = Reports(registry.redis, name).read()
-    state = registry.state(name, status, registry.deliveries(name, job))
+    state, status, _ = registry.progress(name, job)
     if status is None:
         return JobSummary(name, state, job.folder, None, None)
     return JobSummary(name, state, job.folder, status.watermark, status.lag)
 
 
 def _document(registry: JobRegistry, name: str, job: Registered) -> JobDocument:
-    status = Reports(registry.redis, name).read()
-    deliveries = registry.deliveries(name, job)
-    state = registry.state(name, status, deliveries)
+    state, status, deliveries = registry.progress(name, job)
     return JobDocument(name, state, job.folder, job.updated, job_body(job), status, deliveries)

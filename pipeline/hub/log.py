@@ -13,6 +13,7 @@ from typing import cast
 import redis
 from redis.cluster import RedisCluster
 
+from ..clock import clock_ms
 from ..errors import PipelineError
 from ..scripts import Script
 from . import throughput
@@ -201,5 +202,4 @@ class Hub:
 
     def clock_ms(self) -> int:
         """Redis's clock: no event will be stored at an earlier time, unless a fail-over sets the clock back."""
-        seconds, microseconds = self.redis.time()
-        return seconds * 1000 + microseconds // 1000
+        return clock_ms(self.redis)

@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 import redis
 
+from ..clock import clock_ms
 from ..errors import InvalidValue, PipelineError
 from ..lease import Lease
 from .description import Defaults, Description, hub_name
@@ -164,7 +165,7 @@ class Hubs(Mapping[str, Hub]):
         self.refresh()  # which may have to make it, and so must not wait for this change
         with self._changing(name.lower()):
             old = self._read(name)
-            new = msgspec.structs.replace(change(old), created_ms=old.created_ms, updated_ms=self._now_ms())
+            new = msgspec.structs.replace(change(old), created_ms=old.created_ms, updated_ms=clock_ms(self.redis))
             if new.partitions != old.partitions:
                 raise InvalidValue(
                     f"hub {name!r} has {old.partitions} partitions for life: another count would send keys elsewhere",
@@ -185,7 +186,7 @@ class Hubs(Mapping[str, Hub]):
         with self._changing(name):
             partitions = self._read(name).partitions
             # First, so that whatever a crash in between leaves is purged when the name is used again.
-            self.redis.hset(self.DELETED, name, f"{self._now_ms()} {partitions}")
+            self.redis.hset(self.DELETED, name, f"{clock_ms(self.redis)} {partitions}")
             self.redis.hdel(self.KEY, name)
             self._purge(name, partitions)
             rules = cast("list[bytes]", self.redis.hkeys(Rules.KEY))
@@ -221,9 +222,9 @@ class Hubs(Mapping[str, Hub]):
                 raise HubExists(name)
             if deleted := cast("bytes | None", self.redis.hget(self.DELETED, name)):
                 deleted_ms, partitions = map(int, deleted.split())
-                time.sleep(min(max(0, deleted_ms + SETTLE_MS - self._now_ms()), SETTLE_MS) / 1000)
+                time.sleep(min(max(0, deleted_ms + SETTLE_MS - clock_ms(self.redis)), SETTLE_MS) / 1000)
                 self._purge(name, partitions)
-            now = self._now_ms()
+            now = clock_ms(self.redis)
             made = msgspec.structs.replace(description, created_ms=now, updated_ms=now)
             self.redis.hset(self.KEY, name, msgspec.json.encode(made))
             self.redis.hdel(self.DELETED, name)
@@ -245,7 +246,3 @@ class Hubs(Mapping[str, Hub]):
             yield
         finally:
             lease.release()
-
-    def _now_ms(self) -> int:
-        seconds, microseconds = self.redis.time()
-        return seconds * 1000 + microseconds // 1000

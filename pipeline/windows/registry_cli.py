@@ -13,10 +13,8 @@ from ..cli import one_line_errors
 from ..hub import registry_cli
 from ..settings import Settings
 from .jobs.definition import read_definition
-from .jobs.outputs import DeliveryStatus
 from .jobs.registered import Registered
-from .jobs.registry import JobRegistry, State
-from .jobs.status import JobStatus, Reports
+from .jobs.registry import JobRegistry
 
 _HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
 _TASK_HEAD = ("task", "watermark", "rows", "faults")
@@ -93,9 +91,7 @@ class _Seen:
 
     def __init__(self, jobs: JobRegistry, name: str, job: Registered) -> None:
         self.name = name
-        self.status: JobStatus | None = Reports(jobs.redis, name).read()
-        self.deliveries: list[DeliveryStatus] = jobs.deliveries(name, job)
-        self.state: State = jobs.state(name, self.status, self.deliveries)
+        self.state, self.status, self.deliveries = jobs.progress(name, job)
 
     def row(self) -> tuple[str, ...]:
         if self.status is None:

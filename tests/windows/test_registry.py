@@ -74,7 +74,7 @@ def rows(registry: JobRegistry, name: str = "Out") -> list[bytes]:
 
 def state(registry: JobRegistry, name: str = "j") -> State:
     job = registry.get(name)
-    return registry.state(name, Reports(registry.redis, name).read(), registry.deliveries(name, job))
+    return registry.progress(name, job).state
 
 
 def test_a_job_that_is_put_is_found_and_run(registry: JobRegistry, hubs: Hubs, find: Find) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from ...clock import clock_ms
 from ...errors import PipelineError
 from ..clock import from_unix_ms
 from .definition import Definition
@@ -46,7 +47,7 @@ class RegisteredJobs:
             if self._errors.get(name) != str(exc):
                 log.error("job %s can't begin: %s", name, exc)
                 self._errors[name] = str(exc)
-            reports.error(BEGIN, str(exc), from_unix_ms(self._registry.now_ms()))
+            reports.error(BEGIN, str(exc), from_unix_ms(clock_ms(self._registry.redis)))
             return None
         if self._errors.pop(name, None) is not None:
             self._registry.redis.hdel(reports.errors_key, BEGIN)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from enum import StrEnum
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 import redis
 
 from ...boards.boards import Boards
+from ...clock import clock_ms
 from ...errors import PipelineError
 from ...hub.registry import Hubs
 from ..clock import from_unix_ms, isoformat
@@ -50,6 +51,14 @@ class State(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     FAILED = "failed"
+
+
+class JobProgress(NamedTuple):
+    """`status` is None before a worker has begun it; `deliveries` are of the outputs that are not in Redis."""
+
+    state: State
+    status: JobStatus | None
+    deliveries: list[DeliveryStatus]
 
 
 class _Deleted(msgspec.Struct, frozen=True):
@@ -129,7 +138,7 @@ class JobRegistry:
                     raise JobInUse(f"a worker runs the job {name!r} from its folder: take the folder away first")
                 pipe.multi()
                 pipe.hdel(self.KEY, name)
-                pipe.hset(self.DELETED, name, msgspec.json.encode(_Deleted(self.now_ms(), job)))
+                pipe.hset(self.DELETED, name, msgspec.json.encode(_Deleted(clock_ms(self.redis), job)))
                 queue_erase(pipe, self.hubs, name, job)
                 try:
                     pipe.execute()
@@ -143,7 +152,7 @@ class JobRegistry:
         found = cast("dict[bytes, bytes]", self.redis.hgetall(self.DELETED))
         for name, data in found.items():
             deleted = msgspec.json.decode(data, type=_Deleted)
-            if self.now_ms() - deleted.ms < SETTLE_MS or self.is_run(name.decode()):
+            if clock_ms(self.redis) - deleted.ms < SETTLE_MS or self.is_run(name.decode()):
                 continue
             with self.redis.pipeline() as pipe:
                 pipe.watch(self.DELETED)  # type: ignore[no-untyped-call]
@@ -161,14 +170,15 @@ class JobRegistry:
         """Say whether a worker was there for the job within the last five seconds."""
         return bool(self.redis.exists(f"job:{name}:workers"))
 
-    def deliveries(self, name: str, job: Registered) -> list[DeliveryStatus]:
-        return [delivery_status(self.redis, name, output) for output in job.outboxes]
-
-    def state(self, name: str, status: JobStatus | None, deliveries: list[DeliveryStatus]) -> State:
-        """Say how a job is doing, of which the rest is known."""
+    def progress(self, name: str, job: Registered) -> JobProgress:
+        """Say how a job is doing."""
+        status = Reports(self.redis, name).read()
+        deliveries = [delivery_status(self.redis, name, output) for output in job.outboxes]
         if any(delivery.stopped for delivery in deliveries) or (status is not None and _is_failing(status)):
-            return State.FAILED
-        return State.RUNNING if self.is_run(name) else State.STOPPED
+            state = State.FAILED
+        else:
+            state = State.RUNNING if self.is_run(name) else State.STOPPED
+        return JobProgress(state, status, deliveries)
 
     def _refuse_taken(self, name: str, *, is_folder: bool) -> None:
         data = cast("bytes | None", self.redis.hget(self.KEY, name))
@@ -207,16 +217,11 @@ class JobRegistry:
             definition=definition,
             folder=is_folder,
             revision=secrets.token_hex(8),
-            updated=isoformat(from_unix_ms(self.now_ms())),
+            updated=isoformat(from_unix_ms(clock_ms(self.redis))),
             groups=sorted(groups),
             tasks=sorted({*tasks, *job.work.tasks}),
             outboxes=sorted(outboxes.union(before)),
         )
-
-    def now_ms(self) -> int:
-        """Redis's clock."""
-        seconds, microseconds = self.redis.time()
-        return seconds * 1000 + microseconds // 1000
 
 
 def _is_failing(status: JobStatus) -> bool:
