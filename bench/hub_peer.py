@@ -30,7 +30,7 @@ from flask import Flask, Response, abort, request
 from redis._parsers import _RESP2Parser
 from redis.connection import ConnectionPool, UnixDomainSocketConnection
 
-from pipeline.hub.connection_string import ConnectionString
+from pipeline.connection_string import ConnectionString
 from pipeline.hub.partition import partition_of
 from pipeline.hub.upstream import BATCH_TYPE
 

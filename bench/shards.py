@@ -24,7 +24,7 @@ import click
 import redis
 from redis.cluster import RedisCluster
 
-import pipeline.redis
+import pipeline.store.client
 from deploy import servers
 from pipeline.boards import Order
 from pipeline.boards.board import Board
@@ -184,7 +184,7 @@ def main(as_json: bool, quick: bool) -> None:
     with TemporaryDirectory(prefix="bench-") as name, server(Path(name)) as client:
         with cluster.running(Path(name)) as urls:
             settings = Settings(root=ROOT, boards_cluster=urls, board_shards=cluster.SHARDS)
-            nodes = pipeline.redis.cluster(urls, settings.environment)
+            nodes = pipeline.store.client.cluster(urls, settings.environment)
             rows += compare(Calls(client, 1, size), Calls(nodes, cluster.SHARDS, size), calls)
             nodes.close()
         info: Any = client.info("server")

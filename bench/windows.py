@@ -42,16 +42,16 @@ from typing import Any
 import click
 import msgspec
 
-from pipeline.windows.clock import TICKS_PER_SECOND, parse
-from pipeline.windows.engine import Engine, OutputRow
-from pipeline.windows.faults import Faults
-from pipeline.windows.operators.operator import Row as EventRow
+from pipeline.windows.engine.engine import Engine, OutputRow
+from pipeline.windows.language.parser import parse as parse_query
+from pipeline.windows.language.ticks import TICKS_PER_SECOND, parse
+from pipeline.windows.language.values import Datetime
+from pipeline.windows.operators.faults import Faults
 from pipeline.windows.operators.panes import Panes
 from pipeline.windows.operators.slices import Slices
 from pipeline.windows.operators.windowing import aggregate
-from pipeline.windows.plan import plan
-from pipeline.windows.query import parse as parse_query
-from pipeline.windows.values import Datetime
+from pipeline.windows.planning.plan import plan
+from pipeline.windows.row import Row as EventRow
 
 from .side_by_side import Goal, Row, report, take_turns
 

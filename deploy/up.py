@@ -22,11 +22,11 @@ from typing import IO
 
 import click
 
+from pipeline.connection_string import ConnectionString
 from pipeline.errors import PipelineError
-from pipeline.hub.connection_string import ConnectionString
 from pipeline.hub.sas import new_key, sign
-from pipeline.redis import RedisUnavailable, check, client
 from pipeline.settings import Settings
+from pipeline.store.client import RedisUnavailable, check, client
 
 from .servers import ServerNotFound, nginx, redis_server
 

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import logging
 
-import pipeline.redis
+import pipeline.store.client
 from pipeline.hub.sas import SCHEME, Unauthorized
 from pipeline.settings import Settings
 from wz import App, Problem
 from wz.openapi import OpenAPI
 from wz.request_id import RequestID
 
-from . import (
-    auth,
-    board_bulk,
-    board_features,
-    board_members,
-    board_parameters,
-    board_ranks,
-    boards,
-    deadletters,
-    errors,
-    following,
-    health,
-    hub,
-    hubs,
-    jobs,
-    management,
-    metrics,
-    outputs,
-    reading,
-    servicebus,
-)
-from .dialect import CanonicalPath
+from . import auth, errors, following, health, metrics
+from .boards import boards
+from .boards import bulk as board_bulk
+from .boards import features as board_features
+from .boards import members as board_members
+from .boards import parameters as board_parameters
+from .boards import ranks as board_ranks
+from .hub import deadletters, hubs, management
+from .hub import read as reading
+from .hub import send as hub
+from .hub import xml_errors as servicebus
+from .hub.canonical_path import CanonicalPath
+from .jobs import jobs, outputs
 from .services import Services
 from .unread import UnreadBody
 
@@ -57,7 +48,7 @@ def create_app(settings: Settings | None = None) -> App:
     Nothing is sent to Redis before the first request, but a cluster's nodes are looked for: raises `RedisUnavailable`.
     """
     settings = settings or Settings.from_environ()
-    client = pipeline.redis.client(settings)
+    client = pipeline.store.client.client(settings)
 
     app = App(
         "handlers",

@@ -19,7 +19,7 @@ from pipeline.errors import InvalidValue
 from pipeline.hub.groups import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.log import UnknownHub, UnknownPartition
 from pipeline.hub.registry import HubBusy, HubExists
-from pipeline.redis import EnvironmentClash, RedisUnavailable
+from pipeline.store.client import EnvironmentClash, RedisUnavailable
 from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.outputs import OutputInUse, OutputTaken, UnknownOutput
 from pipeline.windows.jobs.registry import JobExists, JobInUse, UnknownJob

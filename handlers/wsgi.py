@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-import pipeline.redis
+import pipeline.store.client
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings
 from wz import App
@@ -22,9 +22,9 @@ def start() -> App:
     """
     try:
         settings = Settings.from_environ()
-        pipeline.redis.check(pipeline.redis.client(settings), wait=10.0)
-        pipeline.redis.hubs(settings, wait=10.0)
-        pipeline.redis.boards(settings, wait=10.0)
+        pipeline.store.client.check(pipeline.store.client.client(settings), wait=10.0)
+        pipeline.store.client.hubs(settings, wait=10.0)
+        pipeline.store.client.boards(settings, wait=10.0)
         app = create_app(settings)
         service: Services = app.extensions["services"]
         service.hubs.declare()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .connection_string import ConnectionString
 from .errors import InvalidValue, PipelineError
-from .hub.connection_string import ConnectionString
 from .hub.description import DAY_MS, MAX_DAYS, MAX_PARTITIONS, Defaults, hub_name
 from .units import byte_count, milliseconds
 

@@ -15,7 +15,7 @@ import pytest
 import redis
 from redis.cluster import RedisCluster
 
-import pipeline.redis
+import pipeline.store.client
 from deploy import servers
 from pipeline.settings import Settings
 
@@ -68,7 +68,7 @@ def cluster_settings(redis_url: str, cluster_urls: tuple[str, ...]) -> Settings:
 @pytest.fixture
 def cluster(cluster_settings: Settings) -> RedisCluster:
     """The service's own client of the cluster, which is empty."""
-    client = pipeline.redis.cluster(cluster_settings.boards_cluster, cluster_settings.environment)
+    client = pipeline.store.client.cluster(cluster_settings.boards_cluster, cluster_settings.environment)
     client.flushall()
     return client
 

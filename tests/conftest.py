@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import redis as redis_py
 
-import pipeline.redis
+import pipeline.store.client
 from deploy import servers
 from pipeline.hub.log import Hub
 from pipeline.hub.registry import Hubs
@@ -47,8 +47,8 @@ def settings(server_settings: Settings) -> Settings:
 @pytest.fixture
 def redis(settings: Settings) -> Iterator[redis_py.Redis]:
     """The service's own client of its hubs, and of all else unless that is on a cluster; everything is empty."""
-    pipeline.redis.client(settings).flushdb()
-    client = pipeline.redis.hubs(settings)
+    pipeline.store.client.client(settings).flushdb()
+    client = pipeline.store.client.hubs(settings)
     client.flushdb()
     before = set(threading.enumerate())
     yield client

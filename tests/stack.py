@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deploy import servers
 from deploy.up import render_nginx
-from pipeline.hub.connection_string import ConnectionString
+from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings
 from wz.testing import Client, LiveServer

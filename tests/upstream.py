@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from pipeline.hub.connection_string import ConnectionString
+from pipeline.connection_string import ConnectionString
 
 
 @dataclass

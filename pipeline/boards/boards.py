@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import redis
 
-from ..redis import cluster
 from ..settings import Settings
+from ..store.client import cluster
 from .answers import Standing
 from .board import Board
 from .errors import UnknownBoard, UnknownMember

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from .. import scripts
-from ..scripts import Client as Client
+from ..store import scripts
+from ..store.scripts import Client as Client
 
 
 class Script(scripts.Script):

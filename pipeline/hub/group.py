@@ -6,7 +6,7 @@ from typing import cast
 
 from redis.client import Pipeline
 
-from ..lease import Lease
+from ..store.lease import Lease
 from .log import Hub
 
 

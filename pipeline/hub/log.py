@@ -13,9 +13,9 @@ from typing import cast
 import redis
 from redis.cluster import RedisCluster
 
-from ..clock import clock_ms
 from ..errors import PipelineError
-from ..scripts import Script
+from ..store.clock import clock_ms
+from ..store.scripts import Script
 from . import throughput
 from .batches import Batches
 from .entry import Reading, entries

@@ -11,9 +11,9 @@ from typing import cast
 import msgspec
 import redis
 
-from ..clock import clock_ms
 from ..errors import InvalidValue, PipelineError
-from ..lease import Lease
+from ..store.clock import clock_ms
+from ..store.lease import Lease
 from .description import Defaults, Description, hub_name
 from .log import Hub, UnknownHub
 from .sas import Rules

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 
-from ..lease import LeaseLost
-from ..pace import Pace
-from ..scripts import Script
-from ..worker import IDLE
+from ..store.lease import LeaseLost
+from ..store.pace import IDLE, Pace
+from ..store.scripts import Script
 from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
 from .group import ConsumerGroup
 from .log import Hub, StoredEvent

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import cast
 
-from ..lease import Lease
-from ..scripts import Script
+from ..store.lease import Lease
+from ..store.scripts import Script
 from .log import Hub
 from .registry import Hubs
 

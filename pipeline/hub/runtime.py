@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from ..scripts import Script
+from ..store.scripts import Script
 from .log import Hub
 
 _RUNTIME = Script(files(__package__) / "runtime.lua")

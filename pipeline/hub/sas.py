@@ -23,8 +23,8 @@ import msgspec
 import redis
 from redis.client import Pipeline
 
+from ..connection_string import ConnectionString
 from ..errors import InvalidValue, PipelineError
-from .connection_string import ConnectionString
 
 _RULE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?")
 

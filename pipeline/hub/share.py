@@ -20,7 +20,7 @@ from typing import cast
 
 import redis
 
-from ..lease import Lease
+from ..store.lease import Lease
 from .group import ConsumerGroup
 
 logger = logging.getLogger(__name__)

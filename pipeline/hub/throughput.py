@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ..errors import PipelineError
-from ..scripts import Script
+from ..store.scripts import Script
 
 if TYPE_CHECKING:
     from .log import Hub

@@ -9,8 +9,8 @@ from pathlib import Path
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
 
+from ..connection_string import ConnectionString
 from ..errors import PipelineError
-from .connection_string import ConnectionString
 from .publication import BATCH_TYPE as BATCH_TYPE
 from .publication import Publication
 from .sas import sign

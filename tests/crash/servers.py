@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pipeline.redis
+import pipeline.store.client
 from deploy import servers
 from deploy.up import DEPLOY, render_nginx
-from pipeline.hub.connection_string import ConnectionString
+from pipeline.connection_string import ConnectionString
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
 from wz.testing import LiveServer
@@ -113,7 +113,7 @@ class Service:
 
     @property
     def hubs(self) -> Hubs:
-        return Hubs(pipeline.redis.client(self.settings), self.settings.hubs, self.settings.retention)
+        return Hubs(pipeline.store.client.client(self.settings), self.settings.hubs, self.settings.retention)
 
 
 def settings(folder: Path, environment: str) -> Settings:

@@ -19,8 +19,8 @@ from deploy import servers
 from deploy.up import DEPLOY, render_nginx
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
 from handlers.following import COMMENT
+from handlers.hub.read import MAX_WAIT
 from handlers.readers import MAX_READERS
-from handlers.reading import MAX_WAIT
 
 from ..stack import free_port, process
 

@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 import pytest
 
 from deploy.up import keep_connection_string, runtime_directory
-from pipeline.hub.connection_string import ConnectionString
+from pipeline.connection_string import ConnectionString
 
 from ..stack import free_port
 

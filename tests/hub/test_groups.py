@@ -8,7 +8,7 @@ from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.groups import ConsumerGroups, GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.log import Event, Hub, UnknownPartition
 from pipeline.hub.runtime import runtime
-from pipeline.lease import Lease
+from pipeline.store.lease import Lease
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pipeline.hub.groups import ConsumerGroups
 from pipeline.hub.log import Event, UnknownHub
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.registry import HubBusy, HubExists, Hubs, PartitionCountChanged
-from pipeline.lease import Lease
+from pipeline.store.lease import Lease
 
 FOUR = Description(partitions=4)
 

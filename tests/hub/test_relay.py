@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import redis as redis_py
 
-import pipeline.redis
-from pipeline.hub.connection_string import ConnectionString
+import pipeline.store.client
+from pipeline.connection_string import ConnectionString
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.log import Event, Hub
@@ -47,7 +47,7 @@ def upstream_target(
 
 @pytest.fixture
 def upstream_hub(upstream_settings: Settings) -> Hub:
-    client = pipeline.redis.client(upstream_settings)
+    client = pipeline.store.client.client(upstream_settings)
     client.flushdb()
     return Hub(client, "events", 4)
 

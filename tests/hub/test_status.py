@@ -8,7 +8,7 @@ import pytest
 import redis as redis_py
 from click.testing import CliRunner, Result
 
-from pipeline.hub import cli
+from pipeline.commands import hub as cli
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Event, Hub
 from pipeline.hub.relay import Relay

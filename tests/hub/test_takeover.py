@@ -12,7 +12,7 @@ from pipeline.hub.log import Event, Hub
 from pipeline.hub.share import BEAT, GONE, TTL
 from pipeline.hub.status import status
 from pipeline.settings import Settings
-from pipeline.worker import IDLE
+from pipeline.store.pace import IDLE
 
 from .. import stack
 from ..upstream import ScriptedUpstream

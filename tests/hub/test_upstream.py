@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.hub.connection_string import ConnectionString
+from pipeline.connection_string import ConnectionString
 from pipeline.hub.event import Event, StoredEvent
 from pipeline.hub.publication import Outgoing, Publication, publications
 from pipeline.hub.sas import Token

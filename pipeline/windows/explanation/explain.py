@@ -8,10 +8,10 @@ from textwrap import wrap
 
 import msgspec
 
-from ..clock import TICKS_PER_SECOND
-from ..event_times import EARLY_TOLERANCE, TimePolicies
+from ..engine.event_times import EARLY_TOLERANCE, TimePolicies
 from ..jobs.config import Config, FileInput, HubInput
 from ..language.render import render_expression
+from ..language.ticks import TICKS_PER_SECOND
 from ..planning.nodes import Input, Plan, Stream
 from ..planning.topology import Topology, topology
 from .describe import describe, in_words

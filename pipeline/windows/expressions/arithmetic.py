@@ -12,8 +12,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from ..operators.operator import Evaluate, Row
-from ..values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError
+from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError
+from ..row import Evaluate, Row
 from .casts import shown, to_number
 from .limits import checked_number, checked_text
 

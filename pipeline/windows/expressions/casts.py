@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from ..clock import TICKS_PER_SECOND, isoformat
-from ..values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, fits, to_json, type_name
+from ..language.ticks import TICKS_PER_SECOND, isoformat
+from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, fits, to_json, type_name
 
 #: Ticks of 10000-01-01T00:00Z, the first that are too many.
 END_OF_TIME = 3_652_059 * 86_400 * TICKS_PER_SECOND

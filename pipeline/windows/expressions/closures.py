@@ -28,8 +28,8 @@ from ..language.syntax import (
     Unit,
 )
 from ..language.tokens import At, QueryError
-from ..operators.operator import Evaluate, Row
-from ..values import RowError, lookup
+from ..language.values import RowError, lookup
+from ..row import Evaluate, Row
 from . import arithmetic, comparison, logic, patterns
 from .casts import CASTS
 from .fixed import Fixed

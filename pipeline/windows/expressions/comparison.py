@@ -10,8 +10,8 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..operators.operator import Evaluate, Row
-from ..values import Datetime, RowError, type_name
+from ..language.values import Datetime, RowError, type_name
+from ..row import Evaluate, Row
 from .casts import to_bit, to_datetime, to_number
 from .fixed import Fixed
 

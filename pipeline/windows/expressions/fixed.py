@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..operators.operator import Row
+from ..row import Row
 
 
 class Fixed:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..values import BIGINT_LEAST, BIGINT_MOST, RowError
+from ..language.values import BIGINT_LEAST, BIGINT_MOST, RowError
 
 #: In characters. An event is smaller; what grows beyond is a mistake, or an attack on memory.
 LONGEST_TEXT = 2**20

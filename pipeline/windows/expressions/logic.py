@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..operators.operator import Evaluate, Row
-from ..values import RowError
+from ..language.values import RowError
+from ..row import Evaluate, Row
 from .casts import shown
 
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from ..operators.operator import Evaluate, Row
-from ..values import RowError
+from ..language.values import RowError
+from ..row import Evaluate, Row
 from .casts import to_text
 from .fixed import Fixed
 from .limits import check_steps

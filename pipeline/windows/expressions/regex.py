@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re2
 
-from ..values import RowError
+from ..language.values import RowError
 
 # As documented it ignores case and knows one line: `.` is any character, ^ and $ are the text's ends.
 _OPTIONS = re2.Options()

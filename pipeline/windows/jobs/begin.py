@@ -26,8 +26,8 @@ import redis
 from redis.client import Pipeline
 
 from ...hub.runtime import runtime
-from ..clock import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
-from ..event_times import EARLY_TOLERANCE
+from ..engine.event_times import EARLY_TOLERANCE
+from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
 from .exchange import Exchange
 from .state import FIRST, Checkpoint, Mute, Position, Progress, Snapshot, order
 from .work import MERGE, Reader, Work

@@ -45,8 +45,8 @@ import msgspec
 
 from ...errors import InvalidValue, PipelineError
 from ...units import milliseconds
-from ..clock import TICKS_PER_SECOND, isoformat, parse
-from ..event_times import TimePolicies
+from ..engine.event_times import TimePolicies
+from ..language.ticks import TICKS_PER_SECOND, isoformat, parse
 from ..language.tokens import At
 from ..planning.nodes import Plan
 

@@ -6,8 +6,8 @@ import logging
 import time
 
 from ...hub.share import BEAT, TTL, Share
-from ...lease import LeaseLost
-from ...pace import Pace
+from ...store.lease import LeaseLost
+from ...store.pace import Pace
 from .outputs.outbox import Outbox, Refused, Unavailable
 
 logger = logging.getLogger(__name__)

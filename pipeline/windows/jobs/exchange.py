@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import redis
 from redis.client import Pipeline
 
-from ..clock import BEGINNING
-from ..codec import pack, unpack
-from ..engine import Engine, ExchangeRow, Given
-from ..faults import CLOCK, Faults
-from ..operators.operator import Row
+from ..engine.engine import Engine, ExchangeRow, Given
+from ..language.ticks import BEGINNING
+from ..operators.codec import pack, unpack
+from ..operators.faults import CLOCK, Faults
+from ..row import Row
 
 #: Entries that may wait for the merging task, or for its next snapshot; then the partition's task reads no more.
 MOST_ENTRIES = 400

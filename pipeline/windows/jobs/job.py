@@ -9,20 +9,19 @@ from pathlib import Path
 
 import redis
 
-from ... import worker
 from ...boards.boards import Boards
 from ...hub.registry import Hubs
 from ...hub.share import BEAT, TTL, Share
-from ...lease import LeaseLost
-from ...pace import Pace
-from ..clock import from_unix_ms
-from ..operators.tables import InvalidReference
+from ...store.lease import LeaseLost
+from ...store.pace import Pace
+from ..language.ticks import from_unix_ms
 from .begin import begin
 from .definition import Definition, read_definition
 from .delivery import Delivery
 from .opening import open_job
 from .outputs.outbox import Outbox
 from .stages import MergingTask, PartitionTask
+from .tables import InvalidReference
 from .task import Superseded, Task
 from .work import MERGE, Pacing, Work
 
@@ -98,7 +97,7 @@ class Job:
         return cls(work, config.start, beat, ttl)
 
     @property
-    def workers(self) -> list[worker.Task]:
+    def workers(self) -> list[Job | Delivery]:
         """What is to have a thread each: the job, and what sends rows on to where transactions don't reach."""
         return [self, *self.deliveries]
 

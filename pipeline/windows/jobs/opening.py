@@ -18,13 +18,13 @@ from ...hub.log import UnknownHub
 from ...hub.registry import Hubs
 from ..language.render import render
 from ..operators.reference import Table
-from ..operators.tables import FileTable, HashTable, InvalidReference
 from ..planning.topology import topology
 from .config import BoardConfig, Config, HubInput, InvalidJob, ReferenceInput
 from .definition import Definition, check_name
 from .outputs import Sink, open_outputs
 from .prepare import Prepared, prepare
 from .status import Reports
+from .tables import FileTable, HashTable, InvalidReference
 from .work import Pacing, Reader, Work
 
 #: Goes up when states and exchanges of before can't be read any more.

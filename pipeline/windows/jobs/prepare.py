@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..language.parser import parse
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
-from ..plan import plan
 from ..planning.nodes import Plan
-from ..query import parse
+from ..planning.plan import plan
 from .config import Config, InvalidJob, config_of, match
 from .definition import Definition
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ...clock import clock_ms
 from ...errors import PipelineError
-from ..clock import from_unix_ms
+from ...store.clock import clock_ms
+from ..language.ticks import from_unix_ms
 from .definition import Definition
 from .job import Job
 from .registered import BEGIN, Registered

@@ -11,10 +11,10 @@ import msgspec
 import redis
 
 from ...boards.boards import Boards
-from ...clock import clock_ms
 from ...errors import PipelineError
 from ...hub.registry import Hubs
-from ..clock import from_unix_ms, isoformat
+from ...store.clock import clock_ms
+from ..language.ticks import from_unix_ms, isoformat
 from .config import InvalidJob, ReferenceInput, config_of
 from .definition import Definition, read_definition
 from .erase import queue_detach, queue_erase

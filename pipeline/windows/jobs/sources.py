@@ -10,10 +10,10 @@ from redis.client import Pipeline
 from ...hub.entry import events_of
 from ...hub.event import StoredEvent
 from ...hub.log import Hub
-from ..engine import Engine, Given
-from ..faults import INPUT, Faults
-from ..rows import InputError, InputRows, rows_of
-from ..values import Names
+from ..engine.engine import Engine, Given
+from ..engine.input_rows import InputError, InputRows, rows_of
+from ..language.values import Names
+from ..operators.faults import INPUT, Faults
 
 #: Events in an entry of a hub's log, as long as none has been read.
 _TOGETHER = 10.0

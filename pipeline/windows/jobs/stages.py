@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from redis.client import Pipeline
 
 from ...hub.group import ConsumerGroup
-from ..engine import ExchangeRow
-from ..faults import Faults
-from ..rows import InputRows
+from ..engine.engine import ExchangeRow
+from ..engine.input_rows import InputRows
+from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .sources import HubSource, Source
 from .state import Position, Progress, order

@@ -15,9 +15,9 @@ import msgspec
 import redis
 from redis.client import Pipeline
 
-from ...lease import LeaseLost
-from ..clock import BEGINNING, isoformat, parse
-from ..operators.operator import Changes
+from ...store.lease import LeaseLost
+from ..language.ticks import BEGINNING, isoformat, parse
+from ..row import Changes
 
 _FIELDS = 500  # of the state that one command writes or reads
 

@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 import redis
 
-from ..clock import BEGINNING, isoformat
+from ..language.ticks import BEGINNING, isoformat
 from .state import Progress
 
 #: Seconds between two reports of a task.

@@ -12,10 +12,10 @@ from redis.client import Pipeline
 
 from ...boards.shard import Code, error_of
 from ...errors import PipelineError
-from ...lease import LeaseLost
-from ..clock import BEGINNING, END, from_unix_ms
-from ..engine import Engine, ExchangeRow, Given, OutputRow
-from ..faults import BOARD, Faults
+from ...store.lease import LeaseLost
+from ..engine.engine import Engine, ExchangeRow, Given, OutputRow
+from ..language.ticks import BEGINNING, END, from_unix_ms
+from ..operators.faults import BOARD, Faults
 from .outputs.outbox import MOST_WAITING, Outbox
 from .sources import Source
 from .state import Checkpoint, Position, Progress, Snapshot, order, positions

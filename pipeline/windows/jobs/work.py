@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from ...hub.group import ConsumerGroup
-from ..event_times import TimePolicies
+from ..engine.event_times import TimePolicies
 from ..planning.nodes import Plan
 from .outputs import Sink
 from .status import Reports

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..query import DEFAULT_OUTPUT, own_name
+from .parser import DEFAULT_OUTPUT, own_name
 from .syntax import (
     Between,
     Binary,

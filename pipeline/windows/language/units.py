@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..clock import TICKS_PER_SECOND
+from .ticks import TICKS_PER_SECOND
 
 UNITS = {
     name: names.split()[0]

@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 
 from ...errors import PipelineError
-from ..engine import OutputRow
-from ..values import to_json
+from ..engine.engine import OutputRow
+from ..language.values import to_json
 from .files import FORMATS, EventFile, find_file
 from .run import LocalJob, Summary, run
 

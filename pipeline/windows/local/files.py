@@ -18,9 +18,9 @@ from typing import IO, Any, cast
 import msgspec
 
 from ...errors import PipelineError
-from ..clock import TICKS_PER_SECOND
-from ..rows import InputError, records_of
-from ..values import BIGINT_LEAST, BIGINT_MOST, Datetime
+from ..engine.input_rows import InputError, records_of
+from ..language.ticks import TICKS_PER_SECOND
+from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime
 
 #: What stands for standard input, which is NDJSON.
 STDIN = Path("-")

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from ..clock import BEGINNING, END, isoformat
-from ..engine import Engine, Given
-from ..event_times import TimePolicies
+from ..engine.engine import Engine, Given
+from ..engine.event_times import TimePolicies
+from ..engine.input_rows import InputError, InputRows, take_added
 from ..expressions.casts import to_datetime
-from ..faults import EVENT_TIME, INPUT, Faults
-from ..operators.operator import Row
+from ..language.ticks import BEGINNING, END, isoformat
+from ..language.values import Datetime, RowError
+from ..operators.faults import EVENT_TIME, INPUT, Faults
 from ..planning.nodes import Plan
-from ..rows import InputError, InputRows, take_added
-from ..values import Datetime, RowError
+from ..row import Row
 from .files import EventFile, InvalidFile
 
 _ENQUEUED, _PROCESSED, _PARTITION = "eventenqueuedutctime", "eventprocessedutctime", "partitionid"

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..clock import END
-from ..engine import Engine, Given, OutputRow
-from ..faults import Faults
+from ..engine.engine import Engine, Given, OutputRow
 from ..jobs.config import Config, FileInput, InvalidJob, ReferenceInput
 from ..jobs.definition import read_definition
 from ..jobs.prepare import prepare
+from ..jobs.tables import FileTable, InvalidReference
+from ..language.ticks import END
+from ..operators.faults import Faults
 from ..operators.reference import Table
-from ..operators.tables import FileTable, InvalidReference
 from ..planning.nodes import Plan
 from .files import EventFile
 from .replay import Replay

@@ -8,15 +8,15 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from ..faults import ROW, Faults
 from ..language.syntax import Call, Constant, Expression, Over, Star, Unit
 from ..language.tokens import QueryError
 from ..language.units import WINDOW_UNITS
-from ..values import RowError
+from ..language.values import RowError
+from ..row import Changes, Evaluate, Row
 from .aggregates import aggregate
+from .faults import ROW, Faults
 from .groups import grouping
 from .history import Among, History, IsFirst, Lag, Moving
-from .operator import Changes, Evaluate, Row
 from .ordered import Ordered
 
 ANALYTIC = frozenset({"LAG", "LAST", "ISFIRST"})

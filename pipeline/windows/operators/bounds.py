@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..language.units import LIMIT_UNITS, LONGEST
-from .operator import Row
+from ..row import Row
 
 _DAY = LIMIT_UNITS["day"]
 

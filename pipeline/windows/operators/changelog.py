@@ -6,9 +6,9 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..clock import BEGINNING
-from ..codec import pack, unpack
-from .operator import Changes
+from ..language.ticks import BEGINNING
+from ..row import Changes
+from .codec import pack, unpack
 
 _CHUNK = 512  # items; some 50 KB, so that one outlier keeps little of what has expired
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, cast
 
-from ..values import TEXT, Tagged, group_key, untagged
-from .operator import Evaluate, Row
+from ..language.values import TEXT, Tagged, group_key, untagged
+from ..row import Evaluate, Row
 
 Group = tuple[Tagged, ...]
 """The values of the keys: it sorts, and is the `arrival` of a window's row."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Protocol
 
-from ..codec import pack, unpack
+from ..row import Changes, Evaluate, Row
 from .aggregates import Aggregate, SideBySide
 from .changelog import Changelog
-from .operator import Changes, Evaluate, Row
+from .codec import pack, unpack
 from .rollup import Rollup
 from .slices import Slices
 

@@ -8,11 +8,11 @@ from itertools import chain
 from operator import attrgetter
 from typing import Literal
 
-from ..faults import ROW, Faults
-from ..values import NULL, RowError, Tagged, group_key
+from ..language.values import NULL, RowError, Tagged, group_key
+from ..row import Changes, Evaluate, Row
 from .bounds import Bound, Interval
 from .changelog import Changelog
-from .operator import Changes, Evaluate, Row
+from .faults import ROW, Faults
 from .ordered import Ordered
 
 _Key = tuple[Tagged, ...]

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 
+from ..row import Changes, Row
 from .changelog import Changelog
-from .operator import Changes, Row
 
 
 class Ordered:

@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from ..clock import BEGINNING
-from ..codec import pack, unpack
-from ..faults import ROW, Faults
-from ..values import RowError
+from ..language.ticks import BEGINNING
+from ..language.values import RowError
+from ..row import Changes, Evaluate, Row
 from .aggregates import Aggregate, SideBySide
+from .codec import pack, unpack
+from .faults import ROW, Faults
 from .groups import group_of, grouping, key_of, parts_of, values_of
-from .operator import Changes, Evaluate, Row
 from .results import result_rows, totals_of
 from .slices import Slices
 from .totals import Pane, totals_of_panes

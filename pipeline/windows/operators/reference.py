@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from ..clock import BEGINNING
-from ..faults import ROW, Faults
-from ..values import NULL, Columns, RowError, Tagged, group_key
-from .operator import Evaluate, Row
+from ..language.ticks import BEGINNING
+from ..language.values import NULL, Columns, RowError, Tagged, group_key
+from ..row import Evaluate, Row
+from .faults import ROW, Faults
 
 _INDEXES = 2  # of versions, for rows that are around the time when one gives way to the next
 

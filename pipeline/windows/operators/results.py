@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..faults import ROW, Faults
-from ..values import RowError
+from ..language.values import RowError
+from ..row import Row
 from .aggregates import Partials, SideBySide
+from .faults import ROW, Faults
 from .groups import Key, in_order, parts_of
-from .operator import Row
 
 Total = tuple[Key, Partials]
 """A group, and the partial results of all that a window holds of it."""

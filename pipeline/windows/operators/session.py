@@ -12,13 +12,13 @@ import heapq
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
-from ..clock import BEGINNING
-from ..codec import pack, unpack
-from ..faults import ROW, Faults
-from ..values import RowError
+from ..language.ticks import BEGINNING
+from ..language.values import RowError
+from ..row import Changes, Evaluate, Row
 from .aggregates import Aggregate, Partials, SideBySide
+from .codec import pack, unpack
+from .faults import ROW, Faults
 from .groups import Key, group_of, grouping
-from .operator import Changes, Evaluate, Row
 from .ordered import Ordered
 from .results import result_rows, totals_of
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
-from ..clock import BEGINNING
-from ..faults import ROW, Faults
-from ..values import RowError
+from ..language.ticks import BEGINNING
+from ..language.values import RowError
+from ..row import Changes, Evaluate, Row
 from .aggregates import Aggregate, Partials, SideBySide
 from .changelog import Changelog
+from .faults import ROW, Faults
 from .groups import Key, grouping, in_order
-from .operator import Changes, Evaluate, Row
 from .ordered import Ordered
 from .results import result_rows
 from .rollup import Rollup

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from ..clock import BEGINNING
-from ..faults import Faults
 from ..language.syntax import Hopping, Session, Sliding, Snapshot, Window
+from ..language.ticks import BEGINNING
+from ..row import Evaluate
 from .aggregates import AGGREGATES, Aggregate, aggregate
-from .operator import Evaluate, Operator
+from .faults import Faults
+from .operator import Operator
 from .panes import MergedPanes, Panes, PartialPanes
 from .session import Sessions
 from .slices import Slices

@@ -9,10 +9,10 @@ from ..expressions.closures import compile_condition, compile_expression
 from ..expressions.functions import is_function
 from ..language.syntax import Call, Column, Expression
 from ..language.tokens import QueryError
+from ..language.values import Datetime, Names
 from ..operators.aggregates import AGGREGATES
 from ..operators.analytic import ANALYTIC
-from ..operators.operator import Evaluate, Row
-from ..values import Datetime, Names
+from ..row import Evaluate, Row
 from .nodes import Compiled, Inside, Moment, Resolved
 
 TIMESTAMP = "SYSTEM.TIMESTAMP"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..language import syntax
 from ..language.syntax import Column, Expression
 from ..language.tokens import QueryError
-from ..values import Names
+from ..language.values import Names
 from .compiler import Compiler
 from .nodes import Input, Node, Stream
 from .rewrite import rewrite

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
+from ..language.values import Names
 from ..operators.bounds import Bound
-from ..operators.operator import Evaluate
-from ..values import Names
+from ..row import Evaluate
 
 
 @dataclass(frozen=True, eq=False)

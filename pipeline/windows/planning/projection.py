@@ -12,8 +12,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from ..operators.operator import Evaluate, Row
-from ..values import Names
+from ..language.values import Names
+from ..row import Evaluate, Row
 from .compiler import Compiler, part_at
 from .nodes import Inside, ItemColumn, ItemStar, Resolved
 

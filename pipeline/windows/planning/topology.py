@@ -18,9 +18,9 @@ from ..language.render import render_expression
 from ..language.syntax import Column, Session
 from ..language.tokens import At
 from ..operators.windowing import can_be_partial
-from ..plan import renumbered
 from .lineage import Holders, holders, holds
 from .nodes import Analytic, Compiled, Input, Join, Node, Plan, Resolved, Stream, Union, Window
+from .plan import renumbered
 
 PARTITION_ID = "PartitionId"
 

@@ -6,8 +6,8 @@ from calendar import monthrange
 from collections.abc import Callable
 from datetime import date
 
-from ...clock import TICKS_PER_MS, TICKS_PER_SECOND
-from ...values import Datetime, RowError
+from ...language.ticks import TICKS_PER_MS, TICKS_PER_SECOND
+from ...language.values import Datetime, RowError
 from ..casts import END_OF_TIME, to_bigint, to_datetime
 from .signature import by_unit, strict
 

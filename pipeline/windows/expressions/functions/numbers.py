@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-from ...values import RowError
+from ...language.values import RowError
 from ..casts import shown, to_bigint, to_float, to_number
 from ..limits import checked_number
 from .signature import strict

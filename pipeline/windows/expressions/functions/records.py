@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...operators.operator import Evaluate, Row
-from ...values import lookup, type_name
+from ...language.values import lookup, type_name
+from ...row import Evaluate, Row
 from ..casts import parse_record, to_array, to_bigint, to_record, to_text
 from ..comparison import equal
 from .signature import Function, anything, nullable, strict

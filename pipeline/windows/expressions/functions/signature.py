@@ -8,7 +8,7 @@ from typing import Any
 
 from ...language.syntax import Expression, Star, Unit
 from ...language.tokens import At, QueryError
-from ...operators.operator import Evaluate, Row
+from ...row import Evaluate, Row
 
 Convert = Callable[[Any], Any]
 

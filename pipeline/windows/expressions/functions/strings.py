@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...operators.operator import Evaluate
-from ...values import RowError
+from ...language.values import RowError
+from ...row import Evaluate
 from ..casts import to_bigint, to_text
 from ..fixed import Fixed
 from ..limits import check_length, checked_text

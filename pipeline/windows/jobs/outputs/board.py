@@ -10,9 +10,9 @@ from redis.client import Pipeline
 from ....boards.boards import Boards
 from ....boards.shard import Op
 from ....errors import InvalidValue
-from ...engine import OutputRow
-from ...faults import BOARD, Faults
-from ...values import lookup
+from ...engine.engine import OutputRow
+from ...language.values import lookup
+from ...operators.faults import BOARD, Faults
 
 
 class BoardOutput:

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from ...engine import OutputRow
+from ...engine.engine import OutputRow
 from .outbox import Batch, Refused, Unavailable
 
 

@@ -6,9 +6,9 @@ from ....hub.event import RELAY_ID, Event
 from ....hub.log import HubFull, UnknownHub
 from ....hub.registry import Hubs
 from ....hub.throughput import Throttled
-from ...engine import OutputRow
+from ...engine.engine import OutputRow
 from ...expressions.casts import to_text
-from ...values import RowError, lookup
+from ...language.values import RowError, lookup
 from .outbox import Batch, Unavailable, WaitingRow
 
 #: The user property that has the `row_id`.

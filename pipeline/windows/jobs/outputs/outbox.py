@@ -13,11 +13,11 @@ import redis
 from redis.client import Pipeline
 
 from ....errors import PipelineError
-from ....lease import Lease, LeaseLost
-from ...clock import isoformat
-from ...engine import OutputRow
-from ...faults import ROW, Faults
-from ...values import RowError
+from ....store.lease import Lease, LeaseLost
+from ...engine.engine import OutputRow
+from ...language.ticks import isoformat
+from ...language.values import RowError
+from ...operators.faults import ROW, Faults
 from .sink import encoded, row_id
 
 #: Rows that may wait in an outbox; then the job reads no more of its inputs until its receiver takes some.

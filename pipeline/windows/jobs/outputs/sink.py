@@ -7,10 +7,10 @@ from typing import Protocol
 
 from redis.client import Pipeline
 
-from ...codec import pack
-from ...engine import OutputRow
-from ...faults import ROW, Faults
-from ...values import to_json
+from ...engine.engine import OutputRow
+from ...language.values import to_json
+from ...operators.codec import pack
+from ...operators.faults import ROW, Faults
 
 
 class Sink(Protocol):

@@ -12,9 +12,9 @@ from redis.client import Pipeline
 
 from ....errors import InvalidValue, PipelineError
 from ....hub.reader import wait_for_entry
-from ...clock import isoformat
-from ...engine import OutputRow
-from ...faults import Faults
+from ...engine.engine import OutputRow
+from ...language.ticks import isoformat
+from ...operators.faults import Faults
 from .sink import encoded
 
 #: Hash; the name of each stream output -> the job that writes it, '' if it is gone.

@@ -12,7 +12,7 @@ from urllib3.util import parse_url
 
 from ....errors import InvalidValue
 from ....hub.upstream import retry_after
-from ...engine import OutputRow
+from ...engine.engine import OutputRow
 from .outbox import Batch, Refused, Unavailable
 from .stream import Entry
 

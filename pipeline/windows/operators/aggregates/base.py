@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..operator import Evaluate, Row
+from ...row import Evaluate, Row
 
 Partials = list[Any]
 """A partial result of each aggregate, in their order. None stands for no value yet."""

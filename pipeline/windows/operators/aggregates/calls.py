@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ...language.syntax import Call, Cast, Constant, Expression, Star
 from ...language.tokens import QueryError
-from ..operator import Evaluate
+from ...row import Evaluate
 from .base import Aggregate
 from .collect import Collect
 from .count import Count, CountDistinct

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..operator import Evaluate, Row
+from ...row import Evaluate, Row
 from .base import Holistic
 
 

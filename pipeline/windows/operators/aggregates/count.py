@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...values import group_key
-from ..operator import Evaluate, Row
+from ...language.values import group_key
+from ...row import Evaluate, Row
 from .base import Aggregate, Holistic
 
 

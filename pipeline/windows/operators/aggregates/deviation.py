@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
-from ...values import RowError
-from ..operator import Evaluate
+from ...language.values import RowError
+from ...row import Evaluate
 from .base import Aggregate
 from .sums import numeric
 

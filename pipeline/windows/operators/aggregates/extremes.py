@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...expressions.casts import to_float
-from ...values import Datetime, RowError, tagged, type_name
-from ..operator import Evaluate, Row
+from ...language.values import Datetime, RowError, tagged, type_name
+from ...row import Evaluate, Row
 from .base import Aggregate
 
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from ...values import RowError, type_name
-from ..operator import Evaluate, Row
+from ...language.values import RowError, type_name
+from ...row import Evaluate, Row
 from .base import Holistic
 from .extremes import real
 

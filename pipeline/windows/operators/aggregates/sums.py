@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from math import fsum
 from typing import Any
 
-from ...values import BIGINT_LEAST, BIGINT_MOST, RowError, type_name
-from ..operator import Evaluate, Row
+from ...language.values import BIGINT_LEAST, BIGINT_MOST, RowError, type_name
+from ...row import Evaluate, Row
 from .base import Aggregate
 
 Total = int | list[float]

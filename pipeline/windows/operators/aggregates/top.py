@@ -6,8 +6,8 @@ from bisect import insort
 from collections.abc import Sequence
 from typing import Any
 
-from ...values import DATETIME, NULL, NUMBER, Datetime, RowError, type_name
-from ..operator import Evaluate, Row
+from ...language.values import DATETIME, NULL, NUMBER, Datetime, RowError, type_name
+from ...row import Evaluate, Row
 from .base import Aggregate
 from .extremes import real
 

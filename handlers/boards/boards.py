@@ -1,0 +1,167 @@
+"""Whole boards over HTTP: how they are set up, copied, added up and deleted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+from pipeline.boards.answers import Settings, Standing, Summary
+from pipeline.boards.sample import LEAST, MOST
+from pipeline.boards.units import MAX_PLACES
+from wz import Blueprint, Problem, Request, Response
+from wz.openapi import operation
+
+from ..auth import protect
+from ..services import services
+from .parameters import CHANGING, NO_BOARD, NO_NAME, PLAIN_NAME, BoardName, Exact, MemberName, board_of, plain, written
+
+blueprint = Blueprint("boards", url_prefix="/boards")
+protect(blueprint)
+
+EXISTS = {409: "there is a board of that name, and `replace` is false"}
+
+
+Places = Annotated[
+    int, msgspec.Meta(ge=0, le=MAX_PLACES, description="Digits after the point; fixed once there are scores")
+]
+SampleSize = Annotated[
+    int, msgspec.Meta(ge=0, le=MOST, description=f"Members in the sample for estimates, at least {LEAST}; 0 for none")
+]
+
+
+class Setup(msgspec.Struct, forbid_unknown_fields=True):
+    """What is left out stays as it is; a new board has 6 places, no sample, and never expires."""
+
+    places: Places | None = None
+    sample: SampleSize | None = None
+    expires: Annotated[
+        str | None,
+        msgspec.Meta(description="A time as in RFC 3339, when the board goes, or `never`", examples=["never"]),
+    ] = None
+
+
+class Target(msgspec.Struct, forbid_unknown_fields=True):
+    to: Annotated[
+        str, msgspec.Meta(pattern=PLAIN_NAME, description="A board's name, without `@`", examples=["season-2"])
+    ]
+    replace: bool = False
+
+
+class Sources(msgspec.Struct, forbid_unknown_fields=True):
+    sources: Annotated[
+        dict[BoardName, Decimal], msgspec.Meta(min_length=1, max_length=100, description="Weights, by board")
+    ]
+    replace: bool = False
+
+
+class Named(msgspec.Struct):
+    board: str
+
+
+class Segments(msgspec.Struct):
+    board: str
+    segments: list[str]
+
+
+class OfMember(Exact, kw_only=True):
+    member: MemberName
+    boards: Annotated[list[BoardName], msgspec.Meta(min_length=1, max_length=50)] = msgspec.field(name="board")
+
+
+class OnBoard(msgspec.Struct):
+    """`standing` is null where the member has no score, which is not a score of 0."""
+
+    board: str
+    standing: Standing | None
+
+
+class Standings(msgspec.Struct):
+    member: str
+    boards: list[OnBoard]
+
+
+@blueprint.get("")
+@operation(responses=NO_NAME | CHANGING)
+def standings(request: Request, query: OfMember) -> Standings | Response:
+    """Read where a member stands on several boards."""
+    found = services(request).boards.standings(query.member, query.boards)
+    return written(Standings(query.member, [OnBoard(board.name, standing) for board, standing in found]), query)
+
+
+@blueprint.put("/<board>")
+@operation(
+    responses={
+        200: "the board was there",
+        201: "the board is made",
+        409: "the board has members whose scores have other places",
+    }
+    | NO_NAME
+)
+def configure(request: Request, board: BoardName, body: Setup) -> tuple[Settings, int]:
+    """Set up a board. One that was is kept when its last member goes."""
+    expires = None if body.expires is None else _time(body.expires)
+    settings = board_of(request, board).configure(body.places, body.sample, expires)
+    return settings, 201 if settings.created else 200
+
+
+@blueprint.get("/<board>")
+@operation(responses=NO_BOARD | NO_NAME | CHANGING)
+def summary(request: Request, board: BoardName, query: Exact) -> Summary | Response:
+    """Count a board, add up its scores, and tell its settings."""
+    return written(board_of(request, board).summary(), query)
+
+
+@blueprint.delete("/<board>")
+@operation(responses={204: "the board is gone"} | NO_BOARD | NO_NAME)
+def delete_board(request: Request, board: BoardName) -> Response:
+    """Delete a board with all its scores, features and segments."""
+    board_of(request, board).delete()
+    return Response(status=204)
+
+
+@blueprint.post("/<board>/copy")
+@operation(responses=NO_BOARD | EXISTS | NO_NAME)
+def copy(request: Request, board: BoardName, body: Target) -> Named:
+    """Copy a board with all its scores, features and segments."""
+    board_of(request, board).copy(body.to, replace=body.replace)
+    return Named(body.to)
+
+
+@blueprint.post("/<board>/rename")
+@operation(responses=NO_BOARD | EXISTS | NO_NAME)
+def rename(request: Request, board: BoardName, body: Target) -> Named:
+    """Give a board another name."""
+    board_of(request, board).rename(body.to, replace=body.replace)
+    return Named(body.to)
+
+
+@blueprint.post("/<board>/union")
+@operation(responses={404: "one of the sources is no board, or has no members"} | EXISTS | NO_NAME)
+def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Summary | Response:
+    """Make a board of others: a member's score is the sum of its scores there, each times the board's weight."""
+    weights = {board_of(request, name).name: plain(w, f"sources.{name}") for name, w in body.sources.items()}
+    if len(weights) < len(body.sources):
+        raise Problem(422, "sources has one board under two names", field="sources")
+    return written(board_of(request, board).union(weights, replace=body.replace), query)
+
+
+@blueprint.get("/<board>/segments")
+@operation(responses=NO_NAME)
+def segments(request: Request, board: BoardName) -> Segments:
+    """List the segments that have members."""
+    found = board_of(request, board)
+    return Segments(found.name, found.segments())
+
+
+def _time(text: str) -> datetime | Literal["never"]:
+    """Read RFC 3339. Raises `Problem`, also for a time without a zone."""
+    if text == "never":
+        return "never"
+    try:
+        time: datetime = msgspec.convert(text, Annotated[datetime, msgspec.Meta(tz=True)])
+    except msgspec.ValidationError:
+        raise Problem(422, "expires must be a time as 2030-01-31T12:00:00Z, or 'never'", field="expires") from None
+    return time

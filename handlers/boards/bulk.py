@@ -1,0 +1,151 @@
+"""Many members of a board in one request: records in, results out, both as a stream."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import TypeVar
+
+import msgspec
+
+from pipeline.boards.bulk import CHUNK, BulkChange, Outcome
+from pipeline.errors import PipelineError
+from wz import Blueprint, Problem, Request, Response
+from wz.openapi import Content, operation
+from wz.records import ARRAY, LINES, BrokenBody, records
+
+from ..auth import protect
+from ..errors import OUTAGES
+from .members import EventId, Number
+from .parameters import NO_NAME, BoardName, Exact, MemberName, board_of
+
+logger = logging.getLogger(__name__)
+
+blueprint = Blueprint("bulk", url_prefix="/boards/<board>")
+protect(blueprint)
+
+T = TypeVar("T")
+
+
+class MemberScore(msgspec.Struct, forbid_unknown_fields=True):
+    member: MemberName
+    score: Number
+
+
+class MemberReward(msgspec.Struct, forbid_unknown_fields=True):
+    member: MemberName
+    reward: Number
+    event: EventId | None = None
+
+
+class Result(msgspec.Struct, omit_defaults=True):
+    """What became of a record: the member's `score` now, or the `error` because of which it changed nothing.
+
+    `record` counts from 1, blank lines left out. `repeated` says that the event was applied before.
+    """
+
+    record: int
+    member: str | msgspec.UnsetType = msgspec.UNSET
+    score: Number | msgspec.UnsetType = msgspec.UNSET
+    repeated: bool = False
+    error: str | msgspec.UnsetType = msgspec.UNSET
+    field: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class BulkSummary(msgspec.Struct):
+    """The last line. `complete` says that every record of the body has its result; if not, `error` says why.
+
+    A record with a result is done with, applied or refused. One without may be applied or not: send it again, a reward
+    with the same event.
+    """
+
+    records: int = 0
+    changed: int = 0
+    repeated: int = 0
+    refused: int = 0
+    complete: bool = False
+    error: str | msgspec.UnsetType = msgspec.UNSET
+
+
+RESULTS: dict[int, str | Content] = {
+    200: Content("a `Result` for each record, in their order, then a `BulkSummary`", Result | BulkSummary, LINES[0]),
+    415: f"the records are neither {LINES[0]} nor {ARRAY}",
+}
+
+
+@blueprint.post("/members")
+@operation(body={LINES[0]: MemberScore, ARRAY: list[MemberScore]}, responses=RESULTS | NO_NAME)
+def set_scores(request: Request, board: BoardName, query: Exact) -> Response:
+    """Set many scores: one record a line, or an array of them."""
+    return _bulk(request, board, query, MemberScore, lambda one: BulkChange(one.member, score=one.score))
+
+
+@blueprint.post("/rewards")
+@operation(body={LINES[0]: MemberReward, ARRAY: list[MemberReward]}, responses=RESULTS | NO_NAME)
+def add_rewards(request: Request, board: BoardName, query: Exact) -> Response:
+    """Add to many scores: one record a line, or an array of them. A reward with an `event` may be sent again."""
+    return _bulk(
+        request,
+        board,
+        query,
+        MemberReward,
+        lambda one: BulkChange(one.member, reward=one.reward, event=one.event or ""),
+    )
+
+
+def _bulk(request: Request, name: str, query: Exact, type_: type[T], change: Callable[[T], BulkChange]) -> Response:
+    board = board_of(request, name)
+    request.max_content_length = request.app.config["MAX_BULK_LENGTH"]
+    summary = BulkSummary()
+    outcomes = board.apply(_changes(records(request, type_), change, summary))
+    first = list(islice(outcomes, 1))  # what stops the first chunk can still be told by the status
+    lines = result_lines(chain(first, outcomes), summary, msgspec.json.Encoder(decimal_format=query.exact.value))
+    return Response(lines, mimetype=LINES[0])
+
+
+def _changes(
+    found: Iterable[T | Problem], change: Callable[[T], BulkChange], summary: BulkSummary
+) -> Iterator[BulkChange | Outcome]:
+    for record in found:
+        if not isinstance(record, Problem):
+            yield change(record)
+            continue
+        if isinstance(record, BrokenBody):
+            summary.error = record.description or ""
+        yield Outcome("", error=record.description, field=record.members.get("field"))
+
+
+def result_lines(outcomes: Iterable[Outcome], summary: BulkSummary, encoder: msgspec.json.Encoder) -> Iterator[bytes]:
+    """Encode a chunk's results together."""
+    results: list[Result] = []
+    try:
+        for outcome in outcomes:
+            results.append(_result(outcome, summary))
+            if len(results) == CHUNK:
+                yield encoder.encode_lines(results)
+                results.clear()
+    except PipelineError as exc:
+        summary.error = str(exc)
+    except OUTAGES as exc:
+        logger.error("Redis: %s", exc)
+        summary.error = "the store can't be reached: send the records again that have no result"
+    summary.complete = summary.error is msgspec.UNSET
+    yield encoder.encode_lines([*results, summary])
+
+
+def _result(outcome: Outcome, summary: BulkSummary) -> Result:
+    summary.records += 1
+    result = Result(summary.records, outcome.member or msgspec.UNSET)
+    if outcome.error is not None:
+        summary.refused += 1
+        result.error, result.field = outcome.error, outcome.field or msgspec.UNSET
+        return result
+    if outcome.repeated:
+        summary.repeated += 1
+        result.repeated = True
+    else:
+        summary.changed += 1
+    if outcome.score is not None:
+        result.score = outcome.score
+    return result

@@ -1,0 +1,103 @@
+"""A member's features over HTTP: strings, numbers and booleans by name. What is not there is not, and never 0."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import msgspec
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from wz import Blueprint, Problem, Request, Response
+from wz.openapi import operation
+
+from ..auth import protect
+from .parameters import NO_NAME, BoardName, Exact, MemberName, board_of, written
+
+blueprint = Blueprint("features", url_prefix="/boards/<board>/members/<member>/features")
+protect(blueprint)
+
+Features = Annotated[
+    dict[str, Any],
+    msgspec.Meta(
+        extra_json_schema={
+            "additionalProperties": {"type": ["string", "number", "boolean"]},
+            "examples": [{"age": 31, "gender": "f", "weight": 61.5}],
+        }
+    ),
+]
+Patch = Annotated[
+    dict[str, Any],
+    msgspec.Meta(
+        extra_json_schema={
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+            "examples": [{"weight": 62, "gender": None}],
+        }
+    ),
+]
+
+MERGE_PATCH = "application/merge-patch+json"
+BODY = {
+    400: "the body is not JSON",
+    413: "the body is too large",
+    415: "the body is of another media type",
+    422: "a name can't be taken, or a feature is no string, number or boolean; `field` names it",
+}
+
+# Any, because msgspec has no union of str and Decimal; an int is exact at any length.
+_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+
+@blueprint.get("")
+@operation(responses=NO_NAME)
+def features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
+    """Read a member's features; none is an empty object."""
+    return _answer(board_of(request, board).features(member), query)
+
+
+@blueprint.put("")
+@operation(body={"application/json": Features}, responses=BODY)
+def set_features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
+    """Replace all features of a member, with a score or without."""
+    given = _read(request)
+    for name, value in given.items():
+        if value is None:
+            raise Problem(422, f"{name} is null: leave out what the member has not", field=name)
+    return _answer(board_of(request, board).set_features(member, given, replace=True), query)
+
+
+@blueprint.patch("")
+@operation(body={MERGE_PATCH: Patch, "application/json": Patch}, responses=BODY)
+def patch_features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
+    """Change some features of a member as JSON Merge Patch (RFC 7396) does: null removes one."""
+    return _answer(board_of(request, board).set_features(member, _read(request)), query)
+
+
+@blueprint.delete("")
+@operation(responses={204: "the member has no features"} | NO_NAME)
+def delete_features(request: Request, board: BoardName, member: MemberName) -> Response:
+    """Remove all features of a member."""
+    board_of(request, board).set_features(member, {}, replace=True)
+    return Response(status=204)
+
+
+def _read(request: Request) -> dict[str, Any]:
+    if not request.is_json:
+        raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
+    try:
+        found: dict[str, Any] = _decoder.decode(request.get_data())
+    except msgspec.ValidationError as exc:
+        raise Problem(422, f"the body must be an object of features by name: {exc}") from exc
+    except InvalidOperation as exc:
+        raise Problem(422, "a number's exponent is beyond what a decimal can have") from exc
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise BadRequest(f"the body is not JSON: {exc}") from exc
+    for name, value in found.items():
+        if isinstance(value, (dict, list)):
+            raise Problem(422, f"{name} must be a string, a number or a boolean", field=name)
+    return found
+
+
+def _answer(found: dict[str, Any], query: Exact) -> dict[str, Any] | Response:
+    # A whole number may have more digits than a double, too, so that `exact` is about every number.
+    return written({name: Decimal(value) if type(value) is int else value for name, value in found.items()}, query)

@@ -1,0 +1,149 @@
+"""One member of a board over HTTP: its score, its ranks, its segments."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from werkzeug.http import unquote_header_value
+
+from pipeline.boards.answers import Added, Ranks, Standing
+from wz import Blueprint, Problem, Request, Response
+from wz.openapi import operation
+
+from ..auth import protect
+from .parameters import (
+    CHANGING,
+    NO_MEMBER,
+    NO_NAME,
+    BestFirst,
+    BoardName,
+    Exact,
+    InSegment,
+    MemberName,
+    SegmentName,
+    board_of,
+    view_of,
+    written,
+)
+
+blueprint = Blueprint("members", url_prefix="/boards/<board>/members/<member>")
+protect(blueprint)
+
+#: Characters of an event's id.
+MAX_EVENT = 128
+
+Number = Annotated[
+    Decimal,
+    msgspec.Meta(
+        description="At most the board's digits after the point, 6 unless it was set up otherwise, and below 2^53 of "
+        "its smallest unit (with 6: 9007199254.740992)"
+    ),
+]
+EventId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_EVENT)]
+
+
+class Score(msgspec.Struct, forbid_unknown_fields=True):
+    """A number, or the same as a string for clients that can't write all digits of a number."""
+
+    score: Number
+
+
+class Reward(msgspec.Struct, forbid_unknown_fields=True):
+    """`event` names what the reward is for: a second reward of the same event on this board changes nothing."""
+
+    reward: Number
+    event: EventId | None = None
+
+
+class MemberSegments(msgspec.Struct):
+    board: str
+    member: str
+    segments: list[str]
+
+
+@blueprint.get("")
+@operation(responses=NO_MEMBER | NO_NAME | CHANGING)
+def standing(request: Request, board: BoardName, member: MemberName, query: InSegment) -> Standing | Response:
+    """Read a member's score and ranks."""
+    return written(view_of(request, board, query).standing(member), query)
+
+
+@blueprint.get("/ranks")
+@operation(responses=NO_MEMBER | NO_NAME | CHANGING)
+def ranks(request: Request, board: BoardName, member: MemberName, query: BestFirst) -> Ranks | Response:
+    """Rank a member in every usual way: ordinal, competition ("1224"), dense, percentile."""
+    return written(view_of(request, board, query).ranks(member, query.order), query)
+
+
+@blueprint.put("")
+@operation(responses=NO_NAME | CHANGING)
+def set_score(request: Request, board: BoardName, member: MemberName, body: Score, query: Exact) -> Standing | Response:
+    """Set a member's score, whatever it was."""
+    return written(board_of(request, board).set(member, body.score), query)
+
+
+@blueprint.post("/rewards")
+@operation(
+    headers={"Idempotency-Key": Annotated[str, msgspec.Meta(description="The same as `event` in the body")]},
+    responses=NO_NAME | CHANGING,
+)
+def add_reward(
+    request: Request, board: BoardName, member: MemberName, body: Reward, query: Exact
+) -> tuple[Added | Response, dict[str, str]]:
+    """Add to a member's score, which begins at 0.
+
+    With an event that was applied before, nothing is changed: `repeated` is true then, and there is a header
+    `Idempotent-Replayed: true`.
+    """
+    added = board_of(request, board).add(member, body.reward, _event(request, body))
+    return written(added, query), {"Idempotent-Replayed": "true"} if added.repeated else {}
+
+
+@blueprint.delete("")
+@operation(responses={204: "the member is gone"} | NO_MEMBER | NO_NAME | CHANGING)
+def delete_member(request: Request, board: BoardName, member: MemberName) -> Response:
+    """Take a member off a board, with its features, and out of its segments."""
+    board_of(request, board).remove(member)
+    return Response(status=204)
+
+
+@blueprint.get("/segments")
+@operation(responses=NO_NAME)
+def segments(request: Request, board: BoardName, member: MemberName) -> MemberSegments:
+    """List the segments that a member is in."""
+    found = board_of(request, board)
+    return MemberSegments(found.name, member, found.segments_of(member))
+
+
+@blueprint.put("/segments/<segment>")
+@operation(responses={204: "the member is in the segment"} | NO_NAME | CHANGING)
+def join_segment(request: Request, board: BoardName, member: MemberName, segment: SegmentName) -> Response:
+    """Put a member, with a score or without, into a segment."""
+    board_of(request, board).join(member, segment)
+    return Response(status=204)
+
+
+@blueprint.delete("/segments/<segment>")
+@operation(responses={204: "the member is not in the segment any more", 404: "it was not"} | NO_NAME | CHANGING)
+def leave_segment(request: Request, board: BoardName, member: MemberName, segment: SegmentName) -> Response:
+    """Take a member out of a segment."""
+    board_of(request, board).leave(member, segment)
+    return Response(status=204)
+
+
+def _event(request: Request, body: Reward) -> str:
+    """Return the event's id, "" for none, from the body or from Idempotency-Key.
+
+    The draft (draft-ietf-httpapi-idempotency-key-header) wants a string in quotes; most clients leave them out.
+    """
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
+        return body.event or ""
+    key = unquote_header_value(header)
+    if not (0 < len(key) <= MAX_EVENT and key.isascii()):
+        raise Problem(422, f"Idempotency-Key must be 1 to {MAX_EVENT} ASCII characters", field="Idempotency-Key")
+    if body.event not in (None, key):
+        raise Problem(422, "event is another than the Idempotency-Key: send one of them", field="event")
+    return key

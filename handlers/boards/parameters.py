@@ -1,0 +1,114 @@
+"""What the endpoints of boards have in common: names, query parameters, and how decimals are written."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from pipeline.boards.answers import Order
+from pipeline.boards.board import Board
+from pipeline.boards.units import is_plain
+from pipeline.boards.view import View
+from wz import Problem, Request, Response
+from wz.json import JSON
+
+from ..services import services
+
+T = TypeVar("T")
+
+PLAIN_NAME = r"^[A-Za-z0-9_]([A-Za-z0-9_.:\-]{0,126}[A-Za-z0-9_])?$"
+
+# In a path, these constraints are for the OpenAPI document only: there the domain checks names.
+BoardName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=PLAIN_NAME.removesuffix("$") + "(@(hour|day|week|month))?$",
+        description="One that ends in `@hour`, `@day`, `@week` or `@month` is the board of the present one, in UTC",
+        examples=["season-1"],
+    ),
+]
+MemberName = Annotated[str, msgspec.Meta(min_length=1, description="Up to 512 bytes of UTF-8", examples=["ann"])]
+SegmentName = Annotated[str, msgspec.Meta(pattern=PLAIN_NAME, examples=["gold"])]
+Rank = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most members in the answer")]
+
+NO_BOARD = {404: "there is no such board, or it has no members; or nobody with a score is in the segment"}
+NO_MEMBER = {404: "the member has no score on this board, or in the segment"}
+NO_NAME = {422: "the board's or the member's name, or a value, can't be taken; `field` names it"}
+CHANGING = {409: "the board was written to all the while, so that the answer would be of no one state: ask again"}
+
+#: What a decimal is in an answer, for the OpenAPI document: see `Exact`.
+DECIMAL = {"type": ["number", "string"], "description": "A number, or with `exact=string` a string of the same digits"}
+
+
+class Numbers(StrEnum):
+    NUMBER = "number"
+    STRING = "string"
+
+
+class Exact(msgspec.Struct, forbid_unknown_fields=True):
+    """`exact=string` writes decimals as strings, for a client that would read numbers as doubles."""
+
+    exact: Annotated[
+        Numbers, msgspec.Meta(description="Decimals as numbers with all their digits, or as strings of them")
+    ] = Numbers.NUMBER
+
+
+class InSegment(Exact):
+    segment: Annotated[SegmentName | None, msgspec.Meta(description="Only the members of this segment count")] = None
+
+
+class Ordered(InSegment):
+    order: Order = Order.ASC
+
+
+class BestFirst(InSegment):
+    order: Order = Order.DESC
+
+
+_strings = JSON(decimal_format="string")
+
+
+def written(answer: T, query: Exact) -> T | Response:
+    """Write the decimals as the query wants them."""
+    if query.exact is Numbers.NUMBER:
+        return answer
+    return Response(_strings.encode(answer), mimetype="application/json")
+
+
+def board_of(request: Request, name: str) -> Board:
+    return services(request).board(name)
+
+
+def view_of(request: Request, name: str, query: InSegment) -> View:
+    """Return the board, or the segment of it that the query asks for."""
+    board = board_of(request, name)
+    return board if query.segment is None else board.segment(query.segment)
+
+
+def refuse_mixed(query: msgspec.Struct, *ways: tuple[str, ...]) -> None:
+    """Refuse parameters from more than one of the `ways` to ask, naming the first that is not of the first's way."""
+    fields = msgspec.structs.fields(query)
+    given = [field.encode_name for field in fields if getattr(query, field.name) != field.default]
+    chosen = [(name, way) for name in given for way in ways if name in way]
+    for name, way in chosen:
+        first, its_way = chosen[0]
+        if way != its_way:
+            raise Problem(422, f"{name} can't be asked for together with {first}: leave one of them out", field=name)
+
+
+def plain(number: Decimal, field: str) -> Decimal:
+    """Refuse NaN, infinities, and what nobody writes out: exact arithmetic with 1e-999999999 would not end."""
+    if not is_plain(number):
+        raise Problem(422, f"{field} must be a number of at most 30 digits", field=field)
+    return number
+
+
+def refuse_odd_numbers(query: msgspec.Struct) -> None:
+    for field in msgspec.structs.fields(query):
+        value = getattr(query, field.name)
+        if isinstance(value, Decimal):
+            plain(value, field.encode_name)

@@ -1,0 +1,199 @@
+"""Lists, sums and statistics of boards over HTTP. Ranks count from 0; `order=desc` ranks from the highest score."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+
+from pipeline.boards.answers import AtPercentile, EstimatedSum, Order, Page, Reach, Statistics, Sum, SumBelow
+from pipeline.boards.view import View
+from pipeline.errors import InvalidValue
+from wz import Blueprint, Problem, Request, Response
+from wz.openapi import operation
+
+from ..auth import protect
+from .parameters import (
+    CHANGING,
+    NO_BOARD,
+    NO_NAME,
+    BestFirst,
+    BoardName,
+    InSegment,
+    Limit,
+    MemberName,
+    Ordered,
+    Rank,
+    refuse_mixed,
+    refuse_odd_numbers,
+    view_of,
+    written,
+)
+
+blueprint = Blueprint("ranks", url_prefix="/boards")
+protect(blueprint)
+
+PAGE = 100
+RADIUS = 5
+
+Radius = Annotated[int, msgspec.Meta(ge=0, lt=500)]
+Bound = Annotated[Decimal | None, msgspec.Meta(description="A score, itself included")]
+
+_PERCENTILE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,12})?")
+
+
+class Listing(Ordered, rename={"first": "from", "last": "to", "low": "min", "high": "max"}):
+    """By rank, around a member, or in pages, of all members or of those in a range of scores."""
+
+    first: Annotated[Rank | None, msgspec.Meta(description="The first rank; 0 if only `to` is given")] = None
+    last: Annotated[
+        Rank | None, msgspec.Meta(description="The last rank, at most 999 after `from`; if left out, 99 after it")
+    ] = None
+    around: Annotated[MemberName | None, msgspec.Meta(description="The member in the middle of the list")] = None
+    radius: Annotated[
+        Radius | None, msgspec.Meta(description=f"Members on each side of `around`; {RADIUS} if left out")
+    ] = None
+    low: Bound = None
+    high: Bound = None
+    limit: Annotated[Limit | None, msgspec.Meta(description=f"Most members in a page; {PAGE} if left out")] = None
+    cursor: Annotated[str | None, msgspec.Meta(description="`next` of the page before")] = None
+
+
+class End(InSegment):
+    limit: Limit = 10
+
+
+class Summing(Ordered):
+    rank: Annotated[Rank | None, msgspec.Meta(description="The last rank to count")] = None
+    below: Annotated[Decimal | None, msgspec.Meta(description="A score; only lower ones are counted")] = None
+    estimate: Annotated[bool, msgspec.Meta(description="Also what the board's sample says of the sum")] = False
+
+
+class Range(Ordered, rename={"first": "from", "last": "to", "low": "min", "high": "max"}):
+    first: Annotated[Rank | None, msgspec.Meta(description="The first rank")] = None
+    last: Annotated[Rank | None, msgspec.Meta(description="The last rank, itself included")] = None
+    low: Bound = None
+    high: Bound = None
+
+
+class Share(BestFirst, kw_only=True):
+    share: Annotated[Decimal, msgspec.Meta(description="Of the sum of all scores; from 0 to 1", examples=[0.8])]
+
+
+@blueprint.get("/<board>/members")
+@operation(responses=NO_BOARD | NO_NAME | CHANGING)
+def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | Response, dict[str, str]]:
+    """List members: ranks `from` to `to`, those `around` one, or pages, perhaps of the scores `min` to `max` only.
+
+    `next` is the cursor of the next page, null after the last; the Link header has its address. A member that keeps its
+    score is in exactly one page, whatever comes and goes meanwhile.
+    """
+    refuse_mixed(query, ("from", "to"), ("around", "radius"), ("min", "max", "limit", "cursor"))
+    _refuse_reversed(query)
+    view = view_of(request, board, query)
+    if query.around is not None:
+        page = view.around(query.around, RADIUS if query.radius is None else query.radius, query.order)
+    elif query.radius is not None:
+        raise Problem(422, "radius needs `around`, the member to list so many on each side of", field="radius")
+    elif query.first is not None or query.last is not None:
+        first = query.first or 0
+        page = view.members(first, first + PAGE - 1 if query.last is None else query.last, query.order)
+    else:
+        page = view.between(query.low, query.high, query.order, query.limit or PAGE, query.cursor)
+    return written(page, query), _link(request, page, query.limit or PAGE)
+
+
+@blueprint.get("/<board>/top")
+@operation(responses=NO_BOARD | NO_NAME | CHANGING)
+def top(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
+    """List the highest scores, the highest first."""
+    page = view_of(request, board, query).page(Order.DESC, query.limit)
+    return written(page, query), _link(request, page, query.limit)
+
+
+@blueprint.get("/<board>/bottom")
+@operation(responses=NO_BOARD | NO_NAME | CHANGING)
+def bottom(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
+    """List the lowest scores, the lowest first."""
+    page = view_of(request, board, query).page(Order.ASC, query.limit)
+    return written(page, query), _link(request, page, query.limit)
+
+
+@blueprint.get("/<board>/sum")
+@operation(responses=NO_BOARD | NO_NAME | {409: "the board keeps no sample to estimate from"})
+def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | SumBelow | EstimatedSum | Response:
+    """Add up rank 0 to `rank`, or the scores below one; `count` says how many they are."""
+    refuse_mixed(query, ("rank", "estimate"), ("below",))
+    view = view_of(request, board, query)
+    if query.below is not None:
+        if query.order is Order.DESC:
+            raise Problem(422, "order can't be desc here: what is `below` a score is at the lower end", field="order")
+        return written(_sum_below(view, query.below), query)
+    if query.rank is None:
+        raise Problem(422, "rank is missing: give the last rank to count, or a score as `below`", field="rank")
+    if query.estimate:
+        return written(view.estimated_sum(query.rank, query.order), query)
+    return written(view.sum(query.rank, query.order), query)
+
+
+@blueprint.get("/<board>/statistics")
+@operation(responses=NO_BOARD | NO_NAME | CHANGING)
+def statistics(request: Request, board: BoardName, query: Range) -> Statistics | Response:
+    """Tell count, sum, mean, lowest, highest and variance of all scores, of ranks, or of a range of scores."""
+    refuse_mixed(query, ("from", "to"), ("min", "max"))
+    _refuse_reversed(query)
+    view = view_of(request, board, query)
+    if query.low is not None or query.high is not None:
+        return written(view.statistics_between(query.low, query.high), query)
+    return written(view.statistics(query.first or 0, query.last, query.order), query)
+
+
+@blueprint.get("/<board>/reach")
+@operation(responses=NO_BOARD | NO_NAME | CHANGING)
+def reach(request: Request, board: BoardName, query: Share) -> Reach | Response:
+    """Find the first rank up to which the scores add up to a share of the total: the Pareto question."""
+    refuse_odd_numbers(query)
+    return written(view_of(request, board, query).reach(query.share, query.order), query)
+
+
+@blueprint.get("/<board>/percentiles/<percentile>")
+@operation(responses=NO_BOARD | NO_NAME | CHANGING)
+def at_percentile(
+    request: Request,
+    board: BoardName,
+    percentile: Annotated[str, msgspec.Meta(pattern=f"^{_PERCENTILE.pattern}$", examples=["50"])],
+    query: InSegment,
+) -> AtPercentile | Response:
+    """Find the member at a percentile, from 0 to 100: the first that so many percent are not above."""
+    if not _PERCENTILE.fullmatch(percentile):
+        raise Problem(422, "percentile must be a number from 0 to 100, of at most 12 places", field="percentile")
+    return written(view_of(request, board, query).at_percentile(Decimal(percentile)), query)
+
+
+def _sum_below(view: View, score: Decimal) -> SumBelow:
+    try:
+        return view.sum_below(score)
+    except InvalidValue as exc:
+        if exc.field != "score":
+            raise
+        raise Problem(422, f"below is no score of this board: {exc}", field="below") from exc
+
+
+def _refuse_reversed(query: Listing | Range) -> None:
+    refuse_odd_numbers(query)
+    if query.first is not None and query.last is not None and query.first > query.last:
+        raise Problem(422, "to is less than from", field="to")
+    if query.low is not None and query.high is not None and query.low > query.high:
+        raise Problem(422, "max is less than min", field="max")
+
+
+def _link(request: Request, page: Page, limit: int) -> dict[str, str]:
+    """The address of the next page (RFC 8288). It has the page's board, which by tomorrow may not be `@day`'s."""
+    if page.next is None:
+        return {}
+    values: dict[str, Any] = request.args.to_dict()
+    values |= {"order": page.order.value, "limit": limit, "cursor": page.next}
+    url = request.app.url_for("ranks.members", board=page.board, **values)
+    return {"Link": f'<{url}>; rel="next"'}

@@ -1,0 +1,1 @@
+"""Hubs over HTTP: the Event Hubs REST dialect, and reading back."""

@@ -1,0 +1,112 @@
+"""Dead letters: events that the upstream hub refused for good; seen, sent again or dropped, all with Manage."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from pipeline.errors import InvalidValue
+from pipeline.hub.deadletters import DeadLetter, DeadLetters
+from pipeline.hub.sas import Right
+from wz import Blueprint, Request
+from wz.openapi import operation
+
+from ..auth import protect
+from ..services import services
+from .read import NO_HUB, EventDocument, HubName, event_document
+
+blueprint = Blueprint("deadletters", url_prefix="/hubs/<hub>/deadletters")
+protect(blueprint, hub_paths=True, right=Right.MANAGE)
+
+LetterId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,4}:[0-9]{1,19}-[0-9]{1,19}$", examples=["0:1714558500000-0"])]
+Partition = Annotated[int, msgspec.Meta(ge=0, le=1023)]
+Ids = Annotated[list[LetterId], msgspec.Meta(min_length=1, max_length=1000)]
+
+_NOT_THERE = {404: f"{NO_HUB}, or no such partition"}
+
+
+class LetterPage(msgspec.Struct, forbid_unknown_fields=True):
+    partition: Partition | None = None
+    after: Annotated[LetterId, msgspec.Meta(description="Begin behind this id")] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
+
+
+class Letter(msgspec.Struct):
+    """`reason` is the upstream hub's answer; `redrives` is how often it was sent again, and refused."""
+
+    id: str
+    partition: int
+    refused_time: str
+    reason: str
+    redrives: int
+    event: EventDocument
+
+
+class Letters(msgspec.Struct):
+    """`next` is the `after` of the page that follows; null for an empty page without `after`."""
+
+    hub: str
+    letters: list[Letter]
+    next: str | None
+
+
+class Choice(msgspec.Struct, forbid_unknown_fields=True):
+    """Say one of the three: `ids`, a whole `partition`, or `all`."""
+
+    ids: Ids | None = None
+    partition: Partition | None = None
+    all: bool = False
+
+    def check(self) -> None:
+        if [self.ids is not None, self.partition is not None, self.all].count(True) != 1:
+            raise InvalidValue("say which dead letters: either ids, or a partition, or all=true", "ids")
+
+
+class DropChoice(msgspec.Struct, forbid_unknown_fields=True):
+    """Say one of the three: `id`, as often as there are any, a whole `partition`, or `all`."""
+
+    id: Annotated[list[LetterId], msgspec.Meta(max_length=1000)] = []
+    partition: Partition | None = None
+    all: bool = False
+
+
+class Redriven(msgspec.Struct):
+    redriven: int
+
+
+class Dropped(msgspec.Struct):
+    dropped: int
+
+
+@blueprint.get("")
+@operation(responses=_NOT_THERE)
+def letters(request: Request, hub: HubName, query: LetterPage) -> Letters:
+    """Read a page of dead letters, by partition and then by age."""
+    found = services(request).hubs[hub]
+    page = DeadLetters(found).read(query.partition, query.after, query.limit)
+    return Letters(found.name, [_document(letter) for letter in page], page[-1].id if page else query.after)
+
+
+@blueprint.post("/redrive")
+@operation(responses=_NOT_THERE)
+def redrive(request: Request, hub: HubName, body: Choice) -> Redriven:
+    """Have the relay send dead letters again; they stay here until it has, and come back if they are refused again."""
+    body.check()
+    found = DeadLetters(services(request).hubs[hub])
+    return Redriven(found.redrive_all(body.partition) if body.ids is None else found.redrive(body.ids))
+
+
+@blueprint.delete("")
+@operation(responses=_NOT_THERE)
+def drop(request: Request, hub: HubName, query: DropChoice) -> Dropped:
+    """Delete dead letters for good."""
+    Choice(query.id or None, query.partition, query.all).check()
+    found = DeadLetters(services(request).hubs[hub])
+    return Dropped(found.drop(query.id) if query.id else found.drop_all(query.partition))
+
+
+def _document(letter: DeadLetter) -> Letter:
+    when = datetime.fromtimestamp(letter.refused_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return Letter(letter.id, letter.partition, when, letter.reason, letter.redrives, event_document(letter.stored))

@@ -1,0 +1,143 @@
+"""The hubs as JSON: what they hold, and how far behind their readers are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from pipeline.hub.description import Description
+from pipeline.hub.log import Hub
+from pipeline.hub.runtime import PartitionRuntime, runtime
+from pipeline.hub.sas import Right
+from wz import Blueprint, Request
+from wz.openapi import operation
+
+from ..auth import protect
+from ..services import services
+from .read import NO_HUB, HubName
+
+blueprint = Blueprint("hubs", url_prefix="/hubs")
+protect(blueprint, hub_paths=True, right=Right.LISTEN)
+
+
+class GroupDocument(msgspec.Struct):
+    """`lag` is how many events it has not done, `oldest_seconds` for how long the first of them has waited.
+
+    The events of an attached group are kept until it has done them.
+    """
+
+    name: str
+    attached: bool
+    lag: int
+    oldest_seconds: float | None
+
+
+class PartitionDocument(msgspec.Struct):
+    """It holds the events from `first_sequence_number` to `next_sequence_number` - 1; `bytes` counts their
+    bodies, keys, content types and properties."""
+
+    partition: int
+    first_sequence_number: int
+    next_sequence_number: int
+    last_offset: str | None
+    last_enqueued_time: str | None
+    events: int
+    bytes: int
+    groups: list[GroupDocument]
+
+
+class HubSummary(msgspec.Struct):
+    """`events` and `bytes` are what it holds now."""
+
+    name: str
+    partitions: int
+    events: int
+    bytes: int
+    groups: list[GroupDocument]
+
+
+class HubDocument(HubSummary):
+    """A retention, or a number of throughput units, of 0 is none."""
+
+    created_time: str
+    updated_time: str
+    retention_seconds: float
+    retention_bytes: int
+    throughput_units: int
+    metadata: str | None
+    partition_details: list[PartitionDocument]
+
+
+class HubList(msgspec.Struct):
+    hubs: list[HubSummary]
+
+
+@blueprint.get("")
+def hubs(request: Request) -> HubList:
+    """List the hubs with what they hold and how far behind their readers are."""
+    found = services(request).hubs
+    return HubList([summary(hub, runtime(hub)) for hub in found.values()])
+
+
+@blueprint.get("/<hub>")
+@operation(responses={404: NO_HUB})
+def hub(request: Request, hub: HubName) -> HubDocument:
+    """Show a hub, its settings and each of its partitions."""
+    hubs = services(request).hubs
+    description = hubs.description(hub)  # first, since it asks Redis
+    return document(hubs[hub], description)
+
+
+def summary(hub: Hub, partitions: list[PartitionRuntime]) -> HubSummary:
+    return HubSummary(
+        name=hub.name,
+        partitions=hub.partitions,
+        events=sum(partition.events for partition in partitions),
+        bytes=sum(partition.bytes for partition in partitions),
+        groups=_groups(partitions),
+    )
+
+
+def document(hub: Hub, description: Description) -> HubDocument:
+    partitions = runtime(hub)
+    return HubDocument(
+        **msgspec.structs.asdict(summary(hub, partitions)),
+        created_time=isoformat(description.created_ms),
+        updated_time=isoformat(description.updated_ms),
+        retention_seconds=hub.settings.retention_ms / 1000,
+        retention_bytes=hub.settings.retention_bytes,
+        throughput_units=hub.settings.throughput_units,
+        metadata=description.metadata,
+        partition_details=[_partition(partition) for partition in partitions],
+    )
+
+
+def isoformat(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _partition(partition: PartitionRuntime) -> PartitionDocument:
+    return PartitionDocument(
+        partition=partition.partition,
+        first_sequence_number=partition.first,
+        next_sequence_number=partition.next,
+        last_offset=partition.last_offset,
+        last_enqueued_time=None if partition.last_ms is None else isoformat(partition.last_ms),
+        events=partition.events,
+        bytes=partition.bytes,
+        groups=_groups([partition]),
+    )
+
+
+def _groups(partitions: list[PartitionRuntime]) -> list[GroupDocument]:
+    """Add up what a group has to do in these partitions. One that has no offset in a partition has not begun there."""
+    groups: dict[str, GroupDocument] = {}
+    for partition in partitions:
+        for one in partition.groups:
+            group = groups.setdefault(one.name, GroupDocument(one.name, False, 0, None))
+            group.attached |= one.attached
+            group.lag += one.lag
+            if one.oldest_ms is not None:
+                group.oldest_seconds = max(group.oldest_seconds or 0, one.oldest_ms / 1000)
+    return sorted(groups.values(), key=lambda group: group.name)

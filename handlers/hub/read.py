@@ -1,0 +1,195 @@
+"""Reading hubs back, which the service itself can't by REST: pages, long polls, server-sent events, stored offsets."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from pipeline.hub import reader
+from pipeline.hub.groups import ConsumerGroups
+from pipeline.hub.log import Hub, Property, StoredEvent
+from pipeline.hub.sas import Right
+from wz import Blueprint, Problem, Request, Response
+from wz.openapi import Content, operation
+
+from ..auth import protect
+from ..following import TOO_MANY, Followed, follow, too_many_readers
+from ..pages import OFFSET
+from ..readers import TooManyReaders
+from ..services import services
+
+NO_HUB = "there is no such hub"
+
+#: Seconds that a long poll may wait: below `proxy_read_timeout` in nginx.conf.
+MAX_WAIT = 20
+
+blueprint = Blueprint("reading", url_prefix="/hubs")
+protect(blueprint, hub_paths=True, right=Right.LISTEN)
+
+HubName = Annotated[str, msgspec.Meta(description="In any case", examples=["events"])]
+GroupName = Annotated[str, msgspec.Meta(description="In any case; every hub has $Default", examples=["$Default"])]
+
+_WHERE = (
+    "An offset, of which only later events are answered; a time in ms since the Unix epoch will do. `0` is before all "
+    "events, `@latest` is after the newest"
+)
+After = Annotated[str, msgspec.Meta(pattern=f"^(@latest|{OFFSET})$", description=_WHERE)]
+
+
+class EventsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    after: After = "0"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    wait: Annotated[
+        int, msgspec.Meta(ge=0, le=MAX_WAIT, description="Seconds to wait for an event if none is there")
+    ] = 0
+
+
+class TailQuery(msgspec.Struct, forbid_unknown_fields=True):
+    after: After = "@latest"
+
+
+class EventDocument(msgspec.Struct):
+    """An event as JSON: `body` if it is text, else `body_base64`; what the sender left out is null."""
+
+    sequence_number: int
+    offset: str
+    enqueued_time: str
+    partition_key: str | None
+    publisher: str | None
+    content_type: str | None
+    properties: dict[str, Property]
+    body: str | msgspec.UnsetType = msgspec.UNSET
+    body_base64: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Events(msgspec.Struct):
+    hub: str
+    partition: int
+    events: list[EventDocument]
+    next: str
+
+
+class Offset(msgspec.Struct, forbid_unknown_fields=True):
+    """That of the last event that is done."""
+
+    offset: Annotated[str, msgspec.Meta(pattern=f"^{OFFSET}$", examples=["0"])]
+
+
+@blueprint.get("/<hub>/partitions/<int:partition>/events")
+@operation(
+    responses={
+        404: f"{NO_HUB}, or no such partition",
+        503: TOO_MANY,
+    }
+)
+def events(request: Request, hub: HubName, partition: int, query: EventsQuery) -> Events:
+    """Read a page of a partition; `next` is the `after` of the page that follows.
+
+    With `wait`, an empty page is answered only after as many seconds, and a page with events as soon as one has come. A
+    page ends when it has about 4 MiB, so that it may have fewer events than `limit` although there are more.
+    """
+    found = services(request).hubs[hub]
+    after = _resolved(found, partition, query.after)
+    page = reader.page(found, partition, after, query.limit)
+    seconds = min(query.wait, request.app.config["MAX_WAIT"])
+    if not page and seconds:
+        readers = services(request).readers
+        with readers:
+            reader.wait(found, partition, after, seconds, readers.is_stopping)
+        page = reader.page(found, partition, after, query.limit)
+    following = page[-1].offset if page else after
+    return Events(found.name, partition, [event_document(stored) for stored in page], following)
+
+
+@blueprint.get("/<hub>/partitions/<int:partition>/tail")
+@operation(
+    headers={"Last-Event-ID": str},
+    responses={
+        200: Content("events as they come; `id` is the offset, `data` the event as JSON", str, "text/event-stream"),
+        404: f"{NO_HUB}, or no such partition",
+        503: TOO_MANY,
+    },
+)
+def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Response:
+    """Follow a partition, as server-sent events.
+
+    A client that connects again sends Last-Event-ID, which counts more than `after`, and misses nothing that is kept.
+    The stream ends after five minutes, or when its token does or the process stops: then the client connects again.
+    """
+    found = services(request).hubs[hub]
+    last_id = request.headers.get("Last-Event-ID")
+    try:
+        after = msgspec.convert(last_id, After) if last_id else query.after
+    except msgspec.ValidationError:
+        raise Problem(422, "Last-Event-ID must be the id of an event of this stream", field="Last-Event-ID") from None
+    after = _resolved(found, partition, after)
+
+    def page(after: str) -> list[tuple[str, str]]:
+        events = reader.page(found, partition, after, 100)
+        return [(stored.offset, msgspec.json.encode(event_document(stored)).decode()) for stored in events]
+
+    def wait(after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+        return reader.wait(found, partition, after, seconds, is_stopping)
+
+    return follow(request, Followed(page, wait), after)
+
+
+def _resolved(hub: Hub, partition: int, after: str) -> str:
+    hub.known(partition)
+    return reader.latest(hub, partition) if after == "@latest" else after
+
+
+blueprint.errorhandler(TooManyReaders)(too_many_readers)
+
+
+_offset = operation(responses={404: f"{NO_HUB}, no such consumer group or partition, or no offset is stored"})
+_OFFSET_PATH = "/<hub>/consumergroups/<group>/partitions/<int:partition>/offset"
+
+
+@blueprint.get(_OFFSET_PATH)
+@_offset
+def get_offset(request: Request, hub: HubName, group: GroupName, partition: int) -> Offset:
+    """Read how far a consumer group has come in a partition, as it was stored."""
+    stored = ConsumerGroups(services(request).hubs[hub]).reader(group).stored_offset(partition)
+    if stored is None:
+        raise Problem(404, f"no offset is stored for {group!r} in partition {partition}: begin with after=0")
+    return Offset(stored)
+
+
+@blueprint.put(_OFFSET_PATH)
+@_offset
+def put_offset(request: Request, hub: HubName, group: GroupName, partition: int, body: Offset) -> Offset:
+    """Store how far a consumer group has come in a partition; also a step back."""
+    ConsumerGroups(services(request).hubs[hub]).reader(group).store(partition, body.offset)
+    return body
+
+
+@blueprint.delete(_OFFSET_PATH)
+@operation(responses={204: "forgotten", 404: f"{NO_HUB}, no such consumer group or partition, or no offset is stored"})
+def delete_offset(request: Request, hub: HubName, group: GroupName, partition: int) -> Response:
+    """Forget how far a consumer group has come in a partition."""
+    if not ConsumerGroups(services(request).hubs[hub]).reader(group).store(partition, None):
+        raise Problem(404, f"no offset is stored for {group!r} in partition {partition}")
+    return Response(status=204)
+
+
+def event_document(stored: StoredEvent) -> EventDocument:
+    event = stored.event
+    document = EventDocument(
+        sequence_number=stored.sequence_number,
+        offset=stored.offset,
+        enqueued_time=datetime.fromtimestamp(stored.enqueued_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        partition_key=event.partition_key,
+        publisher=event.publisher,
+        content_type=event.content_type,
+        properties=dict(event.properties),
+    )
+    try:
+        document.body = event.body.decode()
+    except UnicodeDecodeError:
+        document.body_base64 = base64.b64encode(event.body).decode()
+    return document

@@ -1,0 +1,79 @@
+"""The Event Hubs REST dialect: sending."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from pipeline.hub.log import Event, Hub
+from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.upstream import BATCH_TYPE
+from wz import Blueprint, Problem, Request, Response
+from wz.openapi import operation
+
+from .. import metrics
+from ..auth import protect
+from ..services import services
+from . import xml_errors as servicebus
+from .read import HubName
+from .sent_events import MAX_KEY, BatchItem, BrokerProperties, batch, for_partition, for_publisher, single, whole_body
+
+blueprint = Blueprint("hub")
+protect(blueprint, hub_paths=True)
+servicebus.speak(blueprint)
+
+PartitionId = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,3})$", examples=["0"])]
+PublisherName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY, examples=["device-1"])]
+
+_sends = operation(
+    body={BATCH_TYPE: Annotated[list[BatchItem], msgspec.Meta(min_length=1)], "*/*": bytes},
+    headers={"BrokerProperties": BrokerProperties},
+    responses={
+        201: "the event, or every event of the batch, is stored",
+        400: "the batch, BrokerProperties or a name in the path can't be taken",
+        401: "the token is missing, expired, not valid here, or lacks Send; or the publisher is revoked",
+        404: "there is no such hub, or no such partition",
+        413: "the event or the batch is too large",
+        503: "the hub is throttled or full, or the store is away: send again after Retry-After seconds",
+    },
+)
+
+
+@blueprint.post("/<hub>/messages")
+@_sends
+def send(request: Request, hub: HubName) -> Response:
+    """Store one event, or a batch, and only then answer 201 with an empty body, as the service does."""
+    target = services(request).hubs[hub]
+    return _store(request, target, _sent(request))
+
+
+@blueprint.post("/<hub>/partitions/<partition>/messages")
+@_sends
+def send_to_partition(request: Request, hub: HubName, partition: PartitionId) -> Response:
+    """Store one event, or a batch, in this partition; keys are refused."""
+    target = services(request).hubs[hub]
+    if not (partition.isascii() and partition.isdecimal() and len(partition) <= 4):
+        raise Problem(404, f"hub {target.name!r} has the partitions 0 to {target.partitions - 1}, not {partition!r}")
+    return _store(request, target, for_partition(_sent(request)), int(partition))
+
+
+@blueprint.post("/<hub>/publishers/<publisher>/messages")
+@_sends
+def send_as_publisher(request: Request, hub: HubName, publisher: PublisherName) -> Response:
+    """Store one event, or a batch, of this publisher, whose name is the key; one that is revoked is refused."""
+    target = services(request).hubs[hub]
+    events = for_publisher(_sent(request), publisher)
+    RevokedPublishers(target).check(publisher)
+    return _store(request, target, events)
+
+
+def _sent(request: Request) -> Sequence[Event]:
+    return batch(whole_body(request)) if request.mimetype == BATCH_TYPE else [single(request)]
+
+
+def _store(request: Request, target: Hub, events: Sequence[Event], partition: int | None = None) -> Response:
+    with metrics.counted(target, is_batch=request.mimetype == BATCH_TYPE):
+        target.append(events, partition=partition)
+    return Response(b"", 201, content_type=servicebus.XML)

@@ -1,0 +1,1 @@
+"""Window jobs and their outputs over HTTP."""

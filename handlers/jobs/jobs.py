@@ -1,0 +1,120 @@
+"""The window jobs: seen with Listen, made, changed and deleted with Manage, since a job reads what it likes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from pipeline.hub.sas import Right
+from pipeline.windows.explanation.explain import explain
+from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.prepare import prepare
+from pipeline.windows.jobs.registered import Registered
+from pipeline.windows.jobs.registry import JobRegistry
+from wz import Blueprint, Problem, Request, Response
+from wz.openapi import Content, operation
+
+from ..auth import protect
+from ..services import services
+from .documents import ExplainQuery, Format, JobBody, JobDocument, JobList, JobSummary, job_body
+
+blueprint = Blueprint("jobs", url_prefix="/jobs")
+protect(blueprint)
+
+changing = Blueprint("jobs_management", url_prefix="/jobs")
+protect(changing, right=Right.MANAGE)
+
+JobName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$",
+        description="Upper and lower case differ",
+        examples=["per-minute"],
+    ),
+]
+
+_NO_JOB: dict[int, str | Content] = {404: "there is no such job"}
+
+
+@blueprint.get("")
+def jobs(request: Request) -> JobList:
+    """List the jobs, those of the workers' folders and those made here."""
+    registry = _registry(request)
+    return JobList([_summary(registry, name, job) for name, job in registry.all().items()])
+
+
+@blueprint.get("/<name>")
+@operation(responses=_NO_JOB)
+def job(request: Request, name: JobName) -> JobDocument:
+    """Show a job's definition, and how it is doing."""
+    registry = _registry(request)
+    return _document(registry, name, registry.get(name))
+
+
+@blueprint.get("/<name>/explain")
+@operation(responses={200: Content("text/plain; with `format=json`, application/json", bytes, "*/*")} | _NO_JOB)
+def explain_job(request: Request, name: JobName, query: ExplainQuery) -> Response:
+    """Explain what a job does with its events: its steps, windows and stages, and what runs in parallel."""
+    found = prepare(_registry(request).get(name).definition, Path(name))
+    media_type = "application/json" if query.format is Format.JSON else "text/plain"
+    return Response(explain(found.plan, found.config, query.format.value), mimetype=media_type)
+
+
+@changing.put("/<name>")
+@operation(
+    responses={
+        200: "the job was there, and begins anew",
+        201: "the job is made",
+        409: "a worker has a job of this name from a folder, or another job writes to one of the outputs",
+        422: "the job can't be run as it is defined; `field` says where, `line` and `column` where in the query",
+    }
+)
+def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobDocument, int]:
+    """Make a job, or change one: workers begin it within two seconds.
+
+    A query that has changed makes its state anew from the events that are kept, and its first row comes after the last
+    that was written. Also a delivery that has stopped goes on. Files are for the jobs of folders.
+    """
+    registry = _registry(request)
+    is_new = registry.put(name, body.definition())
+    return _document(registry, name, registry.get(name)), 201 if is_new else 200
+
+
+@changing.delete("/<name>")
+@operation(
+    responses={204: "the job is gone", 409: "a worker has it from a folder: take the folder away first"} | _NO_JOB
+)
+def delete_job(request: Request, name: JobName) -> Response:
+    """Delete a job with its state and its consumer groups; workers stop it within two seconds.
+
+    What it wrote stays: outputs can be read until they are deleted themselves.
+    """
+    _registry(request).delete(name)
+    return Response(status=204)
+
+
+@changing.errorhandler(InvalidJob)
+def invalid_job(exc: InvalidJob) -> Problem:
+    members: dict[str, Any] = {"field": exc.field} if exc.field else {}
+    if exc.at:
+        members |= {"line": exc.at.line, "column": exc.at.column}
+    return Problem(422, str(exc).removeprefix(f"{exc.path}: "), **members)
+
+
+def _registry(request: Request) -> JobRegistry:
+    found = services(request)
+    return JobRegistry(found.redis, found.hubs, found.boards)
+
+
+def _summary(registry: JobRegistry, name: str, job: Registered) -> JobSummary:
+    state, status, _ = registry.progress(name, job)
+    if status is None:
+        return JobSummary(name, state, job.folder, None, None)
+    return JobSummary(name, state, job.folder, status.watermark, status.lag)
+
+
+def _document(registry: JobRegistry, name: str, job: Registered) -> JobDocument:
+    state, status, deliveries = registry.progress(name, job)
+    return JobDocument(name, state, job.folder, job.updated, job_body(job), status, deliveries)

@@ -1,0 +1,100 @@
+"""What the window jobs wrote, as pages and as streams."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from pipeline.hub.sas import Right
+from pipeline.windows.jobs.outputs import Entry, OutputSummary, StreamOutput, list_outputs
+from wz import Blueprint, Problem, Request, Response
+from wz.openapi import Content, operation
+
+from ..auth import protect
+from ..following import TOO_MANY, Followed, follow, too_many_readers
+from ..pages import OFFSET, Page
+from ..readers import TooManyReaders
+from ..services import services
+
+blueprint = Blueprint("outputs", url_prefix="/outputs")
+protect(blueprint)
+
+deleting = Blueprint("outputs_management", url_prefix="/outputs")
+protect(deleting, right=Right.MANAGE)
+
+OutputName = Annotated[str, msgspec.Meta(examples=["rewards"])]
+
+_WHERE = "The id of a row, of which only later ones are answered. `0` is before all rows, `@latest` is after the newest"
+After = Annotated[str, msgspec.Meta(pattern=f"^(@latest|{OFFSET})$", description=_WHERE)]
+
+NO_OUTPUT = "no job has an output of this name that can be read: those of the type `stream` can"
+
+
+class TailQuery(msgspec.Struct, forbid_unknown_fields=True):
+    after: After = "@latest"
+
+
+class Outputs(msgspec.Struct):
+    outputs: list[OutputSummary]
+
+
+class Rows(msgspec.Struct):
+    output: str
+    rows: list[Entry]
+    next: str
+
+
+@blueprint.get("")
+def outputs(request: Request) -> Outputs:
+    """List the outputs that can be read, with the jobs that write them."""
+    return Outputs(list_outputs(services(request).redis))
+
+
+@blueprint.get("/<name>")
+@operation(responses={404: NO_OUTPUT})
+def rows(request: Request, name: OutputName, query: Page) -> Rows:
+    """Read rows, oldest first."""
+    page = StreamOutput(services(request).redis, name).read(query.after, query.limit)
+    return Rows(name, page, next=page[-1].id if page else query.after)
+
+
+@blueprint.get("/<name>/tail")
+@operation(
+    headers={"Last-Event-ID": str},
+    responses={
+        200: Content("rows as they come; `id` is the row's, `data` as in a page", str, "text/event-stream"),
+        404: NO_OUTPUT,
+        503: TOO_MANY,
+    },
+)
+def tail(request: Request, name: OutputName, query: TailQuery) -> Response:
+    """Follow an output, as server-sent events.
+
+    A client that connects again sends Last-Event-ID, which counts more than `after`, and misses nothing that is kept.
+    The stream ends after five minutes, or when its token does or the process stops: then the client connects again.
+    """
+    output = StreamOutput(services(request).redis, name)
+    last_id = request.headers.get("Last-Event-ID")
+    try:
+        after = msgspec.convert(last_id, After) if last_id else query.after
+    except msgspec.ValidationError:
+        raise Problem(422, "Last-Event-ID must be the id of a row of this output", field="Last-Event-ID") from None
+    latest = output.latest()  # which also says that there is such an output
+    after = latest if after == "@latest" else after
+
+    def page(after: str) -> list[tuple[str, str]]:
+        return [(entry.id, msgspec.json.encode(entry).decode()) for entry in output.read(after, 100)]
+
+    return follow(request, Followed(page, output.wait), after)
+
+
+@deleting.delete("/<name>")
+@operation(responses={204: "the output is gone", 404: NO_OUTPUT, 409: "a job writes to it: delete the job first"})
+def delete_output(request: Request, name: OutputName) -> Response:
+    """Delete what a job left behind that is gone."""
+    StreamOutput(services(request).redis, name).delete()
+    return Response(status=204)
+
+
+blueprint.errorhandler(TooManyReaders)(too_many_readers)

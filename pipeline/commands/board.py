@@ -1,0 +1,96 @@
+"""`wz board`: what an operator does with boards that no request does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from ..boards.answers import Order
+from ..boards.board import Board as BoardOf
+from ..boards.boards import Boards
+from ..settings import Settings
+from ..store import client as redis
+from .terminal import one_line_errors
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+
+@click.group()
+def board() -> None:
+    """Boards: look at them, check their sums, and make them anew."""
+
+
+@board.command()
+@click.argument("name")
+@one_line_errors
+def show(name: str) -> None:
+    """Show count, sum, mean, spread and settings of the board NAME."""
+    fields = msgspec.structs.asdict(_board(name).summary())
+    width = max(map(len, fields))
+    for field, value in fields.items():
+        click.echo(f"{field:{width}}  {'-' if value is None else value}")
+
+
+@board.command()
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many members.")
+@click.option("--asc", is_flag=True, help="The lowest scores first.")
+@one_line_errors
+def top(name: str, limit: int, asc: bool) -> None:
+    """List the best members of the board NAME, with the sum of the scores so far."""
+    rows = _board(name).members(0, limit - 1, Order.ASC if asc else Order.DESC).members
+    table = [("rank", "member", "score", "sum"), *((str(r.rank), r.member, f"{r.score:f}", f"{r.sum:f}") for r in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(4)]
+    for rank, member, score, total in table:
+        click.echo(f"{rank:>{widths[0]}}  {member:{widths[1]}}  {score:>{widths[2]}}  {total:>{widths[3]}}")
+
+
+@board.command()
+@click.argument("name")
+@one_line_errors
+def check(name: str) -> None:
+    """Compare every sum of the board NAME with its scores; exit code 1 if one is wrong."""
+    with _progress("Checking") as progress:
+        _board(name).check(progress)
+    click.echo(f"{name}: every sum is that of the scores")
+
+
+@board.command()
+@click.argument("name")
+@one_line_errors
+def rebuild(name: str) -> None:
+    """Make the sums of the board NAME anew from its scores, also from a sorted set that another program wrote.
+
+    After Ctrl-C it goes on where it was. Readers see the old sums until the new ones are complete.
+    """
+    found = _board(name)
+    with _progress("Reading") as progress:
+        found.rebuild(progress)
+    click.echo(f"{name}: {found.summary().count:,} members")
+
+
+def _board(name: str) -> BoardOf:
+    settings = Settings.from_environ()
+    return Boards.of(settings, redis.client(settings))[name]
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, which is there once something was read."""
+    with ExitStack() as stack:
+        bar: ProgressBar[int] | None = None
+
+        def show(done: int, total: int) -> None:
+            nonlocal bar
+            if bar is None or bar.length != total or done < bar.pos:  # the first page, or that of another part
+                stack.close()
+                bar = stack.enter_context(click.progressbar(length=total, label=label, file=sys.stderr))
+            bar.update(done - bar.pos)
+
+        yield show

@@ -1,0 +1,188 @@
+"""`wz hub`: how hubs are doing, and what to do with their dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import click
+
+from ..hub.deadletters import DeadLetters
+from ..hub.log import Hub
+from ..hub.status import PartitionStatus, status
+from . import hub_settings as registry_cli
+from . import terminal
+from .terminal import one_line_errors
+
+_HEAD = ("partition", "events", "bytes", "last", "relayed to", "lag", "oldest", "worker", "retries", "dead letters")
+_TEXT = {4, 7}  # columns that are no numbers
+
+
+@click.group()
+def hub() -> None:
+    """Hubs: see how they are doing, and what their relays could not deliver."""
+
+
+# -- status -----------------------------------------------------------------------------------------------------------
+
+
+@hub.command("status")
+@click.argument("name", required=False)
+@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@click.option("--interval", type=click.FloatRange(0.1), default=1.0, show_default=True, help="Seconds, with --watch.")
+@one_line_errors
+def show_status(name: str | None, watch: bool, interval: float) -> None:
+    """Show the partitions of the hub NAME, or of every hub: what is in them, and how far the relay has come."""
+    hubs = registry_cli.namespace()
+
+    def text() -> str:
+        found = [hubs[name]] if name else list(hubs.values())
+        return "\n\n".join(f"{one.name}\n{table(status(one))}" for one in found)
+
+    terminal.show(text, interval if watch else None)
+
+
+def table(partitions: Iterable[PartitionStatus]) -> str:
+    """Lay out a hub's partitions, their sum, and why some wait."""
+    found = list(partitions)
+    rows = [_HEAD, *(_row(one) for one in found), _total(found)]
+    lines = terminal.columns(rows, _TEXT)
+    lines += [f"partition {one.log.partition} waits: {one.relay.error}" for one in found if one.relay.error]
+    return "\n".join(lines)
+
+
+def _row(one: PartitionStatus) -> Sequence[str]:
+    log, relay, group = one.log, one.relay, one.relay.group
+    return (
+        str(log.partition),
+        f"{log.events:,}",
+        size(log.bytes),
+        f"{log.next - 1:,}" if log.next else "-",
+        group.offset if group else "-",
+        f"{group.lag:,}" if group else "-",
+        age(group.oldest_ms) if group else "-",
+        relay.worker or "-",
+        f"{relay.retries:,}",
+        f"{relay.deadletters:,}",
+    )
+
+
+def _total(found: list[PartitionStatus]) -> Sequence[str]:
+    groups = [one.relay.group for one in found if one.relay.group]
+    return (
+        "all",
+        f"{sum(one.log.events for one in found):,}",
+        size(sum(one.log.bytes for one in found)),
+        "",
+        "",
+        f"{sum(group.lag for group in groups):,}" if groups else "-",
+        age(max((group.oldest_ms for group in groups if group.oldest_ms is not None), default=None)),
+        "",
+        f"{sum(one.relay.retries for one in found):,}",
+        f"{sum(one.relay.deadletters for one in found):,}",
+    )
+
+
+def size(number: int) -> str:
+    """Return bytes as text: 999 B, 1.5 KiB, 20.0 MiB."""
+    amount, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount, units = amount / 1024, units[1:]
+    return f"{number} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def age(ms: int | None) -> str:
+    """Return milliseconds as text: 0.2 s, 59.9 s, 4 min 10 s, 3 h 20 min; - for None."""
+    if ms is None:
+        return "-"
+    seconds = ms / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {int(seconds % 60)} s"
+
+
+# -- groups -----------------------------------------------------------------------------------------------------------
+
+
+@hub.command("detach")
+@click.argument("name")
+@click.argument("group")
+@one_line_errors
+def detach(name: str, group: str) -> None:
+    """Let the hub NAME drop what GROUP has not done: for a relay ($relay) or a job (job:NAME) that is no more.
+
+    Until then the events that it has not done are kept, and a hub that is full of them refuses others. A relay or a job
+    that runs attaches itself again.
+    """
+    from ..hub.group import ConsumerGroup
+
+    ConsumerGroup(_hub(name), group).detach()
+
+
+# -- dead letters -----------------------------------------------------------------------------------------------------
+
+
+@hub.group("deadletters")
+def deadletters() -> None:
+    """Dead letters: events that the upstream hub will never take, as it said."""
+
+
+_partition = click.option("--partition", type=click.IntRange(0), help="Of this partition alone.")
+_all = click.option("--all", "everything", is_flag=True, help="All that are there now.")
+
+
+@deadletters.command("list")
+@click.argument("name")
+@_partition
+@click.option("--after", help="Begin behind this id.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
+@one_line_errors
+def list_letters(name: str, partition: int | None, after: str | None, limit: int) -> None:
+    """List the dead letters of the hub NAME: id, time of refusal, re-drives so far, key, size and reason."""
+    for letter in DeadLetters(_hub(name)).read(partition, after, limit):
+        when = datetime.fromtimestamp(letter.refused_ms / 1000, UTC).isoformat(timespec="seconds")
+        event = letter.stored.event
+        reason = " ".join(letter.reason.split())
+        click.echo(f"{letter.id}  {when}  {letter.redrives}  {event.partition_key!r}  {len(event.body)} B  {reason}")
+
+
+@deadletters.command("redrive")
+@click.argument("name")
+@click.argument("ids", nargs=-1)
+@_all
+@_partition
+@one_line_errors
+def redrive_letters(name: str, ids: tuple[str, ...], everything: bool, partition: int | None) -> None:
+    """Have the relay send dead letters of the hub NAME again: these IDS, or --all, or those of a --partition."""
+    letters = DeadLetters(_hub(name))
+    _choose(ids, everything, partition)
+    count = letters.redrive(ids) if ids else letters.redrive_all(partition)
+    click.echo(f"{count} to be sent again; the relay does it at its next turn")
+
+
+@deadletters.command("drop")
+@click.argument("name")
+@click.argument("ids", nargs=-1)
+@_all
+@_partition
+@one_line_errors
+def drop_letters(name: str, ids: tuple[str, ...], everything: bool, partition: int | None) -> None:
+    """Delete dead letters of the hub NAME for good: these IDS, or --all, or those of a --partition."""
+    letters = DeadLetters(_hub(name))
+    _choose(ids, everything, partition)
+    count = letters.drop(ids) if ids else letters.drop_all(partition)
+    click.echo(f"{count} dropped")
+
+
+def _choose(ids: tuple[str, ...], everything: bool, partition: int | None) -> None:
+    if [bool(ids), everything, partition is not None].count(True) != 1:
+        raise click.UsageError("say which: some IDS, or --all, or --partition P")
+
+
+def _hub(name: str) -> Hub:
+    return registry_cli.namespace()[name]
+
+
+for command in registry_cli.COMMANDS:
+    hub.add_command(command)

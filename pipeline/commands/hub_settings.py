@@ -1,0 +1,132 @@
+"""`wz hub create | set | list | show | delete`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from ..hub.description import MAX_PARTITIONS, Description
+from ..hub.groups import ConsumerGroups
+from ..hub.registry import Hubs
+from ..hub.runtime import runtime
+from ..settings import Settings
+from ..store import client as redis
+from ..units import byte_count, milliseconds
+from .terminal import one_line_errors
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _settings(command: F) -> F:
+    for option in (
+        click.option("--metadata", help="A text of yours, up to 1024 characters."),
+        click.option("--throughput-units", type=int, help="Sends a second: 1 MiB or 1000 events each; 0: no limit."),
+        click.option("--size", help="Bytes of events that are kept, 500MiB or 1GiB; 0: no limit."),
+        click.option("--retention", help="How long events are kept: 90s, 24h or 7d; 0: no limit."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("name")
+@click.option("--partitions", type=click.IntRange(1, MAX_PARTITIONS), default=4, show_default=True, help="For life.")
+@_settings
+@one_line_errors
+def create(name: str, partitions: int, **chosen: Any) -> None:
+    """Make the hub NAME. What is not said is as WZ_RETENTION and WZ_RETENTION_SIZE have it."""
+    namespace().create(name, msgspec.structs.replace(Description(partitions=partitions), **_changes(**chosen)))
+
+
+@click.command("set")
+@click.argument("name")
+@_settings
+@one_line_errors
+def set_(name: str, **chosen: Any) -> None:
+    """Change what the hub NAME keeps or takes. All processes follow within a second."""
+    changes = _changes(**chosen)
+    if not changes:
+        raise click.UsageError("say what to change: --retention, --size, --throughput-units or --metadata")
+    namespace().update(name, lambda old: msgspec.structs.replace(old, **changes))
+
+
+@click.command()
+@click.argument("name")
+@click.confirmation_option(prompt="Its events, consumer groups and rules go, too. Delete it?")
+@one_line_errors
+def delete(name: str) -> None:
+    """Delete the hub NAME with all that it holds."""
+    namespace().delete(name)
+
+
+@click.command("list")
+@one_line_errors
+def list_() -> None:
+    """List the hubs: name, partitions, events and bytes."""
+    hubs = namespace()
+    rows = [("hub", "partitions", "events", "bytes")]
+    for name in hubs:
+        partitions = runtime(hubs[name])
+        events, size = sum(one.events for one in partitions), sum(one.bytes for one in partitions)
+        rows.append((name, str(len(partitions)), f"{events:,}", f"{size:,}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for name, *numbers in rows:
+        numbers = [f"{text:>{width}}" for text, width in zip(numbers, widths[1:], strict=True)]
+        click.echo("  ".join([f"{name:{widths[0]}}", *numbers]))
+
+
+@click.command()
+@click.argument("name")
+@one_line_errors
+def show(name: str) -> None:
+    """Show the settings of the hub NAME, its consumer groups, and for whom it keeps events."""
+    hubs = namespace()
+    description = hubs.description(name)
+    hub = hubs[name]
+    partitions = runtime(hub)
+    fields = {
+        "partitions": hub.partitions,
+        "retention": f"{hub.settings.retention_ms / 1000:,.0f} s" if hub.settings.retention_ms else "for ever",
+        "size": f"{hub.settings.retention_bytes:,} bytes" if hub.settings.retention_bytes else "no limit",
+        "throughput units": hub.settings.throughput_units or "no limit",
+        "metadata": description.metadata or "-",
+        "made": _time(description.created_ms),
+        "changed": _time(description.updated_ms),
+        "events": f"{sum(one.events for one in partitions):,}",
+        "bytes": f"{sum(one.bytes for one in partitions):,}",
+        "consumer groups": ", ".join(ConsumerGroups(hub).list()),
+        "attached": ", ".join(sorted({g.name for one in partitions for g in one.groups if g.attached})) or "-",
+    }
+    width = max(map(len, fields))
+    for field, value in fields.items():
+        click.echo(f"{field:{width}}  {value}")
+
+
+#: In the order of `wz hub --help`, which is that of their names.
+COMMANDS = (create, delete, list_, set_, show)
+
+
+def namespace() -> Hubs:
+    """The hubs as they are: what WZ_HUBS declares is made when the service starts, not by looking at it."""
+    settings = Settings.from_environ()
+    return Hubs(redis.hubs(settings), {}, settings.retention)
+
+
+def _changes(
+    retention: str | None, size: str | None, throughput_units: int | None, metadata: str | None
+) -> dict[str, Any]:
+    changes = {
+        "retention_ms": None if retention is None else milliseconds(retention),
+        "retention_bytes": None if size is None else byte_count(size),
+        "throughput_units": throughput_units,
+        "metadata": metadata,
+    }
+    return {name: value for name, value in changes.items() if value is not None}
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,135 @@
+"""`wz job list | status | put | delete`: the jobs of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from ..boards.boards import Boards
+from ..settings import Settings
+from ..store import client as redis
+from ..windows.jobs.definition import read_definition
+from ..windows.jobs.registered import Registered
+from ..windows.jobs.registry import JobRegistry
+from . import hub_settings as registry_cli
+from . import terminal
+from .terminal import one_line_errors
+
+_HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
+_TASK_HEAD = ("task", "watermark", "rows", "faults")
+_DELIVERY_HEAD = ("delivery to", "waiting", "delivered")
+_TEXT = {0, 1, 2}
+
+
+@click.command("list")
+@one_line_errors
+def list_jobs() -> None:
+    """Show every job's name, and whether it is a worker's folder or was put."""
+    found = registry().all()
+    rows = [("job", "of"), *((name, "a folder" if job.folder else "put") for name, job in found.items())]
+    for line in terminal.columns(rows, {0, 1}):
+        click.echo(line)
+
+
+@click.command("status")
+@click.argument("name", required=False)
+@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@click.option("--interval", type=click.FloatRange(0.1), default=1.0, show_default=True, help="Seconds, with --watch.")
+@one_line_errors
+def show_status(name: str | None, watch: bool, interval: float) -> None:
+    """Show how the job NAME, or every job, is doing: how far it has come, what waits, what it wrote, what went wrong.
+
+    Rows of windows that end by the watermark are written. Lag is the number of events that are not done.
+    """
+    jobs = registry()
+
+    def text() -> str:
+        found = {name: jobs.get(name)} if name else jobs.all()
+        seen = [_Seen(jobs, name, job) for name, job in found.items()]
+        lines = terminal.columns([_HEAD, *(one.row() for one in seen)], _TEXT)
+        lines += [f"{one.name}: {problem}" for one in seen for problem in one.problems()]
+        if name:
+            lines += ["", *seen[0].parts()]
+        return "\n".join(lines)
+
+    terminal.show(text, interval if watch else None)
+
+
+@click.command("put")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@one_line_errors
+def put_job(folder: Path) -> None:
+    """Make the job of FOLDER, or change it: workers begin it within two seconds. Its inputs are hubs, not files.
+
+    A worker needs no folder for it, then. What was stopped goes on, even if nothing has changed.
+    """
+    is_new = registry().put(folder.resolve().name, read_definition(folder))
+    click.echo("made" if is_new else "changed")
+
+
+@click.command("delete")
+@click.argument("name")
+@click.confirmation_option(prompt="Its state and its consumer groups go, too; what it wrote stays. Delete it?")
+@one_line_errors
+def delete_job(name: str) -> None:
+    """Delete the job NAME with its state and its consumer groups. What it wrote stays."""
+    registry().delete(name)
+
+
+COMMANDS = (list_jobs, show_status, put_job, delete_job)
+
+
+def registry() -> JobRegistry:
+    settings = Settings.from_environ()
+    client = redis.client(settings)
+    return JobRegistry(client, registry_cli.namespace(), Boards.of(settings, client))
+
+
+class _Seen:
+    """A job as it is now."""
+
+    def __init__(self, jobs: JobRegistry, name: str, job: Registered) -> None:
+        self.name = name
+        self.state, self.status, self.deliveries = jobs.progress(name, job)
+
+    def row(self) -> tuple[str, ...]:
+        if self.status is None:
+            return (self.name, self.state, "-", "-", "-", "-")
+        status = self.status
+        return (
+            self.name,
+            self.state,
+            _time(status.watermark),
+            f"{status.lag:,}",
+            f"{sum(status.rows.values()):,}",
+            f"{sum(status.faults.values()):,}",
+        )
+
+    def problems(self) -> Iterator[str]:
+        if self.status is not None and self.status.error is not None:
+            error = self.status.error
+            yield f"{_time(error.time)}, task {error.task}: {error.message}"
+        for delivery in self.deliveries:
+            if delivery.error is not None:
+                yield f"{delivery.output} {'has stopped' if delivery.stopped else 'waits'}: {delivery.error}"
+
+    def parts(self) -> Iterator[str]:
+        """Yield a table of the tasks, and one of what is delivered."""
+        tasks = {} if self.status is None else self.status.tasks
+        rows = [(name, _time(task.watermark), _counts(task.rows), _counts(task.faults)) for name, task in tasks.items()]
+        yield from terminal.columns([_TASK_HEAD, *rows], {0, 1, 2, 3})
+        if self.deliveries:
+            yield ""
+            counts = [(one.output, f"{one.waiting:,}", f"{one.delivered:,}") for one in self.deliveries]
+            yield from terminal.columns([_DELIVERY_HEAD, *counts], {0})
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "-"
+
+
+def _time(text: str | None) -> str:
+    """Return a UTC time to the second."""
+    return "-" if text is None else f"{text[:19]}Z"

@@ -1,0 +1,81 @@
+"""`wz rule`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+from ..hub.sas import Right, Rule, Rules
+from ..settings import Settings
+from ..store import client as redis
+from .terminal import one_line_errors
+
+
+@click.group()
+def rule() -> None:
+    """Shared access rules: named keys with some of the rights Send, Listen and Manage."""
+
+
+@rule.command("add")
+@click.argument("name")
+@click.option(
+    "--right",
+    "rights",
+    multiple=True,
+    required=True,
+    type=click.Choice([right.value for right in Right], case_sensitive=False),
+    help="May be given several times; Manage brings the other two.",
+)
+@click.option("--hub", help="Narrow the rule to one hub.")
+@one_line_errors
+def add_rule(name: str, rights: tuple[str, ...], hub: str | None) -> None:
+    """Make the rule NAME, or give it new keys, and print its connection string."""
+    settings = Settings.from_environ()
+    rules = Rules(redis.hubs(settings), settings.root)
+    granted = frozenset(Right) if Right.MANAGE in rights else frozenset(map(Right, rights))
+    made = rules.add(name, granted, hub.lower() if hub else None)
+    click.echo(_connection_string(settings, made, made.primary))
+
+
+@rule.command("rotate")
+@click.argument("name")
+@click.option("--key", "which", type=click.Choice(["primary", "secondary"]), required=True, help="The one to replace.")
+@click.option("--hub", help="The hub whose rule it is, if there are several of that name.")
+@one_line_errors
+def rotate_rule(name: str, which: Literal["primary", "secondary"], hub: str | None) -> None:
+    """Give the rule NAME a new key and print its connection string; tokens made with the old one end at once.
+
+    To change both without a pause: rotate the secondary, give its connection string to the clients, then rotate the
+    primary.
+    """
+    settings = Settings.from_environ()
+    rules = Rules(redis.hubs(settings), settings.root)
+    made = rules.rotate(name, which, rules.get(name, hub).hub)
+    click.echo(_connection_string(settings, made, getattr(made, which)))
+
+
+def _connection_string(settings: Settings, rule: Rule, key: str) -> str:
+    root = settings.root
+    return str(type(root)(root.endpoint, rule.name, key, rule.hub, root.development))
+
+
+@rule.command("list")
+@one_line_errors
+def list_rules() -> None:
+    """Show every rule's name, rights and hub; no keys."""
+    settings = Settings.from_environ()
+    rules = Rules(redis.hubs(settings), settings.root)
+    for found in rules:
+        click.echo(f"{found.name}  {', '.join(sorted(found.rights))}  {found.hub or '(the whole namespace)'}")
+
+
+@rule.command("delete")
+@click.argument("name")
+@click.option("--hub", help="The hub whose rule it is, if there are several of that name.")
+@one_line_errors
+def delete_rule(name: str, hub: str | None) -> None:
+    """Delete the rule NAME; its tokens are worth nothing from now on."""
+    settings = Settings.from_environ()
+    rules = Rules(redis.hubs(settings), settings.root)
+    rules.remove(name, rules.get(name, hub).hub)

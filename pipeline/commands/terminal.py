@@ -1,0 +1,85 @@
+"""What the commands have in common: errors in one line, times as people write them, tables, once or live."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import click
+
+from ..errors import InvalidValue, PipelineError
+from ..units import milliseconds
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Moves the cursor home; clears to the end of a line; clears all below. ECMA-48, as every terminal knows it.
+_HOME, _REST_OF_LINE, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
+
+
+def one_line_errors(command: F) -> F:
+    """Show what the pipeline raises as click shows its own errors: one line, exit code 1."""
+
+    @functools.wraps(command)
+    def run_command(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except PipelineError as exc:
+            raise click.ClickException(str(exc)) from exc
+
+    return run_command  # type: ignore[return-value]
+
+
+class Lifetime(click.ParamType[int]):
+    """A time such as 90s, 15m, 24h or 7d; a bare number is seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            seconds = milliseconds(value) // 1000
+        except InvalidValue as exc:
+            self.fail(str(exc), param, ctx)
+        if seconds < 1:
+            self.fail(f"{value!r} is no time: write 90s, 15m, 24h or 7d", param, ctx)
+        return seconds
+
+
+def columns(rows: Sequence[Sequence[str]], text: Collection[int] = ()) -> list[str]:
+    """Lay rows out under each other; the columns `text` are aligned left, all others right, as numbers are."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:{width}}" if column in text else f"{cell:>{width}}"
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def show(text: Callable[[], str], interval: float | None) -> None:
+    """Print a text; with an interval again and again, that many seconds apart, until Ctrl-C.
+
+    On a terminal it is redrawn in place.
+    """
+    live = interval is not None and sys.stdout.isatty()
+    if live:
+        click.clear()
+    while True:
+        found = text()
+        if live:
+            stamp = f"{datetime.now():%H:%M:%S}, every {interval:g} s, until Ctrl-C"
+            lines = "".join(f"{line}{_REST_OF_LINE}\n" for line in f"{found}\n\n{stamp}".splitlines())
+            click.echo(f"{_HOME}{lines}{_BELOW}", nl=False)
+        else:
+            click.echo(found)
+        if interval is None:
+            return
+        time.sleep(interval)
+        if not live:
+            click.echo()

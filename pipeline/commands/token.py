@@ -1,0 +1,34 @@
+"""`wz token`."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from ..hub.sas import Rules, sign
+from ..settings import Settings
+from ..store import client as redis
+from .terminal import Lifetime, one_line_errors
+
+
+@click.command()
+@click.option("--hub", help="Make it out to this hub alone. Default: the whole namespace, boards and outputs too.")
+@click.option("--publisher", help="Make it out to this publisher of the hub alone, for a device that has no key.")
+@click.option("--lifetime", type=Lifetime(), default="1h", show_default=True, help="90s, 15m, 24h or 7d.")
+@click.option("--rule", "rule_name", help="Sign with this rule's key. Default: the connection string's.")
+@click.option("--header", is_flag=True, help="Print a whole header line, as curl -H takes it.")
+@one_line_errors
+def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str | None, header: bool) -> None:
+    """Print a SAS token, made with the key in WZ_CONNECTION_STRING or .wz/connection-string."""
+    if publisher is not None and hub is None:
+        raise click.UsageError("--publisher needs --hub: a publisher is one of a hub's")
+    settings = Settings.from_environ()
+    key_name, key = settings.root.key_name, settings.root.key
+    if rule_name is not None and rule_name != key_name:
+        rules = Rules(redis.hubs(settings), settings.root)
+        found = rules.find(rule_name, hub) or [rules.get(rule_name)]
+        key_name, key = rule_name, found[0].primary
+    path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"
+    text = sign(f"{settings.root.url}/{path}", key_name, key, int(time.time()) + lifetime)
+    click.echo(f"Authorization: {text}" if header else text)

@@ -1,0 +1,102 @@
+"""`wz worker`."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import threading
+
+import click
+
+from ..boards.boards import Boards
+from ..hub.registry import Hubs
+from ..hub.relay import GROUP, Relays
+from ..hub.retention import Retention
+from ..hub.status import has_lost_its_relay
+from ..hub.upstream import Upstream
+from ..settings import Settings
+from ..store import client as redis
+from ..windows.jobs.folders import JobFolders
+from ..windows.jobs.job import Job
+from ..windows.jobs.registered_jobs import RegisteredJobs
+from ..windows.jobs.registry import JobRegistry
+from ..work.worker import Task, run
+from .terminal import one_line_errors
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@one_line_errors
+def worker() -> None:
+    """Relay events upstream and run the window jobs, until SIGTERM or Ctrl-C.
+
+    Several workers may run: they share the partitions of the relays and the tasks of the jobs. One of them has each at
+    a time, and another takes over within ten seconds of its end.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    settings = Settings.from_environ()
+    client = redis.client(settings)
+    redis.check(client, wait=10.0)
+    redis.boards(settings, wait=10.0)
+    hubs = Hubs(redis.hubs(settings, wait=10.0), settings.hubs, settings.retention)
+    hubs.declare()
+
+    relays: Relays | None = None
+    if settings.upstream is not None:
+        upstream = Upstream(settings.upstream, settings.upstream_ca)
+        relays = Relays(
+            hubs,
+            upstream,
+            settings.relays,
+            any_key=settings.relay_any_key,
+            max_letters=settings.max_dead_letters,
+        )
+    else:
+        _warn_of_lost_relays(hubs)
+    boards = Boards.of(settings, client)
+    registry = JobRegistry(client, hubs, boards)
+    folders = JobFolders(settings.jobs, registry.load) if settings.jobs is not None else None
+    registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))
+
+    def jobs() -> list[Job]:
+        return [*(folders.jobs() if folders else ()), *registered.jobs()]
+
+    # Before anything is dropped, all have said what they need.
+    for job in jobs():
+        job.attach()
+    for relay in relays.tasks() if relays else ():
+        relay.attach()
+    retention = Retention(hubs)
+
+    def find() -> list[Task]:
+        return [*(task for job in jobs() for task in job.workers), *(relays.tasks() if relays else ()), retention]
+
+    logger.info("%s", ", ".join(sorted({task.name for task in find()})))
+
+    # Windows hold many small objects for long, none of them in cycles: the collector is to look at them rarely.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    run(find, stop)
+
+
+def _warn_of_lost_relays(hubs: Hubs) -> None:
+    """Say which hubs keep events for a relay that is not there.
+
+    They are not let go: another worker may have the upstream, or it is to come back.
+    """
+    for name, hub in hubs.items():
+        if has_lost_its_relay(hub):
+            logger.warning(
+                "hub %s keeps all events for a relay, and no worker has WZ_UPSTREAM: set it, or let them go with "
+                "`wz hub detach %s '%s'`",
+                name,
+                name,
+                GROUP,
+            )

@@ -1,0 +1,82 @@
+"""Event Hubs connection strings: `Endpoint=sb://host/;SharedAccessKeyName=..;SharedAccessKey=..[;EntityPath=hub]`.
+
+Source: Microsoft's "Get an Event Hubs connection string", and the parser of azure-core: a trailing `;` is dropped,
+parts split at their first `=` (keys end in `=`), names ignore case, and a name may stand only once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from .errors import PipelineError
+
+
+class InvalidConnectionString(PipelineError, ValueError):
+    """The message names the part that is wrong and never holds the key."""
+
+    field = "connection_string"
+
+
+@dataclass(frozen=True)
+class ConnectionString:
+    """One rule's way to a namespace. `endpoint` is `sb://host[:port]/`; the key is text, not base64 to decode.
+
+    `UseDevelopmentEmulator=true` means plain HTTP, as it does to Microsoft's emulator: this service on loopback.
+    """
+
+    endpoint: str
+    key_name: str
+    key: str = field(repr=False)
+    hub: str | None = None
+    development: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> ConnectionString:
+        """Read a connection string. Raises `InvalidConnectionString`."""
+        parts: dict[str, str] = {}
+        for part in text.strip().rstrip(";").split(";"):
+            name, equals, value = part.partition("=")
+            name = name.strip().lower()
+            if not equals or not value.strip():
+                raise InvalidConnectionString(f"connection string: {name or 'a part'!r} has no value")
+            if name in parts:
+                raise InvalidConnectionString(f"connection string: {name!r} stands twice")
+            parts[name] = value.strip()
+
+        missing = [n for n in ("Endpoint", "SharedAccessKeyName", "SharedAccessKey") if n.lower() not in parts]
+        if missing:
+            raise InvalidConnectionString(f"connection string: {', '.join(missing)} is missing")
+        emulator = parts.get("usedevelopmentemulator", "false")
+        if emulator not in ("true", "false"):
+            raise InvalidConnectionString("connection string: UseDevelopmentEmulator must be true or false")
+
+        parsed = cls(
+            endpoint=parts["endpoint"],
+            key_name=parts["sharedaccesskeyname"],
+            key=parts["sharedaccesskey"],
+            hub=parts.get("entitypath"),
+            development=emulator == "true",
+        )
+        if urlsplit(parsed.endpoint).scheme not in ("sb", "https", "http") or not parsed.host:
+            raise InvalidConnectionString("connection string: Endpoint must be sb://host/ (or https://, http://)")
+        return parsed
+
+    def __str__(self) -> str:
+        text = f"Endpoint={self.endpoint};SharedAccessKeyName={self.key_name};SharedAccessKey={self.key}"
+        if self.hub:
+            text += f";EntityPath={self.hub}"
+        if self.development:
+            text += ";UseDevelopmentEmulator=true"
+        return text
+
+    @property
+    def host(self) -> str:
+        """The host name alone, lower case."""
+        return urlsplit(self.endpoint).hostname or ""
+
+    @property
+    def url(self) -> str:
+        """The HTTP address of the namespace, without a trailing slash."""
+        scheme = "http" if self.development or self.endpoint.startswith("http:") else "https"
+        return f"{scheme}://{urlsplit(self.endpoint).netloc}"

@@ -1,0 +1,219 @@
+"""One shared Redis client a process, and one database an environment.
+
+A client holds a pool of connections and is safe to share between threads, as StackExchange.Redis's multiplexer is:
+make one, keep it. It is not safe to share between processes, so it is made on first use, which under gunicorn is
+after the fork, and a forked child forgets the one that it inherited. The same holds for the clients of clusters, if
+the hubs or the boards are on one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
+from redis.exceptions import AskError, RedisClusterException
+from redis.retry import Retry
+
+from ..errors import PipelineError
+from ..settings import DATABASES, InvalidSetting
+
+if TYPE_CHECKING:
+    from redis.connection import Connection
+
+    from ..settings import Settings
+
+#: String; holds the name of the environment that a database belongs to.
+MARKER = "wz:environment"
+
+#: String; into how many shards each board of a database is split.
+SHARDS_MARKER = "wz:board-shards"
+
+MINIMUM = (6, 2)
+
+_clients: dict[tuple[str, str], redis.Redis] = {}
+_clusters: dict[tuple[tuple[str, ...], str], RedisCluster] = {}
+os.register_at_fork(after_in_child=_clients.clear)
+os.register_at_fork(after_in_child=_clusters.clear)
+
+
+class EnvironmentClash(PipelineError):
+    """This process and the database belong to different environments."""
+
+
+class RedisUnavailable(PipelineError):
+    """Redis does not answer, or is too old to be used."""
+
+
+def client(settings: Settings) -> redis.Redis:
+    """Return the process's client for these settings; nothing is sent before its first command.
+
+    Each new connection first makes sure that the database is this environment's (two round trips), so neither a
+    mistaken setting nor a fail-over to another server can mix staging with production; the command that needed the
+    connection then raises `EnvironmentClash`.
+
+    No command is retried by itself: a reward that was added, but whose answer was lost, must not be added twice.
+    """
+    key = (settings.redis_url, settings.environment)
+    if key not in _clients:
+        _clients[key] = _make(settings)
+    return _clients[key]
+
+
+def cluster(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
+    """Return the process's client of the cluster that these nodes are of.
+
+    The first call looks for its nodes, for up to `wait` seconds, and makes sure that it is this environment's: raises
+    `RedisUnavailable` or `EnvironmentClash`. Each new connection to the node that has the marker checks it again.
+
+    Only a command that a node has refused is sent again (the slot has moved): none whose answer was lost.
+    """
+    key = (urls, environment)
+    deadline = time.monotonic() + wait
+    while key not in _clusters:
+        try:
+            _clusters[key] = _make_cluster(urls, environment)
+        except RedisUnavailable:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.1)
+    return _clusters[key]
+
+
+def hubs(settings: Settings, wait: float = 0.0) -> redis.Redis:
+    """Return the client of the database that has the hubs: that of `cluster` if the settings name one, else `client`.
+
+    The two have the same commands, but their types have nothing in common; who must tell them apart asks for
+    `RedisCluster`. Raises what `cluster` does.
+    """
+    if not settings.hubs_cluster:
+        return client(settings)
+    return cast("redis.Redis", cluster(settings.hubs_cluster, settings.environment, wait))
+
+
+def ping(client: redis.Redis) -> None:
+    """Make sure that Redis answers, on a cluster each node that has keys. Raises what a command does."""
+    if isinstance(client, RedisCluster):
+        client.ping(target_nodes=RedisCluster.PRIMARIES)
+    else:
+        client.ping()
+
+
+def boards(settings: Settings, wait: float = 0.0) -> redis.Redis | RedisCluster:
+    """Return the client of the database that has the boards: that of `cluster` if the settings name one, else `client`.
+
+    Makes sure that the boards there are split as the settings say, or members would be looked for in the wrong shard.
+    Raises `InvalidSetting`, or what `cluster` does. Call it when a process starts, not for each request.
+    """
+    found = (
+        cluster(settings.boards_cluster, settings.environment, wait) if settings.boards_cluster else client(settings)
+    )
+    found.set(SHARDS_MARKER, settings.board_shards, nx=True)
+    shards = int(cast("bytes", found.get(SHARDS_MARKER)))
+    if shards != settings.board_shards:
+        raise InvalidSetting(
+            "WZ_BOARD_SHARDS",
+            f"the boards have {shards} shards each, not {settings.board_shards}: set {shards}, or, if there are no "
+            f"boards to keep, delete the key {SHARDS_MARKER}",
+        )
+    return found
+
+
+def check(client: redis.Redis, wait: float = 0.0) -> None:
+    """Make sure that Redis answers, is new enough and is this environment's.
+
+    Waits up to `wait` seconds for a server that is starting or still loads its data. Raises `RedisUnavailable` or
+    `EnvironmentClash`.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            version = client.info("server")["redis_version"]
+            break
+        except redis.AuthenticationError as exc:
+            raise RedisUnavailable(f"Redis at {_where(client)} refuses the password: {exc}") from exc
+        except (redis.ConnectionError, redis.TimeoutError) as exc:  # BusyLoadingError is a ConnectionError
+            if time.monotonic() >= deadline:
+                raise RedisUnavailable(f"Redis at {_where(client)} can't be reached: {exc}") from exc
+            time.sleep(0.1)
+    _check_version(version, _where(client))
+
+
+def _check_version(version: str, where: str) -> None:
+    if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM:
+        raise RedisUnavailable(f"Redis at {where} is {version}; at least 6.2 is needed")
+
+
+def _claim(connection: Connection, environment: str, other: str) -> None:
+    """Make sure, in a new connection, that the database is this environment's; `other` says what to set if not."""
+    try:
+        connection.send_command("SET", MARKER, environment, "NX")  # type: ignore[no-untyped-call]
+        connection.read_response()
+        connection.send_command("GET", MARKER)  # type: ignore[no-untyped-call]
+        owner = cast("bytes", connection.read_response()).decode()
+        if owner != environment:
+            raise EnvironmentClash(
+                f"Redis database {connection.db} belongs to the environment {owner!r}, this process to "
+                f"{environment!r}: set WZ_ENVIRONMENT, or {other}"
+            )
+    except AskError:  # MOVED, which is one: it is another node of the cluster that has the marker
+        return
+    except BaseException:
+        # or the pool would hand it out again, unchecked
+        connection.disconnect()  # type: ignore[no-untyped-call]
+        raise
+
+
+def _make(settings: Settings) -> redis.Redis:
+    def claim(connection: Connection) -> None:
+        connection.on_connect()  # type: ignore[no-untyped-call]
+        _claim(connection, settings.environment, "another database in WZ_REDIS_URL")
+
+    options: dict[str, Any] = {}
+    if not _names_database(settings.redis_url):
+        options["db"] = DATABASES[settings.environment]
+    try:
+        return redis.Redis.from_url(
+            settings.redis_url, redis_connect_func=claim, retry=Retry(NoBackoff(), 0), **options
+        )
+    except ValueError as exc:
+        raise InvalidSetting("WZ_REDIS_URL", str(exc)) from exc
+
+
+def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
+    def claim(connection: Connection) -> None:
+        _claim(connection, environment, "another cluster in WZ_HUBS_CLUSTER or WZ_BOARDS_CLUSTER")
+
+    first, *others = urls
+    where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in urls)
+    nodes = [ClusterNode(url.hostname, url.port or 6379) for url in map(urlsplit, others)]  # type: ignore[no-untyped-call]
+    try:
+        client = RedisCluster.from_url(
+            first, startup_nodes=nodes, redis_connect_func=claim, retry=Retry(NoBackoff(), 0)
+        )
+        client.get(MARKER)  # so that one connection, at least, has checked it
+        version = cast("dict[str, str]", client.info("server"))["redis_version"]
+    except RedisClusterException as exc:
+        if isinstance(exc.__cause__, EnvironmentClash):
+            raise exc.__cause__ from None
+        raise RedisUnavailable(f"the Redis Cluster at {where} can't be reached: {exc}") from exc
+    except redis.RedisError as exc:
+        raise RedisUnavailable(f"the Redis Cluster at {where} can't be used: {exc}") from exc
+    _check_version(version, where)
+    return client
+
+
+def _names_database(url: str) -> bool:
+    parts = urlsplit(url)
+    if "db" in parse_qs(parts.query):
+        return True
+    return parts.scheme != "unix" and parts.path.strip("/") != ""
+
+
+def _where(client: redis.Redis) -> str:
+    options = client.connection_pool.connection_kwargs
+    return str(options.get("path") or f"{options.get('host')}:{options.get('port', 6379)}")

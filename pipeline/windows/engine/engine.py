@@ -1,0 +1,272 @@
+"""A plan at work: rows in, rows out, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from ..language.ticks import BEGINNING
+from ..language.values import RowError
+from ..operators import analytic, join, reference
+from ..operators.faults import LATE, ROW, Faults
+from ..operators.operator import Operator
+from ..operators.windowing import window_operator
+from ..planning import nodes
+from ..planning.nodes import Node, Plan
+from ..planning.projection import Project, projection
+from ..row import Changes, Evaluate, Row
+
+
+class OutputRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of an output. (output, time, arrival) tells it from any other. `windowed`: it came through a window."""
+
+    output: str
+    columns: Mapping[str, Any]
+    time: int
+    arrival: tuple[Any, ...]
+    windowed: bool
+
+
+class ExchangeRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `node`, for the nodes that read it in an engine that runs another part of the plan: its `feed_node`."""
+
+    node: int
+    row: Row
+
+    @property
+    def time(self) -> int:
+        return self.row.time
+
+
+#: How many rows of an operator go on together: few enough to be in the processor's cache still when they are read.
+_AT_ONCE = 500
+
+Given = OutputRow | ExchangeRow
+_Take = Callable[[Sequence[Row]], None]
+
+
+class Engine:
+    """Runs the nodes of a plan, or some of them. `closed` is the time up to which every row has been given.
+
+    Rows that no state delays come out of `feed` at once, all others out of `advance`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        faults: Faults,
+        tables: Mapping[str, reference.Table] | None = None,
+        nodes: Collection[int] | None = None,
+    ) -> None:
+        self.closed = BEGINNING
+        self._plan = plan
+        self._faults = faults
+        self._tables = tables or {}
+        self._ours = frozenset(range(len(plan.nodes)) if nodes is None else nodes)
+        self._operators: dict[int, Operator] = {}
+        self._given: list[Given] = []
+        self._stride = 0
+        self._readers: list[list[_Take]] = [[] for _ in plan.nodes]
+        for place in sorted(self._ours):
+            self._connect(place, plan.nodes[place])
+        self._send_elsewhere()
+
+    def feed(self, stream: int, rows: Sequence[Row]) -> list[Given]:
+        """Take rows of a stream, by its place in the plan; return what follows from them alone."""
+        for place, node in enumerate(self._plan.nodes):
+            if isinstance(node, nodes.Input) and node.stream == stream and place in self._ours:
+                self._give(place, rows)
+        return self._taken()
+
+    def feed_node(self, node: int, rows: Sequence[Row]) -> list[Given]:
+        """Take rows that `node` gave in another engine, for those of its readers that run here."""
+        self._give(node, rows)
+        return self._taken()
+
+    def advance(self, watermark: int, limit: int) -> list[Given]:
+        """Know that no row with a time up to and including `watermark` will be fed; return what follows, by time.
+
+        Stops after about `limit` rows, `closed` then is below `watermark` and the next call goes on from there. It
+        can be more: rows of one instant stay together.
+        """
+        while self.closed < watermark and len(self._given) < limit:
+            dues = [due for operator in self._operators.values() if (due := operator.due()) is not None]
+            first = min(dues, default=None)
+            if first is None or first > watermark:
+                self._advance_to(watermark)
+                break
+            # All operators go on by one stride, in their order, for what they give depends on nothing but rows and
+            # times. The stride grows while little comes of it: a thousand instants don't take a thousand rounds.
+            begun = max(first, self.closed)
+            count = self._advance_to(min(watermark, begun + self._stride))
+            if count > limit // 2:
+                self._stride //= 2
+            elif count < limit // 4:
+                self._stride = 2 * self._stride + 1
+        return sorted(self._taken(), key=_time_of)
+
+    def snapshot(self) -> Changes:
+        """Yield the fields of the state that changed since the last `snapshot`; see `Operator`."""
+        for place, operator in self._operators.items():
+            for name, value in operator.snapshot():
+                yield f"{place}.{name}", value
+
+    def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
+        """Take all fields that snapshots left, into an engine that is new. `closed` is the engine's of that time."""
+        self.closed = closed
+        mine: dict[int, dict[str, bytes]] = {place: {} for place in self._operators}
+        for name, value in fields.items():
+            place, _, field = name.partition(".")
+            mine[int(place)][field] = value
+        for number, operator in self._operators.items():
+            operator.restore(mine[number], closed)
+
+    # Rows on their way
+
+    def _give(self, place: int, rows: Sequence[Row]) -> None:
+        if rows:
+            for take in self._readers[place]:
+                take(rows)
+
+    def _taken(self) -> list[Given]:
+        given, self._given = self._given, []
+        return given
+
+    def _advance_to(self, time: int) -> int:
+        """Return how many rows there were, those among them that go from one operator to another."""
+        count = 0
+        for place, operator in self._operators.items():
+            rows = iter(operator.advance(time))
+            while some := list(islice(rows, _AT_ONCE)):
+                count += len(some)
+                self._give(place, some)
+        self.closed = time
+        return count
+
+    # What nodes do
+
+    def _connect(self, place: int, node: Node) -> None:
+        for source, take in zip(node.sources, self._takers(place, node), strict=True):
+            self._readers[source].append(take)
+
+    def _takers(self, place: int, node: Node) -> Iterator[_Take]:
+        """Yield what takes the rows of each of the node's sources."""
+        match node:
+            case nodes.Output():
+                yield self._output(node)
+            case nodes.Select():
+                yield self._each(place, _select(node, self._plan, self._faults))
+            case nodes.ReferenceJoin():
+                of = self._reference_join(node).of
+                yield self._each(place, lambda rows: [pair for row in rows for pair in of(row)])
+            case nodes.Union():
+                for branch in range(len(node.sources)):
+                    yield self._each(place, _branch(branch))
+            case nodes.Window() | nodes.Analytic() | nodes.Join():
+                operator = self._operators[place] = self._operator(node)
+                for port in range(len(node.sources)):
+                    yield self._state(operator, port)
+
+    def _each(self, place: int, work: Callable[[Sequence[Row]], Sequence[Row]]) -> _Take:
+        return lambda rows: self._give(place, work(rows))
+
+    def _state(self, operator: Operator, port: int) -> _Take:
+        def take(rows: Sequence[Row]) -> None:
+            if min(map(_time_of, rows)) <= self.closed:
+                late = [row for row in rows if row.time <= self.closed]
+                for row in late:
+                    self._faults.report(LATE, f"a row of {row.time} after {self.closed}, when its windows had closed")
+                rows = [row for row in rows if row.time > self.closed]
+            operator.feed(port, rows)
+
+        return take
+
+    def _output(self, node: nodes.Output) -> _Take:
+        name, windowed = node.output, node.windowed
+
+        def take(rows: Sequence[Row]) -> None:
+            self._given += [OutputRow(name, row.columns, row.time, row.arrival, windowed) for row in rows]
+
+        return take
+
+    def _send_elsewhere(self) -> None:
+        """Give the rows that nodes of another engine read."""
+        elsewhere = {
+            source
+            for place, node in enumerate(self._plan.nodes)
+            if place not in self._ours
+            for source in node.sources
+            if source in self._ours
+        }
+        for place in elsewhere:
+            self._readers[place].append(self._exchange(place))
+
+    def _exchange(self, place: int) -> _Take:
+        def take(rows: Sequence[Row]) -> None:
+            self._given += [ExchangeRow(place, row) for row in rows]
+
+        return take
+
+    def _operator(self, node: nodes.Window | nodes.Analytic | nodes.Join) -> Operator:
+        match node:
+            case nodes.Window():
+                keys = [key.of for key in node.keys]
+                session_keys = [key.of for key in node.session_keys]
+                return window_operator(node.window, keys, node.aggregates, self._faults, session_keys, mode=node.mode)
+            case nodes.Analytic():
+                return analytic.Analytic(node.analytics, self._faults)
+            case nodes.Join():
+                on = None if node.on is None else node.on.of
+                left = [key.of for key in node.left_keys]
+                right = [key.of for key in node.right_keys]
+                return join.Join(node.kind, node.bounds, left, right, on, self._faults, node.lag)
+
+    def _reference_join(self, node: nodes.ReferenceJoin) -> reference.ReferenceJoin:
+        return reference.ReferenceJoin(
+            node.kind,
+            self._tables[node.table],
+            [key.of for key in node.left_keys],
+            [key.of for key in node.right_keys],
+            None if node.on is None else node.on.of,
+            self._faults,
+        )
+
+
+_time_of = attrgetter("time")
+
+
+def _branch(place: int) -> Callable[[Sequence[Row]], Sequence[Row]]:
+    return lambda rows: [Row(row.columns, row.time, (place, *row.arrival)) for row in rows]
+
+
+def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequence[Row]], Sequence[Row]]:
+    where = None if node.where is None else node.where.of
+    project = None if node.items is None else projection(node.items, plan.names)
+    work = _work(where, project)
+
+    def select(rows: Sequence[Row]) -> Sequence[Row]:
+        try:
+            return work(rows)
+        except RowError:  # find out which: rare, and the others must not suffer
+            given: list[Row] = []
+            for row in rows:
+                try:
+                    given += work((row,))
+                except RowError as exc:
+                    faults.report(ROW, exc)
+            return given
+
+    return select
+
+
+def _work(where: Evaluate | None, project: Project | None) -> Callable[[Sequence[Row]], list[Row]]:
+    if project is None:
+        assert where is not None
+        return lambda rows: [row for row in rows if where(row) is True]
+    if where is None:
+        return lambda rows: [Row(project(row), row.time, row.arrival) for row in rows]
+    return lambda rows: [Row(project(row), row.time, row.arrival) for row in rows if where(row) is True]

@@ -1,0 +1,304 @@
+"""The query's text, read into the values of syntax.py: the Stream Analytics query language, as far as it goes here.
+
+    query      = [WITH step {, step}] statement {[;] statement} [;]
+    step       = name AS ( union )
+    statement  = union
+    union      = member {UNION member}
+    member     = select | ( union )
+    select     = SELECT [ALL] item {, item} [INTO name] FROM source {join}
+                 [WHERE expression] [GROUP BY key {, key}] [HAVING expression]
+
+    item       = * | name {. name} . * | name = expression | expression [[AS] name]
+    source     = name [[AS] name] {TIMESTAMP BY expression [OVER expression {, expression}]
+                                   | PARTITION BY column [INTO n]}
+    join       = [INNER | LEFT [OUTER]] JOIN source ON expression
+    key        = expression | window | System.Timestamp() | Windows ( member {, member} )
+    member     = window | System.Timestamp() | Window ( 'id' , window | System.Timestamp() )
+
+    window     = TumblingWindow ( span(Duration) [, span(Offset)] )
+               | HoppingWindow ( span(Duration) , span(Hop) [, span(Offset)] )
+               | SlidingWindow ( span(Duration) )
+               | SessionWindow ( span(Timeout) , span(MaxDuration) ) [OVER ( PARTITION BY expression {, expression} )]
+    span(Name) = Name ( unit , n )
+                 or, for all spans of a window at once, ( unit , n {, n} )
+                 The functions may be written without "Window": Tumbling(minute, 5).
+
+    expression = expression OR expression                                      weakest
+               | expression AND expression
+               | NOT expression
+               | expression = expression       and <> != < <= > >= !< !>
+               | expression [NOT] LIKE expression [ESCAPE expression]
+               | expression [NOT] BETWEEN expression AND expression
+               | expression [NOT] IN ( expression {, expression} )
+               | expression IS [NOT] NULL      none of these twice in a row
+               | expression + expression       and -
+               | expression * expression       and / %
+               | - expression                  and +                           strongest
+               | ( expression ) | NULL | number | 'text' | column | call
+               | CASE [expression] WHEN expression THEN expression {WHEN ...} [ELSE expression] END
+               | (CAST | TRY_CAST) ( expression AS type )
+    column     = name {. name}
+    type       = bigint | float | nvarchar [( max )] | datetime | bit | record | array
+    call       = name {. name} ( [[ALL | DISTINCT] argument {, argument}] ) [OVER ( {clause} )] {. name}
+    argument   = expression
+               | *                     first in COUNT, LAG and LAST
+               | unit                  first in DATEADD, DATEDIFF, DATENAME, DATEPART
+               | unit , n              in ISFIRST
+    clause     = PARTITION BY expression {, expression}                        each once, in any order
+               | ORDER BY expression [ASC | DESC] {, expression [ASC | DESC]}
+               | LIMIT DURATION ( unit , n )
+               | WHEN expression
+
+    name       = a word that is not reserved, or [any text]; after a dot, any word. In [any text], ]] is a bracket.
+    number     = 12, a bigint; 1.5, .5, 1e3, 1.5e-3, a float
+    text       = 'it''s' or N'it''s'
+    unit       = year quarter month dayofyear day week weekday hour minute second millisecond microsecond, or an
+                 abbreviation (units.py); windows and ISFIRST take day and below, LIMIT DURATION week, too
+    comment    = -- to the end of the line, or /* ... */
+
+Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
+beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by name, never read otherwise.
+"""
+
+from __future__ import annotations
+
+from .syntax import (
+    Call,
+    Column,
+    Expression,
+    Item,
+    Join,
+    NamedWindow,
+    Property,
+    Query,
+    Select,
+    Snapshot,
+    Source,
+    Star,
+    Statement,
+    Step,
+)
+from .tokens import QueryError
+from .window_parser import WindowParser
+
+DEFAULT_OUTPUT = "output"
+
+
+def parse(text: str) -> Query:
+    """Read a query. Raises `QueryError`."""
+    return _QueryParser(text).query()
+
+
+class _QueryParser(WindowParser):
+    """Statements and their clauses."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._into: str | None = None  # of the statement that is being read
+        self._may_follow = ""  # the SELECT read last, in words
+
+    def query(self) -> Query:
+        steps = self._separated(self._step) if self._take("WITH") else []
+        statements = [self._statement()]
+        while self._take(";") or self._next.kind != "end":
+            if self._next.kind == "end":
+                break
+            statements.append(self._statement())
+        return Query(tuple(steps), tuple(statements))
+
+    def _step(self) -> Step:
+        at = self._next.at
+        name = self._name("a name for the step")
+        self._expect("AS")
+        self._expect("(")
+        selects = self._union(in_step=True)
+        self._expect(")", f"{self._may_follow} or )")
+        return Step(name, selects, at)
+
+    def _statement(self) -> Statement:
+        at = self._next.at
+        self._into = None
+        selects = self._union()
+        if not (self._next.kind == "end" or self._is(";") or self._is("SELECT") or self._is("(")):
+            raise self._unexpected(f"{self._may_follow}, another SELECT or the end")
+        return Statement(DEFAULT_OUTPUT if self._into is None else self._into, selects, at)
+
+    def _union(self, in_step: bool = False) -> tuple[Select, ...]:
+        """Read SELECTs. How they stand in parentheses makes no difference, since a UNION keeps all rows."""
+        selects: list[Select] = []
+        opened = 0
+        while True:
+            while self._take("("):
+                opened += 1
+            selects.append(self._select(in_step, is_first=not selects))
+            while opened and self._take(")"):
+                opened -= 1
+            if self._is("UNION", "ALL") or not self._take("UNION"):
+                break
+        if opened:
+            raise self._unexpected(f"{self._may_follow} or )")
+        if self._is("UNION"):
+            raise QueryError("UNION ALL is not supported: write UNION, which keeps all rows", self._next.at)
+        return tuple(selects)
+
+    # The clauses of a SELECT
+
+    def _select(self, in_step: bool, is_first: bool) -> Select:
+        at = self._expect("SELECT").at
+        self._take("ALL")
+        items = self._separated(self._item)
+        if self._is("INTO"):
+            if in_step:
+                raise QueryError("INTO can't stand inside WITH", self._next.at)
+            if not is_first:
+                raise QueryError("INTO stands in the first SELECT of a UNION", self._next.at)
+            self._advance()
+            self._into = self._name("an output's name")
+            self._expect("FROM")
+        else:
+            self._expect("FROM", "a comma, INTO or FROM" if is_first and not in_step else "a comma or FROM")
+        source = self._source()
+        joins = []
+        while self._is_join():
+            joins.append(self._join())
+        if self._is(","):
+            raise QueryError("several inputs after FROM are not supported: write JOIN ... ON", self._next.at)
+        where = self._whole_expression() if self._take("WHERE") else None
+        keys, windows = self._group_by() if self._is("GROUP", "BY") else ((), ())
+        having = self._whole_expression() if self._take("HAVING") else None
+        select = Select(tuple(items), source, tuple(joins), where, keys, windows, having, at)
+        self._may_follow = _what_may_follow(select)
+        return select
+
+    def _item(self) -> Item:
+        at = self._next.at
+        if star := self._star():
+            return Item("", star)
+        if self._is_name() and self._is_sign("=", 1):
+            name = self._name("a column")
+            self._advance()
+            return Item(name, self._whole_expression())
+        expression = self._whole_expression()
+        if self._take("AS") or self._is_name():
+            return Item(self._name("a name for the column"), expression)
+        column = own_name(expression)
+        if column is None:
+            raise QueryError("this column needs a name: write AS and one", at)
+        return Item(column, expression)
+
+    def _star(self) -> Star | None:
+        """Read * or name.*, if that is what the item is."""
+        ahead = 0
+        while self._peek(ahead).kind in ("word", "bracketed") and self._is_sign(".", ahead + 1):
+            ahead += 2
+        if not self._is_sign("*", ahead) or (ahead and not self._is_name()):
+            return None
+        at = self._next.at
+        names = [self._peek(i).text for i in range(0, ahead, 2)]
+        self._position += ahead + 1
+        return Star(tuple(names), at)
+
+    def _source(self) -> Source:
+        at = self._next.at
+        if self._is("("):
+            if not self._is("(", "SELECT"):
+                raise QueryError("parentheses after FROM are not supported", at)
+            self._advance()
+        name = self._name("the name of an input or a step")
+        alias = self._name("another name for it") if self._take("AS") or self._is_name() else name
+        timestamp: Expression | None = None
+        over: tuple[Expression, ...] = ()
+        partition_by: Column | None = None
+        while True:
+            if timestamp is None and self._take("TIMESTAMP", "BY"):
+                timestamp, over = self._timestamp()
+            elif partition_by is None and self._take("PARTITION", "BY"):
+                partition_by = self._partition()
+            else:
+                return Source(name, alias, timestamp, over, partition_by, at)
+
+    def _timestamp(self) -> tuple[Expression, tuple[Expression, ...]]:
+        self._is_timestamp = True
+        timestamp = self._whole_expression()
+        self._is_timestamp = False
+        return timestamp, tuple(self._separated(self._whole_expression)) if self._take("OVER") else ()
+
+    def _partition(self) -> Column:
+        at = self._next.at
+        key = self._whole_expression()
+        if not isinstance(key, Column) or self._is(","):
+            raise QueryError("PARTITION BY anything but one column is not supported", at)
+        if self._take("INTO"):
+            at = self._next.at
+            if self._integer() < 2:
+                raise QueryError("PARTITION BY ... INTO takes a number above 1", at)
+        return key
+
+    def _is_join(self) -> bool:
+        return self._is("JOIN") or self._is("INNER") or self._is("LEFT")
+
+    def _join(self) -> Join:
+        at = self._next.at
+        is_left = self._take("LEFT")
+        self._take("OUTER" if is_left else "INNER")
+        self._expect("JOIN", "OUTER or JOIN" if is_left else "JOIN")
+        source = self._source()
+        self._expect("ON", "TIMESTAMP BY, PARTITION BY or ON")
+        return Join("LEFT" if is_left else "INNER", source, self._whole_expression(), at)
+
+    def _group_by(self) -> tuple[tuple[Expression, ...], tuple[NamedWindow, ...]]:
+        self._expect("GROUP")
+        at = self._expect("BY").at
+        keys: list[Expression] = []
+        windows: tuple[NamedWindow, ...] = ()
+        while True:
+            key_at = self._next.at
+            if not self._is_window():
+                keys.append(self._whole_expression())
+            elif windows:
+                raise QueryError("GROUP BY takes one window; several can stand in Windows()", key_at)
+            else:
+                windows = self._windows()
+            if not self._take(","):
+                break
+        if not windows:
+            windows = _snapshot(keys)
+        if not windows:
+            raise QueryError("GROUP BY needs a window, such as TumblingWindow(minute, 5)", at)
+        return tuple(keys), windows
+
+
+def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
+    """Take the last System.Timestamp() from the keys, as the window that it is if there is no other."""
+    for i, key in reversed([*enumerate(keys)]):
+        if isinstance(key, Call) and key.function == "SYSTEM.TIMESTAMP" and not key.arguments:
+            del keys[i]
+            return (NamedWindow(None, Snapshot(key.at)),)
+    return ()
+
+
+def own_name(expression: Expression) -> str | None:
+    """Return what the column is called without an alias. Of calls only COUNT's name is known, as an example uses it."""
+    match expression:
+        case Column(names):
+            return names[-1]
+        case Property(_, name):
+            return name
+        case Call("COUNT"):
+            return "count"
+    return None
+
+
+def _what_may_follow(select: Select) -> str:
+    clauses = ["HAVING", "UNION"]
+    if select.having is not None:
+        clauses = ["an operator", "UNION"]
+    elif select.windows:
+        clauses = ["a comma", *clauses]
+    elif select.where is not None:
+        clauses = ["an operator", "GROUP BY", *clauses]
+    elif select.joins:
+        clauses = ["an operator", "JOIN", "WHERE", "GROUP BY", *clauses]
+    else:
+        clauses = ["JOIN", "WHERE", "GROUP BY", *clauses]
+    return ", ".join(clauses)

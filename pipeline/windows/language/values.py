@@ -1,0 +1,175 @@
+"""Values as Stream Analytics types them, how they group and sort, and how a record's names are looked up.
+
+JSON gives NULL, bit, bigint, float, nvarchar, record and array: None, bool, int, float, str, dict and list here. The
+columns that the hub adds, and casts, give datetime. A type belongs to a value, not to a column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from .ticks import isoformat
+
+
+class RowError(Exception):
+    """A value that the query can't work with, so its row is left out of the step."""
+
+
+class Datetime(int):
+    """Ticks (clock.py) as a column's value; text in JSON."""
+
+    __slots__ = ()
+
+
+BIGINT_LEAST, BIGINT_MOST = -(2**63), 2**63 - 1
+
+
+#: Records and arrays inside of others. Python's stack has room for some hundred where they are walked.
+DEEPEST = 100
+
+_LONG_INTEGER = re.compile(rb"[0-9]{19}")
+
+
+def fits(value: Any, json: bytes) -> bool:
+    """Tell whether `value`, which `json` gave, can be worked with: integers within 64 bits, records not too deep.
+
+    Costs a look over the bytes; only where these leave a doubt the value is walked through.
+    """
+    if json.count(b"[") + json.count(b"{") <= DEEPEST and not _LONG_INTEGER.search(json):
+        return True
+    return _fits(value, DEEPEST)
+
+
+def _fits(value: Any, deepest: int) -> bool:
+    if type(value) is int:
+        return BIGINT_LEAST <= value <= BIGINT_MOST
+    if type(value) is not dict and type(value) is not list:
+        return True
+    items = value.values() if type(value) is dict else value
+    return deepest > 0 and all(_fits(item, deepest - 1) for item in items)
+
+
+#: A value that sorts: its kind first, so that any two may be compared. NULL is the least, as in CollectTop.
+Tagged = tuple[int, Any]
+
+NULL, BIT, NUMBER, DATETIME, TEXT = range(5)
+
+_KINDS: dict[type, int] = {type(None): NULL, bool: BIT, int: NUMBER, float: NUMBER, Datetime: DATETIME, str: TEXT}
+
+_TYPES: dict[type, str] = {bool: "bit", int: "bigint", float: "float", Datetime: "datetime", str: "nvarchar(max)"}
+
+
+def type_name(value: Any) -> str:
+    """Return what the language calls the type of `value`, as GetType does; 'NULL' for None."""
+    if value is None:
+        return "NULL"
+    return _TYPES.get(type(value)) or ("record" if isinstance(value, Mapping) else "array")
+
+
+def tagged(value: Any) -> Tagged:
+    """Return `value` with its kind. Raises `RowError` for a record or an array."""
+    kind = _KINDS.get(type(value))
+    if kind is None:
+        raise RowError(f"{_a(value)} can't be compared")
+    return (kind, 0 if value is None else value)
+
+
+def group_key(value: Any) -> Tagged:
+    """Return what `GROUP BY` compares: 1 and 1.0 are one group, written as 1; true and '1' are others.
+
+    Raises `RowError` for a record or an array.
+    """
+    if type(value) is str:
+        return (TEXT, value)
+    if type(value) is float and value.is_integer() and BIGINT_LEAST <= value <= BIGINT_MOST:
+        value = int(value)
+    return tagged(value)
+
+
+def untagged(key: Tagged) -> Any:
+    return None if key[0] == NULL else key[1]
+
+
+def _a(value: Any) -> str:
+    name = type_name(value)
+    return f"{'an' if name == 'array' else 'a'} {name}"
+
+
+def lookup(columns: Any, name: str) -> Any:
+    """Return a column or a record's property; NULL if it is missing or `columns` is no record.
+
+    Names ignore case; a name with the same case wins, then the first. This is the rule, and costs a walk over the
+    names when the case differs; `Names` and `Columns` are how rows get it for the price of `dict.get`.
+    """
+    if not isinstance(columns, Mapping):
+        return None
+    if name in columns:
+        return columns[name]
+    folded = name.lower()
+    return next((value for other, value in columns.items() if other.lower() == folded), None)
+
+
+class Columns(dict[str, Any]):
+    """A record whose `get` ignores case. It is not changed once it is made."""
+
+    __slots__ = ("_folded",)
+
+    _folded: dict[str, Any]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name in self:
+            return self[name]
+        try:
+            folded = self._folded
+        except AttributeError:
+            folded = self._folded = {}
+            for other, value in self.items():
+                folded.setdefault(other.lower(), value)
+        return folded.get(name.lower(), default)
+
+
+class Names:
+    """The names that a query looks up, so that a record spelt as they are stays the plain dict it is.
+
+    A key is clean if no name of the query is a case variant of it, or if the query spells that name in one way,
+    which is the key's. In a record of clean keys `dict.get(name)` finds what `lookup` finds. Which keys stand
+    together in clean records is remembered, up to a number, since events may bring any.
+    """
+
+    _MOST = 1_000
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._spellings: dict[str, set[str]] = {}
+        for name in names:
+            self._spellings.setdefault(name.lower(), set()).add(name)
+        self._clean: set[tuple[str, ...]] = set()
+
+    def of(self, record: dict[str, Any]) -> Mapping[str, Any]:
+        """Return `record`, or a `Columns` of it. Costs one look into a set if its keys were seen before."""
+        keys = tuple(record)
+        if keys in self._clean or type(record) is Columns:
+            return record
+        if any(self._spellings.get(key.lower(), {key}) != {key} for key in keys):
+            return Columns(record)
+        if len(self._clean) < self._MOST:
+            self._clean.add(keys)
+        return record
+
+
+def to_json(row: Mapping[str, Any]) -> bytes:
+    return _encoder.encode(row)
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Datetime):
+        return isoformat(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise NotImplementedError(type(value))
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_encode)

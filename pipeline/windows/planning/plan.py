@@ -1,0 +1,105 @@
+"""From a query to the graph that runs it: names are resolved, and everything is refused that would have no meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ..language import syntax
+from ..language.syntax import Query
+from ..language.tokens import At, QueryError
+from ..language.values import Names
+from .fusion import fuse
+from .graph import Graph, Relation
+from .lineage import check_substreams, span
+from .nodes import Input, ItemColumn, Node, Output, Plan, ReferenceJoin, Resolved, Select, Union
+from .rewrite import walk
+from .select import plan_select
+
+
+def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
+    """Make the graph. `references` are the names that stand for reference data. Raises `QueryError`."""
+    names = Names(_names(query))
+    graph = Graph(names, references)
+    for step in query.steps:
+        graph.announce(step)
+    for step in query.steps:
+        graph.name(step, _union(graph, step.selects, step.name))
+    outputs: list[str] = []
+    for statement in query.statements:
+        if statement.into.lower() in (output.lower() for output in outputs):
+            raise QueryError(f"the output {statement.into} stands twice: write one statement, with UNION", statement.at)
+        outputs.append(statement.into)
+        relation = _union(graph, statement.selects, statement.into)
+        graph.add(Output(statement.into, (relation.place,), statement.into, relation.windowed))
+    fuse(graph.nodes, graph.compiler)
+    return _pruned(graph, tuple(outputs), names, query.statements[0].at)
+
+
+def _union(graph: Graph, selects: tuple[syntax.Select, ...], step: str) -> Relation:
+    relations = [plan_select(graph, select, step) for select in selects]
+    if len(relations) == 1:
+        return relations[0]
+    first = relations[0]
+    branches = [
+        _named_as(graph, relation, first, select, step) for relation, select in zip(relations, selects, strict=True)
+    ]
+    columns = None if any(relation.columns is None for relation in relations) else first.columns
+    node = graph.add(Union(step, tuple(branches)))
+    return Relation(node, columns, any(relation.windowed for relation in relations))
+
+
+def _named_as(graph: Graph, relation: Relation, first: Relation, select: syntax.Select, step: str) -> int:
+    """Return a branch of a UNION, its columns spelt as in the first one."""
+    if relation.columns is None or first.columns is None or relation.columns == first.columns:
+        return relation.place
+    if [name.lower() for name in relation.columns] != [name.lower() for name in first.columns]:
+        raise QueryError(
+            f"the SELECTs of a UNION must have the same columns in one order: {', '.join(first.columns)} are the "
+            f"first one's, {', '.join(relation.columns)} this one's",
+            select.at,
+        )
+    items = tuple(
+        ItemColumn(name, graph.compiler.compile(Resolved((other,), select.at, (), (other,))))
+        for name, other in zip(first.columns, relation.columns, strict=True)
+    )
+    return graph.add(Select(step, (relation.place,), None, items))
+
+
+def _pruned(graph: Graph, outputs: tuple[str, ...], names: Names, at: At) -> Plan:
+    """Leave out what no output comes from: steps that nothing reads."""
+    needed: set[int] = set()
+    for place in reversed(range(len(graph.nodes))):
+        if isinstance(graph.nodes[place], Output) or place in needed:
+            needed |= {place, *graph.nodes[place].sources}
+    kept = sorted(needed)
+    nodes = renumbered([(place, graph.nodes[place]) for place in kept])
+    used = sorted({node.stream for node in nodes if isinstance(node, Input)})
+    streams = tuple(graph.streams[stream] for stream in used)
+    nodes = tuple(replace(node, stream=used.index(node.stream)) if isinstance(node, Input) else node for node in nodes)
+    made = Plan(
+        streams,
+        nodes,
+        tuple(dict.fromkeys(stream.input for stream in streams)),
+        tuple(dict.fromkeys(node.table for node in nodes if isinstance(node, ReferenceJoin))),
+        outputs,
+        names,
+        span(nodes),
+    )
+    check_substreams(made, at)
+    return made
+
+
+def renumbered(nodes: Iterable[tuple[int, Node]]) -> tuple[Node, ...]:
+    """Return nodes that have the places of the list, given with those that they had."""
+    listed = list(nodes)
+    places = {old: new for new, (old, _) in enumerate(listed)}
+    return tuple(replace(node, sources=tuple(places[source] for source in node.sources)) for _, node in listed)
+
+
+def _names(query: Query) -> Iterator[str]:
+    for part in walk((query.steps, query.statements)):
+        if isinstance(part, syntax.Column | syntax.Star):
+            yield from part.names
+        elif isinstance(part, syntax.Item | syntax.Property):
+            yield part.name

@@ -1,0 +1,122 @@
+"""`wz token` and `wz rule`, whose output is used against the service itself."""
+
+from __future__ import annotations
+
+import pytest
+import redis as redis_py
+from click.testing import CliRunner, Result
+
+from handlers import create_app
+from pipeline.connection_string import ConnectionString
+from pipeline.settings import Settings
+from wz.cli import main
+from wz.testing import Client
+
+from .. import stack
+from ..stack import HOST, ROOT
+
+
+@pytest.fixture
+def client(redis: redis_py.Redis, settings: Settings) -> Client:
+    return Client(create_app(settings))
+
+
+def wz(settings: Settings, *args: str, **environ: str) -> Result:
+    env = {
+        "WZ_ENVIRONMENT": settings.environment,
+        "WZ_REDIS_URL": settings.redis_url,
+        "WZ_CONNECTION_STRING": str(ROOT),
+        **environ,
+    }
+    return CliRunner().invoke(main, list(args), env=env)
+
+
+def send(client: Client, token: str, hub: str = "events") -> int:
+    return client.post(f"/{hub}/messages", data="x", headers={"Authorization": token}).status_code
+
+
+def test_a_token_opens_the_service(client: Client, settings: Settings) -> None:
+    token = wz(settings, "token").output.strip()
+
+    assert send(client, token) == 201
+    assert client.get("/boards/none", headers={"Authorization": token}).status_code == 404
+
+
+def test_a_token_for_a_hub_opens_that_hub_only(client: Client, settings: Settings) -> None:
+    token = wz(settings, "token", "--hub", "events", "--lifetime", "90s").output.strip()
+
+    assert f"{HOST}%2Fevents&" in token
+    assert send(client, token) == 201
+    assert client.get("/boards/none", headers={"Authorization": token}).status_code == 401
+
+
+def test_a_token_for_a_publisher_sends_as_it_only(client: Client, settings: Settings) -> None:
+    token = wz(settings, "token", "--hub", "events", "--publisher", "dev 1").output.strip()
+
+    assert send(client, token, "events/publishers/dev%201") == 201
+    assert send(client, token, "events/publishers/dev%202") == 401
+    assert send(client, token) == 401
+    assert "--publisher needs --hub" in wz(settings, "token", "--publisher", "dev 1").output
+
+
+def test_a_token_as_a_header_line(settings: Settings) -> None:
+    assert wz(settings, "token", "--header").output.startswith("Authorization: SharedAccessSignature sr=")
+
+
+@pytest.mark.parametrize("lifetime", ["0", "-1h", "1w", "h", "1.5h", "١h"])  # noqa: RUF001
+def test_what_is_no_lifetime(settings: Settings, lifetime: str) -> None:
+    result = wz(settings, "token", "--lifetime", lifetime)
+
+    assert (result.exit_code, "write 90s, 15m, 24h or 7d" in result.output) == (2, True)
+
+
+def test_without_a_key_one_line_says_what_to_do(settings: Settings, tmp_path: object) -> None:
+    result = wz(settings, "token", WZ_CONNECTION_STRING="", WZ_CONNECTION_STRING_FILE=f"{tmp_path}/none")
+
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: WZ_CONNECTION_STRING_FILE: there is no file")
+    assert result.output.count("\n") == 1
+
+
+def test_a_rule_s_life(client: Client, settings: Settings) -> None:
+    made = wz(settings, "rule", "add", "sender", "--right", "send", "--hub", "Events").output.strip()
+    assert made.startswith(f"Endpoint=sb://{HOST}/;SharedAccessKeyName=sender;SharedAccessKey=")
+    assert made.endswith(";EntityPath=events")
+    assert "sender  Send  events" in wz(settings, "rule", "list").output
+
+    token = wz(settings, "token", "--rule", "sender").output.strip()
+    assert send(client, token) == 201
+    assert client.delete("/boards/none", headers={"Authorization": token}).status_code == 401
+
+    assert wz(settings, "rule", "delete", "sender").exit_code == 0
+    assert send(client, token) == 401
+    assert wz(settings, "rule", "delete", "sender").output.startswith("Error: there is no rule 'sender'")
+
+
+@pytest.mark.parametrize("key", ["primary", "secondary"])
+def test_a_rule_s_key_is_rotated_while_the_service_runs(client: Client, settings: Settings, key: str) -> None:
+    old = wz(settings, "rule", "add", "sender", "--right", "send").output.strip()
+    token = wz(settings, "token", "--rule", "sender").output.strip()
+    assert send(client, token) == 201
+
+    new = wz(settings, "rule", "rotate", "sender", "--key", key).output.strip()
+
+    assert new.startswith(f"Endpoint=sb://{HOST}/;SharedAccessKeyName=sender;SharedAccessKey=")
+    assert new != old
+    assert send(client, token) == (401 if key == "primary" else 201)
+    rotated = ConnectionString.parse(new)
+    assert send(client, stack.token(connection=rotated)) == 201
+
+
+@pytest.mark.parametrize("name", [ROOT.key_name, "a b", "", "x" * 51])
+def test_a_name_that_no_rule_may_have(redis: redis_py.Redis, settings: Settings, name: str) -> None:
+    result = wz(settings, "rule", "add", name, "--right", "send")
+
+    assert result.exit_code == 1
+    assert "a rule's name is" in result.output
+
+
+def test_manage_brings_the_other_rights(redis: redis_py.Redis, settings: Settings) -> None:
+    wz(settings, "rule", "add", "boss", "--right", "Manage")
+
+    assert "boss  Listen, Manage, Send" in wz(settings, "rule", "list").output

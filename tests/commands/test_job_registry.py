@@ -1,0 +1,124 @@
+"""`wz job`, over the jobs of a service."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+from click.testing import CliRunner, Result
+
+from pipeline.commands.job import job as command
+from pipeline.hub.registry import Hubs
+from pipeline.settings import Settings
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import StreamOutput
+from pipeline.windows.jobs.registered_jobs import RegisteredJobs
+from pipeline.windows.jobs.registry import JobRegistry
+
+from ..stack import ROOT
+from ..windows.support.example import EVENTS, JOB, event
+from ..windows.support.running_jobs import run
+
+Wz = Callable[..., Result]
+
+
+@pytest.fixture
+def hubs(redis: redis_py.Redis) -> Hubs:
+    hubs = Hubs(redis, {"events": 2})
+    hubs.declare()
+    return hubs
+
+
+@pytest.fixture
+def wz(hubs: Hubs, settings: Settings) -> Wz:
+    env = {
+        "WZ_ENVIRONMENT": settings.environment,
+        "WZ_REDIS_URL": settings.redis_url,
+        "WZ_CONNECTION_STRING": str(ROOT),
+    }
+    return lambda *args: CliRunner().invoke(command, [str(arg) for arg in args], env=env)
+
+
+@pytest.fixture
+def work(redis: redis_py.Redis, hubs: Hubs) -> Iterator[Callable[[], None]]:
+    """Do what a worker does, until there is nothing to do."""
+    found = RegisteredJobs(JobRegistry(redis, hubs), lambda name, definition: Job.of(name, definition, redis, hubs))
+
+    ran: list[Job] = []
+
+    def turns() -> None:
+        for job in found.jobs():
+            ran.append(job)
+            run(job)
+
+    yield turns
+    for job in ran:
+        job.stop()
+
+
+def rows(result: Result) -> list[list[str]]:
+    assert result.exit_code == 0, result.output
+    return [line.split() for line in result.output.splitlines()]
+
+
+def test_a_job_is_put_listed_run_watched_and_deleted(
+    redis: redis_py.Redis, hubs: Hubs, wz: Wz, work: Callable[[], None]
+) -> None:
+    assert wz("put", JOB).output == "made\n"
+    assert wz("put", JOB).output == "changed\n"
+    assert rows(wz("list")) == [["job", "of"], ["context_reward", "put"]]
+    assert rows(wz("status"))[1] == ["context_reward", "stopped", "-", "-", "-", "-"]
+
+    hubs["events"].append([event(columns) for _, columns in EVENTS])
+    work()
+
+    name, state, _, lag, count, faults = rows(wz("status"))[1]
+    assert (name, state, lag, count, faults) == ("context_reward", "running", "0", "8", "0")
+    shown = wz("status", "context_reward").output
+    assert "\ntask   watermark" in shown
+    assert "Output " in shown
+    assert "Delete it?" in wz("delete", "context_reward").output
+    assert wz("delete", "context_reward", "--yes").exit_code == 0
+    assert rows(wz("list")) == [["job", "of"]]
+    assert len(StreamOutput(redis, "Output").read()) == 8
+
+
+def test_a_job_that_fails_says_why(wz: Wz, hubs: Hubs, work: Callable[[], None]) -> None:
+    wz("put", JOB)
+    hubs.delete("events")
+    work()
+
+    output = wz("status").output
+
+    assert rows(wz("status"))[1][:2] == ["context_reward", "failed"]
+    assert "context_reward: " in output
+    assert "task begin: " in output
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        pytest.param(
+            ("status", "nothing"), "there is no job 'nothing'; `wz job list` shows which there are", id="status"
+        ),
+        pytest.param(("delete", "nothing", "--yes"), "there is no job 'nothing'", id="delete"),
+    ],
+)
+def test_a_job_that_is_not_there(wz: Wz, args: tuple[str, ...], message: str) -> None:
+    result = wz(*args)
+
+    assert (result.exit_code, message in result.output) == (1, True)
+
+
+def test_a_job_with_files_can_not_be_put(wz: Wz, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(JOB, tmp_path / "filed"))
+    config = folder / "job.toml"
+    config.write_text(config.read_text().replace('hub = "events"', 'file = "events.ndjson"'))
+
+    result = wz("put", folder)
+
+    assert result.exit_code == 1
+    assert "[inputs.Input]" in result.output

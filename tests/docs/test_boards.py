@@ -1,0 +1,143 @@
+"""docs/boards.md is right: its commands and its Python are run, and its drawings show the tree that it speaks of."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import redis as redis_py
+from click.testing import CliRunner
+
+from handlers import create_app
+from pipeline.boards import Board, BulkChange
+from pipeline.settings import Settings
+from wz.cli import main
+
+from ..client import validated
+from ..stack import ROOT, token
+
+PAGE = Path(__file__).parents[2] / "docs" / "boards.md"
+
+#: The scores of the drawings. The first member of all is ann, with 7.
+SCORES = [7] * 5000 + [0x3000 + n * 4096 // 3000 for n in range(3000)] + [0x6100 + n * 8 for n in range(30)]
+
+Run = Callable[[list[str]], str]
+
+
+class Command(NamedTuple):
+    """A line of the page after "$ ", with those after "> ", and what the page says it prints."""
+
+    line: int
+    words: list[str]
+    answer: str
+
+
+def blocks(language: str) -> Iterator[tuple[int, str]]:
+    text = PAGE.read_text()
+    for match in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        yield text.count("\n", 0, match.start(1)) + 1, match[1]
+
+
+def commands() -> Iterator[Command]:
+    for first, block in blocks("console"):
+        for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+            words = shlex.split(re.sub("^> ", "", match[1], flags=re.MULTILINE))
+            yield Command(first + block.count("\n", 0, match.start()), words, match[2])
+
+
+@pytest.fixture
+def tools(redis: redis_py.Redis, settings: Settings) -> dict[str, Run]:
+    """What the page's commands begin with, and how they are run."""
+    client = validated(create_app(settings))
+    parser = ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("-X", dest="method", default="GET")
+    parser.add_argument("-H", dest="header", default="Content-Type: application/json")
+    parser.add_argument("--json", "--data-binary", dest="data")
+
+    def curl(words: list[str]) -> str:
+        args = parser.parse_args(words)
+        method = "POST" if args.data and args.method == "GET" else args.method
+        name, _, value = args.header.partition(": ")
+        headers = {"Authorization": token(), name: value}
+        return client.open(args.url.replace("...", "/boards", 1), method=method, headers=headers, data=args.data).text
+
+    def redis_cli(words: list[str]) -> str:
+        return str(redis.execute_command(*words))  # type: ignore[no-untyped-call]
+
+    def wz(words: list[str]) -> str:
+        env = {
+            "WZ_ENVIRONMENT": settings.environment,
+            "WZ_REDIS_URL": settings.redis_url,
+            "WZ_CONNECTION_STRING": str(ROOT),
+        }
+        result = CliRunner().invoke(main, words, env=env)
+        return result.stdout or result.stderr.splitlines()[-1]  # before that, there is a bar
+
+    return {"curl": curl, "redis-cli": redis_cli, "wz": wz}
+
+
+def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
+    same = doctest.OutputChecker().check_output
+    wrong, used = [], set()
+    for line, (tool, *words), wanted in commands():
+        used.add(tool)
+        found = tools[tool](words).rstrip("\n")
+        if not same(wanted, found and found + "\n", doctest.ELLIPSIS):
+            wrong.append(f"line {line}: {found}")
+
+    assert wrong == []
+    assert used == tools.keys()
+
+
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"line {line}") for line, block in blocks("pycon")])
+def test_the_python_prints_what_the_page_says(block: str, redis: redis_py.Redis) -> None:
+    test = doctest.DocTestParser().get_doctest(block, {"client": redis}, PAGE.name, None, 0)
+
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
+
+
+@pytest.fixture
+def drawn(redis: redis_py.Redis) -> Board:
+    """The board of the drawings."""
+    board = Board(redis, "points")
+    board.configure(places=0)
+    members = ["ann", *(f"member-{n}" for n in range(1, len(SCORES)))]
+    list(board.apply(BulkChange(member, score=Decimal(score)) for member, score in zip(members, SCORES, strict=True)))
+    return board
+
+
+def texts(drawing: str) -> str:
+    svg = (PAGE.parent / "boards" / f"{drawing}.svg").read_text()
+    return " ".join(re.findall(r">([^<>]+)</t", svg))
+
+
+def test_the_drawings_have_the_counts_and_sums_of_the_board(drawn: Board) -> None:
+    cells = [SCORES[:5000], SCORES[5000:8000], SCORES[8000:]]
+
+    assert f"count {len(SCORES):,} sum {drawn.summary().sum:,}" in " ".join(texts("cells").split())
+    for scores in cells:
+        assert f"{len(scores):,} sum {sum(scores):,}" in " ".join(texts("cells").split())
+    assert f"= {drawn.sum(6799).sum:,}" in texts("walk")
+
+
+def test_the_drawings_have_the_bytes_that_an_update_writes(drawn: Board, redis: redis_py.Redis) -> None:
+    _, tree, leaves = drawn.shards[0].keys
+    assert f"{redis.strlen(tree):,} bytes" in texts("bytes")
+    assert f"field 41 has the scores of node 41, the leaf 0x39__, in {redis.hstrlen(leaves, '41')} bytes" in texts(
+        "bytes"
+    )
+
+    before = redis.hstrlen(leaves, "22")
+    added = drawn.add("ann", Decimal(25_065), "e-17")
+
+    assert added.score == 0x61F0
+    assert f"{before} + {redis.hstrlen(leaves, '22') - before} bytes" in texts("update")
+    drawn.check()

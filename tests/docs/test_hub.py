@@ -1,0 +1,72 @@
+"""docs/hub.md is right: its commands are run, in the page's order, against the service, a worker and an upstream."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+from click.testing import CliRunner
+
+from handlers import create_app
+from pipeline.hub.registry import Hubs
+from pipeline.hub.status import status
+from pipeline.settings import Settings
+from wz.cli import main
+
+from ..client import validated
+from ..stack import REPOSITORY, ROOT, process, token
+from ..upstream import Answer, Received, scripted_upstream
+from .commands_of_pages import Run, curl, mistakes
+
+PAGE = REPOSITORY / "docs" / "hub.md"
+
+
+@pytest.fixture
+def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator[dict[str, Run]]:
+    """What the page's commands begin with, and how they are run."""
+    app = create_app(settings)
+    app.config["TAIL_SECONDS"] = 0.2
+    client = validated(app)
+    hub = Hubs(redis, settings.hubs, settings.retention)["events"]
+    environ = {
+        "WZ_ENVIRONMENT": settings.environment,
+        "WZ_REDIS_URL": settings.redis_url,
+        "WZ_CONNECTION_STRING": str(ROOT),
+    }
+    shell = {
+        "HUB": "",
+        "all": f"Authorization: {token()}",
+        "device": f"Authorization: {token('events/publishers/dev-9')}",
+    }
+
+    def wz(words: list[str]) -> str:
+        return CliRunner().invoke(main, words, env=environ).output
+
+    def relay(words: list[str]) -> str:
+        """Run the worker until the test ends; returns when it has relayed all that is there."""
+        command = [sys.executable, "-m", *words]
+        env = {**environ, "WZ_UPSTREAM_FILE": "azure.txt"}
+        running.enter_context(process(command, ready=is_relayed, env=env, cwd=tmp_path))
+        return ""
+
+    def is_relayed() -> bool:
+        found = [one.relay for one in status(hub)]
+        return all(one.worker is not None and one.group is not None and one.group.lag == 0 for one in found)
+
+    with scripted_upstream() as upstream, ExitStack() as running:
+        upstream.answer = refuse_bad
+        (tmp_path / "azure.txt").write_text(str(upstream.target))
+        (tmp_path / "azure.txt").chmod(0o600)
+        yield {"curl": curl(client, shell), "wz": wz, "WZ_UPSTREAM_FILE=azure.txt": lambda words: relay(words[:-1])}
+
+
+def refuse_bad(received: Received) -> Answer:
+    return Answer(400, b"the body is bad") if b'"Body":"bad"' in received.body else Answer()
+
+
+def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
+    assert mistakes(PAGE, tools) == []

@@ -1,0 +1,128 @@
+"""docs/windows.md is right: its commands are run, in the page's order; its lists and drawings are held to the code."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+from click.testing import CliRunner
+
+from handlers import create_app
+from pipeline.settings import Settings
+from pipeline.windows.expressions.functions import FUNCTIONS, UNSUPPORTED
+from pipeline.windows.jobs.config import config_of
+from pipeline.windows.jobs.status import Reports
+from pipeline.windows.language.parser import parse
+from pipeline.windows.operators.aggregates import AGGREGATES
+from pipeline.windows.operators.analytic import ANALYTIC
+from wz.cli import main
+
+from ..client import validated
+from ..stack import REPOSITORY, ROOT, process, token
+from ..windows.support.example import EVENTS, JOB, WINDOWS
+from ..windows.support.run import run as run_query
+from .commands_of_pages import Run, curl, mistakes
+
+PAGE = REPOSITORY / "docs" / "windows.md"
+DRAWINGS = REPOSITORY / "docs" / "windows"
+
+
+@pytest.fixture
+def tools(redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Run]]:
+    """What the page's commands begin with, and how they are run."""
+    monkeypatch.chdir(REPOSITORY)
+    environ = {
+        "WZ_ENVIRONMENT": settings.environment,
+        "WZ_REDIS_URL": settings.redis_url,
+        "WZ_CONNECTION_STRING": str(ROOT),
+    }
+
+    def wz(words: list[str]) -> str:
+        if words == ["worker", "&"]:
+            running.enter_context(process([sys.executable, "-m", "wz", "worker"], ready=has_done, env=environ))
+            return ""
+        result = CliRunner().invoke(main, words, env=environ)
+        return result.stdout + result.stderr
+
+    def has_done() -> bool:
+        status = Reports(redis, "per-second").read()
+        return status is not None and status.rows == {"PerSecond": 2} and status.lag == 0
+
+    def ls(words: list[str]) -> str:
+        return "\n".join(sorted(path.name for path in Path(words[0]).iterdir()))
+
+    client = validated(create_app(settings))
+    shell = {"HUB": "", "all": f"Authorization: {token()}"}
+    with ExitStack() as running:
+        yield {"curl": curl(client, shell), "wz": wz, "ls": ls}
+
+
+def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
+    assert mistakes(PAGE, tools) == []
+
+
+def test_the_page_names_every_function_that_there_is_and_that_there_is_not() -> None:
+    there_is, there_is_not = PAGE.read_text().split("| There is not |")
+
+    for name in [*FUNCTIONS, *AGGREGATES, *ANALYTIC]:
+        assert re.search(rf"\b{name}\b", there_is, re.IGNORECASE), f"{name} is missing"
+    for name in UNSUPPORTED:
+        assert re.search(rf"\b{name}\b", there_is_not), f"{name} is missing"
+
+
+def test_the_drawing_of_the_example_has_its_rows() -> None:
+    texts = re.findall(r'<text class="code"[^>]*>([^<]+)</text>', (DRAWINGS / "example.svg").read_text())
+
+    lanes, cells = texts[:3], texts[3:]
+    assert lanes == ["e1", "e2", "e3"]
+    assert [tuple(cells[place : place + 3]) for place in range(0, len(cells), 3)] == [
+        (key, context[0] or "NULL", "NULL" if reward is None else str(reward)) for _, key, context, reward in WINDOWS
+    ]
+    assert len(EVENTS) == 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "window"),
+    [
+        ("tumbling", "TumblingWindow(second, 5)"),
+        ("hopping", "HoppingWindow(second, 10, 5)"),
+        ("sliding", "SlidingWindow(second, 5)"),
+        ("session", "SessionWindow(second, 3, 10)"),
+        ("snapshot", "System.Timestamp()"),
+    ],
+)
+def test_the_drawing_of_the_windows_has_what_they_give(kind: str, window: str) -> None:
+    drawn = re.findall(rf'data-kind="{kind}" data-end="(\d+)">(\d+)<', (DRAWINGS / "kinds.svg").read_text())
+
+    rows = run_query(
+        f"SELECT COUNT(*) AS count INTO Counts FROM Input GROUP BY {window}",
+        [(second, {}) for second in (1, 4, 5, 5, 8, 12, 19)],
+        base="2024-05-01T00:00:00Z",
+    )["Counts"]
+
+    assert [(float(end), int(count)) for end, count in drawn] == [(end, row["count"]) for end, row in rows]
+
+
+def test_the_query_that_it_explains_is_the_jobs() -> None:
+    (shown,) = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+
+    assert parse(shown) == parse((JOB / "query.asaql").read_text())
+
+
+def test_its_job_toml_is_one() -> None:
+    first, second = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+
+    for text in (first, second):
+        config_of(tomllib.loads(text), PAGE)
+    assert set(tomllib.loads(second)) == {"start", "snapshot", "time", "inputs", "outputs", "boards"}
+
+
+def test_the_pages_it_links_to_are_there() -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", PAGE.read_text()):
+        assert (PAGE.parent / link).exists(), link

@@ -1,0 +1,258 @@
+"""Window jobs over HTTP: what is put is run by a worker, and seen, explained and deleted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_py
+
+from pipeline.connection_string import ConnectionString
+from pipeline.hub.registry import Hubs
+from pipeline.hub.sas import Right, Rules
+from pipeline.settings import Settings
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.registered_jobs import RegisteredJobs
+from pipeline.windows.jobs.registry import JobRegistry
+
+from ... import stack
+from ...windows.support import example
+from ..conftest import ServiceClient
+
+QUERY = """\
+SELECT action, COUNT(*) AS events
+INTO PerMinute
+FROM Input
+GROUP BY action, TumblingWindow(minute, 1)"""
+
+BODY: dict[str, Any] = {
+    "query": QUERY,
+    "inputs": {"Input": {"hub": "events"}},
+    "outputs": {"PerMinute": {"type": "stream", "maxlen": 1000}},
+}
+
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def registry(redis: redis_py.Redis, settings: Settings) -> JobRegistry:
+    return JobRegistry(redis, Hubs(redis, settings.hubs))
+
+
+@pytest.fixture
+def work(registry: JobRegistry) -> Iterator[Work]:
+    """Do what a worker does, until there is nothing more to do."""
+    found: set[Job] = set()
+    jobs = RegisteredJobs(registry, lambda name, made: Job.of(name, made, registry.redis, registry.hubs, beat=0.0))
+
+    def work() -> None:
+        for job in jobs.jobs():
+            found.add(job)
+            while sum(task.step() for task in job.workers):
+                pass
+
+    yield work
+    for job in found:
+        for task in job.workers:
+            task.stop()
+
+
+def test_a_job_is_made_run_and_changed(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
+    made = client.put("/jobs/per-minute", json=BODY)
+    assert (made.status_code, made.json["state"], made.json["status"]) == (201, "stopped", None)
+    assert made.json["definition"] == BODY
+    assert client.get("/outputs/PerMinute").json["rows"] == []
+
+    for minute in ("10:00", "10:02"):
+        event = example.event({"eventid": "e", "action": "a"})
+        registry.hubs["events"].append([event] * 2, enqueued_ms=example.enqueued_ms(minute))
+    work()
+    rows = client.get("/outputs/PerMinute").json["rows"]
+    assert [(row["window_end"][11:16], row["row"]) for row in rows] == [
+        ("10:00", {"action": "a", "events": 2}),
+        ("10:02", {"action": "a", "events": 2}),
+    ]
+    seen = client.get("/jobs/per-minute").json
+    assert (seen["state"], seen["status"]["rows"], seen["status"]["lag"]) == ("running", {"PerMinute": 2}, 0)
+    assert seen["status"]["watermark"] > "2024-05-01T10:02"
+    assert client.get("/jobs").json["jobs"] == [
+        {
+            "name": "per-minute",
+            "state": "running",
+            "folder": False,
+            "watermark": seen["status"]["watermark"],
+            "lag": 0,
+        }
+    ]
+
+    changed = {**BODY, "query": QUERY.replace("minute, 1", "minute, 5"), "start": "now", "snapshot": "5s"}
+    again = client.put("/jobs/per-minute", json=changed)
+    assert (again.status_code, again.json["definition"]) == (200, changed)
+
+
+def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: ServiceClient) -> None:
+    client.put("/jobs/j", json=BODY)
+    assert client.delete("/outputs/PerMinute").status_code == 409
+    assert client.delete("/jobs/j").status_code == 204
+
+    assert [client.get("/jobs/j").status_code, client.delete("/jobs/j").status_code] == [404, 404]
+    assert client.get("/jobs").json == {"jobs": []}
+    assert client.get("/outputs").json["outputs"] == [{"name": "PerMinute", "job": None, "rows": 0, "last_id": None}]
+    assert client.delete("/outputs/PerMinute").status_code == 204
+    assert [client.get("/outputs/PerMinute").status_code, client.delete("/outputs/PerMinute").status_code] == [404, 404]
+
+
+@pytest.mark.parametrize(
+    ("changes", "members", "detail"),
+    [
+        pytest.param(
+            {"query": "SELECT *\nINTO PerMinute\nFROM Input\nWHERE"},
+            {"field": "query", "line": 4, "column": 6},
+            "4:6: expected",
+            id="the query, with its place",
+        ),
+        pytest.param(
+            {"query": "SELECT nosuch(a) AS b INTO PerMinute FROM Input"},
+            {"field": "query", "line": 1, "column": 8},
+            "1:8: ",
+            id="a function that is not there",
+        ),
+        pytest.param(
+            {"inputs": {"Input": {"hub": "none"}}}, {"field": "inputs.Input"}, "there is no hub 'none'", id="no hub"
+        ),
+        pytest.param(
+            {"inputs": {"Input": {"file": "/etc/passwd"}}}, {"field": "inputs.Input"}, "hubs only", id="a file to read"
+        ),
+        pytest.param(
+            {"outputs": {"PerMinute": {"type": "file", "file": "/tmp/x"}}},
+            {"field": "outputs.PerMinute"},
+            "a file can be written by a job that is a folder",
+            id="a file to write",
+        ),
+        pytest.param(
+            {"inputs": {"Input": {"hub": "events"}, "R": {"reference": {"file": "/etc/passwd"}}}},
+            {"field": "inputs.R"},
+            "",
+            id="a file to join",
+        ),
+        pytest.param(
+            {"outputs": {"PerMinute": {"type": "printer"}}},
+            {"field": "outputs[...].type"},
+            "Invalid value 'printer'",
+            id="type",
+        ),
+        pytest.param({"outputs": {}}, {"field": "outputs.PerMinute"}, "is missing", id="an output left out"),
+        pytest.param({"start": "yesterday"}, {"field": "start"}, "'yesterday' is not", id="start"),
+        pytest.param({"time": {"late_arrival": "1y"}}, {"field": "time.late_arrival"}, "is no time", id="time"),
+        pytest.param(
+            {"boards": [{"from": "No", "board": "b", "member": "a", "score": "n", "mode": "add"}]},
+            {"field": "boards"},
+            "from = 'No' is no output",
+            id="a board of no output",
+        ),
+        pytest.param({"query": 7}, {"field": "query"}, "Expected `str`", id="no text"),
+        pytest.param({"unknown": 7}, {"field": "unknown"}, "unknown field", id="an unknown field"),
+    ],
+)
+def test_what_is_wrong_with_a_job_is_told_with_its_place(
+    client: ServiceClient, changes: dict[str, Any], members: dict[str, Any], detail: str
+) -> None:
+    answer = client.put("/jobs/j", json={**BODY, **changes})
+
+    assert answer.status_code == 422
+    assert members.items() <= answer.json.items()
+    assert detail in answer.json["detail"]
+    assert "job.toml" not in answer.json["detail"]
+    assert client.get("/jobs").json == {"jobs": []}
+
+
+def test_a_name_that_is_none(client: ServiceClient) -> None:
+    answer = client.put("/jobs/a%20b", json=BODY)
+
+    assert (answer.status_code, answer.json["field"]) == (422, "name")
+
+
+def test_two_jobs_can_t_write_to_one_output(client: ServiceClient) -> None:
+    client.put("/jobs/j", json=BODY)
+    answer = client.put("/jobs/k", json=BODY)
+
+    assert answer.status_code == 409
+    assert "'PerMinute' is written by the job 'j'" in answer.json["detail"]
+
+
+def test_a_webhook_s_secrets_are_told_to_nobody(client: ServiceClient) -> None:
+    hook = {
+        "type": "webhook",
+        "url": "https://example.com/a?code=secret",
+        "headers": {"Authorization": "Bearer secret"},
+    }
+    client.put("/jobs/j", json={**BODY, "outputs": {"PerMinute": hook}})
+    seen = client.get("/jobs/j")
+
+    assert b"secret" not in seen.data
+    assert seen.json["definition"]["outputs"]["PerMinute"] == {
+        "type": "webhook",
+        "url": "https://example.com/a?(hidden)",
+        "headers": {"Authorization": "(hidden)"},
+    }
+    assert seen.json["deliveries"] == [
+        {"output": "PerMinute", "waiting": 0, "delivered": 0, "stopped": False, "error": None}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("format", "media_type", "holds"),
+    [
+        ("text", "text/plain", "PerMinute"),
+        ("json", "application/json", '"is_embarrassingly_parallel"'),
+        ("mermaid", "text/plain", "flowchart"),
+        ("dot", "text/plain", "digraph"),
+    ],
+)
+def test_a_job_is_explained(client: ServiceClient, format: str, media_type: str, holds: str) -> None:
+    client.put("/jobs/j", json=BODY)
+    answer = client.get(f"/jobs/j/explain?format={format}")
+
+    assert (answer.status_code, answer.mimetype) == (200, media_type)
+    assert holds in answer.text
+    assert client.get("/jobs/none/explain").status_code == 404
+
+
+def test_a_folder_s_job_is_shown_and_can_t_be_put(client: ServiceClient, registry: JobRegistry, tmp_path: Path) -> None:
+    shutil.copytree(example.JOB, folder := tmp_path / "shipped")
+    toml = folder / "job.toml"
+    toml.write_text("start = 2024-05-01T13:00:00+02:00\n" + toml.read_text())
+    registry.load(folder)
+    seen = client.get("/jobs/shipped").json
+
+    assert (seen["folder"], seen["definition"]["start"]) == (True, "2024-05-01T11:00:00.0000000Z")
+    assert seen["definition"]["boards"][0]["from"] == "OutputWindow"
+    assert client.get("/jobs/shipped/explain").status_code == 200
+    assert client.put("/jobs/shipped", json=BODY).status_code == 409
+    assert client.delete("/jobs/shipped").status_code == 204  # no worker runs it
+
+
+@pytest.mark.parametrize(
+    ("right", "method", "path", "status"),
+    [
+        (Right.LISTEN, "GET", "/jobs", 200),
+        (Right.SEND, "GET", "/jobs", 401),
+        (Right.SEND, "PUT", "/jobs/j", 401),
+        (Right.LISTEN, "PUT", "/jobs/j", 401),
+        (Right.SEND, "DELETE", "/jobs/j", 401),
+        (Right.LISTEN, "GET", "/outputs", 200),
+        (Right.SEND, "DELETE", "/outputs/o", 401),
+        (Right.MANAGE, "PUT", "/jobs/j", 201),
+    ],
+)
+def test_jobs_are_changed_with_manage_only(
+    client: ServiceClient, redis: redis_py.Redis, right: Right, method: str, path: str, status: int
+) -> None:
+    rule = Rules(redis, stack.ROOT).add("limited", frozenset({right}))
+    connection = ConnectionString(stack.ROOT.endpoint, rule.name, rule.primary)
+    headers = {"Authorization": stack.token(connection=connection)}
+
+    assert client.open(path, method=method, headers=headers, json=BODY).status_code == status

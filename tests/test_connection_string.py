@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.connection_string import ConnectionString, InvalidConnectionString
+
+FULL = "Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=r;SharedAccessKey=a+/b=;EntityPath=events"
+
+
+def test_parts() -> None:
+    parsed = ConnectionString.parse(FULL)
+
+    assert (parsed.host, parsed.key_name, parsed.key, parsed.hub) == (
+        "ns.servicebus.windows.net",
+        "r",
+        "a+/b=",
+        "events",
+    )
+    assert parsed.url == "https://ns.servicebus.windows.net"
+
+
+def test_text_survives_the_round_trip() -> None:
+    assert str(ConnectionString.parse(FULL)) == FULL
+
+
+def test_the_development_emulator_speaks_plain_http() -> None:
+    text = "Endpoint=sb://127.0.0.1:8080/;SharedAccessKeyName=r;SharedAccessKey=k;UseDevelopmentEmulator=true;"
+
+    assert ConnectionString.parse(text).url == "http://127.0.0.1:8080"
+
+
+def test_the_key_is_not_shown() -> None:
+    assert "a+/b=" not in repr(ConnectionString.parse(FULL))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("Endpoint=sb://h/;SharedAccessKeyName=r", id="no key"),
+        pytest.param("Endpoint=sb://h/;SharedAccessKeyName=r;SharedAccessKey=", id="an empty key"),
+        pytest.param(FULL + ";endpoint=sb://other/", id="a part twice"),
+        pytest.param("Endpoint=h;SharedAccessKeyName=r;SharedAccessKey=secret", id="no address"),
+        pytest.param(FULL + ";UseDevelopmentEmulator=yes", id="a flag that is neither"),
+    ],
+)
+def test_what_is_wrong_is_said_without_the_key(text: str) -> None:
+    with pytest.raises(InvalidConnectionString) as caught:
+        ConnectionString.parse(text)
+
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_py
+
+from pipeline.hub.groups import ConsumerGroups
+from pipeline.hub.registry import Hubs
+from pipeline.windows.engine.event_times import TimePolicies
+from pipeline.windows.jobs.config import (
+    BoardConfig,
+    Config,
+    FileInput,
+    InvalidJob,
+    ReferenceInput,
+    StreamConfig,
+    WebhookConfig,
+    read_config,
+)
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import OutputTaken
+from pipeline.windows.language.ticks import TICKS_PER_SECOND
+
+QUERY = "SELECT who, points INTO Points FROM Input"
+GOOD = """
+[inputs.Input]
+hub = "events"
+
+[outputs.Points]
+type = "stream"
+maxlen = 10
+
+[[boards]]
+from = "Points"
+board = "b"
+member = "who"
+score = "points"
+mode = "set"
+"""
+
+
+@pytest.fixture
+def hubs(redis: redis_py.Redis) -> Hubs:
+    return Hubs(redis, {"events": 4})
+
+
+def folder(path: Path, query: str = QUERY, toml: str = GOOD) -> Path:
+    path.mkdir(exist_ok=True)
+    (path / "query.asaql").write_text(query)
+    (path / "job.toml").write_text(toml)
+    return path
+
+
+def config(path: Path, toml: str) -> Config:
+    (path / "job.toml").write_text(toml)
+    return read_config(path / "job.toml")
+
+
+def test_names_ignore_case(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
+    job = folder(tmp_path / "j", "SELECT who INTO POINTS FROM INPUT")
+
+    assert Job.load(job, redis, hubs).name == "j"
+
+
+def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
+    made = config(tmp_path, "[outputs.o]\ntype = 'stream'")
+
+    assert (made.start, made.snapshot_seconds, made.policies) == ("last", 30.0, TimePolicies())
+    assert made.outputs == {"o": StreamConfig(1_000_000)}
+
+
+@pytest.mark.parametrize(
+    ("toml", "policies"),
+    [
+        pytest.param("late_arrival = '2m'", TimePolicies(120 * TICKS_PER_SECOND), id="late"),
+        pytest.param("late_arrival = 0", TimePolicies(0), id="never late"),
+        pytest.param("late_arrival = -1", TimePolicies(None), id="late for ever"),
+        pytest.param("late_arrival = 1814399", TimePolicies(1_814_399 * TICKS_PER_SECOND), id="as late as may be"),
+        pytest.param("out_of_order = '500ms'", TimePolicies(out_of_order=TICKS_PER_SECOND // 2), id="out of order"),
+        pytest.param("action = 'drop'", TimePolicies(action="drop"), id="action"),
+    ],
+)
+def test_time_policies(tmp_path: Path, toml: str, policies: TimePolicies) -> None:
+    assert config(tmp_path, f"[time]\n{toml}").policies == policies
+
+
+@pytest.mark.parametrize(
+    ("written", "start"),
+    [
+        pytest.param('"last"', "last", id="when last stopped"),
+        pytest.param('"now"', "now", id="now"),
+        pytest.param('"2024-05-01T11:00:00Z"', "2024-05-01T11:00:00.0000000Z", id="a time as text"),
+        pytest.param("2024-05-01T13:00:00.5+02:00", "2024-05-01T11:00:00.5000000Z", id="a time of TOML's"),
+    ],
+)
+def test_start(tmp_path: Path, written: str, start: str) -> None:
+    assert config(tmp_path, f"start = {written}").start == start
+
+
+def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
+    made = config(
+        tmp_path,
+        """
+        [inputs.a]
+        file = "a.ndjson"
+        [inputs.b]
+        reference = { hash = "devices", field_column = "id" }
+        [outputs.c]
+        type = "board"
+        board = "b"
+        member = "who"
+        score = "points"
+        mode = "max"
+        [outputs.d]
+        type = "webhook"
+        url = "https://example.com/rows"
+        """,
+    )
+
+    assert isinstance(made.inputs["a"], FileInput)
+    assert isinstance(made.inputs["b"], ReferenceInput)
+    assert made.references == {"b"}
+    assert made.outputs == {
+        "c": BoardConfig("b", "who", "points", "max"),
+        "d": WebhookConfig("https://example.com/rows"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "toml", "error", "field"),
+    [
+        pytest.param("SELECT", GOOD, "query.asaql: 1:7: expected ", "query", id="the query"),
+        pytest.param(QUERY, "x = ", "job.toml: can't be read: ", None, id="no TOML"),
+        pytest.param(QUERY, GOOD + "[other]", "job.toml: other is unknown", "other", id="an unknown section"),
+        pytest.param(
+            QUERY,
+            GOOD.replace("inputs.Input", "inputs.Other"),
+            "job.toml: [inputs.Input] is missing: the query has FROM Input",
+            "inputs.Input",
+            id="no input",
+        ),
+        pytest.param(QUERY, "inputs = 1", "inputs is to be [inputs.NAME] tables", "inputs", id="no table"),
+        pytest.param(QUERY, "boards = 1", "boards is to be [[boards]] tables", "boards", id="no list of tables"),
+        pytest.param(
+            QUERY,
+            GOOD.replace("outputs.Points", "outputs.P"),
+            "[outputs.Points] is missing",
+            "outputs.Points",
+            id="no output",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD + "[outputs.x]\ntype='stream'",
+            "[outputs.x] is not in the query: it has Points",
+            "outputs.x",
+            id="an output too many",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('hub = "events"', ""),
+            "[inputs.Input]: write one of hub, file and reference",
+            "inputs.Input",
+            id="no hub",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('hub = "events"', 'hub = "events"\nx = 1'),
+            "[inputs.Input]: Object contains unknown field `x`",
+            "inputs.Input",
+            id="a key too many",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('hub = "events"', 'reference = { file = "a", hash = "b" }'),
+            "[inputs.Input]: a reference is { file = ... } or { hash = ... }",
+            "inputs.Input",
+            id="two references",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('hub = "events"', 'file = "a"'),
+            "[inputs.Input]: a worker reads hubs only; `wz job run` reads files",
+            "inputs.Input",
+            id="a file",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('"events"', '"other"'),
+            "[inputs.Input]: there is no hub 'other'",
+            "inputs.Input",
+            id="no such hub",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('hub = "events"', 'hub = "events"\nconsumer_group = "x"'),
+            "[inputs.Input]: hub 'events' has no consumer group 'x'",
+            "inputs.Input",
+            id="no such group",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('"stream"', '"queue"'),
+            "[outputs.Points]: Invalid value 'queue'",
+            "outputs.Points",
+            id="a type",
+        ),
+        pytest.param(
+            QUERY, GOOD.replace('"set"', '"sum"'), "[[boards]] 1: Invalid enum value 'sum'", "boards", id="another mode"
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('from = "Points"', 'from = "x"'),
+            "[[boards]] 1: from = 'x' is no output",
+            "boards",
+            id="from",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('board = "b"', 'board = "b/c"'),
+            "[[boards]]: 'b/c' is no name for a board",
+            "board",
+            id="a board's name",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD + "[time]\nlate_arrival = '21d'",
+            "time.late_arrival: '21d' is more than",
+            "time.late_arrival",
+            id="late",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD + "[time]\nlate_arrival = -2",
+            "time.late_arrival: '-2' is no time",
+            "time.late_arrival",
+            id="no time",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD + "[time]\nout_of_order = '10m'",
+            "time.out_of_order: '10m' is more than 599 s",
+            "time.out_of_order",
+            id="out of order",
+        ),
+        pytest.param(QUERY, GOOD + "[time]\naction = 'x'", "[time]: Invalid enum value 'x'", "time", id="no action"),
+        pytest.param(QUERY, "start = 'soon'" + GOOD, "start: 'soon' is not", "start", id="no start"),
+        pytest.param(QUERY, "start = 2024-05-01T11:00:00" + GOOD, "start: ", "start", id="a local time"),
+        pytest.param(QUERY, "snapshot = 'x'" + GOOD, "snapshot: 'x' is no time", "snapshot", id="no snapshot"),
+        pytest.param(
+            "SELECT who INTO Points FROM Input TIMESTAMP BY t OVER who",
+            GOOD + "[time]\nlate_arrival = -1",
+            "[time]: late_arrival = -1 goes with no OVER",
+            "time.late_arrival",
+            id="a key that may come whenever it likes",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_and_key(
+    redis: redis_py.Redis, hubs: Hubs, tmp_path: Path, query: str, toml: str, error: str, field: str | None
+) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        Job.load(folder(tmp_path / "j", query, toml), redis, hubs)
+
+    assert str(caught.value).startswith(str(tmp_path / "j"))
+    assert error in str(caught.value)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("missing", ["query.asaql", "job.toml"])
+def test_a_missing_file_is_named(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path, missing: str) -> None:
+    (folder(tmp_path / "j") / missing).unlink()
+    with pytest.raises(InvalidJob, match=rf"{missing}: can't be read"):
+        Job.load(tmp_path / "j", redis, hubs)
+
+
+def test_a_job_may_read_as_a_consumer_group_of_the_hub_s(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
+    ConsumerGroups(hubs["events"]).create("Windows")
+    made = folder(tmp_path / "j", toml=GOOD.replace('hub = "events"', 'hub = "events"\nconsumer_group = "windows"'))
+    job = Job.load(made, redis, hubs)
+
+    assert [reader.group.name for reader in job.work.readers] == ["Windows"]
+
+
+def test_two_jobs_can_t_have_one_output(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
+    Job.load(folder(tmp_path / "one"), redis, hubs)
+    Job.load(folder(tmp_path / "one"), redis, hubs)
+
+    with pytest.raises(OutputTaken, match="'Points' is written by the job 'one'"):
+        Job.load(folder(tmp_path / "two"), redis, hubs)
+
+
+def test_a_cluster_is_refused(cluster: Any, tmp_path: Path) -> None:
+    with pytest.raises(InvalidJob, match="can't run on a Redis Cluster"):
+        Job.load(folder(tmp_path / "j"), cluster, Hubs(cluster, {"events": 4}))

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_py
+
+from pipeline.hub.log import Event
+from pipeline.hub.registry import Hubs
+from pipeline.hub.retention import trim
+from pipeline.hub.runtime import runtime
+from pipeline.windows.jobs import registry as registry_module
+from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
+from pipeline.windows.jobs.registered_jobs import RegisteredJobs
+from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, State, UnknownJob
+from pipeline.windows.jobs.status import Reports
+
+from ..support.example import JOB
+
+
+def definition(query: str = "SELECT n INTO Out FROM Input", **document: Any) -> Definition:
+    inputs = {"Input": {"hub": "events"}}
+    return Definition(query, {"inputs": inputs, "outputs": {"Out": {"type": "stream"}}, **document})
+
+
+@pytest.fixture
+def hubs(redis: redis_py.Redis) -> Hubs:
+    return Hubs(redis, {"events": 2, "others": 1})
+
+
+@pytest.fixture
+def registry(redis: redis_py.Redis, hubs: Hubs) -> JobRegistry:
+    return JobRegistry(redis, hubs)
+
+
+Find = Callable[[], list[Job]]
+
+
+@pytest.fixture
+def find(registry: JobRegistry) -> Iterator[Find]:
+    """Look for jobs as a worker does; ends those that it finds with the test."""
+    found: list[Job] = []
+    worker = RegisteredJobs(registry, lambda name, made: Job.of(name, made, registry.redis, registry.hubs, beat=0.0))
+
+    def find() -> list[Job]:
+        jobs = worker.jobs()
+        found.extend(job for job in jobs if job not in found)
+        return jobs
+
+    yield find
+    for job in found:
+        job.share.stop()
+
+
+def run(job: Job) -> None:
+    while job.step():
+        pass
+
+
+def send(hubs: Hubs, *numbers: int) -> None:
+    hubs["events"].append([Event(b'{"n": %d}' % n, "k") for n in numbers])
+
+
+def rows(registry: JobRegistry, name: str = "Out") -> list[bytes]:
+    return [bytes(entry.row) for entry in StreamOutput(registry.redis, name).read()]
+
+
+def state(registry: JobRegistry, name: str = "j") -> State:
+    job = registry.get(name)
+    return registry.progress(name, job).state
+
+
+def test_a_job_that_is_put_is_found_and_run(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
+    assert registry.put("j", definition())
+    assert (list_outputs(registry.redis)[0].job, state(registry)) == ("j", State.STOPPED)
+    send(hubs, 1, 2)
+    (job,) = find()
+    run(job)
+
+    assert rows(registry) == [b'{"n":1}', b'{"n":2}']
+    assert find() == [job]
+    assert state(registry) is State.RUNNING
+
+
+def test_a_job_that_is_put_again_goes_on_where_it_was(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
+    registry.put("j", definition())
+    send(hubs, 1)
+    (first,) = find()
+    run(first)
+    first.stop()
+    assert not registry.put("j", definition("SELECT n, n + 1 AS m INTO Out FROM Input"))
+    send(hubs, 2)
+    (second,) = find()
+    run(second)
+
+    assert second is not first
+    assert rows(registry) == [b'{"n":1}', b'{"n":2,"m":3}']
+
+
+def test_a_time_of_toml_is_understood_by_workers(registry: JobRegistry, find: Find) -> None:
+    registry.put("j", definition(start=datetime.fromisoformat("2024-05-01T13:00:00+02:00")))
+
+    assert [job.start for job in find()] == ["2024-05-01T11:00:00.0000000Z"]
+
+
+def test_outputs_that_a_job_has_no_more_stay_to_be_read(registry: JobRegistry) -> None:
+    registry.put("j", definition())
+    registry.put("j", definition("SELECT n INTO New FROM Input", outputs={"New": {"type": "stream"}}))
+
+    assert [(output.name, output.job) for output in list_outputs(registry.redis)] == [("New", "j"), ("Out", None)]
+
+
+def test_a_hub_that_a_job_has_left_keeps_nothing_for_it(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
+    registry.put("j", definition())
+    (job,) = find()
+    run(job)
+    assert attached(hubs) == {"job:j"}
+    registry.put("j", definition(inputs={"Input": {"hub": "others"}}))
+
+    assert attached(hubs) == set()
+
+
+def attached(hubs: Hubs, name: str = "events") -> set[str]:
+    return {group.name for part in runtime(hubs[name]) for group in part.groups if group.attached}
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "field"),
+    [
+        pytest.param("a b", definition(), "name", id="the name"),
+        pytest.param("j", definition("SELECT"), "query", id="the query"),
+        pytest.param("j", definition(inputs={"Input": {"hub": "none"}}), "inputs.Input", id="no such hub"),
+        pytest.param("j", definition(inputs={"Input": {"file": "x.ndjson"}}), "inputs.Input", id="a file to read"),
+        pytest.param(
+            "j", definition(outputs={"Out": {"type": "file", "file": "x"}}), "outputs.Out", id="a file to write"
+        ),
+        pytest.param(
+            "j", definition(outputs={"Out": {"type": "hub", "hub": "Events"}}), "outputs.Out", id="a hub it reads"
+        ),
+        pytest.param("j", definition(outputs={"Out": {"type": "webhook", "url": "x"}}), "outputs.Out", id="no webhook"),
+        pytest.param(
+            "j",
+            definition(
+                "SELECT r.a INTO Out FROM Input i JOIN Ref r ON i.n = r.field",
+                inputs={"Input": {"hub": "events"}, "Ref": {"reference": {"hash": "namespace:rules"}}},
+            ),
+            "inputs.Ref",
+            id="a hash of the service's",
+        ),
+    ],
+)
+def test_what_can_t_be_run_is_refused_and_leaves_nothing(
+    registry: JobRegistry, name: str, made: Definition, field: str
+) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        registry.put(name, made)
+
+    assert caught.value.field == field
+    assert (registry.all(), list_outputs(registry.redis)) == ({}, [])
+
+
+def test_an_output_of_another_job_refuses_all_of_them(registry: JobRegistry) -> None:
+    registry.put("j", definition())
+    both = {"New": {"type": "stream"}, "Out": {"type": "stream"}}
+    with pytest.raises(OutputTaken, match="'Out' is written by the job 'j'"):
+        registry.put("k", definition("SELECT n INTO New FROM Input SELECT n INTO Out FROM Input", outputs=both))
+
+    assert [(output.name, output.job) for output in list_outputs(registry.redis)] == [("Out", "j")]
+
+
+def test_a_deleted_job_leaves_its_rows_and_nothing_else(
+    registry: JobRegistry, hubs: Hubs, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grouped = "SELECT key, COUNT(*) AS n INTO Out FROM Input GROUP BY key, TumblingWindow(second, 1)"
+    hook = {"Hook": {"type": "webhook", "url": "http://127.0.0.1:9/"}, "Out": {"type": "stream"}}
+    registry.put("j", definition(f"{grouped} SELECT n INTO Hook FROM Input", outputs=hook))
+    hubs["events"].append([Event(b'{"n": 1}', "k")], enqueued_ms=1_000_000)
+    (job,) = find()
+    run(job)
+    assert (rows(registry), attached(hubs)) == ([b'{"key":null,"n":1}'], {"job:j"})
+    job.step()
+    registry.delete("j")
+    job.stop()  # as a worker does that finds out, and saves its state
+
+    monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
+    assert find() == []
+    assert rows(registry) == [b'{"key":null,"n":1}']
+    assert attached(hubs) == set()
+    kept = {key.decode() for key in registry.redis.scan_iter("*")}
+    assert {key for key in kept if key.startswith("job")} == set()
+    assert trim(hubs["events"], 0) + trim(hubs["events"], 1) == 1
+    with pytest.raises(UnknownJob):
+        registry.delete("j")
+
+
+def test_a_deleted_job_that_is_still_run_writes_nothing(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
+    registry.put("j", definition())
+    (job,) = find()
+    job.step()
+    registry.delete("j")
+    send(hubs, 1)
+    run(job)
+
+    assert rows(registry) == []
+
+
+def test_a_job_is_purged_again_when_nobody_can_have_it(
+    registry: JobRegistry, hubs: Hubs, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.put("j", definition())
+    (job,) = find()
+    registry.delete("j")
+    job.step()  # it was just about to begin
+    assert attached(hubs) == {"job:j"}
+    monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
+    find()
+    assert attached(hubs) == {"job:j"}  # it may still be run
+    job.share.stop()
+    find()
+
+    assert attached(hubs) == set()
+
+
+def test_a_new_job_of_a_deleted_one_s_name_begins_anew(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
+    registry.put("j", definition())
+    send(hubs, 1)
+    (first,) = find()
+    run(first)
+    registry.delete("j")
+    registry.put("j", definition())
+    first.stop()
+    (second,) = find()
+    run(second)
+
+    assert rows(registry) == [b'{"n":1}'] * 2
+    assert registry.redis.hgetall(registry.DELETED) == {}
+
+
+def test_an_output_is_deleted_by_itself(registry: JobRegistry) -> None:
+    registry.put("j", definition())
+    registry.delete("j")
+    StreamOutput(registry.redis, "Out").delete()
+
+    with pytest.raises(UnknownOutput):
+        rows(registry)
+
+
+def test_a_job_that_can_t_begin_has_failed_until_it_can(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
+    registry.put("j", definition(inputs={"Input": {"hub": "others"}}))
+    hubs.delete("others")
+    assert find() == []
+    status = Reports(registry.redis, "j").read()
+    assert status is not None
+    assert "there is no hub 'others'" in status.error.message
+    assert state(registry) is State.FAILED
+
+    hubs.create("others", hubs.description("events"))
+    (job,) = find()
+    job.step()
+    assert state(registry) is State.RUNNING
+
+
+def test_a_delivery_that_has_stopped_is_a_failure(registry: JobRegistry, find: Find) -> None:
+    hook = {"Out": {"type": "webhook", "url": "http://127.0.0.1:9/"}}
+    registry.put("j", definition(outputs=hook))
+    (job,) = find()
+    job.deliveries[0].outbox.note("403", stopped=True)
+
+    assert state(registry) is State.FAILED
+
+
+def test_the_jobs_of_folders_are_listed_and_can_t_be_put(registry: JobRegistry, tmp_path: Path) -> None:
+    shutil.copytree(JOB, folder := tmp_path / "shipped")
+    job = registry.load(folder)
+    with pytest.raises(JobExists, match="a folder of the workers'"):
+        registry.put("shipped", definition())
+    assert [(name, found.folder) for name, found in registry.all().items()] == [("shipped", True)]
+    assert [output.name for output in list_outputs(registry.redis)] == ["Output", "OutputWindow"]
+
+    job.step()
+    with pytest.raises(JobInUse):
+        registry.delete("shipped")
+    job.share.stop()
+    registry.delete("shipped")
+    assert registry.all() == {}
+
+
+def test_a_folder_can_t_have_the_name_of_a_job_made_over_http(registry: JobRegistry, tmp_path: Path) -> None:
+    registry.put("shipped", definition())
+    shutil.copytree(JOB, folder := tmp_path / "shipped")
+
+    with pytest.raises(JobExists, match="made over HTTP"):
+        registry.load(folder)
+    assert [output.name for output in list_outputs(registry.redis)] == ["Out"]

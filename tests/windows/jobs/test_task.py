@@ -1,0 +1,250 @@
+"""Tasks at work over hubs: times, several inputs, what waits for what, and what they say about themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis as redis_py
+
+from pipeline.hub.log import Event
+from pipeline.hub.registry import Hubs
+from pipeline.windows.jobs import exchange, stages
+from pipeline.windows.jobs.begin import begin
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.status import PERIOD, JobStatus, Reports
+from pipeline.windows.jobs.work import MERGE, Pacing
+from pipeline.windows.language.ticks import isoformat
+from pipeline.windows.operators.faults import CLOCK, EARLY, EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
+
+from ..support.example import at, enqueued_ms
+from ..support.running_jobs import rows, run, write_job
+
+NewJob = Callable[..., Job]
+EVENTS = '[inputs.Input]\nhub = "events"\n'
+COUNTS = "SELECT k, COUNT(*) AS n INTO Out FROM Input{} GROUP BY k, TumblingWindow(minute, 10)"
+
+
+@pytest.fixture
+def hubs(redis: redis_py.Redis) -> Hubs:
+    return Hubs(redis, {"events": 2, "others": 3})
+
+
+@pytest.fixture
+def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJob]:
+    made: list[Job] = []
+
+    def new(query: str, toml: str = EVENTS, batch: int = 500) -> Job:
+        folder = write_job(tmp_path / "j", query, toml)
+        made.append(Job.load(folder, redis, hubs, pacing=Pacing(batch, 0.0), beat=0.0))
+        return made[-1]
+
+    yield new
+    for job in made:
+        job.share.stop()
+
+
+def send(hubs: Hubs, arrival: str, partition: int = 0, hub: str = "events", **columns: object) -> None:
+    body = msgspec.json.encode(columns)
+    hubs[hub].append([Event(body)], partition=partition, enqueued_ms=enqueued_ms(arrival))
+
+
+def status(job: Job) -> JobStatus:
+    """The status as it will be within a second."""
+    for task in job.tasks:
+        job.work.reports.soon(task.name)
+    job.step()
+    found = Reports(job.work.client, job.name).read()
+    assert found is not None
+    return found
+
+
+def faults(job: Job) -> dict[str, int]:
+    return dict(status(job).faults)
+
+
+def minute(end: str | None) -> str | None:
+    return None if end is None else end[11:16]
+
+
+def test_times_are_adjusted_and_counted(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    arrivals = [
+        ("10:01", "10:01"),
+        ("10:09", "10:09"),
+        ("10:04", "10:09"),  # out of order: it counts at 10:08
+        ("10:00", "10:25"),  # late: it counts at 10:20
+        ("11:00", "10:26"),  # early: dropped
+        ("10:45", "10:50"),
+    ]
+    for time, arrival in arrivals:
+        send(hubs, arrival, k="a", at=isoformat(at(time)))
+    send(hubs, "10:51", k="a", at="no time")
+    send(hubs, "10:51", k="a")
+    job = new_job(
+        COUNTS.format(" TIMESTAMP BY at"), EVENTS + '[time]\nlate_arrival = "5m"\nout_of_order = "1m"\n', batch=1
+    )
+    run(job)
+
+    assert [(minute(end), row["n"]) for end, row in rows(redis)] == [("10:10", 3), ("10:20", 1), ("10:50", 1)]
+    assert faults(job) == {OUT_OF_ORDER: 1, LATE: 1, EARLY: 1, EVENT_TIME: 2}
+
+
+def test_without_timestamp_by_no_policy_applies(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    send(hubs, "10:01", k="a", at="2030-01-01T00:00:00Z")
+    job = new_job(COUNTS.format(""), EVENTS + '[time]\nlate_arrival = 0\naction = "drop"\n')
+    run(job)
+
+    assert [(minute(end), row["n"]) for end, row in rows(redis)] == [("10:10", 1)]
+    assert faults(job) == {}
+
+
+def test_each_key_of_substreams_is_in_order_by_itself(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    for time, key in [("10:25", "a"), ("10:05", "b"), ("10:26", "a"), ("10:06", "b"), ("10:15", "a")]:
+        send(hubs, "10:26", k=key, at=isoformat(at(time)))
+    job = new_job(
+        "SELECT k, COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY at OVER k, PartitionId "
+        "GROUP BY k, PartitionId, TumblingWindow(minute, 10)",
+        EVENTS + '[time]\nlate_arrival = "1h"\n',
+    )
+    run(job)
+
+    found = [(minute(end), row["k"], row["n"]) for end, row in rows(redis)]
+    assert found == [("10:10", "b", 2), ("10:30", "a", 3)]
+    assert faults(job) == {OUT_OF_ORDER: 1}
+
+
+def test_inputs_of_several_hubs_meet(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    for n in range(6):
+        send(hubs, "10:01", n % 2, k="a", n=n)
+        send(hubs, "10:01", n % 3, hub="others", k="a", n=n)
+    query = """
+    WITH Both AS (SELECT k, n FROM Input UNION SELECT k, n FROM Others)
+    SELECT k, COUNT(*) AS n, SUM(n) AS total INTO Out FROM Both GROUP BY k, TumblingWindow(minute, 10)
+    """
+    job = new_job(query, EVENTS + '[inputs.Others]\nhub = "others"\n', batch=1)
+    run(job)
+
+    assert [task.name for task in job.tasks] == ["0", "1", "2", MERGE]
+    assert [(minute(end), row) for end, row in rows(redis)] == [("10:10", {"k": "a", "n": 12, "total": 30})]
+
+
+def test_one_hub_may_be_two_inputs(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    for n in range(4):
+        send(hubs, "10:01", n % 2, k="a", n=n)
+    query = """
+    SELECT a.n AS a, b.n AS b INTO Out FROM Input a JOIN Others b
+    ON DATEDIFF(minute, a, b) BETWEEN 0 AND 1 AND a.n = b.n
+    """
+    job = new_job(query, EVENTS + '[inputs.Others]\nhub = "events"\n')
+    run(job)
+
+    assert sorted((row["a"], row["b"]) for _, row in rows(redis)) == [(n, n) for n in range(4)]
+
+
+def test_a_partition_that_is_a_window_ahead_waits_for_the_slowest(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
+) -> None:
+    query = "SELECT g, COUNT(DISTINCT k) AS n INTO Out FROM Input GROUP BY g, SlidingWindow(minute, 10)"
+    for n in range(10):
+        send(hubs, f"10:{5 * n:02}", 0, g=1, k=n)
+    job = new_job(query, batch=1)
+    begin(job.work, "last")
+    job.share.partitions()
+    fast, _, merging = job.tasks
+    while fast.step():
+        pass
+    for _ in range(20):
+        merging.step()
+
+    assert redis.xlen(exchange.Exchange(redis, "j", 0).key) > 5  # of the other partition nothing is known
+
+
+def test_a_task_waits_while_the_merging_one_is_far_behind(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "MOST_ENTRIES", 3)
+    query = "SELECT g, COUNT(*) AS n INTO Out FROM Input GROUP BY g, SlidingWindow(minute, 10)"
+    for n in range(10):
+        send(hubs, "10:00", 0, g=1, k=n)
+    job = new_job(query, batch=1)
+    job.share.partitions()
+    job.step()
+    for _ in range(20):
+        job.tasks[0].step()
+    assert redis.xlen(exchange.Exchange(redis, "j", 0).key) == 3
+
+    run(job)
+    assert [row["n"] for _, row in rows(redis)] == [10]
+
+
+def test_a_clock_that_went_back_loses_no_event(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    job = new_job("SELECT k, COUNT(*) AS n INTO Out FROM Input GROUP BY k, PartitionId, TumblingWindow(second, 1)")
+    run(job)
+    send(hubs, "10:01", k="a")  # the task knows that it is later
+    run(job)
+    watermark = job.tasks[0].closed
+    while job.tasks[0].closed < watermark + 20_000_000:
+        job.step()
+
+    assert [row["n"] for _, row in rows(redis)] == [1]
+    assert faults(job)[CLOCK] == 1
+
+
+def test_what_a_job_says_of_itself(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    for n in range(4):
+        send(hubs, "10:01", n % 2, k="a", n=n)
+    hubs["events"].append([Event(b"no JSON")], partition=1, enqueued_ms=enqueued_ms("10:02"))
+    job = new_job(COUNTS.format(""))
+    assert Reports(redis, "j").read() is None
+    job.step()
+    hubs["events"].append([Event(b"{}")] * 3, partition=0)
+    first = Reports(redis, "j").read()
+
+    assert first is not None
+    assert (first.job, first.lag, first.error) == ("j", 3, None)
+    assert first.faults == {INPUT: 1}
+    assert set(first.tasks) == {"0", "1", MERGE}
+    assert first.tasks["1"].next == {"events/1": 3}
+    run(job)
+    last = status(job)
+    assert (last.rows, last.lag) == ({"Out": 1}, 0)
+    assert (last.watermark or "") > "2026"
+
+
+def test_a_status_is_written_once_a_second(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    job = new_job(COUNTS.format(""))
+    job.step()
+    first = redis.hgetall("job:j:status")
+    job.step()
+
+    assert PERIOD == 1.0
+    assert redis.hgetall("job:j:status") == first
+
+
+def test_a_task_that_fails_is_told_and_stops_no_other(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    job = new_job("SELECT n INTO Out FROM Input")
+    job.step()
+    redis.set("job:j:state:0", "no hash")
+    job.tasks[0].forget()
+    for partition in range(2):
+        send(hubs, "10:01", partition, n=partition)
+    job.step()
+    job.step()
+
+    assert [row["n"] for _, row in rows(redis)] == [1]
+    error = status(job).error
+    assert error is not None
+    assert (error.task, error.message[:13]) == ("0", "ResponseError")
+
+
+def test_a_hash_of_reference_data_is_joined(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    redis.hset("devices", "a", '{"name": "Ann"}')
+    query = "SELECT i.n, d.name INTO Out FROM Input i JOIN Devices d ON i.k = d.id"
+    toml = EVENTS + '[inputs.Devices]\nreference = { hash = "devices", field_column = "id" }\n'
+    send(hubs, "10:01", k="a", n=1)
+    send(hubs, "10:01", k="b", n=2)
+    run(new_job(query, toml))
+
+    assert rows(redis) == [(None, {"n": 1, "name": "Ann"})]

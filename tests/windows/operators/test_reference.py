@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+from pipeline.windows.row import Row
+
+from pipeline.windows.jobs.tables import FileTable, HashTable, InvalidReference
+from pipeline.windows.language.ticks import parse
+from pipeline.windows.operators.faults import ROW, Faults
+from pipeline.windows.operators.reference import ReferenceJoin, Version
+
+
+class Fixed:
+    """A table that never changes."""
+
+    def __init__(self, records: Iterable[dict[str, Any]]) -> None:
+        self.version = Version(records)
+
+    def at(self, time: int) -> Version:
+        return self.version
+
+    def refresh(self) -> None:
+        pass
+
+
+def key(row: Row) -> Any:
+    return row.columns.get("k")
+
+
+def join(kind: Literal["INNER", "LEFT"], records: list[dict[str, Any]], on: Any = None, **counts: Any) -> ReferenceJoin:
+    return ReferenceJoin(kind, Fixed(records), [key], [key], on, Faults("job", counts.get("counts", Counter())))
+
+
+def pairs(joined: Iterable[Row]) -> list[tuple[Any, Any]]:
+    return [(row.columns[0].columns, row.columns[1] and row.columns[1].columns) for row in joined]
+
+
+def records(table: Any, time: int = 0) -> list[Any]:
+    return [row.columns for row in table.at(time).rows]
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "expected"),
+    [
+        pytest.param("INNER", {"k": "a"}, [{"K": "a", "v": 1}, {"k": "a", "v": 3}], id="every match, in their order"),
+        pytest.param("INNER", {"k": "x"}, [], id="no match"),
+        pytest.param("LEFT", {"k": "x"}, [None], id="no match of a left join"),
+        pytest.param("LEFT", {}, [None], id="a key that is null"),
+        pytest.param("INNER", {"k": 1.0}, [{"k": 1, "v": 4}], id="bigint and float are numbers"),
+        pytest.param("INNER", {"k": "1"}, [], id="text is not"),
+    ],
+)
+def test_a_row_is_joined_with_the_rows_of_its_key(
+    kind: Literal["INNER", "LEFT"], event: dict[str, Any], expected: list[Any]
+) -> None:
+    table: list[dict[str, Any]] = [
+        {"K": "a", "v": 1},
+        {"k": None, "v": 2},
+        {"k": "a", "v": 3},
+        {"k": 1, "v": 4},
+        {"v": 5},
+    ]
+    joined = join(kind, table).of(Row(event, 7, (0, 1)))
+
+    assert [other for _, other in pairs(joined)] == expected
+    assert {row.time for row in joined} <= {7}
+    assert len({row.arrival for row in joined}) == len(joined)
+
+
+def test_what_is_left_of_the_condition_is_about_the_pair() -> None:
+    table = [{"k": "a", "least": 1}, {"k": "a", "least": 5}]
+    joined = join("LEFT", table, lambda row: row.columns[0].columns["v"] >= row.columns[1].columns["least"])
+
+    assert [[other for _, other in pairs(joined.of(Row({"k": "a", "v": v}, 7, ())))] for v in (0, 3, 9)] == [
+        [None],
+        table[:1],
+        table,
+    ]
+
+
+def test_keys_of_no_use_are_reported_and_left_out() -> None:
+    counts: Counter[str] = Counter()
+    joined = join("LEFT", [{"k": []}, {"k": "a"}], counts=counts)
+
+    assert joined.of(Row({"k": {}}, 1, ())) == []
+    assert len(joined.of(Row({"k": "a"}, 1, ()))) == 1
+    assert counts == {ROW: 2}
+
+
+keys = st.sampled_from(["a", "b", 1, None])
+
+
+@given(st.lists(keys, max_size=8), st.lists(keys, max_size=8), st.sampled_from(["INNER", "LEFT"]))
+def test_a_join_is_what_every_pair_says(lefts: list[Any], rights: list[Any], kind: Literal["INNER", "LEFT"]) -> None:
+    joined = join(kind, [{"k": k, "n": n} for n, k in enumerate(rights)])
+    for left in lefts:
+        found: list[int | None] = [n for n, right in enumerate(rights) if left is not None and right == left]
+        given_out = [other and other["n"] for _, other in pairs(joined.of(Row({"k": left}, 1, ())))]
+        assert given_out == (found or ([None] if kind == "LEFT" else []))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        pytest.param("t.json", '[{"k": 1}, {"k": "b"}]', [{"k": 1}, {"k": "b"}], id="a JSON array"),
+        pytest.param("t.json", '\ufeff{"k": 1}\n\n{"k": 2}\n', [{"k": 1}, {"k": 2}], id="a JSON object a line"),
+        pytest.param("t.json", "", [], id="an empty file"),
+        pytest.param("t.csv", 'k,v\r\n1,"a, ""b"""\r\n2\r\n\r\n', [{"k": "1", "v": 'a, "b"'}, {"k": "2"}], id="CSV"),
+    ],
+)
+def test_files(tmp_path: Path, name: str, text: str, expected: list[Any]) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+
+    assert records(FileTable(tmp_path / name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        pytest.param("t.json", b'{"k": 1}\n{"k"', "t.json, line 2 is not JSON", id="broken JSON"),
+        pytest.param("t.json", b"[1]", "holds something that is no JSON object", id="not objects"),
+        pytest.param("t.json", b"3", "line 1 is no JSON object", id="a number"),
+        pytest.param("t.json", b"\xff", "can't be read", id="not UTF-8"),
+        pytest.param("t.csv", b"k\n1,2\n", "line 2: more values than names", id="more values than names"),
+        pytest.param("t.csv", b'k\n"1', "t.csv, line 2: ", id="a quote that doesn't end"),
+    ],
+)
+def test_files_of_no_use_are_refused_with_the_place(tmp_path: Path, name: str, text: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(text)
+
+    with pytest.raises(InvalidReference, match=re.escape(message)):
+        FileTable(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["missing.json", "{date}.json", "{date}/{date}.json", "{time}.json"])
+def test_paths_without_a_file_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidReference):
+        FileTable(tmp_path / name)
+
+
+def test_of_a_sequence_of_files_each_holds_from_its_time(tmp_path: Path) -> None:
+    for name in ("p[1]-2024-05-01-10-30.json", "p[1]-2024-05-02-00.json", "p[1]-2024-13-01-00.json"):
+        (tmp_path / name).write_text(f'{{"file": "{name}"}}')
+    table = FileTable(tmp_path / "p[1]-{date}-{time}.json")
+
+    def file_at(text: str) -> list[Any]:
+        return [record["file"] for record in records(table, parse(text))]
+
+    assert file_at("2024-05-01T10:29:59.9999999Z") == []
+    assert file_at("2024-05-01T10:30:00Z") == file_at("2024-05-01T23:59:59Z") == ["p[1]-2024-05-01-10-30.json"]
+    assert file_at("2024-05-02T00:00:00Z") == file_at("2024-05-09T00:00:00Z") == ["p[1]-2024-05-02-00.json"]
+
+    (tmp_path / "p[1]-2024-05-03-00-00.json").write_text('{"file": "new"}')
+    table.refresh()
+
+    assert file_at("2024-05-02T23:59:59Z") == ["p[1]-2024-05-02-00.json"]
+    assert file_at("2024-05-09T00:00:00Z") == ["new"]
+
+
+def test_dates_may_be_folders(tmp_path: Path) -> None:
+    (tmp_path / "2024/05/01").mkdir(parents=True)
+    (tmp_path / "2024/05/01/t.csv").write_text("k\n1\n")
+    table = FileTable(tmp_path / "{date}" / "t.csv")
+
+    assert records(table, parse("2024-05-01T00:00:00Z")) == [{"k": "1"}]
+
+
+def test_a_hash_gives_its_fields_too_and_is_read_again_when_asked(redis: redis.Redis) -> None:
+    redis.hset("devices", mapping={"b": '{"limit": 2}', "a": '{"limit": 1, "Device": "lies"}'})
+    table = HashTable(redis, "devices", field_column="device")
+
+    assert records(table) == [{"limit": 1, "device": "a"}, {"limit": 2, "device": "b"}]
+
+    version = table.at(0)
+    table.refresh()
+    assert table.at(0) is version  # so that nothing is indexed again
+    redis.hset("devices", "a", '{"limit": 3}')
+    assert records(table)[0]["limit"] == 1
+    table.refresh()
+    assert records(table)[0]["limit"] == 3
+
+
+def test_a_hash_that_is_of_no_use_is_refused_and_what_was_read_stays(redis: redis.Redis) -> None:
+    table = HashTable(redis, "devices")
+    assert records(table) == []
+
+    redis.hset("devices", "a", "[]")
+    with pytest.raises(InvalidReference, match="a of the hash devices is no JSON object"):
+        table.refresh()
+    redis.set("devices", "text")
+    with pytest.raises(InvalidReference, match="devices is no hash"):
+        table.refresh()
+    assert records(table) == []

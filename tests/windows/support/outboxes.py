@@ -1,0 +1,47 @@
+"""Outboxes with rows in them, as a job's transaction puts them there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import redis as redis_py
+
+from pipeline.windows.engine.engine import OutputRow
+from pipeline.windows.jobs.delivery import Delivery
+from pipeline.windows.jobs.outputs import Outbox
+from pipeline.windows.jobs.outputs.outbox import Receiver
+from pipeline.windows.language.ticks import parse
+from pipeline.windows.operators.faults import Faults
+
+NOON = "2024-05-01T12:00:00.0000000Z"
+
+
+def outbox(redis: redis_py.Redis, receiver: Receiver) -> Outbox:
+    return Outbox(redis, "j", "Out", receiver)
+
+
+def put(box: Outbox, rows: Iterable[Mapping[str, Any]], faults: Counter[str] | None = None) -> None:
+    with box.redis.pipeline() as pipe:
+        for number, columns in enumerate(rows):
+            row = OutputRow(box.output, columns, parse(NOON), (number,), True)
+            box.queue(pipe, row, Faults("j", Counter() if faults is None else faults))
+        pipe.execute()
+
+
+def numbers(*wanted: int) -> list[dict[str, int]]:
+    return [{"n": n} for n in wanted]
+
+
+def run(delivery: Delivery) -> int:
+    """Step until nothing waits, or it is not the time; return how many rows were taken."""
+    taken = 0
+    while done := delivery.step():
+        taken += done
+    return taken
+
+
+def die(delivery: Delivery) -> None:
+    """End a delivery as kill -9 does, but that its lease and its announcement end at once."""
+    delivery.share.stop()

@@ -1,0 +1,171 @@
+"""`wz worker` as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis as redis_py
+
+from pipeline.hub.group import ConsumerGroup
+from pipeline.hub.log import Event
+from pipeline.hub.registry import Hubs
+from pipeline.settings import Settings
+from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.outputs import StreamOutput, UnknownOutput
+from pipeline.windows.jobs.registry import JobRegistry
+from pipeline.work.worker import Task, run
+
+from ..stack import REPOSITORY, ROOT, until
+from ..windows.support import example
+
+
+@pytest.fixture
+def environ(settings: Settings) -> dict[str, str]:
+    return {
+        **os.environ,
+        "WZ_ENVIRONMENT": settings.environment,
+        "WZ_REDIS_URL": settings.redis_url,
+        "WZ_CONNECTION_STRING": str(ROOT),
+        "WZ_HUBS": "events:4",
+        "WZ_JOBS": str(REPOSITORY / "jobs"),
+    }
+
+
+@contextmanager
+def start(environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a worker; a test that fails does not wait for its end."""
+    command = [sys.executable, "-m", "wz", "worker"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY) as worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_worker_runs_the_jobs_until_it_is_told_to_stop(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str], number: int
+) -> None:
+    hub = Hubs(redis, settings.hubs)["events"]
+    for at, columns in example.EVENTS:
+        hub.append([example.event(columns)], enqueued_ms=example.enqueued_ms(at))
+
+    def rows() -> int:
+        try:
+            return len(StreamOutput(redis, "OutputWindow").read())
+        except UnknownOutput:
+            return 0
+
+    with start(environ) as worker:
+        until(lambda: rows() == len(example.WINDOW_ROWS))
+        worker.send_signal(number)
+        _, log = worker.communicate(timeout=20)
+
+    assert worker.returncode == 0
+    assert "Traceback" not in log
+    assert list(redis.scan_iter("*:lease:*")) == []
+
+
+def test_the_worker_runs_jobs_that_are_put_while_it_runs(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str]
+) -> None:
+    hubs = Hubs(redis, settings.hubs)
+    registry = JobRegistry(redis, hubs)
+    with start(environ) as worker:
+        until(lambda: "context_reward" in registry.all())
+        document = {"inputs": {"Input": {"hub": "events"}}, "outputs": {"Out": {"type": "stream"}}}
+        registry.put("j", Definition("SELECT n INTO Out FROM Input", document))
+        hubs["events"].append([Event(b'{"n": 1}')])
+        until(lambda: len(StreamOutput(redis, "Out").read()) == 1)
+        registry.delete("j")
+        until(lambda: not registry.is_run("j"))
+        worker.terminate()
+        _, log = worker.communicate(timeout=20)
+
+    assert "Traceback" not in log
+
+
+def test_a_killed_worker_is_followed_by_another_and_no_row_is_lost_or_doubled(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str]
+) -> None:
+    hub = Hubs(redis, settings.hubs)["events"]
+    for at, columns in example.EVENTS[:4]:
+        hub.append([example.event(columns)], enqueued_ms=example.enqueued_ms(at))
+    with start(environ) as killed:
+        until(lambda: redis.exists("output:Output") == 1)
+        killed.kill()
+        killed.communicate()
+    for at, columns in example.EVENTS[4:]:
+        hub.append([example.event(columns)], enqueued_ms=example.enqueued_ms(at))
+
+    with start(environ) as worker:
+        until(lambda: len(StreamOutput(redis, "Output").read()) >= 8)
+        worker.terminate()
+        worker.communicate(timeout=20)
+
+    entries = StreamOutput(redis, "Output").read()
+    assert len(entries) == 8
+
+
+def test_a_relay_that_was_taken_away_is_told_of(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str]
+) -> None:
+    ConsumerGroup(Hubs(redis, settings.hubs)["events"], "$relay").attach()
+
+    with start({**environ, "WZ_JOBS": ""}) as worker:
+        until(lambda: redis.exists("hubs:retention") == 1)
+        worker.terminate()
+        _, log = worker.communicate(timeout=20)
+
+    assert "hub events keeps all events for a relay" in log
+    assert "`wz hub detach events '$relay'`" in log
+
+
+def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str]) -> None:
+    with start({**environ, "WZ_HUBS": "events:none"}) as worker:
+        _, log = worker.communicate(timeout=20)
+
+    assert worker.returncode == 1
+    assert log == "Error: WZ_HUBS: 'events:none': write name:partitions, 1 to 1024 partitions\n"
+
+
+class Counting:
+    """A task that says when it has stopped."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.stepped = threading.Event()
+        self.stopped = threading.Event()
+
+    def step(self) -> int:
+        self.stepped.set()
+        return 0
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+def test_a_task_that_is_found_later_is_started_and_one_that_is_gone_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.work.worker.FIND", 0.01)
+    first, second, stop = Counting(), Counting(), threading.Event()
+    found: list[Task] = [first]
+    runner = threading.Thread(target=run, args=(lambda: list(found), stop))
+    runner.start()
+    assert first.stepped.wait(20)
+
+    found[:] = [second]
+
+    assert second.stepped.wait(20)
+    assert first.stopped.wait(20)
+    assert not second.stopped.is_set()
+    stop.set()
+    runner.join(20)
+    assert second.stopped.is_set()
