@@ -50,7 +50,7 @@ from pipeline.windows.operators.faults import Faults
 from pipeline.windows.operators.panes import Panes
 from pipeline.windows.operators.slices import Slices
 from pipeline.windows.operators.windowing import aggregate
-from pipeline.windows.planning.plan import plan
+from pipeline.windows.planning.planner import plan
 from pipeline.windows.row import Row as EventRow
 
 from .side_by_side import Goal, Row, report, take_turns

@@ -9,7 +9,7 @@ from ..language.parser import parse
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
 from ..planning.nodes import Plan
-from ..planning.plan import plan
+from ..planning.planner import plan
 from .config import Config, InvalidJob, config_of, match
 from .definition import Definition
 

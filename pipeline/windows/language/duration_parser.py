@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 
 from .syntax import Constant
+from .time_units import LONGEST, UNITS
 from .token_reader import TokenReader
 from .tokens import At, QueryError, Token
-from .units import LONGEST, UNITS
 
 LARGEST = 2**63 - 1
 

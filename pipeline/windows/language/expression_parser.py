@@ -29,8 +29,8 @@ from .syntax import (
     Unary,
     Unit,
 )
+from .time_units import LIMIT_UNITS, UNITS, WINDOW_UNITS
 from .tokens import At, QueryError, upper
-from .units import LIMIT_UNITS, UNITS, WINDOW_UNITS
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from .duration_parser import checked_duration
 from .expression_parser import WINDOW_FUNCTIONS, ExpressionParser
 from .syntax import Expression, Hopping, NamedWindow, Session, Sliding, Snapshot, Window
+from .time_units import WINDOW_UNITS
 from .tokens import QueryError
-from .units import WINDOW_UNITS
 
 
 class WindowParser(ExpressionParser):

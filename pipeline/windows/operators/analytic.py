@@ -9,8 +9,8 @@ from itertools import chain
 from typing import Any
 
 from ..language.syntax import Call, Constant, Expression, Over, Star, Unit
+from ..language.time_units import WINDOW_UNITS
 from ..language.tokens import QueryError
-from ..language.units import WINDOW_UNITS
 from ..language.values import RowError
 from ..row import Changes, Evaluate, Row
 from .aggregates import aggregate

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..language.units import LIMIT_UNITS, LONGEST
+from ..language.time_units import LIMIT_UNITS, LONGEST
 from ..row import Row
 
 _DAY = LIMIT_UNITS["day"]

@@ -13,12 +13,12 @@ from typing import Any
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.tokens import At, QueryError
+from ..language.tree import rewrite, walk
 from ..operators.aggregates import AGGREGATES
 from ..operators.analytic import ANALYTIC, analytic
 from .conditions import all_of, condition
 from .graph import Graph, Relation
 from .nodes import Analytic, Join, ReferenceJoin, Resolved
-from .rewrite import rewrite, walk
 from .scope import Scope
 
 _Change = Callable[[Any], Any]

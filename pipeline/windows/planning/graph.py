@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ..language import syntax
 from ..language.syntax import Column, Expression
 from ..language.tokens import QueryError
+from ..language.tree import rewrite
 from ..language.values import Names
 from .compiler import Compiler
 from .nodes import Input, Node, Stream
-from .rewrite import rewrite
 from .scope import Scope, Source
 
 

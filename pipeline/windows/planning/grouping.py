@@ -7,10 +7,10 @@ from typing import Any
 
 from ..language.syntax import Call, Column, Constant, Expression, Property
 from ..language.tokens import QueryError
+from ..language.tree import rewrite
 from ..operators.aggregates import AGGREGATES
 from .compiler import TIMESTAMP, WINDOW
 from .nodes import Resolved
-from .rewrite import rewrite
 
 #: Without an argument, these take the whole row.
 _WHOLE_ROW = {"TOPONE": 0, "COLLECT": 0, "COLLECTTOP": 1}

@@ -8,8 +8,8 @@ from functools import partial
 
 from ..language import syntax
 from ..language.syntax import Expression
+from ..language.time_units import LIMIT_UNITS
 from ..language.tokens import At, QueryError
-from ..language.units import LIMIT_UNITS
 from .nodes import (
     Analytic,
     Compiled,

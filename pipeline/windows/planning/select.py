@@ -9,13 +9,13 @@ from typing import Any
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import At, QueryError
+from ..language.tree import rewrite
 from ..operators.aggregates import AGGREGATES, aggregate
 from .conditions import all_of
 from .from_clause import FromClause
 from .graph import Graph, Relation
 from .grouping import Grouping, aliased, with_window_id
 from .nodes import ItemColumn, ItemStar, Select, Union, Window
-from .rewrite import rewrite
 from .scope import Source
 
 

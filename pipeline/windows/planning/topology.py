@@ -20,7 +20,7 @@ from ..language.tokens import At
 from ..operators.windowing import can_be_partial
 from .lineage import Holders, holders, holds
 from .nodes import Analytic, Compiled, Input, Join, Node, Plan, Resolved, Stream, Union, Window
-from .plan import renumbered
+from .planner import renumbered
 
 PARTITION_ID = "PartitionId"
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from ..language import syntax
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
+from ..language.tree import walk
 from ..language.values import Names
 from .fusion import fuse
 from .graph import Graph, Relation
 from .lineage import check_substreams, span
 from .nodes import Input, ItemColumn, Node, Output, Plan, ReferenceJoin, Resolved, Select, Union
-from .rewrite import walk
 from .select import plan_select
 
 
