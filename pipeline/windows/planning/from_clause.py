@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..functions import kind_of
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.tokens import At, QueryError
 from ..language.tree import rewrite, walk
-from ..operators.aggregates import AGGREGATES
-from ..operators.analytic import ANALYTIC, analytic
+from ..operators.analytic import analytic
 from .conditions import all_of, condition
 from .graph import Graph, Relation
 from .nodes import Analytic, Join, ReferenceJoin, Resolved
@@ -215,9 +215,8 @@ def _part(place: int, count: int) -> tuple[int, ...]:
 
 
 def _is_analytic(call: Call) -> bool:
-    return call.function in ANALYTIC or (
-        call.function in AGGREGATES and call.over is not None and call.over.limit is not None
-    )
+    has_limit = call.over is not None and call.over.limit is not None
+    return kind_of(call.function) == "analytic" or (kind_of(call.function) == "aggregate" and has_limit)
 
 
 def _resolving(scope: Scope) -> Any:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..functions import kind_of
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import At, QueryError
 from ..language.tree import rewrite
-from ..operators.aggregates import AGGREGATES, aggregate
+from ..operators.aggregates import aggregate
 from .conditions import all_of
 from .from_clause import FromClause
 from .graph import Graph, Relation
@@ -109,7 +110,7 @@ class _Select:
         change = self._from.resolving(resolved_if_known)
 
         def resolve(part: Any) -> Any:
-            if isinstance(part, Call) and part.function in AGGREGATES:  # inside of which names are columns
+            if isinstance(part, Call) and kind_of(part.function) == "aggregate":  # inside of which names are columns
                 return self._from.resolve(part)
             return change(part)
 

@@ -83,7 +83,7 @@ def _divided(plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str
         for place in reasons
         if isinstance(node := plan.nodes[place], Window)
         and node.sources[0] in partitioned
-        and can_be_partial(node.window, node.aggregates)
+        and can_be_partial(node.window)
     }
     nodes: list[tuple[int, Node]] = []
     for place, node in enumerate(plan.nodes):

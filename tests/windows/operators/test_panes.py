@@ -196,8 +196,8 @@ def test_panes_of_several_stages_merge_into_the_same_windows(data: st.DataObject
 
 
 def test_only_windows_of_panes_can_be_divided() -> None:
-    assert can_be_partial(hopping(2, 1), [])
-    assert not can_be_partial(Sliding(1, HERE), [])
+    assert can_be_partial(hopping(2, 1))
+    assert not can_be_partial(Sliding(1, HERE))
     with pytest.raises(ValueError, match="divided"):
         operator(Sliding(1, HERE), COUNT, mode="partial")
 
