@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -110,6 +111,17 @@ def test_the_query_that_it_explains_is_the_jobs() -> None:
     (shown,) = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 
     assert parse(shown) == parse((JOB / "query.asaql").read_text())
+
+
+def test_the_error_that_it_shows_is_the_one_that_comes(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    folder = shutil.copytree(JOB, tmp_path / JOB.name)
+    query = folder / "query.asaql"
+    query.write_text(query.read_text().replace("HoppingWindow", "HopingWindow"))
+
+    result = CliRunner().invoke(main, ["job", "explain", str(folder)])
+
+    assert result.stderr == shown.replace("jobs/context_reward", str(folder))
 
 
 def test_its_job_toml_is_one() -> None:

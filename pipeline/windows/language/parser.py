@@ -62,6 +62,7 @@ beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is ref
 
 from __future__ import annotations
 
+from ..functions import FUNCTIONS
 from .durations import integer
 from .expression_parser import ExpressionParser
 from .refusals import means_window, unknown_window
@@ -82,7 +83,7 @@ from .syntax import (
     Step,
 )
 from .token_reader import TokenReader
-from .tokens import QueryError, Token
+from .tokens import QueryError
 from .window_parser import WindowParser
 
 DEFAULT_OUTPUT = "output"
@@ -254,14 +255,11 @@ class _QueryParser:
         at = self._tokens.expect("BY").at
         keys: list[Expression] = []
         windows: tuple[NamedWindow, ...] = ()
-        unknown: list[Token] = []
+        unknown: QueryError | None = None
         while True:
             first = self._tokens.next
             if not self._windows.is_next():
-                if self._windows.is_unknown():
-                    if means_window(first.keyword):
-                        raise unknown_window(first.text, first.at)
-                    unknown.append(first)
+                unknown = unknown or self._unknown_window()
                 keys.append(self._expressions.whole())
             elif windows:
                 raise QueryError("GROUP BY takes one window; several can stand in Windows()", first.at)
@@ -271,11 +269,19 @@ class _QueryParser:
                 break
         if not windows:
             windows = _snapshot(keys)
-        if not windows and unknown:
-            raise unknown_window(unknown[0].text, unknown[0].at)
         if not windows:
-            raise QueryError("GROUP BY needs a window, such as TumblingWindow(minute, 5)", at)
+            raise unknown or QueryError("GROUP BY needs a window, such as TumblingWindow(minute, 5)", at)
         return tuple(keys), windows
+
+    def _unknown_window(self) -> QueryError | None:
+        """Return what to say of the next key if there is no window but it; raise it if it must be one."""
+        if not self._windows.is_unknown():
+            return None
+        name = self._tokens.next
+        error = unknown_window(name.text, name.at)
+        if means_window(name.keyword):
+            raise error
+        return None if name.keyword in FUNCTIONS else error
 
 
 def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:

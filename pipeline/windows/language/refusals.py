@@ -49,10 +49,10 @@ def unknown_window(written: str, at: At) -> QueryError:
 
 
 def means_window(name: str) -> bool:
-    """Tell whether `name`, in upper case and of no function, looks like a window's: Hoping, TumblngWindow."""
-    return "WINDOW" in name or any(
-        FUNCTIONS[near].kind == "window" and near not in ("WINDOW", "WINDOWS") for near in _near(name, FUNCTIONS)
-    )
+    """Tell whether `name`, in upper case and of no function, looks like that of a window: Hoping, TumblngWindow."""
+    nearest = _near(name, FUNCTIONS)[:1]
+    is_near = nearest != ["WINDOW"] and any(FUNCTIONS[near].kind == "window" for near in nearest)
+    return is_near or "WINDOW" in name
 
 
 def unit_hint(word: str, units: Iterable[str]) -> str:

@@ -23,9 +23,11 @@ class WindowParser:
         return kind_of(self._tokens.next.keyword) == "window" and self._tokens.is_sign("(", 1)
 
     def is_unknown(self) -> bool:
-        """Tell if a function comes next of which nothing is known: it may be a window with its name misspelt."""
+        """Tell if a call comes next of what is no function here: it may be a window with its name misspelt."""
+        if not self._tokens.is_name() or not self._tokens.is_sign("(", 1):
+            return False
         name = self._tokens.next.keyword
-        return self._tokens.is_name() and name != "" and kind_of(name) is None and self._tokens.is_sign("(", 1)
+        return name != "" and kind_of(name) in (None, "foreign")
 
     def windows(self) -> tuple[NamedWindow, ...]:
         """Read one window, or Windows() of several."""

@@ -80,7 +80,7 @@ def _within(unit: str, most: int) -> Callable[[int], int]:
     return lambda time: time // ticks % most
 
 
-_PARTS: dict[str, Callable[[int], int]] = {
+PARTS: dict[str, Callable[[int], int]] = {
     "year": lambda time: _date(time).year,
     "quarter": lambda time: (_date(time).month + 2) // 3,
     "month": lambda time: _date(time).month,
@@ -101,7 +101,7 @@ def _datename(unit: str) -> Callable[[int], str]:
         return lambda time: _MONTH_NAMES[_date(time).month - 1]
     if unit == "weekday":
         return lambda time: _DAY_NAMES[_weekday(time) - 1]
-    part = _PARTS[unit]
+    part = PARTS[unit]
     return lambda time: str(part(time))
 
 
@@ -119,9 +119,9 @@ FUNCTIONS: dict[str, Bind] = {
     "DATEADD": by_unit(_dateadd, to_bigint, to_datetime),
     "DATEDIFF": by_unit(_datediff, to_datetime, to_datetime),
     "DATENAME": by_unit(_datename, to_datetime),
-    "DATEPART": by_unit(_PARTS.__getitem__, to_datetime),
+    "DATEPART": by_unit(PARTS.__getitem__, to_datetime),
     "DATETIMEFROMPARTS": strict(_from_parts, *[to_bigint] * 7),
-    "DAY": strict(_PARTS["day"], to_datetime),
-    "MONTH": strict(_PARTS["month"], to_datetime),
-    "YEAR": strict(_PARTS["year"], to_datetime),
+    "DAY": strict(PARTS["day"], to_datetime),
+    "MONTH": strict(PARTS["month"], to_datetime),
+    "YEAR": strict(PARTS["year"], to_datetime),
 }
