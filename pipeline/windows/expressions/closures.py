@@ -46,7 +46,7 @@ class Scope(Protocol):
     def call(self, call: Call) -> Evaluate | None:
         """Return what gives the value of a call that is no plain function: an aggregate, System.Timestamp().
 
-        None leaves the call to the scalar functions: what is none of them is refused.
+        None if it is a scalar function's; a call of anything else is refused then.
         """
 
 

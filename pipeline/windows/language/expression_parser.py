@@ -41,6 +41,8 @@ _OVER_CLAUSES = ("PARTITION BY", "ORDER BY", "LIMIT DURATION", "WHEN")
 
 
 class ExpressionParser:
+    """Reads expressions, each with all that is inside of it."""
+
     def __init__(self, tokens: TokenReader) -> None:
         self._tokens = tokens
         self._is_timestamp = False  # then OVER is not a function's, but of TIMESTAMP BY
@@ -195,7 +197,7 @@ class ExpressionParser:
             function = ".".join(upper(part.text) for part in parts)
             if self._tokens.is_next("("):
                 return self._properties(self._call(function, ".".join(part.text for part in parts), first.at))
-            if function == "SYSTEM.TIMESTAMP":  # as it was written of old
+            if function == "SYSTEM.TIMESTAMP":  # the older way to write it
                 return Call(function, (), False, None, first.at)
         return Column(tuple(part.text for part in parts), first.at)
 
@@ -217,7 +219,7 @@ class ExpressionParser:
         return Call(function, tuple(arguments), distinct, over, at)
 
     def _first_arguments(self, function: str, function_at: At) -> Iterator[Expression | Star]:
-        """Read what may be something else than an expression."""
+        """Read what need not be an expression: the table of functions says what may come first."""
         at = self._tokens.next.at
         first = FUNCTIONS[function].first if function in FUNCTIONS else None
         if first is None and self._tokens.is_next("*"):

@@ -41,9 +41,9 @@
     type       = bigint | float | nvarchar [( max )] | datetime | bit | record | array
     call       = name {. name} ( [[ALL | DISTINCT] argument {, argument}] ) [OVER ( {clause} )] {. name}
     argument   = expression
-               | *                     first in COUNT, LAG and LAST
-               | unit                  first in DATEADD, DATEDIFF, DATENAME, DATEPART
-               | unit , n              in ISFIRST
+               | *                     first; of which functions each of these is the first argument,
+               | unit                  the table says (windows/functions.py)
+               | unit , n
     clause     = PARTITION BY expression {, expression}                        each once, in any order
                | ORDER BY expression [ASC | DESC] {, expression [ASC | DESC]}
                | LIMIT DURATION ( unit , n )
@@ -53,7 +53,7 @@
     number     = 12, a bigint; 1.5, .5, 1e3, 1.5e-3, a float
     text       = 'it''s' or N'it''s'
     unit       = year quarter month dayofyear day week weekday hour minute second millisecond microsecond, or an
-                 abbreviation (time_units.py); windows and ISFIRST take day and below, LIMIT DURATION week, too
+                 abbreviation (time_units.py); windows and ISFIRST take day and below, LIMIT DURATION also week
     comment    = -- to the end of the line, or /* ... */
 
 Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
@@ -274,7 +274,7 @@ class _QueryParser:
         return tuple(keys), windows
 
     def _unknown_window(self) -> QueryError | None:
-        """Return what to say of the next key if there is no window but it; raise it if it must be one."""
+        """Return the error for the next key, if it may be a misspelt window; raise it if it can be nothing else."""
         if not self._windows.is_unknown():
             return None
         name = self._tokens.next

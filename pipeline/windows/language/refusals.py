@@ -1,4 +1,4 @@
-"""What is said of a function, a window or a unit of time that is not there, or is given what it does not take."""
+"""Errors about functions, windows and units of time: unknown names, and arguments that a function does not take."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..functions import FUNCTIONS, Function
 from .syntax import Call, Star, Unit
 from .tokens import At, QueryError, upper
 
-#: A name that is less alike than the best one by more than this is not meant.
+#: Names are suggested that are as near as the nearest, less this. A likeness is from 0 to 1, as difflib has it.
 _MARGIN = 0.1
 
 
 def check_function(call: Call) -> None:
-    """Raises `QueryError` if there is no function of the call's name here, and says which is meant or can be used."""
+    """Raises `QueryError` if the call's function is not here; it says which one may be meant, or used instead."""
     name = call.function
     function = FUNCTIONS.get(name)
     if function is None:
@@ -26,7 +26,7 @@ def check_function(call: Call) -> None:
 
 
 def unknown_function(name: str, at: At) -> QueryError:
-    """Return the error for a name, in upper case, that is not in the table."""
+    """Return the error for the name of a call, in upper case, that the table does not have."""
     if name.startswith(("UDF.", "UDA.")):
         return QueryError(f"{name} is a user-defined function that is not supported", at)
     can_be_window = means_window(name)
@@ -39,7 +39,7 @@ def unknown_function(name: str, at: At) -> QueryError:
 
 
 def unknown_window(written: str, at: At) -> QueryError:
-    """Return the error for what is called where a window has to be, and is none."""
+    """Return the error for a call that stands in the place of a window; `written` is its name as in the query."""
     name = upper(written)
     if name in FUNCTIONS and FUNCTIONS[name].instead:
         return QueryError(f"there is no window {written}: write {FUNCTIONS[name].instead}", at)
@@ -49,24 +49,23 @@ def unknown_window(written: str, at: At) -> QueryError:
 
 
 def means_window(name: str) -> bool:
-    """Tell whether `name`, in upper case and of no function, looks like that of a window: Hoping, TumblngWindow."""
+    """Tell whether `name`, in upper case and not in the table, looks like a window's: HOPING, TUMBLNGWINDOW."""
     nearest = _near(name, FUNCTIONS)[:1]
     is_near = nearest != ["WINDOW"] and any(FUNCTIONS[near].kind == "window" for near in nearest)
     return is_near or "WINDOW" in name
 
 
 def unit_hint(word: str, units: Iterable[str]) -> str:
-    """Return the end of an error about a word that is none of `units`: the one that is near, '' if none is."""
+    """Return the end of the error for a word that should be one of `units`: which is near, '' if none is."""
     return _near_is(word.lower(), units)
 
 
 def check_arguments(call: Call) -> None:
-    """Raises `QueryError` for arguments that the call's function, one of the table, doesn't take."""
-    function, first = FUNCTIONS[call.function], call.arguments[:1]
-    has_unit = any(isinstance(argument, Unit) for argument in first)
+    """Raises `QueryError` for arguments that the call's function, one of the table, does not take."""
+    function = FUNCTIONS[call.function]
     takes_unit = function.first in ("unit", "interval")
-    is_starred = any(isinstance(argument, Star) for argument in first) and function.first == "star"
-    if any(isinstance(argument, Star) for argument in call.arguments[is_starred:]):
+    has_unit = bool(call.arguments) and isinstance(call.arguments[0], Unit)
+    if any(isinstance(argument, Star) for argument in call.arguments[function.first == "star" :]):
         raise QueryError(f"{call.function} takes no *", call.at)
     if takes_unit and not has_unit:
         raise QueryError(f"{call.function} takes a unit of time first, such as minute", call.at)
@@ -87,7 +86,7 @@ def _takes(function: Function) -> str:
 
 
 def _near(word: str, names: Iterable[str]) -> list[str]:
-    """Return the names that are most like `word`, three at most, none if all are too different."""
+    """Return the names that are most like `word`, the nearest first, three at most."""
     near = get_close_matches(word, list(names), 3)
     return [name for name in near if _likeness(name, word) >= _likeness(near[0], word) - _MARGIN]
 
@@ -97,7 +96,7 @@ def _likeness(name: str, word: str) -> float:
 
 
 def _near_is(word: str, names: Iterable[str]) -> str:
-    """Return the end of an error: which of `names` are near, functions spelt as in the documentation; '' if none is."""
+    """Return the end of an error, '' if none of `names` is near. Functions are spelt as in the documentation."""
     near = list(dict.fromkeys(FUNCTIONS[name].name if name in FUNCTIONS else name for name in _near(word, names)))
     if not near:
         return ""

@@ -58,7 +58,7 @@ class TokenReader:
 
     @property
     def next(self) -> Token:
-        """The next token; of kind `end` for ever, once all are read."""
+        """The next token; once all are read, it is the one of kind `end`."""
         return self._tokens[self._position]
 
     def peek(self, ahead: int = 1) -> Token:

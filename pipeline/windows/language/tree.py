@@ -1,4 +1,4 @@
-"""Walking through a query's tree, and making one tree of another."""
+"""Walking through the tree of a query or of an expression, and making one tree of another."""
 
 from __future__ import annotations
 

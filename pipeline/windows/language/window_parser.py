@@ -15,15 +15,18 @@ from .tokens import At, QueryError
 
 
 class WindowParser:
+    """Reads what stands for a window as one item of GROUP BY."""
+
     def __init__(self, tokens: TokenReader, expressions: ExpressionParser) -> None:
         self._tokens = tokens
         self._expressions = expressions
 
     def is_next(self) -> bool:
+        """Tell if a window comes next."""
         return kind_of(self._tokens.next.keyword) == "window" and self._tokens.is_sign("(", 1)
 
     def is_unknown(self) -> bool:
-        """Tell if a call comes next of what is no function here: it may be a window with its name misspelt."""
+        """Tell if a call comes next whose name no function here has: it may be a window's, misspelt."""
         if not self._tokens.is_name() or not self._tokens.is_sign("(", 1):
             return False
         name = self._tokens.next.keyword

@@ -78,7 +78,7 @@ class Analytic:
         return Row((row, *values), row.time, row.arrival)
 
     def _take_rest(self, row: Row, parts: Sequence[Any], start: int) -> None:
-        """The functions after the one that failed have to remember the row, too."""
+        """Let the functions after the one that failed remember the row as well."""
         for history, part in zip(self._histories[start:], parts[start:], strict=True):
             with suppress(RowError):
                 history.take(row, part)

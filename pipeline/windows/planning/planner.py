@@ -30,7 +30,7 @@ def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
     outputs: list[str] = []
     for statement in query.statements:
         if statement.into.lower() in (output.lower() for output in outputs):
-            raise QueryError(f"the output {statement.into} stands twice: write one statement, with UNION", statement.at)
+            raise QueryError(f"two statements write to {statement.into}: make them one, with UNION", statement.at)
         outputs.append(statement.into)
         relation = _union(graph, statement.selects, statement.into)
         graph.add(Output(statement.into, (relation.place,), statement.into, relation.windowed))

@@ -167,7 +167,7 @@ class _Columns:
         """Return whether the column counts: it doesn't if a star before it has given one of that name."""
         folded = name.lower()
         if folded in self._named:
-            raise QueryError(f"the column {name} stands twice: give one another name with AS", at)
+            raise QueryError(f"two columns are called {name}: give one another name with AS", at)
         self._named.add(folded)
         if folded in self._names:
             return False

@@ -14,13 +14,13 @@ REFUSED = {
     "unknown, with its source": ("WITH s AS (SELECT y, z FROM Input) SELECT s.x FROM s", "it has y, z"),
     "later step": ("WITH a AS (SELECT * FROM b), b AS (SELECT * FROM Input) SELECT * FROM b", "b must come before"),
     "step that reads itself": ("WITH a AS (SELECT * FROM a) SELECT * FROM a", "a must come before"),
-    "step twice": ("WITH a AS (SELECT * FROM I), A AS (SELECT * FROM I) SELECT * FROM a", "the step A stands twice"),
+    "step twice": ("WITH a AS (SELECT * FROM I), A AS (SELECT * FROM I) SELECT * FROM a", "two steps are called A"),
     "time of a step": (
         "WITH a AS (SELECT * FROM I) SELECT * FROM a TIMESTAMP BY t",
         "TIMESTAMP BY is for inputs, and a is a step",
     ),
-    "column twice": ("SELECT x, y AS X FROM I", "the column X stands twice"),
-    "output twice": ("SELECT * INTO o FROM I SELECT * INTO O FROM I", "the output O stands twice"),
+    "column twice": ("SELECT x, y AS X FROM I", "two columns are called X: give one"),
+    "output twice": ("SELECT * INTO o FROM I SELECT * INTO O FROM I", "two statements write to O: make them one"),
     "aggregate without window": ("SELECT SUM(x) AS s FROM I", "SUM can't stand here: it needs GROUP BY"),
     "aggregate in WHERE": ("SELECT x FROM I WHERE COUNT(*) > 1", "COUNT can't stand here"),
     "aggregate in an aggregate": (
@@ -86,7 +86,7 @@ REFUSED = {
     ),
     "one name for two": (
         "SELECT x FROM A JOIN A ON DATEDIFF(second, A, A) BETWEEN 0 AND 5",
-        "the source A stands twice",
+        "two sources are called A: give one",
     ),
     "whole row of a JOIN": (
         "SELECT TopOne() OVER (ORDER BY a.x) AS x FROM A a JOIN B b ON DATEDIFF(second, a, b) BETWEEN 0 AND 5 "
@@ -95,7 +95,7 @@ REFUSED = {
     ),
     "JOIN over partitions": (
         "SELECT a.x AS x FROM A a PARTITION BY k JOIN B b ON a.x = b.x AND DATEDIFF(second, a, b) BETWEEN 0 AND 5",
-        "joined on these columns, too",
+        "joined on these columns as well",
     ),
     "LAG of a later source": (
         "SELECT a.x AS x FROM A a JOIN B b ON LAG(c.x) OVER (LIMIT DURATION(second, 1)) = b.x "
