@@ -46,11 +46,11 @@ from pipeline.windows.engine.engine import Engine, OutputRow
 from pipeline.windows.language.parser import parse as parse_query
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, parse
 from pipeline.windows.language.values import Datetime
+from pipeline.windows.operators.aggregates import aggregate
 from pipeline.windows.operators.faults import Faults
 from pipeline.windows.operators.panes import Panes
 from pipeline.windows.operators.slices import Slices
-from pipeline.windows.operators.windowing import aggregate
-from pipeline.windows.planning.plan import plan
+from pipeline.windows.planning.planner import plan
 from pipeline.windows.row import Row as EventRow
 
 from .side_by_side import Goal, Row, report, take_turns

@@ -12,6 +12,11 @@ class PipelineError(Exception):
 
     field: str | None = None
 
+    @property
+    def with_notes(self) -> str:
+        """The message, and below it what was added by `add_note`: lines that logs and tables have no room for."""
+        return "\n".join([str(self), *getattr(self, "__notes__", [])])
+
 
 class InvalidValue(PipelineError, ValueError):
     """A value that can't be taken as it is, and is never rounded or cut to fit."""

@@ -100,7 +100,7 @@ def invalid_job(exc: InvalidJob) -> Problem:
     members: dict[str, Any] = {"field": exc.field} if exc.field else {}
     if exc.at:
         members |= {"line": exc.at.line, "column": exc.at.column}
-    return Problem(422, str(exc).removeprefix(f"{exc.path}: "), **members)
+    return Problem(422, exc.with_notes.removeprefix(f"{exc.path}: "), **members)
 
 
 def _registry(request: Request) -> JobRegistry:

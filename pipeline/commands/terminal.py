@@ -21,14 +21,14 @@ _HOME, _REST_OF_LINE, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def one_line_errors(command: F) -> F:
-    """Show what the pipeline raises as click shows its own errors: one line, exit code 1."""
+    """Show what the pipeline raises as click shows its own errors: one line, its notes below it, and exit code 1."""
 
     @functools.wraps(command)
     def run_command(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
         except PipelineError as exc:
-            raise click.ClickException(str(exc)) from exc
+            raise click.ClickException(exc.with_notes) from exc
 
     return run_command  # type: ignore[return-value]
 

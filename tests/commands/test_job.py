@@ -154,6 +154,7 @@ def test_an_error_in_the_query_is_told_with_its_place(tmp_path: Path) -> None:
         result = wz_job(command, tmp_path)
         assert result.exit_code == 1
         assert f"{tmp_path}/query.asaql: 3:1: " in result.stderr
+        assert result.stderr.endswith("\n  ORDER BY a\n  ^\n")
 
 
 # -- test -------------------------------------------------------------------------------------------------------------

@@ -86,6 +86,23 @@ def test_a_job_is_put_listed_run_watched_and_deleted(
     assert len(StreamOutput(redis, "Output").read()) == 8
 
 
+def test_an_error_in_the_query_is_shown_with_its_line(wz: Wz, tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text('[inputs.Input]\nhub = "events"\n[outputs.Sums]\ntype = "stream"\n')
+    (tmp_path / "query.asaql").write_text(
+        "SELECT SUMM(a) AS s INTO Sums\nFROM Input GROUP BY TumblingWindow(second, 10)"
+    )
+
+    result = wz("put", tmp_path)
+
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: {tmp_path.name}/query.asaql: 1:8: there is no function SUMM; near is SUM\n"
+        "  SELECT SUMM(a) AS s INTO Sums\n"
+        "         ^\n"
+    )
+    assert rows(wz("list")) == [["job", "of"]]
+
+
 def test_a_job_that_fails_says_why(wz: Wz, hubs: Hubs, work: Callable[[], None]) -> None:
     wz("put", JOB)
     hubs.delete("events")

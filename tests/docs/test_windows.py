@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -15,12 +16,9 @@ from click.testing import CliRunner
 
 from handlers import create_app
 from pipeline.settings import Settings
-from pipeline.windows.expressions.functions import FUNCTIONS, UNSUPPORTED
 from pipeline.windows.jobs.config import config_of
 from pipeline.windows.jobs.status import Reports
 from pipeline.windows.language.parser import parse
-from pipeline.windows.operators.aggregates import AGGREGATES
-from pipeline.windows.operators.analytic import ANALYTIC
 from wz.cli import main
 
 from ..client import validated
@@ -28,6 +26,7 @@ from ..stack import REPOSITORY, ROOT, process, token
 from ..windows.support.example import EVENTS, JOB, WINDOWS
 from ..windows.support.run import run as run_query
 from .commands_of_pages import Run, curl, mistakes
+from .language_tables import function_table, unsupported_rows
 
 PAGE = REPOSITORY / "docs" / "windows.md"
 DRAWINGS = REPOSITORY / "docs" / "windows"
@@ -67,13 +66,12 @@ def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
     assert mistakes(PAGE, tools) == []
 
 
-def test_the_page_names_every_function_that_there_is_and_that_there_is_not() -> None:
+def test_the_page_lists_the_functions_that_there_are_and_that_there_are_not() -> None:
     there_is, there_is_not = PAGE.read_text().split("| There is not |")
 
-    for name in [*FUNCTIONS, *AGGREGATES, *ANALYTIC]:
-        assert re.search(rf"\b{name}\b", there_is, re.IGNORECASE), f"{name} is missing"
-    for name in UNSUPPORTED:
-        assert re.search(rf"\b{name}\b", there_is_not), f"{name} is missing"
+    assert f"\n{function_table()}\n\n" in there_is, f"docs/windows.md should have this table:\n{function_table()}"
+    for row in unsupported_rows():
+        assert f"{row}\n" in there_is_not, f"docs/windows.md should have a row that ends with: {row}"
 
 
 def test_the_drawing_of_the_example_has_its_rows() -> None:
@@ -113,6 +111,17 @@ def test_the_query_that_it_explains_is_the_jobs() -> None:
     (shown,) = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 
     assert parse(shown) == parse((JOB / "query.asaql").read_text())
+
+
+def test_the_error_that_it_shows_is_the_one_that_comes(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    folder = shutil.copytree(JOB, tmp_path / JOB.name)
+    query = folder / "query.asaql"
+    query.write_text(query.read_text().replace("HoppingWindow", "HopingWindow"))
+
+    result = CliRunner().invoke(main, ["job", "explain", str(folder)])
+
+    assert result.stderr == shown.replace("jobs/context_reward", str(folder))
 
 
 def test_its_job_toml_is_one() -> None:

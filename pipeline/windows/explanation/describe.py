@@ -7,11 +7,11 @@ from typing import Any
 
 from ..language.render import render_expression
 from ..language.syntax import Hopping, Session, Sliding, Snapshot
-from ..language.units import WINDOW_UNITS
+from ..language.time_units import WINDOW_UNITS
+from ..language.tree import rewrite
 from ..operators.aggregates import Holistic
 from ..planning import nodes
 from ..planning.nodes import Compiled, ItemColumn, ItemStar, Node, Plan, Resolved
-from ..planning.rewrite import rewrite
 
 Described = tuple[str, tuple[str, ...]]
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import singledispatch
 from typing import Any, Protocol
 
+from ..language.refusals import check_arguments, check_function
 from ..language.syntax import (
     Between,
     Binary,
@@ -33,7 +34,7 @@ from ..row import Evaluate, Row
 from . import arithmetic, comparison, logic, patterns
 from .casts import CASTS
 from .fixed import Fixed
-from .functions import function
+from .scalar import SCALAR_FUNCTIONS
 
 
 class Scope(Protocol):
@@ -45,7 +46,7 @@ class Scope(Protocol):
     def call(self, call: Call) -> Evaluate | None:
         """Return what gives the value of a call that is no plain function: an aggregate, System.Timestamp().
 
-        None leaves the call to the functions, which refuse what is none of them.
+        None if it is a scalar function's; a call of anything else is refused then.
         """
 
 
@@ -247,12 +248,14 @@ def _(expression: Call, scope: Scope) -> Evaluate:
     if computed is not None:
         return computed
     name, at = expression.function, expression.at
-    called = function(name, at)
+    check_function(expression)
+    if name not in SCALAR_FUNCTIONS:
+        raise QueryError(f"{name} can't stand here", at)
     if expression.over is not None or expression.distinct:
         raise QueryError(f"{name} takes no {'DISTINCT' if expression.distinct else 'OVER'}", at)
-    called.check(name, expression.arguments, at)
+    check_arguments(expression)
     unit = "".join(argument.name for argument in expression.arguments[:1] if isinstance(argument, Unit))
     operands = [_compile(argument, scope) for argument in expression.arguments[bool(unit) :]]
     with _wrong_query(at):
-        evaluate = called.bind(operands, unit)
+        evaluate = SCALAR_FUNCTIONS[name](operands, unit)
     return _folded(evaluate, operands, at)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..language.excerpt import excerpt
 from ..language.parser import parse
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
 from ..planning.nodes import Plan
-from ..planning.plan import plan
+from ..planning.planner import plan
 from .config import Config, InvalidJob, config_of, match
 from .definition import Definition
 
@@ -24,12 +25,19 @@ class Prepared:
 
 
 def prepare(definition: Definition, folder: Path) -> Prepared:
-    """Read the query and the settings; `folder` is for messages. Raises `InvalidJob`."""
+    """Read the query and the settings; `folder` is for messages.
+
+    Raises `InvalidJob`; for an error in the query its note is the line, with a caret under the place.
+    """
     config_path, query_path = folder / "job.toml", folder / "query.asaql"
     config = config_of(definition.document, config_path)
     try:
         query = parse(definition.query)
         planned = plan(query, config.references)
     except QueryError as exc:
-        raise InvalidJob(query_path, str(exc), "query", At(exc.line, exc.column)) from exc
+        at = At(exc.line, exc.column)
+        error = InvalidJob(query_path, str(exc), "query", at)
+        if shown := excerpt(definition.query, at):
+            error.add_note(shown)
+        raise error from exc
     return Prepared(query, planned, match(config, planned, config_path))

@@ -1,15 +1,17 @@
 """Expressions, by recursive descent: a method for each level of precedence, from OR down to what stands alone.
 
-The grammar is at the head of query.py.
+The grammar is at the head of parser.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, cast
+from collections.abc import Iterator
+from typing import Any, cast
 
-from .duration_parser import LARGEST, DurationParser, number
+from ..functions import FUNCTIONS, kind_of
+from .durations import LARGEST, duration, interval, number, unit
 from .height import check_height
+from .refusals import unknown_function
 from .syntax import (
     Between,
     Binary,
@@ -29,246 +31,242 @@ from .syntax import (
     Unary,
     Unit,
 )
+from .time_units import LIMIT_UNITS, TIME_UNITS, WINDOW_UNITS
+from .token_reader import RESERVED, TokenReader
 from .tokens import At, QueryError, upper
-from .units import LIMIT_UNITS, UNITS, WINDOW_UNITS
-
-T = TypeVar("T")
 
 _COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "!<": ">=", "!>": "<="}
 _TYPES = ("bigint", "float", "nvarchar", "datetime", "bit", "record", "array")
-_WITH_A_UNIT = frozenset({"DATEADD", "DATEDIFF", "DATENAME", "DATEPART"})
-_WITH_A_STAR = frozenset({"COUNT", "LAG", "LAST"})
 _OVER_CLAUSES = ("PARTITION BY", "ORDER BY", "LIMIT DURATION", "WHEN")
-_KEYWORD_FUNCTIONS = frozenset({"LEFT", "RIGHT"})
-
-WINDOW_FUNCTIONS = frozenset(
-    {"TUMBLING", "TUMBLINGWINDOW", "HOPPING", "HOPPINGWINDOW", "SLIDING", "SLIDINGWINDOW"}
-    | {"SESSION", "SESSIONWINDOW", "WINDOW", "WINDOWS"}
-)
 
 
-class ExpressionParser(DurationParser):
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
+class ExpressionParser:
+    """Reads expressions, each with all that is inside of it."""
+
+    def __init__(self, tokens: TokenReader) -> None:
+        self._tokens = tokens
         self._is_timestamp = False  # then OVER is not a function's, but of TIMESTAMP BY
 
-    def _whole_expression(self) -> Expression:
+    def whole(self) -> Expression:
         """Read an expression that no other one holds."""
         expression = self._expression()
         check_height(expression)
         return expression
 
-    def _expressions(self) -> tuple[Expression, ...]:
-        return tuple(self._separated(self._whole_expression))
+    def several(self) -> tuple[Expression, ...]:
+        """Read such expressions, separated by commas."""
+        return tuple(self._tokens.separated(self.whole))
 
-    def _separated(self, read: Callable[[], T]) -> list[T]:
-        values = [read()]
-        while self._take(","):
-            values.append(read())
-        return values
+    def timestamp(self) -> Expression:
+        """Read the expression of TIMESTAMP BY."""
+        self._is_timestamp = True
+        expression = self.whole()
+        self._is_timestamp = False
+        return expression
 
     # From the weakest operator to the strongest
 
     def _expression(self) -> Expression:
-        with self._nested():
+        with self._tokens.nested():
             left = self._conjunction()
-            while operator := self._take_one("OR"):
+            while operator := self._tokens.take_one("OR"):
                 left = Binary("OR", left, self._conjunction(), operator.at)
             return left
 
     def _conjunction(self) -> Expression:
         left = self._negation()
-        while operator := self._take_one("AND"):
+        while operator := self._tokens.take_one("AND"):
             left = Binary("AND", left, self._negation(), operator.at)
         return left
 
     def _negation(self) -> Expression:
-        if operator := self._take_one("NOT"):
-            with self._nested():
+        if operator := self._tokens.take_one("NOT"):
+            with self._tokens.nested():
                 return Unary("NOT", self._negation(), operator.at)
         return self._predicate()
 
     def _predicate(self) -> Expression:
         """Read what gives true or false. Of such there can't be two in a row: a < b < c means nothing."""
         left = self._sum()
-        operator = self._next
-        if self._take_one(*_COMPARISONS):
+        operator = self._tokens.next
+        if self._tokens.take_one(*_COMPARISONS):
             return Binary(cast(Any, _COMPARISONS[operator.text]), left, self._sum(), operator.at)
-        if self._take("IS"):
-            negated = self._take("NOT")
-            self._expect("NULL", "NULL" if negated else "NULL or NOT NULL")
+        if self._tokens.take("IS"):
+            negated = self._tokens.take("NOT")
+            self._tokens.expect("NULL", "NULL" if negated else "NULL or NOT NULL")
             return IsNull(left, negated, operator.at)
-        negated = self._take("NOT")
-        if self._take("LIKE"):
+        negated = self._tokens.take("NOT")
+        if self._tokens.take("LIKE"):
             pattern = self._sum()
-            return Like(left, pattern, self._sum() if self._take("ESCAPE") else None, negated, operator.at)
-        if self._take("BETWEEN"):
+            return Like(left, pattern, self._sum() if self._tokens.take("ESCAPE") else None, negated, operator.at)
+        if self._tokens.take("BETWEEN"):
             low = self._sum()
-            self._expect("AND")
+            self._tokens.expect("AND")
             return Between(left, low, self._sum(), negated, operator.at)
-        if self._take("IN"):
-            self._expect("(")
-            choices = self._separated(self._expression)
-            self._expect(")", "a comma or )")
+        if self._tokens.take("IN"):
+            self._tokens.expect("(")
+            choices = self._tokens.separated(self._expression)
+            self._tokens.expect(")", "a comma or )")
             return In(left, tuple(choices), negated, operator.at)
         if negated:
-            raise self._unexpected("LIKE, BETWEEN or IN after NOT")
+            raise self._tokens.unexpected("LIKE, BETWEEN or IN after NOT")
         return left
 
     def _sum(self) -> Expression:
         left = self._product()
-        while operator := self._take_one("+", "-"):
+        while operator := self._tokens.take_one("+", "-"):
             left = Binary(cast(Any, operator.text), left, self._product(), operator.at)
         return left
 
     def _product(self) -> Expression:
         left = self._signed()
-        while operator := self._take_one("*", "/", "%"):
+        while operator := self._tokens.take_one("*", "/", "%"):
             left = Binary(cast(Any, operator.text), left, self._signed(), operator.at)
         return left
 
     def _signed(self) -> Expression:
-        operator = self._take_one("-", "+")
+        operator = self._tokens.take_one("-", "+")
         if operator is None:
             return self._operand()
-        if operator.text == "-" and self._next.text == str(LARGEST + 1):  # has no positive twin
-            self._advance()
+        if operator.text == "-" and self._tokens.next.text == str(LARGEST + 1):  # has no positive twin
+            self._tokens.advance()
             return Constant(-LARGEST - 1, operator.at)
-        with self._nested():
+        with self._tokens.nested():
             return Unary(cast(Any, operator.text), self._signed(), operator.at)
 
     def _operand(self) -> Expression:
-        token = self._next
+        token = self._tokens.next
         if token.kind == "number":
-            return Constant(number(self._advance()), token.at)
+            return Constant(number(self._tokens.advance()), token.at)
         if token.kind == "text":
-            return Constant(self._text(), token.at)
-        if self._take("NULL"):
+            return Constant(self._tokens.text(), token.at)
+        if self._tokens.take("NULL"):
             return Constant(None, token.at)
-        if self._take("CASE"):
+        if self._tokens.take("CASE"):
             return self._case(token.at)
-        if self._is("CAST", "(") or self._is("TRY_CAST", "("):
+        if kind_of(token.keyword) == "cast" and self._tokens.is_sign("(", 1):
             return self._cast()
-        if self._take("("):
+        if self._tokens.take("("):
             expression = self._expression()
-            self._expect(")", "an operator or )")
+            self._tokens.expect(")", "an operator or )")
             return expression
         return self._column_or_call()
 
     # What stands alone
 
-    def _text(self) -> str:
-        text = self._advance().text
-        return text[text.index("'") + 1 : -1].replace("''", "'")
-
     def _case(self, at: At) -> Case:
-        operand = None if self._is("WHEN") else self._expression()
+        operand = None if self._tokens.is_next("WHEN") else self._expression()
         branches = []
-        self._expect("WHEN")
+        self._tokens.expect("WHEN")
         while True:
             condition = self._expression()
-            self._expect("THEN", "an operator or THEN")
+            self._tokens.expect("THEN", "an operator or THEN")
             branches.append((condition, self._expression()))
-            if not self._take("WHEN"):
+            if not self._tokens.take("WHEN"):
                 break
-        default = self._expression() if self._take("ELSE") else None
-        self._expect("END", "END" if default else "WHEN, ELSE or END")
+        default = self._expression() if self._tokens.take("ELSE") else None
+        self._tokens.expect("END", "END" if default else "WHEN, ELSE or END")
         return Case(operand, tuple(branches), default, at)
 
     def _cast(self) -> Cast:
-        function = self._advance()
-        self._expect("(")
+        function = self._tokens.advance()
+        self._tokens.expect("(")
         operand = self._expression()
-        self._expect("AS", "an operator or AS")
-        name = self._next.keyword.lower()
+        self._tokens.expect("AS", "an operator or AS")
+        name = self._tokens.next.keyword.lower()
         if name not in _TYPES:
-            raise self._unexpected(f"a type ({', '.join(_TYPES)})")
-        self._advance()
-        if name == "nvarchar" and self._take("("):
-            self._expect("MAX", "max")
-            self._expect(")")
-        self._expect(")")
+            raise self._tokens.unexpected(f"a type ({', '.join(_TYPES)})")
+        self._tokens.advance()
+        if name == "nvarchar" and self._tokens.take("("):
+            self._tokens.expect("MAX", "max")
+            self._tokens.expect(")")
+        self._tokens.expect(")")
         return Cast(operand, cast(Any, name), function.keyword == "TRY_CAST", function.at)
 
     def _column_or_call(self) -> Expression:
-        first = self._next
-        is_keyword_function = first.keyword in _KEYWORD_FUNCTIONS and self._is_sign("(", 1)
-        if not self._is_name() and not is_keyword_function:
-            raise self._unexpected("a name, a value or a function")
-        parts = [self._advance()]
-        while self._take("."):
-            if self._is("*"):
+        first = self._tokens.next
+        is_reserved_function = first.keyword in RESERVED and first.keyword in FUNCTIONS and self._tokens.is_sign("(", 1)
+        if not self._tokens.is_name() and not is_reserved_function:
+            raise self._tokens.unexpected("a name, a value or a function")
+        parts = [self._tokens.advance()]
+        while self._tokens.take("."):
+            if self._tokens.is_next("*"):
                 raise QueryError("x.* can stand only as an item of SELECT", first.at)
-            parts.append(self._property())
+            parts.append(self._tokens.property_name())
         if all(part.kind == "word" for part in parts):
             function = ".".join(upper(part.text) for part in parts)
-            if self._is("("):
+            if self._tokens.is_next("("):
                 return self._properties(self._call(function, ".".join(part.text for part in parts), first.at))
-            if function == "SYSTEM.TIMESTAMP":  # as it was written of old
+            if function == "SYSTEM.TIMESTAMP":  # the older way to write it
                 return Call(function, (), False, None, first.at)
         return Column(tuple(part.text for part in parts), first.at)
 
     def _call(self, function: str, written: str, at: At) -> Call:
-        if function in WINDOW_FUNCTIONS:
+        if kind_of(function) == "window":
             raise QueryError(f"{written}() can stand only in GROUP BY, by itself", at)
-        self._expect("(")
-        distinct = self._take("DISTINCT")
-        is_all = not distinct and self._take("ALL")
+        self._tokens.expect("(")
+        distinct = self._tokens.take("DISTINCT")
+        is_all = not distinct and self._tokens.take("ALL")
         arguments: list[Expression | Star] = []
-        if distinct or is_all or not self._is(")"):
-            arguments = [*self._first_arguments(function)]
-            while self._take(","):
+        if distinct or is_all or not self._tokens.is_next(")"):
+            arguments = [*self._first_arguments(function, at)]
+            while self._tokens.take(","):
                 arguments.append(self._expression())
-        self._expect(")", "an operator, a comma or )" if arguments else ")")
-        over = self._over() if not self._is_timestamp and self._take("OVER") else None
+        if function not in FUNCTIONS and self._tokens.is_next("AS"):  # CAST, misspelt
+            raise unknown_function(function, at)
+        self._tokens.expect(")", "an operator, a comma or )" if arguments else ")")
+        over = self._over() if not self._is_timestamp and self._tokens.take("OVER") else None
         return Call(function, tuple(arguments), distinct, over, at)
 
-    def _first_arguments(self, function: str) -> Iterator[Expression | Star]:
-        """Read what may be something else than an expression."""
-        at = self._next.at
-        if function in _WITH_A_STAR and self._take("*"):
+    def _first_arguments(self, function: str, function_at: At) -> Iterator[Expression | Star]:
+        """Read what need not be an expression: the table of functions says what may come first."""
+        at = self._tokens.next.at
+        first = FUNCTIONS[function].first if function in FUNCTIONS else None
+        if first is None and self._tokens.is_next("*"):
+            raise unknown_function(function, function_at)
+        if first == "star" and self._tokens.take("*"):
             yield Star((), at)
-        elif function in _WITH_A_UNIT:
-            yield Unit(self._unit(UNITS.values()), at)
-        elif function == "ISFIRST":
-            unit = self._unit(WINDOW_UNITS)
-            yield Unit(unit, at)
-            self._expect(",", "a comma")
-            yield self._interval(WINDOW_UNITS[unit])
+        elif first == "unit":
+            yield Unit(unit(self._tokens, TIME_UNITS), at)
+        elif first == "interval":
+            name = unit(self._tokens, WINDOW_UNITS)
+            yield Unit(name, at)
+            self._tokens.expect(",", "a comma")
+            yield interval(self._tokens, WINDOW_UNITS[name])
         else:
             yield self._expression()
 
     def _properties(self, operand: Expression) -> Expression:
-        at = self._next.at
-        while self._take("."):
-            operand = Property(operand, self._property().text, at)
+        at = self._tokens.next.at
+        while self._tokens.take("."):
+            operand = Property(operand, self._tokens.property_name().text, at)
         return operand
 
     # OVER
 
     def _over(self) -> Over:
         """Read OVER's clauses, in any order: that of the documentation has changed."""
-        self._expect("(")
+        self._tokens.expect("(")
         partition_by: tuple[Expression, ...] = ()
         order_by: tuple[OrderBy, ...] = ()
         limit: int | None = None
         when: Expression | None = None
-        while not self._take(")"):
-            if not partition_by and self._take("PARTITION", "BY"):
-                partition_by = tuple(self._separated(self._expression))
-            elif not order_by and self._take("ORDER", "BY"):
-                order_by = tuple(self._separated(self._order_by))
-            elif limit is None and self._take("LIMIT", "DURATION"):
-                limit = self._duration(LIMIT_UNITS)
-            elif when is None and self._take("WHEN"):
+        while not self._tokens.take(")"):
+            if not partition_by and self._tokens.take("PARTITION", "BY"):
+                partition_by = tuple(self._tokens.separated(self._expression))
+            elif not order_by and self._tokens.take("ORDER", "BY"):
+                order_by = tuple(self._tokens.separated(self._order_by))
+            elif limit is None and self._tokens.take("LIMIT", "DURATION"):
+                limit = duration(self._tokens, LIMIT_UNITS)
+            elif when is None and self._tokens.take("WHEN"):
                 when = self._expression()
-            elif any(self._is(*clause.split()) for clause in _OVER_CLAUSES):
-                raise QueryError("OVER takes each of its clauses once", self._next.at)
+            elif any(self._tokens.is_next(*clause.split()) for clause in _OVER_CLAUSES):
+                raise QueryError("OVER takes each of its clauses once", self._tokens.next.at)
             else:
-                raise self._unexpected(f"{', '.join(_OVER_CLAUSES)} or )")
+                raise self._tokens.unexpected(f"{', '.join(_OVER_CLAUSES)} or )")
         return Over(partition_by, order_by, limit, when)
 
     def _order_by(self) -> OrderBy:
         expression = self._expression()
-        direction = self._take_one("ASC", "DESC")
+        direction = self._tokens.take_one("ASC", "DESC")
         return OrderBy(expression, direction is not None and direction.keyword == "DESC")

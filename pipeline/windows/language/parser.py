@@ -41,9 +41,9 @@
     type       = bigint | float | nvarchar [( max )] | datetime | bit | record | array
     call       = name {. name} ( [[ALL | DISTINCT] argument {, argument}] ) [OVER ( {clause} )] {. name}
     argument   = expression
-               | *                     first in COUNT, LAG and LAST
-               | unit                  first in DATEADD, DATEDIFF, DATENAME, DATEPART
-               | unit , n              in ISFIRST
+               | *                     first; of which functions each of these is the first argument,
+               | unit                  the table says (windows/functions.py)
+               | unit , n
     clause     = PARTITION BY expression {, expression}                        each once, in any order
                | ORDER BY expression [ASC | DESC] {, expression [ASC | DESC]}
                | LIMIT DURATION ( unit , n )
@@ -53,7 +53,7 @@
     number     = 12, a bigint; 1.5, .5, 1e3, 1.5e-3, a float
     text       = 'it''s' or N'it''s'
     unit       = year quarter month dayofyear day week weekday hour minute second millisecond microsecond, or an
-                 abbreviation (units.py); windows and ISFIRST take day and below, LIMIT DURATION week, too
+                 abbreviation (time_units.py); windows and ISFIRST take day and below, LIMIT DURATION also week
     comment    = -- to the end of the line, or /* ... */
 
 Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
@@ -62,6 +62,10 @@ beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is ref
 
 from __future__ import annotations
 
+from ..functions import FUNCTIONS
+from .durations import integer
+from .expression_parser import ExpressionParser
+from .refusals import means_window, unknown_window
 from .syntax import (
     Call,
     Column,
@@ -78,6 +82,7 @@ from .syntax import (
     Statement,
     Step,
 )
+from .token_reader import TokenReader
 from .tokens import QueryError
 from .window_parser import WindowParser
 
@@ -89,38 +94,41 @@ def parse(text: str) -> Query:
     return _QueryParser(text).query()
 
 
-class _QueryParser(WindowParser):
+class _QueryParser:
     """Statements and their clauses."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
+        self._tokens = TokenReader(text)
+        self._expressions = ExpressionParser(self._tokens)
+        self._windows = WindowParser(self._tokens, self._expressions)
         self._into: str | None = None  # of the statement that is being read
         self._may_follow = ""  # the SELECT read last, in words
 
     def query(self) -> Query:
-        steps = self._separated(self._step) if self._take("WITH") else []
+        steps = self._tokens.separated(self._step) if self._tokens.take("WITH") else []
         statements = [self._statement()]
-        while self._take(";") or self._next.kind != "end":
-            if self._next.kind == "end":
+        while self._tokens.take(";") or self._tokens.next.kind != "end":
+            if self._tokens.next.kind == "end":
                 break
             statements.append(self._statement())
         return Query(tuple(steps), tuple(statements))
 
     def _step(self) -> Step:
-        at = self._next.at
-        name = self._name("a name for the step")
-        self._expect("AS")
-        self._expect("(")
+        at = self._tokens.next.at
+        name = self._tokens.name("a name for the step")
+        self._tokens.expect("AS")
+        self._tokens.expect("(")
         selects = self._union(in_step=True)
-        self._expect(")", f"{self._may_follow} or )")
+        self._tokens.expect(")", f"{self._may_follow} or )")
         return Step(name, selects, at)
 
     def _statement(self) -> Statement:
-        at = self._next.at
+        at = self._tokens.next.at
         self._into = None
         selects = self._union()
-        if not (self._next.kind == "end" or self._is(";") or self._is("SELECT") or self._is("(")):
-            raise self._unexpected(f"{self._may_follow}, another SELECT or the end")
+        may_follow = self._tokens.next.kind == "end" or any(map(self._tokens.is_next, (";", "SELECT", "(")))
+        if not may_follow:
+            raise self._tokens.unexpected(f"{self._may_follow}, another SELECT or the end")
         return Statement(DEFAULT_OUTPUT if self._into is None else self._into, selects, at)
 
     def _union(self, in_step: bool = False) -> tuple[Select, ...]:
@@ -128,59 +136,59 @@ class _QueryParser(WindowParser):
         selects: list[Select] = []
         opened = 0
         while True:
-            while self._take("("):
+            while self._tokens.take("("):
                 opened += 1
             selects.append(self._select(in_step, is_first=not selects))
-            while opened and self._take(")"):
+            while opened and self._tokens.take(")"):
                 opened -= 1
-            if self._is("UNION", "ALL") or not self._take("UNION"):
+            if self._tokens.is_next("UNION", "ALL") or not self._tokens.take("UNION"):
                 break
         if opened:
-            raise self._unexpected(f"{self._may_follow} or )")
-        if self._is("UNION"):
-            raise QueryError("UNION ALL is not supported: write UNION, which keeps all rows", self._next.at)
+            raise self._tokens.unexpected(f"{self._may_follow} or )")
+        if self._tokens.is_next("UNION"):
+            raise QueryError("UNION ALL is not supported: write UNION, which keeps all rows", self._tokens.next.at)
         return tuple(selects)
 
     # The clauses of a SELECT
 
     def _select(self, in_step: bool, is_first: bool) -> Select:
-        at = self._expect("SELECT").at
-        self._take("ALL")
-        items = self._separated(self._item)
-        if self._is("INTO"):
+        at = self._tokens.expect("SELECT").at
+        self._tokens.take("ALL")
+        items = self._tokens.separated(self._item)
+        if self._tokens.is_next("INTO"):
             if in_step:
-                raise QueryError("INTO can't stand inside WITH", self._next.at)
+                raise QueryError("INTO can't stand inside WITH", self._tokens.next.at)
             if not is_first:
-                raise QueryError("INTO stands in the first SELECT of a UNION", self._next.at)
-            self._advance()
-            self._into = self._name("an output's name")
-            self._expect("FROM")
+                raise QueryError("INTO stands in the first SELECT of a UNION", self._tokens.next.at)
+            self._tokens.advance()
+            self._into = self._tokens.name("an output's name")
+            self._tokens.expect("FROM")
         else:
-            self._expect("FROM", "a comma, INTO or FROM" if is_first and not in_step else "a comma or FROM")
+            self._tokens.expect("FROM", "a comma, INTO or FROM" if is_first and not in_step else "a comma or FROM")
         source = self._source()
         joins = []
         while self._is_join():
             joins.append(self._join())
-        if self._is(","):
-            raise QueryError("several inputs after FROM are not supported: write JOIN ... ON", self._next.at)
-        where = self._whole_expression() if self._take("WHERE") else None
-        keys, windows = self._group_by() if self._is("GROUP", "BY") else ((), ())
-        having = self._whole_expression() if self._take("HAVING") else None
+        if self._tokens.is_next(","):
+            raise QueryError("several inputs after FROM are not supported: write JOIN ... ON", self._tokens.next.at)
+        where = self._expressions.whole() if self._tokens.take("WHERE") else None
+        keys, windows = self._group_by() if self._tokens.is_next("GROUP", "BY") else ((), ())
+        having = self._expressions.whole() if self._tokens.take("HAVING") else None
         select = Select(tuple(items), source, tuple(joins), where, keys, windows, having, at)
         self._may_follow = _what_may_follow(select)
         return select
 
     def _item(self) -> Item:
-        at = self._next.at
+        at = self._tokens.next.at
         if star := self._star():
             return Item("", star)
-        if self._is_name() and self._is_sign("=", 1):
-            name = self._name("a column")
-            self._advance()
-            return Item(name, self._whole_expression())
-        expression = self._whole_expression()
-        if self._take("AS") or self._is_name():
-            return Item(self._name("a name for the column"), expression)
+        if self._tokens.is_name() and self._tokens.is_sign("=", 1):
+            name = self._tokens.name("a column")
+            self._tokens.advance()
+            return Item(name, self._expressions.whole())
+        expression = self._expressions.whole()
+        if self._tokens.take("AS") or self._tokens.is_name():
+            return Item(self._tokens.name("a name for the column"), expression)
         column = own_name(expression)
         if column is None:
             raise QueryError("this column needs a name: write AS and one", at)
@@ -189,83 +197,91 @@ class _QueryParser(WindowParser):
     def _star(self) -> Star | None:
         """Read * or name.*, if that is what the item is."""
         ahead = 0
-        while self._peek(ahead).kind in ("word", "bracketed") and self._is_sign(".", ahead + 1):
+        while self._tokens.peek(ahead).kind in ("word", "bracketed") and self._tokens.is_sign(".", ahead + 1):
             ahead += 2
-        if not self._is_sign("*", ahead) or (ahead and not self._is_name()):
+        if not self._tokens.is_sign("*", ahead) or (ahead and not self._tokens.is_name()):
             return None
-        at = self._next.at
-        names = [self._peek(i).text for i in range(0, ahead, 2)]
-        self._position += ahead + 1
-        return Star(tuple(names), at)
+        written = [self._tokens.advance() for _ in range(ahead + 1)]
+        return Star(tuple(name.text for name in written[:-1:2]), written[0].at)
 
     def _source(self) -> Source:
-        at = self._next.at
-        if self._is("("):
-            if not self._is("(", "SELECT"):
+        at = self._tokens.next.at
+        if self._tokens.is_next("("):
+            if not self._tokens.is_next("(", "SELECT"):
                 raise QueryError("parentheses after FROM are not supported", at)
-            self._advance()
-        name = self._name("the name of an input or a step")
-        alias = self._name("another name for it") if self._take("AS") or self._is_name() else name
+            self._tokens.advance()
+        name = self._tokens.name("the name of an input or a step")
+        alias = self._tokens.name("another name for it") if self._tokens.take("AS") or self._tokens.is_name() else name
         timestamp: Expression | None = None
         over: tuple[Expression, ...] = ()
         partition_by: Column | None = None
         while True:
-            if timestamp is None and self._take("TIMESTAMP", "BY"):
+            if timestamp is None and self._tokens.take("TIMESTAMP", "BY"):
                 timestamp, over = self._timestamp()
-            elif partition_by is None and self._take("PARTITION", "BY"):
+            elif partition_by is None and self._tokens.take("PARTITION", "BY"):
                 partition_by = self._partition()
             else:
                 return Source(name, alias, timestamp, over, partition_by, at)
 
     def _timestamp(self) -> tuple[Expression, tuple[Expression, ...]]:
-        self._is_timestamp = True
-        timestamp = self._whole_expression()
-        self._is_timestamp = False
-        return timestamp, tuple(self._separated(self._whole_expression)) if self._take("OVER") else ()
+        timestamp = self._expressions.timestamp()
+        return timestamp, self._expressions.several() if self._tokens.take("OVER") else ()
 
     def _partition(self) -> Column:
-        at = self._next.at
-        key = self._whole_expression()
-        if not isinstance(key, Column) or self._is(","):
+        at = self._tokens.next.at
+        key = self._expressions.whole()
+        if not isinstance(key, Column) or self._tokens.is_next(","):
             raise QueryError("PARTITION BY anything but one column is not supported", at)
-        if self._take("INTO"):
-            at = self._next.at
-            if self._integer() < 2:
+        if self._tokens.take("INTO"):
+            at = self._tokens.next.at
+            if integer(self._tokens) < 2:
                 raise QueryError("PARTITION BY ... INTO takes a number above 1", at)
         return key
 
     def _is_join(self) -> bool:
-        return self._is("JOIN") or self._is("INNER") or self._is("LEFT")
+        return self._tokens.is_next("JOIN") or self._tokens.is_next("INNER") or self._tokens.is_next("LEFT")
 
     def _join(self) -> Join:
-        at = self._next.at
-        is_left = self._take("LEFT")
-        self._take("OUTER" if is_left else "INNER")
-        self._expect("JOIN", "OUTER or JOIN" if is_left else "JOIN")
+        at = self._tokens.next.at
+        is_left = self._tokens.take("LEFT")
+        self._tokens.take("OUTER" if is_left else "INNER")
+        self._tokens.expect("JOIN", "OUTER or JOIN" if is_left else "JOIN")
         source = self._source()
-        self._expect("ON", "TIMESTAMP BY, PARTITION BY or ON")
-        return Join("LEFT" if is_left else "INNER", source, self._whole_expression(), at)
+        self._tokens.expect("ON", "TIMESTAMP BY, PARTITION BY or ON")
+        return Join("LEFT" if is_left else "INNER", source, self._expressions.whole(), at)
 
     def _group_by(self) -> tuple[tuple[Expression, ...], tuple[NamedWindow, ...]]:
-        self._expect("GROUP")
-        at = self._expect("BY").at
+        self._tokens.expect("GROUP")
+        at = self._tokens.expect("BY").at
         keys: list[Expression] = []
         windows: tuple[NamedWindow, ...] = ()
+        unknown: QueryError | None = None
         while True:
-            key_at = self._next.at
-            if not self._is_window():
-                keys.append(self._whole_expression())
+            first = self._tokens.next
+            if not self._windows.is_next():
+                unknown = unknown or self._unknown_window()
+                keys.append(self._expressions.whole())
             elif windows:
-                raise QueryError("GROUP BY takes one window; several can stand in Windows()", key_at)
+                raise QueryError("GROUP BY takes one window; several can stand in Windows()", first.at)
             else:
-                windows = self._windows()
-            if not self._take(","):
+                windows = self._windows.windows()
+            if not self._tokens.take(","):
                 break
         if not windows:
             windows = _snapshot(keys)
         if not windows:
-            raise QueryError("GROUP BY needs a window, such as TumblingWindow(minute, 5)", at)
+            raise unknown or QueryError("GROUP BY needs a window, such as TumblingWindow(minute, 5)", at)
         return tuple(keys), windows
+
+    def _unknown_window(self) -> QueryError | None:
+        """Return the error for the next key, if it may be a misspelt window; raise it if it can be nothing else."""
+        if not self._windows.is_unknown():
+            return None
+        name = self._tokens.next
+        error = unknown_window(name.text, name.at)
+        if means_window(name.keyword):
+            raise error
+        return None if name.keyword in FUNCTIONS else error
 
 
 def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:

@@ -40,9 +40,9 @@ from .syntax import (
     Unit,
     Window,
 )
+from .time_units import LIMIT_UNITS, WINDOW_UNITS
 from .token_reader import KEYWORD_BEFORE, RESERVED
 from .tokens import upper
-from .units import LIMIT_UNITS, WINDOW_UNITS
 
 _OR, _AND, _NOT, _PREDICATE, _SUM, _PRODUCT, _SIGN, _OPERAND = range(8)
 _STRENGTHS = {"OR": _OR, "AND": _AND, "+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "%": _PRODUCT}

@@ -1,6 +1,7 @@
-"""A query as values: what query.py reads and plan.py resolves. Places are for messages and make no two differ.
+"""A query as values: what parser.py makes of the text, and the planner resolves.
 
-Lengths of time are ticks (clock.py). Names are kept as they were written; comparing them ignores case.
+Places (`at`) are for messages: values that differ in nothing else are equal. Lengths of time are ticks (ticks.py).
+Names are kept as they were written; comparing them ignores case.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ class Cast:
 class Unit:
     """A unit of time as a function's argument: DATEADD(minute, 5, t). `name` is the long one, in lower case.
 
-    year, quarter, month, dayofyear, day, week, weekday, hour, minute, second, millisecond, microsecond
+    time_units.py has all of them.
     """
 
     name: str
@@ -152,7 +153,7 @@ class Over:
 
 @dataclass(frozen=True)
 class Call:
-    """A function: scalar, aggregate or analytic; which it is says functions.py or plan.py, not the parser.
+    """A call of a function. The parser takes any name; of which kind the function is, windows/functions.py says.
 
     `function` is in upper case, its names joined by dots: SYSTEM.TIMESTAMP, UDF.X. ISFIRST(minute, 10) has a `Unit`
     and a `Constant` as arguments.
@@ -178,7 +179,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Hopping:
-    """Tumbling, too: then `hop` is `duration`."""
+    """A hopping window, or a tumbling one: then `hop` is `duration`."""
 
     duration: int
     hop: int

@@ -1,6 +1,6 @@
-"""Time.
+"""Ticks: how a time is written as a number.
 
-Time inside the engine is an int: .NET ticks of 100 ns since 0001-01-01T00:00Z. That is Stream Analytics' resolution,
+A time inside the engine is an int: .NET ticks of 100 ns since 0001-01-01T00:00Z. That is Stream Analytics' resolution,
 and its windows line up on multiples of the hop in these ticks: the same as multiples since the Unix epoch for a hop
 that divides a day, not the same for others (7 days: a week then starts on a Monday).
 """

@@ -1,11 +1,14 @@
-"""What every part of the parser stands on: the words still to be read, and the error when none of them fits."""
+"""What the parsers share: the words still to be read, and the error when none of them fits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from .tokens import QueryError, Token, tokens
+
+T = TypeVar("T")
 
 _DEEPEST = 50  # of what stands inside another; a level costs ten Python frames of the thousand that there are
 
@@ -43,7 +46,10 @@ _UNSUPPORTED_SIGNS = frozenset("&|^~")
 
 
 class TokenReader:
-    """Reads a query from left to right. Where it takes a word, that is a keyword or a sign."""
+    """Reads a query from left to right. Where it takes a word, that is a keyword or a sign.
+
+    All parsers of a query hold the same one.
+    """
 
     def __init__(self, text: str) -> None:
         self._tokens = list(tokens(text))
@@ -51,77 +57,94 @@ class TokenReader:
         self._depth = 0
 
     @property
-    def _next(self) -> Token:
+    def next(self) -> Token:
+        """The next token; once all are read, it is the one of kind `end`."""
         return self._tokens[self._position]
 
-    def _peek(self, ahead: int = 1) -> Token:
+    def peek(self, ahead: int = 1) -> Token:
         return self._tokens[min(self._position + ahead, len(self._tokens) - 1)]
 
-    def _advance(self) -> Token:
-        token = self._next
+    def advance(self) -> Token:
+        token = self.next
         if token.kind != "end":
             self._position += 1
         return token
 
-    def _is(self, *words: str) -> bool:
+    def is_next(self, *words: str) -> bool:
         """Tell if these come next, one after the other."""
-        return all(_matches(self._peek(i), word) for i, word in enumerate(words))
+        return all(_matches(self.peek(i), word) for i, word in enumerate(words))
 
-    def _is_sign(self, sign: str, ahead: int = 0) -> bool:
-        token = self._peek(ahead)
+    def is_sign(self, sign: str, ahead: int = 0) -> bool:
+        token = self.peek(ahead)
         return token.kind == "sign" and token.text == sign
 
-    def _take(self, *words: str) -> bool:
+    def take(self, *words: str) -> bool:
         """Read these if all of them come next."""
-        if not self._is(*words):
+        if not self.is_next(*words):
             return False
         self._position += len(words)
         return True
 
-    def _take_one(self, *words: str) -> Token | None:
+    def take_one(self, *words: str) -> Token | None:
         """Read one of these, if one comes next."""
-        return self._advance() if any(self._is(word) for word in words) else None
+        return self.advance() if any(self.is_next(word) for word in words) else None
 
-    def _expect(self, word: str, expected: str | None = None) -> Token:
-        if not self._is(word):
-            raise self._unexpected(expected or word)
-        return self._advance()
+    def expect(self, word: str, expected: str | None = None) -> Token:
+        if not self.is_next(word):
+            raise self.unexpected(expected or word)
+        return self.advance()
 
-    def _is_name(self, ahead: int = 0) -> bool:
-        token = self._peek(ahead)
+    def is_name(self, ahead: int = 0) -> bool:
+        token = self.peek(ahead)
         if token.kind == "bracketed":
             return True
         if token.kind != "word" or token.keyword in RESERVED:
             return False
         follower = KEYWORD_BEFORE.get(token.keyword)
-        return follower is None or self._peek(ahead + 1).keyword != follower
+        return follower is None or self.peek(ahead + 1).keyword != follower
 
-    def _name(self, expected: str) -> str:
-        if not self._is_name():
-            raise self._unexpected(expected)
-        return self._advance().text
+    def name(self, expected: str) -> str:
+        if not self.is_name():
+            raise self.unexpected(expected)
+        return self.advance().text
 
-    def _property(self) -> Token:
+    def property_name(self) -> Token:
         """Read a name after a dot, where no word is a keyword: record.timestamp, record.order."""
-        if self._next.kind not in ("word", "bracketed"):
-            raise self._unexpected("a name after the dot")
-        return self._advance()
+        if self.next.kind not in ("word", "bracketed"):
+            raise self.unexpected("a name after the dot")
+        return self.advance()
 
-    def _unexpected(self, expected: str) -> QueryError:
-        """Return the error for the next word: it is something that there is no support for, or that has no place."""
-        token = self._next
+    def text(self) -> str:
+        """Read a token of kind `text`; return what stands between the quotes."""
+        text = self.advance().text
+        return text[text.index("'") + 1 : -1].replace("''", "'")
+
+    def separated(self, read: Callable[[], T]) -> list[T]:
+        """Read one or more of what `read` reads, separated by commas."""
+        values = [read()]
+        while self.take(","):
+            values.append(read())
+        return values
+
+    def unexpected(self, expected: str, hint: str = "") -> QueryError:
+        """Return the error for the next word: there is no support for it, or it can't stand here.
+
+        `hint` goes to the end of the message.
+        """
+        token = self.next
         for phrase, message in _REFUSED.items():
-            if self._is(*phrase.split()):
+            if self.is_next(*phrase.split()):
                 return QueryError(message, token.at)
         if token.kind == "sign" and token.text in _UNSUPPORTED_SIGNS:
             return QueryError(f"the operator {token.text} is not supported", token.at)
-        hint = f"; as a name, write [{token.text}]" if token.keyword in RESERVED and "name" in expected else ""
+        if token.keyword in RESERVED and "name" in expected:
+            hint = f"; as a name, write [{token.text}]"
         return QueryError(f"expected {expected}, found {token}{hint}", token.at)
 
     @contextmanager
-    def _nested(self) -> Iterator[None]:
+    def nested(self) -> Iterator[None]:
         if self._depth == _DEEPEST:
-            raise QueryError(f"this stands more than {_DEEPEST} levels deep: take a part out into WITH", self._next.at)
+            raise QueryError(f"this stands more than {_DEEPEST} levels deep: take a part out into WITH", self.next.at)
         self._depth += 1
         yield
         self._depth -= 1

@@ -20,7 +20,7 @@ class RowError(Exception):
 
 
 class Datetime(int):
-    """Ticks (clock.py) as a column's value; text in JSON."""
+    """Ticks (ticks.py) as a column's value; text in JSON."""
 
     __slots__ = ()
 

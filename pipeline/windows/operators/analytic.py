@@ -8,9 +8,11 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from ..functions import FUNCTIONS
+from ..language.refusals import check_arguments
 from ..language.syntax import Call, Constant, Expression, Over, Star, Unit
+from ..language.time_units import WINDOW_UNITS
 from ..language.tokens import QueryError
-from ..language.units import WINDOW_UNITS
 from ..language.values import RowError
 from ..row import Changes, Evaluate, Row
 from .aggregates import aggregate
@@ -18,12 +20,6 @@ from .faults import ROW, Faults
 from .groups import grouping
 from .history import Among, History, IsFirst, Lag, Moving
 from .ordered import Ordered
-
-ANALYTIC = frozenset({"LAG", "LAST", "ISFIRST"})
-"""The functions that are always analytic."""
-
-MOVING = frozenset({"COUNT", "SUM", "AVG", "MIN", "MAX", "TOPONE", "COLLECTTOP", "COLLECT"})
-"""The aggregates that are analytic where OVER has a LIMIT DURATION."""
 
 Make = Callable[[str], History]
 """Makes a function's memory, new. Takes the prefix of its fields."""
@@ -82,14 +78,14 @@ class Analytic:
         return Row((row, *values), row.time, row.arrival)
 
     def _take_rest(self, row: Row, parts: Sequence[Any], start: int) -> None:
-        """The functions after the one that failed have to remember the row, too."""
+        """Let the functions after the one that failed remember the row as well."""
         for history, part in zip(self._histories[start:], parts[start:], strict=True):
             with suppress(RowError):
                 history.take(row, part)
 
 
 def analytic(call: Call, compile: Compile, condition: Compile) -> Make:
-    """Return what computes a call of `ANALYTIC`, or one of an aggregate with a limit. Raises `QueryError`.
+    """Return what computes a call of an analytic function, or one of an aggregate with a limit. Raises `QueryError`.
 
     `condition` compiles what WHEN says.
     """
@@ -98,16 +94,13 @@ def analytic(call: Call, compile: Compile, condition: Compile) -> Make:
         raise QueryError(f"{call.function} OVER takes no DISTINCT", call.at)
     when = None if over.when is None else condition(over.when)
     among = Among(grouping([compile(key) for key in over.partition_by]), when)
-    if call.function == "ISFIRST":
-        return _is_first(call, over, among)
-    if over.limit is None:
-        raise QueryError(f"{call.function} needs OVER (LIMIT DURATION(...))", call.at)
     if call.function in ANALYTIC:
-        return _lag(call, over, over.limit, among, compile)
-    return _moving(call, over, over.limit, among, compile)
+        check_arguments(call)
+        return ANALYTIC[call.function](call, over, among, compile)
+    return _moving(call, over, among, compile)
 
 
-def _is_first(call: Call, over: Over, among: Among) -> Make:
+def _is_first(call: Call, over: Over, among: Among, compile: Compile) -> Make:
     if over.order_by or over.limit is not None:
         raise QueryError("ISFIRST takes OVER ([PARTITION BY ...] [WHEN ...])", call.at)
     match call.arguments:  # the parser has looked at them
@@ -116,16 +109,14 @@ def _is_first(call: Call, over: Over, among: Among) -> Make:
     raise QueryError("ISFIRST takes a unit and a number: ISFIRST(minute, 10)", call.at)
 
 
-def _lag(call: Call, over: Over, limit: int, among: Among, compile: Compile) -> Make:
+def _lag(call: Call, over: Over, among: Among, compile: Compile) -> Make:
+    """LAG, and LAST, which is LAG with an offset of 0."""
+    limit = _limit(call, over)
     if over.order_by:
         raise QueryError(f"{call.function} takes no ORDER BY: it goes by time", call.at)
-    offset, most = (0, 2) if call.function == "LAST" else (1, 3)
-    if not 1 <= len(call.arguments) <= most:
-        raise QueryError(f"{call.function} takes 1 to {most} arguments", call.at)
     first, *rest = call.arguments
     of = None if isinstance(first, Star) else compile(first)
-    if call.function == "LAG" and rest:
-        offset = _offset(rest.pop(0), call)
+    offset = 0 if call.function == "LAST" else _offset(rest.pop(0), call) if rest else 1
     default = compile(rest[0]) if rest and not isinstance(rest[0], Star) else None
     return lambda name: Lag(name, among, of, offset, default, limit)
 
@@ -136,9 +127,24 @@ def _offset(argument: Expression | Star, call: Call) -> int:
     return argument.value
 
 
-def _moving(call: Call, over: Over, limit: int, among: Among, compile: Compile) -> Make:
-    if call.function not in MOVING:
+def _moving(call: Call, over: Over, among: Among, compile: Compile) -> Make:
+    limit = _limit(call, over)
+    if not FUNCTIONS[call.function].moving:
         raise QueryError(f"{call.function} takes no LIMIT DURATION", call.at)
     plain = replace(call, over=Over(order_by=over.order_by) if over.order_by else None)
     function = aggregate(plain, compile)
     return lambda name: Moving(name, among, function, limit)
+
+
+def _limit(call: Call, over: Over) -> int:
+    if over.limit is None:
+        raise QueryError(f"{call.function} needs OVER (LIMIT DURATION(...))", call.at)
+    return over.limit
+
+
+ANALYTIC: dict[str, Callable[[Call, Over, Among, Compile], Make]] = {
+    "LAG": _lag,
+    "LAST": _lag,
+    "ISFIRST": _is_first,
+}
+"""What makes the memory of a call whose arguments are checked, by name in upper case."""

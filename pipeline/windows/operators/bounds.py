@@ -9,19 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..language.units import LIMIT_UNITS, LONGEST
+from ..language.time_units import LONGEST, TIME_UNITS
 from ..row import Row
-
-_DAY = LIMIT_UNITS["day"]
-
-#: Unit -> its length in ticks, and how long before the first tick one began. Weeks begin on Sundays, as in T-SQL; the
-#: first day was a Monday.
-_UNITS = {
-    **{unit: (length, 0) for unit, length in LIMIT_UNITS.items()},
-    "week": (7 * _DAY, _DAY),
-    "dayofyear": (_DAY, 0),
-    "weekday": (_DAY, 0),
-}
 
 
 @dataclass(frozen=True)
@@ -39,9 +28,9 @@ class Bound:
     place: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.unit not in _UNITS:
+        length = TIME_UNITS[self.unit].ticks
+        if not length:  # it has months
             raise ValueError(f"DATEDIFF({self.unit}, ...) in a JOIN is more than 7 days")
-        length = _UNITS[self.unit][0]
         if any(abs(count) * length > LONGEST for count in (self.low, self.high) if count is not None):
             raise ValueError("the time bounds of a JOIN are at most 7 days")
 
@@ -49,7 +38,7 @@ class Bound:
     def span(self) -> int:
         """The most that the two rows' times can be apart, in ticks."""
         counts = [abs(count) for count in (self.low, self.high) if count is not None]
-        return (max(counts, default=0) + 1) * _UNITS[self.unit][0] - 1
+        return (max(counts, default=0) + 1) * TIME_UNITS[self.unit].ticks - 1
 
     def first(self, left: int) -> int | None:
         """Return the first time of a right row that is in bounds with `left`, None if there is none."""
@@ -64,8 +53,8 @@ class Bound:
 
     def _begin(self, time: int, count: int) -> int:
         """Return when the unit begins that is `count` after the one that `time` is in."""
-        length, before = _UNITS[self.unit]
-        return ((time + before) // length + count) * length - before
+        unit = TIME_UNITS[self.unit]
+        return ((time + unit.before) // unit.ticks + count) * unit.ticks - unit.before
 
 
 class Interval:

@@ -8,15 +8,13 @@ from typing import Literal
 from ..language.syntax import Hopping, Session, Sliding, Snapshot, Window
 from ..language.ticks import BEGINNING
 from ..row import Evaluate
-from .aggregates import AGGREGATES, Aggregate, aggregate
+from .aggregates import Aggregate
 from .faults import Faults
 from .operator import Operator
 from .panes import MergedPanes, Panes, PartialPanes
 from .session import Sessions
 from .slices import Slices
 from .sliding import SlidingWindows
-
-__all__ = ["AGGREGATES", "Mode", "aggregate", "can_be_partial", "window_operator"]
 
 Mode = Literal["whole", "partial", "merge"]
 """Whether an operator makes windows of rows, panes of rows, or windows of such panes."""
@@ -52,6 +50,6 @@ def window_operator(
             return Sessions(timeout, max_duration, session_keys, keys, aggregates, faults, closed)
 
 
-def can_be_partial(window: Window, aggregates: Sequence[Aggregate]) -> bool:
-    """Return whether panes may be made in one stage and merged in another. Every aggregate can; not every window."""
+def can_be_partial(window: Window) -> bool:
+    """Return whether a window's panes may be made in one stage and merged in another, with any aggregate."""
     return isinstance(window, Hopping | Snapshot)

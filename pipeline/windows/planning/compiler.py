@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..expressions.closures import compile_condition, compile_expression
-from ..expressions.functions import is_function
+from ..functions import kind_of
 from ..language.syntax import Call, Column, Expression
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
-from ..operators.aggregates import AGGREGATES
-from ..operators.analytic import ANALYTIC
 from ..row import Evaluate, Row
 from .nodes import Compiled, Inside, Moment, Resolved
 
@@ -55,16 +53,14 @@ class Compiler:
             return lambda row: Datetime(row.time)
         if call.function == WINDOW:
             raise QueryError("System.Window() is written System.Window().Id, and only in SELECT", call.at)
-        if call.function in AGGREGATES:
+        if kind_of(call.function) == "aggregate":
             raise QueryError(
                 f"{call.function} can't stand here: it needs GROUP BY with a window, and SELECT or HAVING around it, "
                 "or OVER (LIMIT DURATION(...))",
                 call.at,
             )
-        if call.function in ANALYTIC:
+        if kind_of(call.function) == "analytic":
             raise QueryError(f"{call.function} can't stand inside another analytic function, or here", call.at)
-        if call.over is not None and is_function(call.function):
-            raise QueryError(f"{call.function} takes no OVER", call.at)
         return None
 
     def _properties(self, of: Evaluate, path: Sequence[str]) -> Evaluate:

@@ -14,10 +14,10 @@ from typing import Any
 
 from ..language.syntax import Between, Binary, Call, Column, Constant, Expression, Unary, Unit
 from ..language.tokens import QueryError
+from ..language.tree import rewrite, walk
 from ..operators.bounds import Bound
 from .compiler import TIMESTAMP
 from .nodes import Moment, Resolved
-from .rewrite import rewrite, walk
 from .scope import Scope, Source
 
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}

@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..functions import kind_of
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.tokens import At, QueryError
-from ..operators.aggregates import AGGREGATES
-from ..operators.analytic import ANALYTIC, analytic
+from ..language.tree import rewrite, walk
+from ..operators.analytic import analytic
 from .conditions import all_of, condition
 from .graph import Graph, Relation
 from .nodes import Analytic, Join, ReferenceJoin, Resolved
-from .rewrite import rewrite, walk
 from .scope import Scope
 
 _Change = Callable[[Any], Any]
@@ -120,7 +120,7 @@ class FromClause:
             self._analytics[call] = owner, table.analytics.index(alone)
 
     def _partitioned(self, call: Call, table: _Table) -> Call:
-        """Keep the partitions of FROM x PARTITION BY k apart in an analytic function, too."""
+        """Keep the partitions of FROM x PARTITION BY k apart in an analytic function as well."""
         key = self._partition_key(table, ())
         if key is None:
             return call
@@ -180,7 +180,9 @@ class FromClause:
         if not wanted and right is None:
             return
         if right is None or not any((left, right) in keys for left in wanted):
-            raise QueryError("sources with PARTITION BY are joined on these columns, too: AND a.k = b.k", join.at)
+            raise QueryError(
+                "sources with PARTITION BY must be joined on these columns as well: AND a.k = b.k", join.at
+            )
 
     def _scope(self, count: int) -> Scope:
         """The first `count` sources, with their places in a row that is joined of these."""
@@ -215,9 +217,8 @@ def _part(place: int, count: int) -> tuple[int, ...]:
 
 
 def _is_analytic(call: Call) -> bool:
-    return call.function in ANALYTIC or (
-        call.function in AGGREGATES and call.over is not None and call.over.limit is not None
-    )
+    has_limit = call.over is not None and call.over.limit is not None
+    return kind_of(call.function) == "analytic" or (kind_of(call.function) == "aggregate" and has_limit)
 
 
 def _resolving(scope: Scope) -> Any:
@@ -228,5 +229,5 @@ def _refuse_twice(names: Sequence[tuple[str, At]]) -> None:
     seen: set[str] = set()
     for name, at in names:
         if name.lower() in seen:
-            raise QueryError(f"the source {name} stands twice: give one another name with AS", at)
+            raise QueryError(f"two sources are called {name}: give one another name with AS", at)
         seen.add(name.lower())

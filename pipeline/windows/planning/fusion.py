@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..language.syntax import Expression
+from ..language.tree import rewrite
 from .compiler import Compiler
 from .nodes import Inside, ItemColumn, Node, Resolved, Select
-from .rewrite import rewrite
 
 
 def fuse(nodes: list[Node], compiler: Compiler) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ..language import syntax
 from ..language.syntax import Column, Expression
 from ..language.tokens import QueryError
+from ..language.tree import rewrite
 from ..language.values import Names
 from .compiler import Compiler
 from .nodes import Input, Node, Stream
-from .rewrite import rewrite
 from .scope import Scope, Source
 
 
@@ -51,7 +51,7 @@ class Graph:
     def announce(self, step: syntax.Step) -> None:
         """Make the step's name known before what it stands for is, so that nothing reads it too early."""
         if step.name.lower() in self._steps:
-            raise QueryError(f"the step {step.name} stands twice", step.at)
+            raise QueryError(f"two steps are called {step.name}", step.at)
         self._steps[step.name.lower()] = None
 
     def name(self, step: syntax.Step, relation: Relation) -> None:

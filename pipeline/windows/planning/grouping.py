@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..functions import FUNCTIONS, kind_of
 from ..language.syntax import Call, Column, Constant, Expression, Property
 from ..language.tokens import QueryError
-from ..operators.aggregates import AGGREGATES
+from ..language.tree import rewrite
 from .compiler import TIMESTAMP, WINDOW
 from .nodes import Resolved
-from .rewrite import rewrite
-
-#: Without an argument, these take the whole row.
-_WHOLE_ROW = {"TOPONE": 0, "COLLECT": 0, "COLLECTTOP": 1}
 
 
 class Grouping:
@@ -41,15 +38,14 @@ class Grouping:
                 )
             names = part.names if isinstance(part, Column) else ("a key",)
             return Resolved(names, part.at, (self.keys.index(part),), ())
-        if isinstance(part, Call) and part.function in AGGREGATES:
+        if isinstance(part, Call) and kind_of(part.function) == "aggregate":
             return Resolved((part.function,), part.at, (len(self.keys) + self._result(part),), ())
         if isinstance(part, Resolved):
             raise QueryError(f"{part} must be in GROUP BY or in an aggregate", part.at)
         return None
 
     def _result(self, call: Call) -> int:
-        least = _WHOLE_ROW.get(call.function)
-        if not self._is_plain and least is not None and len(call.arguments) == least:
+        if not self._is_plain and len(call.arguments) == FUNCTIONS[call.function].whole_row:
             raise QueryError(
                 f"{call.function} without an expression takes a whole row, which a JOIN and an analytic function have "
                 "not: name the value, or make the rows in a step before",
@@ -68,7 +64,7 @@ def aliased(expression: Expression, aliases: Mapping[str, Expression], keys: Seq
     """
 
     def change(part: Any) -> Expression | None:
-        if isinstance(part, Call) and part.function in AGGREGATES:
+        if isinstance(part, Call) and kind_of(part.function) == "aggregate":
             return part
         if not isinstance(part, Column) or part in keys or part.names[0].lower() not in aliases:
             return None

@@ -8,8 +8,8 @@ from functools import partial
 
 from ..language import syntax
 from ..language.syntax import Expression
+from ..language.time_units import WINDOW_UNITS
 from ..language.tokens import At, QueryError
-from ..language.units import LIMIT_UNITS
 from .nodes import (
     Analytic,
     Compiled,
@@ -184,5 +184,5 @@ def _interval(call: syntax.Call) -> int:
     """ISFIRST(unit, n): the interval's length."""
     match call.arguments:
         case (syntax.Unit(name), syntax.Constant(int() as count)):
-            return LIMIT_UNITS[name] * count
+            return WINDOW_UNITS[name] * count
     return 0

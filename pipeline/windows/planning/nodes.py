@@ -130,7 +130,7 @@ class Window(Node):
 class Join(Node):
     """Pairs of rows of two streams that are near in time and have equal keys, and `on`. NULL keys are equal to nothing.
 
-    `bounds` are join.py's; one has a low end and one has a high. `lag`: how far, in ticks, the left row's time may be
+    Of `bounds`, one has a low end and one has a high. `lag`: how far, in ticks, the left row's time may be
     after that of a row it is made of. `on` is what is left of ON, about the pair: a row as this node gives it.
     """
 

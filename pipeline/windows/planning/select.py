@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..functions import kind_of
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import At, QueryError
-from ..operators.aggregates import AGGREGATES, aggregate
+from ..language.tree import rewrite
+from ..operators.aggregates import aggregate
 from .conditions import all_of
 from .from_clause import FromClause
 from .graph import Graph, Relation
 from .grouping import Grouping, aliased, with_window_id
 from .nodes import ItemColumn, ItemStar, Select, Union, Window
-from .rewrite import rewrite
 from .scope import Source
 
 
@@ -109,7 +110,7 @@ class _Select:
         change = self._from.resolving(resolved_if_known)
 
         def resolve(part: Any) -> Any:
-            if isinstance(part, Call) and part.function in AGGREGATES:  # inside of which names are columns
+            if isinstance(part, Call) and kind_of(part.function) == "aggregate":  # inside of which names are columns
                 return self._from.resolve(part)
             return change(part)
 
@@ -166,7 +167,7 @@ class _Columns:
         """Return whether the column counts: it doesn't if a star before it has given one of that name."""
         folded = name.lower()
         if folded in self._named:
-            raise QueryError(f"the column {name} stands twice: give one another name with AS", at)
+            raise QueryError(f"two columns are called {name}: give one another name with AS", at)
         self._named.add(folded)
         if folded in self._names:
             return False

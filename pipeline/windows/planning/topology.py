@@ -20,7 +20,7 @@ from ..language.tokens import At
 from ..operators.windowing import can_be_partial
 from .lineage import Holders, holders, holds
 from .nodes import Analytic, Compiled, Input, Join, Node, Plan, Resolved, Stream, Union, Window
-from .plan import renumbered
+from .planner import renumbered
 
 PARTITION_ID = "PartitionId"
 
@@ -83,7 +83,7 @@ def _divided(plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str
         for place in reasons
         if isinstance(node := plan.nodes[place], Window)
         and node.sources[0] in partitioned
-        and can_be_partial(node.window, node.aggregates)
+        and can_be_partial(node.window)
     }
     nodes: list[tuple[int, Node]] = []
     for place, node in enumerate(plan.nodes):

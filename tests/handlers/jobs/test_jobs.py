@@ -111,13 +111,13 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
         pytest.param(
             {"query": "SELECT *\nINTO PerMinute\nFROM Input\nWHERE"},
             {"field": "query", "line": 4, "column": 6},
-            "4:6: expected",
+            "4:6: expected a name, a value or a function, found the end of the query\n  WHERE\n       ^",
             id="the query, with its place",
         ),
         pytest.param(
             {"query": "SELECT nosuch(a) AS b INTO PerMinute FROM Input"},
             {"field": "query", "line": 1, "column": 8},
-            "1:8: ",
+            "1:8: there is no function NOSUCH\n  SELECT nosuch(a) AS b INTO PerMinute FROM Input\n         ^",
             id="a function that is not there",
         ),
         pytest.param(

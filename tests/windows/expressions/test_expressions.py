@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.windows.row import Evaluate
 
 from pipeline.windows.expressions.casts import to_datetime
 from pipeline.windows.expressions.closures import compile_expression, property_of
@@ -14,6 +13,7 @@ from pipeline.windows.expressions.fixed import Fixed
 from pipeline.windows.language.syntax import Call, Column
 from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.language.values import BIGINT_LEAST, BIGINT_MOST, Columns, Datetime, RowError
+from pipeline.windows.row import Evaluate
 
 from ..support.evaluate import AnyColumn, compiled, condition, expression, row, same, value_of
 
@@ -232,8 +232,8 @@ def test_an_expression_has_a_value(text: str, columns: dict[str, Any], result: A
         ("CONCAT(a)", "CONCAT takes at least 2 arguments, not 1"),
         ("CHARINDEX(a)", "CHARINDEX takes 2 to 3 arguments, not 1"),
         ("DATEADD(day, 1)", "DATEADD takes a unit of time and 2 arguments, not 1"),
-        ("UPPR(a)", r"there is no function UPPR; near are UPPER"),
-        ("SUMM(a)", r"near are SUM"),
+        ("UPPR(a)", r"there is no function UPPR; near is UPPER$"),
+        ("SUMM(a)", r"there is no function SUMM; near is SUM$"),
         ("QXYZ(a)", r"there is no function QXYZ$"),
         ("IIF(a = 1, 2, 3)", "write CASE WHEN"),
         ("ISNULL(a, 2)", "write COALESCE"),

@@ -636,6 +636,69 @@ def test_what_is_wrong_is_told_with_its_place(text: str, error: str) -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
+        pytest.param(over("HopingWindow(hour, 2, 1)"), "1:29: there is no window HopingWindow; near is HoppingWindow"),
+        pytest.param(over("TumblngWindow(s, 1)"), "1:29: there is no window TumblngWindow; near is TumblingWindow"),
+        pytest.param(over("Sesion(s, 1, 2)"), "1:29: there is no window Sesion; near is SessionWindow"),
+        pytest.param(
+            over("Sldingwindow(s, 1), Tumbling(s, 1)"), "1:29: there is no window Sldingwindow; near is SlidingWindow"
+        ),
+        pytest.param(over("k, SnapshotWindow()"), "1:32: there is no window SnapshotWindow: write System.Timestamp()"),
+        pytest.param(
+            over("Weekly(a)"),
+            "1:29: there is no window Weekly; there are TumblingWindow, HoppingWindow, SlidingWindow, SessionWindow,"
+            " Windows, Window",
+        ),
+        pytest.param(
+            over("Windws(Tumbling(s, 1), Sliding(s, 1))"), "1:29: there is no window Windws; near are Windows, Window"
+        ),
+        pytest.param(
+            over("Windows(Tumbling(s, 1), Slding(s, 1))"), "1:53: there is no window Slding; near is SlidingWindow"
+        ),
+        pytest.param(
+            over("Windows(Window('a', HopingWindow(s, 2, 1)))"),
+            "1:49: there is no window HopingWindow; near is HoppingWindow",
+        ),
+        pytest.param(
+            over("HoppingWindow(Duraton(hour, 2), Hop(hour, 1))"),
+            "1:43: expected Duration(unit, number), found 'Duraton'",
+        ),
+        pytest.param(
+            over("TumblingWindow(secnd, 1)"),
+            "1:44: expected day, hour, minute, second, millisecond or microsecond, found 'secnd'; near is second",
+        ),
+        pytest.param(
+            "SELECT DATEADD(mnth, 1, t) AS a FROM i",
+            "1:16: expected year, quarter, month, dayofyear, day, week, weekday, hour, minute, second, millisecond or"
+            " microsecond, found 'mnth'; near is month",
+        ),
+        pytest.param(
+            "SELECT ISFIRST(minut, 1) AS a FROM i",
+            "1:16: expected day, hour, minute, second, millisecond or microsecond, found 'minut'; near is minute",
+        ),
+        pytest.param(
+            "SELECT LAG(a) OVER (LIMIT DURATION(wek, 1)) AS a FROM i",
+            "1:36: expected week, day, hour, minute, second, millisecond or microsecond, found 'wek'; near is week",
+        ),
+    ],
+)
+def test_a_window_or_a_unit_with_its_name_misspelt_is_told_as_what_it_is(text: str, error: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse(text)
+
+    assert str(caught.value) == error
+
+
+@pytest.mark.parametrize(
+    "key", ["CAST(a AS bigint)", "(a)", "ISNULL(a, 1)", "CASE WHEN (a) THEN b END", "NOT (a)", "LEFT(a, 1)"]
+)
+def test_what_is_no_window_is_not_taken_for_one(key: str) -> None:
+    with pytest.raises(QueryError, match=r"^1:23: GROUP BY needs a window"):
+        parse(over(key))
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
         ("CREATE TABLE i (a bigint) SELECT a FROM i", "1:1: CREATE TABLE is not supported"),
         ("CREATE FUNCTION f() RETURNS bigint", "1:1: CREATE FUNCTION is not supported"),
         ("SELECT a FROM i CROSS APPLY GetArrayElements(i.a) AS f", "1:17: CROSS APPLY is not supported"),

@@ -9,7 +9,6 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.windows.row import Row
 
 from pipeline.windows.language.syntax import Sliding, Snapshot
 from pipeline.windows.language.values import Datetime
@@ -19,6 +18,7 @@ from pipeline.windows.operators.rollup import Rollup
 from pipeline.windows.operators.slices import Slices
 from pipeline.windows.operators.totals import FEW
 from pipeline.windows.operators.windowing import can_be_partial
+from pipeline.windows.row import Row
 
 from ..support.operations import (
     HERE,
@@ -196,8 +196,8 @@ def test_panes_of_several_stages_merge_into_the_same_windows(data: st.DataObject
 
 
 def test_only_windows_of_panes_can_be_divided() -> None:
-    assert can_be_partial(hopping(2, 1), [])
-    assert not can_be_partial(Sliding(1, HERE), [])
+    assert can_be_partial(hopping(2, 1))
+    assert not can_be_partial(Sliding(1, HERE))
     with pytest.raises(ValueError, match="divided"):
         operator(Sliding(1, HERE), COUNT, mode="partial")
 

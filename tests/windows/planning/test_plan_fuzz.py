@@ -15,7 +15,7 @@ from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.operators.codec import pack
 from pipeline.windows.operators.faults import Faults
 from pipeline.windows.planning.nodes import Plan
-from pipeline.windows.planning.plan import plan
+from pipeline.windows.planning.planner import plan
 
 from ..support.queries import queries
 from ..support.run import NEVER_FULL, planned, rows_of, ticks

@@ -14,13 +14,13 @@ REFUSED = {
     "unknown, with its source": ("WITH s AS (SELECT y, z FROM Input) SELECT s.x FROM s", "it has y, z"),
     "later step": ("WITH a AS (SELECT * FROM b), b AS (SELECT * FROM Input) SELECT * FROM b", "b must come before"),
     "step that reads itself": ("WITH a AS (SELECT * FROM a) SELECT * FROM a", "a must come before"),
-    "step twice": ("WITH a AS (SELECT * FROM I), A AS (SELECT * FROM I) SELECT * FROM a", "the step A stands twice"),
+    "step twice": ("WITH a AS (SELECT * FROM I), A AS (SELECT * FROM I) SELECT * FROM a", "two steps are called A"),
     "time of a step": (
         "WITH a AS (SELECT * FROM I) SELECT * FROM a TIMESTAMP BY t",
         "TIMESTAMP BY is for inputs, and a is a step",
     ),
-    "column twice": ("SELECT x, y AS X FROM I", "the column X stands twice"),
-    "output twice": ("SELECT * INTO o FROM I SELECT * INTO O FROM I", "the output O stands twice"),
+    "column twice": ("SELECT x, y AS X FROM I", "two columns are called X: give one"),
+    "output twice": ("SELECT * INTO o FROM I SELECT * INTO O FROM I", "two statements write to O: make them one"),
     "aggregate without window": ("SELECT SUM(x) AS s FROM I", "SUM can't stand here: it needs GROUP BY"),
     "aggregate in WHERE": ("SELECT x FROM I WHERE COUNT(*) > 1", "COUNT can't stand here"),
     "aggregate in an aggregate": (
@@ -86,7 +86,7 @@ REFUSED = {
     ),
     "one name for two": (
         "SELECT x FROM A JOIN A ON DATEDIFF(second, A, A) BETWEEN 0 AND 5",
-        "the source A stands twice",
+        "two sources are called A: give one",
     ),
     "whole row of a JOIN": (
         "SELECT TopOne() OVER (ORDER BY a.x) AS x FROM A a JOIN B b ON DATEDIFF(second, a, b) BETWEEN 0 AND 5 "
@@ -95,7 +95,7 @@ REFUSED = {
     ),
     "JOIN over partitions": (
         "SELECT a.x AS x FROM A a PARTITION BY k JOIN B b ON a.x = b.x AND DATEDIFF(second, a, b) BETWEEN 0 AND 5",
-        "joined on these columns, too",
+        "joined on these columns as well",
     ),
     "LAG of a later source": (
         "SELECT a.x AS x FROM A a JOIN B b ON LAG(c.x) OVER (LIMIT DURATION(second, 1)) = b.x "
@@ -148,3 +148,93 @@ def test_an_error_says_where() -> None:
 def test_what_reference_data_can_not_do(query: str, message: str) -> None:
     with pytest.raises(QueryError, match=message):
         planned(query, {"R"})
+
+
+def grouped(item: str, window: str = "TumblingWindow(second, 10)") -> str:
+    return f"SELECT\n {item} AS g FROM i TIMESTAMP BY t\nGROUP BY {window}"
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        pytest.param(grouped("SUMM(a)"), "2:2: there is no function SUMM; near is SUM", id="an aggregate"),
+        pytest.param(grouped("1 + AVGG(a)"), "2:6: there is no function AVGG; near is AVG", id="inside"),
+        pytest.param(grouped("SUM(ABSS(a))"), "2:6: there is no function ABSS; near is ABS", id="in an aggregate"),
+        pytest.param(
+            grouped("MEDIAN(a)"),
+            "2:2: there is no function MEDIAN: write PERCENTILE_CONT(0.5) OVER (ORDER BY ...)",
+            id="another SQL's",
+        ),
+        pytest.param(grouped("Conut(*)"), "2:2: there is no function CONUT; near are COUNT, CONCAT", id="with a star"),
+        pytest.param(grouped("COUNTT(DISTINCT a)"), "2:2: there is no function COUNTT; near is COUNT", id="DISTINCT"),
+        pytest.param(
+            grouped("TopOn() OVER (ORDER BY a)"), "2:2: there is no function TOPON; near is TopOne", id="ordered"
+        ),
+        pytest.param(
+            grouped("CollectTopp(3) OVER (ORDER BY a)"),
+            "2:2: there is no function COLLECTTOPP; near is CollectTop",
+            id="with a number first",
+        ),
+        pytest.param(grouped("b"), "2:2: b must be in GROUP BY or in an aggregate", id="a column is a column"),
+        pytest.param(
+            "SELECT\n LAGG(a) OVER (LIMIT DURATION(second, 1)) AS g FROM i",
+            "2:2: there is no function LAGG; near is LAG",
+            id="an analytic function",
+        ),
+        pytest.param(
+            "SELECT ISFRST(minute, 1) AS g FROM i", "1:8: there is no function ISFRST; near is ISFIRST", id="ISFIRST"
+        ),
+        pytest.param(
+            "SELECT DATEADDD(minute, 1, t) AS g FROM i",
+            "1:8: there is no function DATEADDD; near is DATEADD",
+            id="with a unit",
+        ),
+        pytest.param(
+            "SELECT CASTT(a AS bigint) AS g FROM i", "1:8: there is no function CASTT; near is CAST", id="a cast"
+        ),
+        pytest.param(
+            "SELECT System.Timestmp() AS g FROM i",
+            "1:8: there is no function SYSTEM.TIMESTMP; near is System.Timestamp",
+            id="the time",
+        ),
+        pytest.param("SELECT a FROM i WHERE LENN(a) > 1", "1:23: there is no function LENN; near is LEN", id="WHERE"),
+        pytest.param(
+            grouped("COUNT(*)", "LENN(a), TumblingWindow(second, 1)"),
+            "3:10: there is no function LENN; near is LEN",
+            id="a key",
+        ),
+        pytest.param(
+            grouped("COUNT(*)") + " HAVING\n SUMM(a) > 1", "4:2: there is no function SUMM; near is SUM", id="HAVING"
+        ),
+        pytest.param(
+            "SELECT a FROM i TIMESTAMP BY DATEADDD(s, a, b)",
+            "1:30: there is no function DATEADDD; near is DATEADD",
+            id="TIMESTAMP BY",
+        ),
+        pytest.param(
+            "SELECT a.x FROM a JOIN b ON DATEDIF(s, a, b) BETWEEN 0 AND 1",
+            "1:29: there is no function DATEDIF; near is DATEDIFF",
+            id="ON",
+        ),
+        pytest.param(
+            "WITH s AS (SELECT LENN(a) AS b FROM i) SELECT a FROM i",
+            "1:19: there is no function LENN; near is LEN",
+            id="a step that nothing reads",
+        ),
+        pytest.param(
+            "SELECT LAG(a) OVER (PARTITION BY LENN(b) LIMIT DURATION(second, 1)) AS g FROM i",
+            "1:34: there is no function LENN; near is LEN",
+            id="OVER",
+        ),
+        pytest.param(
+            grouped("COUNT(*)", "SessionWindow(second, 1, 2) OVER (PARTITION BY LENN(a))"),
+            "3:57: there is no function LENN; near is LEN",
+            id="a session's key",
+        ),
+    ],
+)
+def test_a_function_with_its_name_misspelt_is_told_as_what_it_is(query: str, error: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        planned(query)
+
+    assert str(caught.value) == error

@@ -39,8 +39,8 @@ from pipeline.windows.language.syntax import (
     Unit,
     Window,
 )
+from pipeline.windows.language.time_units import LONGEST, UNITS, WINDOW_UNITS
 from pipeline.windows.language.tokens import At
-from pipeline.windows.language.units import LONGEST, UNITS, WINDOW_UNITS
 
 AT = st.just(At(1, 1))
 MICROSECOND = WINDOW_UNITS["microsecond"]  # the shortest that can be written

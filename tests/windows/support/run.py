@@ -13,7 +13,7 @@ from pipeline.windows.language.ticks import TICKS_PER_SECOND, parse
 from pipeline.windows.operators.faults import Faults
 from pipeline.windows.operators.reference import Table
 from pipeline.windows.planning.nodes import Plan
-from pipeline.windows.planning.plan import plan
+from pipeline.windows.planning.planner import plan
 from pipeline.windows.row import Row
 
 #: The examples of the documentation begin here.

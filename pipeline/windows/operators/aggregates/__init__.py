@@ -1,6 +1,6 @@
 """The aggregate functions."""
 
 from .base import Aggregate, Holistic, Partials, SideBySide
-from .calls import AGGREGATES, aggregate
+from .calls import aggregate
 
-__all__ = ["AGGREGATES", "Aggregate", "Holistic", "Partials", "SideBySide", "aggregate"]
+__all__ = ["Aggregate", "Holistic", "Partials", "SideBySide", "aggregate"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
+from ...functions import FUNCTIONS
+from ...language.refusals import check_arguments
 from ...language.syntax import Call, Cast, Constant, Expression, Star
 from ...language.tokens import QueryError
 from ...row import Evaluate
@@ -20,34 +22,36 @@ from .top import CollectTop, TopOne
 Compile = Callable[[Expression], Evaluate]
 
 
+Make = Callable[[Call, Compile], Aggregate]
+
+
 def aggregate(call: Call, compile: Compile) -> Aggregate:
-    """Return the aggregate that a call names, for one of `AGGREGATES`. Raises `QueryError`."""
-    make, ordered = _FUNCTIONS[call.function]
-    if call.distinct and call.function != "COUNT":
-        raise QueryError(f"{call.function} takes no DISTINCT, only COUNT does", call.at)
-    if call.over is not None and (call.over.partition_by or call.over.when is not None or call.over.limit is not None):
+    """Return what computes a call of an aggregate that stands beside GROUP BY. Raises `QueryError`."""
+    name, function, over = call.function, FUNCTIONS[call.function], call.over
+    if call.distinct and not function.distinct:
+        raise QueryError(f"{name} takes no DISTINCT", call.at)
+    if over is not None and (over.partition_by or over.when is not None or over.limit is not None):
         raise QueryError(
-            f"{call.function} OVER (PARTITION BY, LIMIT DURATION, WHEN) is analytic, and stands without GROUP BY",
-            call.at,
+            f"{name} OVER (PARTITION BY, LIMIT DURATION, WHEN) is analytic, and stands without GROUP BY", call.at
         )
-    if ordered and (call.over is None or not call.over.order_by):
-        raise QueryError(f"{call.function} needs OVER (ORDER BY ...)", call.at)
-    if call.over is not None and not ordered:
-        raise QueryError(f"{call.function} takes no OVER beside GROUP BY", call.at)
-    return make(call, compile)
+    if function.ordered and (over is None or not over.order_by):
+        raise QueryError(f"{name} needs OVER (ORDER BY ...)", call.at)
+    if over is not None and not function.ordered:
+        raise QueryError(f"{name} takes no OVER beside GROUP BY", call.at)
+    check_arguments(call)
+    return AGGREGATES[name](call, compile)
 
 
 def _count(call: Call, compile: Compile) -> Aggregate:
-    if not call.arguments or isinstance(call.arguments[0], Star):
-        _refuse_more(call, 1)
-        if call.distinct:
-            raise QueryError("COUNT(DISTINCT) takes an expression", call.at)
-        return Count(None)
-    of = compile(_one(call))
-    return CountDistinct(of) if call.distinct else Count(of)
+    of = _optional(call, compile, 0)
+    if not call.distinct:
+        return Count(of)
+    if of is None:
+        raise QueryError("COUNT(DISTINCT) takes an expression", call.at)
+    return CountDistinct(of)
 
 
-def _extreme(kind: type[Maximum]) -> Callable[[Call, Compile], Aggregate]:
+def _extreme(kind: type[Maximum]) -> Make:
     def make(call: Call, compile: Compile) -> Aggregate:
         argument = _one(call)
         return kind(compile(argument), of_text=isinstance(argument, Cast) and argument.type == "nvarchar")
@@ -55,26 +59,26 @@ def _extreme(kind: type[Maximum]) -> Callable[[Call, Compile], Aggregate]:
     return make
 
 
-def _of_one(kind: Callable[[Evaluate], Aggregate]) -> Callable[[Call, Compile], Aggregate]:
+def _of_one(kind: Callable[[Evaluate], Aggregate]) -> Make:
     return lambda call, compile: kind(compile(_one(call)))
 
 
 def _top_one(call: Call, compile: Compile) -> Aggregate:
-    return TopOne(_order(call, compile), _maybe(call, compile, 0))
+    return TopOne(_order(call, compile), _optional(call, compile, 0))
 
 
 def _collect_top(call: Call, compile: Compile) -> Aggregate:
     count = call.arguments[0] if call.arguments else None
     if not isinstance(count, Constant) or type(count.value) is not int or count.value < 1:
         raise QueryError("COLLECTTOP takes a number of rows first, 1 or more", call.at)
-    return CollectTop(count.value, _order(call, compile), _maybe(call, compile, 1))
+    return CollectTop(count.value, _order(call, compile), _optional(call, compile, 1))
 
 
 def _collect(call: Call, compile: Compile) -> Aggregate:
-    return Collect(_maybe(call, compile, 0))
+    return Collect(_optional(call, compile, 0))
 
 
-def _percentile(kind: type[PercentileCont]) -> Callable[[Call, Compile], Aggregate]:
+def _percentile(kind: type[PercentileCont]) -> Make:
     def make(call: Call, compile: Compile) -> Aggregate:
         share = _one(call)
         if not isinstance(share, Constant) or not isinstance(share.value, int | float) or not 0 <= share.value <= 1:
@@ -95,38 +99,31 @@ def _order(call: Call, compile: Compile) -> list[tuple[Evaluate, bool]]:
 
 
 def _one(call: Call) -> Expression:
-    if len(call.arguments) != 1 or isinstance(call.arguments[0], Star):
-        raise QueryError(f"{call.function} takes one expression", call.at)
-    return call.arguments[0]
+    (argument,) = call.arguments
+    assert not isinstance(argument, Star)
+    return argument
 
 
-def _maybe(call: Call, compile: Compile, place: int) -> Evaluate | None:
-    """Compile the last argument, which may be left out, or be `*`: then it is the whole row."""
-    _refuse_more(call, place + 1)
+def _optional(call: Call, compile: Compile, place: int) -> Evaluate | None:
+    """Compile the last argument; None for the whole row, if it is left out or a star."""
     argument = call.arguments[place] if len(call.arguments) > place else None
     return None if argument is None or isinstance(argument, Star) else compile(argument)
 
 
-def _refuse_more(call: Call, most: int) -> None:
-    if len(call.arguments) > most:
-        raise QueryError(f"{call.function} takes at most {most} argument{'s' if most > 1 else ''}", call.at)
-
-
-_FUNCTIONS: dict[str, tuple[Callable[[Call, Compile], Aggregate], bool]] = {  # and whether it takes ORDER BY
-    "COUNT": (_count, False),
-    "SUM": (_of_one(Sum), False),
-    "AVG": (_of_one(Average), False),
-    "MAX": (_extreme(Maximum), False),
-    "MIN": (_extreme(Minimum), False),
-    "STDEV": (_of_one(lambda of: Deviation(of, sample=True, root=True)), False),
-    "STDEVP": (_of_one(lambda of: Deviation(of, sample=False, root=True)), False),
-    "VAR": (_of_one(lambda of: Deviation(of, sample=True, root=False)), False),
-    "VARP": (_of_one(lambda of: Deviation(of, sample=False, root=False)), False),
-    "COLLECT": (_collect, False),
-    "TOPONE": (_top_one, True),
-    "COLLECTTOP": (_collect_top, True),
-    "PERCENTILE_CONT": (_percentile(PercentileCont), True),
-    "PERCENTILE_DISC": (_percentile(PercentileDisc), True),
+AGGREGATES: dict[str, Make] = {
+    "COUNT": _count,
+    "SUM": _of_one(Sum),
+    "AVG": _of_one(Average),
+    "MAX": _extreme(Maximum),
+    "MIN": _extreme(Minimum),
+    "STDEV": _of_one(lambda of: Deviation(of, sample=True, root=True)),
+    "STDEVP": _of_one(lambda of: Deviation(of, sample=False, root=True)),
+    "VAR": _of_one(lambda of: Deviation(of, sample=True, root=False)),
+    "VARP": _of_one(lambda of: Deviation(of, sample=False, root=False)),
+    "COLLECT": _collect,
+    "TOPONE": _top_one,
+    "COLLECTTOP": _collect_top,
+    "PERCENTILE_CONT": _percentile(PercentileCont),
+    "PERCENTILE_DISC": _percentile(PercentileDisc),
 }
-
-AGGREGATES = frozenset(_FUNCTIONS)
+"""What makes the aggregate of a call whose arguments are checked, by name in upper case."""

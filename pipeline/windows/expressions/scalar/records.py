@@ -9,7 +9,7 @@ from ...language.values import lookup, type_name
 from ...row import Evaluate, Row
 from ..casts import parse_record, to_array, to_bigint, to_record, to_text
 from ..comparison import equal
-from .signature import Function, anything, nullable, strict
+from .binding import Bind, anything, nullable, strict
 
 
 def _element(array: Sequence[Any], index: int) -> Any:
@@ -38,12 +38,12 @@ def _coalesce(operands: Sequence[Evaluate], unit: str) -> Evaluate:
     return evaluate
 
 
-FUNCTIONS = {
-    "COALESCE": Function(2, None, _coalesce),
+FUNCTIONS: dict[str, Bind] = {
+    "COALESCE": _coalesce,
     "GETARRAYELEMENT": strict(_element, to_array, to_bigint),
     "GETARRAYLENGTH": strict(len, to_array),
     "GETRECORDPROPERTYVALUE": strict(lookup, to_record, to_text),
     "GETTYPE": strict(type_name, anything),
     "JSON_PARSE": strict(_json_parse, anything),
-    "NULLIF": nullable(_nullif, anything, 2, 2),
+    "NULLIF": nullable(_nullif, anything),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.windows.language.parser import parse
 from pipeline.windows.planning.nodes import Analytic, Input, Node, Select, Union, Window
-from pipeline.windows.planning.plan import plan
+from pipeline.windows.planning.planner import plan
 
 from ..support.run import Event, planned, run
 

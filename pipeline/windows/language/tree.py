@@ -1,4 +1,4 @@
-"""Walking through a query's tree, and making one tree of another."""
+"""Walking through the tree of a query or of an expression, and making one tree of another."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from ..language.tokens import At
+from .tokens import At
 
 T = TypeVar("T")
 
 
+def parts(tree: Any) -> Iterator[Any]:
+    """Yield what a value of `syntax` is directly made of; of a tuple, its members. Names and places are no parts."""
+    values = tree if isinstance(tree, tuple) else [getattr(tree, field.name) for field in fields(tree)]
+    for value in values:
+        if isinstance(value, tuple):
+            yield from parts(value)
+        elif _is_tree(value):
+            yield value
+
+
 def walk(tree: Any) -> Iterator[Any]:
     """Yield every part of a tree, or of a tuple of trees, a whole before its parts."""
-    if isinstance(tree, tuple):
-        for part in tree:
-            yield from walk(part)
-    elif _is_tree(tree):
+    if not isinstance(tree, tuple):
         yield tree
-        for field in fields(tree):
-            yield from walk(getattr(tree, field.name))
+    for part in parts(tree):
+        yield from walk(part)
 
 
 def rewrite(tree: T, change: Callable[[Any], Any]) -> T:

@@ -10,7 +10,7 @@ from typing import Any
 from ...language.values import RowError
 from ..casts import shown, to_bigint, to_float, to_number
 from ..limits import checked_number
-from .signature import strict
+from .binding import Bind, strict
 
 Number = int | float
 
@@ -73,7 +73,7 @@ def _round(number: Number, places: int) -> Any:
     return checked_number(type(number)(rounded), lambda: f"ROUND({shown(number)}, {places})")
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Bind] = {
     "ABS": strict(_abs, to_number),
     "CEILING": strict(_same_type(math.ceil), to_number),
     "EXP": strict(_exp, to_float),

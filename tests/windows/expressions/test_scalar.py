@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.windows.expressions.casts import to_datetime
 from pipeline.windows.expressions.fixed import Fixed
-from pipeline.windows.expressions.functions import FUNCTIONS, PLACED, UNSUPPORTED, is_function
+from pipeline.windows.expressions.scalar import SCALAR_FUNCTIONS
+from pipeline.windows.functions import FUNCTIONS
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, isoformat
 from pipeline.windows.language.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, to_json
 from pipeline.windows.operators.codec import pack, unpack
@@ -260,11 +261,9 @@ def test_a_value_that_a_function_can_not_work_with_is_refused(text: str, message
 NULLS_ARE_TAKEN = {"COALESCE", "CONCAT", "CONCAT_WS", "NULLIF"}
 
 
-@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - NULLS_ARE_TAKEN))
+@pytest.mark.parametrize("name", sorted(set(SCALAR_FUNCTIONS) - NULLS_ARE_TAKEN))
 def test_null_gives_null(name: str) -> None:
-    function = FUNCTIONS[name]
-
-    assert function.bind([Fixed(None)] * function.least, "day")(row()) is None
+    assert SCALAR_FUNCTIONS[name]([Fixed(None)] * FUNCTIONS[name].least, "day")(row()) is None
 
 
 def test_white_space_is_what_the_documentation_lists() -> None:
@@ -272,13 +271,6 @@ def test_white_space_is_what_the_documentation_lists() -> None:
 
     assert value_of("TRIM(s)", s=f"{spaces}a{spaces}") == "a"
     assert value_of("TRIM(s)", s="\x1fa\u200b") == "\x1fa\u200b"
-
-
-def test_every_name_has_one_role() -> None:
-    assert not FUNCTIONS.keys() & UNSUPPORTED
-    assert not FUNCTIONS.keys() & PLACED
-    assert is_function("UPPER")
-    assert not is_function("MAX")
 
 
 # Dates.
@@ -419,11 +411,12 @@ VALUES = (
 )
 
 
-@given(st.sampled_from(sorted(FUNCTIONS)), st.sampled_from(sorted(UNITS)), st.lists(VALUES, min_size=7, max_size=7))
+@given(
+    st.sampled_from(sorted(SCALAR_FUNCTIONS)), st.sampled_from(sorted(UNITS)), st.lists(VALUES, min_size=7, max_size=7)
+)
 def test_a_function_of_any_values_gives_a_value_or_refuses(name: str, unit: str, values: list[Any]) -> None:
-    function = FUNCTIONS[name]
     try:
-        result = function.bind(list(map(Fixed, values[: function.least])), unit)(row())
+        result = SCALAR_FUNCTIONS[name](list(map(Fixed, values[: FUNCTIONS[name].least])), unit)(row())
     except RowError:
         return
     assert unpack(pack(result)) == result

@@ -6,19 +6,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..language import syntax
+from ..language.refusals import check_function
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
+from ..language.tree import walk
 from ..language.values import Names
 from .fusion import fuse
 from .graph import Graph, Relation
 from .lineage import check_substreams, span
 from .nodes import Input, ItemColumn, Node, Output, Plan, ReferenceJoin, Resolved, Select, Union
-from .rewrite import walk
 from .select import plan_select
 
 
 def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
     """Make the graph. `references` are the names that stand for reference data. Raises `QueryError`."""
+    _check_functions(query)
     names = Names(_names(query))
     graph = Graph(names, references)
     for step in query.steps:
@@ -28,12 +30,19 @@ def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
     outputs: list[str] = []
     for statement in query.statements:
         if statement.into.lower() in (output.lower() for output in outputs):
-            raise QueryError(f"the output {statement.into} stands twice: write one statement, with UNION", statement.at)
+            raise QueryError(f"two statements write to {statement.into}: make them one, with UNION", statement.at)
         outputs.append(statement.into)
         relation = _union(graph, statement.selects, statement.into)
         graph.add(Output(statement.into, (relation.place,), statement.into, relation.windowed))
     fuse(graph.nodes, graph.compiler)
     return _pruned(graph, tuple(outputs), names, query.statements[0].at)
+
+
+def _check_functions(query: Query) -> None:
+    """Raises `QueryError` for a function that is not there, before anything is said of its place or its arguments."""
+    for part in walk((query.steps, query.statements)):
+        if isinstance(part, syntax.Call):
+            check_function(part)
 
 
 def _union(graph: Graph, selects: tuple[syntax.Select, ...], step: str) -> Relation:

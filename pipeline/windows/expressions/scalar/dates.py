@@ -7,26 +7,10 @@ from collections.abc import Callable
 from datetime import date
 
 from ...language.ticks import TICKS_PER_MS, TICKS_PER_SECOND
+from ...language.time_units import TICKS_PER_DAY, TIME_UNITS
 from ...language.values import Datetime, RowError
 from ..casts import END_OF_TIME, to_bigint, to_datetime
-from .signature import by_unit, strict
-
-TICKS_PER_DAY = 86_400 * TICKS_PER_SECOND
-
-#: Units of a fixed length, in ticks.
-_TICKS = {
-    "week": 7 * TICKS_PER_DAY,
-    "day": TICKS_PER_DAY,
-    "dayofyear": TICKS_PER_DAY,
-    "weekday": TICKS_PER_DAY,
-    "hour": 3_600 * TICKS_PER_SECOND,
-    "minute": 60 * TICKS_PER_SECOND,
-    "second": TICKS_PER_SECOND,
-    "millisecond": TICKS_PER_MS,
-    "microsecond": TICKS_PER_MS // 1_000,
-}
-
-_MONTHS = {"year": 12, "quarter": 3, "month": 1}
+from .binding import Bind, by_unit, strict
 
 # Not from the calendar module: that follows the locale.
 _DAY_NAMES = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -52,12 +36,9 @@ def _month_of(time: int) -> int:
 
 
 def _dateadd(unit: str) -> Callable[[int, Datetime], Datetime]:
-    if unit in _TICKS:
-        ticks = _TICKS[unit]
-        return lambda number, time: _checked(time + number * ticks)
-    months = _MONTHS[unit]
+    ticks, months = TIME_UNITS[unit].ticks, TIME_UNITS[unit].months
 
-    def add(number: int, time: Datetime) -> Datetime:
+    def add_months(number: int, time: Datetime) -> Datetime:
         """31 January and a month is the last of February."""
         year, month = divmod(_month_of(time) + number * months, 12)
         if not 1 <= year <= 9999:
@@ -66,20 +47,16 @@ def _dateadd(unit: str) -> Callable[[int, Datetime], Datetime]:
         days = date(year, month + 1, day).toordinal() - 1
         return Datetime(days * TICKS_PER_DAY + time % TICKS_PER_DAY)
 
-    return add
+    return add_months if months else lambda number, time: _checked(time + number * ticks)
 
 
 def _datediff(unit: str) -> Callable[[int, int], int]:
     """Return what counts how often a new `unit` begins after `start`, up to and including `end`."""
-    if unit == "week":
-        first_sunday = 6 * TICKS_PER_DAY  # 0001-01-01 was a Monday
-        week = _TICKS["week"]
-        return lambda start, end: (end - first_sunday) // week - (start - first_sunday) // week
-    if unit in _TICKS:
-        ticks = _TICKS[unit]
-        return lambda start, end: end // ticks - start // ticks
-    months = _MONTHS[unit]
-    return lambda start, end: _month_of(end) // months - _month_of(start) // months
+    found = TIME_UNITS[unit]
+    ticks, months, before = found.ticks, found.months, found.before
+    if months:
+        return lambda start, end: _month_of(end) // months - _month_of(start) // months
+    return lambda start, end: (end + before) // ticks - (start + before) // ticks
 
 
 def _weekday(time: int) -> int:
@@ -97,7 +74,13 @@ def _week(time: int) -> int:
     return (day - 1 + first) // 7 + 1
 
 
-_PARTS: dict[str, Callable[[int], int]] = {
+def _within(unit: str, most: int) -> Callable[[int], int]:
+    """Return what counts the units since the last one that is `most` of them long began."""
+    ticks = TIME_UNITS[unit].ticks
+    return lambda time: time // ticks % most
+
+
+PARTS: dict[str, Callable[[int], int]] = {
     "year": lambda time: _date(time).year,
     "quarter": lambda time: (_date(time).month + 2) // 3,
     "month": lambda time: _date(time).month,
@@ -105,11 +88,11 @@ _PARTS: dict[str, Callable[[int], int]] = {
     "day": lambda time: _date(time).day,
     "week": _week,
     "weekday": _weekday,
-    "hour": lambda time: time // _TICKS["hour"] % 24,
-    "minute": lambda time: time // _TICKS["minute"] % 60,
-    "second": lambda time: time // _TICKS["second"] % 60,
-    "millisecond": lambda time: time // _TICKS["millisecond"] % 1_000,
-    "microsecond": lambda time: time // _TICKS["microsecond"] % 1_000_000,  # of the second, as in T-SQL
+    "hour": _within("hour", 24),
+    "minute": _within("minute", 60),
+    "second": _within("second", 60),
+    "millisecond": _within("millisecond", 1_000),
+    "microsecond": _within("microsecond", 1_000_000),  # of the second, as in T-SQL
 }
 
 
@@ -118,7 +101,7 @@ def _datename(unit: str) -> Callable[[int], str]:
         return lambda time: _MONTH_NAMES[_date(time).month - 1]
     if unit == "weekday":
         return lambda time: _DAY_NAMES[_weekday(time) - 1]
-    part = _PARTS[unit]
+    part = PARTS[unit]
     return lambda time: str(part(time))
 
 
@@ -132,13 +115,13 @@ def _from_parts(year: int, month: int, day: int, hour: int, minute: int, second:
     return Datetime(seconds * TICKS_PER_SECOND + millisecond * TICKS_PER_MS)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Bind] = {
     "DATEADD": by_unit(_dateadd, to_bigint, to_datetime),
     "DATEDIFF": by_unit(_datediff, to_datetime, to_datetime),
     "DATENAME": by_unit(_datename, to_datetime),
-    "DATEPART": by_unit(_PARTS.__getitem__, to_datetime),
+    "DATEPART": by_unit(PARTS.__getitem__, to_datetime),
     "DATETIMEFROMPARTS": strict(_from_parts, *[to_bigint] * 7),
-    "DAY": strict(_PARTS["day"], to_datetime),
-    "MONTH": strict(_PARTS["month"], to_datetime),
-    "YEAR": strict(_PARTS["year"], to_datetime),
+    "DAY": strict(PARTS["day"], to_datetime),
+    "MONTH": strict(PARTS["month"], to_datetime),
+    "YEAR": strict(PARTS["year"], to_datetime),
 }

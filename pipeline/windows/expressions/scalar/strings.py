@@ -14,7 +14,7 @@ from ..fixed import Fixed
 from ..limits import check_length, checked_text
 from ..patterns import patindex
 from ..regex import regexmatch
-from .signature import Function, call, nullable, strict
+from .binding import Bind, call, nullable, strict
 
 #: As the documentation of TRIM lists them. str.strip() takes U+001C to U+001F off too.
 _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
@@ -102,17 +102,17 @@ def _length(name: str, length: int) -> int:
     return length
 
 
-FUNCTIONS = {
-    "CHARINDEX": strict(_charindex, to_text, to_text, to_bigint, optional=1),
-    "CONCAT": nullable(_concat, to_text, 2, None),
-    "CONCAT_WS": nullable(_concat_ws, to_text, 3, None),
+FUNCTIONS: dict[str, Bind] = {
+    "CHARINDEX": strict(_charindex, to_text, to_text, to_bigint),
+    "CONCAT": nullable(_concat, to_text),
+    "CONCAT_WS": nullable(_concat_ws, to_text),
     "LEFT": strict(_left, to_text, to_bigint),
     "LEN": strict(lambda text: len(text.rstrip(" ")), to_text),
     "LOWER": strict(str.lower, to_text),
     "LTRIM": strict(lambda text: text.lstrip(_WHITE_SPACE), to_text),
     "NCHAR": strict(_nchar, to_bigint),
     "PATINDEX": strict(patindex, to_text, to_text),
-    "REGEXMATCH": Function(2, 2, _regexmatch),
+    "REGEXMATCH": _regexmatch,
     "REPLACE": strict(_replace, to_text, to_text, to_text),
     "REPLICATE": strict(_replicate, to_text, to_bigint),
     "REVERSE": strict(lambda text: text[::-1], to_text),

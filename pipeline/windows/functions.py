@@ -1,0 +1,178 @@
+"""The functions of the query language: one table, from which all derive what they know of one.
+
+The parser reads here what may be an argument, the planner and explain what kind a call is of, errors which names are
+near and what to write instead, docs/windows.md its lists. What computes a function stands elsewhere, under its name in
+upper case: `expressions.functions` has the scalar ones, `operators.aggregates.calls` the aggregates,
+`operators.analytic` the analytic ones, `language.window_parser` the windows, `planning.compiler` those of the system.
+To add one, add its entry and its code; a test holds that each has both.
+
+The table is data and imports nothing of the package. So even the parser, on which all of these stand, can read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["scalar", "cast", "aggregate", "analytic", "window", "system", "unsupported", "foreign"]
+"""What a function is about: `scalar` and `cast`, one row; `aggregate`, the rows of a group; `analytic`, a row and those
+before it. A `window` stands in GROUP BY; what the engine itself knows is of the `system`.
+
+`unsupported` are functions of Stream Analytics that are not here, `foreign` those of other SQLs.
+"""
+
+
+@dataclass(frozen=True)
+class Function:
+    """What is known of one function without its code.
+
+    `name` is spelt as in the documentation. It takes `least` to `most` arguments, any number from `least` if `most` is
+    None; a unit of time that comes first is not counted. `first`: what its first argument may be (a star) or has to be
+    (a unit of time; an interval, which is a unit and a number).
+
+    Of aggregates: `distinct`, it takes DISTINCT; `ordered`, it needs OVER (ORDER BY ...); `moving`, it is analytic with
+    OVER (LIMIT DURATION ...); `whole_row`, with so many arguments it gives whole rows.
+
+    `family` is its heading in the documentation, `short` another way to write its name, and `instead` what to write
+    for one that is not here. Casts and windows have a grammar of their own: nothing is said of their arguments.
+    """
+
+    name: str
+    kind: Kind
+    family: str = ""
+    least: int = 1
+    most: int | None = 1
+    first: Literal["expression", "star", "unit", "interval"] = "expression"
+    distinct: bool = False
+    ordered: bool = False
+    moving: bool = False
+    whole_row: int | None = None
+    short: str = ""
+    instead: str = ""
+
+
+def _by_name(functions: tuple[Function, ...]) -> Iterator[tuple[str, Function]]:
+    for function in functions:
+        yield function.name.upper(), function
+        if function.short:
+            yield function.short.upper(), function
+
+
+_TABLE = (
+    # Aggregates
+    Function("COUNT", "aggregate", "Aggregates", 0, 1, "star", distinct=True, moving=True),
+    Function("SUM", "aggregate", "Aggregates", moving=True),
+    Function("AVG", "aggregate", "Aggregates", moving=True),
+    Function("MIN", "aggregate", "Aggregates", moving=True),
+    Function("MAX", "aggregate", "Aggregates", moving=True),
+    Function("STDEV", "aggregate", "Aggregates"),
+    Function("STDEVP", "aggregate", "Aggregates"),
+    Function("VAR", "aggregate", "Aggregates"),
+    Function("VARP", "aggregate", "Aggregates"),
+    Function("TopOne", "aggregate", "Aggregates", 0, 1, ordered=True, moving=True, whole_row=0),
+    Function("CollectTop", "aggregate", "Aggregates", 1, 2, ordered=True, moving=True, whole_row=1),
+    Function("Collect", "aggregate", "Aggregates", 0, 1, moving=True, whole_row=0),
+    Function("PERCENTILE_CONT", "aggregate", "Aggregates", ordered=True),
+    Function("PERCENTILE_DISC", "aggregate", "Aggregates", ordered=True),
+    # Analytic functions
+    Function("LAG", "analytic", "Analytic", 1, 3, "star"),
+    Function("LAST", "analytic", "Analytic", 1, 2, "star"),
+    Function("ISFIRST", "analytic", "Analytic", 1, 1, "interval"),
+    # Text
+    Function("CHARINDEX", "scalar", "Text", 2, 3),
+    Function("CONCAT", "scalar", "Text", 2, None),
+    Function("CONCAT_WS", "scalar", "Text", 3, None),
+    Function("LEFT", "scalar", "Text", 2, 2),
+    Function("LEN", "scalar", "Text"),
+    Function("LOWER", "scalar", "Text"),
+    Function("LTRIM", "scalar", "Text"),
+    Function("NCHAR", "scalar", "Text"),
+    Function("PATINDEX", "scalar", "Text", 2, 2),
+    Function("REGEXMATCH", "scalar", "Text", 2, 2),
+    Function("REPLACE", "scalar", "Text", 3, 3),
+    Function("REPLICATE", "scalar", "Text", 2, 2),
+    Function("REVERSE", "scalar", "Text"),
+    Function("RIGHT", "scalar", "Text", 2, 2),
+    Function("RTRIM", "scalar", "Text"),
+    Function("SPACE", "scalar", "Text"),
+    Function("STUFF", "scalar", "Text", 4, 4),
+    Function("SUBSTRING", "scalar", "Text", 3, 3),
+    Function("TRANSLATE", "scalar", "Text", 3, 3),
+    Function("TRIM", "scalar", "Text"),
+    Function("UNICODE", "scalar", "Text"),
+    Function("UPPER", "scalar", "Text"),
+    # Numbers
+    Function("ABS", "scalar", "Numbers"),
+    Function("CEILING", "scalar", "Numbers"),
+    Function("EXP", "scalar", "Numbers"),
+    Function("FLOOR", "scalar", "Numbers"),
+    Function("POWER", "scalar", "Numbers", 2, 2),
+    Function("ROUND", "scalar", "Numbers", 2, 2),
+    Function("SIGN", "scalar", "Numbers"),
+    Function("SQRT", "scalar", "Numbers"),
+    Function("SQUARE", "scalar", "Numbers"),
+    # Times
+    Function("DATEADD", "scalar", "Times", 2, 2, "unit"),
+    Function("DATEDIFF", "scalar", "Times", 2, 2, "unit"),
+    Function("DATENAME", "scalar", "Times", 1, 1, "unit"),
+    Function("DATEPART", "scalar", "Times", 1, 1, "unit"),
+    Function("DATETIMEFROMPARTS", "scalar", "Times", 7, 7),
+    Function("DAY", "scalar", "Times"),
+    Function("MONTH", "scalar", "Times"),
+    Function("YEAR", "scalar", "Times"),
+    Function("System.Timestamp", "system", "Times", 0, 0),
+    # Records, arrays, types and NULL
+    Function("COALESCE", "scalar", "Records, any", 2, None),
+    Function("GETARRAYELEMENT", "scalar", "Records, any", 2, 2),
+    Function("GETARRAYLENGTH", "scalar", "Records, any"),
+    Function("GETRECORDPROPERTYVALUE", "scalar", "Records, any", 2, 2),
+    Function("GETTYPE", "scalar", "Records, any"),
+    Function("JSON_PARSE", "scalar", "Records, any"),
+    Function("NULLIF", "scalar", "Records, any", 2, 2),
+    # Casts
+    Function("CAST", "cast", "Casts"),
+    Function("TRY_CAST", "cast", "Casts"),
+    # Windows
+    Function("TumblingWindow", "window", "Windows", short="Tumbling"),
+    Function("HoppingWindow", "window", "Windows", short="Hopping"),
+    Function("SlidingWindow", "window", "Windows", short="Sliding"),
+    Function("SessionWindow", "window", "Windows", short="Session"),
+    Function("Windows", "window", "Windows"),
+    Function("Window", "window", "Windows"),
+    Function("System.Window", "system", "Windows", 0, 0),
+    # Those of Stream Analytics that are not here
+    Function("GETARRAYELEMENTS", "unsupported", instead="send an event for each element"),
+    Function("GETRECORDPROPERTIES", "unsupported", instead="send an event for each element"),
+    Function("ANOMALYDETECTION_SPIKEANDDIP", "unsupported", instead="STDEV over a window"),
+    Function("ANOMALYDETECTION_CHANGEPOINT", "unsupported", instead="STDEV over a window"),
+    Function("CREATEPOINT", "unsupported"),
+    Function("CREATELINESTRING", "unsupported"),
+    Function("CREATEPOLYGON", "unsupported"),
+    Function("ST_DISTANCE", "unsupported"),
+    Function("ST_INTERSECTS", "unsupported"),
+    Function("ST_OVERLAPS", "unsupported"),
+    Function("ST_WITHIN", "unsupported"),
+    Function(
+        "GETMETADATAPROPERTYVALUE",
+        "unsupported",
+        instead="the columns `EventEnqueuedUtcTime`, `EventProcessedUtcTime` and `PartitionId`, which each event has",
+    ),
+    # Those of other SQLs, and a window's that has no function
+    Function("SnapshotWindow", "foreign", instead="System.Timestamp()"),
+    Function("CONVERT", "foreign", instead="CAST(... AS type)"),
+    Function("GETDATE", "foreign", instead="System.Timestamp()"),
+    Function("GETUTCDATE", "foreign", instead="System.Timestamp()"),
+    Function("SYSUTCDATETIME", "foreign", instead="System.Timestamp()"),
+    Function("IIF", "foreign", instead="CASE WHEN ... THEN ... ELSE ... END"),
+    Function("ISNULL", "foreign", instead="COALESCE"),
+    Function("MEDIAN", "foreign", instead="PERCENTILE_CONT(0.5) OVER (ORDER BY ...)"),
+)
+
+FUNCTIONS: dict[str, Function] = dict(_by_name(_TABLE))
+"""Every function by its name in upper case, and by its short one; dots are a part of it: SYSTEM.TIMESTAMP."""
+
+
+def kind_of(name: str) -> Kind | None:
+    """Return what kind of function `name`, in upper case, is; None if there is none of that name."""
+    return FUNCTIONS[name].kind if name in FUNCTIONS else None

@@ -1,0 +1,105 @@
+"""The table of functions: each entry has its code, and what derives from the table follows it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.windows.expressions.scalar import SCALAR_FUNCTIONS
+from pipeline.windows.expressions.scalar.dates import PARTS
+from pipeline.windows.functions import FUNCTIONS, Function, Kind, kind_of
+from pipeline.windows.language.time_units import TIME_UNITS, UNITS
+from pipeline.windows.language.tokens import QueryError
+from pipeline.windows.language.window_parser import WINDOWS
+from pipeline.windows.operators.aggregates import calls
+from pipeline.windows.operators.analytic import ANALYTIC
+from pipeline.windows.planning.compiler import TIMESTAMP, WINDOW
+
+from ..docs.language_tables import function_table
+from .support.run import planned, run
+
+
+def names_of(*kinds: Kind) -> set[str]:
+    return {function.name.upper() for function in FUNCTIONS.values() if function.kind in kinds}
+
+
+def test_each_function_has_code_and_each_code_an_entry() -> None:
+    assert names_of("scalar") == set(SCALAR_FUNCTIONS)
+    assert names_of("aggregate") == set(calls.AGGREGATES)
+    assert names_of("analytic") == set(ANALYTIC)
+    assert names_of("window") == {*WINDOWS, "WINDOW", "WINDOWS"}
+    assert names_of("system") == {TIMESTAMP, WINDOW}
+    assert names_of("cast") == {"CAST", "TRY_CAST"}
+
+
+def test_a_name_means_one_function() -> None:
+    names = [function.name.upper() for function in dict.fromkeys(FUNCTIONS.values())]
+    short = [function.short.upper() for function in dict.fromkeys(FUNCTIONS.values()) if function.short]
+
+    assert sorted([*names, *short]) == sorted(FUNCTIONS)
+    assert kind_of("UPPER") == "scalar"
+    assert kind_of("MAX") == "aggregate"
+    assert kind_of("upper") is None
+
+
+def test_what_is_here_is_in_the_documentation_and_what_is_not_says_what_else() -> None:
+    assert all(
+        bool(function.family) != (kind_of(name) in ("unsupported", "foreign")) for name, function in FUNCTIONS.items()
+    )
+    assert all(function.instead for function in FUNCTIONS.values() if function.kind == "foreign")
+
+
+def call_of(name: str, count: int) -> str:
+    """Return a call of a scalar function with so many arguments beside the unit. NULLs fit all of them."""
+    unit = ["day"] if FUNCTIONS[name].first == "unit" else []
+    return f"SELECT {name}({', '.join([*unit, *['NULL'] * count])}) AS x FROM Input"
+
+
+@pytest.mark.parametrize("name", sorted(SCALAR_FUNCTIONS))
+def test_a_scalar_function_takes_as_many_arguments_as_its_entry_says(name: str) -> None:
+    least, most = FUNCTIONS[name].least, FUNCTIONS[name].most
+    for count in range(least, (least + 3 if most is None else most) + 1):
+        run(call_of(name, count), [(1, {})])
+
+    for count in [least - 1] if most is None else [least - 1, most + 1]:
+        with pytest.raises(QueryError, match=rf"{name} takes .*, not {count}$"):
+            planned(call_of(name, count))
+
+
+def test_each_unit_of_time_has_what_computes_its_part() -> None:
+    assert set(PARTS) == set(TIME_UNITS)
+    assert len(UNITS) == sum(1 + len(unit.abbreviations) for unit in TIME_UNITS.values())
+    assert all(bool(unit.ticks) != bool(unit.months) for unit in TIME_UNITS.values())
+
+
+@pytest.fixture
+def grand_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An aggregate more: its entry, and its code."""
+    monkeypatch.setitem(FUNCTIONS, "GRANDTOTAL", Function("GrandTotal", "aggregate", "Aggregates", moving=True))
+    monkeypatch.setitem(calls.AGGREGATES, "GRANDTOTAL", calls.AGGREGATES["SUM"])
+
+
+EVENTS = [(1, {"v": 1}), (2, {"v": 2}), (8, {"v": 4})]
+
+
+@pytest.mark.usefixtures("grand_total")
+def test_an_aggregate_that_is_added_works_wherever_aggregates_do() -> None:
+    select, window = "SELECT GrandTotal(v){} AS n INTO Totals FROM Input", "TumblingWindow(second, 5)"
+    grouped = select.format("") + f" GROUP BY {window} HAVING GrandTotal(v) > 3"
+    moving = select.format(" OVER (LIMIT DURATION(second, 3))")
+
+    assert run(grouped, EVENTS, base="2024-05-01T00:00:00Z")["Totals"] == [(10, {"n": 4})]
+    assert run(moving, EVENTS)["Totals"] == [(1, {"n": 1}), (2, {"n": 3}), (8, {"n": 4})]
+    with pytest.raises(QueryError, match="GRANDTOTAL can't stand here: it needs GROUP BY"):
+        planned("SELECT v FROM Input WHERE GrandTotal(v) > 1")
+    with pytest.raises(QueryError, match=r"GRANDTOTAL takes 1 argument, not 2$"):
+        planned(f"SELECT GrandTotal(v, v) AS n FROM Input GROUP BY {window}")
+
+
+@pytest.mark.usefixtures("grand_total")
+def test_an_aggregate_that_is_added_is_suggested_and_documented() -> None:
+    with pytest.raises(QueryError, match=r"^1:8: there is no function GRANTOTAL; near is GrandTotal$"):
+        planned("SELECT GranTotal(v) AS n FROM Input GROUP BY TumblingWindow(second, 5)")
+
+    rows = dict(line.strip("| ").split(" | ", 1) for line in function_table().splitlines()[2:])
+    assert rows["Aggregates"].endswith("PERCENTILE_DISC, GrandTotal")
+    assert rows["Analytic"].endswith("Collect, GrandTotal")
