@@ -11,7 +11,7 @@ from redis import Redis
 import pipeline.store.client
 from pipeline.boards import Board
 from pipeline.boards.boards import Boards
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
 from wz import Request

@@ -15,12 +15,13 @@ from werkzeug.routing import BaseConverter
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.description import DAY_MS, MAX_DAYS, RESERVED, Description
-from pipeline.hub.groups import ConsumerGroups, Group
+from pipeline.hub.group_registry import ConsumerGroups, GroupDescription
 from pipeline.hub.log import Hub
+from pipeline.hub.namespace import HubExists
 from pipeline.hub.publishers import RevokedPublishers
-from pipeline.hub.registry import HubExists
 from pipeline.hub.runtime import PartitionRuntime, runtime
 from pipeline.hub.sas import Right
+from pipeline.windows.jobs.job import leases_of_group
 from wz import App, Blueprint, Problem, Request, Response
 from wz.context import current_request
 from wz.openapi import Content, operation
@@ -215,11 +216,12 @@ def put_group(request: Request, hub: HubName, group: GroupName) -> Response:
 )
 def delete_group(request: Request, hub: HubName, group: GroupName) -> Response:
     """Delete a consumer group with its offsets; also that of a relay or window job that is no more."""
-    ConsumerGroups(services(request).hubs[hub]).delete(group)
+    found = services(request).hubs[hub]
+    ConsumerGroups(found).delete(group, leases_of_group(group, found.partitions))
     return _done()
 
 
-def _group_entry(request: Request, hub: Hub, group: Group) -> Markup:
+def _group_entry(request: Request, hub: Hub, group: GroupDescription) -> Markup:
     created, updated = group.created_ms, group.updated_ms
     if not created:  # $Default, which is as old as its hub
         created = updated = services(request).hubs.description(hub.name).created_ms

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline.hub import reader
-from pipeline.hub.groups import ConsumerGroups
+from pipeline.hub import paging
+from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.log import Hub, Property, StoredEvent
 from pipeline.hub.sas import Right
 from wz import Blueprint, Problem, Request, Response
@@ -94,13 +94,13 @@ def events(request: Request, hub: HubName, partition: int, query: EventsQuery) -
     """
     found = services(request).hubs[hub]
     after = _resolved(found, partition, query.after)
-    page = reader.page(found, partition, after, query.limit)
+    page = paging.page(found, partition, after, query.limit)
     seconds = min(query.wait, request.app.config["MAX_WAIT"])
     if not page and seconds:
         readers = services(request).readers
         with readers:
-            reader.wait(found, partition, after, seconds, readers.is_stopping)
-        page = reader.page(found, partition, after, query.limit)
+            paging.wait(found, partition, after, seconds, readers.is_stopping)
+        page = paging.page(found, partition, after, query.limit)
     following = page[-1].offset if page else after
     return Events(found.name, partition, [event_document(stored) for stored in page], following)
 
@@ -129,18 +129,18 @@ def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Re
     after = _resolved(found, partition, after)
 
     def page(after: str) -> list[tuple[str, str]]:
-        events = reader.page(found, partition, after, 100)
+        events = paging.page(found, partition, after, 100)
         return [(stored.offset, msgspec.json.encode(event_document(stored)).decode()) for stored in events]
 
     def wait(after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
-        return reader.wait(found, partition, after, seconds, is_stopping)
+        return paging.wait(found, partition, after, seconds, is_stopping)
 
     return follow(request, Followed(page, wait), after)
 
 
 def _resolved(hub: Hub, partition: int, after: str) -> str:
     hub.known(partition)
-    return reader.latest(hub, partition) if after == "@latest" else after
+    return paging.latest(hub, partition) if after == "@latest" else after
 
 
 blueprint.errorhandler(TooManyReaders)(too_many_readers)

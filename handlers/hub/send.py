@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline.hub.log import Event, Hub
 from pipeline.hub.publishers import RevokedPublishers
-from pipeline.hub.upstream import BATCH_TYPE
+from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
 

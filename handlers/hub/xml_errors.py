@@ -24,9 +24,10 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub import sas
 from pipeline.hub.description import RESERVED
-from pipeline.hub.log import HubFull, UnknownHub
+from pipeline.hub.namespace import UnknownHub
 from pipeline.hub.publishers import PublisherRevoked
 from pipeline.hub.throughput import Throttled
+from pipeline.hub.writing import HubFull
 from wz import App, Blueprint, Problem, Request, Response
 from wz.context import current_request
 from wz.errors import error_response

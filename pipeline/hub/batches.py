@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 import redis
 
 from .entry import pack, unpack
 from .event import Event, size_of
-
-if TYPE_CHECKING:
-    from .log import Hub
+from .stored_hub import StoredHub
+from .writing import make_room, write_part
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +37,9 @@ class Batches:
         {hub:NAME:P}:batches        sorted set, id of a batch that the partition took -> its time in ms
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: StoredHub) -> None:
         self.hub = hub
-        self.intents = f"{{hub:{hub.name}:batches}}:intents"
+        self.intents = hub.keys.intents
 
     def append(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
         """Append a batch. Raises `HubFull` before anything is recorded; once it is, it is taken even beyond the cap."""
@@ -58,7 +57,7 @@ class Batches:
     def carry_out(self, batch: str, by_partition: Mapping[int, Sequence[Event]]) -> None:
         """Let each partition take its part, if it has not, and drop the intent."""
         for partition, events in by_partition.items():
-            self.hub.write({partition: events}, batch=batch)
+            write_part(self.hub, partition, events, batch)
         self.hub.redis.xdel(self.intents, batch)
 
     def finish(self, at_least_ms: int = ABANDONED, limit: int = 10) -> int:
@@ -81,26 +80,24 @@ class Batches:
             before = min(before, int(found[0][0].partition(b"-")[0]))
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
-                pipe.zremrangebyscore(self.hub.key(partition, "batches"), "-inf", f"({before}")
+                pipe.zremrangebyscore(self.hub.keys[partition].batches, "-inf", f"({before}")
             pipe.execute()
 
     def _check_room(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
         cap = self.hub.settings.partition_bytes
         if not cap:
             return
-        from .log import HubFull
-
         sizes = {partition: size_of(events) for partition, events in by_partition.items()}
-        for partition in self._without_room(sizes, cap):
-            self.hub.make_room(partition, sizes[partition])
-            if self._without_room({partition: sizes[partition]}, cap):
-                raise HubFull(self.hub, partition)
+        trimmed: set[int] = set()
+        while full := self._without_room(sizes, cap):
+            for partition in full:
+                make_room(self.hub, partition, sizes[partition], trimmed)
 
     def _without_room(self, sizes: Mapping[int, int], cap: int) -> list[int]:
         """Return the partitions that would have more than `cap` bytes with so many more. One round trip a node."""
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in sizes:
-                pipe.hget(self.hub.key(partition, "stats"), "bytes")
+                pipe.hget(self.hub.keys[partition].stats, "bytes")
             held = cast("list[bytes | None]", pipe.execute())
         return [p for (p, size), its in zip(sizes.items(), held, strict=True) if size and int(its or 0) + size > cap]
 

@@ -21,7 +21,7 @@ from typing import cast
 import redis
 
 from ..store.lease import Lease
-from .group import ConsumerGroup
+from .consumer_group import ConsumerGroup
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +53,8 @@ class Share:
     The workers' quotas add up to the number of partitions and differ by one at most: once all workers see each other,
     which takes two beats of each, every partition has one.
 
-    Redis keys, beside the leases:
-        the `workers_key`; of a group {hub:NAME:workers}:GROUP
-            sorted set, worker -> when it was last there, ms since the Unix epoch
+    Redis keys: those given, of the leases (strings, `TTL`) and of the workers (sorted set, worker -> when it was last
+    there, ms since the Unix epoch; `GONE`). For a consumer group they are `lease` and `workers` of keys.py.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Share:
     @classmethod
     def of(cls, group: ConsumerGroup, beat: float = BEAT, ttl: float = TTL) -> Share:
         keys = [lease.key for lease in group.leases]
-        return cls(group.hub.redis, keys, f"{{hub:{group.hub.name}:workers}}:{group.name}", beat=beat, ttl=ttl)
+        return cls(group.hub.redis, keys, group.hub.keys.workers(group.name), beat=beat, ttl=ttl)
 
     def partitions(self) -> list[int]:
         """Return the partitions that are this worker's, in a random order; once a beat they are balanced first.
