@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -21,17 +20,14 @@ from ..following import TOO_MANY, Followed, follow, too_many_readers
 from ..pages import OFFSET
 from ..readers import TooManyReaders
 from ..services import services
-
-NO_HUB = "there is no such hub"
+from ..times import json_time
+from .parameters import NO_HUB, GroupName, HubName
 
 #: Seconds that a long poll may wait: below `proxy_read_timeout` in nginx.conf.
 MAX_WAIT = 20
 
 blueprint = Blueprint("reading", url_prefix="/hubs")
 protect(blueprint, hub_paths=True, right=Right.LISTEN)
-
-HubName = Annotated[str, msgspec.Meta(description="In any case", examples=["events"])]
-GroupName = Annotated[str, msgspec.Meta(description="In any case; every hub has $Default", examples=["$Default"])]
 
 _WHERE = (
     "An offset, of which only later events are answered; a time in ms since the Unix epoch will do. `0` is before all "
@@ -182,7 +178,7 @@ def event_document(stored: StoredEvent) -> EventDocument:
     document = EventDocument(
         sequence_number=stored.sequence_number,
         offset=stored.offset,
-        enqueued_time=datetime.fromtimestamp(stored.enqueued_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        enqueued_time=json_time(stored.enqueued_ms),
         partition_key=event.partition_key,
         publisher=event.publisher,
         content_type=event.content_type,

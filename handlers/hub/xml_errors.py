@@ -14,7 +14,6 @@ import logging
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -36,6 +35,7 @@ from wz.request_id import KEY as REQUEST_ID
 
 from ..errors import OUTAGES
 from ..services import services
+from ..times import error_time, now_ms
 
 logger = logging.getLogger(__name__)
 
@@ -93,10 +93,10 @@ def is_dialect(path: str) -> bool:
 def respond(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return an error of the service's shape."""
     path = quote(request.path.strip("/"))
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     tracking = request.environ.get(REQUEST_ID, "-")
     detail = detail if detail.endswith(".") else f"{detail}."
-    detail = f"{detail} TrackingId:{tracking}, SystemTracker:{services(request).host}:{path}, Timestamp:{now}"
+    tracker, when = f"{services(request).host}:{path}", error_time(now_ms())
+    detail = f"{detail} TrackingId:{tracking}, SystemTracker:{tracker}, Timestamp:{when}"
     text = escape(_NOT_XML.sub("\ufffd", detail))
     return Response(f"<Error><Code>{status}</Code><Detail>{text}</Detail></Error>", status, headers, content_type=XML)
 

@@ -21,8 +21,7 @@ from werkzeug.exceptions import ClientDisconnected
 from pipeline.hub.event import Event, Property
 from wz import Problem, Request
 
-#: Characters of a partition key, as in Microsoft's SDKs (MAX_PARTITION_KEY_LENGTH).
-MAX_KEY = 128
+from .parameters import MAX_KEY
 
 #: Bytes of a property's value: the service's limit.
 MAX_PROPERTY = 32 * 1024
