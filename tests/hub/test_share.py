@@ -152,7 +152,7 @@ def test_leases_are_renewed_while_the_worker_is_busy(redis: redis_py.Redis) -> N
 
     assert redis.get(key) == share.worker.encode()
     share.stop()
-    assert redis.keys("{hub:events:*") == []
+    assert list(redis.scan_iter("{hub:events:*")) == []
 
 
 @pytest.mark.parametrize(
