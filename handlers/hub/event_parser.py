@@ -57,7 +57,7 @@ class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
 
 
 class BatchItem(msgspec.Struct, rename="pascal", gc=False):
-    """One event of a batch. Real clients leave out the body, too."""
+    """One event of a batch. Real clients leave out even the body."""
 
     body: str | None = ""
     user_properties: dict[str, Property] | None = None

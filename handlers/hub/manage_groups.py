@@ -112,7 +112,7 @@ def get_partition(request: Request, hub: HubName, group: GroupName, partition: P
 
 
 def _partition_entry(request: Request, path: str, partition: PartitionRuntime) -> Markup:
-    # The service has OutgoingBytesPerSecond, too. To count what is read here, each read would have to write.
+    # The service also has OutgoingBytesPerSecond. To count what is read here, each read would have to write.
     elements = {
         "SizeInBytes": partition.bytes,
         "BeginSequenceNumber": partition.first,

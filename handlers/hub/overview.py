@@ -1,4 +1,4 @@
-"""The hubs as JSON: what they hold, and how far behind their readers are."""
+"""An overview of the hubs as JSON: what they hold, and how far behind their readers are."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class HubSummary(msgspec.Struct):
 
 
 class HubDocument(HubSummary):
-    """A retention, or a number of throughput units, of 0 is none."""
+    """A retention, or a number of throughput units, of 0 sets no limit."""
 
     created_time: str
     updated_time: str

@@ -70,7 +70,7 @@ def speak(blueprint: Blueprint) -> None:
 
 
 def answer_unmatched(app: App) -> None:
-    """Answer 404 and 405 so, too, where the path could be a hub's but no route took it."""
+    """Answer 404 and 405 in the same way where the path could be a hub's but no route took it."""
 
     def unmatched(exc: HTTPException) -> WerkzeugResponse:
         request = _request()

@@ -60,8 +60,8 @@ class DeadLetter:
 class DeadLetters:
     """The dead letters of a hub.
 
-    A letter that is to be re-driven stays until the relay has sent it again; if that is refused, too, it comes back at
-    the end with the new reason. So it is never nowhere, and it can be asked for before any relay runs.
+    A letter that is to be re-driven stays until the relay has sent it again; if that is refused as well, it moves to
+    the end with the new reason. So a letter is never lost, and a re-drive can be asked for before any relay runs.
 
     Redis keys: `deadletters`, `redrive`; see keys.py.
     """
@@ -72,7 +72,7 @@ class DeadLetters:
     def read(self, partition: int | None = None, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
         """Return up to `limit` letters behind the id `after`, by partition and then by age.
 
-        Raises `UnknownPartition`, or `InvalidValue` for what is no id.
+        Raises `UnknownPartition`, or `InvalidValue` for an id of another form.
         """
         if partition is not None:
             self.hub.known(partition)

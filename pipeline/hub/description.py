@@ -25,7 +25,8 @@ MAX_THROUGHPUT_UNITS = 40  # Azure's, for a namespace
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
 DAY_MS = 24 * 60 * 60 * 1000
 
-#: First path segments that the service keeps for itself, so that no hub may have these names.
+#: First path segments of the service's own routes, so that no hub may have these names. It is the only list of them;
+#: tests/handlers/hub/test_reserved.py compares it with the routes.
 RESERVED = frozenset(
     {"boards", "docs", "healthz", "hubs", "jobs", "metrics", "openapi.json", "outputs", "readyz", "static"}
 )

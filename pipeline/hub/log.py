@@ -44,8 +44,9 @@ class Hub(StoredHub):
         relay id, which may have it already: it is then left out. `enqueued_ms` replays recorded events at their own
         time; if one of the partitions has a later event, they are refused (`redis.ResponseError`).
 
-        On a cluster, events for several partitions take a round trip for each, and two more; what was begun is
-        finished by somebody, see `Batches`. Recorded events are there taken or refused by each partition alone.
+        On a cluster, events for several partitions take a round trip for each, and three or four more; if the sender
+        dies, others finish what it began, see batches.py. Recorded events are there taken or refused by each partition
+        alone.
 
         Raises `UnknownPartition`, `HubFull` or `Throttled`.
         """
@@ -61,7 +62,7 @@ class Hub(StoredHub):
             self._batches.append(by_partition)
 
     def finish_batches(self) -> None:
-        """On a cluster, finish what senders that died have begun: see `Batches`."""
+        """On a cluster, finish what senders that died have begun: see batches.py."""
         if self._batches is not None:
             self._batches.finish()
             self._batches.forget()

@@ -162,7 +162,7 @@ class Hubs(Mapping[str, Hub]):
     def delete(self, name: str) -> None:
         """Delete a hub with its events, groups, offsets and rules. Raises `UnknownHub` or `HubBusy`.
 
-        A declared hub, too, is gone until somebody makes it again.
+        A declared hub stays deleted until it is made again.
         """
         name = name.lower()
         self.refresh()

@@ -23,7 +23,8 @@ BUSY_WAIT = 4.0
 #: Seconds of a Retry-After that are believed.
 MAX_RETRY_AFTER = 600.0
 
-#: What no repetition mends. 414 and 431, a path or a header too long, follow from the event as 413 does.
+#: Statuses of requests that would fail again however often they were sent. 414 and 431, for a path or a header that is
+#: too long, follow from the event as 413 does.
 _NEVER = frozenset({400, 404, 410, 413, 414, 431})
 
 #: Of these, what may be one event's fault and not its whole batch's.
