@@ -61,7 +61,7 @@ class Services:
             pipeline.store.client.ping(cast("Redis", client))
 
     def board(self, name: str) -> Board:
-        """Raises `InvalidValue` for what is no name."""
+        """Raises `InvalidValue` for a name that no board may have."""
         return self.boards[name]
 
 

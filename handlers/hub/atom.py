@@ -72,7 +72,7 @@ def respond(entry: Markup, status: int = 200) -> Response:
 def read_description(body: bytes, name: str) -> dict[str, str]:
     """Return the text of each element in the description `name` of an entry; {} for an empty body.
 
-    Raises a 400 for what is no XML, is hostile, or has no such description.
+    Raises a 400 for a body that is not XML, is hostile, or has no such description.
     """
     if not body.strip():
         return {}

@@ -26,7 +26,7 @@ from .parameters import MAX_KEY
 #: Bytes of a property's value: the service's limit.
 MAX_PROPERTY = 32 * 1024
 
-#: Headers that are no user properties, since HTTP (RFC 9110, 9111, 9112), Fetch, the proxies on the way, or the
+#: Headers that are not user properties, since HTTP (RFC 9110, 9111, 9112), Fetch, the proxies on the way, or the
 #: dialect gives them a meaning. Which ones the service leaves out is not documented. Everything else is the sender's:
 #: also `traceparent` and `Diagnostic-Id`, which a receiver goes on with.
 _STANDARD = frozenset(
@@ -96,7 +96,7 @@ def batch(body: bytes) -> list[Event]:
 
 
 def whole_body(request: Request) -> bytes:
-    """Read the body; what is not as plain as its length says (chunks, too large, broken off) is Werkzeug's to read."""
+    """Read the body; one that is too large, or has no plain length, Werkzeug reads. Raises `ClientDisconnected`."""
     length, limit = request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
     if request.shallow or not _LENGTH.fullmatch(length) or (limit is not None and int(length) > limit):
         return request.get_data()

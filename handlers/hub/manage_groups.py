@@ -71,7 +71,7 @@ def put_group(request: Request, hub: HubName, group: GroupName) -> Response:
     }
 )
 def delete_group(request: Request, hub: HubName, group: GroupName) -> Response:
-    """Delete a consumer group with its offsets; also that of a relay or window job that is no more."""
+    """Delete a consumer group with its offsets; also that of a relay or window job that no longer runs."""
     found = services(request).hubs[hub]
     ConsumerGroups(found).delete(group, leases_of_group(group, found.partitions))
     return done()

@@ -1,4 +1,4 @@
-"""What the paths of hubs have in common: their parameters, and what is said when there is no such thing."""
+"""The parameters in the paths of hubs: their types, the converter of `<hub:...>`, and what a 404 says."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ partition is in a slot of its own, so a batch is written in three steps, each of
     3. drop       the intent is deleted
 
     the sender dies ...           what is there                         who goes on
-    before 1                      nothing; it answered nothing          nobody
+    before 1                      nothing; its client had no answer      no other process
     between 1 and the end of 2    the intent, and some of the parts     whoever finds an intent `ABANDONED` ms old
     between 2 and 3               the intent, and all of the parts      the same; no part is taken again
 

@@ -1,4 +1,4 @@
-"""Dead letters: events that the upstream hub will never take, kept with its answer until somebody decides."""
+"""Dead letters: events that the upstream hub will never take, kept with its answer until re-driven or dropped."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class DeadLetters:
         return found
 
     def redrive(self, ids: Sequence[str]) -> int:
-        """Have letters sent again; returns how many are there. Raises `InvalidValue` for what is no id."""
+        """Have letters sent again; returns how many are there. Raises `InvalidValue` for an id of another form."""
         return sum(self._ask_for(p, offsets) for p, offsets in self._by_partition(ids).items())
 
     def redrive_all(self, partition: int | None = None) -> int:
@@ -94,7 +94,7 @@ class DeadLetters:
         return sum(self._ask_for(p, page) for p in self._partitions(partition) for page in self._pages(p))
 
     def drop(self, ids: Sequence[str]) -> int:
-        """Delete letters for good; returns how many were there. Raises `InvalidValue` for what is no id."""
+        """Delete letters for good; returns how many were there. Raises `InvalidValue` for an id of another form."""
         return sum(self._delete(p, offsets) for p, offsets in self._by_partition(ids).items())
 
     def drop_all(self, partition: int | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Reading for people and programs outside: pages of bounded size, and waiting for what is not there yet."""
+"""Reading for people and programs outside: pages of bounded size, and waiting for the next event."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ MAX_LETTERS = 10_000
 #: of that many it looks at in each turn; an event in one of a thousand waits for up to a second.
 LOOKS = 1000
 
-_FULL_WAIT = 1.0  # seconds, at least, before it is looked whether somebody made room for dead letters
+_FULL_WAIT = 1.0  # seconds, at least, until the next look whether there is room for dead letters
 
 _COMMIT = Script(files(__package__) / "commit.lua")
 _WAITING = Script(files(__package__) / "waiting.lua")
@@ -178,7 +178,7 @@ class Relay:
         self._commit(partition, sent, letters)
 
     def _redrive(self, partition: int, state: _State) -> int:
-        """Send dead letters again that somebody asked for, each alone."""
+        """Send the dead letters that are to be re-driven, each alone."""
         done = 0
         for offset in state.redrive:
             letter = self.letters.get(partition, offset)

@@ -206,6 +206,6 @@ def fair_share(partitions: int, workers: Iterable[str], worker: str) -> int:
 
 
 def worker_name() -> str:
-    """Return a name that says where the worker runs, and is no other's: host-process-random."""
+    """Return a name for a worker, which says where it runs: host-process-random."""
     host = re.sub(r"[^A-Za-z0-9.]", "", socket.gethostname()) or "host"
     return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -20,7 +20,7 @@ class UnknownPartition(PipelineError, LookupError):
 
 
 class StoredHub:
-    """A hub as everything below it knows it. `keys` are the names of its keys, `settings` may be replaced."""
+    """A hub as the modules below log.py know it. `keys` are the names of its keys; `settings` may be replaced."""
 
     def __init__(
         self, client: redis.Redis | RedisCluster, name: str, partitions: int, settings: HubSettings | None = None
