@@ -37,9 +37,9 @@ import pipeline.store.client
 from deploy import servers
 from deploy.up import DEPLOY
 from pipeline.hub.log import Event, Hub
-from pipeline.hub.publication import BATCH_TYPE
-from pipeline.hub.registry import Hubs
-from pipeline.hub.status import status
+from pipeline.hub.namespace import Hubs
+from pipeline.hub.relay_status import status
+from pipeline.hub.upstream_requests import BATCH_TYPE
 from pipeline.settings import Settings
 from tests import stack
 from tests.upstream import Answer, Received, scripted_upstream

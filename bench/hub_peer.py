@@ -32,7 +32,7 @@ from redis.connection import ConnectionPool, UnixDomainSocketConnection
 
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.partition import partition_of
-from pipeline.hub.upstream import BATCH_TYPE
+from pipeline.hub.upstream_requests import BATCH_TYPE
 
 PARTITIONS = 4
 MAX_BODY = 1024 * 1024

@@ -31,10 +31,11 @@ import pipeline.store.client
 from deploy import servers
 from deploy.up import DEPLOY
 from handlers import create_app
-from pipeline.hub.log import Event, Hub, HubSettings
+from pipeline.hub.description import HubSettings
+from pipeline.hub.log import Event, Hub
 from pipeline.hub.relay import Relay
+from pipeline.hub.relay_status import status
 from pipeline.hub.retention import trim_all
-from pipeline.hub.status import status
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 from tests import cluster, stack

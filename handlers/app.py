@@ -11,19 +11,11 @@ from wz import App, Problem
 from wz.openapi import OpenAPI
 from wz.request_id import RequestID
 
-from . import auth, errors, following, health, metrics
-from .boards import boards
-from .boards import bulk as board_bulk
-from .boards import features as board_features
-from .boards import members as board_members
-from .boards import parameters as board_parameters
-from .boards import ranks as board_ranks
-from .hub import deadletters, hubs, management
-from .hub import read as reading
-from .hub import send as hub
-from .hub import xml_errors as servicebus
+from . import auth, boards, errors, following, health, hub, jobs, metrics
+from .boards.parameters import DECIMAL
 from .hub.canonical_path import CanonicalPath
-from .jobs import jobs, outputs
+from .hub.read import MAX_WAIT
+from .hub.xml_errors import answer_unmatched
 from .services import Services
 from .unread import UnreadBody
 
@@ -55,7 +47,7 @@ def create_app(settings: Settings | None = None) -> App:
         config={
             "MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH,
             "MAX_BULK_LENGTH": MAX_BULK_LENGTH,
-            "MAX_WAIT": reading.MAX_WAIT,
+            "MAX_WAIT": MAX_WAIT,
             "TAIL_SECONDS": following.TAIL_SECONDS,
         },
     )
@@ -64,25 +56,9 @@ def create_app(settings: Settings | None = None) -> App:
     app.register_error_handler(Unauthorized, _unauthorized)
     for outage in errors.OUTAGES:
         app.register_error_handler(outage, _redis_is_away)
-    for module in (
-        health,
-        boards,
-        board_ranks,
-        board_members,
-        board_bulk,
-        board_features,
-        jobs,
-        outputs,
-        reading,
-        hubs,
-        deadletters,
-        metrics,
-        hub,
-    ):
-        app.register(module.blueprint)
-    app.register(jobs.changing)
-    app.register(outputs.deleting)
-    management.register(app)
+    app.url_map.converters.update(hub.converters)
+    for blueprint in (health.blueprint, *boards.blueprints, *jobs.blueprints, *hub.blueprints, metrics.blueprint):
+        app.register(blueprint)
     OpenAPI(
         app,
         title="wz",
@@ -90,9 +66,9 @@ def create_app(settings: Settings | None = None) -> App:
         description=DESCRIPTION,
         responses={503: "Redis can't be reached; nothing is known to be written: send again"},
         security_schemes={auth.SAS: auth.SCHEME},
-        decimal=board_parameters.DECIMAL,
+        decimal=DECIMAL,
     )
-    servicebus.answer_unmatched(app)
+    answer_unmatched(app)
     app.layers.add("canonical path", CanonicalPath)
     app.layers.add("unread body", UnreadBody, limit=settings.max_send_bytes * 5 // 4)  # as nginx.conf lets through
     app.layers.add("request id", RequestID)

@@ -16,9 +16,9 @@ from pipeline.boards.errors import (
     WrongPlaces,
 )
 from pipeline.errors import InvalidValue
-from pipeline.hub.groups import GroupExists, GroupInUse, UnknownGroup
-from pipeline.hub.log import UnknownHub, UnknownPartition
-from pipeline.hub.registry import HubBusy, HubExists
+from pipeline.hub.group_registry import GroupExists, GroupInUse, UnknownGroup
+from pipeline.hub.namespace import HubBusy, HubExists, UnknownHub
+from pipeline.hub.stored_hub import UnknownPartition
 from pipeline.store.client import EnvironmentClash, RedisUnavailable
 from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.outputs import OutputInUse, OutputTaken, UnknownOutput

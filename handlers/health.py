@@ -1,4 +1,4 @@
-"""/healthz: this process serves. /readyz: it can do its work, too. Neither needs a token."""
+"""/healthz: this process serves. /readyz: it can also do its work. Neither needs a token."""
 
 from __future__ import annotations
 

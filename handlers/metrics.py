@@ -27,10 +27,11 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from pipeline.hub.log import Hub, HubFull
+from pipeline.hub.log import Hub
 from pipeline.hub.relay import GROUP
-from pipeline.hub.status import PartitionStatus, status
+from pipeline.hub.relay_status import PartitionStatus, status
 from pipeline.hub.throughput import Throttled
+from pipeline.hub.writing import HubFull
 from wz import App, Blueprint, Request, Response
 from wz.openapi import Content, operation
 

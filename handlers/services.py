@@ -11,7 +11,7 @@ from redis import Redis
 import pipeline.store.client
 from pipeline.boards import Board
 from pipeline.boards.boards import Boards
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
 from wz import Request
@@ -61,7 +61,7 @@ class Services:
             pipeline.store.client.ping(cast("Redis", client))
 
     def board(self, name: str) -> Board:
-        """Raises `InvalidValue` for what is no name."""
+        """Raises `InvalidValue` for a name that no board may have."""
         return self.boards[name]
 
 

@@ -11,7 +11,7 @@ import redis as redis_py
 import pipeline.store.client
 from deploy import servers
 from pipeline.hub.log import Hub
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import Relay
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
@@ -11,6 +10,8 @@ from defusedxml.ElementTree import fromstring
 from markupsafe import Markup
 
 from wz import Problem, Response
+
+from ..times import atom_time, now_ms
 
 ATOM = "http://www.w3.org/2005/Atom"
 SERVICE_BUS = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"
@@ -45,8 +46,8 @@ def entry(id: str, content: Markup, author: str, created_ms: int, updated_ms: in
         atom=ATOM,
         id=id,
         title=id.rpartition("/")[2],
-        published=time_text(created_ms),
-        updated=time_text(updated_ms),
+        published=atom_time(created_ms),
+        updated=atom_time(updated_ms),
         author=author,
         content=content,
     )
@@ -58,7 +59,7 @@ def feed(id: str, base: str, entries: Iterable[Markup]) -> Response:
         id=id,
         base=base,
         title=id.rpartition("/")[2],
-        updated=time_text(int(datetime.now(UTC).timestamp() * 1000)),
+        updated=atom_time(now_ms()),
         entries=Markup("").join(entries),
     )
     return Response(text, content_type=FEED_TYPE)
@@ -68,17 +69,10 @@ def respond(entry: Markup, status: int = 200) -> Response:
     return Response(entry, status, content_type=ENTRY_TYPE)
 
 
-def time_text(ms: int | None) -> str:
-    """Write a time, ms since the Unix epoch, as the service does; None is its beginning of time."""
-    if ms is None:
-        return "0001-01-01T00:00:00Z"
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def read_description(body: bytes, name: str) -> dict[str, str]:
     """Return the text of each element in the description `name` of an entry; {} for an empty body.
 
-    Raises a 400 for what is no XML, is hostile, or has no such description.
+    Raises a 400 for a body that is not XML, is hostile, or has no such description.
     """
     if not body.strip():
         return {}

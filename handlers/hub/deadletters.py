@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -15,7 +14,9 @@ from wz.openapi import operation
 
 from ..auth import protect
 from ..services import services
-from .read import NO_HUB, EventDocument, HubName, event_document
+from ..times import json_time
+from .parameters import NO_HUB, HubName
+from .read import EventDocument, event_document
 
 blueprint = Blueprint("deadletters", url_prefix="/hubs/<hub>/deadletters")
 protect(blueprint, hub_paths=True, right=Right.MANAGE)
@@ -108,5 +109,5 @@ def drop(request: Request, hub: HubName, query: DropChoice) -> Dropped:
 
 
 def _document(letter: DeadLetter) -> Letter:
-    when = datetime.fromtimestamp(letter.refused_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    when = json_time(letter.refused_ms)
     return Letter(letter.id, letter.partition, when, letter.reason, letter.redrives, event_document(letter.stored))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 
-from pipeline.hub import reader
-from pipeline.hub.groups import ConsumerGroups
+from pipeline.hub import paging
+from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.log import Hub, Property, StoredEvent
 from pipeline.hub.sas import Right
 from wz import Blueprint, Problem, Request, Response
@@ -21,17 +20,14 @@ from ..following import TOO_MANY, Followed, follow, too_many_readers
 from ..pages import OFFSET
 from ..readers import TooManyReaders
 from ..services import services
-
-NO_HUB = "there is no such hub"
+from ..times import json_time
+from .parameters import NO_HUB, GroupName, HubName
 
 #: Seconds that a long poll may wait: below `proxy_read_timeout` in nginx.conf.
 MAX_WAIT = 20
 
 blueprint = Blueprint("reading", url_prefix="/hubs")
 protect(blueprint, hub_paths=True, right=Right.LISTEN)
-
-HubName = Annotated[str, msgspec.Meta(description="In any case", examples=["events"])]
-GroupName = Annotated[str, msgspec.Meta(description="In any case; every hub has $Default", examples=["$Default"])]
 
 _WHERE = (
     "An offset, of which only later events are answered; a time in ms since the Unix epoch will do. `0` is before all "
@@ -94,13 +90,13 @@ def events(request: Request, hub: HubName, partition: int, query: EventsQuery) -
     """
     found = services(request).hubs[hub]
     after = _resolved(found, partition, query.after)
-    page = reader.page(found, partition, after, query.limit)
+    page = paging.page(found, partition, after, query.limit)
     seconds = min(query.wait, request.app.config["MAX_WAIT"])
     if not page and seconds:
         readers = services(request).readers
         with readers:
-            reader.wait(found, partition, after, seconds, readers.is_stopping)
-        page = reader.page(found, partition, after, query.limit)
+            paging.wait(found, partition, after, seconds, readers.is_stopping)
+        page = paging.page(found, partition, after, query.limit)
     following = page[-1].offset if page else after
     return Events(found.name, partition, [event_document(stored) for stored in page], following)
 
@@ -129,18 +125,18 @@ def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Re
     after = _resolved(found, partition, after)
 
     def page(after: str) -> list[tuple[str, str]]:
-        events = reader.page(found, partition, after, 100)
+        events = paging.page(found, partition, after, 100)
         return [(stored.offset, msgspec.json.encode(event_document(stored)).decode()) for stored in events]
 
     def wait(after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
-        return reader.wait(found, partition, after, seconds, is_stopping)
+        return paging.wait(found, partition, after, seconds, is_stopping)
 
     return follow(request, Followed(page, wait), after)
 
 
 def _resolved(hub: Hub, partition: int, after: str) -> str:
     hub.known(partition)
-    return reader.latest(hub, partition) if after == "@latest" else after
+    return paging.latest(hub, partition) if after == "@latest" else after
 
 
 blueprint.errorhandler(TooManyReaders)(too_many_readers)
@@ -182,7 +178,7 @@ def event_document(stored: StoredEvent) -> EventDocument:
     document = EventDocument(
         sequence_number=stored.sequence_number,
         offset=stored.offset,
-        enqueued_time=datetime.fromtimestamp(stored.enqueued_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        enqueued_time=json_time(stored.enqueued_ms),
         partition_key=event.partition_key,
         publisher=event.publisher,
         content_type=event.content_type,

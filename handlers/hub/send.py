@@ -9,23 +9,22 @@ import msgspec
 
 from pipeline.hub.log import Event, Hub
 from pipeline.hub.publishers import RevokedPublishers
-from pipeline.hub.upstream import BATCH_TYPE
-from wz import Blueprint, Problem, Request, Response
+from pipeline.hub.upstream_requests import BATCH_TYPE
+from wz import Blueprint, Request, Response
 from wz.openapi import operation
 
 from .. import metrics
 from ..auth import protect
 from ..services import services
-from . import xml_errors as servicebus
-from .read import HubName
-from .sent_events import MAX_KEY, BatchItem, BrokerProperties, batch, for_partition, for_publisher, single, whole_body
+from . import xml_errors
+from .event_parser import BatchItem, BrokerProperties, batch, for_partition, for_publisher, single, whole_body
+from .parameters import HubName, PublisherName, partition_number
 
 blueprint = Blueprint("hub")
 protect(blueprint, hub_paths=True)
-servicebus.speak(blueprint)
+xml_errors.speak(blueprint)
 
 PartitionId = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,3})$", examples=["0"])]
-PublisherName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY, examples=["device-1"])]
 
 _sends = operation(
     body={BATCH_TYPE: Annotated[list[BatchItem], msgspec.Meta(min_length=1)], "*/*": bytes},
@@ -54,9 +53,8 @@ def send(request: Request, hub: HubName) -> Response:
 def send_to_partition(request: Request, hub: HubName, partition: PartitionId) -> Response:
     """Store one event, or a batch, in this partition; keys are refused."""
     target = services(request).hubs[hub]
-    if not (partition.isascii() and partition.isdecimal() and len(partition) <= 4):
-        raise Problem(404, f"hub {target.name!r} has the partitions 0 to {target.partitions - 1}, not {partition!r}")
-    return _store(request, target, for_partition(_sent(request)), int(partition))
+    number = partition_number(target, partition)
+    return _store(request, target, for_partition(_sent(request)), number)
 
 
 @blueprint.post("/<hub>/publishers/<publisher>/messages")
@@ -76,4 +74,4 @@ def _sent(request: Request) -> Sequence[Event]:
 def _store(request: Request, target: Hub, events: Sequence[Event], partition: int | None = None) -> Response:
     with metrics.counted(target, is_batch=request.mimetype == BATCH_TYPE):
         target.append(events, partition=partition)
-    return Response(b"", 201, content_type=servicebus.XML)
+    return Response(b"", 201, content_type=xml_errors.XML)

@@ -14,7 +14,6 @@ import logging
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -24,9 +23,10 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub import sas
 from pipeline.hub.description import RESERVED
-from pipeline.hub.log import HubFull, UnknownHub
+from pipeline.hub.namespace import UnknownHub
 from pipeline.hub.publishers import PublisherRevoked
 from pipeline.hub.throughput import Throttled
+from pipeline.hub.writing import HubFull
 from wz import App, Blueprint, Problem, Request, Response
 from wz.context import current_request
 from wz.errors import error_response
@@ -35,6 +35,7 @@ from wz.request_id import KEY as REQUEST_ID
 
 from ..errors import OUTAGES
 from ..services import services
+from ..times import error_time, now_ms
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def speak(blueprint: Blueprint) -> None:
 
 
 def answer_unmatched(app: App) -> None:
-    """Answer 404 and 405 so, too, where the path could be a hub's but no route took it."""
+    """Answer 404 and 405 in the same way where the path could be a hub's but no route took it."""
 
     def unmatched(exc: HTTPException) -> WerkzeugResponse:
         request = _request()
@@ -92,10 +93,10 @@ def is_dialect(path: str) -> bool:
 def respond(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return an error of the service's shape."""
     path = quote(request.path.strip("/"))
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     tracking = request.environ.get(REQUEST_ID, "-")
     detail = detail if detail.endswith(".") else f"{detail}."
-    detail = f"{detail} TrackingId:{tracking}, SystemTracker:{services(request).host}:{path}, Timestamp:{now}"
+    tracker, when = f"{services(request).host}:{path}", error_time(now_ms())
+    detail = f"{detail} TrackingId:{tracking}, SystemTracker:{tracker}, Timestamp:{when}"
     text = escape(_NOT_XML.sub("\ufffd", detail))
     return Response(f"<Error><Code>{status}</Code><Detail>{text}</Detail></Error>", status, headers, content_type=XML)
 

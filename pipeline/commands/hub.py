@@ -9,7 +9,7 @@ import click
 
 from ..hub.deadletters import DeadLetters
 from ..hub.log import Hub
-from ..hub.status import PartitionStatus, status
+from ..hub.relay_status import PartitionStatus, status
 from . import hub_settings as registry_cli
 from . import terminal
 from .terminal import one_line_errors
@@ -115,7 +115,7 @@ def detach(name: str, group: str) -> None:
     Until then the events that it has not done are kept, and a hub that is full of them refuses others. A relay or a job
     that runs attaches itself again.
     """
-    from ..hub.group import ConsumerGroup
+    from ..hub.consumer_group import ConsumerGroup
 
     ConsumerGroup(_hub(name), group).detach()
 

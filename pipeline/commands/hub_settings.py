@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from ..hub.description import MAX_PARTITIONS, Description
-from ..hub.groups import ConsumerGroups
-from ..hub.registry import Hubs
+from ..hub.group_registry import ConsumerGroups
+from ..hub.namespace import Hubs
 from ..hub.runtime import runtime
 from ..settings import Settings
 from ..store import client as redis

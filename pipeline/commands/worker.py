@@ -10,10 +10,10 @@ import threading
 import click
 
 from ..boards.boards import Boards
-from ..hub.registry import Hubs
+from ..hub.namespace import Hubs
 from ..hub.relay import GROUP, Relays
-from ..hub.retention import Retention
-from ..hub.status import has_lost_its_relay
+from ..hub.relay_status import has_lost_its_relay
+from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
 from ..settings import Settings
 from ..store import client as redis

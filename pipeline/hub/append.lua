@@ -1,6 +1,6 @@
 -- Append events to partitions: all of them, in order, or none.
 --
--- KEYS  four a partition: events (stream), sequence (string), stats (hash), relayed (hash), all as in log.py; and one
+-- KEYS  four a partition: events (stream), sequence (string), stats (hash), relayed (hash), all as in keys.py; and one
 --       more, batches (sorted set), if there is a batch's id: then there is only one partition
 -- ARGV[1]  enqueued time, ms since the Unix epoch; '' for now
 -- ARGV[2]  the batch's id, ms-n; '' if none. A partition that has taken this batch before takes it no more

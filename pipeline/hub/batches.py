@@ -1,24 +1,56 @@
-"""Batches of several partitions on a cluster, where no command spans two of them."""
+"""Batches of several partitions on a cluster, where no command spans two of them.
+
+Theory. On one server append.lua writes a batch to all of its partitions, or to none, in one step. On a cluster each
+partition is in a slot of its own, so a batch is written in three steps, each of which is one command:
+
+    1. record     the whole batch is added to `intents`; the id of that entry is the batch's id
+    2. carry out  each partition takes its part, and remembers the batch's id in `batches` in the same script
+    3. drop       the intent is deleted
+
+    the sender dies ...           what is there                         who goes on
+    before 1                      nothing; its client had no answer      no other process
+    between 1 and the end of 2    the intent, and some of the parts     whoever finds an intent `ABANDONED` ms old
+    between 2 and 3               the intent, and all of the parts      the same; no part is taken again
+
+An intent is looked for by each sender of such a batch, before its own, and by a worker's turn of `Retention`. So two
+processes may carry out one batch at a time, in any order: the sender, if it was only slow, and those who believe it
+dead.
+
+Invariant: as long as the intent is there, or its sender may still write, every partition that took its part remembers
+the id. All else follows. A part is taken once, since append.lua leaves out a batch that it remembers; and a batch is
+taken whole, since an intent is dropped only by a process that has seen every partition take its part. A batch may be
+refused only before step 1: afterwards it is written even beyond the partition's cap (`write_part` gives none), or a
+part of it would be missing.
+
+The one exception is a sender that is paused before or in step 2 for longer than `REMEMBERED`: the others finish its
+batch, the partitions forget the id, and then it writes what it had left for the second time.
+
+What to change together:
+- the form of an intent (`_encode`, `_decode`): during an upgrade, old processes finish what new ones recorded, and the
+  other way round;
+- `ABANDONED` is longer than a sender that is well takes for steps 2 and 3, and `REMEMBERED` is much longer than that;
+- `forget` drops no id that is as old as an intent: with another order of ids, its comparison changes;
+- the id's time is Redis's, on the node that has `intents`; append.lua takes the score in `batches` from it.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 import redis
 
 from .entry import pack, unpack
 from .event import Event, size_of
-
-if TYPE_CHECKING:
-    from .log import Hub
+from .stored_hub import StoredHub
+from .writing import make_room, write_part
 
 logger = logging.getLogger(__name__)
 
-#: Milliseconds after which whoever finds an intent finishes it: its sender is gone, or will find that it was helped.
+#: Milliseconds after which whoever finds an intent carries it out: its sender is dead, or it does no harm.
 ABANDONED = 5_000
 
 #: Milliseconds for which a partition remembers that it took a batch, at least.
@@ -26,24 +58,20 @@ REMEMBERED = 600_000
 
 
 class Batches:
-    """A batch is first recorded as a whole, an intent, then taken by each partition, then the intent is dropped.
+    """The batches of a hub that go to several partitions.
 
-    So it is taken whole even if its sender dies on the way: the next sender of such a batch finishes what it finds
-    five seconds old, and so does a worker (`Retention`). A partition remembers the ids of the batches that
-    it took, so that any of this may be repeated. They are forgotten after ten minutes, but not while an intent as old
-    is left; a sender that is paused for longer just before it writes can double its part.
-
-    Redis keys:
-        {hub:NAME:batches}:intents  stream, an entry a batch: `e` is its events, the entry's id the batch's
-        {hub:NAME:P}:batches        sorted set, id of a batch that the partition took -> its time in ms
+    Redis keys: `intents`, `batches`; see keys.py.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: StoredHub) -> None:
         self.hub = hub
-        self.intents = f"{{hub:{hub.name}:batches}}:intents"
+        self.intents = hub.keys.intents
 
     def append(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
-        """Append a batch. Raises `HubFull` before anything is recorded; once it is, it is taken even beyond the cap."""
+        """Append a batch: finish what others left, make room, record, carry out. Raises `HubFull`: nothing is stored.
+
+        A round trip for each partition, and three more; a fourth if the partitions have a cap.
+        """
         try:
             self.finish()
         except redis.RedisError as exc:  # of a partition that this batch may have nothing to do with
@@ -58,7 +86,7 @@ class Batches:
     def carry_out(self, batch: str, by_partition: Mapping[int, Sequence[Event]]) -> None:
         """Let each partition take its part, if it has not, and drop the intent."""
         for partition, events in by_partition.items():
-            self.hub.write({partition: events}, batch=batch)
+            write_part(self.hub, partition, events, batch)
         self.hub.redis.xdel(self.intents, batch)
 
     def finish(self, at_least_ms: int = ABANDONED, limit: int = 10) -> int:
@@ -74,33 +102,31 @@ class Batches:
         return len(found)
 
     def forget(self) -> None:
-        """Drop what partitions remember of batches that are older than `REMEMBERED` and than every intent."""
+        """Have partitions forget the batches that are older than `REMEMBERED` and than every intent."""
         before = self.hub.clock_ms() - REMEMBERED
         found = cast("list[Any]", self.hub.redis.xrange(self.intents, count=1))
         if found:
             before = min(before, int(found[0][0].partition(b"-")[0]))
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
-                pipe.zremrangebyscore(self.hub.key(partition, "batches"), "-inf", f"({before}")
+                pipe.zremrangebyscore(self.hub.keys[partition].batches, "-inf", f"({before}")
             pipe.execute()
 
     def _check_room(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
         cap = self.hub.settings.partition_bytes
         if not cap:
             return
-        from .log import HubFull
-
         sizes = {partition: size_of(events) for partition, events in by_partition.items()}
-        for partition in self._without_room(sizes, cap):
-            self.hub.make_room(partition, sizes[partition])
-            if self._without_room({partition: sizes[partition]}, cap):
-                raise HubFull(self.hub, partition)
+        trimmed: set[int] = set()
+        while full := self._without_room(sizes, cap):
+            for partition in full:
+                make_room(self.hub, partition, sizes[partition], trimmed)
 
     def _without_room(self, sizes: Mapping[int, int], cap: int) -> list[int]:
         """Return the partitions that would have more than `cap` bytes with so many more. One round trip a node."""
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in sizes:
-                pipe.hget(self.hub.key(partition, "stats"), "bytes")
+                pipe.hget(self.hub.keys[partition].stats, "bytes")
             held = cast("list[bytes | None]", pipe.execute())
         return [p for (p, size), its in zip(sizes.items(), held, strict=True) if size and int(its or 0) + size > cap]
 

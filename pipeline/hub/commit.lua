@@ -1,8 +1,8 @@
--- Commit what became of a publication: the offset, the counters and the dead letters move together, or not at all.
+-- Commit what became of a request to the upstream hub: the offset, the counters and the dead letters move together, or not at all.
 --
 -- KEYS[1]  the relay's lease of the partition
 -- KEYS[2]  hash, group -> offset
--- KEYS[3]  hash, the relay's counters: see relay.py
+-- KEYS[3]  hash, the relay's counters: see keys.py
 -- KEYS[4]  stream of dead letters
 -- KEYS[5]  list, ids of the dead letters to be re-driven
 -- ARGV[1]  the worker, ARGV[2] the ms that its lease is to last from now on

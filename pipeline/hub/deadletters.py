@@ -1,4 +1,4 @@
-"""Dead letters: events that the upstream hub will never take, kept with its answer until somebody decides."""
+"""Dead letters: events that the upstream hub will never take, kept with its answer until re-driven or dropped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import msgspec
 from redis.client import Pipeline
 
 from ..errors import InvalidValue, PipelineError
-from .log import Hub, StoredEvent
+from .event import StoredEvent
+from .stored_hub import StoredHub
 
 _ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
 
@@ -59,21 +60,19 @@ class DeadLetter:
 class DeadLetters:
     """The dead letters of a hub.
 
-    A letter that is to be re-driven stays until the relay has sent it again; if that is refused, too, it comes back at
-    the end with the new reason. So it is never nowhere, and it can be asked for before any relay runs.
+    A letter that is to be re-driven stays until the relay has sent it again; if that is refused as well, it moves to
+    the end with the new reason. So a letter is never lost, and a re-drive can be asked for before any relay runs.
 
-    Redis keys:
-        {hub:NAME:P}:deadletters  stream; `e` is the event, MessagePack or JSON, `r` the reason, `a` the re-drives
-        {hub:NAME:P}:redrive      list, ids of letters to be sent again, in order
+    Redis keys: `deadletters`, `redrive`; see keys.py.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: StoredHub) -> None:
         self.hub = hub
 
     def read(self, partition: int | None = None, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
         """Return up to `limit` letters behind the id `after`, by partition and then by age.
 
-        Raises `UnknownPartition`, or `InvalidValue` for what is no id.
+        Raises `UnknownPartition`, or `InvalidValue` for an id of another form.
         """
         if partition is not None:
             self.hub.known(partition)
@@ -87,7 +86,7 @@ class DeadLetters:
         return found
 
     def redrive(self, ids: Sequence[str]) -> int:
-        """Have letters sent again; returns how many are there. Raises `InvalidValue` for what is no id."""
+        """Have letters sent again; returns how many are there. Raises `InvalidValue` for an id of another form."""
         return sum(self._ask_for(p, offsets) for p, offsets in self._by_partition(ids).items())
 
     def redrive_all(self, partition: int | None = None) -> int:
@@ -95,7 +94,7 @@ class DeadLetters:
         return sum(self._ask_for(p, page) for p in self._partitions(partition) for page in self._pages(p))
 
     def drop(self, ids: Sequence[str]) -> int:
-        """Delete letters for good; returns how many were there. Raises `InvalidValue` for what is no id."""
+        """Delete letters for good; returns how many were there. Raises `InvalidValue` for an id of another form."""
         return sum(self._delete(p, offsets) for p, offsets in self._by_partition(ids).items())
 
     def drop_all(self, partition: int | None = None) -> int:
@@ -106,7 +105,7 @@ class DeadLetters:
 
     def queue_asked_for(self, pipe: Pipeline, partition: int, limit: int = 10) -> None:
         """Put into a pipeline the question which letters are to be sent again; `were_asked_for` reads its answer."""
-        pipe.lrange(self.hub.key(partition, "redrive"), 0, limit - 1)
+        pipe.lrange(self.hub.keys[partition].redrive, 0, limit - 1)
 
     @staticmethod
     def were_asked_for(answer: Iterable[bytes]) -> list[str]:
@@ -114,15 +113,15 @@ class DeadLetters:
         return list(dict.fromkeys(entry.decode() for entry in answer))
 
     def get(self, partition: int, offset: str) -> DeadLetter | None:
-        entries = self.hub.redis.xrange(self.hub.key(partition, "deadletters"), min=offset, max=offset)
+        entries = self.hub.redis.xrange(self.hub.keys[partition].deadletters, min=offset, max=offset)
         return next(iter(self._letters(partition, entries)), None)
 
     def forget(self, partition: int, offset: str) -> None:
         """Take an offset from the list whose letter was deleted."""
-        self.hub.redis.lrem(self.hub.key(partition, "redrive"), 0, offset)
+        self.hub.redis.lrem(self.hub.keys[partition].redrive, 0, offset)
 
     def _page(self, partition: int, after: str, limit: int) -> list[DeadLetter]:
-        key = self.hub.key(partition, "deadletters")
+        key = self.hub.keys[partition].deadletters
         return list(self._letters(partition, self.hub.redis.xrange(key, min=f"({after}", count=limit)))
 
     def _letters(self, partition: int, entries: Any) -> Iterator[DeadLetter]:
@@ -136,7 +135,7 @@ class DeadLetters:
 
     def _pages(self, partition: int) -> Iterator[list[str]]:
         """Yield the offsets of all letters that are there when it begins, some at a time."""
-        key = self.hub.key(partition, "deadletters")
+        key = self.hub.keys[partition].deadletters
         newest: Any = self.hub.redis.xrevrange(key, count=1)
         if not newest:
             return
@@ -149,11 +148,11 @@ class DeadLetters:
     def _ask_for(self, partition: int, offsets: Sequence[str]) -> int:
         there = [offset for offset in offsets if self.get(partition, offset) is not None]
         if there:
-            self.hub.redis.rpush(self.hub.key(partition, "redrive"), *there)
+            self.hub.redis.rpush(self.hub.keys[partition].redrive, *there)
         return len(there)
 
     def _delete(self, partition: int, offsets: Sequence[str]) -> int:
-        return self.hub.redis.xdel(self.hub.key(partition, "deadletters"), *offsets)
+        return self.hub.redis.xdel(self.hub.keys[partition].deadletters, *offsets)
 
     def _partitions(self, partition: int | None) -> Iterable[int]:
         return range(self.hub.partitions) if partition is None else [self.hub.known(partition)]

@@ -1,15 +1,15 @@
-"""What a hub is: how many partitions, what it keeps, and how much it takes."""
+"""What may be said of a hub: its name, how many partitions it has, what it keeps, and how much it takes."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import msgspec
 
 from ..errors import InvalidValue
-from .log import HubSettings
 
 #: As many as a hub of Azure's dedicated tier may have.
 MAX_PARTITIONS = 1024
@@ -25,10 +25,30 @@ MAX_THROUGHPUT_UNITS = 40  # Azure's, for a namespace
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
 DAY_MS = 24 * 60 * 60 * 1000
 
-#: First path segments that the service keeps for itself, so that no hub may have these names.
+#: First path segments of the service's own routes, so that no hub may have these names. It is the only list of them;
+#: tests/handlers/hub/test_reserved.py compares it with the routes.
 RESERVED = frozenset(
     {"boards", "docs", "healthz", "hubs", "jobs", "metrics", "openapi.json", "outputs", "readyz", "static"}
 )
+
+
+@dataclass(frozen=True)
+class HubSettings:
+    """What may be chosen for a hub. 0 sets no limit.
+
+    `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of events (`Event.size`) the hub
+    keeps, each partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends.
+    """
+
+    partitions: int
+    retention_ms: int = 0
+    retention_bytes: int = 0
+    throughput_units: int = 0
+
+    @cached_property
+    def partition_bytes(self) -> int:
+        """A partition's share of `retention_bytes`, rounded up."""
+        return -(-self.retention_bytes // self.partitions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _to_msgpack, _to_json = msgspec.msgpack.Encoder().encode, msgspec.json.Encoder()
 _of_msgpack, _of_json = msgspec.msgpack.Decoder(list[Event]).decode, msgspec.json.Decoder(list[Event]).decode
 
 
-class Entry(NamedTuple):
+class PackedEntry(NamedTuple):
     """What append.lua takes: number of events, their bytes, relay id of the only one or '', the events."""
 
     events: int
@@ -36,32 +36,32 @@ class Entry(NamedTuple):
     packed: bytes
 
 
-def entries(events: Sequence[Event], max_events: int = MAX_EVENTS) -> list[Entry]:
+def entries(events: Sequence[Event], max_events: int = MAX_EVENTS) -> list[PackedEntry]:
     """Cut events, in order, into entries."""
     size = size_of(events)
     if 0 < len(events) <= max_events and size <= MAX_BYTES:
         packed = pack(events)
         if _RELAY_ID not in packed.lower():  # else one of them may be a relay's: look at each
-            return [Entry(len(events), size, "", packed)]
+            return [PackedEntry(len(events), size, "", packed)]
     return list(_cut(events, max_events))
 
 
-def _cut(events: Sequence[Event], max_events: int) -> Iterator[Entry]:
+def _cut(events: Sequence[Event], max_events: int) -> Iterator[PackedEntry]:
     run: list[Event] = []
     size = 0
     for event in events:
         its_size = event.size
         relay_id = event.relay_id if event.properties else None
         if run and (relay_id or len(run) >= max_events or size + its_size > MAX_BYTES):
-            yield Entry(len(run), size, "", pack(run))
+            yield PackedEntry(len(run), size, "", pack(run))
             run, size = [], 0
         if relay_id:
-            yield Entry(1, its_size, relay_id[0], pack([event]))
+            yield PackedEntry(1, its_size, relay_id[0], pack([event]))
         else:
             run.append(event)
             size += its_size
     if run:
-        yield Entry(len(run), size, "", pack(run))
+        yield PackedEntry(len(run), size, "", pack(run))
 
 
 def pack(events: Sequence[Event]) -> bytes:

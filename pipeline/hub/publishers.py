@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from ..errors import PipelineError
-
-if TYPE_CHECKING:
-    from .log import Hub
+from .stored_hub import StoredHub
 
 
 class PublisherRevoked(PipelineError):
@@ -20,14 +18,13 @@ class PublisherRevoked(PipelineError):
 class RevokedPublishers:
     """A hub's revoked publishers, in lower case: a token for `Dev-1` is good for `dev-1`, and so must this be.
 
-    Redis key:
-        {hub:NAME}:revoked  set of names
+    Redis key: `revoked`; see keys.py.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: StoredHub) -> None:
         self.redis = hub.redis
         self.hub = hub.name
-        self.key = hub.of_hub("revoked")
+        self.key = hub.keys.revoked
 
     def check(self, name: str) -> None:
         """Raises `PublisherRevoked`. One round trip."""

@@ -18,12 +18,12 @@ from importlib.resources import files
 from ..store.lease import LeaseLost
 from ..store.pace import IDLE, Pace
 from ..store.scripts import Script
+from .consumer_group import ConsumerGroup
 from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
-from .group import ConsumerGroup
 from .log import Hub, StoredEvent
-from .publication import Outgoing, Publication, publications
 from .share import BEAT, TTL, Share
 from .upstream import Upstream, UpstreamRefused, UpstreamUnavailable
+from .upstream_requests import Outgoing, UpstreamRequest, upstream_requests
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ MAX_LETTERS = 10_000
 #: of that many it looks at in each turn; an event in one of a thousand waits for up to a second.
 LOOKS = 1000
 
-_FULL_WAIT = 1.0  # seconds, at least, before it is looked whether somebody made room for dead letters
+_FULL_WAIT = 1.0  # seconds, at least, until the next look whether there is room for dead letters
 
 _COMMIT = Script(files(__package__) / "commit.lua")
 _WAITING = Script(files(__package__) / "waiting.lua")
@@ -57,12 +57,9 @@ class _State:
 class Relay:
     """One worker of a hub's way up; it forwards the partitions that are its share.
 
-    `any_key`: a batch may have events of several keys, which this service takes. See `publications`.
+    `any_key`: a batch may have events of several keys, which this service takes. See `upstream_requests`.
 
-    Redis key, beside those of its consumer group, `Share` and `DeadLetters`:
-        {hub:NAME:P}:relay  hash; source (random, part of the ids that events get), next (sequence number to be sent),
-                            events, bytes and requests that the upstream hub took, refused (dead letters ever), retries,
-                            error (why it waits, while it does), full (1 while it waits since it has `max_letters`)
+    Redis key, beside those of its consumer group, `Share` and `DeadLetters`: `relay`; see keys.py.
     """
 
     def __init__(
@@ -112,8 +109,8 @@ class Relay:
 
     def _look(self, held: Sequence[int]) -> None:
         """Find out which partitions have something to do."""
-        whats = ("events", "offsets", "redrive")
-        calls = [([self.hub.key(partition, what) for what in whats], [GROUP]) for partition in held]
+        its = [self.hub.keys[partition] for partition in held]
+        calls = [([keys.events, keys.offsets, keys.redrive], [GROUP]) for keys in its]
         waiting = _WAITING.call_all(self.hub.redis, calls)
         self._busy = {partition for partition, is_waiting in zip(held, waiting, strict=True) if is_waiting}
         seconds = (len(held) - len(self._busy)) / LOOKS
@@ -146,11 +143,11 @@ class Relay:
 
     def _state(self, partition: int) -> _State:
         """Read where the relay is. One round trip."""
-        relay = self.hub.key(partition, "relay")
+        relay = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
             pipe.hsetnx(relay, "source", secrets.token_hex(8))
             pipe.hget(relay, "source")
-            pipe.hget(self.hub.key(partition, "offsets"), GROUP)
+            pipe.hget(self.hub.keys[partition].offsets, GROUP)
             self.letters.queue_asked_for(pipe, partition)
             _, source, offset, letters = pipe.execute()
         return _State(source.decode(), offset.decode() if offset else "0", self.letters.were_asked_for(letters))
@@ -162,26 +159,26 @@ class Relay:
         size = sum(len(stored.event.body) for stored in events) // len(events)
         self._limits[partition] = max(10, min(MAX_EVENTS, PAGE_BYTES // max(size, 1)))
         outgoing = [Outgoing.of(stored, event_id(state.source, stored)) for stored in events]
-        for publication in publications(outgoing, any_key=self.any_key):
-            self._publish(partition, publication)
+        for request in upstream_requests(outgoing, any_key=self.any_key):
+            self._publish(partition, request)
         return len(events)
 
-    def _publish(self, partition: int, publication: Publication) -> None:
+    def _publish(self, partition: int, request: UpstreamRequest) -> None:
         """Send, and commit; a batch that is refused is cut in two until what is wrong is alone."""
-        sent = [outgoing.stored for outgoing in publication.events]
+        sent = [outgoing.stored for outgoing in request.events]
         letters: list[DeadLetter] = []
         try:
-            self.upstream.send(self.hub.name, publication)
+            self.upstream.send(self.hub.name, request)
         except UpstreamRefused as exc:
             if exc.may_be_one and len(sent) > 1:
-                for half in publication.halves():
+                for half in request.halves():
                     self._publish(partition, half)
                 return
             letters = [DeadLetter("", str(exc), 0, stored) for stored in sent]
         self._commit(partition, sent, letters)
 
     def _redrive(self, partition: int, state: _State) -> int:
-        """Send dead letters again that somebody asked for, each alone."""
+        """Send the dead letters that are to be re-driven, each alone."""
         done = 0
         for offset in state.redrive:
             letter = self.letters.get(partition, offset)
@@ -192,8 +189,8 @@ class Relay:
             id_ = f"{event_id(state.source, letter.stored)}/r{letter.redrives + 1}"
             refused: list[DeadLetter] = []
             try:
-                for publication in publications([Outgoing.of(letter.stored, id_)]):
-                    self.upstream.send(self.hub.name, publication)
+                for request in upstream_requests([Outgoing.of(letter.stored, id_)]):
+                    self.upstream.send(self.hub.name, request)
             except UpstreamRefused as exc:
                 refused = [DeadLetter("", str(exc), letter.redrives + 1, letter.stored)]
             self._commit(partition, [letter.stored], refused, redriven=offset)
@@ -204,8 +201,8 @@ class Relay:
         self, partition: int, sent: list[StoredEvent], letters: list[DeadLetter], redriven: str | None = None
     ) -> None:
         """Raises `LeaseLost` or `DeadLettersFull`, and has then done nothing."""
-        keys = [self.share.leases[partition].key]
-        keys += [self.hub.key(partition, what) for what in ("offsets", "relay", "deadletters", "redrive")]
+        its = self.hub.keys[partition]
+        keys = [self.share.leases[partition].key, its.offsets, its.relay, its.deadletters, its.redrive]
         last = sent[-1]
         progress = (GROUP, last.offset, last.sequence_number + 1) if redriven is None else ("", "", "")
         taken = [] if letters else sent
@@ -225,7 +222,7 @@ class Relay:
         self._pace[partition].succeeded()
 
     def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
-        key = self.hub.key(partition, "relay")
+        key = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
             pipe.hincrby(key, "retries", 1)
             pipe.hset(key, mapping={"error": reason, "full": int(is_full)})

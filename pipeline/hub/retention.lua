@@ -1,7 +1,7 @@
 -- Drop the oldest entries of a partition: those whose events are too old, or too many, and that no attached group still
 -- needs. An entry goes whole, with its last event.
 --
--- KEYS  events (stream), stats (hash), offsets (hash), attached (set), all as in log.py and group.py
+-- KEYS  events (stream), stats (hash), offsets (hash), attached (set), all as in keys.py
 -- ARGV[1]  age in ms from which events go; 0 for none
 -- ARGV[2]  bytes (`Event.size`) above which events go; -1 for none
 -- ARGV[3]  bytes to look at, about: a script keeps everybody else waiting

@@ -1,6 +1,6 @@
 -- Say how a partition is doing.
 --
--- KEYS  events (stream), sequence (string), stats (hash), offsets (hash), attached (set), all as in log.py and group.py
+-- KEYS  events (stream), sequence (string), stats (hash), offsets (hash), attached (set), all as in keys.py
 --
 -- Returns {now in ms, next sequence number, last offset or '', stats as HGETALL, groups}. A group is {name, offset, 1 if
 -- it is attached, sequence number of the first event it has not done or -1, that event's offset or ''}.

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..store.scripts import Script
-from .log import Hub
+from .stored_hub import StoredHub
 
 _RUNTIME = Script(files(__package__) / "runtime.lua")
 
@@ -53,21 +53,16 @@ class PartitionRuntime:
         """When the newest event came, ms since the Unix epoch."""
         return None if self.last_offset is None else int(self.last_offset.partition("-")[0])
 
-    @property
-    def held_by(self) -> GroupRuntime | None:
-        """The attached group that is the furthest behind, for which events are kept beyond the hub's retention."""
-        attached = [group for group in self.groups if group.attached and group.lag]
-        return max(attached, key=lambda group: group.lag, default=None)
 
-
-def runtime(hub: Hub, partitions: Sequence[int] | None = None) -> list[PartitionRuntime]:
+def runtime(hub: StoredHub, partitions: Sequence[int] | None = None) -> list[PartitionRuntime]:
     """Ask how these partitions are doing, by default all of them. One round trip, on a cluster one a node.
 
     Raises `UnknownPartition`.
     """
     wanted = range(hub.partitions) if partitions is None else [hub.known(partition) for partition in partitions]
-    whats = ("events", "sequence", "stats", "offsets", "attached")
-    replies = _RUNTIME.call_all(hub.redis, [([hub.key(p, what) for what in whats], []) for p in wanted])
+    its = (hub.keys[partition] for partition in wanted)
+    called = ([keys.events, keys.sequence, keys.stats, keys.offsets, keys.attached] for keys in its)
+    replies = _RUNTIME.call_all(hub.redis, [(keys, []) for keys in called])
     return [_runtime(partition, *reply) for partition, reply in zip(wanted, replies, strict=True)]
 
 

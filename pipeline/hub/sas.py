@@ -25,6 +25,7 @@ from redis.client import Pipeline
 
 from ..connection_string import ConnectionString
 from ..errors import InvalidValue, PipelineError
+from .keys import RULES
 
 _RULE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?")
 
@@ -92,11 +93,10 @@ class Rules:
     A hub may have a rule of the same name as another hub or the namespace has. They are read afresh for each token, so
     that a key is worth nothing from the moment that it is replaced or deleted.
 
-    Redis key:
-        namespace:rules  hash, the rule's name, or HUB/NAME for a hub's own -> its fields as JSON, keys included
+    Redis key: `RULES`; see keys.py.
     """
 
-    KEY = "namespace:rules"
+    KEY = RULES.pattern
 
     def __init__(self, client: redis.Redis, root: ConnectionString) -> None:
         self.redis = client

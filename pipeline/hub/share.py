@@ -1,7 +1,37 @@
 """A worker's fair share of a hub's partitions.
 
-No worker is in charge: each counts who is there, keeps its part, gives up what is above it, and takes what nobody has.
-The leases alone say who may read a partition; a wrong count costs fairness for a second and never a promise.
+Theory. No worker is in charge, and none is asked. Once a beat each worker, for itself,
+
+    1. says that it is there, and reads who else is (`_ANNOUNCE`, one script: both or neither)
+    2. computes its quota from that list (`fair_share`, the same for all who see the same list)
+    3. renews the leases that it has, and forgets those that it lost
+    4. gives up what it has above its quota, or tries to take what is free below it
+
+Between two beats a thread, the keeper, does 1 and the renewing of 3, since the worker may be busy for longer than a
+lease lasts. It takes nothing and gives up nothing.
+
+    a worker ...       its leases                          the others count it
+    comes              it has none                         from its first beat on
+    stops              are released at once                no more, at once
+    dies               end by themselves, `TTL` s later    for `GONE` s
+    is paused          the same; it notices at step 3      for `GONE` s, and again when it goes on
+
+Invariant: a partition has one lease, and a lease one owner. The list of workers decides nothing but quotas: if it is
+wrong, or workers see different lists, then for a beat some partitions wait or some worker has more than its share, and
+no partition has two owners. The quotas of those who see the same list add up to the number of partitions. So when
+nobody comes or goes, every partition has a reader after two beats: one in which the last who came is seen by all and
+what is too much is given up, one in which that is taken.
+
+A lease is not a promise. A worker that is paused may believe that it still has a partition, so whoever reads under a
+lease checks, in the transaction that commits what it read, that nobody else has read on: commit.lua compares the
+lease's owner, a window job's task the number of its commits.
+
+What to change together:
+- `BEAT` < `GONE` < `TTL`: a worker that is slow to look is not counted out, and one that is counted out still has its
+  leases for a moment, in which the others find them taken and try again; `TTL` and a beat are below the ten seconds
+  after which a dead worker's partitions have another reader (docs/scaling-hubs.md, tests/hub/test_takeover.py);
+- the keeper's period, a quarter of the time to live, leaves three tries for a Redis that is away for a moment;
+- `worker_name` and `fair_share`: the process is what comes before the last hyphen.
 """
 
 from __future__ import annotations
@@ -21,7 +51,7 @@ from typing import cast
 import redis
 
 from ..store.lease import Lease
-from .group import ConsumerGroup
+from .consumer_group import ConsumerGroup
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +83,8 @@ class Share:
     The workers' quotas add up to the number of partitions and differ by one at most: once all workers see each other,
     which takes two beats of each, every partition has one.
 
-    Redis keys, beside the leases:
-        the `workers_key`; of a group {hub:NAME:workers}:GROUP
-            sorted set, worker -> when it was last there, ms since the Unix epoch
+    Redis keys: those given, of the leases (strings, `TTL`) and of the workers (sorted set, worker -> when it was last
+    there, ms since the Unix epoch; `GONE`). For a consumer group they are `lease` and `workers` of keys.py.
     """
 
     def __init__(
@@ -83,7 +112,7 @@ class Share:
     @classmethod
     def of(cls, group: ConsumerGroup, beat: float = BEAT, ttl: float = TTL) -> Share:
         keys = [lease.key for lease in group.leases]
-        return cls(group.hub.redis, keys, f"{{hub:{group.hub.name}:workers}}:{group.name}", beat=beat, ttl=ttl)
+        return cls(group.hub.redis, keys, group.hub.keys.workers(group.name), beat=beat, ttl=ttl)
 
     def partitions(self) -> list[int]:
         """Return the partitions that are this worker's, in a random order; once a beat they are balanced first.
@@ -97,7 +126,7 @@ class Share:
         return random.sample(sorted(self.held), len(self.held))
 
     def balance_if_due(self) -> None:
-        """Balance once a beat: for who is busy for longer, too, since nobody else sees what a dead worker left."""
+        """Balance if a beat has passed. Call it also during work that takes longer: a dead worker's partitions wait."""
         if time.monotonic() >= self._next_beat:
             self.balance()
             self._next_beat = time.monotonic() + self._beat
@@ -134,7 +163,7 @@ class Share:
             try:
                 self._present()
                 self._hold(tuple(self.held), take=False)
-            except redis.RedisError as exc:  # the worker's own thread meets it, too, and tells
+            except redis.RedisError as exc:  # the worker's own thread meets it as well, and logs it
                 logger.debug("%s could not renew its leases: %s", self.worker, exc)
 
     def _hold(self, partitions: Collection[int], *, take: bool) -> set[int]:
@@ -177,6 +206,6 @@ def fair_share(partitions: int, workers: Iterable[str], worker: str) -> int:
 
 
 def worker_name() -> str:
-    """Return a name that says where the worker runs, and is no other's: host-process-random."""
+    """Return a name for a worker, which says where it runs: host-process-random."""
     host = re.sub(r"[^A-Za-z0-9.]", "", socket.gethostname()) or "host"
     return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from ..errors import PipelineError
 from ..store.scripts import Script
-
-if TYPE_CHECKING:
-    from .log import Hub
+from .stored_hub import StoredHub
 
 _TAKE = Script(files(__package__) / "throughput.lua")
 
@@ -22,15 +19,14 @@ class Throttled(PipelineError):
         self.seconds = seconds
 
 
-def take(hub: Hub, size: int, events: int) -> None:
+def take(hub: StoredHub, size: int, events: int) -> None:
     """Take `size` bytes and `events` out of what a hub may take in a second. Raises `Throttled`.
 
     A unit is 1 MiB/s or 1,000 events/s, whichever is reached first. Costs one round trip: the bucket is one for all
     partitions, in a slot of its own, so that keys may be spread as unevenly as they like.
 
-    Redis key:
-        {hub:NAME}:throughput  hash, what is left; gone when it would be full again
+    Redis key: `throughput`; see keys.py.
     """
-    wait = _TAKE.call(hub.redis, [hub.of_hub("throughput")], [hub.settings.throughput_units, size, events])
+    wait = _TAKE.call(hub.redis, [hub.keys.throughput], [hub.settings.throughput_units, size, events])
     if wait:
         raise Throttled(hub.name, wait / 1000)

@@ -11,9 +11,8 @@ from urllib3.exceptions import HTTPError, InvalidHeader
 
 from ..connection_string import ConnectionString
 from ..errors import PipelineError
-from .publication import BATCH_TYPE as BATCH_TYPE
-from .publication import Publication
 from .sas import sign
+from .upstream_requests import UpstreamRequest
 
 #: Seconds that a token lives; it is renewed when a quarter is left.
 TOKEN_LIFETIME = 3600
@@ -24,7 +23,8 @@ BUSY_WAIT = 4.0
 #: Seconds of a Retry-After that are believed.
 MAX_RETRY_AFTER = 600.0
 
-#: What no repetition mends. 414 and 431, a path or a header too long, follow from the event as 413 does.
+#: Statuses of requests that would fail again however often they were sent. 414 and 431, for a path or a header that is
+#: too long, follow from the event as 413 does.
 _NEVER = frozenset({400, 404, 410, 413, 414, 431})
 
 #: Of these, what may be one event's fault and not its whole batch's.
@@ -71,23 +71,23 @@ class Upstream:
         self._token = ""
         self._renew_at = 0.0
 
-    def send(self, hub: str, publication: Publication) -> None:
+    def send(self, hub: str, request: UpstreamRequest) -> None:
         """Send one request to `hub`, or to the hub that the connection string names.
 
         A 401 is answered with a new token, once. Raises `UpstreamRefused` or `UpstreamUnavailable`.
         """
-        url = f"{self.target.url}/{self.target.hub or hub}/{publication.path}?{_QUERY}"
-        response = self._post(url, publication)
+        url = f"{self.target.url}/{self.target.hub or hub}/{request.path}?{_QUERY}"
+        response = self._post(url, request)
         if response.status == 401:
             self._renew_at = 0.0  # an expired token and a rotated key look alike
-            response = self._post(url, publication)
+            response = self._post(url, request)
         if response.status not in (200, 201):
             raise self._refusal(response)
 
-    def _post(self, url: str, publication: Publication) -> urllib3.BaseHTTPResponse:
-        headers = {**publication.headers, "Authorization": self._authorization()}
+    def _post(self, url: str, request: UpstreamRequest) -> urllib3.BaseHTTPResponse:
+        headers = {**request.headers, "Authorization": self._authorization()}
         try:
-            return self._pool.request("POST", url, body=publication.body, headers=headers, redirect=False)
+            return self._pool.request("POST", url, body=request.body, headers=headers, redirect=False)
         except HTTPError as exc:
             raise UpstreamUnavailable(f"{self.target.host} does not answer: {exc}") from exc
 

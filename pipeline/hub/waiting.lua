@@ -1,6 +1,6 @@
 -- Say whether a consumer group has something to do in a partition.
 --
--- KEYS  events (stream), offsets (hash), redrive (list), all as in log.py, group.py and deadletters.py
+-- KEYS  events (stream), offsets (hash), redrive (list), all as in keys.py
 -- ARGV[1]  the group
 --
 -- Returns 1 if there is an event behind its offset, or a dead letter to be sent again, else 0. What Redis reads of the

@@ -52,10 +52,6 @@ class Lease:
         """
         return bool(self._hold(keys=[self.key], args=[self.owner, self._ttl_ms, "1"]))
 
-    def renew(self) -> bool:
-        """Renew the lease; False if it ended or changed hands since the last `hold`, so that its term is over."""
-        return bool(self._hold(keys=[self.key], args=[self.owner, self._ttl_ms, "0"]))
-
     def release(self) -> None:
         """Give it up at once, so that another need not wait until it ends."""
         self._release(keys=[self.key], args=[self.owner])
@@ -63,7 +59,11 @@ class Lease:
     # A cluster's pipeline has no method `eval`, but takes the command.
 
     def queue_hold(self, pipe: Pipeline, *, take: bool) -> None:
-        """Put `hold` (`take`) or `renew` into a pipeline, with its answer of 1 or 0."""
+        """Put `hold` into a pipeline, with its answer of 1 or 0.
+
+        Without `take` the lease is only renewed: 0 if it ended or changed hands since the last `hold`, so that its term
+        is over.
+        """
         arguments = (self.key, self.owner, self._ttl_ms, "1" if take else "0")
         pipe.execute_command("EVAL", _HOLD, 1, *arguments)  # type: ignore[no-untyped-call]
 

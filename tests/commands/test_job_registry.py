@@ -11,7 +11,7 @@ import redis as redis_py
 from click.testing import CliRunner, Result
 
 from pipeline.commands.job import job as command
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput

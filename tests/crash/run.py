@@ -14,7 +14,7 @@ import redis
 
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Hub
-from pipeline.hub.status import status
+from pipeline.hub.relay_status import status
 
 from .senders import Name, Sender
 from .servers import Service, World

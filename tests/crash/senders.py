@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from pipeline.hub.publication import BATCH_TYPE
+from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz.testing import LiveServer
 
 from .. import stack

@@ -17,7 +17,7 @@ import pipeline.store.client
 from deploy import servers
 from deploy.up import DEPLOY, render_nginx
 from pipeline.connection_string import ConnectionString
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from wz.testing import LiveServer
 

@@ -22,7 +22,7 @@ import redis
 import pipeline.store.client
 from deploy import servers
 from pipeline.hub.log import Event
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition, read_definition
 from pipeline.windows.jobs.job import Job

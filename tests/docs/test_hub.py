@@ -12,8 +12,8 @@ import redis as redis_py
 from click.testing import CliRunner
 
 from handlers import create_app
-from pipeline.hub.registry import Hubs
-from pipeline.hub.status import status
+from pipeline.hub.namespace import Hubs
+from pipeline.hub.relay_status import status
 from pipeline.settings import Settings
 from wz.cli import main
 

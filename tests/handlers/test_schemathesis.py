@@ -23,7 +23,7 @@ from handlers.services import Services
 from pipeline.boards import Board
 from pipeline.hub.description import RESERVED
 from pipeline.hub.log import Event
-from pipeline.hub.upstream import BATCH_TYPE
+from pipeline.hub.upstream_requests import BATCH_TYPE
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.outputs import StreamOutput

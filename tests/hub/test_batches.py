@@ -9,6 +9,7 @@ from redis.cluster import RedisCluster
 
 from pipeline.hub.batches import Batches
 from pipeline.hub.log import Event, Hub
+from pipeline.hub.writing import write_part
 
 #: Of the partitions 3 and 2 of four.
 BATCH = {3: [Event(b"1", "7"), Event(b"2", "7", properties={"n": 1})], 2: [Event(b"3", "131", publisher="p")]}
@@ -24,7 +25,7 @@ def record(hub: Hub, taken: list[int]) -> Batches:
     batches = Batches(hub)
     batch = batches.record(BATCH)
     for partition in taken:
-        hub.write({partition: BATCH[partition]}, batch=batch)
+        write_part(hub, partition, BATCH[partition], batch)
     return batches
 
 
@@ -53,7 +54,7 @@ def record_long_ago(hub: Hub) -> None:
     ((_, fields),) = cast("list[Any]", hub.redis.xrange(batches.intents))
     hub.redis.delete(batches.intents)
     hub.redis.xadd(batches.intents, fields, id="1-1")
-    hub.write({3: BATCH[3]}, batch="1-1")
+    write_part(hub, 3, BATCH[3], "1-1")
 
 
 def test_the_next_sender_finishes_what_it_finds(hub: Hub) -> None:
@@ -85,7 +86,7 @@ def test_batches_are_forgotten_when_none_as_old_is_left(hub: Hub, monkeypatch: p
     hub.append([Event(b"4", "7"), Event(b"5", "131")])
 
     def remembered() -> int:
-        return hub.redis.zcard(hub.key(3, "batches"))
+        return hub.redis.zcard(hub.keys[3].batches)
 
     old.forget()
     assert remembered() == 2

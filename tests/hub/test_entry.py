@@ -5,9 +5,10 @@ import random
 import pytest
 import redis as redis_py
 
+from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.description import HubSettings
 from pipeline.hub.entry import MAX_BYTES, MAX_EVENTS, entries
-from pipeline.hub.group import ConsumerGroup
-from pipeline.hub.log import Event, Hub, HubSettings, Property
+from pipeline.hub.log import Event, Hub, Property
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
 
@@ -52,7 +53,7 @@ def test_where_events_are_cut(events: list[Event], counts: list[int]) -> None:
 def test_events_that_come_together_share_an_entry(hub: Hub) -> None:
     hub.append(numbered(100))
 
-    assert hub.redis.xlen(hub.key(0, "events")) == 1
+    assert hub.redis.xlen(hub.keys[0].events) == 1
     assert [stored.sequence_number for stored in hub.read(0)] == list(range(100))
 
 
@@ -110,7 +111,7 @@ def test_numbers_and_offsets_go_on_when_the_clock_is_set_back(hub: Hub) -> None:
 def test_offsets_rise_when_the_numbers_were_lost(hub: Hub) -> None:
     ahead = hub.clock_ms() + 60_000
     hub.append(numbered(2), enqueued_ms=ahead)
-    hub.redis.delete(hub.key(0, "sequence"))
+    hub.redis.delete(hub.keys[0].sequence)
     hub.append(numbered(3, 2))
 
     assert [one.offset for one in hub.read(0)][2:] == [f"{ahead + 1}-{n}" for n in range(3)]

@@ -5,9 +5,12 @@ import itertools
 import pytest
 import redis as redis_py
 
-from pipeline.hub.group import ConsumerGroup
-from pipeline.hub.log import Event, Hub, HubFull, HubSettings, Property, UnknownPartition
+from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.description import HubSettings
+from pipeline.hub.log import Event, Hub, Property
 from pipeline.hub.partition import partition_of
+from pipeline.hub.stored_hub import UnknownPartition
+from pipeline.hub.writing import HubFull
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def bodies(hub: Hub) -> list[bytes]:
 
 
 def stats(hub: Hub, partition: int) -> dict[str, int]:
-    return {name.decode(): int(value) for name, value in hub.redis.hgetall(hub.key(partition, "stats")).items()}
+    return {name.decode(): int(value) for name, value in hub.redis.hgetall(hub.keys[partition].stats).items()}
 
 
 def test_events_of_a_key_stay_in_order_in_its_partition(hub: Hub) -> None:
@@ -215,7 +218,7 @@ def test_recorded_events_go_into_all_partitions_or_none(hub: Hub) -> None:
 def test_a_later_event_counts_even_when_it_is_gone(redis: redis_py.Redis) -> None:
     hub = Hub(redis, "events", 4)
     hub.append([Event(b"1", "7")], enqueued_ms=2000)
-    redis.xtrim(hub.key(3, "events"), maxlen=0, approximate=False)
+    redis.xtrim(hub.keys[3].events, maxlen=0, approximate=False)
 
     with pytest.raises(redis_py.ResponseError, match="later event"):
         hub.append([Event(b"2", "7")], enqueued_ms=1000)

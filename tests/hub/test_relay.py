@@ -12,13 +12,13 @@ import redis as redis_py
 
 import pipeline.store.client
 from pipeline.connection_string import ConnectionString
+from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.deadletters import DeadLetters
-from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.log import Event, Hub
-from pipeline.hub.publication import BATCH_TYPE
 from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay, Relays
-from pipeline.hub.status import status
+from pipeline.hub.relay_status import status
 from pipeline.hub.upstream import Upstream
+from pipeline.hub.upstream_requests import BATCH_TYPE
 from pipeline.settings import Settings
 
 from .. import stack
@@ -154,7 +154,7 @@ def test_events_that_were_sent_but_not_committed_are_not_doubled_upstream(
     drain(relay_to(upstream_target, hub, any_key))
     arrived = everything(upstream_hub)
     for partition in range(4):
-        hub.redis.delete(hub.key(partition, "offsets"))  # as if no commit had come through
+        hub.redis.delete(hub.keys[partition].offsets)  # as if no commit had come through
     hub.append([Event(b"later", "key")])
 
     drain(relay_to(upstream_target, hub, any_key))
@@ -170,9 +170,9 @@ def test_a_log_that_was_set_back_loses_nothing_that_comes_after(
     drain(relay_to(upstream_target, hub))
     (partition,) = (p for p in range(4) if hub.read(p))
     first, lost = hub.read(partition)
-    hub.redis.xdel(hub.key(partition, "events"), lost.offset)  # as if Redis had lost its last second
-    hub.redis.set(hub.key(partition, "sequence"), lost.sequence_number)
-    hub.redis.hset(hub.key(partition, "offsets"), GROUP, first.offset)
+    hub.redis.xdel(hub.keys[partition].events, lost.offset)  # as if Redis had lost its last second
+    hub.redis.set(hub.keys[partition].sequence, lost.sequence_number)
+    hub.redis.hset(hub.keys[partition].offsets, GROUP, first.offset)
 
     hub.append([Event(b"new", "k")])
     drain(relay_to(upstream_target, hub))
@@ -186,7 +186,7 @@ def test_an_upstream_that_is_away_loses_nothing(hub: Hub, upstream_hub: Hub, ups
     cut = relay_to(ConnectionString("sb://127.0.0.1:1/", "up", "a2V5", development=True), hub)
     assert cut.step() == 0
     cut.stop()
-    assert hub.redis.hget(hub.key(next(p for p in range(4) if hub.read(p)), "relay"), "retries") == b"1"
+    assert hub.redis.hget(hub.keys[next(p for p in range(4) if hub.read(p))].relay, "retries") == b"1"
 
     drain(relay_to(upstream_target, hub))
     assert everything(upstream_hub) == everything(hub)
@@ -197,7 +197,7 @@ def test_a_wrong_key_upstream_keeps_the_events(hub: Hub, upstream_target: Connec
     relay = relay_to(ConnectionString(upstream_target.endpoint, "up", "wrong", development=True), hub)
 
     assert relay.step() == 0
-    assert b"answered 401" in (hub.redis.hget(hub.key(0, "relay"), "error") or b"")
+    assert b"answered 401" in (hub.redis.hget(hub.keys[0].relay, "error") or b"")
     assert DeadLetters(hub).read() == []
     relay.stop()
 
@@ -346,7 +346,7 @@ def test_each_event_has_an_id_that_stays_the_same(hub: Hub, upstream: ScriptedUp
 
 def test_a_worker_that_lost_its_lease_commits_nothing(hub: Hub, upstream: ScriptedUpstream) -> None:
     def take_over(received: Received) -> Answer:
-        hub.redis.set(hub.key(0, f"lease:{GROUP}"), "another")
+        hub.redis.set(hub.keys[0].lease(GROUP), "another")
         return Answer()
 
     upstream.answer = take_over
@@ -374,7 +374,7 @@ def test_the_counters_of_a_partition(hub: Hub, upstream: ScriptedUpstream) -> No
     hub.append([Event(b"good"), Event(b"bad"), Event(b"fine!")], partition=0)
     drain(relay_to(upstream.target, hub))
 
-    counters = hub.redis.hgetall(hub.key(0, "relay"))
+    counters = hub.redis.hgetall(hub.keys[0].relay)
     assert isinstance(counters, dict)
     del counters[b"source"]
     assert counters == {b"next": b"3", b"events": b"2", b"bytes": b"9", b"requests": b"2", b"refused": b"1"}

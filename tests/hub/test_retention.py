@@ -3,12 +3,14 @@ from __future__ import annotations
 import pytest
 import redis as redis_py
 
-from pipeline.hub.description import Description
-from pipeline.hub.group import ConsumerGroup
-from pipeline.hub.log import Event, Hub, HubFull, HubSettings
-from pipeline.hub.registry import Hubs
-from pipeline.hub.retention import Retention, trim
+from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.description import Description, HubSettings
+from pipeline.hub.log import Event, Hub
+from pipeline.hub.namespace import Hubs
+from pipeline.hub.retention import trim
+from pipeline.hub.retention_task import Retention
 from pipeline.hub.runtime import runtime
+from pipeline.hub.writing import HubFull
 
 MIB = 1024 * 1024
 DAY = 86_400_000
@@ -179,4 +181,4 @@ def test_a_partition_that_never_had_an_event_is_let_be(redis: redis_py.Redis) ->
     hub = hub_that_keeps(redis, ms=1, size=MIB)
 
     assert trim(hub, 0) == 0
-    assert redis.keys("{hub:*") == []
+    assert list(redis.scan_iter("{hub:*")) == []

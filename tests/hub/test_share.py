@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipeline.hub.group import ConsumerGroup
+from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.log import Hub
 from pipeline.hub.share import GONE, TTL, Share, fair_share, worker_name
 
@@ -54,8 +54,11 @@ class Workers:
     def check(self) -> None:
         """No partition has two readers, by the leases, whatever the workers believe."""
         for partition in range(self.hub.partitions):
-            owner = self.redis.get(self.hub.key(partition, "lease:$relay"))
-            readers = [share.worker for share in self.there if share.leases[partition].renew()]
+            owner = self.redis.get(self.hub.keys[partition].lease("$relay"))
+            with self.redis.pipeline(transaction=False) as pipe:
+                for share in self.there:
+                    share.leases[partition].queue_hold(pipe, take=False)
+                readers = [share.worker for share, its in zip(self.there, pipe.execute(), strict=True) if its]
             assert readers in ([], [owner.decode()] if isinstance(owner, bytes) else [])
 
     def check_shares(self) -> None:
@@ -149,7 +152,7 @@ def test_leases_are_renewed_while_the_worker_is_busy(redis: redis_py.Redis) -> N
 
     assert redis.get(key) == share.worker.encode()
     share.stop()
-    assert redis.keys("{hub:events:*") == []
+    assert list(redis.scan_iter("{hub:events:*")) == []
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import redis as redis_py
 
 from pipeline.hub.log import Event, Hub
+from pipeline.hub.relay_status import status
 from pipeline.hub.share import BEAT, GONE, TTL
-from pipeline.hub.status import status
 from pipeline.settings import Settings
 from pipeline.store.pace import IDLE
 
@@ -34,7 +34,7 @@ def test_what_a_killed_worker_had_is_taken_over(
         both[0].kill()
         both[0].wait()
         (dead,) = {str(owner) for owner in owners(hub) if f"-{both[0].pid}-" in str(owner)}
-        its = [hub.key(p, "lease:$relay") for p, owner in enumerate(owners(hub)) if owner == dead]
+        its = [hub.keys[p].lease("$relay") for p, owner in enumerate(owners(hub)) if owner == dead]
 
         # Nobody but its owner renews a lease, and the others look once a beat for what is free.
         assert all(0 < redis.pttl(lease) <= TTL * 1000 for lease in its)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Event, Hub, HubSettings
+from pipeline.hub.description import HubSettings
+from pipeline.hub.log import Event, Hub
 from pipeline.hub.throughput import Throttled, take
 
 MIB = 1024 * 1024
@@ -19,12 +20,12 @@ def hub(redis: redis_py.Redis) -> Hub:
 
 
 def left(hub: Hub) -> dict[str, float]:
-    return {name.decode(): float(value) for name, value in hub.redis.hgetall(hub.of_hub("throughput")).items()}
+    return {name.decode(): float(value) for name, value in hub.redis.hgetall(hub.keys.throughput).items()}
 
 
 def elapse(hub: Hub, seconds: float) -> None:
     """Let the hub think that this much time went by."""
-    key = hub.of_hub("throughput")
+    key = hub.keys.throughput
     hub.redis.hset(key, "at", str(int(left(hub)["at"] - seconds * 1000)))
 
 
@@ -79,10 +80,10 @@ def test_a_hub_without_units_keeps_no_bucket(redis: redis_py.Redis) -> None:
     hub = limited(redis, 0)
     hub.append([Event(b"x")])
 
-    assert not redis.exists(hub.of_hub("throughput"))
+    assert not redis.exists(hub.keys.throughput)
 
 
 def test_a_bucket_goes_when_it_would_be_full(hub: Hub) -> None:
     take(hub, 0, 61_000)
 
-    assert 30_000 < hub.redis.pttl(hub.of_hub("throughput")) <= 62_000
+    assert 30_000 < hub.redis.pttl(hub.keys.throughput) <= 62_000

@@ -12,9 +12,9 @@ import pytest
 
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.event import Event, StoredEvent
-from pipeline.hub.publication import Outgoing, Publication, publications
 from pipeline.hub.sas import Token
 from pipeline.hub.upstream import BUSY_WAIT, MAX_RETRY_AFTER, Upstream, UpstreamRefused, UpstreamUnavailable
+from pipeline.hub.upstream_requests import Outgoing, UpstreamRequest, upstream_requests
 
 from ..upstream import Answer, ScriptedUpstream, make_certificates, scripted_upstream
 
@@ -25,16 +25,16 @@ def server() -> Iterator[ScriptedUpstream]:
         yield server
 
 
-def publication(*events: Event) -> Publication:
+def request(*events: Event) -> UpstreamRequest:
     stored = [StoredEvent(0, n, f"{n}-0", n, event) for n, event in enumerate(events)]
-    (found,) = publications([Outgoing.of(one, f"s/0/{one.sequence_number}") for one in stored])
+    (found,) = upstream_requests([Outgoing.of(one, f"s/0/{one.sequence_number}") for one in stored])
     return found
 
 
 def test_connections_are_kept(server: ScriptedUpstream) -> None:
     upstream = Upstream(server.target)
     for _ in range(5):
-        upstream.send("events", publication(Event(b"x")))
+        upstream.send("events", request(Event(b"x")))
 
     assert len({received.client for received in server.received}) == 1
     assert server.received[0].path == "/events/messages?timeout=20&api-version=2014-01"
@@ -42,7 +42,7 @@ def test_connections_are_kept(server: ScriptedUpstream) -> None:
 
 def test_a_401_gets_a_new_token_at_once(server: ScriptedUpstream) -> None:
     server.script(Answer(401))
-    Upstream(server.target).send("events", publication(Event(b"x")))
+    Upstream(server.target).send("events", request(Event(b"x")))
 
     first, second = server.received
     assert first.body == second.body
@@ -53,7 +53,7 @@ def test_a_second_401_waits(server: ScriptedUpstream) -> None:
     server.script(Answer(401, b"InvalidSignature"), Answer(401, b"InvalidSignature"))
 
     with pytest.raises(UpstreamUnavailable, match="answered 401: InvalidSignature"):
-        Upstream(server.target).send("events", publication(Event(b"x")))
+        Upstream(server.target).send("events", request(Event(b"x")))
     assert len(server.received) == 2
 
 
@@ -87,7 +87,7 @@ def test_what_may_succeed_later(server: ScriptedUpstream, answer: Answer, least:
     server.script(answer)
 
     with pytest.raises(UpstreamUnavailable, match=f"127.0.0.1 answered {answer.status}") as caught:
-        Upstream(server.target).send("events", publication(Event(b"x")))
+        Upstream(server.target).send("events", request(Event(b"x")))
     assert least <= caught.value.wait <= most
 
 
@@ -95,7 +95,7 @@ def test_a_retry_after_may_be_a_date(server: ScriptedUpstream) -> None:
     server.script(Answer(503, headers={"Retry-After": formatdate(time.time() + 300)}))
 
     with pytest.raises(UpstreamUnavailable) as caught:
-        Upstream(server.target).send("events", publication(Event(b"x")))
+        Upstream(server.target).send("events", request(Event(b"x")))
     assert 100 < caught.value.wait <= 300
 
 
@@ -106,13 +106,13 @@ def test_what_never_succeeds(server: ScriptedUpstream, status: int, may_be_one: 
     server.script(Answer(status, b"because"))
 
     with pytest.raises(UpstreamRefused, match=f"answered {status}: because") as caught:
-        Upstream(server.target).send("events", publication(Event(b"x")))
+        Upstream(server.target).send("events", request(Event(b"x")))
     assert caught.value.may_be_one == may_be_one
 
 
 def test_a_hub_of_another_name(server: ScriptedUpstream) -> None:
     target = ConnectionString(server.target.endpoint, "up", "a2V5", hub="other")
-    Upstream(target).send("events", publication(Event(b"x", "d", publisher="d")))
+    Upstream(target).send("events", request(Event(b"x", "d", publisher="d")))
 
     assert server.received[0].path.startswith("/other/publishers/d/messages?")
 
@@ -129,7 +129,7 @@ def test_tls_with_an_authority_of_one_s_own(certificates: tuple[Path, Path]) -> 
     with scripted_upstream(certificate) as server:
         upstream = Upstream(server.target, ca)
         for _ in range(3):
-            upstream.send("events", publication(Event(b"x")))
+            upstream.send("events", request(Event(b"x")))
 
         assert len({received.client for received in server.received}) == 1
 
@@ -137,7 +137,7 @@ def test_tls_with_an_authority_of_one_s_own(certificates: tuple[Path, Path]) -> 
 def test_a_certificate_that_nobody_vouches_for(certificates: tuple[Path, Path]) -> None:
     with scripted_upstream(certificates[1]) as server:
         with pytest.raises(UpstreamUnavailable, match="certificate verify failed"):
-            Upstream(server.target).send("events", publication(Event(b"x")))
+            Upstream(server.target).send("events", request(Event(b"x")))
 
         assert server.received == []
 
@@ -147,6 +147,6 @@ def test_a_certificate_of_another_host(certificates: tuple[Path, Path]) -> None:
     with scripted_upstream(certificate) as server:
         target = ConnectionString(server.target.endpoint.replace("127.0.0.1", "localhost"), "up", "a2V5")
         with pytest.raises(UpstreamUnavailable, match="certificate verify failed"):
-            Upstream(target, ca).send("events", publication(Event(b"x")))
+            Upstream(target, ca).send("events", request(Event(b"x")))
 
         assert server.received == []

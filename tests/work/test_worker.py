@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import pytest
 import redis as redis_py
 
-from pipeline.hub.group import ConsumerGroup
+from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.log import Event
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.outputs import StreamOutput, UnknownOutput

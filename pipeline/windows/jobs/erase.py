@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from redis.client import Pipeline
 
-from ...hub.group import ConsumerGroup
-from ...hub.log import UnknownHub
-from ...hub.registry import Hubs
+from ...hub.consumer_group import ConsumerGroup
+from ...hub.namespace import Hubs, UnknownHub
 from .exchange import Exchange
 from .outputs.outbox import outbox_keys
 from .registered import Registered
@@ -39,6 +38,6 @@ def queue_detach(pipe: Pipeline, hubs: Hubs, name: str, hub: str, group: str) ->
     except UnknownHub:
         return
     for partition in range(its_group.hub.partitions):
-        pipe.srem(its_group.hub.key(partition, "attached"), group)
+        pipe.srem(its_group.hub.keys[partition].attached, group)
         if group == f"job:{name}":
-            pipe.hdel(its_group.hub.key(partition, "offsets"), group)
+            pipe.hdel(its_group.hub.keys[partition].offsets, group)

@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 
 from ...boards.boards import Boards
-from ...hub.registry import Hubs
+from ...hub.namespace import Hubs
 from ...hub.share import BEAT, TTL, Share
 from ...store.lease import LeaseLost
 from ...store.pace import Pace
@@ -179,3 +179,11 @@ class Job:
 
     def _now(self) -> int:
         return from_unix_ms(self.work.readers[0].group.hub.clock_ms())
+
+
+def leases_of_group(group: str, partitions: int) -> list[str]:
+    """Return the keys of the leases under which a job's tasks read a hub of so many partitions as this group.
+
+    There are none unless the group is a job's own, `job:NAME`.
+    """
+    return [f"{group}:lease:{partition}" for partition in range(partitions)] if group.startswith("job:") else []

@@ -12,10 +12,9 @@ from redis.cluster import RedisCluster
 
 from ...boards.boards import Boards
 from ...errors import InvalidValue
-from ...hub.group import ConsumerGroup
-from ...hub.groups import ConsumerGroups, UnknownGroup
-from ...hub.log import UnknownHub
-from ...hub.registry import Hubs
+from ...hub.consumer_group import ConsumerGroup
+from ...hub.group_registry import ConsumerGroups, UnknownGroup
+from ...hub.namespace import Hubs, UnknownHub
 from ..language.render import render
 from ..operators.reference import Table
 from ..planning.topology import topology

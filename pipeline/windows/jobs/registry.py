@@ -12,7 +12,7 @@ import redis
 
 from ...boards.boards import Boards
 from ...errors import PipelineError
-from ...hub.registry import Hubs
+from ...hub.namespace import Hubs
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
 from .config import InvalidJob, ReferenceInput, config_of

@@ -66,7 +66,7 @@ class HubSource:
     def __init__(self, name: str, hub: Hub, partition: int, rows: InputRows, names: Names, faults: Faults) -> None:
         self.name = name
         self.has_ended = False
-        self._key = hub.key(partition, "events")
+        self._key = hub.keys[partition].events
         self._partition = partition
         self._rows = rows
         self._names = names

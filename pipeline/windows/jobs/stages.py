@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from redis.client import Pipeline
 
-from ...hub.group import ConsumerGroup
+from ...hub.consumer_group import ConsumerGroup
 from ..engine.engine import ExchangeRow
 from ..engine.input_rows import InputRows
 from ..operators.faults import Faults

@@ -10,6 +10,7 @@ from typing import cast
 import msgspec
 import redis
 
+from ...hub.keys import HubKeys
 from ..language.ticks import BEGINNING, isoformat
 from .state import Progress
 
@@ -123,7 +124,8 @@ class Reports:
         following = {place: number for task in tasks.values() for place, number in task.next.items()}
         with self.redis.pipeline(transaction=False) as pipe:
             for place in following:
-                pipe.get(f"{{hub:{place.replace('/', ':')}}}:sequence")
+                hub, _, partition = place.rpartition("/")
+                pipe.get(HubKeys(hub)[int(partition)].sequence)
             sequences = cast("list[bytes | None]", pipe.execute())
         return sum(
             max(0, int(sequence or 0) - number) for sequence, number in zip(sequences, following.values(), strict=True)

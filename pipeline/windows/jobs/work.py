@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from ...hub.group import ConsumerGroup
+from ...hub.consumer_group import ConsumerGroup
 from ..engine.event_times import TimePolicies
 from ..planning.nodes import Plan
 from .outputs import Sink

@@ -15,9 +15,10 @@ from werkzeug.test import TestResponse
 
 from handlers.hub.atom import ARRAYS, ATOM, SERVICE_BUS
 from pipeline.connection_string import ConnectionString
-from pipeline.hub.group import ConsumerGroup
+from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.log import Event
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
+from pipeline.hub.runtime import runtime
 from pipeline.hub.sas import Right, Rules
 from pipeline.store.lease import Lease
 from wz.testing import LiveServer
@@ -171,6 +172,18 @@ def test_the_relay_s_group_is_deleted_when_no_relay_runs(client: ServiceClient, 
     lease.release()
     assert client.delete("/events/consumergroups/$relay").status_code == 200
     assert client.get("/hubs/events").json["groups"] == []
+
+
+def test_the_group_of_a_job_is_deleted_when_no_worker_runs_it(client: ServiceClient, redis: redis_py.Redis) -> None:
+    hub = Hubs(redis, {"events": 4})["events"]
+    ConsumerGroup(hub, "job:rewards").attach()
+    lease = Lease(redis, "job:rewards:lease:1")
+    lease.hold()
+    assert client.delete("/events/consumergroups/job:rewards").status_code == 409
+
+    lease.release()
+    assert client.delete("/events/consumergroups/job:rewards").status_code == 200
+    assert [partition.groups for partition in runtime(hub)] == [()] * 4
 
 
 def test_the_runtime_information_of_partitions(client: ServiceClient, redis: redis_py.Redis) -> None:

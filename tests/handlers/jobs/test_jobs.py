@@ -11,7 +11,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.connection_string import ConnectionString
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.job import Job

@@ -8,7 +8,7 @@ import pytest
 import redis as redis_py
 
 from handlers import create_app
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.language.ticks import isoformat

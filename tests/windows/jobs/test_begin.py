@@ -10,8 +10,8 @@ import pytest
 import redis as redis_py
 
 from pipeline.hub.log import Event
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
-from pipeline.hub.registry import Hubs
 from pipeline.hub.retention import trim
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput

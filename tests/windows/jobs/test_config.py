@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from pipeline.hub.groups import ConsumerGroups
-from pipeline.hub.registry import Hubs
+from pipeline.hub.group_registry import ConsumerGroups
+from pipeline.hub.namespace import Hubs
 from pipeline.windows.engine.event_times import TimePolicies
 from pipeline.windows.jobs.config import (
     BoardConfig,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.folders import JobFolders
 from pipeline.windows.jobs.job import Job

@@ -16,7 +16,7 @@ from redis.client import Pipeline
 from pipeline.boards.board import Board
 from pipeline.boards.boards import Boards
 from pipeline.hub.log import Event
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.exchange import Exchange

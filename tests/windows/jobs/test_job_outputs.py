@@ -10,7 +10,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.hub.log import Event
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs import task
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.work import Pacing

@@ -11,8 +11,8 @@ import pytest
 import redis as redis_py
 
 from pipeline.errors import InvalidValue
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
-from pipeline.hub.registry import Hubs
 from pipeline.windows.jobs.delivery import Delivery
 from pipeline.windows.jobs.outputs import Outbox
 from pipeline.windows.jobs.outputs.file import FileReceiver

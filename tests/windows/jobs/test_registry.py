@@ -10,7 +10,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.hub.log import Event
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
 from pipeline.windows.jobs import registry as registry_module

@@ -10,7 +10,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.hub.log import Event
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs import exchange, stages
 from pipeline.windows.jobs.begin import begin
 from pipeline.windows.jobs.job import Job

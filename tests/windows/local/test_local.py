@@ -11,7 +11,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.hub.log import Event
-from pipeline.hub.registry import Hubs
+from pipeline.hub.namespace import Hubs
 from pipeline.windows.engine.engine import OutputRow
 from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.job import Job

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....hub.event import RELAY_ID, Event
-from ....hub.log import HubFull, UnknownHub
-from ....hub.registry import Hubs
+from ....hub.namespace import Hubs, UnknownHub
 from ....hub.throughput import Throttled
+from ....hub.writing import HubFull
 from ...engine.engine import OutputRow
 from ...expressions.casts import to_text
 from ...language.values import RowError, lookup

@@ -10,8 +10,7 @@ import redis
 
 from ....boards.boards import Boards
 from ....errors import InvalidValue
-from ....hub.log import UnknownHub
-from ....hub.registry import Hubs
+from ....hub.namespace import Hubs, UnknownHub
 from ..config import BoardConfig, Config, FileConfig, HubConfig, HubInput, OutputConfig, StreamConfig, WebhookConfig
 from .board import BoardOutput
 from .file import FileReceiver

@@ -11,7 +11,7 @@ import redis
 from redis.client import Pipeline
 
 from ....errors import InvalidValue, PipelineError
-from ....hub.reader import wait_for_entry
+from ....hub.paging import wait_for_entry
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...operators.faults import Faults

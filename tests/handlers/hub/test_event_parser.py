@@ -10,12 +10,12 @@ import redis as redis_py
 
 from handlers import create_app
 from pipeline.connection_string import ConnectionString
+from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Description
-from pipeline.hub.group import ConsumerGroup
 from pipeline.hub.log import Hub
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
 from pipeline.hub.publishers import RevokedPublishers
-from pipeline.hub.registry import Hubs
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.throughput import take
 from pipeline.settings import Settings
@@ -245,7 +245,7 @@ def test_a_publisher_s_token(client: ServiceClient, redis: redis_py.Redis, path:
 def test_a_full_hub_says_when_to_try_again(client: ServiceClient, redis: redis_py.Redis) -> None:
     hub = Hub(redis, "events", 4)
     ConsumerGroup(hub, "$relay").attach()
-    redis.hset(hub.key(0, "stats"), "bytes", 2**40)  # as if there were a terabyte that the relay has not done
+    redis.hset(hub.keys[0].stats, "bytes", 2**40)  # as if there were a terabyte that the relay has not done
 
     answer = client.post("/events/partitions/0/messages", data="x")
 

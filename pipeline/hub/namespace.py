@@ -15,8 +15,8 @@ from ..errors import InvalidValue, PipelineError
 from ..store.clock import clock_ms
 from ..store.lease import Lease
 from .description import Defaults, Description, hub_name
-from .log import Hub, UnknownHub
-from .sas import Rules
+from .keys import DELETED, HUBS, RULES, HubKeys
+from .log import Hub
 
 #: Seconds for which a process may go on with what it knows of the hubs.
 CACHE = 1.0
@@ -24,22 +24,11 @@ CACHE = 1.0
 #: Milliseconds from a hub's deletion until a new one may have its name: by then nobody takes events for the old one.
 SETTLE_MS = 1500
 
-#: What a partition has in Redis; leases end by themselves.
-PARTITION_KEYS = (
-    "attached",
-    "batches",
-    "deadletters",
-    "events",
-    "offsets",
-    "redrive",
-    "relay",
-    "relayed",
-    "sequence",
-    "stats",
-)
 
-#: What a hub has beside its partitions.
-HUB_KEYS = ("groups", "revoked", "throughput")
+class UnknownHub(PipelineError, LookupError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no hub {name!r}; `wz hub list` shows which there are")
+        self.name = name
 
 
 class PartitionCountChanged(PipelineError):
@@ -63,14 +52,8 @@ class HubBusy(PipelineError):
 class Hubs(Mapping[str, Hub]):
     """Every hub by its name, in any case. A process sees a change of another after `CACHE` seconds, a new hub at once.
 
-    Redis keys:
-        hubs                 hash, name -> Description as JSON
-        hubs:deleted         hash, name -> `ms partitions` of a hub that was deleted, until its name is used again
-        {hub:NAME}:change    see Lease; held while the hub is made, changed or deleted
+    Redis keys: `HUBS`, `DELETED` and `CHANGE`; see keys.py.
     """
-
-    KEY = "hubs"
-    DELETED = "hubs:deleted"
 
     def __init__(self, client: redis.Redis, declared: Mapping[str, int], defaults: Defaults | None = None) -> None:
         """`declared` are the hubs that must be there, name -> partitions: see `declare`."""
@@ -172,43 +155,43 @@ class Hubs(Mapping[str, Hub]):
                     "partitions",
                 )
             new.check()
-            self.redis.hset(self.KEY, name.lower(), msgspec.json.encode(new))
+            self.redis.hset(HUBS.pattern, name.lower(), msgspec.json.encode(new))
         self.refresh()
         return new
 
     def delete(self, name: str) -> None:
         """Delete a hub with its events, groups, offsets and rules. Raises `UnknownHub` or `HubBusy`.
 
-        A declared hub, too, is gone until somebody makes it again.
+        A declared hub stays deleted until it is made again.
         """
         name = name.lower()
         self.refresh()
         with self._changing(name):
             partitions = self._read(name).partitions
             # First, so that whatever a crash in between leaves is purged when the name is used again.
-            self.redis.hset(self.DELETED, name, f"{clock_ms(self.redis)} {partitions}")
-            self.redis.hdel(self.KEY, name)
+            self.redis.hset(DELETED.pattern, name, f"{clock_ms(self.redis)} {partitions}")
+            self.redis.hdel(HUBS.pattern, name)
             self._purge(name, partitions)
-            rules = cast("list[bytes]", self.redis.hkeys(Rules.KEY))
+            rules = cast("list[bytes]", self.redis.hkeys(RULES.pattern))
             its_rules = [rule for rule in rules if rule.startswith(f"{name}/".encode())]
             if its_rules:
-                self.redis.hdel(Rules.KEY, *its_rules)
+                self.redis.hdel(RULES.pattern, *its_rules)
         self.refresh()
 
     def _read(self, name: str) -> Description:
-        data = cast("bytes | None", self.redis.hget(self.KEY, name.lower()))
+        data = cast("bytes | None", self.redis.hget(HUBS.pattern, name.lower()))
         if data is None:
             raise UnknownHub(name)
         return msgspec.json.decode(data, type=Description)
 
     def _recorded(self) -> dict[str, Description]:
-        found = cast("Mapping[bytes, bytes]", self.redis.hgetall(self.KEY))
+        found = cast("Mapping[bytes, bytes]", self.redis.hgetall(HUBS.pattern))
         descriptions = {name.decode(): msgspec.json.decode(data, type=Description) for name, data in found.items()}
         return dict(sorted(descriptions.items()))
 
     def _make_if_new(self, name: str, description: Description) -> None:
         """Make a hub that is neither there nor was deleted; if another process is just doing it, wait for that."""
-        while not (self.redis.hexists(self.KEY, name) or self.redis.hexists(self.DELETED, name)):
+        while not (self.redis.hexists(HUBS.pattern, name) or self.redis.hexists(DELETED.pattern, name)):
             try:
                 self._make(name, description)
             except HubExists:
@@ -218,28 +201,31 @@ class Hubs(Mapping[str, Hub]):
 
     def _make(self, name: str, description: Description) -> Description:
         with self._changing(name):
-            if self.redis.hexists(self.KEY, name):
+            if self.redis.hexists(HUBS.pattern, name):
                 raise HubExists(name)
-            if deleted := cast("bytes | None", self.redis.hget(self.DELETED, name)):
+            if deleted := cast("bytes | None", self.redis.hget(DELETED.pattern, name)):
                 deleted_ms, partitions = map(int, deleted.split())
                 time.sleep(min(max(0, deleted_ms + SETTLE_MS - clock_ms(self.redis)), SETTLE_MS) / 1000)
                 self._purge(name, partitions)
             now = clock_ms(self.redis)
             made = msgspec.structs.replace(description, created_ms=now, updated_ms=now)
-            self.redis.hset(self.KEY, name, msgspec.json.encode(made))
-            self.redis.hdel(self.DELETED, name)
+            self.redis.hset(HUBS.pattern, name, msgspec.json.encode(made))
+            self.redis.hdel(DELETED.pattern, name)
         return made
 
     def _purge(self, name: str, partitions: int) -> None:
-        hub = Hub(self.redis, name, partitions)
-        for partition in range(partitions):
-            self.redis.unlink(*[hub.key(partition, what) for what in PARTITION_KEYS])
-        self.redis.unlink(*[f"{{hub:{name}}}:{what}" for what in HUB_KEYS])
-        self.redis.unlink(f"{{hub:{name}:batches}}:intents")
+        keys = HubKeys(name)
+        with self.redis.pipeline(transaction=False) as pipe:
+            for partition in range(partitions):
+                pipe.smembers(keys[partition].attached)
+                pipe.hkeys(keys[partition].offsets)
+            groups = {group.decode() for found in pipe.execute() for group in found}
+        for slot in keys.deleted_with_the_hub(partitions, groups):
+            self.redis.unlink(*slot)
 
     @contextmanager
     def _changing(self, name: str) -> Iterator[None]:
-        lease = Lease(self.redis, f"{{hub:{name}}}:change")
+        lease = Lease(self.redis, HubKeys(name).change)
         if not lease.hold():
             raise HubBusy(name)
         try:

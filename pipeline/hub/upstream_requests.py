@@ -1,4 +1,4 @@
-"""Publications: what one request to an Event Hub carries, a single event or a batch.
+"""Requests to the upstream hub: each carries a single event or a batch.
 
 Everything is decided here that is about bytes on the wire; upstream.py sends them. Each event gets the user property
 `wz-event-id`, by which a receiver may know it again: delivery is at least once. This service drops what it has.
@@ -66,7 +66,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class UpstreamRequest:
     """One request: `path` is below the hub's, `events` are what it carries, in order."""
 
     events: tuple[Outgoing, ...]
@@ -74,13 +74,13 @@ class Publication:
     headers: dict[str, str]
     body: bytes = field(repr=False)
 
-    def halves(self) -> tuple[Publication, Publication]:
+    def halves(self) -> tuple[UpstreamRequest, UpstreamRequest]:
         """Cut a batch of several events in two."""
         middle = len(self.events) // 2
         return _batch(self.events[:middle]), _batch(self.events[middle:])
 
 
-def publications(events: Sequence[Outgoing], *, any_key: bool = False) -> Iterator[Publication]:
+def upstream_requests(events: Sequence[Outgoing], *, any_key: bool = False) -> Iterator[UpstreamRequest]:
     """Cut events, in order, into as few requests as they fit in, each within `LIMIT`, measured as it is sent.
 
     A batch has neighbours of one partition key or publisher, since the service does not say what it does with others;
@@ -122,12 +122,12 @@ def _goes_alone(event: Event) -> bool:
     return event.content_type is not None or _text(event.body) is None
 
 
-def _batch(events: Sequence[Outgoing]) -> Publication:
+def _batch(events: Sequence[Outgoing]) -> UpstreamRequest:
     body = b"[%s]" % b",".join(event.item for event in events)
-    return Publication(tuple(events), _path(events[0].event), {"Content-Type": BATCH_TYPE}, body)
+    return UpstreamRequest(tuple(events), _path(events[0].event), {"Content-Type": BATCH_TYPE}, body)
 
 
-def _single(outgoing: Outgoing) -> Publication | None:
+def _single(outgoing: Outgoing) -> UpstreamRequest | None:
     """Return an event by itself, its properties as headers; None if these can't carry them, or it would be a batch."""
     event = outgoing.event
     headers = {"Content-Type": event.content_type or "application/octet-stream"}
@@ -142,7 +142,7 @@ def _single(outgoing: Outgoing) -> Publication | None:
         headers[name] = text
     if len(event.properties) > _PROPERTIES or sum(map(len, headers.values())) > _PROPERTIES_BYTES:
         return None
-    return Publication((outgoing,), _path(event), headers, event.body)
+    return UpstreamRequest((outgoing,), _path(event), headers, event.body)
 
 
 def _path(event: Event) -> str:

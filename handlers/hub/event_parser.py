@@ -21,13 +21,12 @@ from werkzeug.exceptions import ClientDisconnected
 from pipeline.hub.event import Event, Property
 from wz import Problem, Request
 
-#: Characters of a partition key, as in Microsoft's SDKs (MAX_PARTITION_KEY_LENGTH).
-MAX_KEY = 128
+from .parameters import MAX_KEY
 
 #: Bytes of a property's value: the service's limit.
 MAX_PROPERTY = 32 * 1024
 
-#: Headers that are no user properties, since HTTP (RFC 9110, 9111, 9112), Fetch, the proxies on the way, or the
+#: Headers that are not user properties, since HTTP (RFC 9110, 9111, 9112), Fetch, the proxies on the way, or the
 #: dialect gives them a meaning. Which ones the service leaves out is not documented. Everything else is the sender's:
 #: also `traceparent` and `Diagnostic-Id`, which a receiver goes on with.
 _STANDARD = frozenset(
@@ -58,7 +57,7 @@ class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
 
 
 class BatchItem(msgspec.Struct, rename="pascal", gc=False):
-    """One event of a batch. Real clients leave out the body, too."""
+    """One event of a batch. Real clients leave out even the body."""
 
     body: str | None = ""
     user_properties: dict[str, Property] | None = None
@@ -97,7 +96,7 @@ def batch(body: bytes) -> list[Event]:
 
 
 def whole_body(request: Request) -> bytes:
-    """Read the body; what is not as plain as its length says (chunks, too large, broken off) is Werkzeug's to read."""
+    """Read the body; one that is too large, or has no plain length, Werkzeug reads. Raises `ClientDisconnected`."""
     length, limit = request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
     if request.shallow or not _LENGTH.fullmatch(length) or (limit is not None and int(length) > limit):
         return request.get_data()

@@ -1,15 +1,15 @@
-"""The consumer groups of a hub, as its users make them; how far each has come is in group.py."""
+"""The consumer groups of a hub, as its users make them; how far each has come is in consumer_group.py."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import msgspec
 
 from ..errors import InvalidValue, PipelineError
-from .group import ConsumerGroup
+from .consumer_group import ConsumerGroup
 from .log import Hub
 from .runtime import runtime
 
@@ -39,7 +39,7 @@ class GroupInUse(PipelineError):
         self.name = name
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class GroupDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is recorded of a group. Times are Redis's clock, ms since the Unix epoch."""
 
     name: str
@@ -51,36 +51,38 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ConsumerGroups:
     """A hub's groups by name, in any case. `$Default` is always among them and can't be deleted.
 
-    Redis key:
-        {hub:NAME}:groups  hash, name in lower case -> Group as JSON
+    The group of a reader that no user made, as the relay is one, is not recorded: it has offsets only.
 
-    The groups of the relay (`$relay`) and of the window jobs (`job:NAME`) are not recorded: they have offsets only.
+    Redis key: `groups`; see keys.py.
     """
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.redis = hub.redis
-        self.key = f"{{hub:{hub.name}}}:groups"
+        self.key = hub.keys.groups
 
-    def __getitem__(self, name: str) -> Group:
+    def __getitem__(self, name: str) -> GroupDescription:
         """Raises `UnknownGroup`."""
         data = cast("bytes | None", self.redis.hget(self.key, name.lower()))
         if data is not None:
-            return msgspec.json.decode(data, type=Group)
+            return msgspec.json.decode(data, type=GroupDescription)
         if name.lower() == DEFAULT.lower():
-            return Group(name=DEFAULT)
+            return GroupDescription(name=DEFAULT)
         raise UnknownGroup(self.hub.name, name)
 
-    def list(self) -> Mapping[str, Group]:
+    def list(self) -> Mapping[str, GroupDescription]:
         found = cast("Mapping[bytes, bytes]", self.redis.hgetall(self.key))
-        groups = [Group(name=DEFAULT), *(msgspec.json.decode(data, type=Group) for data in found.values())]
+        groups = [
+            GroupDescription(name=DEFAULT),
+            *(msgspec.json.decode(data, type=GroupDescription) for data in found.values()),
+        ]
         return {group.name: group for group in sorted(groups, key=lambda group: group.name.lower())}
 
     def reader(self, name: str) -> ConsumerGroup:
         """Return a group's offsets. Raises `UnknownGroup`."""
         return ConsumerGroup(self.hub, self[name].name)
 
-    def create(self, name: str, metadata: str | None = None) -> Group:
+    def create(self, name: str, metadata: str | None = None) -> GroupDescription:
         """Raises `InvalidValue` or `GroupExists`."""
         if name.lower() == DEFAULT.lower():
             raise GroupExists(self.hub.name, DEFAULT)
@@ -92,28 +94,27 @@ class ConsumerGroups:
         if metadata is not None and len(metadata) > 1024:
             raise InvalidValue("the metadata of a consumer group has at most 1024 characters", "metadata")
         now = self.hub.clock_ms()
-        made = Group(name=name, metadata=metadata, created_ms=now, updated_ms=now)
+        made = GroupDescription(name=name, metadata=metadata, created_ms=now, updated_ms=now)
         if not self.redis.hsetnx(self.key, name.lower(), msgspec.json.encode(made)):
             raise GroupExists(self.hub.name, name)
         return made
 
-    def delete(self, name: str) -> None:
-        """Delete a group with its offsets, and detach it; also that of a relay or job that is no more.
+    def delete(self, name: str, leases: Iterable[str] = ()) -> None:
+        """Delete a group with its offsets, and detach it; also one that is not recorded, whose reader is gone.
 
-        Raises `InvalidValue`, `GroupInUse` or `UnknownGroup`.
+        `leases` are keys of leases by which the group's readers may hold it beside the hub's own. Raises
+        `InvalidValue`, `GroupInUse` or `UnknownGroup`.
         """
         if name.lower() == DEFAULT.lower():
             raise InvalidValue(f"{DEFAULT!r} is always there", "name")
         recorded = cast("bytes | None", self.redis.hget(self.key, name.lower()))
         if recorded is not None:
-            name = msgspec.json.decode(recorded, type=Group).name
+            name = msgspec.json.decode(recorded, type=GroupDescription).name
         elif not any(group.name == name for partition in runtime(self.hub) for group in partition.groups):
             raise UnknownGroup(self.hub.name, name)
         reader = ConsumerGroup(self.hub, name)
-        # A job's tasks have leases of their own, which are called as its group.
-        tasks = [f"{name}:lease:{p}" for p in range(self.hub.partitions)] if name.startswith("job:") else []
-        leases = [*(lease.key for lease in reader.leases), *tasks]
-        if any(self.redis.exists(lease) for lease in leases):
+        held = [*(lease.key for lease in reader.leases), *leases]
+        if any(self.redis.exists(lease) for lease in held):
             raise GroupInUse(self.hub.name, name)
         reader.detach()
         for partition in range(self.hub.partitions):

@@ -1,4 +1,4 @@
-"""Reading for people and programs outside: pages of bounded size, and waiting for what is not there yet."""
+"""Reading for people and programs outside: pages of bounded size, and waiting for the next event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SLICE = 1.0  # seconds that Redis is asked to block for, below the socket's tim
 
 def latest(hub: Hub, partition: int) -> str:
     """Return the offset of the newest event that is kept, '0' if there is none. Raises `UnknownPartition`."""
-    newest = hub.redis.xrevrange(hub.key(hub.known(partition), "events"), count=1)
+    newest = hub.redis.xrevrange(hub.keys[hub.known(partition)].events, count=1)
     return cast("bytes", newest[0][0]).decode() if newest else "0"
 
 
@@ -41,7 +41,7 @@ def page(hub: Hub, partition: int, after: str, limit: int) -> list[StoredEvent]:
 
 def wait(hub: Hub, partition: int, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
     """Wait until there is an event after an offset, which must not be '@latest'; returns whether there is one."""
-    return wait_for_entry(hub.redis, hub.key(hub.known(partition), "events"), after, seconds, is_stopping)
+    return wait_for_entry(hub.redis, hub.keys[hub.known(partition)].events, after, seconds, is_stopping)
 
 
 def wait_for_entry(client: redis.Redis, key: str, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:

@@ -1,4 +1,4 @@
-"""Consumer groups: who reads a partition, and how far it has come."""
+"""A consumer group as it reads: who reads a partition, and how far it has come."""
 
 from __future__ import annotations
 
@@ -14,18 +14,15 @@ class ConsumerGroup:
     """One reader of a hub, known by its name; its offset in each partition is kept, and one process reads at a time.
 
     Redis's own consumer groups hand entries to whoever asks, which breaks the order of a key, and keep a list of
-    what is pending; here an offset is committed together with what was made of the events (`Lease.guard`).
+    what is pending; here an offset is committed together with what was made of the events (`commit`).
 
-    Redis keys:
-        {hub:NAME:P}:offsets      hash, group -> offset of the last event that is done
-        {hub:NAME:P}:attached     set of groups that must not lose an event
-        {hub:NAME:P}:lease:GROUP  string, the process that reads the partition
+    Redis keys: `offsets`, `attached`, `lease`; see keys.py.
     """
 
     def __init__(self, hub: Hub, name: str) -> None:
         self.hub = hub
         self.name = name
-        self.leases = [Lease(hub.redis, hub.key(p, f"lease:{name}")) for p in range(hub.partitions)]
+        self.leases = [Lease(hub.redis, hub.keys[p].lease(name)) for p in range(hub.partitions)]
 
     def offset(self, partition: int) -> str:
         """Return the offset after which to read on; '0', before all events, for a new group."""
@@ -33,16 +30,16 @@ class ConsumerGroup:
 
     def stored_offset(self, partition: int) -> str | None:
         """Return the offset, or None if none was stored. Raises `UnknownPartition`."""
-        stored = self.hub.redis.hget(self.hub.key(self.hub.known(partition), "offsets"), self.name)
+        stored = self.hub.redis.hget(self.hub.keys[self.hub.known(partition)].offsets, self.name)
         return None if stored is None else cast("bytes", stored).decode()
 
     def commit(self, pipe: Pipeline, partition: int, offset: str) -> None:
         """Put the new offset into a transaction of the caller's."""
-        pipe.hset(self.hub.key(partition, "offsets"), self.name, offset)
+        pipe.hset(self.hub.keys[partition].offsets, self.name, offset)
 
     def store(self, partition: int, offset: str | None) -> bool:
         """Store an offset, or with None forget it; returns whether there was one. Raises `UnknownPartition`."""
-        key = self.hub.key(self.hub.known(partition), "offsets")
+        key = self.hub.keys[self.hub.known(partition)].offsets
         if offset is None:
             return bool(self.hub.redis.hdel(key, self.name))
         return not self.hub.redis.hset(key, self.name, offset)
@@ -54,11 +51,11 @@ class ConsumerGroup:
         """
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
-                pipe.sadd(self.hub.key(partition, "attached"), self.name)
+                pipe.sadd(self.hub.keys[partition].attached, self.name)
             pipe.execute()
 
     def detach(self) -> None:
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
-                pipe.srem(self.hub.key(partition, "attached"), self.name)
+                pipe.srem(self.hub.keys[partition].attached, self.name)
             pipe.execute()

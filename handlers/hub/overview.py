@@ -1,8 +1,6 @@
-"""The hubs as JSON: what they hold, and how far behind their readers are."""
+"""An overview of the hubs as JSON: what they hold, and how far behind their readers are."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -15,7 +13,8 @@ from wz.openapi import operation
 
 from ..auth import protect
 from ..services import services
-from .read import NO_HUB, HubName
+from ..times import json_time
+from .parameters import NO_HUB, HubName
 
 blueprint = Blueprint("hubs", url_prefix="/hubs")
 protect(blueprint, hub_paths=True, right=Right.LISTEN)
@@ -58,7 +57,7 @@ class HubSummary(msgspec.Struct):
 
 
 class HubDocument(HubSummary):
-    """A retention, or a number of throughput units, of 0 is none."""
+    """A retention, or a number of throughput units, of 0 sets no limit."""
 
     created_time: str
     updated_time: str
@@ -103,8 +102,8 @@ def document(hub: Hub, description: Description) -> HubDocument:
     partitions = runtime(hub)
     return HubDocument(
         **msgspec.structs.asdict(summary(hub, partitions)),
-        created_time=isoformat(description.created_ms),
-        updated_time=isoformat(description.updated_ms),
+        created_time=json_time(description.created_ms),
+        updated_time=json_time(description.updated_ms),
         retention_seconds=hub.settings.retention_ms / 1000,
         retention_bytes=hub.settings.retention_bytes,
         throughput_units=hub.settings.throughput_units,
@@ -113,17 +112,13 @@ def document(hub: Hub, description: Description) -> HubDocument:
     )
 
 
-def isoformat(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-
-
 def _partition(partition: PartitionRuntime) -> PartitionDocument:
     return PartitionDocument(
         partition=partition.partition,
         first_sequence_number=partition.first,
         next_sequence_number=partition.next,
         last_offset=partition.last_offset,
-        last_enqueued_time=None if partition.last_ms is None else isoformat(partition.last_ms),
+        last_enqueued_time=None if partition.last_ms is None else json_time(partition.last_ms),
         events=partition.events,
         bytes=partition.bytes,
         groups=_groups([partition]),

@@ -8,25 +8,25 @@ import msgspec
 import pytest
 
 from pipeline.hub.event import Event, Property, StoredEvent
-from pipeline.hub.publication import BATCH_TYPE, LIMIT, Outgoing, Publication, publications
+from pipeline.hub.upstream_requests import BATCH_TYPE, LIMIT, Outgoing, UpstreamRequest, upstream_requests
 
 
 def outgoing(*events: Event) -> list[Outgoing]:
     return [Outgoing.of(StoredEvent(0, n, f"{n}-0", n, event), f"source/0/{n}") for n, event in enumerate(events)]
 
 
-def cut(*events: Event, any_key: bool = False) -> list[Publication]:
-    """Cut events into publications, in their order, each within the limit."""
+def cut(*events: Event, any_key: bool = False) -> list[UpstreamRequest]:
+    """Cut events into upstream_requests, in their order, each within the limit."""
     given = outgoing(*events)
-    found = list(publications(given, any_key=any_key))
-    sent = itertools.chain.from_iterable(publication.events for publication in found)
+    found = list(upstream_requests(given, any_key=any_key))
+    sent = itertools.chain.from_iterable(request.events for request in found)
     assert [event.stored for event in sent] == [event.stored for event in given]
     return found
 
 
-def items(publication: Publication) -> list[dict[str, Any]]:
-    assert publication.headers["Content-Type"] == BATCH_TYPE
-    found: list[dict[str, Any]] = json.loads(publication.body)
+def items(request: UpstreamRequest) -> list[dict[str, Any]]:
+    assert request.headers["Content-Type"] == BATCH_TYPE
+    found: list[dict[str, Any]] = json.loads(request.body)
     return found
 
 
@@ -52,8 +52,8 @@ AROUND = len(msgspec.json.encode([{"Body": "", "UserProperties": {"wz-event-id":
 def test_what_goes_in_one_request(events: list[Event], sizes: list[int], sizes_any_key: list[int]) -> None:
     for any_key, expected in ((False, sizes), (True, sizes_any_key)):
         found = cut(*events, any_key=any_key)
-        assert [len(publication.events) for publication in found] == expected
-        assert all(len(publication.body) <= LIMIT for publication in found)
+        assert [len(request.events) for request in found] == expected
+        assert all(len(request.body) <= LIMIT for request in found)
 
 
 @pytest.mark.parametrize(("less", "sizes"), [(0, [2]), (-1, [1, 1])])
@@ -63,16 +63,16 @@ def test_a_batch_is_full_to_the_byte(less: int, sizes: list[int]) -> None:
 
     found = cut(first, second)
 
-    assert [len(publication.events) for publication in found] == sizes
-    assert max(len(publication.body) for publication in found) <= LIMIT
+    assert [len(request.events) for request in found] == sizes
+    assert max(len(request.body) for request in found) <= LIMIT
     assert len(found) > 1 or len(found[0].body) == LIMIT
 
 
 def test_an_item_has_what_its_event_has() -> None:
-    (publication,) = cut(Event("é".encode(), "ключ", None, {"n": 3, "b": True, "s": "3"}))
+    (request,) = cut(Event("é".encode(), "ключ", None, {"n": 3, "b": True, "s": "3"}))
 
-    assert publication.path == "messages"
-    assert items(publication) == [
+    assert request.path == "messages"
+    assert items(request) == [
         {
             "Body": "é",
             "UserProperties": {"n": 3, "b": True, "s": "3", "wz-event-id": "source/0/0"},
@@ -91,10 +91,10 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
         "empty": "",
         "quoted": '"q"',
     }
-    (publication,) = cut(Event(b"\xff", "k", "image/png", properties))
+    (request,) = cut(Event(b"\xff", "k", "image/png", properties))
 
-    assert publication.body == b"\xff"
-    assert publication.headers == {
+    assert request.body == b"\xff"
+    assert request.headers == {
         "Content-Type": "image/png",
         "BrokerProperties": '{"PartitionKey": "k"}',
         "Alert": "Strong Wind",
@@ -125,9 +125,9 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
     ],
 )
 def test_what_headers_cannot_carry_goes_in_a_batch_of_one(event: Event) -> None:
-    (publication,) = cut(event)
+    (request,) = cut(event)
 
-    (item,) = items(publication)
+    (item,) = items(request)
     assert item["UserProperties"] == {
         **event.properties,
         "wz-event-id": "source/0/0",
@@ -145,15 +145,15 @@ def test_a_publisher_s_events_go_to_its_path_and_have_no_other_key() -> None:
 
 
 def test_the_id_of_an_earlier_relay_is_replaced() -> None:
-    (publication,) = cut(Event(b"x", None, None, {"Wz-Event-Id": "elsewhere/3/7"}))
+    (request,) = cut(Event(b"x", None, None, {"Wz-Event-Id": "elsewhere/3/7"}))
 
-    assert items(publication)[0]["UserProperties"] == {"wz-event-id": "source/0/0"}
+    assert items(request)[0]["UserProperties"] == {"wz-event-id": "source/0/0"}
 
 
 def test_a_batch_is_cut_in_two_with_all_its_events_in_order() -> None:
-    (publication,) = cut(*[Event(str(n).encode(), "k") for n in range(5)])
+    (request,) = cut(*[Event(str(n).encode(), "k") for n in range(5)])
 
-    first, second = publication.halves()
+    first, second = request.halves()
 
     assert [item["Body"] for half in (first, second) for item in items(half)] == ["0", "1", "2", "3", "4"]
     assert (len(first.events), len(second.events)) == (2, 3)

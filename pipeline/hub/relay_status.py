@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .log import Hub
 from .relay import GROUP
 from .runtime import GroupRuntime, PartitionRuntime, runtime
+from .stored_hub import StoredHub
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,21 @@ class PartitionStatus:
     relay: RelayStatus
 
 
-def status(hub: Hub) -> list[PartitionStatus]:
+def status(hub: StoredHub) -> list[PartitionStatus]:
     """Return every partition's status, in two round trips."""
     logs = runtime(hub)
     with hub.redis.pipeline(transaction=False) as pipe:
         for partition in range(hub.partitions):
-            pipe.hgetall(hub.key(partition, "relay"))
-            pipe.get(hub.key(partition, f"lease:{GROUP}"))
-            pipe.xlen(hub.key(partition, "deadletters"))
-            pipe.llen(hub.key(partition, "redrive"))
+            keys = hub.keys[partition]
+            pipe.hgetall(keys.relay)
+            pipe.get(keys.lease(GROUP))
+            pipe.xlen(keys.deadletters)
+            pipe.llen(keys.redrive)
         answers = pipe.execute()
     return [PartitionStatus(log, _relay(log, *answers[n * 4 : n * 4 + 4])) for n, log in enumerate(logs)]
 
 
-def has_lost_its_relay(hub: Hub) -> bool:
+def has_lost_its_relay(hub: StoredHub) -> bool:
     """Say whether the hub keeps events for a relay that nobody runs."""
     found = [one.relay for one in status(hub)]
     return any(relay.group and relay.group.attached for relay in found) and not any(relay.worker for relay in found)

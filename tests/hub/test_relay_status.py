@@ -12,7 +12,7 @@ from pipeline.commands import hub as cli
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Event, Hub
 from pipeline.hub.relay import Relay
-from pipeline.hub.status import has_lost_its_relay, status
+from pipeline.hub.relay_status import has_lost_its_relay, status
 from pipeline.settings import Settings
 
 from .. import stack
@@ -128,11 +128,11 @@ def test_which_dead_letters(settings: Settings, hub: Hub, command: str, args: tu
 
 def test_a_group_that_is_no_more_is_detached(hub: Hub, relay: Relay, settings: Settings) -> None:
     relay.step()
-    assert hub.redis.sismember(hub.key(0, "attached"), "$relay")
+    assert hub.redis.sismember(hub.keys[0].attached, "$relay")
 
     assert wz(settings, "detach", "events", "$relay").exit_code == 0
 
-    assert not hub.redis.exists(hub.key(0, "attached"))
+    assert not hub.redis.exists(hub.keys[0].attached)
 
 
 @pytest.mark.parametrize(

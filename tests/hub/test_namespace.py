@@ -7,13 +7,13 @@ import pytest
 import redis as redis_py
 
 from pipeline.errors import InvalidValue
-from pipeline.hub import registry
+from pipeline.hub import namespace
+from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Defaults, Description
-from pipeline.hub.group import ConsumerGroup
-from pipeline.hub.groups import ConsumerGroups
-from pipeline.hub.log import Event, UnknownHub
+from pipeline.hub.group_registry import ConsumerGroups
+from pipeline.hub.log import Event
+from pipeline.hub.namespace import HubBusy, HubExists, Hubs, PartitionCountChanged, UnknownHub
 from pipeline.hub.publishers import RevokedPublishers
-from pipeline.hub.registry import HubBusy, HubExists, Hubs, PartitionCountChanged
 from pipeline.store.lease import Lease
 
 FOUR = Description(partitions=4)
@@ -141,7 +141,7 @@ def test_what_no_hub_may_be(hubs: Hubs, description: Description, field: str) ->
 
 
 def test_a_deleted_hub_is_gone_with_all_it_had(redis: redis_py.Redis, hubs: Hubs) -> None:
-    before = set(redis.keys())
+    before = set(redis.scan_iter())
     hubs.create("orders", FOUR)
     hub = hubs["orders"]
     hub.append([Event(b"x", "a"), Event(b"y", "b")])
@@ -154,7 +154,7 @@ def test_a_deleted_hub_is_gone_with_all_it_had(redis: redis_py.Redis, hubs: Hubs
 
     with pytest.raises(UnknownHub):
         hubs["orders"]
-    assert set(redis.keys()) - before <= {b"hubs", b"hubs:deleted"}
+    assert set(redis.scan_iter()) - before <= {b"hubs", b"hubs:deleted"}
 
 
 def test_a_declared_hub_that_was_deleted_stays_so(redis: redis_py.Redis, hubs: Hubs) -> None:
@@ -164,7 +164,7 @@ def test_a_declared_hub_that_was_deleted_stays_so(redis: redis_py.Redis, hubs: H
 
 
 def test_a_name_can_be_used_again_with_other_partitions(hubs: Hubs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "SETTLE_MS", 0)
+    monkeypatch.setattr(namespace, "SETTLE_MS", 0)
     old = hubs["events"]
     hubs.delete("events")
     old.append([Event(b"late")], partition=3)  # from a process that has not heard of it

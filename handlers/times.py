@@ -1,0 +1,26 @@
+"""Times as the endpoints write them; all of them are UTC."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def now_ms() -> int:
+    """Return this machine's time, ms since the Unix epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def json_time(ms: int) -> str:
+    """Write ms since the Unix epoch as 2026-05-01T12:00:00.000+00:00."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def atom_time(ms: int | None) -> str:
+    """Write ms since the Unix epoch as the service's management does, 2026-05-01T12:00:00.000Z; None as its year 1."""
+    return "0001-01-01T00:00:00Z" if ms is None else json_time(ms).replace("+00:00", "Z")
+
+
+def error_time(ms: int) -> str:
+    """Write ms since the Unix epoch as the service's errors do, 2026-05-01T12:00:00."""
+    return json_time(ms)[:19]

@@ -1,0 +1,221 @@
+"""Every Redis key of the hubs.
+
+Names are made here alone, and what is deleted with a hub is read off `OF_HUB`: a key that is added there needs no other
+entry. NAME is the hub's name in lower case, P the number of a partition, GROUP the name of a consumer group. What is in
+braces decides the slot of a cluster: a script may use what lies in one of them, so a partition has all of its keys in
+one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from ..store.keys import Key
+
+_WITH_THE_HUB = "deleting the hub"
+
+# -- of a partition ----------------------------------------------------------------------------------------------------
+
+EVENTS = Key(
+    "{hub:NAME:P}:events",
+    "stream",
+    "the log. An entry has n (sequence number of its first event), c (number of events), s (bytes, `Event.size`) and e "
+    "(the events), in this order: see entry.py",
+    None,
+    f"{_WITH_THE_HUB}; retention drops entries",
+)
+SEQUENCE = Key("{hub:NAME:P}:sequence", "string", "the next sequence number", None, _WITH_THE_HUB)
+STATS = Key(
+    "{hub:NAME:P}:stats",
+    "hash",
+    "bytes (`Event.size`) and events: what the log has now; first: sequence number of the oldest event that is kept; "
+    "in_bytes and in_events: what was ever taken; sampled_ms, sampled_bytes and in_rate: bytes taken a second, as "
+    "retention measured it last",
+    None,
+    _WITH_THE_HUB,
+)
+RELAYED = Key(
+    "{hub:NAME:P}:relayed",
+    "hash",
+    "SOURCE/PARTITION of a relay that sends here -> last offset that was taken from there",
+    None,
+    _WITH_THE_HUB,
+)
+BATCHES = Key(
+    "{hub:NAME:P}:batches",
+    "zset",
+    "on a cluster: id of a batch that the partition took -> its time, ms since the Unix epoch",
+    None,
+    f"{_WITH_THE_HUB}; retention drops ids after ten minutes",
+)
+OFFSETS = Key(
+    "{hub:NAME:P}:offsets",
+    "hash",
+    "group -> offset of the last event that it has done",
+    None,
+    f"{_WITH_THE_HUB}; a group's field with the group",
+)
+ATTACHED = Key(
+    "{hub:NAME:P}:attached",
+    "set",
+    "groups that must not lose an event",
+    None,
+    f"{_WITH_THE_HUB}; a group's entry when it is detached",
+)
+LEASE = Key(
+    "{hub:NAME:P}:lease:GROUP",
+    "string",
+    "the worker that reads the partition for the group",
+    "7 s from each renewal",
+    f"its worker when it stops; {_WITH_THE_HUB}",
+)
+DEADLETTERS = Key(
+    "{hub:NAME:P}:deadletters",
+    "stream",
+    "dead letters; e is the event, MessagePack or JSON, r the reason, a the number of re-drives so far",
+    None,
+    f"{_WITH_THE_HUB}; a letter when it is dropped or was sent again",
+)
+REDRIVE = Key(
+    "{hub:NAME:P}:redrive",
+    "list",
+    "ids of dead letters that are to be sent again, in order",
+    None,
+    f"{_WITH_THE_HUB}; an id once its letter was sent",
+)
+RELAY = Key(
+    "{hub:NAME:P}:relay",
+    "hash",
+    "source: random, part of the ids that events get; next: sequence number to be sent; events, bytes and requests "
+    "that the upstream hub took; refused: dead letters ever; retries; error: why the relay waits, while it does; full: "
+    "1 while it waits since there are dead letters enough",
+    None,
+    _WITH_THE_HUB,
+)
+
+# -- of a hub ----------------------------------------------------------------------------------------------------------
+
+GROUPS = Key(
+    "{hub:NAME}:groups",
+    "hash",
+    "name of a consumer group in lower case -> `GroupDescription` as JSON",
+    None,
+    f"{_WITH_THE_HUB}; a group's field with the group",
+)
+REVOKED = Key("{hub:NAME}:revoked", "set", "publishers who may not send, in lower case", None, _WITH_THE_HUB)
+THROUGHPUT = Key(
+    "{hub:NAME}:throughput",
+    "hash",
+    "at (ms since the Unix epoch), bytes and events: what was left then of a second's throughput",
+    "a second longer than it takes to be full again",
+    _WITH_THE_HUB,
+)
+INTENTS = Key(
+    "{hub:NAME:batches}:intents",
+    "stream",
+    "on a cluster: batches of several partitions that are under way; e is the batch, the entry's id is the batch's",
+    None,
+    f"{_WITH_THE_HUB}; an entry once all of its partitions took their part",
+)
+WORKERS = Key(
+    "{hub:NAME:workers}:GROUP",
+    "zset",
+    "workers that share the partitions for the group -> when each was last there, ms since the Unix epoch",
+    "5 s from the last sign of life",
+    _WITH_THE_HUB,
+)
+
+# -- of the namespace --------------------------------------------------------------------------------------------------
+
+HUBS = Key("hubs", "hash", "hub -> `Description` as JSON", None, "a hub's field with the hub")
+DELETED = Key(
+    "hubs:deleted",
+    "hash",
+    "hub that was deleted -> `MS PARTITIONS`: when, ms since the Unix epoch, and how many partitions it had",
+    None,
+    "a hub's field when its name is used again",
+)
+CHANGE = Key(
+    "{hub:NAME}:change",
+    "string",
+    "who is making, changing or deleting the hub",
+    "8 s",
+    "its holder when it is done",
+)
+RETENTION = Key("hubs:retention", "string", "the worker that does retention", "20 s", "its worker when it stops")
+RULES = Key(
+    "namespace:rules",
+    "hash",
+    "name of a rule, or HUB/NAME of a hub's own -> its fields as JSON, the keys that sign included",
+    None,
+    "a rule's field with the rule; a hub's rules with the hub",
+)
+
+#: What is deleted with a hub.
+OF_HUB = (
+    *(EVENTS, SEQUENCE, STATS, RELAYED, BATCHES, OFFSETS, ATTACHED, LEASE, DEADLETTERS, REDRIVE, RELAY),
+    *(GROUPS, REVOKED, THROUGHPUT, INTENTS, WORKERS),
+)
+
+KEYS: tuple[Key, ...] = (*OF_HUB, CHANGE, HUBS, DELETED, RETENTION, RULES)
+
+_PART = re.compile("[A-Z]+")
+
+
+class PartitionKeys:
+    """The names of a partition's keys."""
+
+    def __init__(self, hub: str, partition: int) -> None:
+        self._parts = {"NAME": hub, "P": str(partition)}
+        self.events = _fill(EVENTS, self._parts)
+        self.sequence = _fill(SEQUENCE, self._parts)
+        self.stats = _fill(STATS, self._parts)
+        self.relayed = _fill(RELAYED, self._parts)
+        self.batches = _fill(BATCHES, self._parts)
+        self.offsets = _fill(OFFSETS, self._parts)
+        self.attached = _fill(ATTACHED, self._parts)
+        self.deadletters = _fill(DEADLETTERS, self._parts)
+        self.redrive = _fill(REDRIVE, self._parts)
+        self.relay = _fill(RELAY, self._parts)
+
+    def lease(self, group: str) -> str:
+        return _fill(LEASE, {**self._parts, "GROUP": group})
+
+
+class HubKeys(dict[int, PartitionKeys]):
+    """The names of a hub's keys; `keys[3]` has those of partition 3, which are made when they are first asked for."""
+
+    def __init__(self, hub: str) -> None:
+        super().__init__()
+        self._parts = {"NAME": hub}
+        self.groups = _fill(GROUPS, self._parts)
+        self.revoked = _fill(REVOKED, self._parts)
+        self.throughput = _fill(THROUGHPUT, self._parts)
+        self.intents = _fill(INTENTS, self._parts)
+        self.change = _fill(CHANGE, self._parts)
+
+    def __missing__(self, partition: int) -> PartitionKeys:
+        found = self[partition] = PartitionKeys(self._parts["NAME"], partition)
+        return found
+
+    def workers(self, group: str) -> str:
+        return _fill(WORKERS, {**self._parts, "GROUP": group})
+
+    def deleted_with_the_hub(self, partitions: int, groups: Iterable[str]) -> list[list[str]]:
+        """Return all that a hub with these partitions and groups may have, a list for each slot of a cluster."""
+        values = {"NAME": [self._parts["NAME"]], "P": list(map(str, range(partitions))), "GROUP": list(groups)}
+        slots: dict[str, list[str]] = defaultdict(list)
+        for key in OF_HUB:
+            words = _PART.findall(key.pattern)
+            for parts in itertools.product(*(values[word] for word in words)):
+                name = _fill(key, dict(zip(words, parts, strict=True)))
+                slots[name.partition("}")[0]].append(name)
+        return list(slots.values())
+
+
+def _fill(key: Key, parts: dict[str, str]) -> str:
+    """Return the name of a key with these parts in place of the words in capitals."""
+    return _PART.sub(lambda word: parts[word[0]], key.pattern)

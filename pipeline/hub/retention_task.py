@@ -1,0 +1,48 @@
+"""The worker's task that has every hub let go what retention allows."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+
+from ..store.lease import Lease
+from .keys import RETENTION
+from .log import Hub
+from .namespace import Hubs
+from .retention import trim_all
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two turns.
+PERIOD = 5.0
+
+
+class Retention:
+    """The worker's task that trims every hub, every few seconds, in one worker at a time.
+
+    Redis key: `RETENTION`; see keys.py.
+    """
+
+    name = "retention"
+
+    def __init__(self, hubs: Hubs) -> None:
+        self.hubs: Mapping[str, Hub] = hubs
+        self.lease = Lease(hubs.redis, RETENTION.pattern, ttl=4 * PERIOD)
+        self._next = 0.0  # time.monotonic()
+
+    def step(self) -> int:
+        """Trim every partition, if it is time and no other worker does it; returns how many events went."""
+        if time.monotonic() < self._next or not self.lease.hold():
+            return 0
+        dropped = 0
+        for hub in self.hubs.values():
+            hub.finish_batches()
+            dropped += trim_all(hub)
+        self._next = time.monotonic() + PERIOD
+        if dropped:
+            logger.info("%d events dropped", dropped)
+        return 0  # or the next turn would come at once
+
+    def stop(self) -> None:
+        self.lease.release()

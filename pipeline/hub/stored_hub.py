@@ -1,0 +1,43 @@
+"""What a hub is: its name, partitions and settings, and where they lie in Redis. What it does is in log.py."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import redis
+from redis.cluster import RedisCluster
+
+from ..errors import PipelineError
+from ..store.clock import clock_ms
+from .description import HubSettings
+from .keys import HubKeys
+
+
+class UnknownPartition(PipelineError, LookupError):
+    def __init__(self, hub: StoredHub, partition: int) -> None:
+        super().__init__(f"hub {hub.name!r} has the partitions 0 to {hub.partitions - 1}, not {partition}")
+        self.partition = partition
+
+
+class StoredHub:
+    """A hub as the modules below log.py know it. `keys` are the names of its keys; `settings` may be replaced."""
+
+    def __init__(
+        self, client: redis.Redis | RedisCluster, name: str, partitions: int, settings: HubSettings | None = None
+    ) -> None:
+        # The two clients have the same commands, but their types have nothing in common.
+        self.redis = cast("redis.Redis", client)
+        self.name = name
+        self.partitions = partitions
+        self.settings = settings or HubSettings(partitions)
+        self.keys = HubKeys(name)
+
+    def known(self, partition: int) -> int:
+        """Return the partition's number. Raises `UnknownPartition`."""
+        if not 0 <= partition < self.partitions:
+            raise UnknownPartition(self, partition)
+        return partition
+
+    def clock_ms(self) -> int:
+        """Redis's clock: no event will be stored at an earlier time, unless a fail-over sets the clock back."""
+        return clock_ms(self.redis)

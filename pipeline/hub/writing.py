@@ -1,0 +1,81 @@
+"""Events on their way into partitions: cut into entries, written, and given room where a partition is full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import cast
+
+from ..errors import PipelineError
+from ..store.scripts import Script
+from .entry import PackedEntry, entries
+from .event import Event
+from .retention import trim
+from .stored_hub import StoredHub
+
+_APPEND = Script(files(__package__) / "append.lua")
+
+#: Seconds until a hub that was full may have room: workers trim every few seconds.
+_FULL_WAIT = 5
+
+
+class HubFull(PipelineError):
+    """A partition has as many bytes as it may, and none that every attached group is done with; nothing was stored."""
+
+    def __init__(self, hub: StoredHub, partition: int, seconds: int = _FULL_WAIT) -> None:
+        super().__init__(
+            f"partition {partition} of hub {hub.name!r} is full of events that its relay or a job has not done yet; "
+            f"try again in {seconds} s"
+        )
+        self.partition = partition
+        self.seconds = seconds
+
+
+def write(hub: StoredHub, by_partition: Mapping[int, Sequence[Event]], time: int | None = None) -> None:
+    """Write events to these partitions, all or none, in one round trip unless one of them is full.
+
+    `time` is that of recorded events, ms since the Unix epoch. Raises `HubFull`.
+    """
+    most = {} if time is None else {"max_events": 1}
+    cut = {partition: entries(events, **most) for partition, events in by_partition.items()}
+    trimmed: set[int] = set()
+    while (full := _run(hub, cut, hub.settings.partition_bytes, time)) is not None:
+        make_room(hub, full, sum(entry.size for entry in cut[full]), trimmed)
+
+
+def write_part(hub: StoredHub, partition: int, events: Sequence[Event], batch: str) -> None:
+    """Write a partition's part of a batch, which has this id; without effect if it was written before."""
+    _run(hub, {partition: entries(events)}, batch=batch)
+
+
+def make_room(hub: StoredHub, partition: int, size: int, trimmed: set[int]) -> None:
+    """Let retention drop what it may of a full partition, for `size` bytes of events that are to be written.
+
+    It does so once for a write: raises `HubFull` if the partition is among those `trimmed`, to which it is added.
+    """
+    if partition in trimmed:
+        raise HubFull(hub, partition)
+    trim(hub, partition, size)
+    trimmed.add(partition)
+
+
+def _run(
+    hub: StoredHub,
+    cut: Mapping[int, Sequence[PackedEntry]],
+    cap: int = 0,
+    time: int | None = None,
+    batch: str = "",
+) -> int | None:
+    """Run append.lua: returns the first partition that would have more than `cap` bytes, or None if all took theirs."""
+    keys: list[str] = []
+    args: list[object] = ["" if time is None else time, batch]
+    for partition, packed in cut.items():
+        its = hub.keys[partition]
+        keys += (its.events, its.sequence, its.stats, its.relayed)
+        if batch:
+            keys.append(its.batches)
+        args += (cap, len(packed))
+        for entry in packed:
+            args += entry
+    place = cast("int", _APPEND.call(hub.redis, keys, args))
+    return None if place < 0 else list(cut)[place]

@@ -1,0 +1,24 @@
+"""The first segments of the service's own paths, which no hub may be called."""
+
+from __future__ import annotations
+
+from handlers import create_app
+from pipeline.hub.description import RESERVED
+from pipeline.settings import Settings
+
+#: Kept free for a folder of files, which nothing serves yet.
+FUTURE = {"static"}
+
+#: Of the dialect, and no name that a hub could have.
+DIALECT = {"$Resources"}
+
+
+def test_no_hub_may_be_called_as_a_path_of_the_service(settings: Settings) -> None:
+    rules = [rule.rule for rule in create_app(settings).url_map.iter_rules()]
+    first = {rule.strip("/").partition("/")[0] for rule in rules}
+    own = {segment for segment in first if not segment.startswith("<")} - DIALECT
+
+    assert own - RESERVED == set(), (
+        "a hub of this name would take the path of these routes: add them to RESERVED in pipeline/hub/description.py"
+    )
+    assert RESERVED - own == FUTURE, "RESERVED in pipeline/hub/description.py has names that are no path any more"

@@ -1,0 +1,123 @@
+"""keys.py against Redis: what a hub makes is listed there, and goes with the hub."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import redis as redis_py
+from redis.cluster import RedisCluster
+
+from pipeline.hub.batches import Batches
+from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.deadletters import DeadLetters
+from pipeline.hub.description import Description
+from pipeline.hub.group_registry import ConsumerGroups
+from pipeline.hub.keys import BATCHES, INTENTS, KEYS
+from pipeline.hub.log import Event, Hub
+from pipeline.hub.namespace import Hubs
+from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.relay import GROUP, Relay
+from pipeline.hub.retention_task import Retention
+from pipeline.hub.sas import Right, Rules
+from pipeline.hub.share import Share
+from pipeline.hub.upstream import Upstream
+from pipeline.hub.writing import write_part
+from pipeline.store.keys import Key
+
+from .. import stack
+from ..upstream import Answer, Received, ScriptedUpstream
+
+WORDS = {"NAME": "[a-z0-9._-]+", "P": "[0-9]+", "GROUP": ".+"}
+
+
+@pytest.fixture
+def hubs(redis: redis_py.Redis) -> Hubs:
+    hubs = Hubs(redis, {})
+    hubs.create("gone", Description(partitions=1))
+    hubs.delete("gone")
+    hubs.create("orders", Description(partitions=3, throughput_units=40))
+    return hubs
+
+
+def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
+    hub = hubs["orders"]
+    hub.append([Event(b"x", key) for key in "abcdefghij"])
+    hub.append([Event(b"x", properties={"wz-event-id": "c0ffee/2/5-0"})])
+    if isinstance(hub.redis, RedisCluster):
+        batch = Batches(hub).record({0: [Event(b"x")], 1: [Event(b"y")]})  # whose sender dies
+        write_part(hub, 0, [Event(b"x")], batch)
+    ConsumerGroups(hub).create("Readers")
+    ConsumerGroups(hub).reader("readers").store(2, "0")
+    ConsumerGroup(hub, "job:rewards").attach()
+    RevokedPublishers(hub).revoke("dev-1")
+    Rules(hub.redis, stack.ROOT).add("app", frozenset({Right.SEND}), "orders")
+    refuse_all(hub, upstream)
+    DeadLetters(hub).redrive_all()
+    Share.of(ConsumerGroup(hub, GROUP)).balance()  # as a relay's worker that dies
+    Retention(hubs).step()
+
+
+def refuse_all(hub: Hub, upstream: ScriptedUpstream) -> None:
+    upstream.answer = lambda received: Answer(404)
+    relay = Relay(hub, Upstream(upstream.target), beat=0.0)
+    while relay.step():
+        pass
+    relay.stop()
+
+
+def pattern(key: Key) -> str:
+    return re.sub("[A-Z]+", lambda word: WORDS[word[0]], re.escape(key.pattern))
+
+
+def names(redis: redis_py.Redis) -> set[str]:
+    return {name.decode() for name in redis.scan_iter()} - {"wz:environment"}
+
+
+def test_every_key_is_listed_and_every_listed_key_is_made(
+    redis: redis_py.Redis, hubs: Hubs, upstream: ScriptedUpstream
+) -> None:
+    make_everything(hubs, upstream)
+    found: set[Key] = set()
+
+    def look(description: Description) -> Description:  # while nobody else may change the hub
+        for name in names(redis):
+            keys = [key for key in KEYS if re.fullmatch(pattern(key), name)]
+            assert len(keys) == 1, f"{name} is {len(keys)} times in KEYS"
+            key = keys[0]
+            assert redis.type(name) == key.type.encode(), name
+            assert (redis.pttl(name) > 0) == (key.ttl is not None), name
+            found.add(key)
+        return description
+
+    hubs.update("orders", look)
+
+    assert found == set(KEYS) - (set() if isinstance(redis, RedisCluster) else {BATCHES, INTENTS})
+
+
+def test_nothing_is_left_of_a_deleted_hub(redis: redis_py.Redis, hubs: Hubs, upstream: ScriptedUpstream) -> None:
+    make_everything(hubs, upstream)
+
+    hubs.delete("orders")
+
+    assert names(redis) == {"hubs:deleted", "hubs:retention"}
+    assert set(redis.hkeys("hubs:deleted")) == {b"gone", b"orders"}
+
+
+def test_what_a_relay_had_under_way_is_not_committed_to_a_deleted_hub(
+    redis: redis_py.Redis, hubs: Hubs, upstream: ScriptedUpstream
+) -> None:
+    hub = hubs["orders"]
+    relay = Relay(hub, Upstream(upstream.target), beat=0.0)
+    relay.step()
+    hub.append([Event(b"x", "a")])
+
+    def delete_meanwhile(received: Received) -> Answer:
+        hubs.delete("orders")
+        return Answer()
+
+    upstream.answer = delete_meanwhile
+    assert relay.step() == 0
+    relay.stop()
+
+    assert names(redis) == {"hubs:deleted"}
