@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import redis
 
 from ..settings import Settings
-from ..store.client import cluster
+from ..store.client import cluster_client
 from .answers import Standing
 from .board import Board
 from .errors import UnknownBoard, UnknownMember
@@ -30,7 +30,7 @@ class Boards:
     def of(cls, settings: Settings, client: redis.Redis) -> Boards:
         """The boards that `settings` tell of: on a cluster of their own, or where `client` has everything else."""
         return cls(
-            cluster(settings.boards_cluster, settings.environment) if settings.boards_cluster else client,
+            cluster_client(settings.boards_cluster, settings.environment) if settings.boards_cluster else client,
             settings.board_shards,
             settings.remember_events,
         )

@@ -14,7 +14,7 @@ from ..hub.groups import ConsumerGroups
 from ..hub.registry import Hubs
 from ..hub.runtime import runtime
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import hubs_client
 from ..units import byte_count, milliseconds
 from .terminal import one_line_errors
 
@@ -113,7 +113,7 @@ COMMANDS = (create, delete, list_, set_, show)
 def namespace() -> Hubs:
     """The hubs as they are: what WZ_HUBS declares is made when the service starts, not by looking at it."""
     settings = Settings.from_environ()
-    return Hubs(redis.hubs(settings), {}, settings.retention)
+    return Hubs(hubs_client(settings), {}, settings.retention)
 
 
 def _changes(

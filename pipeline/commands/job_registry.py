@@ -9,7 +9,7 @@ import click
 
 from ..boards.boards import Boards
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import redis_client
 from ..windows.jobs.definition import read_definition
 from ..windows.jobs.registered import Registered
 from ..windows.jobs.registry import JobRegistry
@@ -83,7 +83,7 @@ COMMANDS = (list_jobs, show_status, put_job, delete_job)
 
 def registry() -> JobRegistry:
     settings = Settings.from_environ()
-    client = redis.client(settings)
+    client = redis_client(settings)
     return JobRegistry(client, registry_cli.namespace(), Boards.of(settings, client))
 
 

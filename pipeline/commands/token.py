@@ -8,7 +8,7 @@ import click
 
 from ..hub.sas import Rules, sign
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import hubs_client
 from .terminal import Lifetime, one_line_errors
 
 
@@ -26,7 +26,7 @@ def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str 
     settings = Settings.from_environ()
     key_name, key = settings.root.key_name, settings.root.key
     if rule_name is not None and rule_name != key_name:
-        rules = Rules(redis.hubs(settings), settings.root)
+        rules = Rules(hubs_client(settings), settings.root)
         found = rules.find(rule_name, hub) or [rules.get(rule_name)]
         key_name, key = rule_name, found[0].primary
     path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"

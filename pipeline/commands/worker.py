@@ -16,7 +16,7 @@ from ..hub.retention import Retention
 from ..hub.status import has_lost_its_relay
 from ..hub.upstream import Upstream
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import boards_client, check_server, hubs_client, redis_client
 from ..windows.jobs.folders import JobFolders
 from ..windows.jobs.job import Job
 from ..windows.jobs.registered_jobs import RegisteredJobs
@@ -37,10 +37,10 @@ def worker() -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = Settings.from_environ()
-    client = redis.client(settings)
-    redis.check(client, wait=10.0)
-    redis.boards(settings, wait=10.0)
-    hubs = Hubs(redis.hubs(settings, wait=10.0), settings.hubs, settings.retention)
+    client = redis_client(settings)
+    check_server(client, wait=10.0)
+    boards_client(settings, wait=10.0)
+    hubs = Hubs(hubs_client(settings, wait=10.0), settings.hubs, settings.retention)
     hubs.declare()
 
     relays: Relays | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-import redis
+from redis import Redis
 from redis.client import Pipeline
 
 # KEYS[1] the lease; ARGV[1] the owner, ARGV[2] the time to live in ms, ARGV[3] '1' to take it if it is free.
@@ -36,7 +36,7 @@ class Lease:
     Redis key: the one given, a string that holds the owner's name: nobody else's, by default a random one.
     """
 
-    def __init__(self, client: redis.Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
+    def __init__(self, client: Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
         self.redis = client
         self.key = key
         self.owner = owner or secrets.token_hex(8)

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pipeline.store.client
 from deploy import servers
 from deploy.up import DEPLOY, render_nginx
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.registry import Hubs
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
 from wz.testing import LiveServer
 
 from .. import stack
@@ -113,7 +113,7 @@ class Service:
 
     @property
     def hubs(self) -> Hubs:
-        return Hubs(pipeline.store.client.client(self.settings), self.settings.hubs, self.settings.retention)
+        return Hubs(redis_client(self.settings), self.settings.hubs, self.settings.retention)
 
 
 def settings(folder: Path, environment: str) -> Settings:

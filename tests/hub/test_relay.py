@@ -10,7 +10,6 @@ import msgspec
 import pytest
 import redis as redis_py
 
-import pipeline.store.client
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.group import ConsumerGroup
@@ -20,6 +19,7 @@ from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay, Relays
 from pipeline.hub.status import status
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
 
 from .. import stack
 from ..upstream import Answer, Received, ScriptedUpstream
@@ -47,7 +47,7 @@ def upstream_target(
 
 @pytest.fixture
 def upstream_hub(upstream_settings: Settings) -> Hub:
-    client = pipeline.store.client.client(upstream_settings)
+    client = redis_client(upstream_settings)
     client.flushdb()
     return Hub(client, "events", 4)
 
