@@ -6,13 +6,12 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import cast
 
-from redis import Redis
-
 from pipeline.boards import Board
 from pipeline.boards.boards import Boards
 from pipeline.hub.registry import Hubs
 from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
+from pipeline.store import Redis
 from pipeline.store.client import hubs_client, ping
 from wz import Request
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import redis
 
 from ..settings import Settings
 from ..store.client import cluster_client
+from ..store.clock import machine_now
 from .answers import Standing
 from .board import Board
 from .errors import UnknownBoard, UnknownMember
@@ -37,7 +37,7 @@ class Boards:
 
     def __getitem__(self, name: str) -> Board:
         """Return the board, whether it has members or not. Raises `InvalidValue` for what is no name. Costs nothing."""
-        name, expires = resolve(name, datetime.now(UTC))
+        name, expires = resolve(name, machine_now())
         return Board(self.client, name, self.shards, remember=self.remember, expires=expires)
 
     def standings(self, member: str, names: Sequence[str]) -> list[tuple[Board, Standing | None]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from ..hub.sas import Rules, sign
 from ..settings import Settings
 from ..store.client import hubs_client
+from ..store.clock import machine_time
 from .terminal import Lifetime, one_line_errors
 
 
@@ -30,5 +29,5 @@ def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str 
         found = rules.find(rule_name, hub) or [rules.get(rule_name)]
         key_name, key = rule_name, found[0].primary
     path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"
-    text = sign(f"{settings.root.url}/{path}", key_name, key, int(time.time()) + lifetime)
+    text = sign(f"{settings.root.url}/{path}", key_name, key, int(machine_time()) + lifetime)
     click.echo(f"Authorization: {text}" if header else text)
