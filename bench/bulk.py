@@ -188,7 +188,7 @@ def main(as_json: bool, quick: bool) -> None:
         socket = folder / "redis.sock"
         command = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
         running.enter_context(stack.process(command, ready=socket.exists))
-        settings = Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT)
+        settings = Settings(environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT)
         running.enter_context(stack.gunicorn(folder, settings))
         server = running.enter_context(stack.nginx(folder))
         client = redis_client(settings)

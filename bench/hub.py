@@ -146,7 +146,7 @@ def stored(client: Any) -> int:
 
 def relay(settings: Settings, count: int) -> Row:
     """Time from `count` events in the log until the upstream has all of them, workers being ready."""
-    hub = Hubs(redis_client(settings), settings.hubs, settings.retention)["events"]
+    hub = Hubs.of(settings, redis_client(settings))["events"]
 
     def slowly(received: Received) -> Answer:
         time.sleep(LATENCY)
@@ -205,7 +205,7 @@ def main(as_json: bool, quick: bool) -> None:
         socket = folder / "redis.sock"
         command = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
         with stack.process(command, ready=socket.exists):
-            settings = Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT)
+            settings = Settings(environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT)
             rows = intake(folder, settings, *((3, 1.0) if quick else (7, 3.0)))
             rows.append(relay(settings, 4_000 if quick else 20_000))
         notes = [f"{os.cpu_count()} cores, which the load shares; appendonly yes, appendfsync always"]

@@ -244,8 +244,10 @@ def main(as_json: bool, quick: bool) -> None:
         command = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
         running.enter_context(stack.process(command, ready=socket.exists))
         urls = running.enter_context(cluster.running(nodes))
-        settings = Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT)
-        clustered = Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT, hubs_cluster=urls)
+        settings = Settings(environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT)
+        clustered = Settings(
+            environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT, hubs_cluster=urls
+        )
         client = redis_client(settings)
         client.config_set("appendonly", "no")
         rows = [*memory(client), *idle(client), *sends(settings, clustered), up(client)]

@@ -183,7 +183,7 @@ def main(as_json: bool, quick: bool) -> None:
         rows.append(extras(Path(name), min(size, 100_000)))
     with TemporaryDirectory(prefix="bench-") as name, server(Path(name)) as client:
         with cluster.running(Path(name)) as urls:
-            settings = Settings(root=ROOT, boards_cluster=urls, board_shards=cluster.SHARDS)
+            settings = Settings(connection_string=ROOT, boards_cluster=urls, board_shards=cluster.SHARDS)
             nodes = cluster_client(urls, settings.environment)
             rows += compare(Calls(client, 1, size), Calls(nodes, cluster.SHARDS, size), calls)
             nodes.close()

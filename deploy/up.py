@@ -26,6 +26,7 @@ from pipeline.connection_string import ConnectionString
 from pipeline.errors import PipelineError
 from pipeline.hub.sas import new_key, sign
 from pipeline.settings import Settings
+from pipeline.settings.kinds import without_password
 from pipeline.store.client import RedisUnavailable, check_server, redis_client
 
 from .servers import ServerNotFound, nginx, redis_server
@@ -295,10 +296,6 @@ Send an event (201), and give a member of a board its reward (its standing comes
 
 For `wz rule`, `redis-cli -u` and others in another terminal: WZ_REDIS_URL={without_password(settings.redis_url)}
 """
-
-
-def without_password(url: str) -> str:
-    return re.sub(r"//.*@", "//...@", url)
 
 
 def curl(url: str, token: str, headers: list[str], data: str) -> str:

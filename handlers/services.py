@@ -32,8 +32,8 @@ class Services:
     rules: Rules
     hosts: frozenset[str]
     host: str
-    clock_tolerance: int = 0
-    max_send_bytes: int = 1024 * 1024
+    clock_tolerance: int
+    max_send_bytes: int
     readers: Readers = field(default_factory=Readers)
 
     @classmethod
@@ -46,7 +46,7 @@ class Services:
         return cls(
             client,
             Boards.of(settings, client),
-            Hubs(hubs, settings.hubs, settings.retention),
+            Hubs.of(settings, hubs),
             Rules(hubs, settings.root),
             hosts,
             settings.root.host,

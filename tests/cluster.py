@@ -57,7 +57,7 @@ def cluster_settings(redis_url: str, cluster_urls: tuple[str, ...]) -> Settings:
     return Settings(
         environment="test",
         redis_url=redis_url,
-        root=ROOT,
+        connection_string=ROOT,
         hosts=frozenset({HOST, "127.0.0.1"}),
         hubs_cluster=cluster_urls[:1],
         boards_cluster=cluster_urls[:1],

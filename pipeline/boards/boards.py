@@ -21,7 +21,7 @@ from .shard import AskInfo, Find
 class Boards:
     """Makes a `Board` of a name; `points@day` names that of today. See `Board` for `shards` and `remember`."""
 
-    def __init__(self, client: Client, shards: int = 1, remember: float = 86_400.0) -> None:
+    def __init__(self, client: Client, shards: int = 1, remember: float = Settings.remember_events) -> None:
         self.client = client
         self.shards = shards
         self.remember = remember

@@ -1,4 +1,4 @@
-"""`wz rule`."""
+"""`wz rule`: the shared access rules, which Redis has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wz token`."""
+"""`wz token`: a shared access signature, made here from a key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .terminal import Lifetime, one_line_errors
 
 
 @click.command()
-@click.option("--hub", help="Make it out to this hub alone. Default: the whole namespace, boards and outputs too.")
+@click.option("--hub", help="Make it out to this hub alone. Default: the whole namespace, with boards and outputs.")
 @click.option("--publisher", help="Make it out to this publisher of the hub alone, for a device that has no key.")
 @click.option("--lifetime", type=Lifetime(), default="1h", show_default=True, help="90s, 15m, 24h or 7d.")
 @click.option("--rule", "rule_name", help="Sign with this rule's key. Default: the connection string's.")

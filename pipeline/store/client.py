@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs, urlsplit
 
 from redis import AuthenticationError, Redis, RedisError
@@ -64,6 +64,11 @@ def redis_client(settings: Settings) -> Redis:
     if key not in _clients:
         _clients[key] = _make(settings)
     return _clients[key]
+
+
+def database(settings: Settings) -> str:
+    """Return the number of the database of `redis_client`: the one that the address names, else the environment's."""
+    return _named_database(settings.redis_url) or str(DATABASES[settings.environment])
 
 
 def cluster_client(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
@@ -175,8 +180,9 @@ def _make(settings: Settings) -> Redis:
         _claim(connection, settings.environment, "another database in WZ_REDIS_URL")
 
     url = settings.redis_url
-    options: dict[str, Any] = {} if _names_database(url) else {"db": DATABASES[settings.environment]}
-    options |= connection_options(url, settings.environment)
+    options = connection_options(url, settings.environment)
+    if _named_database(url) is None:
+        options["db"] = DATABASES[settings.environment]
     try:
         return Redis.from_url(url, redis_connect_func=claim, retry=no_retry(), **options)
     except ValueError as exc:
@@ -214,11 +220,11 @@ def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
     return client
 
 
-def _names_database(url: str) -> bool:
+def _named_database(url: str) -> str | None:
     parts = urlsplit(url)
-    if "db" in parse_qs(parts.query):
-        return True
-    return parts.scheme != "unix" and parts.path.strip("/") != ""
+    if named := parse_qs(parts.query).get("db"):
+        return named[0]
+    return (parts.path.strip("/") or None) if parts.scheme != "unix" else None
 
 
 def _where(client: Redis) -> str:

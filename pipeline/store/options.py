@@ -58,7 +58,7 @@ def connection_options(url: str, environment: str) -> dict[str, Any]:
 def no_retry() -> Retry:
     """No command is sent again by itself: a reward that was added, but whose answer was lost, must not be added twice.
 
-    A cluster's client, too, sends only what a node has refused again, because the slot has moved.
+    A cluster's client sends only what a node has refused again, because the slot has moved.
     """
     return Retry(NoBackoff(), 0)
 

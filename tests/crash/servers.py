@@ -113,13 +113,15 @@ class Service:
 
     @property
     def hubs(self) -> Hubs:
-        return Hubs(redis_client(self.settings), self.settings.hubs, self.settings.retention)
+        return Hubs.of(self.settings, redis_client(self.settings))
 
 
 def settings(folder: Path, environment: str) -> Settings:
     url = f"unix://{folder / environment / 'redis.sock'}"
     hosts = frozenset({stack.HOST, "127.0.0.1"})
-    return Settings(environment=environment, redis_url=url, root=stack.ROOT, hosts=hosts, hubs={"events": PARTITIONS})
+    return Settings(
+        environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs={"events": PARTITIONS}
+    )
 
 
 class World:

@@ -96,7 +96,7 @@ def run(folder: Path, kills: int, seed: int) -> Report:
     command = [servers.redis_server(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
     with stack.process(command, ready=socket.exists):
         settings = Settings(
-            environment="test", redis_url=f"unix://{socket}", root=stack.ROOT, hubs={"events": PARTITIONS}
+            environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT, hubs={"events": PARTITIONS}
         )
         client = redis_client(settings)
         hubs = Hubs(client, settings.hubs)

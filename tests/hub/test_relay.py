@@ -32,7 +32,7 @@ def upstream_settings(redis_url: str) -> Settings:
     root = ConnectionString.parse(
         "Endpoint=sb://127.0.0.1/;SharedAccessKeyName=up;SharedAccessKey=dXBzdHJlYW0=;UseDevelopmentEmulator=true"
     )
-    return Settings(environment="staging", redis_url=redis_url, root=root, hubs=UPSTREAM_HUBS)
+    return Settings(environment="staging", redis_url=redis_url, connection_string=root, hubs=UPSTREAM_HUBS)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from ..stack import ROOT
 
 
 def settings_for(url: str, environment: str = "test") -> Settings:
-    return Settings(environment=environment, redis_url=url, root=ROOT)
+    return Settings(environment=environment, redis_url=url, connection_string=ROOT)
 
 
 def found(settings: Settings, environment: str = "test") -> RedisCluster:

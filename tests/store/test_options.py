@@ -34,7 +34,7 @@ MARGIN = 2.0  # seconds that a busy machine may take beyond that
 
 
 def settings_for(url: str) -> Settings:
-    return Settings(environment="test", redis_url=url, root=ROOT)
+    return Settings(environment="test", redis_url=url, connection_string=ROOT)
 
 
 @pytest.fixture

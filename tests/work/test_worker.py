@@ -129,12 +129,15 @@ def test_a_relay_that_was_taken_away_is_told_of(
     assert "`wz hub detach events '$relay'`" in log
 
 
-def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str]) -> None:
-    with start({**environ, "WZ_HUBS": "events:none"}) as worker:
+@pytest.mark.parametrize(
+    ("hubs", "rest"), [("events:none", "as in events:4"), ("events:0", "1 to 1024 partitions")], ids=["read", "checked"]
+)
+def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str], hubs: str, rest: str) -> None:
+    with start({**environ, "WZ_HUBS": hubs}) as worker:
         _, log = worker.communicate(timeout=20)
 
     assert worker.returncode == 1
-    assert log == "Error: WZ_HUBS: 'events:none': write name:partitions, 1 to 1024 partitions\n"
+    assert log == f"Error: WZ_HUBS: '{hubs}': write name:partitions, {rest}\n"
 
 
 class Counting:
