@@ -80,8 +80,8 @@ def _with_what_depends_on_others(rows: Iterable[Row], found: Settings) -> Iterat
         yield replace(row, value=str(found.board_shards)) if row.variable == "WZ_BOARD_SHARDS" else row
         if row.variable == "WZ_REDIS_URL":
             number = database(found)
-            origin = "WZ_ENVIRONMENT" if number == str(DATABASES[found.environment]) else "WZ_REDIS_URL"
-            yield Row("(database)", number, origin, "", "number", "The database of WZ_REDIS_URL that is used.")
+            origin = "WZ_ENVIRONMENT" if number == DATABASES[found.environment] else "WZ_REDIS_URL"
+            yield Row("(database)", str(number), origin, "", "number", "The database of WZ_REDIS_URL that is used.")
 
 
 def _shown(row: Setting, text: str) -> str:

@@ -66,9 +66,19 @@ def redis_client(settings: Settings) -> Redis:
     return _clients[key]
 
 
-def database(settings: Settings) -> str:
-    """Return the number of the database of `redis_client`: the one that the address names, else the environment's."""
-    return _named_database(settings.redis_url) or str(DATABASES[settings.environment])
+def database(settings: Settings) -> int:
+    """Return the number of the database of `redis_client`: the one that the address names, else the environment's.
+
+    Raises `InvalidSetting` for what is not a number; redis-py would take database 0 then.
+    """
+    parts = urlsplit(settings.redis_url)
+    path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    named = parse_qs(parts.query).get("db", [path])[0]
+    if not named:
+        return DATABASES[settings.environment]
+    if not (named.isascii() and named.isdecimal()):
+        raise InvalidSetting("WZ_REDIS_URL", "the database that the address names is not a number")
+    return int(named)
 
 
 def cluster_client(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
@@ -180,9 +190,7 @@ def _make(settings: Settings) -> Redis:
         _claim(connection, settings.environment, "another database in WZ_REDIS_URL")
 
     url = settings.redis_url
-    options = connection_options(url, settings.environment)
-    if _named_database(url) is None:
-        options["db"] = DATABASES[settings.environment]
+    options = {"db": database(settings), **connection_options(url, settings.environment)}
     try:
         return Redis.from_url(url, redis_connect_func=claim, retry=no_retry(), **options)
     except ValueError as exc:
@@ -218,13 +226,6 @@ def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
         raise RedisUnavailable(f"the Redis Cluster at {where} can't be used: {exc}") from exc
     _check_version(version, where)
     return client
-
-
-def _named_database(url: str) -> str | None:
-    parts = urlsplit(url)
-    if named := parse_qs(parts.query).get("db"):
-        return named[0]
-    return (parts.path.strip("/") or None) if parts.scheme != "unix" else None
 
 
 def _where(client: Redis) -> str:

@@ -56,6 +56,12 @@ def test_a_clash_is_found_by_every_connection(redis_url: str) -> None:
             client.set("key", "value")
 
 
+@pytest.mark.parametrize("url", ["redis://a/x", "redis://a?db=x", "unix:///a?db=-1", "redis://a/1/2"])
+def test_a_database_that_is_not_a_number_is_refused(url: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"^WZ_REDIS_URL: the database that the address names is not a number$"):
+        redis_client(settings_for(url))
+
+
 def test_a_process_has_one_client(settings: Settings) -> None:
     assert redis_client(settings) is redis_client(settings)
 
