@@ -24,6 +24,7 @@ import click
 
 from pipeline.connection_string import ConnectionString
 from pipeline.errors import PipelineError
+from pipeline.hub.registry import Hubs
 from pipeline.hub.sas import new_key, sign
 from pipeline.settings import Settings
 from pipeline.settings.kinds import without_password
@@ -92,6 +93,7 @@ def run(port: int, workers: int, state: Path) -> None:
         environ = {**os.environ, **child_environ(port, workers, state, run_dir)}
         settings = Settings.from_environ(environ)
         redis = redis_client(settings)
+        Hubs.of(settings, redis)  # which checks what is set for them, before anything starts
         if "WZ_REDIS_URL" in os.environ:
             check_server(redis)
 

@@ -60,7 +60,7 @@ class Services:
             ping(cast("Redis", client))
 
     def board(self, name: str) -> Board:
-        """Raises `InvalidValue` for what is no name."""
+        """Raises `InvalidValue` for what is not a name."""
         return self.boards[name]
 
 

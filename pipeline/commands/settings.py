@@ -12,6 +12,7 @@ import msgspec
 
 from ..connection_string import ConnectionString
 from ..errors import PipelineError
+from ..hub.description import Defaults, declared_hubs
 from ..settings import DATABASES, SETTINGS, Settings
 from ..settings.deployment import DEPLOYMENT
 from ..settings.kinds import without_password
@@ -49,19 +50,26 @@ def settings(as_json: bool, as_markdown: bool) -> None:
     problems: list[str] = []
     rows = [*_rows(os.environ, problems), *_deployment(os.environ)]
     if not problems:
-        found = Settings.from_environ()
-        rows = list(_with_what_depends_on_others(rows, found))
+        try:
+            found = Settings.from_environ()
+            rows = list(_with_what_depends_on_others(rows, found))
+            declared_hubs(found)
+            Defaults.of(found)
+        except PipelineError as exc:
+            problems.append(str(exc))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(rows)))
     else:
-        table = [(row.variable, row.value, row.origin, row.default, row.type) for row in rows]
-        cells = [_HEAD, *(tuple(cell or "-" for cell in row) for row in table)]
-        for line in columns(cells, range(len(_HEAD))):
+        for line in columns([_HEAD, *map(_cells, rows)], range(len(_HEAD))):
             click.echo(line)
     for problem in problems:
         click.echo(f"Error: {problem}", err=True)
     if problems:
         sys.exit(1)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return tuple(cell or "-" for cell in (row.variable, row.value, row.origin, row.default, row.type))
 
 
 def _rows(environ: Mapping[str, str], problems: list[str]) -> Iterator[Row]:

@@ -33,7 +33,7 @@ class Lease:
     A paused owner may believe that it still holds a lease that it lost. So a lease spares two workers the same work,
     and what they commit is checked against something else: a count of commits, an offset.
 
-    Redis key: the one given, a string that holds the owner's name: nobody else's, by default a random one.
+    Redis key: the one given, a string with the owner's name, which no other owner has; by default a random one.
     """
 
     def __init__(self, client: Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
@@ -52,10 +52,6 @@ class Lease:
         """
         return bool(self._hold(keys=[self.key], args=[self.owner, self._ttl_ms, "1"]))
 
-    def renew(self) -> bool:
-        """Renew the lease; False if it ended or changed hands since the last `hold`, so that its term is over."""
-        return bool(self._hold(keys=[self.key], args=[self.owner, self._ttl_ms, "0"]))
-
     def release(self) -> None:
         """Give it up at once, so that another need not wait until it ends."""
         self._release(keys=[self.key], args=[self.owner])
@@ -63,7 +59,11 @@ class Lease:
     # A cluster's pipeline has no method `eval`, but takes the command.
 
     def queue_hold(self, pipe: Pipeline, *, take: bool) -> None:
-        """Put `hold` (`take`) or `renew` into a pipeline, with its answer of 1 or 0."""
+        """Put `hold` into a pipeline; its answer is 1 or 0.
+
+        Without `take` it renews only, and answers 0 if the lease ended or changed hands since the last `hold`, so that
+        its term is over.
+        """
         arguments = (self.key, self.owner, self._ttl_ms, "1" if take else "0")
         pipe.execute_command("EVAL", _HOLD, 1, *arguments)  # type: ignore[no-untyped-call]
 

@@ -110,8 +110,18 @@ def test_what_is_wrong_is_told_and_the_rest_is_shown() -> None:
     assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("WZ_RETENTION ")] == ["7d"]
 
 
-def test_what_can_not_be_had_together_is_one_line(tmp_path: Path) -> None:
-    result = wz_settings(WZ_JOBS=str(tmp_path), WZ_HUBS_CLUSTER="redis://a")
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        pytest.param({"WZ_JOBS": ".", "WZ_HUBS_CLUSTER": "redis://a"}, "WZ_JOBS: a window job", id="not together"),
+        pytest.param({"WZ_HUBS": "boards:4"}, "WZ_HUBS: 'boards' is a path", id="a name that no hub may have"),
+        pytest.param({"WZ_RETENTION": "91d"}, "WZ_RETENTION: '91d': events are kept", id="longer than a hub keeps"),
+        pytest.param({"WZ_REDIS_URL": "redis://a/x"}, "WZ_REDIS_URL: the database", id="no number of a database"),
+    ],
+)
+def test_what_a_process_would_refuse_when_it_starts_is_told(environ: dict[str, str], message: str) -> None:
+    result = wz_settings(**environ)
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: WZ_JOBS: a window job commits in one transaction")
+    assert result.stderr.startswith(f"Error: {message}")
+    assert len(result.stdout.splitlines()) > len(SETTINGS)

@@ -55,8 +55,13 @@ class Workers:
         """No partition has two readers, by the leases, whatever the workers believe."""
         for partition in range(self.hub.partitions):
             owner = self.redis.get(self.hub.key(partition, "lease:$relay"))
-            readers = [share.worker for share in self.there if share.leases[partition].renew()]
+            readers = [share.worker for share in self.there if self.renew(share, partition)]
             assert readers in ([], [owner.decode()] if isinstance(owner, bytes) else [])
+
+    def renew(self, share: Share, partition: int) -> bool:
+        with self.redis.pipeline() as pipe:
+            share.leases[partition].queue_hold(pipe, take=False)
+            return bool(pipe.execute()[0])
 
     def check_shares(self) -> None:
         held = Counter(partition for share in self.there for partition in share.held)
