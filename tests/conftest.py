@@ -35,7 +35,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def server_settings(redis_url: str) -> Settings:
     """The service with all that it has on one server."""
-    return Settings(environment="test", redis_url=redis_url, connection_string=ROOT, hosts=frozenset({HOST, "127.0.0.1"}))
+    return Settings(
+        environment="test", redis_url=redis_url, connection_string=ROOT, hosts=frozenset({HOST, "127.0.0.1"})
+    )
 
 
 @pytest.fixture
