@@ -30,7 +30,6 @@ import click
 import msgspec
 import redis
 
-import pipeline.store.client
 from deploy import servers
 from deploy.up import DEPLOY
 from handlers.boards.bulk import BulkSummary, MemberScore, result_lines
@@ -38,6 +37,7 @@ from pipeline.boards.board import Board
 from pipeline.boards.bulk import BulkChange, Outcome
 from pipeline.boards.units import from_units
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
 from tests import stack
 from wz import Request
 from wz.records import ARRAY, LINES, records
@@ -188,10 +188,10 @@ def main(as_json: bool, quick: bool) -> None:
         socket = folder / "redis.sock"
         command = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
         running.enter_context(stack.process(command, ready=socket.exists))
-        settings = Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT)
+        settings = Settings(environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT)
         running.enter_context(stack.gunicorn(folder, settings))
         server = running.enter_context(stack.nginx(folder))
-        client = pipeline.store.client.client(settings)
+        client = redis_client(settings)
         info: Any = client.info("server")
         version = info.get("valkey_version") or info["redis_version"]
         rows = [*bulk(client, server, folder, size), steps(client, Records(folder, 0, size // 10, 3))]

@@ -33,7 +33,6 @@ from typing import Any
 import click
 import redis
 
-import pipeline.store.client
 from deploy import servers
 from deploy.up import DEPLOY
 from pipeline.hub.log import Event, Hub
@@ -41,6 +40,7 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay_status import status
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
 from tests import stack
 from tests.upstream import Answer, Received, scripted_upstream
 
@@ -86,7 +86,7 @@ def request(batch: int) -> bytes:
 
 def intake(folder: Path, settings: Settings, rounds: int, seconds: float) -> list[Row]:
     rows = []
-    client = pipeline.store.client.client(settings)
+    client = redis_client(settings)
     with ExitStack() as running:
         contenders = {
             name: running.enter_context(contender(app, folder / f"{name}.sock", settings))
@@ -146,7 +146,7 @@ def stored(client: Any) -> int:
 
 def relay(settings: Settings, count: int) -> Row:
     """Time from `count` events in the log until the upstream has all of them, workers being ready."""
-    hub = Hubs(pipeline.store.client.client(settings), settings.hubs, settings.retention)["events"]
+    hub = Hubs.of(settings, redis_client(settings))["events"]
 
     def slowly(received: Received) -> Answer:
         time.sleep(LATENCY)
@@ -205,7 +205,7 @@ def main(as_json: bool, quick: bool) -> None:
         socket = folder / "redis.sock"
         command = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
         with stack.process(command, ready=socket.exists):
-            settings = Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT)
+            settings = Settings(environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT)
             rows = intake(folder, settings, *((3, 1.0) if quick else (7, 3.0)))
             rows.append(relay(settings, 4_000 if quick else 20_000))
         notes = [f"{os.cpu_count()} cores, which the load shares; appendonly yes, appendfsync always"]

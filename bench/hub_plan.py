@@ -27,7 +27,6 @@ import redis
 from redis.cluster import RedisCluster
 from redis.connection import AbstractConnection
 
-import pipeline.store.client
 from deploy import servers
 from deploy.up import DEPLOY
 from handlers import create_app
@@ -38,6 +37,7 @@ from pipeline.hub.relay_status import status
 from pipeline.hub.retention import trim_all
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
+from pipeline.store.client import hubs_client, redis_client
 from tests import cluster, stack
 from tests.upstream import scripted_upstream
 from wz.testing import Client
@@ -169,7 +169,7 @@ def sends(settings: Settings, clustered: Settings) -> list[Row]:
         times: dict[str, float] = {}
         trips: dict[str, float] = {}
         for place, its in (("one server", settings), ("a cluster", clustered)):
-            client = pipeline.store.client.hubs(its)
+            client = hubs_client(its)
             client.flushdb()
             app = Client(create_app(its))
             trips[place], theirs, ours = cost(client, partial(send, app, batch), SENDS)
@@ -213,7 +213,7 @@ def up(client: redis.Redis) -> Row:
 
 def takeover(settings: Settings) -> Row:
     """Seconds from kill -9 of a worker until another has all of its partitions."""
-    hub = Hub(pipeline.store.client.client(settings), "events", PARTITIONS)
+    hub = Hub(redis_client(settings), "events", PARTITIONS)
     hub.redis.flushdb()
     command = [sys.executable, "-m", "wz", "worker"]
     with scripted_upstream() as upstream, ExitStack() as running:
@@ -245,9 +245,11 @@ def main(as_json: bool, quick: bool) -> None:
         command = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
         running.enter_context(stack.process(command, ready=socket.exists))
         urls = running.enter_context(cluster.running(nodes))
-        settings = Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT)
-        clustered = Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT, hubs_cluster=urls)
-        client = pipeline.store.client.client(settings)
+        settings = Settings(environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT)
+        clustered = Settings(
+            environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT, hubs_cluster=urls
+        )
+        client = redis_client(settings)
         client.config_set("appendonly", "no")
         rows = [*memory(client), *idle(client), *sends(settings, clustered), up(client)]
         client.config_set("appendonly", "yes")

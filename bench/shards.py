@@ -24,13 +24,13 @@ import click
 import redis
 from redis.cluster import RedisCluster
 
-import pipeline.store.client
 from deploy import servers
 from pipeline.boards import Order
 from pipeline.boards.board import Board
 from pipeline.boards.shard import shard_of
 from pipeline.boards.units import from_units
 from pipeline.settings import Settings
+from pipeline.store.client import cluster_client
 from tests import cluster
 from tests.stack import ROOT, process
 
@@ -183,8 +183,8 @@ def main(as_json: bool, quick: bool) -> None:
         rows.append(extras(Path(name), min(size, 100_000)))
     with TemporaryDirectory(prefix="bench-") as name, server(Path(name)) as client:
         with cluster.running(Path(name)) as urls:
-            settings = Settings(root=ROOT, boards_cluster=urls, board_shards=cluster.SHARDS)
-            nodes = pipeline.store.client.cluster(urls, settings.environment)
+            settings = Settings(connection_string=ROOT, boards_cluster=urls, board_shards=cluster.SHARDS)
+            nodes = cluster_client(urls, settings.environment)
             rows += compare(Calls(client, 1, size), Calls(nodes, cluster.SHARDS, size), calls)
             nodes.close()
         info: Any = client.info("server")

@@ -24,9 +24,11 @@ import click
 
 from pipeline.connection_string import ConnectionString
 from pipeline.errors import PipelineError
+from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import new_key, sign
 from pipeline.settings import Settings
-from pipeline.store.client import RedisUnavailable, check, client
+from pipeline.settings.kinds import without_password
+from pipeline.store.client import RedisUnavailable, check_server, redis_client
 
 from .servers import ServerNotFound, nginx, redis_server
 
@@ -90,9 +92,10 @@ def run(port: int, workers: int, state: Path) -> None:
 
         environ = {**os.environ, **child_environ(port, workers, state, run_dir)}
         settings = Settings.from_environ(environ)
-        redis = client(settings)
+        redis = redis_client(settings)
+        Hubs.of(settings, redis)  # which checks what is set for them, before anything starts
         if "WZ_REDIS_URL" in os.environ:
-            check(redis)
+            check_server(redis)
 
         # All inherit the lock: should this process be killed, no second Redis can write to the same files as its own.
         processes = stack.enter_context(Processes(DEPLOY / "Procfile", environ, "redis", (lock.fileno(),)))
@@ -244,7 +247,7 @@ def local_connection_string(key_name: str, key: str, port: int) -> ConnectionStr
 
 def redis_answers(settings: Settings) -> bool:
     try:
-        check(client(settings))
+        check_server(redis_client(settings))
     except RedisUnavailable:
         return False
     return True
@@ -295,10 +298,6 @@ Send an event (201), and give a member of a board its reward (its standing comes
 
 For `wz rule`, `redis-cli -u` and others in another terminal: WZ_REDIS_URL={without_password(settings.redis_url)}
 """
-
-
-def without_password(url: str) -> str:
-    return re.sub(r"//.*@", "//...@", url)
 
 
 def curl(url: str, token: str, headers: list[str], data: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-import pipeline.store.client
 from pipeline.hub.sas import SCHEME, Unauthorized
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
 from wz import App, Problem
 from wz.openapi import OpenAPI
 from wz.request_id import RequestID
@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None) -> App:
     Nothing is sent to Redis before the first request, but a cluster's nodes are looked for: raises `RedisUnavailable`.
     """
     settings = settings or Settings.from_environ()
-    client = pipeline.store.client.client(settings)
+    client = redis_client(settings)
 
     app = App(
         "handlers",

@@ -6,14 +6,13 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import cast
 
-from redis import Redis
-
-import pipeline.store.client
 from pipeline.boards import Board
 from pipeline.boards.boards import Boards
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
+from pipeline.store import Redis
+from pipeline.store.client import hubs_client, ping
 from wz import Request
 
 from .readers import Readers
@@ -33,21 +32,21 @@ class Services:
     rules: Rules
     hosts: frozenset[str]
     host: str
-    clock_tolerance: int = 0
-    max_send_bytes: int = 1024 * 1024
+    clock_tolerance: int
+    max_send_bytes: int
     readers: Readers = field(default_factory=Readers)
 
     @classmethod
     def make(cls, settings: Settings, client: Redis) -> Services:
         """Raises `RedisUnavailable` or `EnvironmentClash` for a cluster: its nodes are looked for here."""
-        hubs = pipeline.store.client.hubs(settings)
+        hubs = hubs_client(settings)
         hosts = settings.hosts | {settings.root.host}
         if _is_loopback(settings.root.host):
             hosts |= {"localhost", "127.0.0.1"}
         return cls(
             client,
             Boards.of(settings, client),
-            Hubs(hubs, settings.hubs, settings.retention),
+            Hubs.of(settings, hubs),
             Rules(hubs, settings.root),
             hosts,
             settings.root.host,
@@ -58,7 +57,7 @@ class Services:
     def ping(self) -> None:
         """Make sure that each Redis answers: that of the hubs and that of the boards, if these have their own."""
         for client in {id(one): one for one in (self.redis, self.hubs.redis, self.boards.client)}.values():
-            pipeline.store.client.ping(cast("Redis", client))
+            ping(cast("Redis", client))
 
     def board(self, name: str) -> Board:
         """Raises `InvalidValue` for a name that no board may have."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import sys
 
-import pipeline.store.client
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings
+from pipeline.store.client import boards_client, check_server, hubs_client, redis_client
 from wz import App
 
 from .app import create_app
@@ -22,9 +22,9 @@ def start() -> App:
     """
     try:
         settings = Settings.from_environ()
-        pipeline.store.client.check(pipeline.store.client.client(settings), wait=10.0)
-        pipeline.store.client.hubs(settings, wait=10.0)
-        pipeline.store.client.boards(settings, wait=10.0)
+        check_server(redis_client(settings), wait=10.0)
+        hubs_client(settings, wait=10.0)
+        boards_client(settings, wait=10.0)
         app = create_app(settings)
         service: Services = app.extensions["services"]
         service.hubs.declare()

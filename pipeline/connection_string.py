@@ -1,7 +1,7 @@
 """Event Hubs connection strings: `Endpoint=sb://host/;SharedAccessKeyName=..;SharedAccessKey=..[;EntityPath=hub]`.
 
 Source: Microsoft's "Get an Event Hubs connection string", and the parser of azure-core: a trailing `;` is dropped,
-parts split at their first `=` (keys end in `=`), names ignore case, and a name may stand only once.
+parts split at their first `=` (keys end in `=`), names ignore case, and a name may be given only once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ConnectionString:
             if not equals or not value.strip():
                 raise InvalidConnectionString(f"connection string: {name or 'a part'!r} has no value")
             if name in parts:
-                raise InvalidConnectionString(f"connection string: {name!r} stands twice")
+                raise InvalidConnectionString(f"connection string: {name!r} is given twice")
             parts[name] = value.strip()
 
         missing = [n for n in ("Endpoint", "SharedAccessKeyName", "SharedAccessKey") if n.lower() not in parts]

@@ -17,7 +17,7 @@ def milliseconds(text: str) -> int:
     match = _NUMBER.fullmatch(text.strip())
     factor = _TIMES.get(match["unit"] or "s") if match else None
     if match is None or factor is None:
-        raise InvalidValue(f"{text!r} is no time: write 90s, 15m, 24h or 7d", "time")
+        raise InvalidValue(f"{text!r} is not a time: write 90s, 15m, 24h or 7d", "time")
     return int(match["number"]) * factor
 
 
@@ -26,5 +26,5 @@ def byte_count(text: str) -> int:
     match = _NUMBER.fullmatch(text.strip())
     factor = _SIZES.get(match["unit"]) if match else None
     if match is None or factor is None:
-        raise InvalidValue(f"{text!r} is no size: write 500MiB or 1GiB", "size")
+        raise InvalidValue(f"{text!r} is not a size: write 500MiB or 1GiB", "size")
     return int(match["number"]) * factor

@@ -15,9 +15,9 @@ import pytest
 import redis
 from redis.cluster import RedisCluster
 
-import pipeline.store.client
 from deploy import servers
 from pipeline.settings import Settings
+from pipeline.store.client import cluster_client
 
 from .stack import HOST, ROOT, process
 
@@ -57,7 +57,7 @@ def cluster_settings(redis_url: str, cluster_urls: tuple[str, ...]) -> Settings:
     return Settings(
         environment="test",
         redis_url=redis_url,
-        root=ROOT,
+        connection_string=ROOT,
         hosts=frozenset({HOST, "127.0.0.1"}),
         hubs_cluster=cluster_urls[:1],
         boards_cluster=cluster_urls[:1],
@@ -68,7 +68,7 @@ def cluster_settings(redis_url: str, cluster_urls: tuple[str, ...]) -> Settings:
 @pytest.fixture
 def cluster(cluster_settings: Settings) -> RedisCluster:
     """The service's own client of the cluster, which is empty."""
-    client = pipeline.store.client.cluster(cluster_settings.boards_cluster, cluster_settings.environment)
+    client = cluster_client(cluster_settings.boards_cluster, cluster_settings.environment)
     client.flushall()
     return client
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 import redis as redis_py
 
-import pipeline.store.client
 from deploy import servers
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import Relay
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
+from pipeline.store.client import hubs_client, redis_client
 
 from .cluster import cluster, cluster_settings, cluster_urls
 from .stack import HOST, ROOT, process
@@ -35,7 +35,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def server_settings(redis_url: str) -> Settings:
     """The service with all that it has on one server."""
-    return Settings(environment="test", redis_url=redis_url, root=ROOT, hosts=frozenset({HOST, "127.0.0.1"}))
+    return Settings(
+        environment="test", redis_url=redis_url, connection_string=ROOT, hosts=frozenset({HOST, "127.0.0.1"})
+    )
 
 
 @pytest.fixture
@@ -47,8 +49,8 @@ def settings(server_settings: Settings) -> Settings:
 @pytest.fixture
 def redis(settings: Settings) -> Iterator[redis_py.Redis]:
     """The service's own client of its hubs, and of all else unless that is on a cluster; everything is empty."""
-    pipeline.store.client.client(settings).flushdb()
-    client = pipeline.store.client.hubs(settings)
+    redis_client(settings).flushdb()
+    client = hubs_client(settings)
     client.flushdb()
     before = set(threading.enumerate())
     yield client

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.hub.description import Defaults
+from pipeline.hub.description import Defaults, declared_hubs
 from pipeline.settings import Settings
 
 from .stack import ROOT
 
 BASE = {"WZ_CONNECTION_STRING": str(ROOT)}
+
+
+def start(environ: Mapping[str, str]) -> None:
+    """Check the settings as a process does that starts."""
+    settings = Settings.from_environ(environ)
+    declared_hubs(settings)
+    Defaults.of(settings)
 
 
 def test_defaults() -> None:
@@ -77,7 +85,10 @@ def test_tokens_and_sends(variables: dict[str, str], seconds: int, size: int) ->
     ],
 )
 def test_what_hubs_keep(variables: dict[str, str], ms: int, size: int) -> None:
-    assert Settings.from_environ({**BASE, **variables}).retention == Defaults(ms, size)
+    settings = Settings.from_environ({**BASE, **variables})
+
+    assert (settings.retention_ms, settings.retention_bytes) == (ms, size)
+    assert Defaults.of(settings) == Defaults(ms, size)
 
 
 def test_how_it_relays(tmp_path: Path) -> None:
@@ -130,20 +141,25 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, name: str, mode: 
     ("variables", "message"),
     [
         pytest.param({"WZ_CLOCK_TOLERANCE": "16m"}, "WZ_CLOCK_TOLERANCE: '16m' is more than 15m", id="much tolerance"),
-        pytest.param({"WZ_CLOCK_TOLERANCE": "-1"}, "WZ_CLOCK_TOLERANCE: '-1' is no time", id="no tolerance"),
+        pytest.param({"WZ_CLOCK_TOLERANCE": "-1"}, "WZ_CLOCK_TOLERANCE: '-1' is not a time", id="no tolerance"),
         pytest.param({"WZ_MAX_SEND_SIZE": "1GiB"}, "WZ_MAX_SEND_SIZE: '1GiB' is not between", id="too large a send"),
-        pytest.param({"WZ_MAX_SEND_SIZE": "1 cow"}, "WZ_MAX_SEND_SIZE: '1 cow' is no size", id="no size"),
+        pytest.param({"WZ_MAX_SEND_SIZE": "1 cow"}, "WZ_MAX_SEND_SIZE: '1 cow' is not a size", id="no size"),
         pytest.param({"WZ_ENVIRONMENT": "prod"}, "WZ_ENVIRONMENT: 'prod' is not one of", id="no such environment"),
         pytest.param({"WZ_HUBS": "events"}, "WZ_HUBS: 'events': write name:partitions", id="no partitions"),
-        pytest.param({"WZ_HUBS": "events:0"}, "WZ_HUBS: 'events:0'", id="zero partitions"),
-        pytest.param({"WZ_HUBS": "events:4,Events:4"}, "WZ_HUBS: 'events' stands twice", id="a hub twice"),
+        pytest.param(
+            {"WZ_HUBS": "events:0"},
+            "WZ_HUBS: 'events:0': write name:partitions, 1 to 1024 partitions",
+            id="zero partitions",
+        ),
+        pytest.param({"WZ_HUBS": "events:1025"}, "WZ_HUBS: 'events:1025': write", id="too many partitions"),
+        pytest.param({"WZ_HUBS": "events:4,Events:4"}, "WZ_HUBS: 'events' is given twice", id="a hub twice"),
         pytest.param({"WZ_HUBS": "boards:4"}, "WZ_HUBS: 'boards' is a path", id="a reserved name"),
         pytest.param({"WZ_HUBS": "-x:4"}, "WZ_HUBS: '-x'", id="no name for a hub"),
-        pytest.param({"WZ_RETENTION": "soon"}, "WZ_RETENTION: 'soon' is no time", id="no time"),
+        pytest.param({"WZ_RETENTION": "soon"}, "WZ_RETENTION: 'soon' is not a time", id="no time"),
         pytest.param({"WZ_RETENTION": "91d"}, "WZ_RETENTION: '91d': events are kept", id="too long a retention"),
-        pytest.param({"WZ_RETENTION_SIZE": "1TB"}, "WZ_RETENTION_SIZE: '1TB' is no size", id="no size"),
+        pytest.param({"WZ_RETENTION_SIZE": "1TB"}, "WZ_RETENTION_SIZE: '1TB' is not a size", id="no size"),
         pytest.param({"WZ_JOBS": "/no/such"}, "WZ_JOBS: '/no/such' is not a folder", id="no jobs folder"),
-        pytest.param({"WZ_REMEMBER_EVENTS": "1w"}, "WZ_REMEMBER_EVENTS: '1w' is no time: write 90s", id="no time"),
+        pytest.param({"WZ_REMEMBER_EVENTS": "1w"}, "WZ_REMEMBER_EVENTS: '1w' is not a time: write 90s", id="no time"),
         pytest.param({"WZ_BOARD_SHARDS": "0"}, "WZ_BOARD_SHARDS: '0': write a number from 1 to 256", id="no shards"),
         pytest.param({"WZ_BOARD_SHARDS": "257"}, "WZ_BOARD_SHARDS: '257'", id="too many shards"),
         pytest.param({"WZ_BOARD_SHARDS": "8.0"}, r"WZ_BOARD_SHARDS: '8\.0'", id="no number of shards"),
@@ -163,7 +179,7 @@ def test_a_wrong_setting_is_named(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "jobs").mkdir()
     with pytest.raises(PipelineError, match=message):
-        Settings.from_environ({**BASE, **variables})
+        start({**BASE, **variables})
 
 
 def test_a_wrong_address_is_named_without_its_password() -> None:
@@ -177,7 +193,7 @@ def test_without_a_key_nothing_starts(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(PipelineError, match="WZ_CONNECTION_STRING: set it"):
-        Settings.from_environ({})
+        Settings.from_environ({}).root  # noqa: B018
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import redis
 
 from ..settings import Settings
-from ..store.client import cluster
+from ..store.client import cluster_client
+from ..store.clock import machine_now
 from .answers import Standing
 from .board import Board
 from .errors import UnknownBoard, UnknownMember
@@ -21,7 +21,7 @@ from .shard import AskInfo, Find
 class Boards:
     """Makes a `Board` of a name; `points@day` names that of today. See `Board` for `shards` and `remember`."""
 
-    def __init__(self, client: Client, shards: int = 1, remember: float = 86_400.0) -> None:
+    def __init__(self, client: Client, shards: int = 1, remember: float = Settings.remember_events) -> None:
         self.client = client
         self.shards = shards
         self.remember = remember
@@ -30,14 +30,14 @@ class Boards:
     def of(cls, settings: Settings, client: redis.Redis) -> Boards:
         """The boards that `settings` tell of: on a cluster of their own, or where `client` has everything else."""
         return cls(
-            cluster(settings.boards_cluster, settings.environment) if settings.boards_cluster else client,
+            cluster_client(settings.boards_cluster, settings.environment) if settings.boards_cluster else client,
             settings.board_shards,
             settings.remember_events,
         )
 
     def __getitem__(self, name: str) -> Board:
         """Return the board, whether it has members or not. Raises `InvalidValue` for what is no name. Costs nothing."""
-        name, expires = resolve(name, datetime.now(UTC))
+        name, expires = resolve(name, machine_now())
         return Board(self.client, name, self.shards, remember=self.remember, expires=expires)
 
     def standings(self, member: str, names: Sequence[str]) -> list[tuple[Board, Standing | None]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import redis
 
 from ..errors import InvalidValue
+from ..store.clock import machine_now
 from . import features
 from .answers import Summary
 from .bulk import CHUNK
@@ -36,7 +37,7 @@ def milliseconds(expires: datetime | Literal["never"]) -> int:
         return 0
     if expires.tzinfo is None:
         expires = expires.replace(tzinfo=UTC)
-    if expires <= datetime.now(UTC):
+    if expires <= machine_now():
         raise InvalidValue("expires must be in the future: to have the board go now, delete it", field="expires")
     return math.ceil(expires.timestamp() * 1000)
 

@@ -14,7 +14,7 @@ from ..boards.answers import Order
 from ..boards.board import Board as BoardOf
 from ..boards.boards import Boards
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import redis_client
 from .terminal import one_line_errors
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def rebuild(name: str) -> None:
 
 def _board(name: str) -> BoardOf:
     settings = Settings.from_environ()
-    return Boards.of(settings, redis.client(settings))[name]
+    return Boards.of(settings, redis_client(settings))[name]
 
 
 @contextmanager

@@ -1,21 +1,20 @@
-"""`wz hub`: how hubs are doing, and what to do with their dead letters."""
+"""`wz hub`: how hubs are doing, and the commands of hub_management.py and hub_deadletters.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 import click
 
-from ..hub.deadletters import DeadLetters
-from ..hub.log import Hub
+from ..hub.consumer_group import ConsumerGroup
 from ..hub.relay_status import PartitionStatus, status
-from . import hub_settings as registry_cli
 from . import terminal
+from .hub_deadletters import deadletters
+from .hub_management import COMMANDS, existing_hubs
 from .terminal import one_line_errors
 
 _HEAD = ("partition", "events", "bytes", "last", "relayed to", "lag", "oldest", "worker", "retries", "dead letters")
-_TEXT = {4, 7}  # columns that are no numbers
+_TEXT = {4, 7}  # columns that are not numbers
 
 
 @click.group()
@@ -33,7 +32,7 @@ def hub() -> None:
 @one_line_errors
 def show_status(name: str | None, watch: bool, interval: float) -> None:
     """Show the partitions of the hub NAME, or of every hub: what is in them, and how far the relay has come."""
-    hubs = registry_cli.namespace()
+    hubs = existing_hubs()
 
     def text() -> str:
         found = [hubs[name]] if name else list(hubs.values())
@@ -115,74 +114,9 @@ def detach(name: str, group: str) -> None:
     Until then the events that it has not done are kept, and a hub that is full of them refuses others. A relay or a job
     that runs attaches itself again.
     """
-    from ..hub.consumer_group import ConsumerGroup
-
-    ConsumerGroup(_hub(name), group).detach()
+    ConsumerGroup(existing_hubs()[name], group).detach()
 
 
-# -- dead letters -----------------------------------------------------------------------------------------------------
-
-
-@hub.group("deadletters")
-def deadletters() -> None:
-    """Dead letters: events that the upstream hub will never take, as it said."""
-
-
-_partition = click.option("--partition", type=click.IntRange(0), help="Of this partition alone.")
-_all = click.option("--all", "everything", is_flag=True, help="All that are there now.")
-
-
-@deadletters.command("list")
-@click.argument("name")
-@_partition
-@click.option("--after", help="Begin behind this id.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
-@one_line_errors
-def list_letters(name: str, partition: int | None, after: str | None, limit: int) -> None:
-    """List the dead letters of the hub NAME: id, time of refusal, re-drives so far, key, size and reason."""
-    for letter in DeadLetters(_hub(name)).read(partition, after, limit):
-        when = datetime.fromtimestamp(letter.refused_ms / 1000, UTC).isoformat(timespec="seconds")
-        event = letter.stored.event
-        reason = " ".join(letter.reason.split())
-        click.echo(f"{letter.id}  {when}  {letter.redrives}  {event.partition_key!r}  {len(event.body)} B  {reason}")
-
-
-@deadletters.command("redrive")
-@click.argument("name")
-@click.argument("ids", nargs=-1)
-@_all
-@_partition
-@one_line_errors
-def redrive_letters(name: str, ids: tuple[str, ...], everything: bool, partition: int | None) -> None:
-    """Have the relay send dead letters of the hub NAME again: these IDS, or --all, or those of a --partition."""
-    letters = DeadLetters(_hub(name))
-    _choose(ids, everything, partition)
-    count = letters.redrive(ids) if ids else letters.redrive_all(partition)
-    click.echo(f"{count} to be sent again; the relay does it at its next turn")
-
-
-@deadletters.command("drop")
-@click.argument("name")
-@click.argument("ids", nargs=-1)
-@_all
-@_partition
-@one_line_errors
-def drop_letters(name: str, ids: tuple[str, ...], everything: bool, partition: int | None) -> None:
-    """Delete dead letters of the hub NAME for good: these IDS, or --all, or those of a --partition."""
-    letters = DeadLetters(_hub(name))
-    _choose(ids, everything, partition)
-    count = letters.drop(ids) if ids else letters.drop_all(partition)
-    click.echo(f"{count} dropped")
-
-
-def _choose(ids: tuple[str, ...], everything: bool, partition: int | None) -> None:
-    if [bool(ids), everything, partition is not None].count(True) != 1:
-        raise click.UsageError("say which: some IDS, or --all, or --partition P")
-
-
-def _hub(name: str) -> Hub:
-    return registry_cli.namespace()[name]
-
-
-for command in registry_cli.COMMANDS:
+hub.add_command(deadletters)
+for command in COMMANDS:
     hub.add_command(command)

@@ -1,4 +1,4 @@
-"""`wz rule`."""
+"""`wz rule`: the shared access rules, which Redis has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from ..hub.sas import Right, Rule, Rules
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import hubs_client
 from .terminal import one_line_errors
 
 
@@ -32,7 +32,7 @@ def rule() -> None:
 def add_rule(name: str, rights: tuple[str, ...], hub: str | None) -> None:
     """Make the rule NAME, or give it new keys, and print its connection string."""
     settings = Settings.from_environ()
-    rules = Rules(redis.hubs(settings), settings.root)
+    rules = Rules(hubs_client(settings), settings.root)
     granted = frozenset(Right) if Right.MANAGE in rights else frozenset(map(Right, rights))
     made = rules.add(name, granted, hub.lower() if hub else None)
     click.echo(_connection_string(settings, made, made.primary))
@@ -50,7 +50,7 @@ def rotate_rule(name: str, which: Literal["primary", "secondary"], hub: str | No
     primary.
     """
     settings = Settings.from_environ()
-    rules = Rules(redis.hubs(settings), settings.root)
+    rules = Rules(hubs_client(settings), settings.root)
     made = rules.rotate(name, which, rules.get(name, hub).hub)
     click.echo(_connection_string(settings, made, getattr(made, which)))
 
@@ -65,7 +65,7 @@ def _connection_string(settings: Settings, rule: Rule, key: str) -> str:
 def list_rules() -> None:
     """Show every rule's name, rights and hub; no keys."""
     settings = Settings.from_environ()
-    rules = Rules(redis.hubs(settings), settings.root)
+    rules = Rules(hubs_client(settings), settings.root)
     for found in rules:
         click.echo(f"{found.name}  {', '.join(sorted(found.rights))}  {found.hub or '(the whole namespace)'}")
 
@@ -77,5 +77,5 @@ def list_rules() -> None:
 def delete_rule(name: str, hub: str | None) -> None:
     """Delete the rule NAME; its tokens are worth nothing from now on."""
     settings = Settings.from_environ()
-    rules = Rules(redis.hubs(settings), settings.root)
+    rules = Rules(hubs_client(settings), settings.root)
     rules.remove(name, rules.get(name, hub).hub)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import InvalidValue, PipelineError
+from ..store import OUTAGES
 from ..units import milliseconds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,7 +22,7 @@ _HOME, _REST_OF_LINE, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def one_line_errors(command: F) -> F:
-    """Show what the pipeline raises as click shows its own errors: one line, its notes below it, and exit code 1."""
+    """Show what the pipeline raises, or that Redis is away, as click does: one line, notes below it, exit code 1."""
 
     @functools.wraps(command)
     def run_command(*args: Any, **kwargs: Any) -> Any:
@@ -29,6 +30,8 @@ def one_line_errors(command: F) -> F:
             return command(*args, **kwargs)
         except PipelineError as exc:
             raise click.ClickException(exc.with_notes) from exc
+        except OUTAGES as exc:
+            raise click.ClickException(f"Redis: {exc}") from exc
 
     return run_command  # type: ignore[return-value]
 
@@ -46,7 +49,7 @@ class Lifetime(click.ParamType[int]):
         except InvalidValue as exc:
             self.fail(str(exc), param, ctx)
         if seconds < 1:
-            self.fail(f"{value!r} is no time: write 90s, 15m, 24h or 7d", param, ctx)
+            self.fail(f"{value!r} is not a time: write 90s, 15m, 24h or 7d", param, ctx)
         return seconds
 
 

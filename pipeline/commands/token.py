@@ -1,19 +1,18 @@
-"""`wz token`."""
+"""`wz token`: a shared access signature, made here from a key."""
 
 from __future__ import annotations
-
-import time
 
 import click
 
 from ..hub.sas import Rules, sign
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import hubs_client
+from ..store.clock import machine_time
 from .terminal import Lifetime, one_line_errors
 
 
 @click.command()
-@click.option("--hub", help="Make it out to this hub alone. Default: the whole namespace, boards and outputs too.")
+@click.option("--hub", help="Make it out to this hub alone. Default: the whole namespace, with boards and outputs.")
 @click.option("--publisher", help="Make it out to this publisher of the hub alone, for a device that has no key.")
 @click.option("--lifetime", type=Lifetime(), default="1h", show_default=True, help="90s, 15m, 24h or 7d.")
 @click.option("--rule", "rule_name", help="Sign with this rule's key. Default: the connection string's.")
@@ -26,9 +25,9 @@ def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str 
     settings = Settings.from_environ()
     key_name, key = settings.root.key_name, settings.root.key
     if rule_name is not None and rule_name != key_name:
-        rules = Rules(redis.hubs(settings), settings.root)
+        rules = Rules(hubs_client(settings), settings.root)
         found = rules.find(rule_name, hub) or [rules.get(rule_name)]
         key_name, key = rule_name, found[0].primary
     path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"
-    text = sign(f"{settings.root.url}/{path}", key_name, key, int(time.time()) + lifetime)
+    text = sign(f"{settings.root.url}/{path}", key_name, key, int(machine_time()) + lifetime)
     click.echo(f"Authorization: {text}" if header else text)

@@ -1,4 +1,4 @@
-"""`wz worker`."""
+"""`wz worker`: relays and window jobs, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..hub.relay_status import has_lost_its_relay
 from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import boards_client, check_server, hubs_client, redis_client
 from ..windows.jobs.folders import JobFolders
 from ..windows.jobs.job import Job
 from ..windows.jobs.registered_jobs import RegisteredJobs
@@ -32,15 +32,15 @@ logger = logging.getLogger(__name__)
 def worker() -> None:
     """Relay events upstream and run the window jobs, until SIGTERM or Ctrl-C.
 
-    Several workers may run: they share the partitions of the relays and the tasks of the jobs. One of them has each at
-    a time, and another takes over within ten seconds of its end.
+    Several workers may run: they share the partitions of the relays and the tasks of the jobs. Each of these is one
+    worker's at a time, and another takes it over within ten seconds of that worker's end.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = Settings.from_environ()
-    client = redis.client(settings)
-    redis.check(client, wait=10.0)
-    redis.boards(settings, wait=10.0)
-    hubs = Hubs(redis.hubs(settings, wait=10.0), settings.hubs, settings.retention)
+    client = redis_client(settings)
+    check_server(client, wait=10.0)
+    boards_client(settings, wait=10.0)
+    hubs = Hubs.of(settings, hubs_client(settings, wait=10.0))
     hubs.declare()
 
     relays: Relays | None = None

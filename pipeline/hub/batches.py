@@ -36,13 +36,13 @@ What to change together:
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 import redis
 
+from ..store.clock import machine_time
 from .entry import pack, unpack
 from .event import Event, size_of
 from .stored_hub import StoredHub
@@ -95,7 +95,7 @@ class Batches:
         One round trip if there is none, which does not read those that are under way. With a clock that is fast, it
         finishes some of them: they are taken no more than once all the same.
         """
-        before = int(time.time() * 1000) - at_least_ms
+        before = int(machine_time() * 1000) - at_least_ms
         found = cast("list[Any]", self.hub.redis.xrange(self.intents, max=str(before), count=limit))
         for entry, fields in found:
             self.carry_out(entry.decode(), _decode(fields[b"e"]))

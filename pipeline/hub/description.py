@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 import msgspec
 
 from ..errors import InvalidValue
+from ..settings import InvalidSetting, Settings
 
 #: As many as a hub of Azure's dedicated tier may have.
 MAX_PARTITIONS = 1024
@@ -53,10 +55,20 @@ class HubSettings:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for a hub that says nothing else (WZ_RETENTION, WZ_RETENTION_SIZE)."""
+    """What holds for a hub that says nothing else."""
 
-    retention_ms: int = DAY_MS
-    retention_bytes: int = 1024**3
+    retention_ms: int = Settings.retention_ms
+    retention_bytes: int = Settings.retention_bytes
+
+    @classmethod
+    def of(cls, settings: Settings) -> Defaults:
+        """Return what WZ_RETENTION and WZ_RETENTION_SIZE say. Raises `InvalidSetting` for what no hub may keep."""
+        if settings.retention_ms > MAX_DAYS * DAY_MS:
+            days = f"{settings.retention_ms / DAY_MS:g}d"
+            raise InvalidSetting(
+                "WZ_RETENTION", f"{days!r}: events are kept for at most {MAX_DAYS}d, or 0: without a limit"
+            )
+        return cls(settings.retention_ms, settings.retention_bytes)
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,3 +121,17 @@ def hub_name(name: str) -> str:
     if lower in RESERVED:
         raise InvalidValue(f"{name!r} is a path of the service's own; choose another name", "name")
     return lower
+
+
+def declared_hubs(settings: Settings) -> Mapping[str, int]:
+    """Return the hubs of WZ_HUBS, name -> partitions. Raises `InvalidSetting` for what no hub may be."""
+    for name, partitions in settings.hubs.items():
+        try:
+            hub_name(name)
+        except InvalidValue as exc:
+            raise InvalidSetting("WZ_HUBS", str(exc)) from exc
+        if not 1 <= partitions <= MAX_PARTITIONS:
+            raise InvalidSetting(
+                "WZ_HUBS", f"'{name}:{partitions}': write name:partitions, 1 to {MAX_PARTITIONS} partitions"
+            )
+    return settings.hubs

@@ -12,9 +12,10 @@ import msgspec
 import redis
 
 from ..errors import InvalidValue, PipelineError
+from ..settings import Settings
 from ..store.clock import clock_ms
 from ..store.lease import Lease
-from .description import Defaults, Description, hub_name
+from .description import Defaults, Description, declared_hubs, hub_name
 from .keys import DELETED, HUBS, RULES, HubKeys
 from .log import Hub
 
@@ -64,6 +65,11 @@ class Hubs(Mapping[str, Hub]):
         self._descriptions: dict[str, Description] = {}
         self._known_until = 0.0  # time.monotonic()
         self._refreshing = threading.Lock()
+
+    @classmethod
+    def of(cls, settings: Settings, client: redis.Redis) -> Hubs:
+        """The hubs that `settings` declare, and all others. Raises `InvalidSetting` for what no hub may be."""
+        return cls(client, declared_hubs(settings), Defaults.of(settings))
 
     def __getitem__(self, name: str) -> Hub:
         """Raises `UnknownHub`."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 
+from ..settings import Settings
 from ..store.lease import LeaseLost
 from ..store.pace import IDLE, Pace
 from ..store.scripts import Script
@@ -31,9 +32,6 @@ GROUP = "$relay"
 
 MAX_EVENTS = 1000  # that are read of a partition at once
 PAGE_BYTES = 4 * 1024 * 1024  # of bodies, that these should have: as many events as that were of the last ones' size
-
-#: Dead letters with which a partition has enough (WZ_MAX_DEAD_LETTERS); the batch that reaches it is kept whole.
-MAX_LETTERS = 10_000
 
 #: Idle partitions that a relay looks at in a second, so that they cost little however many there are. Up to a quarter
 #: of that many it looks at in each turn; an event in one of a thousand waits for up to a second.
@@ -57,7 +55,8 @@ class _State:
 class Relay:
     """One worker of a hub's way up; it forwards the partitions that are its share.
 
-    `any_key`: a batch may have events of several keys, which this service takes. See `upstream_requests`.
+    `any_key`: a batch may have events of several keys, which this service takes. See `upstream_requests`. `max_letters`
+    are the dead letters with which a partition has enough; the batch that reaches them is kept whole.
 
     Redis key, beside those of its consumer group, `Share` and `DeadLetters`: `relay`; see keys.py.
     """
@@ -68,7 +67,7 @@ class Relay:
         upstream: Upstream,
         *,
         any_key: bool = False,
-        max_letters: int = MAX_LETTERS,
+        max_letters: int = Settings.max_dead_letters,
         beat: float = BEAT,
     ) -> None:
         self.hub = hub
@@ -248,7 +247,7 @@ class Relays:
         count: int = 1,
         *,
         any_key: bool = False,
-        max_letters: int = MAX_LETTERS,
+        max_letters: int = Settings.max_dead_letters,
     ) -> None:
         self.hubs = hubs
         self.count = count

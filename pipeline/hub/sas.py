@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import re
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -25,6 +24,7 @@ from redis.client import Pipeline
 
 from ..connection_string import ConnectionString
 from ..errors import InvalidValue, PipelineError
+from ..store.clock import machine_time
 from .keys import RULES
 
 _RULE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?")
@@ -255,7 +255,7 @@ def authorize(token: Token, rules: Sequence[Rule], right: Right, audience: Audie
     an unknown rule and a wrong key read alike.
     """
     rule = _signer(token, tuple(rules))
-    if token.expiry <= (time.time() if now is None else now):
+    if token.expiry <= (machine_time() if now is None else now):
         raise ExpiredToken("the token is expired")
     if not covers(token.resource, audience):
         raise InvalidAudience("the token is made out to another host or path (its sr field)")

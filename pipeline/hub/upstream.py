@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import urllib3
@@ -11,6 +10,7 @@ from urllib3.exceptions import HTTPError, InvalidHeader
 
 from ..connection_string import ConnectionString
 from ..errors import PipelineError
+from ..store.clock import machine_time
 from .sas import sign
 from .upstream_requests import UpstreamRequest
 
@@ -103,7 +103,7 @@ class Upstream:
         return UpstreamUnavailable(answer, max(1.0, asked))
 
     def _authorization(self) -> str:
-        now = time.time()
+        now = machine_time()
         if now >= self._renew_at:
             self._token = sign(f"{self.target.url}/", self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME)
             self._renew_at = now + TOKEN_LIFETIME * 0.75

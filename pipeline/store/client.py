@@ -1,4 +1,4 @@
-"""One shared Redis client a process, and one database an environment.
+"""The clients of Redis: one a process for each server or cluster, and one database an environment.
 
 A client holds a pool of connections and is safe to share between threads, as StackExchange.Redis's multiplexer is:
 make one, keep it. It is not safe to share between processes, so it is made on first use, which under gunicorn is
@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs, urlsplit
 
-import redis
-from redis.backoff import NoBackoff
+from redis import AuthenticationError, Redis, RedisError
 from redis.cluster import ClusterNode, RedisCluster
+from redis.connection import ConnectionPool
 from redis.exceptions import AskError, RedisClusterException
-from redis.retry import Retry
 
 from ..errors import PipelineError
 from ..settings import DATABASES, InvalidSetting
+from . import UNREACHABLE
+from .options import connection_options, no_retry
 
 if TYPE_CHECKING:
     from redis.connection import Connection
@@ -35,7 +37,7 @@ SHARDS_MARKER = "wz:board-shards"
 
 MINIMUM = (6, 2)
 
-_clients: dict[tuple[str, str], redis.Redis] = {}
+_clients: dict[tuple[str, str], Redis] = {}
 _clusters: dict[tuple[tuple[str, ...], str], RedisCluster] = {}
 os.register_at_fork(after_in_child=_clients.clear)
 os.register_at_fork(after_in_child=_clusters.clear)
@@ -49,14 +51,14 @@ class RedisUnavailable(PipelineError):
     """Redis does not answer, or is too old to be used."""
 
 
-def client(settings: Settings) -> redis.Redis:
-    """Return the process's client for these settings; nothing is sent before its first command.
+def redis_client(settings: Settings) -> Redis:
+    """Return the process's client of the server that WZ_REDIS_URL names; nothing is sent before its first command.
 
     Each new connection first makes sure that the database is this environment's (two round trips), so neither a
     mistaken setting nor a fail-over to another server can mix staging with production; the command that needed the
     connection then raises `EnvironmentClash`.
 
-    No command is retried by itself: a reward that was added, but whose answer was lost, must not be added twice.
+    Time-outs and the rest are those of `options.py`.
     """
     key = (settings.redis_url, settings.environment)
     if key not in _clients:
@@ -64,13 +66,26 @@ def client(settings: Settings) -> redis.Redis:
     return _clients[key]
 
 
-def cluster(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
-    """Return the process's client of the cluster that these nodes are of.
+def database(settings: Settings) -> int:
+    """Return the number of the database of `redis_client`: the one that the address names, else the environment's.
+
+    Raises `InvalidSetting` for what is not a number; redis-py would take database 0 then.
+    """
+    parts = urlsplit(settings.redis_url)
+    path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    named = parse_qs(parts.query).get("db", [path])[0]
+    if not named:
+        return DATABASES[settings.environment]
+    if not (named.isascii() and named.isdecimal()):
+        raise InvalidSetting("WZ_REDIS_URL", "the database that the address names is not a number")
+    return int(named)
+
+
+def cluster_client(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
+    """Return the process's client of the cluster that these nodes belong to.
 
     The first call looks for its nodes, for up to `wait` seconds, and makes sure that it is this environment's: raises
     `RedisUnavailable` or `EnvironmentClash`. Each new connection to the node that has the marker checks it again.
-
-    Only a command that a node has refused is sent again (the slot has moved): none whose answer was lost.
     """
     key = (urls, environment)
     deadline = time.monotonic() + wait
@@ -84,34 +99,27 @@ def cluster(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> Redis
     return _clusters[key]
 
 
-def hubs(settings: Settings, wait: float = 0.0) -> redis.Redis:
-    """Return the client of the database that has the hubs: that of `cluster` if the settings name one, else `client`.
+def hubs_client(settings: Settings, wait: float = 0.0) -> Redis:
+    """Return the client of the database that has the hubs: of a cluster if the settings name one, else of the server.
 
-    The two have the same commands, but their types have nothing in common; who must tell them apart asks for
-    `RedisCluster`. Raises what `cluster` does.
+    The two have the same commands, but their types have nothing in common; code that must tell them apart asks for
+    `RedisCluster`. Raises what `cluster_client` does.
     """
     if not settings.hubs_cluster:
-        return client(settings)
-    return cast("redis.Redis", cluster(settings.hubs_cluster, settings.environment, wait))
+        return redis_client(settings)
+    return cast("Redis", cluster_client(settings.hubs_cluster, settings.environment, wait))
 
 
-def ping(client: redis.Redis) -> None:
-    """Make sure that Redis answers, on a cluster each node that has keys. Raises what a command does."""
-    if isinstance(client, RedisCluster):
-        client.ping(target_nodes=RedisCluster.PRIMARIES)
-    else:
-        client.ping()
-
-
-def boards(settings: Settings, wait: float = 0.0) -> redis.Redis | RedisCluster:
-    """Return the client of the database that has the boards: that of `cluster` if the settings name one, else `client`.
+def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
+    """Return the client of the database that has the boards: of a cluster if the settings name one, else of the server.
 
     Makes sure that the boards there are split as the settings say, or members would be looked for in the wrong shard.
-    Raises `InvalidSetting`, or what `cluster` does. Call it when a process starts, not for each request.
+    Raises `InvalidSetting`, or what `cluster_client` does. Call it when a process starts, not for each request.
     """
-    found = (
-        cluster(settings.boards_cluster, settings.environment, wait) if settings.boards_cluster else client(settings)
-    )
+    if settings.boards_cluster:
+        found: Redis | RedisCluster = cluster_client(settings.boards_cluster, settings.environment, wait)
+    else:
+        found = redis_client(settings)
     found.set(SHARDS_MARKER, settings.board_shards, nx=True)
     shards = int(cast("bytes", found.get(SHARDS_MARKER)))
     if shards != settings.board_shards:
@@ -123,7 +131,15 @@ def boards(settings: Settings, wait: float = 0.0) -> redis.Redis | RedisCluster:
     return found
 
 
-def check(client: redis.Redis, wait: float = 0.0) -> None:
+def ping(client: Redis) -> None:
+    """Make sure that Redis answers, on a cluster each node that has keys. Raises what a command does."""
+    if isinstance(client, RedisCluster):
+        client.ping(target_nodes=RedisCluster.PRIMARIES)
+    else:
+        client.ping()
+
+
+def check_server(client: Redis, wait: float = 0.0) -> None:
     """Make sure that Redis answers, is new enough and is this environment's.
 
     Waits up to `wait` seconds for a server that is starting or still loads its data. Raises `RedisUnavailable` or
@@ -134,9 +150,9 @@ def check(client: redis.Redis, wait: float = 0.0) -> None:
         try:
             version = client.info("server")["redis_version"]
             break
-        except redis.AuthenticationError as exc:
+        except AuthenticationError as exc:
             raise RedisUnavailable(f"Redis at {_where(client)} refuses the password: {exc}") from exc
-        except (redis.ConnectionError, redis.TimeoutError) as exc:  # BusyLoadingError is a ConnectionError
+        except UNREACHABLE as exc:  # BusyLoadingError is a ConnectionError
             if time.monotonic() >= deadline:
                 raise RedisUnavailable(f"Redis at {_where(client)} can't be reached: {exc}") from exc
             time.sleep(0.1)
@@ -168,18 +184,15 @@ def _claim(connection: Connection, environment: str, other: str) -> None:
         raise
 
 
-def _make(settings: Settings) -> redis.Redis:
+def _make(settings: Settings) -> Redis:
     def claim(connection: Connection) -> None:
         connection.on_connect()  # type: ignore[no-untyped-call]
         _claim(connection, settings.environment, "another database in WZ_REDIS_URL")
 
-    options: dict[str, Any] = {}
-    if not _names_database(settings.redis_url):
-        options["db"] = DATABASES[settings.environment]
+    url = settings.redis_url
+    options = {"db": database(settings), **connection_options(url, settings.environment)}
     try:
-        return redis.Redis.from_url(
-            settings.redis_url, redis_connect_func=claim, retry=Retry(NoBackoff(), 0), **options
-        )
+        return Redis.from_url(url, redis_connect_func=claim, retry=no_retry(), **options)
     except ValueError as exc:
         raise InvalidSetting("WZ_REDIS_URL", str(exc)) from exc
 
@@ -191,9 +204,17 @@ def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
     first, *others = urls
     where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in urls)
     nodes = [ClusterNode(url.hostname, url.port or 6379) for url in map(urlsplit, others)]  # type: ignore[no-untyped-call]
+    options = connection_options(first, environment)
+    # A cluster passes on to its nodes' pools what it knows, which the health check is not among.
+    pool = partial(ConnectionPool, health_check_interval=options.pop("health_check_interval"))
     try:
         client = RedisCluster.from_url(
-            first, startup_nodes=nodes, redis_connect_func=claim, retry=Retry(NoBackoff(), 0)
+            first,
+            startup_nodes=nodes,
+            redis_connect_func=claim,
+            retry=no_retry(),
+            connection_pool_class=pool,
+            **options,
         )
         client.get(MARKER)  # so that one connection, at least, has checked it
         version = cast("dict[str, str]", client.info("server"))["redis_version"]
@@ -201,19 +222,12 @@ def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
         if isinstance(exc.__cause__, EnvironmentClash):
             raise exc.__cause__ from None
         raise RedisUnavailable(f"the Redis Cluster at {where} can't be reached: {exc}") from exc
-    except redis.RedisError as exc:
+    except RedisError as exc:
         raise RedisUnavailable(f"the Redis Cluster at {where} can't be used: {exc}") from exc
     _check_version(version, where)
     return client
 
 
-def _names_database(url: str) -> bool:
-    parts = urlsplit(url)
-    if "db" in parse_qs(parts.query):
-        return True
-    return parts.scheme != "unix" and parts.path.strip("/") != ""
-
-
-def _where(client: redis.Redis) -> str:
+def _where(client: Redis) -> str:
     options = client.connection_pool.connection_kwargs
     return str(options.get("path") or f"{options.get('host')}:{options.get('port', 6379)}")

@@ -1,11 +1,35 @@
-"""Redis's clock, by which all processes and machines go."""
+"""The clocks: Redis's, by which all processes and machines go, and this machine's own, for what leaves the system.
+
+What is compared between processes (ages, deadlines, order) is Redis's time. This machine's is for the expiry of tokens,
+which other machines made, and for what a person calls today. Time that only passes is `time.monotonic()`, where it is
+needed.
+"""
 
 from __future__ import annotations
 
-import redis
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from redis import Redis
 
 
-def clock_ms(client: redis.Redis) -> int:
-    """Return its time, ms since the Unix epoch. One round trip."""
-    seconds, microseconds = client.time()
+def clock_ms(client: Redis) -> int:
+    """Return Redis's time, ms since the Unix epoch. One round trip."""
+    return reply_ms(client.time())
+
+
+def reply_ms(reply: Sequence[int]) -> int:
+    """Return what TIME answered in a pipeline, seconds and microseconds, as ms since the Unix epoch."""
+    seconds, microseconds = reply
     return seconds * 1000 + microseconds // 1000
+
+
+def machine_time() -> float:
+    """Return this machine's time, seconds since the Unix epoch."""
+    return time.time()
+
+
+def machine_now() -> datetime:
+    """Return this machine's time in UTC."""
+    return datetime.now(UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-import redis
+from redis import Redis
 from redis.client import Pipeline
 
 # KEYS[1] the lease; ARGV[1] the owner, ARGV[2] the time to live in ms, ARGV[3] '1' to take it if it is free.
@@ -33,10 +33,10 @@ class Lease:
     A paused owner may believe that it still holds a lease that it lost. So a lease spares two workers the same work,
     and what they commit is checked against something else: a count of commits, an offset.
 
-    Redis key: the one given, a string that holds the owner's name: nobody else's, by default a random one.
+    Redis key: the one given, a string with the owner's name, which no other owner has; by default a random one.
     """
 
-    def __init__(self, client: redis.Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
+    def __init__(self, client: Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
         self.redis = client
         self.key = key
         self.owner = owner or secrets.token_hex(8)

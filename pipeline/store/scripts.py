@@ -8,13 +8,14 @@ from importlib.resources.abc import Traversable
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-import redis
+from redis import Redis
 from redis.client import Pipeline
 from redis.commands.core import Script as RegisteredScript
+from redis.exceptions import NoScriptError
 
 
 class Client(Protocol):
-    """What `redis.Redis` and `redis.RedisCluster` have in common, as far as scripts need it."""
+    """What `Redis` and `RedisCluster` have in common, as far as scripts need it."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any: ...
 
@@ -31,16 +32,16 @@ class Script:
     def __init__(self, *files: Traversable) -> None:
         self.text = "".join(file.read_text() for file in files)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        self._registered: WeakKeyDictionary[redis.Redis, RegisteredScript] = WeakKeyDictionary()
+        self._registered: WeakKeyDictionary[Redis, RegisteredScript] = WeakKeyDictionary()
 
     def call(self, client: Client, keys: list[str], args: list[Any]) -> Any:
         """Run it in one round trip; in two when Redis does not know it (any more)."""
         try:
             return client.evalsha(self.sha, len(keys), *keys, *args)
-        except redis.exceptions.NoScriptError:
+        except NoScriptError:
             return client.eval(self.text, len(keys), *keys, *args)
 
-    def call_all(self, client: redis.Redis, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+    def call_all(self, client: Redis, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
         """Run it once for each of these keys and arguments, in one round trip, on a cluster one a node.
 
         It may run for some of them when it fails for others: then the first error is raised.
@@ -51,13 +52,13 @@ class Script:
                 pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
             replies = pipe.execute(raise_on_error=False)
         for place, (keys, args) in enumerate(calls):
-            if isinstance(replies[place], redis.exceptions.NoScriptError):
+            if isinstance(replies[place], NoScriptError):
                 replies[place] = self.call(client, keys, args)
             elif isinstance(replies[place], Exception):
                 raise replies[place]
         return replies
 
-    def queue(self, client: redis.Redis, pipe: Pipeline, keys: list[str], args: list[Any]) -> None:
+    def queue(self, client: Redis, pipe: Pipeline, keys: list[str], args: list[Any]) -> None:
         """Put it into a transaction, before which redis-py makes sure that Redis knows it."""
         script = self._registered.get(client)
         if script is None:

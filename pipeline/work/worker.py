@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-import redis
-
-from ..store.pace import IDLE
+from ..store import UNREACHABLE, RedisError
+from ..store.pace import IDLE, Pace
 
 logger = logging.getLogger(__name__)
 
 FIND = 2.0  # seconds between two looks for new tasks
-RETRY = (0.5, 10.0)  # seconds: the first and the longest wait after a failure
+FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds after a failure
+
+#: Seconds in which the tasks are to end, once they are told to; below TimeoutStopSec (20 s) of wz-worker.service.
+#: A task looks up after each step, and a step waits for Redis or for a receiver for some seconds at most.
+END_SECONDS = 15.0
 
 
 class Task(Protocol):
@@ -32,33 +35,45 @@ def run(find: Callable[[], Iterable[Task]], stop: threading.Event) -> None:
     """Run every task that `find` returns, a thread each, until `stop` is set, and return when all have ended.
 
     `find` is asked again every two seconds: a task that is new is started, and one that is not there any more stopped.
+    A task that has not ended `END_SECONDS` after `stop` is left behind and named in the log: its thread ends with the
+    process, and its lease by itself.
     """
     running: dict[Task, _Thread] = {}
+    ending: list[_Thread] = []
     while not stop.is_set():
         try:
             wanted = list(find())
-        except redis.RedisError as exc:  # the tasks that run meet it, too; the first look is not to fail
+        except RedisError as exc:  # the tasks that run meet it as well; the first look is not to fail
             if not running:
                 raise
             logger.warning("can't see whether there is more to do: %s", exc)
         else:
             for task in running.keys() - wanted:
-                running.pop(task).stop.set()
+                running[task].stop.set()
+                ending.append(running.pop(task))
             for task in wanted:
                 if task not in running:
                     running[task] = _Thread(task)
         stop.wait(FIND)
     for thread in running.values():
         thread.stop.set()
-    for thread in running.values():
-        thread.join()
+    _wait_for([*ending, *running.values()])
+
+
+def _wait_for(threads: list[_Thread]) -> None:
+    deadline = time.monotonic() + END_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    left = sorted(thread.name for thread in threads if thread.is_alive())
+    if left:
+        logger.error("not ended after %.0f s, and left behind: %s", END_SECONDS, ", ".join(left))
 
 
 class _Thread(threading.Thread):
-    """Runs a task until `stop` is set."""
+    """Runs a task until `stop` is set. A process that ends does not wait for it."""
 
     def __init__(self, task: Task) -> None:
-        super().__init__(name=task.name)
+        super().__init__(name=task.name, daemon=True)
         self.task = task
         self.stop = threading.Event()
         self.start()
@@ -68,21 +83,21 @@ class _Thread(threading.Thread):
 
 
 def _loop(task: Task, stop: threading.Event) -> None:
-    wait = RETRY[0]
+    pace = Pace(max_wait=LONGEST_WAIT)
     while not stop.is_set():
         try:
             done = task.step()
         except Exception as exc:
             # Nothing is committed by halves, so the same step can be tried again, whatever it was.
-            lost = isinstance(exc, (redis.ConnectionError, redis.TimeoutError))
-            logger.error("%s failed, next try in %.1f s: %s", task.name, wait, exc, exc_info=not lost)
-            stop.wait(wait * random.uniform(0.8, 1.2))
-            wait = min(wait * 2, RETRY[1])
+            wait = pace.failed(FIRST_WAIT)
+            is_away = isinstance(exc, UNREACHABLE)
+            logger.error("%s failed, next try in %.1f s: %s", task.name, wait, exc, exc_info=not is_away)
+            stop.wait(wait)
         else:
-            wait = RETRY[0]
+            pace.succeeded()
             if not done:
                 stop.wait(IDLE)
     try:
         task.stop()
-    except redis.RedisError as exc:
+    except RedisError as exc:
         logger.warning("%s: its lease ends by itself: %s", task.name, exc)

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pipeline.store.client
 from deploy import servers
 from deploy.up import DEPLOY, render_nginx
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
 from wz.testing import LiveServer
 
 from .. import stack
@@ -113,13 +113,15 @@ class Service:
 
     @property
     def hubs(self) -> Hubs:
-        return Hubs(pipeline.store.client.client(self.settings), self.settings.hubs, self.settings.retention)
+        return Hubs.of(self.settings, redis_client(self.settings))
 
 
 def settings(folder: Path, environment: str) -> Settings:
     url = f"unix://{folder / environment / 'redis.sock'}"
     hosts = frozenset({stack.HOST, "127.0.0.1"})
-    return Settings(environment=environment, redis_url=url, root=stack.ROOT, hosts=hosts, hubs={"events": PARTITIONS})
+    return Settings(
+        environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs={"events": PARTITIONS}
+    )
 
 
 class World:

@@ -19,11 +19,11 @@ from typing import Any
 
 import redis
 
-import pipeline.store.client
 from deploy import servers
 from pipeline.hub.log import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
 from pipeline.windows.jobs.definition import Definition, read_definition
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput
@@ -96,9 +96,9 @@ def run(folder: Path, kills: int, seed: int) -> Report:
     command = [servers.redis_server(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
     with stack.process(command, ready=socket.exists):
         settings = Settings(
-            environment="test", redis_url=f"unix://{socket}", root=stack.ROOT, hubs={"events": PARTITIONS}
+            environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT, hubs={"events": PARTITIONS}
         )
-        client = pipeline.store.client.client(settings)
+        client = redis_client(settings)
         hubs = Hubs(client, settings.hubs)
         hubs.declare()
         for name, (query, toml) in JOBS.items():
@@ -157,7 +157,7 @@ def disturb(folder: Path, settings: Settings, hubs: Hubs, kills: int, seed: int)
 
 def work(folder: Path, settings: Settings) -> None:
     """A worker that runs both jobs until it is killed."""
-    client = pipeline.store.client.client(settings)
+    client = redis_client(settings)
     hubs = Hubs(client, settings.hubs)
     pacing = Pacing(batch=40, snapshot_seconds=0.2, snapshot_events=400)
     jobs = [Job.load(folder / name, client, hubs, pacing=pacing, beat=LEASE / 6, ttl=LEASE) for name in JOBS]

@@ -25,7 +25,7 @@ def test_health_needs_no_token(client: ServiceClient, path: str) -> None:
     [("/healthz", 200), ("/readyz", 503), ("/boards/b", 503), ("/outputs/OutputWindow", 503)],
 )
 def test_without_redis_the_process_is_healthy_and_not_ready(tmp_path: Path, path: str, status: int) -> None:
-    settings = Settings(environment="test", redis_url=f"unix://{tmp_path}/none.sock", root=stack.ROOT)
+    settings = Settings(environment="test", redis_url=f"unix://{tmp_path}/none.sock", connection_string=stack.ROOT)
     answer = Client(create_app(settings)).get(path, headers={"Authorization": stack.token()})
 
     assert answer.status_code == status

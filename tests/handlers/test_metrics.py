@@ -132,7 +132,7 @@ def test_a_token_for_it_alone_opens_nothing_else(client: ServiceClient) -> None:
 
 
 def test_without_redis_it_says_so(tmp_path: Path) -> None:
-    settings = Settings(environment="test", redis_url=f"unix://{tmp_path}/none.sock", root=stack.ROOT)
+    settings = Settings(environment="test", redis_url=f"unix://{tmp_path}/none.sock", connection_string=stack.ROOT)
 
     assert scrape(Client(create_app(settings)))["wz_redis_up",] == 0
 

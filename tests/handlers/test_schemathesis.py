@@ -48,7 +48,7 @@ schemathesis.serializer.alias(BATCH_TYPE, "application/json")
 schemathesis.serializer.alias(LINES[0], "application/json")  # one line
 
 # The document is read while tests are collected, when there is no Redis yet; `service` brings it.
-app = create_app(Settings(environment="test", redis_url="unix:///nowhere", root=stack.ROOT))
+app = create_app(Settings(environment="test", redis_url="unix:///nowhere", connection_string=stack.ROOT))
 app.config.update(MAX_WAIT=0, TAIL_SECONDS=0)  # or every case with `wait` would take as many seconds
 document = schemathesis.openapi.from_wsgi("/openapi.json", app)
 

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 import redis as redis_py
 
-import pipeline.store.client
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.deadletters import DeadLetters
@@ -20,6 +19,7 @@ from pipeline.hub.relay_status import status
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
 
 from .. import stack
 from ..upstream import Answer, Received, ScriptedUpstream
@@ -32,7 +32,7 @@ def upstream_settings(redis_url: str) -> Settings:
     root = ConnectionString.parse(
         "Endpoint=sb://127.0.0.1/;SharedAccessKeyName=up;SharedAccessKey=dXBzdHJlYW0=;UseDevelopmentEmulator=true"
     )
-    return Settings(environment="staging", redis_url=redis_url, root=root, hubs=UPSTREAM_HUBS)
+    return Settings(environment="staging", redis_url=redis_url, connection_string=root, hubs=UPSTREAM_HUBS)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def upstream_target(
 
 @pytest.fixture
 def upstream_hub(upstream_settings: Settings) -> Hub:
-    client = pipeline.store.client.client(upstream_settings)
+    client = redis_client(upstream_settings)
     client.flushdb()
     return Hub(client, "events", 4)
 

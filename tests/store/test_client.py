@@ -7,23 +7,31 @@ import pytest
 import redis as redis_py
 from redis.cluster import RedisCluster
 
-import pipeline.store.client
 from pipeline.settings import InvalidSetting, Settings
-from pipeline.store.client import EnvironmentClash, RedisUnavailable
+from pipeline.store.client import (
+    MARKER,
+    EnvironmentClash,
+    RedisUnavailable,
+    boards_client,
+    check_server,
+    cluster_client,
+    hubs_client,
+    redis_client,
+)
 
 from ..stack import ROOT
 
 
 def settings_for(url: str, environment: str = "test") -> Settings:
-    return Settings(environment=environment, redis_url=url, root=ROOT)
+    return Settings(environment=environment, redis_url=url, connection_string=ROOT)
 
 
 def found(settings: Settings, environment: str = "test") -> RedisCluster:
-    return pipeline.store.client.cluster(settings.hubs_cluster, environment)
+    return cluster_client(settings.hubs_cluster, environment)
 
 
 def test_each_environment_has_its_own_database(redis_url: str, redis: redis_py.Redis) -> None:
-    staging = pipeline.store.client.client(settings_for(redis_url, "staging"))
+    staging = redis_client(settings_for(redis_url, "staging"))
     staging.flushdb()
     redis.set("key", "test's")
 
@@ -32,24 +40,30 @@ def test_each_environment_has_its_own_database(redis_url: str, redis: redis_py.R
 
 def test_two_environments_cannot_share_a_database(redis_url: str) -> None:
     url = f"{redis_url}?db=9"
-    pipeline.store.client.check(pipeline.store.client.client(settings_for(url, "staging")))
+    check_server(redis_client(settings_for(url, "staging")))
 
     with pytest.raises(EnvironmentClash, match="belongs to the environment 'staging', this process to 'production'"):
-        pipeline.store.client.check(pipeline.store.client.client(settings_for(url, "production")))
+        check_server(redis_client(settings_for(url, "production")))
 
 
 def test_a_clash_is_found_by_every_connection(redis_url: str) -> None:
     url = f"{redis_url}?db=8"
-    pipeline.store.client.check(pipeline.store.client.client(settings_for(url, "staging")))
-    client = pipeline.store.client.client(settings_for(url, "production"))
+    check_server(redis_client(settings_for(url, "staging")))
+    client = redis_client(settings_for(url, "production"))
 
     for _ in range(2):
         with pytest.raises(EnvironmentClash):
             client.set("key", "value")
 
 
+@pytest.mark.parametrize("url", ["redis://a/x", "redis://a?db=x", "unix:///a?db=-1", "redis://a/1/2"])
+def test_a_database_that_is_not_a_number_is_refused(url: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"^WZ_REDIS_URL: the database that the address names is not a number$"):
+        redis_client(settings_for(url))
+
+
 def test_a_process_has_one_client(settings: Settings) -> None:
-    assert pipeline.store.client.client(settings) is pipeline.store.client.client(settings)
+    assert redis_client(settings) is redis_client(settings)
 
 
 def test_a_forked_child_makes_a_client_of_its_own(settings: Settings, redis: redis_py.Redis) -> None:
@@ -58,7 +72,7 @@ def test_a_forked_child_makes_a_client_of_its_own(settings: Settings, redis: red
     child = os.fork()
     if child == 0:
         try:
-            theirs = pipeline.store.client.client(settings)
+            theirs = redis_client(settings)
             os.write(writer, f"{theirs is redis} {theirs.client_id()}".encode())
         finally:
             os._exit(0)
@@ -73,17 +87,17 @@ def test_a_forked_child_makes_a_client_of_its_own(settings: Settings, redis: red
 
 def test_a_server_that_is_not_there() -> None:
     with pytest.raises(RedisUnavailable, match=r"127\.0\.0\.1:1 can't be reached"):
-        pipeline.store.client.check(pipeline.store.client.client(settings_for("redis://127.0.0.1:1")))
+        check_server(redis_client(settings_for("redis://127.0.0.1:1")))
 
 
 def test_a_process_has_one_client_of_the_cluster(cluster_settings: Settings, cluster: RedisCluster) -> None:
-    both = {id(found(cluster_settings)), id(pipeline.store.client.hubs(cluster_settings))}
+    both = {id(found(cluster_settings)), id(hubs_client(cluster_settings))}
 
     assert both == {id(cluster)}
 
 
 def test_two_environments_cannot_share_a_cluster(cluster_settings: Settings, cluster: RedisCluster) -> None:
-    cluster.set(pipeline.store.client.MARKER, "test")
+    cluster.set(MARKER, "test")
 
     with pytest.raises(EnvironmentClash, match="belongs to the environment 'test', this process to 'production'"):
         found(cluster_settings, "production")
@@ -91,20 +105,20 @@ def test_two_environments_cannot_share_a_cluster(cluster_settings: Settings, clu
 
 def test_a_cluster_s_new_connections_check_whose_it_is(cluster_settings: Settings, cluster: RedisCluster) -> None:
     staging = found(cluster_settings, "staging")
-    cluster.set(pipeline.store.client.MARKER, "test")
+    cluster.set(MARKER, "test")
     staging.disconnect_connection_pools()  # type: ignore[no-untyped-call]
 
     with pytest.raises(EnvironmentClash):
-        staging.get(pipeline.store.client.MARKER)
+        staging.get(MARKER)
 
 
 def test_a_cluster_that_is_not_there() -> None:
     with pytest.raises(RedisUnavailable, match=r"the Redis Cluster at 127\.0\.0\.1:1 can't be reached"):
-        pipeline.store.client.cluster(("redis://:secret@127.0.0.1:1",), "test")
+        cluster_client(("redis://:secret@127.0.0.1:1",), "test")
 
 
 def test_a_command_whose_answer_was_lost_is_not_sent_again(cluster_settings: Settings, cluster: RedisCluster) -> None:
-    impatient = pipeline.store.client.cluster((f"{cluster_settings.hubs_cluster[0]}?socket_timeout=0.05",), "test")
+    impatient = cluster_client((f"{cluster_settings.hubs_cluster[0]}?socket_timeout=0.05",), "test")
     slow = "redis.call('INCR', KEYS[1]) for i = 1, 2e7 do end"
 
     with pytest.raises(redis_py.TimeoutError):
@@ -114,14 +128,14 @@ def test_a_command_whose_answer_was_lost_is_not_sent_again(cluster_settings: Set
 
 
 def test_boards_keep_their_number_of_shards(settings: Settings, redis: redis_py.Redis) -> None:
-    assert pipeline.store.client.boards(settings) is redis
+    assert boards_client(settings) is redis
 
     with pytest.raises(InvalidSetting, match="the boards have 1 shards each, not 4: set 1, or"):
-        pipeline.store.client.boards(replace(settings, board_shards=4))
+        boards_client(replace(settings, board_shards=4))
 
 
 def test_boards_on_a_cluster_keep_their_number_of_shards(cluster_settings: Settings, cluster: RedisCluster) -> None:
-    assert pipeline.store.client.boards(cluster_settings) is cluster
+    assert boards_client(cluster_settings) is cluster
 
     with pytest.raises(InvalidSetting, match="the boards have 8 shards each, not 16"):
-        pipeline.store.client.boards(replace(cluster_settings, board_shards=16))
+        boards_client(replace(cluster_settings, board_shards=16))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -128,12 +129,15 @@ def test_a_relay_that_was_taken_away_is_told_of(
     assert "`wz hub detach events '$relay'`" in log
 
 
-def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str]) -> None:
-    with start({**environ, "WZ_HUBS": "events:none"}) as worker:
+@pytest.mark.parametrize(
+    ("hubs", "rest"), [("events:none", "as in events:4"), ("events:0", "1 to 1024 partitions")], ids=["read", "checked"]
+)
+def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str], hubs: str, rest: str) -> None:
+    with start({**environ, "WZ_HUBS": hubs}) as worker:
         _, log = worker.communicate(timeout=20)
 
     assert worker.returncode == 1
-    assert log == "Error: WZ_HUBS: 'events:none': write name:partitions, 1 to 1024 partitions\n"
+    assert log == f"Error: WZ_HUBS: '{hubs}': write name:partitions, {rest}\n"
 
 
 class Counting:
@@ -169,3 +173,78 @@ def test_a_task_that_is_found_later_is_started_and_one_that_is_gone_stopped(monk
     stop.set()
     runner.join(20)
     assert second.stopped.is_set()
+
+
+class Hanging:
+    """A task whose step does not return until it is let go."""
+
+    name = "hanging"
+
+    def __init__(self) -> None:
+        self.stepped = threading.Event()
+        self.let_go = threading.Event()
+
+    def step(self) -> int:
+        self.stepped.set()
+        self.let_go.wait()
+        return 0
+
+    def stop(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["while it is wanted", "when it is not wanted any more"])
+def test_a_task_that_hangs_does_not_keep_the_worker_from_ending(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_gone: bool
+) -> None:
+    monkeypatch.setattr("pipeline.work.worker.FIND", 0.01)
+    monkeypatch.setattr("pipeline.work.worker.END_SECONDS", 0.2)
+    hanging, counting, stop = Hanging(), Counting(), threading.Event()
+    found: list[Task] = [hanging, counting]
+    runner = threading.Thread(target=run, args=(lambda: list(found), stop))
+    runner.start()
+    assert hanging.stepped.wait(20)
+    assert counting.stepped.wait(20)
+    if is_gone:
+        found.remove(hanging)
+        time.sleep(0.1)  # some looks
+
+    stop.set()
+    runner.join(20)
+
+    assert not runner.is_alive()
+    assert counting.stopped.is_set()
+    assert [record.getMessage() for record in caplog.records] == ["not ended after 0 s, and left behind: hanging"]
+    hanging.let_go.set()
+
+
+def test_a_worker_with_a_task_that_hangs_ends_on_sigterm() -> None:
+    script = """
+import signal, threading
+from pipeline.work import worker
+
+class Hanging:
+    name = "hanging"
+    def step(self):
+        print("stepped", flush=True)
+        threading.Event().wait()
+    def stop(self):
+        pass
+
+task, stop = Hanging(), threading.Event()
+worker.END_SECONDS = 0.2
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+worker.run(lambda: [task], stop)
+"""
+    command = [sys.executable, "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=REPOSITORY) as worker:
+        try:
+            assert worker.stdout.readline() == "stepped\n"
+            worker.terminate()
+            _, log = worker.communicate(timeout=20)
+        finally:
+            worker.kill()
+
+    assert worker.returncode == 0
+    assert log == "not ended after 0 s, and left behind: hanging\n"

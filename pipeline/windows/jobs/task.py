@@ -12,6 +12,7 @@ from redis.client import Pipeline
 
 from ...boards.shard import Code, error_of
 from ...errors import PipelineError
+from ...store.clock import reply_ms
 from ...store.lease import LeaseLost
 from ..engine.engine import Engine, ExchangeRow, Given, OutputRow
 from ..language.ticks import BEGINNING, END, from_unix_ms
@@ -179,8 +180,7 @@ class Task:
             for source in ready:
                 source.queue(pipe, run.read_to[source.name], self.work.pacing.batch)
             replies = iter(pipe.execute())
-        seconds, microseconds = next(replies)
-        now = from_unix_ms(seconds * 1000 + microseconds // 1000)
+        now = from_unix_ms(reply_ms(next(replies)))
         if int(next(replies) or 0) != run.progress.commits:
             raise LeaseLost(self.checkpoint.key)
         waiting = [next(replies) for _ in buffers]

@@ -278,7 +278,7 @@ def fragile(tmp_path: Path, settings: Settings, small_windows: None) -> Iterator
     socket = tmp_path / "redis.sock"
     command = [servers.redis_server(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", tmp_path]
     with stack.process(command, ready=socket.exists) as server:
-        app = create_app(Settings(environment="test", redis_url=f"unix://{socket}", root=stack.ROOT))
+        app = create_app(Settings(environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT))
         records = b"".join(b'{"member":"%d","score":1}\n' % n for n in range(5000))
         with ServiceClient(app).post("/boards/b/members", data=records, content_type=NDJSON, buffered=False) as answer:
             yield answer, server

@@ -146,7 +146,7 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
         ),
         pytest.param({"outputs": {}}, {"field": "outputs.PerMinute"}, "is missing", id="an output left out"),
         pytest.param({"start": "yesterday"}, {"field": "start"}, "'yesterday' is not", id="start"),
-        pytest.param({"time": {"late_arrival": "1y"}}, {"field": "time.late_arrival"}, "is no time", id="time"),
+        pytest.param({"time": {"late_arrival": "1y"}}, {"field": "time.late_arrival"}, "is not a time", id="time"),
         pytest.param(
             {"boards": [{"from": "No", "board": "b", "member": "a", "score": "n", "mode": "add"}]},
             {"field": "boards"},

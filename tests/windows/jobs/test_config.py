@@ -233,7 +233,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
         pytest.param(
             QUERY,
             GOOD + "[time]\nlate_arrival = -2",
-            "time.late_arrival: '-2' is no time",
+            "time.late_arrival: '-2' is not a time",
             "time.late_arrival",
             id="no time",
         ),
@@ -247,7 +247,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
         pytest.param(QUERY, GOOD + "[time]\naction = 'x'", "[time]: Invalid enum value 'x'", "time", id="no action"),
         pytest.param(QUERY, "start = 'soon'" + GOOD, "start: 'soon' is not", "start", id="no start"),
         pytest.param(QUERY, "start = 2024-05-01T11:00:00" + GOOD, "start: ", "start", id="a local time"),
-        pytest.param(QUERY, "snapshot = 'x'" + GOOD, "snapshot: 'x' is no time", "snapshot", id="no snapshot"),
+        pytest.param(QUERY, "snapshot = 'x'" + GOOD, "snapshot: 'x' is not a time", "snapshot", id="no snapshot"),
         pytest.param(
             "SELECT who INTO Points FROM Input TIMESTAMP BY t OVER who",
             GOOD + "[time]\nlate_arrival = -1",

@@ -1,4 +1,4 @@
-"""`wz hub create | set | list | show | delete`."""
+"""`wz hub create | set | list | show | delete`: which hubs there are, and what they keep."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from ..hub.description import MAX_PARTITIONS, Description
+from ..hub.description import MAX_PARTITIONS, Defaults, Description
 from ..hub.group_registry import ConsumerGroups
 from ..hub.namespace import Hubs
 from ..hub.runtime import runtime
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import hubs_client
 from ..units import byte_count, milliseconds
 from .terminal import one_line_errors
 
@@ -39,7 +39,7 @@ def _settings(command: F) -> F:
 @one_line_errors
 def create(name: str, partitions: int, **chosen: Any) -> None:
     """Make the hub NAME. What is not said is as WZ_RETENTION and WZ_RETENTION_SIZE have it."""
-    namespace().create(name, msgspec.structs.replace(Description(partitions=partitions), **_changes(**chosen)))
+    existing_hubs().create(name, msgspec.structs.replace(Description(partitions=partitions), **_changes(**chosen)))
 
 
 @click.command("set")
@@ -51,23 +51,23 @@ def set_(name: str, **chosen: Any) -> None:
     changes = _changes(**chosen)
     if not changes:
         raise click.UsageError("say what to change: --retention, --size, --throughput-units or --metadata")
-    namespace().update(name, lambda old: msgspec.structs.replace(old, **changes))
+    existing_hubs().update(name, lambda old: msgspec.structs.replace(old, **changes))
 
 
 @click.command()
 @click.argument("name")
-@click.confirmation_option(prompt="Its events, consumer groups and rules go, too. Delete it?")
+@click.confirmation_option(prompt="Its events, consumer groups and rules go as well. Delete it?")
 @one_line_errors
 def delete(name: str) -> None:
     """Delete the hub NAME with all that it holds."""
-    namespace().delete(name)
+    existing_hubs().delete(name)
 
 
 @click.command("list")
 @one_line_errors
 def list_() -> None:
     """List the hubs: name, partitions, events and bytes."""
-    hubs = namespace()
+    hubs = existing_hubs()
     rows = [("hub", "partitions", "events", "bytes")]
     for name in hubs:
         partitions = runtime(hubs[name])
@@ -84,7 +84,7 @@ def list_() -> None:
 @one_line_errors
 def show(name: str) -> None:
     """Show the settings of the hub NAME, its consumer groups, and for whom it keeps events."""
-    hubs = namespace()
+    hubs = existing_hubs()
     description = hubs.description(name)
     hub = hubs[name]
     partitions = runtime(hub)
@@ -110,10 +110,10 @@ def show(name: str) -> None:
 COMMANDS = (create, delete, list_, set_, show)
 
 
-def namespace() -> Hubs:
-    """The hubs as they are: what WZ_HUBS declares is made when the service starts, not by looking at it."""
+def existing_hubs() -> Hubs:
+    """Return the hubs as they are: what WZ_HUBS declares is made when the service starts, not by looking at it."""
     settings = Settings.from_environ()
-    return Hubs(redis.hubs(settings), {}, settings.retention)
+    return Hubs(hubs_client(settings), {}, Defaults.of(settings))
 
 
 def _changes(

@@ -9,12 +9,12 @@ import click
 
 from ..boards.boards import Boards
 from ..settings import Settings
-from ..store import client as redis
+from ..store.client import redis_client
 from ..windows.jobs.definition import read_definition
 from ..windows.jobs.registered import Registered
 from ..windows.jobs.registry import JobRegistry
-from . import hub_settings as registry_cli
 from . import terminal
+from .hub_management import existing_hubs
 from .terminal import one_line_errors
 
 _HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
@@ -27,7 +27,7 @@ _TEXT = {0, 1, 2}
 @one_line_errors
 def list_jobs() -> None:
     """Show every job's name, and whether it is a worker's folder or was put."""
-    found = registry().all()
+    found = job_registry().all()
     rows = [("job", "of"), *((name, "a folder" if job.folder else "put") for name, job in found.items())]
     for line in terminal.columns(rows, {0, 1}):
         click.echo(line)
@@ -43,7 +43,7 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
 
     Rows of windows that end by the watermark are written. Lag is the number of events that are not done.
     """
-    jobs = registry()
+    jobs = job_registry()
 
     def text() -> str:
         found = {name: jobs.get(name)} if name else jobs.all()
@@ -65,26 +65,26 @@ def put_job(folder: Path) -> None:
 
     A worker needs no folder for it, then. What was stopped goes on, even if nothing has changed.
     """
-    is_new = registry().put(folder.resolve().name, read_definition(folder))
+    is_new = job_registry().put(folder.resolve().name, read_definition(folder))
     click.echo("made" if is_new else "changed")
 
 
 @click.command("delete")
 @click.argument("name")
-@click.confirmation_option(prompt="Its state and its consumer groups go, too; what it wrote stays. Delete it?")
+@click.confirmation_option(prompt="Its state and its consumer groups go as well; what it wrote stays. Delete it?")
 @one_line_errors
 def delete_job(name: str) -> None:
     """Delete the job NAME with its state and its consumer groups. What it wrote stays."""
-    registry().delete(name)
+    job_registry().delete(name)
 
 
 COMMANDS = (list_jobs, show_status, put_job, delete_job)
 
 
-def registry() -> JobRegistry:
+def job_registry() -> JobRegistry:
     settings = Settings.from_environ()
-    client = redis.client(settings)
-    return JobRegistry(client, registry_cli.namespace(), Boards.of(settings, client))
+    client = redis_client(settings)
+    return JobRegistry(client, existing_hubs(), Boards.of(settings, client))
 
 
 class _Seen:

@@ -1,0 +1,221 @@
+"""`wz job run | test | explain`: a job's query over files. None of them needs Redis."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from ..windows.engine.engine import OutputRow
+from ..windows.explanation.explain import FORMATS, explain
+from ..windows.jobs.config import FileConfig
+from ..windows.language.values import to_json
+from ..windows.local.cases import Outcome, find_cases, run_case, update
+from ..windows.local.files import STDIN, EventFile
+from ..windows.local.row_file import RowFile
+from ..windows.local.run import FirstFaults, LocalJob, Summary, Write, run
+from .terminal import one_line_errors
+
+#: What stands for standard output.
+STDOUT = Path("-")
+
+
+class NamedFile(click.ParamType[tuple[str, Path]]):
+    """NAME=FILE."""
+
+    name = "NAME=FILE"
+
+    def convert(
+        self, value: tuple[str, Path] | str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Path]:
+        if isinstance(value, tuple):
+            return value
+        name, sign, file = value.partition("=")
+        if not (name and sign and file):
+            self.fail(f"{value!r} is not NAME=FILE, as in Input=events.ndjson", param, ctx)
+        return name, Path(file)
+
+
+folder_argument = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+
+
+# -- run --------------------------------------------------------------------------------------------------------------
+
+
+@click.command("run")
+@folder_argument
+@click.option("--input", "inputs", type=NamedFile(), multiple=True, help="Events of an input, or reference data.")
+@click.option("--output", "outputs", type=NamedFile(), multiple=True, help="Where an output's rows go, as NDJSON.")
+@one_line_errors
+def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[tuple[str, Path], ...]) -> None:
+    """Run the query of FOLDER over files, to their ends; all windows are closed then. Needs no Redis.
+
+    Inputs are NDJSON (- is standard input), JSON, CSV or Parquet, as the name says, and .gz. A file of job.toml is
+    taken if none is given. Rows go to the files that are given or that job.toml names; if there are none, to standard
+    output (-), which several outputs share as {"output": ..., "row": ...}. Nothing else of job.toml is written to.
+    """
+    started = time.monotonic()
+    made = LocalJob.read(folder)
+    given = _by_name(inputs, (*made.plan.inputs, *made.plan.references), "--input")
+    files = made.input_files(given)
+    if list(files.values()).count(STDIN) > 1:
+        raise click.UsageError("--input: standard input can be one input only")
+    tables = made.tables(given)
+    places = _places(made, _by_name(outputs, made.plan.outputs, "--output"))
+    with ExitStack() as opened:
+        events = {name: EventFile(path) for name, path in files.items()}
+        for file in events.values():
+            opened.callback(file.close)
+        write = opened.enter_context(_writers(places))
+        progress = opened.enter_context(_progress(list(events.values()), places.values()))
+        summary = run(made, events, tables, write, progress)
+    sys.stdout.flush()
+    for line in _summary(made, summary, places, time.monotonic() - started):
+        click.echo(line, err=True)
+
+
+def _by_name(pairs: Iterable[tuple[str, Path]], names: Collection[str], option: str) -> dict[str, Path]:
+    """Return files by the names as the query writes them."""
+    written = {name.lower(): name for name in names}
+    found: dict[str, Path] = {}
+    for name, path in pairs:
+        if name.lower() not in written:
+            raise click.UsageError(f"{option}: {name!r} is not in the query, which has {', '.join(names)}")
+        if written[name.lower()] in found:
+            raise click.UsageError(f"{option}: {name} is given twice")
+        found[written[name.lower()]] = path
+    return found
+
+
+def _places(made: LocalJob, given: Mapping[str, Path]) -> Mapping[str, Path]:
+    """Return where the rows of outputs go; what is missing is counted only."""
+    of_job = {
+        name: made.folder / table.file for name, table in made.config.outputs.items() if isinstance(table, FileConfig)
+    }
+    places = of_job | dict(given) or dict.fromkeys(made.plan.outputs, STDOUT)
+    files = [path.resolve() for path in places.values() if path != STDOUT]
+    if len(files) != len(set(files)):
+        raise click.UsageError("--output: two outputs can't go to one file; they can to standard output (-)")
+    return places
+
+
+@contextmanager
+def _writers(places: Mapping[str, Path]) -> Iterator[Write]:
+    to_stdout = [name for name, path in places.items() if path == STDOUT]
+    with ExitStack() as opened:
+        writers: dict[str, Callable[[bytes], object]] = {
+            name: opened.enter_context(RowFile(path)).write for name, path in places.items() if path != STDOUT
+        }
+        for name in to_stdout:
+            writers[name] = _print_named(name) if len(to_stdout) > 1 else _print
+
+        def write(row: OutputRow) -> None:
+            if row.output in writers:
+                writers[row.output](to_json(row.columns))
+
+        yield write
+
+
+def _print(row: bytes) -> None:
+    sys.stdout.buffer.write(row + b"\n")
+
+
+def _print_named(output: str) -> Callable[[bytes], None]:
+    begin = b'{"output":' + msgspec.json.encode(output) + b',"row":'
+    return lambda row: _print(begin + row + b"}")
+
+
+@contextmanager
+def _progress(files: list[EventFile], places: Iterable[Path]) -> Iterator[Callable[[], None]]:
+    """Show on a terminal how much of the files is read, unless rows go there, or nobody knows how much there is."""
+    sizes = [file.size for file in files]
+    total = sum(size or 0 for size in sizes)
+    is_hidden = not sys.stderr.isatty() or None in sizes or not total
+    if is_hidden or (STDOUT in places and sys.stdout.isatty()):
+        yield lambda: None
+        return
+    with click.progressbar(length=total, file=sys.stderr) as bar:
+        yield lambda: bar.update(sum(file.position for file in files) - bar.pos)
+
+
+def _summary(made: LocalJob, summary: Summary, places: Mapping[str, Path], seconds: float) -> Iterator[str]:
+    yield f"{summary.events:,} events in {seconds:.1f} s, {summary.events / seconds:,.0f} a second"
+    for name in made.plan.outputs:
+        where = "" if name in places else ", not written"
+        yield f"{_rows(summary.rows[name])} of {name}{where}"
+    for board in dict.fromkeys(board.board for _, board in made.config.boards):
+        yield f"board {board}: not touched, as this run was over files"
+    yield from _faults(summary.faults)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _faults(faults: FirstFaults) -> Iterator[str]:
+    for kind, count in sorted(faults.counts.items()):
+        yield f"{kind}: {count:,}, the first: {faults.first[kind]}"
+
+
+# -- unit tests -------------------------------------------------------------------------------------------------------
+
+
+@click.command("test")
+@folder_argument
+@click.argument("cases", nargs=-1)
+@click.option("--update", "is_update", is_flag=True, help="Write the rows that come as those that are expected.")
+@one_line_errors
+def test_job(folder: Path, cases: tuple[str, ...], is_update: bool) -> None:
+    """Run the query of FOLDER over its test CASES, or over all of them, and show where rows are not as expected.
+
+    A case is a folder, FOLDER/tests/CASE, with a file for each input, such as Input.ndjson (or .json, .csv, .parquet),
+    and one for each output that is to be compared, such as OutputWindow.ndjson. Rows are compared in order, with types
+    (1 is not 1.0), and times as text. --update writes the second kind: those that are there, or all if none is.
+    """
+    made = LocalJob.read(folder)
+    failed = 0
+    for case in find_cases(made, cases):
+        outcome = run_case(made, case)
+        if is_update:
+            click.echo(f"{case.name}: wrote {', '.join(path.name for path in update(outcome))}")
+            continue
+        failed += bool(outcome.diffs or not outcome.compared)
+        for line in _outcome(outcome):
+            click.echo(line)
+    if failed:
+        click.echo(f"{failed} failed", err=True)
+        sys.exit(1)
+
+
+def _outcome(outcome: Outcome) -> Iterator[str]:
+    if not outcome.compared:
+        yield f"{outcome.case.name}: nothing to compare with; --update writes what comes"
+        return
+    rows = ", ".join(f"{_rows(len(outcome.rows[name]))} of {name}" for name in outcome.compared)
+    ignored = [name for name in outcome.rows if name not in outcome.compared]
+    note = f" ({', '.join(ignored)} not compared)" if ignored else ""
+    yield f"{outcome.case.name}: {'FAILED' if outcome.diffs else 'ok'}, {rows}{note}"
+    for line in _faults(outcome.summary.faults):
+        yield f"  {line}"
+    yield from outcome.diffs.values()
+
+
+# -- explain ----------------------------------------------------------------------------------------------------------
+
+
+@click.command("explain")
+@folder_argument
+@click.option("--format", "format", type=click.Choice(FORMATS), default="text", show_default=True)
+@one_line_errors
+def explain_job(folder: Path, format: str) -> None:
+    """Show what the query of FOLDER does with events: steps, windows, state, time, and what runs in parallel."""
+    made = LocalJob.read(folder)
+    click.echo(explain(made.plan, made.config, format), nl=False)
+
+
+COMMANDS = (run_job, test_job, explain_job)

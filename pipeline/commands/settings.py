@@ -1,0 +1,133 @@
+"""`wz settings`: what a process started here would be told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import click
+import msgspec
+
+from ..connection_string import ConnectionString
+from ..errors import PipelineError
+from ..hub.description import Defaults, declared_hubs
+from ..settings import DATABASES, SETTINGS, Settings
+from ..settings.deployment import DEPLOYMENT
+from ..settings.kinds import without_password
+from ..settings.row import DEFAULT, Setting
+from ..store.client import database
+from .terminal import columns, one_line_errors
+
+_HEAD = ("setting", "value", "from", "default", "type")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A setting as it is shown: `value` without secrets, and `origin`, the variable or file that it comes from."""
+
+    variable: str
+    value: str
+    origin: str
+    default: str
+    type: str
+    about: str
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs, with what each setting is for.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="The tables of docs/settings.md; no values.")
+@one_line_errors
+def settings(as_json: bool, as_markdown: bool) -> None:
+    """Show every setting: its value here, where that comes from, its default and unit. Secrets are not shown.
+
+    Exit code 1 if one is wrong, or if they can't be had together. docs/settings.md says what each is for.
+    """
+    if as_markdown:
+        click.echo(markdown())
+        return
+    problems: list[str] = []
+    rows = [*_rows(os.environ, problems), *_deployment(os.environ)]
+    if not problems:
+        try:
+            found = Settings.from_environ()
+            rows = list(_with_what_depends_on_others(rows, found))
+            declared_hubs(found)
+            Defaults.of(found)
+        except PipelineError as exc:
+            problems.append(str(exc))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(rows)))
+    else:
+        for line in columns([_HEAD, *map(_cells, rows)], range(len(_HEAD))):
+            click.echo(line)
+    for problem in problems:
+        click.echo(f"Error: {problem}", err=True)
+    if problems:
+        sys.exit(1)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return tuple(cell or "-" for cell in (row.variable, row.value, row.origin, row.default, row.type))
+
+
+def _rows(environ: Mapping[str, str], problems: list[str]) -> Iterator[Row]:
+    for row in SETTINGS:
+        value, origin = "?", "?"
+        try:
+            text, origin = row.find(environ)
+            value = _shown(row, text)
+        except PipelineError as exc:
+            problems.append(str(exc))
+        yield Row(row.variable, value, origin, row.default, type_of(row), row.about)
+
+
+def _with_what_depends_on_others(rows: Iterable[Row], found: Settings) -> Iterator[Row]:
+    for row in rows:
+        yield replace(row, value=str(found.board_shards)) if row.variable == "WZ_BOARD_SHARDS" else row
+        if row.variable == "WZ_REDIS_URL":
+            number = database(found)
+            origin = "WZ_ENVIRONMENT" if number == DATABASES[found.environment] else "WZ_REDIS_URL"
+            yield Row("(database)", str(number), origin, "", "number", "The database of WZ_REDIS_URL that is used.")
+
+
+def _shown(row: Setting, text: str) -> str:
+    value = row.read(text)
+    if isinstance(value, ConnectionString):
+        return str(replace(value, key="..."))
+    return without_password(text)
+
+
+def _deployment(environ: Mapping[str, str]) -> Iterator[Row]:
+    for row in DEPLOYMENT:
+        value = environ.get(row.variable)
+        yield Row(row.variable, value or "", row.variable if value else DEFAULT, row.default, row.kind, row.about)
+
+
+def type_of(row: Setting) -> str:
+    """Return how a setting is written, with the unit of a bare number."""
+    return f"{row.kind.name}; {row.kind.unit}" if row.kind.unit else row.kind.name
+
+
+def markdown() -> str:
+    """Return the tables of docs/settings.md."""
+    head = "| Setting | Type; unit of a number | Default | What for |\n|---|---|---|---|"
+    settings = [_line(f"`{row.variable}`", type_of(row), _code(row.default), _with_file(row)) for row in SETTINGS]
+    deployment = [_line(f"`{row.variable}`", row.kind, row.default, row.about) for row in DEPLOYMENT]
+    return "\n".join([head, *settings, "", "What deploy/ and `wz` read by themselves:", "", head, *deployment])
+
+
+def _with_file(row: Setting) -> str:
+    if not row.file:
+        return row.about
+    default = f", by default `{row.default_file}`" if row.default_file else ""
+    return f"{row.about} `{row.file_variable}` may name a file that has it{default}, which nobody else may read."
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,195 @@
+"""Settings: one row each, read from the environment once, checked at once, and passed on as one value.
+
+A row is a field of `Settings`: its variable, how it is read, its default and what it is for are written there and
+nowhere else. `wz settings` and docs/settings.md have them from `SETTINGS`. Names of hubs and the limits of what a hub
+may be are checked by the hub's own code, when a process starts.
+"""
+
+# ruff: noqa: RUF009 (`setting` makes a field, as `dataclasses.field` does)
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from ..connection_string import ConnectionString
+from .kinds import (
+    ADDRESS,
+    BATCHES,
+    CONNECTION_STRING,
+    FILE,
+    FOLDER,
+    HOSTS,
+    HUBS,
+    LASTING,
+    NODES,
+    SEND_SIZE,
+    SIZE,
+    TIME,
+    TOLERANCE,
+    number,
+    one_of,
+)
+from .row import InvalidSetting as InvalidSetting
+from .row import Setting, setting
+
+#: The Redis database of each environment. 0 is left to whoever did not choose one.
+DATABASES = {"development": 1, "test": 2, "staging": 3, "production": 4}
+
+_CLUSTER_SHARDS = 8  # of a board on a cluster, unless WZ_BOARD_SHARDS says otherwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a process must know before its first request."""
+
+    environment: str = setting(
+        "WZ_ENVIRONMENT",
+        one_of(*DATABASES),
+        "development",
+        "The environment that this process belongs to, and with it the database in Redis: "
+        + ", ".join(f"{name} has {number}" for name, number in DATABASES.items())
+        + ". A process never uses a database of another environment.",
+        may_be_empty=True,
+    )
+    redis_url: str = setting(
+        "WZ_REDIS_URL",
+        ADDRESS,
+        "redis://127.0.0.1:6379",
+        "The Redis server. A database in the address (`/7`, `?db=7`) comes before the environment's own.",
+        may_be_empty=True,
+    )
+    connection_string: ConnectionString | None = setting(
+        "WZ_CONNECTION_STRING",
+        CONNECTION_STRING,
+        "",
+        "This namespace's root rule, which has all rights. What signs or checks tokens needs it.",
+        file=True,
+        default_file=".wz/connection-string",
+    )
+    hosts: frozenset[str] = setting(
+        "WZ_HOSTS", HOSTS, "", "More host names that tokens may be made out to, beside the connection string's."
+    )
+    hubs: Mapping[str, int] = setting(
+        "WZ_HUBS",
+        HUBS,
+        "events:4",
+        "The hubs that a service begins with. Empty: none.",
+        may_be_empty=True,
+    )
+    retention_ms: int = setting(
+        "WZ_RETENTION",
+        TIME,
+        "1d",
+        "How long a hub keeps an event unless the hub says something else; 0: without a limit. An Event Hub keeps one "
+        "for a day at least.",
+    )
+    retention_bytes: int = setting(
+        "WZ_RETENTION_SIZE",
+        SIZE,
+        "1GiB",
+        "How many bytes of events, with their properties, a hub keeps unless the hub says something else, each "
+        "partition its share; 0: without a limit. Redis has them in memory.",
+    )
+    max_send_bytes: int = setting(
+        "WZ_MAX_SEND_SIZE",
+        SEND_SIZE,
+        "1MiB",
+        "How large an event or a batch may be. For more than the default, raise `client_max_body_size` in nginx.conf "
+        "as well.",
+    )
+    clock_tolerance: int = setting(
+        "WZ_CLOCK_TOLERANCE",
+        TOLERANCE,
+        "0",
+        "For how long after its expiry a token is taken. By default not at all: clients are told to leave room for "
+        "their clocks themselves.",
+    )
+    upstream: ConnectionString | None = setting(
+        "WZ_UPSTREAM",
+        CONNECTION_STRING,
+        "",
+        "The namespace that hubs are relayed to. Unset: nothing is relayed.",
+        file=True,
+    )
+    upstream_ca: Path | None = setting(
+        "WZ_UPSTREAM_CA",
+        FILE,
+        "",
+        "PEM file of the authorities that may vouch for the upstream namespace. Unset: the system's.",
+    )
+    relays: int = setting(
+        "WZ_RELAYS",
+        number(64, "requests"),
+        "4",
+        "How many requests to the upstream namespace a worker has under way at once, for each hub.",
+    )
+    relay_any_key: bool = setting(
+        "WZ_RELAY_BATCHES",
+        BATCHES,
+        "key",
+        "`key`: a batch has events of one partition key, and an event with a content type goes alone. `any`: as many "
+        "events as fit, which another wz takes.",
+    )
+    max_dead_letters: int = setting(
+        "WZ_MAX_DEAD_LETTERS",
+        number(1_000_000, "dead letters"),
+        "10000",
+        "With how many dead letters a partition has enough, so that its relay waits.",
+    )
+    jobs: Path | None = setting(
+        "WZ_JOBS", FOLDER, "", "The window jobs that a worker runs, a folder each in this folder. Unset: none of them."
+    )
+    hubs_cluster: tuple[str, ...] = setting(
+        "WZ_HUBS_CLUSTER",
+        NODES,
+        "",
+        "Some nodes of a Redis Cluster, which has the hubs and the access rules; password and options are those of the "
+        "first. Not with WZ_JOBS, whose transactions span partitions. Unset: WZ_REDIS_URL has them.",
+    )
+    boards_cluster: tuple[str, ...] = setting(
+        "WZ_BOARDS_CLUSTER", NODES, "", "The same for the boards; it may be the same cluster."
+    )
+    board_shards: int = setting(
+        "WZ_BOARD_SHARDS",
+        number(256, "shards"),
+        "1",
+        f"How many shards each board is split over; on a cluster {_CLUSTER_SHARDS} unless it is set. It can't be "
+        "changed while there are boards.",
+    )
+    remember_events: int = setting(
+        "WZ_REMEMBER_EVENTS",
+        LASTING,
+        "24h",
+        "How long a board knows an event's id, so that the event counts once.",
+    )
+
+    @property
+    def root(self) -> ConnectionString:
+        """The root rule's connection string. Raises `InvalidSetting` if there is none."""
+        if self.connection_string is None:
+            raise InvalidSetting(
+                "WZ_CONNECTION_STRING",
+                "set it, or WZ_CONNECTION_STRING_FILE, or run `wz up` once to have a key made",
+            )
+        return self.connection_string
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read every setting. Raises `InvalidSetting`, or `InvalidConnectionString`."""
+        values = {row.field: row.read(row.find(environ)[0]) for row in SETTINGS}
+        if values["jobs"] and values["hubs_cluster"]:
+            raise InvalidSetting(
+                "WZ_JOBS",
+                "a window job commits in one transaction what it made of all partitions, which a cluster can't do: "
+                "unset it, or WZ_HUBS_CLUSTER",
+            )
+        if values["boards_cluster"] and not environ.get("WZ_BOARD_SHARDS"):
+            values["board_shards"] = _CLUSTER_SHARDS
+        return cls(**values)
+
+
+#: Every row, in the order of the fields.
+SETTINGS = tuple(Setting(found.name, **found.metadata) for found in fields(Settings))

@@ -1,0 +1,130 @@
+"""How the text of a setting is read, and how an address is shown without its password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from ..connection_string import ConnectionString
+from ..errors import InvalidValue
+from ..units import byte_count, milliseconds
+
+
+class Kind(NamedTuple):
+    """What the text of a setting may be.
+
+    `unit` is that of a number, or how else the text may be written. `read` raises `InvalidValue`; where there may be no
+    value, it reads "" as nothing.
+    """
+
+    name: str
+    unit: str
+    read: Callable[[str], Any]
+
+
+def one_of(*choices: str) -> Kind:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise InvalidValue(f"{text!r} is not one of {', '.join(choices)}", "choice")
+        return text
+
+    return Kind(f"one of {', '.join(choices)}", "", read)
+
+
+def number(most: int, unit: str) -> Kind:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
+            raise InvalidValue(f"{text!r}: write a number from 1 to {most}", "number")
+        return int(text)
+
+    return Kind(f"number from 1 to {most:,}", unit, read)
+
+
+def _send_size(text: str) -> int:
+    size = byte_count(text)
+    if not 1024 <= size <= 20 * 1024**2:  # as much as an event of Azure's dedicated clusters
+        raise InvalidValue(f"{text!r} is not between 1KiB and 20MiB", "size")
+    return size
+
+
+def _tolerance(text: str) -> int:
+    seconds = milliseconds(text) // 1000
+    if seconds > 15 * 60:  # as much as Microsoft's pages warn of
+        raise InvalidValue(f"{text!r} is more than 15m", "time")
+    return seconds
+
+
+def _at_least_a_second(text: str) -> int:
+    seconds = milliseconds(text) // 1000
+    if seconds < 1:
+        raise InvalidValue(f"{text!r} is less than a second", "time")
+    return seconds
+
+
+def _connection_string(text: str) -> ConnectionString | None:
+    return ConnectionString.parse(text) if text else None
+
+
+def _file(text: str) -> Path | None:
+    if text and not Path(text).is_file():
+        raise InvalidValue(f"there is no file {text!r}", "file")
+    return Path(text) if text else None
+
+
+def _folder(text: str) -> Path | None:
+    if text and not Path(text).is_dir():
+        raise InvalidValue(f"{text!r} is not a folder", "folder")
+    return Path(text) if text else None
+
+
+def _items(text: str) -> list[str]:
+    return [item for part in text.split(",") if (item := part.strip())]
+
+
+def _hosts(text: str) -> frozenset[str]:
+    return frozenset(host.lower() for host in _items(text))
+
+
+def _hubs(text: str) -> dict[str, int]:
+    hubs: dict[str, int] = {}
+    for item in _items(text):
+        name, _, count = item.partition(":")
+        if name.lower() in hubs:
+            raise InvalidValue(f"{name.lower()!r} is given twice", "hubs")
+        if not (count.isascii() and count.isdecimal()):
+            raise InvalidValue(f"{item!r}: write name:partitions, as in events:4", "hubs")
+        hubs[name.lower()] = int(count)
+    return hubs
+
+
+def _nodes(text: str) -> tuple[str, ...]:
+    for number, url in enumerate(_items(text), 1):  # the message must not show its password
+        parts = urlsplit(url)
+        if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+            raise InvalidValue(f"address {number} is not redis://host:port or rediss://host:port", "nodes")
+        if parts.path.strip("/") not in ("", "0"):
+            raise InvalidValue(f"address {number} names a database, but a cluster has only 0", "nodes")
+    return tuple(_items(text))
+
+
+ADDRESS = Kind("address", "redis://, rediss:// or unix://", str)
+NODES = Kind("addresses, by comma", "redis:// or rediss://", _nodes)
+CONNECTION_STRING = Kind("connection string", "", _connection_string)
+FILE, FOLDER = Kind("file", "", _file), Kind("folder", "", _folder)
+HOSTS, HUBS = Kind("names, by comma", "", _hosts), Kind("name:partitions, by comma", "", _hubs)
+
+_TIME, _SIZE = "seconds, or 90s, 15m, 24h, 7d", "bytes, or 500MiB, 1GiB"
+TIME, LASTING = Kind("time", _TIME, milliseconds), Kind("time from 1s", _TIME, _at_least_a_second)
+TOLERANCE = Kind("time up to 15m", _TIME, _tolerance)
+SIZE, SEND_SIZE = Kind("size", _SIZE, byte_count), Kind("size from 1KiB to 20MiB", _SIZE, _send_size)
+_BATCHES = one_of("key", "any")
+BATCHES = _BATCHES._replace(read=lambda text: _BATCHES.read(text) == "any")
+
+
+def without_password(text: str) -> str:
+    """Return the address of a Redis, or several by comma, with `...` for user and password, wherever they are."""
+    text = re.sub(r"//.*?@(?=[^@]*(?:,\s*rediss?://|$))", "//...@", text)
+    return re.sub(r"([?&](?:username|password)=)[^&]*", r"\1...", text)

@@ -1,0 +1,97 @@
+"""A setting: one variable, how it is read, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InvalidValue, PipelineError
+from .kinds import Kind
+
+#: Where a value comes from if it is not set.
+DEFAULT = "default"
+
+
+class InvalidSetting(PipelineError, ValueError):
+    """The message starts with the variable's name."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.field = name
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable, and the field of `Settings` that it fills.
+
+    `default` is written as in the environment, "" if there is none. `file`: VARIABLE_FILE may name a file that has the
+    value; if neither is set, it is looked for in `default_file`. `may_be_empty`: a variable that is set to "" says
+    something else than one that is not set.
+    """
+
+    field: str
+    variable: str
+    kind: Kind
+    default: str
+    about: str
+    file: bool = False
+    default_file: str = ""
+    may_be_empty: bool = False
+
+    def find(self, environ: Mapping[str, str]) -> tuple[str, str]:
+        """Return the text, and where it comes from: the variable, a file, or `DEFAULT`. Raises `InvalidSetting`."""
+        text = environ.get(self.variable)
+        if text or (text is not None and self.may_be_empty):
+            return text, self.variable
+        path = self.file and (environ.get(self.file_variable) or self.default_file)
+        if not path:
+            return self.default, DEFAULT
+        text = _read_file(self.file_variable, path, must_be_there=bool(environ.get(self.file_variable)))
+        return (self.default, DEFAULT) if text is None else (text, path)
+
+    @property
+    def file_variable(self) -> str:
+        return f"{self.variable}_FILE"
+
+    def read(self, text: str) -> Any:
+        """Return the value. Raises `InvalidSetting`, or `InvalidConnectionString`."""
+        try:
+            return self.kind.read(text)
+        except InvalidValue as exc:
+            raise InvalidSetting(self.variable, str(exc)) from None
+
+
+def _read_file(variable: str, path: str, must_be_there: bool) -> str | None:
+    try:
+        with open(path) as opened:
+            _check_mode(variable, path, os.fstat(opened.fileno()))
+            text = opened.read().strip()
+    except FileNotFoundError:
+        if not must_be_there:
+            return None
+        raise InvalidSetting(variable, f"there is no file {path!r}") from None
+    except OSError as exc:
+        raise InvalidSetting(variable, f"can't read {path!r}: {exc.strerror}") from exc
+    if not text:
+        raise InvalidSetting(variable, f"{path!r} is empty")
+    return text
+
+
+def _check_mode(variable: str, path: str, status: os.stat_result) -> None:
+    """Refuse a key of this user's that others can read, as ssh does. What root, say, provides is not ours to judge."""
+    if status.st_uid == os.getuid() and status.st_mode & 0o077:
+        mode = status.st_mode & 0o777
+        raise InvalidSetting(
+            variable, f"other users may read {path!r} (mode {mode:04o}), which has a key: chmod 600 it"
+        )
+
+
+def setting(variable: str, kind: Kind, default: str, about: str, **more: Any) -> Any:
+    """A field of `Settings`; its default is what `default` reads as."""
+    value = kind.read(default)
+    metadata = {"variable": variable, "kind": kind, "default": default, "about": about, **more}
+    if isinstance(value, dict):
+        return field(default_factory=lambda: dict(value), metadata=metadata)
+    return field(default=value, metadata=metadata)
