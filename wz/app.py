@@ -12,13 +12,13 @@ from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, Rule
 from werkzeug.wsgi import get_host
 
 from .config import Config, ConfigAttribute
-from .context import AppContext, RequestContext, _current, current_request
+from .context import PRESERVE, AppContext, PreservedContext, RequestContext, current, current_request
 from .errors import Problem, error_response, find_handler
 from .fast import Match
 from .http import JSON_TYPES, JSONReply, Request, Response, to_response
 from .json import JSON, json
 from .layers import Layers
-from .routing import Map, Route, Router, root_path
+from .routing import Hooks, Map, Route, Router, RuleSpec, root_path
 from .typed import View, synchronous
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from .testing import AppRunner, Client
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_AUTOMATIC_OPTIONS = "automatic_options"  # an attribute of rules: the app answers OPTIONS, and not the view
 
 _FRAGMENT = "%!#$&'()*+,/:;=?@"  # what may stand in a fragment as it is: RFC 3986, section 3.5
 
@@ -90,7 +88,7 @@ class App(Router):
         self.routes: dict[str, Route] = {}
         self.error_hooks: list[Callable[[Request, Exception], Any]] = []
         self.appcontext_hooks: list[Callable[[], Any]] = []
-        self.appcontext_teardown_hooks: list[Callable[..., Any]] = []
+        self.appcontext_teardown_hooks = Hooks()
         self.layers = Layers(lambda: self.wsgi_app)
         self._unmatched = Route("", (self,))
 
@@ -104,9 +102,11 @@ class App(Router):
         request = self.request_class(environ)
         request.app = self
         request.route = self._unmatched
-        token = _current.set(request)
+        token = current.set(request)
         error: BaseException | None = None
         try:
+            if PRESERVE in environ:
+                environ[PRESERVE](PreservedContext(request))
             try:
                 response = self.respond(request)
             except Exception as exc:
@@ -118,7 +118,7 @@ class App(Router):
             raise
         finally:
             self.teardown(request, error)
-            _current.reset(token)
+            current.reset(token)
             # An exception's traceback holds this frame, and with it the exception and the request: break the circles.
             error = None
             if request.routing_exception is not None:
@@ -170,7 +170,7 @@ class App(Router):
         rule = request.url_rule
         if rule is None:
             raise request.routing_exception or RuntimeError("the request was not matched")
-        if request.environ["REQUEST_METHOD"] == "OPTIONS" and vars(rule).get(_AUTOMATIC_OPTIONS):
+        if request.environ["REQUEST_METHOD"] == "OPTIONS" and request.route.has_automatic_options(rule):
             return self.options_response(request)
         return request.route.handler(request, request.view_args or {})
 
@@ -259,26 +259,22 @@ class App(Router):
 
     # Routes.
 
-    def add_rule(
-        self,
-        rule: str,
-        endpoint: str,
-        view: View | None,
-        methods: frozenset[str],
-        automatic_options: bool | None,
-        options: dict[str, Any],
-        scopes: tuple[Router, ...] | None = None,
-    ) -> None:
-        automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"] if automatic_options is None else automatic_options
+    def add_rule(self, spec: RuleSpec, scopes: tuple[Router, ...] | None = None) -> None:
+        """Add a rule to the map and its view to the endpoint's route; `scopes` are those of `route_of`."""
+        automatic = spec.automatic_options
+        if automatic is None:
+            automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"]
+        methods = spec.methods | {"OPTIONS"} if automatic else spec.methods
         # Werkzeug's own Rule, as one that somebody adds to the map is: rules of two classes are never equal.
-        added = Rule(rule, endpoint=endpoint, methods=methods | {"OPTIONS"} if automatic else methods, **options)
-        vars(added)[_AUTOMATIC_OPTIONS] = automatic
-        route = self.route_of(endpoint, scopes)
-        if route.view is not None and view not in (None, route.view):
-            route.answer_with(view)  # raises before the map has the rule
+        rule = Rule(spec.rule, endpoint=spec.endpoint, methods=methods, **spec.options)
+        route = self.route_of(spec.endpoint, scopes)
+        if route.view is not None and spec.view not in (None, route.view):
+            route.answer_with(spec.view)  # raises before the map has the rule
         with self.url_map.lock:
-            self.url_map.add(added)
-            route.answer_with(view, added.arguments)
+            self.url_map.add(rule)
+            route.answer_with(spec.view, rule.arguments)
+            if automatic:
+                route.answer_options_of(rule)
 
     def route_of(self, endpoint: str, scopes: tuple[Router, ...] | None = None) -> Route:
         """Return the endpoint's route, made if there is none; `scopes` are the routers around it, if they are known."""
@@ -413,7 +409,7 @@ class App(Router):
 
     def teardown_appcontext(self, hook: F) -> F:
         """Call `hook(exception)` when a request or an app context ends, after the request's teardowns."""
-        self.appcontext_teardown_hooks.append(synchronous(hook))
+        self.appcontext_teardown_hooks.add(synchronous(hook))
         return hook
 
     def teardown_context(self, error: BaseException | None) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .routing import F, Router, root_path
+from .routing import F, Router, RuleSpec, root_path
 
 if TYPE_CHECKING:
     from .app import App
@@ -35,7 +36,7 @@ class Blueprint(Router):
         self.url_prefix = url_prefix
         self.subdomain = subdomain
         self.url_values = url_defaults or {}
-        self.rules: list[tuple[Any, ...]] = []  # what add_rule was given
+        self.rules: list[RuleSpec] = []
         self.children: list[tuple[Blueprint, dict[str, Any]]] = []
         self.recorded: list[Callable[[App], Any]] = []
         self.views: dict[str, Callable[..., Any]] = {}  # by endpoint, for rules without one
@@ -50,15 +51,15 @@ class Blueprint(Router):
     def root_path(self) -> str:
         return root_path(self.import_name or "__main__")
 
-    def add_rule(self, rule: str, endpoint: str, *rest: Any) -> None:
-        if "." in endpoint:
-            raise ValueError(f"an endpoint of a blueprint must not hold a dot, as {endpoint!r}")
+    def add_rule(self, spec: RuleSpec) -> None:
+        if "." in spec.endpoint:
+            raise ValueError(f"an endpoint of a blueprint must not hold a dot, as {spec.endpoint!r}")
         if self.installed:
             raise RuntimeError(
-                f"the blueprint {self.name!r} is registered already: an app would not see the rule {rule!r}. Add all "
-                "routes before app.register(...)"
+                f"the blueprint {self.name!r} is registered already: an app would not see the rule {spec.rule!r}. Add "
+                "all routes before app.register(...)"
             )
-        self.rules.append((rule, endpoint, *rest))
+        self.rules.append(spec)
 
     def register(
         self,
@@ -145,10 +146,11 @@ class Blueprint(Router):
         path = _join(path, self.url_prefix if url_prefix is None else url_prefix)
         subdomain = self.subdomain if subdomain is None else subdomain
         values = {**self.url_values, **(values or {})}
-        for rule, endpoint, view, methods, automatic, options in self.rules:
-            options = {"subdomain": subdomain, **options}
+        for spec in self.rules:
+            options = {"subdomain": subdomain, **spec.options}
             options["defaults"] = {**values, **(options.get("defaults") or {})} or None
-            app.add_rule(_join(path, rule), f"{name}.{endpoint}", view, methods, automatic, options, scopes)
+            rule, endpoint = _join(path, spec.rule), f"{name}.{spec.endpoint}"
+            app.add_rule(replace(spec, rule=rule, endpoint=endpoint, options=options), scopes)
         for endpoint, view in self.views.items():
             app.route_of(endpoint, scopes).answer_with(view)
         for function in self.recorded:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 H = TypeVar("H", bound="Callable[[Response], Response]")
 
+#: Werkzeug's key in an environ: a function that is given the request's context, to enter it when it was answered. Its
+#: debugger puts it there, and so does the test client.
+PRESERVE = "werkzeug.debug.preserve_context"
+
 _OUTSIDE_REQUEST = """\
 Working outside of a request.
 
@@ -67,7 +71,7 @@ class AppContext:
         self._tokens: list[Token[Request | AppContext]] = []
 
     def __enter__(self) -> AppContext:
-        self._tokens.append(_current.set(self))
+        self._tokens.append(current.set(self))
         for hook in self.app.appcontext_hooks:
             hook()
         return self
@@ -76,7 +80,7 @@ class AppContext:
         try:
             self.app.teardown_context(error)
         finally:
-            _current.reset(self._tokens.pop())
+            current.reset(self._tokens.pop())
 
 
 class RequestContext:
@@ -89,49 +93,58 @@ class RequestContext:
         self._tokens: list[Token[Request | AppContext]] = []
 
     def __enter__(self) -> RequestContext:
-        self._tokens.append(_current.set(self.request))
+        self._tokens.append(current.set(self.request))
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
             self.app.teardown(self.request, error)
         finally:
-            _current.reset(self._tokens.pop())
+            current.reset(self._tokens.pop())
 
 
-_current: ContextVar[Request | AppContext] = ContextVar("wz.current")
+class PreservedContext(RequestContext):
+    """The context of a request that was answered, to look at once more: its teardowns are not run again."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        current.reset(self._tokens.pop())
+
+
+#: The request that is being answered, or the context of an app that is at work without one.
+current: ContextVar[Request | AppContext] = ContextVar("wz.current")
 
 
 def has_request_context() -> bool:
-    return isinstance(_current.get(None), Request)
+    return isinstance(current.get(None), Request)
 
 
 def has_app_context() -> bool:
-    return _current.get(None) is not None
+    return current.get(None) is not None
 
 
 def current_request() -> Request | None:
     """Return the request itself, not a proxy; None outside of one."""
-    current = _current.get(None)
-    return current if isinstance(current, Request) else None
+    found = current.get(None)
+    return found if isinstance(found, Request) else None
 
 
 def active_app() -> App | None:
     """Return the current app itself, not a proxy; None outside of one."""
-    current = _current.get(None)
-    return None if current is None else current.app
+    found = current.get(None)
+    return None if found is None else found.app
 
 
-def _require_request() -> Request:
+def require_request() -> Request:
+    """Return the request itself, not a proxy. Raises RuntimeError, which says what to do, outside of one."""
     found = current_request()
     if found is None:
         raise RuntimeError(_OUTSIDE_REQUEST.format(name="request"))
     return found
 
 
-current_app = cast("App", LocalProxy(_current, "app", unbound_message=_OUTSIDE_APP.format(name="current_app")))
-g: Any = LocalProxy(_current, "g", unbound_message=_OUTSIDE_APP.format(name="g"))
-request = cast("Request", LocalProxy(_require_request))
+current_app = cast("App", LocalProxy(current, "app", unbound_message=_OUTSIDE_APP.format(name="current_app")))
+g: Any = LocalProxy(current, "g", unbound_message=_OUTSIDE_APP.format(name="g"))
+request = cast("Request", LocalProxy(require_request))
 
 
 def url_for(endpoint: str, **values: Any) -> str:
@@ -141,6 +154,6 @@ def url_for(endpoint: str, **values: Any) -> str:
 
 def after_this_request(hook: H) -> H:
     """Call `hook(response)` with the answer to the current request only; it returns a response."""
-    found = _require_request()
+    found = require_request()
     found.after_hooks = [*(found.after_hooks or ()), hook]
     return hook

@@ -29,6 +29,7 @@ from werkzeug.local import LocalProxy
 
 from .context import current_request
 from .http import Response
+from .routing import Phase
 from .tagged import TaggedJSON
 
 try:
@@ -209,8 +210,7 @@ class Sessions:
         app.extensions[EXTENSION] = self
         for name, value in DEFAULT_CONFIG.items():
             app.config.setdefault(name, value)
-        # After hooks run from the last to the first. Only the signal request_finished shall come later.
-        app.after_hooks.insert(1 if "signals" in app.extensions else 0, self.save)
+        app.after_hooks.add(self.save, Phase.OUTER)
 
     def open(self, request: Request) -> Session:
         session = self.interface.open_session(self.app, request)

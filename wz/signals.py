@@ -27,6 +27,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .routing import Phase
+
 try:
     from blinker import Namespace
 except ModuleNotFoundError as exc:
@@ -74,13 +76,12 @@ class Signals:
             raise RuntimeError(f"the app {app.import_name!r} has signals already: call Signals(app) once")
         app.extensions["signals"] = self
         self.app = app
-        # At 0: the first of the before hooks; and the last of the others, which run from the last to the first.
-        app.before_hooks.insert(0, self._start)
-        app.after_hooks.insert(0, self._finish)
-        app.teardown_hooks.insert(0, self._tear_down)
+        app.before_hooks.add(self._start, Phase.OUTERMOST)
+        app.after_hooks.add(self._finish, Phase.OUTERMOST)
+        app.teardown_hooks.add(self._tear_down, Phase.OUTERMOST)
         app.error_hooks.append(self._fail)
         app.appcontext_hooks.append(self._push)
-        app.appcontext_teardown_hooks.insert(0, self._pop)
+        app.appcontext_teardown_hooks.add(self._pop, Phase.OUTERMOST)
 
     def _start(self, request: Request) -> None:
         appcontext_pushed.send(self.app)
