@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .routing import F, Router, RuleSpec, root_path
 
 if TYPE_CHECKING:
-    from .app import App
+    from .app import App  # upwards: a blueprint is installed in an app, and what it recorded is called with one
 
 
 class Blueprint(Router):
@@ -43,7 +43,7 @@ class Blueprint(Router):
         self.installed = 0  # how often it was registered
         self.template_folder = template_folder
         if static_folder is not None:
-            from .static import Static
+            from .static import Static  # optional: only a blueprint that names a folder loads it
 
             Static(self, static_folder, static_url_path)
 

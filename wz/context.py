@@ -6,19 +6,18 @@ attribute (about a microsecond), which is the price of not passing things on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar, Token
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.local import LocalProxy
 
-from .http import Request
+from .http import Globals, Request
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
-    from .app import App
+    from .app import App  # upwards: the current app is one
 
 F = TypeVar("F", bound=Callable[..., Any])
 H = TypeVar("H", bound="Callable[[Response], Response]")
@@ -41,25 +40,6 @@ Working outside of an application.
 `{name}` belongs to the app that is at work here, and there is none. In a script or a test, use
 `with app.app_context():`.\
 """
-
-
-class Globals(SimpleNamespace):
-    """A place for what one request's hooks and handlers, or one script, want to share."""
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return getattr(self, name, default)
-
-    def pop(self, name: str, *default: Any) -> Any:
-        return self.__dict__.pop(name, *default)
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        return self.__dict__.setdefault(name, default)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.__dict__
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__dict__)
 
 
 class AppContext:

@@ -10,12 +10,10 @@ from markupsafe import escape
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from .fast import json_response
-from .http import Response
+from .http import Request, Response
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as WerkzeugResponse
-
-    from .http import Request
 
 ErrorHandler = Callable[[Any], Any]
 

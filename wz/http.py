@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -13,20 +14,38 @@ from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from . import fast
+from . import chunked, fast
 from .json import json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from werkzeug.routing import MapAdapter, Rule
 
-    from .app import App
-    from .context import Globals
-    from .routing import Route
+    from .app import App  # upwards: a request knows the app that answers it
+    from .routing import Route  # upwards: ... and the hooks and the handler that do
 
 
 #: What a handler may return to have it sent as JSON.
 JSON_TYPES = (dict, list, msgspec.Struct)
+
+
+class Globals(SimpleNamespace):
+    """A place for what one request's hooks and handlers, or one script, want to share."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return getattr(self, name, default)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        return self.__dict__.pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        return self.__dict__.setdefault(name, default)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.__dict__
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__)
 
 
 class Limit:
@@ -125,9 +144,7 @@ class Request(WerkzeugRequest):
     def stream(self) -> IO[bytes]:
         if self.shallow or self.content_length is not None:
             return super().stream
-        from .chunked import stream
-
-        return stream(self.environ, self.max_content_length) or super().stream
+        return chunked.stream(self.environ, self.max_content_length) or super().stream
 
     @cached_property
     def url_adapter(self) -> MapAdapter:
@@ -136,8 +153,6 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def g(self) -> Globals:
-        from .context import Globals
-
         return Globals()
 
     @property

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from werkzeug.routing import Map as WerkzeugMap
 from werkzeug.routing import MapAdapter, Rule, RuleFactory
 
+from .aio import synchronous
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
-from .typed import View, bind, synchronous, with_request
+from .typed import View, bind, with_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -23,9 +23,9 @@ from weakref import WeakKeyDictionary
 
 from werkzeug.local import LocalProxy
 
+from .aio import synchronous
 from .context import current_app, current_request, g, request
 from .streaming import stream_with_context
-from .typed import synchronous
 
 try:
     import jinja2

@@ -17,7 +17,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .typed import bind, synchronous
+from .aio import synchronous
+from .typed import bind
 
 if TYPE_CHECKING:
     from .http import Request

@@ -1,18 +1,19 @@
-"""Operations: what one method of one path takes and answers, and the document made of all of them."""
+"""The document: all operations of an app, each from its rule, its view's signature and what `@operation` says of it."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import chain
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from werkzeug.routing import Rule as WerkzeugRule
 
+from ..typed import evaluate
+from .operations import Content, Operation, said_of
 from .schema import (
     DECIMAL_IN,
     DECIMAL_OUT,
@@ -23,12 +24,9 @@ from .schema import (
     returned,
     url_values,
 )
-from .typed import evaluate
 
 if TYPE_CHECKING:
-    from .app import App
-
-F = TypeVar("F", bound=Callable[..., Any])
+    from ..app import App
 
 _METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")  # HEAD and OPTIONS come by themselves
 
@@ -39,50 +37,6 @@ _AUTOMATIC = {
     415: "the body is of another media type",
     422: "a value has the wrong type or is out of range; `field` names it",
 }
-
-
-class Content(NamedTuple):
-    """An answer that the return annotation does not tell: `type` None is an empty body, bytes anything."""
-
-    description: str
-    type: Any = None
-    media_type: str = "application/json"
-
-
-@dataclass(frozen=True)
-class Operation:
-    responses: Mapping[int, str | Content] = field(default_factory=dict)
-    body: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, Any] = field(default_factory=dict)
-    security: str | None = None
-    hidden: bool = False
-    errors: str | None = None
-
-
-def operation(
-    *,
-    responses: Mapping[int, str | Content] | None = None,
-    body: Mapping[str, Any] | None = None,
-    headers: Mapping[str, Any] | None = None,
-    security: str | None = None,
-    hidden: bool = False,
-    errors: str | None = None,
-) -> Callable[[F], F]:
-    """Say what a signature can't: it changes the document only, and may stand above or below the route.
-
-    `responses` describes answers by status: from 400 on they are problems; below, the body is the return annotation's
-    if that belongs to the status (200, or the one of `tuple[Thing, Literal[201]]`), or a `Content`'s. `body` gives
-    types by media type, for views that read the request themselves; `headers` gives types by header name (a Struct:
-    JSON in the header). `security` names one of the app's schemes; `hidden` leaves the operation out;
-    `errors` is the media type of answers from 400 on that are no problems.
-    """
-    said = Operation(responses or {}, body or {}, headers or {}, security, hidden, errors)
-
-    def decorate(function: F) -> F:
-        function.__openapi__ = said  # type: ignore[attr-defined]
-        return function
-
-    return decorate
 
 
 class ProblemDetails(msgspec.Struct):
@@ -131,8 +85,8 @@ class Document:
 
     def operation(self, rule: WerkzeugRule, method: str, view: Callable[..., Any]) -> JSON:
         hooks = chain.from_iterable(self.app.routes[rule.endpoint].befores)
-        said = [found for hook in hooks if (found := _said(hook))]
-        own = _said(view) or Operation()
+        said = [found for hook in hooks if (found := said_of(hook))]
+        own = said_of(view) or Operation()
         signature = inspect.signature(view)
         types = {
             name: evaluate(view, parameter.annotation)
@@ -234,11 +188,6 @@ class Document:
         return {"schema": schemas.of(type_)}
 
 
-def _said(function: Callable[..., Any]) -> Operation | None:
-    found: Operation | None = getattr(inspect.unwrap(function), "__openapi__", None)
-    return found
-
-
 def _description(annotation: Any) -> JSON:
     """What `Meta` says of a parameter, where readers look for it."""
     found = [meta.description for meta in get_args(annotation) if isinstance(meta, msgspec.Meta) and meta.description]
@@ -246,5 +195,5 @@ def _description(annotation: Any) -> JSON:
 
 
 def _is_hidden(rule: WerkzeugRule, view: Callable[..., Any]) -> bool:
-    said = _said(view)
+    said = said_of(view)
     return rule.endpoint.rpartition(".")[2] == "static" or (said is not None and said.hidden)
