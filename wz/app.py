@@ -133,6 +133,7 @@ class App(URLBuilding, Development):
             self.teardown_context(error)
 
     def teardown_context(self, error: BaseException | None) -> None:
+        """Run the hooks of `teardown_appcontext`: at the end of a request and of an `AppContext`."""
         for hook in reversed(self.appcontext_teardown_hooks):
             self._tear_down(hook, error)
 
@@ -145,6 +146,7 @@ class App(URLBuilding, Development):
         return cast("Match", request.url_adapter.match(return_rule=True))
 
     def options_response(self, request: Request) -> Response:
+        """Return an empty 200 whose Allow header has the methods of all rules for the request's path."""
         return Response(headers={"Allow": ", ".join(sorted(request.url_adapter.allowed_methods()))})
 
     def _is_plain(self, request: Request) -> bool:

@@ -77,6 +77,7 @@ class BaseApp(Router):
 
     @property
     def name(self) -> str:
+        """The import name; `wz shell` and the app's group of commands show it."""
         return self.import_name
 
     @property

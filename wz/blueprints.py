@@ -49,6 +49,7 @@ class Blueprint(Router):
 
     @property
     def root_path(self) -> str:
+        """The folder of the module `import_name`; without one, that of the program's main module."""
         return root_path(self.import_name or "__main__")
 
     def add_rule(self, spec: RuleSpec) -> None:
@@ -96,26 +97,33 @@ class Blueprint(Router):
         return decorate
 
     def before_app_request(self, hook: F) -> F:
+        """`before_request` of the app: the hook runs before every request, whoever's view answers it."""
         self.record(lambda app: app.before_request(hook))
         return hook
 
     def after_app_request(self, hook: F) -> F:
+        """`after_request` of the app: the hook is called with every response."""
         self.record(lambda app: app.after_request(hook))
         return hook
 
     def teardown_app_request(self, hook: F) -> F:
+        """`teardown_request` of the app: the hook is called at the end of every request."""
         self.record(lambda app: app.teardown_request(hook))
         return hook
 
     def app_url_value_preprocessor(self, hook: F) -> F:
+        """`url_value_preprocessor` of the app: the hook sees the values of every request's URL."""
         self.record(lambda app: app.url_value_preprocessor(hook))
         return hook
 
     def app_url_defaults(self, hook: F) -> F:
+        """`url_defaults` of the app: the hook may add values to every URL that is built."""
         self.record(lambda app: app.url_defaults(hook))
         return hook
 
     def app_errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
+        """`errorhandler` of the app: errors of other blueprints, and of a path without a rule, as well."""
+
         def decorate(handler: F) -> F:
             self.record(lambda app: app.register_error_handler(code_or_class, handler))
             return handler

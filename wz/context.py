@@ -95,10 +95,12 @@ current: ContextVar[Request | AppContext] = ContextVar("wz.current")
 
 
 def has_request_context() -> bool:
+    """Say whether a request is current, so that `request` and `session` stand for something."""
     return isinstance(current.get(None), Request)
 
 
 def has_app_context() -> bool:
+    """Say whether an app is current, in a request or without one, so that `current_app` and `g` stand for something."""
     return current.get(None) is not None
 
 

@@ -25,6 +25,7 @@ class Development(BaseApp):
     """An app's methods for scripts, tests and the command line; none of them is on a request's way."""
 
     def app_context(self) -> AppContext:
+        """Return a context for `with`, in which this app is current without a request: for scripts and commands."""
         return AppContext(self._app)
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
@@ -42,11 +43,13 @@ class Development(BaseApp):
         return self.request_context(RequestBuilder(self._app, *args, **kwargs).get_environ())
 
     def test_client(self, **options: Any) -> Client:
+        """Return a `wz.testing.Client` of this app; `options` are those of Werkzeug's, as `use_cookies=False`."""
         from .testing import Client
 
         return Client(self._app, **options)
 
     def test_cli_runner(self, **options: Any) -> AppRunner:
+        """Return a runner of this app's commands; `options` are those of `click.testing.CliRunner`. Needs click."""
         from .testing import AppRunner
 
         return AppRunner(self._app, **options)

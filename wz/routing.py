@@ -185,6 +185,8 @@ class Router:
         self.add_rule(RuleSpec(rule, endpoint, view_func, frozenset(wanted), automatic, options))
 
     def route(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """Decorate a view: `add_url_rule` with these options, of which `endpoint` names it. The view stays as it is."""
+
         def decorate(view: F) -> F:
             self.add_url_rule(rule, options.pop("endpoint", None), view, **options)
             return view
@@ -192,18 +194,23 @@ class Router:
         return decorate
 
     def get(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for GET, and so for HEAD."""
         return self._method("GET", rule, options)
 
     def post(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for POST alone."""
         return self._method("POST", rule, options)
 
     def put(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for PUT alone."""
         return self._method("PUT", rule, options)
 
     def patch(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for PATCH alone."""
         return self._method("PATCH", rule, options)
 
     def delete(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for DELETE alone."""
         return self._method("DELETE", rule, options)
 
     def _method(self, method: str, rule: str, options: dict[str, Any]) -> Callable[[F], F]:
@@ -246,6 +253,10 @@ class Router:
         return decorate
 
     def register_error_handler(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
+        """Do what `errorhandler` does, for a function that is not decorated.
+
+        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is no exception class.
+        """
         self.error_handlers.add(code_or_class, synchronous(handler))
 
 

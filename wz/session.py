@@ -133,6 +133,7 @@ class SessionInterface:
         raise NotImplementedError
 
     def get_cookie_name(self, app: App) -> str:
+        """SESSION_COOKIE_NAME; override it for a name that depends on the app."""
         return str(app.config["SESSION_COOKIE_NAME"])
 
     def get_cookie_options(self, app: App) -> dict[str, Any]:
@@ -152,6 +153,7 @@ class SessionInterface:
         return datetime.now(UTC) + timedelta(seconds=_lifetime(app)) if session.permanent else None
 
     def should_set_cookie(self, app: App, session: Session) -> bool:
+        """Say whether an opened session is to be sent: it was changed, or it is permanent and to be refreshed."""
         return session.modified or bool(session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"])
 
 
@@ -213,6 +215,7 @@ class Sessions:
         app.after_hooks.add(self.save, Phase.OUTER)
 
     def open(self, request: Request) -> Session:
+        """Return the session of a request and keep it there; a `NullSession` if the interface has none."""
         session = self.interface.open_session(self.app, request)
         if session is None:
             session = NullSession()
@@ -220,6 +223,7 @@ class Sessions:
         return session
 
     def save(self, request: Request, response: WerkzeugResponse) -> WerkzeugResponse:
+        """Save the request's session, if it was opened, and let the response vary by the cookie: an after hook."""
         session = request.__dict__.get(_OPENED)
         if session is not None and not isinstance(session, NullSession):
             self.interface.save_session(self.app, session, response)

@@ -119,6 +119,7 @@ class Static:
         router.add_url_rule(f"{prefix}/<path:filename>", endpoint, self.send_static_file, **options)
 
     def send_static_file(self, filename: str) -> WerkzeugResponse:
+        """The view: answer with a file of the folder. 404 as `send_from_directory` has it."""
         return send_from_directory(self.folder, filename, max_age=self.max_age)
 
 

@@ -99,6 +99,7 @@ class Templates:
         return "\n".join(lines)
 
     def render(self, template: jinja2.Template, context: dict[str, Any]) -> str:
+        """Return the text of a template for this context and what the context processors add to it."""
         context = self.prepare(template, context)
         text = template.render(context)
         self.rendered(template, context)
@@ -129,6 +130,7 @@ class Templates:
         return context
 
     def rendered(self, template: jinja2.Template, context: dict[str, Any]) -> None:
+        """Send the signal `template_rendered`, if the app has signals; `context` is what the template was given."""
         if signals := self.app.extensions.get("signals"):
             signals.template_rendered.send(self.app, template=template, context=context)
 
@@ -205,6 +207,7 @@ def stream_template(template_name_or_list: Name, /, **context: Any) -> Iterator[
 
 
 def stream_template_string(source: str, /, **context: Any) -> Iterator[str]:
+    """Render a template given as text in pieces, as `stream_template`. It is code, as in `render_template_string`."""
     templates = _current()
     return templates.stream(templates.jinja_env.from_string(source), context)
 

@@ -59,6 +59,10 @@ class URLBuilding(BaseApp):
         return url if _anchor is None else f"{url}#{quote(_anchor, safe=_FRAGMENT)}"
 
     def handle_url_build_error(self, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
+        """Return the first URL that one of `url_build_error_handlers` knows, or raise the last of their errors.
+
+        Each is called with the error, the endpoint and the values, `_anchor` and the others of `url_for` among them.
+        """
         for handler in self.url_build_error_handlers:
             try:
                 url = handler(error, endpoint, values)

@@ -93,6 +93,7 @@ class MethodView(View):
             cls.methods = inherited | {name.upper() for name in METHODS if hasattr(cls, name)} or None
 
     def dispatch_request(self, request: Request, **values: Any) -> Any:
+        """Call the method that the request asks for."""
         return self._methods[request.method](self, request, values)
 
     @classmethod

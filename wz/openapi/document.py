@@ -63,6 +63,7 @@ class Document:
         self.operation_ids: set[str] = set()
 
     def build(self, info: JSON, security_schemes: JSON) -> JSON:
+        """Return the whole document. Call it once: schemas and ids are collected while the rules are walked."""
         paths: dict[str, JSON] = {}
         for rule in self.app.url_map.iter_rules():
             view = self.app.routes[rule.endpoint].view
@@ -84,6 +85,7 @@ class Document:
         return document
 
     def operation(self, rule: WerkzeugRule, method: str, view: Callable[..., Any]) -> JSON:
+        """Return the Operation Object of a rule's method; `view` is the function, or a class-based view's method."""
         hooks = chain.from_iterable(self.app.routes[rule.endpoint].befores)
         said = [found for hook in hooks if (found := said_of(hook))]
         own = said_of(view) or Operation()
@@ -144,6 +146,7 @@ class Document:
         return {"name": name, "in": "path", "required": True, "schema": schema} | _description(annotation)
 
     def query(self, struct: type[msgspec.Struct]) -> list[JSON]:
+        """Return a Parameter Object for each field of the Struct, required if it has no default."""
         parameters = []
         for member in msgspec.structs.fields(struct):
             given = member.default not in (msgspec.NODEFAULT, None)
@@ -154,11 +157,16 @@ class Document:
         return parameters
 
     def header(self, name: str, type_: Any) -> JSON:
+        """Return a header's Parameter Object: a Struct is JSON in the header, anything else a plain value."""
         if is_struct(type_):
             return {"name": name, "in": "header", "content": {"application/json": self.media(type_, self.inputs)}}
         return {"name": name, "in": "header", "schema": self.inputs.of(type_)}
 
     def answers(self, said: Mapping[int, str | Content], annotation: Any, errors: str | None = None) -> dict[str, JSON]:
+        """Return the Responses Object: what is said, and the return annotation as the body of its status.
+
+        `errors` is the media type of answers from 400 on, if they are not problems.
+        """
         status, media_type, type_ = returned(annotation)
         descriptions = dict(said)
         if media_type and status:
@@ -181,6 +189,7 @@ class Document:
 
     @staticmethod
     def media(type_: Any, schemas: Schemas) -> JSON:
+        """Return the Media Type Object of a body; `bytes` is one that may hold anything."""
         if type_ is bytes:
             return {}
         if get_origin(type_) in (Union, UnionType) and all(is_struct(kind) for kind in get_args(type_)):

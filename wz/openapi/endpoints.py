@@ -88,6 +88,7 @@ class OpenAPI:
 
     @operation(hidden=True)
     def serve_document(self, request: Request) -> WerkzeugResponse:
+        """Answer with the document, or 304 if the client has it already."""
         response = Response(self._encoded, mimetype="application/json")
         response.cache_control.no_cache = True  # keep it, but ask: it changes with the next release
         response.add_etag()
@@ -95,6 +96,7 @@ class OpenAPI:
 
     @operation(hidden=True)
     def serve_docs(self, request: Request) -> WerkzeugResponse:
+        """Answer with the page, which loads everything from this server; 404 if Swagger UI is not installed."""
         self._assets()
         base = self.app.url_for("openapi_docs").rstrip("/")
         document = self.app.url_for("openapi")
@@ -103,6 +105,7 @@ class OpenAPI:
 
     @operation(hidden=True)
     def serve_asset(self, request: Request, name: str) -> WerkzeugResponse:
+        """Answer with one of the page's own files, to be kept for an hour."""
         if name == "start.js":
             return Response(_START, mimetype="text/javascript")
         return send_file(self._assets() / name, request.environ, max_age=3600, response_class=Response)

@@ -20,6 +20,8 @@ class Content(NamedTuple):
 
 @dataclass(frozen=True)
 class Operation:
+    """What `operation` was given; its arguments say what each member means."""
+
     responses: Mapping[int, str | Content] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, Any] = field(default_factory=dict)
@@ -55,5 +57,6 @@ def operation(
 
 
 def said_of(function: Callable[..., Any]) -> Operation | None:
+    """Return what `operation` said of a function, or of the one that it wraps."""
     found: Operation | None = getattr(inspect.unwrap(function), "__openapi__", None)
     return found
