@@ -127,8 +127,9 @@ class App(URLBuilding, Development):
     def teardown(self, request: Request, error: BaseException | None) -> None:
         """Run every teardown hook, whatever went before; one that fails is logged and does not stop the others."""
         for hooks in request.route.teardowns:
-            for hook in reversed(hooks):
-                self._tear_down(hook, error)
+            if hooks:  # it is cheaper to ask than to make an iterator, and most routers have none
+                for hook in reversed(hooks):
+                    self._tear_down(hook, error)
         if self.appcontext_teardown_hooks:
             self.teardown_context(error)
 
