@@ -72,7 +72,7 @@ class BaseApp(Router):
 
     @property
     def _app(self) -> App:
-        """This app, as what is given it wants to see it: nobody makes a BaseApp that is no App."""
+        """This app with its whole type: every BaseApp is an App."""
         return cast("App", self)
 
     @property

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 H = TypeVar("H", bound="Callable[[Response], Response]")
 
-#: Werkzeug's key in an environ: a function that is given the request's context, to enter it when it was answered. Its
-#: debugger puts it there, and so does the test client.
+#: The key of an environ under which Werkzeug's debugger, or the test client, leaves a function. It is called with the
+#: request's context, so that this can be entered again after the request was answered.
 PRESERVE = "werkzeug.debug.preserve_context"
 
 _OUTSIDE_REQUEST = """\

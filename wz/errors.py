@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .fast import json_response
 from .http import Request, Response
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as WerkzeugResponse
 
 ErrorHandler = Callable[[Any], Any]
 

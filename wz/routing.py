@@ -34,7 +34,10 @@ class Phase(IntEnum):
 
 
 class Hooks(list[Callable[..., Any]]):
-    """A router's hooks of one kind, the outermost first: those after the view run from the last to the first."""
+    """A router's hooks of one kind, the outermost first; those that follow the view are run from the last to the first.
+
+    Before hooks are called with the request, after hooks with the request and the response, teardowns with the error.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +131,7 @@ class Route:
         self._answering_options += (rule,)
 
     def has_automatic_options(self, rule: Rule) -> bool:
-        """Say whether the app answers OPTIONS. Compared by identity: Werkzeug calls two equal rules the same."""
+        """Say whether the app answers OPTIONS of this very rule. Rules that are written alike are equal to Werkzeug."""
         return any(rule is answering for answering in self._answering_options)
 
     def _no_view(self, request: object, values: object) -> Any:
@@ -138,7 +141,8 @@ class Route:
 class Router:
     """Routes, hooks and error handlers; the decorators have Flask's names and meaning.
 
-    A hook may take the request as its first argument, called `request`, or leave it out, as Flask's do.
+    A hook may take the request as its first argument, called `request`, or leave it out, as Flask's do. An extension
+    whose hook must be outside of a program's adds it to the list itself: `app.after_hooks.add(hook, Phase.OUTER)`.
     """
 
     def __init__(self) -> None:

@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.datastructures import CallbackDict
 from werkzeug.local import LocalProxy
+from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .app import App
 from .context import current_request
-from .http import Response
+from .http import Request, Response
 from .routing import Phase
 from .tagged import TaggedJSON
 
@@ -41,10 +43,6 @@ except ModuleNotFoundError as exc:
 
 if TYPE_CHECKING:
     from werkzeug.test import Client
-    from werkzeug.wrappers import Response as WerkzeugResponse
-
-    from .app import App
-    from .http import Request
 
 EXTENSION = "sessions"  # the key in `app.extensions`
 _OPENED = "_session"  # the key in a request's __dict__, once its session is open

@@ -25,20 +25,16 @@ here; it looks whether the app wants to hear it:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .app import App
+from .http import Request
 from .routing import Phase
 
 try:
     from blinker import Namespace
 except ModuleNotFoundError as exc:
     raise ModuleNotFoundError("wz.signals needs the package blinker: pip install 'wz[signals]'", name=exc.name) from exc
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as WerkzeugResponse
-
-    from .app import App
-    from .http import Request
 
 _signals = Namespace()
 

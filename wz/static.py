@@ -17,17 +17,15 @@ from typing import IO, TYPE_CHECKING, Any
 from werkzeug import utils
 from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join
+from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .app import App
+from .blueprints import Blueprint
 from .context import current_request
 from .http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from werkzeug.wrappers import Response as WerkzeugResponse
-
-    from .app import App
-    from .blueprints import Blueprint
 
     Path = str | os.PathLike[str]
     MaxAge = int | Callable[[str | None], int | None]

@@ -18,13 +18,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from werkzeug.local import LocalProxy
 
 from .aio import synchronous
+from .app import App
 from .context import current_app, current_request, g, request
+from .routing import Router
 from .streaming import stream_with_context
 
 try:
@@ -33,10 +35,6 @@ except ModuleNotFoundError as exc:
     raise ModuleNotFoundError(
         "wz.templates needs the package Jinja2: pip install 'wz[templates]'", name=exc.name
     ) from exc
-
-if TYPE_CHECKING:
-    from .app import App
-    from .routing import Router
 
 F = TypeVar("F", bound=Callable[..., Any])
 Processor = Callable[[], dict[str, Any]]

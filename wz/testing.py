@@ -101,7 +101,7 @@ class Client(WerkzeugClient):
 
         The arguments are those of a request, for sessions that depend on the path or the host.
         """
-        from .session import session_transaction
+        from .session import session_transaction  # loaded by those who have sessions: it needs itsdangerous
 
         return session_transaction(self, self._app(), *args, **kwargs)
 

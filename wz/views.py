@@ -15,15 +15,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from .aio import synchronous
+from .http import Request
 from .typed import bind
 
-if TYPE_CHECKING:
-    from .http import Request
-
-Method = Callable[[Any, "Request", Mapping[str, Any]], Any]
+Method = Callable[[Any, Request, Mapping[str, Any]], Any]
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from itertools import chain
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from werkzeug.routing import Rule as WerkzeugRule
 
+from ..app import App
 from ..typed import evaluate
 from .operations import Content, Operation, said_of
 from .schema import (
@@ -24,9 +25,6 @@ from .schema import (
     returned,
     url_values,
 )
-
-if TYPE_CHECKING:
-    from ..app import App
 
 _METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")  # HEAD and OPTIONS come by themselves
 
