@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .routing import F, Router, root_path
+from .routing import F, Router, RuleSpec, root_path
 
 if TYPE_CHECKING:
-    from .app import App
+    from .app import App  # upwards: a blueprint is installed in an app, and what it recorded is called with one
 
 
 class Blueprint(Router):
@@ -35,30 +36,31 @@ class Blueprint(Router):
         self.url_prefix = url_prefix
         self.subdomain = subdomain
         self.url_values = url_defaults or {}
-        self.rules: list[tuple[Any, ...]] = []  # what add_rule was given
+        self.rules: list[RuleSpec] = []
         self.children: list[tuple[Blueprint, dict[str, Any]]] = []
         self.recorded: list[Callable[[App], Any]] = []
         self.views: dict[str, Callable[..., Any]] = {}  # by endpoint, for rules without one
         self.installed = 0  # how often it was registered
         self.template_folder = template_folder
         if static_folder is not None:
-            from .static import Static
+            from .static import Static  # optional: only a blueprint that names a folder loads it
 
             Static(self, static_folder, static_url_path)
 
     @property
     def root_path(self) -> str:
+        """The folder of the module `import_name`; without one, that of the program's main module."""
         return root_path(self.import_name or "__main__")
 
-    def add_rule(self, rule: str, endpoint: str, *rest: Any) -> None:
-        if "." in endpoint:
-            raise ValueError(f"an endpoint of a blueprint must not hold a dot, as {endpoint!r}")
+    def add_rule(self, spec: RuleSpec) -> None:
+        if "." in spec.endpoint:
+            raise ValueError(f"an endpoint of a blueprint must not hold a dot, as {spec.endpoint!r}")
         if self.installed:
             raise RuntimeError(
-                f"the blueprint {self.name!r} is registered already: an app would not see the rule {rule!r}. Add all "
-                "routes before app.register(...)"
+                f"the blueprint {self.name!r} is registered already: an app would not see the rule {spec.rule!r}. Add "
+                "all routes before app.register(...)"
             )
-        self.rules.append((rule, endpoint, *rest))
+        self.rules.append(spec)
 
     def register(
         self,
@@ -95,26 +97,33 @@ class Blueprint(Router):
         return decorate
 
     def before_app_request(self, hook: F) -> F:
+        """`before_request` of the app: the hook runs before every request, whoever's view answers it."""
         self.record(lambda app: app.before_request(hook))
         return hook
 
     def after_app_request(self, hook: F) -> F:
+        """`after_request` of the app: the hook is called with every response."""
         self.record(lambda app: app.after_request(hook))
         return hook
 
     def teardown_app_request(self, hook: F) -> F:
+        """`teardown_request` of the app: the hook is called at the end of every request."""
         self.record(lambda app: app.teardown_request(hook))
         return hook
 
     def app_url_value_preprocessor(self, hook: F) -> F:
+        """`url_value_preprocessor` of the app: the hook sees the values of every request's URL."""
         self.record(lambda app: app.url_value_preprocessor(hook))
         return hook
 
     def app_url_defaults(self, hook: F) -> F:
+        """`url_defaults` of the app: the hook may add values to every URL that is built."""
         self.record(lambda app: app.url_defaults(hook))
         return hook
 
     def app_errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
+        """`errorhandler` of the app: errors of other blueprints, and of a path without a rule, as well."""
+
         def decorate(handler: F) -> F:
             self.record(lambda app: app.register_error_handler(code_or_class, handler))
             return handler
@@ -145,10 +154,11 @@ class Blueprint(Router):
         path = _join(path, self.url_prefix if url_prefix is None else url_prefix)
         subdomain = self.subdomain if subdomain is None else subdomain
         values = {**self.url_values, **(values or {})}
-        for rule, endpoint, view, methods, automatic, options in self.rules:
-            options = {"subdomain": subdomain, **options}
+        for spec in self.rules:
+            options = {"subdomain": subdomain, **spec.options}
             options["defaults"] = {**values, **(options.get("defaults") or {})} or None
-            app.add_rule(_join(path, rule), f"{name}.{endpoint}", view, methods, automatic, options, scopes)
+            rule, endpoint = _join(path, spec.rule), f"{name}.{spec.endpoint}"
+            app.add_rule(replace(spec, rule=rule, endpoint=endpoint, options=options), scopes)
         for endpoint, view in self.views.items():
             app.route_of(endpoint, scopes).answer_with(view)
         for function in self.recorded:

@@ -32,6 +32,7 @@ class UnknownLength(LimitedStream):
             raise RequestEntityTooLarge
 
     def readinto(self, b: bytearray) -> int | None:  # type: ignore[override]
+        """Read as Werkzeug's stream does. Raises BadRequest for chunks that the server can't read."""
         return self._guarded(super().readinto, b)
 
     def readall(self) -> bytes:

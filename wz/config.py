@@ -19,6 +19,25 @@ from typing import IO, Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 
+#: What an app begins with. Sessions add their own when they are named.
+DEFAULT_CONFIG: Mapping[str, Any] = {
+    "APPLICATION_ROOT": "/",
+    "DEBUG": False,
+    "MAX_CONTENT_LENGTH": None,  # bytes
+    "MAX_FORM_MEMORY_SIZE": 500_000,  # bytes of a form's fields, files not counted
+    "MAX_FORM_PARTS": 1_000,
+    "PREFERRED_URL_SCHEME": "http",
+    "PROPAGATE_EXCEPTIONS": None,  # None: in debug and testing only
+    "PROVIDE_AUTOMATIC_OPTIONS": True,
+    "SECRET_KEY": None,
+    "SEND_FILE_MAX_AGE_DEFAULT": None,  # seconds
+    "SERVER_NAME": None,
+    "TEMPLATES_AUTO_RELOAD": None,  # None: in debug only
+    "TESTING": False,
+    "TRUSTED_HOSTS": None,
+    "USE_X_SENDFILE": False,
+}
+
 
 class Config(dict[str, Any]):
     """A dict of settings, named in capitals. Relative file names start at `root_path`, the app's folder."""

@@ -6,22 +6,25 @@ attribute (about a microsecond), which is the price of not passing things on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar, Token
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.local import LocalProxy
 
-from .http import Request
+from .http import Globals, Request
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
-    from .app import App
+    from .app import App  # upwards: the current app is one
 
 F = TypeVar("F", bound=Callable[..., Any])
 H = TypeVar("H", bound="Callable[[Response], Response]")
+
+#: The key of an environ under which Werkzeug's debugger, or the test client, leaves a function. It is called with the
+#: request's context, so that this can be entered again after the request was answered.
+PRESERVE = "werkzeug.debug.preserve_context"
 
 _OUTSIDE_REQUEST = """\
 Working outside of a request.
@@ -39,25 +42,6 @@ Working outside of an application.
 """
 
 
-class Globals(SimpleNamespace):
-    """A place for what one request's hooks and handlers, or one script, want to share."""
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return getattr(self, name, default)
-
-    def pop(self, name: str, *default: Any) -> Any:
-        return self.__dict__.pop(name, *default)
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        return self.__dict__.setdefault(name, default)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.__dict__
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__dict__)
-
-
 class AppContext:
     """`with` makes an app current without a request, for scripts and commands; its teardowns run at the end."""
 
@@ -67,7 +51,7 @@ class AppContext:
         self._tokens: list[Token[Request | AppContext]] = []
 
     def __enter__(self) -> AppContext:
-        self._tokens.append(_current.set(self))
+        self._tokens.append(current.set(self))
         for hook in self.app.appcontext_hooks:
             hook()
         return self
@@ -76,7 +60,7 @@ class AppContext:
         try:
             self.app.teardown_context(error)
         finally:
-            _current.reset(self._tokens.pop())
+            current.reset(self._tokens.pop())
 
 
 class RequestContext:
@@ -89,49 +73,60 @@ class RequestContext:
         self._tokens: list[Token[Request | AppContext]] = []
 
     def __enter__(self) -> RequestContext:
-        self._tokens.append(_current.set(self.request))
+        self._tokens.append(current.set(self.request))
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
             self.app.teardown(self.request, error)
         finally:
-            _current.reset(self._tokens.pop())
+            current.reset(self._tokens.pop())
 
 
-_current: ContextVar[Request | AppContext] = ContextVar("wz.current")
+class PreservedContext(RequestContext):
+    """The context of a request that was answered, to look at once more: its teardowns are not run again."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        current.reset(self._tokens.pop())
+
+
+#: The request that is being answered, or the context of an app that is at work without one.
+current: ContextVar[Request | AppContext] = ContextVar("wz.current")
 
 
 def has_request_context() -> bool:
-    return isinstance(_current.get(None), Request)
+    """Say whether a request is current, so that `request` and `session` stand for something."""
+    return isinstance(current.get(None), Request)
 
 
 def has_app_context() -> bool:
-    return _current.get(None) is not None
+    """Say whether an app is current, in a request or without one, so that `current_app` and `g` stand for something."""
+    return current.get(None) is not None
 
 
 def current_request() -> Request | None:
     """Return the request itself, not a proxy; None outside of one."""
-    current = _current.get(None)
-    return current if isinstance(current, Request) else None
+    found = current.get(None)
+    return found if isinstance(found, Request) else None
 
 
 def active_app() -> App | None:
     """Return the current app itself, not a proxy; None outside of one."""
-    current = _current.get(None)
-    return None if current is None else current.app
+    found = current.get(None)
+    return None if found is None else found.app
 
 
-def _require_request() -> Request:
+def require_request() -> Request:
+    """Return the request itself, not a proxy. Raises RuntimeError, which says what to do, outside of one."""
     found = current_request()
     if found is None:
         raise RuntimeError(_OUTSIDE_REQUEST.format(name="request"))
     return found
 
 
-current_app = cast("App", LocalProxy(_current, "app", unbound_message=_OUTSIDE_APP.format(name="current_app")))
-g: Any = LocalProxy(_current, "g", unbound_message=_OUTSIDE_APP.format(name="g"))
-request = cast("Request", LocalProxy(_require_request))
+current_app = cast("App", LocalProxy(current, "app", unbound_message=_OUTSIDE_APP.format(name="current_app")))
+g: Any = LocalProxy(current, "g", unbound_message=_OUTSIDE_APP.format(name="g"))
+request = cast("Request", LocalProxy(require_request))
 
 
 def url_for(endpoint: str, **values: Any) -> str:
@@ -141,6 +136,6 @@ def url_for(endpoint: str, **values: Any) -> str:
 
 def after_this_request(hook: H) -> H:
     """Call `hook(response)` with the answer to the current request only; it returns a response."""
-    found = _require_request()
+    found = require_request()
     found.after_hooks = [*(found.after_hooks or ()), hook]
     return hook

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .fast import json_response
-from .http import Response
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as WerkzeugResponse
-
-    from .http import Request
+from .http import Request, Response
 
 ErrorHandler = Callable[[Any], Any]
 
@@ -59,6 +55,10 @@ class ErrorHandlers:
         self._by_code: dict[int | None, dict[type[Exception], ErrorHandler]] = {}
 
     def add(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
+        """Add a handler in place of one for the same code or class.
+
+        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is no exception class.
+        """
         if isinstance(code_or_class, int):
             if code_or_class not in default_exceptions:
                 raise ValueError(f"{code_or_class} is no HTTP error that can be raised; use an exception class")
@@ -75,6 +75,7 @@ class ErrorHandlers:
         return bool(self._by_code)
 
     def find(self, exc: Exception, code: int | None) -> ErrorHandler | None:
+        """Return the handler of the nearest class of `exc`, of those added for `code`, or for no code if it is None."""
         handlers = self._by_code.get(code, {})
         return next((handlers[cls] for cls in type(exc).__mro__ if cls in handlers), None)
 

@@ -5,11 +5,12 @@ doubt goes the long way, to Werkzeug's own Map and Response, whose answers these
 test_response.py hold them against each other). `python -m bench.framework` shows what it buys.
 
 If Werkzeug changes, so that a name used here is gone or means something else, `AVAILABLE` is False and everything goes
-the long way: right, and slower.
+the long way: right, and slower. A warning in the log of `wz.fast` says so, once in each process, and what does not fit.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -254,19 +255,32 @@ def _with_defaults(url_map: Map) -> set[Any]:
     return {rule.endpoint for rule in url_map.iter_rules() if rule.defaults}
 
 
-def _check() -> bool:
-    """Say whether every private name is there and means what it did."""
+def _find_misfit() -> str:
+    """Say which private name is gone or means something else than it did; nothing if all fit."""
     try:
         rule = Rule("/a/<b>", endpoint="e", methods=["GET"])
         url_map = Map([rule])
         url_map.update()
         ((part, child),) = url_map._matcher._root.static[""].static[""].static["a"].dynamic
-        if part.content != _ANY or part.final or child.rules != [rule] or list(rule._converters) != ["b"]:
-            return False
+        if part.content != _ANY:
+            return f"the default converter's pattern is {part.content!r}"
+        if part.final or child.rules != [rule] or list(rule._converters) != ["b"]:
+            return "the matcher's states are made otherwise"
         short, long = _json_response(Response, b"{}", "text/json"), Response(b"{}", content_type="text/json")
-        return vars(short) == vars(long) and short.headers._list == long.headers._list
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return False
+        if vars(short).keys() != vars(long).keys():
+            return f"a response has other attributes: {', '.join(sorted(vars(short).keys() ^ vars(long).keys()))}"
+        if vars(short) != vars(long) or short.headers._list != long.headers._list:
+            return "a response's attributes have other values"
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        return f"{type(exc).__name__}: {exc}"
+    return ""
 
 
-AVAILABLE = _check()
+_misfit = _find_misfit()
+AVAILABLE = not _misfit
+if _misfit:
+    logging.getLogger(__name__).warning(
+        "wz takes Werkzeug's own way for each request, which is right but several times slower, since this Werkzeug is "
+        "not what the short ways in wz/fast.py were written for: %s",
+        _misfit,
+    )

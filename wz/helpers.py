@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from werkzeug import utils
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .context import active_app, current_request
 from .http import Response, json_response, to_response
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as WerkzeugResponse
 
 
 def redirect(location: str, code: int = 302) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -13,20 +14,41 @@ from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from . import fast
+from . import chunked, fast
 from .json import json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from werkzeug.routing import MapAdapter, Rule
 
-    from .app import App
-    from .context import Globals
-    from .routing import Route
+    from .app import App  # upwards: a request knows the app that answers it
+    from .routing import Route  # upwards: ... and the hooks and the handler that do
 
 
 #: What a handler may return to have it sent as JSON.
 JSON_TYPES = (dict, list, msgspec.Struct)
+
+
+class Globals(SimpleNamespace):
+    """A place for what one request's hooks and handlers, or one script, want to share."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an attribute, or `default` if it was not set."""
+        return getattr(self, name, default)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Remove an attribute and return it, or `default` if one is given; else KeyError for one that was not set."""
+        return self.__dict__.pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return an attribute, set to `default` first if it was not set."""
+        return self.__dict__.setdefault(name, default)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.__dict__
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__)
 
 
 class Limit:
@@ -77,29 +99,35 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def method(self) -> str:
+        """In capitals, as `GET`."""
         method: str = self.environ.get("REQUEST_METHOD", "GET")
         return method.upper()
 
     @cached_property
     def scheme(self) -> str:
+        """`http` or `https`, as the server knows it: behind a proxy, what a layer as `ProxyFix` makes of it."""
         scheme: str = self.environ.get("wsgi.url_scheme", "http")
         return scheme
 
     @cached_property
     def path(self) -> str:
+        """The path below `root_path`, decoded, with one slash at its beginning."""
         return "/" + _text(self.environ.get("PATH_INFO") or "").lstrip("/")
 
     @cached_property
     def root_path(self) -> str:
+        """Where the app is mounted, decoded and without a slash at its end; empty at the root."""
         return _text(self.environ.get("SCRIPT_NAME") or "").rstrip("/")
 
     @cached_property
     def query_string(self) -> bytes:
+        """What follows the question mark, as it was sent; `args` has it decoded."""
         query: str = self.environ.get("QUERY_STRING", "")
         return query.encode("latin-1")
 
     @cached_property
     def headers(self) -> Headers:
+        """The headers, by names in any case of letters; they can't be changed."""
         return EnvironHeaders(self.environ)
 
     @cached_property
@@ -109,10 +137,12 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def remote_addr(self) -> str | None:
+        """The address of the server's peer, which may be a proxy: see Werkzeug's `ProxyFix`."""
         return self.environ.get("REMOTE_ADDR")
 
     @cached_property
     def server(self) -> tuple[str, int | None] | None:
+        """The server's own name and port, which need not be those in the Host header; no port for a unix socket."""
         name = self.environ.get("SERVER_NAME")
         if name is None:
             return None
@@ -125,9 +155,7 @@ class Request(WerkzeugRequest):
     def stream(self) -> IO[bytes]:
         if self.shallow or self.content_length is not None:
             return super().stream
-        from .chunked import stream
-
-        return stream(self.environ, self.max_content_length) or super().stream
+        return chunked.stream(self.environ, self.max_content_length) or super().stream
 
     @cached_property
     def url_adapter(self) -> MapAdapter:
@@ -136,12 +164,12 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def g(self) -> Globals:
-        from .context import Globals
-
+        """What `wz.g` stands for during this request."""
         return Globals()
 
     @property
     def endpoint(self) -> str | None:
+        """The name of the rule that was matched, with its blueprint's; None if none was."""
         return None if self.url_rule is None else self.url_rule.endpoint
 
     @property
@@ -263,6 +291,7 @@ def _from_body(value: Any, app: App | None, environ: WSGIEnvironment | None, ori
 
 
 def json_response(value: Any, app: App | None) -> Response:
+    """Return a 200 with `value` as the app's JSON writes it; `app` None stands for no app's settings."""
     if app is None or app.response_class is Response:
         return fast.json_response(Response, (json if app is None else app.json).encode(value))
     return app.response_class(app.json.encode(value), mimetype="application/json")

@@ -20,6 +20,10 @@ class JSON:
         self.encode: Callable[[Any], bytes] = encoder.encode
 
     def dumps(self, obj: Any, **_: Any) -> str:
+        """Encode as text. Keywords of the standard library's `dumps` are taken and ignored.
+
+        Raises NotImplementedError for what has no JSON form.
+        """
         return self.encode(obj).decode()
 
     def loads(self, data: str | bytes, **_: Any) -> Any:

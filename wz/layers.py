@@ -62,6 +62,7 @@ class Layers:
         return [*(layer.name for layer in reversed(self._layers)), "app"]
 
     def draw(self) -> str:
+        """Return the names as lines, each layer's indented by two spaces more than the one around it."""
         return "\n".join("  " * depth + name for depth, name in enumerate(self.names()))
 
     def measure(self, make_environ: Callable[[], WSGIEnvironment], requests: int = 1000) -> list[Cost]:

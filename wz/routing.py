@@ -4,23 +4,68 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.routing import Map as WerkzeugMap
-from werkzeug.routing import MapAdapter, RuleFactory
+from werkzeug.routing import MapAdapter, Rule, RuleFactory
 
+from .aio import synchronous
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
-from .typed import View, bind, synchronous, with_request
+from .typed import View, bind, with_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
 F = TypeVar("F", bound=Callable[..., Any])
-Hooks = list[Callable[..., Any]]
+
+
+class Phase(IntEnum):
+    """How far out a hook is: outer hooks run earlier before the view, and later after it."""
+
+    OUTERMOST = 0  #: sees what all others made of a request, as signals do
+    OUTER = 1  #: keeps what the usual ones may still change, as sessions do
+    USUAL = 2
+
+
+class Hooks(list[Callable[..., Any]]):
+    """A router's hooks of one kind, the outermost first; those that follow the view are run from the last to the first.
+
+    Before hooks are called with the request, after hooks with the request and the response, teardowns with the error.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._outer = {Phase.OUTERMOST: 0, Phase.OUTER: 0}  # how many of each are at the front
+
+    def add(self, hook: Callable[..., Any], phase: Phase = Phase.USUAL) -> None:
+        """Add a hook inside of those of outer phases and of those that its own phase has already."""
+        if phase is Phase.USUAL:
+            self.append(hook)
+        else:
+            self.insert(sum(count for outer, count in self._outer.items() if outer <= phase), hook)
+            self._outer[phase] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """A route as a program wrote it. A blueprint keeps these until an app makes rules of them.
+
+    `automatic_options` says whether the app answers OPTIONS; None leaves it to `PROVIDE_AUTOMATIC_OPTIONS`. `options`
+    are keywords of `werkzeug.routing.Rule`.
+    """
+
+    rule: str
+    endpoint: str
+    view: View | None
+    methods: frozenset[str]
+    automatic_options: bool | None
+    options: Mapping[str, Any]
 
 
 class Map(WerkzeugMap):
@@ -43,7 +88,18 @@ class Route:
     The hooks are the routers' own lists, so that one added later is seen.
     """
 
-    __slots__ = ("_arguments", "afters", "befores", "endpoint", "handler", "scopes", "teardowns", "value_hooks", "view")
+    __slots__ = (
+        "_answering_options",
+        "_arguments",
+        "afters",
+        "befores",
+        "endpoint",
+        "handler",
+        "scopes",
+        "teardowns",
+        "value_hooks",
+        "view",
+    )
 
     def __init__(self, endpoint: str, scopes: tuple[Router, ...]) -> None:
         self.endpoint = endpoint
@@ -51,6 +107,7 @@ class Route:
         self.view: View | None = None
         self.handler: Callable[[Any, dict[str, Any]], Any] = self._no_view
         self._arguments: frozenset[str] = frozenset()
+        self._answering_options: tuple[Rule, ...] = ()
 
     def surround_with(self, scopes: tuple[Router, ...]) -> None:
         """Take the hooks of these routers: the app, then each blueprint inwards."""
@@ -69,6 +126,14 @@ class Route:
         if self.view is not None:
             self.handler = bind(self.view, self._arguments)
 
+    def answer_options_of(self, rule: Rule) -> None:
+        """Leave OPTIONS of this rule to the app, instead of calling the view."""
+        self._answering_options += (rule,)
+
+    def has_automatic_options(self, rule: Rule) -> bool:
+        """Say whether the app answers OPTIONS of this very rule. Rules that are written alike are equal to Werkzeug."""
+        return any(rule is answering for answering in self._answering_options)
+
     def _no_view(self, request: object, values: object) -> Any:
         raise RuntimeError(f"the endpoint {self.endpoint!r} has no view: give it one with @app.endpoint(...)")
 
@@ -76,18 +141,19 @@ class Route:
 class Router:
     """Routes, hooks and error handlers; the decorators have Flask's names and meaning.
 
-    A hook may take the request as its first argument, called `request`, or leave it out, as Flask's do.
+    A hook may take the request as its first argument, called `request`, or leave it out, as Flask's do. An extension
+    whose hook must be outside of a program's adds it to the list itself: `app.after_hooks.add(hook, Phase.OUTER)`.
     """
 
     def __init__(self) -> None:
-        self.value_hooks: Hooks = []
-        self.default_hooks: Hooks = []
-        self.before_hooks: Hooks = []
-        self.after_hooks: Hooks = []
-        self.teardown_hooks: Hooks = []
+        self.value_hooks = Hooks()
+        self.default_hooks = Hooks()
+        self.before_hooks = Hooks()
+        self.after_hooks = Hooks()
+        self.teardown_hooks = Hooks()
         self.error_handlers = ErrorHandlers()
 
-    def add_rule(self, rule: str, endpoint: str, *rest: Any) -> None:
+    def add_rule(self, spec: RuleSpec) -> None:
         """Take in what `add_url_rule` made of its arguments."""
         raise NotImplementedError
 
@@ -120,9 +186,11 @@ class Router:
             automatic = getattr(view_func, "provide_automatic_options", None)
         if automatic is None and "OPTIONS" in wanted:
             automatic = False
-        self.add_rule(rule, endpoint, view_func, frozenset(wanted), automatic, options)
+        self.add_rule(RuleSpec(rule, endpoint, view_func, frozenset(wanted), automatic, options))
 
     def route(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """Decorate a view: `add_url_rule` with these options, of which `endpoint` names it. The view stays as it is."""
+
         def decorate(view: F) -> F:
             self.add_url_rule(rule, options.pop("endpoint", None), view, **options)
             return view
@@ -130,18 +198,23 @@ class Router:
         return decorate
 
     def get(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for GET, and so for HEAD."""
         return self._method("GET", rule, options)
 
     def post(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for POST alone."""
         return self._method("POST", rule, options)
 
     def put(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for PUT alone."""
         return self._method("PUT", rule, options)
 
     def patch(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for PATCH alone."""
         return self._method("PATCH", rule, options)
 
     def delete(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """`route` for DELETE alone."""
         return self._method("DELETE", rule, options)
 
     def _method(self, method: str, rule: str, options: dict[str, Any]) -> Callable[[F], F]:
@@ -151,27 +224,27 @@ class Router:
 
     def before_request(self, hook: F) -> F:
         """Call `hook()` before the view; what it returns, unless None, is the answer."""
-        self.before_hooks.append(with_request(hook))
+        self.before_hooks.add(with_request(hook))
         return hook
 
     def after_request(self, hook: F) -> F:
         """Call `hook(response)` with each response; it returns one."""
-        self.after_hooks.append(with_request(hook))
+        self.after_hooks.add(with_request(hook))
         return hook
 
     def teardown_request(self, hook: F) -> F:
         """Call `hook(exception)` when a request ends, however it ends; the exception is None if all went well."""
-        self.teardown_hooks.append(synchronous(hook))
+        self.teardown_hooks.add(synchronous(hook))
         return hook
 
     def url_value_preprocessor(self, hook: F) -> F:
         """Call `hook(endpoint, values)` before the before hooks; it may change the URL's values. They may be None."""
-        self.value_hooks.append(hook)
+        self.value_hooks.add(hook)
         return hook
 
     def url_defaults(self, hook: F) -> F:
         """Call `hook(endpoint, values)` when a URL is built; it may add values."""
-        self.default_hooks.append(hook)
+        self.default_hooks.add(hook)
         return hook
 
     def errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
@@ -184,6 +257,10 @@ class Router:
         return decorate
 
     def register_error_handler(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
+        """Do what `errorhandler` does, for a function that is not decorated.
+
+        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is no exception class.
+        """
         self.error_handlers.add(code_or_class, synchronous(handler))
 
 

@@ -26,9 +26,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.datastructures import CallbackDict
 from werkzeug.local import LocalProxy
+from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .app import App
 from .context import current_request
-from .http import Response
+from .http import Request, Response
+from .routing import Phase
 from .tagged import TaggedJSON
 
 try:
@@ -40,10 +43,6 @@ except ModuleNotFoundError as exc:
 
 if TYPE_CHECKING:
     from werkzeug.test import Client
-    from werkzeug.wrappers import Response as WerkzeugResponse
-
-    from .app import App
-    from .http import Request
 
 EXTENSION = "sessions"  # the key in `app.extensions`
 _OPENED = "_session"  # the key in a request's __dict__, once its session is open
@@ -132,6 +131,7 @@ class SessionInterface:
         raise NotImplementedError
 
     def get_cookie_name(self, app: App) -> str:
+        """SESSION_COOKIE_NAME; override it for a name that depends on the app."""
         return str(app.config["SESSION_COOKIE_NAME"])
 
     def get_cookie_options(self, app: App) -> dict[str, Any]:
@@ -151,6 +151,7 @@ class SessionInterface:
         return datetime.now(UTC) + timedelta(seconds=_lifetime(app)) if session.permanent else None
 
     def should_set_cookie(self, app: App, session: Session) -> bool:
+        """Say whether an opened session is to be sent: it was changed, or it is permanent and to be refreshed."""
         return session.modified or bool(session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"])
 
 
@@ -209,10 +210,10 @@ class Sessions:
         app.extensions[EXTENSION] = self
         for name, value in DEFAULT_CONFIG.items():
             app.config.setdefault(name, value)
-        # After hooks run from the last to the first. Only the signal request_finished shall come later.
-        app.after_hooks.insert(1 if "signals" in app.extensions else 0, self.save)
+        app.after_hooks.add(self.save, Phase.OUTER)
 
     def open(self, request: Request) -> Session:
+        """Return the session of a request and keep it there; a `NullSession` if the interface has none."""
         session = self.interface.open_session(self.app, request)
         if session is None:
             session = NullSession()
@@ -220,6 +221,7 @@ class Sessions:
         return session
 
     def save(self, request: Request, response: WerkzeugResponse) -> WerkzeugResponse:
+        """Save the request's session, if it was opened, and let the response vary by the cookie: an after hook."""
         session = request.__dict__.get(_OPENED)
         if session is not None and not isinstance(session, NullSession):
             self.interface.save_session(self.app, session, response)

@@ -25,18 +25,16 @@ here; it looks whether the app wants to hear it:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from .app import App
+from .http import Request
+from .routing import Phase
 
 try:
     from blinker import Namespace
 except ModuleNotFoundError as exc:
     raise ModuleNotFoundError("wz.signals needs the package blinker: pip install 'wz[signals]'", name=exc.name) from exc
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as WerkzeugResponse
-
-    from .app import App
-    from .http import Request
 
 _signals = Namespace()
 
@@ -74,13 +72,12 @@ class Signals:
             raise RuntimeError(f"the app {app.import_name!r} has signals already: call Signals(app) once")
         app.extensions["signals"] = self
         self.app = app
-        # At 0: the first of the before hooks; and the last of the others, which run from the last to the first.
-        app.before_hooks.insert(0, self._start)
-        app.after_hooks.insert(0, self._finish)
-        app.teardown_hooks.insert(0, self._tear_down)
+        app.before_hooks.add(self._start, Phase.OUTERMOST)
+        app.after_hooks.add(self._finish, Phase.OUTERMOST)
+        app.teardown_hooks.add(self._tear_down, Phase.OUTERMOST)
         app.error_hooks.append(self._fail)
         app.appcontext_hooks.append(self._push)
-        app.appcontext_teardown_hooks.insert(0, self._pop)
+        app.appcontext_teardown_hooks.add(self._pop, Phase.OUTERMOST)
 
     def _start(self, request: Request) -> None:
         appcontext_pushed.send(self.app)

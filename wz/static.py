@@ -17,17 +17,15 @@ from typing import IO, TYPE_CHECKING, Any
 from werkzeug import utils
 from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join
+from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .app import App
+from .blueprints import Blueprint
 from .context import current_request
 from .http import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from werkzeug.wrappers import Response as WerkzeugResponse
-
-    from .app import App
-    from .blueprints import Blueprint
 
     Path = str | os.PathLike[str]
     MaxAge = int | Callable[[str | None], int | None]
@@ -119,6 +117,7 @@ class Static:
         router.add_url_rule(f"{prefix}/<path:filename>", endpoint, self.send_static_file, **options)
 
     def send_static_file(self, filename: str) -> WerkzeugResponse:
+        """The view: answer with a file of the folder. 404 as `send_from_directory` has it."""
         return send_from_directory(self.folder, filename, max_age=self.max_age)
 
 

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
-from .context import _current, _require_request
+from .context import current, require_request
 from .http import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,13 +18,13 @@ def copy_current_request_context(function: F) -> F:
 
     It must not wait for a body that has not been read, nor run when the request's own teardowns matter to it.
     """
-    found = _require_request()
+    found = require_request()
     context = contextvars.copy_context()
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         def run() -> Any:
-            _current.set(found)
+            current.set(found)
             return function(*args, **kwargs)
 
         return context.copy().run(run)
@@ -41,7 +41,7 @@ def stream_with_context(generator: Any) -> Any:
             return cast("Iterator[Any]", stream_with_context(generator(*args, **kwargs)))
 
         return stream
-    return _stream(generator, _require_request())
+    return _stream(generator, require_request())
 
 
 def _stream(generator: Iterator[Any], found: Request) -> Iterator[Any]:
@@ -52,19 +52,19 @@ def _stream(generator: Iterator[Any], found: Request) -> Iterator[Any]:
     close = getattr(generator, "close", None)
     try:
         while True:
-            token = _current.set(found)
+            token = current.set(found)
             try:
                 item = next(generator)
             except StopIteration:
                 return
             finally:
-                _current.reset(token)
+                current.reset(token)
             yield item
     finally:
-        token = _current.set(found)
+        token = current.set(found)
         try:
             if close is not None:
                 close()
         finally:
             found.app.teardown(found, None)
-            _current.reset(token)
+            current.reset(token)

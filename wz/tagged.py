@@ -41,10 +41,12 @@ class TaggedJSON:
 
     @staticmethod
     def dumps(value: Any) -> bytes:
+        """Encode, with tags. Raises TypeError for what msgspec does not encode."""
         return msgspec.json.encode(_tag(value))
 
     @staticmethod
     def loads(data: bytes) -> Any:
+        """Decode, and turn what is tagged into its type. Raises ValueError for what is not JSON."""
         value = msgspec.json.decode(data)
         return _untag(value) if b'{" ' in data else value  # most sessions hold no tag: look before walking
 

@@ -18,14 +18,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from werkzeug.local import LocalProxy
 
+from .aio import synchronous
+from .app import App
 from .context import current_app, current_request, g, request
+from .routing import Router
 from .streaming import stream_with_context
-from .typed import synchronous
 
 try:
     import jinja2
@@ -33,10 +35,6 @@ except ModuleNotFoundError as exc:
     raise ModuleNotFoundError(
         "wz.templates needs the package Jinja2: pip install 'wz[templates]'", name=exc.name
     ) from exc
-
-if TYPE_CHECKING:
-    from .app import App
-    from .routing import Router
 
 F = TypeVar("F", bound=Callable[..., Any])
 Processor = Callable[[], dict[str, Any]]
@@ -99,6 +97,7 @@ class Templates:
         return "\n".join(lines)
 
     def render(self, template: jinja2.Template, context: dict[str, Any]) -> str:
+        """Return the text of a template for this context and what the context processors add to it."""
         context = self.prepare(template, context)
         text = template.render(context)
         self.rendered(template, context)
@@ -129,6 +128,7 @@ class Templates:
         return context
 
     def rendered(self, template: jinja2.Template, context: dict[str, Any]) -> None:
+        """Send the signal `template_rendered`, if the app has signals; `context` is what the template was given."""
         if signals := self.app.extensions.get("signals"):
             signals.template_rendered.send(self.app, template=template, context=context)
 
@@ -205,6 +205,7 @@ def stream_template(template_name_or_list: Name, /, **context: Any) -> Iterator[
 
 
 def stream_template_string(source: str, /, **context: Any) -> Iterator[str]:
+    """Render a template given as text in pieces, as `stream_template`. It is code, as in `render_template_string`."""
     templates = _current()
     return templates.stream(templates.jinja_env.from_string(source), context)
 

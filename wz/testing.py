@@ -12,12 +12,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing, suppress
-from contextvars import Token
 from http.client import HTTPConnection, HTTPResponse
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from werkzeug.datastructures import EnvironHeaders
+from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.http import is_hop_by_hop_header
 from werkzeug.test import Client as WerkzeugClient
 from werkzeug.test import EnvironBuilder, TestResponse
@@ -25,8 +24,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wsgi import get_input_stream
 
 from .app import App
-from .context import AppContext, _current
-from .http import Request
+from .context import PRESERVE, PreservedContext
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -61,7 +59,7 @@ class Client(WerkzeugClient):
     """
 
     _keeps = False
-    _token: Token[Request | AppContext] | None = None
+    _kept: PreservedContext | None = None
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         if isinstance(self.application, App) and not (args and isinstance(args[0], _REQUESTS)):
@@ -70,25 +68,22 @@ class Client(WerkzeugClient):
             }
             with closing(RequestBuilder(self.application, *args, **kwargs)) as builder:
                 args, kwargs = (builder.get_request(),), how
+        return super().open(*args, **kwargs)
+
+    def run_wsgi_app(self, environ: WSGIEnvironment, buffered: bool = False) -> tuple[Iterable[bytes], str, Headers]:
+        """Send one request; `open` does it once more for each redirect that it follows."""
         if not self._keeps:
-            return super().open(*args, **kwargs)
+            return super().run_wsgi_app(environ, buffered)
         self._leave()
-        app = self._app()
-        usual = app.request_class
-        seen: list[Request] = []  # the one that is answered first, then those made to ask Map about the host
-
-        class Seen(usual):  # type: ignore[misc, valid-type]
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                super().__init__(*args, **kwargs)
-                seen.append(self)
-
-        app.request_class = Seen
+        preserved: list[PreservedContext] = []
+        environ[PRESERVE] = preserved.append
         try:
-            return super().open(*args, **kwargs)
+            return super().run_wsgi_app(environ, buffered)
         finally:
-            app.request_class = usual
-            if seen and self._token is None:  # or a redirect was followed, and its request is the last
-                self._token = _current.set(seen[0])
+            del environ[PRESERVE]
+            if preserved:
+                self._kept = preserved.pop()
+                self._kept.__enter__()
 
     def __enter__(self) -> Client:
         self._app()
@@ -106,7 +101,7 @@ class Client(WerkzeugClient):
 
         The arguments are those of a request, for sessions that depend on the path or the host.
         """
-        from .session import session_transaction
+        from .session import session_transaction  # loaded by those who have sessions: it needs itsdangerous
 
         return session_transaction(self, self._app(), *args, **kwargs)
 
@@ -116,9 +111,9 @@ class Client(WerkzeugClient):
         return self.application
 
     def _leave(self) -> None:
-        if self._token is not None:
-            _current.reset(self._token)
-            self._token = None
+        if self._kept is not None:
+            self._kept.__exit__(None, None, None)
+            self._kept = None
 
 
 class AppRunner:

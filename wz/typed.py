@@ -13,18 +13,17 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from .aio import synchronous
 from .errors import Problem
-
-if TYPE_CHECKING:
-    from .http import Request
+from .http import Request
 
 View = Callable[..., Any]
-Argument = Callable[["Request"], Any]
+Argument = Callable[[Request], Any]
 
 _PATH = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*?)(?:\[\.\.\.\])?`$")
 _NAMED = re.compile(r"field `(?P<name>[^`]+)`")
@@ -55,15 +54,6 @@ def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     if takes_request:
         return hook
     return functools.wraps(hook)(lambda request, *args: hook(*args))
-
-
-def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that runs an `async def` to its end; any other as it is."""
-    if not inspect.iscoroutinefunction(function):
-        return function
-    from .aio import ensure_sync
-
-    return ensure_sync(function)
 
 
 def _arguments(view: View, url_arguments: frozenset[str]) -> dict[str, Argument]:

@@ -15,14 +15,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from .typed import bind, synchronous
+from .aio import synchronous
+from .http import Request
+from .typed import bind
 
-if TYPE_CHECKING:
-    from .http import Request
-
-Method = Callable[[Any, "Request", Mapping[str, Any]], Any]
+Method = Callable[[Any, Request, Mapping[str, Any]], Any]
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 
@@ -92,6 +91,7 @@ class MethodView(View):
             cls.methods = inherited | {name.upper() for name in METHODS if hasattr(cls, name)} or None
 
     def dispatch_request(self, request: Request, **values: Any) -> Any:
+        """Call the method that the request asks for."""
         return self._methods[request.method](self, request, values)
 
     @classmethod

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 from uuid import UUID
 
 import pytest
+from werkzeug.debug import DebuggedApplication
 
 import wz
 from wz import App
@@ -151,3 +154,51 @@ def test_a_subdomain_is_a_base_url(subdomain: str) -> None:
     app.add_url_rule("/", "view", lambda: wz.request.host, subdomain=subdomain)
 
     assert app.test_client().get("/", base_url=f"http://{subdomain}.example.com").text == "api.example.com"
+
+
+def test_two_threads_with_clients_of_one_app_see_their_own_requests() -> None:
+    app = App("test")
+    both_answer = Barrier(2)
+
+    @app.get("/<name>")
+    def view(name: str) -> str:
+        both_answer.wait(10)
+        return name
+
+    def last_path(name: str) -> str:
+        with app.test_client() as client:
+            client.get(f"/{name}")
+            both_answer.wait(10)
+            return wz.request.path
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(last_path, ["ann", "bob"])) == ["/ann", "/bob"]
+    assert app.request_class is wz.Request
+
+
+def test_inside_with_the_app_sees_its_own_class_of_requests() -> None:
+    class Mine(wz.Request): ...
+
+    app = App("test")
+    app.request_class = Mine
+    app.add_url_rule("/", "view", lambda: type(wz.request._get_current_object()).__name__)  # type: ignore[attr-defined]
+
+    with app.test_client() as client:
+        assert client.get("/").text == "Mine"
+
+
+def test_the_debugger_s_console_has_the_request_that_failed() -> None:
+    app = App("test", config={"TESTING": True})
+    torn_down: list[object] = []
+    app.teardown_request(torn_down.append)
+    app.add_url_rule("/fails", "view", lambda: 1 / 0)
+    debugged = DebuggedApplication(app, evalex=True)
+
+    assert Client(debugged).get("/fails", buffered=True).status_code == 500
+    assert not wz.has_request_context()
+    (context,) = next(iter(debugged.frame_contexts.values()))
+    for _ in range(2):  # the console enters it for each line
+        with context:
+            assert wz.request.path == "/fails"
+        assert not wz.has_request_context()
+    assert len(torn_down) == 1

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import wz
-from wz.app import DEFAULT_CONFIG
+from wz.config import DEFAULT_CONFIG
 from wz.session import DEFAULT_CONFIG as SESSION_CONFIG
 
 ROOT = Path(__file__).parents[2]

@@ -391,6 +391,6 @@ def test_the_page_can_be_left_out() -> None:
 
 
 def test_nobody_loads_this_who_does_not_name_it() -> None:
-    code = "import sys, wz; wz.App('x'); print(*[m for m in sys.modules if m in ('wz.openapi', 'wz.operations')])"
+    code = "import sys, wz; wz.App('x'); print(*[m for m in sys.modules if m.startswith('wz.openapi')])"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b""

@@ -74,6 +74,7 @@ def _rewrite(node: Any, change: Callable[[JSON], JSON]) -> Any:
 
 
 def path_template(rule: WerkzeugRule) -> str:
+    """Return a rule's path as OpenAPI writes it: `/boards/<name:board>` is `/boards/{board}`."""
     return _VARIABLE.sub(r"{\g<name>}", rule.rule)
 
 
@@ -127,8 +128,10 @@ def returned(annotation: Any) -> tuple[int | None, str | None, Any]:
 
 
 def is_struct(annotation: Any) -> bool:
+    """Say whether an annotation is a Struct itself; one in an Optional or a list is not."""
     return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
 
 
 def is_response(annotation: Any) -> bool:
+    """Say whether an annotation is a class of responses, which tells nothing of status and body."""
     return isinstance(annotation, type) and issubclass(annotation, WerkzeugResponse)

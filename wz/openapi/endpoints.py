@@ -1,18 +1,4 @@
-"""OpenAPI 3.1 from the routes and the signatures of their views, and a page that shows it.
-
-    OpenAPI(app, title="rewards", version="1.0")        # GET /openapi.json, GET /docs
-
-Read from the app: paths and URL values (Map's rules and converters), the query and the JSON body (parameters annotated
-with a Struct), the answer (the return annotation), summary and description (the docstring), operationId (the
-endpoint), tags (the blueprint), and the problems that the framework itself answers. What no signature says is said by
-`@operation`, on a view for that view, on a `before_request` hook for all that the hook runs before:
-
-    @boards.delete("/<board>")
-    @operation(responses={204: "deleted", 404: "there is no such board"})
-    def delete_board(board: str) -> Response: ...
-
-Nothing here runs before the first request for the document, which is built once and kept.
-"""
+"""OpenAPI: the endpoints that serve the document, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -27,11 +13,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from .app import App
-from .http import Request, Response
-from .operations import Content as Content
-from .operations import Document
-from .operations import operation as operation
+from ..app import App
+from ..http import Request, Response
+from .document import Document
+from .operations import operation
 from .schema import DECIMAL_OUT, JSON
 
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
@@ -103,6 +88,7 @@ class OpenAPI:
 
     @operation(hidden=True)
     def serve_document(self, request: Request) -> WerkzeugResponse:
+        """Answer with the document, or 304 if the client has it already."""
         response = Response(self._encoded, mimetype="application/json")
         response.cache_control.no_cache = True  # keep it, but ask: it changes with the next release
         response.add_etag()
@@ -110,6 +96,7 @@ class OpenAPI:
 
     @operation(hidden=True)
     def serve_docs(self, request: Request) -> WerkzeugResponse:
+        """Answer with the page, which loads everything from this server; 404 if Swagger UI is not installed."""
         self._assets()
         base = self.app.url_for("openapi_docs").rstrip("/")
         document = self.app.url_for("openapi")
@@ -118,6 +105,7 @@ class OpenAPI:
 
     @operation(hidden=True)
     def serve_asset(self, request: Request, name: str) -> WerkzeugResponse:
+        """Answer with one of the page's own files, to be kept for an hour."""
         if name == "start.js":
             return Response(_START, mimetype="text/javascript")
         return send_file(self._assets() / name, request.environ, max_age=3600, response_class=Response)

@@ -1,18 +1,20 @@
-"""Operations: what one method of one path takes and answers, and the document made of all of them."""
+"""The document: all operations of an app, each from its rule, its view's signature and what `@operation` says of it."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import chain
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from werkzeug.routing import Rule as WerkzeugRule
 
+from ..app import App
+from ..typed import evaluate
+from .operations import Content, Operation, said_of
 from .schema import (
     DECIMAL_IN,
     DECIMAL_OUT,
@@ -23,12 +25,6 @@ from .schema import (
     returned,
     url_values,
 )
-from .typed import evaluate
-
-if TYPE_CHECKING:
-    from .app import App
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")  # HEAD and OPTIONS come by themselves
 
@@ -39,50 +35,6 @@ _AUTOMATIC = {
     415: "the body is of another media type",
     422: "a value has the wrong type or is out of range; `field` names it",
 }
-
-
-class Content(NamedTuple):
-    """An answer that the return annotation does not tell: `type` None is an empty body, bytes anything."""
-
-    description: str
-    type: Any = None
-    media_type: str = "application/json"
-
-
-@dataclass(frozen=True)
-class Operation:
-    responses: Mapping[int, str | Content] = field(default_factory=dict)
-    body: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, Any] = field(default_factory=dict)
-    security: str | None = None
-    hidden: bool = False
-    errors: str | None = None
-
-
-def operation(
-    *,
-    responses: Mapping[int, str | Content] | None = None,
-    body: Mapping[str, Any] | None = None,
-    headers: Mapping[str, Any] | None = None,
-    security: str | None = None,
-    hidden: bool = False,
-    errors: str | None = None,
-) -> Callable[[F], F]:
-    """Say what a signature can't: it changes the document only, and may stand above or below the route.
-
-    `responses` describes answers by status: from 400 on they are problems; below, the body is the return annotation's
-    if that belongs to the status (200, or the one of `tuple[Thing, Literal[201]]`), or a `Content`'s. `body` gives
-    types by media type, for views that read the request themselves; `headers` gives types by header name (a Struct:
-    JSON in the header). `security` names one of the app's schemes; `hidden` leaves the operation out;
-    `errors` is the media type of answers from 400 on that are no problems.
-    """
-    said = Operation(responses or {}, body or {}, headers or {}, security, hidden, errors)
-
-    def decorate(function: F) -> F:
-        function.__openapi__ = said  # type: ignore[attr-defined]
-        return function
-
-    return decorate
 
 
 class ProblemDetails(msgspec.Struct):
@@ -109,6 +61,7 @@ class Document:
         self.operation_ids: set[str] = set()
 
     def build(self, info: JSON, security_schemes: JSON) -> JSON:
+        """Return the whole document. Call it once: schemas and ids are collected while the rules are walked."""
         paths: dict[str, JSON] = {}
         for rule in self.app.url_map.iter_rules():
             view = self.app.routes[rule.endpoint].view
@@ -130,9 +83,10 @@ class Document:
         return document
 
     def operation(self, rule: WerkzeugRule, method: str, view: Callable[..., Any]) -> JSON:
+        """Return the Operation Object of a rule's method; `view` is the function, or a class-based view's method."""
         hooks = chain.from_iterable(self.app.routes[rule.endpoint].befores)
-        said = [found for hook in hooks if (found := _said(hook))]
-        own = _said(view) or Operation()
+        said = [found for hook in hooks if (found := said_of(hook))]
+        own = said_of(view) or Operation()
         signature = inspect.signature(view)
         types = {
             name: evaluate(view, parameter.annotation)
@@ -190,6 +144,7 @@ class Document:
         return {"name": name, "in": "path", "required": True, "schema": schema} | _description(annotation)
 
     def query(self, struct: type[msgspec.Struct]) -> list[JSON]:
+        """Return a Parameter Object for each field of the Struct, required if it has no default."""
         parameters = []
         for member in msgspec.structs.fields(struct):
             given = member.default not in (msgspec.NODEFAULT, None)
@@ -200,11 +155,16 @@ class Document:
         return parameters
 
     def header(self, name: str, type_: Any) -> JSON:
+        """Return a header's Parameter Object: a Struct is JSON in the header, anything else a plain value."""
         if is_struct(type_):
             return {"name": name, "in": "header", "content": {"application/json": self.media(type_, self.inputs)}}
         return {"name": name, "in": "header", "schema": self.inputs.of(type_)}
 
     def answers(self, said: Mapping[int, str | Content], annotation: Any, errors: str | None = None) -> dict[str, JSON]:
+        """Return the Responses Object: what is said, and the return annotation as the body of its status.
+
+        `errors` is the media type of answers from 400 on, if they are not problems.
+        """
         status, media_type, type_ = returned(annotation)
         descriptions = dict(said)
         if media_type and status:
@@ -227,16 +187,12 @@ class Document:
 
     @staticmethod
     def media(type_: Any, schemas: Schemas) -> JSON:
+        """Return the Media Type Object of a body; `bytes` is one that may hold anything."""
         if type_ is bytes:
             return {}
         if get_origin(type_) in (Union, UnionType) and all(is_struct(kind) for kind in get_args(type_)):
             return {"schema": {"anyOf": [schemas.of(kind) for kind in get_args(type_)]}}  # which msgspec refuses
         return {"schema": schemas.of(type_)}
-
-
-def _said(function: Callable[..., Any]) -> Operation | None:
-    found: Operation | None = getattr(inspect.unwrap(function), "__openapi__", None)
-    return found
 
 
 def _description(annotation: Any) -> JSON:
@@ -246,5 +202,5 @@ def _description(annotation: Any) -> JSON:
 
 
 def _is_hidden(rule: WerkzeugRule, view: Callable[..., Any]) -> bool:
-    said = _said(view)
+    said = said_of(view)
     return rule.endpoint.rpartition(".")[2] == "static" or (said is not None and said.hidden)

@@ -1,0 +1,163 @@
+"""What wz offers: every public name is listed here, so that none comes or goes unnoticed, and each says what it is.
+
+A change of these lists is a change of the interface, and belongs into CHANGES.md.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any, ParamSpec, TypeVar
+
+import pytest
+import werkzeug.utils
+
+import wz
+
+#: The names of `wz` itself: what a program can use without loading a layer.
+NAMES = """
+    App Blueprint JSON Problem Request Response
+    abort after_this_request copy_current_request_context current_app g has_app_context has_request_context
+    jsonify make_response redirect request stream_with_context url_for
+"""
+
+#: The names that each module writes itself.
+OFFERED = {
+    "wz.aio": "ensure_sync run synchronous",
+    "wz.app": "App",
+    "wz.base": "BaseApp",
+    "wz.blueprints": "Blueprint",
+    "wz.chunked": "UnknownLength stream",
+    "wz.cli": "AppGroup COMMANDS Group layers load_app main routes run shell with_appcontext",
+    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
+    "wz.context": """
+        AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
+        current_request g has_app_context has_request_context request require_request url_for
+    """,
+    "wz.development": "Development",
+    "wz.errors": "ErrorHandler ErrorHandlers PROBLEM_TYPES Problem error_response find_handler",
+    "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response send",
+    "wz.flashing": "flash get_flashed_messages",
+    "wz.helpers": "jsonify make_response redirect",
+    "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
+    "wz.json": "JSON json",
+    "wz.layers": "Cost Layer Layers",
+    "wz.openapi": "Content OpenAPI operation",
+    "wz.openapi.document": "Document ProblemDetails",
+    "wz.openapi.endpoints": "OpenAPI",
+    "wz.openapi.operations": "Content Operation operation said_of",
+    "wz.openapi.schema": "DECIMAL_IN DECIMAL_OUT JSON Schemas is_response is_struct path_template returned url_values",
+    "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
+    "wz.request_id": "KEY RequestID RequestIDFilter",
+    "wz.routing": "Hooks Map Phase Route Router RuleSpec root_path",
+    "wz.session": """
+        DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
+        current_session session session_of session_transaction
+    """,
+    "wz.signals": """
+        Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
+        got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
+    """,
+    "wz.sse": "COMMENT ServerSentEvent event_stream",
+    "wz.static": "Static send_file send_from_directory",
+    "wz.streaming": "copy_current_request_context stream_with_context",
+    "wz.tagged": "TaggedJSON",
+    "wz.templates": """
+        EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
+        render_template_string stream_template stream_template_string
+    """,
+    "wz.testing": "AppRunner Client LiveServer RequestBuilder",
+    "wz.typed": "Argument View bind evaluate invalid with_request",
+    "wz.urls": "URLBuilding",
+    "wz.views": "METHODS Method MethodView View",
+}
+
+
+def modules() -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(wz.__path__, "wz."):
+        if found.name != "wz.__main__":
+            yield import_module(found.name)
+
+
+MODULES = {module.__name__: module for module in modules()}
+
+
+def written_in(module: ModuleType) -> list[str]:
+    """Return the public names that a module's own text binds: what it imports, and variables of types, are left out."""
+    names = set()
+    for node in ast.parse(Path(str(module.__file__)).read_text()).body:
+        match node:
+            case ast.FunctionDef() | ast.ClassDef():
+                names.add(node.name)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case ast.ImportFrom():
+                names |= {alias.asname for alias in node.names if alias.asname == alias.name}
+    return sorted(
+        name
+        for name in names
+        if name and name[0] != "_" and not isinstance(getattr(module, name, None), TypeVar | ParamSpec)
+    )
+
+
+def test_a_program_that_loads_no_layer_has_all_of_this() -> None:
+    names = {name for name, value in vars(wz).items() if name[0] != "_" and not isinstance(value, ModuleType)}
+
+    assert sorted(wz.__all__) == sorted(names) == sorted(NAMES.split())
+
+
+def test_every_module_is_listed() -> None:
+    assert MODULES.keys() == OFFERED.keys()
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_what_each_module_offers(name: str) -> None:
+    assert written_in(MODULES[name]) == sorted(OFFERED[name].split())
+
+
+def test_no_module_takes_what_is_another_s_own() -> None:
+    """A name with an underscore is used in its own file alone; `_typeshed` is the type checker's."""
+    taken = {
+        f"{name}: {alias.name} of {node.module}"
+        for name, module in MODULES.items()
+        for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text()))
+        if isinstance(node, ast.ImportFrom) and node.level
+        for alias in node.names
+        if alias.name[0] == "_"
+    }
+    assert taken == set()
+
+
+def public() -> Iterator[tuple[str, bool]]:
+    """Yield each public class, function, method and property, and whether it has a docstring or inherits one."""
+    for module in (wz, *MODULES.values()):
+        for name, value in vars(module).items():
+            own = getattr(value, "__module__", None) == module.__name__
+            if name[0] == "_" or not own or not (inspect.isclass(value) or inspect.isfunction(value)):
+                continue
+            yield f"{module.__name__}.{name}", has_docstring(value)
+            for attribute, part in vars(value).items() if inspect.isclass(value) else ():
+                if attribute[0] != "_" and isinstance(part, METHODS):
+                    documented = any(has_docstring(vars(cls).get(attribute)) for cls in value.__mro__)
+                    yield f"{module.__name__}.{name}.{attribute}", documented
+
+
+METHODS = (FunctionType, property, cached_property, werkzeug.utils.cached_property, classmethod, staticmethod)
+
+
+def has_docstring(value: Any) -> bool:
+    text = getattr(value, "__doc__", None) or ""
+    return bool(text) and not text.startswith(f"{getattr(value, '__name__', '')}(")  # a dataclass's own
+
+
+def test_every_public_name_says_what_it_is() -> None:
+    found = dict(public())
+
+    assert len(found) > 250
+    assert [name for name, documented in found.items() if not documented] == []

@@ -1,0 +1,74 @@
+"""What a router keeps: its hooks, in the order of their phases, and its routes as they were written."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import permutations
+
+import pytest
+from werkzeug.routing import Rule
+
+from wz import App, Blueprint
+from wz.routing import Hooks, Phase, RuleSpec
+from wz.session import Sessions
+from wz.signals import Signals
+
+from ..client import validated
+
+
+def nothing() -> None: ...
+
+
+@pytest.mark.parametrize("order", list(permutations(Phase)))
+def test_hooks_stand_by_their_phase_in_whatever_order_they_come(order: tuple[Phase, ...]) -> None:
+    hooks = Hooks()
+    for number in (1, 2):
+        for phase in order:
+            hooks.add(partial(lambda *said: said, phase.name, number), phase)
+
+    assert [hook() for hook in hooks] == [(phase.name, number) for phase in Phase for number in (1, 2)]
+
+
+@pytest.mark.parametrize("first", [Sessions, Signals])
+def test_signals_are_outside_of_sessions_and_both_of_the_program_s_hooks(first: type[Sessions] | type[Signals]) -> None:
+    app = App("test", config={"SECRET_KEY": "key"})
+    app.after_request(lambda response: response)
+    for extension in (Sessions, Signals) if first is Sessions else (Signals, Sessions):
+        extension(app)
+
+    kinds = [getattr(hook, "__self__", app) for hook in app.after_hooks]
+    assert kinds == [app.extensions["signals"], app.extensions["sessions"], app]
+
+
+def test_a_blueprint_keeps_its_routes_as_they_were_written() -> None:
+    blueprint = Blueprint("shop", url_prefix="/shop")
+    blueprint.add_url_rule("/<item>", "item", nothing, methods=["put"], strict_slashes=False)
+
+    assert blueprint.rules == [
+        RuleSpec("/<item>", "item", nothing, frozenset({"PUT"}), None, {"strict_slashes": False})
+    ]
+    for name in ("a", "b"):
+        App("test").register(blueprint, name=name)
+    assert blueprint.rules[0].rule == "/<item>"
+
+
+def test_a_rule_is_werkzeug_s_and_carries_nothing_of_ours() -> None:
+    app = App("test")
+    app.add_url_rule("/", "index", lambda: "hello")
+    app.url_map.update()
+    (rule,) = app.url_map.iter_rules()
+    expected = Rule("/", endpoint="index", methods=["GET", "OPTIONS"])
+    app.url_map.add(expected)
+
+    assert type(rule) is Rule
+    assert vars(rule).keys() == vars(expected).keys()
+
+
+def test_each_rule_of_an_endpoint_says_for_itself_who_answers_options() -> None:
+    app = App("test")
+    app.add_url_rule("/app", "view", view := lambda: "view", methods=["GET"])
+    app.add_url_rule("/view", "view", view, methods=["GET", "OPTIONS"])
+    client = validated(app)
+
+    assert (client.options("/app").text, client.options("/app").headers["Allow"]) == ("", "GET, HEAD, OPTIONS")
+    assert client.options("/view").text == "view"

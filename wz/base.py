@@ -1,0 +1,159 @@
+"""BaseApp: what an app is told before it answers: settings, rules with their routes, blueprints."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from werkzeug.routing import BuildError, MapAdapter, Rule
+from werkzeug.wsgi import get_host
+
+from .aio import synchronous
+from .blueprints import Blueprint
+from .config import DEFAULT_CONFIG, Config, ConfigAttribute
+from .http import Request, Response
+from .json import JSON, json
+from .layers import Layers
+from .routing import Hooks, Map, Route, Router, RuleSpec, root_path
+from .typed import View
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from .app import App  # upwards: requests, blueprints and contexts are given the whole app
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class BaseApp(Router):
+    """An app as far as it is set up; `App` is the one that answers."""
+
+    testing = ConfigAttribute[bool]("TESTING", bool)
+    debug = ConfigAttribute[bool]("DEBUG", bool)
+    secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
+    request_class = Request
+    response_class: type[Response] = Response
+
+    def __init__(
+        self,
+        import_name: str,
+        *,
+        config: Mapping[str, Any] | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+    ) -> None:
+        """`import_name` is the module's `__name__`, beside which folders are; `config` is laid over the defaults.
+
+        `subdomain_matching` gives each subdomain of SERVER_NAME rules of its own, `host_matching` each host.
+        """
+        super().__init__()
+        self.import_name = import_name
+        self.config = Config(self.root_path, {**DEFAULT_CONFIG, **(config or {})})
+        self.logger = logging.getLogger(import_name)
+        self.json: JSON = json
+        self.extensions: dict[str, Any] = {}
+        self.problems: dict[type[Exception], int] = {}
+        self.subdomain_matching = subdomain_matching
+        self.url_map = Map(self._adapter_for, host_matching=host_matching)
+        self.url_map.converters = dict(self.url_map.default_converters)
+        self.url_build_error_handlers: list[Callable[[BuildError, str, dict[str, Any]], str | None]] = []
+        self.blueprints: dict[str, Blueprint] = {}
+        self.routes: dict[str, Route] = {}
+        self.error_hooks: list[Callable[[Request, Exception], Any]] = []
+        self.appcontext_hooks: list[Callable[[], Any]] = []
+        self.appcontext_teardown_hooks = Hooks()
+        self.layers = Layers(lambda: self.wsgi_app)
+        self._unmatched = Route("", (self,))
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request, inside all layers."""
+        raise NotImplementedError
+
+    @property
+    def _app(self) -> App:
+        """This app with its whole type: every BaseApp is an App."""
+        return cast("App", self)
+
+    @property
+    def name(self) -> str:
+        """The import name; `wz shell` and the app's group of commands show it."""
+        return self.import_name
+
+    @property
+    def root_path(self) -> str:
+        """The folder of the app's module."""
+        return root_path(self.import_name)
+
+    def add_rule(self, spec: RuleSpec, scopes: tuple[Router, ...] | None = None) -> None:
+        """Add a rule to the map and its view to the endpoint's route; `scopes` are those of `route_of`."""
+        automatic = spec.automatic_options
+        if automatic is None:
+            automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"]
+        methods = spec.methods | {"OPTIONS"} if automatic else spec.methods
+        # Werkzeug's own Rule, as one that somebody adds to the map is: rules of two classes are never equal.
+        rule = Rule(spec.rule, endpoint=spec.endpoint, methods=methods, **spec.options)
+        route = self.route_of(spec.endpoint, scopes)
+        if route.view is not None and spec.view not in (None, route.view):
+            route.answer_with(spec.view)  # raises before the map has the rule
+        with self.url_map.lock:
+            self.url_map.add(rule)
+            route.answer_with(spec.view, rule.arguments)
+            if automatic:
+                route.answer_options_of(rule)
+
+    def route_of(self, endpoint: str, scopes: tuple[Router, ...] | None = None) -> Route:
+        """Return the endpoint's route, made if there is none; `scopes` are the routers around it, if they are known."""
+        route = self.routes.setdefault(endpoint, Route(endpoint, (self,)))
+        if scopes:
+            route.surround_with(scopes)
+        return route
+
+    def endpoint(self, name: str) -> Callable[[F], F]:
+        """Give an endpoint whose rules were added without a view its view."""
+
+        def decorate(view: F) -> F:
+            self.route_of(name).answer_with(view)
+            return view
+
+        return decorate
+
+    @property
+    def view_functions(self) -> dict[str, View]:
+        """A view of each endpoint that has one: a copy, so change endpoints by `add_url_rule` and `endpoint`."""
+        return {name: route.view for name, route in self.routes.items() if route.view is not None}
+
+    def register(
+        self,
+        blueprint: Blueprint,
+        *,
+        url_prefix: str | None = None,
+        name: str | None = None,
+        subdomain: str | None = None,
+        url_defaults: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take a blueprint's routes in, below `url_prefix` or its own; `name` lets one be registered twice."""
+        blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}))
+
+    register_blueprint = register
+
+    def create_url_adapter(self, request: Request) -> MapAdapter:
+        """Return what Map knows of a request. SERVER_NAME divides hosts into subdomains only if it is asked to."""
+        if self.config["TRUSTED_HOSTS"] is not None:
+            request.trusted_hosts = self.config["TRUSTED_HOSTS"]
+            get_host(request.environ, request.trusted_hosts)  # raises SecurityError, a 400
+        if self.url_map.host_matching:
+            return self.url_map.bind_to_environ(request.environ)
+        if self.subdomain_matching:
+            return self.url_map.bind_to_environ(request.environ, self.config["SERVER_NAME"])
+        return self.url_map.bind_to_environ(request.environ, subdomain=self.url_map.default_subdomain)
+
+    def _adapter_for(self, environ: WSGIEnvironment) -> MapAdapter:
+        request = self.request_class(environ)
+        request.app = self._app
+        return request.url_adapter
+
+    def teardown_appcontext(self, hook: F) -> F:
+        """Call `hook(exception)` when a request or an app context ends, after the request's teardowns."""
+        self.appcontext_teardown_hooks.add(synchronous(hook))
+        return hook

@@ -1,0 +1,77 @@
+"""What a developer calls on an app: contexts for scripts and tests, the test client, commands, a server.
+
+The core imports no optional file but here, inside of the methods: whoever calls `test_client` or `cli` loads what is
+behind it, and an app that only answers requests does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .base import BaseApp
+from .context import AppContext, RequestContext
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from .cli import AppGroup
+    from .testing import AppRunner, Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Development(BaseApp):
+    """An app's methods for scripts, tests and the command line; none of them is on a request's way."""
+
+    def app_context(self) -> AppContext:
+        """Return a context for `with`, in which this app is current without a request: for scripts and commands."""
+        return AppContext(self._app)
+
+    def request_context(self, environ: WSGIEnvironment) -> RequestContext:
+        """Return a context for `with`, of a request that is matched and goes no further."""
+        request = self.request_class(environ)
+        request.app = self._app
+        request.route = self._unmatched
+        request.app.match(request)
+        return RequestContext(request)
+
+    def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
+        """`request_context` of a request made by Werkzeug's EnvironBuilder, of the app's own host, root and scheme."""
+        from .testing import RequestBuilder
+
+        return self.request_context(RequestBuilder(self._app, *args, **kwargs).get_environ())
+
+    def test_client(self, **options: Any) -> Client:
+        """Return a `wz.testing.Client` of this app; `options` are those of Werkzeug's, as `use_cookies=False`."""
+        from .testing import Client
+
+        return Client(self._app, **options)
+
+    def test_cli_runner(self, **options: Any) -> AppRunner:
+        """Return a runner of this app's commands; `options` are those of `click.testing.CliRunner`. Needs click."""
+        from .testing import AppRunner
+
+        return AppRunner(self._app, **options)
+
+    def run(self, host: str = "127.0.0.1", port: int = 5000, debug: bool | None = None, **options: Any) -> None:
+        """Serve for development; `options` are those of `werkzeug.serving.run_simple`. `wz run` can reload, too."""
+        from werkzeug.serving import run_simple
+
+        self.debug = self.debug if debug is None else debug
+        run_simple(host, port, self._app, **{"threaded": True, "use_debugger": self.debug, **options})
+
+    @property
+    def cli(self) -> AppGroup:
+        """The app's own commands, shown by `wz --app`; needs click."""
+        if "cli" not in self.extensions:
+            from .cli import AppGroup
+
+            self.extensions["cli"] = AppGroup(self.name)
+        group: AppGroup = self.extensions["cli"]
+        return group
+
+    def shell_context_processor(self, function: F) -> F:
+        """Add the names that `function()` returns, a dict, to `wz shell`."""
+        self.extensions.setdefault("shell_context_processors", []).append(function)
+        return function
