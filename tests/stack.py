@@ -81,11 +81,14 @@ def environ(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def gunicorn(folder: Path, settings: Settings, **more: str) -> Iterator[LiveServer]:
-    """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`."""
+    """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`.
+
+    It is started there, not in the checkout: the configuration finds the app.
+    """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}")
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
     command = [sys.executable, "-m", "gunicorn", "--config", REPOSITORY / "deploy" / "gunicorn.conf.py"]
-    with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env):
+    with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env, cwd=folder):
         yield server
 
 

@@ -1,4 +1,4 @@
-"""Flask's signals: tell whoever has asked what an app does. `pip install 'wz[signals]'` brings blinker.
+"""Flask's signals: tell whoever has asked what an app does. It needs the package blinker.
 
     Signals(app)
 
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 try:
     from blinker import Namespace
 except ModuleNotFoundError as exc:
-    raise ModuleNotFoundError("wz.signals needs the package blinker: pip install 'wz[signals]'", name=exc.name) from exc
+    raise ModuleNotFoundError("wz.signals needs the package blinker: pip install blinker", name=exc.name) from exc
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as WerkzeugResponse

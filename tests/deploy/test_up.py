@@ -21,11 +21,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import redis as redis_py
 
 from deploy.up import keep_connection_string, runtime_directory
 from pipeline.connection_string import ConnectionString
 
-from ..stack import free_port
+from ..stack import REPOSITORY, free_port
 
 WZ = Path(sysconfig.get_path("scripts")) / "wz"
 SECONDS = 40  # generous: `wz up` itself gives up after 30
@@ -78,7 +79,7 @@ def spawn(
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            cwd=tmp_path,
+            cwd=REPOSITORY,
             env={**inherited, **(environ or {})},
         )
     return Up(process, port, state, log)
@@ -160,6 +161,29 @@ def test_the_curl_commands_work_when_pasted(up: Up) -> None:
     status, body = paste(reward)
     assert status == 200
     assert json.loads(body)["member"] == "offer_a"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="`source` is bash's")
+def test_the_line_for_a_second_terminal_gives_a_wz_that_finds_all(up: Up) -> None:
+    (line,) = (line for line in up.text.splitlines() if line.startswith("cd "))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WZ_", "VIRTUAL_ENV"))}
+
+    def run(command: str) -> str:
+        command = f"{line} && {command}"
+        return subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, check=True, env=clean, cwd="/"
+        ).stdout
+
+    assert "events" in run("wz hub status")
+    token = run("wz token --header").strip()
+    assert paste(f"curl -i http://127.0.0.1:{up.port}/events/messages -H '{token}' -d x")[0] == 201
+
+
+def test_the_redis_that_it_started_is_where_it_says(up: Up) -> None:
+    (line,) = (line for line in up.text.splitlines() if line.startswith("Redis itself: "))
+    _cli, _s, socket_path, _n, database = shlex.split(line.removeprefix("Redis itself: "))
+
+    assert redis_py.Redis(unix_socket_path=socket_path, db=int(database)).get("wz:environment") == b"development"
 
 
 def test_redis_keeps_an_append_only_file(up: Up) -> None:
