@@ -32,7 +32,7 @@ from .servers import ServerNotFound, nginx, redis_server
 
 DEPLOY = Path(__file__).parent
 HOST = "127.0.0.1"
-READY_SECONDS = 30.0  # for Redis, and again for the service
+READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines need them, and one that fails ends sooner
 TOKEN_SECONDS = 24 * 60 * 60
 GRACEFUL_SECONDS = 4  # for requests under way; below processes.TERM_SECONDS
 

@@ -24,7 +24,7 @@ import pytest
 
 from wz.testing import Client, LiveServer
 
-from .stack import REPOSITORY, free_port, process
+from .stack import PATIENCE, REPOSITORY, free_port, process
 
 #: What pip has no business with, and what would make a wheel of yesterday's files.
 NOT_SOURCE = shutil.ignore_patterns(
@@ -155,7 +155,7 @@ def folder(checkout: Path, environ: Mapping[str, str], tmp_path_factory: pytest.
 def test_readme_s_first_example_answers_in_an_empty_environment(folder: Path, environ: Mapping[str, str]) -> None:
     _program, (*_, run, curl) = first_screen()
     port = free_port()
-    server = LiveServer(f"http://127.0.0.1:{port}")
+    server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
     assert "http://127.0.0.1:5000/" in curl
     path = curl.partition(":5000")[2]
 

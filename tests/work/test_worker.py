@@ -22,7 +22,7 @@ from pipeline.windows.jobs.outputs import StreamOutput, UnknownOutput
 from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.work.worker import Task, run
 
-from ..stack import REPOSITORY, ROOT, until
+from ..stack import PATIENCE, REPOSITORY, ROOT, until
 from ..windows.support import example
 
 
@@ -66,7 +66,7 @@ def test_the_worker_runs_the_jobs_until_it_is_told_to_stop(
     with start(environ) as worker:
         until(lambda: rows() == len(example.WINDOW_ROWS))
         worker.send_signal(number)
-        _, log = worker.communicate(timeout=20)
+        _, log = worker.communicate(timeout=PATIENCE)
 
     assert worker.returncode == 0
     assert "Traceback" not in log
@@ -87,7 +87,7 @@ def test_the_worker_runs_jobs_that_are_put_while_it_runs(
         registry.delete("j")
         until(lambda: not registry.is_run("j"))
         worker.terminate()
-        _, log = worker.communicate(timeout=20)
+        _, log = worker.communicate(timeout=PATIENCE)
 
     assert "Traceback" not in log
 
@@ -108,7 +108,7 @@ def test_a_killed_worker_is_followed_by_another_and_no_row_is_lost_or_doubled(
     with start(environ) as worker:
         until(lambda: len(StreamOutput(redis, "Output").read()) >= 8)
         worker.terminate()
-        worker.communicate(timeout=20)
+        worker.communicate(timeout=PATIENCE)
 
     entries = StreamOutput(redis, "Output").read()
     assert len(entries) == 8
@@ -122,7 +122,7 @@ def test_a_relay_that_was_taken_away_is_told_of(
     with start({**environ, "WZ_JOBS": ""}) as worker:
         until(lambda: redis.exists("hubs:retention") == 1)
         worker.terminate()
-        _, log = worker.communicate(timeout=20)
+        _, log = worker.communicate(timeout=PATIENCE)
 
     assert "hub events keeps all events for a relay" in log
     assert "`wz hub detach events '$relay'`" in log
@@ -130,7 +130,7 @@ def test_a_relay_that_was_taken_away_is_told_of(
 
 def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str]) -> None:
     with start({**environ, "WZ_HUBS": "events:none"}) as worker:
-        _, log = worker.communicate(timeout=20)
+        _, log = worker.communicate(timeout=PATIENCE)
 
     assert worker.returncode == 1
     assert log == "Error: WZ_HUBS: 'events:none': write name:partitions, 1 to 1024 partitions\n"
@@ -159,13 +159,13 @@ def test_a_task_that_is_found_later_is_started_and_one_that_is_gone_stopped(monk
     found: list[Task] = [first]
     runner = threading.Thread(target=run, args=(lambda: list(found), stop))
     runner.start()
-    assert first.stepped.wait(20)
+    assert first.stepped.wait(PATIENCE)
 
     found[:] = [second]
 
-    assert second.stepped.wait(20)
-    assert first.stopped.wait(20)
+    assert second.stepped.wait(PATIENCE)
+    assert first.stopped.wait(PATIENCE)
     assert not second.stopped.is_set()
     stop.set()
-    runner.join(20)
+    runner.join(PATIENCE)
     assert second.stopped.is_set()

@@ -17,7 +17,7 @@ from wz import App, current_app
 from wz.cli import main, with_appcontext
 from wz.testing import Client, LiveServer
 
-from ..stack import REPOSITORY, free_port, process
+from ..stack import PATIENCE, REPOSITORY, free_port, process
 
 PROGRAM = """\
 from wz import App
@@ -176,7 +176,7 @@ def test_bash_completes_commands(words: str, found: str) -> None:
 
 def test_run_serves_and_reloads_and_outlives_a_typo(folder: Path) -> None:
     port = free_port()
-    client = Client(LiveServer(f"http://127.0.0.1:{port}"))
+    client = Client(LiveServer(f"http://127.0.0.1:{port}", PATIENCE))
 
     def answer(path: str) -> int:
         try:
@@ -192,7 +192,7 @@ def test_run_serves_and_reloads_and_outlives_a_typo(folder: Path) -> None:
             (PROGRAM.replace("/hello/", "/hello/again/"), "/hello/again/ann", 200),
         ]:
             (folder / "app.py").write_text(program)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE
             while answer(path) != status:
                 assert server.poll() is None
                 assert time.monotonic() < deadline
