@@ -16,7 +16,7 @@ up: .venv/stack  ## Run everything on http://127.0.0.1:8080; other options: make
 	@$(BIN)/wz up $(ARGS)
 
 test: .venv/dev  ## Run the whole suite; a part of it: make test ARGS=tests/wz (tests/README.md lists the parts)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 check: .venv/dev  ## Run ruff, mypy --strict and import-linter
 	@$(BIN)/ruff format --check .
