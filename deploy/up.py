@@ -26,7 +26,7 @@ from pipeline.connection_string import ConnectionString
 from pipeline.errors import PipelineError
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import new_key, sign
-from pipeline.settings import Settings
+from pipeline.settings import DATABASES, Settings
 from pipeline.settings.kinds import without_password
 from pipeline.store.client import RedisUnavailable, check_server, redis_client
 
@@ -34,7 +34,7 @@ from .servers import ServerNotFound, nginx, redis_server
 
 DEPLOY = Path(__file__).parent
 HOST = "127.0.0.1"
-READY_SECONDS = 30.0  # for Redis, and again for the service
+READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines need them, and one that fails ends sooner
 TOKEN_SECONDS = 24 * 60 * 60
 GRACEFUL_SECONDS = 4  # for requests under way; below processes.TERM_SECONDS
 
@@ -64,13 +64,13 @@ _SOCKET_PATH_BYTES = 100
 def up(ctx: click.Context, port: int, workers: int, state: Path) -> None:
     """Run Redis, gunicorn, nginx and the worker on this machine until Ctrl-C.
 
-    Redis and nginx are the ones on PATH, else those of `pip install 'wz[stack]'`. With WZ_REDIS_URL set, that server
-    is used and none is started. The other WZ_ variables are passed on to gunicorn and the worker.
+    Redis and nginx are the ones on PATH, else those that `make` installs. With WZ_REDIS_URL set, that server is used
+    and none is started. The other WZ_ variables are passed on to gunicorn and the worker.
     """
     try:
         from .processes import Interrupted, NotReady, ProcessEnded
     except ModuleNotFoundError as exc:
-        raise click.ClickException(f"there is no {exc.name}: `pip install 'wz[stack]'`") from exc
+        raise click.ClickException(f"there is no {exc.name}: `pip install -r requirements/stack.txt`") from exc
 
     try:
         run(port, workers, state.absolute())
@@ -296,8 +296,30 @@ Send an event (201), and give a member of a board its reward (its standing comes
 
 {reward}
 
-For `wz rule`, `redis-cli -u` and others in another terminal: WZ_REDIS_URL={without_password(settings.redis_url)}
-"""
+In another terminal, this line gives you `wz`: then try `wz hub status`, `wz board top actions` or `wz --help`.
+
+{second_terminal(settings, state)}
+{redis_cli(settings)}"""
+
+
+def second_terminal(settings: Settings, state: Path) -> str:
+    """Return the line that takes a shell to where `wz` is, with what it needs to find this Redis and this key."""
+    scripts = Path(sysconfig.get_path("scripts"))
+    activate = scripts / "activate"
+    found = ["source", str(activate)] if activate.exists() else ["export", f"PATH={scripts}:{os.environ['PATH']}"]
+    variables = {"WZ_REDIS_URL": without_password(settings.redis_url)}
+    if not has_connection_string(os.environ) and state != Path.cwd() / ".wz":  # where Settings looks by itself
+        variables["WZ_CONNECTION_STRING_FILE"] = str(state / "connection-string")
+    export = ["export", *(f"{name}={value}" for name, value in variables.items())]
+    return " && ".join(map(shlex.join, (["cd", str(Path.cwd())], found, export)))
+
+
+def redis_cli(settings: Settings) -> str:
+    """Return how to look into the Redis that was started here; whoever brought another knows how."""
+    if "WZ_REDIS_URL" in os.environ:
+        return ""
+    options = ["-s", settings.redis_url.removeprefix("unix://"), "-n", str(DATABASES[settings.environment])]
+    return f"\nRedis itself: {shlex.join(['redis-cli', *options])}\n"
 
 
 def curl(url: str, token: str, headers: list[str], data: str) -> str:

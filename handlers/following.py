@@ -55,10 +55,12 @@ def too_many_readers(exc: TooManyReaders) -> Problem:
 
 def _events(followed: Followed, after: str, readers: Readers, end: float) -> Iterator[ServerSentEvent | None]:
     try:
-        while (left := end - time.monotonic()) > 0 and not readers.is_stopping():
+        while not readers.is_stopping():
             page = followed.page(after)
             for after, text in page:
                 yield ServerSentEvent(text, id=after)
+            if (left := end - time.monotonic()) <= 0:  # not before what is there was told, however slow this was
+                return
             if not page and not followed.wait(after, min(COMMENT, left), readers.is_stopping):
                 yield None
     except OUTAGES:  # the client connects again, and is then told

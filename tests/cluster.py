@@ -19,7 +19,7 @@ from deploy import servers
 from pipeline.settings import Settings
 from pipeline.store.client import cluster_client
 
-from .stack import HOST, ROOT, process
+from .stack import HOST, PATIENCE, ROOT, process
 
 NODES = 3
 SLOTS = 16384
@@ -112,10 +112,10 @@ def _join(nodes: Sequence[redis.Redis], ports: Sequence[int]) -> None:
         ask(node, "CLUSTER ADDSLOTS", *range(limits[i], limits[i + 1]))  # Redis 6.2 has no ADDSLOTSRANGE
         ask(node, "CLUSTER SET-CONFIG-EPOCH", i + 1)
         ask(node, "CLUSTER MEET", "127.0.0.1", ports[0])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not all(_is_whole(node) for node in nodes):
         if time.monotonic() > deadline:
-            raise TimeoutError("the nodes have not become a cluster in 30 s")
+            raise TimeoutError(f"the nodes have not become a cluster in {PATIENCE:.0f} s")
         time.sleep(0.05)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
+import hypothesis
 import pytest
 import redis as redis_py
 
@@ -16,11 +17,27 @@ from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 from pipeline.store.client import hubs_client, redis_client
 
+from . import stack
 from .cluster import cluster, cluster_settings, cluster_urls
 from .stack import HOST, ROOT, process
 from .upstream import ScriptedUpstream, scripted_upstream
 
 __all__ = ["cluster", "cluster_settings", "cluster_urls"]  # fixtures, too
+
+# Nothing is wrong with an example that takes long on a machine that is busy.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    stack.collecting = True
+    try:
+        return (yield)
+    finally:
+        stack.collecting = False
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy import servers
@@ -26,9 +26,23 @@ ROOT = ConnectionString.parse(
 )
 REPOSITORY = Path(__file__).parents[1]
 
+#: Seconds that a test waits for something before it fails: many times what the slowest machine has needed, since a
+#: bound is there to end a test that hangs, not to measure.
+PATIENCE = 300.0
+
+#: Seconds from SIGTERM until a server that does not end is killed; above all of their own limits.
+ENDS = 60.0
+
+#: Seconds in which a quiet machine starts Python and imports the service.
+_QUIET_START = 1.0
+
+#: True while pytest collects tests (tests/conftest.py).
+collecting = False
+
 
 def token(path: str = "", connection: ConnectionString = ROOT, lifetime: int = 600) -> str:
-    """Return an Authorization header for `path` of the tests' namespace."""
+    """Return an Authorization header for `path` of the tests' namespace; for the test that runs, not for later ones."""
+    assert not collecting, "a token that is made when tests are collected has expired when a slow machine runs them"
     return sign(f"https://{HOST}/{path}", connection.key_name, connection.key, int(time.time()) + lifetime)
 
 
@@ -45,10 +59,15 @@ def process(
     ready: Callable[[], bool],
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    timeout: float = 20.0,
+    timeout: float = PATIENCE,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends; raise if it stops, or is not `ready` in `timeout` seconds."""
-    child = subprocess.Popen([str(part) for part in command], env={**os.environ, **(env or {})}, cwd=cwd)
+    """Run a server until the block ends; raise if it stops, or is not `ready` in `timeout` seconds.
+
+    What it has started ends with it, even if it could not see to that itself.
+    """
+    child = subprocess.Popen(
+        [str(part) for part in command], env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True
+    )
     try:
         deadline = time.monotonic() + timeout
         while not ready():
@@ -60,11 +79,11 @@ def process(
         yield child
     finally:
         child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(ENDS)
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 def environ(settings: Settings) -> dict[str, str]:
@@ -81,11 +100,14 @@ def environ(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def gunicorn(folder: Path, settings: Settings, **more: str) -> Iterator[LiveServer]:
-    """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`."""
-    server = LiveServer(f"unix:{folder / 'gunicorn.sock'}")
+    """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`.
+
+    It is started there, not in the checkout: the configuration finds the app.
+    """
+    server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
     command = [sys.executable, "-m", "gunicorn", "--config", REPOSITORY / "deploy" / "gunicorn.conf.py"]
-    with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env):
+    with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env, cwd=folder):
         yield server
 
 
@@ -95,17 +117,27 @@ def nginx(folder: Path) -> Iterator[LiveServer]:
     port = free_port()
     conf = folder / "nginx.conf"
     conf.write_text(render_nginx(folder, f"127.0.0.1:{port}"))
-    server = LiveServer(f"http://127.0.0.1:{port}")
+    server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
     with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
         yield server
 
 
-def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
+def until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None:
     """Wait for what other processes bring about; fail if they don't."""
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def slowness() -> float:
+    """Return how many times as long as on a quiet machine things take now, and 1 at least.
+
+    For tests in which several things happen at once, each at its own time: all of these times are stretched by it.
+    """
+    begin = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import handlers"], check=True, cwd=REPOSITORY)
+    return max(1.0, (time.monotonic() - begin) / _QUIET_START)
 
 
 def answers(server: LiveServer) -> bool:

@@ -1,3 +1,19 @@
-from .cli import main
+"""The `wz` command, also where click is missing: then it says so."""
 
-main(prog_name="wz")
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    try:
+        from .cli import main as command
+    except ModuleNotFoundError as exc:
+        if exc.name != "click":
+            raise
+        sys.exit(f"Error: {exc}")
+    command(prog_name="wz")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,14 @@
-"""The `wz` command: run an app, show its routes, and whatever installed packages add to it."""
+"""The `wz` command: run an app, show its routes, and what an installed package or a project adds to it.
+
+A package adds commands by the entry-point group `wz.commands`, a project by its pyproject.toml, which is looked for in
+the current folder and those above it; the nearest with a table `[tool.wz]` counts:
+
+    [tool.wz]
+    app = "shop:create_app"
+
+    [tool.wz.commands]
+    stock = "shop.commands:stock"
+"""
 
 from __future__ import annotations
 
@@ -12,12 +22,16 @@ import tomllib
 import traceback
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-import click
 from werkzeug.test import EnvironBuilder
+
+try:
+    import click
+except ModuleNotFoundError as exc:
+    raise ModuleNotFoundError("the command line needs the package click: pip install click", name=exc.name) from exc
 
 from .app import App
 from .context import g
@@ -75,28 +89,71 @@ class AppGroup(click.Group):
         return super().group(*args, **kwargs)
 
 
+class Project(NamedTuple):
+    """What `[tool.wz]` of a pyproject.toml says."""
+
+    folder: Path
+    app: str | None
+    commands: dict[str, str]
+
+    @classmethod
+    def find(cls) -> Project | None:
+        """Read the nearest pyproject.toml that has a table `[tool.wz]`, from the current folder upwards."""
+        here = Path.cwd()
+        return next(filter(None, map(cls._read, [here, *here.parents])), None)
+
+    @classmethod
+    def _read(cls, folder: Path) -> Project | None:
+        try:
+            table = tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["wz"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return cls(folder, table.get("app"), table.get("commands", {}))
+
+
 class Group(click.Group):
-    """Adds the commands that packages register under the entry-point group `wz.commands`, then the app's own."""
+    """Adds the commands that packages and the project register, then the app's own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        names = {*super().list_commands(ctx), *entry_points(group=COMMANDS).names}
+        names = {*super().list_commands(ctx), *self._loaded(ctx)}
         try:
             names |= self._app_group(ctx).commands.keys()
         except Exception as exc:  # whatever importing somebody's app may raise; help is shown all the same
             if _target(ctx):
-                click.secho(f"the app's commands are not listed: {exc}\n", err=True, fg="red")
+                _warn(ctx, f"the app's commands are not listed: {exc}")
         return sorted(names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
-        if command is None and (found := entry_points(group=COMMANDS, name=cmd_name)):
-            loaded = next(iter(found)).load()
-            assert isinstance(loaded, click.Command)
-            return loaded
-        return command or self._app_group(ctx).get_command(ctx, cmd_name)
+        if command is None and (load := _added().get(cmd_name)):
+            try:
+                return load()
+            except ModuleNotFoundError as exc:
+                raise click.ClickException(f"`wz {cmd_name}` can't be loaded: {exc}") from exc
+        try:
+            return command or self._app_group(ctx).get_command(ctx, cmd_name)
+        except click.UsageError as exc:
+            raise click.UsageError(
+                f"there is no command {cmd_name!r}, also in no [tool.wz.commands] of a pyproject.toml "
+                f"in {os.getcwd()} or above it; {exc.message}"
+            ) from None
+
+    def _loaded(self, ctx: click.Context) -> list[str]:
+        """Return the names of the added commands that can be loaded; say why the others can't."""
+        names: list[str] = []
+        failed: dict[str, list[str]] = {}
+        for name, load in _added().items():
+            try:
+                load()
+                names.append(name)
+            except Exception as exc:  # whatever importing somebody's commands may raise
+                failed.setdefault(str(exc), []).append(name)
+        for reason, unlisted in failed.items():
+            _warn(ctx, f"not listed are {', '.join(unlisted)}: {reason}")
+        return names
 
     def _app_group(self, ctx: click.Context) -> AppGroup:
-        _see_the_current_folder()
+        _see_the_project()
         loaded = load_app(_target(ctx))
         group: AppGroup = loaded.extensions.get("cli") or AppGroup("none")
         return group
@@ -116,12 +173,12 @@ def _target(ctx: click.Context) -> str | None:
     metavar="MODULE[:NAME]",
     help="The app, or a function that makes it. Default: [tool.wz] app in pyproject.toml, then app.py, wsgi.py.",
 )
-@click.version_option(package_name="wz")
+@click.version_option(package_name="wz-wsgi")
 @click.pass_context
 def main(ctx: click.Context, target: str | None) -> None:
     """Run and look into WSGI applications made with wz."""
     ctx.obj = target
-    _see_the_current_folder()
+    _see_the_project()
 
 
 @main.command()
@@ -198,14 +255,11 @@ def layers(target: str | None, path: str | None, requests: int) -> None:
 
 def load_app(target: str | None) -> App:
     """Import the app that `target` names, or find it. Raises `click.UsageError` that says what was looked for."""
-    target = target or _from_pyproject()
+    target = target or _find_app()
     if target is None:
-        module = next((file.removesuffix(".py") for file in _FILES if Path(file).is_file()), None)
-        if module is None:
-            raise click.UsageError(
-                "no app found: give --app module:name, set WZ_APP, or run where there is an app.py or wsgi.py"
-            )
-        target = module
+        raise click.UsageError(
+            "no app found: give --app module:name, set WZ_APP, or run where there is an app.py or wsgi.py"
+        )
     match = _TARGET.fullmatch(target)
     if match is None:
         raise click.UsageError(f"--app {target!r}: write module, module:name or module:function()")
@@ -249,16 +303,42 @@ def _load_to_serve(target: str | None) -> WSGIApplication:
     return fail
 
 
-def _see_the_current_folder() -> None:
-    """A console script does not import from the folder that it is run in, unless it is told to."""
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+def _see_the_project() -> Project | None:
+    """Import from the project's folder, then from the current one, which a console script does not by itself.
+
+    The project comes first: a file in a folder below it must not be taken for one of its packages.
+    """
+    project = Project.find()
+    for folder in ("", str(project.folder)) if project else ("",):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    return project
 
 
-def _from_pyproject() -> str | None:
-    try:
-        project = tomllib.loads(Path("pyproject.toml").read_text())
-    except (OSError, tomllib.TOMLDecodeError):
-        return None
-    app = project.get("tool", {}).get("wz", {}).get("app")
-    return app if isinstance(app, str) else None
+def _added() -> dict[str, Callable[[], click.Command]]:
+    """Return what loads each command that a package or the project adds; of one name, the project's."""
+    points = {point.name: point for point in entry_points(group=COMMANDS)}
+    if project := _see_the_project():
+        points |= {name: EntryPoint(name, target, COMMANDS) for name, target in project.commands.items()}
+    return {name: functools.partial(_load, point) for name, point in points.items()}
+
+
+def _load(point: EntryPoint) -> click.Command:
+    loaded = point.load()
+    if not isinstance(loaded, click.Command):
+        raise click.UsageError(f"{point.name} = {point.value!r} of {COMMANDS}: found a {type(loaded).__name__}")
+    return loaded
+
+
+def _warn(ctx: click.Context, text: str) -> None:
+    if not ctx.resilient_parsing:  # a shell asks for completions; what is printed would stand in its prompt
+        click.secho(f"{text}\n", err=True, fg="red")
+
+
+def _find_app() -> str | None:
+    """Return the app that is nearest: the current folder's pyproject.toml, its app.py or wsgi.py, the project's."""
+    project = Project.find()
+    app = project.app if project else None
+    if project and app and project.folder == Path.cwd():
+        return app
+    return next((file.removesuffix(".py") for file in _FILES if Path(file).is_file()), app)

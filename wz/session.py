@@ -1,4 +1,4 @@
-"""Sessions: a dict for each client, kept in a signed cookie. `pip install 'wz[sessions]'` brings itsdangerous.
+"""Sessions: a dict for each client, kept in a signed cookie. It needs the package itsdangerous.
 
     app.config["SECRET_KEY"] = os.environ["SECRET_KEY"]      # python -c 'import secrets; print(secrets.token_hex())'
     Sessions(app)
@@ -38,7 +38,7 @@ try:
     from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 except ModuleNotFoundError as exc:
     raise ModuleNotFoundError(
-        "wz.session needs the package itsdangerous: pip install 'wz[sessions]'", name=exc.name
+        "wz.session needs the package itsdangerous: pip install itsdangerous", name=exc.name
     ) from exc
 
 if TYPE_CHECKING:

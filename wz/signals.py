@@ -1,4 +1,4 @@
-"""Flask's signals: tell whoever has asked what an app does. `pip install 'wz[signals]'` brings blinker.
+"""Flask's signals: tell whoever has asked what an app does. It needs the package blinker.
 
     Signals(app)
 
@@ -34,7 +34,7 @@ from .routing import Phase
 try:
     from blinker import Namespace
 except ModuleNotFoundError as exc:
-    raise ModuleNotFoundError("wz.signals needs the package blinker: pip install 'wz[signals]'", name=exc.name) from exc
+    raise ModuleNotFoundError("wz.signals needs the package blinker: pip install blinker", name=exc.name) from exc
 
 _signals = Namespace()
 

@@ -1,4 +1,4 @@
-"""Jinja templates, with Flask's names and meaning. `pip install 'wz[templates]'` brings Jinja2.
+"""Jinja templates, with Flask's names and meaning. It needs the package Jinja2.
 
     templates = Templates(app)            # templates/ beside the app's module
 
@@ -32,9 +32,7 @@ from .streaming import stream_with_context
 try:
     import jinja2
 except ModuleNotFoundError as exc:
-    raise ModuleNotFoundError(
-        "wz.templates needs the package Jinja2: pip install 'wz[templates]'", name=exc.name
-    ) from exc
+    raise ModuleNotFoundError("wz.templates needs the package Jinja2: pip install jinja2", name=exc.name) from exc
 
 F = TypeVar("F", bound=Callable[..., Any])
 Processor = Callable[[], dict[str, Any]]

@@ -16,6 +16,7 @@ from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Hub
 from pipeline.hub.relay_status import status
 
+from .. import stack
 from .senders import Name, Sender
 from .servers import Service, World
 
@@ -42,17 +43,28 @@ class Report:
         return "\n".join(lines)
 
 
-def run(folder: Path, seconds: float, seed: int) -> Report:
-    """Kill for so long. Raises TimeoutError if the service does not come back, or the relay does not finish."""
+def run(folder: Path, seconds: float, seed: int, kills: int = 0, acknowledged: int = 0) -> Report:
+    """Kill for so long, and on until there are so many kills and so many events that were acknowledged.
+
+    A machine that is slow has longer pauses between two kills: it would do nothing but start what was killed. Raises
+    TimeoutError if the service does not come back, or the relay does not finish.
+    """
     stop = threading.Event()
     with World(folder, seed) as world:
         senders = [Sender(number, world.home.address, seed, stop) for number in range(SENDERS)]
         for sender in senders:
             sender.start()
         begin = time.monotonic()
-        while time.monotonic() - begin < seconds:
+
+        def is_enough() -> bool:
+            done = sum(len(sender.notes.acknowledged) for sender in senders)
+            return world.kills.total() >= kills and done >= acknowledged
+
+        while (passed := time.monotonic() - begin) < seconds or not is_enough():
+            if passed > seconds + stack.PATIENCE:
+                raise TimeoutError(f"{world.kills.total()} kills in {passed:.0f} s; the logs:\n{world.logs()}")
             world.strike()
-            pause = time.monotonic() + world.rnd.uniform(0.05, 0.9)
+            pause = time.monotonic() + world.slowness * world.rnd.uniform(0.05, 0.9)
             while time.monotonic() < pause:
                 world.tick()
                 time.sleep(0.02)
@@ -60,7 +72,7 @@ def run(folder: Path, seconds: float, seed: int) -> Report:
         world.heal()
         world.wait_until(lambda: not any(sender.is_alive() for sender in senders), "sending the last events")
         world.wait_until(lambda: is_relayed(world.home), "relaying the last events")
-        return compare(world, senders, seconds)
+        return compare(world, senders, passed)
 
 
 def is_relayed(home: Service) -> bool:

@@ -68,7 +68,7 @@ class Server:
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(stack.ENDS)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -87,7 +87,7 @@ class Service:
     def __post_init__(self) -> None:
         self.folder.mkdir()
         port = stack.free_port()
-        self.address = LiveServer(f"http://127.0.0.1:{port}")
+        self.address = LiveServer(f"http://127.0.0.1:{port}", 10.0)
         conf = self.folder / "nginx.conf"
         conf.write_text(render_nginx(self.folder, f"127.0.0.1:{port}"))
         socket = self.folder / "redis.sock"
@@ -128,6 +128,7 @@ class World:
     """All processes, as a context manager: started when it is entered, ended when it is left."""
 
     def __init__(self, folder: Path, seed: int) -> None:
+        self.slowness = stack.slowness()
         self.rnd = random.Random(seed)
         self.home = Service(folder / "test", settings(folder, "test"))
         self.upstream = Service(folder / "staging", settings(folder, "staging"))
@@ -175,7 +176,7 @@ class World:
             server.tick()
 
     def strike(self) -> None:
-        """Kill something, or cut the upstream off for up to a second and a half."""
+        """Kill something, or cut the upstream off for up to a second and a half, times `slowness`."""
         actions: dict[str, Callable[[], None]] = {
             "gunicorn worker": lambda: self.home.gunicorn.kill_child(self.rnd),
             "gunicorn master": self.home.gunicorn.kill,
@@ -194,7 +195,7 @@ class World:
         self._up_again.clear()
         self.tick()
 
-    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
+    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = stack.PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -217,4 +218,4 @@ class World:
             for pid in nginx.children():  # first, or they would live on without their master
                 os.kill(pid, signal.SIGKILL)
             nginx.kill()
-            self._up_again.append((time.monotonic() + self.rnd.uniform(0.3, 1.5), nginx))
+            self._up_again.append((time.monotonic() + self.slowness * self.rnd.uniform(0.3, 1.5), nginx))

@@ -39,6 +39,7 @@ PARTITIONS = 3
 KEYS = 12
 PAUSE = (0.02, 0.4)  # seconds between two kills
 LEASE = 0.3  # seconds
+EVENTS = 500  # at least; a slow machine needs longer for them
 SETTLED = 3 * TICKS_PER_SECOND  # after the last event every window has closed, and nothing can be late any more
 
 # One that merges, on arrival times, and one whose tasks need no other, on event times that are out of order.
@@ -104,7 +105,7 @@ def run(folder: Path, kills: int, seed: int) -> Report:
         for name, (query, toml) in JOBS.items():
             write_job(folder / name, query, toml)
         begun = time.monotonic()
-        sent = disturb(folder, settings, hubs, kills, seed)
+        kills, sent = disturb(folder, settings, hubs, kills, seed)
         seconds = time.monotonic() - begun
         undisturbed(folder, client, hubs)
         return compare(client, seconds, kills, sent)
@@ -120,16 +121,17 @@ def write_job(folder: Path, query: str, toml: str) -> None:
 # -- the run that is disturbed ----------------------------------------------------------------------------------------
 
 
-def disturb(folder: Path, settings: Settings, hubs: Hubs, kills: int, seed: int) -> int:
-    """Send events and kill workers; then let the workers finish. Returns the number of events."""
+def disturb(folder: Path, settings: Settings, hubs: Hubs, kills: int, seed: int) -> tuple[int, int]:
+    """Send events and kill `kills` workers or more; then let the workers finish. Returns the number of both."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     rnd = random.Random(seed)
     stop = threading.Event()
     sender = Sender(hubs, seed, stop)
+    slowness = stack.slowness()
 
     def start() -> Any:
-        process = context.Process(target=work, args=(folder, settings), daemon=True)
+        process = context.Process(target=work, args=(folder, settings, LEASE * slowness), daemon=True)
         process.start()
         return process
 
@@ -137,12 +139,15 @@ def disturb(folder: Path, settings: Settings, hubs: Hubs, kills: int, seed: int)
     try:
         wait_for(Reports(hubs.redis, name) for name in JOBS)
         sender.start()
-        for _ in range(kills):
-            time.sleep(rnd.uniform(*PAUSE))
+        deadline = time.monotonic() + stack.PATIENCE
+        killed = 0
+        while killed < kills or (sender.sent < EVENTS and time.monotonic() < deadline):
+            time.sleep(slowness * rnd.uniform(*PAUSE))
             place = rnd.randrange(WORKERS)
             workers[place].kill()
             workers[place].join()
             workers[place] = start()
+            killed += 1
         stop.set()
         sender.join()
         end = from_unix_ms(hubs["events"].clock_ms()) + SETTLED
@@ -152,15 +157,15 @@ def disturb(folder: Path, settings: Settings, hubs: Hubs, kills: int, seed: int)
         for process in workers:
             process.kill()
             process.join()
-    return sender.sent
+    return killed, sender.sent
 
 
-def work(folder: Path, settings: Settings) -> None:
+def work(folder: Path, settings: Settings, lease: float) -> None:
     """A worker that runs both jobs until it is killed."""
     client = redis_client(settings)
     hubs = Hubs(client, settings.hubs)
     pacing = Pacing(batch=40, snapshot_seconds=0.2, snapshot_events=400)
-    jobs = [Job.load(folder / name, client, hubs, pacing=pacing, beat=LEASE / 6, ttl=LEASE) for name in JOBS]
+    jobs = [Job.load(folder / name, client, hubs, pacing=pacing, beat=lease / 6, ttl=lease) for name in JOBS]
     run_worker(lambda: jobs, threading.Event())
 
 
@@ -189,7 +194,7 @@ class Sender(threading.Thread):
         return Event(json.dumps(body).encode(), key)
 
 
-def wait_for(reports: Any, watermark: str = "", seconds: float = 60.0) -> None:
+def wait_for(reports: Any, watermark: str = "", seconds: float = stack.PATIENCE) -> None:
     """Wait until the jobs report, and have come so far."""
     deadline = time.monotonic() + seconds
     for its in reports:

@@ -22,7 +22,7 @@ from handlers.following import COMMENT
 from handlers.hub.read import MAX_WAIT
 from handlers.readers import MAX_READERS
 
-from ..stack import free_port, process
+from ..stack import PATIENCE, free_port, process
 
 _UNITS = {"": 1, "s": 1, "k": 1024, "m": 1024**2}
 
@@ -147,7 +147,7 @@ def test_nginx_says_unavailable_while_gunicorn_is_away(
 
     with (
         process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: pid.exists() and pid.read_text() != ""),
-        closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection,
+        closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection,
     ):
         connection.request(method, path)
         response = connection.getresponse()

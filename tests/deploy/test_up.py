@@ -21,14 +21,15 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import redis as redis_py
 
+from deploy.processes import LAST_TERM_SECONDS, TERM_SECONDS
 from deploy.up import keep_connection_string, runtime_directory
 from pipeline.connection_string import ConnectionString
 
-from ..stack import free_port
+from ..stack import PATIENCE, REPOSITORY, free_port
 
 WZ = Path(sysconfig.get_path("scripts")) / "wz"
-SECONDS = 40  # generous: `wz up` itself gives up after 30
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Up:
         return self.text.splitlines()[-1]
 
     def wait_for(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not condition():
             assert self.process.poll() is None, f"ended with status {self.process.returncode}:\n{self.text}"
             assert time.monotonic() < deadline, f"too slow:\n{self.text}"
@@ -78,7 +79,7 @@ def spawn(
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            cwd=tmp_path,
+            cwd=REPOSITORY,
             env={**inherited, **(environ or {})},
         )
     return Up(process, port, state, log)
@@ -93,7 +94,7 @@ def running(tmp_path: Path, environ: Mapping[str, str] | None = None) -> Iterato
         yield up
     finally:
         up.process.terminate()
-        up.process.wait(SECONDS)
+        up.process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def paste(command: str) -> tuple[int, bytes]:
     _curl, _i, url, *options, _d, data = shlex.split(command)
     scheme, _, host, path = url.split("/", 3)
     assert scheme == "http:"
-    with closing(http.client.HTTPConnection(host, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection(host, timeout=PATIENCE)) as connection:
         connection.request("POST", f"/{path}", data, dict(option.split(": ", 1) for option in options[1::2]))
         response = connection.getresponse()
         return response.status, response.read()
@@ -162,6 +163,29 @@ def test_the_curl_commands_work_when_pasted(up: Up) -> None:
     assert json.loads(body)["member"] == "offer_a"
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="`source` is bash's")
+def test_the_line_for_a_second_terminal_gives_a_wz_that_finds_all(up: Up) -> None:
+    (line,) = (line for line in up.text.splitlines() if line.startswith("cd "))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WZ_", "VIRTUAL_ENV"))}
+
+    def run(command: str) -> str:
+        command = f"{line} && {command}"
+        return subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, check=True, env=clean, cwd="/"
+        ).stdout
+
+    assert "events" in run("wz hub status")
+    token = run("wz token --header").strip()
+    assert paste(f"curl -i http://127.0.0.1:{up.port}/events/messages -H '{token}' -d x")[0] == 201
+
+
+def test_the_redis_that_it_started_is_where_it_says(up: Up) -> None:
+    (line,) = (line for line in up.text.splitlines() if line.startswith("Redis itself: "))
+    _cli, _s, socket_path, _n, database = shlex.split(line.removeprefix("Redis itself: "))
+
+    assert redis_py.Redis(unix_socket_path=socket_path, db=int(database)).get("wz:environment") == b"development"
+
+
 def test_redis_keeps_an_append_only_file(up: Up) -> None:
     assert list((up.state / "redis").glob("appendonlydir/*.aof"))
 
@@ -169,7 +193,7 @@ def test_redis_keeps_an_append_only_file(up: Up) -> None:
 @pytest.mark.parametrize("chunked", [False, True], ids=["of known length", "in chunks"])
 def test_nginx_refuses_an_enormous_send_as_the_service_does(up: Up, chunked: bool) -> None:
     body = iter([b"x" * 750_000] * 2) if chunked else b"x" * 1_500_000
-    with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=PATIENCE)) as connection:
         connection.request("POST", "/events/messages", body, encode_chunked=chunked)
         response = connection.getresponse()
 
@@ -181,7 +205,7 @@ def test_nginx_refuses_an_enormous_send_as_the_service_does(up: Up, chunked: boo
 
 
 def test_nginx_refuses_an_enormous_body_in_json(up: Up) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=PATIENCE)) as connection:
         connection.request("PUT", "/boards/actions", b"x" * 1_500_000)
         response = connection.getresponse()
 
@@ -192,7 +216,7 @@ def test_nginx_refuses_an_enormous_body_in_json(up: Up) -> None:
 
 def test_a_client_can_not_speak_as_nginx(up: Up) -> None:
     """SCRIPT_NAME would move the app to another path, X-Forwarded-Ssl would contradict X-Forwarded-Proto."""
-    with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=PATIENCE)) as connection:
         connection.request("GET", "/healthz", headers={"SCRIPT_NAME": "/healthz", "X-Forwarded-Ssl": "on"})
         response = connection.getresponse()
 
@@ -206,7 +230,7 @@ def test_a_client_can_not_speak_as_nginx(up: Up) -> None:
 def test_a_second_one_in_the_same_folder_is_refused(up: Up, tmp_path: Path) -> None:
     second = spawn(tmp_path, state=up.state)
 
-    assert second.process.wait(SECONDS) == 1
+    assert second.process.wait(PATIENCE) == 1
     assert second.text.splitlines() == [
         f"Error: `wz up` already runs in {up.state} (process {up.process.pid}); choose another folder with --state"
     ]
@@ -215,7 +239,7 @@ def test_a_second_one_in_the_same_folder_is_refused(up: Up, tmp_path: Path) -> N
 def test_a_taken_port_is_named(up: Up, tmp_path: Path) -> None:
     second = spawn(tmp_path, port=up.port)
 
-    assert second.process.wait(SECONDS) == 1
+    assert second.process.wait(PATIENCE) == 1
     assert second.text.splitlines() == [
         f"Error: can't listen on 127.0.0.1:{up.port} (Address already in use): choose another port with --port"
     ]
@@ -225,7 +249,7 @@ def test_a_redis_that_does_not_answer_is_named_before_anything_starts(tmp_path: 
     port = free_port()
     up = spawn(tmp_path, environ={"WZ_REDIS_URL": f"redis://127.0.0.1:{port}"})
 
-    assert up.process.wait(SECONDS) == 1
+    assert up.process.wait(PATIENCE) == 1
     assert len(up.text.splitlines()) == 1
     assert up.last_line.startswith(f"Error: Redis at 127.0.0.1:{port} can't be reached")
 
@@ -236,7 +260,7 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     state.chmod(0o755)
     up = spawn(tmp_path, state=state)
 
-    assert up.process.wait(SECONDS) == 1
+    assert up.process.wait(PATIENCE) == 1
     assert up.last_line.startswith(f"Error: {state} is open to other users (mode 0755)")
 
 
@@ -247,7 +271,7 @@ def test_a_server_that_dies_at_start_ends_the_rest(tmp_path: Path, name: str, se
     dying.chmod(0o700)
     up = spawn(tmp_path, environ={name: str(dying)})
 
-    assert up.process.wait(SECONDS) == 1
+    assert up.process.wait(PATIENCE) == 1
     assert up.last_line == f"Error: {server} ended with status 3: no licence"
     assert not still_there(up.state)
 
@@ -271,7 +295,9 @@ def test_ctrl_c_ends_all_that_it_started_and_nothing_else(tmp_path: Path, redis_
             idle.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert idle.recv(100).startswith(b"HTTP/1.1 200")
             up.process.send_signal(signal.SIGINT)
-            assert up.process.wait(10) == 130
+            assert up.process.wait(PATIENCE) == 130
+
+    assert TERM_SECONDS + LAST_TERM_SECONDS < 10  # after which all are killed
 
     assert not started & {int(pid) for pid, _parent, _command in processes()}
     with socket.socket(socket.AF_UNIX) as redis:

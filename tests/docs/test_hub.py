@@ -49,8 +49,8 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
     def relay(words: list[str]) -> str:
         """Run the worker until the test ends; returns when it has relayed all that is there."""
         command = [sys.executable, "-m", *words]
-        env = {**environ, "WZ_UPSTREAM_FILE": "azure.txt"}
-        running.enter_context(process(command, ready=is_relayed, env=env, cwd=tmp_path))
+        env = {**environ, "WZ_UPSTREAM_FILE": str(tmp_path / "azure.txt")}
+        running.enter_context(process(command, ready=is_relayed, env=env, cwd=REPOSITORY))
         return ""
 
     def is_relayed() -> bool:

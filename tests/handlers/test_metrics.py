@@ -141,7 +141,7 @@ def test_all_processes_of_gunicorn_are_seen_even_after_their_end(tmp_path: Path,
     with stack.gunicorn(tmp_path, settings) as server:
         client = ServiceClient(server)
         processes: dict[str, Path] = {}
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + stack.PATIENCE
         while len(processes) < 2:  # each new connection may go to another
             ServiceClient(server).get("/healthz")
             processes = {file.stem.rpartition("_")[2]: file for file in (tmp_path / "metrics").glob("histogram_*.db")}

@@ -6,8 +6,9 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -133,18 +134,18 @@ def test_a_chunked_body_without_a_length(layer: str, redis: redis_py.Redis, requ
 @pytest.mark.parametrize(
     ("size", "token", "status"),
     [
-        pytest.param(1024 * 1024, stack.token(), 201, id="of exactly the limit"),
-        pytest.param(1024 * 1024 + 1, stack.token(), 413, id="one byte more"),
-        pytest.param(1024 * 1024, stack.token("other"), 401, id="refused before it is read"),
+        pytest.param(1024 * 1024, stack.token, 201, id="of exactly the limit"),
+        pytest.param(1024 * 1024 + 1, stack.token, 413, id="one byte more"),
+        pytest.param(1024 * 1024, partial(stack.token, "other"), 401, id="refused before it is read"),
     ],
 )
 def test_a_large_chunked_body(
-    layer: str, size: int, token: str, status: int, redis: redis_py.Redis, request: pytest.FixtureRequest
+    layer: str, size: int, token: Callable[[], str], status: int, redis: redis_py.Redis, request: pytest.FixtureRequest
 ) -> None:
     server: LiveServer = request.getfixturevalue(layer)
     head = (
         "POST /events/messages HTTP/1.1\r\n"
-        f"Host: {stack.HOST}\r\nAuthorization: {token}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        f"Host: {stack.HOST}\r\nAuthorization: {token()}\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     received = exchange(server, head.encode() + b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n")
 

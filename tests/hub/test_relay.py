@@ -227,8 +227,8 @@ def test_what_the_upstream_will_never_take_goes_to_the_dead_letters(
 
 
 def bad_event(received: Received, status: int) -> Answer:
-    """Refuse whatever has an event `bad` in it."""
-    return Answer(status if b"bad" in received.body else 201, b"no")
+    """Refuse whatever has an event `wrong` in it: a word that no event's id has, whose digits are hexadecimal."""
+    return Answer(status if b"wrong" in received.body else 201, b"no")
 
 
 @pytest.mark.parametrize("status", [400, 413])
@@ -237,13 +237,13 @@ def test_a_bad_event_does_not_condemn_its_batch(
     hub: Hub, upstream: ScriptedUpstream, status: int, bad: set[int]
 ) -> None:
     upstream.answer = lambda received: bad_event(received, status)
-    hub.append([Event(b"bad" if n in bad else b"good", "k", None, {"n": n}) for n in range(10)])
+    hub.append([Event(b"wrong" if n in bad else b"good", "k", None, {"n": n}) for n in range(10)])
     drain(relay_to(upstream.target, hub))
 
     taken = [
         item["UserProperties"]["n"]
         for batch in upstream.received
-        if b"bad" not in batch.body
+        if b"wrong" not in batch.body
         for item in json.loads(batch.body)
     ]
     assert taken == [n for n in range(10) if n not in bad]
@@ -251,7 +251,7 @@ def test_a_bad_event_does_not_condemn_its_batch(
 
 
 def test_with_enough_dead_letters_the_relay_waits_and_says_why(hub: Hub, upstream: ScriptedUpstream) -> None:
-    hub.append([Event(b"bad" if n in (1, 2, 4) else b"good", "k", None, {"n": n}) for n in range(6)])
+    hub.append([Event(b"wrong" if n in (1, 2, 4) else b"good", "k", None, {"n": n}) for n in range(6)])
     (partition,) = (p for p in range(4) if hub.read(p))
     upstream.answer = lambda received: bad_event(received, 400)
 
@@ -371,7 +371,7 @@ def test_a_log_that_is_longer_than_a_page(hub: Hub, upstream: ScriptedUpstream) 
 
 def test_the_counters_of_a_partition(hub: Hub, upstream: ScriptedUpstream) -> None:
     upstream.answer = lambda received: bad_event(received, 400)
-    hub.append([Event(b"good"), Event(b"bad"), Event(b"fine!")], partition=0)
+    hub.append([Event(b"good"), Event(b"wrong"), Event(b"fine!")], partition=0)
     drain(relay_to(upstream.target, hub))
 
     counters = hub.redis.hgetall(hub.keys[0].relay)

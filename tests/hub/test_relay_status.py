@@ -47,8 +47,8 @@ def test_a_hub_whose_relay_lags(hub: Hub, relay: Relay, upstream: ScriptedUpstre
 
 
 def test_a_relay_that_is_done(hub: Hub, relay: Relay, upstream: ScriptedUpstream) -> None:
-    upstream.answer = lambda received: Answer(400 if b"bad" in received.body else 201)
-    hub.append([Event(b"good"), Event(b"bad")], partition=1)
+    upstream.answer = lambda received: Answer(400 if b"wrong" in received.body else 201)
+    hub.append([Event(b"good"), Event(b"wrong")], partition=1)
     while relay.step():
         pass
 

@@ -23,7 +23,7 @@ from pipeline.windows.jobs.outputs import StreamOutput, UnknownOutput
 from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.work.worker import Task, run
 
-from ..stack import REPOSITORY, ROOT, until
+from ..stack import PATIENCE, REPOSITORY, ROOT, until
 from ..windows.support import example
 
 
@@ -67,7 +67,7 @@ def test_the_worker_runs_the_jobs_until_it_is_told_to_stop(
     with start(environ) as worker:
         until(lambda: rows() == len(example.WINDOW_ROWS))
         worker.send_signal(number)
-        _, log = worker.communicate(timeout=20)
+        _, log = worker.communicate(timeout=PATIENCE)
 
     assert worker.returncode == 0
     assert "Traceback" not in log
@@ -88,7 +88,7 @@ def test_the_worker_runs_jobs_that_are_put_while_it_runs(
         registry.delete("j")
         until(lambda: not registry.is_run("j"))
         worker.terminate()
-        _, log = worker.communicate(timeout=20)
+        _, log = worker.communicate(timeout=PATIENCE)
 
     assert "Traceback" not in log
 
@@ -109,7 +109,7 @@ def test_a_killed_worker_is_followed_by_another_and_no_row_is_lost_or_doubled(
     with start(environ) as worker:
         until(lambda: len(StreamOutput(redis, "Output").read()) >= 8)
         worker.terminate()
-        worker.communicate(timeout=20)
+        worker.communicate(timeout=PATIENCE)
 
     entries = StreamOutput(redis, "Output").read()
     assert len(entries) == 8
@@ -123,7 +123,7 @@ def test_a_relay_that_was_taken_away_is_told_of(
     with start({**environ, "WZ_JOBS": ""}) as worker:
         until(lambda: redis.exists("hubs:retention") == 1)
         worker.terminate()
-        _, log = worker.communicate(timeout=20)
+        _, log = worker.communicate(timeout=PATIENCE)
 
     assert "hub events keeps all events for a relay" in log
     assert "`wz hub detach events '$relay'`" in log
@@ -134,7 +134,7 @@ def test_a_relay_that_was_taken_away_is_told_of(
 )
 def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str], hubs: str, rest: str) -> None:
     with start({**environ, "WZ_HUBS": hubs}) as worker:
-        _, log = worker.communicate(timeout=20)
+        _, log = worker.communicate(timeout=PATIENCE)
 
     assert worker.returncode == 1
     assert log == f"Error: WZ_HUBS: '{hubs}': write name:partitions, {rest}\n"
@@ -163,15 +163,15 @@ def test_a_task_that_is_found_later_is_started_and_one_that_is_gone_stopped(monk
     found: list[Task] = [first]
     runner = threading.Thread(target=run, args=(lambda: list(found), stop))
     runner.start()
-    assert first.stepped.wait(20)
+    assert first.stepped.wait(PATIENCE)
 
     found[:] = [second]
 
-    assert second.stepped.wait(20)
-    assert first.stopped.wait(20)
+    assert second.stepped.wait(PATIENCE)
+    assert first.stopped.wait(PATIENCE)
     assert not second.stopped.is_set()
     stop.set()
-    runner.join(20)
+    runner.join(PATIENCE)
     assert second.stopped.is_set()
 
 
@@ -203,14 +203,14 @@ def test_a_task_that_hangs_does_not_keep_the_worker_from_ending(
     found: list[Task] = [hanging, counting]
     runner = threading.Thread(target=run, args=(lambda: list(found), stop))
     runner.start()
-    assert hanging.stepped.wait(20)
-    assert counting.stepped.wait(20)
+    assert hanging.stepped.wait(PATIENCE)
+    assert counting.stepped.wait(PATIENCE)
     if is_gone:
         found.remove(hanging)
         time.sleep(0.1)  # some looks
 
     stop.set()
-    runner.join(20)
+    runner.join(PATIENCE)
 
     assert not runner.is_alive()
     assert counting.stopped.is_set()
@@ -242,7 +242,7 @@ worker.run(lambda: [task], stop)
         try:
             assert worker.stdout.readline() == "stepped\n"
             worker.terminate()
-            _, log = worker.communicate(timeout=20)
+            _, log = worker.communicate(timeout=PATIENCE)
         finally:
             worker.kill()
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from http.client import HTTPException
 from pathlib import Path
@@ -14,7 +17,7 @@ from wz import App, current_app
 from wz.cli import main, with_appcontext
 from wz.testing import Client, LiveServer
 
-from ..stack import free_port, process
+from ..stack import PATIENCE, REPOSITORY, free_port, process
 
 PROGRAM = """\
 from wz import App
@@ -75,16 +78,105 @@ def test_without_an_app_help_is_given(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (done.returncode, "no app found" in done.stderr) == (2, True)
 
 
-def test_help_names_every_command() -> None:
+def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
     text = CliRunner().invoke(main, ["--help"]).output
 
     for command in ("routes", "rule", "run", "token", "up", "worker"):
         assert f"\n  {command} " in text
 
 
+STOCK = """\
+import click
+
+@click.command()
+def stock():
+    "Counts what is there."
+    click.echo("12 apples")
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a command and an app; the current folder is one below it."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.wz]\napp = "shop:app"\ncommands = {stock = "shop_commands:stock"}\n'
+    )
+    (tmp_path / "shop.py").write_text(PROGRAM)
+    (tmp_path / "shop_commands.py").write_text(STOCK)
+    below = tmp_path / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    return tmp_path
+
+
+def test_a_project_adds_commands_in_its_folder_and_below(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wz("stock").stdout == "12 apples\n"
+    assert "Counts what is there." in wz("--help").stdout
+
+    monkeypatch.chdir(project)
+    assert wz("stock").stdout == "12 apples\n"
+
+
+def test_a_project_s_app_is_found_from_below_unless_there_is_one(project: Path) -> None:
+    assert wz("routes").stdout.splitlines()[2].split()[0] == "hello"
+
+    Path("app.py").write_text(FACTORY)
+    assert wz("routes").stdout.splitlines()[2].split()[0] == "made"
+
+
+def test_a_file_below_a_project_is_not_taken_for_its_package(project: Path) -> None:
+    Path("shop_commands.py").write_text("raise RuntimeError")
+
+    assert wz("stock").stdout == "12 apples\n"
+
+
+def test_the_nearest_project_is_the_one(project: Path) -> None:
+    Path("pyproject.toml").write_text("[tool.ruff]\n")
+    assert wz("stock").returncode == 0
+
+    Path("pyproject.toml").write_text('[tool.wz]\napp = "flaskr"\n')
+    assert wz("stock").returncode == 2
+
+
+def test_elsewhere_there_are_the_framework_s_commands_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipeline.py").write_text("raise RuntimeError")
+
+    done = wz("--help")
+    commands = done.stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in commands] == ["layers", "routes", "run", "shell"]
+    assert done.stderr == ""
+    assert "there is no command 'token'" in wz("token").stderr
+
+
+def test_a_command_that_can_not_be_loaded_does_not_hide_the_others(project: Path) -> None:
+    (project / "shop_commands.py").write_text("import nothing_of_that_name\n")
+
+    done = wz("--help")
+    assert done.stderr.strip() == "not listed are stock: No module named 'nothing_of_that_name'"
+    assert "\n  routes " in done.stdout
+    assert wz("stock").stderr == "Error: `wz stock` can't be loaded: No module named 'nothing_of_that_name'\n"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(("words", "found"), [("wz rou", "routes"), ("wz hub sta", "status")])
+def test_bash_completes_commands(words: str, found: str) -> None:
+    script = f"""
+        eval "$(_WZ_COMPLETE=bash_source wz)"
+        COMP_WORDS=({words}) COMP_CWORD={words.count(" ")}
+        _wz_completion wz
+        echo "${{COMPREPLY[@]}}"
+    """
+    env = {**os.environ, "PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=REPOSITORY, env=env)
+
+    assert done.stdout.split() == [found]
+
+
 def test_run_serves_and_reloads_and_outlives_a_typo(folder: Path) -> None:
     port = free_port()
-    client = Client(LiveServer(f"http://127.0.0.1:{port}"))
+    client = Client(LiveServer(f"http://127.0.0.1:{port}", PATIENCE))
 
     def answer(path: str) -> int:
         try:
@@ -100,7 +192,7 @@ def test_run_serves_and_reloads_and_outlives_a_typo(folder: Path) -> None:
             (PROGRAM.replace("/hello/", "/hello/again/"), "/hello/again/ann", 200),
         ]:
             (folder / "app.py").write_text(program)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE
             while answer(path) != status:
                 assert server.poll() is None
                 assert time.monotonic() < deadline

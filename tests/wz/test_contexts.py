@@ -20,6 +20,7 @@ from wz import JSON, App
 from wz.context import active_app, current_request
 
 from ..client import validated
+from ..stack import PATIENCE
 from .conftest import Web
 
 OUTSIDE: list[Any] = [
@@ -110,7 +111,7 @@ def test_each_thread_has_its_request(web: Web) -> None:
 
     @app.get("/<name>")
     def view(name: str) -> str:
-        together.wait(5)
+        together.wait(PATIENCE)
         return str(web.request.path)
 
     def get(name: str) -> str:

@@ -355,4 +355,4 @@ def test_without_jinja_it_says_what_to_install() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[2]
     )
 
-    assert "wz.templates needs the package Jinja2: pip install 'wz[templates]'" in done.stderr
+    assert "wz.templates needs the package Jinja2: pip install jinja2" in done.stderr

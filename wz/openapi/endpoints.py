@@ -20,7 +20,9 @@ from .operations import operation
 from .schema import DECIMAL_OUT, JSON
 
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
-_ASSETS_MISSING = "this page needs the package with Swagger UI: pip install 'wz[docs]'. The document itself is at {}"
+_ASSETS_MISSING = (
+    "this page needs the package with Swagger UI: pip install swagger-ui-bundle-v2. The document itself is at {}"
+)
 # Only what this server sends, nothing inline; Swagger UI's icons are data: URLs.
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

@@ -165,7 +165,7 @@ def _parquet(of: EventFile) -> Iterator[Found]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as exc:
-        raise InvalidFile(of.path, "to read Parquet, install pyarrow: pip install 'wz[parquet]'") from exc
+        raise InvalidFile(of.path, "to read Parquet, install pyarrow: pip install pyarrow") from exc
     try:
         table = parquet.ParquetFile(of.file)
         schema = pyarrow.schema([_without_nanoseconds(pyarrow, field) for field in table.schema_arrow])

@@ -42,14 +42,14 @@ class Waiting(threading.Thread):
         self.answer = self.client.get(self.path)
 
     def result(self) -> Any:
-        self.join(30)
+        self.join(stack.PATIENCE)
         assert self.answer is not None
         return self.answer.json
 
 
 def until_blocked(redis: redis_py.Redis) -> None:
     """Return when a reader waits in Redis."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + stack.PATIENCE
     servers: list[Any] = [redis]
     if isinstance(redis, RedisCluster):
         servers = [redis.get_redis_connection(node) for node in redis.get_primaries()]
@@ -223,7 +223,7 @@ def take_all(readers: Readers, number: int) -> None:
 
 
 def test_a_stream_ends_with_its_token(redis: redis_py.Redis, settings: Settings) -> None:
-    tail = Tail(ServiceClient(create_app(settings)), f"{URL}/tail", Authorization=stack.token(lifetime=2))
+    tail = Tail(ServiceClient(create_app(settings)), f"{URL}/tail", Authorization=stack.token(lifetime=5))
 
     with pytest.raises(EOFError):
         tail.next()

@@ -191,5 +191,5 @@ def test_parquet_that_is_none_and_a_missing_package_say_so(
         read(path)
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InvalidFile, match=r"pip install 'wz\[parquet\]'"):
+    with pytest.raises(InvalidFile, match=r"pip install pyarrow"):
         read(path)
