@@ -10,6 +10,7 @@ import msgspec
 from pipeline.hub.sas import Right
 from pipeline.windows.explanation.explain import explain
 from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import prepare
 from pipeline.windows.jobs.registered import Registered
 from pipeline.windows.jobs.registry import JobRegistry
@@ -57,9 +58,11 @@ def job(request: Request, name: JobName) -> JobDocument:
 @operation(responses={200: Content("text/plain; with `format=json`, application/json", bytes, "*/*")} | _NO_JOB)
 def explain_job(request: Request, name: JobName, query: ExplainQuery) -> Response:
     """Explain what a job does with its events: its steps, windows and stages, and what runs in parallel."""
-    found = prepare(_registry(request).get(name).definition, Path(name))
+    registry = _registry(request)
+    found = prepare(registry.get(name).definition, Path(name))
+    partitions = partition_counts(found.config, registry.hubs)
     media_type = "application/json" if query.format is Format.JSON else "text/plain"
-    return Response(explain(found.plan, found.config, query.format.value), mimetype=media_type)
+    return Response(explain(found.plan, found.config, query.format.value, partitions), mimetype=media_type)
 
 
 @changing.put("/<name>")

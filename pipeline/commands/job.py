@@ -220,11 +220,13 @@ def _outcome(outcome: Outcome) -> Iterator[str]:
 @job.command("explain")
 @folder_argument
 @click.option("--format", "format", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--partitions", type=click.IntRange(1), help="How many each hub has. With one there is one stage.")
 @one_line_errors
-def explain_job(folder: Path, format: str) -> None:
+def explain_job(folder: Path, format: str, partitions: int | None) -> None:
     """Show what the query of FOLDER does with events: steps, windows, state, time, and what runs in parallel."""
     made = LocalJob.read(folder)
-    click.echo(explain(made.plan, made.config, format), nl=False)
+    counts = dict.fromkeys(made.plan.inputs, partitions) if partitions else {}
+    click.echo(explain(made.plan, made.config, format, counts), nl=False)
 
 
 for command in registry_cli.COMMANDS:

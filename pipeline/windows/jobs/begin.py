@@ -169,11 +169,11 @@ class _Beginning:
 
     def _written(self, name: str) -> int:
         """Return the time up to which all rows are written that the task had to write, or that it will have to."""
-        ours = self.before.get(name)
-        merging = self.before.get(MERGE)
-        if ours is None:
-            return min((progress.emitted for progress in self.before.values()), default=BEGINNING)
-        return ours.emitted if merging is None else min(ours.emitted, merging.emitted)
+        if (merging := self.before.get(MERGE)) is not None:
+            return merging.emitted  # and no partition's task is behind it, whatever its checkpoint says
+        if (ours := self.before.get(name)) is not None:
+            return ours.emitted
+        return min((progress.emitted for progress in self.before.values()), default=BEGINNING)
 
     @cached_property
     def _incomplete_to(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ from .work import Pacing, Reader, Work
 
 #: Goes up when states and exchanges of before can't be read any more.
 FORMAT = 1
+
+#: The same for jobs that read a hub of one partition: under FORMAT 1 they may have had a second stage.
+FORMAT_OF_ONE_PARTITION = 2
 
 
 def open_job(
@@ -74,7 +78,18 @@ def _version(prepared: Prepared, readers: Sequence[Reader]) -> str:
     """Return what changes with the meaning of a checkpoint: not with spaces or comments in the query."""
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
-    return hashlib.sha256(msgspec.json.encode([FORMAT, render(prepared.query), keys, hubs])).hexdigest()
+    of = FORMAT_OF_ONE_PARTITION if any(reader.partitions == 1 for reader in readers) else FORMAT
+    return hashlib.sha256(msgspec.json.encode([of, render(prepared.query), keys, hubs])).hexdigest()
+
+
+def partition_counts(config: Config, hubs: Hubs) -> dict[str, int]:
+    """Return how many partitions each input has; those whose hub is not there are left out."""
+    counts = {}
+    for name, table in config.inputs.items():
+        if isinstance(table, HubInput):
+            with contextlib.suppress(UnknownHub):
+                counts[name] = hubs[table.hub].partitions
+    return counts
 
 
 def _reader(job: str, name: str, config: Config, hubs: Hubs, path: Path) -> Reader:

@@ -9,7 +9,6 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipeline.windows.row import Evaluate, Row
 
 from pipeline.windows.language.syntax import (
     Call,
@@ -30,6 +29,7 @@ from pipeline.windows.language.tokens import At
 from pipeline.windows.operators.faults import ROW, Faults
 from pipeline.windows.operators.operator import Operator
 from pipeline.windows.operators.windowing import aggregate, window_operator
+from pipeline.windows.row import Evaluate, Row
 
 from ..support import reference
 from ..support.reference import Event

@@ -28,6 +28,7 @@ from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.language.ticks import isoformat
 from pipeline.windows.operators.faults import BOARD, INPUT, ROW
 
+from ..support.crashes import Crash, Fuse, die
 from ..support.example import EVENTS, JOB, WINDOW_ROWS, enqueued_ms, event
 from ..support.running_jobs import run
 
@@ -55,12 +56,6 @@ def new_job(redis: redis_py.Redis, hubs: Hubs) -> Iterator[NewJob]:
     yield new
     for job in made:
         job.share.stop()
-
-
-def die(job: Job) -> None:
-    """End a job as kill -9 does, but that its leases and its announcement end at once."""
-    job.share.stop()
-    job.tasks.clear()
 
 
 def log_example(hubs: Hubs) -> None:
@@ -146,35 +141,6 @@ def test_a_restart_at_any_turn_gives_each_row_once(
     run(new_job(folder))
 
     expect_example_once(redis)
-
-
-class Crash(BaseException):
-    pass
-
-
-class Fuse:
-    """Lets the process die at its nth commit, before Redis has executed it or after."""
-
-    def __init__(self, job: Job, nth: int, after: bool) -> None:
-        self.left = nth
-        self.after = after
-        for task in job.tasks:
-            task.checkpoint = CrashingCheckpoint(job, task.name, self)
-
-
-class CrashingCheckpoint(Checkpoint):
-    def __init__(self, job: Job, task: str, fuse: Fuse) -> None:
-        super().__init__(job.work.client, job.name, task)
-        self.fuse = fuse
-
-    def commit(self, pipe: Pipeline) -> list[Any]:
-        self.fuse.left -= 1
-        if self.fuse.left == 0 and not self.fuse.after:
-            raise Crash
-        replies = super().commit(pipe)
-        if self.fuse.left == 0:
-            raise Crash
-        return replies
 
 
 @pytest.mark.parametrize("nth", range(1, 9))

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.windows.row import Evaluate, Row
 
 from pipeline.windows.expressions.closures import compile_condition, compile_expression
 from pipeline.windows.language.parser import parse
@@ -19,6 +18,7 @@ from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.language.values import Datetime
 from pipeline.windows.operators.analytic import Analytic, Make, analytic
 from pipeline.windows.operators.faults import ROW, Faults
+from pipeline.windows.row import Evaluate, Row
 
 from ..support.feeding import run
 

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.windows.row import Row
 
 from pipeline.windows.language.values import Columns, Datetime
 from pipeline.windows.operators.codec import pack, unpack
+from pipeline.windows.row import Row
 
 KEYS = st.recursive(
     st.none()

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.windows.row import Row
 
 from pipeline.windows.language.ticks import TICKS_PER_SECOND
 from pipeline.windows.language.values import Datetime, RowError
 from pipeline.windows.operators.bounds import Bound, Interval
 from pipeline.windows.operators.faults import ROW, Faults
 from pipeline.windows.operators.join import Join
+from pipeline.windows.row import Row
 
 from ..support.evaluate import condition
 from ..support.evaluate import row as columns

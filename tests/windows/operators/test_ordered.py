@@ -4,9 +4,9 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.windows.row import Row
 
 from pipeline.windows.operators.ordered import Ordered
+from pipeline.windows.row import Row
 
 # What happens to a buffer: rows come (how far after the watermark), the watermark moves, it is written and read again.
 steps = st.lists(

@@ -9,7 +9,6 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.windows.row import Row
 
 from pipeline.windows.language.syntax import Sliding, Snapshot
 from pipeline.windows.language.values import Datetime
@@ -19,6 +18,7 @@ from pipeline.windows.operators.rollup import Rollup
 from pipeline.windows.operators.slices import Slices
 from pipeline.windows.operators.totals import FEW
 from pipeline.windows.operators.windowing import can_be_partial
+from pipeline.windows.row import Row
 
 from ..support.operations import (
     HERE,

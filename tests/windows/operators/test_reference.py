@@ -10,12 +10,12 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.windows.row import Row
 
 from pipeline.windows.jobs.tables import FileTable, HashTable, InvalidReference
 from pipeline.windows.language.ticks import parse
 from pipeline.windows.operators.faults import ROW, Faults
 from pipeline.windows.operators.reference import ReferenceJoin, Version
+from pipeline.windows.row import Row
 
 
 class Fixed:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.windows.row import Row
 
 from pipeline.windows.operators.aggregates import SideBySide
 from pipeline.windows.operators.codec import pack
 from pipeline.windows.operators.groups import Key, in_order, key_of
 from pipeline.windows.operators.totals import FEW, MergedAnew, Pane, RolledUp, totals_of_panes
+from pipeline.windows.row import Row
 
 from ..support.operations import STAR, aggregate_of, call, column, constant, order_by
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
-from pipeline.windows.row import Evaluate, Row
-
 from pipeline.windows.expressions.closures import compile_condition, compile_expression, property_of
 from pipeline.windows.language.parser import parse
 from pipeline.windows.language.syntax import Call, Column, Expression
 from pipeline.windows.language.values import Columns, Datetime
+from pipeline.windows.row import Evaluate, Row
 
 
 class AnyColumn:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from pipeline.windows.row import Row
-
 from pipeline.windows.operators.operator import Operator
+from pipeline.windows.row import Row
 
 Arrival = tuple[int, Row]  # port, row
 

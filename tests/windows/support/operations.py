@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline.windows.row import Evaluate, Row
-
 from pipeline.windows.language.syntax import (
     Call,
     Cast,
@@ -25,6 +23,7 @@ from pipeline.windows.operators.aggregates import Aggregate
 from pipeline.windows.operators.faults import Faults
 from pipeline.windows.operators.operator import Operator
 from pipeline.windows.operators.windowing import Mode, aggregate, window_operator
+from pipeline.windows.row import Evaluate, Row
 
 HERE = At(1, 1)
 STAR = Star((), HERE)
