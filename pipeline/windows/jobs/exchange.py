@@ -84,7 +84,7 @@ class ExchangeSource:
         self.exchange = exchange
         self.name = str(exchange.partition)
         self.watermark = BEGINNING
-        self.has_ended = False
+        self._has_ended = False
         self._asked = 0
         self._published = BEGINNING
         self._faults = faults
@@ -98,7 +98,7 @@ class ExchangeSource:
     def entries(self, replies: Iterator[Any]) -> list[_Entry]:
         self._published = int(next(replies) or BEGINNING)
         page = next(replies)
-        self.has_ended = len(page) < self._asked
+        self._has_ended = len(page) < self._asked
         return [_Entry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"])) for offset, fields in page]
 
     def count(self, entries: Sequence[_Entry]) -> int:
@@ -113,8 +113,9 @@ class ExchangeSource:
             self.watermark = max(self.watermark, entry.closed)
         return given
 
-    def at_end(self, now: int) -> None:
-        self.watermark = max(self.watermark, self._published)
+    def settle(self, now: int) -> None:
+        if self._has_ended:
+            self.watermark = max(self.watermark, self._published)
 
     def snapshot(self) -> bytes:
         return pack(self.watermark)

@@ -34,15 +34,21 @@ class Run:
     faults: Faults
     engine: Engine
     sources: Sequence[Source]
+    watermark: int  # the least of the sources'
     read_to: dict[str, str]  # source -> offset
     replay_to: int  # of what a state gives up to this time, all is written
     events: int = 0  # since the last snapshot
     is_news: bool = False  # since the last snapshot
     snapshot_at: float = 0.0  # time.monotonic() from which there may be one
 
-    @property
-    def watermark(self) -> int:
-        return min(source.watermark for source in self.sources)
+    def ready(self, span: int) -> list[Source]:
+        """Return the sources to read.
+
+        One that is further ahead of the slowest than `span`, for which rows matter, waits, so that memory does not
+        hold the log. Where no row is ever kept, none need wait.
+        """
+        furthest = self.watermark + span if span else END
+        return [source for source in self.sources if source.watermark <= furthest]
 
 
 class Task:
@@ -126,7 +132,8 @@ class Task:
                 source.restore(state)
         read_to = positions(progress.snapshot.offsets, [source.name for source in sources])
         snapshot_at = time.monotonic() + self.work.pacing.snapshot_seconds
-        return Run(progress, faults, engine, sources, read_to, progress.closed, snapshot_at=snapshot_at)
+        watermark = _least(sources)
+        return Run(progress, faults, engine, sources, watermark, read_to, progress.closed, snapshot_at=snapshot_at)
 
     def _turn(self, run: Run) -> int:
         now, batches = self._read(run)
@@ -139,6 +146,7 @@ class Task:
             rows += self._feed(run, source, entries, now)
             count += source.count(entries)
             is_news |= self._done(run, source, entries)
+        run.watermark = _least(run.sources)
         rows += self._advance(run)
         run.events += count
         run.is_news |= is_news or bool(rows)
@@ -151,25 +159,17 @@ class Task:
             self._came_to(run.engine.closed, run.progress)
         self._report(run, now)
         read = {source for source, _ in batches}
-        may_go_on = run.engine.closed < run.watermark or any(source not in read for source in self._ready(run))
+        may_go_on = run.engine.closed < run.watermark or any(
+            source not in read for source in run.ready(self.work.plan.span)
+        )
         return count + len(rows) + may_go_on
-
-    def _ready(self, run: Run) -> list[Source]:
-        """Return the sources to read.
-
-        One that is further ahead of the slowest than rows matter waits, so that memory does not hold the log. Where no
-        row is ever kept, none need wait.
-        """
-        span = self.work.plan.span
-        furthest = run.watermark + span if span else END
-        return [source for source in run.sources if source.watermark <= furthest]
 
     def _read(self, run: Run) -> tuple[int, list[tuple[Source, Sequence[Any]]]]:
         """Read on, in one round trip; return Redis's time before that, and the entries.
 
         Nothing is read while what takes the task's rows is so far behind that there is no room.
         """
-        ready = self._ready(run)
+        ready = run.ready(self.work.plan.span)
         buffers = self._buffers()
         with self.work.client.pipeline(transaction=False) as pipe:
             pipe.time()
@@ -203,8 +203,7 @@ class Task:
             if is_done:
                 continue
             given += [row for row in rows if isinstance(row, ExchangeRow) or not (is_muted or row.time <= mute.fed)]
-        if source.has_ended:
-            source.at_end(now)
+        source.settle(now)
         return given
 
     def _parts(self, run: Run, source: Source, entries: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool, bool]]:
@@ -238,16 +237,15 @@ class Task:
 
     def _advance(self, run: Run) -> list[Given]:
         """Advance to the watermark; return the rows that were not given before."""
-        watermark = run.watermark
         batch = self.work.pacing.batch
         if run.engine.closed < run.replay_to:
             run.faults.silent = True
-            run.engine.advance(min(watermark, run.replay_to), batch)
+            run.engine.advance(min(run.watermark, run.replay_to), batch)
             run.faults.silent = False
             if run.engine.closed < run.replay_to:
                 return []
         muted = run.progress.mute.advanced
-        rows = run.engine.advance(watermark, batch)
+        rows = run.engine.advance(run.watermark, batch)
         return [row for row in rows if isinstance(row, ExchangeRow) or row.time > muted]
 
     # -- its end ------------------------------------------------------------------------------------------------------
@@ -291,3 +289,7 @@ class Task:
     def _report(self, run: Run, now: int) -> None:
         closed = max(run.engine.closed, run.progress.closed)
         self.work.reports.write(self.name, run.progress, closed, self._following(run.progress), now)
+
+
+def _least(sources: Sequence[Source]) -> int:
+    return min(source.watermark for source in sources)
