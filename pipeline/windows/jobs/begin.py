@@ -29,7 +29,7 @@ from ...hub.runtime import runtime
 from ..engine.event_times import EARLY_TOLERANCE
 from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
 from .exchange import Exchange
-from .state import FIRST, Checkpoint, Mute, Position, Progress, Snapshot, order
+from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark, order
 from .work import MERGE, Reader, Work
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class _Beginning:
             for reader in self.work.readers
             if (source := reader.source(partition)) in offsets
         }
-        return Progress(done=done, mute=mute, snapshot=Snapshot(offsets))
+        return Progress(done=done, mute=mute, snapshot=SnapshotMark(offsets))
 
     def _merging(self) -> Progress:
         wanted = self._wanted_from(MERGE)

@@ -71,6 +71,7 @@ class _Entry(NamedTuple):
     offset: str
     rows: list[tuple[int, Row]]  # by the node that gave each
     closed: int
+    sequence_number: int = -1  # which events of a hub have
 
 
 class ExchangeSource:

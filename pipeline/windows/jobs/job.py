@@ -22,7 +22,7 @@ from .opening import open_job
 from .outputs.outbox import Outbox
 from .stages import MergingTask, PartitionTask
 from .tables import InvalidReference
-from .task import Superseded, Task
+from .task import StageTask, Superseded
 from .work import MERGE, Pacing, Work
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Job:
         self.start = start
         keys = [f"{work.key}:lease:{name}" for name in work.tasks]
         self.share = Share(work.client, keys, f"{work.key}:workers", beat=beat, ttl=ttl)
-        self.tasks: list[Task] = [
+        self.tasks: list[StageTask] = [
             MergingTask(work) if name == MERGE else PartitionTask(work, int(name)) for name in work.tasks
         ]
         self.deliveries = [

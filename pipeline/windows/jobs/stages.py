@@ -13,11 +13,11 @@ from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .sources import HubSource, Source
 from .state import Position, Progress, order
-from .task import Task
+from .task import StageTask
 from .work import MERGE, Work
 
 
-class PartitionTask(Task):
+class PartitionTask(StageTask):
     """The first stage, over one partition of each input."""
 
     def __init__(self, work: Work, partition: int) -> None:
@@ -76,7 +76,7 @@ class PartitionTask(Task):
         return following
 
 
-class MergingTask(Task):
+class MergingTask(StageTask):
     """The second stage, over what all partitions give."""
 
     def __init__(self, work: Work) -> None:

@@ -50,7 +50,7 @@ class Mute(msgspec.Struct, frozen=True):
     done: Mapping[str, str] = {}
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class SnapshotMark(msgspec.Struct, frozen=True):
     """Where the state in `job:NAME:state:TASK` was: the offset of each source, what each remembers, the time."""
 
     offsets: Mapping[str, str] = {}
@@ -66,7 +66,7 @@ class Progress:
     closed: int = BEGINNING
     done: dict[str, Position] = field(default_factory=dict)
     mute: Mute = field(default_factory=Mute)
-    snapshot: Snapshot = field(default_factory=Snapshot)
+    snapshot: SnapshotMark = field(default_factory=SnapshotMark)
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -98,7 +98,7 @@ class Checkpoint:
             progress.closed = parse(saved.pop(b"closed").decode())
             progress.done = msgspec.json.decode(saved.pop(b"done"), type=dict[str, Position])
             progress.mute = msgspec.json.decode(saved.pop(b"mute"), type=Mute)
-            progress.snapshot = msgspec.msgpack.decode(saved.pop(b"snapshot"), type=Snapshot)
+            progress.snapshot = msgspec.msgpack.decode(saved.pop(b"snapshot"), type=SnapshotMark)
         progress.counts.update({name.decode(): int(value) for name, value in saved.items()})
         return progress
 
@@ -138,7 +138,7 @@ class Checkpoint:
         }
         pipe.hset(self.key, mapping=fields)  # type: ignore[arg-type]
 
-    def queue_snapshot(self, pipe: Pipeline, snapshot: Snapshot, changes: Changes) -> None:
+    def queue_snapshot(self, pipe: Pipeline, snapshot: SnapshotMark, changes: Changes) -> None:
         pipe.hset(self.key, "snapshot", msgspec.msgpack.encode(snapshot))
         while some := list(islice(changes, _FIELDS)):
             if written := {name: value for name, value in some if value is not None}:

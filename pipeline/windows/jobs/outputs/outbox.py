@@ -18,7 +18,7 @@ from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...language.values import RowError
 from ...operators.faults import ROW, Faults
-from .sink import encoded, row_id
+from .sink import Sink, encoded, row_id
 
 #: Rows that may wait in an outbox; then the job reads no more of its inputs until its receiver takes some.
 MOST_WAITING = 100_000
@@ -106,7 +106,7 @@ class _State(NamedTuple):
         return cls(*[(value or b"").decode() for value in stored])
 
 
-class Outbox:
+class Outbox(Sink):
     """A sink that keeps rows, each with its `row_id`, until its receiver has taken them: see `Delivery`.
 
     Redis keys:

@@ -15,7 +15,7 @@ from ....hub.reader import wait_for_entry
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...operators.faults import Faults
-from .sink import encoded
+from .sink import Sink, encoded
 
 #: Hash; the name of each stream output -> the job that writes it, '' if it is gone.
 OUTPUTS = "outputs"
@@ -79,7 +79,7 @@ class OutputSummary(msgspec.Struct, frozen=True):
     last_id: str | None
 
 
-class StreamOutput:
+class StreamOutput(Sink):
     """Rows in the order in which they were written; the oldest are dropped beyond about `maxlen`.
 
     Redis keys:
