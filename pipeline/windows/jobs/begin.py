@@ -29,8 +29,9 @@ from ...hub.runtime import runtime
 from ..engine.event_times import EARLY_TOLERANCE
 from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
 from .exchange import Exchange
+from .keys import MERGE
 from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark, order
-from .work import MERGE, Reader, Work
+from .work import Reader, Work
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +49,7 @@ def begin(work: Work, start: str) -> None:
 
     `start` is that of job.toml. Workers that still run another version do nothing more.
 
-    Redis key:
-        job:NAME  hash; version (of the query), start (as in job.toml), tasks (JSON, those that have checkpoints),
-                  ready (1 once they are of this version)
+    Redis key: `keys.job`.
     """
     for reader in work.readers:
         reader.group.attach()

@@ -15,6 +15,7 @@ from ..language.ticks import BEGINNING
 from ..operators.codec import pack, unpack
 from ..operators.faults import CLOCK, Faults
 from ..row import Row
+from . import keys
 
 #: Entries that may wait for the merging task, or for its next snapshot; then the partition's task reads no more.
 MOST_ENTRIES = 400
@@ -31,16 +32,14 @@ if redis.call('HGET', KEYS[1], 'commits') == ARGV[1] then redis.call('SET', KEYS
 class Exchange:
     """The rows that the task of one partition gives to the other stage, and how far it has come.
 
-    Redis keys:
-        job:NAME:exchange:P            stream; an entry has the rows of one transaction, packed (r), and the time up to
-                                       which there will be no more (w)
-        job:NAME:exchange:P:watermark  string, the same time, as it moves also without rows
+    Redis keys: `keys.exchange` and `keys.watermark`. The second has the time that is in the last entry of the first,
+    and moves without rows as well.
     """
 
     def __init__(self, client: redis.Redis, job: str, partition: int) -> None:
         self.partition = partition
-        self.key = f"job:{job}:exchange:{partition}"
-        self.watermark_key = f"{self.key}:watermark"
+        self.key = keys.exchange(job, partition)
+        self.watermark_key = keys.watermark(job, partition)
         self._publish = client.register_script(_PUBLISH)
         self._published = BEGINNING
 

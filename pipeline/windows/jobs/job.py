@@ -15,15 +15,17 @@ from ...hub.share import BEAT, TTL, Share
 from ...store.lease import LeaseLost
 from ...store.pace import Pace
 from ..language.ticks import from_unix_ms
+from . import keys
 from .begin import begin
 from .definition import Definition, read_definition
 from .delivery import Delivery
+from .keys import MERGE
 from .opening import open_job
 from .outputs.outbox import Outbox
 from .stages import MergingTask, PartitionTask
 from .tables import InvalidReference
 from .task import StageTask, Superseded
-from .work import MERGE, Pacing, Work
+from .work import Pacing, Work
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +36,9 @@ REFRESH = 60.0
 class Job:
     """One query. Its tasks are shared by all workers that run the job, each task in one of them at a time.
 
-    Redis keys:
-        job:NAME               see begin.py
-        job:NAME:lease:TASK    see Lease
-        job:NAME:workers       see Share
-        and those of Checkpoint, Exchange and Reports, and the offsets of its consumer group: `job:NAME`, unless
-        job.toml names another. The hub keeps what comes after these, which is what the job would read again if it
-        began at its last snapshot
+    Redis keys: all in keys.py that name a job, and the offsets of its consumer group, which is its own unless job.toml
+    names another. The hub keeps what comes after these, which is what the job would read again if it began at its last
+    snapshot.
     """
 
     def __init__(self, work: Work, start: str = "last", beat: float = BEAT, ttl: float = TTL) -> None:
@@ -48,8 +46,8 @@ class Job:
         self.name = work.name
         self.work = work
         self.start = start
-        keys = [f"{work.key}:lease:{name}" for name in work.tasks]
-        self.share = Share(work.client, keys, f"{work.key}:workers", beat=beat, ttl=ttl)
+        leases = [keys.lease(work.name, task) for task in work.tasks]
+        self.share = Share(work.client, leases, keys.workers(work.name), beat=beat, ttl=ttl)
         self.tasks: list[StageTask] = [
             MergingTask(work) if name == MERGE else PartitionTask(work, int(name)) for name in work.tasks
         ]

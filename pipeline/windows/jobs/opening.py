@@ -22,6 +22,7 @@ from ..operators.reference import Table
 from ..planning.topology import topology
 from .config import BoardConfig, Config, HubInput, InvalidJob, ReferenceInput
 from .definition import Definition, check_name
+from .keys import group_of
 from .outputs import Sink, open_outputs
 from .prepare import Prepared, prepare
 from .status import Reports
@@ -99,7 +100,7 @@ def _reader(job: str, name: str, config: Config, hubs: Hubs, path: Path) -> Read
     try:
         hub = hubs[table.hub]
         if table.consumer_group is None:
-            return Reader(name, ConsumerGroup(hub, f"job:{job}"))
+            return Reader(name, ConsumerGroup(hub, group_of(job)))
         return Reader(name, ConsumerGroups(hub).reader(table.consumer_group))
     except (UnknownHub, UnknownGroup) as exc:
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc

@@ -11,10 +11,11 @@ from ..engine.engine import ExchangeRow
 from ..engine.input_rows import InputRows
 from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
+from .keys import MERGE
 from .sources import HubSource, Source
 from .state import Position, Progress, order
 from .task import StageTask
-from .work import MERGE, Work
+from .work import Work
 
 
 class PartitionTask(StageTask):

@@ -18,6 +18,7 @@ from redis.client import Pipeline
 from ...store.lease import LeaseLost
 from ..language.ticks import BEGINNING, isoformat, parse
 from ..row import Changes
+from . import keys
 
 _FIELDS = 500  # of the state that one command writes or reads
 
@@ -51,7 +52,7 @@ class Mute(msgspec.Struct, frozen=True):
 
 
 class SnapshotMark(msgspec.Struct, frozen=True):
-    """Where the state in `job:NAME:state:TASK` was: the offset of each source, what each remembers, the time."""
+    """Where the state was that is saved: the offset of each source, what each remembers, the time."""
 
     offsets: Mapping[str, str] = {}
     sources: Mapping[str, bytes] = {}
@@ -78,16 +79,13 @@ class Progress:
 class Checkpoint:
     """Saved in the transaction that writes the rows, so that a row is written once, whenever the process dies.
 
-    Redis keys:
-        job:NAME:checkpoint:TASK  hash; `commits` counts the transactions, `closed` is a UTC time, `done` and `mute`
-                                  are JSON, `snapshot` is msgpack; then totals: `rows:OUTPUT` and each kind in faults.py
-        job:NAME:state:TASK       hash, the fields of the engine's snapshots
+    Redis keys: `keys.checkpoint` and `keys.state`.
     """
 
     def __init__(self, client: redis.Redis, job: str, task: str) -> None:
         self.redis = client
-        self.key = f"job:{job}:checkpoint:{task}"
-        self.state_key = f"job:{job}:state:{task}"
+        self.key = keys.checkpoint(job, task)
+        self.state_key = keys.state(job, task)
 
     def load(self) -> Progress:
         """Return what was saved last."""

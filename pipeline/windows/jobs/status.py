@@ -11,6 +11,7 @@ import msgspec
 import redis
 
 from ..language.ticks import BEGINNING, isoformat
+from . import keys
 from .state import Progress
 
 #: Seconds between two reports of a task.
@@ -59,16 +60,14 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Reports:
     """The reports of a job's tasks.
 
-    Redis keys:
-        job:NAME:status  hash, task -> TaskStatus as JSON
-        job:NAME:errors  hash, task -> TaskError as JSON
+    Redis keys: `keys.status` and `keys.errors`.
     """
 
     def __init__(self, client: redis.Redis, job: str) -> None:
         self.redis = client
         self.job = job
-        self.key = f"job:{job}:status"
-        self.errors_key = f"job:{job}:errors"
+        self.key = keys.status(job)
+        self.errors_key = keys.errors(job)
         self._next: dict[str, float] = {}  # time.monotonic()
 
     def write(self, task: str, progress: Progress, watermark: int, done: Mapping[str, int], now: int) -> None:

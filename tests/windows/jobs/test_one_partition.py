@@ -15,8 +15,9 @@ from pipeline.hub.registry import Hubs
 from pipeline.windows.jobs.definition import read_definition
 from pipeline.windows.jobs.exchange import Exchange
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.prepare import prepare
-from pipeline.windows.jobs.work import MERGE, Pacing
+from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.planning.topology import topology
 
 from ..support.crashes import Crash, Fuse, die

@@ -14,8 +14,9 @@ from pipeline.hub.registry import Hubs
 from pipeline.windows.jobs import exchange, stages
 from pipeline.windows.jobs.begin import begin
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.status import PERIOD, JobStatus, Reports
-from pipeline.windows.jobs.work import MERGE, Pacing
+from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.language.ticks import isoformat
 from pipeline.windows.operators.faults import CLOCK, EARLY, EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
 

@@ -7,7 +7,6 @@ from .outbox import Outbox as Outbox
 from .outbox import delivery_status as delivery_status
 from .sink import Sink as Sink
 from .sink import row_id as row_id
-from .stream import OUTPUTS as OUTPUTS
 from .stream import Entry as Entry
 from .stream import OutputInUse as OutputInUse
 from .stream import OutputSummary as OutputSummary

@@ -18,6 +18,7 @@ from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...language.values import RowError
 from ...operators.faults import ROW, Faults
+from .. import keys
 from .sink import Sink, encoded, row_id
 
 #: Rows that may wait in an outbox; then the job reads no more of its inputs until its receiver takes some.
@@ -95,7 +96,7 @@ class DeliveryStatus(msgspec.Struct, frozen=True):
 
 
 class _State(NamedTuple):
-    """Fields of `job:NAME:delivery:OUTPUT`, '' for those that are not there."""
+    """Fields of `keys.delivery`, '' for those that are not there."""
 
     source: str
     mark: str
@@ -109,11 +110,7 @@ class _State(NamedTuple):
 class Outbox(Sink):
     """A sink that keeps rows, each with its `row_id`, until its receiver has taken them: see `Delivery`.
 
-    Redis keys:
-        job:NAME:outbox:OUTPUT    stream; an entry has i (row id), e (window end, UTC time; '' for none), r (the row,
-                                  JSON), k (the receiver's key; '' for none)
-        job:NAME:delivery:OUTPUT  hash; source (random), to (last offset of the batch that is under way), mark (the
-                                  receiver's), delivered (rows ever), error (why it waits, while it does), stopped (1)
+    Redis keys: `keys.outbox` and `keys.delivery`.
     """
 
     def __init__(self, client: redis.Redis, job: str, output: str, receiver: Receiver) -> None:
@@ -121,7 +118,8 @@ class Outbox(Sink):
         self.job = job
         self.output = output
         self.receiver = receiver
-        self.key, self.state_key = outbox_keys(job, output)
+        self.key = keys.outbox(job, output)
+        self.state_key = keys.delivery(job, output)
         self._limit = min(100, receiver.most_rows)
 
     def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
@@ -212,17 +210,11 @@ class Outbox(Sink):
             raise LeaseLost(lease.key)
 
 
-def outbox_keys(job: str, output: str) -> tuple[str, str]:
-    """Return the keys of the rows, and of how far their delivery is."""
-    return f"job:{job}:outbox:{output}", f"job:{job}:delivery:{output}"
-
-
 def delivery_status(client: redis.Redis, job: str, output: str) -> DeliveryStatus:
     """Return how a job's output that is not in Redis is doing."""
-    key, state_key = outbox_keys(job, output)
     with client.pipeline(transaction=False) as pipe:
-        pipe.xlen(key)
-        pipe.hmget(state_key, "delivered", "error", "stopped")
+        pipe.xlen(keys.outbox(job, output))
+        pipe.hmget(keys.delivery(job, output), "delivered", "error", "stopped")
         waiting, (delivered, error, stopped) = pipe.execute()
     text = None if error is None else error.decode()
     return DeliveryStatus(output, waiting, int(delivered or 0), stopped is not None, text)
