@@ -23,7 +23,7 @@ from .hub import read as reading
 from .hub import send as hub
 from .hub import xml_errors as servicebus
 from .hub.canonical_path import CanonicalPath
-from .jobs import jobs, outputs
+from .jobs import definitions, outputs
 from .services import Services
 from .unread import UnreadBody
 
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> App:
         board_members,
         board_bulk,
         board_features,
-        jobs,
+        definitions,
         outputs,
         reading,
         hubs,
@@ -80,7 +80,7 @@ def create_app(settings: Settings | None = None) -> App:
         hub,
     ):
         app.register(module.blueprint)
-    app.register(jobs.changing)
+    app.register(definitions.changing)
     app.register(outputs.deleting)
     management.register(app)
     OpenAPI(

@@ -20,7 +20,7 @@ from pipeline.hub.groups import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.log import UnknownHub, UnknownPartition
 from pipeline.hub.registry import HubBusy, HubExists
 from pipeline.store.client import EnvironmentClash, RedisUnavailable
-from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputInUse, OutputTaken, UnknownOutput
 from pipeline.windows.jobs.registry import JobExists, JobInUse, UnknownJob
 

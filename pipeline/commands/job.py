@@ -13,7 +13,7 @@ import msgspec
 
 from ..windows.engine.engine import OutputRow
 from ..windows.explanation.explain import FORMATS, explain
-from ..windows.jobs.config import FileConfig
+from ..windows.jobs.job_toml import FileConfig
 from ..windows.language.values import to_json
 from ..windows.local.cases import Outcome, find_cases, run_case, update
 from ..windows.local.files import STDIN, EventFile

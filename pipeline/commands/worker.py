@@ -17,9 +17,8 @@ from ..hub.status import has_lost_its_relay
 from ..hub.upstream import Upstream
 from ..settings import Settings
 from ..store import client as redis
-from ..windows.jobs.folders import JobFolders
+from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
-from ..windows.jobs.registered_jobs import RegisteredJobs
 from ..windows.jobs.registry import JobRegistry
 from ..work.worker import Task, run
 from .terminal import one_line_errors

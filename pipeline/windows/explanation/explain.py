@@ -9,7 +9,7 @@ from textwrap import wrap
 import msgspec
 
 from ..engine.event_times import EARLY_TOLERANCE, TimePolicies
-from ..jobs.config import Config, FileInput, HubInput
+from ..jobs.job_toml import FileInput, HubInput, JobConfig
 from ..language.render import render_expression
 from ..language.ticks import TICKS_PER_SECOND
 from ..planning.nodes import Input, Plan, Stream
@@ -45,7 +45,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(
-    plan: Plan, config: Config | None = None, format: str = "text", partitions: Mapping[str, int] | None = None
+    plan: Plan, config: JobConfig | None = None, format: str = "text", partitions: Mapping[str, int] | None = None
 ) -> str:
     """Return the explanation in one of `FORMATS`. Raises `ValueError` for another.
 
@@ -64,7 +64,9 @@ def explain(
     raise ValueError(f"{format!r} is none of {', '.join(FORMATS)}")
 
 
-def explanation(plan: Plan, config: Config | None = None, partitions: Mapping[str, int] | None = None) -> Explanation:
+def explanation(
+    plan: Plan, config: JobConfig | None = None, partitions: Mapping[str, int] | None = None
+) -> Explanation:
     keys: Mapping[str, str | None] = config.partition_keys if config else {}
     divided = topology(plan, keys, partitions)
     return Explanation(
@@ -75,7 +77,7 @@ def explanation(plan: Plan, config: Config | None = None, partitions: Mapping[st
     )
 
 
-def _explained(number: int, divided: Topology, config: Config | None) -> ExplainedNode:
+def _explained(number: int, divided: Topology, config: JobConfig | None) -> ExplainedNode:
     node = divided.plan.nodes[number]
     stage = 1 if number in divided.partitioned else 2
     title, details = describe(number, divided.plan)
@@ -85,7 +87,7 @@ def _explained(number: int, divided: Topology, config: Config | None) -> Explain
     return ExplainedNode(number, node.step, stage, title, details, node.sources, divided.reasons.get(number))
 
 
-def _origin(name: str, config: Config | None) -> Iterator[str]:
+def _origin(name: str, config: JobConfig | None) -> Iterator[str]:
     match config.inputs.get(name) if config else None:
         case HubInput(hub=hub, partition_key=key):
             yield f"from: hub {hub}, " + (f"partitioned by {key}" if key else "its partition_key is not known")

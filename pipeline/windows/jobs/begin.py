@@ -31,9 +31,9 @@ from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_
 from .exchange import Exchange
 from .keys import MERGE
 from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark, order
-from .work import Reader, Work
+from .work import HubReader, Work
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def begin(work: Work, start: str) -> None:
                 pipe.execute()
             except redis.WatchError:
                 continue
-        log.info("job %s begins %s", work.name, fresh)
+        logger.info("job %s begins %s", work.name, fresh)
 
 
 def _is_ready(work: Work, start: str, client: redis.Redis | Pipeline | None = None) -> bool:
@@ -196,7 +196,7 @@ class _Beginning:
         """Return by how much an event may arrive before its time."""
         return EARLY_TOLERANCE if any(stream.timestamp for stream in self.work.plan.streams) else 0
 
-    def _offset(self, reader: Reader, partition: int) -> str:
+    def _offset(self, reader: HubReader, partition: int) -> str:
         """Return the offset after which a partition is read: of events that matter, or are not done."""
         milliseconds = to_unix_ms(self._read_from)
         offset = str(milliseconds - 1) if milliseconds else FIRST
@@ -206,13 +206,13 @@ class _Beginning:
             return min(offset, done, key=order)
         return offset
 
-    def _partitions(self) -> Iterator[tuple[Reader, int]]:
+    def _partitions(self) -> Iterator[tuple[HubReader, int]]:
         """Yield each partition, last the input that reads it from the earliest offset: two may share a group."""
         pairs = [(reader, p) for reader in self.work.readers for p in range(reader.partitions)]
         return iter(sorted(pairs, key=lambda pair: order(self._offset(*pair)), reverse=True))
 
 
-def _position(reader: Reader, partition: int, offset: str) -> Position:
+def _position(reader: HubReader, partition: int, offset: str) -> Position:
     """Return an offset with the sequence number of the event that it comes after."""
     hub = reader.group.hub
     if events := hub.read(partition, offset, limit=1):
@@ -220,7 +220,7 @@ def _position(reader: Reader, partition: int, offset: str) -> Position:
     return Position(offset, runtime(hub, [partition])[0].next - 1)
 
 
-def _oldest(reader: Reader, partition: int) -> _Oldest | None:
+def _oldest(reader: HubReader, partition: int) -> _Oldest | None:
     hub = reader.group.hub
     if events := hub.read(partition, limit=1):
         return _Oldest(from_unix_ms(events[0].enqueued_ms), events[0].sequence_number == 0)

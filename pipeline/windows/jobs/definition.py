@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ...errors import InvalidValue
-from .config import InvalidJob
+from .job_toml import InvalidJob
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -8,10 +8,10 @@ from ...hub.group import ConsumerGroup
 from ...hub.log import UnknownHub
 from ...hub.registry import Hubs
 from . import keys
-from .registered import Registered
+from .record import JobRecord
 
 
-def queue_erase(pipe: Pipeline, hubs: Hubs, name: str, job: Registered) -> None:
+def queue_erase(pipe: Pipeline, hubs: Hubs, name: str, job: JobRecord) -> None:
     """Delete all that a job has in Redis but its outputs. A task of it that still runs commits nothing more."""
     pipe.unlink(*keys.of_job(name, job.tasks, job.outboxes))
     for hub, group in job.groups:

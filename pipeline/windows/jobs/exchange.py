@@ -66,7 +66,7 @@ class Exchange:
         pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number or 0) + 1}", approximate=False)
 
 
-class _Entry(NamedTuple):
+class _ExchangeEntry(NamedTuple):
     offset: str
     rows: list[tuple[int, Row]]  # by the node that gave each
     closed: int
@@ -95,16 +95,16 @@ class ExchangeSource:
         pipe.get(self.exchange.watermark_key)
         pipe.xrange(self.exchange.key, min=f"({after}", count=self._asked)
 
-    def entries(self, replies: Iterator[Any]) -> list[_Entry]:
+    def entries(self, replies: Iterator[Any]) -> list[_ExchangeEntry]:
         self._published = int(next(replies) or BEGINNING)
         page = next(replies)
         self._has_ended = len(page) < self._asked
-        return [_Entry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"])) for offset, fields in page]
+        return [_ExchangeEntry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"])) for offset, fields in page]
 
-    def count(self, entries: Sequence[_Entry]) -> int:
+    def count(self, entries: Sequence[_ExchangeEntry]) -> int:
         return sum(len(entry.rows) for entry in entries)
 
-    def feed(self, engine: Engine, entries: Sequence[_Entry], now: int) -> list[Given]:
+    def feed(self, engine: Engine, entries: Sequence[_ExchangeEntry], now: int) -> list[Given]:
         given: list[Given] = []
         for entry in entries:
             for node, group in groupby(entry.rows, key=itemgetter(0)):

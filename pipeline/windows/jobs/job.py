@@ -17,7 +17,7 @@ from ...store.pace import Pace
 from ..language.ticks import from_unix_ms
 from . import keys
 from .begin import begin
-from .definition import Definition, read_definition
+from .definition import Definition
 from .delivery import Delivery
 from .keys import MERGE
 from .opening import open_job
@@ -27,7 +27,7 @@ from .tables import InvalidReference
 from .task import StageTask, Superseded
 from .work import Pacing, Work
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 #: Seconds between two looks for reference data that is new.
 REFRESH = 60.0
@@ -58,21 +58,6 @@ class Job:
         self._is_begun = False
         self._is_superseded = False
         self._refresh_at = time.monotonic() + REFRESH
-
-    @classmethod
-    def load(
-        cls,
-        folder: Path,
-        client: redis.Redis,
-        hubs: Hubs,
-        boards: Boards | None = None,
-        pacing: Pacing | None = None,
-        beat: float = BEAT,
-        ttl: float = TTL,
-    ) -> Job:
-        """Read query.asaql and job.toml; the folder's name is the job's. Raises what `of` does."""
-        definition = read_definition(folder)
-        return cls.of(folder.resolve().name, definition, client, hubs, boards, folder, pacing, beat, ttl)
 
     @classmethod
     def of(
@@ -144,14 +129,14 @@ class Job:
             if self.work.current_version() != self.work.version:
                 self._rest()
             else:
-                log.warning("job %s: another worker has taken %s over", self.name, task.name)
+                logger.warning("job %s: another worker has taken %s over", self.name, task.name)
         except Superseded:
             self._rest()
         except (redis.ConnectionError, redis.TimeoutError):
             raise
         except Exception as exc:
             wait = pace.failed(0.5)
-            log.exception("job %s: %s failed, next try in %.1f s", self.name, task.name, wait)
+            logger.exception("job %s: %s failed, next try in %.1f s", self.name, task.name, wait)
             self.work.reports.error(task.name, f"{type(exc).__name__}: {exc}", self._now())
         else:
             pace.succeeded()
@@ -159,7 +144,7 @@ class Job:
         return 0
 
     def _rest(self) -> None:
-        log.warning("job %s: another worker has begun it in another version, so that this one rests", self.name)
+        logger.warning("job %s: another worker has begun it in another version, so that this one rests", self.name)
         self._is_superseded = True
         self.share.stop()
 
@@ -172,7 +157,7 @@ class Job:
             try:
                 table.refresh()
             except InvalidReference as exc:
-                log.error("job %s: %s is as it was: %s", self.name, name, exc)
+                logger.error("job %s: %s is as it was: %s", self.name, name, exc)
                 self.work.reports.error(name, str(exc), self._now())
 
     def _now(self) -> int:

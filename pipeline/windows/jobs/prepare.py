@@ -10,8 +10,8 @@ from ..language.syntax import Query
 from ..language.tokens import At, QueryError
 from ..planning.nodes import Plan
 from ..planning.plan import plan
-from .config import Config, InvalidJob, config_of, match
 from .definition import Definition
+from .job_toml import InvalidJob, JobConfig, config_of, match
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Prepared:
 
     query: Query
     plan: Plan
-    config: Config
+    config: JobConfig
 
 
 def prepare(definition: Definition, folder: Path) -> Prepared:

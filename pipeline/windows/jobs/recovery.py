@@ -1,56 +1,55 @@
-"""What a task works on again, after a crash or as a job that begins anew, and what is to come of it.
+"""What a task works on again, after a crash or as a job that begins anew, and what comes of it.
 
-Two rules for this file: it decides and does no I/O, and what it decides stands in the two tables below, nowhere else.
+Two rules for this file: it decides and does no I/O; and what it decides is in the two tables below, and nowhere else.
 
 Theory of operation. A task's memory is lost with its process: the operators' state, the event times, the watermark.
-Two things of it are in Redis (state.py):
+Two records of it are in Redis (state.py):
 
-    progress    with every commit, in the transaction that writes the rows: for each source the last entry that is
-                `done`, and the time up to which all that a state gives is written, `closed`
-    a snapshot  now and then, in such a transaction as well: the state, and up to which entry of each source and which
-                time it had come
+    progress    saved with every commit, in the transaction that writes the rows: the last entry of each source that is
+                `done`, and `closed`, the time up to which all that a state gives is written
+    a snapshot  saved now and then, in such a transaction: the state, and the entry of each source and the time up to
+                which the state had come
 
-A task that resumes loads the snapshot, reads on from there, and so comes once more through what it has been through:
-that is REPLAYED. It is fed, since the state must come to what it was, and its rows are dropped, since they are
-written. What follows is NEW. A job that begins anew (begin.py) has no state: it reads back as far as its first row
-needs, and what it reads before that is MUTED: worked on and given to the other stage, whose state needs it, but not
-put out.
+A task that resumes loads the snapshot and reads on from there. So it passes once more through what lies between the
+snapshot and the progress; this is REPLAYED: fed, because the state must become what it was, while the rows are dropped,
+because they are written. What follows is NEW. A job that begins anew (begin.py) has no state. It reads back as far as
+its first row needs, and all that comes before that row is MUTED: worked on, and given to the other stage, whose state
+needs it, but not put out.
 
-Each of the three phases has a border among the entries of a source, for rows that come out as their entry is fed, and
-one in time, for rows that a state gives as the engine closes times. They are apart because an entry that is done may
-have rows that are yet to come.
+Rows come out in two ways: at once, as their entry is fed, or from a state, as the engine closes times. Each way has
+borders of its own, because an entry that is done may have rows that are still to come.
 
-    what is worked on                             phase     faults    rows for the     rows of
-                                                            reported  other stage      outputs
-    entries up to `Progress.done`                 REPLAYED  no        dropped          dropped
-    entries up to `Mute.done`                     MUTED     no        given            dropped
-    later entries                                 NEW       yes       given            given if after `Mute.fed`
-    times up to `Progress.closed` at the resume   REPLAYED  no        dropped          dropped
-    times up to `Mute.advanced`                   MUTED     yes       given            dropped
-    later times                                   NEW       yes       given            given
+    what is worked on                             phase     faults    rows for the    rows of
+                                                            reported  other stage     outputs
+    entries up to `Progress.done`                 REPLAYED  no        dropped         dropped
+    entries up to `Mute.done`                     MUTED     no        given           dropped
+    later entries                                 NEW       yes       given           given, if after `Mute.fed`
+    times up to `Progress.closed` at the resume   REPLAYED  no        dropped         dropped
+    times up to `Mute.advanced`                   MUTED     yes       given           dropped
+    later times                                   NEW       yes       given           given
 
-The faults of MUTED entries are in the totals already, which a job keeps when it begins anew. Those of MUTED times are
-of results that no version before has made.
+Faults of MUTED entries are in the totals already, which a job keeps when it begins anew. Those of MUTED times are about
+results that only this version of the query makes.
 
-Invariant. Each row is written once, because
+Invariant: each row is written once. It holds because
 
-    1. it is written by the transaction that moves `done` past its entry or `closed` past its time, and that fails
-       unless `commits` is what the task loaded (`Checkpoint.guard`): two tasks that believe to hold the lease can't
-       both write it;
-    2. a snapshot is never ahead of the progress beside it: all that is not written is read again, as NEW;
-    3. the same entries give the same rows, each time that they are fed. So it is because a `Source` makes its rows of
-       the entries alone, because event_times.py gives an event the same time whatever the clock says, and because an
-       operator depends on rows, times and arrivals only, not on how they are cut into calls (operator.py). The clock
-       has one way in: the column `EventProcessedUtcTime`, and tables in Redis that have changed have another.
+    1. a row is written by the transaction that moves `done` past its entry, or `closed` past its time, and that fails
+       unless `commits` is still what the task has loaded (`Checkpoint.guard`). Of two tasks that both believe that they
+       hold the lease, one writes;
+    2. a snapshot is never ahead of the progress that is saved with it: what is not written is read again, as NEW;
+    3. the same entries give the same rows however often they are fed: a `TaskSource` makes rows of the entries alone,
+       an event gets the same time whatever the clock says (event_times.py), and an operator depends on rows, times and
+       arrivals, not on how they are cut into calls (operator.py). Two things are not covered, since they come from
+       outside the log: the column `EventProcessedUtcTime`, and a hash of reference data that has changed.
 
-To be changed together:
+Change together:
 
-    what an engine may give (`Given`)        `Treatment.given`, `Task._commit`
-    a field of `Progress`, `Mute` or         `Checkpoint.load`, `Checkpoint.queue` and `Checkpoint.queue_new`; what it
-    `SnapshotMark`                           is for a job that begins anew, in begin.py
-    what a snapshot holds (an operator's     `FORMAT` in opening.py, so that jobs begin anew instead of reading what
-    fields, codec.py, a source's state)      they can't
-    which phase something is in              the tables here, and tests/windows/jobs/test_recovery.py
+    what an engine gives (`Given`)               `Treatment.given`, `StageTask._commit`
+    a field of `Progress`, `Mute`                `Checkpoint.load`, `queue` and `queue_new`, and begin.py, which says
+    or `SnapshotMark`                            what it is for a job that begins anew
+    what is in a snapshot: an operator's         `FORMAT` in opening.py, so that jobs begin anew instead of reading a
+    fields, codec.py, a source's state           state that they don't understand
+    the phases                                   the table above, `ENTRIES`, `TIMES`, and test_recovery.py
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ class Phase(Enum):
 
 
 class Treatment(NamedTuple):
-    """What comes of what is worked on in a phase."""
+    """What comes of a phase: a row of the table."""
 
     reports_faults: bool
     hands_over: bool  # rows to the other stage
@@ -100,7 +99,10 @@ TIMES: Mapping[Phase, Treatment] = {
 
 
 class Recovery:
-    """Where the borders between the phases are, for a task that resumes with this progress, which goes on."""
+    """Where the borders between the phases are, for a task that resumes with this progress.
+
+    The progress goes on with the task: `parts` follows it, `times` has what it was at the resume.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -19,7 +19,7 @@ from ..operators.faults import INPUT, Faults
 _TOGETHER = 10.0
 
 
-class Source(Protocol):
+class TaskSource(Protocol):
     """One log that a task reads, from an offset on. `name` names its position in the checkpoint.
 
     A source's rows depend on the entries alone, so that reading them again gives the same rows. Entries have an

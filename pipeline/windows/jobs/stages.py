@@ -12,7 +12,7 @@ from ..engine.input_rows import InputRows
 from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .keys import MERGE
-from .sources import HubSource, Source
+from .sources import HubSource, TaskSource
 from .state import Position, Progress, order
 from .task import StageTask
 from .work import Work
@@ -27,7 +27,7 @@ class PartitionTask(StageTask):
         self.exchange = Exchange(work.client, work.name, partition) if work.is_merged else None
         self._readers = [reader for reader in work.readers if partition < reader.partitions]
 
-    def _sources(self, faults: Faults) -> Sequence[Source]:
+    def _sources(self, faults: Faults) -> Sequence[TaskSource]:
         plan = self.work.plan
         return [
             HubSource(
@@ -84,7 +84,7 @@ class MergingTask(StageTask):
         super().__init__(work, MERGE)
         self.exchanges = [Exchange(work.client, work.name, partition) for partition in range(work.partitions)]
 
-    def _sources(self, faults: Faults) -> Sequence[Source]:
+    def _sources(self, faults: Faults) -> Sequence[TaskSource]:
         return [ExchangeSource(exchange, faults) for exchange in self.exchanges]
 
     def _nodes(self) -> frozenset[int]:

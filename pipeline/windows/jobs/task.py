@@ -17,7 +17,7 @@ from ..operators.faults import Faults
 from .outputs import Sink
 from .outputs.outbox import MOST_WAITING, Outbox
 from .recovery import ENTRIES, TIMES, Phase, Recovery
-from .sources import Source
+from .sources import TaskSource
 from .state import Checkpoint, Position, Progress, SnapshotMark, positions
 from .work import Work
 
@@ -34,11 +34,11 @@ class Run:
     recovery: Recovery
     faults: Faults
     engine: Engine
-    sources: Sequence[Source]
+    sources: Sequence[TaskSource]
     span: int  # the plan's
     read_to: dict[str, str]  # source -> offset
     watermark: int = BEGINNING  # the least of the sources'
-    ready: Sequence[Source] = ()  # to be read
+    ready: Sequence[TaskSource] = ()  # to be read
     events: int = 0  # since the last snapshot
     is_news: bool = False  # since the last snapshot
     snapshot_at: float = 0.0  # time.monotonic() from which there may be one
@@ -80,11 +80,6 @@ class StageTask:
         self._run = run
         return done
 
-    @property
-    def closed(self) -> int:
-        """The time up to which its rows are given, as far as this worker knows; the beginning if it is another's."""
-        return self._run.engine.closed if self._run else BEGINNING
-
     def save(self) -> None:
         """Save the state, if there is news, so that whoever takes over need not read much again."""
         run, self._run = self._run, None
@@ -97,7 +92,7 @@ class StageTask:
 
     # -- the parts in which tasks differ ------------------------------------------------------------------------------
 
-    def _sources(self, faults: Faults) -> Sequence[Source]:
+    def _sources(self, faults: Faults) -> Sequence[TaskSource]:
         raise NotImplementedError
 
     def _nodes(self) -> frozenset[int]:
@@ -174,7 +169,7 @@ class StageTask:
         may_go_on = run.engine.closed < run.watermark or any(source not in read for source in run.ready)
         return count + len(rows) + may_go_on
 
-    def _read(self, run: Run) -> tuple[int, list[tuple[Source, Sequence[Any]]]]:
+    def _read(self, run: Run) -> tuple[int, list[tuple[TaskSource, Sequence[Any]]]]:
         """Read on, in one round trip; return Redis's time before that, and the entries.
 
         Nothing is read while what takes the task's rows is so far behind that there is no room.
@@ -201,7 +196,7 @@ class StageTask:
                 run.read_to[source.name] = entries[-1].offset
         return now, batches
 
-    def _feed(self, run: Run, source: Source, entries: Sequence[Any], now: int) -> tuple[list[Given], bool]:
+    def _feed(self, run: Run, source: TaskSource, entries: Sequence[Any], now: int) -> tuple[list[Given], bool]:
         """Feed what was read, and note what is done. Return the rows that go on, and whether any entry is new."""
         given: list[Given] = []
         is_new = False

@@ -14,11 +14,11 @@ from ..planning.nodes import Plan
 from . import keys
 from .keys import MERGE
 from .outputs import Sink
-from .status import Reports
+from .reports import Reports
 
 
 @dataclass(frozen=True)
-class Reader:
+class HubReader:
     """An input of the query: a hub, read as a consumer group."""
 
     input: str
@@ -59,7 +59,7 @@ class Work:
     version: str
     plan: Plan
     stages: Sequence[frozenset[int]]
-    readers: Sequence[Reader]
+    readers: Sequence[HubReader]
     sinks: Mapping[str, Sequence[Sink]]
     client: redis.Redis
     reports: Reports

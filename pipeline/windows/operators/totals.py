@@ -22,7 +22,7 @@ FEW = 4
 """Up to here, merging is the cheaper: half of what roll-ups cost with 2 panes in a window, even with 4 to 6."""
 
 
-class Totals(Protocol):
+class PaneTotals(Protocol):
     """Panes come and go as in a queue. One that came is not changed any more."""
 
     def __bool__(self) -> bool:
@@ -37,13 +37,13 @@ class Totals(Protocol):
         """Yield what the panes come to, in the order of the groups. Read it before the panes change; change nothing."""
 
 
-def totals_of_panes(count: int, sides: SideBySide) -> Totals:
+def totals_of_panes(count: int, sides: SideBySide) -> PaneTotals:
     """Return the cheaper way for windows of `count` panes."""
     return MergedAnew(sides) if count <= FEW else RolledUp(sides)
 
 
 class MergedAnew:
-    """Totals by merging. A window costs a look-up for each of its groups in each pane."""
+    """PaneTotals by merging. A window costs a look-up for each of its groups in each pane."""
 
     def __init__(self, sides: SideBySide) -> None:
         self._sides = sides
@@ -83,7 +83,7 @@ class MergedAnew:
 
 
 class RolledUp:
-    """Totals by a roll-up for each group. A group's pane costs two merges, a total one more."""
+    """PaneTotals by a roll-up for each group. A group's pane costs two merges, a total one more."""
 
     def __init__(self, sides: SideBySide) -> None:
         self._sides = sides

@@ -15,8 +15,8 @@ from pipeline.settings import Settings
 from pipeline.store.keys import Key
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs import registry as registry_module
+from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.registered_jobs import RegisteredJobs
 from pipeline.windows.jobs.registry import JobRegistry
 
 from ...windows.support import example

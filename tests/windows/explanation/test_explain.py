@@ -7,7 +7,9 @@ import pytest
 
 from pipeline.windows.engine.event_times import TimePolicies
 from pipeline.windows.explanation.explain import FORMATS, Explanation, explain, explanation
-from pipeline.windows.jobs.config import Config, HubInput, ReferenceData, ReferenceInput, read_config
+from pipeline.windows.jobs.definition import read_definition
+from pipeline.windows.jobs.job_toml import HubInput, JobConfig, ReferenceData, ReferenceInput
+from pipeline.windows.jobs.prepare import prepare
 
 from ..support.example import JOB
 from ..support.run import planned
@@ -15,8 +17,8 @@ from ..support.run import planned
 SEED = (JOB / "query.asaql").read_text()
 
 
-def by(**keys: str | None) -> Config:
-    return Config({name: HubInput("events", None, key) for name, key in keys.items()}, {})
+def by(**keys: str | None) -> JobConfig:
+    return JobConfig({name: HubInput("events", None, key) for name, key in keys.items()}, {})
 
 
 def test_the_seeds_job_in_full_where_it_is_embarrassingly_parallel() -> None:
@@ -158,7 +160,7 @@ def test_a_step_that_is_merged_gets_panes_and_not_rows() -> None:
 
 
 def test_time_is_told_with_its_policies() -> None:
-    config = Config(
+    config = JobConfig(
         {"A": HubInput("events"), "R": ReferenceInput(ReferenceData(file="r.csv"))},
         {},
         policies=TimePolicies(late=None, out_of_order=20_000_000, action="drop"),
@@ -218,4 +220,4 @@ def test_another_format_is_refused() -> None:
 
 
 def test_the_job_that_ships_can_be_explained() -> None:
-    assert "hub events" in explain(planned(SEED), read_config(JOB / "job.toml"))
+    assert "hub events" in explain(planned(SEED), prepare(read_definition(JOB), JOB).config)

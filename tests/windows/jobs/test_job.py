@@ -18,9 +18,9 @@ from pipeline.boards.boards import Boards
 from pipeline.hub.log import Event
 from pipeline.hub.registry import Hubs
 from pipeline.hub.retention import trim
-from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.exchange import Exchange
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.stages import PartitionTask
 from pipeline.windows.jobs.state import Checkpoint
@@ -30,7 +30,7 @@ from pipeline.windows.operators.faults import BOARD, INPUT, ROW
 
 from ..support.crashes import Crash, Fuse, die
 from ..support.example import EVENTS, JOB, WINDOW_ROWS, enqueued_ms, event
-from ..support.running_jobs import run
+from ..support.running_jobs import load, run
 
 # Each row with its window's end.
 Rows = list[tuple[str | None, dict[str, Any]]]
@@ -50,7 +50,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs) -> Iterator[NewJob]:
     made: list[Job] = []
 
     def new(folder: Path = JOB, seconds: float = 0.0, batch: int = 1, beat: float = 0.0) -> Job:
-        made.append(Job.load(folder, redis, hubs, pacing=Pacing(batch, seconds), beat=beat))
+        made.append(load(folder, redis, hubs, pacing=Pacing(batch, seconds), beat=beat))
         return made[-1]
 
     yield new
@@ -389,7 +389,7 @@ def test_boards_of_another_server_can_t_be_written_with_the_rows(
 ) -> None:
 
     with pytest.raises(InvalidJob, match="written in one transaction"):
-        Job.load(job_folder(tmp_path), redis, hubs, Boards(redis, shards=2))
+        load(job_folder(tmp_path), redis, hubs, Boards(redis, shards=2))
 
 
 def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(

@@ -22,7 +22,7 @@ from pipeline.windows.planning.topology import topology
 
 from ..support.crashes import Crash, Fuse, die
 from ..support.example import enqueued_ms
-from ..support.running_jobs import rows, run, write_job
+from ..support.running_jobs import load, rows, run, write_job
 
 #: Windows of each kind by what is not the partition key, a join and a window over a window: all in need of every row.
 QUERY = """
@@ -53,7 +53,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
 
     def new(seconds: float = 0.0, stages: int = 1, query: str = QUERY, toml: str = TOML, outputs: str = OUTPUTS) -> Job:
         folder = write_job(tmp_path / "j", query, toml, outputs)
-        job = Job.load(folder, redis, hubs, pacing=Pacing(3, seconds), beat=0.0)
+        job = load(folder, redis, hubs, pacing=Pacing(3, seconds), beat=0.0)
         made.append(job if stages == 1 else in_two_stages(job, folder))
         return made[-1]
 

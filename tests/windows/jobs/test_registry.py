@@ -15,13 +15,13 @@ from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs import registry as registry_module
-from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
-from pipeline.windows.jobs.registered_jobs import RegisteredJobs
 from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, State, UnknownJob
-from pipeline.windows.jobs.status import Reports
+from pipeline.windows.jobs.reports import Reports
 
 from ..support.example import JOB
 

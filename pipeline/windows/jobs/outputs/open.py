@@ -12,7 +12,16 @@ from ....boards.boards import Boards
 from ....errors import InvalidValue
 from ....hub.log import UnknownHub
 from ....hub.registry import Hubs
-from ..config import BoardConfig, Config, FileConfig, HubConfig, HubInput, OutputConfig, StreamConfig, WebhookConfig
+from ..job_toml import (
+    BoardConfig,
+    FileConfig,
+    HubConfig,
+    HubInput,
+    JobConfig,
+    OutputConfig,
+    StreamConfig,
+    WebhookConfig,
+)
 from .board import BoardOutput
 from .file import FileReceiver
 from .hub import HubReceiver
@@ -23,7 +32,7 @@ from .webhook import WebhookReceiver
 
 
 def open_outputs(
-    job: str, config: Config, client: redis.Redis, hubs: Hubs, boards: Boards, folder: Path | None = None
+    job: str, config: JobConfig, client: redis.Redis, hubs: Hubs, boards: Boards, folder: Path | None = None
 ) -> Mapping[str, Sequence[Sink]]:
     """Return the sinks of each output, and declare those that are to be known. Raises `InvalidValue`, `OutputTaken`.
 
@@ -41,7 +50,7 @@ def open_outputs(
 @dataclass(frozen=True)
 class _Opening:
     job: str
-    config: Config
+    config: JobConfig
     client: redis.Redis
     hubs: Hubs
     boards: Boards

@@ -60,7 +60,7 @@ class OutputInUse(PipelineError):
     """A job writes to it."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class StoredRow(msgspec.Struct, frozen=True):
     """A row in a stream output. `id` is what to pass as `after`; `window_end` is None if no window made the row."""
 
     id: str
@@ -89,10 +89,6 @@ class StreamOutput(Sink):
         self.key = keys.output(name)
         self.maxlen = maxlen
 
-    def declare(self, job: str) -> None:
-        """Make the output known: see `declare_outputs`."""
-        declare_outputs(self.redis, job, [self.name])
-
     def delete(self) -> None:
         """Delete the output with its rows. Raises `UnknownOutput`, or `OutputInUse` while there is a job for it."""
         job = cast("bytes | None", self.redis.eval(_DELETE, 2, keys.OUTPUTS, self.key, self.name))
@@ -107,7 +103,7 @@ class StreamOutput(Sink):
             end = isoformat(row.time) if row.windowed else ""
             pipe.xadd(self.key, {"e": end, "r": json}, maxlen=self.maxlen, approximate=True)
 
-    def read(self, after: str = "0", limit: int = 100) -> list[Entry]:
+    def read(self, after: str = "0", limit: int = 100) -> list[StoredRow]:
         """Return up to `limit` rows whose id is greater than `after`, oldest first. Raises `UnknownOutput`."""
         if not _ENTRY_ID.fullmatch(after):
             raise InvalidValue(f"after must be an entry's id, such as 1714558500000-0, not {after!r}", "after")
@@ -118,7 +114,7 @@ class StreamOutput(Sink):
         if not is_known:
             raise UnknownOutput(self.name)
         return [
-            Entry(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
+            StoredRow(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
             for entry_id, fields in entries
         ]
 

@@ -14,7 +14,7 @@ from ....errors import InvalidValue
 from ....hub.upstream import retry_after
 from ...engine.engine import OutputRow
 from .outbox import Batch, Refused, Unavailable
-from .stream import Entry
+from .stream import StoredRow
 
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 
@@ -55,7 +55,7 @@ class WebhookReceiver:
         return ""
 
     def send(self, batch: Batch) -> str:
-        body = msgspec.json.encode([Entry(row.id, row.window_end, msgspec.Raw(row.json)) for row in batch.rows])
+        body = msgspec.json.encode([StoredRow(row.id, row.window_end, msgspec.Raw(row.json)) for row in batch.rows])
         try:
             response = self._pool.request(
                 "POST",

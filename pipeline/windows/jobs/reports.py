@@ -85,10 +85,6 @@ class Reports:
         )
         self.redis.hset(self.key, task, msgspec.json.encode(status))
 
-    def soon(self, task: str) -> None:
-        """Have the next `write` of a task report at once."""
-        self._next.pop(task, None)
-
     def error(self, task: str, message: str, now: int) -> None:
         self.redis.hset(self.errors_key, task, msgspec.json.encode(TaskError(task, isoformat(now), message)))
 

@@ -15,8 +15,8 @@ from pipeline.hub.description import Description
 from pipeline.hub.registry import Hubs
 from pipeline.hub.sas import Right, Rules
 from pipeline.settings import Settings
+from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.registered_jobs import RegisteredJobs
 from pipeline.windows.jobs.registry import JobRegistry
 
 from ... import stack
