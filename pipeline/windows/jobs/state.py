@@ -1,6 +1,7 @@
 """A task's checkpoint: what is done, and the state to begin again from.
 
-The state is saved now and then; what came in since is read again, in silence, up to what is done.
+The first is saved with every commit, the second now and then. recovery.py says what a task makes of the two, and which
+files change together with what is saved here.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Mute(msgspec.Struct, frozen=True):
-    """What a job that begins anew works on, but does not put out. All times are included.
+    """What a job that begins anew works on, but does not put out; see the table in recovery.py. Times are included.
 
-    `fed` is of rows that come out as their event goes in, `advanced` of rows that a state gave. `done` are the last
-    events, by source, of which neither is to be put out again.
+    `fed` is the last such time of rows that come out as their event is fed, `advanced` of rows that a state gives.
+    `done` is, by source, the last event whose rows an earlier version has put out as it was fed.
     """
 
     fed: int = BEGINNING
@@ -101,14 +102,14 @@ class Checkpoint:
         return progress
 
     def state(self) -> dict[str, bytes]:
-        """Return the state at the snapshot. Nobody may write meanwhile: hold the lease."""
+        """Return the state at the snapshot. It must not be written meanwhile: hold the lease."""
         fields = self.redis.hscan_iter(self.state_key, count=_FIELDS)
         return {cast("bytes", name).decode(): cast("bytes", value) for name, value in fields}
 
     def guard(self, pipe: Pipeline, progress: Progress) -> None:
-        """Open a transaction that fails if anybody else has saved a checkpoint since `progress` was loaded.
+        """Open a transaction that fails if another task has saved this checkpoint since `progress` was loaded.
 
-        Raises `LeaseLost` if somebody has. This is what makes a row be written once; the task's lease only spares two
+        Raises `LeaseLost` if one has. This is what makes a row be written once; the task's lease only spares two
         workers the work. It is not watched here: it may have been lost, used and taken again without a trace, and each
         of its renewals would break the transaction off.
         """

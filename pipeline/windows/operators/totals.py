@@ -1,7 +1,17 @@
 """What the panes of a window come to, group by group, in either of two ways.
 
-Where a window has few panes they are merged anew for each window: a look at each group in each pane, and nothing to
-keep. Where it has many, a roll-up for each group (rollup.py) costs more to keep, but no more for more panes.
+Theory of operation. A queue of panes: `push` adds the newest, `pop` takes the oldest away, `totals` merges what is in
+between. `MergedAnew` keeps only the panes, and looks at each group in each of them for each window. `RolledUp` keeps a
+roll-up for each group (rollup.py): two merges more for each pane, and one for each total, however many panes there are.
+Which is cheaper depends on the number of panes in a window alone, so that `totals_of_panes` can choose beforehand.
+
+Invariant, of both: a group that has rows in any pane of the queue is in the totals, each once, in the order of groups.
+Sorting is put off: the groups of the last window stay sorted, groups that are new are added behind them, and
+`_is_sorted` says whether there are any. `MergedAnew` finds out in `totals` which groups have gone; `RolledUp` knows it
+as the last pane of a group is popped.
+
+It rests on what panes.py does: a pane is not changed after `push`, `pop` is given the pane that was pushed first, and
+the results of `totals` are read before the next call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,36 @@
-"""Rows on their way to where Redis's transactions don't reach: a hub, a file, a webhook."""
+"""Rows on their way to where Redis's transactions don't reach: a hub, a file, a webhook.
+
+Theory of operation. A task puts rows into the outbox, a stream, in the transaction that commits what it has done; so a
+row is there once. From there one worker at a time, under a lease (delivery.py), hands them to the receiver in batches.
+A batch is in one of two states, which is saved in Redis, in a hash (`_State`):
+
+    waiting     `to` is not set. The next batch is the oldest rows, as many as fit.
+    under way   `to` is the offset of the batch's last row. The batch is what is in the stream up to there.
+
+    waiting    --- begin: save `source`, `mark` and `to` -------------------------------->   under way
+    under way  --- send, taken: trim the stream up to `to`, save the new `mark`, unset `to` -->   waiting
+    under way  --- send fails, or the process dies ----------------------------------->   under way
+
+A batch that is under way may have been taken already, which nobody can know who was not told. So it is sent again as it
+was: the same rows under the same id with the same mark, and the receiver tells it from a new one. The hub has the last
+offset that it took of this `source`; the file has its length, which was the `mark`; a webhook is given the id as
+Idempotency-Key, and may use it.
+
+Invariant.
+
+    1. The rows of a batch that is under way don't change: offsets only rise, so no row comes in before `to`, and the
+       stream is trimmed by `taken` alone. (An operator may trim it by hand; then the next batch is the rows that are
+       left.)
+    2. The state changes only from what was read (`_commit`, a compare and set over all of `_State`), and while the
+       lease is held.
+    3. So a worker that has lost its lease without knowing can do no more than send the batch once more that it had
+       begun. What that does is the receiver's to say: the hub drops it, the file asks for the lease under its lock
+       (`Batch.check`), a webhook sees an old id.
+
+Change together: a field of the state, in `_State`, `deliver`, `note`, `delivery_status` and `keys.delivery`; what a
+receiver may raise, in `Receiver.send` and `Delivery.step`; `MOST_WAITING`, which is kept by the task that fills the
+outbox (`StageTask._read`).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +69,7 @@ class Unavailable(PipelineError):
 
 
 class Refused(PipelineError):
-    """No repetition mends it: somebody has to change the job, or what takes its rows."""
+    """Sending it again would not help: the job has to be changed, or what takes its rows."""
 
 
 @dataclass(frozen=True, slots=True)
