@@ -24,7 +24,7 @@
     maxlen = 1_000_000             rows kept, about; this is the default
 
     [[boards]]                     any number
-    from = "OutputWindow"          the output whose rows go to the board, too
+    from = "OutputWindow"          the output whose rows also go to the board
     board = "actions"
     member = "actionname"          columns of the row
     score = "reward"
@@ -188,7 +188,7 @@ def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
         if source.lower() not in names:
             raise InvalidJob(
                 path,
-                f"[[boards]] {number}: from = {source!r} is no output: the query has {', '.join(plan.outputs)}",
+                f"[[boards]] {number}: from = {source!r} is not an output: the query has {', '.join(plan.outputs)}",
                 "boards",
             )
     inputs = _matched(config.inputs, (*plan.inputs, *plan.references), path, "inputs", "FROM")
@@ -272,7 +272,7 @@ class _Reader:
     def _seconds(self, place: str, value: Any, most: int) -> float:
         try:
             if type(value) not in (int, str):
-                raise InvalidValue(f"{value!r} is no time: write '90s', '15m', '24h' or '7d'", place)
+                raise InvalidValue(f"{value!r} is not a time: write '90s', '15m', '24h' or '7d'", place)
             seconds = milliseconds(str(value)) / 1000
         except InvalidValue as exc:
             raise self._error(place, f"{place}: {exc}") from exc

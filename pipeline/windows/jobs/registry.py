@@ -144,7 +144,7 @@ class JobRegistry:
         release_outputs(self.redis, name)
 
     def clean(self) -> None:
-        """Purge jobs that were deleted once more, when nobody can have them: one may just have been begun then."""
+        """Erase deleted jobs once more when no worker can have them: one may just have been begun as it was deleted."""
         found = cast("dict[bytes, bytes]", self.redis.hgetall(keys.DELETED))
         for name, data in found.items():
             deleted = msgspec.json.decode(data, type=_Deleted)

@@ -23,7 +23,7 @@ class TaskSource(Protocol):
     """One log that a task reads, from an offset on. `name` names its position in the checkpoint.
 
     A source's rows depend on the entries alone, so that reading them again gives the same rows. Entries have an
-    `offset`, `ms-n`, that rises within the source.
+    `offset`, `ms-n`, that rises within the source, and a `sequence_number`, -1 if there is none.
     """
 
     name: str
@@ -43,7 +43,10 @@ class TaskSource(Protocol):
         """Feed the rows of entries to the engine; return what it gives at once."""
 
     def settle(self, now: int) -> None:
-        """Know that the last `entries` are fed, all that there were at `now` if the log has been read to its end."""
+        """Move the watermark: the last `entries` are fed. `now` is a time before they were read.
+
+        If they were all that there were, every row that arrived before `now` has been fed.
+        """
 
     def snapshot(self) -> bytes: ...
 

@@ -172,7 +172,7 @@ class StageTask:
     def _read(self, run: Run) -> tuple[int, list[tuple[TaskSource, Sequence[Any]]]]:
         """Read on, in one round trip; return Redis's time before that, and the entries.
 
-        Nothing is read while what takes the task's rows is so far behind that there is no room.
+        Nothing is read while an outbox or the exchange that the task fills has no room.
         """
         buffers = self._buffers()
         with self.work.client.pipeline(transaction=False) as pipe:

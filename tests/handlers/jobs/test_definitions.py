@@ -151,7 +151,7 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
         pytest.param(
             {"boards": [{"from": "No", "board": "b", "member": "a", "score": "n", "mode": "add"}]},
             {"field": "boards"},
-            "from = 'No' is no output",
+            "from = 'No' is not an output",
             id="a board of no output",
         ),
         pytest.param({"query": 7}, {"field": "query"}, "Expected `str`", id="no text"),

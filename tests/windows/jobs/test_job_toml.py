@@ -213,7 +213,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
         pytest.param(
             QUERY,
             GOOD.replace('from = "Points"', 'from = "x"'),
-            "[[boards]] 1: from = 'x' is no output",
+            "[[boards]] 1: from = 'x' is not an output",
             "boards",
             id="from",
         ),

@@ -25,7 +25,7 @@ class BoardOutput(Sink):
     """
 
     def __init__(self, boards: Boards, board: str, member: str, score: str, mode: Literal["add", "set", "max"]) -> None:
-        """Raises `InvalidValue` for what is no name of a board."""
+        """Raises `InvalidValue` for what can't be a board's name."""
         boards[board]
         self.boards = boards
         self.board = board
@@ -60,7 +60,7 @@ def _member(value: Any, column: str) -> str:
 
 def _decimal(value: Any, column: str) -> Decimal:
     if type(value) not in (int, float):
-        raise InvalidValue(f"{column} is no score: it is {_shown(value)}", "score")
+        raise InvalidValue(f"{column} is not a score: it is {_shown(value)}", "score")
     return Decimal(repr(value))  # the shortest decimal that is this float: 0.1, not 0.1000000000000000055
 
 

@@ -11,8 +11,8 @@ A batch is in one of two states, which is saved in Redis, in a hash (`_State`):
     under way  --- send, taken: trim the stream up to `to`, save the new `mark`, unset `to` -->   waiting
     under way  --- send fails, or the process dies ----------------------------------->   under way
 
-A batch that is under way may have been taken already, which nobody can know who was not told. So it is sent again as it
-was: the same rows under the same id with the same mark, and the receiver tells it from a new one. The hub has the last
+A batch that is under way may have been taken already: the answer may have been lost. So it is sent again as it was: the
+same rows under the same id with the same mark, and the receiver tells it from a new one. The hub has the last
 offset that it took of this `source`; the file has its length, which was the `mark`; a webhook is given the id as
 Idempotency-Key, and may use it.
 
