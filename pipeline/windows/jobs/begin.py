@@ -12,11 +12,11 @@ that is wanted, and stay mute up to that row:
 "Far enough" is `Plan.span`: the longest time for which an event matters. If the hub has dropped events of that time,
 the rows that they would have been part of are left out.
 
-Invariant: a row that was written is not written again, and of the others none is lost. For rows that come out as their
-event is fed, `Progress.done` says which have been (`Mute.done`). For rows that a state gives it is the time up to which
-all have been, `_Beginning._written`: with a merging task that task's, since what it has closed every partition's task
-has closed and committed before, even if no checkpoint says so; else the task's own. Where a layout changes, one time
-stands for several tasks: the earliest, so that rows may come again, but are not lost.
+Invariant, unless `start` asks for rows again: a row that was written is not written again, and none is lost. For rows
+that come out as their event is fed, `Progress.done` says which have been written (`Mute.done`). For rows that a state
+gives, it is the time up to which all have been, `_Beginning._written`: the merging task's if there is one, since what
+it has closed every partition's task has closed and committed before, even if no checkpoint says so; else the task's
+own. A task that is new has no such time, and takes the earliest of all: rows may come again then, but are not lost.
 
 Two workers may begin a job at once, and one may die in between. So it is done in two steps, and either may be repeated:
 `_fence` first, after which no task of another version can commit (its count of commits is not the stored one any more),

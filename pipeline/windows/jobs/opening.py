@@ -32,9 +32,6 @@ from .work import HubReader, Pacing, Work
 #: Goes up when states and exchanges of before can't be read any more.
 FORMAT = 1
 
-#: The same for jobs that read a hub of one partition: under FORMAT 1 they may have had a second stage.
-FORMAT_OF_ONE_PARTITION = 2
-
 
 def open_job(
     name: str,
@@ -79,8 +76,10 @@ def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
     """Return what changes with the meaning of a checkpoint: not with spaces or comments in the query."""
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
-    of = FORMAT_OF_ONE_PARTITION if any(reader.partitions == 1 for reader in readers) else FORMAT
-    return hashlib.sha256(msgspec.json.encode([of, render(prepared.query), keys, hubs])).hexdigest()
+    meaning = [FORMAT, render(prepared.query), keys, hubs]
+    if any(reader.partitions == 1 for reader in readers):
+        meaning.append("one stage")  # in this FORMAT such jobs once had a second one
+    return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 
 def partition_counts(config: JobConfig, hubs: Hubs) -> dict[str, int]:
