@@ -20,7 +20,7 @@ from pipeline.hub.group_registry import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.namespace import HubBusy, HubExists, UnknownHub
 from pipeline.hub.stored_hub import UnknownPartition
 from pipeline.store.client import EnvironmentClash, RedisUnavailable
-from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputInUse, OutputTaken, UnknownOutput
 from pipeline.windows.jobs.registry import JobExists, JobInUse, UnknownJob
 

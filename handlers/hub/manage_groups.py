@@ -10,7 +10,7 @@ from markupsafe import Markup
 from pipeline.hub.group_registry import ConsumerGroups, GroupDescription
 from pipeline.hub.log import Hub
 from pipeline.hub.runtime import PartitionRuntime, runtime
-from pipeline.windows.jobs.job import leases_of_group
+from pipeline.windows.jobs.keys import leases_of_group
 from wz import Request, Response
 from wz.openapi import Content, operation
 

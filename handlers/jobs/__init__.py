@@ -1,7 +1,7 @@
 """Window jobs and their outputs over HTTP."""
 
-from . import jobs, outputs
+from . import definitions, outputs
 
 __all__ = ["blueprints"]
 
-blueprints = (jobs.blueprint, outputs.blueprint, jobs.changing, outputs.deleting)
+blueprints = (definitions.blueprint, outputs.blueprint, definitions.changing, outputs.deleting)

@@ -1,4 +1,4 @@
-"""Window jobs as JSON: the fields are those of job.toml, whose reader (config.py) also says what is wrong with one."""
+"""Window jobs as JSON. The fields are those of job.toml; job_toml.py reads both and says what is wrong with one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pipeline.windows.jobs.config import BoardConfig, FileConfig, HubConfig, OutputConfig, StreamConfig, WebhookConfig
 from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.job_toml import BoardConfig, FileConfig, HubConfig, OutputConfig, StreamConfig, WebhookConfig
 from pipeline.windows.jobs.outputs import DeliveryStatus
-from pipeline.windows.jobs.registered import Registered
+from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import State
-from pipeline.windows.jobs.status import JobStatus
+from pipeline.windows.jobs.reports import JobStatus
 
 #: What an answer has in the place of a webhook's headers and its URL's query, which may be secrets.
 HIDDEN = "(hidden)"
@@ -125,7 +125,7 @@ class ExplainQuery(msgspec.Struct, forbid_unknown_fields=True):
     format: Annotated[Format, msgspec.Meta(description="`mermaid` and `dot` are drawings, as text")] = Format.TEXT
 
 
-def job_body(job: Registered) -> JobBody:
+def job_body(job: JobRecord) -> JobBody:
     """Return a job's definition without its secrets."""
     document: Mapping[str, Any] = {"query": job.definition.query, **job.definition.document}
     body = msgspec.convert(document, JobBody)

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.hub.sas import Right
-from pipeline.windows.jobs.outputs import Entry, OutputSummary, StreamOutput, list_outputs
+from pipeline.windows.jobs.outputs import OutputSummary, StoredRow, StreamOutput, list_outputs
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 
@@ -41,7 +41,7 @@ class Outputs(msgspec.Struct):
 
 class Rows(msgspec.Struct):
     output: str
-    rows: list[Entry]
+    rows: list[StoredRow]
     next: str
 
 

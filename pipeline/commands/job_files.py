@@ -13,7 +13,7 @@ import msgspec
 
 from ..windows.engine.engine import OutputRow
 from ..windows.explanation.explain import FORMATS, explain
-from ..windows.jobs.config import FileConfig
+from ..windows.jobs.job_toml import FileConfig
 from ..windows.language.values import to_json
 from ..windows.local.cases import Outcome, find_cases, run_case, update
 from ..windows.local.files import STDIN, EventFile
@@ -211,11 +211,13 @@ def _outcome(outcome: Outcome) -> Iterator[str]:
 @click.command("explain")
 @folder_argument
 @click.option("--format", "format", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--partitions", type=click.IntRange(1), help="How many each hub has. With one there is one stage.")
 @one_line_errors
-def explain_job(folder: Path, format: str) -> None:
+def explain_job(folder: Path, format: str, partitions: int | None) -> None:
     """Show what the query of FOLDER does with events: steps, windows, state, time, and what runs in parallel."""
     made = LocalJob.read(folder)
-    click.echo(explain(made.plan, made.config, format), nl=False)
+    counts = dict.fromkeys(made.plan.inputs, partitions) if partitions else {}
+    click.echo(explain(made.plan, made.config, format, counts), nl=False)
 
 
 COMMANDS = (run_job, test_job, explain_job)

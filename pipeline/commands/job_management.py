@@ -11,7 +11,7 @@ from ..boards.boards import Boards
 from ..settings import Settings
 from ..store.client import redis_client
 from ..windows.jobs.definition import read_definition
-from ..windows.jobs.registered import Registered
+from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobRegistry
 from . import terminal
 from .hub_management import existing_hubs
@@ -90,7 +90,7 @@ def job_registry() -> JobRegistry:
 class _Seen:
     """A job as it is now."""
 
-    def __init__(self, jobs: JobRegistry, name: str, job: Registered) -> None:
+    def __init__(self, jobs: JobRegistry, name: str, job: JobRecord) -> None:
         self.name = name
         self.state, self.status, self.deliveries = jobs.progress(name, job)
 

@@ -17,9 +17,8 @@ from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
 from ..settings import Settings
 from ..store.client import boards_client, check_server, hubs_client, redis_client
-from ..windows.jobs.folders import JobFolders
+from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
-from ..windows.jobs.registered_jobs import RegisteredJobs
 from ..windows.jobs.registry import JobRegistry
 from ..work.worker import Task, run
 from .terminal import one_line_errors

@@ -276,3 +276,8 @@ def test_explain_tells_what_runs_where() -> None:
     assert "a merging stage takes rows of all partitions" in wz_job("explain", JOB).stdout
     assert wz_job("explain", JOB, "--format", "mermaid").stdout.startswith("flowchart LR\n")
     assert msgspec.json.decode(wz_job("explain", JOB, "--format", "json").stdout)["is_embarrassingly_parallel"] is False
+
+
+def test_explain_shows_one_stage_for_hubs_of_one_partition() -> None:
+    assert "Stage 2" in wz_job("explain", JOB, "--partitions", "2").stdout
+    assert "Stage 2" not in wz_job("explain", JOB, "--partitions", "1").stdout

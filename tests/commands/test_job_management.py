@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from pipeline.commands.job import job as command
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
+from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput
-from pipeline.windows.jobs.registered_jobs import RegisteredJobs
 from pipeline.windows.jobs.registry import JobRegistry
 
 from ..stack import ROOT

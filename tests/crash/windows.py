@@ -27,12 +27,13 @@ from pipeline.store.client import redis_client
 from pipeline.windows.jobs.definition import Definition, read_definition
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput
-from pipeline.windows.jobs.status import Reports
+from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, isoformat
 from pipeline.work.worker import run as run_worker
 
 from .. import stack
+from ..windows.support.running_jobs import closed, load
 
 WORKERS = 2
 PARTITIONS = 3
@@ -165,7 +166,7 @@ def work(folder: Path, settings: Settings, lease: float) -> None:
     client = redis_client(settings)
     hubs = Hubs(client, settings.hubs)
     pacing = Pacing(batch=40, snapshot_seconds=0.2, snapshot_events=400)
-    jobs = [Job.load(folder / name, client, hubs, pacing=pacing, beat=lease / 6, ttl=lease) for name in JOBS]
+    jobs = [load(folder / name, client, hubs, pacing=pacing, beat=lease / 6, ttl=lease) for name in JOBS]
     run_worker(lambda: jobs, threading.Event())
 
 
@@ -217,7 +218,7 @@ def undisturbed(folder: Path, client: redis.Redis, hubs: Hubs) -> None:
             query = query.replace(f"INTO {output}", f"INTO {again(output)}")
         document["outputs"] = {again(output): table for output, table in document["outputs"].items()}
         job = Job.of(again(name), Definition(query, document), client, hubs)
-        while job.step() or any(task.closed < until for task in job.tasks):
+        while job.step() or any(closed(task) < until for task in job.tasks):
             pass
         job.stop()
 

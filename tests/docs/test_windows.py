@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from handlers import create_app
 from pipeline.settings import Settings
-from pipeline.windows.jobs.config import config_of
-from pipeline.windows.jobs.status import Reports
+from pipeline.windows.jobs.job_toml import config_of
+from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.language.parser import parse
 from wz.cli import main
 

@@ -26,7 +26,7 @@ from pipeline.hub.log import Event
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
-from pipeline.windows.jobs.outputs import StreamOutput
+from pipeline.windows.jobs.outputs import declare_outputs
 from pipeline.windows.jobs.registry import JobRegistry
 from wz.records import LINES
 
@@ -64,7 +64,7 @@ def service(redis: redis_py.Redis, settings: Settings) -> None:
     board.join("ann", "gold")
     board.set_features("ann", {"age": 31})
     services.hubs["events"].append([Event(b"{}", "key", "application/json", {"n": 1}), Event(b"\xff")])
-    StreamOutput(redis, "rewards").declare("context_reward")
+    declare_outputs(redis, "context_reward", ["rewards"])
     document = {"inputs": {"Input": {"hub": "events"}}, "outputs": {"PerMinute": {"type": "stream"}}}
     JobRegistry(redis, services.hubs).put("per-minute", Definition("SELECT * INTO PerMinute FROM Input", document))
 

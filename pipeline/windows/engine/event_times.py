@@ -62,7 +62,7 @@ class EventTimes:
         self._forget_at = _FORGET
 
     def time_of(self, time: int, arrival: int, key: Hashable = None) -> int | None:
-        """Return the time that counts for an event, None if it is dropped. Each that was changed is a fault, too.
+        """Return the time that counts for an event, None if it is dropped. Each that was changed is a fault as well.
 
         `arrival` never goes back; `key` is the substream's.
         """

@@ -13,7 +13,7 @@ from ..language.ticks import BEGINNING, from_unix_ms
 from ..language.values import Datetime, Names, RowError, fits, group_key
 from ..operators.codec import pack, unpack
 from ..operators.faults import CLOCK, EVENT_TIME, Faults
-from ..planning.nodes import Stream
+from ..planning.nodes import Compiled, Stream
 from ..row import Row
 from .event_times import ARRIVAL, EventTimes, TimePolicies
 
@@ -69,56 +69,70 @@ def take_added(record: dict[str, Any]) -> dict[str, Any]:
     return {name.lower(): record.pop(name) for name in names} if names else {}
 
 
-class StreamRows:
-    """The rows of one partition in one stream of the query: each gets its event time, or is dropped.
+class InputRows:
+    """The rows of one partition of an input, for each stream that the query makes of it.
 
-    Rows are given at their arrival, in order. With TIMESTAMP BY their time is that of the expression, as far as the
-    policies let it be; a row for which it is NULL, or no time, is a fault and left out of this stream. So it is if
-    Redis's clock went back, which is why a time that is closed may still come: it is adjusted.
+    Rows are taken at their arrival, in order. In a stream with TIMESTAMP BY their time is that of the expression, as
+    far as the policies let it be; a row for which it is NULL, or not a time, is a fault and left out of this stream. A
+    time that is closed may still come if Redis's clock went back: it is adjusted.
+
+    What a source of events needs, wherever they come from: a hub, or a file.
     """
 
-    def __init__(self, stream: Stream, policies: TimePolicies, faults: Faults) -> None:
-        self._timestamp = stream.timestamp
-        self._keys = stream.over
+    def __init__(self, streams: Sequence[Stream], input_name: str, policies: TimePolicies, faults: Faults) -> None:
+        """`streams` are the plan's."""
         self._faults = faults
-        if stream.timestamp is None:
-            policies = ARRIVAL
-        self._times = EventTimes(policies, faults, substreams=bool(stream.over))
+        self._streams = {place: stream for place, stream in enumerate(streams) if stream.input == input_name}
+        self._times = {
+            place: EventTimes(policies if stream.timestamp else ARRIVAL, faults, substreams=bool(stream.over))
+            for place, stream in self._streams.items()
+        }
 
-    def take(self, rows: Sequence[Row], closed: int = BEGINNING) -> list[Row]:
-        """Return the rows with their event times, all of them after `closed`."""
-        if self._timestamp is None:
-            taken = list(rows)
+    def take(self, rows: Sequence[Row], closed: int = BEGINNING) -> list[tuple[int, list[Row]]]:
+        """Return the rows of each stream, by its place in the plan, with their event times, all of them after `closed`.
+
+        A stream of which there is no row is left out.
+        """
+        given = []
+        for place, stream in self._streams.items():
+            taken = self._taken(stream, self._times[place], rows)
+            if any(row.time <= closed for row in taken):
+                taken = [row if row.time > closed else self._adjusted(row, closed + 1) for row in taken]
             if taken:
-                self._times.arrived(taken[-1].time)
-        else:
-            taken = [timed for row in rows if (timed := self._timed(row)) is not None]
-        if any(row.time <= closed for row in taken):
-            taken = [row if row.time > closed else self._adjusted(row, closed + 1) for row in taken]
-        return taken
+                given.append((place, taken))
+        return given
 
     def idle(self, now: int) -> None:
         """Know that every event which arrived before `now` has been taken."""
-        self._times.idle(now)
+        for times in self._times.values():
+            times.idle(now)
 
     @property
     def watermark(self) -> int:
-        return self._times.watermark
+        """The last time of which no row will come in any stream."""
+        return min([times.watermark for times in self._times.values()])
 
-    def state(self) -> tuple[Any, ...]:
-        return self._times.state()
+    def snapshot(self) -> bytes:
+        return pack({str(place): times.state() for place, times in self._times.items()})
 
-    def restore(self, state: tuple[Any, ...]) -> None:
-        self._times.restore(state)
+    def restore(self, packed: bytes) -> None:
+        for place, state in unpack(packed).items():
+            self._times[int(place)].restore(state)
 
-    def _timed(self, row: Row) -> Row | None:
-        assert self._timestamp is not None
+    def _taken(self, stream: Stream, times: EventTimes, rows: Sequence[Row]) -> list[Row]:
+        if stream.timestamp is not None:
+            return [timed for row in rows if (timed := self._timed(stream, stream.timestamp, times, row)) is not None]
+        if rows:
+            times.arrived(rows[-1].time)
+        return list(rows)
+
+    def _timed(self, stream: Stream, timestamp: Compiled, times: EventTimes, row: Row) -> Row | None:
         try:
-            value = self._timestamp.of(row)
+            value = timestamp.of(row)
             if value is None:
                 raise RowError("TIMESTAMP BY is NULL")
-            key: Hashable = tuple(group_key(of.of(row)) for of in self._keys)
-            time = self._times.time_of(int(to_datetime(value)), row.time, key)
+            key: Hashable = tuple(group_key(of.of(row)) for of in stream.over)
+            time = times.time_of(int(to_datetime(value)), row.time, key)
         except RowError as exc:
             self._faults.report(EVENT_TIME, exc)
             return None
@@ -127,38 +141,3 @@ class StreamRows:
     def _adjusted(self, row: Row, time: int) -> Row:
         self._faults.report(CLOCK, "an event arrived before a time that is closed: Redis's clock went back")
         return Row(row.columns, time, row.arrival)
-
-
-class InputRows:
-    """The rows of one partition of an input, for each stream that the query makes of it.
-
-    What a source of events needs, wherever they come from: a hub, or a file.
-    """
-
-    def __init__(self, streams: Sequence[Stream], input_name: str, policies: TimePolicies, faults: Faults) -> None:
-        """`streams` are the plan's."""
-        self._streams = {
-            place: StreamRows(stream, policies, faults)
-            for place, stream in enumerate(streams)
-            if stream.input == input_name
-        }
-
-    def take(self, rows: Sequence[Row], closed: int = BEGINNING) -> list[tuple[int, list[Row]]]:
-        """Return the rows of each stream, by its place in the plan."""
-        return [(place, stream.take(rows, closed)) for place, stream in self._streams.items()]
-
-    def idle(self, now: int) -> None:
-        for stream in self._streams.values():
-            stream.idle(now)
-
-    @property
-    def watermark(self) -> int:
-        """The last time of which no row will come in any stream."""
-        return min(stream.watermark for stream in self._streams.values())
-
-    def snapshot(self) -> bytes:
-        return pack({str(place): stream.state() for place, stream in self._streams.items()})
-
-    def restore(self, packed: bytes) -> None:
-        for place, state in unpack(packed).items():
-            self._streams[int(place)].restore(state)

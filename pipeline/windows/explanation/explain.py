@@ -9,7 +9,7 @@ from textwrap import wrap
 import msgspec
 
 from ..engine.event_times import EARLY_TOLERANCE, TimePolicies
-from ..jobs.config import Config, FileInput, HubInput
+from ..jobs.job_toml import FileInput, HubInput, JobConfig
 from ..language.render import render_expression
 from ..language.ticks import TICKS_PER_SECOND
 from ..planning.nodes import Input, Plan, Stream
@@ -33,16 +33,25 @@ class ExplainedNode(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """`span`: seconds before an output's row in which an event can still change it."""
+    """`span`: seconds before an output's row in which an event can still change it.
+
+    `partitions` is how many each input has, as far as it is known.
+    """
 
     is_embarrassingly_parallel: bool
     span: float
     nodes: tuple[ExplainedNode, ...]
+    partitions: Mapping[str, int] = {}
 
 
-def explain(plan: Plan, config: Config | None = None, format: str = "text") -> str:
-    """Return the explanation in one of `FORMATS`. Raises `ValueError` for another."""
-    explained = explanation(plan, config)
+def explain(
+    plan: Plan, config: JobConfig | None = None, format: str = "text", partitions: Mapping[str, int] | None = None
+) -> str:
+    """Return the explanation in one of `FORMATS`. Raises `ValueError` for another.
+
+    The stages are those that a job over inputs of so many `partitions` has; where that is not known, of several.
+    """
+    explained = explanation(plan, config, partitions)
     match format:
         case "text":
             return _text(explained)
@@ -55,17 +64,20 @@ def explain(plan: Plan, config: Config | None = None, format: str = "text") -> s
     raise ValueError(f"{format!r} is none of {', '.join(FORMATS)}")
 
 
-def explanation(plan: Plan, config: Config | None = None) -> Explanation:
+def explanation(
+    plan: Plan, config: JobConfig | None = None, partitions: Mapping[str, int] | None = None
+) -> Explanation:
     keys: Mapping[str, str | None] = config.partition_keys if config else {}
-    divided = topology(plan, keys)
+    divided = topology(plan, keys, partitions)
     return Explanation(
         divided.is_embarrassingly_parallel,
         plan.span / TICKS_PER_SECOND,
         tuple(_explained(number, divided, config) for number in range(len(divided.plan.nodes))),
+        partitions or {},
     )
 
 
-def _explained(number: int, divided: Topology, config: Config | None) -> ExplainedNode:
+def _explained(number: int, divided: Topology, config: JobConfig | None) -> ExplainedNode:
     node = divided.plan.nodes[number]
     stage = 1 if number in divided.partitioned else 2
     title, details = describe(number, divided.plan)
@@ -75,7 +87,7 @@ def _explained(number: int, divided: Topology, config: Config | None) -> Explain
     return ExplainedNode(number, node.step, stage, title, details, node.sources, divided.reasons.get(number))
 
 
-def _origin(name: str, config: Config | None) -> Iterator[str]:
+def _origin(name: str, config: JobConfig | None) -> Iterator[str]:
     match config.inputs.get(name) if config else None:
         case HubInput(hub=hub, partition_key=key):
             yield f"from: hub {hub}, " + (f"partitioned by {key}" if key else "its partition_key is not known")
@@ -104,7 +116,9 @@ def _text(explained: Explanation) -> str:
 
 
 def _lines(explained: Explanation) -> Iterator[str]:
-    if explained.is_embarrassingly_parallel:
+    if explained.partitions and set(explained.partitions.values()) == {1}:
+        yield "One partition: all of it runs in one stage."
+    elif explained.is_embarrassingly_parallel:
         yield "Embarrassingly parallel: all of it runs for each partition by itself."
     else:
         yield "Not embarrassingly parallel: a merging stage takes rows of all partitions."
@@ -112,6 +126,8 @@ def _lines(explained: Explanation) -> Iterator[str]:
             if node.reason is not None:
                 yield f"  {node.title}"
                 yield from wrap(f"{node.reason}.", 110, initial_indent="    ", subsequent_indent="    ")
+        if not explained.partitions:
+            yield "Over hubs of one partition there is no merging stage: all of it runs in one."
     if explained.span:
         yield f"An event can change rows for {in_words(ceil(explained.span) * TICKS_PER_SECOND)} after it."
     for stage, title in STAGES.items():

@@ -11,6 +11,18 @@ that is wanted, and stay mute up to that row:
 
 "Far enough" is `Plan.span`: the longest time for which an event matters. If the hub has dropped events of that time,
 the rows that they would have been part of are left out.
+
+Invariant, unless `start` asks for rows again: a row that was written is not written again, and none is lost. For rows
+that come out as their event is fed, `Progress.done` says which have been written (`Mute.done`). For rows that a state
+gives, it is the time up to which all have been, `_Beginning._written`: the merging task's if there is one, since what
+it has closed every partition's task has closed and committed before, even if no checkpoint says so; else the task's
+own. A task that is new has no such time, and takes the earliest of all: rows may come again then, but are not lost.
+
+Two workers may begin a job at once, and one may die in between. So it is done in two steps, and either may be repeated:
+`_fence` first, after which no task of another version can commit (its count of commits is not the stored one any more),
+then one transaction that saves all checkpoints, watched by `keys.job`.
+
+Change together: what a checkpoint means (state.py, recovery.py), the version (`_version` in opening.py), and this.
 """
 
 from __future__ import annotations
@@ -29,10 +41,11 @@ from ...hub.runtime import runtime
 from ..engine.event_times import EARLY_TOLERANCE
 from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
 from .exchange import Exchange
-from .state import FIRST, Checkpoint, Mute, Position, Progress, Snapshot, order
-from .work import MERGE, Reader, Work
+from .keys import MERGE
+from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark, order
+from .work import HubReader, Work
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,9 +61,7 @@ def begin(work: Work, start: str) -> None:
 
     `start` is that of job.toml. Workers that still run another version do nothing more.
 
-    Redis key:
-        job:NAME  hash; version (of the query), start (as in job.toml), tasks (JSON, those that have checkpoints),
-                  ready (1 once they are of this version)
+    Redis key: `keys.job`.
     """
     for reader in work.readers:
         reader.group.attach()
@@ -69,7 +80,7 @@ def begin(work: Work, start: str) -> None:
                 pipe.execute()
             except redis.WatchError:
                 continue
-        log.info("job %s begins %s", work.name, fresh)
+        logger.info("job %s begins %s", work.name, fresh)
 
 
 def _is_ready(work: Work, start: str, client: redis.Redis | Pipeline | None = None) -> bool:
@@ -156,7 +167,7 @@ class _Beginning:
             for reader in self.work.readers
             if (source := reader.source(partition)) in offsets
         }
-        return Progress(done=done, mute=mute, snapshot=Snapshot(offsets))
+        return Progress(done=done, mute=mute, snapshot=SnapshotMark(offsets))
 
     def _merging(self) -> Progress:
         wanted = self._wanted_from(MERGE)
@@ -169,11 +180,11 @@ class _Beginning:
 
     def _written(self, name: str) -> int:
         """Return the time up to which all rows are written that the task had to write, or that it will have to."""
-        ours = self.before.get(name)
-        merging = self.before.get(MERGE)
-        if ours is None:
-            return min((progress.emitted for progress in self.before.values()), default=BEGINNING)
-        return ours.emitted if merging is None else min(ours.emitted, merging.emitted)
+        if (merging := self.before.get(MERGE)) is not None:
+            return merging.emitted  # and no partition's task is behind it, whatever its checkpoint says
+        if (ours := self.before.get(name)) is not None:
+            return ours.emitted
+        return min((progress.emitted for progress in self.before.values()), default=BEGINNING)
 
     @cached_property
     def _incomplete_to(self) -> int:
@@ -197,7 +208,7 @@ class _Beginning:
         """Return by how much an event may arrive before its time."""
         return EARLY_TOLERANCE if any(stream.timestamp for stream in self.work.plan.streams) else 0
 
-    def _offset(self, reader: Reader, partition: int) -> str:
+    def _offset(self, reader: HubReader, partition: int) -> str:
         """Return the offset after which a partition is read: of events that matter, or are not done."""
         milliseconds = to_unix_ms(self._read_from)
         offset = str(milliseconds - 1) if milliseconds else FIRST
@@ -207,13 +218,13 @@ class _Beginning:
             return min(offset, done, key=order)
         return offset
 
-    def _partitions(self) -> Iterator[tuple[Reader, int]]:
+    def _partitions(self) -> Iterator[tuple[HubReader, int]]:
         """Yield each partition, last the input that reads it from the earliest offset: two may share a group."""
         pairs = [(reader, p) for reader in self.work.readers for p in range(reader.partitions)]
         return iter(sorted(pairs, key=lambda pair: order(self._offset(*pair)), reverse=True))
 
 
-def _position(reader: Reader, partition: int, offset: str) -> Position:
+def _position(reader: HubReader, partition: int, offset: str) -> Position:
     """Return an offset with the sequence number of the event that it comes after."""
     hub = reader.group.hub
     if events := hub.read(partition, offset, limit=1):
@@ -221,7 +232,7 @@ def _position(reader: Reader, partition: int, offset: str) -> Position:
     return Position(offset, runtime(hub, [partition])[0].next - 1)
 
 
-def _oldest(reader: Reader, partition: int) -> _Oldest | None:
+def _oldest(reader: HubReader, partition: int) -> _Oldest | None:
     hub = reader.group.hub
     if events := hub.read(partition, limit=1):
         return _Oldest(from_unix_ms(events[0].enqueued_ms), events[0].sequence_number == 0)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ...errors import InvalidValue
-from .config import InvalidJob
+from .job_toml import InvalidJob
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -39,5 +39,5 @@ def read_definition(folder: Path) -> Definition:
 def check_name(name: str) -> str:
     """Return a job's name. Raises `InvalidValue`."""
     if not _NAME.fullmatch(name):
-        raise InvalidValue(f"{name!r} is no job's name: it is 1 to 64 letters, digits and . - _", "name")
+        raise InvalidValue(f"{name!r} is not a job's name: that is 1 to 64 letters, digits and . - _", "name")
     return name

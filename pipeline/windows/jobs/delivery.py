@@ -8,6 +8,7 @@ import time
 from ...hub.share import BEAT, TTL, Share
 from ...store.lease import LeaseLost
 from ...store.pace import Pace
+from . import keys
 from .outputs.outbox import Outbox, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -20,18 +21,16 @@ class Delivery:
     receiver refuses for good stops this worker, and nothing is dropped: the next one to hold the lease tries it once
     more, as does one that starts anew.
 
-    Redis keys:
-        job:NAME:delivery-lease:OUTPUT    see Lease
-        job:NAME:delivery-workers:OUTPUT  see Share
+    Redis keys: `keys.delivery_lease` and `keys.delivery_workers`.
     """
 
     def __init__(self, outbox: Outbox, beat: float = BEAT, ttl: float = TTL) -> None:
         """`beat` and `ttl` are those of `Share`."""
         self.outbox = outbox
         self.name = f"job {outbox.job}: {outbox.output}"
-        keys = [f"job:{outbox.job}:delivery-lease:{outbox.output}"]
-        workers = f"job:{outbox.job}:delivery-workers:{outbox.output}"
-        self.share = Share(outbox.redis, keys, workers, beat=beat, ttl=ttl)
+        lease = keys.delivery_lease(outbox.job, outbox.output)
+        workers = keys.delivery_workers(outbox.job, outbox.output)
+        self.share = Share(outbox.redis, [lease], workers, beat=beat, ttl=ttl)
         self._pace = Pace()
         self._is_stopped = False
 

@@ -15,6 +15,7 @@ from ..language.ticks import BEGINNING
 from ..operators.codec import pack, unpack
 from ..operators.faults import CLOCK, Faults
 from ..row import Row
+from . import keys
 
 #: Entries that may wait for the merging task, or for its next snapshot; then the partition's task reads no more.
 MOST_ENTRIES = 400
@@ -31,16 +32,14 @@ if redis.call('HGET', KEYS[1], 'commits') == ARGV[1] then redis.call('SET', KEYS
 class Exchange:
     """The rows that the task of one partition gives to the other stage, and how far it has come.
 
-    Redis keys:
-        job:NAME:exchange:P            stream; an entry has the rows of one transaction, packed (r), and the time up to
-                                       which there will be no more (w)
-        job:NAME:exchange:P:watermark  string, the same time, as it moves also without rows
+    Redis keys: `keys.exchange` and `keys.watermark`. The second has the time that is in the last entry of the first,
+    and moves without rows as well.
     """
 
     def __init__(self, client: redis.Redis, job: str, partition: int) -> None:
         self.partition = partition
-        self.key = f"job:{job}:exchange:{partition}"
-        self.watermark_key = f"{self.key}:watermark"
+        self.key = keys.exchange(job, partition)
+        self.watermark_key = keys.watermark(job, partition)
         self._publish = client.register_script(_PUBLISH)
         self._published = BEGINNING
 
@@ -67,10 +66,11 @@ class Exchange:
         pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number or 0) + 1}", approximate=False)
 
 
-class _Entry(NamedTuple):
+class _ExchangeEntry(NamedTuple):
     offset: str
     rows: list[tuple[int, Row]]  # by the node that gave each
     closed: int
+    sequence_number: int = -1  # which events of a hub have
 
 
 class ExchangeSource:
@@ -84,7 +84,7 @@ class ExchangeSource:
         self.exchange = exchange
         self.name = str(exchange.partition)
         self.watermark = BEGINNING
-        self.has_ended = False
+        self._has_ended = False
         self._asked = 0
         self._published = BEGINNING
         self._faults = faults
@@ -95,16 +95,16 @@ class ExchangeSource:
         pipe.get(self.exchange.watermark_key)
         pipe.xrange(self.exchange.key, min=f"({after}", count=self._asked)
 
-    def entries(self, replies: Iterator[Any]) -> list[_Entry]:
+    def entries(self, replies: Iterator[Any]) -> list[_ExchangeEntry]:
         self._published = int(next(replies) or BEGINNING)
         page = next(replies)
-        self.has_ended = len(page) < self._asked
-        return [_Entry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"])) for offset, fields in page]
+        self._has_ended = len(page) < self._asked
+        return [_ExchangeEntry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"])) for offset, fields in page]
 
-    def count(self, entries: Sequence[_Entry]) -> int:
+    def count(self, entries: Sequence[_ExchangeEntry]) -> int:
         return sum(len(entry.rows) for entry in entries)
 
-    def feed(self, engine: Engine, entries: Sequence[_Entry], now: int) -> list[Given]:
+    def feed(self, engine: Engine, entries: Sequence[_ExchangeEntry], now: int) -> list[Given]:
         given: list[Given] = []
         for entry in entries:
             for node, group in groupby(entry.rows, key=itemgetter(0)):
@@ -113,8 +113,9 @@ class ExchangeSource:
             self.watermark = max(self.watermark, entry.closed)
         return given
 
-    def at_end(self, now: int) -> None:
-        self.watermark = max(self.watermark, self._published)
+    def settle(self, now: int) -> None:
+        if self._has_ended:
+            self.watermark = max(self.watermark, self._published)
 
     def snapshot(self) -> bytes:
         return pack(self.watermark)

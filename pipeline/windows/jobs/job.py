@@ -15,17 +15,19 @@ from ...hub.share import BEAT, TTL, Share
 from ...store.lease import LeaseLost
 from ...store.pace import Pace
 from ..language.ticks import from_unix_ms
+from . import keys
 from .begin import begin
-from .definition import Definition, read_definition
+from .definition import Definition
 from .delivery import Delivery
+from .keys import MERGE
 from .opening import open_job
 from .outputs.outbox import Outbox
 from .stages import MergingTask, PartitionTask
 from .tables import InvalidReference
-from .task import Superseded, Task
-from .work import MERGE, Pacing, Work
+from .task import StageTask, Superseded
+from .work import Pacing, Work
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 #: Seconds between two looks for reference data that is new.
 REFRESH = 60.0
@@ -34,13 +36,9 @@ REFRESH = 60.0
 class Job:
     """One query. Its tasks are shared by all workers that run the job, each task in one of them at a time.
 
-    Redis keys:
-        job:NAME               see begin.py
-        job:NAME:lease:TASK    see Lease
-        job:NAME:workers       see Share
-        and those of Checkpoint, Exchange and Reports, and the offsets of its consumer group: `job:NAME`, unless
-        job.toml names another. The hub keeps what comes after these, which is what the job would read again if it
-        began at its last snapshot
+    Redis keys: all in keys.py that name a job, and the offsets of its consumer group, which is its own unless job.toml
+    names another. The hub keeps what comes after these, which is what the job would read again if it began at its last
+    snapshot.
     """
 
     def __init__(self, work: Work, start: str = "last", beat: float = BEAT, ttl: float = TTL) -> None:
@@ -48,9 +46,9 @@ class Job:
         self.name = work.name
         self.work = work
         self.start = start
-        keys = [f"{work.key}:lease:{name}" for name in work.tasks]
-        self.share = Share(work.client, keys, f"{work.key}:workers", beat=beat, ttl=ttl)
-        self.tasks: list[Task] = [
+        leases = [keys.lease(work.name, task) for task in work.tasks]
+        self.share = Share(work.client, leases, keys.workers(work.name), beat=beat, ttl=ttl)
+        self.tasks: list[StageTask] = [
             MergingTask(work) if name == MERGE else PartitionTask(work, int(name)) for name in work.tasks
         ]
         self.deliveries = [
@@ -60,21 +58,6 @@ class Job:
         self._is_begun = False
         self._is_superseded = False
         self._refresh_at = time.monotonic() + REFRESH
-
-    @classmethod
-    def load(
-        cls,
-        folder: Path,
-        client: redis.Redis,
-        hubs: Hubs,
-        boards: Boards | None = None,
-        pacing: Pacing | None = None,
-        beat: float = BEAT,
-        ttl: float = TTL,
-    ) -> Job:
-        """Read query.asaql and job.toml; the folder's name is the job's. Raises what `of` does."""
-        definition = read_definition(folder)
-        return cls.of(folder.resolve().name, definition, client, hubs, boards, folder, pacing, beat, ttl)
 
     @classmethod
     def of(
@@ -146,14 +129,14 @@ class Job:
             if self.work.current_version() != self.work.version:
                 self._rest()
             else:
-                log.warning("job %s: another worker has taken %s over", self.name, task.name)
+                logger.warning("job %s: another worker has taken %s over", self.name, task.name)
         except Superseded:
             self._rest()
         except (redis.ConnectionError, redis.TimeoutError):
             raise
         except Exception as exc:
             wait = pace.failed(0.5)
-            log.exception("job %s: %s failed, next try in %.1f s", self.name, task.name, wait)
+            logger.exception("job %s: %s failed, next try in %.1f s", self.name, task.name, wait)
             self.work.reports.error(task.name, f"{type(exc).__name__}: {exc}", self._now())
         else:
             pace.succeeded()
@@ -161,7 +144,7 @@ class Job:
         return 0
 
     def _rest(self) -> None:
-        log.warning("job %s: another worker has begun it in another version, so that this one rests", self.name)
+        logger.warning("job %s: another worker has begun it in another version, so that this one rests", self.name)
         self._is_superseded = True
         self.share.stop()
 
@@ -174,16 +157,8 @@ class Job:
             try:
                 table.refresh()
             except InvalidReference as exc:
-                log.error("job %s: %s is as it was: %s", self.name, name, exc)
+                logger.error("job %s: %s is as it was: %s", self.name, name, exc)
                 self.work.reports.error(name, str(exc), self._now())
 
     def _now(self) -> int:
         return from_unix_ms(self.work.readers[0].group.hub.clock_ms())
-
-
-def leases_of_group(group: str, partitions: int) -> list[str]:
-    """Return the keys of the leases under which a job's tasks read a hub of so many partitions as this group.
-
-    There are none unless the group is a job's own, `job:NAME`.
-    """
-    return [f"{group}:lease:{partition}" for partition in range(partitions)] if group.startswith("job:") else []

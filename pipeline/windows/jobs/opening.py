@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,13 +19,14 @@ from ...hub.namespace import Hubs, UnknownHub
 from ..language.render import render
 from ..operators.reference import Table
 from ..planning.topology import topology
-from .config import BoardConfig, Config, HubInput, InvalidJob, ReferenceInput
 from .definition import Definition, check_name
+from .job_toml import BoardConfig, HubInput, InvalidJob, JobConfig, ReferenceInput
+from .keys import group_of
 from .outputs import Sink, open_outputs
 from .prepare import Prepared, prepare
-from .status import Reports
+from .reports import Reports
 from .tables import FileTable, HashTable, InvalidReference
-from .work import Pacing, Reader, Work
+from .work import HubReader, Pacing, Work
 
 #: Goes up when states and exchanges of before can't be read any more.
 FORMAT = 1
@@ -38,7 +40,7 @@ def open_job(
     boards: Boards,
     folder: Path | None,
     pacing: Pacing | None = None,
-) -> tuple[Work, Config]:
+) -> tuple[Work, JobConfig]:
     """Declares the job's outputs. `pacing` comes before what job.toml says. Raises `InvalidJob`, or `OutputTaken`."""
     path = folder or Path(name)
     config_path = path / "job.toml"
@@ -69,27 +71,40 @@ def open_job(
     return work, config
 
 
-def _version(prepared: Prepared, readers: Sequence[Reader]) -> str:
+def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
     """Return what changes with the meaning of a checkpoint: not with spaces or comments in the query."""
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
-    return hashlib.sha256(msgspec.json.encode([FORMAT, render(prepared.query), keys, hubs])).hexdigest()
+    meaning = [FORMAT, render(prepared.query), keys, hubs]
+    if any(reader.partitions == 1 for reader in readers):
+        meaning.append("one stage")  # in this FORMAT such jobs once had a second one
+    return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 
-def _reader(job: str, name: str, config: Config, hubs: Hubs, path: Path) -> Reader:
+def partition_counts(config: JobConfig, hubs: Hubs) -> dict[str, int]:
+    """Return how many partitions each input has; those whose hub is not there are left out."""
+    counts = {}
+    for name, table in config.inputs.items():
+        if isinstance(table, HubInput):
+            with contextlib.suppress(UnknownHub):
+                counts[name] = hubs[table.hub].partitions
+    return counts
+
+
+def _reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -> HubReader:
     table, field = config.inputs[name], f"inputs.{name}"
     if not isinstance(table, HubInput):
         raise InvalidJob(path, f"[{field}]: a worker reads hubs only; `wz job run` reads files", field)
     try:
         hub = hubs[table.hub]
         if table.consumer_group is None:
-            return Reader(name, ConsumerGroup(hub, f"job:{job}"))
-        return Reader(name, ConsumerGroups(hub).reader(table.consumer_group))
+            return HubReader(name, ConsumerGroup(hub, group_of(job)))
+        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group))
     except (UnknownHub, UnknownGroup) as exc:
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
 
 
-def _tables(config: Config, client: redis.Redis, folder: Path | None, path: Path) -> dict[str, Table]:
+def _tables(config: JobConfig, client: redis.Redis, folder: Path | None, path: Path) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     for name, table in config.inputs.items():
         if not isinstance(table, ReferenceInput):
@@ -109,7 +124,7 @@ def _tables(config: Config, client: redis.Redis, folder: Path | None, path: Path
 
 def _sinks(
     name: str,
-    config: Config,
+    config: JobConfig,
     client: redis.Redis,
     hubs: Hubs,
     boards: Boards,

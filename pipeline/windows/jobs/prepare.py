@@ -11,8 +11,8 @@ from ..language.syntax import Query
 from ..language.tokens import At, QueryError
 from ..planning.nodes import Plan
 from ..planning.planner import plan
-from .config import Config, InvalidJob, config_of, match
 from .definition import Definition
+from .job_toml import InvalidJob, JobConfig, config_of, match
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Prepared:
 
     query: Query
     plan: Plan
-    config: Config
+    config: JobConfig
 
 
 def prepare(definition: Definition, folder: Path) -> Prepared:

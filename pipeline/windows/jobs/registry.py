@@ -15,14 +15,15 @@ from ...errors import PipelineError
 from ...hub.namespace import Hubs
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
-from .config import InvalidJob, ReferenceInput, config_of
+from . import keys
 from .definition import Definition, read_definition
 from .erase import queue_detach, queue_erase
 from .job import Job
+from .job_toml import InvalidJob, ReferenceInput, config_of
+from .keys import MERGE
 from .outputs import DeliveryStatus, Outbox, delivery_status, release_outputs
-from .registered import BEGIN, Registered
-from .status import JobStatus, Reports
-from .work import MERGE
+from .record import BEGIN, JobRecord
+from .reports import JobStatus, Reports
 
 #: Milliseconds from a job's deletion until no worker can be about to begin it.
 SETTLE_MS = 10_000
@@ -63,36 +64,31 @@ class JobProgress(NamedTuple):
 
 class _Deleted(msgspec.Struct, frozen=True):
     ms: int
-    job: Registered
+    job: JobRecord
 
 
 class JobRegistry:
     """Every job by its name.
 
-    Redis keys:
-        jobs          hash, name -> Registered as JSON
-        jobs:deleted  hash, name -> when it was deleted and what it was, as JSON, until no worker has it any more
+    Redis keys: `keys.JOBS` and `keys.DELETED`.
     """
-
-    KEY = "jobs"
-    DELETED = "jobs:deleted"
 
     def __init__(self, client: redis.Redis, hubs: Hubs, boards: Boards | None = None) -> None:
         self.redis = client
         self.hubs = hubs
         self.boards = boards or Boards(client)
 
-    def all(self) -> dict[str, Registered]:
+    def all(self) -> dict[str, JobRecord]:
         """Return the jobs by name, in its order."""
-        found = cast("dict[bytes, bytes]", self.redis.hgetall(self.KEY))
-        return {name.decode(): msgspec.json.decode(data, type=Registered) for name, data in sorted(found.items())}
+        found = cast("dict[bytes, bytes]", self.redis.hgetall(keys.JOBS))
+        return {name.decode(): msgspec.json.decode(data, type=JobRecord) for name, data in sorted(found.items())}
 
-    def get(self, name: str) -> Registered:
+    def get(self, name: str) -> JobRecord:
         """Raises `UnknownJob`."""
-        data = cast("bytes | None", self.redis.hget(self.KEY, name))
+        data = cast("bytes | None", self.redis.hget(keys.JOBS, name))
         if data is None:
             raise UnknownJob(name)
-        return msgspec.json.decode(data, type=Registered)
+        return msgspec.json.decode(data, type=JobRecord)
 
     def put(self, name: str, definition: Definition) -> bool:
         """Make a job, or change one: workers begin it within two seconds. Returns whether it is new.
@@ -113,9 +109,9 @@ class JobRegistry:
         return old is None
 
     def load(self, folder: Path) -> Job:
-        """Make the job of a worker's folder, and record it. Raises what `Job.load` does.
+        """Make the job of a worker's folder, and record it.
 
-        Raises `JobExists` if a job of its name was made over HTTP.
+        Raises what `Job.of` does, and `JobExists` if a job of its name was made over HTTP.
         """
         definition = read_definition(folder)
         name = folder.resolve().name
@@ -132,13 +128,13 @@ class JobRegistry:
         """
         with self.redis.pipeline() as pipe:
             while True:
-                pipe.watch(self.KEY)  # type: ignore[no-untyped-call]
+                pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
                 job = self.get(name)
                 if job.folder and self.is_run(name):
                     raise JobInUse(f"a worker runs the job {name!r} from its folder: take the folder away first")
                 pipe.multi()
-                pipe.hdel(self.KEY, name)
-                pipe.hset(self.DELETED, name, msgspec.json.encode(_Deleted(clock_ms(self.redis), job)))
+                pipe.hdel(keys.JOBS, name)
+                pipe.hset(keys.DELETED, name, msgspec.json.encode(_Deleted(clock_ms(self.redis), job)))
                 queue_erase(pipe, self.hubs, name, job)
                 try:
                     pipe.execute()
@@ -148,18 +144,18 @@ class JobRegistry:
         release_outputs(self.redis, name)
 
     def clean(self) -> None:
-        """Purge jobs that were deleted once more, when nobody can have them: one may just have been begun then."""
-        found = cast("dict[bytes, bytes]", self.redis.hgetall(self.DELETED))
+        """Erase deleted jobs once more when no worker can have them: one may just have been begun as it was deleted."""
+        found = cast("dict[bytes, bytes]", self.redis.hgetall(keys.DELETED))
         for name, data in found.items():
             deleted = msgspec.json.decode(data, type=_Deleted)
             if clock_ms(self.redis) - deleted.ms < SETTLE_MS or self.is_run(name.decode()):
                 continue
             with self.redis.pipeline() as pipe:
-                pipe.watch(self.DELETED)  # type: ignore[no-untyped-call]
-                if pipe.hget(self.DELETED, name.decode()) != data:
+                pipe.watch(keys.DELETED)  # type: ignore[no-untyped-call]
+                if pipe.hget(keys.DELETED, name.decode()) != data:
                     continue
                 pipe.multi()
-                pipe.hdel(self.DELETED, name.decode())
+                pipe.hdel(keys.DELETED, name.decode())
                 queue_erase(pipe, self.hubs, name.decode(), deleted.job)
                 try:
                     pipe.execute()
@@ -168,9 +164,9 @@ class JobRegistry:
 
     def is_run(self, name: str) -> bool:
         """Say whether a worker was there for the job within the last five seconds."""
-        return bool(self.redis.exists(f"job:{name}:workers"))
+        return bool(self.redis.exists(keys.workers(name)))
 
-    def progress(self, name: str, job: Registered) -> JobProgress:
+    def progress(self, name: str, job: JobRecord) -> JobProgress:
         """Say how a job is doing."""
         status = Reports(self.redis, name).read()
         deliveries = [delivery_status(self.redis, name, output) for output in job.outboxes]
@@ -181,22 +177,22 @@ class JobRegistry:
         return JobProgress(state, status, deliveries)
 
     def _refuse_taken(self, name: str, *, is_folder: bool) -> None:
-        data = cast("bytes | None", self.redis.hget(self.KEY, name))
-        if data is not None and msgspec.json.decode(data, type=Registered).folder != is_folder:
+        data = cast("bytes | None", self.redis.hget(keys.JOBS, name))
+        if data is not None and msgspec.json.decode(data, type=JobRecord).folder != is_folder:
             where = "made over HTTP" if is_folder else "a folder of the workers'"
             raise JobExists(f"there is a job {name!r}, {where}: take another name, or delete that one")
 
-    def _record(self, job: Job, definition: Definition, *, is_folder: bool) -> Registered | None:
+    def _record(self, job: Job, definition: Definition, *, is_folder: bool) -> JobRecord | None:
         """Return what was recorded before."""
         with self.redis.pipeline() as pipe:
             while True:
-                pipe.watch(self.KEY)  # type: ignore[no-untyped-call]
-                data = cast("bytes | None", pipe.hget(self.KEY, job.name))
-                old = None if data is None else msgspec.json.decode(data, type=Registered)
+                pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
+                data = cast("bytes | None", pipe.hget(keys.JOBS, job.name))
+                old = None if data is None else msgspec.json.decode(data, type=JobRecord)
                 new = self._registered(job, definition, is_folder, old)
                 pipe.multi()
-                pipe.hset(self.KEY, job.name, msgspec.json.encode(new))
-                pipe.hdel(self.DELETED, job.name)
+                pipe.hset(keys.JOBS, job.name, msgspec.json.encode(new))
+                pipe.hdel(keys.DELETED, job.name)
                 for hub, group in [] if old is None else set(old.groups) - set(new.groups):
                     queue_detach(pipe, self.hubs, job.name, hub, group)
                 try:
@@ -207,13 +203,13 @@ class JobRegistry:
         release_outputs(self.redis, job.name, keep=job.work.sinks)
         return old
 
-    def _registered(self, job: Job, definition: Definition, is_folder: bool, old: Registered | None) -> Registered:
+    def _registered(self, job: Job, definition: Definition, is_folder: bool, old: JobRecord | None) -> JobRecord:
         groups = {(reader.group.hub.name, reader.group.name) for reader in job.work.readers}
         outboxes = {name for name, sinks in job.work.sinks.items() for sink in sinks if isinstance(sink, Outbox)}
         tasks, before = ([], []) if old is None else (old.tasks, old.outboxes)
         if "start" in definition.document:  # TOML has times, JSON has none
             definition = Definition(definition.query, {**definition.document, "start": job.start})
-        return Registered(
+        return JobRecord(
             definition=definition,
             folder=is_folder,
             revision=secrets.token_hex(8),

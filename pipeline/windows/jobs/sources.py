@@ -19,26 +19,16 @@ from ..operators.faults import INPUT, Faults
 _TOGETHER = 10.0
 
 
-class Entry(Protocol):
-    @property
-    def offset(self) -> str:
-        """`ms-n`, rising within the source."""
-
-
-class Source(Protocol):
+class TaskSource(Protocol):
     """One log that a task reads, from an offset on. `name` names its position in the checkpoint.
 
-    A source's rows depend on the entries alone, so that reading them again gives the same rows.
+    A source's rows depend on the entries alone, so that reading them again gives the same rows. Entries have an
+    `offset`, `ms-n`, that rises within the source, and a `sequence_number`, -1 if there is none.
     """
 
     name: str
-
-    @property
-    def watermark(self) -> int:
-        """The last time of which no row will come any more."""
-
-    has_ended: bool
-    """Whether the last `entries` were all that there are."""
+    watermark: int
+    """The last time of which no row will come any more. `settle` and `restore` move it."""
 
     def queue(self, pipe: Pipeline, after: str, batch: int) -> None:
         """Ask for the entries after an offset that have about `batch` rows."""
@@ -52,8 +42,11 @@ class Source(Protocol):
     def feed(self, engine: Engine, entries: Sequence[Any], now: int) -> list[Given]:
         """Feed the rows of entries to the engine; return what it gives at once."""
 
-    def at_end(self, now: int) -> None:
-        """Know that the log has been read to its end; `now` is a time before that."""
+    def settle(self, now: int) -> None:
+        """Move the watermark: the last `entries` are fed. `now` is a time before they were read.
+
+        If they were all that there were, every row that arrived before `now` has been fed.
+        """
 
     def snapshot(self) -> bytes: ...
 
@@ -65,7 +58,8 @@ class HubSource:
 
     def __init__(self, name: str, hub: Hub, partition: int, rows: InputRows, names: Names, faults: Faults) -> None:
         self.name = name
-        self.has_ended = False
+        self.watermark = rows.watermark
+        self._has_ended = False
         self._key = hub.keys[partition].events
         self._partition = partition
         self._rows = rows
@@ -73,10 +67,6 @@ class HubSource:
         self._faults = faults
         self._asked = ("0", 0)
         self._together = _TOGETHER
-
-    @property
-    def watermark(self) -> int:
-        return self._rows.watermark
 
     def queue(self, pipe: Pipeline, after: str, batch: int) -> None:
         self._asked = (after, max(1, round(batch / self._together)))
@@ -88,7 +78,7 @@ class HubSource:
         events = events_of(self._partition, after, page)
         if page:
             self._together = len(events) / len(page)
-        self.has_ended = len(page) < asked
+        self._has_ended = len(page) < asked
         return events
 
     def count(self, entries: Sequence[StoredEvent]) -> int:
@@ -98,18 +88,20 @@ class HubSource:
         rows = [row for stored in entries for row in self._rows_of(stored, now)]
         given: list[Given] = []
         for stream, taken in self._rows.take(rows, engine.closed):
-            if taken:
-                given += engine.feed(stream, taken)
+            given += engine.feed(stream, taken)
         return given
 
-    def at_end(self, now: int) -> None:
-        self._rows.idle(now)
+    def settle(self, now: int) -> None:
+        if self._has_ended:
+            self._rows.idle(now)
+        self.watermark = self._rows.watermark
 
     def snapshot(self) -> bytes:
         return self._rows.snapshot()
 
     def restore(self, packed: bytes) -> None:
         self._rows.restore(packed)
+        self.watermark = self._rows.watermark
 
     def _rows_of(self, stored: StoredEvent, now: int) -> list[Any]:
         try:

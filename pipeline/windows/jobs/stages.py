@@ -11,13 +11,14 @@ from ..engine.engine import ExchangeRow
 from ..engine.input_rows import InputRows
 from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
-from .sources import HubSource, Source
+from .keys import MERGE
+from .sources import HubSource, TaskSource
 from .state import Position, Progress, order
-from .task import Task
-from .work import MERGE, Work
+from .task import StageTask
+from .work import Work
 
 
-class PartitionTask(Task):
+class PartitionTask(StageTask):
     """The first stage, over one partition of each input."""
 
     def __init__(self, work: Work, partition: int) -> None:
@@ -26,7 +27,7 @@ class PartitionTask(Task):
         self.exchange = Exchange(work.client, work.name, partition) if work.is_merged else None
         self._readers = [reader for reader in work.readers if partition < reader.partitions]
 
-    def _sources(self, faults: Faults) -> Sequence[Source]:
+    def _sources(self, faults: Faults) -> Sequence[TaskSource]:
         plan = self.work.plan
         return [
             HubSource(
@@ -76,14 +77,14 @@ class PartitionTask(Task):
         return following
 
 
-class MergingTask(Task):
+class MergingTask(StageTask):
     """The second stage, over what all partitions give."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work, MERGE)
         self.exchanges = [Exchange(work.client, work.name, partition) for partition in range(work.partitions)]
 
-    def _sources(self, faults: Faults) -> Sequence[Source]:
+    def _sources(self, faults: Faults) -> Sequence[TaskSource]:
         return [ExchangeSource(exchange, faults) for exchange in self.exchanges]
 
     def _nodes(self) -> frozenset[int]:

@@ -1,6 +1,7 @@
 """A task's checkpoint: what is done, and the state to begin again from.
 
-The state is saved now and then; what came in since is read again, in silence, up to what is done.
+The first is saved with every commit, the second now and then. recovery.py says what a task makes of the two, and which
+files change together with what is saved here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from redis.client import Pipeline
 from ...store.lease import LeaseLost
 from ..language.ticks import BEGINNING, isoformat, parse
 from ..row import Changes
+from . import keys
 
 _FIELDS = 500  # of the state that one command writes or reads
 
@@ -39,10 +41,10 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Mute(msgspec.Struct, frozen=True):
-    """What a job that begins anew works on, but does not put out. All times are included.
+    """What a job that begins anew works on, but does not put out; see the table in recovery.py. Times are included.
 
-    `fed` is of rows that come out as their event goes in, `advanced` of rows that a state gave. `done` are the last
-    events, by source, of which neither is to be put out again.
+    `fed` is the last such time of rows that come out as their event is fed, `advanced` of rows that a state gives.
+    `done` is, by source, the last event whose rows an earlier version has put out as it was fed.
     """
 
     fed: int = BEGINNING
@@ -50,8 +52,8 @@ class Mute(msgspec.Struct, frozen=True):
     done: Mapping[str, str] = {}
 
 
-class Snapshot(msgspec.Struct, frozen=True):
-    """Where the state in `job:NAME:state:TASK` was: the offset of each source, what each remembers, the time."""
+class SnapshotMark(msgspec.Struct, frozen=True):
+    """Where the state was that is saved: the offset of each source, what each remembers, the time."""
 
     offsets: Mapping[str, str] = {}
     sources: Mapping[str, bytes] = {}
@@ -66,7 +68,7 @@ class Progress:
     closed: int = BEGINNING
     done: dict[str, Position] = field(default_factory=dict)
     mute: Mute = field(default_factory=Mute)
-    snapshot: Snapshot = field(default_factory=Snapshot)
+    snapshot: SnapshotMark = field(default_factory=SnapshotMark)
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -78,16 +80,13 @@ class Progress:
 class Checkpoint:
     """Saved in the transaction that writes the rows, so that a row is written once, whenever the process dies.
 
-    Redis keys:
-        job:NAME:checkpoint:TASK  hash; `commits` counts the transactions, `closed` is a UTC time, `done` and `mute`
-                                  are JSON, `snapshot` is msgpack; then totals: `rows:OUTPUT` and each kind in faults.py
-        job:NAME:state:TASK       hash, the fields of the engine's snapshots
+    Redis keys: `keys.checkpoint` and `keys.state`.
     """
 
     def __init__(self, client: redis.Redis, job: str, task: str) -> None:
         self.redis = client
-        self.key = f"job:{job}:checkpoint:{task}"
-        self.state_key = f"job:{job}:state:{task}"
+        self.key = keys.checkpoint(job, task)
+        self.state_key = keys.state(job, task)
 
     def load(self) -> Progress:
         """Return what was saved last."""
@@ -98,19 +97,19 @@ class Checkpoint:
             progress.closed = parse(saved.pop(b"closed").decode())
             progress.done = msgspec.json.decode(saved.pop(b"done"), type=dict[str, Position])
             progress.mute = msgspec.json.decode(saved.pop(b"mute"), type=Mute)
-            progress.snapshot = msgspec.msgpack.decode(saved.pop(b"snapshot"), type=Snapshot)
+            progress.snapshot = msgspec.msgpack.decode(saved.pop(b"snapshot"), type=SnapshotMark)
         progress.counts.update({name.decode(): int(value) for name, value in saved.items()})
         return progress
 
     def state(self) -> dict[str, bytes]:
-        """Return the state at the snapshot. Nobody may write meanwhile: hold the lease."""
+        """Return the state at the snapshot. It must not be written meanwhile: hold the lease."""
         fields = self.redis.hscan_iter(self.state_key, count=_FIELDS)
         return {cast("bytes", name).decode(): cast("bytes", value) for name, value in fields}
 
     def guard(self, pipe: Pipeline, progress: Progress) -> None:
-        """Open a transaction that fails if anybody else has saved a checkpoint since `progress` was loaded.
+        """Open a transaction that fails if another task has saved this checkpoint since `progress` was loaded.
 
-        Raises `LeaseLost` if somebody has. This is what makes a row be written once; the task's lease only spares two
+        Raises `LeaseLost` if one has. This is what makes a row be written once; the task's lease only spares two
         workers the work. It is not watched here: it may have been lost, used and taken again without a trace, and each
         of its renewals would break the transaction off.
         """
@@ -138,7 +137,7 @@ class Checkpoint:
         }
         pipe.hset(self.key, mapping=fields)  # type: ignore[arg-type]
 
-    def queue_snapshot(self, pipe: Pipeline, snapshot: Snapshot, changes: Changes) -> None:
+    def queue_snapshot(self, pipe: Pipeline, snapshot: SnapshotMark, changes: Changes) -> None:
         pipe.hset(self.key, "snapshot", msgspec.msgpack.encode(snapshot))
         while some := list(islice(changes, _FIELDS)):
             if written := {name: value for name, value in some if value is not None}:

@@ -28,7 +28,7 @@ _CACHED = 2  # versions
 
 _decode = msgspec.json.Decoder().decode
 
-#: What stands for {date} and {time} in a path: 2024-05-01 or 2024/05/01, and 10-30 or 10.
+#: The patterns of {date} and {time} in a path: 2024-05-01 or 2024/05/01, and 10-30 or 10.
 _DATES = ("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]", "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]")
 _TIMES = ("[0-9][0-9]-[0-9][0-9]", "[0-9][0-9]")
 _DATE = r"(?P<year>\d{4})[-/](?P<month>\d\d)[-/](?P<day>\d\d)"
@@ -80,7 +80,7 @@ class FileTable:
 
 
 class HashTable:
-    """A Redis hash, each of whose values is a JSON object. The field is given as a column, too, in place of any such.
+    """A Redis hash, each of whose values is a JSON object. The field is a column as well, in place of any of that name.
 
     It is read as a whole, in the order of the fields, at the start and at each `refresh`.
     """
@@ -101,7 +101,7 @@ class HashTable:
         try:
             raw = cast("dict[bytes, bytes]", self._redis.hgetall(self._key))
         except redis.ResponseError as exc:
-            raise InvalidReference(f"{self._key} is no hash: {exc}") from exc
+            raise InvalidReference(f"{self._key} is not a hash: {exc}") from exc
         if raw != self._raw:
             self._version = Version([self._record(field, raw[field]) for field in sorted(raw)])
             self._raw = raw
@@ -131,7 +131,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     records = _json(text, str(path))
     if all(type(record) is dict for record in records):
         return cast("list[dict[str, Any]]", records)
-    raise InvalidReference(f"{path} holds something that is no JSON object")
+    raise InvalidReference(f"{path} holds something that is not a JSON object")
 
 
 def _csv(text: str, path: Path) -> list[dict[str, Any]]:
@@ -152,7 +152,7 @@ def _csv(text: str, path: Path) -> list[dict[str, Any]]:
 def _record(text: str | bytes, where: str) -> dict[str, Any]:
     record = _json(text, where)
     if type(record) is not dict:
-        raise InvalidReference(f"{where} is no JSON object")
+        raise InvalidReference(f"{where} is not a JSON object")
     return record
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
-import redis
 from redis.client import Pipeline
 
-from ...boards.shard import Code, error_of
-from ...errors import PipelineError
 from ...store.clock import reply_ms
 from ...store.lease import LeaseLost
 from ..engine.engine import Engine, ExchangeRow, Given, OutputRow
 from ..language.ticks import BEGINNING, END, from_unix_ms
-from ..operators.faults import BOARD, Faults
+from ..operators.faults import Faults
+from .outputs import Sink
 from .outputs.outbox import MOST_WAITING, Outbox
-from .sources import Source
-from .state import Checkpoint, Position, Progress, Snapshot, order, positions
+from .recovery import ENTRIES, TIMES, Phase, Recovery
+from .sources import TaskSource
+from .state import Checkpoint, Position, Progress, SnapshotMark, positions
 from .work import Work
 
 
@@ -32,26 +32,35 @@ class Run:
     """What a task holds in memory between turns; all of it comes from the checkpoint and the sources."""
 
     progress: Progress
+    recovery: Recovery
     faults: Faults
     engine: Engine
-    sources: Sequence[Source]
+    sources: Sequence[TaskSource]
+    span: int  # the plan's
     read_to: dict[str, str]  # source -> offset
-    replay_to: int  # of what a state gives up to this time, all is written
+    watermark: int = BEGINNING  # the least of the sources'
+    ready: Sequence[TaskSource] = ()  # to be read
     events: int = 0  # since the last snapshot
     is_news: bool = False  # since the last snapshot
     snapshot_at: float = 0.0  # time.monotonic() from which there may be one
 
-    @property
-    def watermark(self) -> int:
-        return min(source.watermark for source in self.sources)
+    def settle(self) -> None:
+        """Take the sources' watermarks, and see which of them to read next.
+
+        One that is further ahead of the slowest than rows matter waits, so that memory does not hold the log. Where no
+        row is ever kept, none need wait.
+        """
+        self.watermark = min([source.watermark for source in self.sources])
+        furthest = self.watermark + self.span if self.span else END
+        self.ready = [source for source in self.sources if source.watermark <= furthest]
 
 
-class Task:
-    """One task, for a worker that holds its lease.
+class StageTask:
+    """One task of a job: a stage of the query, for a worker that holds the task's lease.
 
     Memory is the last snapshot and what was read since. After a crash, or after anything that went wrong in a turn,
-    the next turn begins there: the entries up to those that are done are read again, and give nothing. That the rest
-    comes out as it would have is what operators.py asks of the operators, and event_times.py of the event times.
+    the next turn begins there. recovery.py says what is read again then, what comes of it, and why each row is written
+    once.
     """
 
     def __init__(self, work: Work, name: str) -> None:
@@ -72,11 +81,6 @@ class Task:
         self._run = run
         return done
 
-    @property
-    def closed(self) -> int:
-        """The time up to which its rows are given, as far as this worker knows; the beginning if it is another's."""
-        return self._run.engine.closed if self._run else BEGINNING
-
     def save(self) -> None:
         """Save the state, if there is news, so that whoever takes over need not read much again."""
         run, self._run = self._run, None
@@ -89,7 +93,7 @@ class Task:
 
     # -- the parts in which tasks differ ------------------------------------------------------------------------------
 
-    def _sources(self, faults: Faults) -> Sequence[Source]:
+    def _sources(self, faults: Faults) -> Sequence[TaskSource]:
         raise NotImplementedError
 
     def _nodes(self) -> frozenset[int]:
@@ -125,9 +129,18 @@ class Task:
         for source in sources:
             if (state := progress.snapshot.sources.get(source.name)) is not None:
                 source.restore(state)
-        read_to = positions(progress.snapshot.offsets, [source.name for source in sources])
-        snapshot_at = time.monotonic() + self.work.pacing.snapshot_seconds
-        return Run(progress, faults, engine, sources, read_to, progress.closed, snapshot_at=snapshot_at)
+        run = Run(
+            progress,
+            Recovery(progress),
+            faults,
+            engine,
+            sources,
+            self.work.plan.span,
+            read_to=positions(progress.snapshot.offsets, [source.name for source in sources]),
+            snapshot_at=time.monotonic() + self.work.pacing.snapshot_seconds,
+        )
+        run.settle()
+        return run
 
     def _turn(self, run: Run) -> int:
         now, batches = self._read(run)
@@ -137,9 +150,11 @@ class Task:
         count = 0
         is_news = False
         for source, entries in batches:
-            rows += self._feed(run, source, entries, now)
+            given, is_new = self._feed(run, source, entries, now)
+            rows += given
             count += source.count(entries)
-            is_news |= self._done(run, source, entries)
+            is_news |= is_new
+        run.settle()
         rows += self._advance(run)
         run.events += count
         run.is_news |= is_news or bool(rows)
@@ -151,33 +166,22 @@ class Task:
         elif run.engine.closed > run.progress.closed:
             self._came_to(run.engine.closed, run.progress)
         self._report(run, now)
-        read = {source for source, _ in batches}
-        may_go_on = run.engine.closed < run.watermark or any(source not in read for source in self._ready(run))
+        read = [source for source, _ in batches]
+        may_go_on = run.engine.closed < run.watermark or any(source not in read for source in run.ready)
         return count + len(rows) + may_go_on
 
-    def _ready(self, run: Run) -> list[Source]:
-        """Return the sources to read.
-
-        One that is further ahead of the slowest than rows matter waits, so that memory does not hold the log. Where no
-        row is ever kept, none need wait.
-        """
-        span = self.work.plan.span
-        furthest = run.watermark + span if span else END
-        return [source for source in run.sources if source.watermark <= furthest]
-
-    def _read(self, run: Run) -> tuple[int, list[tuple[Source, Sequence[Any]]]]:
+    def _read(self, run: Run) -> tuple[int, list[tuple[TaskSource, Sequence[Any]]]]:
         """Read on, in one round trip; return Redis's time before that, and the entries.
 
-        Nothing is read while what takes the task's rows is so far behind that there is no room.
+        Nothing is read while an outbox or the exchange that the task fills has no room.
         """
-        ready = self._ready(run)
         buffers = self._buffers()
         with self.work.client.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.hget(self.checkpoint.key, "commits")
             for key in buffers:
                 pipe.xlen(key)
-            for source in ready:
+            for source in run.ready:
                 source.queue(pipe, run.read_to[source.name], self.work.pacing.batch)
             replies = iter(pipe.execute())
         now = from_unix_ms(reply_ms(next(replies)))
@@ -186,85 +190,49 @@ class Task:
         waiting = [next(replies) for _ in buffers]
         if any(count >= most for count, most in zip(waiting, buffers.values(), strict=True)):
             return now, []
-        batches = [(source, source.entries(replies)) for source in ready]
+        batches = [(source, source.entries(replies)) for source in run.ready]
         for source, entries in batches:
             if entries:
                 run.read_to[source.name] = entries[-1].offset
         return now, batches
 
-    def _feed(self, run: Run, source: Source, entries: Sequence[Any], now: int) -> list[Given]:
-        """Feed what was read; return the rows that come out at once, and were not given before."""
+    def _feed(self, run: Run, source: TaskSource, entries: Sequence[Any], now: int) -> tuple[list[Given], bool]:
+        """Feed what was read, and note what is done. Return the rows that go on, and whether any entry is new."""
         given: list[Given] = []
-        mute = run.progress.mute
-        for part, is_done, is_muted in self._parts(run, source, entries):
-            run.faults.silent = is_done or is_muted
-            rows = source.feed(run.engine, part, now)
-            run.faults.silent = False
-            if is_done:
-                continue
-            given += [row for row in rows if isinstance(row, ExchangeRow) or not (is_muted or row.time <= mute.fed)]
-        if source.has_ended:
-            source.at_end(now)
-        return given
-
-    def _parts(self, run: Run, source: Source, entries: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool, bool]]:
-        """Cut entries into those that are done, those that a job which began anew is not to put out, and the rest."""
-        done = run.progress.done.get(source.name, Position()).offset
-        muted = max(done, run.progress.mute.done.get(source.name, done), key=order)
-        if not entries or order(entries[0].offset) > order(muted):
-            if entries:
-                yield entries, False, False
-            return
-        offsets = [order(entry.offset) for entry in entries]
-        first = sum(offset <= order(done) for offset in offsets)
-        second = sum(offset <= order(muted) for offset in offsets)
-        for part, is_done, is_muted in (
-            (entries[:first], True, True),
-            (entries[first:second], False, True),
-            (entries[second:], False, False),
-        ):
-            if part:
-                yield part, is_done, is_muted
-
-    def _done(self, run: Run, source: Source, entries: Sequence[Any]) -> bool:
-        """Take note of what is done now; say whether any entry had not been before."""
-        if not entries:
-            return False
-        last = entries[-1]
-        if order(last.offset) <= order(run.progress.done.get(source.name, Position()).offset):
-            return False
-        run.progress.done[source.name] = Position(last.offset, getattr(last, "sequence_number", -1))
-        return True
+        is_new = False
+        for phase, part in run.recovery.parts(source.name, entries):
+            run.faults.silent = not ENTRIES[phase].reports_faults
+            given += ENTRIES[phase].given(source.feed(run.engine, part, now), run.progress.mute.fed)
+            if phase is not Phase.REPLAYED:
+                run.progress.done[source.name] = Position(part[-1].offset, part[-1].sequence_number)
+                is_new = True
+        run.faults.silent = False
+        source.settle(now)
+        return given, is_new
 
     def _advance(self, run: Run) -> list[Given]:
-        """Advance to the watermark; return the rows that were not given before."""
-        watermark = run.watermark
-        batch = self.work.pacing.batch
-        if run.engine.closed < run.replay_to:
-            run.faults.silent = True
-            run.engine.advance(min(watermark, run.replay_to), batch)
-            run.faults.silent = False
-            if run.engine.closed < run.replay_to:
-                return []
-        muted = run.progress.mute.advanced
-        rows = run.engine.advance(watermark, batch)
-        return [row for row in rows if isinstance(row, ExchangeRow) or row.time > muted]
+        """Close times up to the watermark, about a batch of rows at once; return the rows that go on."""
+        given: list[Given] = []
+        for phase, last in run.recovery.times:
+            if run.engine.closed < last:
+                run.faults.silent = not TIMES[phase].reports_faults
+                given += TIMES[phase].given(run.engine.advance(min(run.watermark, last), self.work.pacing.batch))
+                if run.engine.closed < last:
+                    break
+        run.faults.silent = False
+        return given
 
     # -- its end ------------------------------------------------------------------------------------------------------
 
     def _commit(self, run: Run, given: Sequence[Given], is_snapshot: bool) -> None:
-        """Write rows, boards, checkpoint and maybe the state in one transaction. Raises `LeaseLost`.
+        """Write rows, boards, checkpoint and maybe the state in one transaction. Raises `LeaseLost`, or Redis's error.
 
-        What a board did not take is a fault that is counted; any other error is raised.
+        What a sink says of a reply may be a fault, which the next commit counts.
         """
         progress = run.progress
         with self.work.client.pipeline() as pipe:
             self.checkpoint.guard(pipe, progress)
-            for row in given:
-                if isinstance(row, OutputRow):
-                    progress.counts[f"rows:{row.output}"] += 1
-                    for sink in self.work.sinks[row.output]:
-                        sink.queue(pipe, row, run.faults)
+            asked = self._queue_outputs(pipe, run, [row for row in given if isinstance(row, OutputRow)])
             progress.commits += 1
             progress.closed = max(progress.closed, run.engine.closed)
             self._queue_given(pipe, [row for row in given if isinstance(row, ExchangeRow)], progress.closed)
@@ -272,17 +240,25 @@ class Task:
             if is_snapshot:
                 self._queue_snapshot(pipe, run)
             replies = self.checkpoint.commit(pipe)
-        for reply in replies:
-            if isinstance(reply, redis.ResponseError) and isinstance(error_of(reply), PipelineError):
-                run.faults.report(BOARD, str(reply))
+        for sink, reply in zip_longest(asked, replies):
+            if sink is not None:
+                sink.replied(reply, run.faults)
             elif isinstance(reply, Exception):
                 raise reply
-            elif isinstance(reply, list) and reply[0] != Code.OK.encode():  # only a board answers with a list
-                run.faults.report(BOARD, f"a score that a board did not take ({reply[0].decode()})")
+
+    def _queue_outputs(self, pipe: Pipeline, run: Run, rows: Sequence[OutputRow]) -> list[Sink]:
+        """Put rows into the transaction; return the sink of each command."""
+        asked: list[Sink] = []
+        for row in rows:
+            run.progress.counts[f"rows:{row.output}"] += 1
+            for sink in self.work.sinks[row.output]:
+                sink.queue(pipe, row, run.faults)
+                asked += [sink] * (len(pipe) - len(asked))
+        return asked
 
     def _queue_snapshot(self, pipe: Pipeline, run: Run) -> None:
         states = {source.name: source.snapshot() for source in run.sources}
-        snapshot = Snapshot(dict(run.read_to), states, run.engine.closed)
+        snapshot = SnapshotMark(dict(run.read_to), states, run.engine.closed)
         self.checkpoint.queue_snapshot(pipe, snapshot, run.engine.snapshot())
         self._queue_done(pipe, snapshot.offsets)
         run.events, run.is_news = 0, False

@@ -11,15 +11,14 @@ import redis
 from ...hub.consumer_group import ConsumerGroup
 from ..engine.event_times import TimePolicies
 from ..planning.nodes import Plan
+from . import keys
+from .keys import MERGE
 from .outputs import Sink
-from .status import Reports
-
-#: The name of the task that merges.
-MERGE = "merge"
+from .reports import Reports
 
 
 @dataclass(frozen=True)
-class Reader:
+class HubReader:
     """An input of the query: a hub, read as a consumer group."""
 
     input: str
@@ -54,16 +53,13 @@ class Work:
 
     `stages` are the nodes that each runs: those of the partitions, then, if the job has a second stage, of the merging
     task. `version` is that of the query; see begin.py.
-
-    Redis key:
-        job:NAME  hash; see begin.py
     """
 
     name: str
     version: str
     plan: Plan
     stages: Sequence[frozenset[int]]
-    readers: Sequence[Reader]
+    readers: Sequence[HubReader]
     sinks: Mapping[str, Sequence[Sink]]
     client: redis.Redis
     reports: Reports
@@ -86,7 +82,7 @@ class Work:
 
     @property
     def key(self) -> str:
-        return f"job:{self.name}"
+        return keys.job(self.name)
 
     def current_version(self) -> str | None:
         stored = self.client.hget(self.key, "version")

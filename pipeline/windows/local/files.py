@@ -22,13 +22,13 @@ from ..engine.input_rows import InputError, records_of
 from ..language.ticks import TICKS_PER_SECOND
 from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime
 
-#: What stands for standard input, which is NDJSON.
+#: The name of standard input, which is NDJSON.
 STDIN = Path("-")
 
 _PARQUET_ROWS = 10_000
 
 Found = tuple[int, dict[str, Any] | InputError]
-"""The number of a line, or of a row, from 1; and an event, or why it is none."""
+"""The number of a line, or of a row, from 1; and an event, or why there is not one."""
 
 
 class InvalidFile(PipelineError):
@@ -89,7 +89,7 @@ def find_file(folder: Path, name: str) -> Path | None:
     wanted = {name.lower() + ending for ending in endings}
     found = sorted(path for path in folder.iterdir() if path.name.lower() in wanted)
     if len(found) > 1:
-        raise InvalidFile(found[1], f"{found[0].name} is there, too: which one is {name}?")
+        raise InvalidFile(found[1], f"{found[0].name} is there as well: which one is {name}?")
     return found[0] if found else None
 
 

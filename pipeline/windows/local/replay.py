@@ -124,7 +124,7 @@ class Replay:
                 if value is not None:
                     latest = max(latest, to_datetime(value))
             except RowError:
-                pass  # StreamRows reports it
+                pass  # InputRows reports it
         if latest == BEGINNING:
             self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: no event so far has a time")
         return latest

@@ -16,7 +16,7 @@ class RowFile:
     """Lines, written beside the file under another name, which takes the file's place when all are there.
 
     So a run that fails or is killed leaves the file as it was, and a run may write the file that it reads. A name that
-    ends in .gz is packed. What is no regular file (a pipe, /dev/null) is written as it is.
+    ends in .gz is packed. What is not a regular file (a pipe, /dev/null) is written as it is.
     """
 
     def __init__(self, path: Path) -> None:

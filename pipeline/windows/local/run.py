@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine.engine import Engine, Given, OutputRow
-from ..jobs.config import Config, FileInput, InvalidJob, ReferenceInput
 from ..jobs.definition import read_definition
+from ..jobs.job_toml import FileInput, InvalidJob, JobConfig, ReferenceInput
 from ..jobs.prepare import prepare
 from ..jobs.tables import FileTable, InvalidReference
 from ..language.ticks import END
@@ -31,7 +31,7 @@ class LocalJob:
 
     folder: Path
     plan: Plan
-    config: Config
+    config: JobConfig
 
     @classmethod
     def read(cls, folder: Path) -> LocalJob:

@@ -16,7 +16,7 @@ _TRIM = 1_024  # items
 
 
 class Changelog:
-    """Items that live until a time of their own, as an operator's snapshots need them. It is no index of them.
+    """Items that live until a time of their own, as an operator's snapshots need them. It is not an index of them.
 
     A chunk is never written a second time: items in it that have expired since are left out by `restore`. Items of
     one snapshot are cut by the times until which they live, so a chunk's go at about the same time.
@@ -25,7 +25,7 @@ class Changelog:
     """
 
     def __init__(self, name: str, until: Callable[[Any], int]) -> None:
-        """`until(item)`: once the watermark has come that far, nobody needs the item any more."""
+        """`until(item)`: once the watermark has come that far, the item is not needed any more."""
         self._prefix = f"{name}:"
         self._until = until
         self._passed = BEGINNING

@@ -38,7 +38,7 @@ def _wrapped(value: Any) -> Any:
         return value
     wrap = _WRAPS.get(kind)
     if wrap is None:
-        raise TypeError(f"a {kind.__name__} is no value to keep")
+        raise TypeError(f"a {kind.__name__} is not a value to keep")
     return wrap(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LOG_EVERY = 1_000
 
@@ -36,4 +36,4 @@ class Faults:
             return
         self._counts[kind] += 1
         if self._counts[kind] % _LOG_EVERY == 1:
-            log.warning("job %s: %s (%s: %d)", self._job, message, kind, self._counts[kind])
+            logger.warning("job %s: %s (%s: %d)", self._job, message, kind, self._counts[kind])

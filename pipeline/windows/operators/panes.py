@@ -1,9 +1,39 @@
 """Hopping and tumbling windows from panes (Li, Maier, Tufte, Papadimos, Tucker: SIGMOD Record 34(1), 2005).
 
-A row is added to the partial results of its group in one pane, a slice of time (slices.py), whatever the number of
-windows that it is in. A pane that the watermark has passed counts in what windows come to (totals.py), until the last
-window that has it in it has ended. So neither a row nor a group's pane costs more for a longer duration or a shorter
-hop; what is left is a row of output for each group and window.
+Theory of operation. Time is cut into slices at every border of a window (slices.py), so that a window is a whole number
+of slices. A pane has the partial results of a slice, by group. A row is added to one pane, whatever the number of
+windows that it is in; so neither a row nor a group's pane costs more for a longer duration or a shorter hop, and what
+is left is a row of output for each group and window.
+
+A pane goes through three states:
+
+    open      `_open`     from its first row on: rows are added to it
+    passed    `_passed`   from the end of the first window that it is in: `_totals` counts it
+    dropped               at the end of the last window that it is in
+
+A slice that is in no window, between windows whose hop is longer than their duration, gets no pane. `restore` passes
+all panes up to `closed`, some perhaps before the end of their first window: totals are read at ends only.
+
+`advance` goes from one end of a window to the next (`due`), and at each end does three things in this order: pass the
+panes up to there, give the totals as rows, drop the panes that no later window has. The totals need no subtraction and
+no look at times: what is passed at the end of a window is what is in it, and the oldest pane goes first (totals.py).
+
+Invariant.
+
+    1. `_panes` has the panes that are open or passed, and `_totals` those that are passed, in the order of `_passed`,
+       oldest first.
+    2. A passed pane is not changed any more. The totals rely on it. It holds because every row that is fed is later
+       than the last `advance` (operator.py).
+    3. `_written` has, for each pane of which snapshots left anything, how many fields they are: END:0, END:1 ... A pane
+       in `_changed` is written anew as a whole, and never has fewer fields than before, since groups only come; one in
+       `_gone` has its fields deleted. The totals are not saved: `restore` makes them of the panes.
+
+Divided between two stages, `PartialPanes` gives each pane once the watermark has passed it, and keeps no totals;
+`MergedPanes` is fed such panes instead of rows, each with its end as its time, several for one slice.
+
+Change together: the columns of a partial row, in `PartialPanes.advance` and `MergedPanes.feed`; the fields, in
+`snapshot` and `_load`, and `FORMAT` in jobs/opening.py; which windows may be divided, in windowing.py and
+planning/topology.py.
 """
 
 from __future__ import annotations
@@ -47,8 +77,8 @@ class Panes:
         self._faults = faults
         self._closed = closed
         self._panes: dict[int, Pane] = {}  # by the pane's end
-        self._open: list[int] = []  # ends of those that the watermark has not passed, a heap
-        self._passed: deque[int] = deque()  # ends of the others, oldest first
+        self._open: list[int] = []  # ends of the panes that are open, a heap
+        self._passed: deque[int] = deque()  # ends of those that are passed, oldest first
         self._totals = totals_of_panes(slices.most, self._sides)
         self._changed: set[int] = set()
         self._gone: list[int] = []

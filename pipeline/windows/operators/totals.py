@@ -1,7 +1,17 @@
 """What the panes of a window come to, group by group, in either of two ways.
 
-Where a window has few panes they are merged anew for each window: a look at each group in each pane, and nothing to
-keep. Where it has many, a roll-up for each group (rollup.py) costs more to keep, but no more for more panes.
+Theory of operation. A queue of panes: `push` adds the newest, `pop` takes the oldest away, `totals` merges what is in
+between. `MergedAnew` keeps only the panes, and looks at each group in each of them for each window. `RolledUp` keeps a
+roll-up for each group (rollup.py): two merges more for each pane, and one for each total, however many panes there are.
+Which is cheaper depends on the number of panes in a window alone, so that `totals_of_panes` can choose beforehand.
+
+Invariant, of both: a group that has rows in any pane of the queue is in the totals, each once, in the order of groups.
+Sorting is put off: the groups of the last window stay sorted, groups that are new are added behind them, and
+`_is_sorted` says whether there are any. `MergedAnew` finds out in `totals` which groups have gone; `RolledUp` knows it
+as the last pane of a group is popped.
+
+It rests on what panes.py does: a pane is not changed after `push`, `pop` is given the pane that was pushed first, and
+the results of `totals` are read before the next call.
 """
 
 from __future__ import annotations
@@ -22,7 +32,7 @@ FEW = 4
 """Up to here, merging is the cheaper: half of what roll-ups cost with 2 panes in a window, even with 4 to 6."""
 
 
-class Totals(Protocol):
+class PaneTotals(Protocol):
     """Panes come and go as in a queue. One that came is not changed any more."""
 
     def __bool__(self) -> bool:
@@ -37,13 +47,13 @@ class Totals(Protocol):
         """Yield what the panes come to, in the order of the groups. Read it before the panes change; change nothing."""
 
 
-def totals_of_panes(count: int, sides: SideBySide) -> Totals:
+def totals_of_panes(count: int, sides: SideBySide) -> PaneTotals:
     """Return the cheaper way for windows of `count` panes."""
     return MergedAnew(sides) if count <= FEW else RolledUp(sides)
 
 
 class MergedAnew:
-    """Totals by merging. A window costs a look-up for each of its groups in each pane."""
+    """PaneTotals by merging. A window costs a look-up for each of its groups in each pane."""
 
     def __init__(self, sides: SideBySide) -> None:
         self._sides = sides
@@ -83,7 +93,7 @@ class MergedAnew:
 
 
 class RolledUp:
-    """Totals by a roll-up for each group. A group's pane costs two merges, a total one more."""
+    """PaneTotals by a roll-up for each group. A group's pane costs two merges, a total one more."""
 
     def __init__(self, sides: SideBySide) -> None:
         self._sides = sides

@@ -1,10 +1,10 @@
 """Which nodes may run once for each partition, and which need the rows of all of them.
 
 Rows with one value of the partition key, or of PartitionId, come from one partition. So a node that keeps rows of
-other values apart, as a GROUP BY with that column does, gives the same whether it sees one partition or all. What
-reads nothing but such nodes runs in the first stage, a task for each partition; the rest in a second one, the merging
-stage, that takes the rows of all partitions. A query without a second stage is what Stream Analytics calls
-embarrassingly parallel.
+other values apart, as a GROUP BY with that column does, gives the same whether it sees one partition or all. So does
+any node whose inputs have one partition each: the task of that partition sees all rows. What reads nothing but such
+nodes runs in the first stage, a task for each partition; the rest in a second one, the merging stage, that takes the
+rows of all partitions. A query without a second stage is what Stream Analytics calls embarrassingly parallel.
 
 https://learn.microsoft.com/azure/stream-analytics/stream-analytics-parallelization
 """
@@ -45,8 +45,8 @@ class Topology:
 def topology(plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str, int] | None = None) -> Topology:
     """Divide a plan. `keys`: the column of each input that has the partition key of its events, None if none has.
 
-    `partitions`, by input, matters where inputs meet: one key is in the same partition of two inputs only if they have
-    the same number of them.
+    `partitions` is how many each input has, as far as it is known. An input of one partition needs no second stage by
+    itself. Where inputs meet, one key is in the same partition of both only if they have the same number of them.
     """
     divided = _divided(plan, keys, partitions or {})
     partitioned, reasons = _stages(divided, keys, partitions or {})
@@ -105,7 +105,7 @@ class _Known:
     def __init__(self, plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str, int]) -> None:
         self._plan = plan
         self._keys = {name.lower(): key for name, key in keys.items()}
-        counts = {name.lower(): count for name, count in partitions.items()}
+        counts = self._counts = {name.lower(): count for name, count in partitions.items()}
         self._kinds: list[list[Holders]] = [holders(plan, lambda stream: _columns(PARTITION_ID))]
         for count in sorted({counts.get(stream.input.lower(), 0) for stream in plan.streams}):
 
@@ -116,6 +116,8 @@ class _Known:
             self._kinds.append(holders(plan, of_count))
 
     def keeps_partitions_apart(self, node: Node) -> bool:
+        if all(self._counts.get(name.lower()) == 1 for name in self._inputs(node)):
+            return True
         match node:
             case Window(window=Session(), mode="whole", session_keys=keys, sources=(source,)):
                 return any(holds(keys, held[source]) for held in self._kinds)

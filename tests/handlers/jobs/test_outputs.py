@@ -10,10 +10,9 @@ import redis as redis_py
 from handlers import create_app
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
-from pipeline.windows.jobs.job import Job
 from pipeline.windows.language.ticks import isoformat
 
-from ...windows.support import example
+from ...windows.support import example, running_jobs
 from ..conftest import ServiceClient
 
 
@@ -28,7 +27,7 @@ def hubs(redis: redis_py.Redis, settings: Settings) -> Hubs:
 
 @pytest.fixture
 def ran(redis: redis_py.Redis, hubs: Hubs) -> None:
-    job = Job.load(example.JOB, redis, hubs)
+    job = running_jobs.load(example.JOB, redis, hubs)
     while job.step():
         pass
     job.stop()

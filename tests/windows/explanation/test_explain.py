@@ -7,7 +7,9 @@ import pytest
 
 from pipeline.windows.engine.event_times import TimePolicies
 from pipeline.windows.explanation.explain import FORMATS, Explanation, explain, explanation
-from pipeline.windows.jobs.config import Config, HubInput, ReferenceData, ReferenceInput, read_config
+from pipeline.windows.jobs.definition import read_definition
+from pipeline.windows.jobs.job_toml import HubInput, JobConfig, ReferenceData, ReferenceInput
+from pipeline.windows.jobs.prepare import prepare
 
 from ..support.example import JOB
 from ..support.run import planned
@@ -15,8 +17,8 @@ from ..support.run import planned
 SEED = (JOB / "query.asaql").read_text()
 
 
-def by(**keys: str | None) -> Config:
-    return Config({name: HubInput("events", None, key) for name, key in keys.items()}, {})
+def by(**keys: str | None) -> JobConfig:
+    return JobConfig({name: HubInput("events", None, key) for name, key in keys.items()}, {})
 
 
 def test_the_seeds_job_in_full_where_it_is_embarrassingly_parallel() -> None:
@@ -115,6 +117,35 @@ def test_what_is_embarrassingly_parallel(query: str, is_parallel: bool) -> None:
     assert explanation(planned(query), by(A="k", B="k")).is_embarrassingly_parallel is is_parallel
 
 
+@pytest.mark.parametrize(("query", "_"), PARALLEL.values(), ids=PARALLEL)
+def test_of_one_partition_everything_runs_in_one_stage(query: str, _: bool) -> None:
+    plan = planned(query)
+    explained = explanation(plan, by(A="k", B="k"), dict.fromkeys(plan.inputs, 1))
+
+    assert {node.stage for node in explained.nodes} == {1}
+    assert explain(plan, partitions=dict.fromkeys(plan.inputs, 1)).startswith("One partition: all of it")
+
+
+def test_only_what_reads_inputs_of_several_partitions_is_merged() -> None:
+    query = (
+        f"SELECT x, COUNT(*) AS n INTO one FROM A GROUP BY x, {TUMBLING} "
+        f"SELECT x, COUNT(*) AS n INTO three FROM B GROUP BY x, {TUMBLING} "
+        f"SELECT a.x AS x INTO both FROM A a JOIN B b ON a.x = b.x AND {NEAR}"
+    )
+    nodes = explanation(planned(query), by(), {"A": 1, "B": 3}).nodes
+
+    assert {node.step: node.stage for node in nodes if node.title.startswith("output")} == {
+        "one": 1,
+        "three": 2,
+        "both": 2,
+    }
+
+
+def test_where_partitions_are_not_known_both_cases_are_told() -> None:
+    assert "Over hubs of one partition there is no merging stage" in explain(planned(SEED))
+    assert "Over hubs of one partition" not in explain(planned(SEED), partitions={"Input": 4})
+
+
 def test_a_step_that_is_merged_gets_panes_and_not_rows() -> None:
     query = "SELECT x, COUNT(*) AS n INTO one FROM A GROUP BY x, TumblingWindow(second, 5) SELECT * INTO two FROM A"
 
@@ -129,7 +160,7 @@ def test_a_step_that_is_merged_gets_panes_and_not_rows() -> None:
 
 
 def test_time_is_told_with_its_policies() -> None:
-    config = Config(
+    config = JobConfig(
         {"A": HubInput("events"), "R": ReferenceInput(ReferenceData(file="r.csv"))},
         {},
         policies=TimePolicies(late=None, out_of_order=20_000_000, action="drop"),
@@ -189,4 +220,4 @@ def test_another_format_is_refused() -> None:
 
 
 def test_the_job_that_ships_can_be_explained() -> None:
-    assert "hub events" in explain(planned(SEED), read_config(JOB / "job.toml"))
+    assert "hub events" in explain(planned(SEED), prepare(read_definition(JOB), JOB).config)

@@ -15,10 +15,11 @@ from pipeline.hub.partition import partition_of
 from pipeline.hub.retention import trim
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput
-from pipeline.windows.jobs.status import Reports
+from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.jobs.work import Pacing
 
 from ..support.example import enqueued_ms
+from ..support.running_jobs import load
 
 QUERY = """
 SELECT k, COUNT(*) AS events, MIN(n) AS first INTO Windows FROM Input GROUP BY k, HoppingWindow(minute, 20, 10)
@@ -62,7 +63,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
         folder.mkdir(exist_ok=True)
         (folder / "query.asaql").write_text(query)
         (folder / "job.toml").write_text(toml)
-        made.append(Job.load(folder, redis, hubs, pacing=Pacing(2, 0.0), beat=0.0))
+        made.append(load(folder, redis, hubs, pacing=Pacing(2, 0.0), beat=0.0))
         return made[-1]
 
     yield new
@@ -218,8 +219,8 @@ def test_another_query_goes_on_when_last_stopped(
     found = windows(redis)
     assert {key: sorted(set(rows)) for key, rows in found.items()} == expected(0)
     assert singles(redis) == twice(range(13))
-    if before[0] == after[0]:
-        assert found == expected(0)  # another layout begins with the earliest partition's time: rows may come again
+    if (before[0], after[0]) != (PARALLEL, TOML):
+        assert found == expected(0)  # a merging task begins with the earliest partition's time: rows may come again
 
 
 def test_a_query_that_is_only_written_in_another_way_goes_on_with_its_state(

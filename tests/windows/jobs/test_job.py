@@ -18,9 +18,9 @@ from pipeline.boards.boards import Boards
 from pipeline.hub.log import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
-from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.exchange import Exchange
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.stages import PartitionTask
 from pipeline.windows.jobs.state import Checkpoint
@@ -28,8 +28,9 @@ from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.language.ticks import isoformat
 from pipeline.windows.operators.faults import BOARD, INPUT, ROW
 
+from ..support.crashes import Crash, Fuse, die
 from ..support.example import EVENTS, JOB, WINDOW_ROWS, enqueued_ms, event
-from ..support.running_jobs import run
+from ..support.running_jobs import load, run
 
 # Each row with its window's end.
 Rows = list[tuple[str | None, dict[str, Any]]]
@@ -49,18 +50,12 @@ def new_job(redis: redis_py.Redis, hubs: Hubs) -> Iterator[NewJob]:
     made: list[Job] = []
 
     def new(folder: Path = JOB, seconds: float = 0.0, batch: int = 1, beat: float = 0.0) -> Job:
-        made.append(Job.load(folder, redis, hubs, pacing=Pacing(batch, seconds), beat=beat))
+        made.append(load(folder, redis, hubs, pacing=Pacing(batch, seconds), beat=beat))
         return made[-1]
 
     yield new
     for job in made:
         job.share.stop()
-
-
-def die(job: Job) -> None:
-    """End a job as kill -9 does, but that its leases and its announcement end at once."""
-    job.share.stop()
-    job.tasks.clear()
 
 
 def log_example(hubs: Hubs) -> None:
@@ -146,35 +141,6 @@ def test_a_restart_at_any_turn_gives_each_row_once(
     run(new_job(folder))
 
     expect_example_once(redis)
-
-
-class Crash(BaseException):
-    pass
-
-
-class Fuse:
-    """Lets the process die at its nth commit, before Redis has executed it or after."""
-
-    def __init__(self, job: Job, nth: int, after: bool) -> None:
-        self.left = nth
-        self.after = after
-        for task in job.tasks:
-            task.checkpoint = CrashingCheckpoint(job, task.name, self)
-
-
-class CrashingCheckpoint(Checkpoint):
-    def __init__(self, job: Job, task: str, fuse: Fuse) -> None:
-        super().__init__(job.work.client, job.name, task)
-        self.fuse = fuse
-
-    def commit(self, pipe: Pipeline) -> list[Any]:
-        self.fuse.left -= 1
-        if self.fuse.left == 0 and not self.fuse.after:
-            raise Crash
-        replies = super().commit(pipe)
-        if self.fuse.left == 0:
-            raise Crash
-        return replies
 
 
 @pytest.mark.parametrize("nth", range(1, 9))
@@ -423,7 +389,7 @@ def test_boards_of_another_server_can_t_be_written_with_the_rows(
 ) -> None:
 
     with pytest.raises(InvalidJob, match="written in one transaction"):
-        Job.load(job_folder(tmp_path), redis, hubs, Boards(redis, shards=2))
+        load(job_folder(tmp_path), redis, hubs, Boards(redis, shards=2))
 
 
 def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(

@@ -16,6 +16,7 @@ from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.work import Pacing
 
 from ...upstream import ScriptedUpstream, scripted_upstream
+from ..support.running_jobs import load
 
 QUERY = """
 WITH Sums AS (SELECT k, SUM(n) AS n FROM Input GROUP BY k, TumblingWindow(second, 10))
@@ -86,12 +87,12 @@ def test_the_same_rows_are_written_everywhere_once(
 ) -> None:
     log(hubs)
     for turns in (1, 2, 3, 50):  # workers that come and go
-        job = Job.load(folder, redis, hubs, pacing=Pacing(batch=3, snapshot_seconds=0), beat=0.0)
+        job = load(folder, redis, hubs, pacing=Pacing(batch=3, snapshot_seconds=0), beat=0.0)
         for _ in range(turns):
             for worker in job.workers:
                 worker.step()
         stop(job)
-    job = Job.load(folder, redis, hubs, beat=0.0)
+    job = load(folder, redis, hubs, beat=0.0)
     run(job)
     stop(job)
 
@@ -109,7 +110,7 @@ def test_a_receiver_that_is_away_holds_the_job_back_and_not_more(
 ) -> None:
     monkeypatch.setattr(task, "MOST_WAITING", 2)
     log(hubs)
-    job = Job.load(folder, redis, hubs, pacing=Pacing(batch=3, snapshot_seconds=0), beat=0.0)
+    job = load(folder, redis, hubs, pacing=Pacing(batch=3, snapshot_seconds=0), beat=0.0)
     while job.step():
         pass
     assert 2 <= redis.xlen("job:sums:outbox:Lines") < WINDOWS

@@ -13,6 +13,7 @@ from pipeline.windows.jobs.outputs import (
     OutputTaken,
     StreamOutput,
     UnknownOutput,
+    declare_outputs,
     list_outputs,
     release_outputs,
 )
@@ -32,7 +33,7 @@ def write(output: StreamOutput, count: int) -> None:
 @pytest.fixture
 def output(redis: redis_py.Redis) -> StreamOutput:
     output = StreamOutput(redis, "o")
-    output.declare("job")
+    declare_outputs(output.redis, "job", [output.name])
     return output
 
 
@@ -66,7 +67,7 @@ def test_after_must_be_an_id(output: StreamOutput, after: str) -> None:
 
 def test_the_oldest_rows_are_dropped(redis: redis_py.Redis) -> None:
     output = StreamOutput(redis, "o", maxlen=1)
-    output.declare("job")
+    declare_outputs(output.redis, "job", [output.name])
     write(output, 1000)
 
     assert len(output.read(limit=1000)) < 1000
@@ -75,13 +76,13 @@ def test_the_oldest_rows_are_dropped(redis: redis_py.Redis) -> None:
 
 def test_an_output_of_another_job_is_taken(output: StreamOutput) -> None:
     with pytest.raises(OutputTaken, match="written by the job 'job': rename it"):
-        output.declare("other")
+        declare_outputs(output.redis, "other", [output.name])
 
-    output.declare("job")
+    declare_outputs(output.redis, "job", [output.name])
 
 
 def test_outputs_are_listed_with_the_job_that_writes_them(output: StreamOutput) -> None:
-    StreamOutput(output.redis, "b").declare("other")
+    declare_outputs(output.redis, "other", ["b"])
     write(output, 3)
     release_outputs(output.redis, "other")
 
@@ -101,7 +102,7 @@ def test_what_a_job_left_behind_can_be_read_taken_over_and_deleted(output: Strea
 
     release_outputs(output.redis, "job")
     assert len(output.read()) == 1
-    output.declare("next")
+    declare_outputs(output.redis, "next", [output.name])
     release_outputs(output.redis, "next")
     output.delete()
 

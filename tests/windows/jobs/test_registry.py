@@ -13,14 +13,15 @@ from pipeline.hub.log import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
+from pipeline.windows.jobs import keys
 from pipeline.windows.jobs import registry as registry_module
-from pipeline.windows.jobs.config import InvalidJob
 from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
-from pipeline.windows.jobs.registered_jobs import RegisteredJobs
 from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, State, UnknownJob
-from pipeline.windows.jobs.status import Reports
+from pipeline.windows.jobs.reports import Reports
 
 from ..support.example import JOB
 
@@ -240,7 +241,7 @@ def test_a_new_job_of_a_deleted_one_s_name_begins_anew(registry: JobRegistry, hu
     run(second)
 
     assert rows(registry) == [b'{"n":1}'] * 2
-    assert registry.redis.hgetall(registry.DELETED) == {}
+    assert registry.redis.hgetall(keys.DELETED) == {}
 
 
 def test_an_output_is_deleted_by_itself(registry: JobRegistry) -> None:

@@ -14,13 +14,14 @@ from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs import exchange, stages
 from pipeline.windows.jobs.begin import begin
 from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.status import PERIOD, JobStatus, Reports
-from pipeline.windows.jobs.work import MERGE, Pacing
+from pipeline.windows.jobs.keys import MERGE
+from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
+from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.language.ticks import isoformat
 from pipeline.windows.operators.faults import CLOCK, EARLY, EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
 
 from ..support.example import at, enqueued_ms
-from ..support.running_jobs import rows, run, write_job
+from ..support.running_jobs import closed, load, rows, run, write_job
 
 NewJob = Callable[..., Job]
 EVENTS = '[inputs.Input]\nhub = "events"\n'
@@ -38,7 +39,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
 
     def new(query: str, toml: str = EVENTS, batch: int = 500) -> Job:
         folder = write_job(tmp_path / "j", query, toml)
-        made.append(Job.load(folder, redis, hubs, pacing=Pacing(batch, 0.0), beat=0.0))
+        made.append(load(folder, redis, hubs, pacing=Pacing(batch, 0.0), beat=0.0))
         return made[-1]
 
     yield new
@@ -53,8 +54,7 @@ def send(hubs: Hubs, arrival: str, partition: int = 0, hub: str = "events", **co
 
 def status(job: Job) -> JobStatus:
     """The status as it will be within a second."""
-    for task in job.tasks:
-        job.work.reports.soon(task.name)
+    job.work.reports._next.clear()
     job.step()
     found = Reports(job.work.client, job.name).read()
     assert found is not None
@@ -184,8 +184,8 @@ def test_a_clock_that_went_back_loses_no_event(redis: redis_py.Redis, hubs: Hubs
     run(job)
     send(hubs, "10:01", k="a")  # the task knows that it is later
     run(job)
-    watermark = job.tasks[0].closed
-    while job.tasks[0].closed < watermark + 20_000_000:
+    watermark = closed(job.tasks[0])
+    while closed(job.tasks[0]) < watermark + 20_000_000:
         job.step()
 
     assert [row["n"] for _, row in rows(redis)] == [1]

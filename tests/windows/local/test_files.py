@@ -112,7 +112,7 @@ def test_a_file_is_found_by_its_name_in_any_case_and_format(tmp_path: Path) -> N
     assert find_file(tmp_path, "Output") is None
 
     (tmp_path / "Input.json").touch()
-    with pytest.raises(InvalidFile, match=r"Input\.json is there, too: which one is Input\?"):
+    with pytest.raises(InvalidFile, match=r"Input\.json is there as well: which one is Input\?"):
         find_file(tmp_path, "Input")
 
 

@@ -13,9 +13,8 @@ import redis as redis_py
 from pipeline.hub.log import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.engine.engine import OutputRow
-from pipeline.windows.jobs.config import InvalidJob
-from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.status import Reports
+from pipeline.windows.jobs.job_toml import InvalidJob
+from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.language.ticks import from_unix_ms, isoformat, parse, to_unix_ms
 from pipeline.windows.language.values import to_json
 from pipeline.windows.local import run as local
@@ -275,7 +274,7 @@ def test_a_replay_of_what_a_job_archived_gives_the_jobs_rows(redis: redis_py.Red
         time = isoformat(from_unix_ms(enqueued + choose.randint(-5_000, 200)))
         body = msgspec.json.encode({"room": choose.randint(1, 4), "t": time})
         hubs["events"].append([Event(body)], partition=choose.randint(0, 2), enqueued_ms=enqueued)
-    live = Job.load(folder, redis, hubs)
+    live = jobs.load(folder, redis, hubs)
     jobs.run(live)
     live.share.stop()
 

@@ -126,8 +126,8 @@ def test_files(tmp_path: Path, name: str, text: str, expected: list[Any]) -> Non
     ("name", "text", "message"),
     [
         pytest.param("t.json", b'{"k": 1}\n{"k"', "t.json, line 2 is not JSON", id="broken JSON"),
-        pytest.param("t.json", b"[1]", "holds something that is no JSON object", id="not objects"),
-        pytest.param("t.json", b"3", "line 1 is no JSON object", id="a number"),
+        pytest.param("t.json", b"[1]", "holds something that is not a JSON object", id="not objects"),
+        pytest.param("t.json", b"3", "line 1 is not a JSON object", id="a number"),
         pytest.param("t.json", b"\xff", "can't be read", id="not UTF-8"),
         pytest.param("t.csv", b"k\n1,2\n", "line 2: more values than names", id="more values than names"),
         pytest.param("t.csv", b'k\n"1', "t.csv, line 2: ", id="a quote that doesn't end"),
@@ -193,9 +193,9 @@ def test_a_hash_that_is_of_no_use_is_refused_and_what_was_read_stays(redis: redi
     assert records(table) == []
 
     redis.hset("devices", "a", "[]")
-    with pytest.raises(InvalidReference, match="a of the hash devices is no JSON object"):
+    with pytest.raises(InvalidReference, match="a of the hash devices is not a JSON object"):
         table.refresh()
     redis.set("devices", "text")
-    with pytest.raises(InvalidReference, match="devices is no hash"):
+    with pytest.raises(InvalidReference, match="devices is not a hash"):
         table.refresh()
     assert records(table) == []

@@ -8,8 +8,13 @@ from typing import Any
 import msgspec
 import redis as redis_py
 
+from pipeline.boards.boards import Boards
+from pipeline.hub.namespace import Hubs
+from pipeline.windows.jobs.definition import read_definition
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput
+from pipeline.windows.jobs.task import StageTask
+from pipeline.windows.language.ticks import BEGINNING
 
 
 def write_job(folder: Path, query: str, toml: str, outputs: str = "Out") -> Path:
@@ -19,6 +24,16 @@ def write_job(folder: Path, query: str, toml: str, outputs: str = "Out") -> Path
     streams = "".join(f'\n[outputs.{name}]\ntype = "stream"\n' for name in outputs.split(","))
     (folder / "job.toml").write_text(toml + streams)
     return folder
+
+
+def load(folder: Path, redis: redis_py.Redis, hubs: Hubs, boards: Boards | None = None, **options: Any) -> Job:
+    """Make the job of a folder, of its name, without recording it."""
+    return Job.of(folder.resolve().name, read_definition(folder), redis, hubs, boards, folder, **options)
+
+
+def closed(task: StageTask) -> int:
+    """The time up to which the task's rows are given, as far as this worker knows; the beginning if it is another's."""
+    return task._run.engine.closed if task._run else BEGINNING
 
 
 def run(job: Job) -> None:

@@ -7,12 +7,12 @@ from .outbox import Outbox as Outbox
 from .outbox import delivery_status as delivery_status
 from .sink import Sink as Sink
 from .sink import row_id as row_id
-from .stream import OUTPUTS as OUTPUTS
-from .stream import Entry as Entry
 from .stream import OutputInUse as OutputInUse
 from .stream import OutputSummary as OutputSummary
 from .stream import OutputTaken as OutputTaken
+from .stream import StoredRow as StoredRow
 from .stream import StreamOutput as StreamOutput
 from .stream import UnknownOutput as UnknownOutput
+from .stream import declare_outputs as declare_outputs
 from .stream import list_outputs as list_outputs
 from .stream import release_outputs as release_outputs

@@ -5,17 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
+import redis
 from redis.client import Pipeline
 
 from ....boards.boards import Boards
-from ....boards.shard import Op
-from ....errors import InvalidValue
+from ....boards.shard import Code, Op, error_of
+from ....errors import InvalidValue, PipelineError
 from ...engine.engine import OutputRow
 from ...language.values import lookup
 from ...operators.faults import BOARD, Faults
+from .sink import Sink
 
 
-class BoardOutput:
+class BoardOutput(Sink):
     """A score for a member from two columns of each row: `add` to it, `set` it, or raise it to a `max`.
 
     A row whose member or score is NULL, or not text (or a whole number) and a number, is left out, and so is one
@@ -23,7 +25,7 @@ class BoardOutput:
     """
 
     def __init__(self, boards: Boards, board: str, member: str, score: str, mode: Literal["add", "set", "max"]) -> None:
-        """Raises `InvalidValue` for what is no name of a board."""
+        """Raises `InvalidValue` for what can't be a board's name."""
         boards[board]
         self.boards = boards
         self.board = board
@@ -40,6 +42,15 @@ class BoardOutput:
         except InvalidValue as exc:
             faults.report(BOARD, f"board {self.board}: {exc}")
 
+    def replied(self, reply: Any, faults: Faults) -> None:
+        """A change that the board refused, or could not make, is a fault."""
+        if isinstance(reply, redis.ResponseError) and isinstance(error_of(reply), PipelineError):
+            faults.report(BOARD, str(reply))
+        elif isinstance(reply, list) and reply[0] != Code.OK.encode():
+            faults.report(BOARD, f"a score that a board did not take ({reply[0].decode()})")
+        else:
+            super().replied(reply, faults)
+
 
 def _member(value: Any, column: str) -> str:
     if type(value) not in (str, int):
@@ -49,7 +60,7 @@ def _member(value: Any, column: str) -> str:
 
 def _decimal(value: Any, column: str) -> Decimal:
     if type(value) not in (int, float):
-        raise InvalidValue(f"{column} is no score: it is {_shown(value)}", "score")
+        raise InvalidValue(f"{column} is not a score: it is {_shown(value)}", "score")
     return Decimal(repr(value))  # the shortest decimal that is this float: 0.1, not 0.1000000000000000055
 
 

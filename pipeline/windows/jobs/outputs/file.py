@@ -48,7 +48,7 @@ class FileReceiver:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         with open(descriptor, "wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            batch.check()  # nobody else can write from here on
+            batch.check()  # no other process can write from here on
             size = file.seek(0, os.SEEK_END)
             if size < length:
                 raise Refused(
@@ -68,7 +68,7 @@ class FileReceiver:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the name of a new file survive the machine, too."""
+    """Have the name of a new file survive a crash of the machine, as its rows do."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

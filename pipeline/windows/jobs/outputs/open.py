@@ -11,7 +11,16 @@ import redis
 from ....boards.boards import Boards
 from ....errors import InvalidValue
 from ....hub.namespace import Hubs, UnknownHub
-from ..config import BoardConfig, Config, FileConfig, HubConfig, HubInput, OutputConfig, StreamConfig, WebhookConfig
+from ..job_toml import (
+    BoardConfig,
+    FileConfig,
+    HubConfig,
+    HubInput,
+    JobConfig,
+    OutputConfig,
+    StreamConfig,
+    WebhookConfig,
+)
 from .board import BoardOutput
 from .file import FileReceiver
 from .hub import HubReceiver
@@ -22,7 +31,7 @@ from .webhook import WebhookReceiver
 
 
 def open_outputs(
-    job: str, config: Config, client: redis.Redis, hubs: Hubs, boards: Boards, folder: Path | None = None
+    job: str, config: JobConfig, client: redis.Redis, hubs: Hubs, boards: Boards, folder: Path | None = None
 ) -> Mapping[str, Sequence[Sink]]:
     """Return the sinks of each output, and declare those that are to be known. Raises `InvalidValue`, `OutputTaken`.
 
@@ -40,7 +49,7 @@ def open_outputs(
 @dataclass(frozen=True)
 class _Opening:
     job: str
-    config: Config
+    config: JobConfig
     client: redis.Redis
     hubs: Hubs
     boards: Boards

@@ -1,4 +1,36 @@
-"""Rows on their way to where Redis's transactions don't reach: a hub, a file, a webhook."""
+"""Rows on their way to where Redis's transactions don't reach: a hub, a file, a webhook.
+
+Theory of operation. A task puts rows into the outbox, a stream, in the transaction that commits what it has done; so a
+row is there once. From there one worker at a time, under a lease (delivery.py), hands them to the receiver in batches.
+A batch is in one of two states, which is saved in Redis, in a hash (`_State`):
+
+    waiting     `to` is not set. The next batch is the oldest rows, as many as fit.
+    under way   `to` is the offset of the batch's last row. The batch is what is in the stream up to there.
+
+    waiting    --- begin: save `source`, `mark` and `to` -------------------------------->   under way
+    under way  --- send, taken: trim the stream up to `to`, save the new `mark`, unset `to` -->   waiting
+    under way  --- send fails, or the process dies ----------------------------------->   under way
+
+A batch that is under way may have been taken already: the answer may have been lost. So it is sent again as it was: the
+same rows under the same id with the same mark, and the receiver tells it from a new one. The hub has the last
+offset that it took of this `source`; the file has its length, which was the `mark`; a webhook is given the id as
+Idempotency-Key, and may use it.
+
+Invariant.
+
+    1. The rows of a batch that is under way don't change: offsets only rise, so no row comes in before `to`, and the
+       stream is trimmed by `taken` alone. (An operator may trim it by hand; then the next batch is the rows that are
+       left.)
+    2. The state changes only from what was read (`_commit`, a compare and set over all of `_State`), and while the
+       lease is held.
+    3. So a worker that has lost its lease without knowing can do no more than send the batch once more that it had
+       begun. What that does is the receiver's to say: the hub drops it, the file asks for the lease under its lock
+       (`Batch.check`), a webhook sees an old id.
+
+Change together: a field of the state, in `_State`, `deliver`, `note`, `delivery_status` and `keys.delivery`; what a
+receiver may raise, in `Receiver.send` and `Delivery.step`; `MOST_WAITING`, which is kept by the task that fills the
+outbox (`StageTask._read`).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +50,8 @@ from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...language.values import RowError
 from ...operators.faults import ROW, Faults
-from .sink import encoded, row_id
+from .. import keys
+from .sink import Sink, encoded, row_id
 
 #: Rows that may wait in an outbox; then the job reads no more of its inputs until its receiver takes some.
 MOST_WAITING = 100_000
@@ -36,7 +69,7 @@ class Unavailable(PipelineError):
 
 
 class Refused(PipelineError):
-    """No repetition mends it: somebody has to change the job, or what takes its rows."""
+    """Sending it again would not help: the job has to be changed, or what takes its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +128,7 @@ class DeliveryStatus(msgspec.Struct, frozen=True):
 
 
 class _State(NamedTuple):
-    """Fields of `job:NAME:delivery:OUTPUT`, '' for those that are not there."""
+    """Fields of `keys.delivery`, '' for those that are not there."""
 
     source: str
     mark: str
@@ -106,14 +139,10 @@ class _State(NamedTuple):
         return cls(*[(value or b"").decode() for value in stored])
 
 
-class Outbox:
+class Outbox(Sink):
     """A sink that keeps rows, each with its `row_id`, until its receiver has taken them: see `Delivery`.
 
-    Redis keys:
-        job:NAME:outbox:OUTPUT    stream; an entry has i (row id), e (window end, UTC time; '' for none), r (the row,
-                                  JSON), k (the receiver's key; '' for none)
-        job:NAME:delivery:OUTPUT  hash; source (random), to (last offset of the batch that is under way), mark (the
-                                  receiver's), delivered (rows ever), error (why it waits, while it does), stopped (1)
+    Redis keys: `keys.outbox` and `keys.delivery`.
     """
 
     def __init__(self, client: redis.Redis, job: str, output: str, receiver: Receiver) -> None:
@@ -121,7 +150,8 @@ class Outbox:
         self.job = job
         self.output = output
         self.receiver = receiver
-        self.key, self.state_key = outbox_keys(job, output)
+        self.key = keys.outbox(job, output)
+        self.state_key = keys.delivery(job, output)
         self._limit = min(100, receiver.most_rows)
 
     def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
@@ -212,17 +242,11 @@ class Outbox:
             raise LeaseLost(lease.key)
 
 
-def outbox_keys(job: str, output: str) -> tuple[str, str]:
-    """Return the keys of the rows, and of how far their delivery is."""
-    return f"job:{job}:outbox:{output}", f"job:{job}:delivery:{output}"
-
-
 def delivery_status(client: redis.Redis, job: str, output: str) -> DeliveryStatus:
     """Return how a job's output that is not in Redis is doing."""
-    key, state_key = outbox_keys(job, output)
     with client.pipeline(transaction=False) as pipe:
-        pipe.xlen(key)
-        pipe.hmget(state_key, "delivered", "error", "stopped")
+        pipe.xlen(keys.outbox(job, output))
+        pipe.hmget(keys.delivery(job, output), "delivered", "error", "stopped")
         waiting, (delivered, error, stopped) = pipe.execute()
     text = None if error is None else error.decode()
     return DeliveryStatus(output, waiting, int(delivered or 0), stopped is not None, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis.client import Pipeline
 
@@ -23,8 +23,13 @@ class Sink(Protocol):
     def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
         """Put a row into the job's transaction. A row that can't be taken is a fault, not an exception.
 
-        Only writing commands: `pipe` is in MULTI. A reply that is a list must be a board's.
+        Only writing commands: `pipe` is in MULTI.
         """
+
+    def replied(self, reply: Any, faults: Faults) -> None:
+        """Take the reply to a command of `queue`, after the transaction. Raises one that is an error."""
+        if isinstance(reply, Exception):
+            raise reply
 
 
 def encoded(row: OutputRow, faults: Faults) -> bytes | None:

@@ -15,10 +15,8 @@ from ....hub.paging import wait_for_entry
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...operators.faults import Faults
-from .sink import encoded
-
-#: Hash; the name of each stream output -> the job that writes it, '' if it is gone.
-OUTPUTS = "outputs"
+from .. import keys
+from .sink import Sink, encoded
 
 _ENTRY_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
@@ -62,7 +60,7 @@ class OutputInUse(PipelineError):
     """A job writes to it."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class StoredRow(msgspec.Struct, frozen=True):
     """A row in a stream output. `id` is what to pass as `after`; `window_end` is None if no window made the row."""
 
     id: str
@@ -79,27 +77,21 @@ class OutputSummary(msgspec.Struct, frozen=True):
     last_id: str | None
 
 
-class StreamOutput:
+class StreamOutput(Sink):
     """Rows in the order in which they were written; the oldest are dropped beyond about `maxlen`.
 
-    Redis keys:
-        output:NAME  stream; an entry has e (window end, UTC time; '' for none) and r (the row, JSON)
-        outputs      hash; see OUTPUTS
+    Redis keys: `keys.output` and `keys.OUTPUTS`.
     """
 
     def __init__(self, client: redis.Redis, name: str, maxlen: int = 1_000_000) -> None:
         self.redis = client
         self.name = name
-        self.key = f"output:{name}"
+        self.key = keys.output(name)
         self.maxlen = maxlen
-
-    def declare(self, job: str) -> None:
-        """Make the output known: see `declare_outputs`."""
-        declare_outputs(self.redis, job, [self.name])
 
     def delete(self) -> None:
         """Delete the output with its rows. Raises `UnknownOutput`, or `OutputInUse` while there is a job for it."""
-        job = cast("bytes | None", self.redis.eval(_DELETE, 2, OUTPUTS, self.key, self.name))
+        job = cast("bytes | None", self.redis.eval(_DELETE, 2, keys.OUTPUTS, self.key, self.name))
         if job is None:
             raise UnknownOutput(self.name)
         if job:
@@ -111,25 +103,25 @@ class StreamOutput:
             end = isoformat(row.time) if row.windowed else ""
             pipe.xadd(self.key, {"e": end, "r": json}, maxlen=self.maxlen, approximate=True)
 
-    def read(self, after: str = "0", limit: int = 100) -> list[Entry]:
+    def read(self, after: str = "0", limit: int = 100) -> list[StoredRow]:
         """Return up to `limit` rows whose id is greater than `after`, oldest first. Raises `UnknownOutput`."""
         if not _ENTRY_ID.fullmatch(after):
             raise InvalidValue(f"after must be an entry's id, such as 1714558500000-0, not {after!r}", "after")
         with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hexists(OUTPUTS, self.name)
+            pipe.hexists(keys.OUTPUTS, self.name)
             pipe.xrange(self.key, min=f"({after}", count=limit)
             is_known, entries = pipe.execute()
         if not is_known:
             raise UnknownOutput(self.name)
         return [
-            Entry(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
+            StoredRow(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
             for entry_id, fields in entries
         ]
 
     def latest(self) -> str:
         """Return the id of the newest row, '0' if there is none. Raises `UnknownOutput`."""
         with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hexists(OUTPUTS, self.name)
+            pipe.hexists(keys.OUTPUTS, self.name)
             pipe.xrevrange(self.key, count=1)
             is_known, newest = pipe.execute()
         if not is_known:
@@ -143,7 +135,7 @@ class StreamOutput:
 
 def list_outputs(client: redis.Redis) -> list[OutputSummary]:
     """Return all outputs that are streams, by name."""
-    owners = sorted(cast("dict[bytes, bytes]", client.hgetall(OUTPUTS)).items())
+    owners = sorted(cast("dict[bytes, bytes]", client.hgetall(keys.OUTPUTS)).items())
     with client.pipeline(transaction=False) as pipe:
         for name, _ in owners:
             key = StreamOutput(client, name.decode()).key
@@ -161,7 +153,7 @@ def declare_outputs(client: redis.Redis, job: str, names: Iterable[str]) -> None
 
     All or none: raises `OutputTaken` if one is another job's.
     """
-    taken = cast("list[bytes] | None", client.eval(_DECLARE, 1, OUTPUTS, job, *names))
+    taken = cast("list[bytes] | None", client.eval(_DECLARE, 1, keys.OUTPUTS, job, *names))
     if taken:
         name, owner = taken[0].decode(), taken[1].decode()
         raise OutputTaken(
@@ -171,7 +163,7 @@ def declare_outputs(client: redis.Redis, job: str, names: Iterable[str]) -> None
 
 def release_outputs(client: redis.Redis, job: str, keep: Container[str] = ()) -> None:
     """Take note that a job writes no more to its outputs, but those to `keep`. Their rows can still be read."""
-    owners = cast("dict[bytes, bytes]", client.hgetall(OUTPUTS))
+    owners = cast("dict[bytes, bytes]", client.hgetall(keys.OUTPUTS))
     released = [name for name, owner in owners.items() if owner == job.encode() and name.decode() not in keep]
     if released:
-        client.hset(OUTPUTS, mapping=dict.fromkeys(released, ""))
+        client.hset(keys.OUTPUTS, mapping=dict.fromkeys(released, ""))

@@ -1,4 +1,4 @@
-"""Rows as requests to somebody's HTTP endpoint."""
+"""Rows as requests to an HTTP endpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ....errors import InvalidValue
 from ....hub.upstream import retry_after
 from ...engine.engine import OutputRow
 from .outbox import Batch, Refused, Unavailable
-from .stream import Entry
+from .stream import StoredRow
 
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 
@@ -55,7 +55,7 @@ class WebhookReceiver:
         return ""
 
     def send(self, batch: Batch) -> str:
-        body = msgspec.json.encode([Entry(row.id, row.window_end, msgspec.Raw(row.json)) for row in batch.rows])
+        body = msgspec.json.encode([StoredRow(row.id, row.window_end, msgspec.Raw(row.json)) for row in batch.rows])
         try:
             response = self._pool.request(
                 "POST",
@@ -66,7 +66,7 @@ class WebhookReceiver:
                 preload_content=False,
             )
             text = response.read(_ANSWER * 4).decode(errors="replace")[:_ANSWER]
-            if response.read(1):  # nobody wants the rest
+            if response.read(1):  # the rest is not wanted
                 response.close()
             response.release_conn()
         except HTTPError as exc:
@@ -83,7 +83,7 @@ def _check(url: str, headers: Mapping[str, str]) -> None:
     try:
         parsed = parse_url(url)
     except HTTPError as exc:
-        raise InvalidValue(f"{url!r} is no URL", "url") from exc
+        raise InvalidValue(f"{url!r} is not a URL", "url") from exc
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.auth or parsed.fragment:
         raise InvalidValue("the url must be http:// or https:// with a host, without a user or a fragment", "url")
     for name, value in headers.items():

@@ -11,11 +11,12 @@ import pytest
 import redis as redis_py
 
 from pipeline.connection_string import ConnectionString
+from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import Right, Rules
 from pipeline.settings import Settings
+from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.registered_jobs import RegisteredJobs
 from pipeline.windows.jobs.registry import JobRegistry
 
 from ... import stack
@@ -150,7 +151,7 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
         pytest.param(
             {"boards": [{"from": "No", "board": "b", "member": "a", "score": "n", "mode": "add"}]},
             {"field": "boards"},
-            "from = 'No' is no output",
+            "from = 'No' is not an output",
             id="a board of no output",
         ),
         pytest.param({"query": 7}, {"field": "query"}, "Expected `str`", id="no text"),
@@ -219,6 +220,15 @@ def test_a_job_is_explained(client: ServiceClient, format: str, media_type: str,
     assert (answer.status_code, answer.mimetype) == (200, media_type)
     assert holds in answer.text
     assert client.get("/jobs/none/explain").status_code == 404
+
+
+def test_a_job_is_explained_as_the_hubs_have_it_run(client: ServiceClient, registry: JobRegistry) -> None:
+    registry.hubs.create("single", Description(partitions=1))
+    for hub in ("events", "single"):
+        client.put("/jobs/j", json=BODY | {"inputs": {"Input": {"hub": hub}}})
+        explained = client.get("/jobs/j/explain").text
+
+        assert ("Stage 2" in explained) is (hub == "events")
 
 
 def test_a_folder_s_job_is_shown_and_can_t_be_put(client: ServiceClient, registry: JobRegistry, tmp_path: Path) -> None:

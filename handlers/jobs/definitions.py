@@ -9,9 +9,10 @@ import msgspec
 
 from pipeline.hub.sas import Right
 from pipeline.windows.explanation.explain import explain
-from pipeline.windows.jobs.config import InvalidJob
+from pipeline.windows.jobs.job_toml import InvalidJob
+from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import prepare
-from pipeline.windows.jobs.registered import Registered
+from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobRegistry
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
@@ -57,9 +58,11 @@ def job(request: Request, name: JobName) -> JobDocument:
 @operation(responses={200: Content("text/plain; with `format=json`, application/json", bytes, "*/*")} | _NO_JOB)
 def explain_job(request: Request, name: JobName, query: ExplainQuery) -> Response:
     """Explain what a job does with its events: its steps, windows and stages, and what runs in parallel."""
-    found = prepare(_registry(request).get(name).definition, Path(name))
+    registry = _registry(request)
+    found = prepare(registry.get(name).definition, Path(name))
+    partitions = partition_counts(found.config, registry.hubs)
     media_type = "application/json" if query.format is Format.JSON else "text/plain"
-    return Response(explain(found.plan, found.config, query.format.value), mimetype=media_type)
+    return Response(explain(found.plan, found.config, query.format.value, partitions), mimetype=media_type)
 
 
 @changing.put("/<name>")
@@ -108,13 +111,13 @@ def _registry(request: Request) -> JobRegistry:
     return JobRegistry(found.redis, found.hubs, found.boards)
 
 
-def _summary(registry: JobRegistry, name: str, job: Registered) -> JobSummary:
+def _summary(registry: JobRegistry, name: str, job: JobRecord) -> JobSummary:
     state, status, _ = registry.progress(name, job)
     if status is None:
         return JobSummary(name, state, job.folder, None, None)
     return JobSummary(name, state, job.folder, status.watermark, status.lag)
 
 
-def _document(registry: JobRegistry, name: str, job: Registered) -> JobDocument:
+def _document(registry: JobRegistry, name: str, job: JobRecord) -> JobDocument:
     state, status, deliveries = registry.progress(name, job)
     return JobDocument(name, state, job.folder, job.updated, job_body(job), status, deliveries)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,20 @@ import redis as redis_py
 from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.engine.event_times import TimePolicies
-from pipeline.windows.jobs.config import (
+from pipeline.windows.jobs.job_toml import (
     BoardConfig,
-    Config,
     FileInput,
     InvalidJob,
+    JobConfig,
     ReferenceInput,
     StreamConfig,
     WebhookConfig,
-    read_config,
+    config_of,
 )
-from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import OutputTaken
 from pipeline.windows.language.ticks import TICKS_PER_SECOND
+
+from ..support.running_jobs import load
 
 QUERY = "SELECT who, points INTO Points FROM Input"
 GOOD = """
@@ -53,15 +55,14 @@ def folder(path: Path, query: str = QUERY, toml: str = GOOD) -> Path:
     return path
 
 
-def config(path: Path, toml: str) -> Config:
-    (path / "job.toml").write_text(toml)
-    return read_config(path / "job.toml")
+def config(path: Path, toml: str) -> JobConfig:
+    return config_of(tomllib.loads(toml), path / "job.toml")
 
 
 def test_names_ignore_case(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
     job = folder(tmp_path / "j", "SELECT who INTO POINTS FROM INPUT")
 
-    assert Job.load(job, redis, hubs).name == "j"
+    assert load(job, redis, hubs).name == "j"
 
 
 def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
@@ -212,7 +213,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
         pytest.param(
             QUERY,
             GOOD.replace('from = "Points"', 'from = "x"'),
-            "[[boards]] 1: from = 'x' is no output",
+            "[[boards]] 1: from = 'x' is not an output",
             "boards",
             id="from",
         ),
@@ -261,7 +262,7 @@ def test_what_is_wrong_is_told_with_file_and_key(
     redis: redis_py.Redis, hubs: Hubs, tmp_path: Path, query: str, toml: str, error: str, field: str | None
 ) -> None:
     with pytest.raises(InvalidJob) as caught:
-        Job.load(folder(tmp_path / "j", query, toml), redis, hubs)
+        load(folder(tmp_path / "j", query, toml), redis, hubs)
 
     assert str(caught.value).startswith(str(tmp_path / "j"))
     assert error in str(caught.value)
@@ -272,25 +273,25 @@ def test_what_is_wrong_is_told_with_file_and_key(
 def test_a_missing_file_is_named(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path, missing: str) -> None:
     (folder(tmp_path / "j") / missing).unlink()
     with pytest.raises(InvalidJob, match=rf"{missing}: can't be read"):
-        Job.load(tmp_path / "j", redis, hubs)
+        load(tmp_path / "j", redis, hubs)
 
 
 def test_a_job_may_read_as_a_consumer_group_of_the_hub_s(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
     ConsumerGroups(hubs["events"]).create("Windows")
     made = folder(tmp_path / "j", toml=GOOD.replace('hub = "events"', 'hub = "events"\nconsumer_group = "windows"'))
-    job = Job.load(made, redis, hubs)
+    job = load(made, redis, hubs)
 
     assert [reader.group.name for reader in job.work.readers] == ["Windows"]
 
 
 def test_two_jobs_can_t_have_one_output(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
-    Job.load(folder(tmp_path / "one"), redis, hubs)
-    Job.load(folder(tmp_path / "one"), redis, hubs)
+    load(folder(tmp_path / "one"), redis, hubs)
+    load(folder(tmp_path / "one"), redis, hubs)
 
     with pytest.raises(OutputTaken, match="'Points' is written by the job 'one'"):
-        Job.load(folder(tmp_path / "two"), redis, hubs)
+        load(folder(tmp_path / "two"), redis, hubs)
 
 
 def test_a_cluster_is_refused(cluster: Any, tmp_path: Path) -> None:
     with pytest.raises(InvalidJob, match="can't run on a Redis Cluster"):
-        Job.load(folder(tmp_path / "j"), cluster, Hubs(cluster, {"events": 4}))
+        load(folder(tmp_path / "j"), cluster, Hubs(cluster, {"events": 4}))

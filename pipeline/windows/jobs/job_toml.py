@@ -24,7 +24,7 @@
     maxlen = 1_000_000             rows kept, about; this is the default
 
     [[boards]]                     any number
-    from = "OutputWindow"          the output whose rows go to the board, too
+    from = "OutputWindow"          the output whose rows also go to the board
     board = "actions"
     member = "actionname"          columns of the row
     score = "reward"
@@ -35,7 +35,6 @@ Names of inputs and outputs ignore case; they are called as the query writes the
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,7 +153,7 @@ class _Time(_Table, frozen=True):
     action: Literal["adjust", "drop"] = "adjust"
 
 
-class Config(msgspec.Struct, frozen=True):
+class JobConfig(msgspec.Struct, frozen=True):
     """`start` is last, now or a UTC time. `boards` are those beside an output, with its name."""
 
     inputs: Mapping[str, InputConfig]
@@ -176,21 +175,12 @@ class Config(msgspec.Struct, frozen=True):
         }
 
 
-def read_config(path: Path) -> Config:
-    """Read job.toml. Raises `InvalidJob`."""
-    try:
-        document = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as exc:
-        raise InvalidJob(path, f"can't be read: {exc}") from exc
-    return config_of(document, path)
-
-
-def config_of(document: Mapping[str, Any], path: Path) -> Config:
+def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:
     """Read what job.toml holds, once it is parsed; `path` is for messages. Raises `InvalidJob`."""
     return _Reader(path, document).config()
 
 
-def match(config: Config, plan: Plan, path: Path) -> Config:
+def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
     """Hold job.toml against the query; return it with the names as the query writes them. Raises `InvalidJob`."""
     outputs = _matched(config.outputs, plan.outputs, path, "outputs", "INTO")
     names = {name.lower(): name for name in plan.outputs}
@@ -198,7 +188,7 @@ def match(config: Config, plan: Plan, path: Path) -> Config:
         if source.lower() not in names:
             raise InvalidJob(
                 path,
-                f"[[boards]] {number}: from = {source!r} is no output: the query has {', '.join(plan.outputs)}",
+                f"[[boards]] {number}: from = {source!r} is not an output: the query has {', '.join(plan.outputs)}",
                 "boards",
             )
     inputs = _matched(config.inputs, (*plan.inputs, *plan.references), path, "inputs", "FROM")
@@ -237,12 +227,12 @@ class _Reader:
         self.path = path
         self.document = document
 
-    def config(self) -> Config:
+    def config(self) -> JobConfig:
         if unknown := self.document.keys() - set(_SECTIONS):
             raise self._error(min(unknown), f"{min(unknown)} is unknown: there are {', '.join(_SECTIONS)}")
         inputs = self._section("inputs", dict)
         outputs = self._section("outputs", dict)
-        return Config(
+        return JobConfig(
             {name: self._input(name, table) for name, table in inputs.items()},
             {
                 name: self._convert(table, OutputConfig, f"outputs.{name}")  # type: ignore[arg-type]
@@ -282,7 +272,7 @@ class _Reader:
     def _seconds(self, place: str, value: Any, most: int) -> float:
         try:
             if type(value) not in (int, str):
-                raise InvalidValue(f"{value!r} is no time: write '90s', '15m', '24h' or '7d'", place)
+                raise InvalidValue(f"{value!r} is not a time: write '90s', '15m', '24h' or '7d'", place)
             seconds = milliseconds(str(value)) / 1000
         except InvalidValue as exc:
             raise self._error(place, f"{place}: {exc}") from exc

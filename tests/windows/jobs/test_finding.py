@@ -8,11 +8,10 @@ import pytest
 import redis as redis_py
 
 from pipeline.hub.namespace import Hubs
-from pipeline.windows.jobs.config import InvalidJob
-from pipeline.windows.jobs.folders import JobFolders
-from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.finding import JobFolders
+from pipeline.windows.jobs.job_toml import InvalidJob
 
-from ..support.running_jobs import write_job
+from ..support.running_jobs import load, write_job
 
 QUERY = "SELECT n INTO {} FROM Input"
 TOML = '[inputs.Input]\nhub = "events"\n'
@@ -22,7 +21,7 @@ TOML = '[inputs.Input]\nhub = "events"\n'
 def folders(redis: redis_py.Redis, tmp_path: Path) -> JobFolders:
     hubs = Hubs(redis, {"events": 2})
     write_job(tmp_path / "one", QUERY.format("A"), TOML, "A")
-    return JobFolders(tmp_path, lambda folder: Job.load(folder, redis, hubs))
+    return JobFolders(tmp_path, lambda folder: load(folder, redis, hubs))
 
 
 def test_jobs_come_change_and_go(folders: JobFolders, tmp_path: Path) -> None:

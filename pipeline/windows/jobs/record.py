@@ -10,7 +10,7 @@ from .definition import Definition
 BEGIN = "begin"
 
 
-class Registered(msgspec.Struct, frozen=True, kw_only=True):
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is recorded of a job. `folder`: it is a worker's, and not made over HTTP.
 
     `revision` is another one each time that the job is put, `updated` is UTC. `groups` are the consumer groups that it

@@ -12,6 +12,7 @@ import redis
 
 from ...hub.keys import HubKeys
 from ..language.ticks import BEGINNING, isoformat
+from . import keys
 from .state import Progress
 
 #: Seconds between two reports of a task.
@@ -60,16 +61,14 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Reports:
     """The reports of a job's tasks.
 
-    Redis keys:
-        job:NAME:status  hash, task -> TaskStatus as JSON
-        job:NAME:errors  hash, task -> TaskError as JSON
+    Redis keys: `keys.status` and `keys.errors`.
     """
 
     def __init__(self, client: redis.Redis, job: str) -> None:
         self.redis = client
         self.job = job
-        self.key = f"job:{job}:status"
-        self.errors_key = f"job:{job}:errors"
+        self.key = keys.status(job)
+        self.errors_key = keys.errors(job)
         self._next: dict[str, float] = {}  # time.monotonic()
 
     def write(self, task: str, progress: Progress, watermark: int, done: Mapping[str, int], now: int) -> None:
@@ -86,10 +85,6 @@ class Reports:
             faults={name: count for name, count in progress.counts.items() if not name.startswith(_ROWS)},
         )
         self.redis.hset(self.key, task, msgspec.json.encode(status))
-
-    def soon(self, task: str) -> None:
-        """Have the next `write` of a task report at once."""
-        self._next.pop(task, None)
 
     def error(self, task: str, message: str, now: int) -> None:
         self.redis.hset(self.errors_key, task, msgspec.json.encode(TaskError(task, isoformat(now), message)))

@@ -1,0 +1,102 @@
+"""The jobs that a worker runs, of its folders and made over HTTP: found anew as they come, change and go."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ...errors import PipelineError
+from ...store.clock import clock_ms
+from ..language.ticks import from_unix_ms
+from .definition import Definition
+from .job import Job
+from .record import BEGIN, JobRecord
+from .registry import JobRegistry
+from .reports import Reports
+
+logger = logging.getLogger(__name__)
+
+_FILES = ("job.toml", "query.asaql")
+
+#: When each file was changed, in ns since the Unix epoch, and its bytes.
+_Stamp = tuple[tuple[int, int] | None, ...]
+
+
+class JobFolders:
+    """The jobs whose folders are in `folder`. One that has changed is another job, which takes over from the first.
+
+    The first look raises what is wrong with a job, so that a worker does not start with half of them. Later, a job
+    that can't be read is as it was, and the log says why, once.
+    """
+
+    def __init__(self, folder: Path, load: Callable[[Path], Job]) -> None:
+        self._folder = folder
+        self._load = load
+        self._jobs: dict[Path, tuple[_Stamp, Job | None]] = {}
+        self._is_first = True
+
+    def jobs(self) -> Iterable[Job]:
+        """Return the jobs that there are now; the same ones for folders that have not changed. Stops none."""
+        folders = sorted(file.parent for file in self._folder.glob("*/job.toml"))
+        self._jobs = {folder: self._job(folder) for folder in folders}
+        self._is_first = False
+        return [job for _, job in self._jobs.values() if job is not None]
+
+    def _job(self, folder: Path) -> tuple[_Stamp, Job | None]:
+        stamp = tuple(_stamp(folder / name) for name in _FILES)
+        known, job = self._jobs.get(folder, ((), None))
+        if stamp == known:
+            return stamp, job
+        try:
+            return stamp, self._load(folder)
+        except PipelineError as exc:
+            if self._is_first:
+                raise
+            logger.error("%s", exc)
+            return stamp, job
+
+
+class RegisteredJobs:
+    """A job that is put again is another one, which takes over from the first.
+
+    One that can't be begun, since its hub was deleted, say, is tried at each look.
+    """
+
+    def __init__(self, registry: JobRegistry, make: Callable[[str, Definition], Job]) -> None:
+        self._registry = registry
+        self._make = make
+        self._jobs: dict[str, tuple[str, Job | None]] = {}
+        self._errors: dict[str, str] = {}
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs that there are now; the same ones for those that were not put again. Stops none."""
+        self._registry.clean()
+        wanted = {name: job for name, job in self._registry.all().items() if not job.folder}
+        self._jobs = {name: (job.revision, self._job(name, job)) for name, job in wanted.items()}
+        return [job for _, job in self._jobs.values() if job is not None]
+
+    def _job(self, name: str, registered: JobRecord) -> Job | None:
+        revision, job = self._jobs.get(name, ("", None))
+        if job is not None and revision == registered.revision:
+            return job
+        reports = Reports(self._registry.redis, name)
+        try:
+            job = self._make(name, registered.definition)
+        except PipelineError as exc:
+            if self._errors.get(name) != str(exc):
+                logger.error("job %s can't begin: %s", name, exc)
+                self._errors[name] = str(exc)
+            reports.error(BEGIN, str(exc), from_unix_ms(clock_ms(self._registry.redis)))
+            return None
+        if self._errors.pop(name, None) is not None:
+            self._registry.redis.hdel(reports.errors_key, BEGIN)
+        return job
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size

@@ -1,0 +1,240 @@
+"""Every Redis key of window jobs and of their outputs.
+
+Each is declared once, beside the function that fills its pattern. What is deleted with a job follows from the list: all
+that names the job and does not go by itself.
+
+    JOB        a job's name
+    OUTPUT     an output's name, as the query has it
+    TASK       a partition's number, or MERGE
+    PARTITION  a partition's number
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from itertools import product
+
+from ...store.keys import Key
+
+#: The name of the task that merges.
+MERGE = "merge"
+
+_LEASE_TTL = "7 s from each renewal"  # share.TTL
+_WORKERS_TTL = "5 s from the last worker's beat"  # share.GONE
+_WITH_THE_JOB = "with the job"
+
+_JOBS = Key("jobs", "hash", "job -> JobRecord as JSON", None, "a field, with the job")
+_DELETED = Key(
+    "jobs:deleted",
+    "hash",
+    "job -> when it was deleted, ms since the Unix epoch, and its JobRecord, as JSON",
+    None,
+    "a field, by a worker once none can have the job any more",
+)
+_JOB = Key(
+    "job:JOB",
+    "hash",
+    "version of the query, start as in job.toml, tasks that have checkpoints (JSON), ready (1 once these are of this "
+    "version, else 0); see begin.py",
+    None,
+    _WITH_THE_JOB,
+)
+_CHECKPOINT = Key(
+    "job:JOB:checkpoint:TASK",
+    "hash",
+    "commits, how many there were; closed, a UTC time; done and mute as JSON, snapshot as msgpack; rows:OUTPUT and "
+    "each kind of faults.py, totals; see state.py",
+    None,
+    _WITH_THE_JOB,
+)
+_STATE = Key("job:JOB:state:TASK", "hash", "the fields of the engine's snapshots", None, _WITH_THE_JOB)
+_EXCHANGE = Key(
+    "job:JOB:exchange:PARTITION",
+    "stream",
+    "of a job of two stages: the rows of one transaction, packed (r), and the time up to which there will be no more "
+    "(w); entries go once the merging task has saved its state",
+    None,
+    _WITH_THE_JOB,
+)
+_WATERMARK = Key(
+    "job:JOB:exchange:PARTITION:watermark",
+    "string",
+    "of a job of two stages: the time up to which all rows are in the exchange, in ticks",
+    None,
+    _WITH_THE_JOB,
+)
+_STATUS = Key("job:JOB:status", "hash", "task -> TaskStatus as JSON", None, _WITH_THE_JOB)
+_ERRORS = Key(
+    "job:JOB:errors",
+    "hash",
+    "task, reference table or `begin` -> TaskError as JSON",
+    None,
+    "when the job begins in another version, and with the job",
+)
+_LEASE = Key("job:JOB:lease:TASK", "string", "the worker that has the task", _LEASE_TTL, "its worker, when it stops")
+_WORKERS = Key(
+    "job:JOB:workers",
+    "zset",
+    "worker -> when it was last there for the job, ms since the Unix epoch",
+    _WORKERS_TTL,
+    "the last worker, when it stops",
+)
+_OUTBOX = Key(
+    "job:JOB:outbox:OUTPUT",
+    "stream",
+    "rows that a hub, a file or a webhook has not taken yet: row id (i), window's end, a UTC time or '' (e), the row "
+    "as JSON (r), the receiver's key or '' (k)",
+    None,
+    _WITH_THE_JOB,
+)
+_DELIVERY = Key(
+    "job:JOB:delivery:OUTPUT",
+    "hash",
+    "source, the outbox's random name; to, the last offset of the batch that is under way; mark, the receiver's; "
+    "delivered, rows ever; error, why it waits; stopped (1)",
+    None,
+    _WITH_THE_JOB,
+)
+_DELIVERY_LEASE = Key(
+    "job:JOB:delivery-lease:OUTPUT", "string", "the worker that delivers", _LEASE_TTL, "its worker, when it stops"
+)
+_DELIVERY_WORKERS = Key(
+    "job:JOB:delivery-workers:OUTPUT",
+    "zset",
+    "worker -> when it was last there for the delivery, ms since the Unix epoch",
+    _WORKERS_TTL,
+    "the last worker, when it stops",
+)
+_OUTPUTS = Key(
+    "outputs",
+    "hash",
+    "stream output -> the job that writes it, '' if that was deleted",
+    None,
+    "a field, with the output",
+)
+_OUTPUT = Key(
+    "output:OUTPUT",
+    "stream",
+    "window's end, a UTC time or '' (e), and the row as JSON (r); about the last `maxlen`",
+    None,
+    "with the output, which can be deleted once its job is",
+)
+
+KEYS: tuple[Key, ...] = (
+    _JOBS,
+    _DELETED,
+    _JOB,
+    _CHECKPOINT,
+    _STATE,
+    _EXCHANGE,
+    _WATERMARK,
+    _STATUS,
+    _ERRORS,
+    _LEASE,
+    _WORKERS,
+    _OUTBOX,
+    _DELIVERY,
+    _DELIVERY_LEASE,
+    _DELIVERY_WORKERS,
+    _OUTPUTS,
+    _OUTPUT,
+)
+
+_NAME = re.compile("[A-Z]+")
+
+JOBS = _JOBS.pattern
+DELETED = _DELETED.pattern
+OUTPUTS = _OUTPUTS.pattern
+
+
+def job(name: str) -> str:
+    return _filled(_JOB, JOB=name)
+
+
+def checkpoint(job: str, task: str) -> str:
+    return _filled(_CHECKPOINT, JOB=job, TASK=task)
+
+
+def state(job: str, task: str) -> str:
+    return _filled(_STATE, JOB=job, TASK=task)
+
+
+def exchange(job: str, partition: int) -> str:
+    return _filled(_EXCHANGE, JOB=job, PARTITION=str(partition))
+
+
+def watermark(job: str, partition: int) -> str:
+    return _filled(_WATERMARK, JOB=job, PARTITION=str(partition))
+
+
+def status(job: str) -> str:
+    return _filled(_STATUS, JOB=job)
+
+
+def errors(job: str) -> str:
+    return _filled(_ERRORS, JOB=job)
+
+
+def lease(job: str, task: str) -> str:
+    return _filled(_LEASE, JOB=job, TASK=task)
+
+
+def workers(job: str) -> str:
+    return _filled(_WORKERS, JOB=job)
+
+
+def outbox(job: str, output: str) -> str:
+    return _filled(_OUTBOX, JOB=job, OUTPUT=output)
+
+
+def delivery(job: str, output: str) -> str:
+    return _filled(_DELIVERY, JOB=job, OUTPUT=output)
+
+
+def delivery_lease(job: str, output: str) -> str:
+    return _filled(_DELIVERY_LEASE, JOB=job, OUTPUT=output)
+
+
+def delivery_workers(job: str, output: str) -> str:
+    return _filled(_DELIVERY_WORKERS, JOB=job, OUTPUT=output)
+
+
+def output(name: str) -> str:
+    return _filled(_OUTPUT, OUTPUT=name)
+
+
+def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
+    """Yield the keys that are deleted with a job which has, or had, these tasks and outboxes."""
+    names = {
+        "JOB": [job],
+        "TASK": tasks,
+        "PARTITION": [task for task in tasks if task != MERGE],
+        "OUTPUT": outboxes,
+    }
+    for key in KEYS:
+        parts = _NAME.findall(key.pattern)
+        if "JOB" in parts and key.ttl is None:
+            for values in product(*(names[part] for part in parts)):
+                yield _filled(key, **dict(zip(parts, values, strict=True)))
+
+
+def group_of(job: str) -> str:
+    """Return the name of the consumer group that is a job's own: it is called as the job's first key."""
+    return _filled(_JOB, JOB=job)
+
+
+def leases_of_group(group: str, partitions: int) -> list[str]:
+    """Return the keys of the leases under which a job's tasks read a hub of so many partitions as this group.
+
+    There are none unless the group is a job's own. Who shows a group's readers, or deletes it, looks at these beside
+    the group's own leases, which tasks don't take.
+    """
+    prefix = group_of("")
+    if not group.startswith(prefix):
+        return []
+    return [lease(group.removeprefix(prefix), task) for task in (*map(str, range(partitions)), MERGE)]
+
+
+def _filled(key: Key, **names: str) -> str:
+    return _NAME.sub(lambda part: names[part[0]], key.pattern)

@@ -1,0 +1,45 @@
+"""Jobs that die at a commit of their own choice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.client import Pipeline
+
+from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.state import Checkpoint
+
+
+class Crash(BaseException):
+    pass
+
+
+class Fuse:
+    """Lets the process die at its nth commit, before Redis has executed it or after."""
+
+    def __init__(self, job: Job, nth: int, after: bool) -> None:
+        self.left = nth
+        self.after = after
+        for task in job.tasks:
+            task.checkpoint = CrashingCheckpoint(job, task.name, self)
+
+
+class CrashingCheckpoint(Checkpoint):
+    def __init__(self, job: Job, task: str, fuse: Fuse) -> None:
+        super().__init__(job.work.client, job.name, task)
+        self.fuse = fuse
+
+    def commit(self, pipe: Pipeline) -> list[Any]:
+        self.fuse.left -= 1
+        if self.fuse.left == 0 and not self.fuse.after:
+            raise Crash
+        replies = super().commit(pipe)
+        if self.fuse.left == 0:
+            raise Crash
+        return replies
+
+
+def die(job: Job) -> None:
+    """End a job as kill -9 does, but that its leases and its announcement end at once."""
+    job.share.stop()
+    job.tasks.clear()
