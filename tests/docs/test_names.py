@@ -201,7 +201,7 @@ def test_what_prose_points_to_exists(repository: Repository) -> None:
         for number, name in repository.unknown(source)
     ]
 
-    assert "\n".join(found) == ""  # a line each is easier to read than a list
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
