@@ -1,4 +1,4 @@
-"""The scripts of a shard against a plain model, and their tree against tree.py, which is the same in Python."""
+"""The scripts of a shard against a plain model, and their tree against reference_tree.py, which is the same in Python."""
 
 from __future__ import annotations
 

@@ -25,12 +25,18 @@ from .repository import FILES, PACKAGES, ROOT, find_file
 #: Names of other projects, and what a docstring has as an example.
 ELSEWHERE = {
     "Alert",
+    "EventProcessedUtcTime",  # a column
+    "ProxyFix",
+    "add_note",
+    "hello.py",
+    "https",
+    "true",
     "DeviceId",
     "Deviceid",
     "HTTP_ALERT",
     "MovedError",
     "MsgspecError",
-    "NameInput",  # wz/schema.py: what the second of two types called Name becomes
+    "NameInput",  # wz/openapi/schema.py: what the second of two types called Name becomes
     "PartitionResolver.cs",
     "ProxyMiddleware",
     "REDIS_URL",

@@ -1,4 +1,4 @@
-"""keys.py against Redis: what a hub makes is listed there, and goes with the hub."""
+"""hub/keys.py against Redis: what a hub makes is listed there, and goes with the hub."""
 
 from __future__ import annotations
 

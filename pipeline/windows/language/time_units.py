@@ -1,7 +1,7 @@
 """The units of time that a query may write: one table, from which everything that reads or computes with one derives.
 
 A unit that is added here is read by the parser and known to DATEADD and DATEDIFF, to windows and to JOIN; DATEPART and
-DATENAME need what computes its part: `expressions.functions.dates`.
+DATENAME need what computes its part: expressions/scalar/dates.py.
 """
 
 from __future__ import annotations

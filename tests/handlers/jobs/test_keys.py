@@ -1,4 +1,4 @@
-"""All that jobs can make in Redis: listed in keys.py, and gone with them."""
+"""All that jobs can make in Redis: listed in jobs/keys.py, and gone with them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def workers(registry: JobRegistry) -> Iterator[Workers]:
 
 
 def found(redis: redis_py.Redis) -> dict[str, Key]:
-    """Each key that jobs or outputs have, with what keys.py says of it. Checks that it is so."""
+    """Each key that jobs or outputs have, with what jobs/keys.py says of it. Checks that it is so."""
     names = [name.decode() for name in redis.scan_iter("*")]
     by_name = {}
     for name in names:
