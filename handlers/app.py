@@ -12,12 +12,12 @@ from wz.openapi import OpenAPI
 from wz.request_id import RequestID
 
 from . import auth, errors, following, health, metrics
-from .boards import boards
 from .boards import bulk as board_bulk
 from .boards import features as board_features
 from .boards import members as board_members
 from .boards import parameters as board_parameters
 from .boards import ranks as board_ranks
+from .boards import whole as whole_boards
 from .hub import deadletters, hubs, management
 from .hub import read as reading
 from .hub import send as hub
@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None) -> App:
         app.register_error_handler(outage, _redis_is_away)
     for module in (
         health,
-        boards,
+        whole_boards,
         board_ranks,
         board_members,
         board_bulk,

@@ -9,8 +9,7 @@ from typing import cast
 from redis import Redis
 
 import pipeline.store.client
-from pipeline.boards import Board
-from pipeline.boards.boards import Boards
+from pipeline.boards import Boards
 from pipeline.hub.registry import Hubs
 from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
@@ -59,10 +58,6 @@ class Services:
         """Make sure that each Redis answers: that of the hubs and that of the boards, if these have their own."""
         for client in {id(one): one for one in (self.redis, self.hubs.redis, self.boards.client)}.values():
             pipeline.store.client.ping(cast("Redis", client))
-
-    def board(self, name: str) -> Board:
-        """Raises `InvalidValue` for what is no name."""
-        return self.boards[name]
 
 
 def services(request: Request) -> Services:

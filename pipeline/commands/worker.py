@@ -9,7 +9,7 @@ import threading
 
 import click
 
-from ..boards.boards import Boards
+from ..boards import Boards
 from ..hub.registry import Hubs
 from ..hub.relay import GROUP, Relays
 from ..hub.retention import Retention

@@ -10,7 +10,7 @@ import msgspec
 import redis
 from redis.cluster import RedisCluster
 
-from ...boards.boards import Boards
+from ...boards import Boards
 from ...errors import InvalidValue
 from ...hub.group import ConsumerGroup
 from ...hub.groups import ConsumerGroups, UnknownGroup

@@ -10,7 +10,8 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from ...boards.shard import Code, error_of
+from ...boards.changes import Code
+from ...boards.shard import error_of
 from ...errors import PipelineError
 from ...store.lease import LeaseLost
 from ..engine.engine import Engine, ExchangeRow, Given, OutputRow

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from redis.client import Pipeline
 
-from ....boards.boards import Boards
-from ....boards.shard import Op
+from ....boards import Boards
+from ....boards.changes import Op
 from ....errors import InvalidValue
 from ...engine.engine import OutputRow
 from ...language.values import lookup

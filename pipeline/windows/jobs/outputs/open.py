@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from ....boards.boards import Boards
+from ....boards import Boards
 from ....errors import InvalidValue
 from ....hub.log import UnknownHub
 from ....hub.registry import Hubs
