@@ -4,7 +4,7 @@ SHARD is the board's name; on a board that is split it is followed by `:` and th
 braces is the hash tag: all keys of a shard are in one slot of a cluster, so that one script may change them together.
 
 A new key belongs into `KEYS`. If its name has no MEMBER in it, the scripts that delete, rename and expire a board then
-know it (`shard_keys` hands them the names); one with a MEMBER needs `lifecycle` to find the members.
+know it, since `shard_keys` hands them the names; for one with a MEMBER, lifecycle.py has to find the members.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from ..store.keys import Key
 
 _TAG = "{board:SHARD}"
 _AT_ITS_TIME = "the board's `expires`, if it has one"
-_WITH_THE_BOARD = "`Board.delete`"
 
 SCORES = Key(
     f"{_TAG}:scores",
@@ -43,7 +42,7 @@ EVENTS = Key(
     "zset",
     "id of an event that was applied -> Unix time in ms when it is forgotten",
     "when the last event is forgotten (`WZ_REMEMBER_EVENTS`), or the board's `expires` if that is earlier",
-    _WITH_THE_BOARD,
+    "`Board.delete`",
 )
 SAMPLE = Key(
     f"{_TAG}:sample",

@@ -52,8 +52,8 @@ class Sample(NamedTuple):
     """What is known of a board of `size` members, in units.
 
     `lowest` and `highest` are its ends, known exactly, both ascending; of a small board, `lowest` is all of it.
-    `scores`, ascending, is a uniform sample of the scores between. `sampled` counts the members that were drawn, those
-    that turned out to be in the ends, too.
+    `scores`, ascending, is a uniform sample of the scores between. `sampled` counts the members that were drawn,
+    also those that turned out to be in the ends.
     """
 
     size: int

@@ -27,6 +27,7 @@ from pipeline.boards import (
     UnknownSegment,
     WrongPlaces,
 )
+from pipeline.boards.by_name import KEPT
 from pipeline.boards.changes import Code, Op
 from pipeline.boards.features import Feature
 from pipeline.boards.shard import shard_of
@@ -580,6 +581,15 @@ def test_a_stale_board_says_so_and_is_mended(boards: Boards) -> None:
     board.rebuild()
     board.check()
     assert board.standing("eve").score == Decimal("0.000005")
+
+
+def test_a_board_is_made_once_and_kept_while_it_is_among_the_last_used(redis: redis_py.Redis) -> None:
+    boards = Boards(redis, shards=KEPT // 2)  # so that two have room
+    board = boards["a"]
+    assert boards["a"] is board
+
+    boards["b"], boards["c"]
+    assert boards["a"] is not board
 
 
 def test_scripts_are_loaded_again_after_redis_forgot_them(board: Board) -> None:

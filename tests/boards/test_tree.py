@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha1
@@ -281,6 +282,11 @@ def test_a_batch_does_what_its_changes_do_one_by_one(shard: Shard, limits: tuple
     (packed, _, scores), (other_packed, _, other_scores) = contents(shard), contents(other)
     assert scores == other_scores
     assert Unpacked(packed).roots == Unpacked(other_packed).roots
+
+
+def test_a_script_has_the_values_of_its_constants_where_their_names_were() -> None:
+    assert "unpack_(('<I5I5i6'), text, at)" in shards.READ.text
+    assert re.findall(r"\b[A-Z]+_[A-Z_0-9]+\b", re.sub("--.*|'.*?'", "", shards.READ.text)) == []
 
 
 def test_pages_are_used_again(shard: Shard) -> None:
