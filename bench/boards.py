@@ -29,7 +29,9 @@ import redis
 
 from deploy import servers
 from pipeline.boards import tree
-from pipeline.boards.shard import Below, Change, Lowest, Op, Shard
+from pipeline.boards.changes import Change, Op
+from pipeline.boards.queries import Below, Lowest
+from pipeline.boards.shard import Shard
 from pipeline.boards.units import LIMIT, PLACES
 
 from .side_by_side import Goal, Round, Row, report, take_turns
@@ -88,7 +90,7 @@ class Subject:
             client.zadd(self.key, rows)
             client.zadd(self.bare, rows)
         self.units = sorted(units)
-        packed, leaves = tree.Tree(self.units).pack(tree.Header(places=PLACES))
+        packed, leaves = tree.pack(self.units, tree.Header(places=PLACES))
         client.set(self.tree_key, packed)
         fields = iter(leaves.items())
         while some := dict(islice(fields, 500)):
@@ -299,7 +301,7 @@ def own_server() -> Iterator[redis.Redis]:
         try:
             while not socket.exists() and process.poll() is None:
                 time.sleep(0.01)
-            yield redis.Redis(unix_socket_path=str(socket))
+            yield redis.Redis(unix_socket_path=str(socket), socket_timeout=None)  # LOOP takes seconds on large boards
         finally:
             process.terminate()
             process.wait()

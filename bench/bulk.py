@@ -33,8 +33,7 @@ import redis
 from deploy import servers
 from deploy.up import DEPLOY
 from handlers.boards.bulk import BulkSummary, MemberScore, result_lines
-from pipeline.boards.board import Board
-from pipeline.boards.bulk import BulkChange, Outcome
+from pipeline.boards import Boards, BulkChange, Outcome
 from pipeline.boards.units import from_units
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
@@ -142,7 +141,7 @@ def bulk(client: redis.Redis, server: LiveServer, folder: Path, size: int) -> li
 
 def steps(client: redis.Redis, given: Records) -> Row:
     """What one member costs in each step, in this process: processor time, and for Redis what it says itself."""
-    board = Board(client, "steps")
+    board = Boards(client)["steps"]
     client.config_resetstat()
     read = _costs(given, lambda: list(read_records(given.files[LINES[0]].open("rb"))))
     read_array = _costs(given, lambda: list(read_records(given.files[ARRAY].open("rb"), ARRAY)))

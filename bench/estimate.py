@@ -96,10 +96,10 @@ class Board:
     def __init__(self, client: redis.Redis, name: str, members: int) -> None:
         rnd = random.Random(name)
         scores = [DISTRIBUTIONS[name](rnd) for _ in range(members)]
-        self.name, self.prefix, self.client = name, f"{{bench}}:{name}:", client
+        self.name, self.tag, self.client = name, f"{{bench}}:{name}", client
         for first in range(0, members, 10_000):
             rows = {f"m{i + 1}": scores[i] for i in range(first, min(first + 10_000, members))}
-            client.zadd(f"{self.prefix}scores", rows)
+            client.zadd(f"{self.tag}:scores", rows)
         before = [0, *accumulate(sorted(scores))]
         self.counts = {rank: round(share * members) for rank, (_, share) in RANKS.items()}
         self.truths = {
@@ -108,8 +108,8 @@ class Board:
         }
 
     def measure(self, size: int, sample_key: str, hits: dict[str, int], widths: dict[str, float]) -> None:
-        self.client.copy(sample_key, f"{self.prefix}sample", replace=True)
-        sample = combine([read(self.client, self.prefix, "b")])
+        self.client.copy(sample_key, f"{self.tag}:sample", replace=True)
+        sample = combine([read(self.client, self.tag, "b")])
         for rank, (side, _) in RANKS.items():
             found = side(sample, self.counts[rank], 0)
             hits[rank] += found.low <= self.truths[rank] <= found.high

@@ -25,8 +25,7 @@ import redis
 from redis.cluster import RedisCluster
 
 from deploy import servers
-from pipeline.boards import Order
-from pipeline.boards.board import Board
+from pipeline.boards import Board, Boards, Order, keys
 from pipeline.boards.shard import shard_of
 from pipeline.boards.units import from_units
 from pipeline.settings import Settings
@@ -67,7 +66,7 @@ def load(board: Board, size: int, length: int, draw: str) -> float:
 def memory(folder: Path, size: int, length: int, draw: str) -> Iterator[Row]:
     with server(folder) as client:  # a new one, because a flushed one frees its memory when it likes
         empty = used(client)
-        board = Board(client, "bench")
+        board = Boards(client)["bench"]
         seconds = load(board, size, length, draw)
         usage: list[Any] = [client.memory_usage(key, samples=0) or 0 for key in board.shards[0].keys]
         usage.append(used(client) - empty)
@@ -80,12 +79,12 @@ def memory(folder: Path, size: int, length: int, draw: str) -> Iterator[Row]:
 def extras(folder: Path, size: int) -> Row:
     """What a member costs that has features, or is in a segment, whose own set and sums come on top."""
     with server(folder) as client:
-        board = Board(client, "bench")
+        board = Boards(client)["bench"]
         names = [member(number, 16) for number in range(size)]
         board.set(names[0], Decimal(1))
         board.set_features(names[0], {"age": 30, "gender": "f", "weight": Decimal("61.5")})
         client.sadd("segment", *names)
-        hash_key = f"{board.shards[0].prefix}features:{names[0]}"
+        hash_key = keys.name(keys.FEATURES, board.shards[0].tag, MEMBER=names[0])
         medians = {
             "three features": float(client.memory_usage(hash_key) or 0),
             "a segment's set of names": (client.memory_usage("segment", samples=0) or 0) / size,
@@ -104,7 +103,7 @@ class Calls:
     def __init__(self, client: Client, shards: int, size: int) -> None:
         self.client, self.size = client, size
         self.rnd = random.Random(size)
-        self.board = Board(client, "calls", shards)
+        self.board = Boards(client, shards)["calls"]
         load(self.board, size, 16, "uniform")
         self.ways: dict[str, Callable[[], object]] = {
             "total sum": lambda: self.board.summary(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import redis
 from redis.exceptions import ClusterError, RedisClusterException
 
-from pipeline.boards.errors import (
+from pipeline.boards import (
     BoardChanged,
     BoardExists,
     NoSample,

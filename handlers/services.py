@@ -6,8 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import cast
 
-from pipeline.boards import Board
-from pipeline.boards.boards import Boards
+from pipeline.boards import Boards
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
@@ -58,10 +57,6 @@ class Services:
         """Make sure that each Redis answers: that of the hubs and that of the boards, if these have their own."""
         for client in {id(one): one for one in (self.redis, self.hubs.redis, self.boards.client)}.values():
             ping(cast("Redis", client))
-
-    def board(self, name: str) -> Board:
-        """Raises `InvalidValue` for a name that no board may have."""
-        return self.boards[name]
 
 
 def services(request: Request) -> Services:

@@ -1,7 +1,7 @@
 """Boards over HTTP."""
 
-from . import boards, bulk, features, members, ranks
+from . import bulk, features, members, ranks, whole
 
 __all__ = ["blueprints"]
 
-blueprints = (boards.blueprint, ranks.blueprint, members.blueprint, bulk.blueprint, features.blueprint)
+blueprints = (whole.blueprint, ranks.blueprint, members.blueprint, bulk.blueprint, features.blueprint)

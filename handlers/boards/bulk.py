@@ -17,8 +17,9 @@ from wz.records import ARRAY, LINES, BrokenBody, records
 
 from ..auth import protect
 from ..errors import OUTAGES
+from ..services import services
 from .members import EventId, Number
-from .parameters import NO_NAME, BoardName, Exact, MemberName, board_of
+from .parameters import NO_NAME, BoardName, Exact, MemberName
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def add_rewards(request: Request, board: BoardName, query: Exact) -> Response:
 
 
 def _bulk(request: Request, name: str, query: Exact, type_: type[T], change: Callable[[T], BulkChange]) -> Response:
-    board = board_of(request, name)
+    board = services(request).boards[name]
     request.max_content_length = request.app.config["MAX_BULK_LENGTH"]
     summary = BulkSummary()
     outcomes = board.apply(_changes(records(request, type_), change, summary))

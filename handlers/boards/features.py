@@ -12,7 +12,8 @@ from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
 
 from ..auth import protect
-from .parameters import NO_NAME, BoardName, Exact, MemberName, board_of, written
+from ..services import services
+from .parameters import NO_NAME, BoardName, Exact, MemberName, written
 
 blueprint = Blueprint("features", url_prefix="/boards/<board>/members/<member>/features")
 protect(blueprint)
@@ -52,7 +53,7 @@ _decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 @operation(responses=NO_NAME)
 def features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
     """Read a member's features; none is an empty object."""
-    return _answer(board_of(request, board).features(member), query)
+    return _answer(services(request).boards[board].features(member), query)
 
 
 @blueprint.put("")
@@ -63,21 +64,21 @@ def set_features(request: Request, board: BoardName, member: MemberName, query: 
     for name, value in given.items():
         if value is None:
             raise Problem(422, f"{name} is null: leave out what the member has not", field=name)
-    return _answer(board_of(request, board).set_features(member, given, replace=True), query)
+    return _answer(services(request).boards[board].set_features(member, given, replace=True), query)
 
 
 @blueprint.patch("")
 @operation(body={MERGE_PATCH: Patch, "application/json": Patch}, responses=BODY)
 def patch_features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
     """Change some features of a member as JSON Merge Patch (RFC 7396) does: null removes one."""
-    return _answer(board_of(request, board).set_features(member, _read(request)), query)
+    return _answer(services(request).boards[board].set_features(member, _read(request)), query)
 
 
 @blueprint.delete("")
 @operation(responses={204: "the member has no features"} | NO_NAME)
 def delete_features(request: Request, board: BoardName, member: MemberName) -> Response:
     """Remove all features of a member."""
-    board_of(request, board).set_features(member, {}, replace=True)
+    services(request).boards[board].set_features(member, {}, replace=True)
     return Response(status=204)
 
 

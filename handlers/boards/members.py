@@ -13,6 +13,7 @@ from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
 
 from ..auth import protect
+from ..services import services
 from .parameters import (
     CHANGING,
     NO_MEMBER,
@@ -23,7 +24,6 @@ from .parameters import (
     InSegment,
     MemberName,
     SegmentName,
-    board_of,
     view_of,
     written,
 )
@@ -81,7 +81,7 @@ def ranks(request: Request, board: BoardName, member: MemberName, query: BestFir
 @operation(responses=NO_NAME | CHANGING)
 def set_score(request: Request, board: BoardName, member: MemberName, body: Score, query: Exact) -> Standing | Response:
     """Set a member's score, whatever it was."""
-    return written(board_of(request, board).set(member, body.score), query)
+    return written(services(request).boards[board].set(member, body.score), query)
 
 
 @blueprint.post("/rewards")
@@ -97,7 +97,7 @@ def add_reward(
     With an event that was applied before, nothing is changed: `repeated` is true then, and there is a header
     `Idempotent-Replayed: true`.
     """
-    added = board_of(request, board).add(member, body.reward, _event(request, body))
+    added = services(request).boards[board].add(member, body.reward, _event(request, body))
     return written(added, query), {"Idempotent-Replayed": "true"} if added.repeated else {}
 
 
@@ -105,7 +105,7 @@ def add_reward(
 @operation(responses={204: "the member is gone"} | NO_MEMBER | NO_NAME | CHANGING)
 def delete_member(request: Request, board: BoardName, member: MemberName) -> Response:
     """Take a member off a board, with its features, and out of its segments."""
-    board_of(request, board).remove(member)
+    services(request).boards[board].remove(member)
     return Response(status=204)
 
 
@@ -113,7 +113,7 @@ def delete_member(request: Request, board: BoardName, member: MemberName) -> Res
 @operation(responses=NO_NAME)
 def segments(request: Request, board: BoardName, member: MemberName) -> MemberSegments:
     """List the segments that a member is in."""
-    found = board_of(request, board)
+    found = services(request).boards[board]
     return MemberSegments(found.name, member, found.segments_of(member))
 
 
@@ -121,7 +121,7 @@ def segments(request: Request, board: BoardName, member: MemberName) -> MemberSe
 @operation(responses={204: "the member is in the segment"} | NO_NAME | CHANGING)
 def join_segment(request: Request, board: BoardName, member: MemberName, segment: SegmentName) -> Response:
     """Put a member, with a score or without, into a segment."""
-    board_of(request, board).join(member, segment)
+    services(request).boards[board].join(member, segment)
     return Response(status=204)
 
 
@@ -129,7 +129,7 @@ def join_segment(request: Request, board: BoardName, member: MemberName, segment
 @operation(responses={204: "the member is not in the segment any more", 404: "it was not"} | NO_NAME | CHANGING)
 def leave_segment(request: Request, board: BoardName, member: MemberName, segment: SegmentName) -> Response:
     """Take a member out of a segment."""
-    board_of(request, board).leave(member, segment)
+    services(request).boards[board].leave(member, segment)
     return Response(status=204)
 
 

@@ -8,10 +8,8 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from pipeline.boards.answers import Order
-from pipeline.boards.board import Board
+from pipeline.boards import Order, View
 from pipeline.boards.units import is_plain
-from pipeline.boards.view import View
 from wz import Problem, Request, Response
 from wz.json import JSON
 
@@ -79,13 +77,9 @@ def written(answer: T, query: Exact) -> T | Response:
     return Response(_strings.encode(answer), mimetype="application/json")
 
 
-def board_of(request: Request, name: str) -> Board:
-    return services(request).board(name)
-
-
 def view_of(request: Request, name: str, query: InSegment) -> View:
     """Return the board, or the segment of it that the query asks for."""
-    board = board_of(request, name)
+    board = services(request).boards[name]
     return board if query.segment is None else board.segment(query.segment)
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from pipeline.boards import View
 from pipeline.boards.answers import AtPercentile, EstimatedSum, Order, Page, Reach, Statistics, Sum, SumBelow
-from pipeline.boards.view import View
 from pipeline.errors import InvalidValue
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation

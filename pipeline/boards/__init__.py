@@ -1,4 +1,8 @@
-"""Boards: ranks, counts and exact sums over a Redis sorted set."""
+"""Boards: ranks, counts and exact sums over a Redis sorted set.
+
+>>> from pipeline.boards import Boards
+>>> board = Boards(client)["points"]  # client = redis.Redis()
+"""
 
 from .answers import Order as Order
 from .answers import Standing as Standing
@@ -8,6 +12,13 @@ from .answers import Summary as Summary
 from .board import Board as Board
 from .bulk import BulkChange as BulkChange
 from .bulk import Outcome as Outcome
-from .errors import BoardChanged as BoardChanged
-from .errors import StaleBoard as StaleBoard
+from .by_name import Boards as Boards
+from .lifecycle import BoardExists as BoardExists
+from .lifecycle import WrongPlaces as WrongPlaces
+from .sample import NoSample as NoSample
+from .shards import BoardChanged as BoardChanged
+from .shards import StaleBoard as StaleBoard
+from .shards import UnknownBoard as UnknownBoard
+from .shards import UnknownMember as UnknownMember
+from .shards import UnknownSegment as UnknownSegment
 from .view import View as View

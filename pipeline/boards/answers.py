@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -147,7 +148,7 @@ class AtPercentile(Struct, frozen=True):
     rank: int
 
 
-class Settings(Struct, frozen=True):
+class BoardSettings(Struct, frozen=True):
     """How a board is set up; `created` says that it was not, before."""
 
     board: str
@@ -155,3 +156,8 @@ class Settings(Struct, frozen=True):
     places: int
     sample: int
     expires: str | None
+
+
+def isoformat(ms: int) -> str | None:
+    """Return a Unix time in ms as RFC 3339 has it, in UTC; None for 0."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z") if ms else None

@@ -12,20 +12,18 @@ from redis.client import Pipeline
 
 from ..errors import InvalidValue
 from . import bulk, features, lifecycle, rebuild
-from . import sample as samples
-from .answers import Added, Settings, Standing, Summary
-from .bulk import BulkChange, Outcome, checked_event, checked_member
-from .errors import StaleBoard, UnknownMember, WrongPlaces
+from .answers import Added, BoardSettings, Standing, Summary
+from .bulk import BulkChange, Outcome
+from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .features import Feature
-from .reader import check_name, with_places
-from .scripts import Client
-from .shard import AskInfo, At, Change, Code, Op, OtherPlaces, Reply, Shard, shard_of
-from .units import MAX_PLACES, to_units
-from .view import View, isoformat
+from .queries import AskInfo, At
+from .shards import Shards, StaleBoard, UnknownMember, check_name, with_places
+from .units import to_units
+from .view import View
 
 
 class Board(View):
-    """Members and scores under one name.
+    """Members and scores under one name. All that can be asked of a `View` can be asked of a board.
 
     A score is a decimal with a fixed number of places (6, unless `configure` said otherwise before the first score),
     held as an integer number of units, of a magnitude below 2^53 units (with 6 places, about 9.007 billion), so that
@@ -35,23 +33,18 @@ class Board(View):
     not at all. What finds that another program wrote to the scores (the count is compared each time) raises
     `StaleBoard` and changes nothing.
 
-    `shards` is the number of parts that a board is split into; it must be the same in every process, for ever.
     `remember` is for how many seconds the id of an event is known. `expires` is the time (Unix, ms) at which a board
-    goes that is made by its first score, 0 for never.
-
-    Redis keys: those of `Shard`, and of `features`.
+    goes that is made without another, 0 for never. `Boards` makes boards of names. Redis keys: see keys.py.
     """
 
-    def __init__(
-        self, client: Client, name: str, shards: int = 1, *, remember: float = 86_400.0, expires: int = 0
-    ) -> None:
-        super().__init__(client, name, shards)
+    def __init__(self, shards: Shards, *, remember: float = 86_400.0, expires: int = 0) -> None:
+        super().__init__(shards)
         self.remember_ms = int(remember * 1000)
         self.expires = expires
 
     def segment(self, name: str) -> View:
         """The members that are in a segment, ranked among themselves."""
-        return View(self.client, self.name, len(self.shards), name)
+        return View(self.shards.segment(name))
 
     # -- one member ----------------------------------------------------------------------------------------------------
 
@@ -64,7 +57,7 @@ class Board(View):
         return self._scored(Op.MAX, member, score, "score")[0]
 
     def add(self, member: str, reward: Decimal, event: str = "") -> Added:
-        """Add to the score of `member`, which begins at 0. The result must be in range, too, or nothing changes.
+        """Add to the score of `member`, which begins at 0. If the result is not in range, nothing changes.
 
         An `event` (up to 128 bytes) that was applied before changes nothing, and says so.
         """
@@ -94,7 +87,7 @@ class Board(View):
     @with_places
     def _scored(self, op: Op, member: str, value: Decimal, field: str, event: str = "") -> tuple[Standing, bool]:
         """Returns also whether the event was applied before."""
-        change = Change(op, checked_member(member), to_units(value, field, self.places), checked_event(event))
+        change = Change(op, checked_member(member), to_units(value, field, self.shards.places), checked_event(event))
         reply = self._change(change, ranks=True)
         if reply.code is Code.RANGE:
             raise InvalidValue(f"the score of {member!r} would leave the range of a board", field)
@@ -102,13 +95,13 @@ class Board(View):
             raise UnknownMember(self.name, member)
         rank, size = cast(int, reply.rank), cast(int, reply.size)
         if len(self.shards) > 1:
-            replies = self._ask(At(reply.score, member.encode()), AskInfo())
+            replies = self.shards.ask(At(reply.score, member.encode()), AskInfo())
             rank, size = sum(at for at, _ in replies), sum(info.size for _, info in replies)
         return self.standing_of(member, reply.score, rank, size), reply.code is Code.SAME
 
     def _change(self, change: Change, ranks: bool = False) -> Reply:
-        [reply] = self._shard(change.member).update(
-            self.places, [change], remember_ms=self.remember_ms, expires=self.expires, ranks=ranks
+        [reply] = self.shards.of(change.member).update(
+            self.shards.places, [change], remember_ms=self.remember_ms, expires=self.expires, ranks=ranks
         )
         if reply.code is Code.STALE:
             raise StaleBoard(self.name, f"the sums lack the score of {change.member!r}")
@@ -123,7 +116,7 @@ class Board(View):
         set the scores of different members may be written in another order. An `Outcome` among the changes, an error
         of the caller's own, is yielded in its place. Raises `StaleBoard`.
         """
-        return bulk.apply(self, changes)
+        return bulk.apply(self.shards, changes, remember_ms=self.remember_ms, expires=self.expires)
 
     def queue_update(self, pipe: Pipeline, op: Op, member: str, value: Decimal) -> None:
         """Put a change into a transaction of the caller's, on a board of one shard.
@@ -131,24 +124,26 @@ class Board(View):
         Raises `InvalidValue` at once. The reply is [code, score]; a stale board, or one that has got other places since
         it was first written to by this process, is an error reply, with nothing changed.
         """
-        if not isinstance(self.client, redis.Redis) or len(self.shards) > 1:
+        client = self.shards.client
+        if not isinstance(client, redis.Redis) or len(self.shards) > 1:
             raise InvalidValue(f"the board {self.name!r} is not where the transaction is", field="board")
-        if not self.knows_places:
-            self.load_places()
-        change = Change(op, checked_member(member), to_units(value, "score", self.places))
-        self.shards[0].queue_update(self.client, pipe, self.places, change)
+        if not self.shards.knows_places:
+            self.shards.load_places()
+        places = self.shards.places
+        change = Change(op, checked_member(member), to_units(value, "score", places))
+        self.shards[0].queue_update(client, pipe, places, change)
 
     # -- features and segments -----------------------------------------------------------------------------------------
 
     def features(self, member: str) -> dict[str, Feature]:
-        """Return a member's features; none is an empty dict. A member may have features, and no score."""
-        return features.read(self._shard(member), checked_member(member))
+        """Return a member's features; without any, an empty dict. A member may have features, and no score."""
+        return features.read(self.shards.of(member), checked_member(member))
 
     def set_features(
         self, member: str, changes: Mapping[str, Feature | None], *, replace: bool = False
     ) -> dict[str, Feature]:
         """Set the features named, remove those that are None, and with `replace` all others. Returns those that are."""
-        return features.write(self._shard(member), checked_member(member), changes, replace)
+        return features.write(self.shards.of(member), checked_member(member), changes, replace, self.expires)
 
     def segments(self) -> list[str]:
         """Return the names of all segments, sorted."""
@@ -156,7 +151,7 @@ class Board(View):
 
     def segments_of(self, member: str) -> list[str]:
         """Return the names of the segments that a member is in, sorted. O(segments of the board)."""
-        return features.segments_of(self._shard(member), checked_member(member))
+        return features.segments_of(self.shards.of(member), checked_member(member))
 
     # -- the whole -----------------------------------------------------------------------------------------------------
 
@@ -165,49 +160,36 @@ class Board(View):
         places: int | None = None,
         sample: int | None = None,
         expires: datetime | Literal["never"] | None = None,
-    ) -> Settings:
+    ) -> BoardSettings:
         """Make a board, or change its settings; None leaves them. A board that was configured stays when it is empty.
 
         `places` (0 to 15; 6 for a new board) can't change while there are scores: `WrongPlaces`. `sample` is the size
         of the sample for `estimated_sum`, 100 to 5,000, or 0 for none; it is drawn anew. At `expires`, in UTC if it
         says no zone, all of the board goes.
         """
-        if places is not None and not 0 <= places <= MAX_PLACES:
-            raise InvalidValue(f"places must be from 0 to {MAX_PLACES}", field="places")
-        if sample is not None and sample != 0 and not samples.LEAST <= sample <= samples.MOST:
-            raise InvalidValue(f"sample must be from {samples.LEAST} to {samples.MOST}, or 0 for none", field="sample")
-        ms = None if expires is None else lifecycle.milliseconds(expires)
-        try:
-            created, places_now, sample_now, expires_now = [
-                shard.configure(places, sample, ms) for shard in self.shards
-            ][-1]
-        except OtherPlaces as exc:
-            raise WrongPlaces(self.name, exc.places) from exc
-        self.places = places_now
-        if sample is not None:
-            for shard in self.shards:
-                samples.fill(shard.client, shard.prefix, sample)
-        if ms is not None:
-            lifecycle.expire_features(self.shards, ms)
-        return Settings(self.name, created, places_now, sample_now, isoformat(expires_now))
+        return lifecycle.configure(self.shards, places, sample, expires, self.expires)
 
     def delete(self) -> None:
         """Delete the board with all that belongs to it; features first, so that it can be repeated after a crash.
 
         O(n), most of it in the background of Redis. Raises `UnknownBoard`.
         """
-        lifecycle.delete(self)
+        lifecycle.delete(self.shards)
 
     def copy(self, to: str, *, replace: bool = False) -> Board:
         """Copy scores, settings, features and segments to another board, in chunks. Raises `BoardExists`.
 
         Of a board that is written to meanwhile, each member's score is one that it had while the copy was made.
         """
-        return lifecycle.copy(self, self._other(to), replace)
+        other = self._other(to)
+        lifecycle.copy(self.shards, other, replace)
+        return Board(other, remember=self.remember_ms / 1000)
 
     def rename(self, to: str, *, replace: bool = False) -> Board:
         """Rename the board, at once. Over a cluster it is a `copy`, after which the old board goes."""
-        return lifecycle.rename(self, self._other(to), replace)
+        other = self._other(to)
+        lifecycle.rename(self.shards, other, replace)
+        return Board(other, remember=self.remember_ms / 1000)
 
     def union(self, sources: Mapping[str, Decimal], *, replace: bool = False) -> Summary:
         """Fill this board with the members of others, each with the sum of its scores times the weights.
@@ -215,18 +197,17 @@ class Board(View):
         Raises `InvalidValue` for a sum that has more places than this board, or is out of range: the board is not
         made then. O(n), in chunks.
         """
-        return lifecycle.union(self, {self._other(name): weight for name, weight in sources.items()}, replace)
+        parts = {self._other(name): weight for name, weight in sources.items()}
+        lifecycle.union(self.shards, parts, replace, self.expires)
+        return self.summary()
 
     def check(self, progress: Callable[[int, int], object] | None = None) -> None:
         """Compare every sum with the scores. O(n), read in pages. Raises `StaleBoard`, or `BoardChanged`."""
-        rebuild.check(self, progress)
+        rebuild.check(self.shards, progress)
 
     def rebuild(self, progress: Callable[[int, int], object] | None = None) -> None:
         """Make the sums anew from the scores, whoever wrote them. O(n); see `rebuild.rebuild`."""
-        rebuild.rebuild(self, progress)
+        rebuild.rebuild(self.shards, progress)
 
-    def _other(self, name: str) -> Board:
-        return Board(self.client, name, len(self.shards), remember=self.remember_ms / 1000)
-
-    def _shard(self, member: str) -> Shard:
-        return self.shards[shard_of(member, len(self.shards))]
+    def _other(self, name: str) -> Shards:
+        return Shards(self.shards.client, name, len(self.shards))

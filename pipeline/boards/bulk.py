@@ -7,27 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
 from ..errors import InvalidValue
-from .errors import BoardChanged, StaleBoard
+from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .fanout import update_all
-from .shard import Change, Code, Op, OtherPlaces, Reply, StaleShard, shard_of
+from .shard import OtherPlaces, StaleShard, shard_of
+from .shards import BoardChanged, Shards, StaleBoard
 from .units import from_units, to_units
-
-if TYPE_CHECKING:
-    from .board import Board
 
 #: Changes in one call of the script, which then takes some 5 ms of Redis's time.
 CHUNK = 400
 
 #: Records that are read before they are written, and answered when all of them are.
 WINDOW = 10_000
-
-_MEMBER_BYTES = 512
-_EVENT_BYTES = 128
 
 
 class BulkChange(Struct, frozen=True):
@@ -52,13 +46,15 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     field: str | None = None
 
 
-def apply(board: Board, changes: Iterable[BulkChange | Outcome]) -> Iterator[Outcome]:
+def apply(
+    shards: Shards, changes: Iterable[BulkChange | Outcome], *, remember_ms: int, expires: int
+) -> Iterator[Outcome]:
     """See `Board.apply`."""
     changes = iter(changes)
     under_way: deque[Future[list[Outcome]]] = deque()
     with ThreadPoolExecutor(1, "board-bulk") as writer:  # Redis works on one window while Python reads the next
         while records := list(islice(changes, WINDOW)):
-            under_way.append(writer.submit(_Window(board, records).write))
+            under_way.append(writer.submit(_Window(shards, records, remember_ms, expires).write))
             if len(under_way) > 1:
                 yield from under_way.popleft().result()
         while under_way:
@@ -68,14 +64,16 @@ def apply(board: Board, changes: Iterable[BulkChange | Outcome]) -> Iterator[Out
 class _Window:
     """Records, and the changes that they are, by shard, with their places among the records."""
 
-    def __init__(self, board: Board, records: Sequence[BulkChange | Outcome]) -> None:
-        self.board = board
+    def __init__(self, shards: Shards, records: Sequence[BulkChange | Outcome], remember_ms: int, expires: int) -> None:
+        self.shards = shards
         self.records = records
+        self.remember_ms = remember_ms
+        self.expires = expires
         self._prepare()
 
     def _prepare(self) -> None:
-        board, is_sure = self.board, False  # whether the board has these places
-        places, shards = board.places, len(board.shards)
+        is_sure = False  # whether the board has these places
+        places, shards = self.shards.places, len(self.shards)
         self.outcomes: list[Outcome | None] = [None] * len(self.records)
         self.changes: list[list[tuple[Change, int]]] = [[] for _ in range(shards)]
         members: set[str] = set()
@@ -87,7 +85,7 @@ class _Window:
             try:
                 change = change_of(record, places)
             except InvalidValue as exc:
-                if not is_sure and board.load_places() != places:
+                if not is_sure and self.shards.load_places() != places:
                     self._prepare()
                     return
                 is_sure = True
@@ -102,26 +100,25 @@ class _Window:
                 some.sort(key=_value)
 
     def write(self) -> list[Outcome]:
-        board = self.board
         first = 0
         while any(first < len(some) for some in self.changes):
             chunk = [some[first : first + CHUNK] for some in self.changes]
             try:
                 replies = update_all(
-                    board.shards,
-                    board.places,
+                    self.shards.all,
+                    self.shards.places,
                     [[change for change, _ in some] for some in chunk],
-                    remember_ms=board.remember_ms,
-                    expires=board.expires,
+                    remember_ms=self.remember_ms,
+                    expires=self.expires,
                 )
             except OtherPlaces as exc:
                 if first:
-                    raise BoardChanged(board.name) from exc
-                board.places = exc.places
+                    raise BoardChanged(self.shards.name) from exc
+                self.shards.places = exc.places
                 self._prepare()
                 continue
             except StaleShard as exc:
-                raise StaleBoard(board.name, "another program wrote to it") from exc
+                raise StaleBoard(self.shards.name, "another program wrote to it") from exc
             for some, answers in zip(chunk, replies, strict=True):
                 for (change, place), reply in zip(some, answers, strict=True):
                     self.outcomes[place] = self._outcome(change, reply)
@@ -130,11 +127,11 @@ class _Window:
 
     def _outcome(self, change: Change, reply: Reply) -> Outcome:
         if reply.code is Code.STALE:
-            raise StaleBoard(self.board.name, f"the sums lack the score of {change.member!r}")
+            raise StaleBoard(self.shards.name, f"the sums lack the score of {change.member!r}")
         if reply.code is Code.RANGE:
             field = "reward" if change.op is Op.ADD else "score"
             return Outcome(change.member, error="the score would leave the range of a board", field=field)
-        score = None if reply.score is None else from_units(reply.score, self.board.places)
+        score = None if reply.score is None else from_units(reply.score, self.shards.places)
         return Outcome(change.member, score, reply.code is Code.SAME)
 
 
@@ -152,15 +149,3 @@ def change_of(record: BulkChange, places: int) -> Change:
     assert isinstance(record.reward, Decimal)
     units = to_units(record.reward, "reward", places)
     return Change(Op.ADD, checked_member(record.member), units, checked_event(record.event))
-
-
-def checked_member(member: str) -> str:
-    if not 0 < len(member.encode()) <= _MEMBER_BYTES:
-        raise InvalidValue(f"a member's name must have 1 to {_MEMBER_BYTES} bytes of UTF-8", field="member")
-    return member
-
-
-def checked_event(event: str) -> str:
-    if len(event.encode()) > _EVENT_BYTES:
-        raise InvalidValue(f"an event's id must have at most {_EVENT_BYTES} bytes of UTF-8", field="event")
-    return event

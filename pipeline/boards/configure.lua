@@ -5,6 +5,8 @@
 -- ARGV[2]  size of the reservoir sample, 0 for none
 -- ARGV[3]  unix time in ms at which the board goes, 0 for never
 -- ARGV[4]  '1' to keep the board when its last member goes
+-- ARGV[5]  unix time in ms at which a new board goes if ARGV[3] is '', 0 for never
+-- ARGV[6]  and on: see keys.lua
 --
 -- Returns {1 if there was no such board, places, expires, sample}. An error that begins with PLACES says that the board has
 -- members, and how many places; nothing is changed then.
@@ -13,7 +15,8 @@ local prefix = string.sub(KEYS[1], 1, -7)
 local header = call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
 local created = header == '' and call('ZCARD', KEYS[1]) == 0
 if header == '' then
-  header = struct.pack(HEAD, 0, 0, 0, tonumber(ARGV[1]) or 6, call('SCARD', prefix .. 'segments') > 0 and 2 or 0, 0, 0)
+  header = struct.pack(HEAD, 0, 0, 0, tonumber(ARGV[1]) or 6, call('SCARD', prefix .. 'segments') > 0 and 2 or 0,
+    tonumber(ARGV[5]), 0)
   header = header .. string.rep('\0', HEADER_SIZE - #header)
 end
 local free, pages, version, places, flags, expires, sample = unpack_(HEAD, header)
@@ -31,9 +34,9 @@ if ARGV[4] == '1' and flags % 2 == 0 then flags = flags + 1 end
 local packed = struct.pack(HEAD, free, pages, version + 1, places, flags, expires, sample)
 call('SETRANGE', KEYS[2], 0, packed .. string.sub(header, #packed + 1))
 
-if ARGV[3] ~= '' then
-  for _, name in ipairs(key_names(prefix)) do
-    if expires > 0 then call('PEXPIREAT', prefix .. name, ARGV[3]) else call('PERSIST', prefix .. name) end
+if ARGV[3] ~= '' or expires > 0 then
+  for _, name in ipairs(key_names(prefix, 6)) do
+    if expires > 0 then call('PEXPIREAT', prefix .. name, expires) else call('PERSIST', prefix .. name) end
   end
 end
 return {created and 1 or 0, places, expires, sample}

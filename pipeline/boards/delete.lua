@@ -1,10 +1,11 @@
 -- Delete a board's keys. Redis frees their memory later, by itself.
 --
 -- KEYS  those of tree.lua
+-- ARGV  see keys.lua
 --
 -- Returns how many keys there were.
 
 local prefix = string.sub(KEYS[1], 1, -7)
 local deleted = 0
-for _, name in ipairs(key_names(prefix)) do deleted = deleted + call('UNLINK', prefix .. name) end
+for _, name in ipairs(key_names(prefix, 1)) do deleted = deleted + call('UNLINK', prefix .. name) end
 return deleted

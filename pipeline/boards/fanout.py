@@ -13,8 +13,10 @@ import redis
 from redis.cluster import PipelineCommand, RedisCluster
 from redis.exceptions import AskError, NoScriptError, TryAgainError
 
+from .changes import Change, Reply, replies, update_args
+from .queries import Query, read_answers, read_args
 from .scripts import Client, Script
-from .shard import READ, UPDATE, Change, Query, Reply, Shard, error_of, read_answers, read_args, replies, update_args
+from .shard import READ, UPDATE, Shard, error_of
 
 #: Answers after which the script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
 _NOT_RUN = (AskError, NoScriptError, TryAgainError)
@@ -25,11 +27,14 @@ def ask_all(shards: Sequence[Shard], places: int | None, queries: Sequence[Seque
 
     Each shard answers of one state of its own; the states may be some milliseconds apart.
     """
-    calls = [(shard, read_args(places, asked)) if asked else None for shard, asked in zip(shards, queries, strict=True)]
-    return [
-        [] if reply is None else read_answers(asked, reply)
-        for asked, reply in zip(queries, _call_all(READ, calls), strict=True)
-    ]
+    calls = [(shard, asked) for shard, asked in zip(shards, queries, strict=True) if asked]
+    if len(calls) == 1:
+        [(shard, asked)] = calls
+        found = iter([shard.read(places, *asked)])
+    else:
+        answers = _send_all(READ, [(shard, read_args(places, asked)) for shard, asked in calls])
+        found = iter([read_answers(asked, answer) for (_, asked), answer in zip(calls, answers, strict=True)])
+    return [next(found) if asked else [] for asked in queries]
 
 
 def update_all(
@@ -46,25 +51,18 @@ def update_all(
     A shard's changes are one step, those of several shards are not: if one of them refuses or can't be reached, this
     raises its error, and the others have done theirs.
     """
-    calls = [
-        (shard, update_args(places, some, remember_ms, expires, ranks)) if some else None
-        for shard, some in zip(shards, changes, strict=True)
-    ]
-    return [[] if reply is None else replies(reply, ranks) for reply in _call_all(UPDATE, calls)]
-
-
-def _call_all(script: Script, calls: Sequence[tuple[Shard, list[Any]] | None]) -> list[Any]:
-    """Run a script for each shard with its arguments. Raises the first error, when all have answered."""
-    wanted = [call for call in calls if call is not None]
-    if len(wanted) == 1:
-        [(shard, args)] = wanted
-        answers = iter([shard.call(script, args)])
+    calls = [(shard, some) for shard, some in zip(shards, changes, strict=True) if some]
+    if len(calls) == 1:
+        [(shard, some)] = calls
+        done = iter([shard.update(places, some, remember_ms=remember_ms, expires=expires, ranks=ranks)])
     else:
-        answers = iter(_send_all(script, wanted))
-    return [None if call is None else next(answers) for call in calls]
+        args = [(shard, update_args(places, some, remember_ms, expires, ranks)) for shard, some in calls]
+        done = iter([replies(answer, ranks) for answer in _send_all(UPDATE, args)])
+    return [next(done) if some else [] for some in changes]
 
 
 def _send_all(script: Script, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
+    """Run a script for each shard with its arguments. Raises the first error, when all have answered."""
     if not calls:
         return []
     client = calls[0][0].client

@@ -5,12 +5,13 @@
 -- KEYS[5]     set, the members that have features
 -- ARGV[1]     member
 -- ARGV[2]     '1' to take away those that are not named
--- ARGV[3...]  pairs: feature, and its JSON, '' to take it away
+-- ARGV[3]     unix time in ms at which the features go if there is no board yet, 0 for never
+-- ARGV[4...]  pairs: feature, and its JSON, '' to take it away
 --
 -- Returns the hash as it is then.
 
 if ARGV[2] == '1' then call('DEL', KEYS[4]) end
-for i = 3, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   if ARGV[i + 1] == '' then call('HDEL', KEYS[4], ARGV[i]) else call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end
 end
 
@@ -19,7 +20,7 @@ if call('EXISTS', KEYS[4]) == 0 then
 else
   call('SADD', KEYS[5], ARGV[1])
   local head = call('GETRANGE', KEYS[2], 0, HEAD_SIZE - 1)
-  local expires = head ~= '' and select(6, unpack_(HEAD, head)) or 0
+  local expires = head ~= '' and select(6, unpack_(HEAD, head)) or tonumber(ARGV[3])
   if expires > 0 then
     call('PEXPIREAT', KEYS[4], expires)
     call('PEXPIREAT', KEYS[5], expires)

@@ -1,9 +1,4 @@
-"""A member's typed features, in a hash, and the segments that it is in, which are sets.
-
-Redis keys, TAG being that of the member's shard:
-    TAG:features:MEMBER  hash, feature -> JSON: a string, a number, true or false
-    TAG:featured         set, the members that have such a hash
-"""
+"""A member's typed features, in a hash, and the segments that it is in, which are sets: all of one shard."""
 
 from __future__ import annotations
 
@@ -14,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidValue
+from . import keys
 from .scripts import Script
 from .shard import Shard
 
@@ -29,30 +25,33 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def read(shard: Shard, member: str) -> dict[str, Feature]:
-    return _decoded(shard.client.execute_command("HGETALL", _key(shard, member)))
+    return _decoded(shard.client.execute_command("HGETALL", keys.name(keys.FEATURES, shard.tag, MEMBER=member)))
 
 
-def write(shard: Shard, member: str, changes: Mapping[str, Feature | None], replace: bool) -> dict[str, Feature]:
+def write(
+    shard: Shard, member: str, changes: Mapping[str, Feature | None], replace: bool, expires: int = 0
+) -> dict[str, Feature]:
+    """Set features, remove those that are None, and with `replace` all that are not named. Returns those that are.
+
+    `expires` (Unix time in ms, 0 for never) is when they go if there is no board yet whose time it would be.
+    """
     if len(changes) > MOST:
         raise InvalidValue(f"a member has at most {MOST} features", field="features")
-    args: list[Any] = [member, int(replace)]
+    args: list[Any] = [member, int(replace), expires]
     for name, value in changes.items():
         args += [name, b"" if value is None else _encoded(name, value)]
-    keys = [*shard.keys, _key(shard, member), f"{shard.tag}:featured"]
-    return _decoded(_WRITE.call(shard.client, keys, args))
+    own = [keys.name(keys.FEATURES, shard.tag, MEMBER=member), keys.name(keys.FEATURED, shard.tag)]
+    return _decoded(_WRITE.call(shard.client, [*shard.keys, *own], args))
 
 
 def segments(shard: Shard) -> set[str]:
-    return {name.decode() for name in shard.client.execute_command("SMEMBERS", f"{shard.tag}:segments")}
+    return {name.decode() for name in shard.client.execute_command("SMEMBERS", keys.name(keys.SEGMENTS, shard.tag))}
 
 
 def segments_of(shard: Shard, member: str) -> list[str]:
-    names = _MEMBERSHIPS.call(shard.client, [f"{shard.tag}:segments"], [member, f"{shard.tag}:in:"])
+    set_of_members = keys.name(keys.IN_SEGMENT, shard.tag, SEGMENT="")
+    names = _MEMBERSHIPS.call(shard.client, [keys.name(keys.SEGMENTS, shard.tag)], [member, set_of_members])
     return sorted(name.decode() for name in names)
-
-
-def _key(shard: Shard, member: str) -> str:
-    return f"{shard.tag}:features:{member}"
 
 
 def _encoded(name: str, value: Feature) -> bytes:

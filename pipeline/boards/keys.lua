@@ -1,13 +1,15 @@
 -- The names of a shard's keys, after its prefix; not those of its members' features, of which there may be a million.
+--
+-- keys.py has the names. They are ARGV[first] and on; one with SEGMENT in it stands for a key of each segment.
 
-local function key_names(prefix)
-  local names = {
-    'scores', 'tree', 'leaves', 'sample', 'events', 'featured', 'segments', 'rebuild', 'rebuild:leaves',
-  }
-  for _, segment in ipairs(call('SMEMBERS', prefix .. 'segments')) do
-    names[#names + 1] = 'in:' .. segment
-    for _, part in ipairs({'scores', 'tree', 'leaves'}) do
-      names[#names + 1] = 'segment:' .. segment .. ':' .. part
+local function key_names(prefix, first)
+  local names = {}
+  local segments = call('SMEMBERS', prefix .. 'segments')
+  for i = first, #ARGV do
+    if string.find(ARGV[i], 'SEGMENT', 1, true) then
+      for _, segment in ipairs(segments) do names[#names + 1] = string.gsub(ARGV[i], 'SEGMENT', segment) end
+    else
+      names[#names + 1] = ARGV[i]
     end
   end
   return names

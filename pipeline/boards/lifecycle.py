@@ -1,4 +1,4 @@
-"""What happens to a whole board: deleted, renamed, copied, joined with others; in chunks where it is O(n)."""
+"""What happens to a whole board: set up, deleted, renamed, copied, joined with others; in chunks where it is O(n)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import redis
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, PipelineError
 from ..store.clock import machine_now
-from . import features
-from .answers import Summary
+from ..store.keys import Key
+from . import features, keys
+from . import sample as samples
+from .answers import BoardSettings, isoformat
 from .bulk import CHUNK
-from .errors import BoardExists, UnknownBoard
+from .changes import Change, Op
+from .queries import AskInfo, Info
 from .scripts import Script
-from .shard import AskInfo, Change, Info, Op, Shard
-from .units import LIMIT, is_plain
-
-if TYPE_CHECKING:
-    from .board import Board
+from .shard import OtherPlaces, Shard
+from .shards import Shards, UnknownBoard
+from .units import LIMIT, MAX_PLACES, is_plain
 
 T = TypeVar("T")
 
@@ -31,7 +32,48 @@ _DELETE = Script("tree.lua", "keys.lua", "delete.lua")
 _RENAME = Script("tree.lua", "keys.lua", "rename.lua")
 
 
-def milliseconds(expires: datetime | Literal["never"]) -> int:
+class BoardExists(PipelineError):
+    def __init__(self, board: str) -> None:
+        super().__init__(f"there is a board {board!r} already: delete it, or ask for it to be replaced")
+        self.board = board
+
+
+class WrongPlaces(PipelineError):
+    def __init__(self, board: str, places: int) -> None:
+        super().__init__(
+            f"the board {board!r} has members whose scores have {places} places, and can't have others: "
+            "make another board"
+        )
+        self.board, self.places = board, places
+
+
+def configure(
+    shards: Shards,
+    places: int | None,
+    sample: int | None,
+    expires: datetime | Literal["never"] | None,
+    new_expires: int = 0,
+) -> BoardSettings:
+    """See `Board.configure`. A new board that is given no `expires` goes at `new_expires`, Unix time in ms."""
+    if places is not None and not 0 <= places <= MAX_PLACES:
+        raise InvalidValue(f"places must be from 0 to {MAX_PLACES}", field="places")
+    if sample is not None and sample != 0 and not samples.LEAST <= sample <= samples.MOST:
+        raise InvalidValue(f"sample must be from {samples.LEAST} to {samples.MOST}, or 0 for none", field="sample")
+    ms = None if expires is None else _milliseconds(expires)
+    try:
+        configured = [shard.configure(places, sample, ms, new_expires) for shard in shards]
+    except OtherPlaces as exc:
+        raise WrongPlaces(shards.name, exc.places) from exc
+    created, shards.places, sample_now, expires_now = configured[-1]
+    if sample is not None:
+        for shard in shards:
+            samples.fill(shard.client, shard.tag, sample)
+    if ms is not None:
+        _expire_features(shards, ms)
+    return BoardSettings(shards.name, created, shards.places, sample_now, isoformat(expires_now))
+
+
+def _milliseconds(expires: datetime | Literal["never"]) -> int:
     """Return Unix time in ms, 0 for never. Raises `InvalidValue` for a time that has passed."""
     if expires == "never":
         return 0
@@ -42,90 +84,91 @@ def milliseconds(expires: datetime | Literal["never"]) -> int:
     return math.ceil(expires.timestamp() * 1000)
 
 
-def expire_features(shards: Sequence[Shard], ms: int) -> None:
+def _expire_features(shards: Iterable[Shard], ms: int) -> None:
     """Let the hashes of features go with their board; the board's own keys were seen to by configure.lua."""
     for shard in shards:
-        for members in _chunks(_scan(shard, "SSCAN", "featured")):
+        for members in _chunks(_scan(shard, "SSCAN", keys.FEATURED)):
             with shard.client.pipeline(transaction=False) as pipe:
-                for member in members:
-                    key = f"{shard.tag}:features:{member.decode()}"
+                for key in _features_of(shard, members):
                     pipe.execute_command(*(("PEXPIREAT", key, ms) if ms else ("PERSIST", key)))
                 pipe.execute()
 
 
-def delete(board: Board) -> None:
+def delete(shards: Shards) -> None:
+    """See `Board.delete`. A member stays in the set of those that have features until these are gone."""
     is_there = False
-    for shard in board.shards:
+    for shard in shards:
         command = shard.client.execute_command
-        while members := command("SPOP", f"{shard.tag}:featured", 500):
+        featured = keys.name(keys.FEATURED, shard.tag)
+        while members := command("SRANDMEMBER", featured, 500):
             is_there = True
-            command("UNLINK", *[f"{shard.tag}:features:{name.decode()}" for name in members])
-        is_there |= bool(_DELETE.call(shard.client, shard.keys, []))
+            command("UNLINK", *_features_of(shard, members))
+            command("SREM", featured, *members)
+        is_there |= bool(_DELETE.call(shard.client, shard.keys, keys.shard_keys()))
     if not is_there:
-        raise UnknownBoard(board.name)
+        raise UnknownBoard(shards.name)
 
 
-def copy(board: Board, to: Board, replace: bool) -> Board:
-    infos = _prepare(board, to, replace)
+def copy(shards: Shards, to: Shards, replace: bool) -> None:
+    """See `Board.copy`."""
+    infos = _prepare(shards, to, replace)
     try:
-        for shard, its_copy, info in zip(board.shards, to.shards, infos, strict=True):
+        for shard, its_copy, info in zip(shards, to, infos, strict=True):
             _, to.places, _, _ = its_copy.configure(info.places, info.sample, info.expires)
             for segment in features.segments(shard):
-                for names in _chunks(_scan(shard, "SSCAN", f"in:{segment}")):
+                for names in _chunks(_scan(shard, "SSCAN", keys.IN_SEGMENT, SEGMENT=segment)):
                     its_copy.update(to.places, [Change(Op.JOIN, name.decode(), segment) for name in names])
-            for names in _chunks(_scan(shard, "ZSCAN", "scores")):
+            for names in _chunks(_scan(shard, "ZSCAN", keys.SCORES)):
                 scores = zip(names, _scores(shard, names), strict=True)
                 changes = [Change(Op.SET, name.decode(), score) for name, score in scores if score is not None]
                 its_copy.update(to.places, changes)
-            for name in _scan(shard, "SSCAN", "featured"):
+            for name in _scan(shard, "SSCAN", keys.FEATURED):
                 features.write(its_copy, name.decode(), features.read(shard, name.decode()), True)
     except BaseException:
         delete(to)
         raise
-    return to
 
 
-def rename(board: Board, to: Board, replace: bool) -> Board:
-    if not isinstance(board.client, redis.Redis):  # the two names are in different slots of a cluster
-        copy(board, to, replace)
-        delete(board)
-        return to
-    _prepare(board, to, replace)
-    for shard, other in zip(board.shards, to.shards, strict=True):
-        _RENAME.call(board.client, [*shard.keys, *other.keys], [])
-    return to
+def rename(shards: Shards, to: Shards, replace: bool) -> None:
+    """See `Board.rename`."""
+    if not isinstance(shards.client, redis.Redis):  # the two names are in different slots of a cluster
+        copy(shards, to, replace)
+        delete(shards)
+        return
+    _prepare(shards, to, replace)
+    for shard, other in zip(shards, to, strict=True):
+        _RENAME.call(shards.client, [*shard.keys, *other.keys], keys.shard_keys())
 
 
-def union(board: Board, sources: Mapping[Board, Decimal], replace: bool) -> Summary:
+def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_expires: int) -> None:
+    """See `Board.union`. A new board goes at `new_expires`, Unix time in ms, 0 for never."""
     if not sources:
         raise InvalidValue("sources must name at least one board", field="sources")
     for source, weight in sources.items():
         if not is_plain(weight):
             raise InvalidValue(f"the weight of {source.name!r} must be a number of at most 30 digits", field="sources")
-        _prepare(source, board, replace)
+        _prepare(source, shards, replace)
         source.load_places()
-    infos = _infos(board)
-    if infos[0].places is None:
-        board.configure(places=max(source.places for source in sources))
+    if _infos(shards)[0].places is None:
+        configure(shards, max(source.places for source in sources), None, None, new_expires)
     else:
-        board.load_places()
+        shards.load_places()
     # One unit of a source's, in units of the board.
-    factors = [Fraction(weight) * 10**board.places / 10**source.places for source, weight in sources.items()]
+    factors = [Fraction(weight) * 10**shards.places / 10**source.places for source, weight in sources.items()]
     try:
-        for number, shard in enumerate(board.shards):
-            parts = [source.shards[number] for source in sources]
+        for number, shard in enumerate(shards):
+            parts = [source[number] for source in sources]
             for part in parts:
-                for names in _chunks(_scan(part, "ZSCAN", "scores")):
+                for names in _chunks(_scan(part, "ZSCAN", keys.SCORES)):
                     columns = [_scores(other, names) for other in parts]
                     changes = [
                         Change(Op.SET, name.decode(), _weighted(name, scores, factors))
                         for name, *scores in zip(names, *columns, strict=True)
                     ]
-                    shard.update(board.places, changes)
+                    shard.update(shards.places, changes)
     except BaseException:
-        delete(board)
+        delete(shards)
         raise
-    return board.summary()
 
 
 def _weighted(name: bytes, scores: Sequence[int | None], factors: Sequence[Fraction]) -> int:
@@ -139,13 +182,13 @@ def _weighted(name: bytes, scores: Sequence[int | None], factors: Sequence[Fract
     return int(total)
 
 
-def _prepare(board: Board, to: Board, replace: bool) -> list[Info]:
+def _prepare(shards: Shards, to: Shards, replace: bool) -> list[Info]:
     """Make sure that there is a board, and room for another. Returns the settings of the first."""
-    if board.name == to.name:
+    if shards.name == to.name:
         raise InvalidValue(f"the board {to.name!r} can't be made of itself", field="to")
-    infos = _infos(board)
+    infos = _infos(shards)
     if not _is_there(infos):
-        raise UnknownBoard(board.name)
+        raise UnknownBoard(shards.name)
     there = _infos(to)
     if _is_there(there):
         if not replace and (any(info.size for info in there)):
@@ -155,27 +198,32 @@ def _prepare(board: Board, to: Board, replace: bool) -> list[Info]:
     return infos
 
 
-def _infos(board: Board) -> list[Info]:
-    return [shard.read(None, AskInfo())[0] for shard in board.shards]
+def _infos(shards: Shards) -> list[Info]:
+    return [shard.read(None, AskInfo())[0] for shard in shards]
 
 
 def _is_there(infos: Sequence[Info]) -> bool:
     return any(info.places is not None or info.size for info in infos)
 
 
-def _scan(shard: Shard, command: str, name: str) -> Iterator[bytes]:
+def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]:
     """The members of a set or sorted set that are there all the time, each at least once."""
+    name = keys.name(key, shard.tag, **parts)
     cursor: Any = 0
     while True:
-        cursor, found = shard.client.execute_command(command, f"{shard.tag}:{name}", cursor, "COUNT", 500)
+        cursor, found = shard.client.execute_command(command, name, cursor, "COUNT", 500)
         yield from (member[0] if command == "ZSCAN" else member for member in found)
         if int(cursor) == 0:
             return
 
 
 def _scores(shard: Shard, names: Sequence[bytes]) -> list[int | None]:
-    scores = shard.client.execute_command("ZMSCORE", f"{shard.tag}:scores", *names)
+    scores = shard.client.execute_command("ZMSCORE", keys.name(keys.SCORES, shard.tag), *names)
     return [None if score is None else int(score) for score in scores]
+
+
+def _features_of(shard: Shard, members: Iterable[bytes]) -> list[str]:
+    return [keys.name(keys.FEATURES, shard.tag, MEMBER=member.decode()) for member in members]
 
 
 def _chunks(names: Iterable[T]) -> Iterator[list[T]]:

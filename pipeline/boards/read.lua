@@ -6,7 +6,7 @@
 --
 --     lowest n full      totals of the n lowest scores, of all if there are fewer; of all but the -n highest if n < 0
 --     below units full   totals of the scores less than that
---     most hi lo full    totals of as many of the lowest scores from 0 up as sum to no more than hi * 2^40 + lo
+--     most hi lo         totals of as many of the lowest scores from 0 up as sum to no more than hi * 2^40 + lo
 --     rows first last    member, score ... of these ranks
 --     above units n      member, score ... of the n lowest that have at least so many units
 --     under units n      member, score ... of the n highest that have less, from the highest
@@ -28,148 +28,272 @@ local exists = head ~= ''
 if not exists then head = string.rep('\0', HEADER_SIZE) end
 local _, _, version, places, flags, expires, sample = unpack_(HEAD, head)
 if exists and ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then return redis.error_reply('PLACES ' .. places) end
-local negative = unpack_('<I5', head, HEAD_SIZE + 1)
-local is_stale = negative + unpack_('<I5', head, HEAD_SIZE + NODE_SIZE + 1) ~= size
 
+-- A sum is a walk down from the roots: it passes nodes as long as all of their scores are wanted, and goes down into the first of
+-- which only some are, to a leaf, which it cuts. `text` is what was read of the nodes, and `at` where the next one begins in it;
+-- its number is page * 16 + digit, the roots being digits 14 and 15 of page 0. A sum is hi * 2^40 + lo, of which lo may grow
+-- beyond 2^40.
+
+-- The children of a node, as text and place. `head` has those of page 1.
+local function children(head, page)
+  if page == 1 then return head, HEADER_SIZE + 1 end
+  local first = NODE_0 + page * 16 * NODE_SIZE
+  return redis.call('GETRANGE', KEYS[2], first, first + 16 * NODE_SIZE - 1), 1
+end
+
+-- The way of those who want a number of scores.
+local function ByCount()
+  -- Pass the nodes of the `wanted` lowest scores. Returns the count and the sum of what was passed, the leaf that is to be cut (its
+  -- number, level and cell; nil if there is nothing to cut), and how many of its scores are wanted.
+  local function pass_nodes(children, head, wanted, add_full)
+    local unpack_, count, lo, hi = struct.unpack, 0, 0, 0
+    local text, at, page, digit = head, HEAD_SIZE + 1, 0, 14
+    while wanted > 0 and digit < 16 do
+      local n, l, h = unpack_(NODE_SUM, text, at)
+      if n <= wanted then
+        count, lo, hi, wanted = count + n, lo + l, hi + h, wanted - n
+        if add_full then add_full(unpack_(NODE_FULL, text, at + FULL_AT)) end
+        digit, at = digit + 1, at + NODE_SIZE
+      else
+        local level, cell, below = unpack_(NODE_CELL, text, at + CELL_AT)
+        if below == 0 then return count, lo, hi, page * 16 + digit, level, cell, wanted end
+        page, digit = below, 0
+        text, at = children(head, page)
+      end
+    end
+    return count, lo, hi
+  end
+
+  -- Pass the runs of a leaf that have the `wanted` lowest scores. Returns the sum of what these exceed the first unit of the leaf
+  -- by, and the run that is to be cut: its number; where in the leaf it begins, is cut and ends; what all of its scores exceed
+  -- its own first unit by.
+  local function pass_runs(leaf, level, wanted)
+    local unpack_, run, first, sum, width = struct.unpack, 0, 0, 0, 16 ^ (level - 1)
+    local count, excess = unpack_(RUN, leaf, 1)
+    while first + count <= wanted do
+      first, sum, run = first + count, sum + excess + count * run * width, run + 1
+      count, excess = unpack_(RUN, leaf, run * RUN_SIZE + 1)
+    end
+    return sum, run, first, wanted, first + count, excess
+  end
+
+  return pass_nodes, pass_runs
+end
+
+-- The way of those who want the scores below a limit. Both functions return what those of `ByCount` do, but for the number of
+-- scores that are still wanted.
+local function ByScore()
+  local function pass_nodes(children, head, limit, add_full)
+    local unpack_, count, lo, hi = struct.unpack, 0, 0, 0
+    local text, at, page, digit = head, HEAD_SIZE + 1, 0, 14
+    local target = limit > 0 and 15 or 14  -- the digit of the node that the limit is in: all before it are wanted
+    while true do
+      local n, l, h = unpack_(NODE_SUM, text, at)
+      local level, cell, below
+      if digit == target then
+        level, cell, below = unpack_(NODE_CELL, text, at + CELL_AT)
+        if n == 0 or limit <= cell * 16 ^ level then return count, lo, hi end
+      end
+      if digit < target or (cell + 1) * 16 ^ level <= limit then
+        count, lo, hi = count + n, lo + l, hi + h
+        if add_full then add_full(unpack_(NODE_FULL, text, at + FULL_AT)) end
+        if digit == target then return count, lo, hi end
+        digit, at = digit + 1, at + NODE_SIZE
+      elseif below == 0 then
+        return count, lo, hi, page * 16 + digit, level, cell
+      else
+        page, digit, target = below, 0, math.floor(limit / 16 ^ (level - 1)) % 16
+        text, at = children(head, page)
+      end
+    end
+  end
+
+  local function pass_runs(leaf, level, limit)
+    local unpack_, bytes, width = struct.unpack, math.floor(level / 2), 16 ^ (level - 1)
+    local offset, first, sum = limit % width, 0, 0
+    local target = (limit - offset) / width % 16
+    for run = 0, target - 1 do
+      local count, excess = unpack_(RUN, leaf, run * RUN_SIZE + 1)
+      first, sum = first + count, sum + excess + count * run * width
+    end
+    local count, excess = unpack_(RUN, leaf, target * RUN_SIZE + 1)
+    local cut, above = first, bytes > 0 and first + count or first
+    while cut < above do
+      local middle = math.floor((cut + above) / 2)
+      if unpack_('<I' .. bytes, leaf, LEAF_SIZE + middle * bytes + 1) < offset then cut = middle + 1 else above = middle end
+    end
+    return sum, target, first, cut, first + count, excess
+  end
+
+  return pass_nodes, pass_runs
+end
+
+-- What the scores of a run, from its first to the cut, exceed the first unit of the leaf by.
+local function cut_run(leaf, level, run, first, cut, last, excess)
+  local bytes, width = math.floor(level / 2), 16 ^ (level - 1)
+  local sum, sign = 0, 1
+  if cut - first > last - cut then  -- the shorter side is read, here to be taken off the whole
+    sum, sign = excess + (last - first) * run * width, -1
+    first, cut = cut, last
+  end
+  sum = sum + sign * (cut - first) * run * width
+  if bytes > 0 and cut > first then
+    local format = '<' .. string.rep('I' .. bytes, cut - first)
+    local offsets = {struct.unpack(format, leaf, LEAF_SIZE + first * bytes + 1)}
+    for i = 1, cut - first do sum = sum + sign * offsets[i] end
+  end
+  return sum
+end
+
+-- Distinct and squares: a function that adds to them, and one that packs them.
+local function Full()
+  local distinct, a, b, c = 0, 0, 0, 0
+
+  local function add(distinct_1, a_1, b_1, c_1)
+    a = a + a_1
+    b = b + b_1 + math.floor(a / 2 ^ 45)
+    distinct, a, b, c = distinct + distinct_1, a % 2 ^ 45, b % 2 ^ 45, c + c_1 + math.floor(b / 2 ^ 45)
+  end
+
+  return add, function() return struct.pack('<dddd', distinct, a, b, c) end
+end
+
+-- What few need.
+local function Rarely()
+  -- Count and sum of the scores of a leaf, one by one, for what its runs don't tell: of the `wanted` lowest that are below `limit`.
+  local function read_leaf(arithmetic, leaf, level, cell, wanted, limit, add_full)
+    local scores_of, square_of = arithmetic()
+    local count, lo, hi, before = 0, 0, 0
+    for i, score in ipairs(scores_of(leaf, level, cell)) do
+      if i > wanted or score >= limit then break end
+      local l = score % 2 ^ 40
+      count, lo, hi = i, lo + l, hi + (score - l) / 2 ^ 40
+      if add_full then add_full(score == before and 0 or 1, square_of(score)) end
+      before = score
+    end
+    return count, lo, hi
+  end
+
+  -- What is left of a sum when another is taken off: less than nothing if it is too much.
+  local function less(hi, lo, other_hi, other_lo)
+    hi, lo = hi - other_hi, lo - other_lo
+    if lo < 0 then return hi - 1, lo + 2 ^ 40 end
+    return hi, lo
+  end
+
+  -- How often does a score fit into a sum? By powers of 2 that doubles multiply exactly.
+  local function long_division(hi, lo, score)
+    local copies = 0
+    for bit = 40, 0, -1 do
+      local part_lo = score * 2 ^ bit % 2 ^ 40
+      local part_hi = (score * 2 ^ bit - part_lo) / 2 ^ 40
+      if part_hi < hi or part_hi == hi and part_lo <= lo then
+        copies = copies + 2 ^ bit
+        hi, lo = less(hi, lo, part_hi, part_lo)
+      end
+    end
+    return copies
+  end
+
+  -- Totals of as many of the lowest scores from 0 up as fit into left_hi * 2^40 + left_lo; nil if a leaf is not there.
+  local function most(arithmetic, children, head, left_hi, left_lo)
+    local count, lo, hi = 0, 0, 0
+    if left_hi < 0 then return 0, 0, 0, 0, 0 end
+    local text, at, page, digit = head, HEAD_SIZE + NODE_SIZE + 1, 0, 15
+    while digit < 16 do
+      local n, l, h = struct.unpack(NODE_SUM, text, at)
+      local is_passed = h < left_hi or h == left_hi and l <= left_lo
+      local level, cell, below
+      if not is_passed then level, cell, below = struct.unpack(NODE_CELL, text, at + CELL_AT) end
+      if is_passed then
+        count, lo, hi = count + n, lo + l, hi + h
+        left_hi, left_lo = less(left_hi, left_lo, h, l)
+        digit, at = digit + 1, at + NODE_SIZE
+      elseif below > 0 then
+        page, digit = below, 0
+        text, at = children(head, page)
+      elseif level == 0 then
+        local copies = long_division(left_hi, left_lo, cell)
+        return count + copies, lo, hi, copies, cell
+      else
+        local leaf = redis.call('HGET', KEYS[3], page * 16 + digit)
+        if not leaf then return nil end
+        for _, score in ipairs(arithmetic()(leaf, level, cell)) do
+          l = score % 2 ^ 40
+          h = (score - l) / 2 ^ 40
+          left_hi, left_lo = less(left_hi, left_lo, h, l)
+          if left_hi < 0 then break end
+          count, lo, hi = count + 1, lo + l, hi + h
+        end
+        break
+      end
+    end
+    return count, lo, hi, 0, 0
+  end
+
+  return read_leaf, most
+end
+
+-- The rank that a member with this score has or would have: found among those with the same by their names, in Redis's order of
+-- bytes.
+local function rank_at(units, member)
+  local call = redis.call
+  local found = call('ZSCORE', KEYS[1], member)
+  if found and tonumber(found) == tonumber(units) then return call('ZRANK', KEYS[1], member) end
+  local rank = call('ZCOUNT', KEYS[1], '-inf', '(' .. units)
+  local limit = rank + call('ZCOUNT', KEYS[1], units, units)
+  while rank < limit do
+    local middle = math.floor((rank + limit) / 2)
+    local other = call('ZRANGE', KEYS[1], middle, middle)[1]
+    local i = 1  -- the first byte that differs: Lua's < goes by the locale
+    while i <= #member and string.byte(other, i) == string.byte(member, i) do i = i + 1 end
+    if (string.byte(other, i) or -1) < (string.byte(member, i) or -1) then rank = middle + 1 else limit = middle end
+  end
+  return rank
+end
+
+local is_stale = unpack_('<I5', head, HEAD_SIZE + 1) + unpack_('<I5', head, HEAD_SIZE + NODE_SIZE + 1) ~= size
 local replies
 local argument = 2
 while ARGV[argument] do
   local by, x, y = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2]
   local reply
   argument = argument + 3
+  if by == 'lowest' or by == 'below' then
+    if is_stale then return redis.error_reply(IS_STALE) end
+    local wanted = tonumber(x)  -- a number of scores, or a limit to them
+    if by == 'lowest' and wanted < 0 then wanted = math.max(size + wanted, 0) end
+    local add_full, packed_full
+    if y == '1' then add_full, packed_full = Full() end
 
-  if by == 'lowest' or by == 'below' or by == 'most' then
-    -- One walk down from the roots passes the nodes all of whose scores are wanted: the `limit` lowest, those less than
-    -- `limit`, or as many as sum to no more than limit * 2^40 + limit_lo. Then it goes down into the next.
-    if is_stale then return redis.error_reply(STALE) end
-    local limit, limit_lo, full = tonumber(x), 0, y == '1'
-    local text, at, page, digit = head, HEAD_SIZE + 1, 0, 14  -- the next node, and where it is
-    if by == 'most' then
-      limit_lo, full = tonumber(y), ARGV[argument] == '1'
-      argument, at, digit = argument + 1, at + NODE_SIZE, limit < 0 and 16 or 15
-    elseif by == 'lowest' and limit < 0 then
-      limit = math.max(size + limit, 0)
-    end
-    local count, lo, hi, copies, score = 0, 0, 0, 0, 0
-    local distinct, a, b, c = 0, 0, 0, 0
-    local add_full = full and function(distinct_1, a_1, b_1, c_1)
-      a = a + a_1
-      b = b + b_1 + math.floor(a / 2 ^ 45)
-      distinct, a, b, c = distinct + distinct_1, a % 2 ^ 45, b % 2 ^ 45, c + c_1 + math.floor(b / 2 ^ 45)
-    end
-
-    -- Of the nodes below the score `limit`, the one that holds it is the first that needs a closer look.
-    local target = by ~= 'below' and 15 or limit > 0 and 15 or 14
-    while digit <= target do
-      local n, l, h = unpack_('<I5I5i6', text, at)
-      local level, cell, below
-      local is_wanted = digit < target
-      if by == 'lowest' then
-        is_wanted = n <= limit
-      elseif by == 'most' then
-        is_wanted = h < limit or h == limit and l <= limit_lo
-      elseif digit == target then
-        level, cell = unpack_('<Bi7', text, at + 16)
-        is_wanted = n == 0 or (cell + 1) * 16 ^ level <= limit
-      end
-      if is_wanted then
+    local pass_nodes, pass_runs = (by == 'lowest' and ByCount or ByScore)()
+    local count, lo, hi, number, level, cell, left = pass_nodes(children, head, wanted, add_full)
+    local copies, score = 0, 0
+    if number and level == 0 then  -- equal scores, of which only a number can be wanted
+      count, copies, score = count + left, left, cell
+      if add_full then add_full(1, 0, 0, 0) end
+    elseif number then
+      local leaf = call('HGET', KEYS[3], number)
+      if not leaf then return redis.error_reply(IS_STALE) end
+      if add_full or level > SUMS_TO_LEVEL then
+        local most_scores, limit = left or math.huge, left and math.huge or wanted
+        local n, l, h = Rarely()(arithmetic, leaf, level, cell, most_scores, limit, add_full)
         count, lo, hi = count + n, lo + l, hi + h
-        if full then add_full(unpack_('<I5I6I6I6', text, at + 28)) end
-        if by == 'lowest' then
-          limit = limit - n
-        elseif by == 'most' then
-          limit, limit_lo = limit - h, limit_lo - l
-          if limit_lo < 0 then limit, limit_lo = limit - 1, limit_lo + 2 ^ 40 end
-        end
-        digit, at = digit + 1, at + NODE_SIZE
       else
-        level, cell, below = unpack_('<Bi7I4', text, at + 16)
-        if by == 'lowest' and limit == 0 or by == 'below' and limit <= cell * 16 ^ level then break end
-        if below > 0 then
-          if by == 'below' then target = math.floor(limit / 16 ^ (level - 1)) % 16 end
-          text, at, page, digit = head, HEADER_SIZE + 1, below, 0
-          if page > 1 then
-            local first = NODE_0 + page * 16 * NODE_SIZE
-            text, at = call('GETRANGE', KEYS[2], first, first + 16 * NODE_SIZE - 1), 1
-          end
-        elseif level == 0 then
-          score = cell
-          if by == 'lowest' then copies, limit = limit, -1 end
-          -- How often does it go into the limit? A long division, by powers of 2 that doubles multiply exactly.
-          for bit = limit < 0 and -1 or 40, 0, -1 do
-            local l = score * 2 ^ bit % 2 ^ 40
-            local h = (score * 2 ^ bit - l) / 2 ^ 40
-            if h < limit or h == limit and l <= limit_lo then
-              copies, limit, limit_lo = copies + 2 ^ bit, limit - h, limit_lo - l
-              if limit_lo < 0 then limit, limit_lo = limit - 1, limit_lo + 2 ^ 40 end
-            end
-          end
-          count = count + copies
-          if copies > 0 then distinct = distinct + 1 end
-          break
-        else
-          local leaf = call('HGET', KEYS[3], page * 16 + digit)
-          if not leaf then return redis.error_reply(STALE) end
-          if full or by == 'most' or level > SUMS_TO_LEVEL then
-            local scores_of, square_of = arithmetic()
-            local before
-            for i, score in ipairs(scores_of(leaf, level, cell)) do
-              local l = score % 2 ^ 40
-              local h = (score - l) / 2 ^ 40
-              if by == 'lowest' and i > limit or by == 'below' and score >= limit then break end
-              if by == 'most' then
-                limit, limit_lo = limit - h, limit_lo - l
-                if limit_lo < 0 then limit, limit_lo = limit - 1, limit_lo + 2 ^ 40 end
-                if limit < 0 then break end
-              end
-              count, lo, hi = count + 1, lo + l, hi + h
-              if full then add_full(score == before and 0 or 1, square_of(score)) end
-              before = score
-            end
-            break
-          end
-          -- Pass the runs that are wanted, then find out which of the next one's scores are.
-          local bytes, width, run, first = math.floor(level / 2), 16 ^ (level - 1), 0, 0
-          local n, excess = unpack_(RUN, leaf, 1)
-          if by == 'below' then target = (limit - limit % width) / width % 16 end
-          while by == 'below' and run < target or by == 'lowest' and first + n <= limit do
-            first, lo, run = first + n, lo + excess + n * run * width, run + 1
-            n, excess = unpack_(RUN, leaf, run * RUN_SIZE + 1)
-          end
-          local last, wanted, scores = first + n, limit, LEAF_SIZE + 1
-          if by == 'below' then
-            wanted = first
-            local above = bytes > 0 and last or first
-            while wanted < above do
-              local middle = math.floor((wanted + above) / 2)
-              if unpack_('<I' .. bytes, leaf, scores + middle * bytes) < limit % width then
-                wanted = middle + 1
-              else
-                above = middle
-              end
-            end
-          end
-          local base = cell * 16 ^ level
-          count, lo, hi = count + wanted, lo + wanted * (base % 2 ^ 40), hi + wanted * math.floor(base / 2 ^ 40)
-          -- The shorter side of the run: what is to be added, or taken off the whole.
-          local sign = 1
-          if wanted - first > last - wanted then
-            sign, first, wanted, lo = -1, wanted, last, lo + excess + n * run * width
-          end
-          lo = lo + sign * (wanted - first) * run * width
-          if bytes > 0 and wanted > first then
-            local offsets = {unpack_('<' .. string.rep('I' .. bytes, wanted - first), leaf, scores + first * bytes)}
-            for i = 1, wanted - first do lo = lo + sign * offsets[i] end
-          end
-          break
-        end
+        local sum, run, first, cut, last, excess = pass_runs(leaf, level, left or wanted)
+        local base = cell * 16 ^ level
+        lo = lo + cut * (base % 2 ^ 40) + sum + cut_run(leaf, level, run, first, cut, last, excess)
+        count, hi = count + cut, hi + cut * math.floor(base / 2 ^ 40)
       end
     end
-    if full then
-      reply = struct.pack('<ddddddddd', count, hi, lo, copies, score, distinct, a, b, c)
-    else
-      reply = struct.pack('<ddddd', count, hi, lo, copies, score)
-    end
+    reply = struct.pack('<ddddd', count, hi, lo, copies, score)
+    if add_full then reply = reply .. packed_full() end
+  elseif by == 'most' then
+    local _, most = Rarely()
+    local count, lo, hi, copies, score
+    if not is_stale then count, lo, hi, copies, score = most(arithmetic, children, head, tonumber(x), tonumber(y)) end
+    if not count then return redis.error_reply(IS_STALE) end
+    reply = struct.pack('<ddddd', count, hi, lo, copies, score)
   elseif by == 'rows' then
     reply = call('ZRANGE', KEYS[1], x, y, 'WITHSCORES')
   elseif by == 'above' then
@@ -177,20 +301,7 @@ while ARGV[argument] do
   elseif by == 'under' then
     reply = call('ZREVRANGEBYSCORE', KEYS[1], '(' .. x, '-inf', 'WITHSCORES', 'LIMIT', 0, y)
   elseif by == 'at' then
-    local found = call('ZSCORE', KEYS[1], y)
-    if found and tonumber(found) == tonumber(x) then
-      reply = call('ZRANK', KEYS[1], y)
-    else
-      reply = call('ZCOUNT', KEYS[1], '-inf', '(' .. x)
-      local limit = reply + call('ZCOUNT', KEYS[1], x, x)
-      while reply < limit do
-        local middle = math.floor((reply + limit) / 2)
-        local other = call('ZRANGE', KEYS[1], middle, middle)[1]
-        local i = 1  -- the first byte that differs: Lua's < goes by the locale
-        while i <= #y and string.byte(other, i) == string.byte(y, i) do i = i + 1 end
-        if (string.byte(other, i) or -1) < (string.byte(y, i) or -1) then reply = middle + 1 else limit = middle end
-      end
-    end
+    reply = rank_at(x, y)
   elseif by == 'find' then
     argument = argument - 1
     local found = call('ZSCORE', KEYS[1], x)

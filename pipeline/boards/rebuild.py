@@ -1,9 +1,4 @@
-"""Comparing a board's sums with its scores, and making them anew.
-
-Redis keys, TAG being that of a shard:
-    TAG:rebuild          hash, number of a page -> its scores, 8 bytes each: how far a rebuild came; goes after a day
-    TAG:rebuild:leaves   hash, what becomes TAG:leaves at the end
-"""
+"""Comparing a board's sums with its scores, and making them anew."""
 
 from __future__ import annotations
 
@@ -11,19 +6,18 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import redis
 from redis.client import Pipeline
 
 from ..errors import InvalidValue
-from . import features, sample, tree
-from .errors import BoardChanged, StaleBoard
-from .shard import AskInfo, Change, Op, Shard
+from . import features, keys, sample, tree
+from .changes import Change, Op
+from .queries import AskInfo
+from .shard import Shard
+from .shards import BoardChanged, Shards, StaleBoard
 from .units import LIMIT
-
-if TYPE_CHECKING:
-    from .board import Board
 
 Progress = Callable[[int, int], object]
 
@@ -33,12 +27,12 @@ PAGE = 10_000
 _DAY_MS = 86_400_000
 
 
-def check(board: Board, progress: Progress | None = None) -> None:
-    """See `Board.check`. The sums of segments are checked, too."""
-    for shard in board.shards:
+def check(shards: Shards, progress: Progress | None = None) -> None:
+    """See `Board.check`. Those of segments are compared as well."""
+    for shard in shards:
         parts = [shard, *(Shard(shard.client, shard.tag, name) for name in features.segments(shard))]
         for part in parts:
-            with _unchanged(board, part) as pipe:
+            with _unchanged(shards.name, part) as pipe:
                 packed: Any = pipe.get(part.keys[1])
                 leaves: Any = pipe.hgetall(part.keys[2])
                 units = array("q")
@@ -48,10 +42,10 @@ def check(board: Board, progress: Progress | None = None) -> None:
             try:
                 tree.check(packed or b"", leaves, units)
             except tree.BrokenTree as exc:
-                raise StaleBoard(board.name, str(exc)) from exc
+                raise StaleBoard(shards.name, str(exc)) from exc
 
 
-def rebuild(board: Board, progress: Progress | None = None) -> None:
+def rebuild(shards: Shards, progress: Progress | None = None) -> None:
     """Make all sums anew from the scores, whoever wrote them; also those of segments, and the sample. O(n).
 
     Scores are read in pages of 10,000, after each of which `progress` is called with the number read and their count.
@@ -59,58 +53,66 @@ def rebuild(board: Board, progress: Progress | None = None) -> None:
     Readers see the old sums, or `StaleBoard`, until the new ones take their place at once. Nothing is changed if this
     raises: `BoardChanged`, or `InvalidValue` for a score that no board can have.
     """
-    for shard in board.shards:
-        _rebuild(board, shard, progress)
+    for shard in shards:
+        _rebuild(shards, shard, progress)
 
 
-def _rebuild(board: Board, shard: Shard, progress: Progress | None) -> None:
-    with _unchanged(board, shard) as pipe:
+def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
+    scores_key, tree_key, leaves_key = shard.keys
+    with _unchanged(shards.name, shard) as pipe:
         units = array("q")
         for page in _resumed(pipe, shard):
             units += page
-        done = f"{shard.tag}:rebuild"
+        done = keys.name(keys.REBUILD, shard.tag)
         for number, page in enumerate(_pages(pipe, shard, len(units), progress), len(units) // PAGE):
             units += page
             if len(page) == PAGE:
                 pipe.hset(done, str(number), page.tobytes())
                 pipe.pexpire(done, _DAY_MS)
 
-        head: Any = pipe.getrange(shard.keys[1], 0, tree.HEADER_SIZE - 1)
-        packed, leaves = tree.Tree(units).pack(tree.Header.read(head) if head else tree.Header(places=board.places))
-        staged = f"{done}:leaves"
+        head: Any = pipe.getrange(tree_key, 0, tree.HEADER_SIZE - 1)
+        header = tree.Header.read(head) if head else tree.Header(places=shards.places)
+        packed, leaves = tree.pack(units, header)
+        staged = keys.name(keys.REBUILD_LEAVES, shard.tag)
         pipe.delete(staged)
         fields = iter(leaves.items())
         while some := dict(islice(fields, 500)):
             pipe.hset(staged, mapping=some)  # type: ignore[arg-type]
+            pipe.pexpire(staged, _DAY_MS)  # if this process does not come to the end
 
-        expires: Any = pipe.pttl(shard.keys[0])
+        ms_left: Any = pipe.pttl(scores_key)
         pipe.multi()
-        pipe.unlink(*shard.keys[1:], done, f"{shard.prefix}sample")  # which may lack the members that came meanwhile
+        # The sample may lack the members that came meanwhile.
+        pipe.unlink(tree_key, leaves_key, done, keys.name(keys.SAMPLE, shard.tag))
         if units or head:
-            pipe.set(shard.keys[1], packed)
+            pipe.set(tree_key, packed)
         if leaves:
-            pipe.rename(staged, shard.keys[2])
-        for key in shard.keys[1:]:
-            if expires > 0:
-                pipe.pexpire(key, expires)
-    _rebuild_segments(board, shard)
+            pipe.rename(staged, leaves_key)
+            pipe.persist(leaves_key)
+        for key in (tree_key, leaves_key):
+            if ms_left > 0:
+                pipe.pexpire(key, ms_left)
+            elif header.expires:  # there are no scores that would have it
+                pipe.pexpireat(key, header.expires)
+    _rebuild_segments(shards.places, shard)
     [info] = shard.read(None, AskInfo())
     if info.sample:
-        sample.fill(shard.client, shard.prefix, info.sample)
+        sample.fill(shard.client, shard.tag, info.sample)
 
 
-def _rebuild_segments(board: Board, shard: Shard) -> None:
+def _rebuild_segments(places: int, shard: Shard) -> None:
     """Let every member leave and join each of its segments."""
     for name in features.segments(shard):
         part = Shard(shard.client, shard.tag, name)
         shard.client.execute_command("UNLINK", *part.keys)
-        members = iter(shard.client.execute_command("SMEMBERS", f"{shard.tag}:in:{name}"))
+        in_segment = keys.name(keys.IN_SEGMENT, shard.tag, SEGMENT=name)
+        members = iter(shard.client.execute_command("SMEMBERS", in_segment))
         while some := [member.decode() for member in islice(members, 100)]:
-            shard.update(board.places, [Change(op, member, name) for member in some for op in (Op.LEAVE, Op.JOIN)])
+            shard.update(places, [Change(op, member, name) for member in some for op in (Op.LEAVE, Op.JOIN)])
 
 
 @contextmanager
-def _unchanged(board: Board, shard: Shard) -> Iterator[Pipeline]:
+def _unchanged(board: str, shard: Shard) -> Iterator[Pipeline]:
     """A pipeline that reads at once, until `multi`. Raises `BoardChanged` and does nothing if others wrote."""
     client = shard.client
     if isinstance(client, redis.RedisCluster):
@@ -122,7 +124,7 @@ def _unchanged(board: Board, shard: Shard) -> Iterator[Pipeline]:
         try:
             pipe.execute()
         except redis.WatchError as exc:
-            raise BoardChanged(board.name) from exc
+            raise BoardChanged(board) from exc
 
 
 def _pages(pipe: Any, shard: Shard, first: int, progress: Progress | None) -> Iterator[array[int]]:
@@ -146,7 +148,7 @@ def _pages(pipe: Any, shard: Shard, first: int, progress: Progress | None) -> It
 def _resumed(pipe: Any, shard: Shard) -> Iterator[array[int]]:
     """The pages that an earlier rebuild has read, as far as they are still right."""
     number = 0
-    while packed := pipe.hget(f"{shard.tag}:rebuild", str(number)):
+    while packed := pipe.hget(keys.name(keys.REBUILD, shard.tag), str(number)):
         page = array("q", packed)
         ends = [pipe.zrange(shard.keys[0], rank, rank, withscores=True) for rank in _ends(number)]
         if [int(score) for rows in ends for _, score in rows] != [page[0], page[-1]]:

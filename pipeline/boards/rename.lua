@@ -2,9 +2,10 @@
 --
 -- KEYS[1..3]  those of tree.lua, of the board
 -- KEYS[4..6]  the same of its new name, where nothing is
+-- ARGV        see keys.lua
 
 local from, to = string.sub(KEYS[1], 1, -7), string.sub(KEYS[4], 1, -7)
-local names = key_names(from)
+local names = key_names(from, 1)
 for _, member in ipairs(call('SMEMBERS', from .. 'featured')) do names[#names + 1] = 'features:' .. member end
 for _, name in ipairs(names) do
   if call('EXISTS', from .. name) == 1 then call('RENAME', from .. name, to .. name) end

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .errors import NoSample
+from ..errors import PipelineError
+from . import keys
 from .scripts import Client, Script
 
 #: Fewest members that a sample may be made for: with fewer, intervals say little.
@@ -29,6 +30,12 @@ _READ = Script("sample_read.lua")
 _Row = tuple[int, bytes]
 
 
+class NoSample(PipelineError):
+    def __init__(self, board: str) -> None:
+        super().__init__(f"the board {board!r} keeps no sample to estimate from: configure it with a `sample` size")
+        self.board = board
+
+
 class Part(NamedTuple):
     """What a shard of `size` members knows of its sample; `lowest` and `highest` are its ends.
 
@@ -45,8 +52,8 @@ class Sample(NamedTuple):
     """What is known of a board of `size` members, in units.
 
     `lowest` and `highest` are its ends, known exactly, both ascending; of a small board, `lowest` is all of it.
-    `scores`, ascending, is a uniform sample of the scores between. `sampled` counts the members that were drawn, those
-    that turned out to be in the ends, too.
+    `scores`, ascending, is a uniform sample of the scores between. `sampled` counts the members that were drawn,
+    also those that turned out to be in the ends.
     """
 
     size: int
@@ -56,27 +63,24 @@ class Sample(NamedTuple):
     highest: list[int]
 
 
-def fill(client: Client, prefix: str, size: int, rnd: random.Random | None = None) -> int:
-    """Draw a sample of `size` members, or of all if they are fewer, in place of any there was; 0 takes it away.
+def fill(client: Client, tag: str, size: int, rnd: random.Random | None = None) -> int:
+    """Draw a sample of `size` members of a shard, or of all if they are fewer; 0 takes the sample away.
 
-    Every set of members is equally likely. Returns their number. Blocks Redis for some 5 us a member. A board needs
-    this as soon as its header says that it keeps a sample, when the size changes, and after a rebuild.
-
-    Redis keys, PREFIX being `{board:NAME}:` or `{board:NAME:s}:`:
-        PREFIXscores  sorted set, member -> units
-        PREFIXsample  sorted set, member -> slot; see sample.lua
+    It takes the place of any there was. Every set of members is equally likely. Returns their number. Blocks Redis for
+    some 5 us a member. A board needs this as soon as its header says that it keeps a sample, when the size changes, and
+    after a rebuild.
     """
     draw = (rnd or random).random
-    count: int = _FILL.call(client, _keys(prefix), [draw() for _ in range(size)])
+    count: int = _FILL.call(client, _keys(tag), [draw() for _ in range(size)])
     return count
 
 
-def read(client: Client, prefix: str, board: str) -> Part:
+def read(client: Client, tag: str, board: str) -> Part:
     """Read the sample and the ends of a shard, all of one state. Some 2 us a member in Redis.
 
     Raises `NoSample`, in which the board is called `board`.
     """
-    exists, size, sampled, lowest, highest = _READ.call(client, _keys(prefix), _ENDS)
+    exists, size, sampled, lowest, highest = _READ.call(client, _keys(tag), _ENDS)
     if size and not exists:
         raise NoSample(board)
     if len(lowest) == 2 * size:
@@ -106,8 +110,8 @@ def combine(parts: Sequence[Part], rnd: random.Random | None = None) -> Sample:
     return Sample(size, wanted, between, [score for score, _ in lowest], [score for score, _ in highest])
 
 
-def _keys(prefix: str) -> list[str]:
-    return [f"{prefix}scores", f"{prefix}sample"]
+def _keys(tag: str) -> list[str]:
+    return [keys.name(key, tag) for key in (keys.SCORES, keys.SAMPLE)]
 
 
 def _rows(reply: list[bytes]) -> list[_Row]:

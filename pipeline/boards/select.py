@@ -15,7 +15,8 @@ from itertools import accumulate
 from math import isqrt
 from typing import Any
 
-from .shard import ALL, Above, Below, Lowest, Query, Rows, Totals
+from .queries import ALL, Above, Below, Lowest, Query, Rows
+from .totals import Totals
 
 Ask = Callable[[Sequence[Sequence[Query]]], list[list[Any]]]
 

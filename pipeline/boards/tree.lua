@@ -39,22 +39,30 @@
 -- point. `flags`: 1, the board is kept when its last member goes; 2, it has segments. `expires`: unix time in ms, 0 for
 -- never. `sample`: how many members the reservoir sample has room for, 0 for none.
 
-local HEAD, HEAD_SIZE = '<I4I4I6BBI6I4', 64
-local NODE, NODE_SIZE = '<I5I5i6Bi7I4I5I6I6I6', 51
+-- Where a name in capitals is used, scripts.py puts its value in place of it.
+local HEAD = '<I4I4I6BBI6I4'
+local HEAD_SIZE = 64
+local NODE = '<I5I5i6Bi7I4I5I6I6I6'
+local NODE_SIZE = 51
+local NODE_SUM = '<I5I5i6'  -- count, lo, hi: what a node begins with
+local NODE_CELL = '<Bi7I4'  -- level, cell and page, which are CELL_AT bytes further on
+local CELL_AT = 16
+local NODE_FULL = '<I5I6I6I6'  -- distinct and squares, which are FULL_AT bytes after the beginning
+local FULL_AT = 28
 local NODE_0 = HEAD_SIZE - 14 * NODE_SIZE  -- where node 0 would be
 local HEADER_SIZE = HEAD_SIZE + 2 * NODE_SIZE  -- with the roots
-local RUN, RUN_SIZE = '<I2I6', 8
+local RUN = '<I2I6'
+local RUN_SIZE = 8
 local LEAF_SIZE = 16 * RUN_SIZE  -- without its scores
 local SUMS_TO_LEVEL = 10
+local IS_STALE = 'STALE the sorted set was changed by another program: rebuild the board'
 
 local call, unpack_ = redis.call, struct.unpack
 
-local STALE = 'STALE the sorted set was changed by another program: rebuild the board'
-
--- Each call of a script makes its functions anew, which costs by them and by the locals that they refer to. So those that few
--- calls need are made only then, and these refer to none.
+-- Each call of a script makes its functions anew: that takes 0.04 us, and 0.1 us more for each local outside that they refer to.
+-- So those that few calls need are made only then, and most refer to none.
 local function arithmetic()
-  local LEAF_SIZE, RUN_SIZE, unpack_ = 128, 8, struct.unpack
+  local unpack_ = struct.unpack
 
   -- The scores of a leaf, ascending.
   local function scores_of(leaf, level, cell)
@@ -62,7 +70,7 @@ local function arithmetic()
     local at = LEAF_SIZE + 1
     for run = 0, 15 do
       local first = (cell * 16 + run) * 16 ^ (level - 1)
-      local count = unpack_('<I2I6', leaf, run * RUN_SIZE + 1)
+      local count = unpack_(RUN, leaf, run * RUN_SIZE + 1)
       local offsets = size > 0 and {unpack_('<' .. string.rep('I' .. size, count), leaf, at)}
       for i = 1, count do scores[#scores + 1] = first + (offsets and offsets[i] or 0) end
       at = at + count * size

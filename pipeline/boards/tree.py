@@ -1,17 +1,18 @@
-"""How a sorted set learns to sum: the tree that tree.lua keeps beside a board's scores, as a plain Python class.
+"""The bytes of a tree, written and read as a whole: for `rebuild`, which writes them, and `check`, which compares them.
 
-This is the reference: tests drive both and compare them, `Board.check` reads with it what is in Redis, and
-`Board.rebuild` writes with it. tree.lua draws the layout.
+tree.lua draws the layout, change.lua keeps it up to date, one score at a time, and read.lua adds up with it. What all
+of them do, as a plain Python class, is tests/boards/reference_tree.py.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice, pairwise
-from typing import NamedTuple
+
+from .totals import Totals
 
 #: A leaf of more scores gets a page of 16 children; a page of at most MERGE scores is given up.
 SPLIT, MERGE = 1280, 640
@@ -56,26 +57,6 @@ class Header:
 _HEADER = [(0, 4), (4, 4), (8, 6), (14, 1), (15, 1), (16, 6), (22, 4)]  # where each number is, and its bytes
 
 
-class Totals(NamedTuple):
-    """Of some scores; `distinct` is how many different ones there are."""
-
-    count: int  # type: ignore[assignment]  # not the tuple's method
-    sum: int
-    distinct: int
-    squares: int
-
-    @classmethod
-    def of(cls, scores: Sequence[int]) -> Totals:
-        """Add up ascending scores."""
-        return cls(len(scores), sum(scores), len(set(scores)), sum(score * score for score in scores))
-
-    def plus(self, other: Totals, sign: int = 1) -> Totals:
-        return Totals(*(a + sign * b for a, b in zip(self, other, strict=True)))
-
-
-NOTHING = Totals(0, 0, 0, 0)
-
-
 @dataclass
 class Node:
     """The scores in [cell * 16**level, (cell + 1) * 16**level). A leaf has no children.
@@ -85,7 +66,7 @@ class Node:
 
     level: int = 0
     cell: int = 0
-    totals: Totals = NOTHING
+    totals: Totals = Totals()  # noqa: RUF009 - a value that can't change
     children: list[Node] = field(default_factory=list)
 
     @property
@@ -95,136 +76,56 @@ class Node:
     def covers(self, score: int) -> bool:
         return score >> 4 * self.level == self.cell
 
-    def child(self, score: int) -> Node:
-        """The child whose part of the cell `score` is in."""
-        return self.children[(score >> 4 * (self.level - 1)) & 15]
 
-    def cover(self, score: int) -> None:
-        """Make the cell large enough. What is no leaf, or too full for one, becomes a child."""
-        if not self.count:
-            self.level, self.cell = 0, score
-        if self.covers(score):
-            return
-        old = replace(self)
-        while not self.covers(score):
-            self.level, self.cell = self.level + 1, self.cell >> 4
-        if old.children or old.count > SPLIT:
-            self.children = [Node() for _ in range(16)]
-            self.children[(old.cell >> 4 * (self.level - 1 - old.level)) & 15] = old
-
-    def path(self, score: int) -> Iterator[Node]:
-        """The nodes whose cells hold `score`, from this one to the leaf."""
-        node = self
-        yield node
-        while node.children:
-            node = node.child(score)
-            yield node
-
-
-class Tree:
-    """Counts and sums of scores, in O(log n). `scores` plays the sorted set."""
-
-    def __init__(self, scores: Sequence[int] = ()) -> None:
-        """Build from ascending scores, in O(n)."""
-        self.scores = list(scores)
-        middle = bisect_left(self.scores, 0)
-        self.roots = self._build(0, middle), self._build(middle, len(self.scores))
-
-    def _build(self, first: int, end: int) -> Node:
-        if first == end:
-            return Node()
-        level, low, high = 0, self.scores[first], self.scores[end - 1]
-        if low == high:
-            return Node(0, low, _equal(low, end - first))
-        while low != high:
-            level, low, high = level + 1, low >> 4, high >> 4
-        node = Node(level, low)
-        if end - first <= SPLIT:
-            node.totals = Totals.of(self.scores[first:end])
-            return node
-        for limit in _child_limits(node, self.scores, first, end):
-            node.children.append(self._build(first, limit))
-            node.totals = node.totals.plus(node.children[-1].totals)
-            first = limit
+def build(scores: Sequence[int], first: int, end: int) -> Node:
+    """Return the node, with all that is below it, of the ascending `scores[first:end]`, on one side of 0. O(n)."""
+    if first == end:
+        return Node()
+    level, low, high = 0, scores[first], scores[end - 1]
+    if low == high:
+        return Node(0, low, _equal(low, end - first))
+    while low != high:
+        level, low, high = level + 1, low >> 4, high >> 4
+    node = Node(level, low)
+    if end - first <= SPLIT:
+        node.totals = Totals.of(scores[first:end])
         return node
+    for limit in child_limits(node, scores, first, end):
+        node.children.append(build(scores, first, limit))
+        node.totals += node.children[-1].totals
+        first = limit
+    return node
 
-    def root_of(self, score: int) -> Node:
-        return self.roots[score >= 0]
 
-    def add(self, score: int) -> None:
-        place = bisect_left(self.scores, score)
-        change = Totals.of([score])._replace(distinct=self.scores[place : place + 1] != [score])
-        for node in self.root_of(score).path(score):
-            node.cover(score)
-            if not node.children and node.count >= SPLIT and node.level > 0:
-                first = bisect_left(self.scores, node.cell << 4 * node.level)
-                limits = _child_limits(node, self.scores, first, first + node.count)
-                node.children = [self._build(*ends) for ends in pairwise([first, *limits])]
-            node.totals = node.totals.plus(change)
-        insort(self.scores, score)
+def pack(scores: Sequence[int], header: Header) -> tuple[bytes, dict[bytes, bytes]]:
+    """Return the string and the hash that Redis holds for ascending scores; `header` but for its numbers of pages."""
+    middle = bisect_left(scores, 0)
+    roots = build(scores, 0, middle), build(scores, middle, len(scores))
+    pages: list[bytes] = []
+    leaves: dict[bytes, bytes] = {}
+    todo = iter(scores)
 
-    def remove(self, score: int) -> None:
-        """Take out one such score, which must be there."""
-        place = bisect_left(self.scores, score)
-        del self.scores[place]
-        change = Totals.of([score])._replace(distinct=self.scores[place : place + 1] != [score])
-        for node in list(self.root_of(score).path(score)):
-            node.totals = node.totals.plus(change, -1)
-            if node.count <= MERGE:
-                node.children = []
-            if not node.count:
-                node.level = node.cell = 0
+    def entry(node: Node, name: int) -> bytes:
+        number = 0
+        if node.children:
+            pages.append(b"")
+            number = len(pages)
+            pages[number - 1] = page(node.children, number * 16)
+        elif node.level:
+            leaves[b"%d" % name] = _pack_leaf(node, list(islice(todo, node.count)))
+        else:
+            deque(islice(todo, node.count), maxlen=0)
+        return _pack_node(node, number)
 
-    def move(self, before: int, after: int) -> None:
-        if before != after:
-            self.remove(before)
-            self.add(after)
+    def page(children: Sequence[Node], first: int) -> bytes:
+        return b"".join([entry(child, number) for number, child in enumerate(children, first)])
 
-    def sum_lowest(self, count: int) -> int:
-        """Return the sum of the `count` lowest scores: descend by counts, adding the children passed."""
-        total = passed = 0
-        nodes = list(self.roots)
-        while nodes:
-            node = nodes.pop(0)
-            if passed + node.count <= count:
-                passed += node.count
-                total += node.totals.sum
-            elif node.children:
-                nodes = list(node.children)
-            else:
-                return total + sum(self.scores[passed:count])
-        return total
-
-    def sum_below(self, score: int) -> int:
-        return self.sum_lowest(bisect_left(self.scores, score))
-
-    def pack(self, header: Header) -> tuple[bytes, dict[bytes, bytes]]:
-        """Return the string and the hash that Redis holds; `header` but for its numbers of pages."""
-        pages: list[bytes] = []
-        leaves: dict[bytes, bytes] = {}
-        todo = iter(self.scores)
-
-        def entry(node: Node, name: int) -> bytes:
-            number = 0
-            if node.children:
-                pages.append(b"")
-                number = len(pages)
-                pages[number - 1] = page(node.children, number * 16)
-            elif node.level:
-                leaves[b"%d" % name] = _pack_leaf(node, list(islice(todo, node.count)))
-            else:
-                deque(islice(todo, node.count), maxlen=0)
-            return _pack_node(node, number)
-
-        def page(children: Sequence[Node], first: int) -> bytes:
-            return b"".join([entry(child, number) for number, child in enumerate(children, first)])
-
-        roots = page(self.roots, 14)
-        return replace(header, free=0, pages=len(pages)).pack() + roots + b"".join(pages), leaves
+    packed = page(roots, 14)
+    return replace(header, free=0, pages=len(pages)).pack() + packed + b"".join(pages), leaves
 
 
 def _equal(score: int, count: int) -> Totals:
-    return Totals(count, score * count, 1, score * score * count)
+    return Totals(count, score * count, score * score * count, 1)
 
 
 def _pack_node(node: Node, page: int) -> bytes:
@@ -241,7 +142,7 @@ def _pack_leaf(leaf: Node, scores: Sequence[int]) -> bytes:
     in_run = (1 << 4 * (leaf.level - 1)) - 1
     offsets = [score & in_run for score in scores]
     head = b""
-    for first, limit in pairwise([0, *_child_limits(leaf, scores, 0, len(scores))]):
+    for first, limit in pairwise([0, *child_limits(leaf, scores, 0, len(scores))]):
         total = sum(offsets[first:limit]) if leaf.level <= SUMS_TO_LEVEL else 0
         head += _pack(limit - first, 2) + _pack(total, 6)
     return head + b"".join([offset.to_bytes(leaf.level // 2, "little") for offset in offsets])
@@ -251,14 +152,14 @@ def _pack(number: int, size: int) -> bytes:
     return number.to_bytes(size, "little", signed=number < 0)
 
 
-def _child_limits(node: Node, scores: Sequence[int], first: int, end: int) -> Iterator[int]:
+def child_limits(node: Node, scores: Sequence[int], first: int, end: int) -> Iterator[int]:
     """Where, in the node's `scores[first:end]`, those of each child end."""
     for digit in range(1, 17):
         yield bisect_left(scores, (node.cell * 16 + digit) << 4 * (node.level - 1), first, end)
 
 
-class Reader:
-    """Reads what Redis holds. `roots` are the two. Raises `BrokenTree` if pages are lost or used twice."""
+class Unpacked:
+    """What Redis holds. `roots` are the two. Raises `BrokenTree` if pages are lost or used twice."""
 
     def __init__(self, packed: bytes) -> None:
         self.packed = packed or bytes(HEADER_SIZE)
@@ -290,7 +191,7 @@ class Reader:
         numbers = [self._number(*ends) for ends in pairwise(limits)]
         count, low, high, level, cell, page, distinct, a, b, c = numbers
         high, cell = _signed(high, 6), _signed(cell, 7)
-        totals = Totals(count, (high << _STEP) + low, distinct, (c << 90) + (b << 45) + a)
+        totals = Totals(count, (high << _STEP) + low, (c << 90) + (b << 45) + a, distinct)
         node = Node(level, cell, totals)
         if page:
             self._take(page)
@@ -306,16 +207,16 @@ def _signed(number: int, size: int) -> int:
 
 def check(packed: bytes, leaves: Mapping[bytes, bytes], scores: Sequence[int]) -> None:
     """Compare all nodes and leaves with the set's ascending `scores`. Raises `BrokenTree` at the first difference."""
-    reader = Reader(packed)
-    below, rest = reader.roots
+    unpacked = Unpacked(packed)
+    below, rest = unpacked.roots
     middle = bisect_left(scores, 0)
     _check(below, scores, 0, middle)
     _check(rest, scores, middle, len(scores))
-    for number, leaf in reader.leaves:
+    for number, leaf in unpacked.leaves:
         first = bisect_left(scores, leaf.cell << 4 * leaf.level)
         if leaves.get(b"%d" % number) != _pack_leaf(leaf, scores[first : first + leaf.count]):
             raise BrokenTree(f"node {number} does not have the scores of {_name(leaf)}")
-    if unknown := leaves.keys() - {b"%d" % number for number, _ in reader.leaves}:
+    if unknown := leaves.keys() - {b"%d" % number for number, _ in unpacked.leaves}:
         raise BrokenTree(f"there are scores of node {min(unknown).decode()}, which is no leaf")
 
 
@@ -328,11 +229,11 @@ def _check(node: Node, scores: Sequence[int], first: int, end: int) -> None:
         raise BrokenTree(f"{_name(node)} has a page for only {node.count} scores")
     if not node.children and node.level > 0 and node.count > SPLIT:
         raise BrokenTree(f"{_name(node)} has {node.count} scores, and no page")
-    totals = NOTHING
+    totals = Totals()
     if node.children:
-        for child, limit in zip(node.children, _child_limits(node, scores, first, end), strict=True):
+        for child, limit in zip(node.children, child_limits(node, scores, first, end), strict=True):
             _check(child, scores, first, limit)
-            totals = totals.plus(child.totals)
+            totals += child.totals
             first = limit
     elif node.level:
         totals = Totals.of(scores[first:end])

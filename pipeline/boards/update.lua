@@ -17,7 +17,7 @@
 -- changed at all.
 
 local board = open(KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[3]))
-if not board then return redis.error_reply(STALE) end
+if not board then return redis.error_reply(IS_STALE) end
 local _, _, version, places, flags, expires, sample = unpack_(HEAD, board.head)
 if version == 0 then places = 6 end  -- a board gets others from configure.lua alone, which goes to all of its shards
 if places ~= tonumber(ARGV[1]) then return redis.error_reply('PLACES ' .. places) end
@@ -26,7 +26,7 @@ local come, go
 if sample > 0 then come, go = Sample() end
 local segments = flags >= 2 and Segments(places, flags, expires)
 local prefix = string.sub(KEYS[1], 1, -7)
-local events, now
+local events, now, is_remembered
 local replies = {}
 for i = 5, #ARGV, 4 do
   local op, member, units, event = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
@@ -52,11 +52,9 @@ for i = 5, #ARGV, 4 do
     code, before, after = apply(board, op, member, units)
     if before ~= after then
       if segments then segments.follow(member, after) end
-      if sample > 0 and not before then
-        come(prefix, member, board.size, sample)
+      if sample > 0 and not (before and after) then
+        if after then come(prefix, member, board.size, sample) else go(prefix, member) end
         if expires > 0 then call('PEXPIREAT', prefix .. 'sample', expires) end
-      elseif sample > 0 and not after then
-        go(prefix, member)
       end
       if not after then
         call('DEL', prefix .. 'features:' .. member)
@@ -67,12 +65,16 @@ for i = 5, #ARGV, 4 do
   end
   if event ~= '' and code == 'ok' then
     call('ZADD', events, now + ARGV[2], event)
-    if expires > 0 then call('PEXPIREAT', events, expires) end
+    is_remembered = true
   end
   replies[#replies + 1], replies[#replies + 2] = code, after
   if ARGV[4] == '1' then replies[#replies + 1], replies[#replies + 2] = false, false end  -- known at the end
 end
 
+if is_remembered then  -- no longer than the last of them, or the board
+  local last = tonumber(call('ZREVRANGE', events, 0, 0, 'WITHSCORES')[2])
+  call('PEXPIREAT', events, expires > 0 and math.min(expires, last) or last)
+end
 if #board.moved > 0 or segments and segments.is_changed then save(board, expires, segments and segments.flags or flags) end
 if segments then segments.save() end
 if ARGV[4] == '1' then

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from ..errors import InvalidValue
 from . import cursor as cursors
-from . import estimate, select
+from . import estimate, listing, select
 from . import sample as samples
 from .answers import (
     AtPercentile,
@@ -25,19 +24,21 @@ from .answers import (
     Sum,
     SumBelow,
     Summary,
+    isoformat,
 )
 from .cursor import Position
-from .errors import BoardChanged, UnknownMember
-from .reader import ATTEMPTS, Found, Reader, first, value, with_places
-from .shard import ALL, Above, AskInfo, At, Below, Find, Info, Lowest, Most, Query, Rows, Totals, Under, shard_of
-from .units import LIMIT, is_plain, rounded, to_units
+from .listing import Listed
+from .queries import ALL, Above, AskInfo, At, Below, Find, Info, Lowest, Most, Query, Rows, Under
+from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_places
+from .totals import Totals
+from .units import LIMIT, from_units, is_plain, rounded, to_units
 
 #: Most members in one answer.
 PAGE = 1000
 
 
-class View(Reader):
-    """The questions.
+class View:
+    """The questions, which all of its `shards` are asked at once.
 
     Each is answered from one state of a shard; on a board of one shard, that is one state of all. What takes two rounds
     (a page by cursor, around a member, by percentile) finds its place in the first, and reads members and sums together
@@ -45,18 +46,26 @@ class View(Reader):
     `StaleBoard` if set and tree disagree.
     """
 
+    def __init__(self, shards: Shards) -> None:
+        self.shards = shards
+
+    @property
+    def name(self) -> str:
+        """The board's name."""
+        return self.shards.name
+
     # -- one member ----------------------------------------------------------------------------------------------------
 
     @with_places
     def standing(self, member: str) -> Standing:
         """Read score and ranks. O(log n). Raises `UnknownMember`."""
-        if len(self.shards) == 1:
-            [[found, info]] = self._ask(Find(member), AskInfo())
+        if len(self.shards.all) == 1:
+            [[found, info]] = self.shards.ask(Find(member), AskInfo())
             if found is None:
                 raise UnknownMember(self.name, member)
             return self.standing_of(member, found.score, found.rank, info.size)
         score = self._score(member)
-        replies = self._ask(At(score, member.encode()), AskInfo())
+        replies = self.shards.ask(At(score, member.encode()), AskInfo())
         return self.standing_of(member, score, sum(at for at, _ in replies), sum(info.size for _, info in replies))
 
     @with_places
@@ -65,7 +74,7 @@ class View(Reader):
         for _ in range(ATTEMPTS):
             score = self._score(member)
             below, up_to, whole = Below(score, True), Below(score + 1, True), Lowest(ALL, True)
-            replies = self._ask(below, up_to, whole, At(score, member.encode()), Find(member))
+            replies = self.shards.ask(below, up_to, whole, At(score, member.encode()), Find(member))
             if score not in [found.score for *_, found in replies if found]:
                 continue  # it has another score by now
             lower, not_higher, all_ = (sum((reply[i] for reply in replies), Totals()) for i in range(3))
@@ -90,7 +99,7 @@ class View(Reader):
         """Return rank `first` to `last`, both included, at most 1,000. O(log n + their number)."""
         if last - first >= PAGE:
             raise InvalidValue(f"a page has at most {PAGE} members: ask for fewer ranks at once", field="to")
-        found = self._rows(self._skips(first, order), order, max(1, last - first + 1))
+        found = listing.rows(self.shards, listing.skips(self.shards, first, order), order, max(1, last - first + 1))
         return self._page(found._replace(rows=found.rows[: max(0, last - first + 1)]), order)
 
     @with_places
@@ -115,13 +124,13 @@ class View(Reader):
             raise InvalidValue(f"a page has 1 to {PAGE} members", field="limit")
         least, end = self._bounds(low, high)
         if cursor is not None:
-            found = self._rows_after(cursors.decode(cursor, order), order, limit)
+            found = listing.rows_after(self.shards, cursors.decode(cursor, order), order, limit)
         elif order is Order.ASC and low is not None:
-            found = self._rows_after(Position(least, b""), order, limit)
+            found = listing.rows_after(self.shards, Position(least, b""), order, limit)
         elif order is Order.DESC and high is not None:
-            found = self._rows_after(Position(end, b""), order, limit)
+            found = listing.rows_after(self.shards, Position(end, b""), order, limit)
         else:
-            found = self._rows([0] * len(self.shards), order, limit)
+            found = listing.rows(self.shards, [0] * len(self.shards), order, limit)
         rows = [row for row in found.rows if least <= row.score < end]
         goes_on = len(rows) == limit and found.before.count + limit < found.size
         return self._page(found._replace(rows=rows), order, goes_on)
@@ -135,7 +144,8 @@ class View(Reader):
             standing = self.standing(member)
             rank = standing.rank if order is Order.ASC else standing.reverse_rank
             start = max(0, rank - radius)
-            found = self._rows(self._skips(start, order), order, rank + radius + 1 - start)
+            skips = listing.skips(self.shards, start, order)
+            found = listing.rows(self.shards, skips, order, rank + radius + 1 - start)
             if member.encode() in [row.name for row in found.rows]:  # else it has moved meanwhile
                 return self._page(found, order)
         raise BoardChanged(self.name)
@@ -145,9 +155,9 @@ class View(Reader):
         """Return the lowest member that at least `percentile` percent (0 to 100) of all are not above. O(log n)."""
         if not (is_plain(percentile) and 0 <= percentile <= 100):
             raise InvalidValue("percentile must be from 0 to 100, with at most 30 digits after the point", "percentile")
-        size = sum(info.size for [info] in self._ask(AskInfo()))
+        size = sum(info.size for [info] in self.shards.ask(AskInfo()))
         rank = max(0, math.ceil(Fraction(percentile) / 100 * size) - 1)
-        found = self._rows(self._skips(rank, Order.ASC), Order.ASC, 1)
+        found = listing.rows(self.shards, listing.skips(self.shards, rank, Order.ASC), Order.ASC, 1)
         if not found.rows:
             raise BoardChanged(self.name)
         [row] = found.rows
@@ -160,25 +170,25 @@ class View(Reader):
     @with_places
     def sum(self, rank: int, order: Order = Order.ASC) -> Sum:
         """Return the sum of rank 0 to `rank`, both included. O(log n)."""
-        questions = [first(skip, order) for skip in self._skips(rank + 1, order)]
-        totals = sum((value(answers) for answers in self._ask_each(questions)), Totals())
+        questions = [listing.first(skip, order) for skip in listing.skips(self.shards, rank + 1, order)]
+        totals = sum((listing.value(answers) for answers in self.shards.ask_each(questions)), Totals())
         if not totals.count:
-            raise self._unknown()
+            raise self.shards.unknown()
         return Sum(rank, order, totals.count, self._decimal(totals.sum))
 
     @with_places
     def sum_below(self, score: Decimal) -> SumBelow:
         """Return count and sum of the scores less than `score`. O(log n). No board has none of them."""
-        [totals] = self._total(Below(to_units(score, "score", self.places)))
+        [totals] = self.shards.totals(Below(to_units(score, "score", self.shards.places)))
         return SumBelow(score, totals.count, self._decimal(totals.sum))
 
     @with_places
     def estimated_sum(self, rank: int, order: Order = Order.ASC) -> EstimatedSum:
         """Return `sum`, and what the board's sample says of it. O(size of the sample). Raises `NoSample`."""
         exact = self.sum(rank, order)
-        sample = samples.combine([samples.read(shard.client, shard.prefix, self.name) for shard in self.shards])
+        sample = samples.combine([samples.read(shard.client, shard.tag, self.name) for shard in self.shards])
         ask = estimate.lowest if order is Order.ASC else estimate.highest
-        return EstimatedSum(rank, order, exact.count, exact.sum, ask(sample, rank + 1, self.places))
+        return EstimatedSum(rank, order, exact.count, exact.sum, ask(sample, rank + 1, self.shards.places))
 
     @with_places
     def reach(self, share: Decimal, order: Order = Order.DESC) -> Reach:
@@ -190,9 +200,9 @@ class View(Reader):
         if not (is_plain(share) and 0 < share <= 1):
             raise InvalidValue("share must be above 0 and at most 1, with at most 30 digits after the point", "share")
         for _ in range(ATTEMPTS):
-            all_, negative = self._total(Lowest(ALL), Below(0))
+            all_, negative = self.shards.totals(Lowest(ALL), Below(0))
             if not all_.count:
-                raise self._unknown()
+                raise self.shards.unknown()
             if all_.sum <= 0:
                 raise InvalidValue(
                     f"the scores sum to {self._decimal(all_.sum)}, of which there are no shares", "share"
@@ -204,7 +214,7 @@ class View(Reader):
                 rank = negative.count + self._most(wanted - negative.sum - 1).count
             else:
                 rank = rest.count - self._most(rest.sum - wanted).count - 1
-            found = self._rows(self._skips(rank, order), order, 1)
+            found = listing.rows(self.shards, listing.skips(self.shards, rank, order), order, 1)
             if found.rows and found.before.sum < wanted <= found.before.sum + found.rows[0].score:
                 [row] = self._page(found, order).members
                 return Reach(share, order, rank, rank + 1, row.member, row.score, row.sum)
@@ -215,14 +225,14 @@ class View(Reader):
     @with_places
     def summary(self) -> Summary:
         """Return statistics and settings. O(1). A board that was configured may be without members."""
-        replies = self._ask(AskInfo(), Rows(0, 0), Rows(-1, -1), Rows(0, 0), Lowest(ALL, True))
+        replies = self.shards.ask(AskInfo(), Rows(0, 0), Rows(-1, -1), Rows(0, 0), Lowest(ALL, True))
         info: Info = replies[0][0]
         found = self._statistics(replies)
-        if not found.count and (self.segment_name is not None or info.places is None):
-            raise self._unknown()
+        if not found.count and (self.shards.segment_name is not None or info.places is None):
+            raise self.shards.unknown()
         return Summary(
             board=self.name,
-            places=self.places,
+            places=self.shards.places,
             count=found.count,
             sum=found.sum,
             mean=found.mean,
@@ -236,9 +246,9 @@ class View(Reader):
     @with_places
     def statistics(self, first_rank: int = 0, last_rank: int | None = None, order: Order = Order.ASC) -> Statistics:
         """Return count, sum, mean, variance, lowest and highest of a range of ranks, both ends included. O(log n)."""
-        starts = self._skips(first_rank, order)
-        ends = self._skips(ALL if last_rank is None else max(last_rank + 1, first_rank), order)
-        replies = self._ask_each([_range(start, end, order) for start, end in zip(starts, ends, strict=True)])
+        starts = listing.skips(self.shards, first_rank, order)
+        ends = listing.skips(self.shards, ALL if last_rank is None else max(last_rank + 1, first_rank), order)
+        replies = self.shards.ask_each([_range(start, end, order) for start, end in zip(starts, ends, strict=True)])
         return self._existing(replies)
 
     @with_places
@@ -247,18 +257,18 @@ class View(Reader):
         least, end = self._bounds(low, high)
         end = max(least, end)
         edges = [Above(least, 1), Under(end, 1), Rows(0, 0)]
-        return self._existing(self._ask(AskInfo(), *edges, Below(end, True), Below(least, True)))
+        return self._existing(self.shards.ask(AskInfo(), *edges, Below(end, True), Below(least, True)))
 
     # ------------------------------------------------------------------------------------------------------------------
 
     def _existing(self, replies: list[list[Any]]) -> Statistics:
         if not any(info.size for info, *_ in replies):
-            raise self._unknown()
+            raise self.shards.unknown()
         return self._statistics(replies)
 
     def _statistics(self, replies: list[list[Any]]) -> Statistics:
         """Of each shard's `Info`, member at one edge, at the other, there if the range ends beyond, and totals."""
-        totals = [value(rest) for *_, rest in ((*reply[:4], reply[4:]) for reply in replies)]
+        totals = [listing.value(rest) for *_, rest in ((*reply[:4], reply[4:]) for reply in replies)]
         count, total, squares, _ = sum(totals, Totals())
         if not count:
             return Statistics(0, Decimal(0), None, None, None, None)
@@ -266,7 +276,7 @@ class View(Reader):
         for (_, edge, other, beyond, *_), own in zip(replies, totals, strict=True):
             if own.count:
                 scores += [edge[0].score, (other or beyond)[0].score]
-        scale = 10**self.places
+        scale = 10**self.shards.places
         return Statistics(
             count=count,
             sum=self._decimal(total),
@@ -276,33 +286,31 @@ class View(Reader):
             variance=rounded(Fraction(count * squares - total**2, (count * scale) ** 2), 12),
         )
 
-    def _total(self, *queries: Query) -> list[Totals]:
-        """Ask for totals, each added up over all shards."""
-        return [sum(answers, Totals()) for answers in zip(*self._ask(*queries), strict=True)]
-
     def _most(self, limit: int) -> Totals:
         if len(self.shards) == 1:
-            return self._total(Most(limit))[0]
-        return select.most(self._ask_each, len(self.shards), limit)
+            return self.shards.totals(Most(limit))[0]
+        return select.most(self.shards.ask_each, len(self.shards), limit)
 
     def _bounds(self, low: Decimal | None, high: Decimal | None) -> tuple[int, int]:
         """Return the first units that are in a range, and the first that are above it."""
-        least = 1 - LIMIT if low is None else to_units(low, "min", self.places)
-        return least, LIMIT if high is None else to_units(high, "max", self.places) + 1
+        least = 1 - LIMIT if low is None else to_units(low, "min", self.shards.places)
+        return least, LIMIT if high is None else to_units(high, "max", self.shards.places) + 1
 
     def _score(self, member: str) -> int:
-        shard = shard_of(member, len(self.shards))
-        [found] = self.shards[shard].read(self.places, Find(member))
+        [found] = self.shards.of(member).read(self.shards.places, Find(member))
         if found is None:
             raise UnknownMember(self.name, member)
         score: int = found.score
         return score
 
+    def _decimal(self, units: int) -> Decimal:
+        return from_units(units, self.shards.places)
+
     def standing_of(self, member: str, score: int, rank: int, size: int) -> Standing:
         """Make a standing of units, and the rank among `size` members."""
         return Standing(member, self._decimal(score), rank, size - 1 - rank)
 
-    def _page(self, found: Found, order: Order, goes_on: bool = False) -> Page:
+    def _page(self, found: Listed, order: Order, goes_on: bool = False) -> Page:
         rows = []
         total = found.before.sum
         for rank, row in enumerate(found.rows, found.before.count):
@@ -321,8 +329,3 @@ def _range(start: int, end: int, order: Order) -> list[Query]:
         return [AskInfo(), *edges, Lowest(end, True), Lowest(start, True)]
     edges = [Rows(-start - 1, -start - 1), Rows(-end, -end), Rows(0, 0)]
     return [AskInfo(), *edges, Lowest(-start if start else ALL, True), Lowest(-end if end else ALL, True)]
-
-
-def isoformat(ms: int) -> str | None:
-    """Return a Unix time in ms as RFC 3339 has it, in UTC; None for 0."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z") if ms else None

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from ..boards.answers import Order
-from ..boards.board import Board as BoardOf
-from ..boards.boards import Boards
+from ..boards import Board as BoardOf
+from ..boards import Boards, Order
 from ..settings import Settings
 from ..store.client import redis_client
 from .terminal import one_line_errors

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..boards.boards import Boards
+from ..boards import Boards
 from ..settings import Settings
 from ..store.client import redis_client
 from ..windows.jobs.definition import read_definition

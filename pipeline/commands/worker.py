@@ -9,7 +9,7 @@ import threading
 
 import click
 
-from ..boards.boards import Boards
+from ..boards import Boards
 from ..hub.namespace import Hubs
 from ..hub.relay import GROUP, Relays
 from ..hub.relay_status import has_lost_its_relay

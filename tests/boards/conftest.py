@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.boards import Board
-from pipeline.boards.boards import Boards
+from pipeline.boards import Board, Boards
 
 from ..cluster import SHARDS
 from ..cluster import cluster as cluster

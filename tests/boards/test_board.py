@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -14,19 +14,24 @@ import redis as redis_py
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.boards import Board, BulkChange, Order, View
-from pipeline.boards.boards import Boards
-from pipeline.boards.errors import (
+from pipeline.boards import (
+    Board,
     BoardExists,
+    Boards,
+    BulkChange,
     NoSample,
+    Order,
     StaleBoard,
     UnknownBoard,
     UnknownMember,
     UnknownSegment,
     WrongPlaces,
 )
+from pipeline.boards.by_name import KEPT
+from pipeline.boards.changes import Code, Op
 from pipeline.boards.features import Feature
-from pipeline.boards.shard import Code, Op, shard_of
+from pipeline.boards.shard import shard_of
+from pipeline.boards.shards import Shards
 from pipeline.boards.units import LIMIT, from_units
 from pipeline.errors import InvalidValue
 
@@ -43,11 +48,17 @@ def fill(board: Board, count: int) -> None:
 
 def keys(board: Board) -> list[str]:
     """All that is kept for a board."""
-    found = board.client.execute_command("KEYS", f"{{board:{board.name}*")  # of a cluster, on all nodes
-    found = [key for part in found.values() for key in part] if isinstance(found, dict) else found
-    return [
-        key.decode() for key in found if key.decode().startswith((f"{{board:{board.name}}}", f"{{board:{board.name}:"))
-    ]
+    client = board.shards.client
+    nodes: list[Any] = [client]
+    if isinstance(client, redis_py.RedisCluster):  # which asks one of its nodes
+        nodes = [node.redis_connection for node in client.get_primaries()]  # type: ignore[no-untyped-call]
+    found = [key.decode() for node in nodes for key in node.keys(f"{{board:{board.name}*")]
+    return [key for key in found if key.startswith((f"{{board:{board.name}}}", f"{{board:{board.name}:"))]
+
+
+def other_process(boards: Boards) -> Boards:
+    """Boards that know nothing of what was written, as those of another process would."""
+    return Boards(boards.client, boards.shards)
 
 
 # -- exact -----------------------------------------------------------------------------------------------------------
@@ -91,22 +102,19 @@ def test_a_board_has_its_own_places(boards: Boards, places: int, score: str, ref
     board = boards["b"]
     assert board.configure(places=places).places == places
     board.set("ann", Decimal(score))
-    View._known_places.clear()  # as another process would not know them
 
-    assert boards["b"].add("ann", Decimal(0)).score == Decimal(score)
-    assert boards["b"].summary().places == places
+    assert other_process(boards)["b"].add("ann", Decimal(0)).score == Decimal(score)
+    assert other_process(boards)["b"].summary().places == places
     with pytest.raises(InvalidValue, match="score"):
-        boards["b"].set("ann", Decimal(refused))
+        other_process(boards)["b"].set("ann", Decimal(refused))
 
 
 def test_a_board_that_was_made_again_may_have_other_places(boards: Boards) -> None:
     board = boards["b"]
     board.set("ann", Decimal("0.000001"))
     board.delete()
-    other_process = boards["b"]
-    View._known_places.clear()
-    other_process.configure(places=2)
-    board.places = 6
+    other_process(boards)["b"].configure(places=2)
+    assert board.shards.places == 6
 
     assert board.set("ann", Decimal("1.25")).score == Decimal("1.25")
     assert [o.error for o in board.apply([BulkChange("bob", score=Decimal("1.255"))])] == [
@@ -136,7 +144,7 @@ def test_an_event_counts_once(board: Board) -> None:
 
 
 def test_an_event_is_remembered_for_some_time(boards: Boards) -> None:
-    forgetful = Board(boards.client, "b", boards.shards, remember=0)
+    forgetful = Boards(boards.client, boards.shards, remember=0)["b"]
 
     assert [forgetful.add("ann", Decimal(5), "e1").repeated for _ in range(2)] == [False, False]
 
@@ -338,7 +346,7 @@ def test_a_segment_ranks_counts_and_sums_its_members(board: Board) -> None:
 
 
 def test_a_board_has_at_most_64_segments(redis: redis_py.Redis) -> None:
-    board = Board(redis, "b")
+    board = Boards(redis)["b"]
     for n in range(64):
         board.join("ann", f"s{n}")
     board.join("bob", "s5")
@@ -426,7 +434,7 @@ def test_all_of_a_board_goes_at_its_time(furnished: Board) -> None:
         furnished.remove(f"m{n:04}")
 
     def lifetimes() -> dict[str, int]:
-        return {key: furnished.client.execute_command("PTTL", key) for key in keys(furnished)}
+        return {key: furnished.shards.client.execute_command("PTTL", key) for key in keys(furnished)}
 
     assert {key for key, ms in lifetimes().items() if not 0 < ms <= 3_600_000} == set()
     assert furnished.configure(expires="never").expires is None
@@ -551,7 +559,7 @@ def test_a_wrong_value_is_refused_by_name(board: Board, ask: Callable[[Board], o
 @pytest.mark.parametrize("name", ["", "-x", "x-", "a b", "a{b}", "x" * 129, "é", "a@day"])
 def test_a_board_s_name(redis: redis_py.Redis, name: str) -> None:
     with pytest.raises(InvalidValue, match="is no name for a board"):
-        Board(redis, name)
+        Shards(redis, name)
 
 
 def test_a_stale_board_says_so_and_is_mended(boards: Boards) -> None:
@@ -575,15 +583,24 @@ def test_a_stale_board_says_so_and_is_mended(boards: Boards) -> None:
     assert board.standing("eve").score == Decimal("0.000005")
 
 
+def test_a_board_is_made_once_and_kept_while_it_is_among_the_last_used(redis: redis_py.Redis) -> None:
+    boards = Boards(redis, shards=KEPT // 2)  # so that two have room
+    board = boards["a"]
+    assert boards["a"] is board
+
+    boards["b"], boards["c"]
+    assert boards["a"] is not board
+
+
 def test_scripts_are_loaded_again_after_redis_forgot_them(board: Board) -> None:
     board.add("ann", Decimal(1))
-    board.client.execute_command("SCRIPT FLUSH")
+    board.shards.client.execute_command("SCRIPT FLUSH")
 
     assert board.add("ann", Decimal(1)).score == 2
 
 
 def test_an_update_in_a_caller_s_transaction(redis: redis_py.Redis) -> None:
-    board = Board(redis, "b")
+    board = Boards(redis)["b"]
     with redis.pipeline() as pipe:
         for op, member, score in (
             (Op.SET, "ann", TOP),

@@ -23,9 +23,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploy import servers
-from pipeline.boards import bulk
-from pipeline.boards.board import Board
-from pipeline.boards.bulk import BulkChange
+from pipeline.boards import Board, Boards, BulkChange, bulk
 from pipeline.boards.units import to_units
 
 from ..stack import process
@@ -68,8 +66,8 @@ def connect(socket: Path) -> redis_py.Redis:
 
 
 def stored(board: Board) -> Sums:
-    assert isinstance(board.client, redis_py.Redis)
-    rows: Any = board.client.zrange(board.shards[0].keys[0], 0, -1, withscores=True)
+    assert isinstance(board.shards.client, redis_py.Redis)
+    rows: Any = board.shards.client.zrange(board.shards[0].keys[0], 0, -1, withscores=True)
     return dict(rows)
 
 
@@ -92,7 +90,7 @@ def assert_whole(board: Board, changes: list[BulkChange], returned: int) -> None
 def send(socket: Path, seed: int, pipe: Connection) -> None:
     """The client that is killed."""
     bulk.WINDOW = WINDOW
-    for _ in Board(connect(socket), "crash").apply(rewards(seed)):
+    for _ in Boards(connect(socket))["crash"].apply(rewards(seed)):
         pipe.send(None)
 
 
@@ -113,9 +111,9 @@ def server(folder: Path) -> AbstractContextManager[Popen[bytes]]:
 @pytest.mark.parametrize("seed", ROUNDS)
 def test_a_client_that_is_killed_leaves_the_board_whole(redis: redis_py.Redis, redis_url: str, seed: int) -> None:
     context = multiprocessing.get_context("spawn")
-    board = Board(connect(Path(redis_url.removeprefix("unix://"))), "crash")
-    assert isinstance(board.client, redis_py.Redis)
-    board.client.flushdb()
+    board = Boards(connect(Path(redis_url.removeprefix("unix://"))))["crash"]
+    assert isinstance(board.shards.client, redis_py.Redis)
+    board.shards.client.flushdb()
     receiver, sender = context.Pipe(duplex=False)
     client = context.Process(target=send, args=(Path(redis_url.removeprefix("unix://")), seed, sender))
     client.start()
@@ -142,7 +140,7 @@ def test_a_redis_that_is_killed_comes_back_with_all_that_it_answered(tmp_path: P
     changes = rewards(seed)
     last = random.Random(seed).randrange(1, REWARDS // 2)
     with server(tmp_path) as running:
-        outcomes = Board(connect(tmp_path / "redis.sock"), "crash").apply(changes)
+        outcomes = Boards(connect(tmp_path / "redis.sock"))["crash"].apply(changes)
         returned = sum(1 for _ in islice(outcomes, last))
         running.kill()
         with suppress(redis_py.ConnectionError):
@@ -151,4 +149,4 @@ def test_a_redis_that_is_killed_comes_back_with_all_that_it_answered(tmp_path: P
         assert returned < REWARDS
 
     with server(tmp_path):
-        assert_whole(Board(connect(tmp_path / "redis.sock"), "crash"), changes, returned)
+        assert_whole(Boards(connect(tmp_path / "redis.sock"))["crash"], changes, returned)

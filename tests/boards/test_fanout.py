@@ -9,8 +9,10 @@ import pytest
 import redis as redis_py
 from redis.cluster import RedisCluster
 
+from pipeline.boards.changes import Change, Code, Op
 from pipeline.boards.fanout import ask_all, send, update_all
-from pipeline.boards.shard import AskInfo, Change, Code, Op, OtherPlaces, Rows, Shard, StaleShard
+from pipeline.boards.queries import AskInfo, Rows
+from pipeline.boards.shard import OtherPlaces, Shard, StaleShard
 from pipeline.settings import Settings
 from pipeline.store.client import cluster_client
 

@@ -11,10 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from pipeline.boards import BulkChange, Order, View
+from pipeline.boards import Boards, BulkChange, Order, UnknownBoard, UnknownMember, UnknownSegment, View
 from pipeline.boards.answers import Page, Statistics
-from pipeline.boards.boards import Boards
-from pipeline.boards.errors import UnknownBoard, UnknownMember, UnknownSegment
 from pipeline.boards.units import LIMIT, from_units
 from pipeline.errors import InvalidValue
 

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 import redis as redis_py
 
-from pipeline.boards.board import Board
-from pipeline.boards.bulk import BulkChange
+from pipeline.boards import Boards, BulkChange
 from pipeline.boards.units import from_units
 
 PROCESSES = 8
@@ -51,7 +50,7 @@ def steps(process: int) -> Iterator[list[Step]]:
 
 def work(url: str, process: int) -> None:
     """A process."""
-    board = Board(redis_py.Redis.from_url(url), "busy")
+    board = Boards(redis_py.Redis.from_url(url))["busy"]
     turns = steps(process)
     for bulk, single in zip(turns, turns, strict=True):
         outcomes = board.apply(
@@ -103,7 +102,7 @@ def test_updates_of_many_processes_are_exact(redis: redis_py.Redis, redis_url: s
         worker.join()
 
     assert [worker.exitcode for worker in workers] == [0] * PROCESSES
-    board = Board(redis, "busy")
+    board = Boards(redis)["busy"]
     scores = expected()
     rows: Any = redis.zrange(board.shards[0].keys[0], 0, -1, withscores=True)
     assert {member.decode(): int(score) for member, score in rows} == scores

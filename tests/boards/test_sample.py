@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from pipeline.boards.errors import NoSample
+from pipeline.boards import NoSample
+from pipeline.boards.changes import Change, Op
 from pipeline.boards.sample import LEAST, Part, Sample, combine, fill, read
-from pipeline.boards.shard import Change, Op, Shard
+from pipeline.boards.shard import Shard
 
 TAG = "{board:b}"
-PREFIX = f"{TAG}:"
 
 # Repeats some changes, with other members' names each time: '+a' is the coming of a member a, '-a' its going. Returns
 # how often which members were the sample.
@@ -104,7 +104,7 @@ def shard(redis: redis_py.Redis) -> Shard:
 
 
 def slots(redis: redis_py.Redis) -> dict[bytes, float]:
-    rows: Any = redis.zrange(f"{PREFIX}sample", 1, "+inf", byscore=True, withscores=True)
+    rows: Any = redis.zrange(f"{TAG}:sample", 1, "+inf", byscore=True, withscores=True)
     return dict(rows)
 
 
@@ -155,7 +155,7 @@ def test_changed_scores_leave_the_sample_as_it_is_and_are_read_from_the_board(
     set_scores(shard, {f"m{i}": i + 1000 for i in range(400)})
 
     assert slots(redis) == before
-    assert [score for score, _ in read(shard.client, PREFIX, "b").sampled] == sorted(
+    assert [score for score, _ in read(shard.client, TAG, "b").sampled] == sorted(
         int(name[1:]) + 1000 for name in before
     )
 
@@ -166,20 +166,20 @@ def test_a_board_that_had_members_has_no_sample_until_one_is_drawn(shard: Shard)
     set_scores(shard, {"new": 5})
     shard.update(6, [Change(Op.REMOVE, "m1")])
     with pytest.raises(NoSample, match="'b' keeps no sample"):
-        read(shard.client, PREFIX, "b")
+        read(shard.client, TAG, "b")
 
-    fill(shard.client, PREFIX, 100)
+    fill(shard.client, TAG, 100)
 
-    assert len(read(shard.client, PREFIX, "b").sampled) == 100
+    assert len(read(shard.client, TAG, "b").sampled) == 100
 
 
 def test_every_set_of_members_is_equally_likely_to_be_drawn(redis: redis_py.Redis) -> None:
-    redis.zadd(f"{PREFIX}scores", {letter: ord(letter) for letter in "abcdef"})
+    redis.zadd(f"{TAG}:scores", {letter: ord(letter) for letter in "abcdef"})
     rnd = random.Random(1)
     found: Counter[str] = Counter()
     for _ in range(1500):
-        fill(redis, PREFIX, 3, rnd)
-        drawn: Any = redis.zrange(f"{PREFIX}sample", 0, -1)
+        fill(redis, TAG, 3, rnd)
+        drawn: Any = redis.zrange(f"{TAG}:sample", 0, -1)
         found[b"".join(sorted(drawn)).decode()] += 1
 
     assert_equally_frequent(found.values(), 20)
@@ -190,43 +190,43 @@ def test_every_set_of_members_is_equally_likely_to_be_drawn(redis: redis_py.Redi
     [pytest.param(30, 30, id="some"), pytest.param(500, 200, id="all"), pytest.param(0, 0, id="none")],
 )
 def test_drawing_a_sample_replaces_the_old_one(redis: redis_py.Redis, places: int, members: int) -> None:
-    redis.zadd(f"{PREFIX}scores", {f"m{i}": i for i in range(200)})
-    redis.zadd(f"{PREFIX}sample", {"": -7, "gone": 1, "m3": 2})
+    redis.zadd(f"{TAG}:scores", {f"m{i}": i for i in range(200)})
+    redis.zadd(f"{TAG}:sample", {"": -7, "gone": 1, "m3": 2})
 
-    assert fill(redis, PREFIX, places) == members
+    assert fill(redis, TAG, places) == members
 
-    rows: Any = redis.zrange(f"{PREFIX}sample", 0, -1, withscores=True)
+    rows: Any = redis.zrange(f"{TAG}:sample", 0, -1, withscores=True)
     assert [slot for _, slot in rows] == list(range(1, members + 1))
     assert len({member for member, _ in rows} - {b"gone"}) == members
 
 
 def test_a_sample_goes_with_its_board(redis: redis_py.Redis) -> None:
-    redis.zadd(f"{PREFIX}scores", {f"m{i}": i for i in range(200)})
-    redis.pexpire(f"{PREFIX}scores", 60_000)
+    redis.zadd(f"{TAG}:scores", {f"m{i}": i for i in range(200)})
+    redis.pexpire(f"{TAG}:scores", 60_000)
 
-    fill(redis, PREFIX, 30)
+    fill(redis, TAG, 30)
 
-    assert 0 < redis.pttl(f"{PREFIX}sample") <= 60_000
+    assert 0 < redis.pttl(f"{TAG}:sample") <= 60_000
 
 
 def test_a_small_board_is_read_whole(redis: redis_py.Redis) -> None:
-    redis.zadd(f"{PREFIX}scores", {f"m{i}": i for i in range(2 * LEAST)})
-    fill(redis, PREFIX, LEAST)
+    redis.zadd(f"{TAG}:scores", {f"m{i}": i for i in range(2 * LEAST)})
+    fill(redis, TAG, LEAST)
 
-    sample = combine([read(redis, PREFIX, "b")])
+    sample = combine([read(redis, TAG, "b")])
 
     assert sample == Sample(2 * LEAST, 2 * LEAST, [], list(range(2 * LEAST)), [])
 
 
 def test_an_empty_board_has_an_empty_sample(redis: redis_py.Redis) -> None:
-    assert combine([read(redis, PREFIX, "b")]) == Sample(0, 0, [], [], [])
+    assert combine([read(redis, TAG, "b")]) == Sample(0, 0, [], [], [])
 
 
 def test_the_sample_leaves_out_what_the_ends_have(redis: redis_py.Redis) -> None:
-    redis.zadd(f"{PREFIX}scores", {f"m{i:03}": i // 10 for i in range(900)})  # ties across the ends' borders
-    fill(redis, PREFIX, 300, random.Random(2))
+    redis.zadd(f"{TAG}:scores", {f"m{i:03}": i // 10 for i in range(900)})  # ties across the ends' borders
+    fill(redis, TAG, 300, random.Random(2))
 
-    sample = combine([read(redis, PREFIX, "b")])
+    sample = combine([read(redis, TAG, "b")])
 
     in_sample = {int(member[1:]) for member in slots(redis)}
     assert sample.lowest == [i // 10 for i in range(300)]

@@ -13,9 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.boards import select
+from pipeline.boards.changes import Change, Op
 from pipeline.boards.fanout import ask_all, update_all
+from pipeline.boards.queries import Query
 from pipeline.boards.select import cuts, most
-from pipeline.boards.shard import Change, Op, Query, Shard, Totals, shard_of
+from pipeline.boards.shard import Shard, shard_of
+from pipeline.boards.totals import Totals
 from pipeline.boards.units import LIMIT
 
 MEMBERS = 3000

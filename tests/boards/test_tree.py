@@ -1,8 +1,9 @@
-"""The scripts of a shard against a plain model, and their tree against reference_tree.py, which is the same in Python."""
+"""The scripts of a shard against a plain model, and their tree against reference_tree.py, the same in Python."""
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha1
@@ -17,29 +18,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pipeline.boards import shard as shards
 from pipeline.boards import tree
+from pipeline.boards.changes import Change, Code, Op, Reply
+from pipeline.boards.queries import Above, AskInfo, At, Below, Find, Found, Lowest, Most, Query, Rows, Under
 from pipeline.boards.scripts import Script
-from pipeline.boards.shard import (
-    Above,
-    AskInfo,
-    At,
-    Below,
-    Change,
-    Code,
-    Find,
-    Found,
-    Lowest,
-    Most,
-    Op,
-    Query,
-    Reply,
-    Rows,
-    Shard,
-    StaleShard,
-    Totals,
-    Under,
-)
-from pipeline.boards.tree import MERGE, SPLIT, BrokenTree, Header, Reader, Tree, check
+from pipeline.boards.shard import Shard, StaleShard
+from pipeline.boards.totals import Totals
+from pipeline.boards.tree import MERGE, SPLIT, BrokenTree, Header, Unpacked, check, pack
 from pipeline.boards.units import LIMIT
+
+from .reference_tree import Tree
 
 Draw = Callable[[random.Random], int]
 
@@ -181,7 +168,7 @@ class ShardMachine(RuleBasedStateMachine):
     def rebuild(self) -> None:
         packed, _, scores = contents(self.shard)
         if packed:
-            packed, leaves = Tree(scores).pack(Header.read(packed))
+            packed, leaves = pack(scores, Header.read(packed))
             self.shard.client.execute_command("SET", self.shard.keys[1], packed)
             self.shard.client.execute_command("DEL", self.shard.keys[2])
             for name, leaf in leaves.items():
@@ -275,7 +262,7 @@ def test_redis_makes_the_tree_that_tree_py_makes(shard: Shard, limits: tuple[int
 
     packed, leaves, scores = contents(shard)
     check(packed, leaves, scores)
-    assert Reader(packed).roots == reference.roots
+    assert Unpacked(packed).roots == reference.roots
     assert reference.sum_lowest(100) == sum(scores[:100])
     assert reference.sum_below(score) == sum(other for other in scores if other < score)
 
@@ -294,7 +281,12 @@ def test_a_batch_does_what_its_changes_do_one_by_one(shard: Shard, limits: tuple
     assert update_all(shard, changes) == one_by_one
     (packed, _, scores), (other_packed, _, other_scores) = contents(shard), contents(other)
     assert scores == other_scores
-    assert Reader(packed).roots == Reader(other_packed).roots
+    assert Unpacked(packed).roots == Unpacked(other_packed).roots
+
+
+def test_a_script_has_the_values_of_its_constants_where_their_names_were() -> None:
+    assert "unpack_(('<I5I5i6'), text, at)" in shards.READ.text
+    assert re.findall(r"\b[A-Z]+_[A-Z_0-9]+\b", re.sub("--.*|'.*?'", "", shards.READ.text)) == []
 
 
 def test_pages_are_used_again(shard: Shard) -> None:
@@ -311,13 +303,10 @@ def test_pages_are_used_again(shard: Shard) -> None:
 
 
 def test_a_million_equal_scores_cost_one_counter(shard: Shard) -> None:
-    shard.client.eval(
-        "for i = 1, 1000 do local t = {} for j = 1, 1000 do t[2 * j - 1] = 7; t[2 * j] = i * 1000 + j end "
-        "redis.call('ZADD', KEYS[1], unpack(t)) end",
-        1,
-        shard.keys[0],
-    )
-    packed, leaves = Tree([7] * 10**6).pack(Header(places=6))
+    zadd_7 = "for i = ARGV[1], ARGV[2] do redis.call('ZADD', KEYS[1], 7, i) end"  # each some 10 ms of Redis's time
+    for first in range(0, 10**6, 10_000):
+        shard.client.eval(zadd_7, 1, shard.keys[0], first, first + 9_999)
+    packed, leaves = pack([7] * 10**6, Header(places=6))
     shard.client.execute_command("SET", shard.keys[1], packed)
 
     shard.update(6, [Change(Op.SET, "first", 1)])
@@ -355,7 +344,7 @@ TOUCHED: list[tuple[str, str, list[str]]] = [
 def test_a_set_that_was_touched_is_noticed(shard: Shard, touch: str, arguments: list[str]) -> None:
     set_all(shard, {f"m{n}": n for n in range(300)})
     command, key = touch.split()
-    shard.client.execute_command(command, shard.prefix + key, *arguments)
+    shard.client.execute_command(command, f"{shard.tag}:{key}", *arguments)
     before = contents(shard)
 
     for ask in (
@@ -413,7 +402,7 @@ def broken(change: Damage, message: str) -> Any:
 )
 def test_check_says_what_is_broken(change: Damage, message: str) -> None:
     scores = list(range(2000))
-    packed, leaves = Tree(scores).pack(Header())
+    packed, leaves = pack(scores, Header())
     check(packed, leaves, scores)
 
     with pytest.raises(BrokenTree, match=message):
@@ -424,6 +413,6 @@ def test_a_rebuilt_tree_keeps_what_the_header_said(shard: Shard) -> None:
     shard.configure(places=3, sample=100, expires=None)
     before = Header.read(contents(shard)[0])
 
-    packed, _ = Tree(range(3000)).pack(before)
+    packed, _ = pack(range(3000), before)
     assert Header.read(packed) == replace(before, pages=1)
     assert (before.places, before.sample, before.flags) == (3, 100, 1)

@@ -8,7 +8,7 @@ import pytest
 import redis as redis_py
 from click.testing import CliRunner, Result
 
-from pipeline.boards import Board, BulkChange
+from pipeline.boards import Board, Boards, BulkChange
 from pipeline.settings import Settings
 from wz.cli import main
 
@@ -17,7 +17,7 @@ from ..stack import ROOT
 
 @pytest.fixture
 def board(redis: redis_py.Redis) -> Board:
-    board = Board(redis, "b")
+    board = Boards(redis)["b"]
     list(board.apply(BulkChange(f"m{n:05}", score=Decimal(n)) for n in range(25_000)))
     return board
 
@@ -50,7 +50,7 @@ def test_the_best_are_listed(board: Board, settings: Settings) -> None:
 
 def test_a_board_is_checked_and_mended(board: Board, settings: Settings) -> None:
     assert wz_board(settings, "check", "b").stdout == "b: every sum is that of the scores\n"
-    board.client.execute_command("ZADD", board.shards[0].keys[0], 5, "eve")
+    board.shards.client.execute_command("ZADD", board.shards[0].keys[0], 5, "eve")
 
     refused = wz_board(settings, "check", "b")
     mended = wz_board(settings, "rebuild", "b")
@@ -68,7 +68,7 @@ def test_a_board_that_is_not_there_is_one_line(redis: redis_py.Redis, settings: 
 
 
 def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(board: Board) -> None:
-    board.client.execute_command("ZADD", board.shards[0].keys[0], 5, "eve")
+    board.shards.client.execute_command("ZADD", board.shards[0].keys[0], 5, "eve")
     steps: list[int] = []
 
     def stop_after(page: int, done: int, total: int) -> None:
@@ -95,9 +95,9 @@ def test_a_page_that_changed_since_is_read_again(board: Board) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         board.rebuild(stop)
-    board.client.execute_command("ZADD", key, -5, "eve")
+    board.shards.client.execute_command("ZADD", key, -5, "eve")
     board.rebuild(lambda done, total: steps.append(done))
 
     assert steps == [10_000, 10_000, 20_000, 25_001]
     board.check()
-    assert board.client.execute_command("KEYS", "*rebuild*") == []
+    assert board.shards.client.execute_command("KEYS", "*rebuild*") == []

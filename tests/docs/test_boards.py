@@ -16,7 +16,7 @@ import redis as redis_py
 from click.testing import CliRunner
 
 from handlers import create_app
-from pipeline.boards import Board, BulkChange
+from pipeline.boards import Board, Boards, BulkChange
 from pipeline.settings import Settings
 from wz.cli import main
 
@@ -107,7 +107,7 @@ def test_the_python_prints_what_the_page_says(block: str, redis: redis_py.Redis)
 @pytest.fixture
 def drawn(redis: redis_py.Redis) -> Board:
     """The board of the drawings."""
-    board = Board(redis, "points")
+    board = Boards(redis)["points"]
     board.configure(places=0)
     members = ["ann", *(f"member-{n}" for n in range(1, len(SCORES)))]
     list(board.apply(BulkChange(member, score=Decimal(score)) for member, score in zip(members, SCORES, strict=True)))

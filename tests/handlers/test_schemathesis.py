@@ -20,7 +20,7 @@ from schemathesis.specs.openapi import checks
 
 from handlers import create_app
 from handlers.services import Services
-from pipeline.boards import Board
+from pipeline.boards import Boards
 from pipeline.hub.description import RESERVED
 from pipeline.hub.log import Event
 from pipeline.hub.upstream_requests import BATCH_TYPE
@@ -57,7 +57,7 @@ document = schemathesis.openapi.from_wsgi("/openapi.json", app)
 def service(redis: redis_py.Redis, settings: Settings) -> None:
     """Put something behind the names that the document gives as examples."""
     services = app.extensions["services"] = Services.make(settings, redis)
-    board = Board(redis, "season-1")
+    board = Boards(redis)["season-1"]
     for member, score in {"ann": "0.1", "bob": "-3", "cid": "12"}.items():
         board.set(member, Decimal(score))
     board.configure(sample=100)

@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 class Delivery:
     """One worker of an outbox; one at a time holds its lease, and sends batch after batch, in order.
 
-    It has a thread of its own (work/worker.py), so that a receiver that takes its time keeps no windows waiting. What the
-    receiver refuses for good stops this worker, and nothing is dropped: the next one to hold the lease tries it once
-    more, as does one that starts anew.
+    It has a thread of its own (work/worker.py), so that a receiver that takes its time keeps no windows waiting. What
+    the receiver refuses for good stops this worker, and nothing is dropped: the next one to hold the lease tries it
+    once more, as does one that starts anew.
 
     Redis keys: `keys.delivery_lease` and `keys.delivery_workers`.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from ...boards.boards import Boards
+from ...boards import Boards
 from ...hub.namespace import Hubs
 from ...hub.share import BEAT, TTL, Share
 from ...store.lease import LeaseLost

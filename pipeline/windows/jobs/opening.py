@@ -11,7 +11,7 @@ import msgspec
 import redis
 from redis.cluster import RedisCluster
 
-from ...boards.boards import Boards
+from ...boards import Boards
 from ...errors import InvalidValue
 from ...hub.consumer_group import ConsumerGroup
 from ...hub.group_registry import ConsumerGroups, UnknownGroup

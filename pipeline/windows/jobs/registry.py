@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 import msgspec
 import redis
 
-from ...boards.boards import Boards
+from ...boards import Boards
 from ...errors import PipelineError
 from ...hub.namespace import Hubs
 from ...store.clock import clock_ms

@@ -13,8 +13,7 @@ import pytest
 import redis as redis_py
 from redis.client import Pipeline
 
-from pipeline.boards.board import Board
-from pipeline.boards.boards import Boards
+from pipeline.boards import Boards
 from pipeline.hub.log import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
@@ -81,7 +80,7 @@ def expect_example_once(redis: redis_py.Redis) -> None:
     rows = output(redis, "OutputWindow")
     assert sorted(rows, key=lambda row: (row[0] or "", row[1]["eventid"])) == EXPECTED
     assert archived(redis) == [columns for _, columns in EVENTS]
-    board = Board(redis, "actions")
+    board = Boards(redis)["actions"]
     # offer_a: e1 0.2 + 1.0, e3 none while its context is in the window; offer_b: e2 0.5
     assert {row.member: row.score for row in board.members(0, 10).members} == {
         "offer_a": Decimal("1.2"),
@@ -360,7 +359,7 @@ def job_folder(path: Path, toml: str = BOARD_JOB, query: str = "SELECT who, poin
 def test_a_board_that_another_program_wrote_to_costs_its_scores_and_no_row(
     redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path
 ) -> None:
-    board = Board(redis, "b")
+    board = Boards(redis)["b"]
     board.set("ann", Decimal(1))
     redis.zadd(board.shards[0].keys[0], {"eve": 1})
     hubs["events"].append([Event(b'{"who": "ann", "points": 1}', "k")] * 2)
@@ -381,7 +380,7 @@ def test_a_board_may_keep_the_greatest_score(
     hubs["events"].append([Event(b'{"who": "ann", "points": %d}' % n, "k") for n in (3, 7, 5)])
     run(new_job(job_folder(tmp_path, BOARD_JOB.replace('"add"', '"max"'))))
 
-    assert Board(redis, "b").standing("ann").score == 7
+    assert Boards(redis)["b"].standing("ann").score == 7
 
 
 def test_boards_of_another_server_can_t_be_written_with_the_rows(
@@ -415,7 +414,7 @@ def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(
     hubs["events"].append([Event(b"{}", "k")])  # a refusal by Redis is known after its commit, and saved by the next
     run(job)
 
-    assert {row.member: row.score for row in Board(redis, "b").members(0, 9).members} == {
+    assert {row.member: row.score for row in Boards(redis)["b"].members(0, 9).members} == {
         "7": Decimal(0),
         "ann": Decimal("0.3"),
         "rich": Decimal(9_000_000_000),

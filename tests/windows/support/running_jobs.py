@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import redis as redis_py
 
-from pipeline.boards.boards import Boards
+from pipeline.boards import Boards
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs.definition import read_definition
 from pipeline.windows.jobs.job import Job

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import redis
 from redis.client import Pipeline
 
-from ....boards.boards import Boards
-from ....boards.shard import Code, Op, error_of
+from ....boards import Boards
+from ....boards.changes import Code, Op
+from ....boards.shard import error_of
 from ....errors import InvalidValue, PipelineError
 from ...engine.engine import OutputRow
 from ...language.values import lookup

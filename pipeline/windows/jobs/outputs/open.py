@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from ....boards.boards import Boards
+from ....boards import Boards
 from ....errors import InvalidValue
 from ....hub.namespace import Hubs, UnknownHub
 from ..job_toml import (

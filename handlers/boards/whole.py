@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.boards.answers import Settings, Standing, Summary
+from pipeline.boards.answers import BoardSettings, Standing, Summary
 from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.units import MAX_PLACES
 from wz import Blueprint, Problem, Request, Response
@@ -16,7 +16,7 @@ from wz.openapi import operation
 
 from ..auth import protect
 from ..services import services
-from .parameters import CHANGING, NO_BOARD, NO_NAME, PLAIN_NAME, BoardName, Exact, MemberName, board_of, plain, written
+from .parameters import CHANGING, NO_BOARD, NO_NAME, PLAIN_NAME, BoardName, Exact, MemberName, plain, written
 
 blueprint = Blueprint("boards", url_prefix="/boards")
 protect(blueprint)
@@ -100,10 +100,10 @@ def standings(request: Request, query: OfMember) -> Standings | Response:
     }
     | NO_NAME
 )
-def configure(request: Request, board: BoardName, body: Setup) -> tuple[Settings, int]:
+def configure(request: Request, board: BoardName, body: Setup) -> tuple[BoardSettings, int]:
     """Set up a board. One that was is kept when its last member goes."""
     expires = None if body.expires is None else _time(body.expires)
-    settings = board_of(request, board).configure(body.places, body.sample, expires)
+    settings = services(request).boards[board].configure(body.places, body.sample, expires)
     return settings, 201 if settings.created else 200
 
 
@@ -111,14 +111,14 @@ def configure(request: Request, board: BoardName, body: Setup) -> tuple[Settings
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def summary(request: Request, board: BoardName, query: Exact) -> Summary | Response:
     """Count a board, add up its scores, and tell its settings."""
-    return written(board_of(request, board).summary(), query)
+    return written(services(request).boards[board].summary(), query)
 
 
 @blueprint.delete("/<board>")
 @operation(responses={204: "the board is gone"} | NO_BOARD | NO_NAME)
 def delete_board(request: Request, board: BoardName) -> Response:
     """Delete a board with all its scores, features and segments."""
-    board_of(request, board).delete()
+    services(request).boards[board].delete()
     return Response(status=204)
 
 
@@ -126,7 +126,7 @@ def delete_board(request: Request, board: BoardName) -> Response:
 @operation(responses=NO_BOARD | EXISTS | NO_NAME)
 def copy(request: Request, board: BoardName, body: Target) -> Named:
     """Copy a board with all its scores, features and segments."""
-    board_of(request, board).copy(body.to, replace=body.replace)
+    services(request).boards[board].copy(body.to, replace=body.replace)
     return Named(body.to)
 
 
@@ -134,7 +134,7 @@ def copy(request: Request, board: BoardName, body: Target) -> Named:
 @operation(responses=NO_BOARD | EXISTS | NO_NAME)
 def rename(request: Request, board: BoardName, body: Target) -> Named:
     """Give a board another name."""
-    board_of(request, board).rename(body.to, replace=body.replace)
+    services(request).boards[board].rename(body.to, replace=body.replace)
     return Named(body.to)
 
 
@@ -142,17 +142,17 @@ def rename(request: Request, board: BoardName, body: Target) -> Named:
 @operation(responses={404: "one of the sources is no board, or has no members"} | EXISTS | NO_NAME)
 def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Summary | Response:
     """Make a board of others: a member's score is the sum of its scores there, each times the board's weight."""
-    weights = {board_of(request, name).name: plain(w, f"sources.{name}") for name, w in body.sources.items()}
+    weights = {services(request).boards[name].name: plain(w, f"sources.{name}") for name, w in body.sources.items()}
     if len(weights) < len(body.sources):
         raise Problem(422, "sources has one board under two names", field="sources")
-    return written(board_of(request, board).union(weights, replace=body.replace), query)
+    return written(services(request).boards[board].union(weights, replace=body.replace), query)
 
 
 @blueprint.get("/<board>/segments")
 @operation(responses=NO_NAME)
 def segments(request: Request, board: BoardName) -> Segments:
     """List the segments that have members."""
-    found = board_of(request, board)
+    found = services(request).boards[board]
     return Segments(found.name, found.segments())
 
 

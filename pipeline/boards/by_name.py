@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import redis
 
@@ -11,20 +12,28 @@ from ..store.client import cluster_client
 from ..store.clock import machine_now
 from .answers import Standing
 from .board import Board
-from .errors import UnknownBoard, UnknownMember
 from .fanout import ask_all
 from .periods import resolve
+from .queries import AskInfo, Find
 from .scripts import Client
-from .shard import AskInfo, Find
+from .shards import Shards, UnknownBoard, UnknownMember
+
+#: Shards that are kept ready, of the boards that were asked for last: about a kilobyte each.
+KEPT = 4096
 
 
 class Boards:
-    """Makes a `Board` of a name; `points@day` names that of today. See `Board` for `shards` and `remember`."""
+    """Makes a `Board` of a name; `points@day` names that of today. `remember` is explained at `Board`.
+
+    `shards` is the number of parts that each board is split into; it must be the same in every process, and never
+    changes. A board is made once and kept, with what this process has learnt of it, while it is among the last used.
+    """
 
     def __init__(self, client: Client, shards: int = 1, remember: float = Settings.remember_events) -> None:
         self.client = client
         self.shards = shards
         self.remember = remember
+        self._board = lru_cache(max(1, KEPT // shards))(self._make)
 
     @classmethod
     def of(cls, settings: Settings, client: redis.Redis) -> Boards:
@@ -36,9 +45,13 @@ class Boards:
         )
 
     def __getitem__(self, name: str) -> Board:
-        """Return the board, whether it has members or not. Raises `InvalidValue` for what is no name. Costs nothing."""
-        name, expires = resolve(name, machine_now())
-        return Board(self.client, name, self.shards, remember=self.remember, expires=expires)
+        """Return the board, whether it has members or not. Raises `InvalidValue` for what is no name. Asks nothing."""
+        if "@" not in name:
+            return self._board(name, 0)
+        return self._board(*resolve(name, machine_now()))
+
+    def _make(self, name: str, expires: int) -> Board:
+        return Board(Shards(self.client, name, self.shards), remember=self.remember, expires=expires)
 
     def standings(self, member: str, names: Sequence[str]) -> list[tuple[Board, Standing | None]]:
         """Return where a member stands on several boards, None where it has no score. One round, if none is split."""
@@ -49,7 +62,7 @@ class Boards:
         found: list[tuple[Board, Standing | None]] = []
         for board, (place, info) in zip(boards, replies, strict=True):
             if info.places is not None:
-                board.places = info.places
+                board.shards.places = info.places
             found.append((board, board.standing_of(member, place.score, place.rank, info.size) if place else None))
         return found
 

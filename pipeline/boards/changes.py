@@ -1,0 +1,89 @@
+"""The changes that update.lua makes: the words for it, and what its answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from ..errors import InvalidValue
+
+_MEMBER_BYTES = 512
+_EVENT_BYTES = 128
+
+
+class Op(StrEnum):
+    """What a change does with a member's score: `max` raises it, if it is lower or there is none."""
+
+    SET = "set"
+    ADD = "add"
+    MAX = "max"
+    REMOVE = "remove"
+    JOIN = "join"
+    LEAVE = "leave"
+
+
+class Code(StrEnum):
+    """What became of a change; all but OK changed nothing."""
+
+    OK = "ok"
+    SAME = "same"  # the event was applied before; the member was in the segment
+    RANGE = "range"  # the score would leave the range
+    ABSENT = "absent"  # there is no member to remove, or it is not in the segment
+    FULL = "full"  # the board has as many segments as it may have
+    STALE = "stale"  # set and tree disagree about this score
+
+
+class Change(NamedTuple):
+    """`value` is units, for `join` and `leave` a segment; `event` an id, '' for none."""
+
+    op: Op
+    member: str
+    value: int | str = ""
+    event: str = ""
+
+
+class Reply(NamedTuple):
+    """What became of a change. `score` is the member's afterwards, for `remove` the one it had.
+
+    `rank` (from the lowest) and `size` are those after all changes of the call, and only there if asked for.
+    """
+
+    code: Code
+    score: int | None
+    rank: int | None = None
+    size: int | None = None
+
+
+def checked_member(member: str) -> str:
+    """Raises `InvalidValue`."""
+    if not 0 < len(member.encode()) <= _MEMBER_BYTES:
+        raise InvalidValue(f"a member's name must have 1 to {_MEMBER_BYTES} bytes of UTF-8", field="member")
+    return member
+
+
+def checked_event(event: str) -> str:
+    """Raises `InvalidValue`."""
+    if len(event.encode()) > _EVENT_BYTES:
+        raise InvalidValue(f"an event's id must have at most {_EVENT_BYTES} bytes of UTF-8", field="event")
+    return event
+
+
+def update_args(places: int, changes: Sequence[Change], remember_ms: int, expires: int, ranks: bool) -> list[Any]:
+    """Return the arguments of update.lua."""
+    args: list[Any] = [places, remember_ms, expires, int(ranks)]
+    for change in changes:
+        args += change
+    return args
+
+
+def replies(reply: list[Any], ranks: bool) -> list[Reply]:
+    """Return what update.lua's reply means."""
+    if ranks:
+        parts = zip(reply[::4], reply[1::4], reply[2::4], reply[3::4], strict=True)
+        return [Reply(Code(c.decode()), _int(score), rank, size) for c, score, rank, size in parts]
+    return [Reply(Code(c.decode()), _int(s)) for c, s in zip(reply[::2], reply[1::2], strict=True)]
+
+
+def _int(text: bytes | None) -> int | None:
+    return None if text is None else int(text)

@@ -1,0 +1,159 @@
+"""Every Redis key of a board: its name, what it holds, how long it stays, and who deletes it.
+
+SHARD is the board's name; on a board that is split it is followed by `:` and the number of the shard. What stands in
+braces is the hash tag: all keys of a shard are in one slot of a cluster, so that one script may change them together.
+
+A new key belongs into `KEYS`. If its name has no MEMBER in it, the scripts that delete, rename and expire a board then
+know it, since `shard_keys` hands them the names; for one with a MEMBER, lifecycle.py has to find the members.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..store.keys import Key
+
+_TAG = "{board:SHARD}"
+_AT_ITS_TIME = "the board's `expires`, if it has one"
+
+SCORES = Key(
+    f"{_TAG}:scores",
+    "zset",
+    "member -> units, the score times 10^places; any client may read it",
+    _AT_ITS_TIME,
+    "`Board.delete`; removing the last member",
+)
+TREE = Key(
+    f"{_TAG}:tree",
+    "string",
+    "settings, and the counts and sums over the scores: see tree.lua",
+    _AT_ITS_TIME,
+    "`Board.delete`; removing the last member of a board that was never configured",
+)
+LEAVES = Key(
+    f"{_TAG}:leaves",
+    "hash",
+    "number of a node -> its scores again, packed: see tree.lua",
+    _AT_ITS_TIME,
+    "`Board.delete`; removing the last member",
+)
+EVENTS = Key(
+    f"{_TAG}:events",
+    "zset",
+    "id of an event that was applied -> Unix time in ms when it is forgotten",
+    "when the last event is forgotten (`WZ_REMEMBER_EVENTS`), or the board's `expires` if that is earlier",
+    "`Board.delete`",
+)
+SAMPLE = Key(
+    f"{_TAG}:sample",
+    "zset",
+    "member of the sample -> its slot: see sample.lua",
+    _AT_ITS_TIME,
+    "`Board.delete`; configuring the board without a sample",
+)
+FEATURED = Key(
+    f"{_TAG}:featured",
+    "set",
+    "the members that have features",
+    _AT_ITS_TIME,
+    "`Board.delete`; removing the features of the last such member",
+)
+FEATURES = Key(
+    f"{_TAG}:features:MEMBER",
+    "hash",
+    "feature -> its value as JSON: a string, a number, true or false",
+    _AT_ITS_TIME,
+    "`Board.delete`; removing the member, or its last feature",
+)
+SEGMENTS = Key(
+    f"{_TAG}:segments",
+    "set",
+    "the names of the segments",
+    _AT_ITS_TIME,
+    "`Board.delete`; the last member to leave the last segment",
+)
+IN_SEGMENT = Key(
+    f"{_TAG}:in:SEGMENT",
+    "set",
+    "the members of the segment, with a score or without",
+    _AT_ITS_TIME,
+    "`Board.delete`; the last member to leave it",
+)
+SEGMENT_SCORES = Key(
+    f"{_TAG}:segment:SEGMENT:scores",
+    "zset",
+    "the scores of the segment's members",
+    _AT_ITS_TIME,
+    "`Board.delete`; the last member with a score to leave it",
+)
+SEGMENT_TREE = Key(
+    f"{_TAG}:segment:SEGMENT:tree",
+    "string",
+    "the counts and sums over the segment's scores",
+    _AT_ITS_TIME,
+    "`Board.delete`; the last member with a score to leave it",
+)
+SEGMENT_LEAVES = Key(
+    f"{_TAG}:segment:SEGMENT:leaves",
+    "hash",
+    "the segment's scores again, packed",
+    _AT_ITS_TIME,
+    "`Board.delete`; the last member with a score to leave it",
+)
+REBUILD = Key(
+    f"{_TAG}:rebuild",
+    "hash",
+    "number of a page -> its scores, 8 bytes each: how far a rebuild has come",
+    "a day after the last page was read",
+    "`Board.delete`; the end of the rebuild",
+)
+REBUILD_LEAVES = Key(
+    f"{_TAG}:rebuild:leaves",
+    "hash",
+    "what becomes `leaves` at the end of the rebuild",
+    "a day after it was written",
+    "`Board.delete`; the end of the rebuild",
+)
+
+KEYS: tuple[Key, ...] = (
+    SCORES,
+    TREE,
+    LEAVES,
+    EVENTS,
+    SAMPLE,
+    FEATURED,
+    FEATURES,
+    SEGMENTS,
+    IN_SEGMENT,
+    SEGMENT_SCORES,
+    SEGMENT_TREE,
+    SEGMENT_LEAVES,
+    REBUILD,
+    REBUILD_LEAVES,
+)
+
+_PART = re.compile("MEMBER|SEGMENT")
+
+
+def tags(board: str, shards: int) -> list[str]:
+    """Return what the names of the keys of each shard begin with."""
+    names = [board] if shards == 1 else [f"{board}:{number}" for number in range(shards)]
+    return [_TAG.replace("SHARD", name) for name in names]
+
+
+def name(key: Key, tag: str, **parts: str) -> str:
+    """Return the name that a key has in the shard of this `tag`, with the parts that are in capitals filled in."""
+    rest = key.pattern.removeprefix(_TAG)
+    return tag + (_PART.sub(lambda part: parts[part[0]], rest) if parts else rest)
+
+
+def scored(tag: str, segment: str | None = None) -> list[str]:
+    """Return the KEYS of tree.lua: scores, tree and leaves of a shard, or of a segment in it."""
+    if segment is None:
+        return [name(key, tag) for key in (SCORES, TREE, LEAVES)]
+    return [name(key, tag, SEGMENT=segment) for key in (SEGMENT_SCORES, SEGMENT_TREE, SEGMENT_LEAVES)]
+
+
+def shard_keys() -> list[str]:
+    """Return what keys.lua is told: all names but those with a MEMBER, without the tag."""
+    return [key.pattern.removeprefix(f"{_TAG}:") for key in KEYS if "MEMBER" not in key.pattern]

@@ -1,0 +1,150 @@
+"""The questions that read.lua answers: the words for it, and what its answers mean."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .totals import Totals
+
+#: More scores than a shard can have.
+ALL = 2**53
+
+
+class Info(NamedTuple):
+    """`places` is None if the shard was never written to; `expires` is a Unix time in ms, `sample` a size, or 0."""
+
+    size: int
+    version: int
+    places: int | None
+    flags: int
+    expires: int
+    sample: int
+
+
+class Found(NamedTuple):
+    score: int
+    rank: int
+
+
+class Member(NamedTuple):
+    """A member with its units."""
+
+    name: bytes
+    score: int
+
+    def position(self) -> tuple[int, bytes]:
+        """What Redis sorts by."""
+        return self.score, self.name
+
+
+class Query:
+    """A question to `Shard.read`: its words for read.lua, and how to read the answer."""
+
+    args: tuple[Any, ...]
+
+    def parse(self, reply: Any) -> Any:
+        return reply
+
+
+class _TotalsQuery(Query):
+    def parse(self, reply: Any) -> Totals:
+        # In parts, because a Lua number is a double.
+        count, high, low, copies, score, *rest = map(int, struct.unpack(f"<{len(reply) // 8}d", reply))
+        total = (high << 40) + low + copies * score
+        if not rest:
+            return Totals(count, total)
+        distinct, a, b, c = rest
+        return Totals(count, total, a + (b << 45) + (c << 90) + copies * score**2, distinct)
+
+
+class Lowest(_TotalsQuery):
+    """`Totals` of the `count` lowest scores; of all but the -count highest, if it is negative. O(log n).
+
+    Squares and distinct are counted if the answer is to be `full`.
+    """
+
+    def __init__(self, count: int, full: bool = False) -> None:
+        self.args = ("lowest", count, int(full))
+
+
+class Below(_TotalsQuery):
+    """`Totals` of the scores less than `score`. O(log n)."""
+
+    def __init__(self, score: int, full: bool = False) -> None:
+        self.args = ("below", score, int(full))
+
+
+class Most(_TotalsQuery):
+    """Count and sum of the most of the lowest non-negative scores whose sum does not exceed `limit`. O(log n)."""
+
+    def __init__(self, limit: int) -> None:
+        self.args = ("most", limit >> 40, limit & (1 << 40) - 1)
+
+
+class _MembersQuery(Query):
+    def parse(self, reply: Any) -> list[Member]:
+        return [Member(member, int(score)) for member, score in zip(reply[::2], reply[1::2], strict=True)]
+
+
+class Rows(_MembersQuery):
+    """The `Member`s of rank `first` to `last`, both included, from the lowest."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.args = ("rows", first, last)
+
+
+class Above(_MembersQuery):
+    """Up to `limit` `Member`s whose score is not less than `score`, the lowest first."""
+
+    def __init__(self, score: int, limit: int) -> None:
+        self.args = ("above", score, limit)
+
+
+class Under(_MembersQuery):
+    """Up to `limit` `Member`s whose score is less than `score`, the highest first."""
+
+    def __init__(self, score: int, limit: int) -> None:
+        self.args = ("under", score, limit)
+
+
+class Find(Query):
+    """A member's score and rank as `Found`, None if it has none."""
+
+    def __init__(self, member: str) -> None:
+        self.args = ("find", member)
+
+    def parse(self, reply: Any) -> Found | None:
+        return None if reply is None else Found(int(reply[0]), reply[1])
+
+
+class At(Query):
+    """The number of members before a score and name, in the order of Redis. O(log n); among equal scores its square."""
+
+    def __init__(self, score: int, member: bytes) -> None:
+        self.args = ("at", score, member)
+
+
+class AskInfo(Query):
+    """`Info`."""
+
+    args = ("info",)
+
+    def parse(self, reply: Any) -> Info:
+        size, version, places, *rest = reply
+        return Info(size, version, None if places == b"" else places, *rest)
+
+
+def read_args(places: int | None, queries: Sequence[Query]) -> list[Any]:
+    """Return the arguments of read.lua."""
+    args: list[Any] = ["" if places is None else places]
+    for query in queries:
+        args += query.args
+    return args
+
+
+def read_answers(queries: Sequence[Query], reply: Any) -> list[Any]:
+    """Return what read.lua's reply means."""
+    answers = [reply] if isinstance(reply, bytes) else reply
+    return [query.parse(answer) for query, answer in zip(queries, answers, strict=True)]

@@ -1,0 +1,188 @@
+"""All shards of a board, which are asked together, and what can be wrong with them.
+
+What needs several shards to be answered is built on `Shards`: `View` asks, `Board` changes, and the functions in
+listing.py, bulk.py, lifecycle.py and rebuild.py do what takes more than a call.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from ..errors import InvalidValue, PipelineError
+from . import keys
+from .fanout import ask_all
+from .queries import AskInfo, Query
+from .scripts import Client
+from .shard import OtherPlaces, Shard, StaleShard, shard_of
+from .totals import Totals
+from .units import PLACES
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: How often a question of several rounds is asked again, because the board changed between two of them.
+ATTEMPTS = 10
+
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:-]{0,126}[A-Za-z0-9_])?")
+
+
+class UnknownMember(PipelineError, LookupError):
+    def __init__(self, board: str, member: str) -> None:
+        super().__init__(f"{member!r} has no score on the board {board!r}")
+        self.board, self.member = board, member
+
+
+class UnknownBoard(PipelineError, LookupError):
+    def __init__(self, board: str) -> None:
+        super().__init__(f"there is no board {board!r}, or it has no members")
+        self.board = board
+
+
+class UnknownSegment(PipelineError, LookupError):
+    def __init__(self, board: str, segment: str) -> None:
+        super().__init__(f"nobody on the board {board!r} with a score is in the segment {segment!r}")
+        self.board, self.segment = board, segment
+
+
+class StaleBoard(PipelineError):
+    """The sums don't belong to the scores: something else wrote to the sorted set, or made it."""
+
+    def __init__(self, board: str, what: str) -> None:
+        super().__init__(
+            f"the sums of the board {board!r} are not those of its scores ({what}): "
+            f"`wz board rebuild {board}` makes them anew"
+        )
+        self.board = board
+
+
+class BoardChanged(PipelineError):
+    """The board was written to while all of it was read. Ask again when it is quiet."""
+
+    def __init__(self, board: str) -> None:
+        super().__init__(f"the board {board!r} was written to meanwhile: try again")
+        self.board = board
+
+
+class _Known:
+    """What this process has learnt of a board; None if nothing yet. A board and its segments share it."""
+
+    places: int | None = None
+
+
+class Shards:
+    """The shards of a board, or of a segment of it: what is asked of them is asked of all at once.
+
+    Raises `InvalidValue` for what is no name. Asks Redis nothing by itself.
+    """
+
+    def __init__(self, client: Client, name: str, count: int = 1, segment: str | None = None) -> None:
+        check_name(name, "board")
+        if segment is not None:
+            check_name(segment, "segment")
+        self.client = client
+        self.name = name
+        self.segment_name = segment
+        self.all = [Shard(client, tag, segment) for tag in keys.tags(name, count)]
+        self._known = _Known()
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def __iter__(self) -> Iterator[Shard]:
+        return iter(self.all)
+
+    def __getitem__(self, number: int) -> Shard:
+        return self.all[number]
+
+    def segment(self, name: str) -> Shards:
+        """The same shards, but only the members that are in a segment."""
+        part = Shards(self.client, self.name, len(self.all), name)
+        part._known = self._known
+        return part
+
+    def of(self, member: str) -> Shard:
+        """The shard that a member is in."""
+        return self.all[shard_of(member, len(self.all))]
+
+    @property
+    def places(self) -> int:
+        """The board's places, as far as this process knows: 6 until Redis, which compares them, says otherwise."""
+        return PLACES if self._known.places is None else self._known.places
+
+    @places.setter
+    def places(self, places: int) -> None:
+        self._known.places = places
+
+    @property
+    def knows_places(self) -> bool:
+        return self._known.places is not None
+
+    def load_places(self) -> int:
+        """Ask for the places of the board, which are 6 if there is none."""
+        [info] = self.all[0].read(None, AskInfo())
+        self.places = PLACES if info.places is None else info.places
+        return self.places
+
+    def ask(self, *queries: Query) -> list[list[Any]]:
+        """Ask all shards the same. Returns the answers by shard."""
+        if len(self.all) == 1:
+            return [self.all[0].read(self.places, *queries)]
+        return ask_all(self.all, self.places, [queries] * len(self.all))
+
+    def ask_each(self, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
+        """Ask each shard its own questions."""
+        return ask_all(self.all, self.places, queries)
+
+    def totals(self, *queries: Query) -> list[Totals]:
+        """Ask for totals, each added up over all shards."""
+        return [sum(answers, Totals()) for answers in zip(*self.ask(*queries), strict=True)]
+
+    def unknown(self) -> Exception:
+        """The error of there being nothing to answer from."""
+        if self.segment_name is not None:
+            return UnknownSegment(self.name, self.segment_name)
+        return UnknownBoard(self.name)
+
+
+class _HasShards(Protocol):
+    shards: Shards
+
+
+S = TypeVar("S", bound=_HasShards)
+
+
+def with_places(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Run a method again with the board's own places, if its `shards` knew others; put the board's name into errors.
+
+    A value that is refused may be right for the places that the board has in fact, which costs a question.
+    """
+
+    @functools.wraps(method)
+    def wrapper(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(ATTEMPTS):
+            try:
+                return method(self, *args, **kwargs)
+            except OtherPlaces as exc:
+                self.shards.places = exc.places
+            except InvalidValue:
+                thought = self.shards.places
+                if self.shards.load_places() == thought:
+                    raise
+            except StaleShard as exc:
+                raise StaleBoard(self.shards.name, "another program wrote to it") from exc
+        raise BoardChanged(self.shards.name)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def check_name(name: str, what: str) -> None:
+    """Raises `InvalidValue`."""
+    if not _NAME.fullmatch(name):
+        raise InvalidValue(
+            f"{name!r} is no name for a {what}: 1 to 128 letters, digits and _ . : -, a letter, digit or _ at "
+            "both ends",
+            field=what,
+        )

@@ -1,0 +1,25 @@
+"""Count, sum, squares and distinct scores: what is known of any set of scores, and adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Totals(NamedTuple):
+    """Of a number of scores: their sum, the sum of their squares, and how many of them are different."""
+
+    count: int = 0  # type: ignore[assignment]  # not the tuple's method
+    sum: int = 0
+    squares: int = 0
+    distinct: int = 0
+
+    @classmethod
+    def of(cls, scores: Sequence[int]) -> Totals:
+        return cls(len(scores), sum(scores), sum(score * score for score in scores), len(set(scores)))
+
+    def __add__(self, other: Totals) -> Totals:  # type: ignore[override]
+        return Totals(*map(int.__add__, self, other))
+
+    def __sub__(self, other: Totals) -> Totals:
+        return Totals(*map(int.__sub__, self, other))

@@ -1,0 +1,216 @@
+"""Every key of a board is one of keys.py's, with its type and time, and goes with the board."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+import redis as redis_py
+
+from pipeline.boards import Board, BoardChanged, Boards, BulkChange, UnknownBoard, rebuild
+from pipeline.boards.keys import EVENTS, KEYS, REBUILD, REBUILD_LEAVES
+from pipeline.boards.shard import shard_of
+from pipeline.store.keys import Key
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+def keys_of(boards: Boards) -> list[str]:
+    """All keys of boards; on a cluster, on all nodes."""
+    client = boards.client
+    nodes: list[Any] = [client]
+    if isinstance(client, redis_py.RedisCluster):
+        nodes = [node.redis_connection for node in client.get_primaries()]  # type: ignore[no-untyped-call]
+    return sorted(key.decode() for node in nodes for key in node.keys("{board:*"))
+
+
+def kind_of(name: str) -> Key:
+    [kind] = [key for key in KEYS if _form(key).fullmatch(name)]
+    return kind
+
+
+def _form(key: Key) -> re.Pattern[str]:
+    """Names of boards, members and segments here have no `:`, but for the number of a shard."""
+    parts = {"SHARD": r"[^:{}]+(:\d+)?", "MEMBER": "[^:]+", "SEGMENT": "[^:]+"}
+    return re.compile("".join(parts.get(part, re.escape(part)) for part in re.split("([A-Z]+)", key.pattern)))
+
+
+def furnish(board: Board, member: str = "m") -> None:
+    """Give each shard of a board all that it can have."""
+    names = [f"{member}{n:04}" for n in range(400)]
+    assert not [one for one in board.apply(BulkChange(name, score=Decimal(7)) for name in names) if one.error]
+    for n, name in enumerate(names[:60]):
+        board.set(name, Decimal(n))
+        board.add(name, Decimal(1), f"e{n}")
+        board.join(name, "red")
+        board.set_features(name, {"age": n})
+
+
+class BrokenOff(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild, "PAGE", 10)
+
+
+def break_off_a_rebuild(board: Board) -> None:
+    """Leave the last shard just before the end of a rebuild: somebody writes to it all the while."""
+    last = len(board.shards) - 1
+    member = next(name for name in map(str, count()) if shard_of(name, len(board.shards)) == last)
+    scores = count()
+
+    with pytest.raises(BoardChanged):
+        board.rebuild(lambda *_: board.set(member, Decimal(next(scores))))
+
+
+def time_left(boards: Boards, name: str) -> int:
+    left: int = boards.client.execute_command("PTTL", name)
+    return left
+
+
+def test_every_key_is_listed_and_goes_with_the_board(boards: Boards) -> None:
+    board = boards["b"]
+    board.configure(places=3, sample=100)
+    furnish(board)
+    break_off_a_rebuild(board)
+
+    found = keys_of(boards)
+    assert {kind_of(name) for name in found} == set(KEYS)
+    for name in found:
+        kind = kind_of(name)
+        assert boards.client.execute_command("TYPE", name).decode() == kind.type, name
+        if kind in (EVENTS, REBUILD, REBUILD_LEAVES):
+            assert 0 < time_left(boards, name) <= DAY_MS, name
+        else:  # the board has no `expires`
+            assert time_left(boards, name) == -1, name
+
+    copy, renamed = board.copy("copy"), board.copy("other").rename("renamed")
+    for one in (board, copy, renamed):
+        one.delete()
+    assert keys_of(boards) == []
+
+
+@pytest.mark.parametrize("name", ["b", "b@day"])
+def test_every_key_has_the_time_of_its_board(boards: Boards, name: str) -> None:
+    board = boards[name]
+    board.set_features("early", {"age": 1})  # before there is a board
+    board.join("early", "blue")
+    board.configure(sample=100)
+    furnish(board)
+    if name == "b":
+        board.configure(expires=datetime.now(UTC) + timedelta(hours=1))
+    furnish(board, "late")
+    for n in range(400):
+        board.remove(f"m{n:04}")
+        board.remove(f"late{n:04}")
+    board.rebuild()
+    furnish(board, "last")
+    break_off_a_rebuild(board)
+
+    for key in keys_of(boards):
+        most = DAY_MS if kind_of(key) in (REBUILD, REBUILD_LEAVES) else HOUR_MS if name == "b" else 37 * DAY_MS
+        assert 0 < time_left(boards, key) <= most, key
+
+
+def test_a_board_of_a_day_goes_though_it_was_configured_or_made_of_others_first(boards: Boards) -> None:
+    boards["a"].set("ann", Decimal(1))
+    makes: list[Callable[[Board], object]] = [
+        lambda board: board.configure(sample=100),
+        lambda board: board.union({"a": Decimal(1)}),
+    ]
+    for make in makes:
+        board = boards["b@day"]
+        make(board)
+        assert board.summary().expires is not None
+        assert [key for key in keys_of(boards) if "{board:b." in key and time_left(boards, key) < 0] == []
+        board.delete()
+
+
+def test_features_of_a_board_of_a_day_go_with_it_though_nobody_has_a_score(boards: Boards) -> None:
+    boards["b@day"].set_features("ann", {"age": 1})
+
+    assert [key for key in keys_of(boards) if time_left(boards, key) < 0] == []
+    boards["b@day"].delete()
+    assert keys_of(boards) == []
+
+
+def test_a_sample_that_lost_its_last_member_keeps_its_time(boards: Boards) -> None:
+    board = boards["b"]
+    board.configure(sample=100, expires=datetime.now(UTC) + timedelta(hours=1))
+    board.set("ann", Decimal(1))
+    board.remove("ann")
+
+    assert [key for key in keys_of(boards) if not 0 < time_left(boards, key) <= HOUR_MS] == []
+
+
+def test_a_board_without_members_keeps_its_time_when_it_is_rebuilt(boards: Boards) -> None:
+    board = boards["b"]
+    board.configure(expires=datetime.now(UTC) + timedelta(hours=1))
+    board.rebuild()
+
+    assert [key for key in keys_of(boards) if not 0 < time_left(boards, key) <= HOUR_MS] == []
+
+
+def test_the_events_of_a_board_that_became_empty_go_when_they_are_forgotten(boards: Boards) -> None:
+    board = Boards(boards.client, boards.shards, remember=60)["b"]
+    board.add("ann", Decimal(1), "e1")
+    board.remove("ann")
+
+    [events] = keys_of(boards)
+    assert 0 < time_left(boards, events) <= 60_000
+
+
+def test_a_deletion_that_was_broken_off_can_be_repeated(boards: Boards, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = boards["b"]
+    furnish(board)
+    execute = type(boards.client).execute_command
+
+    def stop_at_unlink(self: Any, *args: Any, **options: Any) -> Any:
+        if args[0] == "UNLINK":
+            raise BrokenOff
+        return execute(self, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(boards.client), "execute_command", stop_at_unlink)
+        with pytest.raises(BrokenOff):
+            board.delete()
+    board.delete()
+
+    assert keys_of(boards) == []
+
+
+def test_a_rebuild_that_was_broken_off_is_finished(boards: Boards) -> None:
+    board = boards["b"]
+    furnish(board)
+
+    def stop(*_: int) -> None:
+        raise BrokenOff
+
+    with pytest.raises(BrokenOff):
+        board.rebuild(stop)
+    assert REBUILD in {kind_of(name) for name in keys_of(boards)}
+    board.rebuild()
+
+    board.check()
+    assert {kind_of(name) for name in keys_of(boards)}.isdisjoint({REBUILD, REBUILD_LEAVES})
+    assert {time_left(boards, name) for name in keys_of(boards) if not name.endswith("events")} == {-1}
+
+
+def test_a_name_with_the_words_of_a_pattern_is_only_a_name(boards: Boards) -> None:
+    board = boards["SEGMENT"]
+    board.set("MEMBER", Decimal(1))
+    board.join("MEMBER", "SEGMENT")
+    board.set_features("MEMBER", {"a": 1})
+    board.rename("SHARD").delete()
+
+    assert keys_of(boards) == []
+    with pytest.raises(UnknownBoard):
+        board.delete()
