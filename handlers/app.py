@@ -6,6 +6,7 @@ import logging
 
 from pipeline.hub.sas import SCHEME, Unauthorized
 from pipeline.settings import Settings
+from pipeline.store import OUTAGES
 from pipeline.store.client import redis_client
 from wz import App, Problem
 from wz.openapi import OpenAPI
@@ -54,7 +55,7 @@ def create_app(settings: Settings | None = None) -> App:
     app.extensions["services"] = Services.make(settings, client)
     app.problems.update(errors.PROBLEMS)
     app.register_error_handler(Unauthorized, _unauthorized)
-    for outage in errors.OUTAGES:
+    for outage in OUTAGES:
         app.register_error_handler(outage, _redis_is_away)
     app.url_map.converters.update(hub.converters)
     for blueprint in (health.blueprint, *boards.blueprints, *jobs.blueprints, *hub.blueprints, metrics.blueprint):

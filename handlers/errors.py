@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import redis
-from redis.exceptions import ClusterError, RedisClusterException
-
 from pipeline.boards import (
     BoardChanged,
     BoardExists,
@@ -51,7 +48,3 @@ PROBLEMS: dict[type[Exception], int] = {
     RedisUnavailable: 503,
     StaleBoard: 503,
 }
-
-#: Redis, or a node of the cluster, is away or has no memory left; the request may be sent again in a moment. Its own
-#: text names hosts and is for the log.
-OUTAGES = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, ClusterError, RedisClusterException)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.hub.sas import Token
+from pipeline.store import OUTAGES
 from wz import Problem, Request, Response
 from wz.sse import ServerSentEvent, event_stream
 
-from .errors import OUTAGES
 from .readers import RETRY_AFTER, Readers, TooManyReaders
 from .services import services
 

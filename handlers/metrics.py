@@ -32,11 +32,11 @@ from pipeline.hub.relay import GROUP
 from pipeline.hub.relay_status import PartitionStatus, status
 from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
+from pipeline.store import OUTAGES
 from wz import App, Blueprint, Request, Response
 from wz.openapi import Content, operation
 
 from .auth import protect
-from .errors import OUTAGES
 from .services import Services, services
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import msgspec
 
 from pipeline.boards.bulk import CHUNK, BulkChange, Outcome
 from pipeline.errors import PipelineError
+from pipeline.store import OUTAGES
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 from wz.records import ARRAY, LINES, BrokenBody, records
 
 from ..auth import protect
-from ..errors import OUTAGES
 from ..services import services
 from .members import EventId, Number
 from .parameters import NO_NAME, BoardName, Exact, MemberName

@@ -27,13 +27,13 @@ from pipeline.hub.namespace import UnknownHub
 from pipeline.hub.publishers import PublisherRevoked
 from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
+from pipeline.store import OUTAGES
 from wz import App, Blueprint, Problem, Request, Response
 from wz.context import current_request
 from wz.errors import error_response
 from wz.openapi import operation
 from wz.request_id import KEY as REQUEST_ID
 
-from ..errors import OUTAGES
 from ..services import services
 from ..times import error_time, now_ms
 

@@ -7,10 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, cast
 
-import redis
-from redis.client import Pipeline
-
 from ..errors import InvalidValue
+from ..store import Pipeline, Redis
 from . import bulk, features, lifecycle, rebuild
 from .answers import Added, BoardSettings, Standing, Summary
 from .bulk import BulkChange, Outcome
@@ -125,7 +123,7 @@ class Board(View):
         it was first written to by this process, is an error reply, with nothing changed.
         """
         client = self.shards.client
-        if not isinstance(client, redis.Redis) or len(self.shards) > 1:
+        if not isinstance(client, Redis) or len(self.shards) > 1:
             raise InvalidValue(f"the board {self.name!r} is not where the transaction is", field="board")
         if not self.shards.knows_places:
             self.shards.load_places()

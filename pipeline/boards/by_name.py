@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import redis
-
 from ..settings import Settings
+from ..store import Redis
 from ..store.client import cluster_client
 from ..store.clock import machine_now
 from .answers import Standing
@@ -36,7 +35,7 @@ class Boards:
         self._board = lru_cache(max(1, KEPT // shards))(self._make)
 
     @classmethod
-    def of(cls, settings: Settings, client: redis.Redis) -> Boards:
+    def of(cls, settings: Settings, client: Redis) -> Boards:
         """The boards that `settings` tell of: on a cluster of their own, or where `client` has everything else."""
         return cls(
             cluster_client(settings.boards_cluster, settings.environment) if settings.boards_cluster else client,
@@ -66,7 +65,7 @@ class Boards:
             found.append((board, board.standing_of(member, place.score, place.rank, info.size) if place else None))
         return found
 
-    def are_in(self, client: redis.Redis) -> bool:
+    def are_in(self, client: Redis) -> bool:
         """Whether a transaction of this client can write them."""
         return self.client is client and self.shards == 1
 

@@ -9,10 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import redis
-from redis.cluster import PipelineCommand, RedisCluster
-from redis.exceptions import AskError, NoScriptError, TryAgainError
-
+from ..store import (
+    AskError,
+    NoScriptError,
+    PipelineCommand,
+    Redis,
+    RedisCluster,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from .changes import Change, Reply, replies, update_args
 from .queries import Query, read_answers, read_args
 from .scripts import Client, Script
@@ -72,10 +78,10 @@ def _send_all(script: Script, calls: Sequence[tuple[Shard, list[Any]]]) -> list[
         if isinstance(answers[i], _NOT_RUN):
             try:
                 answers[i] = script.call(client, shard.keys, args)
-            except redis.RedisError as exc:
+            except RedisError as exc:
                 answers[i] = exc
     for answer in answers:
-        if isinstance(answer, redis.ResponseError):
+        if isinstance(answer, ResponseError):
             raise error_of(answer)
         if isinstance(answer, Exception):
             raise answer
@@ -94,7 +100,7 @@ def send(client: Client, commands: Sequence[tuple[Any, ...]], keys: Sequence[str
         with client.pipeline() as pipe:  # type: ignore[no-untyped-call]
             sent: list[Any] = pipe.send_cluster_commands(stack, raise_on_error=False, allow_redirections=False)
             return sent
-    assert isinstance(client, redis.Redis)
+    assert isinstance(client, Redis)
     with client.pipeline(transaction=False) as pipe:
         for command in commands:
             pipe.execute_command(*command)  # type: ignore[no-untyped-call]

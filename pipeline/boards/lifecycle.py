@@ -10,9 +10,8 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
-import redis
-
 from ..errors import InvalidValue, PipelineError
+from ..store import Redis
 from ..store.clock import machine_now
 from ..store.keys import Key
 from . import features, keys
@@ -131,7 +130,7 @@ def copy(shards: Shards, to: Shards, replace: bool) -> None:
 
 def rename(shards: Shards, to: Shards, replace: bool) -> None:
     """See `Board.rename`."""
-    if not isinstance(shards.client, redis.Redis):  # the two names are in different slots of a cluster
+    if not isinstance(shards.client, Redis):  # the two names are in different slots of a cluster
         copy(shards, to, replace)
         delete(shards)
         return

@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-import redis
-from redis.client import Pipeline
-
 from ..errors import InvalidValue
+from ..store import Pipeline, Redis, RedisCluster, WatchError
 from . import features, keys, sample, tree
 from .changes import Change, Op
 from .queries import AskInfo
@@ -115,15 +113,15 @@ def _rebuild_segments(places: int, shard: Shard) -> None:
 def _unchanged(board: str, shard: Shard) -> Iterator[Pipeline]:
     """A pipeline that reads at once, until `multi`. Raises `BoardChanged` and does nothing if others wrote."""
     client = shard.client
-    if isinstance(client, redis.RedisCluster):
+    if isinstance(client, RedisCluster):
         client = client.get_redis_connection(client.get_node_from_key(shard.keys[0]))  # type: ignore[no-untyped-call]
-    assert isinstance(client, redis.Redis)
+    assert isinstance(client, Redis)
     with client.pipeline() as pipe:
         pipe.watch(*shard.keys)  # type: ignore[no-untyped-call]
         yield pipe
         try:
             pipe.execute()
-        except redis.WatchError as exc:
+        except WatchError as exc:
             raise BoardChanged(board) from exc
 
 

@@ -6,10 +6,8 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-import redis
-from redis.client import Pipeline
-
 from ..errors import PipelineError
+from ..store import Pipeline, Redis, ResponseError
 from . import keys
 from .changes import Change, Reply, replies, update_args
 from .queries import Query, read_answers, read_args
@@ -47,7 +45,7 @@ class Shard:
         """Answer questions, each with what its `Query` says."""
         try:
             reply = READ.call(self.client, self.keys, read_args(places, queries))
-        except redis.ResponseError as exc:
+        except ResponseError as exc:
             raise error_of(exc) from exc
         return read_answers(queries, reply)
 
@@ -57,11 +55,11 @@ class Shard:
         """Apply changes in their order. Blocks Redis for some 50 us a change: send a few hundred at most."""
         try:
             reply = UPDATE.call(self.client, self.keys, update_args(places, changes, remember_ms, expires, ranks))
-        except redis.ResponseError as exc:
+        except ResponseError as exc:
             raise error_of(exc) from exc
         return replies(reply, ranks)
 
-    def queue_update(self, client: redis.Redis, pipe: Pipeline, places: int, change: Change) -> None:
+    def queue_update(self, client: Redis, pipe: Pipeline, places: int, change: Change) -> None:
         """Put a change into a transaction of the caller's. Its reply is [code, score]."""
         UPDATE.queue(client, pipe, self.keys, update_args(places, [change], 0, 0, False))
 
@@ -75,7 +73,7 @@ class Shard:
         args = ["" if value is None else value for value in (places, sample, expires)]
         try:
             reply = _CONFIGURE.call(self.client, self.keys, [*args, 1, new_expires, *keys.shard_keys()])
-        except redis.ResponseError as exc:
+        except ResponseError as exc:
             raise error_of(exc) from exc
         created, places, expires, sample = reply
         return bool(created), places, sample, expires
@@ -86,7 +84,7 @@ def shard_of(member: str, shards: int) -> int:
     return zlib.crc32(member.encode()) % shards if shards > 1 else 0
 
 
-def error_of(error: redis.ResponseError) -> Exception:
+def error_of(error: ResponseError) -> Exception:
     """Return what a script's error reply means."""
     text = str(error)
     if text.startswith("STALE"):

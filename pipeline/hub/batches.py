@@ -40,8 +40,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
-import redis
 
+from ..store import RedisError
 from ..store.clock import machine_time
 from .entry import pack, unpack
 from .event import Event, size_of
@@ -74,7 +74,7 @@ class Batches:
         """
         try:
             self.finish()
-        except redis.RedisError as exc:  # of a partition that this batch may have nothing to do with
+        except RedisError as exc:  # of a partition that this batch may have nothing to do with
             logger.warning("hub %s: an abandoned batch can't be finished yet: %s", self.hub.name, exc)
         self._check_room(by_partition)
         self.carry_out(self.record(by_partition), by_partition)

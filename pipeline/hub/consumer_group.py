@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from redis.client import Pipeline
-
+from ..store import Pipeline
 from ..store.lease import Lease
 from .log import Hub
 

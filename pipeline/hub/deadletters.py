@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
-from redis.client import Pipeline
 
 from ..errors import InvalidValue, PipelineError
+from ..store import Pipeline
 from .event import StoredEvent
 from .stored_hub import StoredHub
 

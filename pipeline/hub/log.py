@@ -8,9 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import cast
 
-import redis
-from redis.cluster import RedisCluster
-
+from ..store import Redis, RedisCluster
 from . import throughput
 from .batches import Batches
 from .description import HubSettings
@@ -30,7 +28,7 @@ class Hub(StoredHub):
     """
 
     def __init__(
-        self, client: redis.Redis | RedisCluster, name: str, partitions: int, settings: HubSettings | None = None
+        self, client: Redis | RedisCluster, name: str, partitions: int, settings: HubSettings | None = None
     ) -> None:
         super().__init__(client, name, partitions, settings)
         self._batches = Batches(self) if isinstance(client, RedisCluster) else None
@@ -42,7 +40,7 @@ class Hub(StoredHub):
 
         Events without a key go together to the next partition in turn, but one that a relay sent to the one of its
         relay id, which may have it already: it is then left out. `enqueued_ms` replays recorded events at their own
-        time; if one of the partitions has a later event, they are refused (`redis.ResponseError`).
+        time; if one of the partitions has a later event, they are refused (`ResponseError`).
 
         On a cluster, events for several partitions take a round trip for each, and three or four more; if the sender
         dies, others finish what it began, see batches.py. Recorded events are there taken or refused by each partition

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import cast
 
 import msgspec
-import redis
 
 from ..errors import InvalidValue, PipelineError
 from ..settings import Settings
+from ..store import Redis
 from ..store.clock import clock_ms
 from ..store.lease import Lease
 from .description import Defaults, Description, declared_hubs, hub_name
@@ -56,7 +56,7 @@ class Hubs(Mapping[str, Hub]):
     Redis keys: `HUBS`, `DELETED` and `CHANGE`; see keys.py.
     """
 
-    def __init__(self, client: redis.Redis, declared: Mapping[str, int], defaults: Defaults | None = None) -> None:
+    def __init__(self, client: Redis, declared: Mapping[str, int], defaults: Defaults | None = None) -> None:
         """`declared` are the hubs that must be there, name -> partitions: see `declare`."""
         self.redis = client
         self.declared = declared
@@ -67,7 +67,7 @@ class Hubs(Mapping[str, Hub]):
         self._refreshing = threading.Lock()
 
     @classmethod
-    def of(cls, settings: Settings, client: redis.Redis) -> Hubs:
+    def of(cls, settings: Settings, client: Redis) -> Hubs:
         """The hubs that `settings` declare, and all others. Raises `InvalidSetting` for what no hub may be."""
         return cls(client, declared_hubs(settings), Defaults.of(settings))
 

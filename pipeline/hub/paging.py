@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-import redis
-
+from ..store import Redis
 from .log import Hub, StoredEvent
 
 #: Bytes of bodies in a page, about; a page has one event at least.
@@ -44,7 +43,7 @@ def wait(hub: Hub, partition: int, after: str, seconds: float, is_stopping: Call
     return wait_for_entry(hub.redis, hub.keys[hub.known(partition)].events, after, seconds, is_stopping)
 
 
-def wait_for_entry(client: redis.Redis, key: str, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+def wait_for_entry(client: Redis, key: str, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
     """Wait until a stream has an entry after an id; returns whether it has.
 
     It keeps a connection of the pool to itself, blocked in Redis, and looks at `is_stopping` once a second.

@@ -19,11 +19,10 @@ from typing import Literal, NamedTuple, cast
 from urllib.parse import quote, unquote
 
 import msgspec
-import redis
-from redis.client import Pipeline
 
 from ..connection_string import ConnectionString
 from ..errors import InvalidValue, PipelineError
+from ..store import Pipeline, Redis
 from ..store.clock import machine_time
 from .keys import RULES
 
@@ -98,7 +97,7 @@ class Rules:
 
     KEY = RULES.pattern
 
-    def __init__(self, client: redis.Redis, root: ConnectionString) -> None:
+    def __init__(self, client: Redis, root: ConnectionString) -> None:
         self.redis = client
         self.root = Rule(root.key_name, root.key, root.key, frozenset(Right))
 

@@ -48,8 +48,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import cast
 
-import redis
-
+from ..store import Redis, RedisError
 from ..store.lease import Lease
 from .consumer_group import ConsumerGroup
 
@@ -89,7 +88,7 @@ class Share:
 
     def __init__(
         self,
-        client: redis.Redis,
+        client: Redis,
         keys: Iterable[str],
         workers_key: str,
         worker: str | None = None,
@@ -163,7 +162,7 @@ class Share:
             try:
                 self._present()
                 self._hold(tuple(self.held), take=False)
-            except redis.RedisError as exc:  # the worker's own thread meets it as well, and logs it
+            except RedisError as exc:  # the worker's own thread meets it as well, and logs it
                 logger.debug("%s could not renew its leases: %s", self.worker, exc)
 
     def _hold(self, partitions: Collection[int], *, take: bool) -> set[int]:

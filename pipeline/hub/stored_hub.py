@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-import redis
-from redis.cluster import RedisCluster
-
 from ..errors import PipelineError
+from ..store import Redis, RedisCluster
 from ..store.clock import clock_ms
 from .description import HubSettings
 from .keys import HubKeys
@@ -23,10 +21,10 @@ class StoredHub:
     """A hub as the modules below log.py know it. `keys` are the names of its keys; `settings` may be replaced."""
 
     def __init__(
-        self, client: redis.Redis | RedisCluster, name: str, partitions: int, settings: HubSettings | None = None
+        self, client: Redis | RedisCluster, name: str, partitions: int, settings: HubSettings | None = None
     ) -> None:
         # The two clients have the same commands, but their types have nothing in common.
-        self.redis = cast("redis.Redis", client)
+        self.redis = cast("Redis", client)
         self.name = name
         self.partitions = partitions
         self.settings = settings or HubSettings(partitions)

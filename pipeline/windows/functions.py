@@ -3,7 +3,7 @@
 The parser reads here what may be an argument, the planner and explain what kind a call is of, errors which names are
 near and what to write instead, docs/windows.md its lists. What computes a function is elsewhere, under its name in
 upper case: expressions/scalar/ has the scalar ones, operators/aggregates/calls.py the aggregates,
-operators/analytic.py the analytic ones, language/window_parser.py the windows, planning/compiler.py those of the system.
+operators/analytic.py the analytic ones, language/window_parser.py the windows, planning/compiler.py the system's.
 To add one, add its entry and its code; a test holds that each has both.
 
 The table is data and imports nothing of the package. So even the parser, on which all of these stand, can read it.

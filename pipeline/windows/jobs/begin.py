@@ -34,10 +34,9 @@ from functools import cached_property
 from typing import cast
 
 import msgspec
-import redis
-from redis.client import Pipeline
 
 from ...hub.runtime import runtime
+from ...store import Pipeline, Redis, WatchError
 from ..engine.event_times import EARLY_TOLERANCE
 from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
 from .exchange import Exchange
@@ -78,12 +77,12 @@ def begin(work: Work, start: str) -> None:
             pipe.hset(work.key, mapping={"start": start, "tasks": msgspec.json.encode(work.tasks), "ready": 1})
             try:
                 pipe.execute()
-            except redis.WatchError:
+            except WatchError:
                 continue
         logger.info("job %s begins %s", work.name, fresh)
 
 
-def _is_ready(work: Work, start: str, client: redis.Redis | Pipeline | None = None) -> bool:
+def _is_ready(work: Work, start: str, client: Redis | Pipeline | None = None) -> bool:
     stored = (client or work.client).hmget(work.key, "version", "start", "ready")
     version, begun, ready = cast("list[bytes | None]", stored)
     return (version, ready) == (work.version.encode(), b"1") and start in ("last", (begun or b"").decode())

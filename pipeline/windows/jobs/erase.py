@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from redis.client import Pipeline
-
 from ...hub.consumer_group import ConsumerGroup
 from ...hub.namespace import Hubs, UnknownHub
+from ...store import Pipeline
 from . import keys
 from .record import JobRecord
 

@@ -7,9 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import redis
-from redis.client import Pipeline
-
+from ...store import Pipeline, Redis
 from ..engine.engine import Engine, ExchangeRow, Given
 from ..language.ticks import BEGINNING
 from ..operators.codec import pack, unpack
@@ -36,7 +34,7 @@ class Exchange:
     and moves without rows as well.
     """
 
-    def __init__(self, client: redis.Redis, job: str, partition: int) -> None:
+    def __init__(self, client: Redis, job: str, partition: int) -> None:
         self.partition = partition
         self.key = keys.exchange(job, partition)
         self.watermark_key = keys.watermark(job, partition)

@@ -7,11 +7,10 @@ import logging
 import time
 from pathlib import Path
 
-import redis
-
 from ...boards import Boards
 from ...hub.namespace import Hubs
 from ...hub.share import BEAT, TTL, Share
+from ...store import UNREACHABLE, Redis
 from ...store.lease import LeaseLost
 from ...store.pace import Pace
 from ..language.ticks import from_unix_ms
@@ -64,7 +63,7 @@ class Job:
         cls,
         name: str,
         definition: Definition,
-        client: redis.Redis,
+        client: Redis,
         hubs: Hubs,
         boards: Boards | None = None,
         folder: Path | None = None,
@@ -132,7 +131,7 @@ class Job:
                 logger.warning("job %s: another worker has taken %s over", self.name, task.name)
         except Superseded:
             self._rest()
-        except (redis.ConnectionError, redis.TimeoutError):
+        except UNREACHABLE:
             raise
         except Exception as exc:
             wait = pace.failed(0.5)

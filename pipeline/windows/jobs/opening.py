@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-import redis
-from redis.cluster import RedisCluster
 
 from ...boards import Boards
 from ...errors import InvalidValue
 from ...hub.consumer_group import ConsumerGroup
 from ...hub.group_registry import ConsumerGroups, UnknownGroup
 from ...hub.namespace import Hubs, UnknownHub
+from ...store import Redis, RedisCluster
 from ..language.render import render
 from ..operators.reference import Table
 from ..planning.topology import topology
@@ -35,7 +34,7 @@ FORMAT = 1
 def open_job(
     name: str,
     definition: Definition,
-    client: redis.Redis,
+    client: Redis,
     hubs: Hubs,
     boards: Boards,
     folder: Path | None,
@@ -104,7 +103,7 @@ def _reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -> H
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
 
 
-def _tables(config: JobConfig, client: redis.Redis, folder: Path | None, path: Path) -> dict[str, Table]:
+def _tables(config: JobConfig, client: Redis, folder: Path | None, path: Path) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     for name, table in config.inputs.items():
         if not isinstance(table, ReferenceInput):
@@ -125,7 +124,7 @@ def _tables(config: JobConfig, client: redis.Redis, folder: Path | None, path: P
 def _sinks(
     name: str,
     config: JobConfig,
-    client: redis.Redis,
+    client: Redis,
     hubs: Hubs,
     boards: Boards,
     folder: Path | None,

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import msgspec
-import redis
 
 from ...boards import Boards
 from ...errors import PipelineError
 from ...hub.namespace import Hubs
+from ...store import Redis, WatchError
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
 from . import keys
@@ -73,7 +73,7 @@ class JobRegistry:
     Redis keys: `keys.JOBS` and `keys.DELETED`.
     """
 
-    def __init__(self, client: redis.Redis, hubs: Hubs, boards: Boards | None = None) -> None:
+    def __init__(self, client: Redis, hubs: Hubs, boards: Boards | None = None) -> None:
         self.redis = client
         self.hubs = hubs
         self.boards = boards or Boards(client)
@@ -139,7 +139,7 @@ class JobRegistry:
                 try:
                     pipe.execute()
                     break
-                except redis.WatchError:
+                except WatchError:
                     continue
         release_outputs(self.redis, name)
 
@@ -159,7 +159,7 @@ class JobRegistry:
                 queue_erase(pipe, self.hubs, name.decode(), deleted.job)
                 try:
                     pipe.execute()
-                except redis.WatchError:
+                except WatchError:
                     continue  # with the next look
 
     def is_run(self, name: str) -> bool:
@@ -198,7 +198,7 @@ class JobRegistry:
                 try:
                     pipe.execute()
                     break
-                except redis.WatchError:
+                except WatchError:
                     continue
         release_outputs(self.redis, job.name, keep=job.work.sinks)
         return old

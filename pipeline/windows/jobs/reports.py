@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import cast
 
 import msgspec
-import redis
 
 from ...hub.keys import HubKeys
+from ...store import Redis
 from ..language.ticks import BEGINNING, isoformat
 from . import keys
 from .state import Progress
@@ -64,7 +64,7 @@ class Reports:
     Redis keys: `keys.status` and `keys.errors`.
     """
 
-    def __init__(self, client: redis.Redis, job: str) -> None:
+    def __init__(self, client: Redis, job: str) -> None:
         self.redis = client
         self.job = job
         self.key = keys.status(job)

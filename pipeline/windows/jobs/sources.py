@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from redis.client import Pipeline
-
 from ...hub.entry import events_of
 from ...hub.event import StoredEvent
 from ...hub.log import Hub
+from ...store import Pipeline
 from ..engine.engine import Engine, Given
 from ..engine.input_rows import InputError, InputRows, rows_of
 from ..language.values import Names

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from redis.client import Pipeline
-
 from ...hub.consumer_group import ConsumerGroup
+from ...store import Pipeline
 from ..engine.engine import ExchangeRow
 from ..engine.input_rows import InputRows
 from ..operators.faults import Faults

@@ -13,9 +13,8 @@ from itertools import islice
 from typing import Any, cast
 
 import msgspec
-import redis
-from redis.client import Pipeline
 
+from ...store import Pipeline, Redis, WatchError
 from ...store.lease import LeaseLost
 from ..language.ticks import BEGINNING, isoformat, parse
 from ..row import Changes
@@ -83,7 +82,7 @@ class Checkpoint:
     Redis keys: `keys.checkpoint` and `keys.state`.
     """
 
-    def __init__(self, client: redis.Redis, job: str, task: str) -> None:
+    def __init__(self, client: Redis, job: str, task: str) -> None:
         self.redis = client
         self.key = keys.checkpoint(job, task)
         self.state_key = keys.state(job, task)
@@ -125,7 +124,7 @@ class Checkpoint:
         """
         try:
             return list(pipe.execute(raise_on_error=False))
-        except redis.WatchError:
+        except WatchError:
             raise LeaseLost(self.key) from None
 
     def queue(self, pipe: Pipeline, progress: Progress) -> None:

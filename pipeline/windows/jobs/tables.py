@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-import redis
 
 from ...errors import PipelineError
+from ...store import Redis, ResponseError
 from ..language.ticks import BEGINNING, TICKS_PER_SECOND
 from ..operators.reference import Version
 
@@ -85,7 +85,7 @@ class HashTable:
     It is read as a whole, in the order of the fields, at the start and at each `refresh`.
     """
 
-    def __init__(self, client: redis.Redis, key: str, field_column: str = "field") -> None:
+    def __init__(self, client: Redis, key: str, field_column: str = "field") -> None:
         """Raises `InvalidReference`. A hash that isn't there has no rows."""
         self._redis = client
         self._key = key
@@ -100,7 +100,7 @@ class HashTable:
     def refresh(self) -> None:
         try:
             raw = cast("dict[bytes, bytes]", self._redis.hgetall(self._key))
-        except redis.ResponseError as exc:
+        except ResponseError as exc:
             raise InvalidReference(f"{self._key} is not a hash: {exc}") from exc
         if raw != self._raw:
             self._version = Version([self._record(field, raw[field]) for field in sorted(raw)])

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from redis.client import Pipeline
-
+from ...store import Pipeline
 from ...store.clock import reply_ms
 from ...store.lease import LeaseLost
 from ..engine.engine import Engine, ExchangeRow, Given, OutputRow

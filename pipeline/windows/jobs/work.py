@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import redis
-
 from ...hub.consumer_group import ConsumerGroup
+from ...store import Redis
 from ..engine.event_times import TimePolicies
 from ..planning.nodes import Plan
 from . import keys
@@ -61,7 +60,7 @@ class Work:
     stages: Sequence[frozenset[int]]
     readers: Sequence[HubReader]
     sinks: Mapping[str, Sequence[Sink]]
-    client: redis.Redis
+    client: Redis
     reports: Reports
     policies: TimePolicies = field(default_factory=TimePolicies)
     pacing: Pacing = field(default_factory=Pacing)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-import redis
-from redis.client import Pipeline
-
 from ....boards import Boards
 from ....boards.changes import Code, Op
 from ....boards.shard import error_of
 from ....errors import InvalidValue, PipelineError
+from ....store import Pipeline, ResponseError
 from ...engine.engine import OutputRow
 from ...language.values import lookup
 from ...operators.faults import BOARD, Faults
@@ -45,7 +43,7 @@ class BoardOutput(Sink):
 
     def replied(self, reply: Any, faults: Faults) -> None:
         """A change that the board refused, or could not make, is a fault."""
-        if isinstance(reply, redis.ResponseError) and isinstance(error_of(reply), PipelineError):
+        if isinstance(reply, ResponseError) and isinstance(error_of(reply), PipelineError):
             faults.report(BOARD, str(reply))
         elif isinstance(reply, list) and reply[0] != Code.OK.encode():
             faults.report(BOARD, f"a score that a board did not take ({reply[0].decode()})")

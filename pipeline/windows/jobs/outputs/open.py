@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import redis
-
 from ....boards import Boards
 from ....errors import InvalidValue
 from ....hub.namespace import Hubs, UnknownHub
+from ....store import Redis
 from ..job_toml import (
     BoardConfig,
     FileConfig,
@@ -31,7 +30,7 @@ from .webhook import WebhookReceiver
 
 
 def open_outputs(
-    job: str, config: JobConfig, client: redis.Redis, hubs: Hubs, boards: Boards, folder: Path | None = None
+    job: str, config: JobConfig, client: Redis, hubs: Hubs, boards: Boards, folder: Path | None = None
 ) -> Mapping[str, Sequence[Sink]]:
     """Return the sinks of each output, and declare those that are to be known. Raises `InvalidValue`, `OutputTaken`.
 
@@ -50,7 +49,7 @@ def open_outputs(
 class _Opening:
     job: str
     config: JobConfig
-    client: redis.Redis
+    client: Redis
     hubs: Hubs
     boards: Boards
     folder: Path | None

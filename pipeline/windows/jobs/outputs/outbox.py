@@ -41,10 +41,9 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
-import redis
-from redis.client import Pipeline
 
 from ....errors import PipelineError
+from ....store import Pipeline, Redis, WatchError
 from ....store.lease import Lease, LeaseLost
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
@@ -145,7 +144,7 @@ class Outbox(Sink):
     Redis keys: `keys.outbox` and `keys.delivery`.
     """
 
-    def __init__(self, client: redis.Redis, job: str, output: str, receiver: Receiver) -> None:
+    def __init__(self, client: Redis, job: str, output: str, receiver: Receiver) -> None:
         self.redis = client
         self.job = job
         self.output = output
@@ -234,7 +233,7 @@ class Outbox(Sink):
             queue(pipe)
             try:
                 pipe.execute()
-            except redis.WatchError:
+            except WatchError:
                 raise LeaseLost(lease.key) from None
 
     def _check(self, lease: Lease) -> None:
@@ -242,7 +241,7 @@ class Outbox(Sink):
             raise LeaseLost(lease.key)
 
 
-def delivery_status(client: redis.Redis, job: str, output: str) -> DeliveryStatus:
+def delivery_status(client: Redis, job: str, output: str) -> DeliveryStatus:
     """Return how a job's output that is not in Redis is doing."""
     with client.pipeline(transaction=False) as pipe:
         pipe.xlen(keys.outbox(job, output))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, Protocol
 
-from redis.client import Pipeline
-
+from ....store import Pipeline
 from ...engine.engine import OutputRow
 from ...language.values import to_json
 from ...operators.codec import pack

@@ -7,11 +7,10 @@ from collections.abc import Callable, Container, Iterable
 from typing import cast
 
 import msgspec
-import redis
-from redis.client import Pipeline
 
 from ....errors import InvalidValue, PipelineError
 from ....hub.paging import wait_for_entry
+from ....store import Pipeline, Redis
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...operators.faults import Faults
@@ -83,7 +82,7 @@ class StreamOutput(Sink):
     Redis keys: `keys.output` and `keys.OUTPUTS`.
     """
 
-    def __init__(self, client: redis.Redis, name: str, maxlen: int = 1_000_000) -> None:
+    def __init__(self, client: Redis, name: str, maxlen: int = 1_000_000) -> None:
         self.redis = client
         self.name = name
         self.key = keys.output(name)
@@ -133,7 +132,7 @@ class StreamOutput(Sink):
         return wait_for_entry(self.redis, self.key, after, seconds, is_stopping)
 
 
-def list_outputs(client: redis.Redis) -> list[OutputSummary]:
+def list_outputs(client: Redis) -> list[OutputSummary]:
     """Return all outputs that are streams, by name."""
     owners = sorted(cast("dict[bytes, bytes]", client.hgetall(keys.OUTPUTS)).items())
     with client.pipeline(transaction=False) as pipe:
@@ -148,7 +147,7 @@ def list_outputs(client: redis.Redis) -> list[OutputSummary]:
     ]
 
 
-def declare_outputs(client: redis.Redis, job: str, names: Iterable[str]) -> None:
+def declare_outputs(client: Redis, job: str, names: Iterable[str]) -> None:
     """Make a job's outputs known, empty as they may be, or have it take over those of a job that was deleted.
 
     All or none: raises `OutputTaken` if one is another job's.
@@ -161,7 +160,7 @@ def declare_outputs(client: redis.Redis, job: str, names: Iterable[str]) -> None
         )
 
 
-def release_outputs(client: redis.Redis, job: str, keep: Container[str] = ()) -> None:
+def release_outputs(client: Redis, job: str, keep: Container[str] = ()) -> None:
     """Take note that a job writes no more to its outputs, but those to `keep`. Their rows can still be read."""
     owners = cast("dict[bytes, bytes]", client.hgetall(keys.OUTPUTS))
     released = [name for name, owner in owners.items() if owner == job.encode() and name.decode() not in keep]
