@@ -9,9 +9,7 @@ know it, since `shard_keys` hands them the names; for one with a MEMBER, lifecyc
 
 from __future__ import annotations
 
-import re
-
-from ..store.keys import Key
+from ..store.keys import WORD, Key
 
 _TAG = "{board:SHARD}"
 _AT_ITS_TIME = "the board's `expires`, if it has one"
@@ -132,8 +130,6 @@ KEYS: tuple[Key, ...] = (
     REBUILD_LEAVES,
 )
 
-_PART = re.compile("MEMBER|SEGMENT")
-
 
 def tags(board: str, shards: int) -> list[str]:
     """Return what the names of the keys of each shard begin with."""
@@ -144,7 +140,7 @@ def tags(board: str, shards: int) -> list[str]:
 def name(key: Key, tag: str, **parts: str) -> str:
     """Return the name that a key has in the shard of this `tag`, with the parts that are in capitals filled in."""
     rest = key.pattern.removeprefix(_TAG)
-    return tag + (_PART.sub(lambda part: parts[part[0]], rest) if parts else rest)
+    return tag + (WORD.sub(lambda part: parts[part[0]], rest) if parts else rest)
 
 
 def scored(tag: str, segment: str | None = None) -> list[str]:

@@ -9,11 +9,10 @@ one.
 from __future__ import annotations
 
 import itertools
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from ..store.keys import Key
+from ..store.keys import WORD, Key
 
 _WITH_THE_HUB = "deleting the hub"
 
@@ -162,27 +161,25 @@ OF_HUB = (
 
 KEYS: tuple[Key, ...] = (*OF_HUB, CHANGE, HUBS, DELETED, RETENTION, RULES)
 
-_PART = re.compile("[A-Z]+")
-
 
 class PartitionKeys:
     """The names of a partition's keys."""
 
     def __init__(self, hub: str, partition: int) -> None:
         self._parts = {"NAME": hub, "P": str(partition)}
-        self.events = _fill(EVENTS, self._parts)
-        self.sequence = _fill(SEQUENCE, self._parts)
-        self.stats = _fill(STATS, self._parts)
-        self.relayed = _fill(RELAYED, self._parts)
-        self.batches = _fill(BATCHES, self._parts)
-        self.offsets = _fill(OFFSETS, self._parts)
-        self.attached = _fill(ATTACHED, self._parts)
-        self.deadletters = _fill(DEADLETTERS, self._parts)
-        self.redrive = _fill(REDRIVE, self._parts)
-        self.relay = _fill(RELAY, self._parts)
+        self.events = EVENTS.named(**self._parts)
+        self.sequence = SEQUENCE.named(**self._parts)
+        self.stats = STATS.named(**self._parts)
+        self.relayed = RELAYED.named(**self._parts)
+        self.batches = BATCHES.named(**self._parts)
+        self.offsets = OFFSETS.named(**self._parts)
+        self.attached = ATTACHED.named(**self._parts)
+        self.deadletters = DEADLETTERS.named(**self._parts)
+        self.redrive = REDRIVE.named(**self._parts)
+        self.relay = RELAY.named(**self._parts)
 
     def lease(self, group: str) -> str:
-        return _fill(LEASE, {**self._parts, "GROUP": group})
+        return LEASE.named(**self._parts, GROUP=group)
 
 
 class HubKeys(dict[int, PartitionKeys]):
@@ -191,31 +188,26 @@ class HubKeys(dict[int, PartitionKeys]):
     def __init__(self, hub: str) -> None:
         super().__init__()
         self._parts = {"NAME": hub}
-        self.groups = _fill(GROUPS, self._parts)
-        self.revoked = _fill(REVOKED, self._parts)
-        self.throughput = _fill(THROUGHPUT, self._parts)
-        self.intents = _fill(INTENTS, self._parts)
-        self.change = _fill(CHANGE, self._parts)
+        self.groups = GROUPS.named(**self._parts)
+        self.revoked = REVOKED.named(**self._parts)
+        self.throughput = THROUGHPUT.named(**self._parts)
+        self.intents = INTENTS.named(**self._parts)
+        self.change = CHANGE.named(**self._parts)
 
     def __missing__(self, partition: int) -> PartitionKeys:
         found = self[partition] = PartitionKeys(self._parts["NAME"], partition)
         return found
 
     def workers(self, group: str) -> str:
-        return _fill(WORKERS, {**self._parts, "GROUP": group})
+        return WORKERS.named(**self._parts, GROUP=group)
 
     def deleted_with_the_hub(self, partitions: int, groups: Iterable[str]) -> list[list[str]]:
         """Return all that a hub with these partitions and groups may have, a list for each slot of a cluster."""
         values = {"NAME": [self._parts["NAME"]], "P": list(map(str, range(partitions))), "GROUP": list(groups)}
         slots: dict[str, list[str]] = defaultdict(list)
         for key in OF_HUB:
-            words = _PART.findall(key.pattern)
+            words = WORD.findall(key.pattern)
             for parts in itertools.product(*(values[word] for word in words)):
-                name = _fill(key, dict(zip(words, parts, strict=True)))
+                name = key.named(**dict(zip(words, parts, strict=True)))
                 slots[name.partition("}")[0]].append(name)
         return list(slots.values())
-
-
-def _fill(key: Key, parts: dict[str, str]) -> str:
-    """Return the name of a key with these parts in place of the words in capitals."""
-    return _PART.sub(lambda word: parts[word[0]], key.pattern)

@@ -22,6 +22,7 @@ from redis.exceptions import AskError, RedisClusterException
 from ..errors import PipelineError
 from ..settings import DATABASES, InvalidSetting
 from . import UNREACHABLE
+from .keys import BOARD_SHARDS, ENVIRONMENT
 from .options import connection_options, no_retry
 
 if TYPE_CHECKING:
@@ -29,11 +30,8 @@ if TYPE_CHECKING:
 
     from ..settings import Settings
 
-#: String; holds the name of the environment that a database belongs to.
-MARKER = "wz:environment"
-
-#: String; into how many shards each board of a database is split.
-SHARDS_MARKER = "wz:board-shards"
+MARKER = ENVIRONMENT.pattern
+SHARDS_MARKER = BOARD_SHARDS.pattern
 
 MINIMUM = (6, 2)
 

@@ -1,14 +1,19 @@
-"""What a Redis key is, so that each domain can list its own."""
+"""What a Redis key is, so that each domain can list its own; and the keys by which a database is known."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+#: A part of a pattern that varies.
+WORD = re.compile("[A-Z]+")
 
 
 class Key(NamedTuple):
     """A kind of key.
 
-    `pattern` is its name, with the varying parts in capitals; `ttl` is None if it stays until it is deleted.
+    `pattern` is its name, with the varying parts in capitals; `type` is what TYPE answers; `ttl` is None if it stays
+    until it is deleted.
     """
 
     pattern: str
@@ -16,3 +21,15 @@ class Key(NamedTuple):
     holds: str
     ttl: str | None
     deleted_by: str
+
+    def named(self, **parts: str) -> str:
+        """Return the name of one of them: `parts` has what takes the place of each word in capitals."""
+        return WORD.sub(lambda word: parts[word[0]], self.pattern)
+
+
+ENVIRONMENT = Key("wz:environment", "string", "the environment that the database belongs to", None, "nobody")
+BOARD_SHARDS = Key(
+    "wz:board-shards", "string", "into how many shards each board is split", None, "an operator, by hand"
+)
+
+KEYS = (ENVIRONMENT, BOARD_SHARDS)

@@ -1,4 +1,4 @@
-"""Every key of a board is one of keys.py's, with its type and time, and goes with the board."""
+"""Every key of a board is one of boards/keys.py's, with its type and time, and goes with the board."""
 
 from __future__ import annotations
 

@@ -11,11 +11,10 @@ that names the job and does not go by itself.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from itertools import product
 
-from ...store.keys import Key
+from ...store.keys import WORD, Key
 
 #: The name of the task that merges.
 MERGE = "merge"
@@ -141,67 +140,65 @@ KEYS: tuple[Key, ...] = (
     _OUTPUT,
 )
 
-_NAME = re.compile("[A-Z]+")
-
 JOBS = _JOBS.pattern
 DELETED = _DELETED.pattern
 OUTPUTS = _OUTPUTS.pattern
 
 
 def job(name: str) -> str:
-    return _filled(_JOB, JOB=name)
+    return _JOB.named(JOB=name)
 
 
 def checkpoint(job: str, task: str) -> str:
-    return _filled(_CHECKPOINT, JOB=job, TASK=task)
+    return _CHECKPOINT.named(JOB=job, TASK=task)
 
 
 def state(job: str, task: str) -> str:
-    return _filled(_STATE, JOB=job, TASK=task)
+    return _STATE.named(JOB=job, TASK=task)
 
 
 def exchange(job: str, partition: int) -> str:
-    return _filled(_EXCHANGE, JOB=job, PARTITION=str(partition))
+    return _EXCHANGE.named(JOB=job, PARTITION=str(partition))
 
 
 def watermark(job: str, partition: int) -> str:
-    return _filled(_WATERMARK, JOB=job, PARTITION=str(partition))
+    return _WATERMARK.named(JOB=job, PARTITION=str(partition))
 
 
 def status(job: str) -> str:
-    return _filled(_STATUS, JOB=job)
+    return _STATUS.named(JOB=job)
 
 
 def errors(job: str) -> str:
-    return _filled(_ERRORS, JOB=job)
+    return _ERRORS.named(JOB=job)
 
 
 def lease(job: str, task: str) -> str:
-    return _filled(_LEASE, JOB=job, TASK=task)
+    return _LEASE.named(JOB=job, TASK=task)
 
 
 def workers(job: str) -> str:
-    return _filled(_WORKERS, JOB=job)
+    return _WORKERS.named(JOB=job)
 
 
 def outbox(job: str, output: str) -> str:
-    return _filled(_OUTBOX, JOB=job, OUTPUT=output)
+    return _OUTBOX.named(JOB=job, OUTPUT=output)
 
 
 def delivery(job: str, output: str) -> str:
-    return _filled(_DELIVERY, JOB=job, OUTPUT=output)
+    return _DELIVERY.named(JOB=job, OUTPUT=output)
 
 
 def delivery_lease(job: str, output: str) -> str:
-    return _filled(_DELIVERY_LEASE, JOB=job, OUTPUT=output)
+    return _DELIVERY_LEASE.named(JOB=job, OUTPUT=output)
 
 
 def delivery_workers(job: str, output: str) -> str:
-    return _filled(_DELIVERY_WORKERS, JOB=job, OUTPUT=output)
+    return _DELIVERY_WORKERS.named(JOB=job, OUTPUT=output)
 
 
 def output(name: str) -> str:
-    return _filled(_OUTPUT, OUTPUT=name)
+    return _OUTPUT.named(OUTPUT=name)
 
 
 def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
@@ -213,15 +210,15 @@ def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Itera
         "OUTPUT": outboxes,
     }
     for key in KEYS:
-        parts = _NAME.findall(key.pattern)
+        parts = WORD.findall(key.pattern)
         if "JOB" in parts and key.ttl is None:
             for values in product(*(names[part] for part in parts)):
-                yield _filled(key, **dict(zip(parts, values, strict=True)))
+                yield key.named(**dict(zip(parts, values, strict=True)))
 
 
 def group_of(job: str) -> str:
     """Return the name of the consumer group that is a job's own: it is called as the job's first key."""
-    return _filled(_JOB, JOB=job)
+    return _JOB.named(JOB=job)
 
 
 def leases_of_group(group: str, partitions: int) -> list[str]:
@@ -234,7 +231,3 @@ def leases_of_group(group: str, partitions: int) -> list[str]:
     if not group.startswith(prefix):
         return []
     return [lease(group.removeprefix(prefix), task) for task in (*map(str, range(partitions)), MERGE)]
-
-
-def _filled(key: Key, **names: str) -> str:
-    return _NAME.sub(lambda part: names[part[0]], key.pattern)
