@@ -34,7 +34,7 @@ OFFERED = {
     "wz.base": "BaseApp",
     "wz.blueprints": "Blueprint",
     "wz.chunked": "UnknownLength stream",
-    "wz.cli": "AppGroup COMMANDS Group layers load_app main routes run shell with_appcontext",
+    "wz.cli": "AppGroup COMMANDS Group Project layers load_app main routes run shell with_appcontext",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
         AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
