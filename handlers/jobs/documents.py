@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pipeline.windows.jobs.definition import Definition
-from pipeline.windows.jobs.job_toml import BoardConfig, FileConfig, HubConfig, OutputConfig, StreamConfig, WebhookConfig
+from pipeline.windows.jobs.job_toml import OutputConfig, WebhookConfig
 from pipeline.windows.jobs.outputs import DeliveryStatus
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import State
@@ -133,9 +133,7 @@ def job_body(job: JobRecord) -> JobBody:
     return body
 
 
-def _without_secrets(
-    table: StreamConfig | BoardConfig | HubConfig | FileConfig | WebhookConfig,
-) -> StreamConfig | BoardConfig | HubConfig | FileConfig | WebhookConfig:
+def _without_secrets(table: OutputConfig) -> OutputConfig:
     if not isinstance(table, WebhookConfig):
         return table
     url, mark, _ = table.url.partition("?")

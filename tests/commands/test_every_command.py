@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
+from pkgutil import resolve_name
 
 import click
 import pytest
 import redis as redis_py
 from click.testing import CliRunner, Result
 
-from pipeline.commands import board, hub, job, rule, settings, token, worker
 from pipeline.settings import Settings
 
+from ..stack import REPOSITORY
+
+_ADDED = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["wz"]["commands"]
+
 COMMANDS: dict[str, click.Command] = {
-    "board": board.board,
-    "hub": hub.hub,
-    "job": job.job,
-    "rule": rule.rule,
-    "settings": settings.settings,
-    "token": token.token,
-    "worker": worker.worker,
+    name: resolve_name(target) for name, target in _ADDED.items() if target.startswith("pipeline.commands.")
 }
 
 

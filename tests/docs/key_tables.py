@@ -8,12 +8,14 @@ import pipeline.store.keys
 import pipeline.windows.jobs.keys
 from pipeline.store.keys import Key
 
-DOMAINS: dict[str, tuple[Key, ...]] = {
-    "The database": pipeline.store.keys.KEYS,
-    "Hubs": pipeline.hub.keys.KEYS,
-    "Boards": pipeline.boards.keys.KEYS,
-    "Window jobs and their outputs": pipeline.windows.jobs.keys.KEYS,
+MODULES = {
+    "The database": pipeline.store.keys,
+    "Hubs": pipeline.hub.keys,
+    "Boards": pipeline.boards.keys,
+    "Window jobs and their outputs": pipeline.windows.jobs.keys,
 }
+
+DOMAINS: dict[str, tuple[Key, ...]] = {title: module.KEYS for title, module in MODULES.items()}
 
 HEAD = "| Key | Type | What it holds | Goes by itself | Deleted by |\n|---|---|---|---|---|\n"
 

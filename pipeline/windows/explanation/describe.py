@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..language.render import render_expression
-from ..language.syntax import Hopping, Session, Sliding, Snapshot
+from ..language.syntax import Hopping, Session, Sliding, Snapshot, Window
 from ..language.time_units import WINDOW_UNITS
 from ..language.tree import rewrite
 from ..operators.aggregates import Holistic
@@ -97,7 +97,7 @@ def _window(node: nodes.Window) -> Described:
     return f"{node.step}: {by}{work}{_kind(node.window)}", (*_panes(node), *_state(node))
 
 
-def _kind(window: object) -> str:
+def _kind(window: Window) -> str:
     match window:
         case Hopping(duration=duration, hop=hop, offset=offset):
             moved = f", moved by {in_words(offset)}" if offset else ""
@@ -110,7 +110,6 @@ def _kind(window: object) -> str:
             return f"sessions that end {in_words(timeout)} after their last event, cut at {in_words(longest)}"
         case Snapshot():
             return "rows of one time"
-    raise TypeError(type(window).__name__)
 
 
 def _panes(node: nodes.Window) -> Iterator[str]:
@@ -137,7 +136,7 @@ def _state(node: nodes.Window) -> Iterator[str]:
             yield f"state: the open session{over}, and in it for {each} {results}"
         case Snapshot():
             yield f"state: of times that are not over, for {each} {results}"
-        case _:
+        case Hopping():
             yield f"state: for {each} and each pane that it is in, {results}"
     if node.mode == "partial":
         yield "gives the merging stage a pane's results, and not its rows, when the pane is over"

@@ -163,15 +163,23 @@ def span(nodes: Sequence[Node]) -> int:
 
 def _span(node: Node) -> int:
     match node:
-        case Window(window=syntax.Hopping(duration=duration) | syntax.Sliding(duration=duration)):
-            return duration
-        case Window(window=syntax.Session(timeout=timeout, max_duration=longest)):
-            return 2 * longest + timeout
+        case Window(window=window):
+            return _span_of_window(window)
         case Analytic(calls=calls):
             return max(_reach(call) for call in calls)
         case Join(bounds=bounds, lag=lag):
             return max(bound.span for bound in bounds) + lag
     return 0
+
+
+def _span_of_window(window: syntax.Window) -> int:
+    match window:
+        case syntax.Hopping(duration=duration) | syntax.Sliding(duration=duration):
+            return duration
+        case syntax.Session(timeout=timeout, max_duration=longest):
+            return 2 * longest + timeout
+        case syntax.Snapshot():
+            return 0
 
 
 def _reach(call: syntax.Call) -> int:
