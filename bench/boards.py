@@ -31,8 +31,8 @@ from deploy import servers
 from pipeline.boards import tree
 from pipeline.boards.changes import Change, Op
 from pipeline.boards.queries import Below, Lowest
+from pipeline.boards.scores import LIMIT, PLACES
 from pipeline.boards.shard import Shard
-from pipeline.boards.units import LIMIT, PLACES
 
 from .side_by_side import Goal, Round, Row, report, take_turns
 from .sql import Table, left_out, tables

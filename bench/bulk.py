@@ -34,7 +34,7 @@ from deploy import servers
 from deploy.up import DEPLOY
 from handlers.boards.bulk import BulkSummary, MemberScore, result_lines
 from pipeline.boards import Boards, BulkChange, Outcome
-from pipeline.boards.units import from_units
+from pipeline.boards.scores import from_units
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from tests import stack

@@ -27,7 +27,7 @@ import redis
 from pipeline.boards import estimate
 from pipeline.boards.estimate import Estimate
 from pipeline.boards.sample import Sample, combine, read
-from pipeline.boards.units import LIMIT
+from pipeline.boards.scores import LIMIT
 
 from .boards import own_server
 

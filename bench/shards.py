@@ -26,8 +26,8 @@ from redis.cluster import RedisCluster
 
 from deploy import servers
 from pipeline.boards import Board, Boards, Order, keys
+from pipeline.boards.scores import from_units
 from pipeline.boards.shard import shard_of
-from pipeline.boards.units import from_units
 from pipeline.settings import Settings
 from pipeline.store.client import cluster_client
 from tests import cluster

@@ -16,7 +16,7 @@ from .http import Request, Response
 from .json import JSON, json
 from .layers import Layers
 from .routing import Hooks, Map, Route, Router, RuleSpec, root_path
-from .typed import View
+from .typed import ViewFunction
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -119,7 +119,7 @@ class BaseApp(Router):
         return decorate
 
     @property
-    def view_functions(self) -> dict[str, View]:
+    def view_functions(self) -> dict[str, ViewFunction]:
         """A view of each endpoint that has one: a copy, so change endpoints by `add_url_rule` and `endpoint`."""
         return {name: route.view for name, route in self.routes.items() if route.view is not None}
 

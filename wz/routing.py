@@ -16,7 +16,7 @@ from werkzeug.routing import MapAdapter, Rule, RuleFactory
 from .aio import synchronous
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
-from .typed import View, bind, with_request
+from .typed import ViewFunction, bind, with_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -62,7 +62,7 @@ class RuleSpec:
 
     rule: str
     endpoint: str
-    view: View | None
+    view: ViewFunction | None
     methods: frozenset[str]
     automatic_options: bool | None
     options: Mapping[str, Any]
@@ -104,7 +104,7 @@ class Route:
     def __init__(self, endpoint: str, scopes: tuple[Router, ...]) -> None:
         self.endpoint = endpoint
         self.surround_with(scopes)
-        self.view: View | None = None
+        self.view: ViewFunction | None = None
         self.handler: Callable[[Any, dict[str, Any]], Any] = self._no_view
         self._arguments: frozenset[str] = frozenset()
         self._answering_options: tuple[Rule, ...] = ()
@@ -117,7 +117,7 @@ class Route:
         self.afters = tuple(scope.after_hooks for scope in reversed(scopes))
         self.teardowns = tuple(scope.teardown_hooks for scope in reversed(scopes))
 
-    def answer_with(self, view: View | None, arguments: Iterable[str] = ()) -> None:
+    def answer_with(self, view: ViewFunction | None, arguments: Iterable[str] = ()) -> None:
         """Bind the view, for a rule with these values beside any that the endpoint has already."""
         if view is not None and self.view not in (None, view):
             raise ValueError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
@@ -161,7 +161,7 @@ class Router:
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: View | None = None,
+        view_func: ViewFunction | None = None,
         *,
         methods: Iterable[str] | None = None,
         provide_automatic_options: bool | None = None,

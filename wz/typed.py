@@ -22,14 +22,14 @@ from .aio import synchronous
 from .errors import Problem
 from .http import Request
 
-View = Callable[..., Any]
+ViewFunction = Callable[..., Any]
 Argument = Callable[[Request], Any]
 
 _PATH = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*?)(?:\[\.\.\.\])?`$")
 _NAMED = re.compile(r"field `(?P<name>[^`]+)`")
 
 
-def bind(view: View, url_arguments: frozenset[str]) -> Callable[[Request, Mapping[str, Any]], Any]:
+def bind(view: ViewFunction, url_arguments: frozenset[str]) -> Callable[[Request, Mapping[str, Any]], Any]:
     """Return `view` as a function of a request and the URL's values.
 
     Raises TypeError at once for a parameter whose annotation can't be read although its type would matter.
@@ -56,7 +56,7 @@ def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     return functools.wraps(hook)(lambda request, *args: hook(*args))
 
 
-def _arguments(view: View, url_arguments: frozenset[str]) -> dict[str, Argument]:
+def _arguments(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str, Argument]:
     arguments: dict[str, Argument] = {}
     for name, parameter in inspect.signature(view).parameters.items():
         if name in url_arguments:
@@ -70,7 +70,7 @@ def _arguments(view: View, url_arguments: frozenset[str]) -> dict[str, Argument]
     return arguments
 
 
-def evaluate(view: View, annotation: Any) -> Any:
+def evaluate(view: ViewFunction, annotation: Any) -> Any:
     """Return an annotation as a type. `from __future__ import annotations` leaves text, evaluated where it was written.
 
     Raises TypeError for a name that is not there when the program runs.

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from pipeline.boards import Order, View
-from pipeline.boards.units import is_plain
+from pipeline.boards.scores import is_plain
 from wz import Problem, Request, Response
 from wz.json import JSON
 

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.boards.answers import BoardSettings, Standing, Summary
 from pipeline.boards.sample import LEAST, MOST
-from pipeline.boards.units import MAX_PLACES
+from pipeline.boards.scores import MAX_PLACES
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
 

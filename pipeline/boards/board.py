@@ -15,8 +15,8 @@ from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .features import Feature
 from .queries import AskInfo, At
+from .scores import to_units
 from .shards import Shards, StaleBoard, UnknownMember, check_name, with_places
-from .units import to_units
 from .view import View
 
 

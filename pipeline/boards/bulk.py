@@ -13,9 +13,9 @@ from msgspec import UNSET, Struct, UnsetType
 from ..errors import InvalidValue
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .fanout import update_all
+from .scores import from_units, to_units
 from .shard import OtherPlaces, StaleShard, shard_of
 from .shards import BoardChanged, Shards, StaleBoard
-from .units import from_units, to_units
 
 #: Changes in one call of the script, which then takes some 5 ms of Redis's time.
 CHUNK = 400

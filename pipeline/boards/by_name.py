@@ -12,9 +12,9 @@ from ..store.clock import machine_now
 from .answers import Standing
 from .board import Board
 from .fanout import ask_all
+from .lua import Client
 from .periods import resolve
 from .queries import AskInfo, Find
-from .scripts import Client
 from .shards import Shards, UnknownBoard, UnknownMember
 
 #: Shards that are kept ready, of the boards that were asked for last: about a kilobyte each.

@@ -41,7 +41,7 @@ from typing import NamedTuple
 import msgspec
 
 from .sample import Sample
-from .units import from_units
+from .scores import from_units
 
 CONFIDENCE = 0.95
 

@@ -20,8 +20,8 @@ from ..store import (
     TryAgainError,
 )
 from .changes import Change, Reply, replies, update_args
+from .lua import BoardScript, Client
 from .queries import Query, read_answers, read_args
-from .scripts import Client, Script
 from .shard import READ, UPDATE, Shard, error_of
 
 #: Answers after which the script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
@@ -67,7 +67,7 @@ def update_all(
     return [next(done) if some else [] for some in changes]
 
 
-def _send_all(script: Script, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
+def _send_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
     """Run a script for each shard with its arguments. Raises the first error, when all have answered."""
     if not calls:
         return []

@@ -10,7 +10,7 @@ import msgspec
 
 from ..errors import InvalidValue
 from . import keys
-from .scripts import Script
+from .lua import BoardScript
 from .shard import Shard
 
 #: A feature's value. Numbers are exact: one with a point is a Decimal, also after a round trip.
@@ -19,8 +19,8 @@ Feature = str | int | Decimal | bool
 #: Features that a member can have, characters of a name, and bytes of a value's JSON.
 MOST, NAME, VALUE = 256, 128, 4096
 
-_WRITE = Script("tree.lua", "features.lua")
-_MEMBERSHIPS = Script("memberships.lua")
+_WRITE = BoardScript("tree.lua", "features.lua")
+_MEMBERSHIPS = BoardScript("memberships.lua")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -19,16 +19,16 @@ from . import sample as samples
 from .answers import BoardSettings, isoformat
 from .bulk import CHUNK
 from .changes import Change, Op
+from .lua import BoardScript
 from .queries import AskInfo, Info
-from .scripts import Script
+from .scores import LIMIT, MAX_PLACES, is_plain
 from .shard import OtherPlaces, Shard
 from .shards import Shards, UnknownBoard
-from .units import LIMIT, MAX_PLACES, is_plain
 
 T = TypeVar("T")
 
-_DELETE = Script("tree.lua", "keys.lua", "delete.lua")
-_RENAME = Script("tree.lua", "keys.lua", "rename.lua")
+_DELETE = BoardScript("tree.lua", "keys.lua", "delete.lua")
+_RENAME = BoardScript("tree.lua", "keys.lua", "rename.lua")
 
 
 class BoardExists(PipelineError):

@@ -13,9 +13,9 @@ from ..store import Pipeline, Redis, RedisCluster, WatchError
 from . import features, keys, sample, tree
 from .changes import Change, Op
 from .queries import AskInfo
+from .scores import LIMIT
 from .shard import Shard
 from .shards import BoardChanged, Shards, StaleBoard
-from .units import LIMIT
 
 Progress = Callable[[int, int], object]
 

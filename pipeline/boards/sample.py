@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..errors import PipelineError
 from . import keys
-from .scripts import Client, Script
+from .lua import BoardScript, Client
 
 #: Fewest members that a sample may be made for: with fewer, intervals say little.
 LEAST = 100
@@ -23,8 +23,8 @@ MOST = 5_000
 # Fewest and most members of an end that is read beside the sample.
 _ENDS = [LEAST, 1000]
 
-_FILL = Script("sample_fill.lua")
-_READ = Script("sample_read.lua")
+_FILL = BoardScript("sample_fill.lua")
+_READ = BoardScript("sample_read.lua")
 
 # Units, then member: the order of a sorted set.
 _Row = tuple[int, bytes]

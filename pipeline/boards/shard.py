@@ -10,12 +10,12 @@ from ..errors import PipelineError
 from ..store import Pipeline, Redis, ResponseError
 from . import keys
 from .changes import Change, Reply, replies, update_args
+from .lua import BoardScript, Client
 from .queries import Query, read_answers, read_args
-from .scripts import Client, Script
 
-READ = Script("tree.lua", "read.lua")
-UPDATE = Script("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
-_CONFIGURE = Script("tree.lua", "keys.lua", "configure.lua")
+READ = BoardScript("tree.lua", "read.lua")
+UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
+_CONFIGURE = BoardScript("tree.lua", "keys.lua", "configure.lua")
 
 
 class StaleShard(PipelineError):

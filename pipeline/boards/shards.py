@@ -14,11 +14,11 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from ..errors import InvalidValue, PipelineError
 from . import keys
 from .fanout import ask_all
+from .lua import Client
 from .queries import AskInfo, Query
-from .scripts import Client
+from .scores import PLACES
 from .shard import OtherPlaces, Shard, StaleShard, shard_of
 from .totals import Totals
-from .units import PLACES
 
 P = ParamSpec("P")
 T = TypeVar("T")

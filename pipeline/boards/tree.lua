@@ -39,7 +39,7 @@
 -- point. `flags`: 1, the board is kept when its last member goes; 2, it has segments. `expires`: unix time in ms, 0 for
 -- never. `sample`: how many members the reservoir sample has room for, 0 for none.
 
--- Where a name in capitals is used, scripts.py puts its value in place of it.
+-- Where a name in capitals is used, lua.py puts its value in place of it.
 local HEAD = '<I4I4I6BBI6I4'
 local HEAD_SIZE = 64
 local NODE = '<I5I5i6Bi7I4I5I6I6I6'

@@ -29,9 +29,9 @@ from .answers import (
 from .cursor import Position
 from .listing import Listed
 from .queries import ALL, Above, AskInfo, At, Below, Find, Info, Lowest, Most, Query, Rows, Under
+from .scores import LIMIT, from_units, is_plain, rounded, to_units
 from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_places
 from .totals import Totals
-from .units import LIMIT, from_units, is_plain, rounded, to_units
 
 #: Most members in one answer.
 PAGE = 1000

@@ -30,9 +30,9 @@ from pipeline.boards import (
 from pipeline.boards.by_name import KEPT
 from pipeline.boards.changes import Code, Op
 from pipeline.boards.features import Feature
+from pipeline.boards.scores import LIMIT, from_units
 from pipeline.boards.shard import shard_of
 from pipeline.boards.shards import Shards
-from pipeline.boards.units import LIMIT, from_units
 from pipeline.errors import InvalidValue
 
 S = TypeVar("S", bound=msgspec.Struct)

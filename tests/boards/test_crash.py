@@ -24,7 +24,7 @@ from redis.retry import Retry
 
 from deploy import servers
 from pipeline.boards import Board, Boards, BulkChange, bulk
-from pipeline.boards.units import to_units
+from pipeline.boards.scores import to_units
 
 from ..stack import process
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pipeline.boards import Boards, BulkChange, Order, UnknownBoard, UnknownMember, UnknownSegment, View
 from pipeline.boards.answers import Page, Statistics
-from pipeline.boards.units import LIMIT, from_units
+from pipeline.boards.scores import LIMIT, from_units
 from pipeline.errors import InvalidValue
 
 MEMBERS = ["ann", "bob", "cid", "dee", "éva", "zoë", *(f"m{n}" for n in range(30))]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import redis as redis_py
 
 from pipeline.boards import Boards, BulkChange
-from pipeline.boards.units import from_units
+from pipeline.boards.scores import from_units
 
 PROCESSES = 8
 ROUNDS = 25

@@ -16,10 +16,10 @@ from pipeline.boards import select
 from pipeline.boards.changes import Change, Op
 from pipeline.boards.fanout import ask_all, update_all
 from pipeline.boards.queries import Query
+from pipeline.boards.scores import LIMIT
 from pipeline.boards.select import cuts, most
 from pipeline.boards.shard import Shard, shard_of
 from pipeline.boards.totals import Totals
-from pipeline.boards.units import LIMIT
 
 MEMBERS = 3000
 

@@ -19,12 +19,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pipeline.boards import shard as shards
 from pipeline.boards import tree
 from pipeline.boards.changes import Change, Code, Op, Reply
+from pipeline.boards.lua import BoardScript
 from pipeline.boards.queries import Above, AskInfo, At, Below, Find, Found, Lowest, Most, Query, Rows, Under
-from pipeline.boards.scripts import Script
+from pipeline.boards.scores import LIMIT
 from pipeline.boards.shard import Shard, StaleShard
 from pipeline.boards.totals import Totals
 from pipeline.boards.tree import MERGE, SPLIT, BrokenTree, Header, Unpacked, check, pack
-from pipeline.boards.units import LIMIT
 
 from .reference_tree import Tree
 
@@ -55,7 +55,7 @@ def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> t
     """Small leaves meet in a few hundred scores what large ones do in ten thousand."""
     limits: tuple[int, int] = request.param
     split, merge = limits
-    script = Script("tree.lua")
+    script = BoardScript("tree.lua")
     script.text = shards.UPDATE.text.replace(f"SPLIT, MERGE = {SPLIT}, {MERGE}", f"SPLIT, MERGE = {split}, {merge}")
     assert (script.text == shards.UPDATE.text) == (limits == (SPLIT, MERGE))
     script.sha = sha1(script.text.encode(), usedforsecurity=False).hexdigest()

@@ -6,13 +6,13 @@ import re
 from hashlib import sha1
 from importlib.resources import files
 
-from ..store import scripts
 from ..store.scripts import Client as Client
+from ..store.scripts import Script
 
 _CONSTANT = re.compile(r"^local ([A-Z][A-Z0-9_]+) = (.*?)(?:  --.*)?\n", re.MULTILINE)
 
 
-class Script(scripts.Script):
+class BoardScript(Script):
     """A script made of this folder's files, in their order, with the values of its constants where their names are.
 
     Each call of a script makes its functions anew, and a name outside that a function refers to takes twice as long as

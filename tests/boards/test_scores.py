@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.boards.units import LIMIT, MAX_PLACES, from_units, rounded, to_units
+from pipeline.boards.scores import LIMIT, MAX_PLACES, from_units, rounded, to_units
 from pipeline.errors import InvalidValue
 
 
