@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 #: answer to a body that is too large is this service's.
 MAX_CONTENT_LENGTH = 1024 * 1024
 
-#: The same for many members of a board at once, some million records: also in nginx.conf, in a location of its own.
+#: The same for many members of a board at once, some million records. nginx.conf also has it, for one location.
 MAX_BULK_LENGTH = 256 * 1024 * 1024
 
 DESCRIPTION = """\

@@ -29,7 +29,7 @@ class ServerSentEvent(NamedTuple):
         return ("\n".join(lines) + "\n\n").encode()
 
 
-#: Nothing happened: keeps proxies and clients from giving up, and tells the server when a client has gone.
+#: Sent when nothing happened: it keeps proxies and clients from giving up, and shows when a client has gone.
 COMMENT = b":\n\n"
 
 

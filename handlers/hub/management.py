@@ -1,6 +1,6 @@
-"""The service's management, as its clients see it: ATOM entries and feeds of hubs, groups, publishers, partitions.
+"""Azure's management dialect, as its clients see it: ATOM entries and feeds of hubs, groups, publishers, partitions.
 
-Microsoft calls this dialect obsolete, and has another in its place; published clients still speak it. The routes are in
+Microsoft calls this dialect obsolete and has replaced it, but published clients still use it. The routes are in
 the modules manage_*.py.
 """
 

@@ -1,7 +1,7 @@
 """One script call to each of many shards, all sent before the first answer is awaited.
 
-A round costs about what its slowest shard does. No threads: on one server, the calls go over one connection; on a
-cluster, over one for each node, as redis-py's cluster pipeline does it.
+A round takes about as long as its slowest shard. There are no threads: on one server, the calls go over one connection;
+on a cluster, over one for each node, as redis-py's cluster pipeline does it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NOT_RUN = (AskError, NoScriptError, TryAgainError)
 def ask_all(shards: Sequence[Shard], places: int | None, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
     """Ask each shard its own questions, as `Shard.read` does. A shard that is asked nothing is left out.
 
-    Each shard answers of one state of its own; the states may be some milliseconds apart.
+    Each shard's answers are of one state; the states of two shards may be some milliseconds apart.
     """
     calls = [(shard, asked) for shard, asked in zip(shards, queries, strict=True) if asked]
     if len(calls) == 1:
@@ -54,8 +54,8 @@ def update_all(
 ) -> list[list[Reply]]:
     """Apply to each shard its own changes, as `Shard.update` does. Ranks are those within the shards.
 
-    A shard's changes are one step, those of several shards are not: if one of them refuses or can't be reached, this
-    raises its error, and the others have done theirs.
+    The changes of one shard are atomic, those of several shards are not: if one shard refuses or can't be reached, this
+    raises its error, but the others have been changed.
     """
     calls = [(shard, some) for shard, some in zip(shards, changes, strict=True) if some]
     if len(calls) == 1:

@@ -31,9 +31,9 @@ def read(shard: Shard, member: str) -> dict[str, Feature]:
 def write(
     shard: Shard, member: str, changes: Mapping[str, Feature | None], replace: bool, expires: int = 0
 ) -> dict[str, Feature]:
-    """Set features, remove those that are None, and with `replace` all that are not named. Returns those that are.
+    """Set features, remove those that are None, and with `replace` all that are not named. Returns all features.
 
-    `expires` (Unix time in ms, 0 for never) is when they go if there is no board yet whose time it would be.
+    `expires` (Unix time in ms, 0 for never) is when they are deleted if there is no board yet that has such a time.
     """
     if len(changes) > MOST:
         raise InvalidValue(f"a member has at most {MOST} features", field="features")
@@ -59,14 +59,14 @@ def _encoded(name: str, value: Feature) -> bytes:
         raise InvalidValue(f"a feature's name must have 1 to {NAME} characters", field="features")
     if isinstance(value, Decimal) and not value.is_finite():
         raise InvalidValue(f"the feature {name!r} must be a number, not {value}", field=name)
-    encoded = str(value).encode() if type(value) is int else _ENCODER.encode(value)  # msgspec's end at 64 bits
+    encoded = str(value).encode() if type(value) is int else _ENCODER.encode(value)  # msgspec's integers end at 64 bits
     if len(encoded) > VALUE:
         raise InvalidValue(f"the feature {name!r} must have at most {VALUE} bytes of JSON", field=name)
     return encoded
 
 
 def _decoded(reply: Any) -> dict[str, Feature]:
-    """Read HGETALL's answer, which redis-py makes a dict of, and a script's, of which it does not."""
+    """Read HGETALL's answer, which redis-py turns into a dict, or a script's, which it leaves a list."""
     pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
     return {name.decode(): _value(encoded) for name, encoded in sorted(pairs)}
 

@@ -19,11 +19,11 @@ _CONFIGURE = BoardScript("tree.lua", "keys.lua", "configure.lua")
 
 
 class StaleShard(PipelineError):
-    """The sums don't belong to the scores."""
+    """The sums are not those of the scores."""
 
 
 class OtherPlaces(PipelineError):
-    """The shard's scores have other places than the caller thinks."""
+    """The shard's scores have another number of places than the caller assumed."""
 
     def __init__(self, places: int) -> None:
         super().__init__(f"the board has {places} places")
@@ -42,7 +42,7 @@ class Shard:
         self.keys = keys.scored(tag, segment)
 
     def read(self, places: int | None, *queries: Query) -> list[Any]:
-        """Answer questions, each with what its `Query` says."""
+        """Answer questions, each as its `Query` says."""
         try:
             reply = READ.call(self.client, self.keys, read_args(places, queries))
         except ResponseError as exc:
@@ -60,7 +60,7 @@ class Shard:
         return replies(reply, ranks)
 
     def queue_update(self, client: Redis, pipe: Pipeline, places: int, change: Change) -> None:
-        """Put a change into a transaction of the caller's. Its reply is [code, score]."""
+        """Put a change into the caller's transaction. Its reply is [code, score]."""
         UPDATE.queue(client, pipe, self.keys, update_args(places, [change], 0, 0, False))
 
     def configure(
@@ -68,7 +68,7 @@ class Shard:
     ) -> tuple[bool, int, int, int]:
         """Set what is not None; see `Board.configure`. Returns whether it is new, places, sample and expires.
 
-        If it is new, and `expires` is None, it goes at `new_expires`.
+        If it is new, and `expires` is None, it is deleted at `new_expires`.
         """
         args = ["" if value is None else value for value in (places, sample, expires)]
         try:

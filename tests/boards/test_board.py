@@ -558,7 +558,7 @@ def test_a_wrong_value_is_refused_by_name(board: Board, ask: Callable[[Board], o
 
 @pytest.mark.parametrize("name", ["", "-x", "x-", "a b", "a{b}", "x" * 129, "é", "a@day"])
 def test_a_board_s_name(redis: redis_py.Redis, name: str) -> None:
-    with pytest.raises(InvalidValue, match="is no name for a board"):
+    with pytest.raises(InvalidValue, match="is not a name for a board"):
         Shards(redis, name)
 
 

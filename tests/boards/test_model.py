@@ -216,7 +216,7 @@ class BoardMachine(RuleBasedStateMachine):
             expected = next(rank for rank, total in enumerate(model.sums(order)) if total >= target)
             assert (reach.rank, reach.member, reach.sum) == (expected, ranked[expected][0], rows[expected][3])
         else:
-            with pytest.raises(InvalidValue, match="of which there are no shares"):
+            with pytest.raises(InvalidValue, match="a share needs a sum above 0"):
                 view.reach(share, order)
 
 

@@ -396,7 +396,7 @@ def broken(change: Damage, message: str) -> Any:
         ),
         broken(lambda packed, leaves: (packed[:120] + bytes(5) + packed[125:], leaves), "has a sum of 0"),
         broken(lambda packed, leaves: (packed[:148] + bytes(6) + packed[154:], leaves), "has a squares of"),
-        broken(lambda packed, leaves: (packed, leaves | {b"9": b""}), "scores of node 9, which is no leaf"),
+        broken(lambda packed, leaves: (packed, leaves | {b"9": b""}), "scores of node 9, which is not a leaf"),
         broken(lambda packed, leaves: (packed, {}), "does not have the scores of the cell of 0 at level 2"),
     ],
 )
