@@ -1,4 +1,4 @@
-"""`wz settings`: what a process started here would be told."""
+"""`wz settings`: the settings of a process that is started here."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Row:
 def settings(as_json: bool, as_markdown: bool) -> None:
     """Show every setting: its value here, where that comes from, its default and unit. Secrets are not shown.
 
-    Exit code 1 if one is wrong, or if they can't be had together. docs/settings.md says what each is for.
+    Exit code 1 if one is wrong, or if two can't be used together. docs/settings.md describes each.
     """
     if as_markdown:
         click.echo(markdown())
@@ -89,7 +89,7 @@ def _with_what_depends_on_others(rows: Iterable[Row], found: Settings) -> Iterat
         if row.variable == "WZ_REDIS_URL":
             number = database(found)
             origin = "WZ_ENVIRONMENT" if number == DATABASES[found.environment] else "WZ_REDIS_URL"
-            yield Row("(database)", str(number), origin, "", "number", "The database of WZ_REDIS_URL that is used.")
+            yield Row("(database)", str(number), origin, "", "number", "The database of the server WZ_REDIS_URL.")
 
 
 def _shown(row: Setting, text: str) -> str:
@@ -115,14 +115,14 @@ def markdown() -> str:
     head = "| Setting | Type; unit of a number | Default | What for |\n|---|---|---|---|"
     settings = [_line(f"`{row.variable}`", type_of(row), _code(row.default), _with_file(row)) for row in SETTINGS]
     deployment = [_line(f"`{row.variable}`", row.kind, row.default, row.about) for row in DEPLOYMENT]
-    return "\n".join([head, *settings, "", "What deploy/ and `wz` read by themselves:", "", head, *deployment])
+    return "\n".join([head, *settings, "", "Variables that deploy/ and `wz` read themselves:", "", head, *deployment])
 
 
 def _with_file(row: Setting) -> str:
     if not row.file:
         return row.about
     default = f", by default `{row.default_file}`" if row.default_file else ""
-    return f"{row.about} `{row.file_variable}` may name a file that has it{default}, which nobody else may read."
+    return f"{row.about} `{row.file_variable}` may name a file that has it{default}, which no other user may read."
 
 
 def _code(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Reading for people and programs outside: pages of bounded size, and waiting for the next event."""
+"""Reading for clients outside: pages of bounded size, and waiting for the next event."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import cast
 from ..store import Redis
 from .log import Hub, StoredEvent
 
-#: Bytes of bodies in a page, about; a page has one event at least.
+#: About how many bytes of bodies a page has; a page has at least one event.
 PAGE_BYTES = 4 * 1024 * 1024
 
 _FIRST = 8  # events of a page that are read before it is known how large they are
-_SLICE = 1.0  # seconds that Redis is asked to block for, below the socket's timeout: between two, the caller may stop
+_SLICE = 1.0  # seconds for which Redis blocks, below the socket's time-out; the caller may stop between two blocks
 
 
 def latest(hub: Hub, partition: int) -> str:
@@ -46,7 +46,7 @@ def wait(hub: Hub, partition: int, after: str, seconds: float, is_stopping: Call
 def wait_for_entry(client: Redis, key: str, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
     """Wait until a stream has an entry after an id; returns whether it has.
 
-    It keeps a connection of the pool to itself, blocked in Redis, and looks at `is_stopping` once a second.
+    It occupies a connection of the pool, blocked in Redis, and calls `is_stopping` once a second.
     """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0 and not is_stopping():

@@ -1,8 +1,8 @@
-"""Settings: one row each, read from the environment once, checked at once, and passed on as one value.
+"""Settings: one row each, read from the environment once, checked then, and passed on as one value.
 
 A row is a field of `Settings`: its variable, how it is read, its default and what it is for are written there and
-nowhere else. `wz settings` and docs/settings.md have them from `SETTINGS`. Names of hubs and the limits of what a hub
-may be are checked by the hub's own code, when a process starts.
+nowhere else. `wz settings` and docs/settings.md read them from `SETTINGS`. Names and limits of hubs are checked by the
+hub's own code, when a process starts.
 """
 
 # ruff: noqa: RUF009 (`setting` makes a field, as `dataclasses.field` does)
@@ -35,7 +35,7 @@ from .kinds import (
 from .row import InvalidSetting as InvalidSetting
 from .row import Setting, setting
 
-#: The Redis database of each environment. 0 is left to whoever did not choose one.
+#: The Redis database of each environment. 0 is not used: it is the default of programs that choose none.
 DATABASES = {"development": 1, "test": 2, "staging": 3, "production": 4}
 
 _CLUSTER_SHARDS = 8  # of a board on a cluster, unless WZ_BOARD_SHARDS says otherwise
@@ -43,7 +43,7 @@ _CLUSTER_SHARDS = 8  # of a board on a cluster, unless WZ_BOARD_SHARDS says othe
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a process must know before its first request."""
+    """The settings that a process needs before its first request."""
 
     environment: str = setting(
         "WZ_ENVIRONMENT",

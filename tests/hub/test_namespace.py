@@ -69,7 +69,7 @@ def test_another_number_of_partitions_is_not_declared_unnoticed(redis: redis_py.
     hubs.declare()
     hubs.declare()
 
-    with pytest.raises(PartitionCountChanged, match="begun with 4 partitions and WZ_HUBS now says 8"):
+    with pytest.raises(PartitionCountChanged, match="made with 4 partitions and WZ_HUBS now says 8"):
         Hubs(redis, {"events": 8}).declare()
 
 

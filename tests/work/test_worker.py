@@ -214,7 +214,7 @@ def test_a_task_that_hangs_does_not_keep_the_worker_from_ending(
 
     assert not runner.is_alive()
     assert counting.stopped.is_set()
-    assert [record.getMessage() for record in caplog.records] == ["not ended after 0 s, and left behind: hanging"]
+    assert [record.getMessage() for record in caplog.records] == ["not ended after 0 s, and abandoned: hanging"]
     hanging.let_go.set()
 
 
@@ -247,4 +247,4 @@ worker.run(lambda: [task], stop)
             worker.kill()
 
     assert worker.returncode == 0
-    assert log == "not ended after 0 s, and left behind: hanging\n"
+    assert log == "not ended after 0 s, and abandoned: hanging\n"
