@@ -44,8 +44,8 @@ class Services:
             hosts |= {"localhost", "127.0.0.1"}
         return cls(
             client,
-            Boards.of(settings, client),
-            Hubs.of(settings, hubs),
+            Boards.from_settings(settings, client),
+            Hubs.from_settings(settings, hubs),
             Rules(hubs, settings.root),
             hosts,
             settings.root.host,

@@ -124,7 +124,9 @@ class Config(dict[str, Any]):
             for parent in parents:
                 target = target.setdefault(parent, {})
                 if not isinstance(target, dict):
-                    raise TypeError(f"{variable} sets an item of {parent}, not a dict but a {type(target).__name__}")
+                    raise TypeError(
+                        f"{variable} sets an item of {parent}, which is a {type(target).__name__} and not a dict"
+                    )
             target[name] = value
         return True
 

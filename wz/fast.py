@@ -283,7 +283,7 @@ _misfit = _find_misfit()
 AVAILABLE = not _misfit
 if _misfit:
     logging.getLogger(__name__).warning(
-        "wz takes Werkzeug's own way for each request, which is right but several times slower, since this Werkzeug is "
-        "not what the short ways in wz/fast.py were written for: %s",
+        "wz takes Werkzeug's own way for each request, which gives the same answers several times slower, since "
+        "wz/fast.py was not written for this Werkzeug: %s",
         _misfit,
     )

@@ -136,7 +136,7 @@ def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Re
 
 
 def _resolved(hub: Hub, partition: int, after: str) -> str:
-    hub.known(partition)
+    hub.checked_partition(partition)
     return paging.latest(hub, partition) if after == "@latest" else after
 
 

@@ -9,10 +9,10 @@ from ..settings import Settings
 from ..store import Redis
 from ..store.client import cluster_client
 from ..store.clock import machine_now
+from ..store.scripts import ScriptClient
 from .answers import Standing
 from .board import Board
 from .fanout import ask_all
-from .lua import Client
 from .periods import resolve
 from .queries import AskInfo, Find
 from .shards import Shards, UnknownBoard, UnknownMember
@@ -28,14 +28,14 @@ class Boards:
     changes. A board is made once and kept, with what this process has learnt of it, while it is among the last used.
     """
 
-    def __init__(self, client: Client, shards: int = 1, remember: float = Settings.remember_events) -> None:
+    def __init__(self, client: ScriptClient, shards: int = 1, remember: float = Settings.remember_events) -> None:
         self.client = client
         self.shards = shards
         self.remember = remember
         self._board = lru_cache(max(1, KEPT // shards))(self._make)
 
     @classmethod
-    def of(cls, settings: Settings, client: Redis) -> Boards:
+    def from_settings(cls, settings: Settings, client: Redis) -> Boards:
         """Return the boards of these settings: on a cluster of their own, or where `client` has everything else."""
         return cls(
             cluster_client(settings.boards_cluster, settings.environment) if settings.boards_cluster else client,

@@ -19,8 +19,9 @@ from ..store import (
     ResponseError,
     TryAgainError,
 )
+from ..store.scripts import ScriptClient
 from .changes import Change, Reply, replies, update_args
-from .lua import BoardScript, Client
+from .lua import BoardScript
 from .queries import Query, read_answers, read_args
 from .shard import READ, UPDATE, Shard, error_of
 
@@ -88,7 +89,7 @@ def _send_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> 
     return answers
 
 
-def send(client: Client, commands: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[Any]:
+def send(client: ScriptClient, commands: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[Any]:
     """Send commands at once. Returns their answers, errors among them; none is sent twice."""
     if isinstance(client, RedisCluster):
         # With `execute`, redis-py would look up the keys of each command in Redis, and send a command again whose

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from . import select
 from .answers import Order
 from .cursor import Position
-from .queries import ALL, AskInfo, At, Lowest, Member, Query, Rows
+from .queries import ALL, AskInfo, At, ByRank, Lowest, Member, Query
 from .shards import ATTEMPTS, BoardChanged, Shards
 from .totals import Totals
 
@@ -76,7 +76,7 @@ def value(answers: Sequence[Totals]) -> Totals:
 
 def _page(skip: int, order: Order, limit: int) -> list[Query]:
     """The questions for a shard's part of a page."""
-    members = Rows(skip, skip + limit - 1) if order is Order.ASC else Rows(-skip - limit, -skip - 1)
+    members = ByRank(skip, skip + limit - 1) if order is Order.ASC else ByRank(-skip - limit, -skip - 1)
     return [AskInfo(), members, *first(skip, order)]
 
 

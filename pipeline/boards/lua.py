@@ -6,7 +6,6 @@ import re
 from hashlib import sha1
 from importlib.resources import files
 
-from ..store.scripts import Client as Client
 from ..store.scripts import Script
 
 _CONSTANT = re.compile(r"^local ([A-Z][A-Z0-9_]+) = (.*?)(?:  --.*)?\n", re.MULTILINE)

@@ -88,7 +88,7 @@ class _MembersQuery(Query):
         return [Member(member, int(score)) for member, score in zip(reply[::2], reply[1::2], strict=True)]
 
 
-class Rows(_MembersQuery):
+class ByRank(_MembersQuery):
     """The `Member`s of rank `first` to `last`, both included, from the lowest."""
 
     def __init__(self, first: int, last: int) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import PipelineError
+from ..store.scripts import ScriptClient
 from . import keys
-from .lua import BoardScript, Client
+from .lua import BoardScript
 
 #: The smallest size of a sample: with fewer members, intervals say little.
 LEAST = 100
@@ -63,7 +64,7 @@ class Sample(NamedTuple):
     highest: list[int]
 
 
-def fill(client: Client, tag: str, size: int, rnd: random.Random | None = None) -> int:
+def fill(client: ScriptClient, tag: str, size: int, rnd: random.Random | None = None) -> int:
     """Draw a sample of `size` members of a shard, or of all if they are fewer; 0 removes the sample.
 
     It replaces the old sample. Every set of members is equally likely. Returns their number. Blocks Redis for
@@ -75,7 +76,7 @@ def fill(client: Client, tag: str, size: int, rnd: random.Random | None = None) 
     return count
 
 
-def read(client: Client, tag: str, board: str) -> Part:
+def read(client: ScriptClient, tag: str, board: str) -> Part:
     """Read the sample and the ends of a shard, all of one state. Takes Redis some 2 us a member.
 
     Raises `NoSample`, whose message names `board`.

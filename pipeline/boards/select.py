@@ -15,7 +15,7 @@ from itertools import accumulate
 from math import isqrt
 from typing import Any
 
-from .queries import ALL, Above, Below, Lowest, Query, Rows
+from .queries import ALL, Above, Below, ByRank, Lowest, Query
 from .totals import Totals
 
 Ask = Callable[[Sequence[Sequence[Query]]], list[list[Any]]]
@@ -54,7 +54,7 @@ def cuts(ask: Ask, sizes: Sequence[int], count: int) -> list[int]:
 
 def _narrow(ask: Ask, low: list[int], high: list[int], count: int, ranks: Sequence[Sequence[int]]) -> None:
     """Move `low` and `high` closer together, by the members at some ranks of each shard."""
-    answers = ask([[Rows(rank, rank) for rank in some] for some in ranks])
+    answers = ask([[ByRank(rank, rank) for rank in some] for some in ranks])
     pivots = []
     passed, ahead = low.copy(), high.copy()  # the least and the most that each shard has before a pivot
     for i, some in enumerate(ranks):
@@ -108,7 +108,7 @@ def most(ask: Ask, shards: int, limit: int) -> Totals:
     """
     if limit < 0:
         return Totals()
-    answers = ask([[Below(0), Below(1), Lowest(ALL), Above(1, 1), Rows(-1, -1)]] * shards)
+    answers = ask([[Below(0), Below(1), Lowest(ALL), Above(1, 1), ByRank(-1, -1)]] * shards)
     below_zero, below, above, lowest, highest = zip(*answers, strict=True)
     negative = _total(below_zero)
     if _total(above).sum - negative.sum <= limit:
@@ -139,7 +139,7 @@ def most(ask: Ask, shards: int, limit: int) -> Totals:
 
 def _slices(first: Sequence[int], end: Sequence[int]) -> list[list[Query]]:
     """Ask each shard for its rows from rank `first` up to, not including, `end`."""
-    return [[Rows(a, b - 1)] if a < b else [] for a, b in zip(first, end, strict=True)]
+    return [[ByRank(a, b - 1)] if a < b else [] for a, b in zip(first, end, strict=True)]
 
 
 def _total(totals: Iterable[Totals]) -> Totals:

@@ -8,9 +8,10 @@ from typing import Any
 
 from ..errors import PipelineError
 from ..store import Pipeline, Redis, ResponseError
+from ..store.scripts import ScriptClient
 from . import keys
 from .changes import Change, Reply, replies, update_args
-from .lua import BoardScript, Client
+from .lua import BoardScript
 from .queries import Query, read_answers, read_args
 
 READ = BoardScript("tree.lua", "read.lua")
@@ -36,7 +37,7 @@ class Shard:
     `tag` is the hash tag, with its braces. Methods raise `StaleShard` or `OtherPlaces`, after which nothing is changed.
     """
 
-    def __init__(self, client: Client, tag: str, segment: str | None = None) -> None:
+    def __init__(self, client: ScriptClient, tag: str, segment: str | None = None) -> None:
         self.client = client
         self.tag = tag
         self.keys = keys.scored(tag, segment)

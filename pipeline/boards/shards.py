@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..errors import InvalidValue, PipelineError
+from ..store.scripts import ScriptClient
 from . import keys
 from .fanout import ask_all
-from .lua import Client
 from .queries import AskInfo, Query
 from .scores import PLACES
 from .shard import OtherPlaces, Shard, StaleShard, shard_of
@@ -78,7 +78,7 @@ class Shards:
     Raises `InvalidValue` for an invalid name. Making one sends nothing to Redis.
     """
 
-    def __init__(self, client: Client, name: str, count: int = 1, segment: str | None = None) -> None:
+    def __init__(self, client: ScriptClient, name: str, count: int = 1, segment: str | None = None) -> None:
         check_name(name, "board")
         if segment is not None:
             check_name(segment, "segment")

@@ -28,7 +28,7 @@ from .answers import (
 )
 from .cursor import Position
 from .listing import Listed
-from .queries import ALL, Above, AskInfo, At, Below, Find, Info, Lowest, Most, Query, Rows, Under
+from .queries import ALL, Above, AskInfo, At, Below, ByRank, Find, Info, Lowest, Most, Query, Under
 from .scores import LIMIT, from_units, is_plain, rounded, to_units
 from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_places
 from .totals import Totals
@@ -223,7 +223,7 @@ class View:
     @with_places
     def summary(self) -> Summary:
         """Return statistics and settings. O(1). A board that was configured may have no members."""
-        replies = self.shards.ask(AskInfo(), Rows(0, 0), Rows(-1, -1), Rows(0, 0), Lowest(ALL, True))
+        replies = self.shards.ask(AskInfo(), ByRank(0, 0), ByRank(-1, -1), ByRank(0, 0), Lowest(ALL, True))
         info: Info = replies[0][0]
         found = self._statistics(replies)
         if not found.count and (self.shards.segment_name is not None or info.places is None):
@@ -254,7 +254,7 @@ class View:
         """Return the same for low <= score <= high; None sets no bound. O(log n)."""
         least, end = self._bounds(low, high)
         end = max(least, end)
-        edges = [Above(least, 1), Under(end, 1), Rows(0, 0)]
+        edges = [Above(least, 1), Under(end, 1), ByRank(0, 0)]
         return self._existing(self.shards.ask(AskInfo(), *edges, Below(end, True), Below(least, True)))
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ class View:
 def _range(start: int, end: int, order: Order) -> list[Query]:
     """The questions for `_statistics` of a shard's members from `start` up to, not including, `end`, in order."""
     if order is Order.ASC:
-        edges = [Rows(start, start), Rows(end - 1, end - 1), Rows(-1, -1)]
+        edges = [ByRank(start, start), ByRank(end - 1, end - 1), ByRank(-1, -1)]
         return [AskInfo(), *edges, Lowest(end, True), Lowest(start, True)]
-    edges = [Rows(-start - 1, -start - 1), Rows(-end, -end), Rows(0, 0)]
+    edges = [ByRank(-start - 1, -start - 1), ByRank(-end, -end), ByRank(0, 0)]
     return [AskInfo(), *edges, Lowest(-start if start else ALL, True), Lowest(-end if end else ALL, True)]

@@ -76,7 +76,7 @@ def rebuild(name: str) -> None:
 
 def _board(name: str) -> BoardOf:
     settings = Settings.from_environ()
-    return Boards.of(settings, redis_client(settings))[name]
+    return Boards.from_settings(settings, redis_client(settings))[name]
 
 
 @contextmanager

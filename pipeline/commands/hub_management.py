@@ -113,7 +113,7 @@ COMMANDS = (create, delete, list_, set_, show)
 def existing_hubs() -> Hubs:
     """Return the hubs that exist: those that WZ_HUBS declares are made when the service starts, not by this command."""
     settings = Settings.from_environ()
-    return Hubs(hubs_client(settings), {}, Defaults.of(settings))
+    return Hubs(hubs_client(settings), {}, Defaults.from_settings(settings))
 
 
 def _changes(

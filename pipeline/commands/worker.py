@@ -39,7 +39,7 @@ def worker() -> None:
     client = redis_client(settings)
     check_server(client, wait=10.0)
     boards_client(settings, wait=10.0)
-    hubs = Hubs.of(settings, hubs_client(settings, wait=10.0))
+    hubs = Hubs.from_settings(settings, hubs_client(settings, wait=10.0))
     hubs.declare()
 
     relays: Relays | None = None
@@ -54,7 +54,7 @@ def worker() -> None:
         )
     else:
         _warn_of_lost_relays(hubs)
-    boards = Boards.of(settings, client)
+    boards = Boards.from_settings(settings, client)
     registry = JobRegistry(client, hubs, boards)
     folders = JobFolders(settings.jobs, registry.load) if settings.jobs is not None else None
     registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))

@@ -29,7 +29,7 @@ class ConsumerGroup:
 
     def stored_offset(self, partition: int) -> str | None:
         """Return the offset, or None if none was stored. Raises `UnknownPartition`."""
-        stored = self.hub.redis.hget(self.hub.keys[self.hub.known(partition)].offsets, self.name)
+        stored = self.hub.redis.hget(self.hub.keys[self.hub.checked_partition(partition)].offsets, self.name)
         return None if stored is None else cast("bytes", stored).decode()
 
     def commit(self, pipe: Pipeline, partition: int, offset: str) -> None:
@@ -38,7 +38,7 @@ class ConsumerGroup:
 
     def store(self, partition: int, offset: str | None) -> bool:
         """Store an offset, or delete it with None; returns whether there was one. Raises `UnknownPartition`."""
-        key = self.hub.keys[self.hub.known(partition)].offsets
+        key = self.hub.keys[self.hub.checked_partition(partition)].offsets
         if offset is None:
             return bool(self.hub.redis.hdel(key, self.name))
         return not self.hub.redis.hset(key, self.name, offset)

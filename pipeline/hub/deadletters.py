@@ -75,7 +75,7 @@ class DeadLetters:
         Raises `UnknownPartition`, or `InvalidValue` for an id of another form.
         """
         if partition is not None:
-            self.hub.known(partition)
+            self.hub.checked_partition(partition)
         start, offset = (partition or 0, "0") if after is None else self._id(after, "after")
         if partition is not None and start != partition:
             raise InvalidValue(f"{after!r} is not in partition {partition}", "after")
@@ -156,7 +156,7 @@ class DeadLetters:
         return self.hub.redis.xdel(self.hub.keys[partition].deadletters, *offsets)
 
     def _partitions(self, partition: int | None) -> Iterable[int]:
-        return range(self.hub.partitions) if partition is None else [self.hub.known(partition)]
+        return range(self.hub.partitions) if partition is None else [self.hub.checked_partition(partition)]
 
     def _by_partition(self, ids: Sequence[str]) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
@@ -169,7 +169,7 @@ class DeadLetters:
         match = _ID.fullmatch(id_)
         if match is None or not all(int(part) < 2**63 for part in match[2].split("-")):
             raise InvalidValue(f"{id_!r} is not the id of a dead letter, PARTITION:MS-N", field)
-        return self.hub.known(int(match[1])), match[2]
+        return self.hub.checked_partition(int(match[1])), match[2]
 
 
 def _pack(stored: StoredEvent) -> bytes:

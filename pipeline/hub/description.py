@@ -62,7 +62,7 @@ class Defaults:
     retention_bytes: int = Settings.retention_bytes
 
     @classmethod
-    def of(cls, settings: Settings) -> Defaults:
+    def from_settings(cls, settings: Settings) -> Defaults:
         """Return what WZ_RETENTION and WZ_RETENTION_SIZE say. Raises `InvalidSetting` if no hub may keep so much."""
         if settings.retention_ms > MAX_DAYS * DAY_MS:
             days = f"{settings.retention_ms / DAY_MS:g}d"

@@ -93,7 +93,7 @@ class Reading:
         self.count = min(limit, 10)  # entries of the next page, which is after `after`; 0 at the end
         self._entries = 0
 
-    def take(self, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
+    def add_page(self, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
         """Add a page, as XRANGE returns it."""
         for entry_id, fields in page:
             if len(self.events) >= self.limit:

@@ -71,15 +71,15 @@ class Hub(StoredHub):
         A time in ms since the Unix epoch can be used as an offset. Raises `UnknownPartition`. One round trip for events
         that were sent in batches; up to three for 1,000 events that were sent one by one.
         """
-        reading = Reading(self.known(partition), after, limit)
+        reading = Reading(self.checked_partition(partition), after, limit)
         while reading.count:
             found = self.redis.xrange(self.keys[partition].events, min=f"({reading.after}", count=reading.count)
-            reading.take(cast("list[tuple[bytes, dict[bytes, bytes]]]", found))
+            reading.add_page(cast("list[tuple[bytes, dict[bytes, bytes]]]", found))
         return reading.events
 
     def _divide(self, events: Sequence[Event], partition: int | None) -> dict[int, list[Event]]:
         if partition is not None:
-            return {self.known(partition): list(events)}
+            return {self.checked_partition(partition): list(events)}
         by_partition: dict[int, list[Event]] = defaultdict(list)
         of_key: dict[str | None, list[Event]] = {}
         for event in events:

@@ -68,9 +68,9 @@ class Hubs(Mapping[str, Hub]):
         self._refreshing = threading.Lock()
 
     @classmethod
-    def of(cls, settings: Settings, client: Redis) -> Hubs:
+    def from_settings(cls, settings: Settings, client: Redis) -> Hubs:
         """Return declared and recorded hubs. Raises `InvalidSetting` for a declared hub that is not valid."""
-        return cls(client, declared_hubs(settings), Defaults.of(settings))
+        return cls(client, declared_hubs(settings), Defaults.from_settings(settings))
 
     def __getitem__(self, name: str) -> Hub:
         """Raises `UnknownHub`."""

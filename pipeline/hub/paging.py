@@ -18,7 +18,7 @@ _SLICE = 1.0  # seconds for which Redis blocks, below the socket's time-out; the
 
 def latest(hub: Hub, partition: int) -> str:
     """Return the offset of the newest event that is kept, '0' if there is none. Raises `UnknownPartition`."""
-    newest = hub.redis.xrevrange(hub.keys[hub.known(partition)].events, count=1)
+    newest = hub.redis.xrevrange(hub.keys[hub.checked_partition(partition)].events, count=1)
     return cast("bytes", newest[0][0]).decode() if newest else "0"
 
 
@@ -40,7 +40,7 @@ def page(hub: Hub, partition: int, after: str, limit: int) -> list[StoredEvent]:
 
 def wait(hub: Hub, partition: int, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
     """Wait until there is an event after an offset, which must not be '@latest'; returns whether there is one."""
-    return wait_for_entry(hub.redis, hub.keys[hub.known(partition)].events, after, seconds, is_stopping)
+    return wait_for_entry(hub.redis, hub.keys[hub.checked_partition(partition)].events, after, seconds, is_stopping)
 
 
 def wait_for_entry(client: Redis, key: str, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:

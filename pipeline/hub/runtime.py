@@ -59,7 +59,9 @@ def runtime(hub: StoredHub, partitions: Sequence[int] | None = None) -> list[Par
 
     Raises `UnknownPartition`.
     """
-    wanted = range(hub.partitions) if partitions is None else [hub.known(partition) for partition in partitions]
+    wanted = (
+        range(hub.partitions) if partitions is None else [hub.checked_partition(partition) for partition in partitions]
+    )
     its = (hub.keys[partition] for partition in wanted)
     called = ([keys.events, keys.sequence, keys.stats, keys.offsets, keys.attached] for keys in its)
     replies = _RUNTIME.call_all(hub.redis, [(keys, []) for keys in called])

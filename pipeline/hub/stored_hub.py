@@ -30,7 +30,7 @@ class StoredHub:
         self.settings = settings or HubSettings(partitions)
         self.keys = HubKeys(name)
 
-    def known(self, partition: int) -> int:
+    def checked_partition(self, partition: int) -> int:
         """Return the partition's number, if the hub has it. Raises `UnknownPartition`."""
         if not 0 <= partition < self.partitions:
             raise UnknownPartition(self, partition)

@@ -14,7 +14,7 @@ from redis.commands.core import Script as RegisteredScript
 from redis.exceptions import NoScriptError
 
 
-class Client(Protocol):
+class ScriptClient(Protocol):
     """The methods that scripts need, which `Redis` and `RedisCluster` have in common."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any: ...
@@ -34,7 +34,7 @@ class Script:
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         self._registered: WeakKeyDictionary[Redis, RegisteredScript] = WeakKeyDictionary()
 
-    def call(self, client: Client, keys: list[str], args: list[Any]) -> Any:
+    def call(self, client: ScriptClient, keys: list[str], args: list[Any]) -> Any:
         """Run it in one round trip, or in two if Redis does not have it (any more)."""
         try:
             return client.evalsha(self.sha, len(keys), *keys, *args)

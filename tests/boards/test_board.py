@@ -1,4 +1,4 @@
-"""A board's methods, one shard and split; what any sequence of them answers is in test_model.py."""
+"""A board's methods, on one shard and on several; test_model.py tests any sequence of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def fill(board: Board, count: int) -> None:
 
 
 def keys(board: Board) -> list[str]:
-    """All that is kept for a board."""
+    """All keys of a board."""
     client = board.shards.client
     nodes: list[Any] = [client]
     if isinstance(client, redis_py.RedisCluster):  # which asks one of its nodes
@@ -57,7 +57,7 @@ def keys(board: Board) -> list[str]:
 
 
 def other_process(boards: Boards) -> Boards:
-    """Boards that know nothing of what was written, as those of another process would."""
+    """Boards that know nothing of what was written, like those of another process."""
     return Boards(boards.client, boards.shards)
 
 
@@ -217,7 +217,7 @@ def test_a_member_that_stays_is_in_one_page_whatever_comes_and_goes(board: Board
         for name in (f"low{n}", f"m{n}"):
             board.set(name, Decimal(-1 - n))
             board.set("z" + name, Decimal(99 + n))
-        for member in (page.members[-1].member, "m0000", "m0059", "m0030"):  # the one that the cursor is of, too
+        for member in (page.members[-1].member, "m0000", "m0059", "m0030"):  # also the one to which the cursor belongs
             if member not in staying and member in {row.member for row in board.members(0, 999).members}:
                 board.remove(member)
         n += 1
@@ -358,12 +358,12 @@ def test_a_board_has_at_most_64_segments(redis: redis_py.Redis) -> None:
     board.join("ann", "one-more")
 
 
-# -- the whole -------------------------------------------------------------------------------------------------------
+# -- whole boards -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def furnished(boards: Boards) -> Board:
-    """A board with all that a board can have."""
+    """A board with everything that a board can have."""
     board = boards["b"]
     board.configure(places=3, sample=100)
     fill(board, 300)
@@ -495,7 +495,7 @@ def test_a_union_that_can_t_be_is_not_made(boards: Boards, sources: dict[str, De
     assert keys(boards["u"]) == []
 
 
-# -- what is wrong ---------------------------------------------------------------------------------------------------
+# -- stale boards ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -584,7 +584,7 @@ def test_a_stale_board_says_so_and_is_mended(boards: Boards) -> None:
 
 
 def test_a_board_is_made_once_and_kept_while_it_is_among_the_last_used(redis: redis_py.Redis) -> None:
-    boards = Boards(redis, shards=KEPT // 2)  # so that two have room
+    boards = Boards(redis, shards=KEPT // 2)  # so that two changes have room
     board = boards["a"]
     assert boards["a"] is board
 

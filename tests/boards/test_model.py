@@ -1,4 +1,4 @@
-"""Any operations on a board, against a dict and sorted(): all that can be asked of it has the model's answer."""
+"""Any operations on a board, compared with a dict and sorted(): every query must have the model's answer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Many processes write to one board at once; nothing is lost, nothing is counted twice.
 
-Each process has members of its own, whose scores follow from its steps alone, and writes to members of all by what may
-come in any order: rewards add up, and the highest score stays.
+Each process has members of its own, whose scores follow from its steps alone, and writes to common members with changes
+that may come in any order: rewards add up, and the highest score stays.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pipeline.boards import shard as shards
 from pipeline.boards import tree
 from pipeline.boards.changes import Change, Code, Op, Reply
 from pipeline.boards.lua import BoardScript
-from pipeline.boards.queries import Above, AskInfo, At, Below, Find, Found, Lowest, Most, Query, Rows, Under
+from pipeline.boards.queries import Above, AskInfo, At, Below, ByRank, Find, Found, Lowest, Most, Query, Under
 from pipeline.boards.scores import LIMIT
 from pipeline.boards.shard import Shard, StaleShard
 from pipeline.boards.totals import Totals
@@ -52,7 +52,7 @@ def shard(redis: redis_py.Redis) -> Shard:
 
 @pytest.fixture(params=[pytest.param((SPLIT, MERGE), id="leaves of 1280"), pytest.param((40, 16), id="leaves of 40")])
 def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Small leaves meet in a few hundred scores what large ones do in ten thousand."""
+    """With a few hundred scores, small leaves go through what large ones do with ten thousand."""
     limits: tuple[int, int] = request.param
     split, merge = limits
     script = BoardScript("tree.lua")
@@ -95,7 +95,7 @@ def totals(scores: list[int], full: bool = True) -> Totals:
 
 
 class ShardMachine(RuleBasedStateMachine):
-    """Any changes, many at a time so that leaves split and pages are given up, against dicts."""
+    """Any changes, many at a time so that leaves split and pages are given up, compared with dicts."""
 
     shard: Shard
 
@@ -201,7 +201,7 @@ class ShardMachine(RuleBasedStateMachine):
                 At(score, member),
                 At(score, other),
                 Find(member.decode()),
-                Rows(rank, rank),
+                ByRank(rank, rank),
                 Above(score, 2),
                 Under(score, 2),
             ) == [

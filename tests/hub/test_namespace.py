@@ -167,7 +167,7 @@ def test_a_name_can_be_used_again_with_other_partitions(hubs: Hubs, monkeypatch:
     monkeypatch.setattr(namespace, "SETTLE_MS", 0)
     old = hubs["events"]
     hubs.delete("events")
-    old.append([Event(b"late")], partition=3)  # from a process that has not heard of it
+    old.append([Event(b"late")], partition=3)  # from a process that does not know of it yet
 
     hubs.create("events", Description(partitions=8))
 

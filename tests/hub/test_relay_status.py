@@ -1,4 +1,4 @@
-"""`wz hub`: its table, and what it does with dead letters."""
+"""`wz hub`: its table, and its commands for dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the relay makes of an upstream's answers."""
+"""How the relay treats an upstream's answers."""
 
 from __future__ import annotations
 

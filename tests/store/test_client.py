@@ -42,7 +42,8 @@ def test_two_environments_cannot_share_a_database(redis_url: str) -> None:
     url = f"{redis_url}?db=9"
     check_server(redis_client(settings_for(url, "staging")))
 
-    with pytest.raises(EnvironmentClash, match="belongs to the environment 'staging', but this process to 'production'"):
+    clash = "belongs to the environment 'staging', but this process to 'production'"
+    with pytest.raises(EnvironmentClash, match=clash):
         check_server(redis_client(settings_for(url, "production")))
 
 

@@ -47,7 +47,7 @@ def test_a_lease_that_ended_is_not_renewed(redis: redis_py.Redis, leases: tuple[
     ours, _ = leases
     ours.hold()
     assert renew(ours)
-    redis.delete("lease")  # as its end would
+    redis.delete("lease")  # as if it had ended
 
     assert not renew(ours)
     assert ours.hold()

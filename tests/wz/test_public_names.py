@@ -1,6 +1,6 @@
-"""What wz offers: every public name is listed here, so that none comes or goes unnoticed, and each says what it is.
+"""What wz offers: every public name is listed here, so that no change of them goes unnoticed, and has a docstring.
 
-A change of these lists is a change of the interface, and belongs into CHANGES.md.
+A change of these lists is a change of the interface, and belongs in CHANGES.md.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OFFERED = {
     "wz.base": "BaseApp",
     "wz.blueprints": "Blueprint",
     "wz.chunked": "UnknownLength stream",
-    "wz.cli": "AppGroup COMMANDS Group layers load_app main routes run shell with_appcontext",
+    "wz.cli": "AppGroup COMMANDS Group Project layers load_app main routes run shell with_appcontext",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
         AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
@@ -73,7 +73,7 @@ OFFERED = {
         render_template_string stream_template stream_template_string
     """,
     "wz.testing": "AppRunner Client LiveServer RequestBuilder",
-    "wz.typed": "Argument View bind evaluate invalid with_request",
+    "wz.typed": "Argument ViewFunction bind evaluate invalid with_request",
     "wz.urls": "URLBuilding",
     "wz.views": "METHODS Method MethodView View",
 }
@@ -89,7 +89,7 @@ MODULES = {module.__name__: module for module in modules()}
 
 
 def written_in(module: ModuleType) -> list[str]:
-    """Return the public names that a module's own text binds: what it imports, and variables of types, are left out."""
+    """Return the public names that a module itself binds, without imported names and type variables."""
     names = set()
     for node in ast.parse(Path(str(module.__file__)).read_text()).body:
         match node:

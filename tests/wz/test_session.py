@@ -54,7 +54,7 @@ def client(app: App) -> Client:
 
 
 def signed(data: Any, *, key: str = KEY, salt: str = "cookie-session", age: int = 0) -> str:
-    """A cookie as it would have been made `age` seconds ago."""
+    """A cookie as if it had been made `age` seconds ago."""
 
     class Earlier(TimestampSigner):
         def get_timestamp(self) -> int:

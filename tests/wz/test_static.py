@@ -21,7 +21,7 @@ WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder `static` to be served, beside a secret that must not be."""
+    """A folder `static` to be served, beside a secret that must not be served."""
     folder = tmp_path / "static"
     (folder / "sub").mkdir(parents=True)
     (folder / "a.txt").write_text(TEXT)

@@ -54,7 +54,7 @@ def until_blocked(redis: redis_py.Redis) -> None:
     if isinstance(redis, RedisCluster):
         servers = [redis.get_redis_connection(node) for node in redis.get_primaries()]
     while not any(server.info("clients")["blocked_clients"] for server in servers):
-        assert time.monotonic() < deadline, "nobody waits in Redis"
+        assert time.monotonic() < deadline, "no reader waits in Redis"
 
 
 def test_a_long_poll_is_answered_by_the_event_that_comes(

@@ -1,4 +1,4 @@
-"""Window jobs over HTTP: what is put is run by a worker, and seen, explained and deleted."""
+"""Window jobs over HTTP: a job that is put is run by a worker, shown, explained and deleted."""
 
 from __future__ import annotations
 
