@@ -26,8 +26,8 @@ _READS = frozenset({"GET", "HEAD"})
 def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None = None) -> None:
     """Check the token before each request.
 
-    `hub_paths`: the first path segment, or the one after `hubs`, is a hub, whose name ignores case. `right` is what all
-    routes need, whatever their method.
+    `hub_paths`: the first path segment, or the one after `hubs`, is a hub, whose name ignores case. `right` is the one
+    that all routes need, whatever their method.
     """
 
     @blueprint.before_request

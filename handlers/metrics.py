@@ -194,7 +194,7 @@ def _of_partitions(hubs: dict[str, list[PartitionStatus]]) -> Iterator[Metric]:
 def _of_groups(hubs: dict[str, list[PartitionStatus]]) -> list[Metric]:
     labels = ["hub", "partition", "group"]
     lag = GaugeMetricFamily(
-        "wz_group_lag_events", f"Kept events that a group, {GROUP} is the relay, has not done.", labels=labels
+        "wz_group_lag_events", f"Stored events that a group has not processed; {GROUP} is the relay.", labels=labels
     )
     oldest = GaugeMetricFamily(
         "wz_group_oldest_seconds", "How long the first of these has waited; 0 if none.", labels=labels

@@ -126,7 +126,7 @@ class App(URLBuilding, Development):
         return response
 
     def teardown(self, request: Request, error: BaseException | None) -> None:
-        """Run every teardown hook, whatever went before; one that fails is logged and does not stop the others."""
+        """Run every teardown hook, whatever happened before; one that fails is logged and does not stop the others."""
         for hooks in request.route.teardowns:
             if hooks:  # it is cheaper to ask than to make an iterator, and most routers have none
                 for hook in reversed(hooks):

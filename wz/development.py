@@ -29,7 +29,7 @@ class Development(BaseApp):
         return AppContext(self._app)
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
-        """Return a context for `with`, of a request that is matched and goes no further."""
+        """Return a context for `with`, of a request that is matched, but not answered."""
         request = self.request_class(environ)
         request.app = self._app
         request.route = self._unmatched
@@ -43,7 +43,7 @@ class Development(BaseApp):
         return self.request_context(RequestBuilder(self._app, *args, **kwargs).get_environ())
 
     def test_client(self, **options: Any) -> Client:
-        """Return a `wz.testing.Client` of this app; `options` are those of Werkzeug's, as `use_cookies=False`."""
+        """Return a `wz.testing.Client` of this app; `options` are Werkzeug's, such as `use_cookies=False`."""
         from .testing import Client
 
         return Client(self._app, **options)

@@ -29,7 +29,7 @@ _PAGE = """\
 
 
 class Problem(HTTPException):
-    """An HTTP error with a sentence for whoever reads the answer, and members for whatever parses it.
+    """An HTTP error with a sentence for people who read the answer, and members for programs that parse it.
 
     `members` are added to the problem document as they are: `field="score"` names the input that was wrong. Raise
     it, or let `App.problems` make it from a domain's exception.

@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Phase(IntEnum):
     """How far out a hook is: before the view, outer hooks run earlier than inner ones; after it, later."""
 
-    OUTERMOST = 0  #: sees what all others made of a request, as signals do
+    OUTERMOST = 0  #: sees the results of all other hooks, as signals do
     OUTER = 1  #: keeps what the usual ones may still change, as sessions do
     USUAL = 2
 

@@ -260,7 +260,7 @@ session: Session = LocalProxy(current_session)  # type: ignore[assignment]
 def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> Iterator[Session]:
     """Yield the session that `client` has on `app`, and give the client the cookie that saves it.
 
-    The session is that of a request made of the other arguments, as `app.test_request_context` takes them; that
+    The session is that of a request made from the other arguments, as `app.test_request_context` takes them; that
     request is current in the block. Nothing is saved if the block raises. Raises TypeError for a client that keeps no
     cookies.
     """

@@ -1,4 +1,4 @@
-"""Server-sent events: a response that goes on while there is something to tell (the HTML standard, section 9.2)."""
+"""Server-sent events: a response that stays open and sends events as they come (the HTML standard, section 9.2)."""
 
 from __future__ import annotations
 

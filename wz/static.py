@@ -79,8 +79,8 @@ def send_from_directory(directory: Path, path: Path, **options: Any) -> Werkzeug
     """Answer with the file at `path`, which a client may have sent, below `directory`, which must be yours.
 
     `options` are those of `send_file`. Answers 404 for a name that leads out of the directory (`..`, an absolute path),
-    holds a NUL, or is not that of a regular file. Symbolic links are followed, wherever they lead: whoever may write
-    into the directory decides what it shows.
+    holds a NUL, or is not that of a regular file. Symbolic links are followed, wherever they lead: so anyone who may
+    write into the directory decides which files are served.
     """
     found = safe_join(os.fspath(directory), os.fspath(path))
     request = current_request()

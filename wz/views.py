@@ -32,7 +32,7 @@ class View:
 
     #: As in `add_url_rule`; None stands for GET.
     methods: ClassVar[Collection[str] | None] = None
-    #: Whether the app answers OPTIONS; None stands for: unless the view does.
+    #: Whether the app answers OPTIONS; None: it does unless the view does.
     provide_automatic_options: ClassVar[bool | None] = None
     #: Applied to the view function in this order, so that the last is the outermost. Each is called with the request
     #: and the URL's values, as keywords.

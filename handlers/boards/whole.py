@@ -88,7 +88,7 @@ class Standings(msgspec.Struct):
 @blueprint.get("")
 @operation(responses=NO_NAME | CHANGING)
 def standings(request: Request, query: OfMember) -> Standings | Response:
-    """Read where a member stands on several boards."""
+    """Read a member's score and ranks on several boards."""
     found = services(request).boards.standings(query.member, query.boards)
     return written(Standings(query.member, [OnBoard(board.name, standing) for board, standing in found]), query)
 

@@ -71,7 +71,7 @@ _broker_properties = msgspec.json.Decoder(BrokerProperties)
 
 
 def single(request: Request) -> Event:
-    """Read the body, whatever its type, as one event, and the headers as its properties."""
+    """Read the body, of any type, as one event, and the headers as its properties."""
     environ = request.environ
     header = environ.get("HTTP_BROKERPROPERTIES")
     key = None

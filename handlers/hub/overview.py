@@ -126,7 +126,7 @@ def _partition(partition: PartitionRuntime) -> PartitionDocument:
 
 
 def _groups(partitions: list[PartitionRuntime]) -> list[GroupDocument]:
-    """Add up each group's lag in these partitions. A group without an offset in a partition has not begun there."""
+    """Add up each group's lag in these partitions. A group without an offset in a partition has read nothing there."""
     groups: dict[str, GroupDocument] = {}
     for partition in partitions:
         for one in partition.groups:

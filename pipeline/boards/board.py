@@ -206,7 +206,7 @@ class Board(View):
         rebuild.check(self.shards, progress)
 
     def rebuild(self, progress: Callable[[int, int], object] | None = None) -> None:
-        """Make the sums anew from the scores, whoever wrote them. O(n); see `rebuild.rebuild`."""
+        """Make the sums anew from the scores, whichever program wrote them. O(n); see `rebuild.rebuild`."""
         rebuild.rebuild(self.shards, progress)
 
     def _other(self, name: str) -> Shards:

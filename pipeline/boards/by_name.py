@@ -44,8 +44,7 @@ class Boards:
         )
 
     def __getitem__(self, name: str) -> Board:
-        """Return the board, with members or without. Sends nothing to Redis. Raises `InvalidValue` for an invalid
-        name."""
+        """Return the board, which may be empty. Sends nothing to Redis. Raises `InvalidValue` for an invalid name."""
         if "@" not in name:
             return self._board(name, 0)
         return self._board(*resolve(name, machine_now()))

@@ -25,7 +25,7 @@ from .lua import BoardScript
 from .queries import Query, read_answers, read_args
 from .shard import READ, UPDATE, Shard, error_of
 
-#: Answers after which the script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
+#: Errors that mean that the script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
 _NOT_RUN = (AskError, NoScriptError, TryAgainError)
 
 

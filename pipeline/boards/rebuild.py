@@ -44,7 +44,7 @@ def check(shards: Shards, progress: Progress | None = None) -> None:
 
 
 def rebuild(shards: Shards, progress: Progress | None = None) -> None:
-    """Make all sums anew from the scores, whoever wrote them; also those of segments, and the sample. O(n).
+    """Make all sums anew from the scores, also those of segments, and the sample. O(n).
 
     Scores are read in pages of 10,000, after each of which `progress` is called with the number read and their count. A
     rebuild that was interrupted continues where it was, if the pages that it had read still begin and end as they did.

@@ -90,7 +90,7 @@ def show(name: str) -> None:
     partitions = runtime(hub)
     fields = {
         "partitions": hub.partitions,
-        "retention": f"{hub.settings.retention_ms / 1000:,.0f} s" if hub.settings.retention_ms else "for ever",
+        "retention": f"{hub.settings.retention_ms / 1000:,.0f} s" if hub.settings.retention_ms else "no limit",
         "size": f"{hub.settings.retention_bytes:,} bytes" if hub.settings.retention_bytes else "no limit",
         "throughput units": hub.settings.throughput_units or "no limit",
         "metadata": description.metadata or "-",

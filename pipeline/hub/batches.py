@@ -7,10 +7,10 @@ partition is in a slot of its own, so a batch is written in three steps, each of
     2. carry out  each partition takes its part, and remembers the batch's id in `batches` in the same script
     3. drop       the intent is deleted
 
-    the sender dies ...           what is there                                                  who continues
-    before 1                      nothing; its client had no answer      no other process
-    between 1 and the end of 2    the intent, and some of the parts     whoever finds an intent `ABANDONED` ms old
-    between 2 and 3               the intent, and all of the parts      the same; no part is taken again
+    the sender dies ...           what is there                       who continues
+    before 1                      nothing; its client had no answer   no other process
+    between 1 and the end of 2    the intent, and some of the parts   any that finds an intent `ABANDONED` ms old
+    between 2 and 3               the intent, and all of the parts    the same; no part is taken again
 
 An intent is looked for by each sender of such a batch, before its own, and by each run of a worker's `Retention`. So
 several processes may carry out one batch at the same time, in any order: the sender, if it was only slow, and those

@@ -94,8 +94,7 @@ class DeadLetters:
         return sum(self._ask_for(p, page) for p in self._partitions(partition) for page in self._pages(p))
 
     def drop(self, ids: Sequence[str]) -> int:
-        """Delete letters for good; returns how many existed. Raises `InvalidValue` for an id of another
-        form."""
+        """Delete letters; returns how many existed. Raises `InvalidValue` for an id of another form."""
         return sum(self._delete(p, offsets) for p, offsets in self._by_partition(ids).items())
 
     def drop_all(self, partition: int | None = None) -> int:

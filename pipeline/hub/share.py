@@ -12,9 +12,9 @@ lease lasts. The keeper neither takes nor gives up leases.
 
     a worker ...       its leases                          the others count it
     comes              it has none                         from its first beat on
-    stops              are released at once                no more, at once
+    stops              are released at once                no longer, from then on
     dies               end by themselves, `TTL` s later    for `GONE` s
-    is paused          the same; it notices at step 3      for `GONE` s, and again when it goes on
+    is paused          the same; it notices at step 3      for `GONE` s, and again when it continues
 
 Invariant: a partition has one lease, and a lease one owner. The list of workers only decides quotas: if it is wrong, or
 workers see different lists, then for a beat some partitions wait or some worker has more than its share, and no

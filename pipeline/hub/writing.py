@@ -24,7 +24,7 @@ class HubFull(PipelineError):
 
     def __init__(self, hub: StoredHub, partition: int, seconds: int = _FULL_WAIT) -> None:
         super().__init__(
-            f"partition {partition} of hub {hub.name!r} is full of events that its relay or a job has not done yet; "
+            f"partition {partition} of hub {hub.name!r} is full of events that its relay or a job still needs; "
             f"try again in {seconds} s"
         )
         self.partition = partition

@@ -203,7 +203,7 @@ def test_a_bulk_of_many_chunks(board: Board) -> None:
 
 
 @pytest.mark.parametrize("order", Order)
-def test_a_member_that_stays_is_in_one_page_whatever_comes_and_goes(board: Board, order: Order) -> None:
+def test_a_member_that_stays_is_in_exactly_one_page(board: Board, order: Order) -> None:
     fill(board, 60)
     staying = {f"m{n:04}" for n in range(60)} - {f"m{n:04}" for n in (0, 9, 10, 29, 30, 59)}
     seen: list[str] = []
@@ -236,7 +236,7 @@ def test_a_member_that_stays_is_in_one_page_whatever_comes_and_goes(board: Board
         ("AAAA", "must be `next`"),
     ],
 )
-def test_what_is_no_cursor_is_refused(board: Board, cursor: str, message: str) -> None:
+def test_an_invalid_cursor_is_refused(board: Board, cursor: str, message: str) -> None:
     fill(board, 3)
 
     with pytest.raises(InvalidValue, match=message) as caught:
@@ -255,7 +255,7 @@ def test_a_cursor_is_good_for_one_order(board: Board) -> None:
 # -- estimates -------------------------------------------------------------------------------------------------------
 
 
-def test_an_estimate_stands_beside_the_exact_sum(board: Board) -> None:
+def test_an_estimate_is_given_with_the_exact_sum(board: Board) -> None:
     fill(board, 2000)
     with pytest.raises(NoSample, match="configure it with a `sample` size"):
         board.estimated_sum(999)
@@ -562,7 +562,7 @@ def test_a_board_s_name(redis: redis_py.Redis, name: str) -> None:
         Shards(redis, name)
 
 
-def test_a_stale_board_says_so_and_is_mended(boards: Boards) -> None:
+def test_a_stale_board_says_so_and_is_rebuilt(boards: Boards) -> None:
     board = boards["b"]
     fill(board, 300)
     shard = board.shards[shard_of("eve", len(board.shards))]

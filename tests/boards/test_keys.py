@@ -134,7 +134,7 @@ def test_a_board_of_a_day_goes_though_it_was_configured_or_made_of_others_first(
         board.delete()
 
 
-def test_features_of_a_board_of_a_day_go_with_it_though_nobody_has_a_score(boards: Boards) -> None:
+def test_features_of_a_board_of_a_day_expire_with_it_even_without_scores(boards: Boards) -> None:
     boards["b@day"].set_features("ann", {"age": 1})
 
     assert [key for key in keys_of(boards) if time_left(boards, key) < 0] == []

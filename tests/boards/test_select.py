@@ -133,7 +133,7 @@ def test_three_rounds_are_enough_for_members_that_are_spread(redis: redis_py.Red
 
 
 @pytest.mark.usefixtures("fetch")
-def test_members_that_are_not_spread_are_found_too(redis: redis_py.Redis) -> None:
+def test_members_that_are_not_spread_are_also_found(redis: redis_py.Redis) -> None:
     """The members are placed as if the hash had sorted them, so the guess is as wrong as it can be."""
     split = Split(redis, 8, {f"member:{n}": 1000 * shard_of(f"member:{n}", 8) + n for n in range(MEMBERS)})
 

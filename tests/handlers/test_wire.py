@@ -157,7 +157,7 @@ def test_a_large_chunked_body(
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(b"zz\r\nabc\r\n0\r\n\r\n", id="a length that is no number"),
+        pytest.param(b"zz\r\nabc\r\n0\r\n\r\n", id="a length that is not a number"),
         pytest.param(b"5\r\nabcdefgh\r\n0\r\n\r\n", id="a length that is wrong"),
     ],
 )

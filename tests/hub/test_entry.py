@@ -57,7 +57,7 @@ def test_events_that_come_together_share_an_entry(hub: Hub) -> None:
     assert [stored.sequence_number for stored in hub.read(0)] == list(range(100))
 
 
-def test_reading_finds_every_event_whatever_came_together(hub: Hub) -> None:
+def test_reading_finds_every_event_however_events_were_grouped(hub: Hub) -> None:
     """Compared with a list: appends of any size, also recorded and relayed events; any offset and limit of reading."""
     chance, sent = random.Random(5), list[Event]()
     for turn in range(60):

@@ -151,7 +151,7 @@ def test_a_dead_letter_that_is_sent_again_is_taken(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("value", ["c0ffee/2", "/1/2", "c0ffee/2/x", "c0ffee/2/" + "9" * 16, 7])
-def test_what_is_no_relay_s_id_is_a_property_like_any_other(redis: redis_py.Redis, value: str | int) -> None:
+def test_an_invalid_relay_id_is_a_property_like_any_other(redis: redis_py.Redis, value: str | int) -> None:
     hub = Hub(redis, "events", 4)
     hub.append([Event(b"1", "7", properties={"wz-event-id": value})] * 2)
 

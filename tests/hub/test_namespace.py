@@ -102,7 +102,7 @@ def test_threads_share_one_hub(redis: redis_py.Redis) -> None:
     assert len(found) == 16
 
 
-def test_nobody_else_changes_a_hub_meanwhile(redis: redis_py.Redis, hubs: Hubs) -> None:
+def test_no_other_process_changes_a_hub_meanwhile(redis: redis_py.Redis, hubs: Hubs) -> None:
     hubs.refresh()
     Lease(redis, "{hub:events}:change").hold()
 
@@ -132,7 +132,7 @@ def test_what_is_no_name(hubs: Hubs, name: str) -> None:
         pytest.param(Description(partitions=1, metadata="x" * 1025), "metadata", id="too long a text"),
     ],
 )
-def test_what_no_hub_may_be(hubs: Hubs, description: Description, field: str) -> None:
+def test_invalid_descriptions(hubs: Hubs, description: Description, field: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         hubs.create("orders", description)
 

@@ -75,7 +75,7 @@ class Workers:
 @hypothesis_settings(
     max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
-def test_whoever_comes_and_goes_each_partition_has_one_reader(
+def test_each_partition_has_one_reader_while_workers_come_and_go(
     redis: redis_py.Redis, partitions: int, steps: list[tuple[str, int]]
 ) -> None:
     redis.flushdb()
@@ -93,7 +93,7 @@ def test_whoever_comes_and_goes_each_partition_has_one_reader(
     workers.check_shares()
 
 
-def test_partitions_stay_where_they_are_while_nobody_comes_or_goes(redis: redis_py.Redis) -> None:
+def test_partitions_stay_where_they_are_while_no_worker_comes_or_goes(redis: redis_py.Redis) -> None:
     workers = Workers(redis, 8)
     for _ in range(3):
         workers.come()
@@ -168,7 +168,7 @@ def test_fair_shares(partitions: int, workers: str, shares: list[int]) -> None:
     assert [fair_share(partitions, workers, name) for name in workers] == shares
 
 
-def test_processes_with_several_workers_share_what_is_too_little_for_all() -> None:
+def test_processes_with_several_workers_share_too_few_partitions() -> None:
     names = [f"host-{process}-{number}" for process in (17, 18, 9) for number in "abcd"]
     shares = {name: fair_share(7, names, name) for name in names}
 

@@ -67,7 +67,7 @@ def test_a_new_attribute_of_responses_is_noticed(monkeypatch: pytest.MonkeyPatch
     assert "trailers" in fast._find_misfit()
 
 
-def test_whoever_runs_another_werkzeug_is_told_once() -> None:
+def test_another_werkzeug_is_logged_once() -> None:
     script = """
 import werkzeug.routing
 init = werkzeug.routing.Map.__init__

@@ -1,4 +1,4 @@
-"""What wz offers: every public name is listed here, so that no change of them goes unnoticed, and has a docstring.
+"""What wz offers: every public name is listed here, so that no change goes unnoticed, and has a docstring.
 
 A change of these lists is a change of the interface, and belongs in CHANGES.md.
 """
@@ -121,7 +121,7 @@ def test_what_each_module_offers(name: str) -> None:
     assert written_in(MODULES[name]) == sorted(OFFERED[name].split())
 
 
-def test_no_module_takes_what_is_another_s_own() -> None:
+def test_no_module_uses_private_names_of_another() -> None:
     """A name with an underscore is used in its own file alone; `_typeshed` is the type checker's."""
     taken = {
         f"{name}: {alias.name} of {node.module}"

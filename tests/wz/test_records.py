@@ -141,7 +141,7 @@ def test_nothing_is_read_after_the_place_where_an_array_is_broken(rest: bytes) -
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b'{"name":"a"}', b"1", b"\xef\xbb\xbf[]"])
-def test_a_body_that_is_no_array(body: bytes) -> None:
+def test_a_body_that_is_not_an_array(body: bytes) -> None:
     with pytest.raises(Problem, match="must be a JSON array") as caught:
         read(body, ARRAY)
 

@@ -190,7 +190,7 @@ def test_attributes(changes: Environ) -> None:
         pytest.param({"CONTENT_LENGTH": "exact"}, id="its length"),
         pytest.param({"CONTENT_LENGTH": "5"}, id="a length of five"),
         pytest.param({"CONTENT_LENGTH": "1000"}, id="a length that is too long"),
-        pytest.param({"CONTENT_LENGTH": "x"}, id="no number for a length"),
+        pytest.param({"CONTENT_LENGTH": "x"}, id="a length that is not a number"),
         pytest.param({"CONTENT_LENGTH": None}, id="no length"),
         pytest.param({"CONTENT_LENGTH": None, "wsgi__input_terminated": True}, id="an input that ends"),
         pytest.param({"CONTENT_LENGTH": "5", "wsgi__input_terminated": True}, id="an input that ends, and a length"),

@@ -276,7 +276,7 @@ def test_an_exception_within_a_stream_reaches_the_server_and_the_stream_is_close
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_is_to_be_called_on_close_is(method: str) -> None:
+def test_functions_to_be_called_on_close_are_called(method: str) -> None:
     closed = []
     response = Response("x")
     response.call_on_close(lambda: closed.append(1))
@@ -292,7 +292,7 @@ def test_a_response_may_be_sent_twice() -> None:
     assert ask(app) == ask(app) == werkzeug_answer(html("x", headers={"X-A": "b"}))
 
 
-def test_headers_changed_by_whoever_receives_them_change_no_later_answer() -> None:
+def test_headers_changed_by_the_server_change_no_later_answer() -> None:
     app = app_of({"a": 1})
     first: list[Any] = []
 

@@ -121,7 +121,7 @@ def test_a_session_that_was_emptied_takes_its_cookie_away(client: Client) -> Non
         pytest.param("", id="empty"),
     ],
 )
-def test_a_cookie_that_is_no_good_is_an_empty_session(client: Client, cookie: str) -> None:
+def test_a_cookie_that_is_not_valid_is_an_empty_session(client: Client, cookie: str) -> None:
     client.set_cookie("session", cookie)
     answer = client.get("/get")
 

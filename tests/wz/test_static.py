@@ -117,7 +117,7 @@ def test_symbolic_links_are_followed(client: Client, folder: Path) -> None:
     assert client.get("/static/broken").status_code == 404
 
 
-def test_what_is_no_regular_file_is_not_sent(client: Client, folder: Path) -> None:
+def test_only_regular_files_are_sent(client: Client, folder: Path) -> None:
     os.mkfifo(folder / "pipe")
 
     assert client.get("/static/pipe").status_code == 404

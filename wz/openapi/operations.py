@@ -39,7 +39,7 @@ def operation(
     hidden: bool = False,
     errors: str | None = None,
 ) -> Callable[[F], F]:
-    """Say what a signature can't: it changes the document only, and may stand above or below the route.
+    """Say what a signature can't: it changes only the document, and may be above or below the route's decorator.
 
     `responses` describes answers by status: from 400 on they are problems; below, the body is the return annotation's
     if that belongs to the status (200, or the one of `tuple[Thing, Literal[201]]`), or a `Content`'s. `body` gives
@@ -57,6 +57,6 @@ def operation(
 
 
 def said_of(function: Callable[..., Any]) -> Operation | None:
-    """Return what `operation` said of a function, or of the one that it wraps."""
+    """Return what `operation` says of a function, or of the one that it wraps."""
     found: Operation | None = getattr(inspect.unwrap(function), "__openapi__", None)
     return found

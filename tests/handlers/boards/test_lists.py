@@ -76,7 +76,7 @@ def test_each_row_has_its_rank_and_the_sum_up_to_it(
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_a_member_that_stays_is_in_one_page_whatever_comes_and_goes(client: ServiceClient, order: str) -> None:
+def test_a_member_that_stays_is_in_exactly_one_page(client: ServiceClient, order: str) -> None:
     stay = [f"m{number:02}" for number in range(30)]
     for number, member in enumerate(stay):
         client.put(f"/boards/b/members/{member}", json={"score": number // 3})  # also of ties
@@ -192,7 +192,7 @@ def test_no_board_has_no_list(client: ServiceClient, path: str) -> None:
     assert client.get(f"/boards/nothing/{path}").status_code == 404
 
 
-def test_nobody_is_around_a_member_without_a_score(board: ServiceClient) -> None:
+def test_no_member_is_around_one_without_a_score(board: ServiceClient) -> None:
     assert board.get("/boards/b/members?around=nobody").status_code == 404
 
 

@@ -143,7 +143,7 @@ KEYED = json.dumps([{"Body": "1"}, {"Body": "2", "BrokerProperties": {"Partition
         ),
         pytest.param("/partitions/4/messages", {}, "x", 404, "partitions 0 to 3, not 4", id="no such partition"),
         pytest.param("/partitions/-1/messages", {}, "x", 404, "not '-1'", id="a partition below 0"),
-        pytest.param("/partitions/one/messages", {}, "x", 404, "not 'one'", id="a partition that is no number"),
+        pytest.param("/partitions/one/messages", {}, "x", 404, "not 'one'", id="a partition that is not a number"),
         pytest.param("/partitions/99999999999/messages", {}, "x", 404, "not '99999999999'", id="a large number"),
         pytest.param(f"/publishers/{'p' * 129}/messages", {}, "x", 400, "1 to 128 characters", id="a long publisher"),
         pytest.param(
@@ -168,7 +168,7 @@ KEYED = json.dumps([{"Body": "1"}, {"Body": "2", "BrokerProperties": {"Partition
             '[{"UserProperties": {"p": {}}}]',
             400,
             "not a JSON array of events",
-            id="a property that is no value",
+            id="a property that is not a value",
         ),
     ],
 )
@@ -211,7 +211,7 @@ def test_headers_become_properties(client: ServiceClient) -> None:
 
 
 def test_a_batch_has_the_properties_of_its_items_only(client: ServiceClient) -> None:
-    headers = {"Content-Type": BATCH, "Alert": "ignored", "BrokerProperties": "ignored, too"}
+    headers = {"Content-Type": BATCH, "Alert": "ignored", "BrokerProperties": "also ignored"}
     client.post("/events/messages", data='[{"UserProperties": {"my_Name": 1.5}}, {"Body": null}]', headers=headers)
 
     assert [(event["body"], event["properties"]) for event in read_all(client)] == [("", {"my_Name": 1.5}), ("", {})]

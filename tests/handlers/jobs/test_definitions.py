@@ -184,7 +184,7 @@ def test_two_jobs_can_t_write_to_one_output(client: ServiceClient) -> None:
     assert "'PerMinute' is written by the job 'j'" in answer.json["detail"]
 
 
-def test_a_webhook_s_secrets_are_told_to_nobody(client: ServiceClient) -> None:
+def test_a_webhook_s_secrets_are_never_shown(client: ServiceClient) -> None:
     hook = {
         "type": "webhook",
         "url": "https://example.com/a?code=secret",
