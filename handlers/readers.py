@@ -40,6 +40,7 @@ class Readers:
             raise TooManyReaders
 
     def leave(self) -> None:
+        """Give back a place that `enter` took."""
         self._places.release()
 
     def __enter__(self) -> None:

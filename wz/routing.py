@@ -77,6 +77,7 @@ class Map(WerkzeugMap):
         super().__init__(**options)
 
     def add(self, rulefactory: RuleFactory) -> None:
+        """Add rules, also while requests are answered; the compiled match is made again at the next request."""
         with self.lock:
             super().add(rulefactory)
             self.compiled.forget()

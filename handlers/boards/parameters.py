@@ -102,6 +102,7 @@ def plain(number: Decimal, field: str) -> Decimal:
 
 
 def refuse_odd_numbers(query: msgspec.Struct) -> None:
+    """Refuse a query with a decimal that `plain` refuses."""
     for field in msgspec.structs.fields(query):
         value = getattr(query, field.name)
         if isinstance(value, Decimal):

@@ -54,6 +54,7 @@ def entry(id: str, content: Markup, author: str, created_ms: int, updated_ms: in
 
 
 def feed(id: str, base: str, entries: Iterable[Markup]) -> Response:
+    """Return a feed as a response; `base` is the URL of the namespace, `id` the feed's own."""
     text = _FEED.format(
         atom=ATOM,
         id=id,

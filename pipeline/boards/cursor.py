@@ -20,6 +20,7 @@ class Position(NamedTuple):
 
 
 def encode(order: Order, position: Position) -> str:
+    """Return a cursor, which can be used in a URL as it is."""
     packed = msgspec.msgpack.encode((order, *position))
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 

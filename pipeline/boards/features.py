@@ -25,6 +25,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def read(shard: Shard, member: str) -> dict[str, Feature]:
+    """Return a member's features, sorted by name; {} without any. One command."""
     return _decoded(shard.client.execute_command("HGETALL", keys.name(keys.FEATURES, shard.tag, MEMBER=member)))
 
 
@@ -45,10 +46,12 @@ def write(
 
 
 def segments(shard: Shard) -> set[str]:
+    """Return the names of the shard's segments."""
     return {name.decode() for name in shard.client.execute_command("SMEMBERS", keys.name(keys.SEGMENTS, shard.tag))}
 
 
 def segments_of(shard: Shard, member: str) -> list[str]:
+    """Return the segments of a member, sorted. O(segments of the board): each is asked."""
     set_of_members = keys.name(keys.IN_SEGMENT, shard.tag, SEGMENT="")
     names = _MEMBERSHIPS.call(shard.client, [keys.name(keys.SEGMENTS, shard.tag)], [member, set_of_members])
     return sorted(name.decode() for name in names)

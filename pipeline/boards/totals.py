@@ -16,6 +16,7 @@ class Totals(NamedTuple):
 
     @classmethod
     def of(cls, scores: Sequence[int]) -> Totals:
+        """Return the totals of these scores, which are in units. O(n)."""
         return cls(len(scores), sum(scores), sum(score * score for score in scores), len(set(scores)))
 
     def __add__(self, other: Totals) -> Totals:  # type: ignore[override]

@@ -74,6 +74,7 @@ class Node:
         return self.totals.count
 
     def covers(self, score: int) -> bool:
+        """Say whether a score is in the node's cell."""
         return score >> 4 * self.level == self.cell
 
 

@@ -54,6 +54,7 @@ class ConsumerGroup:
             pipe.execute()
 
     def detach(self) -> None:
+        """Let retention drop events that this group has not processed. Its offsets stay."""
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
                 pipe.srem(self.hub.keys[partition].attached, self.name)

@@ -180,6 +180,5 @@ def _pack(stored: StoredEvent) -> bytes:
 
 
 def _unpack(packed: bytes) -> StoredEvent:
-    return (
-        _of_json(packed) if packed[:1] == b"{" else _of_msgpack(packed)
-    )  # in MessagePack, an object begins with another byte
+    # In MessagePack, an object begins with another byte.
+    return _of_json(packed) if packed[:1] == b"{" else _of_msgpack(packed)

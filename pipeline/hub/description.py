@@ -87,6 +87,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     updated_ms: int = 0
 
     def settings(self, defaults: Defaults) -> HubSettings:
+        """Return the settings that apply: the hub's own, and the defaults where it has none."""
         return HubSettings(
             partitions=self.partitions,
             retention_ms=defaults.retention_ms if self.retention_ms is None else self.retention_ms,

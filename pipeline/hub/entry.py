@@ -73,9 +73,9 @@ def pack(events: Sequence[Event]) -> bytes:
 
 
 def unpack(packed: bytes) -> list[Event]:
-    return (
-        _of_json(packed) if packed[:1] == b"[" else _of_msgpack(packed)
-    )  # in MessagePack, an array begins with another byte
+    """Return the events of an entry, which `pack` wrote."""
+    # In MessagePack, an array begins with another byte.
+    return _of_json(packed) if packed[:1] == b"[" else _of_msgpack(packed)
 
 
 class Reading:

@@ -71,6 +71,7 @@ class ConsumerGroups:
         raise UnknownGroup(self.hub.name, name)
 
     def list(self) -> Mapping[str, GroupDescription]:
+        """Return all groups by name, sorted; `$Default` is always among them. One round trip."""
         found = cast("Mapping[bytes, bytes]", self.redis.hgetall(self.key))
         groups = [
             GroupDescription(name=DEFAULT),

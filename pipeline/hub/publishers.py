@@ -32,6 +32,7 @@ class RevokedPublishers:
             raise PublisherRevoked(self.hub, name)
 
     def revoke(self, name: str) -> None:
+        """Refuse this publisher from now on; without effect if it is revoked already."""
         self.redis.sadd(self.key, name.lower())
 
     def resume(self, name: str) -> bool:

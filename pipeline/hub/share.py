@@ -110,6 +110,7 @@ class Share:
 
     @classmethod
     def of(cls, group: ConsumerGroup, beat: float = BEAT, ttl: float = TTL) -> Share:
+        """Return a worker's share of a consumer group's partitions."""
         keys = [lease.key for lease in group.leases]
         return cls(group.hub.redis, keys, group.hub.keys.workers(group.name), beat=beat, ttl=ttl)
 

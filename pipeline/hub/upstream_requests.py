@@ -60,6 +60,7 @@ class Outgoing:
 
     @classmethod
     def of(cls, stored: StoredEvent, event_id: str) -> Outgoing:
+        """Add the event's id to its properties, in place of the one that a relay before this one gave it."""
         event = stored.event
         kept = {name: value for name, value in event.properties.items() if name.lower() != RELAY_ID}
         return cls(stored, msgspec.structs.replace(event, properties={**kept, RELAY_ID: event_id}))

@@ -26,6 +26,8 @@ class Kind(NamedTuple):
 
 
 def one_of(*choices: str) -> Kind:
+    """A choice of texts."""
+
     def read(text: str) -> str:
         if text not in choices:
             raise InvalidValue(f"{text!r} is not one of {', '.join(choices)}", "choice")
@@ -35,6 +37,8 @@ def one_of(*choices: str) -> Kind:
 
 
 def number(most: int, unit: str) -> Kind:
+    """A whole number from 1 to `most`."""
+
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
             raise InvalidValue(f"{text!r}: write a number from 1 to {most}", "number")

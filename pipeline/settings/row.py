@@ -53,6 +53,7 @@ class Setting:
 
     @property
     def file_variable(self) -> str:
+        """The variable that may name a file with the value."""
         return f"{self.variable}_FILE"
 
     def read(self, text: str) -> Any:

@@ -22,6 +22,8 @@ END_SECONDS = 15.0
 
 
 class Task(Protocol):
+    """Work that a worker repeats until it is stopped; `name` is for the log. See `run`."""
+
     name: str
 
     def step(self) -> int:
