@@ -66,7 +66,6 @@ def no_retry() -> Retry:
 
 def client_name(environment: str) -> str:
     """Return how CLIENT LIST shows this process: `wz-production@web1:4242`, with its host and process id."""
-    host = "".join(
-        letter for letter in socket.gethostname() if "!" <= letter <= "~"
-    )  # without characters that Redis refuses in names
+    # Redis refuses other characters in names.
+    host = "".join(letter for letter in socket.gethostname() if "!" <= letter <= "~")
     return f"wz-{environment}@{host}:{os.getpid()}"
