@@ -41,8 +41,8 @@ keepalive = 35  # seconds; above nginx's upstream keepalive_timeout (30 s): the 
 limit_request_line = 8190
 limit_request_field_size = 8192  # bytes of one header with its CRLF: the same 8k
 limit_request_fields = 100  # headers, among them the six that nginx sets
-# A body's size is limited by the app (1 MiB, or 256 MiB for many members of a board; answered in JSON) and, above that,
-# by nginx's client_max_body_size.
+# The app limits a body's size (1 MiB, or 256 MiB for many members of a board), and nginx's client_max_body_size is the
+# second limit, above that.
 
 # -- forwarded headers -----------------------------------------------------------------------------------------------
 
@@ -61,12 +61,12 @@ loglevel = "info"
 accesslog = os.environ.get("WZ_ACCESS_LOG") or None
 access_log_format = '%({x-forwarded-for}i)s "%(r)s" %(s)s %(B)s %(L)ss id=%({x-request-id}i)s'
 
-control_socket_disable = True  # gunicorn >= 25.1 would else make ~/.gunicorn/gunicorn.ctl; signals are enough here
+control_socket_disable = True  # or gunicorn >= 25.1 makes ~/.gunicorn/gunicorn.ctl; signals are enough here
 
 # -- metrics ---------------------------------------------------------------------------------------------------------
 
-# What each worker counts, in files beside the socket, which any of them reads for /metrics. They outlive a worker, as
-# counters should, and are deleted at the start; 128 KiB of a worker that ended stay there until then.
+# Each worker's counts, in files beside the socket: the worker that answers /metrics reads all of them. They outlive a
+# worker, as counters should, and are deleted at the start; until then each ended worker leaves 128 KiB.
 metrics = Path(bind.removeprefix("unix:")).parent / "metrics"
 
 

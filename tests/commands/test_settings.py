@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from pipeline.commands.settings import settings
 from pipeline.settings import SETTINGS
 from pipeline.settings.deployment import DEPLOYMENT
 from pipeline.settings.kinds import without_password
-from wz.cli import main
 
 from ..stack import HOST, ROOT
 
@@ -26,7 +26,7 @@ def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def wz_settings(*args: str, **environ: str) -> Result:
-    return CliRunner().invoke(main, ["settings", *args], env=environ)
+    return CliRunner().invoke(settings, [*args], env=environ)
 
 
 def rows(**environ: str) -> dict[str, dict[str, str]]:

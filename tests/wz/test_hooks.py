@@ -307,6 +307,19 @@ def test_a_body_that_is_too_large_is_a_413(web: Web) -> None:
     assert [client.post("/more", data="x" * n).status_code for n in (4, 5)] == [200, 413]
 
 
+def test_a_form_that_is_too_large_is_a_413(web: Web) -> None:
+    app = web.app()
+    app.config.update(MAX_FORM_MEMORY_SIZE=1000, MAX_FORM_PARTS=2)
+    app.post("/")(lambda: dict(web.request.form))
+    client = web.client(app)
+
+    def status(**fields: str) -> int:
+        return int(client.post("/", data=fields, content_type="multipart/form-data").status_code)
+
+    assert [status(a="x" * n) for n in (500, 1500)] == [200, 413]
+    assert [status(a="", b=""), status(a="", b="", c="")] == [200, 413]
+
+
 def test_abort_takes_codes_texts_and_responses(web: Web) -> None:
     app = web.app()
     app.add_url_rule("/code", "code", lambda: web.abort(418))

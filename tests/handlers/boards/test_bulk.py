@@ -269,7 +269,8 @@ def test_memory_does_not_grow_with_the_number_of_records(
             tracemalloc.stop()
 
     peak(1000)  # imports, caches
-    assert peak(16_000) < peak(4_000) + 200_000
+    # What other threads of the tests allocate meanwhile adds to a peak, and takes nothing away.
+    assert min(peak(16_000) for _ in range(3)) < peak(4_000) + 200_000
 
 
 @pytest.fixture
