@@ -20,7 +20,7 @@ class TooManyReaders(PipelineError):
 
     def __init__(self) -> None:
         super().__init__(
-            f"as many readers wait for events here as may wait; try again in {RETRY_AFTER} s, or read  without wait"
+            f"as many readers wait for events here as may wait; try again in {RETRY_AFTER} s, or read without wait"
         )
 
 

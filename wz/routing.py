@@ -143,8 +143,7 @@ class Router:
     """Routes, hooks and error handlers; the decorators have Flask's names and meaning.
 
     A hook may take the request as its first argument, called `request`, or leave it out, as Flask's do. An extension
-    whose hook must be outside of the program's own adds it to the list itself: `app.after_hooks.add(hook,
-    Phase.OUTER)`.
+    whose hook must be outside of the program's adds it to the list itself: `app.after_hooks.add(hook, Phase.OUTER)`.
     """
 
     def __init__(self) -> None:

@@ -91,7 +91,7 @@ def batch(body: bytes) -> list[Event]:
         raise Problem(400, f"the batch is not a JSON array of events: {exc}", field="body") from exc
     if not items:
         raise Problem(400, "the batch holds no event", field="body")
-    if len(body) > MAX_PROPERTY:  # a body this small can't have a larger property
+    if len(body) > MAX_PROPERTY:  # a smaller body can't have a property that is too large
         _check_properties(items)
     return list(map(_event, items, itertools.count()))
 

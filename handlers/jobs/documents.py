@@ -30,7 +30,7 @@ class Reference(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class InputTable(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A `hub`, or a `reference`: which is joined without a window. Only jobs in folders can read files.
+    """A `hub`, or a `reference`, which is joined without a window. Only jobs in folders can read files.
 
     `partition_key` names the column that is to hold each event's partition key, if one is. The job reads the hub as its
     own consumer group unless another is named.

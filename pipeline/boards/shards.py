@@ -157,7 +157,8 @@ S = TypeVar("S", bound=_HasShards)
 def with_places(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
     """Run a method again with the board's real places, if its `shards` assumed others; name the board in errors.
 
-    A value that is refused may be right for the board's real places, so these are asked for first.
+    A value that is refused may be right for the board's real places, so Redis is asked for these before the error is
+    raised.
     """
 
     @functools.wraps(method)

@@ -206,7 +206,7 @@ class View:
             if all_.sum <= 0:
                 raise InvalidValue(f"the scores sum to {self._decimal(all_.sum)}; a share needs a sum above 0", "share")
             wanted = math.ceil(Fraction(share) * all_.sum)
-            # Negative scores only reduce the sum, so the rank at which it is first reached has another score.
+            # Negative scores only reduce the sum, so the score with which it is first reached is not negative.
             rest = all_ - negative
             if order is Order.ASC:
                 rank = negative.count + self._most(wanted - negative.sum - 1).count

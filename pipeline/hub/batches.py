@@ -25,11 +25,12 @@ none), or one of them might be missing.
 The one exception is a sender that is paused before or in step 2 for longer than `REMEMBERED`: the others finish its
 batch, the partitions forget the id, and then the sender writes its remaining parts a second time.
 
-What to change together: - the form of an intent (`_encode`, `_decode`): during an upgrade, old processes finish what
-new ones recorded, and vice versa; - `ABANDONED` is longer than a healthy sender takes for steps 2 and 3, and
-`REMEMBERED` is much longer than that; - `forget` drops no id that is as old as an intent or newer: if ids had another
-order, its comparison would change; - the id's time is Redis's, on the node that has `intents`; append.lua takes the
-score in `batches` from it.
+What to change together:
+- the form of an intent (`_encode`, `_decode`): during an upgrade, old processes finish what new ones recorded, and vice
+  versa;
+- `ABANDONED` is longer than a healthy sender takes for steps 2 and 3, and `REMEMBERED` is much longer than that;
+- `forget` drops no id that is as old as an intent or newer: if ids had another order, its comparison would change;
+- the id's time is Redis's, on the node that has `intents`; append.lua takes the score in `batches` from it.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Batches:
         """
         try:
             self.finish()
-        except RedisError as exc:  # HubFull may concern a partition that is not in this batch
+        except RedisError as exc:  # of a partition that may not be in this batch
             logger.warning("hub %s: an abandoned batch can't be finished yet: %s", self.hub.name, exc)
         self._check_room(by_partition)
         self.carry_out(self.record(by_partition), by_partition)

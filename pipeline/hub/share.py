@@ -26,9 +26,9 @@ A lease is not a promise. A worker that is paused may believe that it still has 
 transaction that commits its work, that no other worker has read further: commit.lua compares the lease's owner, a
 window job's task compares the number of its commits.
 
-What to change together: - `BEAT` < `GONE` < `TTL`: a worker that is a little late still counts, and one that does not
-count any more still has its leases for a moment, in which the others find them taken and try again; `TTL` and a beat
-are below the ten seconds
+What to change together:
+- `BEAT` < `GONE` < `TTL`: a worker that is a little late still counts, and one that does not count any more still has
+  its leases for a moment, in which the others find them taken and try again; `TTL` and a beat are below the ten seconds
   after which a dead worker's partitions have another reader (docs/scaling-hubs.md, tests/hub/test_takeover.py);
 - the keeper's period, a quarter of `TTL`, leaves three tries if Redis can't be reached for a moment;
 - `worker_name` and `fair_share`: the process is what comes before the last hyphen.

@@ -183,7 +183,7 @@ class Settings:
         if values["jobs"] and values["hubs_cluster"]:
             raise InvalidSetting(
                 "WZ_JOBS",
-                "a window job commits its results of all partitions in one transaction, which a cluster can't do:  "
+                "a window job commits its results of all partitions in one transaction, which a cluster can't do: "
                 "unset it, or WZ_HUBS_CLUSTER",
             )
         if values["boards_cluster"] and not environ.get("WZ_BOARD_SHARDS"):
