@@ -152,8 +152,7 @@ class Board(View):
         """Return the names of the segments that a member is in, sorted. O(segments of the board)."""
         return features.segments_of(self.shards.of(member), checked_member(member))
 
-    # -- whole boards
-    # ---------------------------------------------------------------------------------------------------
+    # -- whole boards --------------------------------------------------------------------------------------------------
 
     def configure(
         self,

@@ -16,8 +16,8 @@ skewness taken out (Hall, JRSS B 54, 1992). What it can't cover is handled by ot
 - Long tails and small k. The ends of the board, on each side as many members as the sample has (100 to 1,000), are read
   from the sorted set and not estimated. They also bound every score that the sample has not seen.
 - q itself is uncertain. That does not matter where scores are dense, but it does next to a gap, as with scores of 0 and
-1. For any q the expression is at most the sum, so one q is enough for the lower bound. The upper
-  bound is the greatest over all q that may be the k-th lowest score.
+  1. For any q the expression is at most the sum, so one q is enough for the lower bound. The upper bound is the
+  greatest over all q that may be the k-th lowest score.
 - Nearly all sampled values are equal: no 1 was drawn, or so few of the k lowest that their mean is far from normal.
   Then the number of the others is bounded by Poisson's law (if none was seen, 3.7 can be expected: the "rule of three",
   at 97.5 %; Byar's approximation in Breslow and Day, Statistical Methods in Cancer Research II, 1987), and each may be

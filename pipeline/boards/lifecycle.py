@@ -182,7 +182,7 @@ def _weighted(name: bytes, scores: Sequence[int | None], factors: Sequence[Fract
 
 
 def _prepare(shards: Shards, to: Shards, replace: bool) -> list[Info]:
-    """Make sure that the source exists and that the target may be made. Returns what `_infos` does of the source."""
+    """Make sure that the source exists and that the target may be made. Returns the `Info` of its shards."""
     if shards.name == to.name:
         raise InvalidValue(f"the board {to.name!r} can't be made from itself", field="to")
     infos = _infos(shards)

@@ -1,4 +1,4 @@
-"""A lease in Redis: it has one owner at a time, who loses it without renewing it."""
+"""A lease in Redis: it has one owner at a time, who loses it unless it is renewed."""
 
 from __future__ import annotations
 
