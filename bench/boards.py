@@ -1,14 +1,15 @@
-"""What the sums of a board cost, beside ZRANK and ZADD (the floor) and beside what people use without them.
+"""What the sums of a board cost, compared with ZRANK and ZADD (the minimum) and with what programs use without them.
 
     python -m bench.boards            n = 1,000 to 1,000,000; the tables, with the goals and whether they are reached
     python -m bench.boards --json     the same as JSON
     python -m bench.boards --large    up to 10,000,000
     python -m bench.boards --quick    up to 10,000, few rounds; no goals
 
-Server time is what INFO commandstats says of the commands of a round, which are sent one by one; whole calls are timed
-here, through redis-py, and include both. Ranks and members are drawn at random each time. Before anything is timed, all
-ways of adding up are compared. Redis is a server of the bench's own, on a unix socket. SQLite is Python's, in memory,
-with an index on the score; PostgreSQL is compared if psycopg is installed and BENCH_POSTGRES says where a server is.
+Server time is what INFO commandstats shows for the commands of a round, which are sent one by one; whole calls are
+timed here, through redis-py, and include the server's time. Ranks and members are drawn at random each time. Before
+anything is timed, all ways of adding up are compared. Redis is a server of the bench's own, on a unix socket. SQLite is
+Python's, in memory, with an index on the score; PostgreSQL is compared if psycopg is installed and BENCH_POSTGRES says
+where a server is.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ from deploy import servers
 from pipeline.boards import tree
 from pipeline.boards.changes import Change, Op
 from pipeline.boards.queries import Below, Lowest
+from pipeline.boards.scores import LIMIT, PLACES
 from pipeline.boards.shard import Shard
-from pipeline.boards.units import LIMIT, PLACES
 
 from .side_by_side import Goal, Round, Row, report, take_turns
 from .sql import Table, left_out, tables
@@ -48,7 +49,7 @@ DISTRIBUTIONS: dict[str, Draw] = {
 }
 GOALS_AT = 1_000_000
 
-# What people use, made exact: high * 2^40 + low. O(k).
+# What programs use without a tree, made exact: high * 2^40 + low. O(k).
 LOOP = """
 local STEP = 2 ^ 40
 local last = tonumber(ARGV[1])
@@ -163,7 +164,7 @@ def whole_time(call: Callable[[], object], calls: int) -> Round:
 
 
 def load(subject: Subject) -> float:
-    """Set the scores of n new members, in calls of 200 as they come. Returns members a second."""
+    """Set the scores of n new members, in calls of 200, in any order. Returns members per second."""
     rows = [Change(Op.SET, f"new:{n}", subject.draw(subject.rnd)) for n in range(min(subject.size, 100_000))]
     other = Shard(subject.redis, "{board:load}")
     start = time.perf_counter()
@@ -186,7 +187,7 @@ def load_bare(subject: Subject) -> float:
 
 
 def verify(subject: Subject, others: dict[str, Table]) -> None:
-    """Stop unless all ways to add up agree."""
+    """Stop unless all ways to add up give the same sum."""
     sums = {subject.half_by_tree(), subject.half_by_loop(), subject.half_by_client()}
     sums |= {table.ask(query) for table in others.values() for query in (Table.PREFIX, Table.WINDOW)}
     if len(sums) > 1:
@@ -195,7 +196,7 @@ def verify(subject: Subject, others: dict[str, Table]) -> None:
 
 
 def compare_halves(subject: Subject, title: str) -> list[Row]:
-    """Sums of the lower half: what takes O(n) everywhere else."""
+    """Sums of the lower half, which take O(n) everywhere else."""
     with tables(subject.units) as others:
         verify(subject, others)
         times = take_turns(
@@ -270,13 +271,13 @@ def compare(client: redis.Redis, name: str, size: int, rounds: int, calls: int) 
     if has_goals:
         memory.goals.append(Goal("tree + leaves", "set", 0.03))
         query.goals.append(Goal("tree", "ZRANK", 1.5 if name == "binary" else 4))
-        if name != "all equal":  # there, an update changes nothing
+        if name != "all equal":  # if all scores are equal, an update changes nothing
             update.goals += [Goal("update", "ZADD", 7), Goal("batched update", "ZADD", 5)]
     return [query, *halves, update, whole, bulk, memory]
 
 
 def growth(name: str, rows: list[Row], sizes: list[int]) -> Row:
-    """How the first row of each size grows with it."""
+    """How the first row of each size grows with the size."""
     medians = {f"n = {size:,}": row.medians["tree"] for size, row in zip(sizes, rows, strict=True)}
     return Row(f"{name}: sum to rank k, by n", medians, goals=[Goal(f"n = {GOALS_AT:,}", f"n = {sizes[0]:,}", 1.7)])
 
@@ -309,7 +310,7 @@ def own_server() -> Iterator[redis.Redis]:
 
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--large", is_flag=True, help="Ten million members, too: 2 GB of memory, some ten minutes more.")
+@click.option("--large", is_flag=True, help="Also ten million members: 2 GB of memory, some ten minutes more.")
 @click.option("--quick", is_flag=True, help="Small boards and few rounds.")
 def main(as_json: bool, large: bool, quick: bool) -> None:
     sizes = [1_000, 10_000] if quick else [1_000, 10_000, 100_000, 1_000_000, *([10_000_000] if large else [])]

@@ -5,7 +5,7 @@
     python -m bench.bulk --quick    50,000 records
 
 Everything is started here, with the files in deploy/: Redis keeps an append-only file, and syncs it before it answers.
-The scores are set in an empty board, then those of as many other members, then the first get new ones. Beside it,
+The scores are set in an empty board, then those of as many other members, then the first get new ones. For comparison,
 redis-py sends the same scores to the same Redis by plain ZADD, as a pipeline of 1,000 commands at a time. Each answer
 is read to its end, its summary is compared, and the board's sum with that of the records.
 """
@@ -34,7 +34,7 @@ from deploy import servers
 from deploy.up import DEPLOY
 from handlers.boards.bulk import BulkSummary, MemberScore, result_lines
 from pipeline.boards import Boards, BulkChange, Outcome
-from pipeline.boards.units import from_units
+from pipeline.boards.scores import from_units
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from tests import stack
@@ -68,7 +68,7 @@ class Records:
 def post(server: LiveServer, board: str, given: Records, media_type: str, before: Records | None = None) -> float:
     """Send all records and read all results. Returns members a second.
 
-    Stops the bench if anything is missing, or if the board's sum is not that of the records and those `before`.
+    Stops the bench if a result is missing, or if the board's sum is not that of these records and those `before`.
     """
     path = given.files[media_type]
     headers = {"Authorization": stack.token(), "Content-Type": media_type, "Content-Length": str(path.stat().st_size)}
@@ -140,7 +140,7 @@ def bulk(client: redis.Redis, server: LiveServer, folder: Path, size: int) -> li
 
 
 def steps(client: redis.Redis, given: Records) -> Row:
-    """What one member costs in each step, in this process: processor time, and for Redis what it says itself."""
+    """What one member costs in each step, in this process: processor time, and for Redis its own figure."""
     board = Boards(client)["steps"]
     client.config_resetstat()
     read = _costs(given, lambda: list(read_records(given.files[LINES[0]].open("rb"))))
@@ -200,7 +200,7 @@ def main(as_json: bool, quick: bool) -> None:
 
 @contextmanager
 def own_stdout() -> Iterator[None]:
-    """Keep stdout for this process: what it starts would write its log there."""
+    """Keep stdout for this process: the programs that it starts would write their logs there."""
     with os.fdopen(os.dup(1), "w") as stdout, open(os.devnull, "w") as nowhere, redirect_stdout(stdout):
         os.dup2(nowhere.fileno(), 1)
         try:

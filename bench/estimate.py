@@ -1,15 +1,15 @@
-"""How often the interval of an estimated sum has the truth, and how wide it is.
+"""How often the interval of an estimated sum contains the true sum, and how wide it is.
 
     python -m bench.estimate                   1,000 samples of 100 and of 1,000 from 20,000 members: some 5 minutes
     python -m bench.estimate --json            the same as JSON
     python -m bench.estimate --members 200000  a larger board: 10 times as long
     python -m bench.estimate --runs 50         fewer samples
 
-Each sample is made by the board's own script in a real Redis, member by member: all members come, and after every
-fourth one a guest, who goes when a hundred more guests have come. It is read with the scores of one distribution after
-the other, for members don't come in the order of their scores. An interval claims to have the truth 95 times in 100;
-with 1,000 samples 93.6 to 96.4 is within the error of counting. Sums of only a few sampled scores, or next to a gap,
-get intervals that are right more often.
+Each sample is made by the board's own script in a real Redis, member by member: all members are added, and after every
+fourth one a guest, which is removed when a hundred more guests were added. It is read with the scores of one
+distribution after the other, since members are not added in the order of their scores. An interval claims to contain
+the true sum 95 times in 100; with 1,000 samples, 93.6 to 96.4 is within the error of counting. Sums of only a few
+sampled scores, or next to a gap, get intervals that are right more often.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import redis
 from pipeline.boards import estimate
 from pipeline.boards.estimate import Estimate
 from pipeline.boards.sample import Sample, combine, read
-from pipeline.boards.units import LIMIT
+from pipeline.boards.scores import LIMIT
 
 from .boards import own_server
 
@@ -139,7 +139,7 @@ def table(findings: list[Finding]) -> str:
     """One table for each size: in each cell the coverage, and the width."""
     lines = []
     for size in SIZES:
-        lines.append(f"samples of {size:,}: % of the intervals that have the truth (and +- % of the sum)")
+        lines.append(f"samples of {size:,}: % of the intervals that contain the true sum (and +- % of the sum)")
         lines.append(f"  {'':20}" + "".join(f"{rank:>17}" for rank in RANKS))
         for name in DISTRIBUTIONS:
             cells = ""

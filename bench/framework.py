@@ -1,14 +1,14 @@
-"""What a request costs in wz, in process and under gunicorn, beside raw WSGI, bare Werkzeug, Flask, Bottle and Falcon.
+"""What a request costs in wz and in raw WSGI, bare Werkzeug, Flask, Bottle and Falcon: in process and under gunicorn.
 
     python -m bench.framework            the tables, with the goals and whether they are reached
     python -m bench.framework --json     the same as JSON
     python -m bench.framework --quick    fewer rounds, no gunicorn
 
-bench/peers.py is the service that each contender offers, and says who uses what. Before anything is timed, all
-answers are compared: status, JSON, Content-Length; the text of a 404 or 405 is each one's own. Times are microseconds a
+bench/peers.py has the service that each contender offers, and says which packages it uses. Before anything is timed,
+all answers are compared: status, JSON, Content-Length; the text of a 404 or 405 may differ. Times are microseconds a
 call of the WSGI application: a copied environ, a start_response that keeps what it is given, the body read to its end
-and closed. Under gunicorn (bench/load.py): requests a second. Only the ratios mean something on a machine that does
-other things, too.
+and closed. Under gunicorn (bench/load.py): requests a second. On a machine that also does other work, only the ratios
+are meaningful.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Call:
 
 
 def verify(calls: dict[str, Call], status: int) -> None:
-    """Stop unless all answer the same: the status, a true Content-Length, and for a success the same JSON."""
+    """Stop unless all answers agree: the status, a correct Content-Length, and for a success the same JSON."""
     answers = {}
     for name, call in calls.items():
         body = call()
@@ -89,7 +89,7 @@ def verify(calls: dict[str, Call], status: int) -> None:
 
 
 def environ_of(path: str, method: str = "GET", **more: Any) -> Environ:
-    """What gunicorn would make of a browser's request, about."""
+    """About what gunicorn makes from a browser's request."""
     headers = {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "bench", "Connection": "keep-alive"}
     return {**create_environ(path, "http://localhost:8000/", method=method, headers=headers), **more}
 
@@ -141,7 +141,7 @@ def notes() -> list[str]:
         compiled = f"C-compiled in {', '.join(sorted(file.name.split('.')[0] for file in files))}" if files else "plain"
         whole = any(file.name.startswith("app.") for file in files)
         lines.append(
-            f"falcon {falcon.__version__} is {compiled}; its app.py is {'compiled, too' if whole else 'Python'}"
+            f"falcon {falcon.__version__} is {compiled}; its app.py is {'also compiled' if whole else 'Python'}"
         )
     return lines
 

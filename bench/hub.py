@@ -1,19 +1,20 @@
-"""Events into the hub and up to the next, a second: this service beside its like in Flask, all in one run.
+"""Events per second into the hub and from it to the upstream hub: this service and its like in Flask, in one run.
 
     python -m bench.hub             intake, single events and batches of 100; the relay by number of workers
     python -m bench.hub --json      the same as JSON
     python -m bench.hub --quick     shorter rounds, fewer of them
 
-Intake: gunicorn with two processes and deploy/'s Redis, which has each event on disk before it is answered, for all;
-no nginx. All check the token and every item, hash the keys, and store the events in four partitions with a sequence
-number each, a batch whole or not at all. The peers are Flask and redis-py without hiredis: one with a script, which
-promises the same, one with MULTI, which promises less (bench/hub_peer.py). The goal is held against the former.
+Intake: gunicorn with two processes and deploy/'s Redis, which for all contenders has each event on disk before it
+answers; no nginx. All check the token and every item, hash the keys, and store the events in four partitions with a
+sequence number each, a batch whole or not at all. The peers are Flask and redis-py without hiredis: one with a script,
+which gives the same guarantees, one with MULTI, which guarantees less (bench/hub_peer.py). The goal is about the
+former.
 
-Each is measured twice: events a second, and processor time of gunicorn and Redis for an event. The load is a process
-that runs on the same cores, and takes a twentieth of the time; the second does not count it, nor other programs.
+Each is measured twice: events a second, and processor time of gunicorn and Redis for an event. The load is a process on
+the same cores, and takes a twentieth of the time; processor time includes neither it nor other programs.
 
-The relay: `wz worker` processes with one request under way each, to an upstream that takes 20 ms for an answer, as one
-far away does; the key changes every 20 events, and a batch has one key. So it measures how workers share the waiting.
+The relay: `wz worker` processes with one request under way each, to an upstream that takes 20 ms for an answer, like a
+distant one; the key changes every 20 events, and a batch has one key. So it measures how workers share the waiting.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def contender(app: str, socket: Path, settings: Settings) -> Iterator[tuple[Path
 
 
 def processor_seconds(client: Any, master: int) -> float:
-    """What gunicorn's workers and Redis have used so far: unlike a rate, it hardly depends on who else is at work."""
+    """What gunicorn's workers and Redis have used so far: unlike a rate, it hardly depends on other programs."""
     workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in workers]
     ticks = sum(int(stat[11]) + int(stat[12]) for stat in fields)  # utime and stime, proc(5)
@@ -137,7 +138,7 @@ def processor_seconds(client: Any, master: int) -> float:
 
 
 def stored(client: Any) -> int:
-    """Count the events in Redis, of either contender: the peer has a database of its own."""
+    """Count the events in Redis, of this service or of a peer, which has a database of its own."""
     total = 0
     for database in (client, redis.Redis(unix_socket_path=client.connection_pool.connection_kwargs["path"], db=15)):
         total += sum(int(database.get(key) or 0) for key in database.scan_iter(match="*:sequence"))
@@ -145,8 +146,8 @@ def stored(client: Any) -> int:
 
 
 def relay(settings: Settings, count: int) -> Row:
-    """Time from `count` events in the log until the upstream has all of them, workers being ready."""
-    hub = Hubs.of(settings, redis_client(settings))["events"]
+    """Time until the upstream has all of `count` events in the log; the workers are ready before."""
+    hub = Hubs.from_settings(settings, redis_client(settings))["events"]
 
     def slowly(received: Received) -> Answer:
         time.sleep(LATENCY)
@@ -183,7 +184,7 @@ def wait_until(condition: object, seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise SystemExit("the relay does not finish")
+            raise SystemExit("the relay has not finished")
         time.sleep(0.02)
 
 

@@ -1,12 +1,13 @@
-"""The hub's intake as one would write it with Flask and redis-py without hiredis: the same promises, plainly kept.
+"""The hub's intake as one would write it with Flask and redis-py without hiredis: with the same guarantees.
 
 It checks what the service checks (the token's signature, expiry, right and scope; every item of a batch; sizes), takes
-a batch whole or not at all, and stores the same: body, key, content type, properties and a sequence number, an entry of
-the stream an event; sums beside it; and no more bytes than a partition may have.
+a batch whole or not at all, and stores the same: body, key, content type, properties and a sequence number, one entry
+of the stream for each event; also sums; and no more bytes than a partition may have.
 
-There are two, since there are two usual ways to write that. `script` does it all in one, as the service does, and keeps
-its promises in full. `transaction` counts the numbers first and then adds all in MULTI, as redis-py's pipelines invite
-one to: it needs no Lua, and promises less, since two senders at once may store theirs in another order than counted.
+There are two, since there are two usual ways to write that. `script` does everything in one script, as the service
+does, and gives all guarantees. `transaction` takes the numbers first and then adds all events in MULTI, the usual way
+with redis-py's pipelines: it needs no Lua, and guarantees less, since two senders at once may store their events in
+another order than that of their numbers.
 
 Of the service's code they have the hash of keys, which is a port of Microsoft's anyway. The token's check is their own.
 """
@@ -42,7 +43,7 @@ MAX_PROPERTY = 32 * 1024
 #: Bytes of bodies that a partition may have: a quarter of the service's default for a hub.
 CAP = 1024 * 1024 * 1024 // PARTITIONS
 
-#: Headers that are no properties of an event.
+#: Headers that are not properties of an event.
 STANDARD = {"Host", "Authorization", "Brokerproperties", "Content-Type", "Content-Length", "User-Agent", "Connection"}
 
 # KEYS: events, sequence, stats of each partition. ARGV: the cap; then, for each event, the place of its partition
@@ -121,7 +122,7 @@ def transaction() -> Flask:
 
 def client() -> redis.Redis:
     socket = os.environ["WZ_REDIS_URL"].removeprefix("unix://")
-    # What redis-py falls back to, for replies and for commands, where hiredis is not installed.
+    # What redis-py uses for replies and for commands where hiredis is not installed.
     redis.connection.HIREDIS_AVAILABLE = False  # type: ignore[attr-defined]
     pool = ConnectionPool(UnixDomainSocketConnection, path=socket, db=15, parser_class=_RESP2Parser)
     return redis.Redis(connection_pool=pool)

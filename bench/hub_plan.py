@@ -5,7 +5,7 @@
     python -m bench.hub_plan --quick    without the worker that is killed
 
 docs/scaling-hubs.md plans with these figures. Memory is that of the keys (MEMORY USAGE). Processor time is that of this
-process and of Redis, which depends less on who else is at work than a rate does; nothing is written to disk, except
+process and of Redis, which depends less on other programs than a rate does; nothing is written to disk, except
 where a worker is killed. Rates are in `python -m bench.hub`.
 """
 
@@ -52,14 +52,14 @@ TURNS = 20
 SENDS = 300
 BATCH = 100
 RELAYED = 2_000
-RUN = 100  # events that are read, and go up together if their key is the same
+RUN = 100  # events that are read at once, and are sent together if their key is the same
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 
 def memory(client: redis.Redis) -> list[Row]:
-    """What Redis keeps of an event, how many of its bytes count for the size of a hub, and what it costs to drop it."""
+    """The memory of an event in Redis, how many of its bytes count for a hub's size, and the cost of dropping it."""
     kinds = {
         "100 bytes": Event(b"x" * 100),
         "100 bytes, a key, 3 properties": Event(b"x" * 100, "device-17", None, {"n": 3, "unit": "C", "ok": True}),
@@ -89,7 +89,7 @@ def used(client: redis.Redis) -> int:
 
 
 def idle(client: redis.Redis) -> list[Row]:
-    """What a thousand partitions cost that had an event each, which is relayed and dropped, and that wait for more."""
+    """What a thousand idle partitions cost: each had an event, which was relayed and dropped."""
     client.flushdb()
     hub = Hub(client, "events", IDLE, HubSettings(IDLE, retention_ms=1))
     with scripted_upstream() as upstream:
@@ -136,7 +136,7 @@ def cost(client: redis.Redis, step: Callable[[], object], times: int) -> tuple[f
 
 @contextmanager
 def round_trips() -> Iterator[list[object]]:
-    """Note each time that something is sent to Redis: a pipeline is sent as a whole, on a cluster to each node."""
+    """Record each time that something is sent to Redis: a pipeline is sent as a whole, on a cluster to each node."""
     sent: list[object] = []
     send = AbstractConnection.send_packed_command
 
@@ -190,7 +190,7 @@ def send(app: Client, batch: int) -> None:
 
 
 def up(client: redis.Redis) -> Row:
-    """What the way up costs a worker and Redis, by the events that a request has."""
+    """What relaying costs a worker and Redis, by the number of events in a request."""
     found: dict[str, float] = {}
     for title, keys in {"an event a request": 2, f"{RUN} events a request": 1}.items():
         client.flushdb()
@@ -229,7 +229,7 @@ def takeover(settings: Settings) -> Row:
 
 
 def processes(hub: Hub) -> set[int | None]:
-    """Return the process ids of who holds the partitions; None for those that nobody does."""
+    """Return the process ids of the workers that hold the partitions; None for a partition without one."""
     owners = [one.relay.worker for one in status(hub)]
     return {int(owner.split("-")[1]) if owner else None for owner in owners}
 

@@ -1,6 +1,6 @@
 """Each contender in its own gunicorn, all with the same flags, and a load that takes turns between them.
 
-The load is a process of its own with as many connections as there are threads to answer them. Each connection sends a
+The load is a process of its own, with as many connections as the server has threads. Each connection sends a
 request, reads the answer to its end, and sends the next (no pipelining); one `select` loop drives them all, so that the
 load costs as little as it can. It counts answers, and stops at anything but 200 and 201.
 

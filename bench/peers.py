@@ -1,14 +1,14 @@
-"""The same small service in each framework, written as its users would, without its debugging helps.
+"""The same small service in each framework, written as its users would, without its debugging aids.
 
     GET  /boards/<board>/members/<member>   {"board": ..., "member": ..., "rank": 7, "score": 12.5}
     POST /scores                            five typed fields, validated; 201 and the same five as JSON
     GET  /session                           {"user": "ann"} from a signed cookie (wz, Flask, werkzeug)
 
-Whoever answers with JSON sends Content-Length. Encoders are each framework's own: msgspec for wz, the standard
-library's for the others. The POST's five fields are checked in wz by the Struct of the signature. The others bring
-nothing for that; they are given the fastest there is, msgspec again (`msgspec.json.decode(body, type=Score)`), so that
-what differs is the framework and not the validator. A body that is wrong is 400 or 422. The hook before puts a start
-time on the request, the one after adds a header. Bottle and Falcon have no sessions.
+All JSON answers have a Content-Length. Encoders are each framework's own: msgspec for wz, the standard library's for
+the others. The POST's five fields are checked in wz by the Struct of the signature. The others have nothing for that;
+they use the fastest validator, also msgspec (`msgspec.json.decode(body, type=Score)`), so that the frameworks are
+compared and not the validators. A wrong body is answered 400 or 422. The hook before puts a start time on the request,
+the one after adds a header. Bottle and Falcon have no sessions.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def optional(name: str) -> ModuleType | None:
 
 
 def raw(hooks: bool = False, many: bool = False) -> Any:
-    """WSGI by hand: what the rest costs nothing of."""
+    """WSGI by hand, as the minimum."""
     reasons = {
         200: "200 OK",
         201: "201 Created",
@@ -88,7 +88,7 @@ def raw(hooks: bool = False, many: bool = False) -> Any:
 
 
 def werkzeug(hooks: bool = False, many: bool = False) -> Any:
-    """Bare Werkzeug: its Request, Map and Response, put together in the shortest way."""
+    """Bare Werkzeug: its Request, Map and Response, combined in the shortest way."""
     from itsdangerous import URLSafeTimedSerializer
 
     serializer = URLSafeTimedSerializer(SECRET)

@@ -1,12 +1,12 @@
-"""What docs/scaling-boards.md plans with: bytes a member, and what a call costs on one shard and on eight.
+"""The figures of docs/scaling-boards.md: bytes per member, and the cost of a call on one shard and on eight.
 
     python -m bench.shards             a million members: some four minutes
     python -m bench.shards --json      the same as JSON
     python -m bench.shards --quick     20,000 members
 
-Memory is what MEMORY USAGE says of each key, and beside it what INFO says that all of it takes. For the calls, a board
-of one shard is on a server of its own, on a unix socket, one of 8 shards on a cluster of three on loopback. Server time
-is that of the scripts on all nodes together, by INFO commandstats; a round is a script run by each shard that is asked.
+Memory is what MEMORY USAGE shows for each key, and the total that INFO shows. For the calls, a board of one shard is on
+a server of its own, on a unix socket, one of 8 shards on a cluster of three on loopback. Server time is that of the
+scripts on all nodes together, by INFO commandstats; in a round, each shard that is asked runs one script.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from redis.cluster import RedisCluster
 
 from deploy import servers
 from pipeline.boards import Board, Boards, Order, keys
+from pipeline.boards.scores import from_units
 from pipeline.boards.shard import shard_of
-from pipeline.boards.units import from_units
 from pipeline.settings import Settings
 from pipeline.store.client import cluster_client
 from tests import cluster
@@ -48,7 +48,7 @@ def member(number: int, length: int) -> str:
 
 
 def load(board: Board, size: int, length: int, draw: str) -> float:
-    """Fill a board as fast as it can be: plain sorted sets, and then the sums. Returns how many seconds these took."""
+    """Fill a board as fast as possible: sorted sets first, then the sums. Returns how many seconds the sums took."""
     rnd = random.Random(size)
     for first in range(0, size, 10_000):
         parts: list[dict[str, int]] = [{} for _ in board.shards]
@@ -64,7 +64,7 @@ def load(board: Board, size: int, length: int, draw: str) -> float:
 
 
 def memory(folder: Path, size: int, length: int, draw: str) -> Iterator[Row]:
-    with server(folder) as client:  # a new one, because a flushed one frees its memory when it likes
+    with server(folder) as client:  # a new server, because a flushed one frees its memory at some later time
         empty = used(client)
         board = Boards(client)["bench"]
         seconds = load(board, size, length, draw)
@@ -77,7 +77,7 @@ def memory(folder: Path, size: int, length: int, draw: str) -> Iterator[Row]:
 
 
 def extras(folder: Path, size: int) -> Row:
-    """What a member costs that has features, or is in a segment, whose own set and sums come on top."""
+    """What features cost a member, and what a segment costs, which has a set and sums of its own."""
     with server(folder) as client:
         board = Boards(client)["bench"]
         names = [member(number, 16) for number in range(size)]
@@ -98,7 +98,7 @@ def used(client: redis.Redis) -> int:
 
 
 class Calls:
-    """One board, and what is asked of it. Ranks and members are drawn at random each time."""
+    """One board, and its queries. Ranks and members are drawn at random each time."""
 
     def __init__(self, client: Client, shards: int, size: int) -> None:
         self.client, self.size = client, size

@@ -1,4 +1,4 @@
-"""What benches share: contenders take turns, medians are compared, and only ratios are claimed.
+"""What the benches share: contenders take turns, medians are compared, and goals are about ratios only.
 
 A machine that others use is faster in one second than in the next. So each round lets every contender run once, in
 another order each time, and the median over the rounds is what counts.
@@ -18,7 +18,7 @@ Round = Callable[[], float]
 
 @dataclass
 class Goal:
-    """`contender` costs at most `limit` times what `of` does; for a rate, it reaches at least that."""
+    """`contender` costs at most `limit` times as much as `of`, or, for rates, reaches at least that."""
 
     contender: str
     of: str
@@ -27,7 +27,7 @@ class Goal:
 
 @dataclass
 class Row:
-    """One piece of work: each contender's median, in `unit`."""
+    """One measurement: each contender's median, in `unit`."""
 
     name: str
     medians: dict[str, float]
@@ -61,7 +61,7 @@ def take_turns(contenders: Mapping[str, Round], rounds: int) -> dict[str, float]
 
 
 def table(rows: list[Row], against: list[str]) -> str:
-    """Lay out the medians, with a column of ratios to each of `against`, and what became of the goals."""
+    """Return a table of the medians, with a column of ratios to each of `against`, and the results of the goals."""
     lines = []
     for row in rows:
         width = max(map(len, row.medians))

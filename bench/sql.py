@@ -1,4 +1,4 @@
-"""Sums of the lowest scores in SQL: a table of an SQLite in memory, and of a PostgreSQL, if there is one."""
+"""Sums of the lowest scores in SQL: in a table of SQLite in memory, and of PostgreSQL, if there is one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def left_out() -> list[str]:
     """Say what is not compared, and why."""
     notes = ["SQLite is left out where a sum reaches 2^63, which it refuses"]
     if _POSTGRES is None:
-        notes.append("PostgreSQL was left out: BENCH_POSTGRES does not say where one is")
+        notes.append("PostgreSQL was left out: BENCH_POSTGRES does not name a server")
     return notes
 
 
@@ -42,7 +42,7 @@ class Table:
 
 @contextmanager
 def tables(units: list[int]) -> Iterator[dict[str, Table]]:
-    """Those of the databases that are present."""
+    """Return a table of each database that is present."""
     found = {}
     with closing(sqlite3.connect(":memory:")) as sqlite:
         if sum(map(abs, units)) < 2**63:

@@ -1,27 +1,26 @@
-"""What windows cost: the query of the notes beside bytewax, and a row's cost as windows get longer.
+"""What windows cost: the query of the notes, compared with bytewax, and a row's cost as windows get longer.
 
     python -m bench.windows            1,000,000 events, 100,000 keys; the tables, with the goals and whether reached;
                                        some 4 minutes with bytewax
     python -m bench.windows --json     the same as JSON
     python -m bench.windows --quick    50,000 events
 
-bytewax is compared if it is installed: pip install bytewax==0.21.1, which Python 3.11 and 3.12 have wheels of.
+bytewax is compared if it is installed: pip install bytewax==0.21.1, which has wheels for Python 3.11 and 3.12.
 
 The query (first event and largest reward of each eventid, 2 hours hopping by 1) runs from records in a list to output
-rows in a list, by the text of the query, and once more from JSON bodies. bytewax folds the same events: its windows are
-[start, end), so its times are one tick earlier, and its clock stands still, or it would take events for late.
+rows in a list, from the text of the query, and once more from JSON bodies. bytewax folds the same events: its windows
+are [start, end), so its times are one tick earlier, and its clock does not advance, or events would count as late.
 
 The goal is about a stream: wz reads 1,000 events at once, bytewax a tenth of all, since each batch costs it something
-for every key that it has. All events as one batch are the fastest there is for bytewax, though no stream comes so, and
-the hardest to compare with; wz still reads 1,000. Each runs alone on one core in a process of its own, with the same
-settings of the garbage collector, and what is timed is that process's CPU time. The results, all of them, have to be
-equal.
+for every key that it has. All events in one batch are the fastest case for bytewax, though no stream arrives so, and
+the hardest for wz, which still reads 1,000. Each runs alone on one core in a process of its own, with the same settings
+of the garbage collector, and what is timed is that process's CPU time. All results have to be equal.
 
 The other tables feed one operator with events of a few keys, in windows of 2, 24 and 1,440 hops of a minute. An event
 then is in as many windows. `an output row` is a window's total read and a row made of it (with 2 hops: two panes merged
-for it); `a row` is everything else: to take the row, and to put its pane into the windows and out again. The latter is
-a cost of each group and pane, not of each row, and the fewer rows of a group a pane has the more it shows: the goal is
-for 10 of them; what 1.6 cost stands below it.
+for it); `a row` is everything else: reading the row, and adding its pane to the windows and removing it again. The
+latter costs something for each group and pane, not for each row, so it counts more if a pane has few rows of a group:
+the goal is for 10 of them; the cost with 1.6 is below it.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ Seconds = float
 
 
 def events(count: int, keys: int) -> Iterator[Event]:
-    """Yield contexts and rewards in the order of their times, no two at the same."""
+    """Yield contexts and rewards in the order of their times, no two at the same time."""
     rnd = random.Random(count)
     for number in range(count):
         record: dict[str, Any] = {"eventid": f"event-{rnd.randrange(keys)}"}
@@ -124,7 +123,7 @@ def with_bytewax(count: int, keys: int, is_json: bool, batches: int = 1) -> tupl
     from bytewax.testing import TestingSink, TestingSource, run_main
 
     epoch = datetime(2024, 5, 1, 10, tzinfo=UTC)
-    tick = timedelta(microseconds=1)  # the least there is
+    tick = timedelta(microseconds=1)  # the smallest unit of time
     source: list[tuple[datetime, Any]] = [
         (
             epoch + timedelta(microseconds=(ticks - START) // 10) - tick,
@@ -184,7 +183,7 @@ CONTENDERS: dict[str, Callable[..., tuple[Seconds, list[Found]]]] = {
 
 
 def begin() -> None:
-    """Set up the process as a worker is, and let CPU time count from here."""
+    """Set up the process as a worker does, and count CPU time from here."""
     global begun
     gc.collect()
     gc.freeze()
@@ -196,14 +195,14 @@ begun = 0.0
 
 
 def run_one(name: str, count: int, keys: int) -> tuple[Seconds, int, str]:
-    """Return CPU time, and how many results there were, and their digest."""
+    """Return CPU time, the number of results, and their digest."""
     ended, results = CONTENDERS[name](count, keys)
     results.sort(key=lambda result: result[:2])
     return ended - begun, len(results), hashlib.sha256(repr(results).encode()).hexdigest()
 
 
 def compare(count: int, keys: int, rounds: int) -> list[Row]:
-    """The query, beside bytewax."""
+    """The query, compared with bytewax."""
     seen: set[tuple[int, str]] = set()
 
     def contender(name: str) -> float:
@@ -248,7 +247,7 @@ class TimedPanes(Panes):
 
 
 def by_length(count: int, keys: int, rounds: int) -> list[Row]:
-    """The operator alone, as windows get longer and hops do not. There is a goal for 10 keys."""
+    """The operator alone, with longer windows and the same hop. There is a goal for 10 keys."""
     minute = 60 * TICKS_PER_SECOND
     span = 2_880 * minute
     rnd = random.Random(1)

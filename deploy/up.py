@@ -93,7 +93,7 @@ def run(port: int, workers: int, state: Path) -> None:
         environ = {**os.environ, **child_environ(port, workers, state, run_dir)}
         settings = Settings.from_environ(environ)
         redis = redis_client(settings)
-        Hubs.of(settings, redis)  # which checks what is set for them, before anything starts
+        Hubs.from_settings(settings, redis)  # which checks what is set for them, before anything starts
         if "WZ_REDIS_URL" in os.environ:
             check_server(redis)
 

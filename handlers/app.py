@@ -12,8 +12,9 @@ from wz import App, Problem
 from wz.openapi import OpenAPI
 from wz.request_id import RequestID
 
-from . import auth, boards, errors, following, health, hub, jobs, metrics
+from . import auth, boards, following, health, hub, jobs, metrics
 from .boards.parameters import DECIMAL
+from .error_table import PROBLEMS
 from .hub.canonical_path import CanonicalPath
 from .hub.read import MAX_WAIT
 from .hub.xml_errors import answer_unmatched
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 #: answer to a body that is too large is this service's.
 MAX_CONTENT_LENGTH = 1024 * 1024
 
-#: The same for many members of a board at once, some million records: also in nginx.conf, in a location of its own.
+#: The same for many members of a board at once, some million records. nginx.conf also has it, for one location.
 MAX_BULK_LENGTH = 256 * 1024 * 1024
 
 DESCRIPTION = """\
@@ -53,7 +54,7 @@ def create_app(settings: Settings | None = None) -> App:
         },
     )
     app.extensions["services"] = Services.make(settings, client)
-    app.problems.update(errors.PROBLEMS)
+    app.problems.update(PROBLEMS)
     app.register_error_handler(Unauthorized, _unauthorized)
     for outage in OUTAGES:
         app.register_error_handler(outage, _redis_is_away)

@@ -1,4 +1,4 @@
-"""Every route of a blueprint that calls `protect` needs a SAS token: Listen to read, Send to write, or as it says."""
+"""Every route of a blueprint that calls `protect` needs a SAS token: Listen to read, Send to write, or one for all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wz.openapi import operation
 
 from .services import services
 
-#: The token's name in the OpenAPI document, and what it is. OpenAPI knows no scheme of this kind but "a header".
+#: The token's name in the OpenAPI document, and what it is. OpenAPI has no other type for such a token than "a header".
 SAS = "sas"
 SCHEME = {
     "type": "apiKey",
@@ -26,8 +26,8 @@ _READS = frozenset({"GET", "HEAD"})
 def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None = None) -> None:
     """Check the token before each request.
 
-    `hub_paths`: the first path segment, but for `hubs`, is a hub, whose name ignores case. `right` is what all routes
-    need, whatever their method.
+    `hub_paths`: the first path segment, or the one after `hubs`, is a hub, whose name ignores case. `right` is the one
+    that all routes need, whatever their method.
     """
 
     @blueprint.before_request

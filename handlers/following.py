@@ -16,7 +16,7 @@ from .services import services
 
 TOO_MANY = "too many readers wait, or the store can't be reached: try again after Retry-After seconds"
 
-#: Seconds between two signs of life on a stream: below `proxy_read_timeout` in nginx.conf.
+#: Seconds between two comments on a stream that has no events: below `proxy_read_timeout` in nginx.conf.
 COMMENT = 15
 
 #: Seconds after which a stream ends. Its client connects again, perhaps to a process that has less to do.
@@ -35,7 +35,7 @@ class Followed:
 
 
 def follow(request: Request, followed: Followed, after: str) -> Response:
-    """Return a response that goes on while there is something to tell; its events have the ids.
+    """Return a response that sends what is followed, as events with its ids.
 
     It ends after `TAIL_SECONDS`, or when the token of the request does or the process stops. Raises `TooManyReaders`.
     """
@@ -59,11 +59,11 @@ def _events(followed: Followed, after: str, readers: Readers, end: float) -> Ite
             page = followed.page(after)
             for after, text in page:
                 yield ServerSentEvent(text, id=after)
-            if (left := end - time.monotonic()) <= 0:  # not before what is there was told, however slow this was
+            if (left := end - time.monotonic()) <= 0:  # only when all that is there was sent, however slow that was
                 return
             if not page and not followed.wait(after, min(COMMENT, left), readers.is_stopping):
                 yield None
-    except OUTAGES:  # the client connects again, and is then told
+    except OUTAGES:  # the client connects again, and then gets the error as a status
         return
 
 

@@ -1,15 +1,15 @@
 """/metrics, for Prometheus: what this service's processes counted, and what Redis knows of hubs and their relays.
 
-It asks for Listen, from wherever it is read: behind a proxy every client may look like loopback, and the names of hubs
-and how far their readers are behind are not for everybody. A token for this path alone opens nothing else:
+It needs a token with Listen, also from this machine: behind a proxy, every client may seem to be local, and the names
+of hubs and the lag of their readers are not public. A token for this path alone gives access to nothing else:
 
     wz token --hub metrics --lifetime 365d
 
 Prometheus sends it with `authorization: {type: SharedAccessSignature, credentials: "sr=...&se=...&skn=..."}`.
 
 Requests and sends are counted in each process of gunicorn, in files that all of them read (deploy/gunicorn.conf.py).
-Workers serve no HTTP: what they count is in Redis, and lag is computed from it when it is asked for, so that it is
-right even if no worker runs.
+Workers serve no HTTP: what they count is in Redis. Lag is computed from Redis at each scrape, so it is right even if no
+worker runs.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _refused = Counter(
 @blueprint.get("/metrics")
 @operation(responses={200: Content("the metrics, in Prometheus's text format", str, "text/plain")})
 def metrics(request: Request) -> Response:
-    """Show the metrics, in Prometheus's text format; without those of hubs while Redis is away."""
+    """Show the metrics, in Prometheus's text format; while Redis can't be reached, without those of hubs."""
     hubs = CollectorRegistry()
     hubs.register(HubCollector(services(request)))
     processes = _registry
@@ -82,7 +82,7 @@ def metrics(request: Request) -> Response:
     return Response(generate_latest(processes) + generate_latest(hubs), content_type=CONTENT_TYPE_LATEST)
 
 
-# -- what a process counts --------------------------------------------------------------------------------------------
+# -- what each process counts -----------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -122,7 +122,7 @@ class Measured:
     def _observer(self, route: str, method: str, status: str) -> Any:
         known = method if method in _METHODS else "other"
         observe = _requests.labels(route, known, status).observe
-        if known == method:  # or the dict would grow with whatever clients send
+        if known == method:  # other methods are not kept: clients may invent any number of them
             self._observers[route, method, status] = observe
         return observe
 
@@ -194,7 +194,7 @@ def _of_partitions(hubs: dict[str, list[PartitionStatus]]) -> Iterator[Metric]:
 def _of_groups(hubs: dict[str, list[PartitionStatus]]) -> list[Metric]:
     labels = ["hub", "partition", "group"]
     lag = GaugeMetricFamily(
-        "wz_group_lag_events", f"Kept events that a group, {GROUP} is the relay, has not done.", labels=labels
+        "wz_group_lag_events", f"Stored events that a group has not processed; {GROUP} is the relay.", labels=labels
     )
     oldest = GaugeMetricFamily(
         "wz_group_oldest_seconds", "How long the first of these has waited; 0 if none.", labels=labels

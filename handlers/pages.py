@@ -1,4 +1,4 @@
-"""Pages of a stream: `after` is the offset that a reader has, `next` in the answer the one to go on from."""
+"""Pages of a stream: `after` is the last offset that a reader has, `next` in the answer the one for its next page."""
 
 from __future__ import annotations
 

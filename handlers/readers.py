@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from pipeline.errors import PipelineError
 
-#: Half of gunicorn's threads a process (deploy/gunicorn.conf.py): each reader that waits keeps one, and the other half
-#: has to be enough for whoever sends.
+#: Half of gunicorn's threads a process (deploy/gunicorn.conf.py): each reader that waits occupies one, and the other
+#: half is left for all other requests.
 MAX_READERS = 8
 
-#: Seconds after which one that was turned away may try again.
+#: Seconds after which a reader that was turned away may try again.
 RETRY_AFTER = 5
 
 
@@ -20,15 +20,14 @@ class TooManyReaders(PipelineError):
 
     def __init__(self) -> None:
         super().__init__(
-            f"as many readers wait for events here as there are places for; try again in {RETRY_AFTER} s, or read "
-            "without wait"
+            f"as many readers wait for events here as may wait; try again in {RETRY_AFTER} s, or read without wait"
         )
 
 
 class Readers:
     """The places for requests that wait.
 
-    `is_stopping` says whether the process is to end; the server sets it, so that it need not wait for its readers.
+    `is_stopping` says whether the process is about to end; the server sets it, so that it need not wait for readers.
     """
 
     def __init__(self, places: int = MAX_READERS) -> None:
@@ -41,6 +40,7 @@ class Readers:
             raise TooManyReaders
 
     def leave(self) -> None:
+        """Give back a place that `enter` took."""
         self._places.release()
 
     def __enter__(self) -> None:

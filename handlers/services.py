@@ -19,10 +19,10 @@ from .readers import Readers
 
 @dataclass(frozen=True)
 class Services:
-    """`redis` has what is neither a hub's nor a board's: the outputs of window jobs.
+    """`redis` is the client for what belongs to neither hubs nor boards: the outputs of window jobs.
 
     `hosts` are the names that a token may be made out to, `host` the namespace's own.
-    `clock_tolerance` is for how many seconds a token lives longer than it says.
+    `clock_tolerance` is for how many seconds after its expiry a token is still accepted.
     """
 
     redis: Redis
@@ -37,15 +37,15 @@ class Services:
 
     @classmethod
     def make(cls, settings: Settings, client: Redis) -> Services:
-        """Raises `RedisUnavailable` or `EnvironmentClash` for a cluster: its nodes are looked for here."""
+        """Raises `RedisUnavailable` or `EnvironmentClash` for a cluster, whose nodes are looked for here."""
         hubs = hubs_client(settings)
         hosts = settings.hosts | {settings.root.host}
         if _is_loopback(settings.root.host):
             hosts |= {"localhost", "127.0.0.1"}
         return cls(
             client,
-            Boards.of(settings, client),
-            Hubs.of(settings, hubs),
+            Boards.from_settings(settings, client),
+            Hubs.from_settings(settings, hubs),
             Rules(hubs, settings.root),
             hosts,
             settings.root.host,

@@ -17,7 +17,7 @@ def json_time(ms: int) -> str:
 
 
 def atom_time(ms: int | None) -> str:
-    """Write ms since the Unix epoch as the service's management does, 2026-05-01T12:00:00.000Z; None as its year 1."""
+    """Write ms since the Unix epoch as Azure's management does, 2026-05-01T12:00:00.000Z; None as its year 1."""
     return "0001-01-01T00:00:00Z" if ms is None else json_time(ms).replace("+00:00", "Z")
 
 

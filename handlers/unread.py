@@ -1,4 +1,4 @@
-"""What a refused request's body is read for."""
+"""Reads the rest of a refused request's body, so that its client gets the answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CHUNK = 64 * 1024
 
 
 class UnreadBody:
-    """Middleware: reads what an error's handler left of the body, up to `limit` bytes, and forgets it.
+    """Middleware: reads and drops what an error's handler left of the body, up to `limit` bytes.
 
     gunicorn closes a connection on which more than a little is left unread. nginx may still be writing to it, and then
     tells the client 503 instead of the 401 or 413 that it has not read yet.
@@ -32,8 +32,8 @@ class UnreadBody:
             return start_response(status, *args)
 
         result = self.app(environ, start)
-        if failed and "wsgi.input_terminated" in environ:  # else it may have no end
-            with suppress(Exception):  # whatever is wrong with the rest, the answer stands
+        if failed and "wsgi.input_terminated" in environ:  # otherwise it may never end
+            with suppress(Exception):  # whatever is wrong with the rest, the answer stays the same
                 left = self.limit
                 while left > 0 and (data := environ["wsgi.input"].read(_CHUNK)):
                     left -= len(data)

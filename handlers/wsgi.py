@@ -1,4 +1,4 @@
-"""What gunicorn loads in each worker, after the fork: the app, once Redis, boards and hubs are known to be right."""
+"""What gunicorn loads in each worker, after the fork: the app, once Redis, boards and hubs have been checked."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def start() -> App:
 
 
 app = start()
-# What is there now stays: the collector need not look through it again and again (a tenth of a batch's time).
+# What exists now stays, so the garbage collector need not look through it (which takes a tenth of a batch's time).
 gc.collect()
 gc.freeze()

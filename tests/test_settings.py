@@ -18,7 +18,7 @@ def start(environ: Mapping[str, str]) -> None:
     """Check the settings as a process does that starts."""
     settings = Settings.from_environ(environ)
     declared_hubs(settings)
-    Defaults.of(settings)
+    Defaults.from_settings(settings)
 
 
 def test_defaults() -> None:
@@ -88,7 +88,7 @@ def test_what_hubs_keep(variables: dict[str, str], ms: int, size: int) -> None:
     settings = Settings.from_environ({**BASE, **variables})
 
     assert (settings.retention_ms, settings.retention_bytes) == (ms, size)
-    assert Defaults.of(settings) == Defaults(ms, size)
+    assert Defaults.from_settings(settings) == Defaults(ms, size)
 
 
 def test_how_it_relays(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A WSGI framework made of Werkzeug's own Request, Response and Map."""
+"""A WSGI framework made from Werkzeug's own Request, Response and Map."""
 
 from werkzeug.exceptions import abort
 

@@ -1,4 +1,4 @@
-"""The `wz` command, also where click is missing: then it says so."""
+"""The `wz` command. Where click is not installed, it says so."""
 
 from __future__ import annotations
 

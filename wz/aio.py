@@ -4,8 +4,8 @@ This makes it possible to call asynchronous libraries, and to wait for several t
 server asynchronous: the thread is busy until the coroutine is done.
 
 The loop is new for each call (about 80 us; one kept per thread would be 20). So no task outlives the call that started
-it, asynchronous generators are closed, and a fork inherits no loop. The price: what belongs to a loop, as an
-asynchronous client's connections do, can't be kept from one call to the next.
+it, asynchronous generators are closed, and a fork inherits no loop. The price: what belongs to a loop, such as an
+asynchronous client's connections, can't be kept from one call to the next.
 
 asyncio is imported by the first call: the module itself belongs to the core, and a program without coroutines is spared
 the 40 ms.
@@ -26,7 +26,7 @@ _NOTHING = object()
 
 
 def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that runs an `async def` to its end; any other as it is."""
+    """Return a coroutine function as a plain one that runs it to its end; return any other function as it is."""
     if not inspect.iscoroutinefunction(function):
         return function
     return ensure_sync(function)

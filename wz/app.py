@@ -1,6 +1,6 @@
-"""App: the way of a request, each step a method with a name.
+"""App: what happens to a request, each step in a method of its own.
 
-A server calls the app, which is its layers; the innermost is `wsgi_app`. From there the way leads downwards: `respond`,
+A server calls the app, which is its layers; the innermost is `wsgi_app`. The steps from there are `respond`,
 `match`, `preprocess`, `dispatch`, `finalize`, `teardown`. How an app is set up is in `wz/base.py`, how it builds URLs
 in `wz/urls.py`, what it offers to scripts and tests in `wz/development.py`.
 """
@@ -28,15 +28,15 @@ class App(URLBuilding, Development):
     """A WSGI application.
 
     `problems` says which status stands for an exception of the domain: `{UnknownMember: 404}`. The exception's text
-    is the problem's detail and its attribute `field`, if it has one, the problem's member; subclasses follow.
-    `layers` is the WSGI middleware around it.
+    becomes the problem's detail, and its attribute `field`, if it has one, a member of the problem. A subclass has the
+    status of its nearest base class. `layers` is the WSGI middleware around it.
     """
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self.layers.outermost(environ, start_response)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request, inside all layers. Flask's way of wrapping, `app.wsgi_app = ...`, works, too."""
+        """Answer one request, inside all layers. Flask's way of wrapping, `app.wsgi_app = ...`, also works."""
         request = self.request_class(environ)
         request.app = self
         request.route = self._unmatched
@@ -57,13 +57,14 @@ class App(URLBuilding, Development):
         finally:
             self.teardown(request, error)
             current.reset(token)
-            # An exception's traceback holds this frame, and with it the exception and the request: break the circles.
+            # An exception's traceback refers to this frame, which refers to the exception and the request: break these
+            # cycles.
             error = None
             if request.routing_exception is not None:
                 request.routing_exception.__traceback__ = request.routing_exception.__context__ = None
 
     def respond(self, request: Request) -> WSGIApplication:
-        """Return the answer of the hooks, the handler and the error handlers; raise what none of them takes."""
+        """Return the answer of a hook, the handler or an error handler; raise an exception that none handles."""
         try:
             self.match(request)
             value = self.preprocess(request)
@@ -74,7 +75,7 @@ class App(URLBuilding, Development):
         return self.finalize(request, value)
 
     def match(self, request: Request) -> None:
-        """Find the rule. A failure is kept for `dispatch`, so that hooks see unmatched requests, too."""
+        """Find the rule. A failure is kept for `dispatch`, so that hooks also see unmatched requests."""
         try:
             rule, values = self.url_map.compiled.match(request.environ) or self._match_slowly(request)
         except HTTPException as exc:
@@ -107,7 +108,7 @@ class App(URLBuilding, Development):
         return request.route.handler(request, request.view_args or {})
 
     def finalize(self, request: Request, value: Any) -> WSGIApplication:
-        """Make a response of what was returned, and run the after hooks, the innermost and latest first."""
+        """Make a response from what was returned, and run the after hooks, the innermost and latest first."""
         route = request.route
         if isinstance(value, JSON_TYPES) and self._is_plain(request):
             return JSONReply(self.json.encode(value))
@@ -125,7 +126,7 @@ class App(URLBuilding, Development):
         return response
 
     def teardown(self, request: Request, error: BaseException | None) -> None:
-        """Run every teardown hook, whatever went before; one that fails is logged and does not stop the others."""
+        """Run every teardown hook, whatever happened before; one that fails is logged and does not stop the others."""
         for hooks in request.route.teardowns:
             if hooks:  # it is cheaper to ask than to make an iterator, and most routers have none
                 for hook in reversed(hooks):
@@ -138,7 +139,7 @@ class App(URLBuilding, Development):
         for hook in reversed(self.appcontext_teardown_hooks):
             self._tear_down(hook, error)
 
-    # What the steps ask for.
+    # Helpers of the steps above.
 
     def _match_slowly(self, request: Request) -> Match:
         refusal = self.url_map.compiled.refuse(request.environ)
@@ -151,7 +152,7 @@ class App(URLBuilding, Development):
         return Response(headers={"Allow": ", ".join(sorted(request.url_adapter.allowed_methods()))})
 
     def _is_plain(self, request: Request) -> bool:
-        """Say whether nobody wants to see the response as an object."""
+        """Say whether no hook and no other response class needs the response as an object."""
         return request.after_hooks is None and not any(request.route.afters) and self.response_class is Response
 
     def _tear_down(self, hook: Callable[..., Any], error: BaseException | None) -> None:
@@ -180,10 +181,10 @@ class App(URLBuilding, Development):
         try:
             raise exc
         finally:
-            del exc  # or this frame, in the traceback, would keep it
+            del exc  # or this frame, which the traceback refers to, would keep it alive
 
     def handle_exception(self, request: Request, exc: Exception) -> WSGIApplication:
-        """Answer 500 to what nothing else took, and log it; raise it while testing or debugging.
+        """Answer 500 to an exception that nothing else handled, and log it; raise it while testing or debugging.
 
         Handlers of 500 and of InternalServerError are given the exception as `original_exception`.
         """

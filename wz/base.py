@@ -16,7 +16,7 @@ from .http import Request, Response
 from .json import JSON, json
 from .layers import Layers
 from .routing import Hooks, Map, Route, Router, RuleSpec, root_path
-from .typed import View
+from .typed import ViewFunction
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -27,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class BaseApp(Router):
-    """An app as far as it is set up; `App` is the one that answers."""
+    """The part of an app that is set up before it answers; `App` adds the part that answers."""
 
     testing = ConfigAttribute[bool]("TESTING", bool)
     debug = ConfigAttribute[bool]("DEBUG", bool)
@@ -43,7 +43,7 @@ class BaseApp(Router):
         host_matching: bool = False,
         subdomain_matching: bool = False,
     ) -> None:
-        """`import_name` is the module's `__name__`, beside which folders are; `config` is laid over the defaults.
+        """`import_name` is the `__name__` of the module beside the app's folders; `config` overrides the defaults.
 
         `subdomain_matching` gives each subdomain of SERVER_NAME rules of its own, `host_matching` each host.
         """
@@ -91,7 +91,7 @@ class BaseApp(Router):
         if automatic is None:
             automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"]
         methods = spec.methods | {"OPTIONS"} if automatic else spec.methods
-        # Werkzeug's own Rule, as one that somebody adds to the map is: rules of two classes are never equal.
+        # Werkzeug's own Rule, since a program may add such rules to the map: rules of two classes are never equal.
         rule = Rule(spec.rule, endpoint=spec.endpoint, methods=methods, **spec.options)
         route = self.route_of(spec.endpoint, scopes)
         if route.view is not None and spec.view not in (None, route.view):
@@ -103,14 +103,14 @@ class BaseApp(Router):
                 route.answer_options_of(rule)
 
     def route_of(self, endpoint: str, scopes: tuple[Router, ...] | None = None) -> Route:
-        """Return the endpoint's route, made if there is none; `scopes` are the routers around it, if they are known."""
+        """Return the endpoint's route, made if it does not exist; `scopes` are the routers around it, if known."""
         route = self.routes.setdefault(endpoint, Route(endpoint, (self,)))
         if scopes:
             route.surround_with(scopes)
         return route
 
     def endpoint(self, name: str) -> Callable[[F], F]:
-        """Give an endpoint whose rules were added without a view its view."""
+        """Set the view of an endpoint whose rules were added without one."""
 
         def decorate(view: F) -> F:
             self.route_of(name).answer_with(view)
@@ -119,8 +119,8 @@ class BaseApp(Router):
         return decorate
 
     @property
-    def view_functions(self) -> dict[str, View]:
-        """A view of each endpoint that has one: a copy, so change endpoints by `add_url_rule` and `endpoint`."""
+    def view_functions(self) -> dict[str, ViewFunction]:
+        """The endpoints' views. This is a copy: change endpoints with `add_url_rule` and `endpoint`."""
         return {name: route.view for name, route in self.routes.items() if route.view is not None}
 
     def register(
@@ -132,13 +132,13 @@ class BaseApp(Router):
         subdomain: str | None = None,
         url_defaults: Mapping[str, Any] | None = None,
     ) -> None:
-        """Take a blueprint's routes in, below `url_prefix` or its own; `name` lets one be registered twice."""
+        """Add a blueprint's routes, below `url_prefix` or its own; `name` lets one be registered twice."""
         blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}))
 
     register_blueprint = register
 
     def create_url_adapter(self, request: Request) -> MapAdapter:
-        """Return what Map knows of a request. SERVER_NAME divides hosts into subdomains only if it is asked to."""
+        """Return Map's adapter for a request. SERVER_NAME counts only with `subdomain_matching`."""
         if self.config["TRUSTED_HOSTS"] is not None:
             request.trusted_hosts = self.config["TRUSTED_HOSTS"]
             get_host(request.environ, request.trusted_hosts)  # raises SecurityError, a 400

@@ -1,4 +1,4 @@
-"""Blueprint: routes, hooks and error handlers that an app takes in as one."""
+"""Blueprint: routes, hooks and error handlers that an app registers together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Blueprint(Router):
-    """Routes, hooks and error handlers that an app takes as one, below a prefix. Its hooks see its requests only."""
+    """Routes, hooks and error handlers that an app registers together; the hooks see the blueprint's requests only."""
 
     def __init__(
         self,
@@ -27,9 +27,9 @@ class Blueprint(Router):
         static_url_path: str | None = None,
         template_folder: str | None = None,
     ) -> None:
-        """The folders are below the module's; `wz.static` is loaded for the one, `wz.templates` reads the other."""
+        """Both folders are below the module's: one is served by `wz.static`, one is read by `wz.templates`."""
         if not name or "." in name:
-            raise ValueError(f"a blueprint's name must not be empty or hold a dot, as {name!r}")
+            raise ValueError(f"a blueprint's name must not be empty or contain a dot, like {name!r}")
         super().__init__()
         self.name = name
         self.import_name = import_name
@@ -54,7 +54,7 @@ class Blueprint(Router):
 
     def add_rule(self, spec: RuleSpec) -> None:
         if "." in spec.endpoint:
-            raise ValueError(f"an endpoint of a blueprint must not hold a dot, as {spec.endpoint!r}")
+            raise ValueError(f"an endpoint of a blueprint must not contain a dot, like {spec.endpoint!r}")
         if self.installed:
             raise RuntimeError(
                 f"the blueprint {self.name!r} is registered already: an app would not see the rule {spec.rule!r}. Add "
@@ -88,7 +88,7 @@ class Blueprint(Router):
         self.record(lambda app: None if self.installed > 1 else function(app))
 
     def endpoint(self, name: str) -> Callable[[F], F]:
-        """Give an endpoint, by its whole name with the blueprint's, the view that its rules were added without."""
+        """Set the view of an endpoint whose rules were added without one, by its whole name with the blueprint's."""
 
         def decorate(view: F) -> F:
             self.views[name] = view
@@ -97,7 +97,7 @@ class Blueprint(Router):
         return decorate
 
     def before_app_request(self, hook: F) -> F:
-        """`before_request` of the app: the hook runs before every request, whoever's view answers it."""
+        """`before_request` of the app: the hook runs before every request, whichever view answers it."""
         self.record(lambda app: app.before_request(hook))
         return hook
 

@@ -1,4 +1,4 @@
-"""Bodies that are sent in chunks, whose length is known when they end."""
+"""Bodies that are sent in chunks: their length is known only at their end."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 
 def stream(environ: WSGIEnvironment, limit: int | None) -> IO[bytes] | None:
-    """Return a stream that holds to a limit; None without one, or if the server does not say where the body ends."""
+    """Return a stream that enforces the limit; None without one, or if the server does not mark the body's end."""
     if limit is None or "wsgi.input_terminated" not in environ:
         return None
     return cast("IO[bytes]", UnknownLength(environ["wsgi.input"], limit))
 
 
 class UnknownLength(LimitedStream):
-    """A body sent in chunks. Werkzeug's stream stops at the limit when all is read at once, and would cut it there."""
+    """A body sent in chunks. When all is read at once, Werkzeug's stream would cut it at the limit without an error."""
 
     def __init__(self, stream: IO[bytes], limit: int) -> None:
         super().__init__(stream, limit, is_max=True)
@@ -47,5 +47,5 @@ class UnknownLength(LimitedStream):
             return read(argument)
         except HTTPException:
             raise
-        except Exception as exc:  # each server raises its own for broken chunks
+        except Exception as exc:  # each server raises its own exception for broken chunks
             raise BadRequest(f"the body can't be read: {exc}") from exc

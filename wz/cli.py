@@ -68,7 +68,7 @@ class AppGroup(click.Group):
     def command(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.pop("with_appcontext", True):
             decorate = super().command(*args, **kwargs)
-            # Wrapped here already: click takes the options off the function, which another app may want to add, too.
+            # Wrapped here already: click takes the options off the function, which another app may also want to add.
             return lambda function: decorate(with_appcontext(function))
 
         def without_context(function: Callable[..., Any]) -> click.Command:
@@ -79,7 +79,7 @@ class AppGroup(click.Group):
         return without_context
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """Add a command made with `@click.command`; it is run in the app's context, too."""
+        """Add a command made with `@click.command`; it is also run in the app's context."""
         if cmd.callback is not None and not isinstance(cmd, click.Group) and not hasattr(cmd.callback, _IN_CONTEXT):
             cmd.callback = with_appcontext(cmd.callback)
         super().add_command(cmd, name)
@@ -118,7 +118,7 @@ class Group(click.Group):
         names = {*super().list_commands(ctx), *self._loaded(ctx)}
         try:
             names |= self._app_group(ctx).commands.keys()
-        except Exception as exc:  # whatever importing somebody's app may raise; help is shown all the same
+        except Exception as exc:  # importing an app may raise anything; help is shown nevertheless
             if _target(ctx):
                 _warn(ctx, f"the app's commands are not listed: {exc}")
         return sorted(names)
@@ -134,7 +134,7 @@ class Group(click.Group):
             return command or self._app_group(ctx).get_command(ctx, cmd_name)
         except click.UsageError as exc:
             raise click.UsageError(
-                f"there is no command {cmd_name!r}, also in no [tool.wz.commands] of a pyproject.toml "
+                f"there is no command {cmd_name!r}, neither in wz nor in [tool.wz.commands] of a pyproject.toml "
                 f"in {os.getcwd()} or above it; {exc.message}"
             ) from None
 
@@ -146,7 +146,7 @@ class Group(click.Group):
             try:
                 load()
                 names.append(name)
-            except Exception as exc:  # whatever importing somebody's commands may raise
+            except Exception as exc:  # importing a module of commands may raise anything
                 failed.setdefault(str(exc), []).append(name)
         for reason, unlisted in failed.items():
             _warn(ctx, f"not listed are {', '.join(unlisted)}: {reason}")
@@ -176,7 +176,7 @@ def _target(ctx: click.Context) -> str | None:
 @click.version_option(package_name="wz-wsgi")
 @click.pass_context
 def main(ctx: click.Context, target: str | None) -> None:
-    """Run and look into WSGI applications made with wz."""
+    """Run and inspect WSGI applications made with wz."""
     ctx.obj = target
     _see_the_project()
 
@@ -187,7 +187,7 @@ def main(ctx: click.Context, target: str | None) -> None:
 @click.option(
     "--debug/--no-debug",
     default=None,
-    help="Show tracebacks, and a console, in the browser. Default: only where none but this machine can see it.",
+    help="Show tracebacks, and a console, in the browser. Default: only if no other machine can reach it.",
 )
 @click.option("--reload/--no-reload", default=True, show_default=True, help="Restart when a file changes.")
 @click.pass_obj
@@ -208,7 +208,7 @@ def run(target: str | None, host: str, port: int, debug: bool | None, reload: bo
 )
 @click.pass_obj
 def routes(target: str | None, sort: str) -> None:
-    """List the app's routes; `--sort match` in the order in which they are tried."""
+    """List the app's routes; with `--sort match`, in the order in which they are tried."""
     app = load_app(target)
     app.url_map.update()
     rows = [
@@ -239,7 +239,7 @@ def shell(target: str | None) -> None:
 
 
 @main.command()
-@click.option("--time", "path", metavar="PATH", help="Send requests for PATH and say what each layer costs of them.")
+@click.option("--time", "path", metavar="PATH", help="Send requests for PATH and show how long each layer takes.")
 @click.option("-n", "requests", default=1000, show_default=True, type=click.IntRange(1), help="Requests to time.")
 @click.pass_obj
 def layers(target: str | None, path: str | None, requests: int) -> None:
@@ -268,7 +268,7 @@ def load_app(target: str | None) -> App:
         loaded = import_module(match["module"])
     except ModuleNotFoundError as exc:
         if exc.name is None or not match["module"].startswith(exc.name):
-            raise  # the module is there and imports something that isn't
+            raise  # the module exists, but something that it imports does not
         raise click.UsageError(f"--app {target!r}: there is no module {exc.name!r} in {os.getcwd()}") from None
     names = [match["name"]] if match["name"] else _NAMES
     found: Any = next((getattr(loaded, name) for name in names if hasattr(loaded, name)), None)
@@ -286,7 +286,7 @@ def load_app(target: str | None) -> App:
 
 
 def _load_to_serve(target: str | None) -> WSGIApplication:
-    """Load the app; after a change that broke it, one that shows the error, so that the reloader goes on."""
+    """Load the app, or, after a change that broke it, one that shows the error, so that the reloader keeps running."""
     from werkzeug.serving import is_running_from_reloader
 
     try:
@@ -304,7 +304,7 @@ def _load_to_serve(target: str | None) -> WSGIApplication:
 
 
 def _see_the_project() -> Project | None:
-    """Import from the project's folder, then from the current one, which a console script does not by itself.
+    """Import from the project's folder, then from the current one: a console script by itself imports from neither.
 
     The project comes first: a file in a folder below it must not be taken for one of its packages.
     """
@@ -316,7 +316,7 @@ def _see_the_project() -> Project | None:
 
 
 def _added() -> dict[str, Callable[[], click.Command]]:
-    """Return what loads each command that a package or the project adds; of one name, the project's."""
+    """Return what loads each command that a package or the project adds; if both add a name, the project's command."""
     points = {point.name: point for point in entry_points(group=COMMANDS)}
     if project := _see_the_project():
         points |= {name: EntryPoint(name, target, COMMANDS) for name, target in project.commands.items()}
@@ -331,7 +331,7 @@ def _load(point: EntryPoint) -> click.Command:
 
 
 def _warn(ctx: click.Context, text: str) -> None:
-    if not ctx.resilient_parsing:  # a shell asks for completions; what is printed would stand in its prompt
+    if not ctx.resilient_parsing:  # a shell asks for completions; what is printed would appear in its prompt
         click.secho(f"{text}\n", err=True, fg="red")
 
 

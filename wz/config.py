@@ -55,7 +55,7 @@ class Config(dict[str, Any]):
                 self[name] = getattr(obj, name)
 
     def from_mapping(self, mapping: Mapping[str, Any] | None = None, **values: Any) -> bool:
-        """Take the items with upper-case keys, keywords over `mapping`. Always True."""
+        """Take the items with upper-case keys, keywords over `mapping`. Always returns True."""
         self.update({key: value for key, value in {**(mapping or {}), **values}.items() if key.isupper()})
         return True
 
@@ -66,10 +66,10 @@ class Config(dict[str, Any]):
         silent: bool = False,
         text: bool = True,
     ) -> bool:
-        """Take what `load(file)` returns; without `load`, the name's end says how: `.toml` or `.json`.
+        """Take what `load(file)` returns; without `load`, the ending of the file's name decides: `.toml` or `.json`.
 
-        The file is opened as text or as bytes, as `text` says (`tomllib.load` wants bytes). Returns False, if `silent`,
-        for a file that is not there; otherwise that is an OSError.
+        The file is opened as text or as bytes, as `text` says (`tomllib.load` wants bytes). Raises OSError for a file
+        that does not exist; if `silent`, returns False.
         """
         if load is None:
             load, text = _loader(filename)
@@ -81,7 +81,7 @@ class Config(dict[str, Any]):
             return _missing(exc, silent)
 
     def from_pyfile(self, filename: str | os.PathLike[str], silent: bool = False) -> bool:
-        """Run a Python file and take its upper-case names; `silent` as in `from_file`. The file can do anything."""
+        """Run a Python file, which you trust, and take its upper-case names; `silent` as in `from_file`."""
         path = os.path.join(self.root_path, filename)
         module = ModuleType("config")
         module.__file__ = path
@@ -95,7 +95,7 @@ class Config(dict[str, Any]):
         return True
 
     def from_envvar(self, variable_name: str, silent: bool = False) -> bool:
-        """Run the Python file that an environment variable names. It must be set, unless `silent`: RuntimeError."""
+        """Run the Python file that an environment variable names. RuntimeError if it is not set, unless `silent`."""
         filename = os.environ.get(variable_name)
         if filename:
             return self.from_pyfile(filename, silent=silent)
@@ -104,11 +104,11 @@ class Config(dict[str, Any]):
         raise RuntimeError(f"the environment variable {variable_name} is not set: let it name a configuration file")
 
     def from_prefixed_env(self, prefix: str = "WZ", *, loads: Callable[[str], Any] | None = None) -> bool:
-        """Take the environment variables that begin with `prefix` and an underscore, sorted. Always True.
+        """Take the environment variables that begin with `prefix` and an underscore, sorted. Always returns True.
 
         A value is JSON (`4`, `true`, `["a", "b"]`), or else the text itself; `loads` reads it another way. Two
         underscores lead into a dict: `WZ_REDIS__DATABASE=4` sets `config["REDIS"]["DATABASE"]`. Raises TypeError if
-        what they lead into is no dict.
+        what they lead into is not a dict.
         """
         if loads is None:
             import json
@@ -117,14 +117,16 @@ class Config(dict[str, Any]):
         prefix += "_"
         for variable in sorted(name for name in os.environ if name.startswith(prefix)):
             value: Any = os.environ[variable]
-            with suppress(Exception):  # whatever `loads` has against it: it is text
+            with suppress(Exception):  # whatever `loads` raises: the value is plain text then
                 value = loads(value)
             *parents, name = variable.removeprefix(prefix).split("__")
             target: dict[str, Any] = self
             for parent in parents:
                 target = target.setdefault(parent, {})
                 if not isinstance(target, dict):
-                    raise TypeError(f"{variable} sets an item of {parent}, which is a {type(target).__name__}, no dict")
+                    raise TypeError(
+                        f"{variable} sets an item of {parent}, which is a {type(target).__name__} and not a dict"
+                    )
             target[name] = value
         return True
 
@@ -174,7 +176,7 @@ def _import(name: str) -> Any:
     except ModuleNotFoundError as exc:
         module, _, attribute = name.rpartition(".")
         if exc.name != name or not module:
-            raise  # it is there, but something that it imports is not
+            raise  # it exists, but something that it imports does not
     try:
         return getattr(import_module(module), attribute)
     except AttributeError as exc:
@@ -195,7 +197,7 @@ def _loader(filename: str | os.PathLike[str]) -> tuple[Callable[[IO[Any]], Mappi
 
 
 def _missing(exc: OSError, silent: bool) -> bool:
-    """Return False if a silent caller may go on without the file; raise `exc`, saying what it was for, if not."""
+    """Return False if the caller may go on without the file; otherwise raise `exc`, with what the file was for."""
     if silent and exc.errno in (ENOENT, EISDIR, ENOTDIR):
         return False
     exc.strerror = f"the configuration file can't be read: {exc.strerror}"

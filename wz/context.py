@@ -1,4 +1,4 @@
-"""What is current: a context variable that holds the request being answered, and the proxies Flask builds on it.
+"""The current request and app: the context variable that holds them, and Flask's proxies to them.
 
 Handlers are given their request as an argument and need none of this. A proxy looks the context up at every
 attribute (about a microsecond), which is the price of not passing things on.
@@ -29,7 +29,7 @@ PRESERVE = "werkzeug.debug.preserve_context"
 _OUTSIDE_REQUEST = """\
 Working outside of a request.
 
-`{name}` stands for the request that this thread is answering, and it is answering none. In a handler, take `request`
+`{name}` stands for the request that this thread is answering, but it is not answering any. In a handler, take `request`
 as an argument; in a test, use `with app.test_request_context("/path"):`; in a function that runs later or in another
 thread, see `copy_current_request_context` and `stream_with_context`.\
 """
@@ -37,7 +37,7 @@ thread, see `copy_current_request_context` and `stream_with_context`.\
 _OUTSIDE_APP = """\
 Working outside of an application.
 
-`{name}` belongs to the app that is at work here, and there is none. In a script or a test, use
+`{name}` belongs to the current app, but no app is current here. In a script or a test, use
 `with app.app_context():`.\
 """
 
@@ -84,13 +84,13 @@ class RequestContext:
 
 
 class PreservedContext(RequestContext):
-    """The context of a request that was answered, to look at once more: its teardowns are not run again."""
+    """The context of a request that was answered, entered again to look at it: its teardowns are not run again."""
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         current.reset(self._tokens.pop())
 
 
-#: The request that is being answered, or the context of an app that is at work without one.
+#: The request that is being answered, or the context of an app that is current without a request.
 current: ContextVar[Request | AppContext] = ContextVar("wz.current")
 
 

@@ -1,7 +1,7 @@
 """What a developer calls on an app: contexts for scripts and tests, the test client, commands, a server.
 
-The core imports no optional file but here, inside of the methods: whoever calls `test_client` or `cli` loads what is
-behind it, and an app that only answers requests does not.
+Optional files are imported inside of the methods: a call of `test_client` or `cli` loads what it needs, and an app that
+only answers requests loads nothing of it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Development(BaseApp):
-    """An app's methods for scripts, tests and the command line; none of them is on a request's way."""
+    """An app's methods for scripts, tests and the command line; answering a request calls none of them."""
 
     def app_context(self) -> AppContext:
         """Return a context for `with`, in which this app is current without a request: for scripts and commands."""
         return AppContext(self._app)
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
-        """Return a context for `with`, of a request that is matched and goes no further."""
+        """Return a context for `with`, of a request that is matched, but not answered."""
         request = self.request_class(environ)
         request.app = self._app
         request.route = self._unmatched
@@ -43,7 +43,7 @@ class Development(BaseApp):
         return self.request_context(RequestBuilder(self._app, *args, **kwargs).get_environ())
 
     def test_client(self, **options: Any) -> Client:
-        """Return a `wz.testing.Client` of this app; `options` are those of Werkzeug's, as `use_cookies=False`."""
+        """Return a `wz.testing.Client` of this app; `options` are Werkzeug's, such as `use_cookies=False`."""
         from .testing import Client
 
         return Client(self._app, **options)
@@ -55,7 +55,7 @@ class Development(BaseApp):
         return AppRunner(self._app, **options)
 
     def run(self, host: str = "127.0.0.1", port: int = 5000, debug: bool | None = None, **options: Any) -> None:
-        """Serve for development; `options` are those of `werkzeug.serving.run_simple`. `wz run` can reload, too."""
+        """Serve for development; `options` are those of `werkzeug.serving.run_simple`. `wz run` can also reload."""
         from werkzeug.serving import run_simple
 
         self.debug = self.debug if debug is None else debug

@@ -29,10 +29,10 @@ _PAGE = """\
 
 
 class Problem(HTTPException):
-    """An HTTP error with a sentence for whoever reads the answer, and members for whatever parses it.
+    """An HTTP error with a sentence for people who read the answer, and members for programs that parse it.
 
     `members` are added to the problem document as they are: `field="score"` names the input that was wrong. Raise
-    it, or let `App.problems` make it of a domain's exception.
+    it, or let `App.problems` make it from a domain's exception.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class ErrorHandlers:
     def add(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
         """Add a handler in place of one for the same code or class.
 
-        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is no exception class.
+        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is not an exception class.
         """
         if isinstance(code_or_class, int):
             if code_or_class not in default_exceptions:
-                raise ValueError(f"{code_or_class} is no HTTP error that can be raised; use an exception class")
+                raise ValueError(f"{code_or_class} is not an HTTP error that can be raised; use an exception class")
             self._by_code.setdefault(code_or_class, {})[default_exceptions[code_or_class]] = handler
-            # A Problem has a code but is none of Werkzeug's classes for it.
+            # A Problem has a code, but its class is not Werkzeug's class for that code.
             self._by_code[code_or_class][Problem] = handler
             return
         if not (isinstance(code_or_class, type) and issubclass(code_or_class, Exception)):
@@ -94,7 +94,7 @@ def find_handler(scopes: Iterable[ErrorHandlers], exc: Exception) -> ErrorHandle
 
 
 def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
-    """Return the default answer to an HTTP error: what the client's Accept header likes best, JSON if it's equal."""
+    """Return the default answer to an HTTP error: in the form that the client's Accept header prefers, else as JSON."""
     if exc.response is not None:
         return cast("WerkzeugResponse", exc.response)  # abort(Response(...))
     status = exc.code or 500
@@ -119,5 +119,5 @@ def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
 
 def _wants_html(request: Request) -> bool:
     if "text/" not in request.environ.get("HTTP_ACCEPT", ""):
-        return False  # most programs' requests: spares the parsing
+        return False  # what most programs send: nothing needs to be parsed
     return request.accept_mimetypes.best_match(PROBLEM_TYPES, default=PROBLEM_TYPES[0]) == "text/html"

@@ -1,11 +1,13 @@
 """The short ways, and every private name of Werkzeug's that they need.
 
-What a clean request needs is answered here: a match by walking a small tree, a response without its constructors. Any
-doubt goes the long way, to Werkzeug's own Map and Response, whose answers these must equal (tests/wz/test_match.py and
-test_response.py hold them against each other). `python -m bench.framework` shows what it buys.
+A plain request is answered here: it is matched by walking a small tree, and its response is made without constructors.
+Whatever is in doubt goes the long way, to Werkzeug's own Map and Response, whose answers these must equal
+(tests/wz/test_match.py and test_response.py hold them against each other). `python -m bench.framework` shows what it
+buys.
 
 If Werkzeug changes, so that a name used here is gone or means something else, `AVAILABLE` is False and everything goes
-the long way: right, and slower. A warning in the log of `wz.fast` says so, once in each process, and what does not fit.
+the long way, with the same answers, but slower. A warning in the log of `wz.fast` says so and names what does not fit,
+once in each process.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 #: How many pairs of scheme and Host are remembered; with more of them, the rest go the long way.
 HOSTS = 1024
 
-_ANY = r"(?P<__werkzeug_0>[^/]{1,})\Z"  # the default converter alone in its segment: whatever is not empty
+_ANY = r"(?P<__werkzeug_0>[^/]{1,})\Z"  # the default converter alone in its segment: any text that is not empty
 
 R = TypeVar("R", bound=Response)
 
@@ -38,10 +40,11 @@ Convert = Callable[[str], Any]
 class Node:
     """One state of Werkzeug's matcher: where a segment leads, and which rules end here.
 
-    `static` is looked up first; then `dynamic` is tried in Werkzeug's order: a pattern's `match`, or None for any
-    segment that is not empty, and where it leads, or None for a doubt. `ends` has, by method, a rule, the names of its
-    values, and those converters that change a value, by its place; `is_doubtful` says that there are other rules, too,
-    and `is_loose` that one of these allows a slash more.
+    `static` is looked up first; then the pairs of `dynamic` are tried in Werkzeug's order. The first of a pair is a
+    pattern's `match`, or None for any segment that is not empty; the second is the node that follows, or None if that
+    is in doubt. `ends` has for each method a rule, the names of its values, and the converters that change a value,
+    each with the value's place. `is_doubtful` says that other rules end here as well, and `is_loose` that a rule which
+    ends here allows one more slash.
     """
 
     __slots__ = ("dynamic", "ends", "is_doubtful", "is_loose", "static")
@@ -62,7 +65,7 @@ class Node:
             node = Node(child, doubted, count + groups) if plain else None
             self.dynamic.append((None if part.content == _ANY else pattern.match, node))
         for rule in state.rules:
-            repeats = len(rule._converters) != count  # a name that stands twice
+            repeats = len(rule._converters) != count  # a name that is used twice
             if (
                 repeats
                 or rule.methods is None
@@ -85,8 +88,8 @@ class Node:
 class Matcher:
     """The compiled match over a Map. It answers clean matches only: None means that Map must be asked.
 
-    `bind` makes the adapter that Map would be asked through. It is called once for each Host, so that one which Map
-    refuses is refused, and each gets the tree of its subdomain.
+    `bind` makes the adapter that Map would be asked through. It is called once for each Host, so that a Host that Map
+    refuses is refused, and each other one gets the tree of its subdomain.
     """
 
     def __init__(self, url_map: Map, bind: Callable[[WSGIEnvironment], MapAdapter]) -> None:
@@ -102,7 +105,7 @@ class Matcher:
         self._trees = {}
 
     def match(self, environ: WSGIEnvironment) -> Match | None:
-        """Return the rule and its values, or None for any doubt."""
+        """Return the rule and its values, or None if anything is in doubt."""
         path: str = environ.get("PATH_INFO", "")
         try:
             node = self._hosts[environ["wsgi.url_scheme"], environ["HTTP_HOST"]]
@@ -141,9 +144,9 @@ class Matcher:
         return rule, dict(zip(names, values, strict=False))
 
     def refuse(self, environ: WSGIEnvironment) -> HTTPException | None:
-        """Return the 404 or 405 of a request that nothing can match, or None for any doubt.
+        """Return the 404 or 405 of a request that nothing can match, or None if anything is in doubt.
 
-        Here every way is followed, as Map would, so this is for what `match` did not find.
+        This follows every way through the tree, as Map does, so it is for requests that `match` did not find.
         """
         path: str = environ.get("PATH_INFO", "")
         node = self._hosts.get((environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")))
@@ -159,7 +162,7 @@ class Matcher:
         methods: set[str] = set()
         if _may_match(node, path.split("/"), 0, methods):
             return None
-        if environ["REQUEST_METHOD"].upper() in methods:  # it was found, and a converter refused the value
+        if environ["REQUEST_METHOD"].upper() in methods:  # there is a rule, but a converter refused the value
             return None
         return MethodNotAllowed(valid_methods=list(methods)) if methods else NotFound()
 
@@ -182,7 +185,7 @@ class Matcher:
 
 
 def _may_match(node: Node, parts: list[str], place: int, methods: set[str]) -> bool:
-    """Follow every way from `node`. True for a doubt; else `methods` has what the rules that were reached take."""
+    """Follow every way from `node`. True if one is in doubt; else `methods` has those of all rules reached."""
     if place == len(parts):
         methods.update(node.ends)
         return node.is_doubtful or "" in node.static  # a slash is missing
@@ -201,15 +204,15 @@ def _may_match(node: Node, parts: list[str], place: int, methods: set[str]) -> b
 
 
 def json_response(cls: type[R], body: bytes, content_type: str = "application/json") -> R:
-    """Return what `cls(body, content_type=content_type)` does; `cls` has Response's own constructors."""
+    """Return what `cls(body, content_type=content_type)` does; `cls` must not override Response's constructors."""
     return _json_response(cls, body, content_type) if AVAILABLE else cls(body, content_type=content_type)
 
 
 def send(response: Response, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes] | None:
-    """Send a response whose headers and body are what they look like; None if it must go the long way.
+    """Send a response on which Werkzeug would have nothing to do; return None for one that must go the long way.
 
-    The long way is for: bodies that are streamed or not bytes, what to do at the end, statuses that allow no body,
-    Location (it is made an URI) and HEAD.
+    The long way is for bodies that are streamed or not bytes, callbacks at the response's end, statuses that allow no
+    body, Location (which is made a URI) and HEAD.
     """
     body = response.response
     if (
@@ -251,12 +254,12 @@ def _json_response(cls: type[R], body: bytes, content_type: str) -> R:
 
 
 def _with_defaults(url_map: Map) -> set[Any]:
-    """The endpoints that Map may redirect to the rule whose defaults say the same."""
+    """Return the endpoints with defaults: Map may redirect to a rule whose defaults are the URL's values."""
     return {rule.endpoint for rule in url_map.iter_rules() if rule.defaults}
 
 
 def _find_misfit() -> str:
-    """Say which private name is gone or means something else than it did; nothing if all fit."""
+    """Return what has changed about the private names that are used here; an empty text if nothing has."""
     try:
         rule = Rule("/a/<b>", endpoint="e", methods=["GET"])
         url_map = Map([rule])
@@ -265,7 +268,7 @@ def _find_misfit() -> str:
         if part.content != _ANY:
             return f"the default converter's pattern is {part.content!r}"
         if part.final or child.rules != [rule] or list(rule._converters) != ["b"]:
-            return "the matcher's states are made otherwise"
+            return "the matcher's states have another structure"
         short, long = _json_response(Response, b"{}", "text/json"), Response(b"{}", content_type="text/json")
         if vars(short).keys() != vars(long).keys():
             return f"a response has other attributes: {', '.join(sorted(vars(short).keys() ^ vars(long).keys()))}"
@@ -280,7 +283,7 @@ _misfit = _find_misfit()
 AVAILABLE = not _misfit
 if _misfit:
     logging.getLogger(__name__).warning(
-        "wz takes Werkzeug's own way for each request, which is right but several times slower, since this Werkzeug is "
-        "not what the short ways in wz/fast.py were written for: %s",
+        "wz takes Werkzeug's own way for each request, which gives the same answers several times slower, since "
+        "wz/fast.py was not written for this Werkzeug: %s",
         _misfit,
     )

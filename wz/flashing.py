@@ -40,7 +40,7 @@ def get_flashed_messages(
     """Return the messages, oldest first, or (category, message) pairs; those of some categories only, if any are named.
 
     The first call in a request takes all of them out of the session, whatever the filter; later calls in it see the
-    same ones, and none that was flashed in between.
+    same ones, and not those that were flashed in between.
     """
     session = current_session()
     request = current_request()

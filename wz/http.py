@@ -1,4 +1,4 @@
-"""Request and Response: Werkzeug's, read when asked and sent without detours; and what a handler may return."""
+"""Request and Response: Werkzeug's, with shorter ways to read and to send; and what a handler may return."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter, Rule
 
     from .app import App  # upwards: a request knows the app that answers it
-    from .routing import Route  # upwards: ... and the hooks and the handler that do
+    from .routing import Route  # upwards: a request knows the route that answers it
 
 
 #: What a handler may return to have it sent as JSON.
@@ -37,7 +37,7 @@ class Globals(SimpleNamespace):
         return getattr(self, name, default)
 
     def pop(self, name: str, *default: Any) -> Any:
-        """Remove an attribute and return it, or `default` if one is given; else KeyError for one that was not set."""
+        """Remove an attribute and return it, or `default`. Raises KeyError if neither exists."""
         return self.__dict__.pop(name, *default)
 
     def setdefault(self, name: str, default: Any = None) -> Any:
@@ -52,7 +52,7 @@ class Globals(SimpleNamespace):
 
 
 class Limit:
-    """A limit of the app's configuration, in bytes or in number, None for none; a handler may set another."""
+    """A limit from the app's configuration: bytes or a count, None for no limit. A handler may set another."""
 
     def __init__(self, setting: str, default: int | None = None) -> None:
         self.setting = setting
@@ -81,7 +81,7 @@ class Request(WerkzeugRequest):
     max_form_parts = Limit("MAX_FORM_PARTS", 1_000)
 
     app: App
-    #: What the match found: the rule and its values, or the error that stands for it.
+    #: What the match found: the rule and its values, or the error that is raised instead.
     url_rule: Rule | None = None
     view_args: dict[str, Any] | None = None
     routing_exception: HTTPException | None = None
@@ -99,13 +99,13 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def method(self) -> str:
-        """In capitals, as `GET`."""
+        """In capitals, such as `GET`."""
         method: str = self.environ.get("REQUEST_METHOD", "GET")
         return method.upper()
 
     @cached_property
     def scheme(self) -> str:
-        """`http` or `https`, as the server knows it: behind a proxy, what a layer as `ProxyFix` makes of it."""
+        """`http` or `https`, as the server knows it. Behind a proxy, a layer such as `ProxyFix` corrects it."""
         scheme: str = self.environ.get("wsgi.url_scheme", "http")
         return scheme
 
@@ -127,7 +127,7 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def headers(self) -> Headers:
-        """The headers, by names in any case of letters; they can't be changed."""
+        """The headers, read-only; upper and lower case of their names are the same."""
         return EnvironHeaders(self.environ)
 
     @cached_property
@@ -159,7 +159,7 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def url_adapter(self) -> MapAdapter:
-        """What Werkzeug's Map knows of this request; the compiled match does without."""
+        """Werkzeug's adapter for this request, made when it is first asked for: the compiled match does without it."""
         return self.app.create_url_adapter(self)
 
     @cached_property
@@ -169,7 +169,7 @@ class Request(WerkzeugRequest):
 
     @property
     def endpoint(self) -> str | None:
-        """The name of the rule that was matched, with its blueprint's; None if none was."""
+        """The endpoint of the matched rule, with its blueprint's name in front; None if no rule matched."""
         return None if self.url_rule is None else self.url_rule.endpoint
 
     @property
@@ -179,7 +179,7 @@ class Request(WerkzeugRequest):
 
     @property
     def blueprints(self) -> list[str]:
-        """That name and its parents', innermost first."""
+        """The names of the endpoint's blueprint and of those around it, innermost first."""
         names = self.blueprint.split(".") if self.blueprint else []
         return [".".join(names[:depth]) for depth in range(len(names), 0, -1)]
 
@@ -190,12 +190,12 @@ class Request(WerkzeugRequest):
 
 
 def _text(value: str) -> str:
-    """The environ's bytes, which WSGI shows as latin-1, as the UTF-8 that they are."""
+    """Decode a text of the environ as UTF-8: a WSGI server has decoded its bytes as latin-1."""
     return value if value.isascii() else value.encode("latin-1").decode(errors="replace")
 
 
 class Response(WerkzeugResponse):
-    """Werkzeug's response; text/html unless told otherwise, as Flask's."""
+    """Werkzeug's response; text/html unless told otherwise, as in Flask."""
 
     default_mimetype = "text/html"
     json_module = json  # type: ignore[assignment]
@@ -213,7 +213,7 @@ class Response(WerkzeugResponse):
 
 
 class JSONReply:
-    """A 200 with a JSON body, for when no hook asks for a Response: a WSGI application as small as one can be."""
+    """A 200 with a JSON body, for when no hook needs a Response: a WSGI application as small as it can be."""
 
     __slots__ = ("body",)
 
@@ -291,7 +291,7 @@ def _from_body(value: Any, app: App | None, environ: WSGIEnvironment | None, ori
 
 
 def json_response(value: Any, app: App | None) -> Response:
-    """Return a 200 with `value` as the app's JSON writes it; `app` None stands for no app's settings."""
+    """Return a 200 with `value` as the app's JSON writes it; without an app, as the default JSON does."""
     if app is None or app.response_class is Response:
         return fast.json_response(Response, (json if app is None else app.json).encode(value))
     return app.response_class(app.json.encode(value), mimetype="application/json")

@@ -12,7 +12,7 @@ class JSON:
     """An app's JSON, by msgspec: dates and times as RFC 3339, decimals as numbers, UUIDs, dataclasses, Structs.
 
     A decimal becomes a number with all its digits. A client that parses numbers as doubles may lose some; the document
-    itself does not. `enc_hook` is given what msgspec does not know and returns what it does; `dec_hook`, see msgspec.
+    itself does not. `enc_hook` is called with a value that msgspec can't encode, and returns one that it can.
     """
 
     def __init__(self, enc_hook: Callable[[Any], Any] | None = None, decimal_format: str = "number") -> None:
@@ -27,7 +27,7 @@ class JSON:
         return self.encode(obj).decode()
 
     def loads(self, data: str | bytes, **_: Any) -> Any:
-        """Decode. Raises ValueError, for what is nested too deeply, too."""
+        """Decode. Raises ValueError, also for what is nested too deeply."""
         try:
             return msgspec.json.decode(data)
         except RecursionError as exc:

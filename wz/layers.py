@@ -1,4 +1,4 @@
-"""The WSGI onion: middleware composed once, each layer named, timed and drawn.
+"""The WSGI middleware around an app: composed once, in layers that have names and can be timed and drawn.
 
 app.layers.add("proxy_fix", ProxyFix, x_for=1)
 app.layers.add("gzip", Gzip)
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layer:
-    """`wrap` is given the application inside and returns the one that goes around it."""
+    """`wrap` is given the application inside and returns the one that wraps it."""
 
     name: str
     wrap: Callable[[WSGIApplication], WSGIApplication]
@@ -31,7 +31,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Cost:
-    """Median microseconds that a layer itself takes of a request, what is inside it not counted."""
+    """Median microseconds of a request that are spent in the layer itself, without the layers inside it."""
 
     name: str
     microseconds: float
@@ -66,9 +66,9 @@ class Layers:
         return "\n".join("  " * depth + name for depth, name in enumerate(self.names()))
 
     def measure(self, make_environ: Callable[[], WSGIEnvironment], requests: int = 1000) -> list[Cost]:
-        """Send requests through an onion with a clock between any two layers; return costs, outermost first.
+        """Send requests through the layers with a clock between any two; return the costs, outermost first.
 
-        The clocks, one call each, count to the layer outside them.
+        Each clock's own cost, one call, is counted to the layer outside it.
         """
         clocks = [_Clock(self._get_app())]
         for layer in self._layers:

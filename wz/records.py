@@ -1,6 +1,7 @@
 """Records: a body of many JSON documents, read one by one in constant memory, as NDJSON or as an array.
 
-A record of either form is decoded by itself, from its own bytes, so what is exact or refused in one is so in the other.
+A record of either form is decoded by itself, from its own bytes, so both forms have the same precision and the same
+errors.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from .typed import invalid
 
 T = TypeVar("T")
 
-#: Media types of a document a line; none of them is registered.
+#: Media types with one document per line; IANA has registered none of them.
 LINES = ("application/x-ndjson", "application/jsonl", "application/ndjson")
 
-#: The array's.
+#: The media type of an array of documents.
 ARRAY = "application/json"
 
-#: Most bytes of one record.
+#: The largest record, in bytes.
 RECORD_BYTES = 64 * 1024
 
 #: Bytes of a body that are kept in memory; a larger one is in a temporary file.
@@ -35,18 +36,18 @@ MEMORY_BYTES = 1024 * 1024
 
 
 class BrokenBody(Problem):
-    """Takes the place of a record after which nothing can be read, since nobody can tell where the next one begins."""
+    """Takes the place of a record after which nothing can be read, since it is unknown where the next one begins."""
 
 
 def records(request: Request, type_: type[T]) -> Iterator[T | Problem]:
-    """Yield each record of the body as `type_`, or as the `Problem` with it; the last may be a `BrokenBody`.
+    """Yield each record of the body as `type_`, or as the `Problem` that it has; the last may be a `BrokenBody`.
 
     The whole body is read before this returns, so that a client may send all of it before it reads any answer. Set
-    `request.max_content_length` first if the app's own limit is too low for it. Blank lines are no records. Raises
+    `request.max_content_length` first if the app's own limit is too low for it. Blank lines are not records. Raises
     `UnsupportedMediaType`; a 413; a 422 if the body is JSON, but no array.
     """
     if request.mimetype not in (*LINES, ARRAY):
-        raise UnsupportedMediaType(f"send the records as {LINES[0]}, one a line, or as a JSON array, {ARRAY}")
+        raise UnsupportedMediaType(f"send the records as {LINES[0]}, one per line, or as a JSON array, {ARRAY}")
     body: IO[bytes] = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # the iterator closes it
     try:
         shutil.copyfileobj(request.stream, body)
@@ -85,13 +86,13 @@ def _lines(body: IO[bytes]) -> Iterator[bytes | Problem]:
             yield line
 
 
-# Finds where a document ends. What the numbers are is left to the decoder of the record.
+# This only finds where a document ends. Its numbers are read by the decoder of the record.
 _scan = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class _Window:
-    """The part of a file that is looked at, as text of one character a byte, since JSON's own signs are ASCII.
+    """The part of a file that is being read, as text with one character per byte: JSON's structure is in ASCII.
 
     `is_last` says that nothing follows it.
     """
@@ -103,7 +104,7 @@ class _Window:
         self.is_last = False
 
     def slide(self) -> None:
-        """Forget what was passed and read on."""
+        """Drop what was consumed and read on."""
         more = self.file.read(RECORD_BYTES)
         self.text = self.text[self.at :] + more.decode("latin-1")
         self.at = 0
@@ -118,13 +119,13 @@ class _Window:
             self.slide()
 
     def sign(self) -> str:
-        """Pass white space and the sign after it, and return that; "" at the end of the file."""
+        """Skip white space, then consume and return one character; "" at the end of the file."""
         self.skip_space()
         self.at += 1
         return self.text[self.at - 1 : self.at]
 
     def document(self) -> bytes:
-        """Pass white space and a JSON document, and return that. Raises ValueError if it is broken or too long."""
+        """Skip white space, then consume and return a JSON document. Raises ValueError if it is broken or too long."""
         self.skip_space()
         while True:
             broken = ""
@@ -135,7 +136,7 @@ class _Window:
             except RecursionError:
                 raise ValueError("it is nested too deeply") from None
             else:
-                if end < len(self.text) or self.is_last:  # else it may go on, if it is a number
+                if end < len(self.text) or self.is_last:  # otherwise a number may continue in the next part
                     return self._pass_to(end)
             if self.is_last:
                 raise ValueError(broken)

@@ -3,7 +3,8 @@
     app.layers.add("request id", RequestID)   # last, so that it is outermost
     handler.addFilter(RequestIDFilter())      # the handler's format may then use %(request_id)s
 
-nginx, or whoever is in front, may give the id in X-Request-ID; else, and if what it gave is no id, one is made.
+A server in front, such as nginx, may give the id in X-Request-ID. If it gives none, or one that is not valid, the id is
+made here.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _current: ContextVar[str] = ContextVar("wz.request_id", default="-")
 
 
 class RequestID:
-    """Middleware. `trust` says whether X-Request-ID of the request is believed; turn it off at an open edge."""
+    """Middleware. `trust` says whether the request's X-Request-ID is used: not where clients connect directly."""
 
     def __init__(self, app: WSGIApplication, trust: bool = True) -> None:
         self.app = app

@@ -16,7 +16,7 @@ from werkzeug.routing import MapAdapter, Rule, RuleFactory
 from .aio import synchronous
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
-from .typed import View, bind, with_request
+from .typed import ViewFunction, bind, with_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -26,9 +26,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Phase(IntEnum):
-    """How far out a hook is: outer hooks run earlier before the view, and later after it."""
+    """How far out a hook is: before the view, outer hooks run earlier than inner ones; after it, later."""
 
-    OUTERMOST = 0  #: sees what all others made of a request, as signals do
+    OUTERMOST = 0  #: sees the results of all other hooks, as signals do
     OUTER = 1  #: keeps what the usual ones may still change, as sessions do
     USUAL = 2
 
@@ -44,7 +44,7 @@ class Hooks(list[Callable[..., Any]]):
         self._outer = {Phase.OUTERMOST: 0, Phase.OUTER: 0}  # how many of each are at the front
 
     def add(self, hook: Callable[..., Any], phase: Phase = Phase.USUAL) -> None:
-        """Add a hook inside of those of outer phases and of those that its own phase has already."""
+        """Add a hook: inside of those of outer phases, and inside of the earlier ones of its own phase."""
         if phase is Phase.USUAL:
             self.append(hook)
         else:
@@ -62,7 +62,7 @@ class RuleSpec:
 
     rule: str
     endpoint: str
-    view: View | None
+    view: ViewFunction | None
     methods: frozenset[str]
     automatic_options: bool | None
     options: Mapping[str, Any]
@@ -77,13 +77,14 @@ class Map(WerkzeugMap):
         super().__init__(**options)
 
     def add(self, rulefactory: RuleFactory) -> None:
+        """Add rules, also while requests are answered; the compiled match is made again at the next request."""
         with self.lock:
             super().add(rulefactory)
             self.compiled.forget()
 
 
 class Route:
-    """An endpoint at work: its handler, and the hooks of the routers around it in the order in which they run.
+    """An endpoint as it answers: its handler, and the hooks of the routers around it in the order in which they run.
 
     The hooks are the routers' own lists, so that one added later is seen.
     """
@@ -104,21 +105,21 @@ class Route:
     def __init__(self, endpoint: str, scopes: tuple[Router, ...]) -> None:
         self.endpoint = endpoint
         self.surround_with(scopes)
-        self.view: View | None = None
+        self.view: ViewFunction | None = None
         self.handler: Callable[[Any, dict[str, Any]], Any] = self._no_view
         self._arguments: frozenset[str] = frozenset()
         self._answering_options: tuple[Rule, ...] = ()
 
     def surround_with(self, scopes: tuple[Router, ...]) -> None:
-        """Take the hooks of these routers: the app, then each blueprint inwards."""
+        """Use the hooks of these routers: the app first, then each blueprint inwards."""
         self.scopes = scopes
         self.value_hooks = tuple(scope.value_hooks for scope in scopes)
         self.befores = tuple(scope.before_hooks for scope in scopes)
         self.afters = tuple(scope.after_hooks for scope in reversed(scopes))
         self.teardowns = tuple(scope.teardown_hooks for scope in reversed(scopes))
 
-    def answer_with(self, view: View | None, arguments: Iterable[str] = ()) -> None:
-        """Bind the view, for a rule with these values beside any that the endpoint has already."""
+    def answer_with(self, view: ViewFunction | None, arguments: Iterable[str] = ()) -> None:
+        """Bind the view for a rule with these values, in addition to the values of the endpoint's other rules."""
         if view is not None and self.view not in (None, view):
             raise ValueError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
         self.view = view or self.view
@@ -131,7 +132,7 @@ class Route:
         self._answering_options += (rule,)
 
     def has_automatic_options(self, rule: Rule) -> bool:
-        """Say whether the app answers OPTIONS of this very rule. Rules that are written alike are equal to Werkzeug."""
+        """Say whether the app answers OPTIONS of this very rule. To Werkzeug, two rules of the same text are equal."""
         return any(rule is answering for answering in self._answering_options)
 
     def _no_view(self, request: object, values: object) -> Any:
@@ -142,7 +143,7 @@ class Router:
     """Routes, hooks and error handlers; the decorators have Flask's names and meaning.
 
     A hook may take the request as its first argument, called `request`, or leave it out, as Flask's do. An extension
-    whose hook must be outside of a program's adds it to the list itself: `app.after_hooks.add(hook, Phase.OUTER)`.
+    whose hook must be outside of the program's adds it to the list itself: `app.after_hooks.add(hook, Phase.OUTER)`.
     """
 
     def __init__(self) -> None:
@@ -154,14 +155,14 @@ class Router:
         self.error_handlers = ErrorHandlers()
 
     def add_rule(self, spec: RuleSpec) -> None:
-        """Take in what `add_url_rule` made of its arguments."""
+        """Add a rule that `add_url_rule` has made from its arguments."""
         raise NotImplementedError
 
     def add_url_rule(
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: View | None = None,
+        view_func: ViewFunction | None = None,
         *,
         methods: Iterable[str] | None = None,
         provide_automatic_options: bool | None = None,
@@ -171,14 +172,14 @@ class Router:
 
         The endpoint is the view's name unless told otherwise; HEAD comes with GET, and OPTIONS is answered by the
         app unless the view takes it itself, or `provide_automatic_options` is false. The view may have attributes
-        `methods`, `required_methods` and `provide_automatic_options`, which count as Flask's do.
+        `methods`, `required_methods` and `provide_automatic_options`, which mean the same as in Flask.
         """
         if endpoint is None:
             if view_func is None:
                 raise TypeError(f"the rule {rule!r} has neither an endpoint nor a view")
             endpoint = view_func.__name__
         if isinstance(methods, str):
-            raise TypeError(f"the rule {rule!r}: methods must be a list of strings, as ['GET']")
+            raise TypeError(f"the rule {rule!r}: methods must be a list of strings, such as ['GET']")
         chosen = methods or getattr(view_func, "methods", None) or ("GET",)
         wanted = {method.upper() for method in (*chosen, *getattr(view_func, "required_methods", ()))}
         automatic = provide_automatic_options
@@ -198,7 +199,7 @@ class Router:
         return decorate
 
     def get(self, rule: str, **options: Any) -> Callable[[F], F]:
-        """`route` for GET, and so for HEAD."""
+        """`route` for GET, which includes HEAD."""
         return self._method("GET", rule, options)
 
     def post(self, rule: str, **options: Any) -> Callable[[F], F]:
@@ -228,7 +229,7 @@ class Router:
         return hook
 
     def after_request(self, hook: F) -> F:
-        """Call `hook(response)` with each response; it returns one."""
+        """Call `hook(response)` with each response; it returns that response or another."""
         self.after_hooks.add(with_request(hook))
         return hook
 
@@ -259,12 +260,12 @@ class Router:
     def register_error_handler(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
         """Do what `errorhandler` does, for a function that is not decorated.
 
-        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is no exception class.
+        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is not an exception class.
         """
         self.error_handlers.add(code_or_class, synchronous(handler))
 
 
 def root_path(import_name: str) -> str:
-    """Return the folder of a module; the current one for a module without a file, as in a shell."""
+    """Return the folder of a module; for a module without a file, as in a shell, the current folder."""
     file = getattr(sys.modules.get(import_name), "__file__", None)
     return str(Path(file).resolve().parent) if file else str(Path.cwd())

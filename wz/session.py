@@ -13,7 +13,7 @@ A session is opened when it is first asked for. A request that does not ask for 
 `Vary: Cookie`, and does not prolong a permanent session. Flask's names, salt and format are kept, so with the same
 SECRET_KEY the two read each other's cookies: users stay logged in while a program moves.
 
-`session` is the proxy for those who pass no request on; a lookup through it costs about a microsecond more.
+`session` is a proxy for code that is not given the request; a lookup through it costs about a microsecond more.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ EXTENSION = "sessions"  # the key in `app.extensions`
 _OPENED = "_session"  # the key in a request's __dict__, once its session is open
 
 DEFAULT_CONFIG: Mapping[str, Any] = {
-    "PERMANENT_SESSION_LIFETIME": timedelta(days=31),  # or seconds; no cookie is accepted that is older
+    "PERMANENT_SESSION_LIFETIME": timedelta(days=31),  # or seconds; an older cookie is not accepted
     "SECRET_KEY": None,
     "SECRET_KEY_FALLBACKS": None,  # former keys, whose cookies are still read
     "SESSION_COOKIE_DOMAIN": None,  # None: the host that set it, and not its subdomains
@@ -64,14 +64,14 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
 _NO_SECRET_KEY = """\
 The session can't be written: there is no secret key to sign its cookie with.
 
-Set app.config["SECRET_KEY"] to something long and random that stays the same over restarts and workers, and in no
+Set app.config["SECRET_KEY"] to a long random text that is the same for all workers and after restarts, and not in a
 repository: python -c 'import secrets; print(secrets.token_hex())'\
 """
 _NOT_INSTALLED = "The app {app!r} has no sessions: call wz.session.Sessions(app) where you make it."
 _OUTSIDE = """\
 Working outside of a request.
 
-`session` belongs to the request that this thread is answering, and it is answering none. In a test, use
+`session` belongs to the request that this thread is answering, but it is not answering any. In a test, use
 `with app.test_request_context("/path"):`, or `with client.session_transaction() as session:`.\
 """
 
@@ -95,7 +95,7 @@ class Session(CallbackDict[str, Any]):
 
     @property
     def permanent(self) -> bool:
-        """Whether it outlives the browser, for PERMANENT_SESSION_LIFETIME. Kept in the session itself."""
+        """Whether it outlives the browser, for PERMANENT_SESSION_LIFETIME. Stored in the session itself."""
         return bool(self.get("_permanent", False))
 
     @permanent.setter
@@ -119,15 +119,15 @@ class NullSession(Session):
 class SessionInterface:
     """Where sessions are kept. A store on the server subclasses this, and is installed by `Sessions(app, Store())`.
 
-    Its cookie holds an id; `get_cookie_options` and the rest say how Flask's settings want it set.
+    Its cookie holds an id; `get_cookie_options` and the other methods say how to set it according to Flask's settings.
     """
 
     def open_session(self, app: App, request: Request) -> Session | None:
-        """Return the session of a request, called once, when it is first asked for; None if there can be none."""
+        """Return the session of a request, called once, when it is first asked for; None if it can't have one."""
         raise NotImplementedError
 
     def save_session(self, app: App, session: Session, response: WerkzeugResponse) -> None:
-        """Keep an opened session, after all after hooks. Not called for one that `open_session` did not return."""
+        """Save an opened session, after all after hooks. Not called for one that `open_session` did not return."""
         raise NotImplementedError
 
     def get_cookie_name(self, app: App) -> str:
@@ -232,8 +232,9 @@ class Sessions:
 def session_of(request: Request) -> Session:
     """Return the request's session, opened if it is not yet.
 
-    Empty if the client has none, if its cookie was tampered with or is too old, and without a SECRET_KEY; then writing
-    raises RuntimeError. What is written after the response's headers went out (in a stream) is lost.
+    It is empty if the client has none, or if its cookie was tampered with or is too old. Without a SECRET_KEY it is
+    empty as well, and writing to it raises RuntimeError. What is written after the response's headers went out (in a
+    stream) is lost.
     """
     opened: Session | None = request.__dict__.get(_OPENED)
     if opened is not None:
@@ -245,7 +246,7 @@ def session_of(request: Request) -> Session:
 
 
 def current_session() -> Session:
-    """Return the session itself that `session` stands for. Raises RuntimeError outside of a request."""
+    """Return the current request's session, not the proxy to it. Raises RuntimeError outside of a request."""
     request = current_request()
     if request is None:
         raise RuntimeError(_OUTSIDE)
@@ -259,7 +260,7 @@ session: Session = LocalProxy(current_session)  # type: ignore[assignment]
 def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> Iterator[Session]:
     """Yield the session that `client` has on `app`, and give the client the cookie that saves it.
 
-    The session is that of a request made of the other arguments, as `app.test_request_context` takes them; that
+    The session is that of a request made from the other arguments, as `app.test_request_context` takes them; that
     request is current in the block. Nothing is saved if the block raises. Raises TypeError for a client that keeps no
     cookies.
     """
@@ -289,7 +290,8 @@ def _signing(salt: str, key: str | bytes, fallbacks: tuple[str | bytes, ...]) ->
     keys = [*fallbacks, key]  # itsdangerous signs with the last, and reads with all
     deriving = TimestampSigner(keys, salt=salt, key_derivation="hmac", digest_method="sha1")  # type: ignore[arg-type]
     derived = [deriving.derive_key(each) for each in keys]
-    # A digest by its name lets hmac take OpenSSL's way through; SHA-1 is sound in an HMAC, and it is Flask's.
+    # If the digest is given by name, hmac leaves all to OpenSSL, which is faster. SHA-1 is sound in an HMAC, and it is
+    # Flask's.
     signer = TimestampSigner(derived, salt=salt, key_derivation="none", digest_method="sha1")
     return signer, URLSafeTimedSerializer(keys, salt=salt, serializer=TaggedJSON)  # type: ignore[arg-type]
 

@@ -1,12 +1,12 @@
-"""Flask's signals: tell whoever has asked what an app does. It needs the package blinker.
+"""Flask's signals: they tell the receivers that are connected what an app does. It needs the package blinker.
 
     Signals(app)
 
     @request_finished.connect_via(app)
     def count(sender, response, **extra): ...
 
-A receiver is called with the app as `sender` and the keywords below; it should take `**extra`, too. It can't change
-what happens, which is what hooks are for, and an exception that it raises is one raised at that place.
+A receiver is called with the app as `sender` and the keywords below; it should also take `**extra`. It can't change
+what happens: use a hook for that. An exception that it raises is raised where the signal is sent.
 
     request_started()                             before the first before hook
     request_finished(response)                    after the session was saved: the response as it goes out
@@ -16,8 +16,8 @@ what happens, which is what hooks are for, and an exception that it raises is on
     before_render_template(template, context), template_rendered(template, context)
     message_flashed(message, category)
 
-An app without `Signals(app)` sends nothing and pays nothing. A layer that has something to tell imports nothing from
-here; it looks whether the app wants to hear it:
+An app without `Signals(app)` sends nothing and pays nothing. A module that sends a signal does not import this one; it
+looks whether the app has signals:
 
     if signals := app.extensions.get("signals"):
         signals.template_rendered.send(app, template=template, context=context)
@@ -53,7 +53,7 @@ message_flashed = _signals.signal("message-flashed")
 class Signals:
     """Sends an app's signals. Its attributes are the signals, for layers that find it in `app.extensions`.
 
-    A request is an app context to the three appcontext signals, as it is in Flask; so is `with app.app_context():`.
+    The three appcontext signals are sent for each request, as in Flask, and for each `with app.app_context():`.
     """
 
     request_started = request_started

@@ -1,4 +1,4 @@
-"""Server-sent events: a response that goes on while there is something to tell (the HTML standard, section 9.2)."""
+"""Server-sent events: a response that stays open and sends events as they come (the HTML standard, section 9.2)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ServerSentEvent(NamedTuple):
         return ("\n".join(lines) + "\n\n").encode()
 
 
-#: Nothing happened: keeps proxies and clients from giving up, and tells the server when a client has gone.
+#: Sent when nothing happened: it keeps proxies and clients from giving up, and shows when a client has gone.
 COMMENT = b":\n\n"
 
 

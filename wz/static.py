@@ -5,7 +5,7 @@
 
     url_for("static", filename="style.css"), url_for(".static", filename="page.js")
 
-In production let the server in front do it: it needs no Python for it.
+In production, let the server in front serve the files: it does so without Python.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def send_file(
     request = current_request()
     if request is None:
         raise RuntimeError(
-            "send_file() answers a request, and there is none here: call it in a handler, or in a test "
+            "send_file() answers a request, but no request is current here: call it in a handler, or in a test "
             'with app.test_request_context("/"):'
         )
     app = request.app
@@ -78,9 +78,9 @@ def send_file(
 def send_from_directory(directory: Path, path: Path, **options: Any) -> WerkzeugResponse:
     """Answer with the file at `path`, which a client may have sent, below `directory`, which must be yours.
 
-    `options` are those of `send_file`. 404 for a name that leads out of the directory (`..`, an absolute path), holds
-    a NUL, or is not that of a regular file. Symbolic links are followed, wherever they lead: whoever may write into
-    the directory decides what it shows.
+    `options` are those of `send_file`. Answers 404 for a name that leads out of the directory (`..`, an absolute path),
+    holds a NUL, or is not that of a regular file. Symbolic links are followed, wherever they lead: so anyone who may
+    write into the directory decides which files are served.
     """
     found = safe_join(os.fspath(directory), os.fspath(path))
     request = current_request()
@@ -94,9 +94,9 @@ def send_from_directory(directory: Path, path: Path, **options: Any) -> Werkzeug
 class Static:
     """A folder's files at `/{folder's name}/<path:filename>`, or below `url_path`; the folder is not listed.
 
-    A relative folder is one beside the app's or blueprint's module. `options` are those of `add_url_rule`, as
+    A relative folder is one beside the app's or blueprint's module. `options` are those of `add_url_rule`, such as
     `host=`. A blueprint without a prefix needs a `url_path` that is not the app's, or the app's files hide its own.
-    Raises NotADirectoryError, since a folder that is missing would answer 404 to everything.
+    Raises NotADirectoryError for a folder that does not exist, which would answer 404 to every request.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Static:
         router.add_url_rule(f"{prefix}/<path:filename>", endpoint, self.send_static_file, **options)
 
     def send_static_file(self, filename: str) -> WerkzeugResponse:
-        """The view: answer with a file of the folder. 404 as `send_from_directory` has it."""
+        """The view: answer with a file of the folder, or 404 as `send_from_directory` does."""
         return send_from_directory(self.folder, filename, max_age=self.max_age)
 
 

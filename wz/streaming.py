@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def copy_current_request_context(function: F) -> F:
     """Let `function` see the current request wherever it is called: in a thread, in a pool, later.
 
-    It must not wait for a body that has not been read, nor run when the request's own teardowns matter to it.
+    It must not read a body that was not read before, and must not use what the request's teardown hooks close.
     """
     found = require_request()
     context = contextvars.copy_context()
@@ -45,7 +45,7 @@ def stream_with_context(generator: Any) -> Any:
 
 
 def _stream(generator: Iterator[Any], found: Request) -> Iterator[Any]:
-    """Each step runs with the request current and gives back what was: a server may go on with another between two.
+    """Make the request current for each step only: between two steps, a server may go on with another request.
 
     The teardown hooks run once more at the end, as Flask's do, for what the generator opened.
     """

@@ -1,4 +1,4 @@
-"""The format of a session: JSON with names for some types that JSON has no word for. It is Flask's.
+"""The format of a session: JSON with tags for some types that JSON does not have, as in Flask.
 
 A value of such a type becomes an object with one key, which begins with a space:
 
@@ -35,8 +35,8 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 class TaggedJSON:
     """A serializer for itsdangerous. A datetime comes back in UTC, to the second; a naive one is taken to be in UTC.
 
-    Other types that msgspec encodes come back as what they are in JSON: a Decimal as a string, a set as a list. Those
-    that it does not encode are a TypeError.
+    Other types that msgspec encodes come back as what they are in JSON: a Decimal as a string, a set as a list. Types
+    that msgspec can't encode raise TypeError.
     """
 
     @staticmethod

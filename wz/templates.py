@@ -7,7 +7,7 @@
         return render_template("index.html", title="Hello")
 
 Every template knows `url_for`, `get_flashed_messages`, `config`, `request`, `session` and `g`. They are proxies among
-Jinja's globals: one that a template does not use costs nothing, and imported macros see them, too.
+Jinja's globals: one that a template does not use costs nothing, and imported macros also see them.
 
 A template is looked for in the app's folder first, then in those of its blueprints (`template_folder`) in the order in
 which they were registered, so that an app can replace a blueprint's page. Names that end in .html, .htm, .xml, .xhtml
@@ -135,7 +135,7 @@ class Templates:
         return context_processor(self.app)(processor)
 
     def template_filter(self, name: str | None = None) -> Callable[[F], F]:
-        """Make a function a filter, `{{ value|name }}`, under its own name unless told another."""
+        """Make a function a filter, `{{ value|name }}`, under its own name unless another is given."""
         return _add(self.jinja_env.filters, name)
 
     def template_test(self, name: str | None = None) -> Callable[[F], F]:
@@ -148,7 +148,7 @@ class Templates:
 
 
 class Loader(jinja2.FileSystemLoader):
-    """Jinja's, over folders that are known only when all blueprints are registered; its error says which they were."""
+    """Jinja's loader, over folders that are known only when all blueprints are registered; its error lists them."""
 
     def __init__(self, templates: Templates) -> None:
         super().__init__([])
@@ -191,7 +191,7 @@ def render_template(template_name_or_list: Name, /, **context: Any) -> str:
 
 
 def render_template_string(source: str, /, **context: Any) -> str:
-    """Render a template given as text. It is code: it must not be made of what a client sent."""
+    """Render a template given as text. It is code: it must not be made from what a client sent."""
     templates = _current()
     return templates.render(templates.jinja_env.from_string(source), context)
 
@@ -209,7 +209,7 @@ def stream_template_string(source: str, /, **context: Any) -> Iterator[str]:
 
 
 def get_template_attribute(template_name: str, attribute: str) -> Any:
-    """Return what a template exports, as a macro to be called from Python. Raises AttributeError."""
+    """Return what a template exports, such as a macro to be called from Python. Raises AttributeError."""
     return getattr(_current().find(template_name).module, attribute)
 
 

@@ -4,7 +4,7 @@
     client = Client(LiveServer("http://127.0.0.1:8080"))
     client = Client(LiveServer("unix:/run/wz/gunicorn.sock"))
 
-Every layer is a WSGI application to the client, so the same tests drive all of them.
+To the client, each of these is a WSGI application, so the same tests can be run on all of them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Client(WerkzeugClient):
         return super().open(*args, **kwargs)
 
     def run_wsgi_app(self, environ: WSGIEnvironment, buffered: bool = False) -> tuple[Iterable[bytes], str, Headers]:
-        """Send one request; `open` does it once more for each redirect that it follows."""
+        """Send one request; `open` calls this once more for each redirect that it follows."""
         if not self._keeps:
             return super().run_wsgi_app(environ, buffered)
         self._leave()
@@ -101,7 +101,7 @@ class Client(WerkzeugClient):
 
         The arguments are those of a request, for sessions that depend on the path or the host.
         """
-        from .session import session_transaction  # loaded by those who have sessions: it needs itsdangerous
+        from .session import session_transaction  # loaded only by tests that use sessions: it needs itsdangerous
 
         return session_transaction(self, self._app(), *args, **kwargs)
 
@@ -126,7 +126,7 @@ class AppRunner:
         self._runner = CliRunner(**options)
 
     def invoke(self, command: Any = None, args: str | list[str] | None = None, **options: Any) -> Result:
-        """Invoke a command, `app.cli` unless another is given, with the app as what `wz --app` would have loaded."""
+        """Invoke a command, `app.cli` unless another is given, as if `wz --app` had loaded this app."""
         return self._runner.invoke(command or self.app.cli, args, obj=self.app, **options)
 
 

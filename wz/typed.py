@@ -2,7 +2,7 @@
 
 request             a parameter of this name is the Request
 query: Page         a parameter of this name, annotated with a msgspec.Struct, is the decoded query string; a field
-                    that is a list takes all values of a name that stands there more than once
+                    that is a list takes all values of a name that is there more than once
 body: Score         any other parameter annotated with a Struct is the decoded JSON body
 board: str          everything else is a value of the URL
 """
@@ -22,14 +22,14 @@ from .aio import synchronous
 from .errors import Problem
 from .http import Request
 
-View = Callable[..., Any]
+ViewFunction = Callable[..., Any]
 Argument = Callable[[Request], Any]
 
 _PATH = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*?)(?:\[\.\.\.\])?`$")
 _NAMED = re.compile(r"field `(?P<name>[^`]+)`")
 
 
-def bind(view: View, url_arguments: frozenset[str]) -> Callable[[Request, Mapping[str, Any]], Any]:
+def bind(view: ViewFunction, url_arguments: frozenset[str]) -> Callable[[Request, Mapping[str, Any]], Any]:
     """Return `view` as a function of a request and the URL's values.
 
     Raises TypeError at once for a parameter whose annotation can't be read although its type would matter.
@@ -56,7 +56,7 @@ def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     return functools.wraps(hook)(lambda request, *args: hook(*args))
 
 
-def _arguments(view: View, url_arguments: frozenset[str]) -> dict[str, Argument]:
+def _arguments(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str, Argument]:
     arguments: dict[str, Argument] = {}
     for name, parameter in inspect.signature(view).parameters.items():
         if name in url_arguments:
@@ -70,10 +70,10 @@ def _arguments(view: View, url_arguments: frozenset[str]) -> dict[str, Argument]
     return arguments
 
 
-def evaluate(view: View, annotation: Any) -> Any:
-    """Return an annotation as a type. `from __future__ import annotations` leaves text, evaluated where it was written.
+def evaluate(view: ViewFunction, annotation: Any) -> Any:
+    """Return an annotation as a type. Text (`from __future__ import annotations`) is evaluated in the view's module.
 
-    Raises TypeError for a name that is not there when the program runs.
+    Raises TypeError for a name that does not exist when the program runs.
     """
     if not isinstance(annotation, str):
         return annotation
@@ -116,7 +116,7 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
         given: dict[str, str | list[str]] = {}
         for name, values in request.args.lists():
             if len(values) > 1 and name not in lists:
-                raise Problem(422, f"{name!r} stands {len(values)} times in the query string", field=name)
+                raise Problem(422, f"{name!r} is in the query string {len(values)} times", field=name)
             given[name] = values if name in lists else values[0]
         try:
             return msgspec.convert(given, struct, strict=False)
@@ -133,7 +133,7 @@ def _is_list(annotation: Any) -> bool:
 
 
 def invalid(exc: msgspec.ValidationError) -> Problem:
-    """Name the field: msgspec tells it in its message only, by a path from the root `$` or between backticks."""
+    """Return a 422 with the field, which msgspec names in its message only: a path from `$`, or in backticks."""
     message = str(exc)
     path = _PATH.search(message)
     named = _NAMED.search(message)

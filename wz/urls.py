@@ -1,4 +1,4 @@
-"""Building of URLs, which is matching backwards: an endpoint and values to the URL that leads there."""
+"""Building of URLs, the reverse of matching: from an endpoint and values to the URL that leads there."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from werkzeug.routing import BuildError
 from .base import BaseApp
 from .context import current_request
 
-_FRAGMENT = "%!#$&'()*+,/:;=?@"  # what may stand in a fragment as it is: RFC 3986, section 3.5
+_FRAGMENT = "%!#$&'()*+,/:;=?@"  # characters that a fragment may have unescaped: RFC 3986, section 3.5
 
 
 class URLBuilding(BaseApp):
-    """An app's URLs, built of its rules, its settings and the current request."""
+    """An app's URLs, built from its rules, its settings and the current request."""
 
     def url_for(
         self,
@@ -29,7 +29,7 @@ class URLBuilding(BaseApp):
         """Build the URL of an endpoint; `.name` is one of the current request's blueprint.
 
         Values that the rule has no place for become the query string. Outside of a request the URL is external if
-        there is a `SERVER_NAME`, and else a path. Raises `werkzeug.routing.BuildError`, which suggests the nearest
+        there is a `SERVER_NAME`, otherwise a path. Raises `werkzeug.routing.BuildError`, which suggests the nearest
         endpoint, unless one of `url_build_error_handlers` returns a URL.
         """
         request = current_request()
@@ -67,7 +67,7 @@ class URLBuilding(BaseApp):
             try:
                 url = handler(error, endpoint, values)
             except BuildError as exc:
-                error = exc  # another handler may know
+                error = exc  # another handler may know the URL
             else:
                 if url is not None:
                     return url

@@ -6,8 +6,9 @@
 
     app.add_url_rule("/<board>/members", view_func=Members.as_view("members"))
 
-The methods may ask for what a function may, see `wz.typed`: their signatures are read once, by `as_view`. Since no rule
-is known then, every annotation in them must be importable when the program runs, those of the URL's values, too.
+The methods may have the parameters that a view function may have (see `wz.typed`): their signatures are read once, by
+`as_view`. Since no rule is known then, every annotation in them must be importable when the program runs, also those of
+the URL's values.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 class View:
     """Subclass it and define `dispatch_request`, which is called as a function view would be."""
 
-    #: As `add_url_rule` has it; None stands for GET.
+    #: As in `add_url_rule`; None stands for GET.
     methods: ClassVar[Collection[str] | None] = None
-    #: Whether the app answers OPTIONS; None: unless the view does.
+    #: Whether the app answers OPTIONS; None: it does unless the view does.
     provide_automatic_options: ClassVar[bool | None] = None
     #: Applied to the view function in this order, so that the last is the outermost. Each is called with the request
     #: and the URL's values, as keywords.
@@ -73,7 +74,7 @@ class View:
 
     @classmethod
     def _bind_methods(cls) -> None:
-        """Do at `as_view` what need not be done at each request."""
+        """Do once, in `as_view`, what need not be done for each request."""
 
 
 class MethodView(View):

@@ -41,9 +41,9 @@ class MemberReward(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Result(msgspec.Struct, omit_defaults=True):
-    """What became of a record: the member's `score` now, or the `error` because of which it changed nothing.
+    """The result of a record: the member's `score` now, or the `error` because of which nothing was changed.
 
-    `record` counts from 1, blank lines left out. `repeated` says that the event was applied before.
+    `record` counts from 1, without blank lines. `repeated` says that the event was applied before.
     """
 
     record: int
@@ -57,8 +57,8 @@ class Result(msgspec.Struct, omit_defaults=True):
 class BulkSummary(msgspec.Struct):
     """The last line. `complete` says that every record of the body has its result; if not, `error` says why.
 
-    A record with a result is done with, applied or refused. One without may be applied or not: send it again, a reward
-    with the same event.
+    A record that has a result was either applied or refused. One without a result may have been applied or not: send it
+    again, a reward with the same event.
     """
 
     records: int = 0
@@ -78,14 +78,14 @@ RESULTS: dict[int, str | Content] = {
 @blueprint.post("/members")
 @operation(body={LINES[0]: MemberScore, ARRAY: list[MemberScore]}, responses=RESULTS | NO_NAME)
 def set_scores(request: Request, board: BoardName, query: Exact) -> Response:
-    """Set many scores: one record a line, or an array of them."""
+    """Set many scores: one record per line, or an array of them."""
     return _bulk(request, board, query, MemberScore, lambda one: BulkChange(one.member, score=one.score))
 
 
 @blueprint.post("/rewards")
 @operation(body={LINES[0]: MemberReward, ARRAY: list[MemberReward]}, responses=RESULTS | NO_NAME)
 def add_rewards(request: Request, board: BoardName, query: Exact) -> Response:
-    """Add to many scores: one record a line, or an array of them. A reward with an `event` may be sent again."""
+    """Add to many scores: one record per line, or an array of them. A reward with an `event` may be sent again."""
     return _bulk(
         request,
         board,
@@ -100,7 +100,7 @@ def _bulk(request: Request, name: str, query: Exact, type_: type[T], change: Cal
     request.max_content_length = request.app.config["MAX_BULK_LENGTH"]
     summary = BulkSummary()
     outcomes = board.apply(_changes(records(request, type_), change, summary))
-    first = list(islice(outcomes, 1))  # what stops the first chunk can still be told by the status
+    first = list(islice(outcomes, 1))  # an error in the first chunk can still be answered by the status
     lines = result_lines(chain(first, outcomes), summary, msgspec.json.Encoder(decimal_format=query.exact.value))
     return Response(lines, mimetype=LINES[0])
 
@@ -130,7 +130,7 @@ def result_lines(outcomes: Iterable[Outcome], summary: BulkSummary, encoder: msg
         summary.error = str(exc)
     except OUTAGES as exc:
         logger.error("Redis: %s", exc)
-        summary.error = "the store can't be reached: send the records again that have no result"
+        summary.error = "the store can't be reached: send those records again that have no result"
     summary.complete = summary.error is msgspec.UNSET
     yield encoder.encode_lines([*results, summary])
 

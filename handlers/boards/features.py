@@ -1,4 +1,4 @@
-"""A member's features over HTTP: strings, numbers and booleans by name. What is not there is not, and never 0."""
+"""A member's features over HTTP: strings, numbers and booleans by name. One that was not set is absent, and not 0."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BODY = {
     400: "the body is not JSON",
     413: "the body is too large",
     415: "the body is of another media type",
-    422: "a name can't be taken, or a feature is no string, number or boolean; `field` names it",
+    422: "a name can't be taken, or a feature is not a string, number or boolean; `field` names it",
 }
 
 # Any, because msgspec has no union of str and Decimal; an int is exact at any length.
@@ -63,7 +63,7 @@ def set_features(request: Request, board: BoardName, member: MemberName, query: 
     given = _read(request)
     for name, value in given.items():
         if value is None:
-            raise Problem(422, f"{name} is null: leave out what the member has not", field=name)
+            raise Problem(422, f"{name} is null: leave out features that the member does not have", field=name)
     return _answer(services(request).boards[board].set_features(member, given, replace=True), query)
 
 
@@ -100,5 +100,5 @@ def _read(request: Request) -> dict[str, Any]:
 
 
 def _answer(found: dict[str, Any], query: Exact) -> dict[str, Any] | Response:
-    # A whole number may have more digits than a double, too, so that `exact` is about every number.
+    # A whole number may also have more digits than a double, so that `exact` concerns every number.
     return written({name: Decimal(value) if type(value) is int else value for name, value in found.items()}, query)

@@ -104,7 +104,7 @@ def add_reward(
 @blueprint.delete("")
 @operation(responses={204: "the member is gone"} | NO_MEMBER | NO_NAME | CHANGING)
 def delete_member(request: Request, board: BoardName, member: MemberName) -> Response:
-    """Take a member off a board, with its features, and out of its segments."""
+    """Remove a member from a board, with its features, and from its segments."""
     services(request).boards[board].remove(member)
     return Response(status=204)
 
@@ -126,9 +126,11 @@ def join_segment(request: Request, board: BoardName, member: MemberName, segment
 
 
 @blueprint.delete("/segments/<segment>")
-@operation(responses={204: "the member is not in the segment any more", 404: "it was not"} | NO_NAME | CHANGING)
+@operation(
+    responses={204: "the member is not in the segment any more", 404: "it was not in the segment"} | NO_NAME | CHANGING
+)
 def leave_segment(request: Request, board: BoardName, member: MemberName, segment: SegmentName) -> Response:
-    """Take a member out of a segment."""
+    """Remove a member from a segment."""
     services(request).boards[board].leave(member, segment)
     return Response(status=204)
 
@@ -136,7 +138,7 @@ def leave_segment(request: Request, board: BoardName, member: MemberName, segmen
 def _event(request: Request, body: Reward) -> str:
     """Return the event's id, "" for none, from the body or from Idempotency-Key.
 
-    The draft (draft-ietf-httpapi-idempotency-key-header) wants a string in quotes; most clients leave them out.
+    The draft (draft-ietf-httpapi-idempotency-key-header) wants a string in quotes; most clients leave the quotes out.
     """
     header = request.headers.get("Idempotency-Key")
     if header is None:
@@ -145,5 +147,5 @@ def _event(request: Request, body: Reward) -> str:
     if not (0 < len(key) <= MAX_EVENT and key.isascii()):
         raise Problem(422, f"Idempotency-Key must be 1 to {MAX_EVENT} ASCII characters", field="Idempotency-Key")
     if body.event not in (None, key):
-        raise Problem(422, "event is another than the Idempotency-Key: send one of them", field="event")
+        raise Problem(422, "event differs from the Idempotency-Key: send one of them", field="event")
     return key

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from pipeline.boards import Order, View
-from pipeline.boards.units import is_plain
+from pipeline.boards.scores import is_plain
 from wz import Problem, Request, Response
 from wz.json import JSON
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 PLAIN_NAME = r"^[A-Za-z0-9_]([A-Za-z0-9_.:\-]{0,126}[A-Za-z0-9_])?$"
 
-# In a path, these constraints are for the OpenAPI document only: there the domain checks names.
+# For names in a path, these constraints are for the OpenAPI document only: the domain checks such names.
 BoardName = Annotated[
     str,
     msgspec.Meta(
         pattern=PLAIN_NAME.removesuffix("$") + "(@(hour|day|week|month))?$",
-        description="One that ends in `@hour`, `@day`, `@week` or `@month` is the board of the present one, in UTC",
+        description="A name that ends in `@hour`, `@day`, `@week` or `@month` is the board of the current one, in UTC",
         examples=["season-1"],
     ),
 ]
@@ -33,10 +33,10 @@ SegmentName = Annotated[str, msgspec.Meta(pattern=PLAIN_NAME, examples=["gold"])
 Rank = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most members in the answer")]
 
-NO_BOARD = {404: "there is no such board, or it has no members; or nobody with a score is in the segment"}
+NO_BOARD = {404: "there is no such board, or it has no members; or no member of the segment has a score"}
 NO_MEMBER = {404: "the member has no score on this board, or in the segment"}
 NO_NAME = {422: "the board's or the member's name, or a value, can't be taken; `field` names it"}
-CHANGING = {409: "the board was written to all the while, so that the answer would be of no one state: ask again"}
+CHANGING = {409: "the board changed all the time, so that no consistent answer could be read: ask again"}
 
 #: What a decimal is in an answer, for the OpenAPI document: see `Exact`.
 DECIMAL = {"type": ["number", "string"], "description": "A number, or with `exact=string` a string of the same digits"}
@@ -71,7 +71,7 @@ _strings = JSON(decimal_format="string")
 
 
 def written(answer: T, query: Exact) -> T | Response:
-    """Write the decimals as the query wants them."""
+    """Write the decimals as the query asks."""
     if query.exact is Numbers.NUMBER:
         return answer
     return Response(_strings.encode(answer), mimetype="application/json")
@@ -84,7 +84,7 @@ def view_of(request: Request, name: str, query: InSegment) -> View:
 
 
 def refuse_mixed(query: msgspec.Struct, *ways: tuple[str, ...]) -> None:
-    """Refuse parameters from more than one of the `ways` to ask, naming the first that is not of the first's way."""
+    """Refuse parameters of more than one of the `ways` to ask; the error names one of another way than the first."""
     fields = msgspec.structs.fields(query)
     given = [field.encode_name for field in fields if getattr(query, field.name) != field.default]
     chosen = [(name, way) for name in given for way in ways if name in way]
@@ -95,13 +95,14 @@ def refuse_mixed(query: msgspec.Struct, *ways: tuple[str, ...]) -> None:
 
 
 def plain(number: Decimal, field: str) -> Decimal:
-    """Refuse NaN, infinities, and what nobody writes out: exact arithmetic with 1e-999999999 would not end."""
+    """Refuse NaN, infinities and extreme exponents: exact arithmetic with 1e-999999999 would not end."""
     if not is_plain(number):
         raise Problem(422, f"{field} must be a number of at most 30 digits", field=field)
     return number
 
 
 def refuse_odd_numbers(query: msgspec.Struct) -> None:
+    """Refuse a query with a decimal that `plain` refuses."""
     for field in msgspec.structs.fields(query):
         value = getattr(query, field.name)
         if isinstance(value, Decimal):

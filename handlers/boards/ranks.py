@@ -68,7 +68,7 @@ class End(InSegment):
 class Summing(Ordered):
     rank: Annotated[Rank | None, msgspec.Meta(description="The last rank to count")] = None
     below: Annotated[Decimal | None, msgspec.Meta(description="A score; only lower ones are counted")] = None
-    estimate: Annotated[bool, msgspec.Meta(description="Also what the board's sample says of the sum")] = False
+    estimate: Annotated[bool, msgspec.Meta(description="Also estimate the sum from the board's sample")] = False
 
 
 class Range(Ordered, rename={"first": "from", "last": "to", "low": "min", "high": "max"}):
@@ -88,7 +88,7 @@ def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | 
     """List members: ranks `from` to `to`, those `around` one, or pages, perhaps of the scores `min` to `max` only.
 
     `next` is the cursor of the next page, null after the last; the Link header has its address. A member that keeps its
-    score is in exactly one page, whatever comes and goes meanwhile.
+    score is in exactly one page, also if other members are added or removed meanwhile.
     """
     refuse_mixed(query, ("from", "to"), ("around", "radius"), ("min", "max", "limit", "cursor"))
     _refuse_reversed(query)
@@ -96,7 +96,7 @@ def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | 
     if query.around is not None:
         page = view.around(query.around, RADIUS if query.radius is None else query.radius, query.order)
     elif query.radius is not None:
-        raise Problem(422, "radius needs `around`, the member to list so many on each side of", field="radius")
+        raise Problem(422, "radius needs `around`: the member in the middle of the list", field="radius")
     elif query.first is not None or query.last is not None:
         first = query.first or 0
         page = view.members(first, first + PAGE - 1 if query.last is None else query.last, query.order)
@@ -129,7 +129,11 @@ def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | 
     view = view_of(request, board, query)
     if query.below is not None:
         if query.order is Order.DESC:
-            raise Problem(422, "order can't be desc here: what is `below` a score is at the lower end", field="order")
+            raise Problem(
+                422,
+                "order can't be desc here: the members `below` a score are those with the lower scores",
+                field="order",
+            )
         return written(_sum_below(view, query.below), query)
     if query.rank is None:
         raise Problem(422, "rank is missing: give the last rank to count, or a score as `below`", field="rank")
@@ -141,7 +145,7 @@ def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | 
 @blueprint.get("/<board>/statistics")
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def statistics(request: Request, board: BoardName, query: Range) -> Statistics | Response:
-    """Tell count, sum, mean, lowest, highest and variance of all scores, of ranks, or of a range of scores."""
+    """Show count, sum, mean, lowest, highest and variance of all scores, of ranks, or of a range of scores."""
     refuse_mixed(query, ("from", "to"), ("min", "max"))
     _refuse_reversed(query)
     view = view_of(request, board, query)
@@ -178,7 +182,7 @@ def _sum_below(view: View, score: Decimal) -> SumBelow:
     except InvalidValue as exc:
         if exc.field != "score":
             raise
-        raise Problem(422, f"below is no score of this board: {exc}", field="below") from exc
+        raise Problem(422, f"below is not a score of this board: {exc}", field="below") from exc
 
 
 def _refuse_reversed(query: Listing | Range) -> None:
@@ -190,7 +194,7 @@ def _refuse_reversed(query: Listing | Range) -> None:
 
 
 def _link(request: Request, page: Page, limit: int) -> dict[str, str]:
-    """The address of the next page (RFC 8288). It has the page's board, which by tomorrow may not be `@day`'s."""
+    """The address of the next page (RFC 8288). It names this page's board, since `@day` means another one tomorrow."""
     if page.next is None:
         return {}
     values: dict[str, Any] = request.args.to_dict()

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.boards.answers import BoardSettings, Standing, Summary
 from pipeline.boards.sample import LEAST, MOST
-from pipeline.boards.units import MAX_PLACES
+from pipeline.boards.scores import MAX_PLACES
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
 
@@ -39,7 +39,9 @@ class Setup(msgspec.Struct, forbid_unknown_fields=True):
     sample: SampleSize | None = None
     expires: Annotated[
         str | None,
-        msgspec.Meta(description="A time as in RFC 3339, when the board goes, or `never`", examples=["never"]),
+        msgspec.Meta(
+            description="The time at which the board is deleted, as in RFC 3339, or `never`", examples=["never"]
+        ),
     ] = None
 
 
@@ -72,7 +74,7 @@ class OfMember(Exact, kw_only=True):
 
 
 class OnBoard(msgspec.Struct):
-    """`standing` is null where the member has no score, which is not a score of 0."""
+    """`standing` is null on a board where the member has no score, which differs from a score of 0."""
 
     board: str
     standing: Standing | None
@@ -86,7 +88,7 @@ class Standings(msgspec.Struct):
 @blueprint.get("")
 @operation(responses=NO_NAME | CHANGING)
 def standings(request: Request, query: OfMember) -> Standings | Response:
-    """Read where a member stands on several boards."""
+    """Read a member's score and ranks on several boards."""
     found = services(request).boards.standings(query.member, query.boards)
     return written(Standings(query.member, [OnBoard(board.name, standing) for board, standing in found]), query)
 
@@ -101,7 +103,7 @@ def standings(request: Request, query: OfMember) -> Standings | Response:
     | NO_NAME
 )
 def configure(request: Request, board: BoardName, body: Setup) -> tuple[BoardSettings, int]:
-    """Set up a board. One that was is kept when its last member goes."""
+    """Set up a board. A board that was set up stays when its last member is removed."""
     expires = None if body.expires is None else _time(body.expires)
     settings = services(request).boards[board].configure(body.places, body.sample, expires)
     return settings, 201 if settings.created else 200
@@ -110,7 +112,7 @@ def configure(request: Request, board: BoardName, body: Setup) -> tuple[BoardSet
 @blueprint.get("/<board>")
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def summary(request: Request, board: BoardName, query: Exact) -> Summary | Response:
-    """Count a board, add up its scores, and tell its settings."""
+    """Show a board's count, sum and settings."""
     return written(services(request).boards[board].summary(), query)
 
 
@@ -139,12 +141,12 @@ def rename(request: Request, board: BoardName, body: Target) -> Named:
 
 
 @blueprint.post("/<board>/union")
-@operation(responses={404: "one of the sources is no board, or has no members"} | EXISTS | NO_NAME)
+@operation(responses={404: "one of the sources is not a board, or has no members"} | EXISTS | NO_NAME)
 def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Summary | Response:
-    """Make a board of others: a member's score is the sum of its scores there, each times the board's weight."""
+    """Make a board from others: a member's score is the sum of its scores there, each times that board's weight."""
     weights = {services(request).boards[name].name: plain(w, f"sources.{name}") for name, w in body.sources.items()}
     if len(weights) < len(body.sources):
-        raise Problem(422, "sources has one board under two names", field="sources")
+        raise Problem(422, "sources names one board twice", field="sources")
     return written(services(request).boards[board].union(weights, replace=body.replace), query)
 
 
@@ -163,5 +165,5 @@ def _time(text: str) -> datetime | Literal["never"]:
     try:
         time: datetime = msgspec.convert(text, Annotated[datetime, msgspec.Meta(tz=True)])
     except msgspec.ValidationError:
-        raise Problem(422, "expires must be a time as 2030-01-31T12:00:00Z, or 'never'", field="expires") from None
+        raise Problem(422, "expires must be a time such as 2030-01-31T12:00:00Z, or 'never'", field="expires") from None
     return time

@@ -6,7 +6,7 @@ from .parameters import HubConverter
 # The modules manage_* are imported for the routes that they add to the blueprints of `management`.
 __all__ = ["blueprints", "converters", "manage_groups", "manage_hubs", "manage_publishers"]
 
-#: What the paths below need.
+#: The converters that the blueprints' paths need.
 converters = {"hub": HubConverter}
 
 blueprints = (

@@ -1,4 +1,4 @@
-"""ATOM entries and feeds, as the service's management speaks: written from templates, read with defusedxml."""
+"""ATOM entries and feeds, as in Azure's management: written from templates, read with defusedxml."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DESCRIPTION = Markup(
 
 
 def description(name: str, elements: Mapping[str, object]) -> Markup:
-    """Write a description, `<EventHubDescription>...`: text, numbers, lists of strings; what is None is left out."""
+    """Write a description, `<EventHubDescription>...`: text, numbers, lists of strings; None is left out."""
     written = (_element(tag, value) for tag, value in elements.items() if value is not None)
     return _DESCRIPTION.format(name=name, service_bus=SERVICE_BUS, elements=Markup("").join(written))
 
@@ -54,6 +54,7 @@ def entry(id: str, content: Markup, author: str, created_ms: int, updated_ms: in
 
 
 def feed(id: str, base: str, entries: Iterable[Markup]) -> Response:
+    """Return a feed as a response; `base` is the URL of the namespace, `id` the feed's own."""
     text = _FEED.format(
         atom=ATOM,
         id=id,

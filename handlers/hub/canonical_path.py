@@ -10,7 +10,7 @@ from .xml_errors import is_dialect
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: The words of paths, by what they are in lower case; Microsoft's reference has `publisher` in one example.
+#: The words of paths, each by its form in lower case; Microsoft's reference has `publisher` in one example.
 _WORDS = {
     word.lower(): word for word in ("messages", "partitions", "publishers", "consumergroups", "revokedpublishers")
 } | {"publisher": "publishers"}
@@ -36,7 +36,7 @@ class CanonicalPath:
 
 
 def canonical(path: str) -> str:
-    """Return the path as the routes have it."""
+    """Return the path as the routes spell it."""
     segments = path.split("/")
     if len(segments) > 2 and not segments[-1]:
         del segments[-1]

@@ -35,7 +35,7 @@ class LetterPage(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Letter(msgspec.Struct):
-    """`reason` is the upstream hub's answer; `redrives` is how often it was sent again, and refused."""
+    """`reason` is the upstream hub's answer; `redrives` is how often it was sent again and refused."""
 
     id: str
     partition: int
@@ -46,7 +46,7 @@ class Letter(msgspec.Struct):
 
 
 class Letters(msgspec.Struct):
-    """`next` is the `after` of the page that follows; null for an empty page without `after`."""
+    """`next` is the `after` of the next page; null for an empty page that was asked for without `after`."""
 
     hub: str
     letters: list[Letter]
@@ -66,7 +66,7 @@ class Choice(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class DropChoice(msgspec.Struct, forbid_unknown_fields=True):
-    """Say one of the three: `id`, as often as there are any, a whole `partition`, or `all`."""
+    """Say one of the three: `id`, once for each letter, a whole `partition`, or `all`."""
 
     id: Annotated[list[LetterId], msgspec.Meta(max_length=1000)] = []
     partition: Partition | None = None
@@ -93,7 +93,7 @@ def letters(request: Request, hub: HubName, query: LetterPage) -> Letters:
 @blueprint.post("/redrive")
 @operation(responses=_NOT_THERE)
 def redrive(request: Request, hub: HubName, body: Choice) -> Redriven:
-    """Have the relay send dead letters again; they stay here until it has, and come back if they are refused again."""
+    """Have the relay send dead letters again; each stays until it is sent, and comes back if it is refused."""
     body.check()
     found = DeadLetters(services(request).hubs[hub])
     return Redriven(found.redrive_all(body.partition) if body.ids is None else found.redrive(body.ids))

@@ -1,8 +1,9 @@
-"""What a send holds: one event and its headers, or a batch of events.
+"""Reads the body of a send: one event, with its headers, or a batch of events.
 
 User properties come as headers, whose names reach a WSGI application in upper case (`HTTP_ALERT`): a reader gets them
-as `Alert`, and `DeviceId` as `Deviceid`, `x-tag` as `X-Tag`. Names of properties ignore case; one that matters, or has
-an underscore in it, which nginx lets nobody send in a header, needs a batch, where names are kept as they are.
+as `Alert`, and `DeviceId` as `Deviceid`, `x-tag` as `X-Tag`. To the service, names of properties ignore case. A name
+whose case matters, or that contains an underscore (nginx drops such headers), needs a batch, where names are kept as
+they are.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from .parameters import MAX_KEY
 MAX_PROPERTY = 32 * 1024
 
 #: Headers that are not user properties, since HTTP (RFC 9110, 9111, 9112), Fetch, the proxies on the way, or the
-#: dialect gives them a meaning. Which ones the service leaves out is not documented. Everything else is the sender's:
-#: also `traceparent` and `Diagnostic-Id`, which a receiver goes on with.
+#: dialect gives them a meaning. Which ones Azure leaves out is not documented. All others are properties, also
+#: `traceparent` and `Diagnostic-Id`, with which a receiver continues the trace.
 _STANDARD = frozenset(
     "HTTP_" + name.upper().replace("-", "_")
     for name in (
@@ -51,13 +52,13 @@ _LENGTH = re.compile("[0-9]{1,18}")
 
 
 class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
-    """Of what the gateway knows, only the partition key means anything to a hub; unknown names are ignored."""
+    """Of the gateway's broker properties, only the partition key has a meaning for a hub; others are ignored."""
 
     partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None = None
 
 
 class BatchItem(msgspec.Struct, rename="pascal", gc=False):
-    """One event of a batch. Real clients leave out even the body."""
+    """One event of a batch. Everything may be left out: some clients omit even the body."""
 
     body: str | None = ""
     user_properties: dict[str, Property] | None = None
@@ -70,7 +71,7 @@ _broker_properties = msgspec.json.Decoder(BrokerProperties)
 
 
 def single(request: Request) -> Event:
-    """Read the body, whatever its type, as one event, and the headers as its properties."""
+    """Read the body, of any type, as one event, and the headers as its properties."""
     environ = request.environ
     header = environ.get("HTTP_BROKERPROPERTIES")
     key = None
@@ -83,20 +84,20 @@ def single(request: Request) -> Event:
 
 
 def batch(body: bytes) -> list[Event]:
-    """Read a batch; one wrong item refuses all of them."""
+    """Read a batch; if one item is wrong, all are refused."""
     try:
         items = _batch.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise Problem(400, f"the batch is not a JSON array of events: {exc}", field="body") from exc
     if not items:
         raise Problem(400, "the batch holds no event", field="body")
-    if len(body) > MAX_PROPERTY:  # or no property can be larger
+    if len(body) > MAX_PROPERTY:  # a smaller body can't have a property that is too large
         _check_properties(items)
     return list(map(_event, items, itertools.count()))
 
 
 def whole_body(request: Request) -> bytes:
-    """Read the body; one that is too large, or has no plain length, Werkzeug reads. Raises `ClientDisconnected`."""
+    """Read the body; Werkzeug reads one that is too large or has no plain length. Raises `ClientDisconnected`."""
     length, limit = request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
     if request.shallow or not _LENGTH.fullmatch(length) or (limit is not None and int(length) > limit):
         return request.get_data()
@@ -107,7 +108,7 @@ def whole_body(request: Request) -> bytes:
 
 
 def for_partition(events: Sequence[Event]) -> Sequence[Event]:
-    """Refuse keys: they would say another partition than the path does."""
+    """Refuse keys: they might select another partition than the path does."""
     if any(event.partition_key is not None for event in events):
         raise Problem(400, "an event sent to a partition can't have a PartitionKey", field="BrokerProperties")
     return events
@@ -116,10 +117,14 @@ def for_partition(events: Sequence[Event]) -> Sequence[Event]:
 def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
     """Give the events their publisher, whose name is their key: any other key is refused."""
     if len(name) > MAX_KEY or _CONTROL.search(name):
-        raise Problem(400, f"a publisher's name is 1 to {MAX_KEY} characters, none of control", field="publisher")
+        raise Problem(
+            400, f"a publisher's name is 1 to {MAX_KEY} characters, without control characters", field="publisher"
+        )
     if any(event.partition_key not in (None, name) for event in events):
         raise Problem(
-            400, f"the PartitionKey of a publisher's event is its name, {name!r}, or left out", field="BrokerProperties"
+            400,
+            f"the PartitionKey of a publisher's event must be its name, {name!r}, or be left out",
+            field="BrokerProperties",
         )
     return [msgspec.structs.replace(event, partition_key=name, publisher=name) for event in events]
 
@@ -134,9 +139,9 @@ def header_properties(environ: Mapping[str, Any]) -> dict[str, Property]:
 
 
 def typed(text: str) -> Property:
-    """Return a header's value as the service types it: an integer of up to 64 bits, a double, a bool, or else text.
+    """Return a header's value as the service types it: an integer of up to 64 bits, a double, a bool, otherwise text.
 
-    Text may be quoted, so that it stays text: `"42"`. A number that does not fit is text, and loses nothing.
+    Text may be quoted, so that it stays text: `"42"`. A number that does not fit stays text, with all its digits.
     """
     if len(text) >= 2 and text[0] == text[-1] == '"':
         return text[1:-1]
@@ -152,7 +157,7 @@ def typed(text: str) -> Property:
 
 
 def _text(value: str) -> str:
-    """Headers are UTF-8, which WSGI shows as latin-1; a value that is not stays latin-1."""
+    """Decode a header as UTF-8, which WSGI has decoded as latin-1; a value that is not UTF-8 stays latin-1."""
     if value.isascii():
         return value
     try:

@@ -53,7 +53,7 @@ def get_group(request: Request, hub: HubName, group: GroupName) -> Response:
     },
 )
 def put_group(request: Request, hub: HubName, group: GroupName) -> Response:
-    """Make a consumer group. Of a ConsumerGroupDescription, UserMetadata counts."""
+    """Make a consumer group. Of a ConsumerGroupDescription, only UserMetadata is used."""
     found = services(request).hubs[hub]
     given = atom.read_description(request.get_data(), "ConsumerGroupDescription")
     return atom.respond(
@@ -67,11 +67,11 @@ def put_group(request: Request, hub: HubName, group: GroupName) -> Response:
         200: Content("deleted, with its offsets"),
         400: "$Default is always there",
         404: _NO_GROUP,
-        409: "a worker reads for it",
+        409: "a worker is reading as this group",
     }
 )
 def delete_group(request: Request, hub: HubName, group: GroupName) -> Response:
-    """Delete a consumer group with its offsets; also that of a relay or window job that no longer runs."""
+    """Delete a consumer group with its offsets, also that of a relay or window job which no longer runs."""
     found = services(request).hubs[hub]
     ConsumerGroups(found).delete(group, leases_of_group(group, found.partitions))
     return done()

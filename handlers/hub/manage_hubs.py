@@ -20,7 +20,7 @@ from . import atom
 from .management import author, done, entry_or_feed, managing, url
 from .parameters import NO_HUB, NewHub, OneHub
 
-#: Partitions of a hub whose maker does not say how many.
+#: Partitions of a hub if a request to make it does not say how many.
 PARTITIONS = 4
 
 
@@ -52,19 +52,20 @@ def get_hub(request: Request, hub: OneHub) -> Response:
         201: entry_or_feed("made"),
         400: "the name, the body or a value in it can't be taken; or another number of partitions",
         404: "with If-Match: there is no such hub",
-        409: "there is a hub of this name already, or somebody else is changing it",
+        409: "there is a hub of this name already, or another request is changing it",
     },
 )
 def put_hub(request: Request, hub: NewHub) -> Response:
-    """Make a hub, or with `If-Match: *` change it.
+    """Make a hub, or change it with `If-Match: *`.
 
-    Of an EventHubDescription, PartitionCount (4 unless it is there; for life), MessageRetentionInDays and UserMetadata
-    count.
+    Of an EventHubDescription, these are used: PartitionCount (by default 4; it can't be changed),
+    MessageRetentionInDays and UserMetadata.
     """
     hubs = services(request).hubs
     changes_it = "If-Match" in request.headers
     if not changes_it and hub.lower() in hubs.list():
-        # Before its body is read: createQueueIfNotExists of azure-sb sends another's, and goes on after a 409.
+        # Before the body is read: createQueueIfNotExists of azure-sb sends another kind of body, and goes on after a
+        # 409.
         raise HubExists(hub.lower())
     given = atom.read_description(request.get_data(), "EventHubDescription")
     changes: dict[str, Any] = {}

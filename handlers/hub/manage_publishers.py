@@ -45,7 +45,7 @@ def get_revoked(request: Request, hub: HubName, publisher: PublisherName) -> Res
     },
 )
 def revoke(request: Request, hub: HubName, publisher: PublisherName) -> Response:
-    """Let a publisher send no more. Of a RevokedPublisherDescription, Name counts: it must be the one in the path."""
+    """Stop a publisher from sending. Of a RevokedPublisherDescription, Name is used: that in the path."""
     found = services(request).hubs[hub]
     if len(publisher) > MAX_KEY or not publisher.isprintable():
         raise Problem(400, f"A publisher's name is 1 to {MAX_KEY} characters that can be printed.")

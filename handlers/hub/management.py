@@ -1,6 +1,6 @@
-"""The service's management, as its clients see it: ATOM entries and feeds of hubs, groups, publishers, partitions.
+"""Azure's management dialect, as its clients see it: ATOM entries and feeds of hubs, groups, publishers, partitions.
 
-Microsoft calls this dialect obsolete, and has another in its place; published clients still speak it. The routes are in
+Microsoft calls this dialect obsolete and has replaced it, but published clients still use it. The routes are in
 the modules manage_*.py.
 """
 
@@ -39,6 +39,7 @@ def entry_or_feed(text: str) -> Content:
 
 
 def url(request: Request, path: str) -> str:
+    """Return the URL of a path below the request's host; `path` has no leading slash."""
     return f"{request.host_url}{path}"
 
 
@@ -48,4 +49,5 @@ def author(request: Request) -> str:
 
 
 def done() -> Response:
+    """Return the answer to a DELETE, as Azure gives it: 200 without a body."""
     return Response(status=200, content_type=xml_errors.XML)

@@ -21,9 +21,9 @@ protect(blueprint, hub_paths=True, right=Right.LISTEN)
 
 
 class GroupDocument(msgspec.Struct):
-    """`lag` is how many events it has not done, `oldest_seconds` for how long the first of them has waited.
+    """`lag` is how many events it has not processed, `oldest_seconds` for how long the first of them has waited.
 
-    The events of an attached group are kept until it has done them.
+    Events are kept until an attached group has processed them.
     """
 
     name: str
@@ -82,7 +82,7 @@ def hubs(request: Request) -> HubList:
 @blueprint.get("/<hub>")
 @operation(responses={404: NO_HUB})
 def hub(request: Request, hub: HubName) -> HubDocument:
-    """Show a hub, its settings and each of its partitions."""
+    """Show a hub with its settings and each of its partitions."""
     hubs = services(request).hubs
     description = hubs.description(hub)  # first, since it asks Redis
     return document(hubs[hub], description)
@@ -126,7 +126,7 @@ def _partition(partition: PartitionRuntime) -> PartitionDocument:
 
 
 def _groups(partitions: list[PartitionRuntime]) -> list[GroupDocument]:
-    """Add up what a group has to do in these partitions. One that has no offset in a partition has not begun there."""
+    """Add up each group's lag in these partitions. A group without an offset in a partition has read nothing there."""
     groups: dict[str, GroupDocument] = {}
     for partition in partitions:
         for one in partition.groups:

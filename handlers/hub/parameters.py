@@ -30,7 +30,7 @@ NewHub = Annotated[str, msgspec.Meta(pattern=_ONE_SEGMENT, description="In any c
 
 
 class HubConverter(BaseConverter):
-    """A path of one segment that is a hub's: anything but what the service keeps for itself."""
+    """A path segment that is a hub's name: any but those that the service's own paths begin with."""
 
     regex = rf"(?!(?:{_OWN})\Z)[^/]+"
 

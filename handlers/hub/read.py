@@ -1,4 +1,4 @@
-"""Reading hubs back, which the service itself can't by REST: pages, long polls, server-sent events, stored offsets."""
+"""Reading hubs over HTTP, which Azure's REST does not offer: pages, long polls, server-sent events, stored offsets."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Events(msgspec.Struct):
 
 
 class Offset(msgspec.Struct, forbid_unknown_fields=True):
-    """That of the last event that is done."""
+    """The offset of the last event that was processed."""
 
     offset: Annotated[str, msgspec.Meta(pattern=f"^{OFFSET}$", examples=["0"])]
 
@@ -83,10 +83,10 @@ class Offset(msgspec.Struct, forbid_unknown_fields=True):
     }
 )
 def events(request: Request, hub: HubName, partition: int, query: EventsQuery) -> Events:
-    """Read a page of a partition; `next` is the `after` of the page that follows.
+    """Read a page of a partition; `next` is the `after` of the next page.
 
-    With `wait`, an empty page is answered only after as many seconds, and a page with events as soon as one has come. A
-    page ends when it has about 4 MiB, so that it may have fewer events than `limit` although there are more.
+    With `wait`, a page is answered as soon as there is an event, and an empty page only after so many seconds. A page
+    ends when it has about 4 MiB, so it may have fewer events than `limit` although there are more.
     """
     found = services(request).hubs[hub]
     after = _resolved(found, partition, query.after)
@@ -113,8 +113,9 @@ def events(request: Request, hub: HubName, partition: int, query: EventsQuery) -
 def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Response:
     """Follow a partition, as server-sent events.
 
-    A client that connects again sends Last-Event-ID, which counts more than `after`, and misses nothing that is kept.
-    The stream ends after five minutes, or when its token does or the process stops: then the client connects again.
+    A client that connects again sends Last-Event-ID, which takes precedence over `after`, and misses nothing that is
+    kept. The stream ends after five minutes, or when its token does or the process stops: then the client connects
+    again.
     """
     found = services(request).hubs[hub]
     last_id = request.headers.get("Last-Event-ID")
@@ -135,7 +136,7 @@ def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Re
 
 
 def _resolved(hub: Hub, partition: int, after: str) -> str:
-    hub.known(partition)
+    hub.checked_partition(partition)
     return paging.latest(hub, partition) if after == "@latest" else after
 
 
@@ -159,7 +160,7 @@ def get_offset(request: Request, hub: HubName, group: GroupName, partition: int)
 @blueprint.put(_OFFSET_PATH)
 @_offset
 def put_offset(request: Request, hub: HubName, group: GroupName, partition: int, body: Offset) -> Offset:
-    """Store how far a consumer group has come in a partition; also a step back."""
+    """Store how far a consumer group has come in a partition; this may also go back."""
     ConsumerGroups(services(request).hubs[hub]).reader(group).store(partition, body.offset)
     return body
 

@@ -35,7 +35,7 @@ _sends = operation(
         401: "the token is missing, expired, not valid here, or lacks Send; or the publisher is revoked",
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
-        503: "the hub is throttled or full, or the store is away: send again after Retry-After seconds",
+        503: "the hub is throttled or full, or the store can't be reached: send again after Retry-After seconds",
     },
 )
 
@@ -51,7 +51,7 @@ def send(request: Request, hub: HubName) -> Response:
 @blueprint.post("/<hub>/partitions/<partition>/messages")
 @_sends
 def send_to_partition(request: Request, hub: HubName, partition: PartitionId) -> Response:
-    """Store one event, or a batch, in this partition; keys are refused."""
+    """Store one event, or a batch, in this partition; partition keys are refused."""
     target = services(request).hubs[hub]
     number = partition_number(target, partition)
     return _store(request, target, for_partition(_sent(request)), number)
@@ -60,7 +60,7 @@ def send_to_partition(request: Request, hub: HubName, partition: PartitionId) ->
 @blueprint.post("/<hub>/publishers/<publisher>/messages")
 @_sends
 def send_as_publisher(request: Request, hub: HubName, publisher: PublisherName) -> Response:
-    """Store one event, or a batch, of this publisher, whose name is the key; one that is revoked is refused."""
+    """Store one event, or a batch, of this publisher, whose name is the partition key; a revoked one is refused."""
     target = services(request).hubs[hub]
     events = for_publisher(_sent(request), publisher)
     RevokedPublishers(target).check(publisher)

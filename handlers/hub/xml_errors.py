@@ -1,11 +1,11 @@
-"""How the service itself answers errors: for its dialect's routes. All others answer problem documents.
+"""Errors as Azure answers them, for the routes of its dialect. All other routes answer problem documents.
 
     <Error><Code>401</Code><Detail>ExpiredToken: The token is expired. TrackingId:..., SystemTracker:ns:events/messages,
     Timestamp:2026-05-01T12:00:00</Detail></Error>
 
-Microsoft documents "error code and message" only. The shape and the texts are what its clients have met: they look for
-the name before the colon, for SubCode (40103 a wrong signature, 40100 a missing right), and for 50002 (throttled). The
-TrackingId is the request's id in the logs.
+Microsoft documents "error code and message" only. The shape and the texts are those that its clients know: they look
+for the name before the colon, for SubCode (40103 a wrong signature, 40100 a missing right), and for 50002 (throttled).
+The TrackingId is the request's id in the logs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 XML = "application/xml; charset=utf-8"
 
-#: What XML 1.0 can't hold, even escaped.
+#: Characters that XML 1.0 can't contain, even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _UNAUTHORIZED: Mapping[type[Exception], str] = {
@@ -58,7 +58,7 @@ Answer = tuple[int, str, dict[str, str]]  # status, detail, headers
 
 
 def speak(blueprint: Blueprint) -> None:
-    """Answer a blueprint's errors as the service does, and hold its bodies to the largest send."""
+    """Answer a blueprint's errors as Azure does, and limit its bodies to the largest send."""
 
     @blueprint.before_request
     @operation(errors="application/xml")
@@ -91,7 +91,7 @@ def is_dialect(path: str) -> bool:
 
 
 def respond(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an error of the service's shape."""
+    """Return an error in Azure's shape."""
     path = quote(request.path.strip("/"))
     tracking = request.environ.get(REQUEST_ID, "-")
     detail = detail if detail.endswith(".") else f"{detail}."
@@ -110,7 +110,7 @@ def _handler(describe: Callable[[Any, Request], Answer]) -> Callable[[Exception]
 
 
 def _request() -> Request:
-    return cast("Request", current_request())  # error handlers are called while one is answered
+    return cast("Request", current_request())  # error handlers are called only during a request
 
 
 def _unauthorized(exc: Exception, request: Request) -> Answer:

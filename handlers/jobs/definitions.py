@@ -1,4 +1,4 @@
-"""The window jobs: seen with Listen, made, changed and deleted with Manage, since a job reads what it likes."""
+"""The window jobs: seen with Listen; made, changed and deleted with Manage, since a job may read every hub."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NO_JOB: dict[int, str | Content] = {404: "there is no such job"}
 
 @blueprint.get("")
 def jobs(request: Request) -> JobList:
-    """List the jobs, those of the workers' folders and those made here."""
+    """List the jobs: those in the workers' folders and those made here."""
     registry = _registry(request)
     return JobList([_summary(registry, name, job) for name, job in registry.all().items()])
 
@@ -49,7 +49,7 @@ def jobs(request: Request) -> JobList:
 @blueprint.get("/<name>")
 @operation(responses=_NO_JOB)
 def job(request: Request, name: JobName) -> JobDocument:
-    """Show a job's definition, and how it is doing."""
+    """Show a job's definition and its progress."""
     registry = _registry(request)
     return _document(registry, name, registry.get(name))
 
@@ -78,7 +78,7 @@ def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobDocument
     """Make a job, or change one: workers begin it within two seconds.
 
     A query that has changed makes its state anew from the events that are kept, and its first row comes after the last
-    that was written. Also a delivery that has stopped goes on. Files are for the jobs of folders.
+    that was written. A delivery that has stopped goes on. Only jobs in folders can use files.
     """
     registry = _registry(request)
     is_new = registry.put(name, body.definition())
@@ -87,7 +87,7 @@ def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobDocument
 
 @changing.delete("/<name>")
 @operation(
-    responses={204: "the job is gone", 409: "a worker has it from a folder: take the folder away first"} | _NO_JOB
+    responses={204: "the job is gone", 409: "a worker loads it from a folder: remove the folder first"} | _NO_JOB
 )
 def delete_job(request: Request, name: JobName) -> Response:
     """Delete a job with its state and its consumer groups; workers stop it within two seconds.

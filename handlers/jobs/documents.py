@@ -1,4 +1,4 @@
-"""Window jobs as JSON. The fields are those of job.toml; job_toml.py reads both and says what is wrong with one."""
+"""Window jobs as JSON. The fields are those of job.toml; job_toml.py reads both and reports what is wrong."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Reference(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class InputTable(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A `hub`, or a `reference`: what is joined without a window. Files are read by the jobs of folders only.
+    """A `hub`, or a `reference`, which is joined without a window. Only jobs in folders can read files.
 
-    `partition_key` is the column that has the partition key of each event, if one does. The job reads the hub as a
-    consumer group of its own unless another is named.
+    `partition_key` names the column that is to hold each event's partition key, if one is. The job reads the hub as its
+    own consumer group unless another is named.
     """
 
     hub: str | None = None
@@ -71,8 +71,8 @@ GROUP BY key, TumblingWindow(minute, 1)"""
 class JobBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A job: a query, and where its inputs come from and its outputs go, by the names that it uses.
 
-    `start` is where the job begins that has not run, or not with this start: `last`, `now` or a UTC time. `snapshot` is
-    how often its state is saved.
+    `start` is where a job begins that has not run yet, or not with this start: `last`, `now` or a UTC time. `snapshot`
+    is how often its state is saved.
     """
 
     query: Annotated[str, msgspec.Meta(max_length=100_000, examples=[_EXAMPLE])]
@@ -89,7 +89,7 @@ class JobBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class JobSummary(msgspec.Struct):
-    """`folder`: a worker has it from a folder. `lag` is how many events wait for it; null before it has run."""
+    """`folder`: a worker loaded it from a folder. `lag` is how many events wait for it; null before it has run."""
 
     name: str
     state: State
@@ -103,7 +103,7 @@ class JobList(msgspec.Struct):
 
 
 class JobDocument(msgspec.Struct):
-    """`status` is null before a worker has begun it; `deliveries` are of the outputs that are not in Redis."""
+    """`status` is null until a worker has begun it; `deliveries` are those of outputs that are not in Redis."""
 
     name: str
     state: State

@@ -1,4 +1,4 @@
-"""What the window jobs wrote, as pages and as streams."""
+"""The rows that window jobs wrote, as pages and as streams."""
 
 from __future__ import annotations
 
@@ -71,8 +71,9 @@ def rows(request: Request, name: OutputName, query: Page) -> Rows:
 def tail(request: Request, name: OutputName, query: TailQuery) -> Response:
     """Follow an output, as server-sent events.
 
-    A client that connects again sends Last-Event-ID, which counts more than `after`, and misses nothing that is kept.
-    The stream ends after five minutes, or when its token does or the process stops: then the client connects again.
+    A client that connects again sends Last-Event-ID, which takes precedence over `after`, and misses nothing that is
+    kept. The stream ends after five minutes, or when its token does or the process stops: then the client connects
+    again.
     """
     output = StreamOutput(services(request).redis, name)
     last_id = request.headers.get("Last-Event-ID")
@@ -80,7 +81,7 @@ def tail(request: Request, name: OutputName, query: TailQuery) -> Response:
         after = msgspec.convert(last_id, After) if last_id else query.after
     except msgspec.ValidationError:
         raise Problem(422, "Last-Event-ID must be the id of a row of this output", field="Last-Event-ID") from None
-    latest = output.latest()  # which also says that there is such an output
+    latest = output.latest()  # which also checks that there is such an output
     after = latest if after == "@latest" else after
 
     def page(after: str) -> list[tuple[str, str]]:
@@ -92,7 +93,7 @@ def tail(request: Request, name: OutputName, query: TailQuery) -> Response:
 @deleting.delete("/<name>")
 @operation(responses={204: "the output is gone", 404: NO_OUTPUT, 409: "a job writes to it: delete the job first"})
 def delete_output(request: Request, name: OutputName) -> Response:
-    """Delete what a job left behind that is gone."""
+    """Delete the output of a job that was deleted."""
     StreamOutput(services(request).redis, name).delete()
     return Response(status=204)
 

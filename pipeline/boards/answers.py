@@ -19,7 +19,7 @@ class Order(StrEnum):
 
 
 class Standing(Struct, frozen=True):
-    """Where a member stands: `rank` counts from the lowest score, `reverse_rank` from the highest, both from 0."""
+    """A member's score and ranks: `rank` counts from the lowest score, `reverse_rank` from the highest, both from 0."""
 
     member: str
     score: Decimal
@@ -55,7 +55,7 @@ class Ranks(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """A member in a list; `rank` counts in the order of the list, and `sum` adds up rank 0 to this one."""
+    """A member in a list; `rank` counts in the order of the list, and `sum` is that of rank 0 to this one."""
 
     member: str
     score: Decimal
@@ -64,7 +64,7 @@ class Row(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """Members in `order`. `next` is the cursor to go on from: None at the end, and for what is not read in pages."""
+    """Members in `order`. `next` is the next page's cursor: None at the end, and for a list without pages."""
 
     board: str
     order: Order
@@ -90,15 +90,15 @@ class SumBelow(Struct, frozen=True):
 
 
 class EstimatedSum(Sum, frozen=True):
-    """A sum, exact, and what the board's sample says of it."""
+    """The exact sum, and its estimate from the board's sample."""
 
     estimate: Estimate
 
 
 class Statistics(Struct, frozen=True):
-    """Of a range of a board. `mean` and `variance` (of the population) are rounded to 12 digits after the point.
+    """Statistics of some scores. `mean` and `variance` (of the population) are rounded to 12 digits after the point.
 
-    Of no scores, the sum is 0, and there is no mean, no variance, no lowest and no highest.
+    Without scores, the sum is 0, and mean, variance, lowest and highest are None.
     """
 
     count: int
@@ -112,7 +112,8 @@ class Statistics(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """A whole board: its `Statistics` and settings. `places` are the digits after the point that scores may have.
 
-    `expires` is the time (UTC) at which the board goes, `sample` the size of the sample that it keeps, 0 for none.
+    `expires` is the time (UTC) at which the board is deleted, `sample` the size of the sample that it keeps, 0 for
+    none.
     """
 
     board: str
@@ -128,7 +129,7 @@ class Summary(Struct, frozen=True):
 
 
 class Reach(Struct, frozen=True):
-    """The first rank in `order` up to which the scores sum to `share` of the total, and who is there."""
+    """The first rank in `order` up to which the scores sum to `share` of the total, and the member at that rank."""
 
     share: Decimal
     order: Order
@@ -140,7 +141,7 @@ class Reach(Struct, frozen=True):
 
 
 class AtPercentile(Struct, frozen=True):
-    """The lowest member such that `percentile` percent of all are not above it (the nearest-rank method)."""
+    """The lowest member such that at least `percentile` percent of all are not above it (the nearest-rank method)."""
 
     percentile: Decimal
     member: str
@@ -149,7 +150,7 @@ class AtPercentile(Struct, frozen=True):
 
 
 class BoardSettings(Struct, frozen=True):
-    """How a board is set up; `created` says that it was not, before."""
+    """A board's settings; `created` says that the board did not exist before."""
 
     board: str
     created: bool

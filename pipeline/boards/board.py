@@ -15,24 +15,25 @@ from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .features import Feature
 from .queries import AskInfo, At
+from .scores import to_units
 from .shards import Shards, StaleBoard, UnknownMember, check_name, with_places
-from .units import to_units
 from .view import View
 
 
 class Board(View):
-    """Members and scores under one name. All that can be asked of a `View` can be asked of a board.
+    """Members and scores under one name. A board has all queries of a `View`.
 
     A score is a decimal with a fixed number of places (6, unless `configure` said otherwise before the first score),
     held as an integer number of units, of a magnitude below 2^53 units (with 6 places, about 9.007 billion), so that
     every score and every sum is exact. A score that does not fit is `InvalidValue`, never rounded.
 
     Every change is one call of a script: scores, sums, features, segments and the memory of events change together or
-    not at all. What finds that another program wrote to the scores (the count is compared each time) raises
-    `StaleBoard` and changes nothing.
+    not at all. A call that finds that another program wrote to the scores (each compares the count) raises `StaleBoard`
+    and changes nothing.
 
-    `remember` is for how many seconds the id of an event is known. `expires` is the time (Unix, ms) at which a board
-    goes that is made without another, 0 for never. `Boards` makes boards of names. Redis keys: see keys.py.
+    `remember` is for how many seconds the id of an event is remembered. `expires` is the time (Unix, ms) at which a new
+    board is deleted unless `configure` gives it another, 0 for never. Use `Boards` to make boards by name. Redis keys:
+    see keys.py.
     """
 
     def __init__(self, shards: Shards, *, remember: float = 86_400.0, expires: int = 0) -> None:
@@ -57,14 +58,14 @@ class Board(View):
     def add(self, member: str, reward: Decimal, event: str = "") -> Added:
         """Add to the score of `member`, which begins at 0. If the result is not in range, nothing changes.
 
-        An `event` (up to 128 bytes) that was applied before changes nothing, and says so.
+        An `event` (up to 128 bytes) that was applied before changes nothing: the answer's `repeated` is true.
         """
         standing, repeated = self._scored(Op.ADD, member, reward, "reward", event)
         return Added(standing.member, standing.score, standing.rank, standing.reverse_rank, repeated)
 
     @with_places
     def remove(self, member: str) -> None:
-        """Take `member` off the board, with its features and segments. Raises `UnknownMember`."""
+        """Remove `member` from the board, with its features, and from its segments. Raises `UnknownMember`."""
         if self._change(Change(Op.REMOVE, member)).code is Code.ABSENT:
             raise UnknownMember(self.name, member)
 
@@ -73,23 +74,23 @@ class Board(View):
         """Put `member` into a segment, with its score as soon as it has one. A board has at most 64 segments."""
         check_name(segment, "segment")
         if self._change(Change(Op.JOIN, checked_member(member), segment)).code is Code.FULL:
-            raise InvalidValue("the board has 64 segments, and can't have more", field="segment")
+            raise InvalidValue("the board has 64 segments and can't have more", field="segment")
 
     @with_places
     def leave(self, member: str, segment: str) -> None:
-        """Take `member` out of a segment. Raises `UnknownMember` if it is not in it."""
+        """Remove `member` from a segment. Raises `UnknownMember` if it is not in it."""
         check_name(segment, "segment")
         if self._change(Change(Op.LEAVE, member, segment)).code is Code.ABSENT:
             raise UnknownMember(f"{self.name}, segment {segment}", member)
 
     @with_places
     def _scored(self, op: Op, member: str, value: Decimal, field: str, event: str = "") -> tuple[Standing, bool]:
-        """Returns also whether the event was applied before."""
+        """Return the standing, and whether the event was applied before."""
         change = Change(op, checked_member(member), to_units(value, field, self.shards.places), checked_event(event))
         reply = self._change(change, ranks=True)
         if reply.code is Code.RANGE:
             raise InvalidValue(f"the score of {member!r} would leave the range of a board", field)
-        if reply.score is None:  # the event was applied, and the member removed since
+        if reply.score is None:  # the event was applied before, and the member was removed after it
             raise UnknownMember(self.name, member)
         rank, size = cast(int, reply.rank), cast(int, reply.size)
         if len(self.shards) > 1:
@@ -108,19 +109,19 @@ class Board(View):
     # -- many members --------------------------------------------------------------------------------------------------
 
     def apply(self, changes: Iterable[BulkChange | Outcome]) -> Iterator[Outcome]:
-        """Apply changes, 400 in a call, and yield what became of each, in their order.
+        """Apply changes, 400 in a call, and yield the `Outcome` of each, in their order.
 
-        When outcomes are yielded their changes are written, and of the 20,000 after these some may be. Changes that
-        set the scores of different members may be written in another order. An `Outcome` among the changes, an error
-        of the caller's own, is yielded in its place. Raises `StaleBoard`.
+        When an outcome is yielded, its change is written, and of the next 20,000 some may be. Changes that set the
+        scores of different members may be written in another order. An `Outcome` among the changes, for an error that
+        the caller found, is yielded in its place. Raises `StaleBoard`.
         """
         return bulk.apply(self.shards, changes, remember_ms=self.remember_ms, expires=self.expires)
 
     def queue_update(self, pipe: Pipeline, op: Op, member: str, value: Decimal) -> None:
         """Put a change into a transaction of the caller's, on a board of one shard.
 
-        Raises `InvalidValue` at once. The reply is [code, score]; a stale board, or one that has got other places since
-        it was first written to by this process, is an error reply, with nothing changed.
+        Raises `InvalidValue` at once. The reply is [code, score]. It is an error, and nothing is changed, if the board
+        is stale or if its places have changed since this process first wrote to it.
         """
         client = self.shards.client
         if not isinstance(client, Redis) or len(self.shards) > 1:
@@ -134,13 +135,13 @@ class Board(View):
     # -- features and segments -----------------------------------------------------------------------------------------
 
     def features(self, member: str) -> dict[str, Feature]:
-        """Return a member's features; without any, an empty dict. A member may have features, and no score."""
+        """Return a member's features; without any, an empty dict. A member may have features but no score."""
         return features.read(self.shards.of(member), checked_member(member))
 
     def set_features(
         self, member: str, changes: Mapping[str, Feature | None], *, replace: bool = False
     ) -> dict[str, Feature]:
-        """Set the features named, remove those that are None, and with `replace` all others. Returns those that are."""
+        """Set the named features, remove those that are None, and with `replace` all others. Returns all features."""
         return features.write(self.shards.of(member), checked_member(member), changes, replace, self.expires)
 
     def segments(self) -> list[str]:
@@ -151,7 +152,7 @@ class Board(View):
         """Return the names of the segments that a member is in, sorted. O(segments of the board)."""
         return features.segments_of(self.shards.of(member), checked_member(member))
 
-    # -- the whole -----------------------------------------------------------------------------------------------------
+    # -- whole boards --------------------------------------------------------------------------------------------------
 
     def configure(
         self,
@@ -162,8 +163,8 @@ class Board(View):
         """Make a board, or change its settings; None leaves them. A board that was configured stays when it is empty.
 
         `places` (0 to 15; 6 for a new board) can't change while there are scores: `WrongPlaces`. `sample` is the size
-        of the sample for `estimated_sum`, 100 to 5,000, or 0 for none; it is drawn anew. At `expires`, in UTC if it
-        says no zone, all of the board goes.
+        of the sample for `estimated_sum`, 100 to 5,000, or 0 for none; it is drawn anew. At `expires`, in UTC if it has
+        no time zone, the whole board is deleted.
         """
         return lifecycle.configure(self.shards, places, sample, expires, self.expires)
 
@@ -177,14 +178,14 @@ class Board(View):
     def copy(self, to: str, *, replace: bool = False) -> Board:
         """Copy scores, settings, features and segments to another board, in chunks. Raises `BoardExists`.
 
-        Of a board that is written to meanwhile, each member's score is one that it had while the copy was made.
+        If the board is written to meanwhile, each member's score in the copy is one that it had during the copying.
         """
         other = self._other(to)
         lifecycle.copy(self.shards, other, replace)
         return Board(other, remember=self.remember_ms / 1000)
 
     def rename(self, to: str, *, replace: bool = False) -> Board:
-        """Rename the board, at once. Over a cluster it is a `copy`, after which the old board goes."""
+        """Rename the board, at once. On a cluster it is a `copy`, after which the old board is deleted."""
         other = self._other(to)
         lifecycle.rename(self.shards, other, replace)
         return Board(other, remember=self.remember_ms / 1000)
@@ -192,8 +193,8 @@ class Board(View):
     def union(self, sources: Mapping[str, Decimal], *, replace: bool = False) -> Summary:
         """Fill this board with the members of others, each with the sum of its scores times the weights.
 
-        Raises `InvalidValue` for a sum that has more places than this board, or is out of range: the board is not
-        made then. O(n), in chunks.
+        Raises `InvalidValue` for a sum that has more places than this board, or is out of range: then the board is not
+        made. O(n), in chunks.
         """
         parts = {self._other(name): weight for name, weight in sources.items()}
         lifecycle.union(self.shards, parts, replace, self.expires)
@@ -204,7 +205,7 @@ class Board(View):
         rebuild.check(self.shards, progress)
 
     def rebuild(self, progress: Callable[[int, int], object] | None = None) -> None:
-        """Make the sums anew from the scores, whoever wrote them. O(n); see `rebuild.rebuild`."""
+        """Make the sums anew from the scores, whichever program wrote them. O(n); see `rebuild.rebuild`."""
         rebuild.rebuild(self.shards, progress)
 
     def _other(self, name: str) -> Shards:

@@ -13,9 +13,9 @@ from msgspec import UNSET, Struct, UnsetType
 from ..errors import InvalidValue
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .fanout import update_all
+from .scores import from_units, to_units
 from .shard import OtherPlaces, StaleShard, shard_of
 from .shards import BoardChanged, Shards, StaleBoard
-from .units import from_units, to_units
 
 #: Changes in one call of the script, which then takes some 5 ms of Redis's time.
 CHUNK = 400
@@ -25,7 +25,7 @@ WINDOW = 10_000
 
 
 class BulkChange(Struct, frozen=True):
-    """Set a member's score, or add a reward to it: one of the two. `event` is as in `Board.add`."""
+    """Set a member's score, or add a reward to it: exactly one of the two. `event` is as in `Board.add`."""
 
     member: str
     score: Decimal | UnsetType = UNSET
@@ -52,7 +52,7 @@ def apply(
     """See `Board.apply`."""
     changes = iter(changes)
     under_way: deque[Future[list[Outcome]]] = deque()
-    with ThreadPoolExecutor(1, "board-bulk") as writer:  # Redis works on one window while Python reads the next
+    with ThreadPoolExecutor(1, "board-bulk") as writer:  # Redis works on one window while Python reads the next one
         while records := list(islice(changes, WINDOW)):
             under_way.append(writer.submit(_Window(shards, records, remember_ms, expires).write))
             if len(under_way) > 1:
@@ -62,7 +62,7 @@ def apply(
 
 
 class _Window:
-    """Records, and the changes that they are, by shard, with their places among the records."""
+    """Records, and the changes that they ask for, by shard, each with its place among the records."""
 
     def __init__(self, shards: Shards, records: Sequence[BulkChange | Outcome], remember_ms: int, expires: int) -> None:
         self.shards = shards
@@ -142,7 +142,7 @@ def _value(change: tuple[Change, int]) -> int | str:
 def change_of(record: BulkChange, places: int) -> Change:
     """Raises `InvalidValue`."""
     if (record.score is UNSET) == (record.reward is UNSET):
-        raise InvalidValue("a record has a score or a reward, one of the two", field="score")
+        raise InvalidValue("a record must have either a score or a reward", field="score")
     if isinstance(record.score, Decimal):
         units = to_units(record.score, "score", places)
         return Change(Op.SET, checked_member(record.member), units, checked_event(record.event))

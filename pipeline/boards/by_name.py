@@ -9,34 +9,34 @@ from ..settings import Settings
 from ..store import Redis
 from ..store.client import cluster_client
 from ..store.clock import machine_now
+from ..store.scripts import ScriptClient
 from .answers import Standing
 from .board import Board
 from .fanout import ask_all
 from .periods import resolve
 from .queries import AskInfo, Find
-from .scripts import Client
 from .shards import Shards, UnknownBoard, UnknownMember
 
-#: Shards that are kept ready, of the boards that were asked for last: about a kilobyte each.
+#: Shards that are kept in memory, of the boards that were used last: about a kilobyte each.
 KEPT = 4096
 
 
 class Boards:
-    """Makes a `Board` of a name; `points@day` names that of today. `remember` is explained at `Board`.
+    """Makes a `Board` from its name; `points@day` names the board of today. `remember` is explained at `Board`.
 
     `shards` is the number of parts that each board is split into; it must be the same in every process, and never
     changes. A board is made once and kept, with what this process has learnt of it, while it is among the last used.
     """
 
-    def __init__(self, client: Client, shards: int = 1, remember: float = Settings.remember_events) -> None:
+    def __init__(self, client: ScriptClient, shards: int = 1, remember: float = Settings.remember_events) -> None:
         self.client = client
         self.shards = shards
         self.remember = remember
         self._board = lru_cache(max(1, KEPT // shards))(self._make)
 
     @classmethod
-    def of(cls, settings: Settings, client: Redis) -> Boards:
-        """The boards that `settings` tell of: on a cluster of their own, or where `client` has everything else."""
+    def from_settings(cls, settings: Settings, client: Redis) -> Boards:
+        """Return the boards of these settings: on a cluster of their own, or where `client` has everything else."""
         return cls(
             cluster_client(settings.boards_cluster, settings.environment) if settings.boards_cluster else client,
             settings.board_shards,
@@ -44,7 +44,7 @@ class Boards:
         )
 
     def __getitem__(self, name: str) -> Board:
-        """Return the board, whether it has members or not. Raises `InvalidValue` for what is no name. Asks nothing."""
+        """Return the board, which may be empty. Sends nothing to Redis. Raises `InvalidValue` for an invalid name."""
         if "@" not in name:
             return self._board(name, 0)
         return self._board(*resolve(name, machine_now()))
@@ -53,7 +53,7 @@ class Boards:
         return Board(Shards(self.client, name, self.shards), remember=self.remember, expires=expires)
 
     def standings(self, member: str, names: Sequence[str]) -> list[tuple[Board, Standing | None]]:
-        """Return where a member stands on several boards, None where it has no score. One round, if none is split."""
+        """Return a member's standing on several boards, None where it has no score. One round, if no board is split."""
         boards = [self[name] for name in names]
         if self.shards > 1:
             return [(board, _standing_or_none(board, member)) for board in boards]
@@ -66,7 +66,7 @@ class Boards:
         return found
 
     def are_in(self, client: Redis) -> bool:
-        """Whether a transaction of this client can write them."""
+        """Say whether a transaction of this client can write to these boards."""
         return self.client is client and self.shards == 1
 
 

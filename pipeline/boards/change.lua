@@ -1,9 +1,10 @@
--- Change the tree: what is needed of it is read once, changed in memory any number of times, and written once. Until `save`
--- nothing is written, so what fails before that has changed nothing. Nodes and leaves stay packed: that is as fast as tables of
--- their numbers, and less to allocate.
+-- Change the tree: the parts that are needed are read once, changed in memory any number of times, and written once.
+-- Until `save` nothing is written, so a call that fails before it has changed nothing. Nodes and leaves stay packed:
+-- that is as fast as tables of their numbers, and less to allocate.
 
--- Read the header of a board, or a segment; nil if set and tree disagree. Nodes and leaves go by number; a leaf that was given
--- up is false. `known` has members' scores, false for none; `moved` lists those that are to be written.
+-- Read the header of a board, or a segment; nil if set and tree disagree. Nodes and leaves are held by number; a leaf
+-- that was given up is false. `known` has members' scores, false for none; `moved` lists the members whose scores are
+-- to be written.
 local function open(scores, key, hash, places, expires)
   local head = call('GETRANGE', key, 0, HEADER_SIZE - 1)
   if head == '' then
@@ -18,8 +19,8 @@ local function open(scores, key, hash, places, expires)
     leaves = {}, known = {}, moved = {}}
 end
 
--- Put a score into a leaf (by = 1), or take it out (by = -1). Returns the leaf, nil if it does not have the score; and 1 if
--- there is no other such score, else 0.
+-- Add a score to a leaf (by = 1), or remove it (by = -1). Returns the leaf, or nil if it does not have the score; and 1
+-- if there is no other such score, else 0.
 local function change_leaf(leaf, level, score, by)
   local size, width = math.floor(level / 2), 16 ^ (level - 1)
   local offset, format = score % width, '<I' .. size
@@ -46,8 +47,8 @@ local function change_leaf(leaf, level, score, by)
   return leaf, same == (by > 0 and 0 or 1) and 1 or 0
 end
 
--- Put a score into the tree (by = 1), or take it out (by = -1). Returns false, with all nodes adding up as before, if it is
--- not there, or if a leaf is not as its node says.
+-- Add a score to the tree (by = 1), or remove it (by = -1). Returns false, and leaves all sums as they were, if the
+-- score is not there, or if a leaf does not agree with its node.
 local function change(tree, score, by)
   local nodes, leaves, path, steps = tree.nodes, tree.leaves, {}, 0
   local number, next_number = nil, score < 0 and 14 or 15
@@ -86,7 +87,7 @@ local function change(tree, score, by)
   local lo, l = score % 2 ^ 40, score % 2 ^ 27
   if l >= 2 ^ 26 then l = l - 2 ^ 27 end
   local hi, h = (score - lo) / 2 ^ 40, (score - l) / 2 ^ 27
-  local hh, hl, ll = h * h, h * l, l * l  -- of these, as in tree.lua, the square consists
+  local hh, hl, ll = h * h, h * l, l * l  -- the square in three parts, as in tree.lua
   local q, v, x = hh % 2 ^ 36, hl % 2 ^ 17, ll % 2 ^ 45
   local a, b, c = x + v * 2 ^ 28, q * 2 ^ 9 + (hl - v) / 2 ^ 17 + (ll - x) / 2 ^ 45, (hh - q) / 2 ^ 36
   local too_few
@@ -138,7 +139,7 @@ local function apply(tree, op, member, units)
   return 'ok', before, after
 end
 
--- Write what was changed. A board without members goes, unless it is to be kept or has segments.
+-- Write what was changed. A board without members is deleted, unless it is to be kept or has segments.
 local function save(tree, expires, flags)
   local key, hash = tree.key, tree.hash
   for _, member in ipairs(tree.moved) do

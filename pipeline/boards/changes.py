@@ -1,4 +1,4 @@
-"""The changes that update.lua makes: the words for it, and what its answers mean."""
+"""The changes that update.lua makes: its arguments, and what its replies mean."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Op(StrEnum):
 
 
 class Code(StrEnum):
-    """What became of a change; all but OK changed nothing."""
+    """The result of a change; with all but OK, nothing was changed."""
 
     OK = "ok"
     SAME = "same"  # the event was applied before; the member was in the segment
@@ -44,9 +44,9 @@ class Change(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What became of a change. `score` is the member's afterwards, for `remove` the one it had.
+    """The result of a change. `score` is the member's after it, for `remove` the one before it.
 
-    `rank` (from the lowest) and `size` are those after all changes of the call, and only there if asked for.
+    `rank` (from the lowest) and `size` are those after all changes of the call, and are there only if asked for.
     """
 
     code: Code

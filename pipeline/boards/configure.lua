@@ -1,15 +1,15 @@
--- Make a board, or change its settings. What is '' stays as it is.
+-- Make a board, or change its settings. A setting of '' stays as it is.
 --
 -- KEYS     those of tree.lua
 -- ARGV[1]  places, 6 if the board is new and this is ''
 -- ARGV[2]  size of the reservoir sample, 0 for none
--- ARGV[3]  unix time in ms at which the board goes, 0 for never
--- ARGV[4]  '1' to keep the board when its last member goes
--- ARGV[5]  unix time in ms at which a new board goes if ARGV[3] is '', 0 for never
+-- ARGV[3]  Unix time in ms at which the board is deleted, 0 for never
+-- ARGV[4]  '1' to keep the board when its last member is removed
+-- ARGV[5]  Unix time in ms at which a new board is deleted if ARGV[3] is '', 0 for never
 -- ARGV[6]  and on: see keys.lua
 --
--- Returns {1 if there was no such board, places, expires, sample}. An error that begins with PLACES says that the board has
--- members, and how many places; nothing is changed then.
+-- Returns {1 if there was no such board, places, expires, sample}. An error that begins with PLACES says that the board
+-- has members, and with how many places; then nothing is changed.
 
 local prefix = string.sub(KEYS[1], 1, -7)
 local header = call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
@@ -26,7 +26,7 @@ if ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then
 end
 if ARGV[2] ~= '' then
   sample = tonumber(ARGV[2])
-  call('DEL', prefix .. 'sample')  -- another size: whoever asked for it draws a new one
+  call('DEL', prefix .. 'sample')  -- another size: the caller then draws a new sample
 end
 expires = tonumber(ARGV[3]) or expires
 if ARGV[4] == '1' and flags % 2 == 0 then flags = flags + 1 end

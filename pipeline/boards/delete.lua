@@ -1,4 +1,4 @@
--- Delete a board's keys. Redis frees their memory later, by itself.
+-- Delete a board's keys. Redis frees their memory later, in the background.
 --
 -- KEYS  those of tree.lua
 -- ARGV  see keys.lua

@@ -5,26 +5,26 @@ The sum of the k lowest of n scores is the greatest value, over all q, of
     k q - (the sum of q - y over all scores y < q),
 
 reached where q is the k-th lowest score. Of the whole expression only the sum has to be estimated: n times the mean of
-max(q - x, 0) over the sample. Up to its sign and a constant that is also the influence function, so the sampling error
-of the mean is that of the estimate (generalized Lorenz curves: Beach and Davidson, Review of Economic Studies 50, 1983;
-in finite populations: Langel and Tillé, JRSS A 176, 2013; the form with the maximum: Rockafellar and Uryasev, Journal
-of Risk 2, 2000). The whole sum is the case k = n, and the k highest are the lowest of the negative scores.
+max(q - x, 0) over the sample. This is also, up to its sign and a constant, the influence function, so the sampling
+error of the mean is that of the estimate (generalized Lorenz curves: Beach and Davidson, Review of Economic Studies 50,
+1983; in finite populations: Langel and Tillé, JRSS A 176, 2013; the form with the maximum: Rockafellar and Uryasev,
+Journal of Risk 2, 2000). The whole sum is the case k = n, and the k highest are the lowest of the negative scores.
 
 The interval of the mean is Student's, with the finite population correction 1 - m/n for a sample of m, and with the
-skewness taken out (Hall, JRSS B 54, 1992). What it can't know is taken care of by other means:
+skewness taken out (Hall, JRSS B 54, 1992). What it can't cover is handled by other means:
 
 - Long tails and small k. The ends of the board, on each side as many members as the sample has (100 to 1,000), are read
   from the sorted set and not estimated. They also bound every score that the sample has not seen.
-- q itself is uncertain. That makes no difference where scores are dense, and all the difference next to a gap, as with
-  scores of 0 and 1. For any q the expression is at most the sum, so one q is enough for the lower bound. The upper
-  bound is the greatest over all q that may be the k-th lowest score.
+- q itself is uncertain. That does not matter where scores are dense, but it does next to a gap, as with scores of 0 and
+  1. For any q the expression is at most the sum, so one q is enough for the lower bound. The upper bound is the
+  greatest over all q that may be the k-th lowest score.
 - Nearly all sampled values are equal: no 1 was drawn, or so few of the k lowest that their mean is far from normal.
   Then the number of the others is bounded by Poisson's law (if none was seen, 3.7 can be expected: the "rule of three",
   at 97.5 %; Byar's approximation in Breslow and Day, Statistical Methods in Cancer Research II, 1987), and each may be
-  as far off as the ends allow. Such intervals are wide, and right more often than they claim.
+  as far away as the ends allow. Such intervals are wide, and right more often than they claim.
 
-Integers and fractions all the way, but for the root of a variance: floats would lose what differs in a narrow band at a
-large offset.
+All is computed in integers and fractions, except the root of a variance: floats would lose the differences of scores in
+a narrow band far from 0.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from typing import NamedTuple
 import msgspec
 
 from .sample import Sample
-from .units import from_units
+from .scores import from_units
 
 CONFIDENCE = 0.95
 
@@ -58,7 +58,8 @@ class Estimate(msgspec.Struct, frozen=True):
 
     `sum` is rounded to the board's places, half to even, `low` down and `high` up. If nothing had to be estimated all
     three are the exact sum. Scores with a tail so long that they have no variance (Pareto's law with an exponent below
-    2) break the claim, unless the ends hold most of the tail: with 1,000 of a million sampled they did, with 100 not.
+    2) make this untrue, unless the ends hold most of the tail: with 1,000 of a million sampled they did, with 100 they
+    did not.
     """
 
     sum: Decimal
@@ -75,15 +76,15 @@ class _Interval(NamedTuple):
 
 
 def lowest(sample: Sample, count: int, places: int) -> Estimate:
-    """Estimate the sum of the `count` lowest scores; of all, if there are fewer. Takes about 1 ms for 1,000 members.
+    """Estimate the sum of the `count` lowest scores, or of all if there are fewer. Takes about 1 ms for 1,000 members.
 
-    The sum of the scores below some score is the same, `count` being their number, which a sorted set knows exactly.
+    For the sum of the scores below some score, `count` is their number, which a sorted set knows exactly.
     """
     return _estimate(sample, _sum(sample, count), places)
 
 
 def highest(sample: Sample, count: int, places: int) -> Estimate:
-    """Estimate the sum of the `count` highest scores; of all, if there are fewer."""
+    """Estimate the sum of the `count` highest scores, or of all if there are fewer."""
     mirrored = Sample(
         sample.size, sample.sampled, *(_mirrored(scores) for scores in (sample.scores, sample.highest, sample.lowest))
     )
@@ -102,7 +103,7 @@ def _estimate(sample: Sample, found: _Interval, places: int) -> Estimate:
 
 
 def _sum(sample: Sample, count: int) -> _Interval:
-    """The sum of the `count` lowest in units: the ends exactly, what is between estimated."""
+    """The sum of the `count` lowest in units: exact for the ends, estimated between them."""
     between = sample.size - len(sample.lowest) - len(sample.highest)
     wanted = min(max(count - len(sample.lowest), 0), between)
     known = sum(sample.lowest[:count]) + sum(sample.highest[: max(count - len(sample.lowest) - between, 0)])
@@ -118,13 +119,13 @@ class _Between:
     def __init__(self, scores: list[int], size: int, least: int, most: int) -> None:
         self.scores, self.size, self.least, self.most = scores, size, least, most
         self.drawn = len(scores)
-        # Sums over the first i sampled scores, of the powers of what they are above `least`.
+        # Sums over the first i sampled scores, of the powers of (score - least).
         shifted = [score - least for score in scores]
         self.powers = [[0, *accumulate(x**power for x in shifted)] for power in (1, 2, 3)]
         self.common = Counter(scores).most_common(1)
 
     def sum(self, count: int) -> _Interval:
-        """The sum of the `count` lowest, which are at least one."""
+        """The sum of the `count` lowest; `count` is at least 1."""
         if self.drawn == self.size:
             exact = sum(self.scores[:count])
             return _Interval(exact, exact, exact)
@@ -139,7 +140,7 @@ class _Between:
         return _Interval(value, max(low, least), min(high, most))
 
     def _quantiles(self, count: int, at: int) -> list[int]:
-        """The sampled scores, from the one at `at`, below which there may be `count`."""
+        """The sampled scores from index `at` on that may have `count` scores below them."""
         if count == self.size:
             return [self.most]
         share = count / self.size
@@ -165,7 +166,7 @@ class _Between:
         below, one, two, three = self._sums(q)
         [(score, times)] = self.common
         if score >= q or times < m - below:
-            score, times = q, m - below  # the value that most of the sample has is 0
+            score, times = q, m - below  # the value that most of the sample has is subtracted, so it is 0 here
         if m - times < _FEW:
             usual = q - score
             less, more = m - bisect_right(self.scores, score), bisect_left(self.scores, score)
@@ -183,7 +184,7 @@ class _Between:
 
 
 def _poisson(seen: int) -> float:
-    """The most that can be expected on average where so few are seen: Byar's approximation."""
+    """The largest mean for which so few would be seen: Byar's approximation."""
     n = seen + 1
     return n * (1 - 1 / (9 * n) + _Z / (3 * math.sqrt(n))) ** 3
 

@@ -1,7 +1,7 @@
 """One script call to each of many shards, all sent before the first answer is awaited.
 
-A round costs about what its slowest shard does. No threads: on one server, the calls go over one connection; on a
-cluster, over one for each node, as redis-py's cluster pipeline does it.
+A round takes about as long as its slowest shard. There are no threads: on one server, the calls go over one connection;
+on a cluster, over one for each node, as redis-py's cluster pipeline does it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from ..store import (
     ResponseError,
     TryAgainError,
 )
+from ..store.scripts import ScriptClient
 from .changes import Change, Reply, replies, update_args
+from .lua import BoardScript
 from .queries import Query, read_answers, read_args
-from .scripts import Client, Script
 from .shard import READ, UPDATE, Shard, error_of
 
-#: Answers after which the script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
+#: Errors that mean that the script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
 _NOT_RUN = (AskError, NoScriptError, TryAgainError)
 
 
 def ask_all(shards: Sequence[Shard], places: int | None, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
     """Ask each shard its own questions, as `Shard.read` does. A shard that is asked nothing is left out.
 
-    Each shard answers of one state of its own; the states may be some milliseconds apart.
+    Each shard's answers are of one state; the states of two shards may be some milliseconds apart.
     """
     calls = [(shard, asked) for shard, asked in zip(shards, queries, strict=True) if asked]
     if len(calls) == 1:
@@ -54,8 +55,8 @@ def update_all(
 ) -> list[list[Reply]]:
     """Apply to each shard its own changes, as `Shard.update` does. Ranks are those within the shards.
 
-    A shard's changes are one step, those of several shards are not: if one of them refuses or can't be reached, this
-    raises its error, and the others have done theirs.
+    The changes of one shard are atomic, those of several shards are not: if one shard refuses or can't be reached, this
+    raises its error, but the others have been changed.
     """
     calls = [(shard, some) for shard, some in zip(shards, changes, strict=True) if some]
     if len(calls) == 1:
@@ -67,7 +68,7 @@ def update_all(
     return [next(done) if some else [] for some in changes]
 
 
-def _send_all(script: Script, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
+def _send_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
     """Run a script for each shard with its arguments. Raises the first error, when all have answered."""
     if not calls:
         return []
@@ -88,7 +89,7 @@ def _send_all(script: Script, calls: Sequence[tuple[Shard, list[Any]]]) -> list[
     return answers
 
 
-def send(client: Client, commands: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[Any]:
+def send(client: ScriptClient, commands: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[Any]:
     """Send commands at once. Returns their answers, errors among them; none is sent twice."""
     if isinstance(client, RedisCluster):
         # With `execute`, redis-py would look up the keys of each command in Redis, and send a command again whose

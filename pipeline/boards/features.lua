@@ -4,11 +4,11 @@
 -- KEYS[4]     hash, feature -> JSON
 -- KEYS[5]     set, the members that have features
 -- ARGV[1]     member
--- ARGV[2]     '1' to take away those that are not named
--- ARGV[3]     unix time in ms at which the features go if there is no board yet, 0 for never
--- ARGV[4...]  pairs: feature, and its JSON, '' to take it away
+-- ARGV[2]     '1' to remove those that are not named
+-- ARGV[3]     Unix time in ms at which the features are deleted if there is no board yet, 0 for never
+-- ARGV[4...]  pairs: feature, and its JSON, '' to remove it
 --
--- Returns the hash as it is then.
+-- Returns the hash as it is afterwards.
 
 if ARGV[2] == '1' then call('DEL', KEYS[4]) end
 for i = 4, #ARGV, 2 do

@@ -10,7 +10,7 @@ import msgspec
 
 from ..errors import InvalidValue
 from . import keys
-from .scripts import Script
+from .lua import BoardScript
 from .shard import Shard
 
 #: A feature's value. Numbers are exact: one with a point is a Decimal, also after a round trip.
@@ -19,21 +19,22 @@ Feature = str | int | Decimal | bool
 #: Features that a member can have, characters of a name, and bytes of a value's JSON.
 MOST, NAME, VALUE = 256, 128, 4096
 
-_WRITE = Script("tree.lua", "features.lua")
-_MEMBERSHIPS = Script("memberships.lua")
+_WRITE = BoardScript("tree.lua", "features.lua")
+_MEMBERSHIPS = BoardScript("memberships.lua")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def read(shard: Shard, member: str) -> dict[str, Feature]:
+    """Return a member's features, sorted by name; {} without any. One command."""
     return _decoded(shard.client.execute_command("HGETALL", keys.name(keys.FEATURES, shard.tag, MEMBER=member)))
 
 
 def write(
     shard: Shard, member: str, changes: Mapping[str, Feature | None], replace: bool, expires: int = 0
 ) -> dict[str, Feature]:
-    """Set features, remove those that are None, and with `replace` all that are not named. Returns those that are.
+    """Set features, remove those that are None, and with `replace` all that are not named. Returns all features.
 
-    `expires` (Unix time in ms, 0 for never) is when they go if there is no board yet whose time it would be.
+    `expires` (Unix time in ms, 0 for never) is when they are deleted if there is no board yet that has such a time.
     """
     if len(changes) > MOST:
         raise InvalidValue(f"a member has at most {MOST} features", field="features")
@@ -45,10 +46,12 @@ def write(
 
 
 def segments(shard: Shard) -> set[str]:
+    """Return the names of the shard's segments."""
     return {name.decode() for name in shard.client.execute_command("SMEMBERS", keys.name(keys.SEGMENTS, shard.tag))}
 
 
 def segments_of(shard: Shard, member: str) -> list[str]:
+    """Return the segments of a member, sorted. O(segments of the board): each is asked."""
     set_of_members = keys.name(keys.IN_SEGMENT, shard.tag, SEGMENT="")
     names = _MEMBERSHIPS.call(shard.client, [keys.name(keys.SEGMENTS, shard.tag)], [member, set_of_members])
     return sorted(name.decode() for name in names)
@@ -59,14 +62,14 @@ def _encoded(name: str, value: Feature) -> bytes:
         raise InvalidValue(f"a feature's name must have 1 to {NAME} characters", field="features")
     if isinstance(value, Decimal) and not value.is_finite():
         raise InvalidValue(f"the feature {name!r} must be a number, not {value}", field=name)
-    encoded = str(value).encode() if type(value) is int else _ENCODER.encode(value)  # msgspec's end at 64 bits
+    encoded = str(value).encode() if type(value) is int else _ENCODER.encode(value)  # msgspec's integers end at 64 bits
     if len(encoded) > VALUE:
         raise InvalidValue(f"the feature {name!r} must have at most {VALUE} bytes of JSON", field=name)
     return encoded
 
 
 def _decoded(reply: Any) -> dict[str, Feature]:
-    """Read HGETALL's answer, which redis-py makes a dict of, and a script's, of which it does not."""
+    """Read HGETALL's answer, which redis-py turns into a dict, or a script's, which it leaves a list."""
     pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
     return {name.decode(): _value(encoded) for name, encoded in sorted(pairs)}
 

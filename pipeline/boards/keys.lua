@@ -1,6 +1,6 @@
 -- The names of a shard's keys, after its prefix; not those of its members' features, of which there may be a million.
 --
--- keys.py has the names. They are ARGV[first] and on; one with SEGMENT in it stands for a key of each segment.
+-- keys.py has the names. They are passed as ARGV[first] and on; one with SEGMENT in it stands for a key of each segment.
 
 local function key_names(prefix, first)
   local names = {}

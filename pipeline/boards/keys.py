@@ -1,9 +1,9 @@
 """Every Redis key of a board: its name, what it holds, how long it stays, and who deletes it.
 
-SHARD is the board's name; on a board that is split it is followed by `:` and the number of the shard. What stands in
+SHARD is the board's name; on a board that is split it is followed by `:` and the number of the shard. The part in
 braces is the hash tag: all keys of a shard are in one slot of a cluster, so that one script may change them together.
 
-A new key belongs into `KEYS`. If its name has no MEMBER in it, the scripts that delete, rename and expire a board then
+A new key belongs in `KEYS`. If its name has no MEMBER in it, the scripts that delete, rename and expire a board then
 know it, since `shard_keys` hands them the names; for one with a MEMBER, lifecycle.py has to find the members.
 """
 
@@ -31,7 +31,7 @@ TREE = Key(
 LEAVES = Key(
     f"{_TAG}:leaves",
     "hash",
-    "number of a node -> its scores again, packed: see tree.lua",
+    "number of a node -> the scores in it, packed: see tree.lua",
     _AT_ITS_TIME,
     "`Board.delete`; removing the last member",
 )
@@ -132,7 +132,7 @@ KEYS: tuple[Key, ...] = (
 
 
 def tags(board: str, shards: int) -> list[str]:
-    """Return what the names of the keys of each shard begin with."""
+    """Return the prefix of the keys of each shard."""
     names = [board] if shards == 1 else [f"{board}:{number}" for number in range(shards)]
     return [_TAG.replace("SHARD", name) for name in names]
 
@@ -151,5 +151,5 @@ def scored(tag: str, segment: str | None = None) -> list[str]:
 
 
 def shard_keys() -> list[str]:
-    """Return what keys.lua is told: all names but those with a MEMBER, without the tag."""
+    """Return the arguments of keys.lua: all names except those with a MEMBER, without the tag."""
     return [key.pattern.removeprefix(f"{_TAG}:") for key in KEYS if "MEMBER" not in key.pattern]

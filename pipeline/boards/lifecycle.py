@@ -1,4 +1,4 @@
-"""What happens to a whole board: set up, deleted, renamed, copied, joined with others; in chunks where it is O(n)."""
+"""Work on whole boards: set up, delete, rename, copy, add up several; in chunks where it is O(n)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from . import sample as samples
 from .answers import BoardSettings, isoformat
 from .bulk import CHUNK
 from .changes import Change, Op
+from .lua import BoardScript
 from .queries import AskInfo, Info
-from .scripts import Script
+from .scores import LIMIT, MAX_PLACES, is_plain
 from .shard import OtherPlaces, Shard
 from .shards import Shards, UnknownBoard
-from .units import LIMIT, MAX_PLACES, is_plain
 
 T = TypeVar("T")
 
-_DELETE = Script("tree.lua", "keys.lua", "delete.lua")
-_RENAME = Script("tree.lua", "keys.lua", "rename.lua")
+_DELETE = BoardScript("tree.lua", "keys.lua", "delete.lua")
+_RENAME = BoardScript("tree.lua", "keys.lua", "rename.lua")
 
 
 class BoardExists(PipelineError):
@@ -53,7 +53,7 @@ def configure(
     expires: datetime | Literal["never"] | None,
     new_expires: int = 0,
 ) -> BoardSettings:
-    """See `Board.configure`. A new board that is given no `expires` goes at `new_expires`, Unix time in ms."""
+    """See `Board.configure`. A new board without an `expires` is deleted at `new_expires`, Unix time in ms."""
     if places is not None and not 0 <= places <= MAX_PLACES:
         raise InvalidValue(f"places must be from 0 to {MAX_PLACES}", field="places")
     if sample is not None and sample != 0 and not samples.LEAST <= sample <= samples.MOST:
@@ -79,12 +79,12 @@ def _milliseconds(expires: datetime | Literal["never"]) -> int:
     if expires.tzinfo is None:
         expires = expires.replace(tzinfo=UTC)
     if expires <= machine_now():
-        raise InvalidValue("expires must be in the future: to have the board go now, delete it", field="expires")
+        raise InvalidValue("expires must be in the future: to remove the board now, delete it", field="expires")
     return math.ceil(expires.timestamp() * 1000)
 
 
 def _expire_features(shards: Iterable[Shard], ms: int) -> None:
-    """Let the hashes of features go with their board; the board's own keys were seen to by configure.lua."""
+    """Let the hashes of features expire with their board; configure.lua has done so for the board's own keys."""
     for shard in shards:
         for members in _chunks(_scan(shard, "SSCAN", keys.FEATURED)):
             with shard.client.pipeline(transaction=False) as pipe:
@@ -94,7 +94,7 @@ def _expire_features(shards: Iterable[Shard], ms: int) -> None:
 
 
 def delete(shards: Shards) -> None:
-    """See `Board.delete`. A member stays in the set of those that have features until these are gone."""
+    """See `Board.delete`. A member stays in the set of those that have features until its features are deleted."""
     is_there = False
     for shard in shards:
         command = shard.client.execute_command
@@ -140,7 +140,7 @@ def rename(shards: Shards, to: Shards, replace: bool) -> None:
 
 
 def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_expires: int) -> None:
-    """See `Board.union`. A new board goes at `new_expires`, Unix time in ms, 0 for never."""
+    """See `Board.union`. A new board is deleted at `new_expires`, Unix time in ms, 0 for never."""
     if not sources:
         raise InvalidValue("sources must name at least one board", field="sources")
     for source, weight in sources.items():
@@ -152,7 +152,7 @@ def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_
         configure(shards, max(source.places for source in sources), None, None, new_expires)
     else:
         shards.load_places()
-    # One unit of a source's, in units of the board.
+    # One unit of the source, in units of the board.
     factors = [Fraction(weight) * 10**shards.places / 10**source.places for source, weight in sources.items()]
     try:
         for number, shard in enumerate(shards):
@@ -182,9 +182,9 @@ def _weighted(name: bytes, scores: Sequence[int | None], factors: Sequence[Fract
 
 
 def _prepare(shards: Shards, to: Shards, replace: bool) -> list[Info]:
-    """Make sure that there is a board, and room for another. Returns the settings of the first."""
+    """Make sure that the source exists and that the target may be made. Returns the `Info` of its shards."""
     if shards.name == to.name:
-        raise InvalidValue(f"the board {to.name!r} can't be made of itself", field="to")
+        raise InvalidValue(f"the board {to.name!r} can't be made from itself", field="to")
     infos = _infos(shards)
     if not _is_there(infos):
         raise UnknownBoard(shards.name)
@@ -206,7 +206,7 @@ def _is_there(infos: Sequence[Info]) -> bool:
 
 
 def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]:
-    """The members of a set or sorted set that are there all the time, each at least once."""
+    """Yield the members of a set or sorted set that are in it all the time, each at least once."""
     name = keys.name(key, shard.tag, **parts)
     cursor: Any = 0
     while True:

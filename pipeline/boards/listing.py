@@ -1,6 +1,6 @@
 """Members in order: where a list begins in each shard, and what is in it.
 
-A place in a board is said by `skips`: how many members of each shard are before it, in the order of the list.
+A place in a board is given as `skips`: how many members of each shard are before it, in the order of the list.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from . import select
 from .answers import Order
 from .cursor import Position
-from .queries import ALL, AskInfo, At, Lowest, Member, Query, Rows
+from .queries import ALL, AskInfo, At, ByRank, Lowest, Member, Query
 from .shards import ATTEMPTS, BoardChanged, Shards
 from .totals import Totals
 
@@ -44,11 +44,11 @@ def rows(shards: Shards, skipped: Sequence[int], order: Order, limit: int) -> Li
 
 
 def rows_after(shards: Shards, position: Position, order: Order, limit: int) -> Listed:
-    """Return up to `limit` members after a position, whatever is written meanwhile. Two rounds, if it is quiet.
+    """Return up to `limit` members after a position, whatever is written meanwhile. Two rounds, if nothing is.
 
-    Raises `BoardChanged` if it never is, and what `rows` raises.
+    Raises `BoardChanged` if the board changes during each attempt, and what `rows` raises.
     """
-    if order is Order.ASC:  # the next position that there could be: what is before that is to be skipped
+    if order is Order.ASC:  # the next position that there could be: skip what is before it
         position = Position(position.score, position.member + b"\0")
     replies = shards.ask(At(*position), AskInfo())
     for _ in range(ATTEMPTS):
@@ -60,14 +60,14 @@ def rows_after(shards: Shards, position: Position, order: Order, limit: int) -> 
 
 
 def first(count: int, order: Order) -> list[Query]:
-    """The questions for the totals of a shard's first `count` members; `value` makes an answer of the answers."""
+    """The questions for the totals of a shard's first `count` members; `value` makes one answer from their answers."""
     if order is Order.ASC:
         return [Lowest(count)]
     return [Lowest(ALL), Lowest(-count if count else ALL)]
 
 
 def value(answers: Sequence[Totals]) -> Totals:
-    """The first without the others."""
+    """The first question's answer alone."""
     totals = answers[0]
     for other in answers[1:]:
         totals -= other
@@ -76,7 +76,7 @@ def value(answers: Sequence[Totals]) -> Totals:
 
 def _page(skip: int, order: Order, limit: int) -> list[Query]:
     """The questions for a shard's part of a page."""
-    members = Rows(skip, skip + limit - 1) if order is Order.ASC else Rows(-skip - limit, -skip - 1)
+    members = ByRank(skip, skip + limit - 1) if order is Order.ASC else ByRank(-skip - limit, -skip - 1)
     return [AskInfo(), members, *first(skip, order)]
 
 
@@ -89,7 +89,7 @@ def _listed(shards: Shards, replies: list[list[Any]], order: Order, limit: int) 
 
 
 def _merged(lists: Sequence[list[Member]], order: Order) -> list[Member]:
-    """Put the members of all shards, each list ascending, into one order."""
+    """Merge the members of all shards, whose lists are ascending, into one order."""
     if order is Order.DESC:
         lists = [found[::-1] for found in lists]
     return list(heapq.merge(*lists, key=Member.position, reverse=order is Order.DESC))

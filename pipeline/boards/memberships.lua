@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  set, the names of the board's segments
 -- ARGV[1]  member
--- ARGV[2]  what a segment's set is called before its name
+-- ARGV[2]  the prefix of a segment's set, before the segment's name
 
 local found = {}
 for _, name in ipairs(redis.call('SMEMBERS', KEYS[1])) do

@@ -1,4 +1,4 @@
-"""Time-boxed boards: `points@day` is a new board each day, which goes some time after its day."""
+"""Time-boxed boards: `points@day` is a new board each day, which is deleted some time after that day."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ KEEP: Mapping[str, timedelta] = MappingProxyType(
 
 
 def resolve(name: str, now: datetime, keep: Mapping[str, timedelta] = KEEP) -> tuple[str, int]:
-    """Return the name of the board of the period that `now` is in, and when it goes: Unix time in ms, 0 for never.
+    """Return the name of the board of the period that `now` is in, and when it expires: Unix time in ms, 0 for never.
 
-    Periods are of UTC, weeks those of ISO 8601. A name without @ is returned as it is.
+    Periods are in UTC, weeks as in ISO 8601. A name without @ is returned as it is.
 
     >>> resolve("points@week", datetime(2026, 11, 23, tzinfo=UTC))[0]
     'points.2026-W48'

@@ -1,4 +1,4 @@
-"""The questions that read.lua answers: the words for it, and what its answers mean."""
+"""The questions that read.lua answers: its arguments, and what its replies mean."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Member(NamedTuple):
     score: int
 
     def position(self) -> tuple[int, bytes]:
-        """What Redis sorts by."""
+        """What Redis sorts by: units, then the name's bytes."""
         return self.score, self.name
 
 
 class Query:
-    """A question to `Shard.read`: its words for read.lua, and how to read the answer."""
+    """A question to `Shard.read`: its arguments for read.lua, and how to read the reply."""
 
     args: tuple[Any, ...]
 
@@ -60,7 +60,7 @@ class _TotalsQuery(Query):
 
 
 class Lowest(_TotalsQuery):
-    """`Totals` of the `count` lowest scores; of all but the -count highest, if it is negative. O(log n).
+    """`Totals` of the `count` lowest scores; if it is negative, of all but the -count highest. O(log n).
 
     Squares and distinct are counted if the answer is to be `full`.
     """
@@ -88,7 +88,7 @@ class _MembersQuery(Query):
         return [Member(member, int(score)) for member, score in zip(reply[::2], reply[1::2], strict=True)]
 
 
-class Rows(_MembersQuery):
+class ByRank(_MembersQuery):
     """The `Member`s of rank `first` to `last`, both included, from the lowest."""
 
     def __init__(self, first: int, last: int) -> None:

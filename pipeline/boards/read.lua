@@ -1,38 +1,38 @@
 -- Answer queries about one state of a board, or of one of its segments.
 --
 -- KEYS     those of tree.lua
--- ARGV[1]  the places that the caller takes the board to have, '' if it doesn't matter
+-- ARGV[1]  the places that the caller assumes, '' if they don't matter
 -- ARGV[2]  and on: queries, each a name and its arguments
 --
 --     lowest n full      totals of the n lowest scores, of all if there are fewer; of all but the -n highest if n < 0
---     below units full   totals of the scores less than that
+--     below units full   totals of the scores less than these units
 --     most hi lo         totals of as many of the lowest scores from 0 up as sum to no more than hi * 2^40 + lo
 --     rows first last    member, score ... of these ranks
 --     above units n      member, score ... of the n lowest that have at least so many units
---     under units n      member, score ... of the n highest that have less, from the highest
+--     under units n      member, score ... of the n highest that have fewer, from the highest
 --     find member        {score, rank} or nil
 --     at units member    the rank that a member with that score has or would have
 --     info               {size, version, places, flags, expires, sample}, places '' if there is no board
 --
--- Returns a list of answers; if totals are all that was asked for, these alone, because a list takes Redis as long as a step of
--- the walk. Totals are packed doubles: count, hi, lo, copies, score; the sum is hi * 2^40 + lo + copies * score, for which
--- Python has the numbers. If `full` is '1' there follow: distinct; a, b and c, from which the squares add up to
--- a + 2^45 b + 2^90 c + copies * score^2. Each costs O(log n).
+-- Returns a list of answers, or, if the only query is for totals, these alone, because a list takes Redis as long as a
+-- step of the walk. Totals are packed doubles: count, hi, lo, copies, score; the sum is hi * 2^40 + lo + copies *
+-- score, which Python computes, since its integers have no limit. If `full` is '1', these follow: distinct; a, b and c,
+-- from which the squares add up to a + 2^45 b + 2^90 c + copies * score^2. Each query costs O(log n).
 --
 -- An error that begins with STALE says that set and tree disagree; with PLACES, how many places the board has.
 
 local size = call('ZCARD', KEYS[1])
--- Header, roots and page 1, which is nearly always below a root.
+-- Header, roots and page 1, which nearly always is a root's page.
 local head = call('GETRANGE', KEYS[2], 0, HEADER_SIZE + 16 * NODE_SIZE - 1)
 local exists = head ~= ''
 if not exists then head = string.rep('\0', HEADER_SIZE) end
 local _, _, version, places, flags, expires, sample = unpack_(HEAD, head)
 if exists and ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then return redis.error_reply('PLACES ' .. places) end
 
--- A sum is a walk down from the roots: it passes nodes as long as all of their scores are wanted, and goes down into the first of
--- which only some are, to a leaf, which it cuts. `text` is what was read of the nodes, and `at` where the next one begins in it;
--- its number is page * 16 + digit, the roots being digits 14 and 15 of page 0. A sum is hi * 2^40 + lo, of which lo may grow
--- beyond 2^40.
+-- A sum is a walk down from the roots: it adds up and passes nodes as long as all of their scores are wanted, and goes
+-- down into the first node of which only some are, until a leaf, which it cuts. `text` has the nodes that were read,
+-- and the next one begins at `at`; its number is page * 16 + digit, the roots being digits 14 and 15 of page 0. A sum
+-- is hi * 2^40 + lo, in which lo may grow beyond 2^40.
 
 -- The children of a node, as text and place. `head` has those of page 1.
 local function children(head, page)
@@ -41,7 +41,7 @@ local function children(head, page)
   return redis.call('GETRANGE', KEYS[2], first, first + 16 * NODE_SIZE - 1), 1
 end
 
--- The way of those who want a number of scores.
+-- Walks for a number of scores.
 local function ByCount()
   -- Pass the nodes of the `wanted` lowest scores. Returns the count and the sum of what was passed, the leaf that is to be cut (its
   -- number, level and cell; nil if there is nothing to cut), and how many of its scores are wanted.
@@ -64,9 +64,9 @@ local function ByCount()
     return count, lo, hi
   end
 
-  -- Pass the runs of a leaf that have the `wanted` lowest scores. Returns the sum of what these exceed the first unit of the leaf
-  -- by, and the run that is to be cut: its number; where in the leaf it begins, is cut and ends; what all of its scores exceed
-  -- its own first unit by.
+  -- Pass the runs of a leaf that have the `wanted` lowest scores. Returns the sum of these, each less the first unit of
+  -- the leaf, and the run that is to be cut: its number; where in the leaf it begins, is cut and ends; the sum of all
+  -- of its scores, each less the run's own first unit.
   local function pass_runs(leaf, level, wanted)
     local unpack_, run, first, sum, width = struct.unpack, 0, 0, 0, 16 ^ (level - 1)
     local count, excess = unpack_(RUN, leaf, 1)
@@ -80,13 +80,13 @@ local function ByCount()
   return pass_nodes, pass_runs
 end
 
--- The way of those who want the scores below a limit. Both functions return what those of `ByCount` do, but for the number of
--- scores that are still wanted.
+-- Walks for the scores below a limit. Both functions return what those of `ByCount` do, without the number of scores
+-- that are still wanted.
 local function ByScore()
   local function pass_nodes(children, head, limit, add_full)
     local unpack_, count, lo, hi = struct.unpack, 0, 0, 0
     local text, at, page, digit = head, HEAD_SIZE + 1, 0, 14
-    local target = limit > 0 and 15 or 14  -- the digit of the node that the limit is in: all before it are wanted
+    local target = limit > 0 and 15 or 14  -- the digit of the node that contains the limit: all nodes before it are wanted
     while true do
       local n, l, h = unpack_(NODE_SUM, text, at)
       local level, cell, below
@@ -128,11 +128,11 @@ local function ByScore()
   return pass_nodes, pass_runs
 end
 
--- What the scores of a run, from its first to the cut, exceed the first unit of the leaf by.
+-- The sum of a run's scores, from its first to the cut, each less the first unit of the leaf.
 local function cut_run(leaf, level, run, first, cut, last, excess)
   local bytes, width = math.floor(level / 2), 16 ^ (level - 1)
   local sum, sign = 0, 1
-  if cut - first > last - cut then  -- the shorter side is read, here to be taken off the whole
+  if cut - first > last - cut then  -- the shorter side is read; here it is subtracted from the whole
     sum, sign = excess + (last - first) * run * width, -1
     first, cut = cut, last
   end
@@ -158,9 +158,10 @@ local function Full()
   return add, function() return struct.pack('<dddd', distinct, a, b, c) end
 end
 
--- What few need.
+-- What few queries need.
 local function Rarely()
-  -- Count and sum of the scores of a leaf, one by one, for what its runs don't tell: of the `wanted` lowest that are below `limit`.
+  -- Count and sum of the `wanted` lowest scores of a leaf that are below `limit`, one by one, where its runs don't
+  -- suffice.
   local function read_leaf(arithmetic, leaf, level, cell, wanted, limit, add_full)
     local scores_of, square_of = arithmetic()
     local count, lo, hi, before = 0, 0, 0
@@ -174,14 +175,14 @@ local function Rarely()
     return count, lo, hi
   end
 
-  -- What is left of a sum when another is taken off: less than nothing if it is too much.
+  -- A sum less another one; negative if the other is larger.
   local function less(hi, lo, other_hi, other_lo)
     hi, lo = hi - other_hi, lo - other_lo
     if lo < 0 then return hi - 1, lo + 2 ^ 40 end
     return hi, lo
   end
 
-  -- How often does a score fit into a sum? By powers of 2 that doubles multiply exactly.
+  -- How often a score fits into a sum, computed with powers of 2, by which doubles are multiplied exactly.
   local function long_division(hi, lo, score)
     local copies = 0
     for bit = 40, 0, -1 do
@@ -195,7 +196,7 @@ local function Rarely()
     return copies
   end
 
-  -- Totals of as many of the lowest scores from 0 up as fit into left_hi * 2^40 + left_lo; nil if a leaf is not there.
+  -- Totals of as many of the lowest scores from 0 up as fit into left_hi * 2^40 + left_lo; nil if a leaf is missing.
   local function most(arithmetic, children, head, left_hi, left_lo)
     local count, lo, hi = 0, 0, 0
     if left_hi < 0 then return 0, 0, 0, 0, 0 end
@@ -234,8 +235,8 @@ local function Rarely()
   return read_leaf, most
 end
 
--- The rank that a member with this score has or would have: found among those with the same by their names, in Redis's order of
--- bytes.
+-- The rank that a member with this score has or would have: found among those with the same score by name, in Redis's
+-- order of bytes.
 local function rank_at(units, member)
   local call = redis.call
   local found = call('ZSCORE', KEYS[1], member)
@@ -245,7 +246,7 @@ local function rank_at(units, member)
   while rank < limit do
     local middle = math.floor((rank + limit) / 2)
     local other = call('ZRANGE', KEYS[1], middle, middle)[1]
-    local i = 1  -- the first byte that differs: Lua's < goes by the locale
+    local i = 1  -- the first byte that differs: Lua's < depends on the locale
     while i <= #member and string.byte(other, i) == string.byte(member, i) do i = i + 1 end
     if (string.byte(other, i) or -1) < (string.byte(member, i) or -1) then rank = middle + 1 else limit = middle end
   end
@@ -269,7 +270,7 @@ while ARGV[argument] do
     local pass_nodes, pass_runs = (by == 'lowest' and ByCount or ByScore)()
     local count, lo, hi, number, level, cell, left = pass_nodes(children, head, wanted, add_full)
     local copies, score = 0, 0
-    if number and level == 0 then  -- equal scores, of which only a number can be wanted
+    if number and level == 0 then  -- equal scores: only their number matters
       count, copies, score = count + left, left, cell
       if add_full then add_full(1, 0, 0, 0) end
     elseif number then

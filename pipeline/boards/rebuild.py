@@ -1,4 +1,4 @@
-"""Comparing a board's sums with its scores, and making them anew."""
+"""Compare a board's sums with its scores, and make the sums anew."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..store import Pipeline, Redis, RedisCluster, WatchError
 from . import features, keys, sample, tree
 from .changes import Change, Op
 from .queries import AskInfo
+from .scores import LIMIT
 from .shard import Shard
 from .shards import BoardChanged, Shards, StaleBoard
-from .units import LIMIT
 
 Progress = Callable[[int, int], object]
 
-#: Scores read at once. It takes Redis some 5 ms.
+#: Scores read at once, which takes Redis some 5 ms.
 PAGE = 10_000
 
 _DAY_MS = 86_400_000
 
 
 def check(shards: Shards, progress: Progress | None = None) -> None:
-    """See `Board.check`. Those of segments are compared as well."""
+    """See `Board.check`. The sums of segments are compared as well."""
     for shard in shards:
         parts = [shard, *(Shard(shard.client, shard.tag, name) for name in features.segments(shard))]
         for part in parts:
@@ -44,12 +44,12 @@ def check(shards: Shards, progress: Progress | None = None) -> None:
 
 
 def rebuild(shards: Shards, progress: Progress | None = None) -> None:
-    """Make all sums anew from the scores, whoever wrote them; also those of segments, and the sample. O(n).
+    """Make all sums anew from the scores, also those of segments, and the sample. O(n).
 
-    Scores are read in pages of 10,000, after each of which `progress` is called with the number read and their count.
-    A rebuild that was broken off goes on where it was, if the pages that it had read still begin and end as they did.
-    Readers see the old sums, or `StaleBoard`, until the new ones take their place at once. Nothing is changed if this
-    raises: `BoardChanged`, or `InvalidValue` for a score that no board can have.
+    Scores are read in pages of 10,000, after each of which `progress` is called with the number read and their count. A
+    rebuild that was interrupted continues where it was, if the pages that it had read still begin and end as they did.
+    Readers see the old sums, or `StaleBoard`, until all sums are replaced at once. Nothing is changed if this raises:
+    `BoardChanged`, or `InvalidValue` for a score that no board can have.
     """
     for shard in shards:
         _rebuild(shards, shard, progress)
@@ -76,11 +76,11 @@ def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
         fields = iter(leaves.items())
         while some := dict(islice(fields, 500)):
             pipe.hset(staged, mapping=some)  # type: ignore[arg-type]
-            pipe.pexpire(staged, _DAY_MS)  # if this process does not come to the end
+            pipe.pexpire(staged, _DAY_MS)  # if this process ends before it is done
 
         ms_left: Any = pipe.pttl(scores_key)
         pipe.multi()
-        # The sample may lack the members that came meanwhile.
+        # The sample may lack members that were added meanwhile.
         pipe.unlink(tree_key, leaves_key, done, keys.name(keys.SAMPLE, shard.tag))
         if units or head:
             pipe.set(tree_key, packed)
@@ -90,7 +90,7 @@ def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
         for key in (tree_key, leaves_key):
             if ms_left > 0:
                 pipe.pexpire(key, ms_left)
-            elif header.expires:  # there are no scores that would have it
+            elif header.expires:  # there are no scores from which to take it
                 pipe.pexpireat(key, header.expires)
     _rebuild_segments(shards.places, shard)
     [info] = shard.read(None, AskInfo())
@@ -111,7 +111,7 @@ def _rebuild_segments(places: int, shard: Shard) -> None:
 
 @contextmanager
 def _unchanged(board: str, shard: Shard) -> Iterator[Pipeline]:
-    """A pipeline that reads at once, until `multi`. Raises `BoardChanged` and does nothing if others wrote."""
+    """A pipeline that reads at once, until `multi`. If others wrote, it raises `BoardChanged` and does nothing."""
     client = shard.client
     if isinstance(client, RedisCluster):
         client = client.get_redis_connection(client.get_node_from_key(shard.keys[0]))  # type: ignore[no-untyped-call]
@@ -133,7 +133,7 @@ def _pages(pipe: Any, shard: Shard, first: int, progress: Progress | None) -> It
         page = array("q")
         for member, score in rows:
             if not (abs(score) < LIMIT and score.is_integer()):
-                raise InvalidValue(f"{member!r} has {score!r}, which is no whole number below 2^53", field="score")
+                raise InvalidValue(f"{member!r} has {score!r}, which is not a whole number below 2^53", field="score")
             page.append(int(score))
         if not page:  # the set became shorter
             return
@@ -144,7 +144,7 @@ def _pages(pipe: Any, shard: Shard, first: int, progress: Progress | None) -> It
 
 
 def _resumed(pipe: Any, shard: Shard) -> Iterator[array[int]]:
-    """The pages that an earlier rebuild has read, as far as they are still right."""
+    """The pages that an earlier rebuild has read, up to the first that has changed."""
     number = 0
     while packed := pipe.hget(keys.name(keys.REBUILD, shard.tag), str(number)):
         page = array("q", packed)

@@ -1,7 +1,7 @@
 -- Give a board another name: all its keys, at once. O(members that have features).
 --
 -- KEYS[1..3]  those of tree.lua, of the board
--- KEYS[4..6]  the same of its new name, where nothing is
+-- KEYS[4..6]  the same for its new name, under which nothing exists
 -- ARGV        see keys.lua
 
 local from, to = string.sub(KEYS[1], 1, -7), string.sub(KEYS[4], 1, -7)

@@ -1,6 +1,6 @@
--- Change the shape of the tree. Few calls do, so these functions are made only then.
+-- Change the shape of the tree. Few calls do so, so these functions are made only for them.
 
-local SPLIT, MERGE = 1280, 640  -- a leaf of more gets a page; a page of at most so many scores is given up
+local SPLIT, MERGE = 1280, 640  -- a leaf with more scores gets a page; a page with at most so many scores becomes a leaf
 
 local function Reshape()
   local scores_of, square_of = arithmetic()
@@ -100,8 +100,8 @@ local function Reshape()
     return page
   end
 
-  -- Make a node's cell large enough for a score: what has a page, or is too full for a leaf, becomes a child. Returns level,
-  -- cell and page.
+  -- Make a node's cell large enough for a score: a node that has a page, or is too full for a leaf, becomes a child of
+  -- a new one. Returns level, cell and page.
   function Shape.grow(tree, number, score)
     local count, _, _, level, cell, page = unpack_(NODE, tree.nodes[number])
     local new_level, new_cell = level, cell

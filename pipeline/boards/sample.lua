@@ -1,24 +1,27 @@
--- Keep a uniform sample of a board's members while they come and go. Python puts this file between tree.lua and update.lua.
+-- Keep a uniform sample of a board's members while members are added and removed. Python puts this file between
+-- tree.lua and update.lua.
 --
--- T:sample   sorted set, member -> slot: 1, 2, 3 and so on without gaps, at most k. The scores are not in it: whoever wants to
---            know them reads them from T:scores. The empty name, which no member has, is there with -d while d > 0 removals
---            have not been made up for.
+-- T:sample   sorted set, member -> slot: 1, 2, 3 and so on without gaps, at most k. The scores are not in it; they are
+--            read from T:scores. The empty name, which no member has, is in it with -d while d > 0 removals have not
+--            been made up for.
 --
--- Members that come: Algorithm R (Vitter, Random sampling with a reservoir, ACM TOMS 11, 1985). Members that go: Random
--- Pairing (Gemulla, Lehner and Haas, A dip in the reservoir, VLDB 2006): each newcomer makes up for one removal, drawn at
--- random, and gets a place if that one had left a place. With no removals to make up for there are min(k, n) members in the
--- sample; so, with d of them, min(k, n + d) less the places that were left, and d is all that has to be remembered.
+-- Members that are added: Algorithm R (Vitter, Random sampling with a reservoir, ACM TOMS 11, 1985). Members that are
+-- removed: Random Pairing (Gemulla, Lehner and Haas, A dip in the reservoir, VLDB 2006): each new member makes up for
+-- one removal, drawn at random, and gets a place if that removal had freed one. With no removals to make up for, there
+-- are min(k, n) members in the sample; with d of them, there are min(k, n + d) less the freed places, so d is all that
+-- has to be remembered.
 --
--- Removals are forgotten when the board is empty, and at no other time: what is done must not depend on how many members the
--- sample happens to have, or old members and new ones would not be in it equally often. So the sample of a board that has
--- shrunk a lot, and not grown again, is small; only a new one, drawn by sample_fill.lua, is larger. A board that had members
--- before it was to keep a sample has none until that script has run.
+-- Removals are forgotten only when the board is empty: nothing may depend on how many members the sample happens to
+-- have, or old members and new ones would not be in it equally often. So the sample of a board that has shrunk a lot,
+-- and not grown again, is small; only a new one, drawn by sample_fill.lua, is larger. A board that had members before
+-- it was to keep a sample has none until that script has run.
 --
--- math.random gives the same numbers in every call before Redis 7. Here SHA-1 of the time, the member and the size of the board
--- decides; the time alone stands still within a transaction. So what is written depends on the time, which Redis 6.2 allows
--- only if it replicates the writes and not the script: its default, and asked for here in case somebody changed it.
+-- math.random gives the same numbers in every call before Redis 7. Here SHA-1 of the time, the member and the size of
+-- the board is used instead; the time alone does not change within a transaction. So what is written depends on the
+-- time, which Redis 6.2 allows only if it replicates the writes and not the script: that is its default, and it is
+-- requested here in case the default was changed.
 --
--- Boards without a sample spare themselves these functions.
+-- These functions are made only for boards that have a sample.
 
 local function Sample()
   if redis.replicate_commands then redis.replicate_commands() end
@@ -32,7 +35,7 @@ local function Sample()
     return tonumber(string.sub(digest, 1, 13), 16) / 2 ^ 52
   end
 
-  -- A new member has come: maybe it gets into the sample, and maybe another one goes for it. `size` counts it, too. O(log k).
+  -- A member was added: it may get into the sample, and may replace another one there. `size` includes it. O(log k).
   local function come(prefix, member, size, k)
     local key = prefix .. 'sample'
     if size == 1 then redis.call('DEL', key) end
@@ -53,7 +56,7 @@ local function Sample()
     redis.call('ZADD', key, slot, member)
   end
 
-  -- A member has gone. If it was in the sample, the one in the last slot takes its slot. O(log k).
+  -- A member was removed. If it was in the sample, the one in the last slot takes its slot. O(log k).
   local function go(prefix, member)
     local key = prefix .. 'sample'
     local slot = redis.call('ZSCORE', key, member)

@@ -1,6 +1,6 @@
 """The sample of a board: drawn, read, and put together from those of several shards.
 
-update.lua keeps it while members come and go; see sample.lua.
+update.lua maintains it while members are added and removed; see sample.lua.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import PipelineError
+from ..store.scripts import ScriptClient
 from . import keys
-from .scripts import Client, Script
+from .lua import BoardScript
 
-#: Fewest members that a sample may be made for: with fewer, intervals say little.
+#: The smallest size of a sample: with fewer members, intervals say little.
 LEAST = 100
 
-#: Most members that a sample may be made for. To draw them takes Redis some 25 ms.
+#: The largest size of a sample. To draw it takes Redis some 25 ms.
 MOST = 5_000
 
-# Fewest and most members of an end that is read beside the sample.
+# The smallest and largest number of members of an end that is read in addition to the sample.
 _ENDS = [LEAST, 1000]
 
-_FILL = Script("sample_fill.lua")
-_READ = Script("sample_read.lua")
+_FILL = BoardScript("sample_fill.lua")
+_READ = BoardScript("sample_read.lua")
 
 # Units, then member: the order of a sorted set.
 _Row = tuple[int, bytes]
@@ -37,7 +38,7 @@ class NoSample(PipelineError):
 
 
 class Part(NamedTuple):
-    """What a shard of `size` members knows of its sample; `lowest` and `highest` are its ends.
+    """The sample of a shard of `size` members; `lowest` and `highest` are its ends.
 
     All three are ascending. Where the shard is small, each is the whole shard.
     """
@@ -49,11 +50,11 @@ class Part(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What is known of a board of `size` members, in units.
+    """The sample of a board of `size` members, in units.
 
     `lowest` and `highest` are its ends, known exactly, both ascending; of a small board, `lowest` is all of it.
-    `scores`, ascending, is a uniform sample of the scores between. `sampled` counts the members that were drawn,
-    also those that turned out to be in the ends.
+    `scores`, ascending, is a uniform sample of the scores between them. `sampled` counts all members that were drawn,
+    also those that are in the ends.
     """
 
     size: int
@@ -63,10 +64,10 @@ class Sample(NamedTuple):
     highest: list[int]
 
 
-def fill(client: Client, tag: str, size: int, rnd: random.Random | None = None) -> int:
-    """Draw a sample of `size` members of a shard, or of all if they are fewer; 0 takes the sample away.
+def fill(client: ScriptClient, tag: str, size: int, rnd: random.Random | None = None) -> int:
+    """Draw a sample of `size` members of a shard, or of all if they are fewer; 0 removes the sample.
 
-    It takes the place of any there was. Every set of members is equally likely. Returns their number. Blocks Redis for
+    It replaces the old sample. Every set of members is equally likely. Returns their number. Blocks Redis for
     some 5 us a member. A board needs this as soon as its header says that it keeps a sample, when the size changes, and
     after a rebuild.
     """
@@ -75,10 +76,10 @@ def fill(client: Client, tag: str, size: int, rnd: random.Random | None = None) 
     return count
 
 
-def read(client: Client, tag: str, board: str) -> Part:
-    """Read the sample and the ends of a shard, all of one state. Some 2 us a member in Redis.
+def read(client: ScriptClient, tag: str, board: str) -> Part:
+    """Read the sample and the ends of a shard, all of one state. Takes Redis some 2 us a member.
 
-    Raises `NoSample`, in which the board is called `board`.
+    Raises `NoSample`, whose message names `board`.
     """
     exists, size, sampled, lowest, highest = _READ.call(client, _keys(tag), _ENDS)
     if size and not exists:
@@ -90,11 +91,11 @@ def read(client: Client, tag: str, board: str) -> Part:
 
 
 def combine(parts: Sequence[Part], rnd: random.Random | None = None) -> Sample:
-    """Make one sample of those of a board's shards.
+    """Make one sample from those of a board's shards.
 
     How many of its members come from each shard is drawn as if they came from the whole board, and so is which of the
     shard's sample they are (Brown and Haas, Techniques for warehousing of sample data, ICDE 2006). So it is as large as
-    the smallest of the shards' samples, and differs each time. Of a single shard, it is that shard's.
+    the smallest of the shards' samples, and differs each time. If there is one shard, its sample is returned.
     """
     rnd = rnd or random.Random()
     size = sum(part.size for part in parts)

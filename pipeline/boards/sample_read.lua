@@ -7,7 +7,7 @@
 -- ARGV[2]  most members of an end
 --
 -- Returns {1 if there is a sample, size of the board, sample, lowest, highest}, the three as member, units, member, units and
--- so on, ascending. Of a board that the ends would cover `lowest` is all, and the others are empty.
+-- so on, ascending. If both ends would cover the board, `lowest` has all of it, and the others are empty.
 
 local size = redis.call('ZCARD', KEYS[1])
 local held = redis.call('ZCOUNT', KEYS[2], 1, '+inf')

@@ -1,5 +1,6 @@
--- Segments of a board: each is a set of members, and a board of those of them that have a score. Boards without segments spare
--- themselves these functions. `flags` are the board's, as they are to be written; `is_changed`, that they have to be.
+-- Segments of a board: each is a set of members, and a board of those members that have a score. These functions are
+-- made only for boards that have segments. `flags` are the board's flags, as they are to be written; `is_changed` says
+-- that they have to be written.
 
 local function Segments(places, flags, expires)
   local call = redis.call
@@ -10,12 +11,12 @@ local function Segments(places, flags, expires)
   local function move_in(segment, member, after)
     local own = prefix .. 'segment:' .. segment .. ':'
     local tree = trees[segment] or open(own .. 'scores', own .. 'tree', own .. 'leaves', places, 0)
-    if not tree then return end  -- what is stale waits for Board.rebuild
+    if not tree then return end  -- a stale segment stays as it is until Board.rebuild
     trees[segment] = tree
     apply(tree, after and 'set' or 'remove', member, after)
   end
 
-  -- Take a member out of a segment, which goes with its last. Returns a code.
+  -- Remove a member from a segment, which is deleted with its last member. Returns a code.
   function Segments.leave(segment, member)
     if call('SREM', prefix .. 'in:' .. segment, member) == 0 then return 'absent' end
     move_in(segment, member, false)
@@ -44,7 +45,7 @@ local function Segments(places, flags, expires)
     return 'ok'
   end
 
-  -- Change a member's score in its segments; without one, it leaves them.
+  -- Change a member's score in its segments; without a score, it is removed from their boards.
   function Segments.follow(member, after)
     for segment in pairs(names) do
       if not after then

@@ -1,10 +1,10 @@
 """What does not add up over the shards of a board: which scores are the lowest of all, and how many fit into a sum.
 
-Both are found in rounds. A round is one call of `ask`, which puts to each shard a list of questions, to all shards at
-once, and returns their answers; a shard with an empty list is left out. docs/scaling-boards.md counts the rounds.
+Both are found in rounds. A round is one call of `ask`, which sends each shard its list of questions, all at once, and
+returns the answers; a shard with an empty list is left out. docs/scaling-boards.md counts the rounds.
 
-What others write between two rounds may be counted or not. The search ends all the same, with an answer that was right
-for each shard at some moment of it.
+What others write between two rounds may be counted or not. The search ends nevertheless, with an answer that was right
+for each shard at some moment during the search.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from itertools import accumulate
 from math import isqrt
 from typing import Any
 
-from .queries import ALL, Above, Below, Lowest, Query, Rows
+from .queries import ALL, Above, Below, ByRank, Lowest, Query
 from .totals import Totals
 
 Ask = Callable[[Sequence[Sequence[Query]]], list[list[Any]]]
 
-#: Ranks, or scores, that a shard is asked about in a round, some more in the first. Twice as many save few rounds, and
-#: each costs more to read than it saves.
+#: Ranks, or scores, that a shard is asked about in a round; the first round has some more. Twice as many would save few
+#: rounds, and reading them would cost more than that.
 SAMPLES = 16
 
-#: When no more scores than these are left to decide on, they are fetched.
+#: When no more scores than these are undecided, they are fetched.
 FETCH = 1000
 
 
@@ -33,7 +33,7 @@ def cuts(ask: Ask, sizes: Sequence[int], count: int) -> list[int]:
 
     The order is Redis's, by score and then by the member's bytes. Members are spread by a hash, so each shard's part
     can be guessed to within the square root of its size, which takes two rounds for 10^6 members and four for 10^9.
-    Where the guess is wrong, each round more leaves about a fifth.
+    Where the guess is wrong, each further round reduces the rest to about a fifth.
     """
     total = sum(sizes)
     count = min(max(count, 0), total)
@@ -53,8 +53,8 @@ def cuts(ask: Ask, sizes: Sequence[int], count: int) -> list[int]:
 
 
 def _narrow(ask: Ask, low: list[int], high: list[int], count: int, ranks: Sequence[Sequence[int]]) -> None:
-    """Move `low` and `high` together, by what stands at some ranks of each shard."""
-    answers = ask([[Rows(rank, rank) for rank in some] for some in ranks])
+    """Move `low` and `high` closer together, by the members at some ranks of each shard."""
+    answers = ask([[ByRank(rank, rank) for rank in some] for some in ranks])
     pivots = []
     passed, ahead = low.copy(), high.copy()  # the least and the most that each shard has before a pivot
     for i, some in enumerate(ranks):
@@ -67,7 +67,7 @@ def _narrow(ask: Ask, low: list[int], high: list[int], count: int, ranks: Sequen
 
     before, at_most = sum(passed), sum(ahead)
     for _, i, rank, next_rank in sorted(pivots):
-        # Its own shard has exactly `rank` before it, which is ahead[i].
+        # Its own shard has exactly `rank` members before it, which is ahead[i].
         if before - passed[i] + rank >= count:  # so it is not among the lowest
             high[:] = ahead
             break
@@ -80,7 +80,7 @@ def _narrow(ask: Ask, low: list[int], high: list[int], count: int, ranks: Sequen
 
 
 def _even(first: int, end: int) -> list[int]:
-    """Numbers evenly spread over those from `first` to before `end`."""
+    """Numbers spread evenly over those from `first` up to, not including, `end`."""
     return sorted({first + (end - first) * n // (SAMPLES + 1) for n in range(1, SAMPLES + 1)} - {end})
 
 
@@ -108,12 +108,13 @@ def most(ask: Ask, shards: int, limit: int) -> Totals:
     """
     if limit < 0:
         return Totals()
-    answers = ask([[Below(0), Below(1), Lowest(ALL), Above(1, 1), Rows(-1, -1)]] * shards)
+    answers = ask([[Below(0), Below(1), Lowest(ALL), Above(1, 1), ByRank(-1, -1)]] * shards)
     below_zero, below, above, lowest, highest = zip(*answers, strict=True)
     negative = _total(below_zero)
     if _total(above).sum - negative.sum <= limit:
         return _total(above) - negative
-    # The scores from 0 to before `low` fit in, those to before `high` do not; `below` and `above` are their totals.
+    # The scores from 0 up to, not including, `low` fit in, those up to `high` do not; `below` and `above` are their
+    # totals.
     low = min(row.score for rows in lowest for row in rows)
     high = 1 + max(row.score for rows in highest for row in rows)
     while high - low > 1 and _total(above).count - _total(below).count > FETCH:
@@ -137,8 +138,8 @@ def most(ask: Ask, shards: int, limit: int) -> Totals:
 
 
 def _slices(first: Sequence[int], end: Sequence[int]) -> list[list[Query]]:
-    """Ask each shard for its rows from rank `first` to before `end`."""
-    return [[Rows(a, b - 1)] if a < b else [] for a, b in zip(first, end, strict=True)]
+    """Ask each shard for its rows from rank `first` up to, not including, `end`."""
+    return [[ByRank(a, b - 1)] if a < b else [] for a, b in zip(first, end, strict=True)]
 
 
 def _total(totals: Iterable[Totals]) -> Totals:

@@ -8,22 +8,23 @@ from typing import Any
 
 from ..errors import PipelineError
 from ..store import Pipeline, Redis, ResponseError
+from ..store.scripts import ScriptClient
 from . import keys
 from .changes import Change, Reply, replies, update_args
+from .lua import BoardScript
 from .queries import Query, read_answers, read_args
-from .scripts import Client, Script
 
-READ = Script("tree.lua", "read.lua")
-UPDATE = Script("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
-_CONFIGURE = Script("tree.lua", "keys.lua", "configure.lua")
+READ = BoardScript("tree.lua", "read.lua")
+UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
+_CONFIGURE = BoardScript("tree.lua", "keys.lua", "configure.lua")
 
 
 class StaleShard(PipelineError):
-    """The sums don't belong to the scores."""
+    """The sums are not those of the scores."""
 
 
 class OtherPlaces(PipelineError):
-    """The shard's scores have other places than the caller thinks."""
+    """The shard's scores have another number of places than the caller assumed."""
 
     def __init__(self, places: int) -> None:
         super().__init__(f"the board has {places} places")
@@ -36,13 +37,13 @@ class Shard:
     `tag` is the hash tag, with its braces. Methods raise `StaleShard` or `OtherPlaces`, after which nothing is changed.
     """
 
-    def __init__(self, client: Client, tag: str, segment: str | None = None) -> None:
+    def __init__(self, client: ScriptClient, tag: str, segment: str | None = None) -> None:
         self.client = client
         self.tag = tag
         self.keys = keys.scored(tag, segment)
 
     def read(self, places: int | None, *queries: Query) -> list[Any]:
-        """Answer questions, each with what its `Query` says."""
+        """Answer questions, each as its `Query` says."""
         try:
             reply = READ.call(self.client, self.keys, read_args(places, queries))
         except ResponseError as exc:
@@ -60,7 +61,7 @@ class Shard:
         return replies(reply, ranks)
 
     def queue_update(self, client: Redis, pipe: Pipeline, places: int, change: Change) -> None:
-        """Put a change into a transaction of the caller's. Its reply is [code, score]."""
+        """Put a change into the caller's transaction. Its reply is [code, score]."""
         UPDATE.queue(client, pipe, self.keys, update_args(places, [change], 0, 0, False))
 
     def configure(
@@ -68,7 +69,7 @@ class Shard:
     ) -> tuple[bool, int, int, int]:
         """Set what is not None; see `Board.configure`. Returns whether it is new, places, sample and expires.
 
-        If it is new, and `expires` is None, it goes at `new_expires`.
+        If it is new, and `expires` is None, it is deleted at `new_expires`.
         """
         args = ["" if value is None else value for value in (places, sample, expires)]
         try:

@@ -1,6 +1,6 @@
-"""All shards of a board, which are asked together, and what can be wrong with them.
+"""All shards of a board, which are asked together, and the errors that they can raise.
 
-What needs several shards to be answered is built on `Shards`: `View` asks, `Board` changes, and the functions in
+What needs several shards for its answer is built on `Shards`: `View` asks, `Board` changes, and the functions in
 listing.py, bulk.py, lifecycle.py and rebuild.py do what takes more than a call.
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..errors import InvalidValue, PipelineError
+from ..store.scripts import ScriptClient
 from . import keys
 from .fanout import ask_all
 from .queries import AskInfo, Query
-from .scripts import Client
+from .scores import PLACES
 from .shard import OtherPlaces, Shard, StaleShard, shard_of
 from .totals import Totals
-from .units import PLACES
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,12 +43,12 @@ class UnknownBoard(PipelineError, LookupError):
 
 class UnknownSegment(PipelineError, LookupError):
     def __init__(self, board: str, segment: str) -> None:
-        super().__init__(f"nobody on the board {board!r} with a score is in the segment {segment!r}")
+        super().__init__(f"no member of the segment {segment!r} has a score on the board {board!r}")
         self.board, self.segment = board, segment
 
 
 class StaleBoard(PipelineError):
-    """The sums don't belong to the scores: something else wrote to the sorted set, or made it."""
+    """The sums are not those of the scores: another program wrote to the sorted set, or made it."""
 
     def __init__(self, board: str, what: str) -> None:
         super().__init__(
@@ -59,26 +59,26 @@ class StaleBoard(PipelineError):
 
 
 class BoardChanged(PipelineError):
-    """The board was written to while all of it was read. Ask again when it is quiet."""
+    """The board was written to while all of it was read. Try again when nothing is written."""
 
     def __init__(self, board: str) -> None:
-        super().__init__(f"the board {board!r} was written to meanwhile: try again")
+        super().__init__(f"the board {board!r} was written to while it was read: try again")
         self.board = board
 
 
 class _Known:
-    """What this process has learnt of a board; None if nothing yet. A board and its segments share it."""
+    """What this process knows of a board; None before it has asked. A board and its segments share it."""
 
     places: int | None = None
 
 
 class Shards:
-    """The shards of a board, or of a segment of it: what is asked of them is asked of all at once.
+    """The shards of a board, or of a segment of it, which are asked all at once.
 
-    Raises `InvalidValue` for what is no name. Asks Redis nothing by itself.
+    Raises `InvalidValue` for an invalid name. Making one sends nothing to Redis.
     """
 
-    def __init__(self, client: Client, name: str, count: int = 1, segment: str | None = None) -> None:
+    def __init__(self, client: ScriptClient, name: str, count: int = 1, segment: str | None = None) -> None:
         check_name(name, "board")
         if segment is not None:
             check_name(segment, "segment")
@@ -109,7 +109,7 @@ class Shards:
 
     @property
     def places(self) -> int:
-        """The board's places, as far as this process knows: 6 until Redis, which compares them, says otherwise."""
+        """The board's places, as far as this process knows: 6 until Redis, which compares them, replies otherwise."""
         return PLACES if self._known.places is None else self._known.places
 
     @places.setter
@@ -127,7 +127,7 @@ class Shards:
         return self.places
 
     def ask(self, *queries: Query) -> list[list[Any]]:
-        """Ask all shards the same. Returns the answers by shard."""
+        """Ask all shards the same questions. Returns the answers by shard."""
         if len(self.all) == 1:
             return [self.all[0].read(self.places, *queries)]
         return ask_all(self.all, self.places, [queries] * len(self.all))
@@ -137,11 +137,11 @@ class Shards:
         return ask_all(self.all, self.places, queries)
 
     def totals(self, *queries: Query) -> list[Totals]:
-        """Ask for totals, each added up over all shards."""
+        """Ask for totals, and add up each over all shards."""
         return [sum(answers, Totals()) for answers in zip(*self.ask(*queries), strict=True)]
 
     def unknown(self) -> Exception:
-        """The error of there being nothing to answer from."""
+        """Return the error that the board, or the segment, does not exist."""
         if self.segment_name is not None:
             return UnknownSegment(self.name, self.segment_name)
         return UnknownBoard(self.name)
@@ -155,9 +155,10 @@ S = TypeVar("S", bound=_HasShards)
 
 
 def with_places(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Run a method again with the board's own places, if its `shards` knew others; put the board's name into errors.
+    """Run a method again with the board's real places, if its `shards` assumed others; name the board in errors.
 
-    A value that is refused may be right for the places that the board has in fact, which costs a question.
+    A value that is refused may be right for the board's real places, so Redis is asked for these before the error is
+    raised.
     """
 
     @functools.wraps(method)
@@ -182,7 +183,7 @@ def check_name(name: str, what: str) -> None:
     """Raises `InvalidValue`."""
     if not _NAME.fullmatch(name):
         raise InvalidValue(
-            f"{name!r} is no name for a {what}: 1 to 128 letters, digits and _ . : -, a letter, digit or _ at "
+            f"{name!r} is not a name for a {what}: use 1 to 128 letters, digits and _ . : -, a letter, digit or _ at "
             "both ends",
             field=what,
         )

@@ -1,4 +1,4 @@
-"""Count, sum, squares and distinct scores: what is known of any set of scores, and adds up."""
+"""Count, sum, squares and distinct scores of a set of scores, which add up over several sets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Totals(NamedTuple):
-    """Of a number of scores: their sum, the sum of their squares, and how many of them are different."""
+    """The totals of `count` scores: their sum, the sum of their squares, and how many of them are different."""
 
     count: int = 0  # type: ignore[assignment]  # not the tuple's method
     sum: int = 0
@@ -16,6 +16,7 @@ class Totals(NamedTuple):
 
     @classmethod
     def of(cls, scores: Sequence[int]) -> Totals:
+        """Return the totals of these scores, which are in units. O(n)."""
         return cls(len(scores), sum(scores), sum(score * score for score in scores), len(set(scores)))
 
     def __add__(self, other: Totals) -> Totals:  # type: ignore[override]

@@ -5,12 +5,13 @@
 -- KEYS[3]  hash, scores of leaves
 --
 -- A node stands for the scores in a cell of score space: at level L, cell C is all from C * 16^L up to, not including,
--- (C + 1) * 16^L. A node with a page has 16 children, each for the scores in one of the cells 16 C to 16 C + 15 of the level
--- below. A node without is a leaf: the hash has its at most 1280 scores. A leaf of level 0 is one unit wide, stands for any
--- number of equal scores, and needs nothing in the hash.
+-- (C + 1) * 16^L. A node with a page has 16 children, each for the scores in one of the cells 16 C to 16 C + 15 of the
+-- level below. A node without a page is a leaf: the hash has its scores, at most 1280. A leaf of level 0 is one unit
+-- wide, stands for any number of equal scores, and needs nothing in the hash.
 --
--- The cell of a node, at any depth, is the smallest that held all its scores so far: it grows when one falls outside. So
--- digits that never differ cost nothing. Here 5000 scores are 7, and 30 are between 0x6100 and 0x61ff:
+-- The cell of a node, at any depth, is the smallest that has held all its scores so far: it grows when a score falls
+-- outside. So digits that never differ cost nothing. In this example, 5000 scores are 7, and 30 are between 0x6100 and
+-- 0x61ff:
 --
 --     root   level 4, cell 0           count 5030
 --     page   digit 0: level 0, cell 7, count 5000     digit 6: level 2, cell 0x61, count 30      14 x nothing
@@ -24,27 +25,28 @@
 --     node 15    the root of the others
 --     node 16    the first of page 1, which are nodes 16 to 31, by digit
 --     node 32    the first of page 2 ...
--- A Lua number is a double and exact below 2^53 only, so a sum is hi * 2^40 + lo with 0 <= lo < 2^40, and the squares add up
--- to a + 2^45 b + 2^90 c. `page` is that of the children, 0 for a leaf; `distinct` is how many different scores there are.
--- Where there are no scores, all is 0.
+-- A Lua number is a double and exact below 2^53 only, so a sum is hi * 2^40 + lo with 0 <= lo < 2^40, and the squares
+-- add up to a + 2^45 b + 2^90 c. `page` is the children's page, 0 for a leaf; `distinct` is how many different scores
+-- there are. In a node without scores, all fields are 0.
 --
--- The hash has a field for each leaf above level 0, named by the number of the node. The next digit of its scores cuts a leaf
--- into 16 runs. The field is:
---     16 times, for each run: count I2, sum I6 of what its scores exceed the first unit of the run by; above level 10, where
---     that would be too much, 0
---     each score, ascending: what it exceeds the first unit of its run by, in level / 2 bytes, rounded down
+-- The hash has a field for each leaf above level 0, named by the number of the node. A leaf's scores are in 16 runs, by
+-- their next digit. The field is:
+--     16 times, for each run: count I2, sum I6 of its scores, each less the first unit of the run; 0 above level 10,
+--     where the sum would not fit
+--     each score, ascending, less the first unit of its run, in level / 2 bytes, rounded down
 --
--- `free` is the first page that is not in use, 0 for none; such a page begins with the number (I4) of the next. `pages`
--- counts both kinds. `version` counts the calls that changed the board. `places` is how many digits a score has after the
--- point. `flags`: 1, the board is kept when its last member goes; 2, it has segments. `expires`: unix time in ms, 0 for
--- never. `sample`: how many members the reservoir sample has room for, 0 for none.
+-- `free` is the first page that is not in use, 0 for none; such a page begins with the number (I4) of the next unused
+-- one. `pages` counts used and unused pages. `version` counts the calls that changed the board. `places` is how many
+-- digits a score has after the point. `flags`: 1, the board is kept when its last member is removed; 2, it has
+-- segments. `expires`: Unix time in ms, 0 for never. `sample`: how many members the reservoir sample has room for, 0
+-- for none.
 
--- Where a name in capitals is used, scripts.py puts its value in place of it.
+-- Where a name in capitals is used, lua.py puts its value in place of it.
 local HEAD = '<I4I4I6BBI6I4'
 local HEAD_SIZE = 64
 local NODE = '<I5I5i6Bi7I4I5I6I6I6'
 local NODE_SIZE = 51
-local NODE_SUM = '<I5I5i6'  -- count, lo, hi: what a node begins with
+local NODE_SUM = '<I5I5i6'  -- count, lo, hi: the beginning of a node
 local NODE_CELL = '<Bi7I4'  -- level, cell and page, which are CELL_AT bytes further on
 local CELL_AT = 16
 local NODE_FULL = '<I5I6I6I6'  -- distinct and squares, which are FULL_AT bytes after the beginning
@@ -59,8 +61,8 @@ local IS_STALE = 'STALE the sorted set was changed by another program: rebuild t
 
 local call, unpack_ = redis.call, struct.unpack
 
--- Each call of a script makes its functions anew: that takes 0.04 us, and 0.1 us more for each local outside that they refer to.
--- So those that few calls need are made only then, and most refer to none.
+-- Each call of a script makes its functions anew: each takes 0.04 us, and 0.1 us more for each local outside of it to
+-- which it refers. So functions that few calls need are made only for these, and most functions refer to no such local.
 local function arithmetic()
   local unpack_ = struct.unpack
 

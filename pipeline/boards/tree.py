@@ -1,7 +1,7 @@
 """The bytes of a tree, written and read as a whole: for `rebuild`, which writes them, and `check`, which compares them.
 
-tree.lua draws the layout, change.lua keeps it up to date, one score at a time, and read.lua adds up with it. What all
-of them do, as a plain Python class, is tests/boards/reference_tree.py.
+tree.lua describes the layout, change.lua updates the tree, one score at a time, and read.lua adds up with it.
+tests/boards/reference_tree.py does the same as all of them, as a plain Python class.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from itertools import accumulate, islice, pairwise
 
 from .totals import Totals
 
-#: A leaf of more scores gets a page of 16 children; a page of at most MERGE scores is given up.
+#: A leaf with more scores gets a page of 16 children; a page with at most MERGE scores becomes a leaf.
 SPLIT, MERGE = 1280, 640
 
-#: The runs of leaves above this level have no sums, which would be too much for 6 bytes.
+#: The runs of leaves above this level have no sums, which would not fit into 6 bytes.
 SUMS_TO_LEVEL = 10
 
 #: Bytes; the header has the roots in it, which are nodes 14 and 15. Page p begins with node 16 p.
@@ -30,12 +30,12 @@ _NODE = (5, 5, 6, 1, 7, 4, 5, 6, 6, 6)  # bytes of each number of a node
 
 
 class BrokenTree(Exception):
-    """The tree does not say what the sorted set says."""
+    """The tree does not agree with the sorted set."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the string begins with; tree.lua explains each."""
+    """The fields at the string's beginning; tree.lua explains each."""
 
     free: int = 0
     pages: int = 0
@@ -61,7 +61,7 @@ _HEADER = [(0, 4), (4, 4), (8, 6), (14, 1), (15, 1), (16, 6), (22, 4)]  # where 
 class Node:
     """The scores in [cell * 16**level, (cell + 1) * 16**level). A leaf has no children.
 
-    The cell is the smallest that held all these scores so far.
+    The cell is the smallest that has held all its scores so far.
     """
 
     level: int = 0
@@ -74,6 +74,7 @@ class Node:
         return self.totals.count
 
     def covers(self, score: int) -> bool:
+        """Say whether a score is in the node's cell."""
         return score >> 4 * self.level == self.cell
 
 
@@ -153,18 +154,18 @@ def _pack(number: int, size: int) -> bytes:
 
 
 def child_limits(node: Node, scores: Sequence[int], first: int, end: int) -> Iterator[int]:
-    """Where, in the node's `scores[first:end]`, those of each child end."""
+    """Return where, in the node's `scores[first:end]`, those of each child end."""
     for digit in range(1, 17):
         yield bisect_left(scores, (node.cell * 16 + digit) << 4 * (node.level - 1), first, end)
 
 
 class Unpacked:
-    """What Redis holds. `roots` are the two. Raises `BrokenTree` if pages are lost or used twice."""
+    """A tree as Redis holds it. `roots` are its two roots. Raises `BrokenTree` if pages are lost or used twice."""
 
     def __init__(self, packed: bytes) -> None:
         self.packed = packed or bytes(HEADER_SIZE)
         self.header = Header.read(self.packed)
-        self.leaves: list[tuple[int, Node]] = []  # with their numbers, those that are in the hash
+        self.leaves: list[tuple[int, Node]] = []  # leaves with their numbers, those that are in the hash
         self.unread = set(range(1, self.header.pages + 1))
         if len(self.packed) < HEADER_SIZE + len(self.unread) * PAGE_SIZE:
             raise BrokenTree(f"the tree is cut short at {len(self.packed)} bytes")
@@ -182,7 +183,7 @@ class Unpacked:
 
     def _take(self, page: int) -> None:
         if page not in self.unread:
-            raise BrokenTree(f"page {page} is used twice, or there is none")
+            raise BrokenTree(f"page {page} is used twice, or does not exist")
         self.unread.remove(page)
 
     def _node(self, number: int) -> Node:
@@ -217,7 +218,7 @@ def check(packed: bytes, leaves: Mapping[bytes, bytes], scores: Sequence[int]) -
         if leaves.get(b"%d" % number) != _pack_leaf(leaf, scores[first : first + leaf.count]):
             raise BrokenTree(f"node {number} does not have the scores of {_name(leaf)}")
     if unknown := leaves.keys() - {b"%d" % number for number, _ in unpacked.leaves}:
-        raise BrokenTree(f"there are scores of node {min(unknown).decode()}, which is no leaf")
+        raise BrokenTree(f"there are scores of node {min(unknown).decode()}, which is not a leaf")
 
 
 def _check(node: Node, scores: Sequence[int], first: int, end: int) -> None:

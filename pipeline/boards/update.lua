@@ -1,25 +1,26 @@
--- Apply changes to members' scores: each changes the set, the tree and all that belongs to them, or nothing.
+-- Apply changes to members' scores: each change updates the set, the tree and all that belongs to them, or nothing.
 --
 -- KEYS     those of tree.lua
--- ARGV[1]  the places that the caller takes the board to have; a new board has 6
+-- ARGV[1]  the places that the caller assumes; a new board has 6
 -- ARGV[2]  how many ms an event id is remembered
--- ARGV[3]  unix time in ms at which a new board goes, 0 for never
+-- ARGV[3]  Unix time in ms at which a new board is deleted, 0 for never
 -- ARGV[4]  '1' to get ranks
 -- ARGV[5]  and on, 4 for each change: op, member, units, event id or ''
 --
--- op is set; add; max, which is set if that is more; remove; join or leave, with a segment in place of units. Returns for each
--- change a code, the member's score after it (for `remove`, the one it had; nil for none), and, if ranks are wanted, its rank
--- and the board's size after all changes. Only after the code `ok` is anything changed. The others: `same`, the event was
--- applied before, or the member is in the segment; `range`, the score would reach 2^53; `absent`, there is nobody to remove, or
--- not in the segment; `full`, there are 64 segments; `stale`, set and tree disagree about the score.
+-- op is set; add; max, which sets a score only if it is higher; remove; join or leave, with a segment in place of units.
+-- Returns for each change a code, the member's score after it (for `remove`, the one before it; nil for none), and, if
+-- ranks are wanted, its rank and the board's size after all changes. Only with the code `ok` was anything changed. The
+-- other codes: `same`, the event was applied before, or the member is in the segment already; `range`, the score would
+-- reach 2^53; `absent`, the member to remove does not exist, or is not in the segment; `full`, there are 64 segments;
+-- `stale`, set and tree disagree about the score.
 --
--- An error that begins with STALE says that set and tree disagree; with PLACES, how many places the board has. Then nothing is
--- changed at all.
+-- An error that begins with STALE says that set and tree disagree; with PLACES, how many places the board has. Then
+-- none of the changes is made.
 
 local board = open(KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[3]))
 if not board then return redis.error_reply(IS_STALE) end
 local _, _, version, places, flags, expires, sample = unpack_(HEAD, board.head)
-if version == 0 then places = 6 end  -- a board gets others from configure.lua alone, which goes to all of its shards
+if version == 0 then places = 6 end  -- only configure.lua, which is sent to all shards, gives a board other places
 if places ~= tonumber(ARGV[1]) then return redis.error_reply('PLACES ' .. places) end
 
 local come, go
@@ -68,10 +69,10 @@ for i = 5, #ARGV, 4 do
     is_remembered = true
   end
   replies[#replies + 1], replies[#replies + 2] = code, after
-  if ARGV[4] == '1' then replies[#replies + 1], replies[#replies + 2] = false, false end  -- known at the end
+  if ARGV[4] == '1' then replies[#replies + 1], replies[#replies + 2] = false, false end  -- filled in below
 end
 
-if is_remembered then  -- no longer than the last of them, or the board
+if is_remembered then  -- as long as the last of the events, but no longer than the board
   local last = tonumber(call('ZREVRANGE', events, 0, 0, 'WITHSCORES')[2])
   call('PEXPIREAT', events, expires > 0 and math.min(expires, last) or last)
 end

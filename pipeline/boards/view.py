@@ -28,22 +28,22 @@ from .answers import (
 )
 from .cursor import Position
 from .listing import Listed
-from .queries import ALL, Above, AskInfo, At, Below, Find, Info, Lowest, Most, Query, Rows, Under
+from .queries import ALL, Above, AskInfo, At, Below, ByRank, Find, Info, Lowest, Most, Query, Under
+from .scores import LIMIT, from_units, is_plain, rounded, to_units
 from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_places
 from .totals import Totals
-from .units import LIMIT, from_units, is_plain, rounded, to_units
 
 #: Most members in one answer.
 PAGE = 1000
 
 
 class View:
-    """The questions, which all of its `shards` are asked at once.
+    """Queries over `shards`, which are all asked at once.
 
-    Each is answered from one state of a shard; on a board of one shard, that is one state of all. What takes two rounds
-    (a page by cursor, around a member, by percentile) finds its place in the first, and reads members and sums together
-    in the second. Raises `UnknownBoard` (of a segment: `UnknownSegment`) if there is nothing to answer from,
-    `StaleBoard` if set and tree disagree.
+    Each is answered from one state of each shard; on a board of one shard, that is one state of the board. A query of
+    two rounds (a page by cursor, around a member, by percentile) finds its place in the first, and reads members and
+    sums together in the second. Raises `UnknownBoard`, or `UnknownSegment`, if there are no scores, `StaleBoard` if set
+    and tree disagree.
     """
 
     def __init__(self, shards: Shards) -> None:
@@ -76,7 +76,7 @@ class View:
             below, up_to, whole = Below(score, True), Below(score + 1, True), Lowest(ALL, True)
             replies = self.shards.ask(below, up_to, whole, At(score, member.encode()), Find(member))
             if score not in [found.score for *_, found in replies if found]:
-                continue  # it has another score by now
+                continue  # its score has changed since
             lower, not_higher, all_ = (sum((reply[i] for reply in replies), Totals()) for i in range(3))
             better = lower if order is Order.ASC else all_ - not_higher
             rank = sum(reply[3] for reply in replies)
@@ -106,7 +106,7 @@ class View:
     def page(self, order: Order = Order.ASC, limit: int = 100, cursor: str | None = None) -> Page:
         """Return the first `limit` members, or those after the page whose `next` is `cursor`. O(log n + limit).
 
-        A member whose score stays is in exactly one page, whatever is set or removed between them.
+        A member whose score stays the same is in exactly one page, whatever is set or removed between two pages.
         """
         return self.between(None, None, order, limit, cursor)
 
@@ -119,7 +119,7 @@ class View:
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        """Return a `page` of those with low <= score <= high. None is no bound. Ranks and sums are those of all."""
+        """Return a `page` of those with low <= score <= high; None sets no bound. Ranks and sums count all members."""
         if not 1 <= limit <= PAGE:
             raise InvalidValue(f"a page has 1 to {PAGE} members", field="limit")
         least, end = self._bounds(low, high)
@@ -146,7 +146,7 @@ class View:
             start = max(0, rank - radius)
             skips = listing.skips(self.shards, start, order)
             found = listing.rows(self.shards, skips, order, rank + radius + 1 - start)
-            if member.encode() in [row.name for row in found.rows]:  # else it has moved meanwhile
+            if member.encode() in [row.name for row in found.rows]:  # otherwise it has moved meanwhile
                 return self._page(found, order)
         raise BoardChanged(self.name)
 
@@ -178,13 +178,13 @@ class View:
 
     @with_places
     def sum_below(self, score: Decimal) -> SumBelow:
-        """Return count and sum of the scores less than `score`. O(log n). No board has none of them."""
+        """Return count and sum of the scores less than `score`; without a board, 0 of both. O(log n)."""
         [totals] = self.shards.totals(Below(to_units(score, "score", self.shards.places)))
         return SumBelow(score, totals.count, self._decimal(totals.sum))
 
     @with_places
     def estimated_sum(self, rank: int, order: Order = Order.ASC) -> EstimatedSum:
-        """Return `sum`, and what the board's sample says of it. O(size of the sample). Raises `NoSample`."""
+        """Return `sum`, and its estimate from the board's sample. O(size of the sample). Raises `NoSample`."""
         exact = self.sum(rank, order)
         sample = samples.combine([samples.read(shard.client, shard.tag, self.name) for shard in self.shards])
         ask = estimate.lowest if order is Order.ASC else estimate.highest
@@ -194,8 +194,8 @@ class View:
     def reach(self, share: Decimal, order: Order = Order.DESC) -> Reach:
         """Return the first rank up to which the scores sum to at least `share` (above 0, to 1) of the total. O(log n).
 
-        With `share` 0.8 from the highest, it is the Pareto question. Raises `InvalidValue` if the total is not
-        positive, of which there are no shares.
+        With `share` 0.8 from the highest, this answers the Pareto question. Raises `InvalidValue` if the total is not
+        positive: then shares have no meaning.
         """
         if not (is_plain(share) and 0 < share <= 1):
             raise InvalidValue("share must be above 0 and at most 1, with at most 30 digits after the point", "share")
@@ -204,11 +204,9 @@ class View:
             if not all_.count:
                 raise self.shards.unknown()
             if all_.sum <= 0:
-                raise InvalidValue(
-                    f"the scores sum to {self._decimal(all_.sum)}, of which there are no shares", "share"
-                )
+                raise InvalidValue(f"the scores sum to {self._decimal(all_.sum)}; a share needs a sum above 0", "share")
             wanted = math.ceil(Fraction(share) * all_.sum)
-            # Negative scores only take away, so it is among the others that the sum first gets there.
+            # Negative scores only reduce the sum, so the score with which it is first reached is not negative.
             rest = all_ - negative
             if order is Order.ASC:
                 rank = negative.count + self._most(wanted - negative.sum - 1).count
@@ -224,8 +222,8 @@ class View:
 
     @with_places
     def summary(self) -> Summary:
-        """Return statistics and settings. O(1). A board that was configured may be without members."""
-        replies = self.shards.ask(AskInfo(), Rows(0, 0), Rows(-1, -1), Rows(0, 0), Lowest(ALL, True))
+        """Return statistics and settings. O(1). A board that was configured may have no members."""
+        replies = self.shards.ask(AskInfo(), ByRank(0, 0), ByRank(-1, -1), ByRank(0, 0), Lowest(ALL, True))
         info: Info = replies[0][0]
         found = self._statistics(replies)
         if not found.count and (self.shards.segment_name is not None or info.places is None):
@@ -253,10 +251,10 @@ class View:
 
     @with_places
     def statistics_between(self, low: Decimal | None = None, high: Decimal | None = None) -> Statistics:
-        """The same of low <= score <= high. None is no bound. O(log n)."""
+        """Return the same for low <= score <= high; None sets no bound. O(log n)."""
         least, end = self._bounds(low, high)
         end = max(least, end)
-        edges = [Above(least, 1), Under(end, 1), Rows(0, 0)]
+        edges = [Above(least, 1), Under(end, 1), ByRank(0, 0)]
         return self._existing(self.shards.ask(AskInfo(), *edges, Below(end, True), Below(least, True)))
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -267,7 +265,7 @@ class View:
         return self._statistics(replies)
 
     def _statistics(self, replies: list[list[Any]]) -> Statistics:
-        """Of each shard's `Info`, member at one edge, at the other, there if the range ends beyond, and totals."""
+        """Make statistics from each shard's `Info`, members at both edges of the range, last member, and totals."""
         totals = [listing.value(rest) for *_, rest in ((*reply[:4], reply[4:]) for reply in replies)]
         count, total, squares, _ = sum(totals, Totals())
         if not count:
@@ -307,7 +305,7 @@ class View:
         return from_units(units, self.shards.places)
 
     def standing_of(self, member: str, score: int, rank: int, size: int) -> Standing:
-        """Make a standing of units, and the rank among `size` members."""
+        """Make a standing from units and the rank among `size` members."""
         return Standing(member, self._decimal(score), rank, size - 1 - rank)
 
     def _page(self, found: Listed, order: Order, goes_on: bool = False) -> Page:
@@ -325,7 +323,7 @@ class View:
 def _range(start: int, end: int, order: Order) -> list[Query]:
     """The questions for `_statistics` of a shard's members from `start` up to, not including, `end`, in order."""
     if order is Order.ASC:
-        edges = [Rows(start, start), Rows(end - 1, end - 1), Rows(-1, -1)]
+        edges = [ByRank(start, start), ByRank(end - 1, end - 1), ByRank(-1, -1)]
         return [AskInfo(), *edges, Lowest(end, True), Lowest(start, True)]
-    edges = [Rows(-start - 1, -start - 1), Rows(-end, -end), Rows(0, 0)]
+    edges = [ByRank(-start - 1, -start - 1), ByRank(-end, -end), ByRank(0, 0)]
     return [AskInfo(), *edges, Lowest(-start if start else ALL, True), Lowest(-end if end else ALL, True)]

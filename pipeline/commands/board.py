@@ -1,4 +1,4 @@
-"""`wz board`: what an operator does with boards that no request does."""
+"""`wz board`: what an operator does with boards, and what no HTTP request offers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def board() -> None:
-    """Boards: look at them, check their sums, and make them anew."""
+    """Boards: show them, check their sums, and make the sums anew."""
 
 
 @board.command()
@@ -42,7 +42,7 @@ def show(name: str) -> None:
 @click.option("--asc", is_flag=True, help="The lowest scores first.")
 @one_line_errors
 def top(name: str, limit: int, asc: bool) -> None:
-    """List the best members of the board NAME, with the sum of the scores so far."""
+    """List the best members of the board NAME, each with the sum of the scores up to it."""
     rows = _board(name).members(0, limit - 1, Order.ASC if asc else Order.DESC).members
     table = [("rank", "member", "score", "sum"), *((str(r.rank), r.member, f"{r.score:f}", f"{r.sum:f}") for r in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(4)]
@@ -66,7 +66,7 @@ def check(name: str) -> None:
 def rebuild(name: str) -> None:
     """Make the sums of the board NAME anew from its scores, also from a sorted set that another program wrote.
 
-    After Ctrl-C it goes on where it was. Readers see the old sums until the new ones are complete.
+    After Ctrl-C, the next run continues where this one was. Readers see the old sums until the new ones are complete.
     """
     found = _board(name)
     with _progress("Reading") as progress:
@@ -76,18 +76,18 @@ def rebuild(name: str) -> None:
 
 def _board(name: str) -> BoardOf:
     settings = Settings.from_environ()
-    return Boards.of(settings, redis_client(settings))[name]
+    return Boards.from_settings(settings, redis_client(settings))[name]
 
 
 @contextmanager
 def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, which is there once something was read."""
+    """A bar on standard error, shown once something was read."""
     with ExitStack() as stack:
         bar: ProgressBar[int] | None = None
 
         def show(done: int, total: int) -> None:
             nonlocal bar
-            if bar is None or bar.length != total or done < bar.pos:  # the first page, or that of another part
+            if bar is None or bar.length != total or done < bar.pos:  # the first page of the board, or of another part
                 stack.close()
                 bar = stack.enter_context(click.progressbar(length=total, label=label, file=sys.stderr))
             bar.update(done - bar.pos)

@@ -1,4 +1,4 @@
-"""`wz hub`: how hubs are doing, and the commands of hub_management.py and hub_deadletters.py."""
+"""`wz hub`: the state of hubs, and the commands of hub_management.py and hub_deadletters.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEXT = {4, 7}  # columns that are not numbers
 
 @click.group()
 def hub() -> None:
-    """Hubs: see how they are doing, and what their relays could not deliver."""
+    """Hubs: show their state, and what their relays could not deliver."""
 
 
 # -- status -----------------------------------------------------------------------------------------------------------
@@ -27,11 +27,11 @@ def hub() -> None:
 
 @hub.command("status")
 @click.argument("name", required=False)
-@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Show it repeatedly, until Ctrl-C.")
 @click.option("--interval", type=click.FloatRange(0.1), default=1.0, show_default=True, help="Seconds, with --watch.")
 @one_line_errors
 def show_status(name: str | None, watch: bool, interval: float) -> None:
-    """Show the partitions of the hub NAME, or of every hub: what is in them, and how far the relay has come."""
+    """Show the partitions of the hub NAME, or of every hub: what they hold, and how far the relay has come."""
     hubs = existing_hubs()
 
     def text() -> str:
@@ -42,7 +42,7 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
 
 
 def table(partitions: Iterable[PartitionStatus]) -> str:
-    """Lay out a hub's partitions, their sum, and why some wait."""
+    """Return a table of a hub's partitions, their sum, and why some wait."""
     found = list(partitions)
     rows = [_HEAD, *(_row(one) for one in found), _total(found)]
     lines = terminal.columns(rows, _TEXT)
@@ -109,10 +109,10 @@ def age(ms: int | None) -> str:
 @click.argument("group")
 @one_line_errors
 def detach(name: str, group: str) -> None:
-    """Let the hub NAME drop what GROUP has not done: for a relay ($relay) or a job (job:NAME) that is no more.
+    """Let the hub NAME drop what GROUP has not done: for a relay ($relay) or a job (job:NAME) that is gone.
 
-    Until then the events that it has not done are kept, and a hub that is full of them refuses others. A relay or a job
-    that runs attaches itself again.
+    Until then these events are kept, and a hub that is full of them refuses new ones. A relay or a job that runs
+    attaches itself again.
     """
     ConsumerGroup(existing_hubs()[name], group).detach()
 

@@ -1,4 +1,4 @@
-"""`wz hub deadletters`: what the upstream hub refused, seen, sent again and dropped."""
+"""`wz hub deadletters`: list, send again and drop events that the upstream hub refused."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .terminal import one_line_errors
 
 @click.group()
 def deadletters() -> None:
-    """Dead letters: events that the upstream hub will never take, as it said."""
+    """Dead letters: events that the upstream hub has refused for good."""
 
 
-_partition = click.option("--partition", type=click.IntRange(0), help="Of this partition alone.")
-_all = click.option("--all", "everything", is_flag=True, help="All that are there now.")
+_partition = click.option("--partition", type=click.IntRange(0), help="Only those of this partition.")
+_all = click.option("--all", "everything", is_flag=True, help="All that exist now.")
 
 
 @deadletters.command("list")
 @click.argument("name")
 @_partition
-@click.option("--after", help="Begin behind this id.")
+@click.option("--after", help="Begin after this id.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
 @one_line_errors
 def list_letters(name: str, partition: int | None, after: str | None, limit: int) -> None:

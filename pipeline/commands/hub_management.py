@@ -1,4 +1,4 @@
-"""`wz hub create | set | list | show | delete`: which hubs there are, and what they keep."""
+"""`wz hub create | set | list | show | delete`: hubs, and what they keep."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _settings(command: F) -> F:
     for option in (
-        click.option("--metadata", help="A text of yours, up to 1024 characters."),
+        click.option("--metadata", help="Any text, up to 1024 characters."),
         click.option("--throughput-units", type=int, help="Sends a second: 1 MiB or 1000 events each; 0: no limit."),
         click.option("--size", help="Bytes of events that are kept, 500MiB or 1GiB; 0: no limit."),
         click.option("--retention", help="How long events are kept: 90s, 24h or 7d; 0: no limit."),
@@ -38,7 +38,7 @@ def _settings(command: F) -> F:
 @_settings
 @one_line_errors
 def create(name: str, partitions: int, **chosen: Any) -> None:
-    """Make the hub NAME. What is not said is as WZ_RETENTION and WZ_RETENTION_SIZE have it."""
+    """Make the hub NAME. By default it keeps what WZ_RETENTION and WZ_RETENTION_SIZE say."""
     existing_hubs().create(name, msgspec.structs.replace(Description(partitions=partitions), **_changes(**chosen)))
 
 
@@ -59,7 +59,7 @@ def set_(name: str, **chosen: Any) -> None:
 @click.confirmation_option(prompt="Its events, consumer groups and rules go as well. Delete it?")
 @one_line_errors
 def delete(name: str) -> None:
-    """Delete the hub NAME with all that it holds."""
+    """Delete the hub NAME with everything in it."""
     existing_hubs().delete(name)
 
 
@@ -90,7 +90,7 @@ def show(name: str) -> None:
     partitions = runtime(hub)
     fields = {
         "partitions": hub.partitions,
-        "retention": f"{hub.settings.retention_ms / 1000:,.0f} s" if hub.settings.retention_ms else "for ever",
+        "retention": f"{hub.settings.retention_ms / 1000:,.0f} s" if hub.settings.retention_ms else "no limit",
         "size": f"{hub.settings.retention_bytes:,} bytes" if hub.settings.retention_bytes else "no limit",
         "throughput units": hub.settings.throughput_units or "no limit",
         "metadata": description.metadata or "-",
@@ -106,14 +106,14 @@ def show(name: str) -> None:
         click.echo(f"{field:{width}}  {value}")
 
 
-#: In the order of `wz hub --help`, which is that of their names.
+#: In the order of `wz hub --help`, by name.
 COMMANDS = (create, delete, list_, set_, show)
 
 
 def existing_hubs() -> Hubs:
-    """Return the hubs as they are: what WZ_HUBS declares is made when the service starts, not by looking at it."""
+    """Return the hubs that exist: those that WZ_HUBS declares are made when the service starts, not by this command."""
     settings = Settings.from_environ()
-    return Hubs(hubs_client(settings), {}, Defaults.of(settings))
+    return Hubs(hubs_client(settings), {}, Defaults.from_settings(settings))
 
 
 def _changes(

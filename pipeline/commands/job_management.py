@@ -84,7 +84,7 @@ COMMANDS = (list_jobs, show_status, put_job, delete_job)
 def job_registry() -> JobRegistry:
     settings = Settings.from_environ()
     client = redis_client(settings)
-    return JobRegistry(client, existing_hubs(), Boards.of(settings, client))
+    return JobRegistry(client, existing_hubs(), Boards.from_settings(settings, client))
 
 
 class _Seen:

@@ -1,4 +1,4 @@
-"""`wz rule`: the shared access rules, which Redis has."""
+"""`wz rule`: the shared access rules in Redis."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def add_rule(name: str, rights: tuple[str, ...], hub: str | None) -> None:
 
 @rule.command("rotate")
 @click.argument("name")
-@click.option("--key", "which", type=click.Choice(["primary", "secondary"]), required=True, help="The one to replace.")
-@click.option("--hub", help="The hub whose rule it is, if there are several of that name.")
+@click.option("--key", "which", type=click.Choice(["primary", "secondary"]), required=True, help="The key to replace.")
+@click.option("--hub", help="The hub of the rule, if several rules have this name.")
 @one_line_errors
 def rotate_rule(name: str, which: Literal["primary", "secondary"], hub: str | None) -> None:
-    """Give the rule NAME a new key and print its connection string; tokens made with the old one end at once.
+    """Give the rule NAME a new key and print its connection string; tokens of the old key become invalid at once.
 
     To change both without a pause: rotate the secondary, give its connection string to the clients, then rotate the
     primary.
@@ -72,10 +72,10 @@ def list_rules() -> None:
 
 @rule.command("delete")
 @click.argument("name")
-@click.option("--hub", help="The hub whose rule it is, if there are several of that name.")
+@click.option("--hub", help="The hub of the rule, if several rules have this name.")
 @one_line_errors
 def delete_rule(name: str, hub: str | None) -> None:
-    """Delete the rule NAME; its tokens are worth nothing from now on."""
+    """Delete the rule NAME; its tokens become invalid at once."""
     settings = Settings.from_environ()
     rules = Rules(hubs_client(settings), settings.root)
     rules.remove(name, rules.get(name, hub).hub)

@@ -1,4 +1,4 @@
-"""`wz settings`: what a process started here would be told."""
+"""`wz settings`: the settings of a process that is started here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HEAD = ("setting", "value", "from", "default", "type")
 
 
 @dataclass(frozen=True)
-class Row:
+class ShownSetting:
     """A setting as it is shown: `value` without secrets, and `origin`, the variable or file that it comes from."""
 
     variable: str
@@ -42,7 +42,7 @@ class Row:
 def settings(as_json: bool, as_markdown: bool) -> None:
     """Show every setting: its value here, where that comes from, its default and unit. Secrets are not shown.
 
-    Exit code 1 if one is wrong, or if they can't be had together. docs/settings.md says what each is for.
+    Exit code 1 if one is wrong, or if two can't be used together. docs/settings.md describes each.
     """
     if as_markdown:
         click.echo(markdown())
@@ -54,7 +54,7 @@ def settings(as_json: bool, as_markdown: bool) -> None:
             found = Settings.from_environ()
             rows = list(_with_what_depends_on_others(rows, found))
             declared_hubs(found)
-            Defaults.of(found)
+            Defaults.from_settings(found)
         except PipelineError as exc:
             problems.append(str(exc))
     if as_json:
@@ -68,11 +68,11 @@ def settings(as_json: bool, as_markdown: bool) -> None:
         sys.exit(1)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ShownSetting) -> tuple[str, ...]:
     return tuple(cell or "-" for cell in (row.variable, row.value, row.origin, row.default, row.type))
 
 
-def _rows(environ: Mapping[str, str], problems: list[str]) -> Iterator[Row]:
+def _rows(environ: Mapping[str, str], problems: list[str]) -> Iterator[ShownSetting]:
     for row in SETTINGS:
         value, origin = "?", "?"
         try:
@@ -80,16 +80,18 @@ def _rows(environ: Mapping[str, str], problems: list[str]) -> Iterator[Row]:
             value = _shown(row, text)
         except PipelineError as exc:
             problems.append(str(exc))
-        yield Row(row.variable, value, origin, row.default, type_of(row), row.about)
+        yield ShownSetting(row.variable, value, origin, row.default, type_of(row), row.about)
 
 
-def _with_what_depends_on_others(rows: Iterable[Row], found: Settings) -> Iterator[Row]:
+def _with_what_depends_on_others(rows: Iterable[ShownSetting], found: Settings) -> Iterator[ShownSetting]:
     for row in rows:
         yield replace(row, value=str(found.board_shards)) if row.variable == "WZ_BOARD_SHARDS" else row
         if row.variable == "WZ_REDIS_URL":
             number = database(found)
             origin = "WZ_ENVIRONMENT" if number == DATABASES[found.environment] else "WZ_REDIS_URL"
-            yield Row("(database)", str(number), origin, "", "number", "The database of WZ_REDIS_URL that is used.")
+            yield ShownSetting(
+                "(database)", str(number), origin, "", "number", "The database of the server WZ_REDIS_URL."
+            )
 
 
 def _shown(row: Setting, text: str) -> str:
@@ -99,10 +101,12 @@ def _shown(row: Setting, text: str) -> str:
     return without_password(text)
 
 
-def _deployment(environ: Mapping[str, str]) -> Iterator[Row]:
+def _deployment(environ: Mapping[str, str]) -> Iterator[ShownSetting]:
     for row in DEPLOYMENT:
         value = environ.get(row.variable)
-        yield Row(row.variable, value or "", row.variable if value else DEFAULT, row.default, row.kind, row.about)
+        yield ShownSetting(
+            row.variable, value or "", row.variable if value else DEFAULT, row.default, row.kind, row.about
+        )
 
 
 def type_of(row: Setting) -> str:
@@ -115,14 +119,14 @@ def markdown() -> str:
     head = "| Setting | Type; unit of a number | Default | What for |\n|---|---|---|---|"
     settings = [_line(f"`{row.variable}`", type_of(row), _code(row.default), _with_file(row)) for row in SETTINGS]
     deployment = [_line(f"`{row.variable}`", row.kind, row.default, row.about) for row in DEPLOYMENT]
-    return "\n".join([head, *settings, "", "What deploy/ and `wz` read by themselves:", "", head, *deployment])
+    return "\n".join([head, *settings, "", "Variables that deploy/ and `wz` read themselves:", "", head, *deployment])
 
 
 def _with_file(row: Setting) -> str:
     if not row.file:
         return row.about
     default = f", by default `{row.default_file}`" if row.default_file else ""
-    return f"{row.about} `{row.file_variable}` may name a file that has it{default}, which nobody else may read."
+    return f"{row.about} `{row.file_variable}` may name a file that has it{default}, which no other user may read."
 
 
 def _code(text: str) -> str:

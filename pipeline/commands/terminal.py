@@ -1,4 +1,4 @@
-"""What the commands have in common: errors in one line, times as people write them, tables, once or live."""
+"""What the commands have in common: errors in one line, times as people write them, tables, and repeated output."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..units import milliseconds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Moves the cursor home; clears to the end of a line; clears all below. ECMA-48, as every terminal knows it.
+#: Moves the cursor home; clears to the end of a line; clears all below. ECMA-48, which every terminal knows.
 _HOME, _REST_OF_LINE, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def one_line_errors(command: F) -> F:
-    """Show what the pipeline raises, or that Redis is away, as click does: one line, notes below it, exit code 1."""
+    """Show an error of the pipeline or of Redis as click shows its own: one line, notes below it, exit code 1."""
 
     @functools.wraps(command)
     def run_command(*args: Any, **kwargs: Any) -> Any:
@@ -54,7 +54,7 @@ class Lifetime(click.ParamType[int]):
 
 
 def columns(rows: Sequence[Sequence[str]], text: Collection[int] = ()) -> list[str]:
-    """Lay rows out under each other; the columns `text` are aligned left, all others right, as numbers are."""
+    """Return rows as lines, in columns; the columns `text` are aligned left, all others right, as numbers are."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -66,7 +66,7 @@ def columns(rows: Sequence[Sequence[str]], text: Collection[int] = ()) -> list[s
 
 
 def show(text: Callable[[], str], interval: float | None) -> None:
-    """Print a text; with an interval again and again, that many seconds apart, until Ctrl-C.
+    """Print a text; with an interval, repeatedly, that many seconds apart, until Ctrl-C.
 
     On a terminal it is redrawn in place.
     """

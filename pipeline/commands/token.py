@@ -12,8 +12,8 @@ from .terminal import Lifetime, one_line_errors
 
 
 @click.command()
-@click.option("--hub", help="Make it out to this hub alone. Default: the whole namespace, with boards and outputs.")
-@click.option("--publisher", help="Make it out to this publisher of the hub alone, for a device that has no key.")
+@click.option("--hub", help="Valid for this hub alone. Default: the whole namespace, with boards and outputs.")
+@click.option("--publisher", help="Valid for this publisher of the hub alone, for a device that has no key.")
 @click.option("--lifetime", type=Lifetime(), default="1h", show_default=True, help="90s, 15m, 24h or 7d.")
 @click.option("--rule", "rule_name", help="Sign with this rule's key. Default: the connection string's.")
 @click.option("--header", is_flag=True, help="Print a whole header line, as curl -H takes it.")
@@ -21,7 +21,7 @@ from .terminal import Lifetime, one_line_errors
 def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str | None, header: bool) -> None:
     """Print a SAS token, made with the key in WZ_CONNECTION_STRING or .wz/connection-string."""
     if publisher is not None and hub is None:
-        raise click.UsageError("--publisher needs --hub: a publisher is one of a hub's")
+        raise click.UsageError("--publisher needs --hub: a publisher belongs to a hub")
     settings = Settings.from_environ()
     key_name, key = settings.root.key_name, settings.root.key
     if rule_name is not None and rule_name != key_name:

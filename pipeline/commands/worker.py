@@ -1,4 +1,4 @@
-"""`wz worker`: relays and window jobs, until it is told to stop."""
+"""`wz worker`: runs relays and window jobs, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ logger = logging.getLogger(__name__)
 def worker() -> None:
     """Relay events upstream and run the window jobs, until SIGTERM or Ctrl-C.
 
-    Several workers may run: they share the partitions of the relays and the tasks of the jobs. Each of these is one
-    worker's at a time, and another takes it over within ten seconds of that worker's end.
+    Several workers may run: they share the partitions of the relays and the tasks of the jobs. Each of these has one
+    worker at a time; within ten seconds of that worker's end another takes it over.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = Settings.from_environ()
     client = redis_client(settings)
     check_server(client, wait=10.0)
     boards_client(settings, wait=10.0)
-    hubs = Hubs.of(settings, hubs_client(settings, wait=10.0))
+    hubs = Hubs.from_settings(settings, hubs_client(settings, wait=10.0))
     hubs.declare()
 
     relays: Relays | None = None
@@ -54,7 +54,7 @@ def worker() -> None:
         )
     else:
         _warn_of_lost_relays(hubs)
-    boards = Boards.of(settings, client)
+    boards = Boards.from_settings(settings, client)
     registry = JobRegistry(client, hubs, boards)
     folders = JobFolders(settings.jobs, registry.load) if settings.jobs is not None else None
     registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))
@@ -62,7 +62,7 @@ def worker() -> None:
     def jobs() -> list[Job]:
         return [*(folders.jobs() if folders else ()), *registered.jobs()]
 
-    # Before anything is dropped, all have said what they need.
+    # Before anything is dropped, all readers are attached.
     for job in jobs():
         job.attach()
     for relay in relays.tasks() if relays else ():
@@ -74,7 +74,7 @@ def worker() -> None:
 
     logger.info("%s", ", ".join(sorted({task.name for task in find()})))
 
-    # Windows hold many small objects for long, none of them in cycles: the collector is to look at them rarely.
+    # Windows keep many small objects for long, and none of them in cycles: let the garbage collector run rarely.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
@@ -86,14 +86,14 @@ def worker() -> None:
 
 
 def _warn_of_lost_relays(hubs: Hubs) -> None:
-    """Say which hubs keep events for a relay that is not there.
+    """Warn of hubs that keep events for a relay that does not run.
 
-    They are not let go: another worker may have the upstream, or it is to come back.
+    The groups are not detached: another worker may have WZ_UPSTREAM, or this one may get it back.
     """
     for name, hub in hubs.items():
         if has_lost_its_relay(hub):
             logger.warning(
-                "hub %s keeps all events for a relay, and no worker has WZ_UPSTREAM: set it, or let them go with "
+                "hub %s keeps all events for a relay, but no worker has WZ_UPSTREAM: set it, or drop them with "
                 "`wz hub detach %s '%s'`",
                 name,
                 name,

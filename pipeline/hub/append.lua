@@ -3,7 +3,7 @@
 -- KEYS  four a partition: events (stream), sequence (string), stats (hash), relayed (hash), all as in keys.py; and one
 --       more, batches (sorted set), if there is a batch's id: then there is only one partition
 -- ARGV[1]  enqueued time, ms since the Unix epoch; '' for now
--- ARGV[2]  the batch's id, ms-n; '' if none. A partition that has taken this batch before takes it no more
+-- ARGV[2]  the batch's id, ms-n; '' if none. A partition that has taken this batch before does not take it again
 -- ARGV[3..]  for each partition: the most bytes that it may have, 0 for any number; the number of entries; and
 --       four values an entry: events, bytes, relay id or '', the packed events, all as in entry.py. A relay id
 --       is SOURCE/PARTITION/OFFSET: an event whose offset is not above the last one taken from SOURCE/PARTITION is a
@@ -54,7 +54,7 @@ local function is_full(part)
   return part.cap > 0 and part.bytes > 0 and tonumber(part.was[1] or 0) + part.bytes > part.cap
 end
 
--- Return the two parts of the last id that the stream has ever had; that entry may be gone.
+-- Return the two parts of the last id that the stream has ever had; its entry may be deleted.
 local function last_id(stream)
   local info = redis.call('XINFO', 'STREAM', stream)
   for i = 1, #info, 2 do
@@ -71,7 +71,7 @@ local function is_late(part)
 end
 
 -- Add an entry whose first event has the number `first`. Its id is made of time and sequence number: both rise, unless
--- a clock was set back, or Redis lost what it had; then the id follows the last one.
+-- a clock was set back, or Redis lost data; then the id follows the last one.
 local function add(stream, ms, first, i)
   local n, last = text(first), '-' .. text(first + ARGV[i] - 1)
   local reply = redis.pcall('XADD', stream, ms .. last, 'n', n, 'c', ARGV[i], 's', ARGV[i + 1], 'e', ARGV[i + 3])
@@ -103,7 +103,7 @@ end
 
 if batch ~= '' and redis.call('ZSCORE', KEYS[5], batch) then return -1 end
 
--- What may be refused comes first: a script that has written something can't take it back.
+-- All checks come first: a script can't undo what it has written.
 local parts, at = {}, 3
 for place = 0, math.floor(#KEYS / 4) - 1 do
   local part = plan(place, at)

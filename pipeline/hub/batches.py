@@ -7,29 +7,29 @@ partition is in a slot of its own, so a batch is written in three steps, each of
     2. carry out  each partition takes its part, and remembers the batch's id in `batches` in the same script
     3. drop       the intent is deleted
 
-    the sender dies ...           what is there                         who goes on
-    before 1                      nothing; its client had no answer      no other process
-    between 1 and the end of 2    the intent, and some of the parts     whoever finds an intent `ABANDONED` ms old
-    between 2 and 3               the intent, and all of the parts      the same; no part is taken again
+    the sender dies ...           what is there                       who continues
+    before 1                      nothing; its client had no answer   no other process
+    between 1 and the end of 2    the intent, and some of the parts   any that finds an intent `ABANDONED` ms old
+    between 2 and 3               the intent, and all of the parts    the same; no part is taken again
 
-An intent is looked for by each sender of such a batch, before its own, and by a worker's turn of `Retention`. So two
-processes may carry out one batch at a time, in any order: the sender, if it was only slow, and those who believe it
-dead.
+An intent is looked for by each sender of such a batch, before its own, and by each run of a worker's `Retention`. So
+several processes may carry out one batch at the same time, in any order: the sender, if it was only slow, and those
+that believe it dead.
 
 Invariant: as long as the intent is there, or its sender may still write, every partition that took its part remembers
-the id. All else follows. A part is taken once, since append.lua leaves out a batch that it remembers; and a batch is
-taken whole, since an intent is dropped only by a process that has seen every partition take its part. A batch may be
-refused only before step 1: afterwards it is written even beyond the partition's cap (`write_part` gives none), or a
-part of it would be missing.
+the id. From this the rest follows. A part is taken once, since append.lua leaves out a batch that it remembers; and a
+batch is taken whole, since an intent is dropped only by a process that has seen every partition take its part. A batch
+may be refused only before step 1. After it, parts are written even beyond the partition's cap (`write_part` passes
+none), or one of them might be missing.
 
 The one exception is a sender that is paused before or in step 2 for longer than `REMEMBERED`: the others finish its
-batch, the partitions forget the id, and then it writes what it had left for the second time.
+batch, the partitions forget the id, and then the sender writes its remaining parts a second time.
 
 What to change together:
-- the form of an intent (`_encode`, `_decode`): during an upgrade, old processes finish what new ones recorded, and the
-  other way round;
-- `ABANDONED` is longer than a sender that is well takes for steps 2 and 3, and `REMEMBERED` is much longer than that;
-- `forget` drops no id that is as old as an intent: with another order of ids, its comparison changes;
+- the form of an intent (`_encode`, `_decode`): during an upgrade, old processes finish what new ones recorded, and vice
+  versa;
+- `ABANDONED` is longer than a healthy sender takes for steps 2 and 3, and `REMEMBERED` is much longer than that;
+- `forget` drops no id that is as old as an intent or newer: if ids had another order, its comparison would change;
 - the id's time is Redis's, on the node that has `intents`; append.lua takes the score in `batches` from it.
 """
 
@@ -50,7 +50,8 @@ from .writing import make_room, write_part
 
 logger = logging.getLogger(__name__)
 
-#: Milliseconds after which whoever finds an intent carries it out: its sender is dead, or it does no harm.
+#: Milliseconds after which any process that finds an intent carries it out: its sender seems dead, and if not, no harm
+#: is done.
 ABANDONED = 5_000
 
 #: Milliseconds for which a partition remembers that it took a batch, at least.
@@ -68,23 +69,23 @@ class Batches:
         self.intents = hub.keys.intents
 
     def append(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
-        """Append a batch: finish what others left, make room, record, carry out. Raises `HubFull`: nothing is stored.
+        """Append a batch: finish abandoned ones, make room, record, carry out. Raises `HubFull`, with nothing stored.
 
         A round trip for each partition, and three more; a fourth if the partitions have a cap.
         """
         try:
             self.finish()
-        except RedisError as exc:  # of a partition that this batch may have nothing to do with
+        except RedisError as exc:  # of a partition that may not be in this batch
             logger.warning("hub %s: an abandoned batch can't be finished yet: %s", self.hub.name, exc)
         self._check_room(by_partition)
         self.carry_out(self.record(by_partition), by_partition)
 
     def record(self, by_partition: Mapping[int, Sequence[Event]]) -> str:
-        """Write the intent down; returns the batch's id."""
+        """Record the intent; returns the batch's id."""
         return cast("bytes", self.hub.redis.xadd(self.intents, {"e": _encode(by_partition)})).decode()
 
     def carry_out(self, batch: str, by_partition: Mapping[int, Sequence[Event]]) -> None:
-        """Let each partition take its part, if it has not, and drop the intent."""
+        """Let each partition take its part, unless it has, and drop the intent."""
         for partition, events in by_partition.items():
             write_part(self.hub, partition, events, batch)
         self.hub.redis.xdel(self.intents, batch)
@@ -92,8 +93,8 @@ class Batches:
     def finish(self, at_least_ms: int = ABANDONED, limit: int = 10) -> int:
         """Finish intents that are as old as this by this machine's clock; returns how many.
 
-        One round trip if there is none, which does not read those that are under way. With a clock that is fast, it
-        finishes some of them: they are taken no more than once all the same.
+        One round trip if there is none; newer intents are not read. If this clock is fast, some that are still under
+        way are finished; their parts are still taken only once.
         """
         before = int(machine_time() * 1000) - at_least_ms
         found = cast("list[Any]", self.hub.redis.xrange(self.intents, max=str(before), count=limit))
@@ -123,7 +124,7 @@ class Batches:
                 make_room(self.hub, partition, sizes[partition], trimmed)
 
     def _without_room(self, sizes: Mapping[int, int], cap: int) -> list[int]:
-        """Return the partitions that would have more than `cap` bytes with so many more. One round trip a node."""
+        """Return the partitions that would have more than `cap` bytes with these parts. One round trip per node."""
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in sizes:
                 pipe.hget(self.hub.keys[partition].stats, "bytes")

@@ -7,15 +7,15 @@
 -- KEYS[5]  list, ids of the dead letters to be re-driven
 -- ARGV[1]  the worker, ARGV[2] the ms that its lease is to last from now on
 -- ARGV[3]  the group, ARGV[4] its new offset, ARGV[5] the next sequence number; '' '' '' if a dead letter was re-driven
--- ARGV[6]  id of the dead letter that was; '' if none
+-- ARGV[6]  id of the dead letter that was re-driven; '' if none
 -- ARGV[7]  events that the upstream hub took, ARGV[8] bytes of their bodies
--- ARGV[9]  dead letters with which the partition has enough
+-- ARGV[9]  the most dead letters that the partition may have
 -- ARGV[10..]  three values for each event that it refused: the event as MessagePack, the reason, re-drives so far
 --
--- Returns 1; or 0 if the lease is another's, or -1 if there are dead letters enough: then nothing was done.
+-- Returns 1; or 0 if the lease is another's, or -1 if there are too many dead letters: then nothing was done.
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
--- One that is refused again takes the place that it had.
+-- A letter that is refused again needs no more room than before.
 if #ARGV > 9 and ARGV[6] == '' and redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[9]) then return -1 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 

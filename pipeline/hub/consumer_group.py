@@ -12,8 +12,8 @@ from .log import Hub
 class ConsumerGroup:
     """One reader of a hub, known by its name; its offset in each partition is kept, and one process reads at a time.
 
-    Redis's own consumer groups hand entries to whoever asks, which breaks the order of a key, and keep a list of
-    what is pending; here an offset is committed together with what was made of the events (`commit`).
+    Redis's own consumer groups give entries to any reader that asks, which breaks the order of a key, and keep a list
+    of pending entries; here an offset is committed together with the results of the events (`commit`).
 
     Redis keys: `offsets`, `attached`, `lease`; see keys.py.
     """
@@ -29,16 +29,16 @@ class ConsumerGroup:
 
     def stored_offset(self, partition: int) -> str | None:
         """Return the offset, or None if none was stored. Raises `UnknownPartition`."""
-        stored = self.hub.redis.hget(self.hub.keys[self.hub.known(partition)].offsets, self.name)
+        stored = self.hub.redis.hget(self.hub.keys[self.hub.checked_partition(partition)].offsets, self.name)
         return None if stored is None else cast("bytes", stored).decode()
 
     def commit(self, pipe: Pipeline, partition: int, offset: str) -> None:
-        """Put the new offset into a transaction of the caller's."""
+        """Put the new offset into the caller's transaction."""
         pipe.hset(self.hub.keys[partition].offsets, self.name, offset)
 
     def store(self, partition: int, offset: str | None) -> bool:
-        """Store an offset, or with None forget it; returns whether there was one. Raises `UnknownPartition`."""
-        key = self.hub.keys[self.hub.known(partition)].offsets
+        """Store an offset, or delete it with None; returns whether there was one. Raises `UnknownPartition`."""
+        key = self.hub.keys[self.hub.checked_partition(partition)].offsets
         if offset is None:
             return bool(self.hub.redis.hdel(key, self.name))
         return not self.hub.redis.hset(key, self.name, offset)
@@ -46,7 +46,7 @@ class ConsumerGroup:
     def attach(self) -> None:
         """Have the hub keep every event after this group's offsets, whatever its retention is, until `detach`.
 
-        A partition that is full of such events refuses others. Call it whenever work begins: it may be repeated.
+        A partition that is full of such events refuses new ones. Call this whenever work begins: it may be repeated.
         """
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
@@ -54,6 +54,7 @@ class ConsumerGroup:
             pipe.execute()
 
     def detach(self) -> None:
+        """Let retention drop events that this group has not processed. Its offsets stay."""
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
                 pipe.srem(self.hub.keys[partition].attached, self.name)

@@ -16,14 +16,14 @@ from .stored_hub import StoredHub
 
 _ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
 
-#: Dead letters that are looked at in one command; each may have an event of 1 MiB.
+#: Dead letters that are read with one command; each may have an event of 1 MiB.
 _PAGE = 50
 
 _of_msgpack, _of_json = msgspec.msgpack.Decoder(StoredEvent).decode, msgspec.json.Decoder(StoredEvent).decode
 
 
 class DeadLettersFull(PipelineError):
-    """A partition has as many as it may, so what would be the next stays in the log, and all behind it waits."""
+    """A partition has as many as it may, so the next refused event stays in the log, and those after it wait."""
 
     def __init__(self, hub: str, partition: int, most: int, reason: str) -> None:
         super().__init__(
@@ -34,9 +34,9 @@ class DeadLettersFull(PipelineError):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """`id` is PARTITION:MS-N, and rises within a partition; MS is when it was refused, ms since the Unix epoch.
+    """`id` is PARTITION:MS-N and rises within a partition; MS is when the event was refused, ms since the Unix epoch.
 
-    `redrives` is how often it was sent again, and refused.
+    `redrives` is how often it was sent again and refused.
     """
 
     id: str
@@ -53,7 +53,7 @@ class DeadLetter:
         return int(self.id.partition(":")[2].partition("-")[0])
 
     def fields(self) -> tuple[bytes, str, int]:
-        """What commit.lua takes of a dead letter."""
+        """Return the fields of a dead letter that commit.lua takes."""
         return _pack(self.stored), self.reason, self.redrives
 
 
@@ -70,12 +70,12 @@ class DeadLetters:
         self.hub = hub
 
     def read(self, partition: int | None = None, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
-        """Return up to `limit` letters behind the id `after`, by partition and then by age.
+        """Return up to `limit` letters after the id `after`, by partition and then by age.
 
         Raises `UnknownPartition`, or `InvalidValue` for an id of another form.
         """
         if partition is not None:
-            self.hub.known(partition)
+            self.hub.checked_partition(partition)
         start, offset = (partition or 0, "0") if after is None else self._id(after, "after")
         if partition is not None and start != partition:
             raise InvalidValue(f"{after!r} is not in partition {partition}", "after")
@@ -86,7 +86,7 @@ class DeadLetters:
         return found
 
     def redrive(self, ids: Sequence[str]) -> int:
-        """Have letters sent again; returns how many are there. Raises `InvalidValue` for an id of another form."""
+        """Have letters sent again; returns how many of them exist. Raises `InvalidValue` for an id of another form."""
         return sum(self._ask_for(p, offsets) for p, offsets in self._by_partition(ids).items())
 
     def redrive_all(self, partition: int | None = None) -> int:
@@ -94,17 +94,17 @@ class DeadLetters:
         return sum(self._ask_for(p, page) for p in self._partitions(partition) for page in self._pages(p))
 
     def drop(self, ids: Sequence[str]) -> int:
-        """Delete letters for good; returns how many were there. Raises `InvalidValue` for an id of another form."""
+        """Delete letters; returns how many existed. Raises `InvalidValue` for an id of another form."""
         return sum(self._delete(p, offsets) for p, offsets in self._by_partition(ids).items())
 
     def drop_all(self, partition: int | None = None) -> int:
         """Delete all letters that are there now, of one partition or of all. Raises `UnknownPartition`."""
         return sum(self._delete(p, page) for p in self._partitions(partition) for page in self._pages(p))
 
-    # For the relay.
+    # Used by the relay.
 
     def queue_asked_for(self, pipe: Pipeline, partition: int, limit: int = 10) -> None:
-        """Put into a pipeline the question which letters are to be sent again; `were_asked_for` reads its answer."""
+        """Queue, in a pipeline, the query for letters that are to be sent again; `were_asked_for` reads its reply."""
         pipe.lrange(self.hub.keys[partition].redrive, 0, limit - 1)
 
     @staticmethod
@@ -117,7 +117,7 @@ class DeadLetters:
         return next(iter(self._letters(partition, entries)), None)
 
     def forget(self, partition: int, offset: str) -> None:
-        """Take an offset from the list whose letter was deleted."""
+        """Remove an offset, whose letter was deleted, from the list."""
         self.hub.redis.lrem(self.hub.keys[partition].redrive, 0, offset)
 
     def _page(self, partition: int, after: str, limit: int) -> list[DeadLetter]:
@@ -134,7 +134,7 @@ class DeadLetters:
             )
 
     def _pages(self, partition: int) -> Iterator[list[str]]:
-        """Yield the offsets of all letters that are there when it begins, some at a time."""
+        """Yield, in pages, the offsets of all letters that exist when it begins."""
         key = self.hub.keys[partition].deadletters
         newest: Any = self.hub.redis.xrevrange(key, count=1)
         if not newest:
@@ -155,7 +155,7 @@ class DeadLetters:
         return self.hub.redis.xdel(self.hub.keys[partition].deadletters, *offsets)
 
     def _partitions(self, partition: int | None) -> Iterable[int]:
-        return range(self.hub.partitions) if partition is None else [self.hub.known(partition)]
+        return range(self.hub.partitions) if partition is None else [self.hub.checked_partition(partition)]
 
     def _by_partition(self, ids: Sequence[str]) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
@@ -167,12 +167,12 @@ class DeadLetters:
     def _id(self, id_: str, field: str) -> tuple[int, str]:
         match = _ID.fullmatch(id_)
         if match is None or not all(int(part) < 2**63 for part in match[2].split("-")):
-            raise InvalidValue(f"{id_!r} is no id of a dead letter, PARTITION:MS-N", field)
-        return self.hub.known(int(match[1])), match[2]
+            raise InvalidValue(f"{id_!r} is not the id of a dead letter, PARTITION:MS-N", field)
+        return self.hub.checked_partition(int(match[1])), match[2]
 
 
 def _pack(stored: StoredEvent) -> bytes:
-    """Return an event as MessagePack, or as JSON if it has an integer that MessagePack has no room for."""
+    """Return an event as MessagePack, or as JSON if it has an integer that is too large for MessagePack."""
     try:
         return msgspec.msgpack.encode(stored)
     except OverflowError:
@@ -180,4 +180,5 @@ def _pack(stored: StoredEvent) -> bytes:
 
 
 def _unpack(packed: bytes) -> StoredEvent:
-    return _of_json(packed) if packed[:1] == b"{" else _of_msgpack(packed)  # an object's first byte is another there
+    # In MessagePack, an object begins with another byte.
+    return _of_json(packed) if packed[:1] == b"{" else _of_msgpack(packed)

@@ -1,4 +1,4 @@
-"""What may be said of a hub: its name, how many partitions it has, what it keeps, and how much it takes."""
+"""A hub's description: its name, how many partitions it has, what it keeps, and how much it takes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import msgspec
 from ..errors import InvalidValue
 from ..settings import InvalidSetting, Settings
 
-#: As many as a hub of Azure's dedicated tier may have.
+#: The limit of a hub in Azure's dedicated tier.
 MAX_PARTITIONS = 1024
 
 #: The longest retention of Azure's tiers, in days.
 MAX_DAYS = 90
 
-#: The least that a partition may be limited to, in bytes: its largest event must fit in.
+#: The smallest limit of a partition, in bytes: the largest event must fit in.
 MIN_PARTITION_BYTES = 1024 * 1024
 
 MAX_THROUGHPUT_UNITS = 40  # Azure's, for a namespace
@@ -27,7 +27,7 @@ MAX_THROUGHPUT_UNITS = 40  # Azure's, for a namespace
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
 DAY_MS = 24 * 60 * 60 * 1000
 
-#: First path segments of the service's own routes, so that no hub may have these names. It is the only list of them;
+#: First path segments of the service's own routes, which no hub may have as its name. This is the only list of them;
 #: tests/handlers/hub/test_reserved.py compares it with the routes.
 RESERVED = frozenset(
     {"boards", "docs", "healthz", "hubs", "jobs", "metrics", "openapi.json", "outputs", "readyz", "static"}
@@ -36,10 +36,11 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class HubSettings:
-    """What may be chosen for a hub. 0 sets no limit.
+    """The settings that can be chosen for a hub. 0 sets no limit.
 
     `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of events (`Event.size`) the hub
-    keeps, each partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends.
+    keeps, each partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends, whichever is reached
+    first.
     """
 
     partitions: int
@@ -55,14 +56,14 @@ class HubSettings:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for a hub that says nothing else."""
+    """The settings of a hub that has none of its own."""
 
     retention_ms: int = Settings.retention_ms
     retention_bytes: int = Settings.retention_bytes
 
     @classmethod
-    def of(cls, settings: Settings) -> Defaults:
-        """Return what WZ_RETENTION and WZ_RETENTION_SIZE say. Raises `InvalidSetting` for what no hub may keep."""
+    def from_settings(cls, settings: Settings) -> Defaults:
+        """Return what WZ_RETENTION and WZ_RETENTION_SIZE say. Raises `InvalidSetting` if no hub may keep so much."""
         if settings.retention_ms > MAX_DAYS * DAY_MS:
             days = f"{settings.retention_ms / DAY_MS:g}d"
             raise InvalidSetting(
@@ -72,7 +73,7 @@ class Defaults:
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is recorded of a hub. None stands for the service's default, whatever that is at the time.
+    """The record of a hub. None stands for the service's default, as it is at the time of reading.
 
     `created_ms` and `updated_ms` are Redis's clock, ms since the Unix epoch. `metadata` is the owner's own text.
     """
@@ -86,6 +87,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     updated_ms: int = 0
 
     def settings(self, defaults: Defaults) -> HubSettings:
+        """Return the settings that apply: the hub's own, and the defaults where it has none."""
         return HubSettings(
             partitions=self.partitions,
             retention_ms=defaults.retention_ms if self.retention_ms is None else self.retention_ms,
@@ -94,7 +96,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         )
 
     def check(self) -> None:
-        """Raise `InvalidValue` for what no hub may be."""
+        """Raise `InvalidValue` for a description that no hub may have."""
         if not 1 <= self.partitions <= MAX_PARTITIONS:
             raise InvalidValue(f"a hub has 1 to {MAX_PARTITIONS} partitions, not {self.partitions}", "partitions")
         if self.retention_ms is not None and not 0 <= self.retention_ms <= MAX_DAYS * DAY_MS:
@@ -112,19 +114,19 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 def hub_name(name: str) -> str:
-    """Return a hub's name as it is kept, in lower case, since names ignore case. Raises `InvalidValue`."""
+    """Return a hub's name as it is stored: in lower case, since names ignore case. Raises `InvalidValue`."""
     lower = name.lower()
     if not _NAME.fullmatch(lower):
         raise InvalidValue(
             f"{name!r}: a hub's name is 1 to 256 letters, digits and . - _, alphanumeric at both ends", "name"
         )
     if lower in RESERVED:
-        raise InvalidValue(f"{name!r} is a path of the service's own; choose another name", "name")
+        raise InvalidValue(f"{name!r} is a path of the service itself; choose another name", "name")
     return lower
 
 
 def declared_hubs(settings: Settings) -> Mapping[str, int]:
-    """Return the hubs of WZ_HUBS, name -> partitions. Raises `InvalidSetting` for what no hub may be."""
+    """Return the hubs of WZ_HUBS, name -> partitions. Raises `InvalidSetting` for a hub that is not valid."""
     for name, partitions in settings.hubs.items():
         try:
             hub_name(name)

@@ -1,11 +1,11 @@
-"""Entries: how events lie in a partition's stream, a run of neighbours in each.
+"""Entries: how events are stored in a partition's stream, a run of consecutive events in each entry.
 
-An entry of 25 events costs Redis hardly more than one of a single event, in time and in memory. What is in an entry
-stands and falls together: it is read whole, and retention drops it whole. So a run is short, and an event that may turn
-out to be a repetition, or that is a recorded one, has an entry to itself.
+An entry of 25 events costs Redis hardly more than one of a single event, in time and in memory. An entry is one unit:
+it is read whole, and retention drops it whole. So a run is short, and an event that may turn out to be a repetition, or
+that is a recorded one, has an entry of its own.
 
-An entry's id is the offset of its last event, and those before count down from there: of an entry `5-9` with three
-events, the offsets are 5-7, 5-8 and 5-9. So XRANGE after any of them finds the entry with what comes next.
+An entry's id is the offset of its last event, and the offsets of the others count down from it: in an entry `5-9` with
+three events, the offsets are 5-7, 5-8 and 5-9. So XRANGE after any of them finds the entry that has the next event.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 from .event import RELAY_ID, Event, StoredEvent, size_of
 
-#: What a run has at most: events, and bytes (`Event.size`) unless it is one event.
+#: The limits of a run: events, and bytes (`Event.size`) unless it is one event.
 MAX_EVENTS = 128
 MAX_BYTES = 64 * 1024
 
@@ -28,7 +28,7 @@ _of_msgpack, _of_json = msgspec.msgpack.Decoder(list[Event]).decode, msgspec.jso
 
 
 class PackedEntry(NamedTuple):
-    """What append.lua takes: number of events, their bytes, relay id of the only one or '', the events."""
+    """An entry as append.lua takes it: number of events, their bytes, relay id of the only one or '', the events."""
 
     events: int
     size: int
@@ -41,7 +41,7 @@ def entries(events: Sequence[Event], max_events: int = MAX_EVENTS) -> list[Packe
     size = size_of(events)
     if 0 < len(events) <= max_events and size <= MAX_BYTES:
         packed = pack(events)
-        if _RELAY_ID not in packed.lower():  # else one of them may be a relay's: look at each
+        if _RELAY_ID not in packed.lower():  # otherwise one of them may come from a relay: look at each
             return [PackedEntry(len(events), size, "", packed)]
     return list(_cut(events, max_events))
 
@@ -65,7 +65,7 @@ def _cut(events: Sequence[Event], max_events: int) -> Iterator[PackedEntry]:
 
 
 def pack(events: Sequence[Event]) -> bytes:
-    """Return events as MessagePack, or as JSON if one has an integer that MessagePack has no room for."""
+    """Return events as MessagePack, or as JSON if one has an integer that is too large for MessagePack."""
     try:
         return _to_msgpack(events)
     except OverflowError:
@@ -73,14 +73,16 @@ def pack(events: Sequence[Event]) -> bytes:
 
 
 def unpack(packed: bytes) -> list[Event]:
-    return _of_json(packed) if packed[:1] == b"[" else _of_msgpack(packed)  # an array's first byte is another there
+    """Return the events of an entry, which `pack` wrote."""
+    # In MessagePack, an array begins with another byte.
+    return _of_json(packed) if packed[:1] == b"[" else _of_msgpack(packed)
 
 
 class Reading:
-    """A partition that is read on from an offset, page by page, until it has `limit` events or there are no more.
+    """Reads a partition from an offset on, page by page, until it has `limit` events or there are no more.
 
-    What a page will hold is not known before: it asks for a few entries, then for as many as should do, if they are
-    like those before, but no more than ten times the last page.
+    It is not known before how many events a page will have: the first page asks for a few entries, each next one for as
+    many as should suffice if they are like those before, but for no more than ten times the last page.
     """
 
     def __init__(self, partition: int, after: str, limit: int) -> None:
@@ -91,8 +93,8 @@ class Reading:
         self.count = min(limit, 10)  # entries of the next page, which is after `after`; 0 at the end
         self._entries = 0
 
-    def take(self, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
-        """Add a page, as XRANGE answers it."""
+    def add_page(self, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> None:
+        """Add a page, as XRANGE returns it."""
         for entry_id, fields in page:
             if len(self.events) >= self.limit:
                 break
@@ -109,7 +111,7 @@ class Reading:
 
 
 def events_of(partition: int, after: str, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[StoredEvent]:
-    """Return the events of a page, as XRANGE answers it, whose offsets are greater than `after`."""
+    """Return the events of a page, as XRANGE returns it, whose offsets are greater than `after`."""
     events: list[StoredEvent] = []
     for entry_id, fields in page:
         its_events = _events(partition, entry_id, fields)
@@ -118,7 +120,7 @@ def events_of(partition: int, after: str, page: Sequence[tuple[bytes, Mapping[by
 
 
 def _later(events: list[StoredEvent], after: str) -> list[StoredEvent]:
-    """Leave out what is not after the offset, although the end of its entry is."""
+    """Leave out events that are not after the offset, although the end of their entry is."""
     ms, _, n = after.partition("-")
     if events[0].enqueued_ms != int(ms):
         return events

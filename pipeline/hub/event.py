@@ -1,4 +1,4 @@
-"""Events: as their senders gave them, and as the log keeps them."""
+"""Events: as their senders gave them, and as the log stores them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-#: A user property's value, as the service types them.
+#: A user property's value, of one of the types that the service has.
 Property = str | int | float | bool | None
 
-#: The user property by which a hub knows an event that a relay sends it for the second time. Names ignore case.
+#: The user property by which a hub recognizes an event that a relay sends a second time. Names ignore case.
 RELAY_ID = "wz-event-id"
 
-#: SOURCE/PARTITION/OFFSET. Not the sequence number: a Redis that lost its last second gives those out again.
-#: What a re-driven dead letter has behind it, `/r1`, makes it none: it is to be taken.
+#: SOURCE/PARTITION/OFFSET. Not the sequence number: a Redis that lost its last second would assign those again.
+#: With the suffix of a re-driven dead letter, `/r1`, it is not such an id, so that the letter is taken.
 _RELAY_ID = re.compile(r"([^/]{1,64}/[0-9]{1,4})/[0-9]{1,15}(?:-[0-9]{1,15})?")
 
 _to_json = msgspec.json.Encoder().encode
@@ -34,7 +34,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     @property
     def size(self) -> int:
-        """Bytes by which hubs are limited: those of all that the log keeps of it."""
+        """Bytes by which hubs are limited: those of everything that the log stores of it."""
         return size_of([self])
 
     @property

@@ -32,15 +32,15 @@ class GroupExists(PipelineError):
 
 
 class GroupInUse(PipelineError):
-    """A worker reads for it. Without its offsets it would begin at the oldest event again."""
+    """A worker reads as this group. Without its offsets, the worker would begin at the oldest event again."""
 
     def __init__(self, hub: str, name: str) -> None:
-        super().__init__(f"a worker reads hub {hub!r} for {name!r}: stop it first, then try again in ten seconds")
+        super().__init__(f"a worker reads hub {hub!r} as {name!r}: stop it first, then try again in ten seconds")
         self.name = name
 
 
 class GroupDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is recorded of a group. Times are Redis's clock, ms since the Unix epoch."""
+    """The record of a group. Times are Redis's clock, ms since the Unix epoch."""
 
     name: str
     metadata: str | None = None
@@ -51,7 +51,7 @@ class GroupDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 class ConsumerGroups:
     """A hub's groups by name, in any case. `$Default` is always among them and can't be deleted.
 
-    The group of a reader that no user made, as the relay is one, is not recorded: it has offsets only.
+    A group that no user made, such as the relay's, is not recorded: it has offsets only.
 
     Redis key: `groups`; see keys.py.
     """
@@ -71,6 +71,7 @@ class ConsumerGroups:
         raise UnknownGroup(self.hub.name, name)
 
     def list(self) -> Mapping[str, GroupDescription]:
+        """Return all groups by name, sorted; `$Default` is always among them. One round trip."""
         found = cast("Mapping[bytes, bytes]", self.redis.hgetall(self.key))
         groups = [
             GroupDescription(name=DEFAULT),
@@ -100,9 +101,9 @@ class ConsumerGroups:
         return made
 
     def delete(self, name: str, leases: Iterable[str] = ()) -> None:
-        """Delete a group with its offsets, and detach it; also one that is not recorded, whose reader is gone.
+        """Delete a group with its offsets, and detach it; also one that is not recorded and has no reader any more.
 
-        `leases` are keys of leases by which the group's readers may hold it beside the hub's own. Raises
+        `leases` are keys of further leases, in addition to the hub's own, that the group's readers may hold. Raises
         `InvalidValue`, `GroupInUse` or `UnknownGroup`.
         """
         if name.lower() == DEFAULT.lower():

@@ -1,9 +1,9 @@
 """Every Redis key of the hubs.
 
-Names are made here alone, and what is deleted with a hub is read off `OF_HUB`: a key that is added there needs no other
-entry. NAME is the hub's name in lower case, P the number of a partition, GROUP the name of a consumer group. What is in
-braces decides the slot of a cluster: a script may use what lies in one of them, so a partition has all of its keys in
-one.
+Names are made only here, and the keys that are deleted with a hub follow from `OF_HUB`: a key that is added there needs
+no other entry. NAME is the hub's name in lower case, P the number of a partition, GROUP the name of a consumer group.
+The part in braces decides the slot of a cluster: a script may only use keys of one slot, so all keys of a partition are
+in one.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ SEQUENCE = Key("{hub:NAME:P}:sequence", "string", "the next sequence number", No
 STATS = Key(
     "{hub:NAME:P}:stats",
     "hash",
-    "bytes (`Event.size`) and events: what the log has now; first: sequence number of the oldest event that is kept; "
-    "in_bytes and in_events: what was ever taken; sampled_ms, sampled_bytes and in_rate: bytes taken a second, as "
-    "retention measured it last",
+    "bytes (`Event.size`) and events: those in the log now; first: sequence number of the oldest event that is kept; "
+    "in_bytes and in_events: those ever taken; sampled_ms, sampled_bytes and in_rate: bytes taken per second, as "
+    "retention last measured it",
     None,
     _WITH_THE_HUB,
 )
 RELAYED = Key(
     "{hub:NAME:P}:relayed",
     "hash",
-    "SOURCE/PARTITION of a relay that sends here -> last offset that was taken from there",
+    "SOURCE/PARTITION of a relay that sends here -> last offset that was taken from it",
     None,
     _WITH_THE_HUB,
 )
@@ -53,7 +53,7 @@ BATCHES = Key(
 OFFSETS = Key(
     "{hub:NAME:P}:offsets",
     "hash",
-    "group -> offset of the last event that it has done",
+    "group -> offset of the last event that it has processed",
     None,
     f"{_WITH_THE_HUB}; a group's field with the group",
 )
@@ -108,8 +108,8 @@ REVOKED = Key("{hub:NAME}:revoked", "set", "publishers who may not send, in lowe
 THROUGHPUT = Key(
     "{hub:NAME}:throughput",
     "hash",
-    "at (ms since the Unix epoch), bytes and events: what was left then of a second's throughput",
-    "a second longer than it takes to be full again",
+    "at (ms since the Unix epoch); bytes and events: the part of a second's throughput that was left then",
+    "until a second after the throughput is full again",
     _WITH_THE_HUB,
 )
 INTENTS = Key(
@@ -122,8 +122,8 @@ INTENTS = Key(
 WORKERS = Key(
     "{hub:NAME:workers}:GROUP",
     "zset",
-    "workers that share the partitions for the group -> when each was last there, ms since the Unix epoch",
-    "5 s from the last sign of life",
+    "workers that share the partitions for the group -> when each last announced itself, ms since the Unix epoch",
+    "5 s from the last announcement",
     _WITH_THE_HUB,
 )
 
@@ -140,7 +140,7 @@ DELETED = Key(
 CHANGE = Key(
     "{hub:NAME}:change",
     "string",
-    "who is making, changing or deleting the hub",
+    "the process that is making, changing or deleting the hub",
     "8 s",
     "its holder when it is done",
 )
@@ -153,7 +153,7 @@ RULES = Key(
     "a rule's field with the rule; a hub's rules with the hub",
 )
 
-#: What is deleted with a hub.
+#: The keys that are deleted with a hub.
 OF_HUB = (
     *(EVENTS, SEQUENCE, STATS, RELAYED, BATCHES, OFFSETS, ATTACHED, LEASE, DEADLETTERS, REDRIVE, RELAY),
     *(GROUPS, REVOKED, THROUGHPUT, INTENTS, WORKERS),
@@ -202,7 +202,7 @@ class HubKeys(dict[int, PartitionKeys]):
         return WORKERS.named(**self._parts, GROUP=group)
 
     def deleted_with_the_hub(self, partitions: int, groups: Iterable[str]) -> list[list[str]]:
-        """Return all that a hub with these partitions and groups may have, a list for each slot of a cluster."""
+        """Return all keys that a hub with these partitions and groups may have, a list for each slot of a cluster."""
         values = {"NAME": [self._parts["NAME"]], "P": list(map(str, range(partitions))), "GROUP": list(groups)}
         slots: dict[str, list[str]] = defaultdict(list)
         for key in OF_HUB:

@@ -1,4 +1,4 @@
-"""The log: what a hub has taken, one Redis Stream a partition."""
+"""The log: the events that a hub has taken, in one Redis Stream per partition."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .writing import write
 
 
 class Hub(StoredHub):
-    """One hub: events go into its partitions, and are read of one partition, in order.
+    """One hub: events are appended to its partitions, and are read from one partition, in order.
 
     Redis keys: `events`, `sequence`, `stats`, `relayed`; see keys.py.
     """
@@ -32,19 +32,19 @@ class Hub(StoredHub):
     ) -> None:
         super().__init__(client, name, partitions, settings)
         self._batches = Batches(self) if isinstance(client, RedisCluster) else None
-        # Events without a key go round; each process starts elsewhere, so that few processes still use every partition.
+        # Events without a key go to each partition in turn; processes start at different ones, so that all are used.
         self._turn = itertools.count(random.randrange(partitions))
 
     def append(self, events: Sequence[Event], *, partition: int | None = None, enqueued_ms: int | None = None) -> None:
-        """Append events to the partitions of their keys, or all to `partition`: all or none, in one round trip.
+        """Append events to the partitions of their keys, or all to `partition`: all events or none, in one round trip.
 
-        Events without a key go together to the next partition in turn, but one that a relay sent to the one of its
-        relay id, which may have it already: it is then left out. `enqueued_ms` replays recorded events at their own
-        time; if one of the partitions has a later event, they are refused (`ResponseError`).
+        Events without a key go together to the next partition in turn. But an event that a relay sent goes to the
+        partition of its relay id, which leaves it out if it has it already. With `enqueued_ms`, recorded events are
+        replayed at their own time; if one of the partitions has a later event, they are refused (`ResponseError`).
 
         On a cluster, events for several partitions take a round trip for each, and three or four more; if the sender
-        dies, others finish what it began, see batches.py. Recorded events are there taken or refused by each partition
-        alone.
+        dies, others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself
+        there.
 
         Raises `UnknownPartition`, `HubFull` or `Throttled`.
         """
@@ -60,7 +60,7 @@ class Hub(StoredHub):
             self._batches.append(by_partition)
 
     def finish_batches(self) -> None:
-        """On a cluster, finish what senders that died have begun: see batches.py."""
+        """On a cluster, finish the batches of senders that died: see batches.py."""
         if self._batches is not None:
             self._batches.finish()
             self._batches.forget()
@@ -68,18 +68,18 @@ class Hub(StoredHub):
     def read(self, partition: int, after: str = "0", limit: int = 100) -> list[StoredEvent]:
         """Return up to `limit` events whose offset is greater than `after`, oldest first; fewer only at the end.
 
-        A time in ms since the Unix epoch will do for an offset. Raises `UnknownPartition`.
-        One round trip for what came in batches; up to three, for 1,000 events that came one by one.
+        A time in ms since the Unix epoch can be used as an offset. Raises `UnknownPartition`. One round trip for events
+        that were sent in batches; up to three for 1,000 events that were sent one by one.
         """
-        reading = Reading(self.known(partition), after, limit)
+        reading = Reading(self.checked_partition(partition), after, limit)
         while reading.count:
             found = self.redis.xrange(self.keys[partition].events, min=f"({reading.after}", count=reading.count)
-            reading.take(cast("list[tuple[bytes, dict[bytes, bytes]]]", found))
+            reading.add_page(cast("list[tuple[bytes, dict[bytes, bytes]]]", found))
         return reading.events
 
     def _divide(self, events: Sequence[Event], partition: int | None) -> dict[int, list[Event]]:
         if partition is not None:
-            return {self.known(partition): list(events)}
+            return {self.checked_partition(partition): list(events)}
         by_partition: dict[int, list[Event]] = defaultdict(list)
         of_key: dict[str | None, list[Event]] = {}
         for event in events:

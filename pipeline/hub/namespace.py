@@ -19,10 +19,11 @@ from .description import Defaults, Description, declared_hubs, hub_name
 from .keys import DELETED, HUBS, RULES, HubKeys
 from .log import Hub
 
-#: Seconds for which a process may go on with what it knows of the hubs.
+#: Seconds for which a process may use what it has read about the hubs.
 CACHE = 1.0
 
-#: Milliseconds from a hub's deletion until a new one may have its name: by then nobody takes events for the old one.
+#: Milliseconds from a hub's deletion until a new one may have its name: by then no process takes events for the old
+#: one.
 SETTLE_MS = 1500
 
 
@@ -33,7 +34,7 @@ class UnknownHub(PipelineError, LookupError):
 
 
 class PartitionCountChanged(PipelineError):
-    """Keys would move to other partitions and lose their order."""
+    """Another number of partitions would move keys to other partitions, and their events would lose their order."""
 
 
 class HubExists(PipelineError):
@@ -43,10 +44,10 @@ class HubExists(PipelineError):
 
 
 class HubBusy(PipelineError):
-    """Somebody else is making, changing or deleting it."""
+    """Another process is making, changing or deleting the hub."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the hub {name!r} is just being made, changed or deleted by somebody else: try again")
+        super().__init__(f"the hub {name!r} is being made, changed or deleted by another process: try again")
         self.name = name
 
 
@@ -57,7 +58,7 @@ class Hubs(Mapping[str, Hub]):
     """
 
     def __init__(self, client: Redis, declared: Mapping[str, int], defaults: Defaults | None = None) -> None:
-        """`declared` are the hubs that must be there, name -> partitions: see `declare`."""
+        """`declared` are the hubs that must exist, name -> partitions: see `declare`."""
         self.redis = client
         self.declared = declared
         self.defaults = defaults or Defaults()
@@ -67,9 +68,9 @@ class Hubs(Mapping[str, Hub]):
         self._refreshing = threading.Lock()
 
     @classmethod
-    def of(cls, settings: Settings, client: Redis) -> Hubs:
-        """The hubs that `settings` declare, and all others. Raises `InvalidSetting` for what no hub may be."""
-        return cls(client, declared_hubs(settings), Defaults.of(settings))
+    def from_settings(cls, settings: Settings, client: Redis) -> Hubs:
+        """Return declared and recorded hubs. Raises `InvalidSetting` for a declared hub that is not valid."""
+        return cls(client, declared_hubs(settings), Defaults.from_settings(settings))
 
     def __getitem__(self, name: str) -> Hub:
         """Raises `UnknownHub`."""
@@ -90,7 +91,7 @@ class Hubs(Mapping[str, Hub]):
         return len(self._hubs)
 
     def description(self, name: str) -> Description:
-        """What is recorded of a hub, now. Raises `UnknownHub`."""
+        """Return the current record of a hub. Raises `UnknownHub`."""
         self.refresh()
         try:
             return self._descriptions[name.lower()]
@@ -98,14 +99,14 @@ class Hubs(Mapping[str, Hub]):
             raise UnknownHub(name) from None
 
     def list(self) -> Mapping[str, Description]:
-        """What is recorded of every hub, now, by name."""
+        """Return the current records of all hubs, by name."""
         self.refresh()
         return self._descriptions
 
     def refresh(self) -> None:
         """Ask Redis which hubs there are. A `Hub` stays the same object for as long as its log is the same.
 
-        Declared hubs that were never there are made; one that was deleted stays so.
+        Declared hubs that never existed are made; one that was deleted stays deleted.
         """
         with self._refreshing:
             until = time.monotonic() + CACHE
@@ -124,23 +125,23 @@ class Hubs(Mapping[str, Hub]):
             self._hubs, self._descriptions, self._known_until = hubs, descriptions, until
 
     def declare(self) -> None:
-        """Hold the declared hubs against what is recorded, when a process starts.
+        """Compare the declared hubs with the recorded ones, when a process starts.
 
-        Raises `PartitionCountChanged` if one was begun with another number of partitions.
+        Raises `PartitionCountChanged` if one was made with another number of partitions.
         """
         recorded = self.list()
         for name in self.declared.keys() & recorded.keys():
             begun, wanted = recorded[name].partitions, self.declared[name]
             if begun != wanted:
                 raise PartitionCountChanged(
-                    f"hub {name!r} was begun with {begun} partitions and WZ_HUBS now says {wanted}: keep {begun}, or "
+                    f"hub {name!r} was made with {begun} partitions and WZ_HUBS now says {wanted}: keep {begun}, or "
                     "take a new name"
                 )
 
     def create(self, name: str, description: Description) -> Description:
-        """Make a hub. Returns what was recorded. Raises `InvalidValue`, `HubExists` or `HubBusy`.
+        """Make a hub. Returns its record. Raises `InvalidValue`, `HubExists` or `HubBusy`.
 
-        For a name that was in use until just now this waits up to 1.5 s, until the old hub is forgotten everywhere.
+        If a hub of that name was deleted just now, this waits up to 1.5 s, until all processes have forgotten it.
         """
         name = hub_name(name)
         description.check()
@@ -150,14 +151,14 @@ class Hubs(Mapping[str, Hub]):
         return made
 
     def update(self, name: str, change: Callable[[Description], Description]) -> Description:
-        """Change what may be changed of a hub. Raises `UnknownHub`, `HubBusy`, or `InvalidValue` for its partitions."""
-        self.refresh()  # which may have to make it, and so must not wait for this change
+        """Change a hub, but not its partitions. Raises `UnknownHub`, `HubBusy` or `InvalidValue`."""
+        self.refresh()  # this may have to make the hub, and so must not wait for this change
         with self._changing(name.lower()):
             old = self._read(name)
             new = msgspec.structs.replace(change(old), created_ms=old.created_ms, updated_ms=clock_ms(self.redis))
             if new.partitions != old.partitions:
                 raise InvalidValue(
-                    f"hub {name!r} has {old.partitions} partitions for life: another count would send keys elsewhere",
+                    f"hub {name!r} has {old.partitions} partitions for good: with others, keys would move",
                     "partitions",
                 )
             new.check()
@@ -174,7 +175,7 @@ class Hubs(Mapping[str, Hub]):
         self.refresh()
         with self._changing(name):
             partitions = self._read(name).partitions
-            # First, so that whatever a crash in between leaves is purged when the name is used again.
+            # First, so that what a crash in between leaves behind is deleted when the name is used again.
             self.redis.hset(DELETED.pattern, name, f"{clock_ms(self.redis)} {partitions}")
             self.redis.hdel(HUBS.pattern, name)
             self._purge(name, partitions)
@@ -196,7 +197,7 @@ class Hubs(Mapping[str, Hub]):
         return dict(sorted(descriptions.items()))
 
     def _make_if_new(self, name: str, description: Description) -> None:
-        """Make a hub that is neither there nor was deleted; if another process is just doing it, wait for that."""
+        """Make a hub that never existed; if another process is making it, wait for that."""
         while not (self.redis.hexists(HUBS.pattern, name) or self.redis.hexists(DELETED.pattern, name)):
             try:
                 self._make(name, description)

@@ -1,4 +1,4 @@
-"""Reading for people and programs outside: pages of bounded size, and waiting for the next event."""
+"""Reading for clients outside: pages of bounded size, and waiting for the next event."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import cast
 from ..store import Redis
 from .log import Hub, StoredEvent
 
-#: Bytes of bodies in a page, about; a page has one event at least.
+#: About how many bytes of bodies a page has; a page has at least one event.
 PAGE_BYTES = 4 * 1024 * 1024
 
 _FIRST = 8  # events of a page that are read before it is known how large they are
-_SLICE = 1.0  # seconds that Redis is asked to block for, below the socket's timeout: between two, the caller may stop
+_SLICE = 1.0  # seconds for which Redis blocks, below the socket's time-out; the caller may stop between two blocks
 
 
 def latest(hub: Hub, partition: int) -> str:
     """Return the offset of the newest event that is kept, '0' if there is none. Raises `UnknownPartition`."""
-    newest = hub.redis.xrevrange(hub.keys[hub.known(partition)].events, count=1)
+    newest = hub.redis.xrevrange(hub.keys[hub.checked_partition(partition)].events, count=1)
     return cast("bytes", newest[0][0]).decode() if newest else "0"
 
 
@@ -40,13 +40,13 @@ def page(hub: Hub, partition: int, after: str, limit: int) -> list[StoredEvent]:
 
 def wait(hub: Hub, partition: int, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
     """Wait until there is an event after an offset, which must not be '@latest'; returns whether there is one."""
-    return wait_for_entry(hub.redis, hub.keys[hub.known(partition)].events, after, seconds, is_stopping)
+    return wait_for_entry(hub.redis, hub.keys[hub.checked_partition(partition)].events, after, seconds, is_stopping)
 
 
 def wait_for_entry(client: Redis, key: str, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
     """Wait until a stream has an entry after an id; returns whether it has.
 
-    It keeps a connection of the pool to itself, blocked in Redis, and looks at `is_stopping` once a second.
+    It occupies a connection of the pool, blocked in Redis, and calls `is_stopping` once a second.
     """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0 and not is_stopping():

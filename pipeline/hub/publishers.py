@@ -1,4 +1,4 @@
-"""Publishers: senders with a name of their own, who can be shut out one by one."""
+"""Publishers: senders with a name of their own, each of whom can be revoked."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .stored_hub import StoredHub
 
 
 class PublisherRevoked(PipelineError):
-    """Whoever has a key of the hub can still send under another name, or under none."""
+    """A client that has a key of the hub can still send under another name, or without one."""
 
     def __init__(self, hub: str, name: str) -> None:
         super().__init__(f"the publisher {name!r} of hub {hub!r} is revoked")
 
 
 class RevokedPublishers:
-    """A hub's revoked publishers, in lower case: a token for `Dev-1` is good for `dev-1`, and so must this be.
+    """A hub's revoked publishers, in lower case: names ignore case, as a token for `Dev-1` is valid for `dev-1`.
 
     Redis key: `revoked`; see keys.py.
     """
@@ -32,6 +32,7 @@ class RevokedPublishers:
             raise PublisherRevoked(self.hub, name)
 
     def revoke(self, name: str) -> None:
+        """Refuse this publisher from now on; without effect if it is revoked already."""
         self.redis.sadd(self.key, name.lower())
 
     def resume(self, name: str) -> bool:
@@ -42,5 +43,5 @@ class RevokedPublishers:
         return bool(self.redis.sismember(self.key, name.lower()))
 
     def names(self) -> list[str]:
-        """Return them sorted."""
+        """Return the names, sorted."""
         return sorted(name.decode() for name in cast("set[bytes]", self.redis.smembers(self.key)))

@@ -1,7 +1,8 @@
 """The relay: a consumer group that sends a hub's events on to the upstream hub.
 
-What it promises: every event at least once, those of one key in order. An offset moves on only when the upstream hub
-has taken the events, or has said that it never will: then they go to the partition's dead letters with its answer.
+It guarantees that every event is sent at least once, and those of one key in order. An offset advances only when the
+upstream hub has taken the events, or has said that it never will: then they go to the partition's dead letters with its
+answer.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ logger = logging.getLogger(__name__)
 
 GROUP = "$relay"
 
-MAX_EVENTS = 1000  # that are read of a partition at once
-PAGE_BYTES = 4 * 1024 * 1024  # of bodies, that these should have: as many events as that were of the last ones' size
+MAX_EVENTS = 1000  # that are read from a partition at once
+PAGE_BYTES = 4 * 1024 * 1024  # of bodies, that these should have: so many events are read, by the size of the last ones
 
-#: Idle partitions that a relay looks at in a second, so that they cost little however many there are. Up to a quarter
-#: of that many it looks at in each turn; an event in one of a thousand waits for up to a second.
+#: Idle partitions that a relay looks at per second, so that they cost little however many there are. Each turn looks at
+#: up to a quarter of that number; with a thousand partitions, an event waits for up to a second.
 LOOKS = 1000
 
-_FULL_WAIT = 1.0  # seconds, at least, until the next look whether there is room for dead letters
+_FULL_WAIT = 1.0  # seconds, at least, until it is checked again whether there is room for dead letters
 
 _COMMIT = Script(files(__package__) / "commit.lua")
 _WAITING = Script(files(__package__) / "waiting.lua")
@@ -45,7 +46,7 @@ _WAITING = Script(files(__package__) / "waiting.lua")
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Where the relay of a partition is: `redrive` are offsets of dead letters that are to be sent again."""
+    """How far the relay of a partition is: `redrive` are offsets of dead letters that are to be sent again."""
 
     source: str
     offset: str
@@ -53,10 +54,10 @@ class _State:
 
 
 class Relay:
-    """One worker of a hub's way up; it forwards the partitions that are its share.
+    """One worker of a hub's relay; it forwards the partitions that are its share.
 
     `any_key`: a batch may have events of several keys, which this service takes. See `upstream_requests`. `max_letters`
-    are the dead letters with which a partition has enough; the batch that reaches them is kept whole.
+    is the number of dead letters from which on a partition waits; the batch that reaches it is kept whole.
 
     Redis key, beside those of its consumer group, `Share` and `DeadLetters`: `relay`; see keys.py.
     """
@@ -85,7 +86,7 @@ class Relay:
         self._next_look = 0.0  # time.monotonic()
 
     def step(self) -> int:
-        """Forward what is waiting, up to 1000 events a partition; return how many are done.
+        """Forward waiting events, up to 1000 per partition; return how many are done.
 
         One round trip looks at all partitions; only those with something to do cost more.
         """
@@ -101,7 +102,7 @@ class Relay:
         return done
 
     def attach(self) -> None:
-        """Have the hub keep what is not relayed yet; once. A worker does it before anything is dropped."""
+        """Have the hub keep events that are not relayed yet. Done once, before a worker drops any event."""
         if not self._attached:
             self.group.attach()
             self._attached = True
@@ -141,7 +142,7 @@ class Relay:
         return 0
 
     def _state(self, partition: int) -> _State:
-        """Read where the relay is. One round trip."""
+        """Read how far the relay is. One round trip."""
         relay = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
             pipe.hsetnx(relay, "source", secrets.token_hex(8))
@@ -163,7 +164,7 @@ class Relay:
         return len(events)
 
     def _publish(self, partition: int, request: UpstreamRequest) -> None:
-        """Send, and commit; a batch that is refused is cut in two until what is wrong is alone."""
+        """Send, and commit; a batch that is refused is cut in two until the refused event is alone."""
         sent = [outgoing.stored for outgoing in request.events]
         letters: list[DeadLetter] = []
         try:
@@ -184,7 +185,7 @@ class Relay:
             if letter is None:
                 self.letters.forget(partition, offset)
                 continue
-            # Nothing that the receiver would compare with the offsets of later ones: it is late on purpose.
+            # Not an id that the receiver would compare with later offsets: this event is late on purpose.
             id_ = f"{event_id(state.source, letter.stored)}/r{letter.redrives + 1}"
             refused: list[DeadLetter] = []
             try:
@@ -229,16 +230,17 @@ class Relay:
 
 
 def event_id(source: str, stored: StoredEvent) -> str:
-    """Return the id by which a receiver knows an event again: SOURCE/PARTITION/OFFSET.
+    """Return the id by which a receiver recognizes an event that is sent again: SOURCE/PARTITION/OFFSET.
 
-    It rises, so that a receiver need only keep the last. Sequence numbers would be given out twice by a Redis that was
-    killed before its last second was on disk, or by a replica that was behind, and the second event would be dropped.
+    It rises, so that a receiver need only keep the last one. A sequence number could be assigned twice, by a Redis that
+    was killed before its last second was on disk or by a replica that was behind, and then the second event would be
+    dropped.
     """
     return f"{source}/{stored.partition}/{stored.offset}"
 
 
 class Relays:
-    """`count` workers for each hub there is, also for hubs that are made later; they share it as processes would."""
+    """`count` workers for each hub, also for hubs that are made later; they share its partitions as processes would."""
 
     def __init__(
         self,
@@ -255,7 +257,7 @@ class Relays:
         self._relays: dict[Hub, list[Relay]] = {}
 
     def tasks(self) -> list[Relay]:
-        """Return the workers of all hubs that there are now; the same ones for a hub that was there before."""
+        """Return the workers of all hubs that there are now; for the same hub, the same objects as before."""
         self._relays = {hub: self._relays.get(hub) or self._of(hub) for hub in self.hubs.values()}
         return list(itertools.chain.from_iterable(self._relays.values()))
 

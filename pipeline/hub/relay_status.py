@@ -1,4 +1,4 @@
-"""How a hub is doing: what it holds, and how far its relay has come. For `/metrics` and `wz hub status`."""
+"""The state of a hub: what it holds, and how far its relay has come. For `/metrics` and `wz hub status`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .stored_hub import StoredHub
 
 @dataclass(frozen=True, slots=True)
 class RelayStatus:
-    """What the relay did with a partition. `retries` and `refused` are ever counted, `deadletters` are there now.
+    """The relay's work on a partition. `retries` and `refused` count since the beginning, `deadletters` exist now.
 
-    `is_full` while it waits since there are as many dead letters as there may be.
-    `group` is where it is, None if no relay was ever started; `worker` is who has the partition, `error` why it waits.
+    `is_full` is true while it waits because there are as many dead letters as there may be. `group` is how far it has
+    come, None if no relay was ever started; `worker` is the one that has the partition, `error` why it waits.
     """
 
     group: GroupRuntime | None
@@ -26,7 +26,7 @@ class RelayStatus:
     retries: int
     refused: int
     deadletters: int
-    redrives: int  # letters that wait to be sent again
+    redrives: int  # dead letters that are waiting to be sent again
     is_full: bool
 
 
@@ -51,7 +51,7 @@ def status(hub: StoredHub) -> list[PartitionStatus]:
 
 
 def has_lost_its_relay(hub: StoredHub) -> bool:
-    """Say whether the hub keeps events for a relay that nobody runs."""
+    """Say whether the hub keeps events for a relay that no worker runs."""
     found = [one.relay for one in status(hub)]
     return any(relay.group and relay.group.attached for relay in found) and not any(relay.worker for relay in found)
 

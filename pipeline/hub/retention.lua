@@ -1,10 +1,10 @@
 -- Drop the oldest entries of a partition: those whose events are too old, or too many, and that no attached group still
--- needs. An entry goes whole, with its last event.
+-- needs. An entry is dropped whole, with its last event.
 --
 -- KEYS  events (stream), stats (hash), offsets (hash), attached (set), all as in keys.py
--- ARGV[1]  age in ms from which events go; 0 for none
--- ARGV[2]  bytes (`Event.size`) above which events go; -1 for none
--- ARGV[3]  bytes to look at, about: a script keeps everybody else waiting
+-- ARGV[1]  age in ms from which events are dropped; 0 for no limit
+-- ARGV[2]  bytes (`Event.size`) above which events are dropped; -1 for no limit
+-- ARGV[3]  about how many bytes to read: all other clients wait for a script
 --
 -- Returns {events dropped, 1 if there may be more}.
 
@@ -22,7 +22,7 @@ local function parts(offset)
   return tonumber(ms), tonumber(n) or 0
 end
 
--- The least offset of an attached group: what comes after it must stay. '+' if no group is attached.
+-- The least offset of an attached group: entries after it must stay. '+' if no group is attached.
 local function last_done()
   local least, ms, n = '+', nil, nil
   for _, group in ipairs(redis.call('SMEMBERS', attached)) do

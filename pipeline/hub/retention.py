@@ -1,4 +1,4 @@
-"""Retention: what a hub lets go, by age and by size, and never before the attached groups are done with it."""
+"""Retention: a hub drops events by age and by size, but never before all attached groups have processed them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .stored_hub import StoredHub
 
 _TRIM = Script(files(__package__) / "retention.lua")
 
-#: Bytes of events that a script call looks at, about: some milliseconds of Redis's time.
+#: About how many bytes of events one call of the script reads: some milliseconds of Redis's time.
 _PAGE = 1024 * 1024
 
-#: Partitions that are trimmed in one round trip: as many MiB may be read, between which others have their turn.
+#: Partitions that are trimmed in one round trip: up to so many MiB are read, and other clients are served in between.
 _TOGETHER = 100
 
 
 def trim(hub: StoredHub, partition: int, room: int = 0) -> int:
-    """Drop events that are too old, and the oldest of a partition that is nearly full; returns how many went.
+    """Drop events that are too old, and the oldest of a partition that is nearly full; returns how many.
 
-    What is left is nine tenths of the partition's share at most, and leaves room for `room` bytes. None goes that an
-    attached group (`ConsumerGroup.attach`) is not done with. A round trip for each MiB of events.
+    The rest is at most nine tenths of the partition's share, and leaves room for `room` bytes. No event is dropped that
+    an attached group (`ConsumerGroup.attach`) has not processed. A round trip for each MiB of events.
     """
     return _trim(hub, [partition], room)
 

@@ -1,4 +1,4 @@
-"""The worker's task that has every hub let go what retention allows."""
+"""The worker's task that drops the events of every hub that retention allows to drop."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Retention:
         self._next = 0.0  # time.monotonic()
 
     def step(self) -> int:
-        """Trim every partition, if it is time and no other worker does it; returns how many events went."""
+        """Trim every partition, if it is time and no other worker does so; returns how many events were dropped."""
         if time.monotonic() < self._next or not self.lease.hold():
             return 0
         dropped = 0
@@ -42,7 +42,7 @@ class Retention:
         self._next = time.monotonic() + PERIOD
         if dropped:
             logger.info("%d events dropped", dropped)
-        return 0  # or the next turn would come at once
+        return 0  # otherwise the next turn would come at once
 
     def stop(self) -> None:
         self.lease.release()

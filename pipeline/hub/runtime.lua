@@ -1,9 +1,9 @@
--- Say how a partition is doing.
+-- Return a partition's runtime information.
 --
 -- KEYS  events (stream), sequence (string), stats (hash), offsets (hash), attached (set), all as in keys.py
 --
 -- Returns {now in ms, next sequence number, last offset or '', stats as HGETALL, groups}. A group is {name, offset, 1 if
--- it is attached, sequence number of the first event it has not done or -1, that event's offset or ''}.
+-- it is attached, sequence number of the first event that it has not processed or -1, that event's offset or ''}.
 
 local events, sequence, stats, offsets, attached = unpack(KEYS)
 

@@ -15,10 +15,10 @@ _RUNTIME = Script(files(__package__) / "runtime.lua")
 
 @dataclass(frozen=True, slots=True)
 class GroupRuntime:
-    """Where a group is in a partition.
+    """How far a group has come in a partition.
 
-    `lag` is how many events are kept that it has not done, `oldest_ms` how long the first of them has waited, None if
-    there is none. An attached group's events are kept until it has done them.
+    `lag` is how many of the stored events it has not processed, `oldest_ms` how long the first of them has waited, None
+    if there is none. Events are kept until an attached group has processed them.
     """
 
     name: str
@@ -33,8 +33,8 @@ class PartitionRuntime:
     """What a partition holds now: events from sequence number `first` to `next` - 1.
 
     `last_offset` is that of the newest event ever, None for a partition that never had any; an offset begins with its
-    event's time. `bytes` counts what is kept of them (`Event.size`). `in_events` and `in_bytes` were taken ever,
-    `in_rate` in bytes a second, as a mean over the last seconds (the worker's retention measures it).
+    event's time. `bytes` is what they take in the log (`Event.size`). `in_events` and `in_bytes` count since the
+    beginning; `in_rate` is in bytes per second, a mean over the last seconds (the worker's retention measures it).
     """
 
     partition: int
@@ -55,11 +55,13 @@ class PartitionRuntime:
 
 
 def runtime(hub: StoredHub, partitions: Sequence[int] | None = None) -> list[PartitionRuntime]:
-    """Ask how these partitions are doing, by default all of them. One round trip, on a cluster one a node.
+    """Read the runtime information of these partitions, by default all. One round trip, on a cluster one per node.
 
     Raises `UnknownPartition`.
     """
-    wanted = range(hub.partitions) if partitions is None else [hub.known(partition) for partition in partitions]
+    wanted = (
+        range(hub.partitions) if partitions is None else [hub.checked_partition(partition) for partition in partitions]
+    )
     its = (hub.keys[partition] for partition in wanted)
     called = ([keys.events, keys.sequence, keys.stats, keys.offsets, keys.attached] for keys in its)
     replies = _RUNTIME.call_all(hub.redis, [(keys, []) for keys in called])

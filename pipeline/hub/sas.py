@@ -1,4 +1,4 @@
-"""Shared Access Signatures: who may do what, for how long, below which address.
+"""Shared Access Signatures: they say which rights a client has, for how long, below which address.
 
 Source: Microsoft's "Generate a SAS token" and "Authorize access with Shared Access Signatures". The signature is
 HMAC-SHA256, keyed with the key's text as it is (not base64-decoded), over the `sr` field exactly as it was sent,
@@ -30,8 +30,8 @@ _RULE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?")
 
 SCHEME = "SharedAccessSignature"
 
-#: Clients send one token again and again. What follows from its text, or from it and a rule's keys, is remembered for
-#: as many; whether it is expired, which rules there are and what they grant is asked for each request.
+#: Clients send one token many times. What follows from its text, or from its text and a rule's keys, is cached for so
+#: many tokens; whether it is expired, which rules there are and what they grant is checked for each request.
 _REMEMBERED = 1024
 
 
@@ -70,9 +70,9 @@ class UnknownRule(PipelineError, LookupError): ...
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A named pair of keys, either of which signs, and what its tokens may do.
+    """A named pair of keys, either of which can sign, and the rights of tokens that they signed.
 
-    `hub` narrows a rule to one hub (lower case); None covers the namespace, the boards and the outputs with it.
+    `hub` narrows a rule to one hub (lower case); None covers the whole namespace, boards and outputs included.
     Manage includes Send and Listen.
     """
 
@@ -89,8 +89,8 @@ class Rule(msgspec.Struct, frozen=True):
 class Rules:
     """The namespace's rules and its hubs': the root rule from the settings, the others from Redis.
 
-    A hub may have a rule of the same name as another hub or the namespace has. They are read afresh for each token, so
-    that a key is worth nothing from the moment that it is replaced or deleted.
+    A hub may have a rule of the same name as another hub or the namespace has. They are read from Redis for each token,
+    so that a key is invalid as soon as it is replaced or deleted.
 
     Redis key: `RULES`; see keys.py.
     """
@@ -102,9 +102,9 @@ class Rules:
         self.root = Rule(root.key_name, root.key, root.key, frozenset(Right))
 
     def find(self, name: str, hub: str | None = None) -> list[Rule]:
-        """Return the rules of this name that a token for `hub` may be of: the hub's own, the namespace's; [] if none.
+        """Return the rules of this name that may have signed a token for `hub`: the hub's and the namespace's.
 
-        One round trip, and none for the root rule.
+        One round trip; none for the root rule.
         """
         if name == self.root.name:
             return [self.root]
@@ -113,7 +113,7 @@ class Rules:
         return [msgspec.json.decode(data, type=Rule) for data in stored if data is not None]
 
     def get(self, name: str, hub: str | None = None) -> Rule:
-        """Return the rule of the hub; without one, the namespace's, or else the only one of that name.
+        """Return the hub's rule; without `hub`, the namespace's, or otherwise the only rule of that name.
 
         Raises `UnknownRule`, or `InvalidValue` if there are several.
         """
@@ -135,7 +135,7 @@ class Rules:
         )
 
     def add(self, name: str, rights: frozenset[Right], hub: str | None = None) -> Rule:
-        """Make a rule with two fresh keys, in place of any of that name. Raises `InvalidValue`."""
+        """Make a rule with two new keys; it replaces any rule of that name. Raises `InvalidValue`."""
         if name == self.root.name or not _RULE_NAME.fullmatch(name):
             raise InvalidValue(
                 f"{name!r}: a rule's name is 1 to 50 letters, digits and . - _, and not the root rule's", field="name"
@@ -203,7 +203,7 @@ class Token(NamedTuple):
         for part in filter(None, text.strip().split("&")):
             name, _, value = part.strip().partition("=")
             if name in fields:
-                raise MalformedToken(f"the token's field {name!r} stands twice")
+                raise MalformedToken(f"the token has the field {name!r} twice")
             fields[name] = value
         for name in ("sr", "sig", "se", "skn"):
             if not fields.get(name):
@@ -214,7 +214,7 @@ class Token(NamedTuple):
 
 
 class Audience(NamedTuple):
-    """What a request is for: the hosts that this namespace answers to, and the path's segments, decoded.
+    """The address that a request is for: this namespace's hosts, and the path's segments, decoded.
 
     `any_case` is for paths of hubs, whose names ignore case, and whose first segment is a hub.
     """
@@ -225,12 +225,12 @@ class Audience(NamedTuple):
 
     @property
     def hub(self) -> str | None:
-        """The hub's name in lower case, if it is for one."""
+        """The hub's name in lower case, if the request is for one."""
         return self.segments[0].lower() if self.any_case and self.segments else None
 
 
 def new_key() -> str:
-    """Return a key as the service makes them: 32 random bytes as base64."""
+    """Return a new key, made as Azure makes them: 32 random bytes as base64."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -251,7 +251,7 @@ def authorize(token: Token, rules: Sequence[Rule], right: Right, audience: Audie
     """Return the one of `rules` that signed `token` if it grants `right` on `audience`.
 
     `rules` are those with the token's name (`Rules.find`); `now` is in Unix seconds. Raises a leaf of `Unauthorized`;
-    an unknown rule and a wrong key read alike.
+    an unknown rule and a wrong key give the same message.
     """
     rule = _signer(token, tuple(rules))
     if token.expiry <= (machine_time() if now is None else now):
@@ -265,10 +265,10 @@ def authorize(token: Token, rules: Sequence[Rule], right: Right, audience: Audie
 
 @lru_cache(maxsize=_REMEMBERED)
 def _signer(token: Token, rules: tuple[Rule, ...]) -> Rule:
-    """All keys are tried, and each compared to its end: the time taken tells nothing about them.
+    """Try all keys, and compare each to its end, so that the time taken reveals nothing about them.
 
-    A failure raises, and so is not remembered: whoever has no key can't drive out what is. Nor does it tell anything
-    that a remembered token is found sooner: one has to have all of it.
+    A failure raises, so it is not cached: a client without a key can't displace cached tokens. That a cached token is
+    found sooner reveals nothing either: one must know the whole token.
     """
     signer = None
     for rule in rules:
@@ -304,7 +304,7 @@ def _covers(resource: str, hosts: frozenset[str], segments: tuple[str, ...], any
 
 
 def _folded(segments: Sequence[str], any_case: bool) -> list[str]:
-    """In lower case, if it does not matter; Microsoft's reference has `publisher` in an example for `publishers`."""
+    """Return a segment in lower case, if case does not matter; one of Microsoft's examples has `publisher`."""
     if not any_case:
         return list(segments)
     folded = [segment.lower() for segment in segments]

@@ -1,36 +1,36 @@
 """A worker's fair share of a hub's partitions.
 
-Theory. No worker is in charge, and none is asked. Once a beat each worker, for itself,
+Theory. No worker is in charge of the others. Once in each beat every worker, by itself,
 
-    1. says that it is there, and reads who else is (`_ANNOUNCE`, one script: both or neither)
-    2. computes its quota from that list (`fair_share`, the same for all who see the same list)
-    3. renews the leases that it has, and forgets those that it lost
-    4. gives up what it has above its quota, or tries to take what is free below it
+    1. announces itself, and reads which other workers there are (`_ANNOUNCE`, one script: both or neither)
+    2. computes its quota from that list (`fair_share`: workers that see the same list agree)
+    3. renews its leases, and forgets those that it has lost
+    4. gives up leases above its quota, or tries to take free ones up to it
 
 Between two beats a thread, the keeper, does 1 and the renewing of 3, since the worker may be busy for longer than a
-lease lasts. It takes nothing and gives up nothing.
+lease lasts. The keeper neither takes nor gives up leases.
 
     a worker ...       its leases                          the others count it
     comes              it has none                         from its first beat on
-    stops              are released at once                no more, at once
+    stops              are released at once                no longer, from then on
     dies               end by themselves, `TTL` s later    for `GONE` s
-    is paused          the same; it notices at step 3      for `GONE` s, and again when it goes on
+    is paused          the same; it notices at step 3      for `GONE` s, and again when it continues
 
-Invariant: a partition has one lease, and a lease one owner. The list of workers decides nothing but quotas: if it is
-wrong, or workers see different lists, then for a beat some partitions wait or some worker has more than its share, and
-no partition has two owners. The quotas of those who see the same list add up to the number of partitions. So when
-nobody comes or goes, every partition has a reader after two beats: one in which the last who came is seen by all and
-what is too much is given up, one in which that is taken.
+Invariant: a partition has one lease, and a lease one owner. The list of workers only decides quotas: if it is wrong, or
+workers see different lists, then for a beat some partitions wait or some worker has more than its share, and no
+partition has two owners. The quotas of those who see the same list add up to the number of partitions. So while no
+worker comes or goes, every partition has a reader after two beats: in the first, all see the newest worker and give up
+what is above their quota; in the second, it is taken.
 
-A lease is not a promise. A worker that is paused may believe that it still has a partition, so whoever reads under a
-lease checks, in the transaction that commits what it read, that nobody else has read on: commit.lua compares the
-lease's owner, a window job's task the number of its commits.
+A lease is not a promise. A worker that is paused may believe that it still has a partition, so a reader checks, in the
+transaction that commits its work, that no other worker has read further: commit.lua compares the lease's owner, a
+window job's task compares the number of its commits.
 
 What to change together:
-- `BEAT` < `GONE` < `TTL`: a worker that is slow to look is not counted out, and one that is counted out still has its
-  leases for a moment, in which the others find them taken and try again; `TTL` and a beat are below the ten seconds
+- `BEAT` < `GONE` < `TTL`: a worker that is a little late still counts, and one that does not count any more still has
+  its leases for a moment, in which the others find them taken and try again; `TTL` and a beat are below the ten seconds
   after which a dead worker's partitions have another reader (docs/scaling-hubs.md, tests/hub/test_takeover.py);
-- the keeper's period, a quarter of the time to live, leaves three tries for a Redis that is away for a moment;
+- the keeper's period, a quarter of `TTL`, leaves three tries if Redis can't be reached for a moment;
 - `worker_name` and `fair_share`: the process is what comes before the last hyphen.
 """
 
@@ -54,18 +54,18 @@ from .consumer_group import ConsumerGroup
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at who is there.
+#: Seconds between two announcements.
 BEAT = 1.0
 
-#: Seconds that a lease lasts. A dead worker's partitions have another reader within these and a beat: below ten, with
-#: room for a worker that is slow to look.
+#: Seconds that a lease lasts. A dead worker's partitions have another reader after this time and a beat: below ten
+#: seconds, with room for a worker that is a little late.
 TTL = 7.0
 
-#: Seconds after which a worker that says nothing does not count any more.
+#: Seconds without an announcement after which a worker does not count any more.
 GONE = 5.0
 _GONE = GONE / TTL
 
-# KEYS[1] the workers; ARGV[1] a worker, ARGV[2] after how many ms of silence one is gone. Returns all that are there.
+# KEYS[1] the workers; ARGV[1] a worker, ARGV[2] the ms after which a silent worker is gone. Returns all workers.
 _ANNOUNCE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -77,13 +77,13 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)
 
 
 class Share:
-    """The partitions of a group that one worker reads, or whatever else has a lease each and is to be shared.
+    """The partitions of a group that one worker reads, or other things that have a lease each and are to be shared.
 
     The workers' quotas add up to the number of partitions and differ by one at most: once all workers see each other,
     which takes two beats of each, every partition has one.
 
-    Redis keys: those given, of the leases (strings, `TTL`) and of the workers (sorted set, worker -> when it was last
-    there, ms since the Unix epoch; `GONE`). For a consumer group they are `lease` and `workers` of keys.py.
+    Redis keys: those given, of the leases (strings, `TTL`) and of the workers (sorted set, worker -> when it last
+    announced itself, ms since the Unix epoch; `GONE`). For a consumer group they are `lease` and `workers` of keys.py.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class Share:
 
     @classmethod
     def of(cls, group: ConsumerGroup, beat: float = BEAT, ttl: float = TTL) -> Share:
+        """Return a worker's share of a consumer group's partitions."""
         keys = [lease.key for lease in group.leases]
         return cls(group.hub.redis, keys, group.hub.keys.workers(group.name), beat=beat, ttl=ttl)
 
@@ -125,13 +126,13 @@ class Share:
         return random.sample(sorted(self.held), len(self.held))
 
     def balance_if_due(self) -> None:
-        """Balance if a beat has passed. Call it also during work that takes longer: a dead worker's partitions wait."""
+        """Balance if a beat has passed. Call this also during long work: a dead worker's partitions are waiting."""
         if time.monotonic() >= self._next_beat:
             self.balance()
             self._next_beat = time.monotonic() + self._beat
 
     def balance(self) -> None:
-        """Renew what is held, give up what is above the quota, or take what is free below it: three round trips."""
+        """Renew leases, give up those above the quota, or take free ones up to it: three round trips."""
         workers = self._present()
         quota = fair_share(len(self.leases), workers, self.worker)
         self.held = self._hold(tuple(self.held), take=False)
@@ -142,7 +143,7 @@ class Share:
             self.held |= self._hold(random.sample(free, min(len(free), quota - len(self.held))), take=True)
 
     def lost(self, partition: int) -> None:
-        """Take note that another worker has it."""
+        """Note that another worker has this partition."""
         self.held.discard(partition)
 
     def stop(self) -> None:
@@ -162,7 +163,7 @@ class Share:
             try:
                 self._present()
                 self._hold(tuple(self.held), take=False)
-            except RedisError as exc:  # the worker's own thread meets it as well, and logs it
+            except RedisError as exc:  # the worker's own thread gets the same error, and logs it
                 logger.debug("%s could not renew its leases: %s", self.worker, exc)
 
     def _hold(self, partitions: Collection[int], *, take: bool) -> set[int]:
@@ -188,10 +189,10 @@ class Share:
 
 
 def fair_share(partitions: int, workers: Iterable[str], worker: str) -> int:
-    """Return how many partitions are `worker`'s: as many as any other's, and the remainder goes round the processes.
+    """Return how many partitions are `worker`'s: equally many for all, and the remainder is spread over the processes.
 
-    A process has several workers, whose names differ in the last part: were the remainder to go to the first by name,
-    one process could have all partitions and the next none.
+    A process has several workers, whose names differ in the last part: if the remainder went to the first by name, one
+    process could have all partitions and the next none.
     """
     names = sorted({*workers, worker})
     each, rest = divmod(partitions, len(names))
@@ -205,6 +206,6 @@ def fair_share(partitions: int, workers: Iterable[str], worker: str) -> int:
 
 
 def worker_name() -> str:
-    """Return a name for a worker, which says where it runs: host-process-random."""
+    """Return a name for a worker that shows where it runs: host-process-random."""
     host = re.sub(r"[^A-Za-z0-9.]", "", socket.gethostname()) or "host"
     return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"

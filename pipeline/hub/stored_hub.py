@@ -1,4 +1,4 @@
-"""What a hub is: its name, partitions and settings, and where they lie in Redis. What it does is in log.py."""
+"""What a hub is: its name, partitions, settings and the names of its keys. What it does is in log.py."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class StoredHub:
         self.settings = settings or HubSettings(partitions)
         self.keys = HubKeys(name)
 
-    def known(self, partition: int) -> int:
-        """Return the partition's number. Raises `UnknownPartition`."""
+    def checked_partition(self, partition: int) -> int:
+        """Return the partition's number, if the hub has it. Raises `UnknownPartition`."""
         if not 0 <= partition < self.partitions:
             raise UnknownPartition(self, partition)
         return partition
 
     def clock_ms(self) -> int:
-        """Redis's clock: no event will be stored at an earlier time, unless a fail-over sets the clock back."""
+        """Return Redis's time: no event will be stored at an earlier one, unless a fail-over sets the clock back."""
         return clock_ms(self.redis)

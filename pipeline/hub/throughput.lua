@@ -4,8 +4,8 @@
 -- ARGV[1]  throughput units
 -- ARGV[2], ARGV[3]  bytes and events of the batch
 --
--- Returns the ms to wait before the next try, or 0 if the batch may go. It may as soon as neither bucket is empty, even
--- if it takes more than is left: else one that is larger than a second's worth never could.
+-- Returns the ms to wait before the next try, or 0 if the batch may go. It may go as soon as neither bucket is empty,
+-- even if it takes more than is left: otherwise a batch that is larger than a second's throughput could never go.
 
 local UNIT = {bytes = 1048576, events = 1000}  -- a second
 local taken = {bytes = tonumber(ARGV[2]), events = tonumber(ARGV[3])}

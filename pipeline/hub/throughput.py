@@ -1,4 +1,4 @@
-"""Throughput units: how much a hub takes a second."""
+"""Throughput units: how much a hub takes per second."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TAKE = Script(files(__package__) / "throughput.lua")
 
 
 class Throttled(PipelineError):
-    """The hub takes no more just now; nothing of the batch was stored. `seconds` is when to try again."""
+    """The hub takes no more for now; nothing of the batch was stored. Try again after `seconds`."""
 
     def __init__(self, hub: str, seconds: float) -> None:
         super().__init__(f"hub {hub!r} has taken what its throughput units allow; try again in {seconds:.1f} s")
@@ -20,10 +20,10 @@ class Throttled(PipelineError):
 
 
 def take(hub: StoredHub, size: int, events: int) -> None:
-    """Take `size` bytes and `events` out of what a hub may take in a second. Raises `Throttled`.
+    """Subtract `size` bytes and `events` from what a hub may take in a second. Raises `Throttled`.
 
-    A unit is 1 MiB/s or 1,000 events/s, whichever is reached first. Costs one round trip: the bucket is one for all
-    partitions, in a slot of its own, so that keys may be spread as unevenly as they like.
+    A unit is 1 MiB/s or 1,000 events/s, whichever is reached first. Costs one round trip: all partitions share one
+    bucket, in a slot of its own, so it does not matter how unevenly keys are spread.
 
     Redis key: `throughput`; see keys.py.
     """

@@ -20,19 +20,19 @@ TOKEN_LIFETIME = 3600
 #: Seconds that the service asks its clients to wait when it is busy, at least. Its text says 10.
 BUSY_WAIT = 4.0
 
-#: Seconds of a Retry-After that are believed.
+#: The longest Retry-After, in seconds, that is obeyed.
 MAX_RETRY_AFTER = 600.0
 
-#: Statuses of requests that would fail again however often they were sent. 414 and 431, for a path or a header that is
-#: too long, follow from the event as 413 does.
+#: Statuses of requests that would fail however often they were sent. 414 and 431, for a path or a header that is too
+#: long, are caused by the event, as 413 is.
 _NEVER = frozenset({400, 404, 410, 413, 414, 431})
 
-#: Of these, what may be one event's fault and not its whole batch's.
+#: Those of them that a single event of a batch may have caused.
 _ONE_OF_MANY = frozenset({400, 413})
 
 _BUSY = re.compile(rb"\b50002\b|Server ?Busy|is being throttled", re.IGNORECASE)
 
-# The service gives up after the seconds in the query, so that it, which knows what it did, answers first.
+# The query tells the service when to give up, which is earlier: so the answer comes from it, which knows what it did.
 _QUERY = "timeout=20&api-version=2014-01"
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 
@@ -40,7 +40,7 @@ _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 class UpstreamRefused(PipelineError):
     """The upstream hub will never take this request; the message has the start of its answer.
 
-    `may_be_one`: the fault may be a single event's of the batch.
+    `may_be_one`: a single event of the batch may have caused it.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -50,15 +50,15 @@ class UpstreamRefused(PipelineError):
 
 
 class UpstreamUnavailable(PipelineError):
-    """The events may be taken later. After a timeout they may even have been taken: to send again can double them."""
+    """The events may be taken later. After a time-out they may have been taken: sending them again may double them."""
 
     def __init__(self, message: str, wait: float = 1.0) -> None:
         super().__init__(message)
-        self.wait = wait  # seconds, at least, before the next try
+        self.wait = wait  # the least number of seconds before the next try
 
 
 class Upstream:
-    """A namespace that takes events. One is shared by all threads of a process.
+    """A namespace that takes events. All threads of a process share one.
 
     Certificates are checked, against the system's authorities or those in the PEM file `ca`.
     """
@@ -79,7 +79,7 @@ class Upstream:
         url = f"{self.target.url}/{self.target.hub or hub}/{request.path}?{_QUERY}"
         response = self._post(url, request)
         if response.status == 401:
-            self._renew_at = 0.0  # an expired token and a rotated key look alike
+            self._renew_at = 0.0  # an expired token and a rotated key give the same status
             response = self._post(url, request)
         if response.status not in (200, 201):
             raise self._refusal(response)
@@ -111,7 +111,7 @@ class Upstream:
 
 
 def retry_after(response: urllib3.BaseHTTPResponse) -> float:
-    """Return the header's seconds, given as such or as a date; 0 without one."""
+    """Return the header's seconds, which may be given as a date; 0 without the header."""
     try:
         return min(urllib3.Retry().parse_retry_after(response.headers.get("Retry-After", "0")), MAX_RETRY_AFTER)
     except InvalidHeader:

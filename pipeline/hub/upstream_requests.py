@@ -1,10 +1,10 @@
 """Requests to the upstream hub: each carries a single event or a batch.
 
-Everything is decided here that is about bytes on the wire; upstream.py sends them. Each event gets the user property
-`wz-event-id`, by which a receiver may know it again: delivery is at least once. This service drops what it has.
+This module decides on the bytes on the wire; upstream.py sends them. Each event gets the user property `wz-event-id`,
+by which a receiver can recognize a repetition: delivery is at least once. This service drops repetitions.
 
-What survives: body, partition key, publisher and user properties always. The content type does, of an event that goes
-alone; a batch's item has no place for one, so there it becomes the user property `wz-content-type`.
+Body, partition key, publisher and user properties are always kept. The content type is kept for an event that goes
+alone; an item of a batch has no place for one, so there it becomes the user property `wz-content-type`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BATCH_TYPE = "application/vnd.microsoft.servicebus.json"
 #: Bytes of a request's body that the service takes.
 LIMIT = 1024 * 1024
 
-#: The user property of a batch's item that has the event's content type.
+#: The user property with the content type of an event in a batch.
 CONTENT_TYPE = "wz-content-type"
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -34,7 +34,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 #: Header names that a property may have. Proxies drop those with `_`, nginx among them.
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,128}")
 
-#: Names that mean something else to the service, to a proxy or to HTTP.
+#: Header names that have a meaning for the service, for a proxy or in HTTP.
 _TAKEN = re.compile(
     r"(accept|access-control|content|if|proxy|sec|x-forwarded|x-ms)(-.*)?|authorization|brokerproperties|cache-control"
     r"|connection|cookie|date|dnt|expect|forwarded|from|host|http2-settings|keep-alive|max-forwards|origin|pragma|prefer"
@@ -52,7 +52,7 @@ _PROPERTIES_BYTES = 16384
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An event of the log, and as it goes out: with its id. `item` is its JSON in a batch."""
+    """An event of the log, and the same as it is sent, with its id. `item` is its JSON in a batch."""
 
     stored: StoredEvent
     event: Event
@@ -60,6 +60,7 @@ class Outgoing:
 
     @classmethod
     def of(cls, stored: StoredEvent, event_id: str) -> Outgoing:
+        """Add the event's id to its properties, in place of the one that a relay before this one gave it."""
         event = stored.event
         kept = {name: value for name, value in event.properties.items() if name.lower() != RELAY_ID}
         return cls(stored, msgspec.structs.replace(event, properties={**kept, RELAY_ID: event_id}))
@@ -81,11 +82,12 @@ class UpstreamRequest:
 
 
 def upstream_requests(events: Sequence[Outgoing], *, any_key: bool = False) -> Iterator[UpstreamRequest]:
-    """Cut events, in order, into as few requests as they fit in, each within `LIMIT`, measured as it is sent.
+    """Cut events, in order, into as few requests as possible, each within `LIMIT` bytes as it is sent.
 
-    A batch has neighbours of one partition key or publisher, since the service does not say what it does with others;
-    an event that has a content type, or whose body is no text, goes alone and as it is. With `any_key`, as this
-    service takes it, a batch has neighbours of any key and type. What is too large for a batch goes alone always.
+    A batch has consecutive events of one partition key or publisher, since Azure does not document what it does with
+    other batches; an event that has a content type, or whose body is not text, goes alone and unchanged. With
+    `any_key`, which this service accepts, a batch has consecutive events of any key and type. An event that is too
+    large for a batch always goes alone.
     """
     batch: list[Outgoing] = []
     size = 2  # the brackets
@@ -128,7 +130,7 @@ def _batch(events: Sequence[Outgoing]) -> UpstreamRequest:
 
 
 def _single(outgoing: Outgoing) -> UpstreamRequest | None:
-    """Return an event by itself, its properties as headers; None if these can't carry them, or it would be a batch."""
+    """Return a request for one event, properties as headers; None if these don't fit or it looks like a batch."""
     event = outgoing.event
     headers = {"Content-Type": event.content_type or "application/octet-stream"}
     if headers["Content-Type"].partition(";")[0].strip().lower() == BATCH_TYPE:

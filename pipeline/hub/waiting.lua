@@ -3,8 +3,8 @@
 -- KEYS  events (stream), offsets (hash), redrive (list), all as in keys.py
 -- ARGV[1]  the group
 --
--- Returns 1 if there is an event behind its offset, or a dead letter to be sent again, else 0. What Redis reads of the
--- event stays there: it may have a mebibyte.
+-- Returns 1 if there is an event after its offset, or a dead letter to be sent again, else 0. The event itself is not
+-- returned: it may have a mebibyte.
 
 local events, offsets, redrive = unpack(KEYS)
 

@@ -1,4 +1,4 @@
-"""Events on their way into partitions: cut into entries, written, and given room where a partition is full."""
+"""Writing events to partitions: cut into entries, with room made where a partition is full."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _FULL_WAIT = 5
 
 
 class HubFull(PipelineError):
-    """A partition has as many bytes as it may, and none that every attached group is done with; nothing was stored."""
+    """A partition has as many bytes as it may, and its attached groups still need all of them; nothing was stored."""
 
     def __init__(self, hub: StoredHub, partition: int, seconds: int = _FULL_WAIT) -> None:
         super().__init__(
-            f"partition {partition} of hub {hub.name!r} is full of events that its relay or a job has not done yet; "
+            f"partition {partition} of hub {hub.name!r} is full of events that its relay or a job still needs; "
             f"try again in {seconds} s"
         )
         self.partition = partition
@@ -44,14 +44,14 @@ def write(hub: StoredHub, by_partition: Mapping[int, Sequence[Event]], time: int
 
 
 def write_part(hub: StoredHub, partition: int, events: Sequence[Event], batch: str) -> None:
-    """Write a partition's part of a batch, which has this id; without effect if it was written before."""
+    """Write a partition's part of a batch, which has this id; without effect if the partition has taken it before."""
     _run(hub, {partition: entries(events)}, batch=batch)
 
 
 def make_room(hub: StoredHub, partition: int, size: int, trimmed: set[int]) -> None:
-    """Let retention drop what it may of a full partition, for `size` bytes of events that are to be written.
+    """Let retention drop events of a full partition, for `size` bytes of events that are to be written.
 
-    It does so once for a write: raises `HubFull` if the partition is among those `trimmed`, to which it is added.
+    It does so once per write: raises `HubFull` if the partition is in `trimmed`, to which it is then added.
     """
     if partition in trimmed:
         raise HubFull(hub, partition)

@@ -1,8 +1,8 @@
-"""Settings: one row each, read from the environment once, checked at once, and passed on as one value.
+"""Settings: one row each, read from the environment once, checked then, and passed on as one value.
 
 A row is a field of `Settings`: its variable, how it is read, its default and what it is for are written there and
-nowhere else. `wz settings` and docs/settings.md have them from `SETTINGS`. Names of hubs and the limits of what a hub
-may be are checked by the hub's own code, when a process starts.
+nowhere else. `wz settings` and docs/settings.md read them from `SETTINGS`. Names and limits of hubs are checked by the
+hub's own code, when a process starts.
 """
 
 # ruff: noqa: RUF009 (`setting` makes a field, as `dataclasses.field` does)
@@ -35,7 +35,7 @@ from .kinds import (
 from .row import InvalidSetting as InvalidSetting
 from .row import Setting, setting
 
-#: The Redis database of each environment. 0 is left to whoever did not choose one.
+#: The Redis database of each environment. 0 is not used: it is the default of programs that choose none.
 DATABASES = {"development": 1, "test": 2, "staging": 3, "production": 4}
 
 _CLUSTER_SHARDS = 8  # of a board on a cluster, unless WZ_BOARD_SHARDS says otherwise
@@ -43,7 +43,7 @@ _CLUSTER_SHARDS = 8  # of a board on a cluster, unless WZ_BOARD_SHARDS says othe
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a process must know before its first request."""
+    """The settings that a process needs before its first request."""
 
     environment: str = setting(
         "WZ_ENVIRONMENT",
@@ -83,15 +83,15 @@ class Settings:
         "WZ_RETENTION",
         TIME,
         "1d",
-        "How long a hub keeps an event unless the hub says something else; 0: without a limit. An Event Hub keeps one "
-        "for a day at least.",
+        "How long a hub keeps an event, unless it has a retention of its own; 0: without a limit. An Event Hub keeps "
+        "events for at least a day.",
     )
     retention_bytes: int = setting(
         "WZ_RETENTION_SIZE",
         SIZE,
         "1GiB",
-        "How many bytes of events, with their properties, a hub keeps unless the hub says something else, each "
-        "partition its share; 0: without a limit. Redis has them in memory.",
+        "How many bytes of events, with their properties, a hub keeps, unless it has a size of its own; each partition "
+        "keeps an equal share; 0: without a limit. Redis keeps them in memory.",
     )
     max_send_bytes: int = setting(
         "WZ_MAX_SEND_SIZE",
@@ -104,8 +104,8 @@ class Settings:
         "WZ_CLOCK_TOLERANCE",
         TOLERANCE,
         "0",
-        "For how long after its expiry a token is taken. By default not at all: clients are told to leave room for "
-        "their clocks themselves.",
+        "For how long after its expiry a token is accepted. By default not at all: Microsoft advises clients to allow "
+        "for clock skew themselves.",
     )
     upstream: ConnectionString | None = setting(
         "WZ_UPSTREAM",
@@ -118,13 +118,13 @@ class Settings:
         "WZ_UPSTREAM_CA",
         FILE,
         "",
-        "PEM file of the authorities that may vouch for the upstream namespace. Unset: the system's.",
+        "PEM file of the certificate authorities for the upstream namespace. Unset: the system's.",
     )
     relays: int = setting(
         "WZ_RELAYS",
         number(64, "requests"),
         "4",
-        "How many requests to the upstream namespace a worker has under way at once, for each hub.",
+        "How many requests to the upstream namespace a worker sends at the same time, for each hub.",
     )
     relay_any_key: bool = setting(
         "WZ_RELAY_BATCHES",
@@ -137,16 +137,16 @@ class Settings:
         "WZ_MAX_DEAD_LETTERS",
         number(1_000_000, "dead letters"),
         "10000",
-        "With how many dead letters a partition has enough, so that its relay waits.",
+        "How many dead letters a partition may have before its relay waits.",
     )
     jobs: Path | None = setting(
-        "WZ_JOBS", FOLDER, "", "The window jobs that a worker runs, a folder each in this folder. Unset: none of them."
+        "WZ_JOBS", FOLDER, "", "The window jobs that a worker runs: each is a folder in this folder. Unset: none."
     )
     hubs_cluster: tuple[str, ...] = setting(
         "WZ_HUBS_CLUSTER",
         NODES,
         "",
-        "Some nodes of a Redis Cluster, which has the hubs and the access rules; password and options are those of the "
+        "Some nodes of the Redis Cluster for the hubs and the access rules; password and options are those of the "
         "first. Not with WZ_JOBS, whose transactions span partitions. Unset: WZ_REDIS_URL has them.",
     )
     boards_cluster: tuple[str, ...] = setting(
@@ -163,7 +163,7 @@ class Settings:
         "WZ_REMEMBER_EVENTS",
         LASTING,
         "24h",
-        "How long a board knows an event's id, so that the event counts once.",
+        "How long a board remembers an event's id, so that the event counts once.",
     )
 
     @property
@@ -183,7 +183,7 @@ class Settings:
         if values["jobs"] and values["hubs_cluster"]:
             raise InvalidSetting(
                 "WZ_JOBS",
-                "a window job commits in one transaction what it made of all partitions, which a cluster can't do: "
+                "a window job commits its results of all partitions in one transaction, which a cluster can't do: "
                 "unset it, or WZ_HUBS_CLUSTER",
             )
         if values["boards_cluster"] and not environ.get("WZ_BOARD_SHARDS"):

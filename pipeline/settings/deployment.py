@@ -1,4 +1,4 @@
-"""The variables that deploy/ and the `wz` command read by themselves: named here so that one page has all of them."""
+"""The variables that deploy/ and the `wz` command read themselves, listed here so that one page has all of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class DeploymentSetting(NamedTuple):
-    """A variable and what its reader does without it."""
+    """A variable, and the default of the program that reads it."""
 
     variable: str
     kind: str

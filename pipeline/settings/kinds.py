@@ -1,4 +1,4 @@
-"""How the text of a setting is read, and how an address is shown without its password."""
+"""How the text of a setting is read, and how an address is printed without its password."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..units import byte_count, milliseconds
 
 
 class Kind(NamedTuple):
-    """What the text of a setting may be.
+    """A kind of setting: how its text is read.
 
-    `unit` is that of a number, or how else the text may be written. `read` raises `InvalidValue`; where there may be no
-    value, it reads "" as nothing.
+    `unit` is that of a number, or says how the text may be written. `read` raises `InvalidValue`; for a setting without
+    a required value, it reads "" as None or as an empty value.
     """
 
     name: str
@@ -26,6 +26,8 @@ class Kind(NamedTuple):
 
 
 def one_of(*choices: str) -> Kind:
+    """A choice of texts."""
+
     def read(text: str) -> str:
         if text not in choices:
             raise InvalidValue(f"{text!r} is not one of {', '.join(choices)}", "choice")
@@ -35,6 +37,8 @@ def one_of(*choices: str) -> Kind:
 
 
 def number(most: int, unit: str) -> Kind:
+    """A whole number from 1 to `most`."""
+
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
             raise InvalidValue(f"{text!r}: write a number from 1 to {most}", "number")
@@ -45,14 +49,14 @@ def number(most: int, unit: str) -> Kind:
 
 def _send_size(text: str) -> int:
     size = byte_count(text)
-    if not 1024 <= size <= 20 * 1024**2:  # as much as an event of Azure's dedicated clusters
+    if not 1024 <= size <= 20 * 1024**2:  # the largest event of Azure's dedicated clusters
         raise InvalidValue(f"{text!r} is not between 1KiB and 20MiB", "size")
     return size
 
 
 def _tolerance(text: str) -> int:
     seconds = milliseconds(text) // 1000
-    if seconds > 15 * 60:  # as much as Microsoft's pages warn of
+    if seconds > 15 * 60:  # the clock skew of which Microsoft's pages warn
         raise InvalidValue(f"{text!r} is more than 15m", "time")
     return seconds
 

@@ -1,4 +1,4 @@
-"""A setting: one variable, how it is read, and what is said of it."""
+"""A setting: one variable, how it is read, and its description."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import InvalidValue, PipelineError
 from .kinds import Kind
 
-#: Where a value comes from if it is not set.
+#: The origin of a value that is not set.
 DEFAULT = "default"
 
 
@@ -26,9 +26,9 @@ class InvalidSetting(PipelineError, ValueError):
 class Setting:
     """One variable, and the field of `Settings` that it fills.
 
-    `default` is written as in the environment, "" if there is none. `file`: VARIABLE_FILE may name a file that has the
-    value; if neither is set, it is looked for in `default_file`. `may_be_empty`: a variable that is set to "" says
-    something else than one that is not set.
+    `default` is written as in the environment, "" if there is none. `file`: VARIABLE_FILE may name a file that contains
+    the value; if neither is set, the value is looked for in `default_file`. `may_be_empty`: a variable that is set to
+    "" differs from one that is not set.
     """
 
     field: str
@@ -41,7 +41,7 @@ class Setting:
     may_be_empty: bool = False
 
     def find(self, environ: Mapping[str, str]) -> tuple[str, str]:
-        """Return the text, and where it comes from: the variable, a file, or `DEFAULT`. Raises `InvalidSetting`."""
+        """Return the text and its origin: the variable, a file, or `DEFAULT`. Raises `InvalidSetting`."""
         text = environ.get(self.variable)
         if text or (text is not None and self.may_be_empty):
             return text, self.variable
@@ -53,6 +53,7 @@ class Setting:
 
     @property
     def file_variable(self) -> str:
+        """The variable that may name a file with the value."""
         return f"{self.variable}_FILE"
 
     def read(self, text: str) -> Any:
@@ -80,7 +81,7 @@ def _read_file(variable: str, path: str, must_be_there: bool) -> str | None:
 
 
 def _check_mode(variable: str, path: str, status: os.stat_result) -> None:
-    """Refuse a key of this user's that others can read, as ssh does. What root, say, provides is not ours to judge."""
+    """Refuse a key file of this user that others can read, as ssh does. Files of another user are accepted."""
     if status.st_uid == os.getuid() and status.st_mode & 0o077:
         mode = status.st_mode & 0o777
         raise InvalidSetting(
@@ -89,7 +90,7 @@ def _check_mode(variable: str, path: str, status: os.stat_result) -> None:
 
 
 def setting(variable: str, kind: Kind, default: str, about: str, **more: Any) -> Any:
-    """A field of `Settings`; its default is what `default` reads as."""
+    """Return a field of `Settings`; its default is the value of the text `default`."""
     value = kind.read(default)
     metadata = {"variable": variable, "kind": kind, "default": default, "about": about, **more}
     if isinstance(value, dict):

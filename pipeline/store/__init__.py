@@ -1,6 +1,7 @@
-"""Redis: its clients, scripts, leases and clock. It knows no domain.
+"""Redis: its clients, scripts, leases and clock. Nothing in this package belongs to a domain.
 
-Nothing outside this package imports the library `redis`: the types and errors of it that others need are here.
+Nothing outside this package imports the library `redis`: the library's types and errors that others need are exported
+here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The clients of Redis: one a process for each server or cluster, and one database an environment.
+"""The clients of Redis: in each process one for each server or cluster; and one database for each environment.
 
 A client holds a pool of connections and is safe to share between threads, as StackExchange.Redis's multiplexer is:
 make one, keep it. It is not safe to share between processes, so it is made on first use, which under gunicorn is
@@ -56,7 +56,7 @@ def redis_client(settings: Settings) -> Redis:
     mistaken setting nor a fail-over to another server can mix staging with production; the command that needed the
     connection then raises `EnvironmentClash`.
 
-    Time-outs and the rest are those of `options.py`.
+    Time-outs and all other options are those of `options.py`.
     """
     key = (settings.redis_url, settings.environment)
     if key not in _clients:
@@ -65,9 +65,9 @@ def redis_client(settings: Settings) -> Redis:
 
 
 def database(settings: Settings) -> int:
-    """Return the number of the database of `redis_client`: the one that the address names, else the environment's.
+    """Return the number of the database of `redis_client`: the one in the address, otherwise the environment's.
 
-    Raises `InvalidSetting` for what is not a number; redis-py would take database 0 then.
+    Raises `InvalidSetting` if the one in the address is not a number, for which redis-py would use database 0.
     """
     parts = urlsplit(settings.redis_url)
     path = "" if parts.scheme == "unix" else parts.path.strip("/")
@@ -75,15 +75,16 @@ def database(settings: Settings) -> int:
     if not named:
         return DATABASES[settings.environment]
     if not (named.isascii() and named.isdecimal()):
-        raise InvalidSetting("WZ_REDIS_URL", "the database that the address names is not a number")
+        raise InvalidSetting("WZ_REDIS_URL", "the database in the address is not a number")
     return int(named)
 
 
 def cluster_client(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
     """Return the process's client of the cluster that these nodes belong to.
 
-    The first call looks for its nodes, for up to `wait` seconds, and makes sure that it is this environment's: raises
-    `RedisUnavailable` or `EnvironmentClash`. Each new connection to the node that has the marker checks it again.
+    The first call looks for its nodes, for up to `wait` seconds, and makes sure that the cluster is this environment's:
+    raises `RedisUnavailable` or `EnvironmentClash`. Each new connection to the node that has the marker checks it
+    again.
     """
     key = (urls, environment)
     deadline = time.monotonic() + wait
@@ -111,7 +112,7 @@ def hubs_client(settings: Settings, wait: float = 0.0) -> Redis:
 def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
     """Return the client of the database that has the boards: of a cluster if the settings name one, else of the server.
 
-    Makes sure that the boards there are split as the settings say, or members would be looked for in the wrong shard.
+    Makes sure that the boards are split as the settings say; otherwise members would be looked for in the wrong shard.
     Raises `InvalidSetting`, or what `cluster_client` does. Call it when a process starts, not for each request.
     """
     if settings.boards_cluster:
@@ -140,7 +141,7 @@ def ping(client: Redis) -> None:
 def check_server(client: Redis, wait: float = 0.0) -> None:
     """Make sure that Redis answers, is new enough and is this environment's.
 
-    Waits up to `wait` seconds for a server that is starting or still loads its data. Raises `RedisUnavailable` or
+    Waits up to `wait` seconds for a server that is starting or still loading its data. Raises `RedisUnavailable` or
     `EnvironmentClash`.
     """
     deadline = time.monotonic() + wait
@@ -163,7 +164,7 @@ def _check_version(version: str, where: str) -> None:
 
 
 def _claim(connection: Connection, environment: str, other: str) -> None:
-    """Make sure, in a new connection, that the database is this environment's; `other` says what to set if not."""
+    """Make sure, in a new connection, that the database is this environment's; `other` names what else to set."""
     try:
         connection.send_command("SET", MARKER, environment, "NX")  # type: ignore[no-untyped-call]
         connection.read_response()
@@ -171,13 +172,13 @@ def _claim(connection: Connection, environment: str, other: str) -> None:
         owner = cast("bytes", connection.read_response()).decode()
         if owner != environment:
             raise EnvironmentClash(
-                f"Redis database {connection.db} belongs to the environment {owner!r}, this process to "
+                f"Redis database {connection.db} belongs to the environment {owner!r}, but this process to "
                 f"{environment!r}: set WZ_ENVIRONMENT, or {other}"
             )
-    except AskError:  # MOVED, which is one: it is another node of the cluster that has the marker
+    except AskError:  # a MOVED error: another node of the cluster has the marker
         return
     except BaseException:
-        # or the pool would hand it out again, unchecked
+        # otherwise the pool would give it out again, unchecked
         connection.disconnect()  # type: ignore[no-untyped-call]
         raise
 
@@ -203,7 +204,7 @@ def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
     where = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in urls)
     nodes = [ClusterNode(url.hostname, url.port or 6379) for url in map(urlsplit, others)]  # type: ignore[no-untyped-call]
     options = connection_options(first, environment)
-    # A cluster passes on to its nodes' pools what it knows, which the health check is not among.
+    # A cluster passes to its nodes' pools only the options that it knows, and the health check is not one of them.
     pool = partial(ConnectionPool, health_check_interval=options.pop("health_check_interval"))
     try:
         client = RedisCluster.from_url(
@@ -214,7 +215,7 @@ def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
             connection_pool_class=pool,
             **options,
         )
-        client.get(MARKER)  # so that one connection, at least, has checked it
+        client.get(MARKER)  # so that at least one connection has checked it
         version = cast("dict[str, str]", client.info("server"))["redis_version"]
     except RedisClusterException as exc:
         if isinstance(exc.__cause__, EnvironmentClash):

@@ -1,8 +1,7 @@
-"""The clocks: Redis's, by which all processes and machines go, and this machine's own, for what leaves the system.
+"""The clocks: Redis's, which all processes and machines share, and this machine's, for times from outside.
 
-What is compared between processes (ages, deadlines, order) is Redis's time. This machine's is for the expiry of tokens,
-which other machines made, and for what a person calls today. Time that only passes is `time.monotonic()`, where it is
-needed.
+Times that processes compare (ages, deadlines, order) are Redis's. This machine's time is for the expiry of tokens,
+which other machines made, and for what a person calls today. Durations are measured with `time.monotonic()`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ def clock_ms(client: Redis) -> int:
 
 
 def reply_ms(reply: Sequence[int]) -> int:
-    """Return what TIME answered in a pipeline, seconds and microseconds, as ms since the Unix epoch."""
+    """Return the reply of TIME in a pipeline, seconds and microseconds, as ms since the Unix epoch."""
     seconds, microseconds = reply
     return seconds * 1000 + microseconds // 1000
 

@@ -1,4 +1,4 @@
-"""What a Redis key is, so that each domain can list its own; and the keys by which a database is known."""
+"""The description of a Redis key, with which each domain lists its own; and the keys that mark a database."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ WORD = re.compile("[A-Z]+")
 class Key(NamedTuple):
     """A kind of key.
 
-    `pattern` is its name, with the varying parts in capitals; `type` is what TYPE answers; `ttl` is None if it stays
-    until it is deleted.
+    `pattern` is its name, with the varying parts in capitals; `type` is the reply of TYPE; `ttl` is None if the key
+    stays until it is deleted.
     """
 
     pattern: str
@@ -23,7 +23,7 @@ class Key(NamedTuple):
     deleted_by: str
 
     def named(self, **parts: str) -> str:
-        """Return the name of one of them: `parts` has what takes the place of each word in capitals."""
+        """Return the name of one such key: `parts` has a value for each word in capitals."""
         return WORD.sub(lambda word: parts[word[0]], self.pattern)
 
 

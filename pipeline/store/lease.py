@@ -1,4 +1,4 @@
-"""A lease in Redis: one owner at a time, lost by whoever stops renewing it."""
+"""A lease in Redis: it has one owner at a time, who loses it unless it is renewed."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class LeaseLost(Exception):
 class Lease:
     """The right to work on something, for `ttl` seconds from each `hold`.
 
-    A paused owner may believe that it still holds a lease that it lost. So a lease spares two workers the same work,
-    and what they commit is checked against something else: a count of commits, an offset.
+    A paused owner may believe that it still holds a lease that it lost. So a lease only keeps two workers from doing
+    the same work, and what they commit is checked by something else: a count of commits or an offset.
 
-    Redis key: the one given, a string with the owner's name, which no other owner has; by default a random one.
+    Redis key: the given one, a string with the owner's name, which must be unique; by default it is random.
     """
 
     def __init__(self, client: Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
@@ -47,13 +47,12 @@ class Lease:
     def hold(self) -> bool:
         """Take or renew the lease; False while another owner has it.
 
-        After a pause this may be a new term, between which and the last another owner did work: read again what the
-        work depends on.
+        After a pause, another owner may have worked in the meantime: read again everything that the work depends on.
         """
         return bool(self._hold(keys=[self.key], args=[self.owner, self._ttl_ms, "1"]))
 
     def release(self) -> None:
-        """Give it up at once, so that another need not wait until it ends."""
+        """Give up the lease at once, so that another owner need not wait until it ends."""
         self._release(keys=[self.key], args=[self.owner])
 
     # A cluster's pipeline has no method `eval`, but takes the command.
@@ -61,8 +60,8 @@ class Lease:
     def queue_hold(self, pipe: Pipeline, *, take: bool) -> None:
         """Put `hold` into a pipeline, with its answer of 1 or 0.
 
-        Without `take` the lease is only renewed: 0 if it ended or changed hands since the last `hold`, so that its term
-        is over.
+        Without `take` the lease is only renewed: the answer is 0 if it ended, or went to another owner, since the last
+        `hold`.
         """
         arguments = (self.key, self.owner, self._ttl_ms, "1" if take else "0")
         pipe.execute_command("EVAL", _HOLD, 1, *arguments)  # type: ignore[no-untyped-call]

@@ -1,8 +1,8 @@
-"""What every connection to Redis is made with.
+"""The options of every connection to Redis.
 
-All of it is stated, so that it is the same with every version of redis-py that pyproject.toml allows: 7.0 waits without
-end for an answer where 8.1 waits five seconds, 8.1 speaks RESP3 where 7.0 speaks RESP2, and so on. An address may say
-otherwise for itself: `redis://host?socket_timeout=0.5`.
+All are stated, so that they are the same with every allowed version of redis-py: by default, 7.0 waits for an answer
+without a limit where 8.1 waits five seconds, 8.1 uses RESP3 where 7.0 uses RESP2, and so on. An address may override
+them: `redis://host?socket_timeout=0.5`.
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ from typing import Any
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-#: Seconds until a server that does not accept a connection counts as away.
+#: Seconds until a server that does not accept a connection counts as unreachable.
 CONNECT_TIMEOUT = 5.0
 
-#: Seconds until a command that is not answered fails; what became of it is not known then. It is also the longest that
-#: a script may run or a blocking read may block, and nginx and gunicorn wait longer.
+#: Seconds until a command that is not answered fails; whether it was executed is not known then. It is also the longest
+#: that a script may run or a blocking read may block, and nginx and gunicorn wait longer.
 SOCKET_TIMEOUT = 5.0
 
-#: Seconds after which a connection is asked with PING before it is used; 0: never. Where nothing is retried a failed
-#: PING is the same error as a failed command, one round trip later. Keep-alive finds dead connections instead.
+#: Seconds after which a connection is checked with PING before it is used; 0: never. Since nothing is retried, a failed
+#: PING would be the same error as a failed command, and cost a round trip. Keep-alive finds dead connections instead.
 HEALTH_CHECK_INTERVAL = 0
 
-#: Most connections of a process to a server. Each thread has one at a time, and a worker has a thread a task.
+#: Most connections of a process to a server. Each thread uses one at a time, and a worker has one thread per task.
 MAX_CONNECTIONS = 1024
 
 #: The version of RESP. Replies have the same shape in all versions of redis-py, and a connection needs no HELLO.
 PROTOCOL = 2
 
 #: Seconds without traffic until the system probes a TCP connection, seconds between two probes, and how many may fail.
-#: A connection that is found dead is replaced before a command is sent into it. Not every system has all three.
+#: A connection that is found dead is replaced before a command is sent into it. Not every operating system has all
+#: three options.
 KEEPALIVE = {
     getattr(socket, name): value
     for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
@@ -56,14 +57,15 @@ def connection_options(url: str, environment: str) -> dict[str, Any]:
 
 
 def no_retry() -> Retry:
-    """No command is sent again by itself: a reward that was added, but whose answer was lost, must not be added twice.
+    """Return a policy without retries: a reward that was added, but whose answer was lost, must not be added twice.
 
-    A cluster's client sends only what a node has refused again, because the slot has moved.
+    A cluster's client sends a command again only if a node refused it, because the slot has moved.
     """
     return Retry(NoBackoff(), 0)
 
 
 def client_name(environment: str) -> str:
     """Return how CLIENT LIST shows this process: `wz-production@web1:4242`, with its host and process id."""
-    host = "".join(letter for letter in socket.gethostname() if "!" <= letter <= "~")  # as Redis takes names
+    # Redis refuses other characters in names.
+    host = "".join(letter for letter in socket.gethostname() if "!" <= letter <= "~")
     return f"wz-{environment}@{host}:{os.getpid()}"

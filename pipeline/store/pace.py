@@ -1,4 +1,4 @@
-"""When to look again, and when to try again what failed: the one retry policy."""
+"""When to look for new work again, and when to try again after a failure: the one retry policy."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import random
 import time
 from dataclasses import dataclass
 
-#: Seconds between two looks at a log that had nothing new.
+#: Seconds after which a log that had nothing new is read again.
 IDLE = 0.25
 
-#: Seconds between two tries, at most, unless more is asked for.
+#: The most seconds between two tries, unless more are asked for.
 MAX_WAIT = 30.0
 
 
 @dataclass
 class Pace:
-    """Waits that double from one failure to the next, up to `max_wait` seconds, and up to a quarter longer by chance.
+    """Waits that double with each failure, up to `max_wait` seconds, each up to a quarter longer at random.
 
     `not_before` is in seconds of `time.monotonic()`; 0 while nothing has failed.
     """
@@ -25,7 +25,7 @@ class Pace:
     not_before: float = 0.0
 
     def failed(self, at_least: float) -> float:
-        """Return how many seconds to wait now. `at_least` is the first wait, and comes before `max_wait`."""
+        """Return how many seconds to wait now. `at_least` is the first wait, even if `max_wait` is less."""
         wait: float = max(at_least, min(self.max_wait, at_least * 2**self.failures)) * random.uniform(1.0, 1.25)
         self.failures = min(self.failures + 1, 16)
         self.not_before = time.monotonic() + wait

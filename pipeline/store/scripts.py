@@ -14,8 +14,8 @@ from redis.commands.core import Script as RegisteredScript
 from redis.exceptions import NoScriptError
 
 
-class Client(Protocol):
-    """What `Redis` and `RedisCluster` have in common, as far as scripts need it."""
+class ScriptClient(Protocol):
+    """The methods that scripts need, which `Redis` and `RedisCluster` have in common."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any: ...
 
@@ -27,24 +27,24 @@ class Client(Protocol):
 
 
 class Script:
-    """A script made of files, in their order."""
+    """A script made from files, in their order."""
 
     def __init__(self, *files: Traversable) -> None:
         self.text = "".join(file.read_text() for file in files)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         self._registered: WeakKeyDictionary[Redis, RegisteredScript] = WeakKeyDictionary()
 
-    def call(self, client: Client, keys: list[str], args: list[Any]) -> Any:
-        """Run it in one round trip; in two when Redis does not know it (any more)."""
+    def call(self, client: ScriptClient, keys: list[str], args: list[Any]) -> Any:
+        """Run it in one round trip, or in two if Redis does not have it (any more)."""
         try:
             return client.evalsha(self.sha, len(keys), *keys, *args)
         except NoScriptError:
             return client.eval(self.text, len(keys), *keys, *args)
 
     def call_all(self, client: Redis, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
-        """Run it once for each of these keys and arguments, in one round trip, on a cluster one a node.
+        """Run it once for each of these keys and arguments, in one round trip, on a cluster one per node.
 
-        It may run for some of them when it fails for others: then the first error is raised.
+        If it fails for some of them, it may have run for others; the first error is raised.
         """
         with client.pipeline(transaction=False) as pipe:
             for keys, args in calls:
@@ -59,7 +59,7 @@ class Script:
         return replies
 
     def queue(self, client: Redis, pipe: Pipeline, keys: list[str], args: list[Any]) -> None:
-        """Put it into a transaction, before which redis-py makes sure that Redis knows it."""
+        """Put it into a transaction; redis-py loads it into Redis first, if it is not there."""
         script = self._registered.get(client)
         if script is None:
             script = self._registered[client] = client.register_script(self.text)

@@ -1,4 +1,4 @@
-"""The worker: relays and window jobs, a thread each, until it is told to stop."""
+"""The worker: runs relays and window jobs, in a thread each, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ from ..store.pace import IDLE, Pace
 
 logger = logging.getLogger(__name__)
 
-FIND = 2.0  # seconds between two looks for new tasks
+FIND = 2.0  # seconds between two calls of `find`
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds after a failure
 
-#: Seconds in which the tasks are to end, once they are told to; below TimeoutStopSec (20 s) of wz-worker.service.
-#: A task looks up after each step, and a step waits for Redis or for a receiver for some seconds at most.
+#: Seconds in which the tasks have to end, once they are told to; below TimeoutStopSec (20 s) of wz-worker.service. A
+#: task checks after each step, and a step waits for Redis or for a receiver for some seconds at most.
 END_SECONDS = 15.0
 
 
 class Task(Protocol):
+    """Work that a worker repeats until it is stopped; `name` is for the log. See `run`."""
+
     name: str
 
     def step(self) -> int:
-        """Do a bounded piece of work; return how many events it took on, 0 if there is nothing to do."""
+        """Do a bounded piece of work; return how many events it processed, 0 if there is nothing to do."""
 
     def stop(self) -> None:
-        """Let go of what another worker may take over."""
+        """Release everything that another worker may take over."""
 
 
 def run(find: Callable[[], Iterable[Task]], stop: threading.Event) -> None:
-    """Run every task that `find` returns, a thread each, until `stop` is set, and return when all have ended.
+    """Run every task that `find` returns, in a thread each, until `stop` is set, and return when all have ended.
 
-    `find` is asked again every two seconds: a task that is new is started, and one that is not there any more stopped.
-    A task that has not ended `END_SECONDS` after `stop` is left behind and named in the log: its thread ends with the
-    process, and its lease by itself.
+    `find` is asked again every two seconds: new tasks are started, and tasks that it does not return any more are
+    stopped. A task that has not ended `END_SECONDS` after `stop` is abandoned and named in the log: its thread ends
+    with the process, and its lease expires.
     """
     running: dict[Task, _Thread] = {}
     ending: list[_Thread] = []
     while not stop.is_set():
         try:
             wanted = list(find())
-        except RedisError as exc:  # the tasks that run meet it as well; the first look is not to fail
+        except RedisError as exc:  # running tasks get this error as well; only the first call must not fail
             if not running:
                 raise
-            logger.warning("can't see whether there is more to do: %s", exc)
+            logger.warning("can't look for new tasks: %s", exc)
         else:
             for task in running.keys() - wanted:
                 running[task].stop.set()
@@ -66,7 +68,7 @@ def _wait_for(threads: list[_Thread]) -> None:
         thread.join(max(0.0, deadline - time.monotonic()))
     left = sorted(thread.name for thread in threads if thread.is_alive())
     if left:
-        logger.error("not ended after %.0f s, and left behind: %s", END_SECONDS, ", ".join(left))
+        logger.error("not ended after %.0f s, and abandoned: %s", END_SECONDS, ", ".join(left))
 
 
 class _Thread(threading.Thread):
@@ -88,7 +90,7 @@ def _loop(task: Task, stop: threading.Event) -> None:
         try:
             done = task.step()
         except Exception as exc:
-            # Nothing is committed by halves, so the same step can be tried again, whatever it was.
+            # A step commits all or nothing, so it can be tried again, whatever failed.
             wait = pace.failed(FIRST_WAIT)
             is_away = isinstance(exc, UNREACHABLE)
             logger.error("%s failed, next try in %.1f s: %s", task.name, wait, exc, exc_info=not is_away)
@@ -100,4 +102,4 @@ def _loop(task: Task, stop: threading.Event) -> None:
     try:
         task.stop()
     except RedisError as exc:
-        logger.warning("%s: its lease ends by itself: %s", task.name, exc)
+        logger.warning("%s: could not be stopped, its lease expires: %s", task.name, exc)

@@ -1,6 +1,6 @@
-"""The tree of tree.lua as a plain Python class, which does one score at a time what the scripts do: the reference.
+"""The tree of tree.lua as a plain Python class, which does the same as the scripts, one score at a time: the reference.
 
-Tests drive both and compare them. docs/boards.md explains the tree with it.
+Tests run both and compare them. docs/boards.md explains the tree with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.boards.tree import Node, build, child_limits
 class Tree:
     """Counts and sums of scores, in O(log n). `scores` plays the sorted set.
 
-    `roots` are that of the scores below 0, and that of the rest.
+    `roots` are the root of the scores below 0, and the root of the others.
     """
 
     def __init__(self, scores: Sequence[int] = ()) -> None:
@@ -39,7 +39,7 @@ class Tree:
         insort(self.scores, score)
 
     def remove(self, score: int) -> None:
-        """Take out one such score, which must be there."""
+        """Remove one such score, which must be there."""
         del self.scores[bisect_left(self.scores, score)]
         change = self._change(score)
         for node in list(_path(self._root_of(score), score)):
@@ -76,7 +76,7 @@ class Tree:
         return self.roots[score >= 0]
 
     def _change(self, score: int) -> Totals:
-        """What one score more adds to the totals of each node above it; `scores` are those without it."""
+        """Add one more score to the totals of each node above it; `scores` are those without it."""
         place = bisect_left(self.scores, score)
         return Totals.of([score])._replace(distinct=self.scores[place : place + 1] != [score])
 
@@ -90,7 +90,7 @@ def _path(node: Node, score: int) -> Iterator[Node]:
 
 
 def _cover(node: Node, score: int) -> None:
-    """Make the cell large enough. What is no leaf, or too full for one, becomes a child."""
+    """Make the cell large enough. A node that is not a leaf, or is too full for one, becomes a child."""
     if not node.count:
         node.level, node.cell = 0, score
     if node.covers(score):

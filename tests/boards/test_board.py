@@ -1,4 +1,4 @@
-"""A board's methods, one shard and split; what any sequence of them answers is in test_model.py."""
+"""A board's methods, on one shard and on several; test_model.py tests any sequence of them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from pipeline.boards import (
 from pipeline.boards.by_name import KEPT
 from pipeline.boards.changes import Code, Op
 from pipeline.boards.features import Feature
+from pipeline.boards.scores import LIMIT, from_units
 from pipeline.boards.shard import shard_of
 from pipeline.boards.shards import Shards
-from pipeline.boards.units import LIMIT, from_units
 from pipeline.errors import InvalidValue
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -47,7 +47,7 @@ def fill(board: Board, count: int) -> None:
 
 
 def keys(board: Board) -> list[str]:
-    """All that is kept for a board."""
+    """All keys of a board."""
     client = board.shards.client
     nodes: list[Any] = [client]
     if isinstance(client, redis_py.RedisCluster):  # which asks one of its nodes
@@ -57,7 +57,7 @@ def keys(board: Board) -> list[str]:
 
 
 def other_process(boards: Boards) -> Boards:
-    """Boards that know nothing of what was written, as those of another process would."""
+    """Boards that know nothing of what was written, like those of another process."""
     return Boards(boards.client, boards.shards)
 
 
@@ -203,7 +203,7 @@ def test_a_bulk_of_many_chunks(board: Board) -> None:
 
 
 @pytest.mark.parametrize("order", Order)
-def test_a_member_that_stays_is_in_one_page_whatever_comes_and_goes(board: Board, order: Order) -> None:
+def test_a_member_that_stays_is_in_exactly_one_page(board: Board, order: Order) -> None:
     fill(board, 60)
     staying = {f"m{n:04}" for n in range(60)} - {f"m{n:04}" for n in (0, 9, 10, 29, 30, 59)}
     seen: list[str] = []
@@ -217,7 +217,7 @@ def test_a_member_that_stays_is_in_one_page_whatever_comes_and_goes(board: Board
         for name in (f"low{n}", f"m{n}"):
             board.set(name, Decimal(-1 - n))
             board.set("z" + name, Decimal(99 + n))
-        for member in (page.members[-1].member, "m0000", "m0059", "m0030"):  # the one that the cursor is of, too
+        for member in (page.members[-1].member, "m0000", "m0059", "m0030"):  # also the one to which the cursor belongs
             if member not in staying and member in {row.member for row in board.members(0, 999).members}:
                 board.remove(member)
         n += 1
@@ -236,7 +236,7 @@ def test_a_member_that_stays_is_in_one_page_whatever_comes_and_goes(board: Board
         ("AAAA", "must be `next`"),
     ],
 )
-def test_what_is_no_cursor_is_refused(board: Board, cursor: str, message: str) -> None:
+def test_an_invalid_cursor_is_refused(board: Board, cursor: str, message: str) -> None:
     fill(board, 3)
 
     with pytest.raises(InvalidValue, match=message) as caught:
@@ -255,7 +255,7 @@ def test_a_cursor_is_good_for_one_order(board: Board) -> None:
 # -- estimates -------------------------------------------------------------------------------------------------------
 
 
-def test_an_estimate_stands_beside_the_exact_sum(board: Board) -> None:
+def test_an_estimate_is_given_with_the_exact_sum(board: Board) -> None:
     fill(board, 2000)
     with pytest.raises(NoSample, match="configure it with a `sample` size"):
         board.estimated_sum(999)
@@ -358,12 +358,12 @@ def test_a_board_has_at_most_64_segments(redis: redis_py.Redis) -> None:
     board.join("ann", "one-more")
 
 
-# -- the whole -------------------------------------------------------------------------------------------------------
+# -- whole boards -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def furnished(boards: Boards) -> Board:
-    """A board with all that a board can have."""
+    """A board with everything that a board can have."""
     board = boards["b"]
     board.configure(places=3, sample=100)
     fill(board, 300)
@@ -495,7 +495,7 @@ def test_a_union_that_can_t_be_is_not_made(boards: Boards, sources: dict[str, De
     assert keys(boards["u"]) == []
 
 
-# -- what is wrong ---------------------------------------------------------------------------------------------------
+# -- stale boards ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -558,11 +558,11 @@ def test_a_wrong_value_is_refused_by_name(board: Board, ask: Callable[[Board], o
 
 @pytest.mark.parametrize("name", ["", "-x", "x-", "a b", "a{b}", "x" * 129, "é", "a@day"])
 def test_a_board_s_name(redis: redis_py.Redis, name: str) -> None:
-    with pytest.raises(InvalidValue, match="is no name for a board"):
+    with pytest.raises(InvalidValue, match="is not a name for a board"):
         Shards(redis, name)
 
 
-def test_a_stale_board_says_so_and_is_mended(boards: Boards) -> None:
+def test_a_stale_board_says_so_and_is_rebuilt(boards: Boards) -> None:
     board = boards["b"]
     fill(board, 300)
     shard = board.shards[shard_of("eve", len(board.shards))]
@@ -584,7 +584,7 @@ def test_a_stale_board_says_so_and_is_mended(boards: Boards) -> None:
 
 
 def test_a_board_is_made_once_and_kept_while_it_is_among_the_last_used(redis: redis_py.Redis) -> None:
-    boards = Boards(redis, shards=KEPT // 2)  # so that two have room
+    boards = Boards(redis, shards=KEPT // 2)  # so that two changes have room
     board = boards["a"]
     assert boards["a"] is board
 

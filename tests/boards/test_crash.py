@@ -1,7 +1,7 @@
 """kill -9, of a client and of Redis, in the middle of a bulk: the board is whole, and the bulk can be sent again.
 
-The rewards are applied in chunks, in their order. So whatever is there afterwards must be the sums of the first m of
-them, for one m that is not less than the number of outcomes that came back.
+The rewards are applied in chunks, in their order. So the board must afterwards have the sums of the first m rewards,
+where m is at least the number of outcomes that came back.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from redis.retry import Retry
 
 from deploy import servers
 from pipeline.boards import Board, Boards, BulkChange, bulk
-from pipeline.boards.units import to_units
+from pipeline.boards.scores import to_units
 
 from ..stack import process
 
 REWARDS = 6_000
-WINDOW = 500  # so that outcomes come while there is more to do; in the client's process, too
+WINDOW = 500  # so that outcomes come while there is more to do; also in the client's process
 ROUNDS = range(4)
 
 Sums = dict[bytes, int]
@@ -76,7 +76,7 @@ def assert_whole(board: Board, changes: list[BulkChange], returned: int) -> None
     board.check()
     found = stored(board)
     applied = [n for n, sums in enumerate(sums_so_far(changes)) if n >= returned and sums == found]
-    assert applied, f"what is there is no beginning of the bulk of {returned} changes or more"
+    assert applied, f"the board does not have the first changes of the bulk, {returned} or more"
 
     outcomes = list(board.apply(changes))
 
@@ -95,13 +95,13 @@ def send(socket: Path, seed: int, pipe: Connection) -> None:
 
 
 def server(folder: Path) -> AbstractContextManager[Popen[bytes]]:
-    """A Redis that has on disk what it has answered. May be called again for the same files."""
+    """A Redis that writes to disk before it answers. May be called again for the same files."""
     socket = folder / "redis.sock"
 
     def ready() -> bool:
         try:
             return bool(connect(socket).ping())
-        except redis_py.ConnectionError:  # not there, or still loading
+        except redis_py.ConnectionError:  # not started yet, or still loading
             return False
 
     command = [servers.redis_server(), "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
@@ -117,7 +117,7 @@ def test_a_client_that_is_killed_leaves_the_board_whole(redis: redis_py.Redis, r
     receiver, sender = context.Pipe(duplex=False)
     client = context.Process(target=send, args=(Path(redis_url.removeprefix("unix://")), seed, sender))
     client.start()
-    sender.close()  # or the end of the child's would not be the end of the pipe
+    sender.close()  # otherwise the pipe would stay open after the child's end
     returned = 0
     for _ in range(random.Random(seed).randrange(1, REWARDS)):
         receiver.recv()

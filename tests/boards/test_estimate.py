@@ -45,7 +45,7 @@ RUNS = 400
 
 
 def coverage(scores: list[int], drawn: int, ranks: list[tuple[Side, float]], ends: int | None = None) -> list[float]:
-    """In how many of RUNS samples the interval has the truth, in percent, for each rank, a share of the board."""
+    """Percentage of RUNS samples whose interval contains the true sum, for each rank, given as a share of the board."""
     rnd = random.Random(7)
     before = [0, *accumulate(scores)]
     counts = [(side, round(share * len(scores))) for side, share in ranks]
@@ -65,7 +65,7 @@ def test_95_of_100_intervals_have_the_truth(name: str) -> None:
     rnd = random.Random(11)
     scores = sorted(DISTRIBUTIONS[name](rnd) for _ in range(20_000))
     regular: list[tuple[Side, float]] = [(estimate.lowest, 0.9), (estimate.lowest, 1), (estimate.highest, 0.5)]
-    if name != "0/1":  # where these sums are 0, or of the 1s alone
+    if name != "0/1":  # where these sums are 0, or consist of 1s only
         regular += [(estimate.lowest, 0.5), (estimate.highest, 0.25)]
 
     found = coverage(scores, 200, regular)
@@ -119,7 +119,7 @@ def test_rare_ones_are_reckoned_with_though_none_was_drawn() -> None:
 
     found = estimate.lowest(sample, 100_000, places=0)
 
-    assert found.sum == found.low == 100  # those that are in the end
+    assert found.sum == found.low == 100  # those that are there at the end
     assert 3600 < found.high < 3900
 
 

@@ -11,7 +11,7 @@ from redis.cluster import RedisCluster
 
 from pipeline.boards.changes import Change, Code, Op
 from pipeline.boards.fanout import ask_all, send, update_all
-from pipeline.boards.queries import AskInfo, Rows
+from pipeline.boards.queries import AskInfo, ByRank
 from pipeline.boards.shard import OtherPlaces, Shard, StaleShard
 from pipeline.settings import Settings
 from pipeline.store.client import cluster_client
@@ -35,7 +35,7 @@ def one_each() -> list[list[Change]]:
 
 
 def members(shards: list[Shard]) -> list[list[tuple[bytes, int]]]:
-    return [[tuple(row) for row in rows] for [rows] in ask_all(shards, 6, [[Rows(0, -1)]] * SHARDS)]
+    return [[tuple(row) for row in rows] for [rows] in ask_all(shards, 6, [[ByRank(0, -1)]] * SHARDS)]
 
 
 def test_each_shard_gets_its_own(shards: list[Shard]) -> None:

@@ -1,4 +1,4 @@
-"""Every key of a board is one of boards/keys.py's, with its type and time, and goes with the board."""
+"""Every key of a board is listed in boards/keys.py, with its type and expiry, and is deleted with the board."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def kind_of(name: str) -> Key:
 
 
 def _form(key: Key) -> re.Pattern[str]:
-    """Names of boards, members and segments here have no `:`, but for the number of a shard."""
+    """Names of boards, members and segments in these tests have no `:` except before the number of a shard."""
     parts = {"SHARD": r"[^:{}]+(:\d+)?", "MEMBER": "[^:]+", "SEGMENT": "[^:]+"}
     return re.compile("".join(parts.get(part, re.escape(part)) for part in re.split("([A-Z]+)", key.pattern)))
 
 
 def furnish(board: Board, member: str = "m") -> None:
-    """Give each shard of a board all that it can have."""
+    """Give each shard of a board every key that it can have."""
     names = [f"{member}{n:04}" for n in range(400)]
     assert not [one for one in board.apply(BulkChange(name, score=Decimal(7)) for name in names) if one.error]
     for n, name in enumerate(names[:60]):
@@ -62,7 +62,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_off_a_rebuild(board: Board) -> None:
-    """Leave the last shard just before the end of a rebuild: somebody writes to it all the while."""
+    """Interrupt a rebuild just before the end, in the last shard: another client writes to it all the time."""
     last = len(board.shards) - 1
     member = next(name for name in map(str, count()) if shard_of(name, len(board.shards)) == last)
     scores = count()
@@ -134,7 +134,7 @@ def test_a_board_of_a_day_goes_though_it_was_configured_or_made_of_others_first(
         board.delete()
 
 
-def test_features_of_a_board_of_a_day_go_with_it_though_nobody_has_a_score(boards: Boards) -> None:
+def test_features_of_a_board_of_a_day_expire_with_it_even_without_scores(boards: Boards) -> None:
     boards["b@day"].set_features("ann", {"age": 1})
 
     assert [key for key in keys_of(boards) if time_left(boards, key) < 0] == []

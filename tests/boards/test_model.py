@@ -1,4 +1,4 @@
-"""Any operations on a board, against a dict and sorted(): all that can be asked of it has the model's answer."""
+"""Any operations on a board, compared with a dict and sorted(): every query must have the model's answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pipeline.boards import Boards, BulkChange, Order, UnknownBoard, UnknownMember, UnknownSegment, View
 from pipeline.boards.answers import Page, Statistics
-from pipeline.boards.units import LIMIT, from_units
+from pipeline.boards.scores import LIMIT, from_units
 from pipeline.errors import InvalidValue
 
 MEMBERS = ["ann", "bob", "cid", "dee", "éva", "zoë", *(f"m{n}" for n in range(30))]
@@ -216,7 +216,7 @@ class BoardMachine(RuleBasedStateMachine):
             expected = next(rank for rank, total in enumerate(model.sums(order)) if total >= target)
             assert (reach.rank, reach.member, reach.sum) == (expected, ranked[expected][0], rows[expected][3])
         else:
-            with pytest.raises(InvalidValue, match="of which there are no shares"):
+            with pytest.raises(InvalidValue, match="a share needs a sum above 0"):
                 view.reach(share, order)
 
 

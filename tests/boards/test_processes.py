@@ -1,7 +1,7 @@
 """Many processes write to one board at once; nothing is lost, nothing is counted twice.
 
-Each process has members of its own, whose scores follow from its steps alone, and writes to members of all by what may
-come in any order: rewards add up, and the highest score stays.
+Each process has members of its own, whose scores follow from its steps alone, and writes to common members with changes
+that may come in any order: rewards add up, and the highest score stays.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import redis as redis_py
 
 from pipeline.boards import Boards, BulkChange
-from pipeline.boards.units import from_units
+from pipeline.boards.scores import from_units
 
 PROCESSES = 8
 ROUNDS = 25

@@ -60,7 +60,7 @@ def samples_of(redis: redis_py.Redis, changes: str, size: int, runs: int) -> Cou
 
 
 def assert_equally_frequent(times: Iterable[int], cases: int) -> None:
-    """Chi-square, by Wilson and Hilferty's approximation: what is equally frequent fails once in 10^9 times."""
+    """Chi-square, by Wilson and Hilferty's approximation: equally frequent samples fail once in 10^9 times."""
     times = list(times)
     expected = sum(times) / cases
     assert expected >= 50

@@ -16,10 +16,10 @@ from pipeline.boards import select
 from pipeline.boards.changes import Change, Op
 from pipeline.boards.fanout import ask_all, update_all
 from pipeline.boards.queries import Query
+from pipeline.boards.scores import LIMIT
 from pipeline.boards.select import cuts, most
 from pipeline.boards.shard import Shard, shard_of
 from pipeline.boards.totals import Totals
-from pipeline.boards.units import LIMIT
 
 MEMBERS = 3000
 
@@ -40,7 +40,7 @@ DISTRIBUTIONS: dict[str, Draw] = {
 
 
 class Split:
-    """Members over shards, and in one list, which says what is right. Counts the rounds."""
+    """Members in shards, and in one list, which has the right answers. Counts the rounds."""
 
     def __init__(self, client: redis_py.Redis, shards: int, units: dict[str, int]) -> None:
         client.flushdb()
@@ -69,7 +69,7 @@ class Split:
         return Totals(len(fitting), fitting[-1] if fitting else 0)
 
     def limits(self) -> list[int]:
-        """Sums at which one score more fits in, and those beside them."""
+        """Sums at which one more score fits in, and the sums just below and above."""
         sums = list(accumulate(score for score, _ in self.rows if score >= 0)) or [0]
         picked = [0, *sums[:2], sums[len(sums) // 3], sums[len(sums) * 4 // 5], sums[-1]]
         return sorted({limit + step for limit in picked for step in (-1, 0, 1)})
@@ -83,7 +83,7 @@ def shards(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(params=[0, 50])
 def fetch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So few members would all be fetched, and nothing be searched for."""
+    """With so few members, all would be fetched, and there would be no search."""
     monkeypatch.setattr(select, "FETCH", request.param)
 
 
@@ -133,8 +133,8 @@ def test_three_rounds_are_enough_for_members_that_are_spread(redis: redis_py.Red
 
 
 @pytest.mark.usefixtures("fetch")
-def test_members_that_are_not_spread_are_found_too(redis: redis_py.Redis) -> None:
-    """As if the hash had sorted them: the guess is as wrong as it can be."""
+def test_members_that_are_not_spread_are_also_found(redis: redis_py.Redis) -> None:
+    """The members are placed as if the hash had sorted them, so the guess is as wrong as it can be."""
     split = Split(redis, 8, {f"member:{n}": 1000 * shard_of(f"member:{n}", 8) + n for n in range(MEMBERS)})
 
     for count in (1, 1000, 2000, MEMBERS - 1):
@@ -142,7 +142,7 @@ def test_members_that_are_not_spread_are_found_too(redis: redis_py.Redis) -> Non
 
 
 class Restless(Split):
-    """Hundreds of members go, and some come, after each round."""
+    """After each round, hundreds of members are removed, and some added."""
 
     def ask(self, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
         answers = super().ask(queries)

@@ -19,12 +19,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pipeline.boards import shard as shards
 from pipeline.boards import tree
 from pipeline.boards.changes import Change, Code, Op, Reply
-from pipeline.boards.queries import Above, AskInfo, At, Below, Find, Found, Lowest, Most, Query, Rows, Under
-from pipeline.boards.scripts import Script
+from pipeline.boards.lua import BoardScript
+from pipeline.boards.queries import Above, AskInfo, At, Below, ByRank, Find, Found, Lowest, Most, Query, Under
+from pipeline.boards.scores import LIMIT
 from pipeline.boards.shard import Shard, StaleShard
 from pipeline.boards.totals import Totals
 from pipeline.boards.tree import MERGE, SPLIT, BrokenTree, Header, Unpacked, check, pack
-from pipeline.boards.units import LIMIT
 
 from .reference_tree import Tree
 
@@ -52,10 +52,10 @@ def shard(redis: redis_py.Redis) -> Shard:
 
 @pytest.fixture(params=[pytest.param((SPLIT, MERGE), id="leaves of 1280"), pytest.param((40, 16), id="leaves of 40")])
 def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Small leaves meet in a few hundred scores what large ones do in ten thousand."""
+    """With a few hundred scores, small leaves go through what large ones do with ten thousand."""
     limits: tuple[int, int] = request.param
     split, merge = limits
-    script = Script("tree.lua")
+    script = BoardScript("tree.lua")
     script.text = shards.UPDATE.text.replace(f"SPLIT, MERGE = {SPLIT}, {MERGE}", f"SPLIT, MERGE = {split}, {merge}")
     assert (script.text == shards.UPDATE.text) == (limits == (SPLIT, MERGE))
     script.sha = sha1(script.text.encode(), usedforsecurity=False).hexdigest()
@@ -95,7 +95,7 @@ def totals(scores: list[int], full: bool = True) -> Totals:
 
 
 class ShardMachine(RuleBasedStateMachine):
-    """Any changes, many at a time so that leaves split and pages are given up, against dicts."""
+    """Any changes, many at a time so that leaves split and pages are given up, compared with dicts."""
 
     shard: Shard
 
@@ -201,7 +201,7 @@ class ShardMachine(RuleBasedStateMachine):
                 At(score, member),
                 At(score, other),
                 Find(member.decode()),
-                Rows(rank, rank),
+                ByRank(rank, rank),
                 Above(score, 2),
                 Under(score, 2),
             ) == [
@@ -396,7 +396,7 @@ def broken(change: Damage, message: str) -> Any:
         ),
         broken(lambda packed, leaves: (packed[:120] + bytes(5) + packed[125:], leaves), "has a sum of 0"),
         broken(lambda packed, leaves: (packed[:148] + bytes(6) + packed[154:], leaves), "has a squares of"),
-        broken(lambda packed, leaves: (packed, leaves | {b"9": b""}), "scores of node 9, which is no leaf"),
+        broken(lambda packed, leaves: (packed, leaves | {b"9": b""}), "scores of node 9, which is not a leaf"),
         broken(lambda packed, leaves: (packed, {}), "does not have the scores of the cell of 0 at level 2"),
     ],
 )

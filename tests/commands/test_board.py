@@ -48,7 +48,7 @@ def test_the_best_are_listed(board: Board, settings: Settings) -> None:
     assert "m00000" in wz_board(settings, "top", "b", "--asc").stdout
 
 
-def test_a_board_is_checked_and_mended(board: Board, settings: Settings) -> None:
+def test_a_board_is_checked_and_rebuilt(board: Board, settings: Settings) -> None:
     assert wz_board(settings, "check", "b").stdout == "b: every sum is that of the scores\n"
     board.shards.client.execute_command("ZADD", board.shards[0].keys[0], 5, "eve")
 

@@ -1,4 +1,4 @@
-"""What holds for every command of the service."""
+"""Rules that hold for every command of the service."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_help_says_what_it_does(path: tuple[str, ...], text: str) -> None:
     assert " ".join(first.split()[:5]) in " ".join(shown.output.split())
 
 
-#: Some that read Redis and no key.
+#: Some commands that read Redis and need no signing key.
 REDIS_ONLY = [
     ("board", "show", "b"),
     ("hub", "status"),

@@ -37,7 +37,7 @@ def test_a_hub_is_made_listed_shown_changed_and_deleted(redis: redis_py.Redis, w
 
     assert wz("set", "orders", "--throughput-units", "3", "--retention", "0").exit_code == 0
     assert "throughput units  3\n" in wz("show", "orders").output
-    assert "retention         for ever\n" in wz("show", "orders").output
+    assert "retention         no limit\n" in wz("show", "orders").output
 
     assert "Delete it?" in wz("delete", "orders").output
     assert list(Hubs(redis, {})) == ["orders"]

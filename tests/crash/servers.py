@@ -113,7 +113,7 @@ class Service:
 
     @property
     def hubs(self) -> Hubs:
-        return Hubs.of(self.settings, redis_client(self.settings))
+        return Hubs.from_settings(self.settings, redis_client(self.settings))
 
 
 def settings(folder: Path, environment: str) -> Settings:

@@ -31,7 +31,7 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
     app = create_app(settings)
     app.config["TAIL_SECONDS"] = 0.2
     client = validated(app)
-    hub = Hubs.of(settings, redis)["events"]
+    hub = Hubs.from_settings(settings, redis)["events"]
     environ = {
         "WZ_ENVIRONMENT": settings.environment,
         "WZ_REDIS_URL": settings.redis_url,

@@ -45,7 +45,6 @@ ELSEWHERE = {
     "a.b.c",
     "a/file.py",
     "config.toml",
-    "dec_hook",
     "everysec",
     "hashlittle2",
     "sender",

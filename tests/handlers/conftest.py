@@ -1,7 +1,7 @@
 """The endpoint tests run three times: over the WSGI app in process, over gunicorn, and over nginx and gunicorn.
 
-Those of hubs, which are marked `cluster`, run once more in process, with hubs and boards on a Redis Cluster: what is
-below the app does not know of it.
+Those of hubs, which are marked `cluster`, run once more in process, with hubs and boards on a Redis Cluster, which the
+layers above the app do not notice.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest) -> str:
-    """The layer by which the service is reached; or `cluster`."""
+    """The layer through which the service is called; or `cluster`."""
     return getattr(request, "param", LAYERS[0])
 
 

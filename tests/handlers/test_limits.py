@@ -1,4 +1,4 @@
-"""Settings that change what is taken, in process: each needs a service of its own."""
+"""Settings that change which requests are accepted, in process: each needs a service of its own."""
 
 from __future__ import annotations
 

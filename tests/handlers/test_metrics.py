@@ -53,7 +53,7 @@ def test_requests_are_counted_by_route_and_status(client: ServiceClient) -> None
 
 
 @pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD")
-def test_a_method_that_nobody_knows_has_no_series_of_its_own(client: ServiceClient) -> None:
+def test_an_unknown_method_has_no_series_of_its_own(client: ServiceClient) -> None:
     before = scrape(client)
     for method in ("FOO", "BAR"):
         client.open("/healthz", method=method)

@@ -1,4 +1,4 @@
-"""Every operation of the OpenAPI document, called as the document says and as it doesn't: no 5xx, no other answer.
+"""Every operation of the OpenAPI document, called as it says and otherwise: no 5xx, no undocumented answer.
 
 WZ_EXAMPLES=1000 pytest tests/handlers/test_schemathesis.py    for a long run, with other cases each time
 """
@@ -49,13 +49,13 @@ schemathesis.serializer.alias(LINES[0], "application/json")  # one line
 
 # The document is read while tests are collected, when there is no Redis yet; `service` brings it.
 app = create_app(Settings(environment="test", redis_url="unix:///nowhere", connection_string=stack.ROOT))
-app.config.update(MAX_WAIT=0, TAIL_SECONDS=0)  # or every case with `wait` would take as many seconds
+app.config.update(MAX_WAIT=0, TAIL_SECONDS=0)  # otherwise every case with `wait` would take so many seconds
 document = schemathesis.openapi.from_wsgi("/openapi.json", app)
 
 
 @pytest.fixture(autouse=True)
 def service(redis: redis_py.Redis, settings: Settings) -> None:
-    """Put something behind the names that the document gives as examples."""
+    """Make what the document's examples name."""
     services = app.extensions["services"] = Services.make(settings, redis)
     board = Boards(redis)["season-1"]
     for member, score in {"ann": "0.1", "bob": "-3", "cid": "12"}.items():
@@ -78,7 +78,7 @@ def service(redis: redis_py.Redis, settings: Settings) -> None:
     suppress_health_check=list(HealthCheck),
 )
 def test_the_service_answers_as_its_document_says(case: Case[Any]) -> None:
-    # What is no hub's path is not the dialect's to answer: no name that the document allows, but one that is tried.
+    # The dialect answers only paths of hubs; this tries a name that the document does not allow.
     assume((case.path_parameters or {}).get("hub") not in RESERVED)
     response = case.call(headers={"Authorization": stack.token()})
     case.validate_response(response, checks=CHECKS)

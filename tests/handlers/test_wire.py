@@ -1,4 +1,4 @@
-"""Real clients against nginx and gunicorn: bytes on a socket, and a library that nobody here wrote."""
+"""Real clients against nginx and gunicorn: bytes on a socket, and a library from elsewhere."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def stored_events(server: LiveServer) -> list[dict[str, Any]]:
 
 
 def seed_request(target: str) -> bytes:
-    """The request in the notes, byte for byte but for host, hub and signature; its `ContentType:` is misspelt."""
+    """The request in the notes, byte for byte except host, hub and signature; `ContentType:` is misspelt there."""
     resource = f"http%3a%2f%2f{stack.HOST}%2f"
     expiry = int(time.time()) + 600
     escaped = quote(signature(resource, stack.ROOT.key, expiry), safe="")
@@ -68,7 +68,7 @@ def seed_request(target: str) -> bytes:
 
 
 def exchange(server: LiveServer, data: bytes) -> bytes:
-    """Send bytes, and return all that comes back before the final answer's header ends."""
+    """Send bytes, and return everything that comes back up to the end of the final answer's header."""
     connection = server.connect()
     assert connection.sock is not None
     connection.sock.sendall(data)
@@ -157,7 +157,7 @@ def test_a_large_chunked_body(
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(b"zz\r\nabc\r\n0\r\n\r\n", id="a length that is no number"),
+        pytest.param(b"zz\r\nabc\r\n0\r\n\r\n", id="a length that is not a number"),
         pytest.param(b"5\r\nabcdefgh\r\n0\r\n\r\n", id="a length that is wrong"),
     ],
 )
@@ -175,7 +175,7 @@ def test_a_broken_chunk(layer: str, body: bytes, redis: redis_py.Redis, request:
 
 @pytest.fixture
 def service_bus(live: LiveServer) -> Iterator[ServiceBusService]:
-    """azure-servicebus 0.21.1 as it is; only its transport is told to speak plain HTTP."""
+    """azure-servicebus 0.21.1, unchanged; only its transport is told to use plain HTTP."""
     port = live.address.rpartition(":")[2]
     with requests.Session() as session:
         service = ServiceBusService(

@@ -1,4 +1,4 @@
-"""Whatever these tests do with a hub, they do on one server, and on a Redis Cluster."""
+"""Each of these tests runs with a hub on one server, and with one on a Redis Cluster."""
 
 from __future__ import annotations
 

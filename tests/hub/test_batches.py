@@ -21,7 +21,7 @@ def hub(cluster: RedisCluster) -> Hub:
 
 
 def record(hub: Hub, taken: list[int]) -> Batches:
-    """Leave a batch behind that only these partitions took."""
+    """Leave a batch behind that only these partitions have taken."""
     batches = Batches(hub)
     batch = batches.record(BATCH)
     for partition in taken:

@@ -1,4 +1,4 @@
-"""Dead letters, and what the relay does when somebody asks for one again."""
+"""Dead letters, and what the relay does when one is to be sent again."""
 
 from __future__ import annotations
 

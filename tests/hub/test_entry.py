@@ -57,8 +57,8 @@ def test_events_that_come_together_share_an_entry(hub: Hub) -> None:
     assert [stored.sequence_number for stored in hub.read(0)] == list(range(100))
 
 
-def test_reading_finds_every_event_whatever_came_together(hub: Hub) -> None:
-    """Against a list: appends of any size, recorded and relayed events between; read on from anywhere, by any limit."""
+def test_reading_finds_every_event_however_events_were_grouped(hub: Hub) -> None:
+    """Compared with a list: appends of any size, also recorded and relayed events; any offset and limit of reading."""
     chance, sent = random.Random(5), list[Event]()
     for turn in range(60):
         events = numbered(chance.choice([1, 1, 2, 3, 30, MAX_EVENTS + 5]), len(sent))
@@ -95,7 +95,7 @@ def test_an_integer_of_any_size_reads_back(hub: Hub) -> None:
     hub = Hub(hub.redis, "events", 4)
     properties: dict[str, Property] = {"n": 2**70, "m": -(2**70), "f": 0.1, "b": True, "none": None}
     sent = [Event(b"\x00\xff", "7", "text/plain", properties, "dev-1"), Event(b"x", "131")]
-    hub.append(sent)  # to two partitions, which a cluster writes down first
+    hub.append(sent)  # to two partitions, for which a cluster records an intent first
 
     assert [one.event for partition in (3, 2) for one in hub.read(partition)] == sent
 

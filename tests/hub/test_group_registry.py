@@ -74,7 +74,7 @@ def test_a_deleted_group_leaves_nothing(hub: Hub, groups: ConsumerGroups) -> Non
 
 
 @pytest.mark.parametrize(("name", "lease"), [("$relay", "{hub:events:1}:lease:$relay"), ("another", "its-own-lease:1")])
-def test_the_group_of_a_worker_is_deleted_when_nobody_reads_for_it(
+def test_the_group_of_a_worker_is_deleted_when_no_worker_reads_as_it(
     hub: Hub, groups: ConsumerGroups, name: str, lease: str
 ) -> None:
     ConsumerGroup(hub, name).attach()

@@ -1,4 +1,4 @@
-"""hub/keys.py against Redis: what a hub makes is listed there, and goes with the hub."""
+"""hub/keys.py against Redis: every key that a hub makes is listed there, and is deleted with the hub."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
     Rules(hub.redis, stack.ROOT).add("app", frozenset({Right.SEND}), "orders")
     refuse_all(hub, upstream)
     DeadLetters(hub).redrive_all()
-    Share.of(ConsumerGroup(hub, GROUP)).balance()  # as a relay's worker that dies
+    Share.of(ConsumerGroup(hub, GROUP)).balance()  # as a relay's worker does that dies
     Retention(hubs).step()
 
 
@@ -80,7 +80,7 @@ def test_every_key_is_listed_and_every_listed_key_is_made(
     make_everything(hubs, upstream)
     found: set[Key] = set()
 
-    def look(description: Description) -> Description:  # while nobody else may change the hub
+    def look(description: Description) -> Description:  # while no other process may change the hub
         for name in names(redis):
             keys = [key for key in KEYS if re.fullmatch(pattern(key), name)]
             assert len(keys) == 1, f"{name} is {len(keys)} times in KEYS"

@@ -151,7 +151,7 @@ def test_a_dead_letter_that_is_sent_again_is_taken(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("value", ["c0ffee/2", "/1/2", "c0ffee/2/x", "c0ffee/2/" + "9" * 16, 7])
-def test_what_is_no_relay_s_id_is_a_property_like_any_other(redis: redis_py.Redis, value: str | int) -> None:
+def test_an_invalid_relay_id_is_a_property_like_any_other(redis: redis_py.Redis, value: str | int) -> None:
     hub = Hub(redis, "events", 4)
     hub.append([Event(b"1", "7", properties={"wz-event-id": value})] * 2)
 
@@ -159,7 +159,7 @@ def test_what_is_no_relay_s_id_is_a_property_like_any_other(redis: redis_py.Redi
 
 
 def capped(hub: Hub, partition_bytes: int) -> Hub:
-    """The same hub with a limit, and a relay that has done nothing yet, for which everything is kept."""
+    """The same hub with a limit, and a relay that has sent nothing yet, for which everything is kept."""
     hub.settings = HubSettings(4, retention_bytes=4 * partition_bytes)
     ConsumerGroup(hub, "$relay").attach()
     return hub
@@ -205,7 +205,7 @@ def test_a_repetition_finds_room_in_a_full_partition(hub: Hub) -> None:
     assert bodies(hub) == [b"1", b"2"]
 
 
-@pytest.mark.parametrize("settings", ["server"], indirect=True)  # no command spans a cluster's slots
+@pytest.mark.parametrize("settings", ["server"], indirect=True)  # on a cluster, no command spans two slots
 def test_recorded_events_go_into_all_partitions_or_none(hub: Hub) -> None:
     hub.append([Event(b"1", "7")], enqueued_ms=2000)
 

@@ -69,7 +69,7 @@ def test_another_number_of_partitions_is_not_declared_unnoticed(redis: redis_py.
     hubs.declare()
     hubs.declare()
 
-    with pytest.raises(PartitionCountChanged, match="begun with 4 partitions and WZ_HUBS now says 8"):
+    with pytest.raises(PartitionCountChanged, match="made with 4 partitions and WZ_HUBS now says 8"):
         Hubs(redis, {"events": 8}).declare()
 
 
@@ -102,7 +102,7 @@ def test_threads_share_one_hub(redis: redis_py.Redis) -> None:
     assert len(found) == 16
 
 
-def test_nobody_else_changes_a_hub_meanwhile(redis: redis_py.Redis, hubs: Hubs) -> None:
+def test_no_other_process_changes_a_hub_meanwhile(redis: redis_py.Redis, hubs: Hubs) -> None:
     hubs.refresh()
     Lease(redis, "{hub:events}:change").hold()
 
@@ -132,7 +132,7 @@ def test_what_is_no_name(hubs: Hubs, name: str) -> None:
         pytest.param(Description(partitions=1, metadata="x" * 1025), "metadata", id="too long a text"),
     ],
 )
-def test_what_no_hub_may_be(hubs: Hubs, description: Description, field: str) -> None:
+def test_invalid_descriptions(hubs: Hubs, description: Description, field: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         hubs.create("orders", description)
 
@@ -167,7 +167,7 @@ def test_a_name_can_be_used_again_with_other_partitions(hubs: Hubs, monkeypatch:
     monkeypatch.setattr(namespace, "SETTLE_MS", 0)
     old = hubs["events"]
     hubs.delete("events")
-    old.append([Event(b"late")], partition=3)  # from a process that has not heard of it
+    old.append([Event(b"late")], partition=3)  # from a process that does not know of it yet
 
     hubs.create("events", Description(partitions=8))
 

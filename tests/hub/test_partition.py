@@ -38,7 +38,7 @@ def test_hash_is_the_service_s(key: str, expected: int) -> None:
         pytest.param("7", 4, 3, id="a negative hash truncates towards zero"),
         pytest.param("131", 4, 2, id="a positive hash"),
         pytest.param("7", 32, 31, id="32 partitions"),
-        pytest.param("alphabet", 11, 4, id="a count that is no power of two"),
+        pytest.param("alphabet", 11, 4, id="a count that is not a power of two"),
         pytest.param("", 4, 0, id="the empty key"),
     ],
 )

@@ -68,7 +68,7 @@ def relay_to(target: ConnectionString, hub: Hub, any_key: bool = False) -> Relay
 
 
 def drain(*relays: Relay) -> None:
-    """Step until none has anything to do, then let other workers have the partitions."""
+    """Step until no worker has anything to do, then release the partitions."""
     while sum(relay.step() for relay in relays):
         pass
     for relay in relays:
@@ -227,7 +227,7 @@ def test_what_the_upstream_will_never_take_goes_to_the_dead_letters(
 
 
 def bad_event(received: Received, status: int) -> Answer:
-    """Refuse whatever has an event `wrong` in it: a word that no event's id has, whose digits are hexadecimal."""
+    """Refuse each request with an event `wrong`: this word is in no event's id, whose digits are hexadecimal."""
     return Answer(status if b"wrong" in received.body else 201, b"no")
 
 
@@ -269,7 +269,7 @@ def test_with_enough_dead_letters_the_relay_waits_and_says_why(hub: Hub, upstrea
     letters = DeadLetters(hub)
     letters.redrive([letters.read()[0].id])
     step()
-    assert [letter.redrives for letter in letters.read()] == [0, 1]  # one that comes back has its place
+    assert [letter.redrives for letter in letters.read()] == [0, 1]  # a letter that comes back needs no more room
 
     letters.drop_all()
     step()

@@ -1,4 +1,4 @@
-"""`wz hub`: its table, and what it does with dead letters."""
+"""`wz hub`: its table, and its commands for dead letters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def wz(settings: Settings, *args: str) -> Result:
     return CliRunner().invoke(cli.hub, list(args), env=stack.environ(settings))
 
 
-def test_a_hub_that_nobody_relays(hub: Hub) -> None:
+def test_a_hub_without_a_relay(hub: Hub) -> None:
     hub.append([Event(b"12345")], partition=2)
 
     found = status(hub)[2]
@@ -126,7 +126,7 @@ def test_which_dead_letters(settings: Settings, hub: Hub, command: str, args: tu
     assert (result.exit_code, "say which" in result.output) == (2, True)
 
 
-def test_a_group_that_is_no_more_is_detached(hub: Hub, relay: Relay, settings: Settings) -> None:
+def test_a_group_that_is_gone_is_detached(hub: Hub, relay: Relay, settings: Settings) -> None:
     relay.step()
     assert hub.redis.sismember(hub.keys[0].attached, "$relay")
 

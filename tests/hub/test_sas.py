@@ -20,7 +20,7 @@ MESSAGES = Audience(HOSTS, ["Events", "messages"], any_case=True)
 
 
 def make(resource: str, key: str = "primary-key", expiry: int = 2000, name: str = "send") -> Token:
-    """A token whose `sr` is `resource`, as it stands."""
+    """A token whose `sr` is `resource`, unchanged."""
     return Token(resource, sas.signature(resource, key, expiry), expiry, name)
 
 
@@ -195,7 +195,7 @@ def test_either_key_signs(key: str) -> None:
             make("ns.servicebus.windows.net")._replace(expiry=3000), Right.SEND, sas.InvalidSignature, id="longer life"
         ),
         pytest.param(make("ns.servicebus.windows.net", expiry=1000), Right.SEND, sas.ExpiredToken, id="expired"),
-        pytest.param(make("ns.servicebus.windows.net"), Right.LISTEN, sas.MissingRight, id="a right it has not"),
+        pytest.param(make("ns.servicebus.windows.net"), Right.LISTEN, sas.MissingRight, id="a right it does not have"),
     ],
 )
 def test_refusals(token: Token, right: Right, error: type[Exception]) -> None:
@@ -209,7 +209,7 @@ def test_refusals(token: Token, right: Right, error: type[Exception]) -> None:
         pytest.param(Audience(HOSTS, ["EVENTS", "messages"], any_case=True), True, id="its hub"),
         pytest.param(Audience(HOSTS, ["other", "messages"], any_case=True), False, id="another hub"),
         pytest.param(Audience(HOSTS, ["boards", "b"]), False, id="a board"),
-        pytest.param(Audience(HOSTS, ["events"]), False, id="what is called as the hub and is none"),
+        pytest.param(Audience(HOSTS, ["events"]), False, id="a path that is named like the hub and is not one"),
     ],
 )
 def test_a_hub_s_rule_is_good_for_that_hub_only(audience: Audience, granted: bool) -> None:
@@ -232,7 +232,7 @@ def rules(redis: redis_py.Redis) -> Rules:
 
 
 def signers(rules: Rules, name: str, key: str, hub: str | None) -> bool:
-    """Say whether this key of a rule is good for a send to the hub, or to the namespace."""
+    """Say whether this key of a rule is valid for a send to the hub, or to the namespace."""
     audience = Audience(HOSTS, [hub, "messages"] if hub else ["boards"], any_case=hub is not None)
     try:
         sas.authorize(make("ns.servicebus.windows.net", key, name=name), rules.find(name, hub), Right.SEND, audience, 0)

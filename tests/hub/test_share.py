@@ -1,6 +1,6 @@
 """Workers that come, go and die: each partition has one reader, and each worker its fair share.
 
-A worker dies here by saying nothing any more; its leases and its announcement end, as they would in Redis with time.
+A worker dies here by not announcing itself any more; its leases and its announcement are ended, as Redis would in time.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.log import Hub
 from pipeline.hub.share import GONE, TTL, Share, fair_share, worker_name
 
-#: A worker gives up what is too much, then another takes it; the one that came last was not counted before that.
+#: A worker gives up what is above its quota, then another takes it; the newest worker was not counted before that.
 ROUNDS = 3
 
 
 class Workers:
-    """Workers of one hub, which may be told to balance in any order."""
+    """Workers of one hub, which can be told to balance in any order."""
 
     def __init__(self, client: redis_py.Redis, partitions: int) -> None:
         self.redis = client
@@ -52,7 +52,7 @@ class Workers:
                 share.balance()
 
     def check(self) -> None:
-        """No partition has two readers, by the leases, whatever the workers believe."""
+        """Check by the leases that no partition has two readers, whatever the workers believe."""
         for partition in range(self.hub.partitions):
             owner = self.redis.get(self.hub.keys[partition].lease("$relay"))
             with self.redis.pipeline(transaction=False) as pipe:
@@ -75,7 +75,7 @@ class Workers:
 @hypothesis_settings(
     max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
-def test_whoever_comes_and_goes_each_partition_has_one_reader(
+def test_each_partition_has_one_reader_while_workers_come_and_go(
     redis: redis_py.Redis, partitions: int, steps: list[tuple[str, int]]
 ) -> None:
     redis.flushdb()
@@ -93,7 +93,7 @@ def test_whoever_comes_and_goes_each_partition_has_one_reader(
     workers.check_shares()
 
 
-def test_partitions_stay_where_they_are_while_nobody_comes_or_goes(redis: redis_py.Redis) -> None:
+def test_partitions_stay_where_they_are_while_no_worker_comes_or_goes(redis: redis_py.Redis) -> None:
     workers = Workers(redis, 8)
     for _ in range(3):
         workers.come()
@@ -122,7 +122,7 @@ def test_a_worker_that_was_paused_finds_out_what_it_lost(redis: redis_py.Redis) 
     paused = workers.come()
     workers.settle()
     for lease in paused.leases:
-        redis.delete(lease.key)  # as their end would
+        redis.delete(lease.key)  # as if they had ended
     redis.delete("{hub:events:workers}:$relay")
     other = workers.come()
     other.balance()
@@ -147,7 +147,7 @@ def test_leases_are_renewed_while_the_worker_is_busy(redis: redis_py.Redis) -> N
     key = "{hub:events:0}:lease:$relay"
     redis.pexpire(key, 60_000)
 
-    while redis.pttl(key) > 1_000:  # until the keeper has set it back; a keeper that does not is a test that hangs
+    while redis.pttl(key) > 1_000:  # until the keeper has set it again; if it does not, this test hangs
         pass
 
     assert redis.get(key) == share.worker.encode()
@@ -168,7 +168,7 @@ def test_fair_shares(partitions: int, workers: str, shares: list[int]) -> None:
     assert [fair_share(partitions, workers, name) for name in workers] == shares
 
 
-def test_processes_with_several_workers_share_what_is_too_little_for_all() -> None:
+def test_processes_with_several_workers_share_too_few_partitions() -> None:
     names = [f"host-{process}-{number}" for process in (17, 18, 9) for number in "abcd"]
     shares = {name: fair_share(7, names, name) for name in names}
 

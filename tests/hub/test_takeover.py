@@ -36,7 +36,7 @@ def test_what_a_killed_worker_had_is_taken_over(
         (dead,) = {str(owner) for owner in owners(hub) if f"-{both[0].pid}-" in str(owner)}
         its = [hub.keys[p].lease("$relay") for p, owner in enumerate(owners(hub)) if owner == dead]
 
-        # Nobody but its owner renews a lease, and the others look once a beat for what is free.
+        # Only its owner renews a lease, and the others look for free ones once a beat.
         assert all(0 < redis.pttl(lease) <= TTL * 1000 for lease in its)
         assert max(TTL, GONE) + BEAT + IDLE < 10
         for lease in its:

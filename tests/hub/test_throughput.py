@@ -24,7 +24,7 @@ def left(hub: Hub) -> dict[str, float]:
 
 
 def elapse(hub: Hub, seconds: float) -> None:
-    """Let the hub think that this much time went by."""
+    """Let the hub believe that so much time has passed."""
     key = hub.keys.throughput
     hub.redis.hset(key, "at", str(int(left(hub)["at"] - seconds * 1000)))
 

@@ -1,4 +1,4 @@
-"""What the relay makes of an upstream's answers."""
+"""How the relay treats an upstream's answers."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_tls_with_an_authority_of_one_s_own(certificates: tuple[Path, Path]) -> 
         assert len({received.client for received in server.received}) == 1
 
 
-def test_a_certificate_that_nobody_vouches_for(certificates: tuple[Path, Path]) -> None:
+def test_a_certificate_of_an_unknown_authority(certificates: tuple[Path, Path]) -> None:
     with scripted_upstream(certificates[1]) as server:
         with pytest.raises(UpstreamUnavailable, match="certificate verify failed"):
             Upstream(server.target).send("events", request(Event(b"x")))

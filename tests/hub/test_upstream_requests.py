@@ -30,7 +30,7 @@ def items(request: UpstreamRequest) -> list[dict[str, Any]]:
     return found
 
 
-#: The largest body that a batch of one can have: what is around it, in JSON.
+#: Bytes of JSON around the body in a batch of one event.
 AROUND = len(msgspec.json.encode([{"Body": "", "UserProperties": {"wz-event-id": "source/0/0"}}]))
 
 
@@ -113,7 +113,7 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
     [
         pytest.param(Event(b"x", None, "a/b", {"é": 1}), id="a name that is no header's"),
         pytest.param(Event(b"x", None, "a/b", {"with_underscore": 1}), id="a name that proxies drop"),
-        pytest.param(Event(b"x", None, "a/b", {"Content-Length": 1}), id="a name that means something else"),
+        pytest.param(Event(b"x", None, "a/b", {"Content-Length": 1}), id="a name with a meaning of its own"),
         pytest.param(Event(b"x", None, "a/b", {"authorization": "x"}), id="a name that would be the token's"),
         pytest.param(Event(b"x", None, "a/b", {"long": "x" * 5000}), id="a value too long for a header"),
         pytest.param(Event(b"x", None, "a/b", {"lines": "a\x7fb"}), id="a value with a control character"),

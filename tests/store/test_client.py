@@ -42,7 +42,8 @@ def test_two_environments_cannot_share_a_database(redis_url: str) -> None:
     url = f"{redis_url}?db=9"
     check_server(redis_client(settings_for(url, "staging")))
 
-    with pytest.raises(EnvironmentClash, match="belongs to the environment 'staging', this process to 'production'"):
+    clash = "belongs to the environment 'staging', but this process to 'production'"
+    with pytest.raises(EnvironmentClash, match=clash):
         check_server(redis_client(settings_for(url, "production")))
 
 
@@ -58,7 +59,7 @@ def test_a_clash_is_found_by_every_connection(redis_url: str) -> None:
 
 @pytest.mark.parametrize("url", ["redis://a/x", "redis://a?db=x", "unix:///a?db=-1", "redis://a/1/2"])
 def test_a_database_that_is_not_a_number_is_refused(url: str) -> None:
-    with pytest.raises(InvalidSetting, match=r"^WZ_REDIS_URL: the database that the address names is not a number$"):
+    with pytest.raises(InvalidSetting, match=r"^WZ_REDIS_URL: the database in the address is not a number$"):
         redis_client(settings_for(url))
 
 
@@ -99,7 +100,7 @@ def test_a_process_has_one_client_of_the_cluster(cluster_settings: Settings, clu
 def test_two_environments_cannot_share_a_cluster(cluster_settings: Settings, cluster: RedisCluster) -> None:
     cluster.set(MARKER, "test")
 
-    with pytest.raises(EnvironmentClash, match="belongs to the environment 'test', this process to 'production'"):
+    with pytest.raises(EnvironmentClash, match="belongs to the environment 'test', but this process to 'production'"):
         found(cluster_settings, "production")
 
 

@@ -30,7 +30,7 @@ def test_a_released_lease_can_be_taken_at_once(leases: tuple[Lease, Lease]) -> N
     assert theirs.hold()
 
 
-def test_a_lease_that_nobody_renews_ends(redis: redis_py.Redis) -> None:
+def test_a_lease_that_is_not_renewed_ends(redis: redis_py.Redis) -> None:
     lease = Lease(redis, "lease", ttl=8.0)
     lease.hold()
 
@@ -47,7 +47,7 @@ def test_a_lease_that_ended_is_not_renewed(redis: redis_py.Redis, leases: tuple[
     ours, _ = leases
     ours.hold()
     assert renew(ours)
-    redis.delete("lease")  # as its end would
+    redis.delete("lease")  # as if it had ended
 
     assert not renew(ours)
     assert ours.hold()

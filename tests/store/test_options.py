@@ -1,4 +1,4 @@
-"""What connections are made with; a server that does not answer is one of the tests' own, or a node that pauses."""
+"""The options of connections; a server that does not answer is made by the tests, or is a paused node."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_server_that_does_not_accept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(options, "CONNECT_TIMEOUT", PATIENCE)
     with closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as full:
         port = full.getsockname()[1]
-        waiting = [socket.socket() for _ in range(3)]  # more than the system keeps for it
+        waiting = [socket.socket() for _ in range(3)]  # more than the system buffers for it
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
@@ -134,4 +134,4 @@ def test_a_node_of_a_cluster_that_does_not_answer_any_more(
     with ends_in_time(), pytest.raises(redis_py.TimeoutError):
         ping(impatient)
 
-    ask(node, "PING")  # answered when the pause is over
+    ask(node, "PING")  # this is answered after the pause

@@ -141,7 +141,7 @@ def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str], hubs: str,
 
 
 class Counting:
-    """A task that says when it has stopped."""
+    """A task that records when it was stopped."""
 
     name = "counting"
 
@@ -176,7 +176,7 @@ def test_a_task_that_is_found_later_is_started_and_one_that_is_gone_stopped(monk
 
 
 class Hanging:
-    """A task whose step does not return until it is let go."""
+    """A task whose step does not return until it is released."""
 
     name = "hanging"
 
@@ -193,7 +193,7 @@ class Hanging:
         pass
 
 
-@pytest.mark.parametrize("is_gone", [False, True], ids=["while it is wanted", "when it is not wanted any more"])
+@pytest.mark.parametrize("is_gone", [False, True], ids=["while it is wanted", "when it is not returned any more"])
 def test_a_task_that_hangs_does_not_keep_the_worker_from_ending(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_gone: bool
 ) -> None:
@@ -214,7 +214,7 @@ def test_a_task_that_hangs_does_not_keep_the_worker_from_ending(
 
     assert not runner.is_alive()
     assert counting.stopped.is_set()
-    assert [record.getMessage() for record in caplog.records] == ["not ended after 0 s, and left behind: hanging"]
+    assert [record.getMessage() for record in caplog.records] == ["not ended after 0 s, and abandoned: hanging"]
     hanging.let_go.set()
 
 
@@ -247,4 +247,4 @@ worker.run(lambda: [task], stop)
             worker.kill()
 
     assert worker.returncode == 0
-    assert log == "not ended after 0 s, and left behind: hanging\n"
+    assert log == "not ended after 0 s, and abandoned: hanging\n"

@@ -1,4 +1,4 @@
-"""`web`: the same small program on Flask and on wz, so that one test holds both to the same answers."""
+"""`web`: the same small program on Flask and on wz, so that one test expects the same answers of both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Web:
         return getattr(self.module, name)
 
     def app(self, **options: Any) -> wz.App:
-        """Return an app of the framework; to the type checker, both are ours."""
+        """Return an app of the framework; the type checker takes both for wz's."""
         if self.module is wz:
             return wz.App("tests.wz", **options)
         return cast("wz.App", self.module.Flask("tests.wz", static_folder=None, **options))

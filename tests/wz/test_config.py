@@ -157,7 +157,7 @@ def test_the_prefix_is_ours_by_default(config: Config, monkeypatch: pytest.Monke
     assert config["ONLY_FOR_THIS_TEST"] == 1
 
 
-def test_an_item_of_what_is_no_dict(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_item_of_a_value_that_is_not_a_dict(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("T_DEBUG__LEVEL", "1")
 
     with pytest.raises(TypeError, match="T_DEBUG__LEVEL sets an item of DEBUG, which is a bool"):

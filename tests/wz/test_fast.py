@@ -1,4 +1,4 @@
-"""What happens to the short ways when Werkzeug is no longer what they were written for."""
+"""The short ways when Werkzeug has changed, so that they were not written for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_installed_werkzeug_is_the_one_that_is_known() -> None:
 
 
 def rename(monkeypatch: pytest.MonkeyPatch, cls: type, old: str, new: str) -> None:
-    """Let instances of `cls` keep under another name what they kept under `old`."""
+    """Let instances of `cls` keep the attribute `old` under another name."""
     init = cls.__init__  # type: ignore[misc]
 
     def changed(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -67,7 +67,7 @@ def test_a_new_attribute_of_responses_is_noticed(monkeypatch: pytest.MonkeyPatch
     assert "trailers" in fast._find_misfit()
 
 
-def test_whoever_runs_another_werkzeug_is_told_once() -> None:
+def test_another_werkzeug_is_logged_once() -> None:
     script = """
 import werkzeug.routing
 init = werkzeug.routing.Map.__init__
@@ -86,7 +86,9 @@ print(fast.AVAILABLE)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     (line,) = done.stderr.splitlines()
-    assert line.startswith("wz takes Werkzeug's own way for each request, which is right but several times slower")
+    assert line.startswith(
+        "wz takes Werkzeug's own way for each request, which gives the same answers several times slower"
+    )
     assert "'Map' object has no attribute '_matcher'" in line
     assert done.stdout == "False\n"
 
@@ -158,7 +160,7 @@ def test_a_rule_of_werkzeug_s_own_may_be_added_to_the_map() -> None:
 
 
 def test_rules_that_say_the_same_are_equal_however_they_were_added() -> None:
-    # Map asks whether rules are equal before it redirects from one to another that has defaults.
+    # Map compares rules before it redirects from one to another that has defaults.
     app = App("test")
     app.url_map.add(Rule("/<v>", endpoint="view"))
     app.add_url_rule("/<v>", "view", lambda v: {"v": v}, defaults={"v": "a"})

@@ -1,4 +1,4 @@
-"""docs/flask.md is right: what it names is there, and it names all of Flask."""
+"""docs/flask.md is right: the names in it exist, and it has all of Flask's names."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def own(owner: Any) -> set[str]:
 
 
 def flask_s_names() -> dict[str, set[str]]:
-    """The public names of Flask's API, by where they are."""
+    """The public names of Flask's API, each with where it is."""
     flask = pytest.importorskip("flask")
     modules = {name: import_module(f"flask.{name}") for name in ("cli", "ctx", "sessions", "testing", "views")}
     provider = import_module("flask.json.provider").DefaultJSONProvider
@@ -139,7 +139,7 @@ def test_no_public_name_of_flask_is_missing() -> None:
 
 
 def wz_s_names() -> set[str]:
-    """Whatever is called something in wz: modules' names, classes' attributes, settings, commands."""
+    """All names in wz: those of modules, attributes of classes, settings and commands."""
     names = {*DEFAULT_CONFIG, *SESSION_CONFIG, *dir(wz.App("wz")), *dir(wz.Blueprint("name"))}
     for module in pkgutil.iter_modules(wz.__path__):
         if module.name == "__main__":

@@ -108,7 +108,9 @@ def test_a_raise_anywhere_is_a_500_in_the_log_once_and_told_to_the_teardown(
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [Leaf] * times
 
 
-def test_an_http_error_is_no_error_to_the_teardown_nor_to_the_log(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_http_error_is_not_an_error_to_the_teardown_nor_to_the_log(
+    web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
     app = web.app()
     told: list[BaseException | None] = []
     app.teardown_request(told.append)
@@ -118,7 +120,7 @@ def test_an_http_error_is_no_error_to_the_teardown_nor_to_the_log(web: Web, capl
     assert (told, caplog.records) == ([None], [])
 
 
-def test_what_is_no_error_of_the_program_reaches_the_server_and_the_teardown(web: Web) -> None:
+def test_a_base_exception_reaches_the_server_and_the_teardown(web: Web) -> None:
     app = web.app()
     told: list[BaseException | None] = []
     app.teardown_request(told.append)
@@ -150,7 +152,7 @@ def test_teardowns_still_have_the_request_and_g(web: Web) -> None:
     assert seen == [("/", 1), 1]
 
 
-def test_an_exception_that_is_handled_is_no_error_to_the_teardown(web: Web) -> None:
+def test_an_exception_that_is_handled_is_not_an_error_to_the_teardown(web: Web) -> None:
     app = web.app()
     told: list[BaseException | None] = []
     app.teardown_request(told.append)
@@ -239,7 +241,7 @@ def test_a_handler_that_fails_is_a_500(web: Web) -> None:
     assert web.client(app).get("/none").status_code == 500
 
 
-def test_redirects_of_the_map_are_no_errors(web: Web) -> None:
+def test_redirects_of_the_map_are_not_errors(web: Web) -> None:
     app = web.app()
     app.register_error_handler(HTTPException, lambda exc: "handled")
     app.register_error_handler(Exception, lambda exc: "handled")
@@ -249,7 +251,7 @@ def test_redirects_of_the_map_are_no_errors(web: Web) -> None:
 
 
 @pytest.mark.parametrize("handled", [pytest.param(299, id="no error's code"), pytest.param("404", id="text")])
-def test_what_can_not_be_handled_is_told_at_once(web: Web, handled: Any) -> None:
+def test_a_handler_of_an_invalid_error_is_refused_at_once(web: Web, handled: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         web.app().register_error_handler(handled, lambda exc: "")
 

@@ -22,7 +22,7 @@ from wz import App, Blueprint, abort
 
 REQUESTS = int(os.environ.get("WZ_REQUESTS", 8_000))
 WARM_UP = 500
-#: Blocks of memory that may come and go with what the interpreter itself caches, whatever the number of requests.
+#: Blocks of memory by which the interpreter's own caches may grow, however many requests there are.
 SLACK = 500
 
 
@@ -38,7 +38,7 @@ class Broken(Exception):
 @pytest.fixture
 def app() -> App:
     app = App("test")
-    app.logger.disabled = True  # what is logged of a 500 is pytest's to keep
+    app.logger.disabled = True  # pytest keeps the log records of a 500
     hooked = Blueprint("hooked", url_prefix="/hooked")
 
     @app.get("/boards/<board>/members/<int:n>")
@@ -99,7 +99,7 @@ def app() -> App:
 
 
 def caller(app: App, environ: dict[str, Any], body: bytes = b"", status: int = 200) -> Callable[[], None]:
-    """Return a function that makes one request as a server does and keeps nothing of it."""
+    """Return a function that makes one request, as a server does, and keeps no reference to it."""
 
     def start_response(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
         if not line.startswith(str(status)):
@@ -175,7 +175,7 @@ def test_nothing_is_left_of_a_request(app: App, path: str, status: int, body: by
         call()
     gc.collect()
 
-    # What Map leaves would fill the memory, as nothing is collected meanwhile.
+    # The cycles that Map leaves would fill the memory, since nothing is collected meanwhile.
     requests = min(REQUESTS, 20_000) if by_werkzeug else REQUESTS
 
     before = sys.getallocatedblocks()
@@ -190,7 +190,7 @@ def test_nothing_is_left_of_a_request(app: App, path: str, status: int, body: by
 
 @pytest.mark.usefixtures("uncollected")
 def test_other_hosts_and_paths_fill_no_memory(app: App) -> None:
-    """What a client may choose must not be remembered without an end."""
+    """Values that clients choose must not be kept without a limit."""
 
     def calls(start: int, count: int) -> None:
         for n in range(start, start + count):

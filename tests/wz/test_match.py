@@ -1,4 +1,4 @@
-"""wz finds what Werkzeug's Map finds: the same rules in both, the same request to both, the same answer.
+"""wz finds what Werkzeug's Map finds: both get the same rules and the same request, and must give the same answer.
 
 WZ_EXAMPLES=200000 pytest tests/wz/test_match.py -k generated   for a long run, with another seed each time
 """
@@ -22,12 +22,12 @@ from wz import App
 
 EXAMPLES = os.environ.get("WZ_EXAMPLES")
 
-# Werkzeug warns of each Host that is not below SERVER_NAME, which some here are meant not to be.
+# Werkzeug warns of each Host that is not below SERVER_NAME; some hosts here are not, on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Current server name:UserWarning")
 
 
 class Even(BaseConverter):
-    """Refuses in `to_python` what its regex lets through, so that the next rule has to be tried."""
+    """Refuses in `to_python` some values that its regex accepts, so that the next rule has to be tried."""
 
     regex = r"\d+"
 
@@ -38,7 +38,7 @@ class Even(BaseConverter):
 
 
 class Pair(BaseConverter):
-    """Takes a slash in."""
+    """Accepts slashes."""
 
     regex = "[^/]+/[^/]+"
 
@@ -50,7 +50,7 @@ class Pair(BaseConverter):
 
 
 class Maybe(BaseConverter):
-    """Takes the empty string."""
+    """Accepts the empty string."""
 
     regex = "[a-z]*"
 
@@ -173,7 +173,7 @@ def environ_of(
     scheme: str = "http",
     websocket: bool = False,
 ) -> dict[str, Any]:
-    """An environ with each string as a server would put it there; the client's own functions would mend some."""
+    """An environ with each string as a server would put it there; the test client's functions would correct some."""
     environ = create_environ()
     data = path.encode() if isinstance(path, str) else path
     environ |= {
@@ -229,7 +229,7 @@ CASES: list[Any] = [
     pytest.param(ITEM, "/items/7", {"method": "get"}, id="a method in small letters"),
     pytest.param(ITEM, "/items/7", {"method": "HEAD"}, id="HEAD comes with GET"),
     pytest.param(ITEM, "/items/007", {}, id="leading zeros"),
-    pytest.param(ITEM, "/items/-7", {}, id="a minus is no digit"),
+    pytest.param(ITEM, "/items/-7", {}, id="a minus is not a digit"),
     pytest.param(ITEM, "/items/\u0663", {}, id="a digit that is not ASCII"),
     pytest.param(ITEM, "/items/\u00b2", {}, id="a superscript two, a digit to str.isdigit only"),
     pytest.param(ITEM, "/items/7\n", {}, id="a newline after the value"),
@@ -399,7 +399,7 @@ def test_values_are_the_request_s_own() -> None:
 # -- generated -------------------------------------------------------------------------------------------------------
 
 UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
-#: What stands before the name in a rule -> what a request may have there, most of which the converter takes.
+#: The converter, as it is before the name in a rule -> values of requests, most of which it accepts.
 VALUES: dict[str, tuple[str, ...]] = {
     "": ("a", "é", "a b", "1", "x-y", "x.txt", "new", "-"),
     "string(length=2):": ("ab", "éü", "a"),
@@ -435,7 +435,7 @@ BAD_HOSTS: tuple[str | None, ...] = (None, "", "a b", "a..b", "ex\xe4mple", "x" 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a rule between two slashes, and what requests may have in its place."""
+    """A part of a rule between two slashes, and the texts that requests may have in its place."""
 
     text: str
     fillings: tuple[str, ...]
@@ -533,7 +533,7 @@ def near_paths(draw: st.DrawFn, spec: Spec, parts: list[Piece]) -> bytes:
 
 @st.composite
 def requests(draw: st.DrawFn, known: list[tuple[Spec, list[Piece]]]) -> dict[str, Any]:
-    """Half of them what a rule was written for: alone, the chances of each part multiply to almost nothing found."""
+    """Half of them are written for a rule: if every part were random, almost no request would match."""
     spec, parts = draw(st.sampled_from(known))
     methods = spec.methods or ("GET", "PURGE")
     host: str | None = "localhost"
@@ -580,7 +580,7 @@ def situations(draw: st.DrawFn) -> tuple[list[Spec], MapOptions, list[dict[str, 
 
 
 def _reasons(specs: list[Spec], options: MapOptions) -> Iterator[str]:
-    """Why Werkzeug itself does not take these rules."""
+    """Return why Werkzeug itself refuses these rules."""
     try:
         reference(specs, options).update()
     except Exception as exc:

@@ -1,4 +1,4 @@
-"""What a reader must read is small, and nobody loads what they do not name."""
+"""The core is small, and a program loads only the optional files that it names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ON_THE_WAY = ["app", "base", "config", "context", "errors", "fast", "http", "jso
 LINES_ON_THE_WAY = 1350
 LOADED_LINES = 1750
 
-#: What is loaded by who names it, and what that needs beside Werkzeug and msgspec.
+#: The optional files, and what each needs besides Werkzeug and msgspec.
 LAYERS = [
     "cli",
     "flashing",
@@ -174,7 +174,7 @@ def test_no_file_is_too_long_to_read() -> None:
 
 
 def test_no_file_is_imported_in_a_circle() -> None:
-    """What a file imports when it is itself imported; what is under TYPE_CHECKING or in a function is not."""
+    """Imports that run when a file is imported count; those under TYPE_CHECKING or in a function do not."""
     imports: dict[str, set[str]] = {}
     for path in FOLDER.rglob("*.py"):
         package = ["wz", *path.relative_to(FOLDER).parent.parts]

@@ -390,7 +390,7 @@ def test_the_page_can_be_left_out() -> None:
     assert validated(app).get("/docs").status_code == 404
 
 
-def test_nobody_loads_this_who_does_not_name_it() -> None:
+def test_it_is_loaded_only_by_its_name() -> None:
     code = "import sys, wz; wz.App('x'); print(*[m for m in sys.modules if m.startswith('wz.openapi')])"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b""

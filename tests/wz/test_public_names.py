@@ -1,6 +1,6 @@
-"""What wz offers: every public name is listed here, so that none comes or goes unnoticed, and each says what it is.
+"""What wz offers: every public name is listed here, so that no change goes unnoticed, and has a docstring.
 
-A change of these lists is a change of the interface, and belongs into CHANGES.md.
+A change of these lists is a change of the interface, and belongs in CHANGES.md.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ OFFERED = {
         render_template_string stream_template stream_template_string
     """,
     "wz.testing": "AppRunner Client LiveServer RequestBuilder",
-    "wz.typed": "Argument View bind evaluate invalid with_request",
+    "wz.typed": "Argument ViewFunction bind evaluate invalid with_request",
     "wz.urls": "URLBuilding",
     "wz.views": "METHODS Method MethodView View",
 }
@@ -89,7 +89,7 @@ MODULES = {module.__name__: module for module in modules()}
 
 
 def written_in(module: ModuleType) -> list[str]:
-    """Return the public names that a module's own text binds: what it imports, and variables of types, are left out."""
+    """Return the public names that a module itself binds, without imported names and type variables."""
     names = set()
     for node in ast.parse(Path(str(module.__file__)).read_text()).body:
         match node:
@@ -121,7 +121,7 @@ def test_what_each_module_offers(name: str) -> None:
     assert written_in(MODULES[name]) == sorted(OFFERED[name].split())
 
 
-def test_no_module_takes_what_is_another_s_own() -> None:
+def test_no_module_uses_private_names_of_another() -> None:
     """A name with an underscore is used in its own file alone; `_typeshed` is the type checker's."""
     taken = {
         f"{name}: {alias.name} of {node.module}"

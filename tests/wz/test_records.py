@@ -1,4 +1,4 @@
-"""Records of a body, as NDJSON and as an array: what is read, what is refused, and what goes on after it."""
+"""Records of a body, as NDJSON and as an array: which are read, which refused, and how reading goes on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stream(body: Any, media_type: str, limit: int | None = None) -> Iterator[Thi
 
 
 def names(found: list[Thing | Problem]) -> list[str]:
-    """A record's name, or the status of what took its place."""
+    """A record's name, or the status of the problem in its place."""
     return [one.name if isinstance(one, Thing) else str(one.code) for one in found]
 
 
@@ -141,7 +141,7 @@ def test_nothing_is_read_after_the_place_where_an_array_is_broken(rest: bytes) -
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b'{"name":"a"}', b"1", b"\xef\xbb\xbf[]"])
-def test_a_body_that_is_no_array(body: bytes) -> None:
+def test_a_body_that_is_not_an_array(body: bytes) -> None:
     with pytest.raises(Problem, match="must be a JSON array") as caught:
         read(body, ARRAY)
 
@@ -180,7 +180,7 @@ def test_an_array_is_the_same_wherever_the_file_is_read_on() -> None:
 
 
 class Endless(io.RawIOBase):
-    """A stream of so many bytes, the same line over and over, that is nowhere as a whole."""
+    """A stream of so many bytes, the same line repeated, which is never in memory as a whole."""
 
     def __init__(self, start: bytes, line: bytes, lines: int) -> None:
         self.parts = chain([start + line], repeat(line * 1000, lines // 1000))

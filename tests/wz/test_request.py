@@ -1,4 +1,4 @@
-"""wz's Request reads its attributes when they are asked for; each must be what Werkzeug's Request says."""
+"""wz's Request reads its attributes when they are asked for; each must have the value that Werkzeug's Request has."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ READERS: dict[str, Callable[[WerkzeugRequest], Any]] = {
     "user_agent": lambda request: request.user_agent.string,
     "repr": lambda request: repr(request).replace("wz.http.", ""),
 }
-#: These read the body, which can be done once, so each gets a request of its own.
+#: These read the body, which can be read only once, so each gets a request of its own.
 BODY_READERS: dict[str, Callable[[WerkzeugRequest], Any]] = {
     "get_data": lambda request: request.get_data(),
     "get_data as text": lambda request: request.get_data(as_text=True),
@@ -94,7 +94,7 @@ def assert_same(environ: Environ, body: bytes = b"", **attributes: Any) -> None:
         return request
 
     ours, theirs = make(Request), make(WerkzeugRequest)
-    theirs.environ = ours.environ  # compared by the streams' identity, too
+    theirs.environ = ours.environ  # this also compares the streams' identity
     for name, read in READERS.items():
         assert outcome(read, ours) == outcome(read, theirs), name
         assert outcome(read, ours) == outcome(read, theirs), f"{name}, read again"
@@ -113,7 +113,7 @@ def is_cut_by_werkzeug(request: WerkzeugRequest, body: bytes) -> bool:
 
 
 def environ_with(**changes: Any) -> Environ:
-    """A server's environ with some keys changed; None takes a key away."""
+    """A server's environ with some keys changed; None removes a key."""
     environ = create_environ() | {"REMOTE_ADDR": "127.0.0.1"}
     environ |= {name.replace("__", "."): value for name, value in changes.items()}
     return {name: value for name, value in environ.items() if value is not None}
@@ -181,7 +181,7 @@ def test_attributes(changes: Environ) -> None:
     assert_same(environ_with(**changes))
 
 
-# Werkzeug leaves the file open that it was filling when the client went away.
+# When the client goes away, Werkzeug leaves open the file that it was filling.
 @pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning")
 @pytest.mark.parametrize("limit", [None, 0, 5, 100], ids=lambda limit: f"limit {limit}")
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_attributes(changes: Environ) -> None:
         pytest.param({"CONTENT_LENGTH": "exact"}, id="its length"),
         pytest.param({"CONTENT_LENGTH": "5"}, id="a length of five"),
         pytest.param({"CONTENT_LENGTH": "1000"}, id="a length that is too long"),
-        pytest.param({"CONTENT_LENGTH": "x"}, id="no number for a length"),
+        pytest.param({"CONTENT_LENGTH": "x"}, id="a length that is not a number"),
         pytest.param({"CONTENT_LENGTH": None}, id="no length"),
         pytest.param({"CONTENT_LENGTH": None, "wsgi__input_terminated": True}, id="an input that ends"),
         pytest.param({"CONTENT_LENGTH": "5", "wsgi__input_terminated": True}, id="an input that ends, and a length"),

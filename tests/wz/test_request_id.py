@@ -40,7 +40,7 @@ def test_an_id_from_the_proxy_is_kept(client: ServerlikeClient) -> None:
 
 
 @pytest.mark.parametrize("given", ["short", "x" * 129, "with space", "new%0Aline", "<script>"])
-def test_what_is_no_id_is_replaced(client: ServerlikeClient, given: str) -> None:
+def test_an_invalid_id_is_replaced(client: ServerlikeClient, given: str) -> None:
     assert client.get("/", headers={"X-Request-ID": given}).json["id"] != given
 
 

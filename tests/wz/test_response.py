@@ -1,4 +1,4 @@
-"""wz's short ways to an answer send what Werkzeug's Response, made by hand of the same value, sends."""
+"""wz's short ways to an answer send the same as Werkzeug's Response that is made by hand from the same value."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Point(msgspec.Struct):
 
 
 def ask(app: Any, method: str = "GET", **environ: Any) -> Answer:
-    """Call a WSGI application as a server does, held against PEP 3333."""
+    """Call a WSGI application as a server does, and check it against PEP 3333."""
     sent: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
@@ -196,7 +196,7 @@ def test_conditional_answers(condition: dict[str, Any]) -> None:
 
 
 class Stream:
-    """An iterator that says what became of it."""
+    """An iterator that records whether it was closed."""
 
     def __init__(self, *parts: bytes | Exception) -> None:
         self.parts = iter(parts)
@@ -276,7 +276,7 @@ def test_an_exception_within_a_stream_reaches_the_server_and_the_stream_is_close
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_is_to_be_called_on_close_is(method: str) -> None:
+def test_functions_to_be_called_on_close_are_called(method: str) -> None:
     closed = []
     response = Response("x")
     response.call_on_close(lambda: closed.append(1))
@@ -292,7 +292,7 @@ def test_a_response_may_be_sent_twice() -> None:
     assert ask(app) == ask(app) == werkzeug_answer(html("x", headers={"X-A": "b"}))
 
 
-def test_headers_changed_by_whoever_receives_them_change_no_later_answer() -> None:
+def test_headers_changed_by_the_server_change_no_later_answer() -> None:
     app = app_of({"a": 1})
     first: list[Any] = []
 
@@ -308,7 +308,7 @@ def test_headers_changed_by_whoever_receives_them_change_no_later_answer() -> No
 
 
 class Shouting(Response):
-    """Overrides one of Werkzeug's steps, which must then be taken."""
+    """Overrides one of Werkzeug's steps, so that this step must be taken."""
 
     def get_app_iter(self, environ: Any) -> Any:
         return [part.upper() for part in self.iter_encoded()]

@@ -20,7 +20,7 @@ def nothing() -> None: ...
 
 
 @pytest.mark.parametrize("order", list(permutations(Phase)))
-def test_hooks_stand_by_their_phase_in_whatever_order_they_come(order: tuple[Phase, ...]) -> None:
+def test_hooks_are_in_the_order_of_their_phases(order: tuple[Phase, ...]) -> None:
     hooks = Hooks()
     for number in (1, 2):
         for phase in order:

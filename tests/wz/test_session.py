@@ -54,7 +54,7 @@ def client(app: App) -> Client:
 
 
 def signed(data: Any, *, key: str = KEY, salt: str = "cookie-session", age: int = 0) -> str:
-    """A cookie as it would have been made `age` seconds ago."""
+    """A cookie as if it had been made `age` seconds ago."""
 
     class Earlier(TimestampSigner):
         def get_timestamp(self) -> int:
@@ -121,7 +121,7 @@ def test_a_session_that_was_emptied_takes_its_cookie_away(client: Client) -> Non
         pytest.param("", id="empty"),
     ],
 )
-def test_a_cookie_that_is_no_good_is_an_empty_session(client: Client, cookie: str) -> None:
+def test_a_cookie_that_is_not_valid_is_an_empty_session(client: Client, cookie: str) -> None:
     client.set_cookie("session", cookie)
     answer = client.get("/get")
 

@@ -114,7 +114,7 @@ def test_an_unhandled_exception_is_told_and_is_the_reason_of_the_teardown(app: A
     assert [type(exc) for exc in seen] == [ZeroDivisionError, ZeroDivisionError]
 
 
-def test_an_exception_that_is_raised_through_is_told_too(app: App, client: Client, heard: list[str]) -> None:
+def test_an_exception_that_is_raised_through_is_also_sent(app: App, client: Client, heard: list[str]) -> None:
     app.testing = True
     with pytest.raises(ZeroDivisionError):
         client.get("/fail")

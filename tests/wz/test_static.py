@@ -21,7 +21,7 @@ WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder `static` to be served, beside a secret that must not be."""
+    """A folder `static` to be served, beside a secret that must not be served."""
     folder = tmp_path / "static"
     (folder / "sub").mkdir(parents=True)
     (folder / "a.txt").write_text(TEXT)
@@ -117,7 +117,7 @@ def test_symbolic_links_are_followed(client: Client, folder: Path) -> None:
     assert client.get("/static/broken").status_code == 404
 
 
-def test_what_is_no_regular_file_is_not_sent(client: Client, folder: Path) -> None:
+def test_only_regular_files_are_sent(client: Client, folder: Path) -> None:
     os.mkfifo(folder / "pipe")
 
     assert client.get("/static/pipe").status_code == 404

@@ -97,7 +97,7 @@ def test_every_template_knows_the_request_and_the_app(app: App, client: Client) 
     assert client.get("/page/a?q=1").text == "shop ann  /page/a 1 /page/x"
 
 
-def test_imported_macros_know_them_too(app: App, client: Client) -> None:
+def test_imported_macros_also_know_them(app: App, client: Client) -> None:
     @app.get("/<name>")
     def page(name: str) -> str:
         return render_template_string('{% from "macros.html" import link %}{{ link("b") }}')
@@ -307,7 +307,7 @@ def test_macros_may_be_called_from_python(app: App) -> None:
         assert get_template_attribute("macros.html", "link")("c") == "<a href=/c>"
 
 
-def test_whoever_listens_is_told(app: App) -> None:
+def test_receivers_of_both_signals_are_called(app: App) -> None:
     told = []
 
     class Signal:

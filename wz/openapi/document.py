@@ -26,11 +26,11 @@ from .schema import (
     url_values,
 )
 
-_METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")  # HEAD and OPTIONS come by themselves
+_METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")  # the framework adds HEAD and OPTIONS
 
 _AUTOMATIC = {
     400: "the body is not JSON",
-    404: "a value in the URL is none that this path takes",
+    404: "a value in the URL is not one that this path takes",
     413: "the body is too large",
     415: "the body is of another media type",
     422: "a value has the wrong type or is out of range; `field` names it",
@@ -40,7 +40,7 @@ _AUTOMATIC = {
 class ProblemDetails(msgspec.Struct):
     """RFC 9457. `detail` says what happened. More members may follow; `field` names the input that was wrong.
 
-    A client whose Accept header likes HTML better gets the same as a page.
+    A client whose Accept header prefers HTML gets the same as a page.
     """
 
     type: str
@@ -129,7 +129,7 @@ class Document:
         return result | ({"security": security} if security else {})
 
     def operation_id(self, endpoint: str, method: str) -> str:
-        """The endpoint; one with several rules or methods gets the method and a number, since ids are unique."""
+        """The endpoint; with several rules or methods, the method and a number are added, since ids are unique."""
         name, number = endpoint, 1
         while name in self.operation_ids:
             name = f"{endpoint}.{method.lower()}" + (str(number) if number > 1 else "")
@@ -161,7 +161,7 @@ class Document:
         return {"name": name, "in": "header", "schema": self.inputs.of(type_)}
 
     def answers(self, said: Mapping[int, str | Content], annotation: Any, errors: str | None = None) -> dict[str, JSON]:
-        """Return the Responses Object: what is said, and the return annotation as the body of its status.
+        """Return the Responses Object: what `@operation` says, and the return annotation as the body of its status.
 
         `errors` is the media type of answers from 400 on, if they are not problems.
         """
@@ -191,12 +191,12 @@ class Document:
         if type_ is bytes:
             return {}
         if get_origin(type_) in (Union, UnionType) and all(is_struct(kind) for kind in get_args(type_)):
-            return {"schema": {"anyOf": [schemas.of(kind) for kind in get_args(type_)]}}  # which msgspec refuses
+            return {"schema": {"anyOf": [schemas.of(kind) for kind in get_args(type_)]}}  # msgspec refuses such a union
         return {"schema": schemas.of(type_)}
 
 
 def _description(annotation: Any) -> JSON:
-    """What `Meta` says of a parameter, where readers look for it."""
+    """The description in a parameter's `Meta`, which the Parameter Object is to have beside the schema."""
     found = [meta.description for meta in get_args(annotation) if isinstance(meta, msgspec.Meta) and meta.description]
     return {"description": found[0]} if found else {}
 

@@ -47,7 +47,7 @@ SwaggerUIBundle({url: element.dataset.document, domNode: element, deepLinking: t
 
 
 class OpenAPI:
-    """Serves the document at `url` and, unless it is None, the page at `docs_url`; neither asks for a token.
+    """Serves the document at `url` and the page at `docs_url`, unless that is None; neither needs a token.
 
     `security_schemes` are the specification's Security Scheme Objects by name, `responses` the problems that any
     operation may answer, `decimal` the schema of a Decimal in an answer. The endpoints are `openapi`, `openapi_docs`

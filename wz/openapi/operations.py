@@ -1,4 +1,4 @@
-"""What is said of an operation, one method of one path, beside the signature of its view."""
+"""What `@operation` says of an operation (one method of one path) in addition to the signature of its view."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Content(NamedTuple):
-    """An answer that the return annotation does not tell: `type` None is an empty body, bytes anything."""
+    """An answer that the return annotation does not describe. `type` None is an empty body, bytes any body."""
 
     description: str
     type: Any = None
@@ -39,13 +39,13 @@ def operation(
     hidden: bool = False,
     errors: str | None = None,
 ) -> Callable[[F], F]:
-    """Say what a signature can't: it changes the document only, and may stand above or below the route.
+    """Say what a signature can't: it changes only the document, and may be above or below the route's decorator.
 
     `responses` describes answers by status: from 400 on they are problems; below, the body is the return annotation's
     if that belongs to the status (200, or the one of `tuple[Thing, Literal[201]]`), or a `Content`'s. `body` gives
     types by media type, for views that read the request themselves; `headers` gives types by header name (a Struct:
     JSON in the header). `security` names one of the app's schemes; `hidden` leaves the operation out;
-    `errors` is the media type of answers from 400 on that are no problems.
+    `errors` is the media type of answers from 400 on that are not problems.
     """
     said = Operation(responses or {}, body or {}, headers or {}, security, hidden, errors)
 
@@ -57,6 +57,6 @@ def operation(
 
 
 def said_of(function: Callable[..., Any]) -> Operation | None:
-    """Return what `operation` said of a function, or of the one that it wraps."""
+    """Return what `operation` says of a function, or of the one that it wraps."""
     found: Operation | None = getattr(inspect.unwrap(function), "__openapi__", None)
     return found

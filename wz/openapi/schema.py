@@ -133,5 +133,5 @@ def is_struct(annotation: Any) -> bool:
 
 
 def is_response(annotation: Any) -> bool:
-    """Say whether an annotation is a class of responses, which tells nothing of status and body."""
+    """Say whether an annotation is a class of responses, which says nothing about status and body."""
     return isinstance(annotation, type) and issubclass(annotation, WerkzeugResponse)

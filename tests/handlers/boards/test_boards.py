@@ -169,7 +169,7 @@ def test_a_member_may_have_any_name(client: ServiceClient, member: str) -> None:
         pytest.param('{"score": 1, "scor": 2}', "scor", id="an unknown field"),
     ],
 )
-def test_what_is_no_score_is_refused_by_name(board: ServiceClient, body: str, field: str) -> None:
+def test_an_invalid_score_is_refused_by_name(board: ServiceClient, body: str, field: str) -> None:
     answer = board.put("/boards/b/members/ann", data=body, content_type=JSON)
 
     assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
@@ -181,7 +181,7 @@ def test_what_is_no_score_is_refused_by_name(board: ServiceClient, body: str, fi
     ("path", "field"),
     [
         pytest.param("/boards/b/sum", "rank", id="no rank"),
-        pytest.param("/boards/b/sum?rank=x", "rank", id="rank is no number"),
+        pytest.param("/boards/b/sum?rank=x", "rank", id="rank is not a number"),
         pytest.param("/boards/b/sum?rank=-1", "rank", id="rank below zero"),
         pytest.param("/boards/b/sum?rank=99999999999999999999", "rank", id="rank beyond 64 bits"),
         pytest.param("/boards/b/sum?rank=1&rank=2", "rank", id="rank twice"),

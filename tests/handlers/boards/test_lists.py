@@ -76,10 +76,10 @@ def test_each_row_has_its_rank_and_the_sum_up_to_it(
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_a_member_that_stays_is_in_one_page_whatever_comes_and_goes(client: ServiceClient, order: str) -> None:
+def test_a_member_that_stays_is_in_exactly_one_page(client: ServiceClient, order: str) -> None:
     stay = [f"m{number:02}" for number in range(30)]
     for number, member in enumerate(stay):
-        client.put(f"/boards/b/members/{member}", json={"score": number // 3})  # ties, too
+        client.put(f"/boards/b/members/{member}", json={"score": number // 3})  # also of ties
     for member in ("go-low", "go-high"):
         client.put(f"/boards/b/members/{member}", json={"score": 0 if member == "go-low" else 9})
 
@@ -91,7 +91,7 @@ def test_a_member_that_stays_is_in_one_page_whatever_comes_and_goes(client: Serv
         seen += names(answer.json)
         for score in (-1, 4, 11):
             client.put(f"/boards/b/members/new-{change}-{score}", json={"score": score})
-        if change == 1:  # those that were seen, and the last of the page before, may go
+        if change == 1:  # members that were seen, and the last of the previous page, may be removed
             client.delete(f"/boards/b/members/go-{'low' if order == 'asc' else 'high'}")
             client.delete(f"/boards/b/members/{seen[-1]}")
             stay.remove(seen[-1])
@@ -192,7 +192,7 @@ def test_no_board_has_no_list(client: ServiceClient, path: str) -> None:
     assert client.get(f"/boards/nothing/{path}").status_code == 404
 
 
-def test_nobody_is_around_a_member_without_a_score(board: ServiceClient) -> None:
+def test_no_member_is_around_one_without_a_score(board: ServiceClient) -> None:
     assert board.get("/boards/b/members?around=nobody").status_code == 404
 
 

@@ -64,7 +64,7 @@ def test_rewards_without_an_event_all_count(client: ServiceClient) -> None:
         pytest.param({}, "\xe9", "Idempotency-Key", id="a header that is not ASCII"),
     ],
 )
-def test_what_is_no_event_is_refused_by_name(
+def test_an_invalid_event_is_refused_by_name(
     client: ServiceClient, body: dict[str, Any], key: str | None, field: str
 ) -> None:
     headers = {} if key is None else {"Idempotency-Key": key}
@@ -168,7 +168,7 @@ def test_features_go_with_the_member(board: ServiceClient) -> None:
         pytest.param("PUT", " " * (1024 * 1024 + 1), JSON, 413, None, id="too long"),
     ],
 )
-def test_what_is_no_feature_is_refused(
+def test_an_invalid_feature_is_refused(
     client: ServiceClient, method: str, data: str, content_type: str, status: int, field: str | None
 ) -> None:
     answer = client.open(FEATURES, method=method, data=data, content_type=content_type)
@@ -225,12 +225,12 @@ def test_a_board_has_at_most_64_segments(board: ServiceClient) -> None:
     assert (answer.status_code, answer.json["field"]) == (422, "segment")
 
 
-def test_what_is_no_segment_is_refused_by_name(board: ServiceClient) -> None:
+def test_an_invalid_segment_is_refused_by_name(board: ServiceClient) -> None:
     assert board.put("/boards/b/members/ann/segments/-").json["field"] == "segment"
     assert board.get("/boards/b/sum?rank=0&segment=none").status_code == 404
 
 
-def test_where_a_member_stands_on_several_boards(board: ServiceClient) -> None:
+def test_the_standings_of_a_member_on_several_boards(board: ServiceClient) -> None:
     board.put("/boards/c/members/ann", json={"score": 0})
 
     answer = board.get("/boards?member=ann&board=b&board=nothing&board=c")

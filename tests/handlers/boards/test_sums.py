@@ -59,7 +59,7 @@ def test_no_digit_is_lost_beyond_doubles(heavy: ServiceClient, path: str, expect
         assert as_strings[key] == (str(value) if isinstance(as_numbers[key], Decimal) or value == 0 else value)
 
 
-def test_rows_are_exact_too(heavy: ServiceClient) -> None:
+def test_rows_are_also_exact(heavy: ServiceClient) -> None:
     rows = numbers(heavy.get("/boards/h/members").data)["members"]
     strings = heavy.get("/boards/h/members?exact=string").json["members"]
 
@@ -159,7 +159,7 @@ def test_ranks_in_the_usual_ways(
     assert answer["count"] == 4
 
 
-def test_an_estimate_stands_beside_the_sum(client: ServiceClient) -> None:
+def test_an_estimate_is_given_with_the_sum(client: ServiceClient) -> None:
     client.put("/boards/e", json={"sample": 1000})
     for member in range(20):
         client.put(f"/boards/e/members/m{member}", json={"score": member})
@@ -200,7 +200,7 @@ def test_without_a_sample_there_is_no_estimate(board: ServiceClient) -> None:
         pytest.param("percentiles/101", "percentile", id="beyond the last percentile"),
         pytest.param("percentiles/-1", "percentile", id="before the first percentile"),
         pytest.param("percentiles/x", "percentile", id="no percentile"),
-        pytest.param("percentiles/NaN", "percentile", id="a percentile that is no number"),
+        pytest.param("percentiles/NaN", "percentile", id="a percentile that is not a number"),
         pytest.param("members/ann/ranks?order=up", "order", id="ranks in no order"),
         pytest.param("top?limit=0", "limit", id="no member at the top"),
         pytest.param("top?from=1", "from", id="the top from another rank"),

@@ -1,4 +1,4 @@
-"""azure-sb 0.11.2, the Node client, as it is: run against nginx if it is installed, and what it sends, always.
+"""azure-sb 0.11.2, the Node client, unchanged: its recorded requests, and, if installed, itself against nginx.
 
 It is installed in tests/clients by `make clients`. What it sends is in tests/clients/azure_sb.json,
 written by `node azure_sb.js > azure_sb.json` there; to keep each byte, bodies and headers are shown as latin-1.
@@ -76,7 +76,7 @@ SENDS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 
-#: The partition, where the call says which.
+#: The partition, for calls that name one.
 PARTITIONS = {
     "partition key": partition_of("device-1", 4),
     "topic": partition_of("device-1", 4),
@@ -124,7 +124,7 @@ def assert_stored(server: LiveServer, name: str) -> None:
 
 
 def replay(server: LiveServer, name: str) -> tuple[int, str]:
-    """Send what the client sent, which is signed until the year 2100; return the answer's status and body."""
+    """Send the client's recorded request, which is signed until the year 2100; return the answer's status and body."""
     request = RECORDED[name]
     connection = server.connect()
     assert isinstance(connection.sock, socket.socket)
@@ -190,7 +190,7 @@ def node(*arguments: str, **environ: str) -> Any:
 
 
 def azure_sb(server: LiveServer, *names: str, key: str = stack.ROOT.key, **environ: str) -> Mapping[str, Any]:
-    """Make calls by a connection string, the only option it is given; return what their callbacks were given."""
+    """Make calls with a connection string as the only option; return the arguments of their callbacks."""
     answers: Mapping[str, Any] = node(
         f"Endpoint={server.address}/;SharedAccessKeyName={stack.ROOT.key_name};SharedAccessKey={key}",
         *names,
@@ -236,7 +236,7 @@ def test_azure_sb_reads_hubs_groups_and_partitions(live: LiveServer) -> None:
 def test_azure_sb_is_told_why(live: LiveServer) -> None:
     answers = dict(azure_sb(live, *REFUSALS))
 
-    assert answers.pop("create existing queue")["error"] is None  # it takes 409 for the answer that it asked for
+    assert answers.pop("create existing queue")["error"] is None  # it takes a 409 for success
     for name, answer in answers.items():
         status, text = REFUSALS[name]
         error = answer["error"]
@@ -255,7 +255,7 @@ def test_azure_sb_is_told_of_a_wrong_key(live: LiveServer) -> None:
 
 @pytest.fixture
 def tls(tmp_path: Path, run: Path, gunicorn: LiveServer, redis: redis_py.Redis) -> Iterator[tuple[int, Path]]:
-    """nginx with TLS, as nginx.conf says how: its port, and its certificate for 127.0.0.1."""
+    """nginx with TLS, as described in nginx.conf: its port, and its certificate for 127.0.0.1."""
     certificate, key, port = tmp_path / "certificate.pem", tmp_path / "key.pem", stack.free_port()
     subprocess.run(
         f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1"

@@ -1,4 +1,4 @@
-"""Every way to send, and what is said to what can't be taken."""
+"""Every way to send, and the answers to what can't be taken."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ KEYED = json.dumps([{"Body": "1"}, {"Body": "2", "BrokerProperties": {"Partition
             {"BrokerProperties": '{"PartitionKey": "k"}'},
             "x",
             400,
-            "is its name, 'p'",
+            "must be its name, 'p'",
             id="a publisher with another key",
         ),
         pytest.param(
@@ -138,16 +138,21 @@ KEYED = json.dumps([{"Body": "1"}, {"Body": "2", "BrokerProperties": {"Partition
             {"Content-Type": BATCH},
             KEYED,
             400,
-            "is its name, 'p'",
+            "must be its name, 'p'",
             id="a publisher's batch with another key",
         ),
         pytest.param("/partitions/4/messages", {}, "x", 404, "partitions 0 to 3, not 4", id="no such partition"),
         pytest.param("/partitions/-1/messages", {}, "x", 404, "not '-1'", id="a partition below 0"),
-        pytest.param("/partitions/one/messages", {}, "x", 404, "not 'one'", id="a partition that is no number"),
+        pytest.param("/partitions/one/messages", {}, "x", 404, "not 'one'", id="a partition that is not a number"),
         pytest.param("/partitions/99999999999/messages", {}, "x", 404, "not '99999999999'", id="a large number"),
         pytest.param(f"/publishers/{'p' * 129}/messages", {}, "x", 400, "1 to 128 characters", id="a long publisher"),
         pytest.param(
-            "/publishers/a%0Bb/messages", {}, "x", 400, "none of control", id="a publisher with a control character"
+            "/publishers/a%0Bb/messages",
+            {},
+            "x",
+            400,
+            "without control characters",
+            id="a publisher with a control character",
         ),
         pytest.param(
             "/messages",
@@ -163,7 +168,7 @@ KEYED = json.dumps([{"Body": "1"}, {"Body": "2", "BrokerProperties": {"Partition
             '[{"UserProperties": {"p": {}}}]',
             400,
             "not a JSON array of events",
-            id="a property that is no value",
+            id="a property that is not a value",
         ),
     ],
 )
@@ -206,7 +211,7 @@ def test_headers_become_properties(client: ServiceClient) -> None:
 
 
 def test_a_batch_has_the_properties_of_its_items_only(client: ServiceClient) -> None:
-    headers = {"Content-Type": BATCH, "Alert": "ignored", "BrokerProperties": "ignored, too"}
+    headers = {"Content-Type": BATCH, "Alert": "ignored", "BrokerProperties": "also ignored"}
     client.post("/events/messages", data='[{"UserProperties": {"my_Name": 1.5}}, {"Body": null}]', headers=headers)
 
     assert [(event["body"], event["properties"]) for event in read_all(client)] == [("", {"my_Name": 1.5}), ("", {})]
@@ -245,7 +250,7 @@ def test_a_publisher_s_token(client: ServiceClient, redis: redis_py.Redis, path:
 def test_a_full_hub_says_when_to_try_again(client: ServiceClient, redis: redis_py.Redis) -> None:
     hub = Hub(redis, "events", 4)
     ConsumerGroup(hub, "$relay").attach()
-    redis.hset(hub.keys[0].stats, "bytes", 2**40)  # as if there were a terabyte that the relay has not done
+    redis.hset(hub.keys[0].stats, "bytes", 2**40)  # as if there were a terabyte that the relay has not sent
 
     answer = client.post("/events/partitions/0/messages", data="x")
 
@@ -256,7 +261,7 @@ def test_a_full_hub_says_when_to_try_again(client: ServiceClient, redis: redis_p
 
 @pytest.fixture
 def throttled(client: ServiceClient, redis: redis_py.Redis, settings: Settings) -> ServiceClient:
-    """A hub with one throughput unit, which is a minute behind."""
+    """A hub with one throughput unit that is used up for a minute."""
     hubs = Hubs(redis, settings.hubs)
     hubs.create("slow", Description(partitions=1, throughput_units=1))
     take(hubs["slow"], 0, 61_000)

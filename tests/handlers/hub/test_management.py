@@ -1,4 +1,4 @@
-"""The service's management, as its clients know it: ATOM entries and feeds."""
+"""Azure's management, as its clients know it: ATOM entries and feeds."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_what_is_refused(
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/boards", "/openapi.json", "/docs"])
-def test_the_service_s_own_paths_are_no_hubs(client: ServiceClient, path: str) -> None:
+def test_the_service_s_own_paths_are_not_hubs(client: ServiceClient, path: str) -> None:
     assert client.delete(path).status_code == 405
 
 
@@ -268,7 +268,7 @@ def test_the_rules_of_a_hub_go_with_it(client: ServiceClient, redis: redis_py.Re
 
 @pytest.fixture
 def service_bus(nginx: LiveServer, redis: redis_py.Redis) -> Iterator[ServiceBusService]:
-    """azure-servicebus 0.21.1 as it is; only its transport is told to speak plain HTTP."""
+    """azure-servicebus 0.21.1, unchanged; only its transport is told to use plain HTTP."""
     with requests.Session() as session:
         service = ServiceBusService(
             "127.0.0.1",

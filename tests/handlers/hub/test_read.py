@@ -54,7 +54,7 @@ def until_blocked(redis: redis_py.Redis) -> None:
     if isinstance(redis, RedisCluster):
         servers = [redis.get_redis_connection(node) for node in redis.get_primaries()]
     while not any(server.info("clients")["blocked_clients"] for server in servers):
-        assert time.monotonic() < deadline, "nobody waits in Redis"
+        assert time.monotonic() < deadline, "no reader waits in Redis"
 
 
 def test_a_long_poll_is_answered_by_the_event_that_comes(
@@ -248,7 +248,7 @@ def test_an_offset_is_stored_read_and_forgotten(client: ServiceClient) -> None:
 
 
 @pytest.mark.parametrize("offset", ["", "x", "@latest", "1-", 5, None])
-def test_what_is_no_offset_is_not_stored(client: ServiceClient, offset: object) -> None:
+def test_only_an_offset_can_be_stored(client: ServiceClient, offset: object) -> None:
     assert client.put(OFFSETS, json={"offset": offset}).status_code == 422
     assert client.get(OFFSETS).status_code == 404
 

@@ -9,7 +9,7 @@ from pipeline.settings import Settings
 #: Kept free for a folder of files, which nothing serves yet.
 FUTURE = {"static"}
 
-#: Of the dialect, and no name that a hub could have.
+#: Of the dialect; a hub could not have such a name.
 DIALECT = {"$Resources"}
 
 
@@ -21,4 +21,4 @@ def test_no_hub_may_be_called_as_a_path_of_the_service(settings: Settings) -> No
     assert own - RESERVED == set(), (
         "a hub of this name would take the path of these routes: add them to RESERVED in pipeline/hub/description.py"
     )
-    assert RESERVED - own == FUTURE, "RESERVED in pipeline/hub/description.py has names that are no path any more"
+    assert RESERVED - own == FUTURE, "RESERVED in pipeline/hub/description.py has names that are not paths any more"

@@ -46,7 +46,7 @@ def test_a_single_event_keeps_body_and_type(client: ServiceClient, data: str, co
     assert (event["body"], event["content_type"]) == (data, content_type)
 
 
-def test_a_body_that_is_no_text_reads_back_as_base64(client: ServiceClient) -> None:
+def test_a_body_that_is_not_text_reads_back_as_base64(client: ServiceClient) -> None:
     client.post("/events/messages", data=b"\x00\xff")
 
     (event,) = read_all(client)
@@ -111,7 +111,7 @@ def test_a_batch_is_taken_whole_or_not_at_all(client: ServiceClient, body: str) 
     "header",
     [
         pytest.param("{'PartitionKey': 'x'}", id="Python's repr, as one client sends it"),
-        pytest.param('{"PartitionKey": 7}', id="a key that is no string"),
+        pytest.param('{"PartitionKey": 7}', id="a key that is not a string"),
         pytest.param('{"PartitionKey": "%s"}' % ("k" * 129), id="a key too long"),
         pytest.param("", id="empty"),
     ],

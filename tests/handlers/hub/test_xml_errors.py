@@ -1,4 +1,4 @@
-"""Errors as the service answers them."""
+"""Errors as Azure answers them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Window jobs over HTTP: what is put is run by a worker, and seen, explained and deleted."""
+"""Window jobs over HTTP: a job that is put is run by a worker, shown, explained and deleted."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_two_jobs_can_t_write_to_one_output(client: ServiceClient) -> None:
     assert "'PerMinute' is written by the job 'j'" in answer.json["detail"]
 
 
-def test_a_webhook_s_secrets_are_told_to_nobody(client: ServiceClient) -> None:
+def test_a_webhook_s_secrets_are_never_shown(client: ServiceClient) -> None:
     hook = {
         "type": "webhook",
         "url": "https://example.com/a?code=secret",

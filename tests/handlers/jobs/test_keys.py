@@ -1,4 +1,4 @@
-"""All that jobs can make in Redis: listed in jobs/keys.py, and gone with them."""
+"""Every key that jobs can make in Redis is listed in jobs/keys.py, and is deleted with them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def registry(redis: redis_py.Redis, settings: Settings) -> JobRegistry:
 
 
 class Workers:
-    """What a worker does with the jobs that are put."""
+    """Runs the jobs that were put, as a worker does."""
 
     def __init__(self, registry: JobRegistry) -> None:
         def make(name: str, definition: Any) -> Job:
@@ -93,7 +93,7 @@ def workers(registry: JobRegistry) -> Iterator[Workers]:
 
 
 def found(redis: redis_py.Redis) -> dict[str, Key]:
-    """Each key that jobs or outputs have, with what jobs/keys.py says of it. Checks that it is so."""
+    """Each key of jobs and outputs, with its entry in jobs/keys.py, which is checked."""
     names = [name.decode() for name in redis.scan_iter("*")]
     by_name = {}
     for name in names:
@@ -119,7 +119,7 @@ def test_every_key_is_listed_and_goes_with_its_job_and_its_outputs(
     redis.hset("reference:named", "e1", '{"name": "one"}')
     for name, hub in (("two", "events"), ("one", "single"), ("broken", "passing")):
         assert client.put(f"/jobs/{name}", json=body(name, hub)).status_code == 201
-    registry.hubs.delete("passing")  # so that a job can't begin, and says so
+    registry.hubs.delete("passing")  # so that a job can't begin, and reports that
     for hub in ("events", "single"):
         for when, columns in example.EVENTS:
             registry.hubs[hub].append([example.event(columns)], enqueued_ms=example.enqueued_ms(when))
@@ -132,7 +132,7 @@ def test_every_key_is_listed_and_goes_with_its_job_and_its_outputs(
     for name in ("two", "one", "broken"):
         assert client.delete(f"/jobs/{name}").status_code == 204
     seen |= set(found(redis).values())
-    workers.stop()  # as a worker does that finds out: it saves its states, and says why it waits
+    workers.stop()  # as a worker does when it notices: it saves its states, and says why it waits
     monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
     registry.clean()
     assert {name for name in found(redis) if name.startswith("job")} == set()

@@ -1,4 +1,4 @@
-"""Events to window rows to boards: the whole way of the job that ships in jobs/, read over HTTP."""
+"""From events over window rows to boards: the job that ships in jobs/, from end to end, read over HTTP."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_raw_events_are_archived_with_their_times(client: ServiceClient) -> 
 def test_rewards_flow_to_the_board(client: ServiceClient) -> None:
     members = client.get("/boards/actions/members").json["members"]
 
-    # offer_a: 0.2 at 11:00 and 1.0 at 12:00; offer_b: 0.5 at 12:00. Rows without an action count for none.
+    # offer_a: 0.2 at 11:00 and 1.0 at 12:00; offer_b: 0.5 at 12:00. Rows without an action count for no offer.
     assert [(row["member"], row["score"]) for row in members] == [("offer_b", 0.5), ("offer_a", 1.2)]
 
 

@@ -220,7 +220,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
         pytest.param(
             QUERY,
             GOOD.replace('board = "b"', 'board = "b/c"'),
-            "[[boards]]: 'b/c' is no name for a board",
+            "[[boards]]: 'b/c' is not a name for a board",
             "board",
             id="a board's name",
         ),

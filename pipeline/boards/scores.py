@@ -1,6 +1,6 @@
 """Scores as decimals outside, as integers inside: a board with p places holds a score as score * 10^p units.
 
-A Redis score is a double, which holds every integer below 2^53 exactly: that is the range of a board.
+A Redis score is a double, which holds every integer below 2^53 exactly: this sets a board's range.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from ..errors import InvalidValue
 #: Digits after the point that a score may have, unless the board was made with others.
 PLACES = 6
 
-#: Most places that a board can have: with 15, scores are below 9.
+#: The most places that a board can have: with 15, scores are below 9.007.
 MAX_PLACES = 15
 
-#: A magnitude that no score has, in units.
+#: The magnitude of every score is below this, in units.
 LIMIT = 2**53
 
 # 16 digits hold every score in range; a longer one is InvalidOperation, one with more places Inexact.
@@ -54,12 +54,12 @@ def from_units(units: float, places: int = PLACES) -> Decimal:
 
 
 def rounded(value: Fraction, digits: int) -> Decimal:
-    """Round to so many digits after the point, half to even. For what is no decimal: a mean, a variance, a share."""
+    """Round to so many digits after the point, half to even: a mean, a variance or a share may not be a decimal."""
     # Fraction's own round() is exact at any size, where Decimal's division depends on a context.
     return from_units(round(value * 10**digits), digits)
 
 
 def is_plain(number: Decimal) -> bool:
-    """Whether it may become a Fraction: one with an exponent of some millions would fill the memory."""
+    """Say whether it may become a Fraction: one with an exponent of some millions would fill the memory."""
     _, digits, exponent = number.as_tuple()
     return isinstance(exponent, int) and exponent >= -30 and len(digits) + exponent <= 30

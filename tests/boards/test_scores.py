@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.boards.units import LIMIT, MAX_PLACES, from_units, rounded, to_units
+from pipeline.boards.scores import LIMIT, MAX_PLACES, from_units, rounded, to_units
 from pipeline.errors import InvalidValue
 
 
@@ -65,5 +65,5 @@ def test_a_score_is_exact_or_refused(text: str, places: int, message: str) -> No
 
 
 @given(st.fractions(max_denominator=10**30), st.integers(0, 12))
-def test_what_is_no_decimal_is_rounded_to_the_nearest(value: Fraction, digits: int) -> None:
+def test_a_number_that_is_not_a_decimal_is_rounded_to_the_nearest(value: Fraction, digits: int) -> None:
     assert abs(Fraction(rounded(value, digits)) - value) <= Fraction(1, 2 * 10**digits)

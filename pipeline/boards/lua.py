@@ -6,17 +6,17 @@ import re
 from hashlib import sha1
 from importlib.resources import files
 
-from ..store import scripts
-from ..store.scripts import Client as Client
+from ..store.scripts import Script
 
 _CONSTANT = re.compile(r"^local ([A-Z][A-Z0-9_]+) = (.*?)(?:  --.*)?\n", re.MULTILINE)
 
 
-class Script(scripts.Script):
-    """A script made of this folder's files, in their order, with the values of its constants where their names are.
+class BoardScript(Script):
+    """A script made from files of this folder, in this order, with each constant's name replaced by its value.
 
-    Each call of a script makes its functions anew, and a name outside that a function refers to takes twice as long as
-    the function itself: without this, constants would have no names, or functions would be one.
+    Each call of a script makes its functions anew, and each local outside of a function that it refers to takes twice
+    as long as the function itself. Without this, the scripts could afford neither named constants nor several
+    functions.
     """
 
     def __init__(self, *names: str) -> None:

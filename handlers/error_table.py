@@ -1,4 +1,4 @@
-"""The one table of what the domain's errors are in HTTP."""
+"""Which HTTP status stands for which error of the domain. An error that is not here is a 500."""
 
 from __future__ import annotations
 
