@@ -89,7 +89,7 @@ def test_an_aggregate_that_is_added_works_wherever_aggregates_do() -> None:
 
     assert run(grouped, EVENTS, base="2024-05-01T00:00:00Z")["Totals"] == [(10, {"n": 4})]
     assert run(moving, EVENTS)["Totals"] == [(1, {"n": 1}), (2, {"n": 3}), (8, {"n": 4})]
-    with pytest.raises(QueryError, match="GRANDTOTAL can't stand here: it needs GROUP BY"):
+    with pytest.raises(QueryError, match="GRANDTOTAL is not allowed here: it needs GROUP BY"):
         planned("SELECT v FROM Input WHERE GrandTotal(v) > 1")
     with pytest.raises(QueryError, match=r"GRANDTOTAL takes 1 argument, not 2$"):
         planned(f"SELECT GrandTotal(v, v) AS n FROM Input GROUP BY {window}")
@@ -97,7 +97,7 @@ def test_an_aggregate_that_is_added_works_wherever_aggregates_do() -> None:
 
 @pytest.mark.usefixtures("grand_total")
 def test_an_aggregate_that_is_added_is_suggested_and_documented() -> None:
-    with pytest.raises(QueryError, match=r"^1:8: there is no function GRANTOTAL; near is GrandTotal$"):
+    with pytest.raises(QueryError, match=r"^1:8: there is no function GRANTOTAL; did you mean GrandTotal\?$"):
         planned("SELECT GranTotal(v) AS n FROM Input GROUP BY TumblingWindow(second, 5)")
 
     rows = dict(line.strip("| ").split(" | ", 1) for line in function_table().splitlines()[2:])

@@ -1,4 +1,4 @@
-"""An explanation as a drawing: Mermaid, as GitHub draws it, or Graphviz's dot."""
+"""Draws an explanation: in Mermaid, which GitHub shows, or in Graphviz's dot."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _mermaid(nodes: Sequence[Drawn]) -> Iterator[str]:
 
 
 def _entities(text: str) -> str:
-    """Mermaid reads Markdown and HTML inside quotes, and writes what is neither as #code;."""
+    """Return text for Mermaid's quotes: signs that may mean something in Markdown or HTML are written as #code;."""
     return "".join(letter if letter.isalnum() or letter in " ,.:()=-" else f"#{ord(letter)};" for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""Expressions, by recursive descent: a method for each level of precedence, from OR down to what stands alone.
+"""Expressions, by recursive descent: a method for each level of precedence, from OR down to single operands.
 
 The grammar is at the head of parser.py.
 """
@@ -41,20 +41,20 @@ _OVER_CLAUSES = ("PARTITION BY", "ORDER BY", "LIMIT DURATION", "WHEN")
 
 
 class ExpressionParser:
-    """Reads expressions, each with all that is inside of it."""
+    """Reads expressions, each with all of its parts."""
 
     def __init__(self, tokens: TokenReader) -> None:
         self._tokens = tokens
-        self._is_timestamp = False  # then OVER is not a function's, but of TIMESTAMP BY
+        self._is_timestamp = False  # if so, OVER belongs to TIMESTAMP BY and not to a function
 
     def whole(self) -> Expression:
-        """Read an expression that no other one holds."""
+        """Read an expression that is not a part of another one. Raises `QueryError` if it is too high (height.py)."""
         expression = self._expression()
         check_height(expression)
         return expression
 
     def several(self) -> tuple[Expression, ...]:
-        """Read such expressions, separated by commas."""
+        """Read one or more expressions as `whole` does, separated by commas."""
         return tuple(self._tokens.separated(self.whole))
 
     def timestamp(self) -> Expression:
@@ -86,7 +86,7 @@ class ExpressionParser:
         return self._predicate()
 
     def _predicate(self) -> Expression:
-        """Read what gives true or false. Of such there can't be two in a row: a < b < c means nothing."""
+        """Read a comparison or another test. Two of them can't follow each other: a < b < c has no meaning."""
         left = self._sum()
         operator = self._tokens.next
         if self._tokens.take_one(*_COMPARISONS):
@@ -128,7 +128,7 @@ class ExpressionParser:
         operator = self._tokens.take_one("-", "+")
         if operator is None:
             return self._operand()
-        if operator.text == "-" and self._tokens.next.text == str(LARGEST + 1):  # has no positive twin
+        if operator.text == "-" and self._tokens.next.text == str(LARGEST + 1):  # -2^63: 2^63 is not a bigint
             self._tokens.advance()
             return Constant(-LARGEST - 1, operator.at)
         with self._tokens.nested():
@@ -152,7 +152,7 @@ class ExpressionParser:
             return expression
         return self._column_or_call()
 
-    # What stands alone
+    # Single operands
 
     def _case(self, at: At) -> Case:
         operand = None if self._tokens.is_next("WHEN") else self._expression()
@@ -191,7 +191,7 @@ class ExpressionParser:
         parts = [self._tokens.advance()]
         while self._tokens.take("."):
             if self._tokens.is_next("*"):
-                raise QueryError("x.* can stand only as an item of SELECT", first.at)
+                raise QueryError("x.* is allowed only as an item of SELECT", first.at)
             parts.append(self._tokens.property_name())
         if all(part.kind == "word" for part in parts):
             function = ".".join(upper(part.text) for part in parts)
@@ -203,7 +203,7 @@ class ExpressionParser:
 
     def _call(self, function: str, written: str, at: At) -> Call:
         if kind_of(function) == "window":
-            raise QueryError(f"{written}() can stand only in GROUP BY, by itself", at)
+            raise QueryError(f"{written}() is allowed only in GROUP BY, as an item of its own", at)
         self._tokens.expect("(")
         distinct = self._tokens.take("DISTINCT")
         is_all = not distinct and self._tokens.take("ALL")
@@ -219,7 +219,7 @@ class ExpressionParser:
         return Call(function, tuple(arguments), distinct, over, at)
 
     def _first_arguments(self, function: str, function_at: At) -> Iterator[Expression | Star]:
-        """Read what need not be an expression: the table of functions says what may come first."""
+        """Read the first argument, and what belongs to it. The table of functions says whether it is an expression."""
         at = self._tokens.next.at
         first = FUNCTIONS[function].first if function in FUNCTIONS else None
         if first is None and self._tokens.is_next("*"):
@@ -245,7 +245,7 @@ class ExpressionParser:
     # OVER
 
     def _over(self) -> Over:
-        """Read OVER's clauses, in any order: that of the documentation has changed."""
+        """Read OVER's clauses in any order, since the documentation has shown them in different ones."""
         self._tokens.expect("(")
         partition_by: tuple[Expression, ...] = ()
         order_by: tuple[OrderBy, ...] = ()

@@ -1,4 +1,4 @@
-"""The query's text, read into the values of syntax.py: the Stream Analytics query language, as far as it goes here.
+"""Reads the text of a query into the values of syntax.py. The language is the part of Stream Analytics' given here.
 
     query      = [WITH step {, step}] statement {[;] statement} [;]
     step       = name AS ( union )
@@ -41,8 +41,8 @@
     type       = bigint | float | nvarchar [( max )] | datetime | bit | record | array
     call       = name {. name} ( [[ALL | DISTINCT] argument {, argument}] ) [OVER ( {clause} )] {. name}
     argument   = expression
-               | *                     first; of which functions each of these is the first argument,
-               | unit                  the table says (windows/functions.py)
+               | *                     as the first argument only; windows/functions.py
+               | unit                  has the functions that take each of these three
                | unit , n
     clause     = PARTITION BY expression {, expression}                        each once, in any order
                | ORDER BY expression [ASC | DESC] {, expression [ASC | DESC]}
@@ -57,7 +57,8 @@
     comment    = -- to the end of the line, or /* ... */
 
 Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
-beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by name, never read otherwise.
+beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by its name; it is never taken for
+something else.
 """
 
 from __future__ import annotations
@@ -95,14 +96,14 @@ def parse(text: str) -> Query:
 
 
 class _QueryParser:
-    """Statements and their clauses."""
+    """Reads statements and their clauses."""
 
     def __init__(self, text: str) -> None:
         self._tokens = TokenReader(text)
         self._expressions = ExpressionParser(self._tokens)
         self._windows = WindowParser(self._tokens, self._expressions)
         self._into: str | None = None  # of the statement that is being read
-        self._may_follow = ""  # the SELECT read last, in words
+        self._may_follow = ""  # what may follow the SELECT that was read last, in words
 
     def query(self) -> Query:
         steps = self._tokens.separated(self._step) if self._tokens.take("WITH") else []
@@ -132,7 +133,7 @@ class _QueryParser:
         return Statement(DEFAULT_OUTPUT if self._into is None else self._into, selects, at)
 
     def _union(self, in_step: bool = False) -> tuple[Select, ...]:
-        """Read SELECTs. How they stand in parentheses makes no difference, since a UNION keeps all rows."""
+        """Read SELECTs. Their parentheses make no difference, since a UNION keeps all rows."""
         selects: list[Select] = []
         opened = 0
         while True:
@@ -157,9 +158,9 @@ class _QueryParser:
         items = self._tokens.separated(self._item)
         if self._tokens.is_next("INTO"):
             if in_step:
-                raise QueryError("INTO can't stand inside WITH", self._tokens.next.at)
+                raise QueryError("INTO is not allowed inside WITH", self._tokens.next.at)
             if not is_first:
-                raise QueryError("INTO stands in the first SELECT of a UNION", self._tokens.next.at)
+                raise QueryError("INTO belongs in the first SELECT of a UNION", self._tokens.next.at)
             self._tokens.advance()
             self._into = self._tokens.name("an output's name")
             self._tokens.expect("FROM")
@@ -191,11 +192,11 @@ class _QueryParser:
             return Item(self._tokens.name("a name for the column"), expression)
         column = own_name(expression)
         if column is None:
-            raise QueryError("this column needs a name: write AS and one", at)
+            raise QueryError("this column needs a name: add AS and a name", at)
         return Item(column, expression)
 
     def _star(self) -> Star | None:
-        """Read * or name.*, if that is what the item is."""
+        """Read * or name.*. Returns None, and reads nothing, if the next item is something else."""
         ahead = 0
         while self._tokens.peek(ahead).kind in ("word", "bracketed") and self._tokens.is_sign(".", ahead + 1):
             ahead += 2
@@ -262,7 +263,7 @@ class _QueryParser:
                 unknown = unknown or self._unknown_window()
                 keys.append(self._expressions.whole())
             elif windows:
-                raise QueryError("GROUP BY takes one window; several can stand in Windows()", first.at)
+                raise QueryError("GROUP BY takes one window; write several as Windows(...)", first.at)
             else:
                 windows = self._windows.windows()
             if not self._tokens.take(","):
@@ -274,7 +275,7 @@ class _QueryParser:
         return tuple(keys), windows
 
     def _unknown_window(self) -> QueryError | None:
-        """Return the error for the next key, if it may be a misspelt window; raise it if it can be nothing else."""
+        """Return the error for the next key if that may be a misspelt window; raise it if that is certain."""
         if not self._windows.is_unknown():
             return None
         name = self._tokens.next
@@ -285,7 +286,7 @@ class _QueryParser:
 
 
 def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
-    """Take the last System.Timestamp() from the keys, as the window that it is if there is no other."""
+    """Remove the last System.Timestamp() from the keys, and return it as a window, which it is if there is no other."""
     for i, key in reversed([*enumerate(keys)]):
         if isinstance(key, Call) and key.function == "SYSTEM.TIMESTAMP" and not key.arguments:
             del keys[i]
@@ -294,7 +295,10 @@ def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
 
 
 def own_name(expression: Expression) -> str | None:
-    """Return what the column is called without an alias. Of calls only COUNT's name is known, as an example uses it."""
+    """Return what the column is called without an alias, None if it has no name then.
+
+    The only call with a name of its own is COUNT, which an example of the documentation uses.
+    """
     match expression:
         case Column(names):
             return names[-1]

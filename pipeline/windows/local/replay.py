@@ -1,4 +1,4 @@
-"""A file of events as an input of the query: the log of a hub, played again."""
+"""Replays a file of events as an input of the query, as if it were the log of a hub."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ENQUEUED, _PROCESSED, _PARTITION = "eventenqueuedutctime", "eventprocessedutcti
 
 
 class Replay:
-    """An input's events arrive in the order of its file, and meet the policies that they would meet in the hub.
+    """An input's events arrive in the order of its file, and are treated by the same policies as events of a hub.
 
-    An event arrives at its EventEnqueuedUtcTime, in the partition of its PartitionId (0 if it has none), as in what
-    `SELECT *` writes. Without the first it arrives when the latest event so far was, by TIMESTAMP BY: so none is
-    early, and an event is late by how much it is out of order. EventProcessedUtcTime is the event's own, or its
-    arrival, so that a replay gives the same rows each time.
+    An event arrives at its EventEnqueuedUtcTime, in the partition of its PartitionId (0 if it has none); `SELECT *`
+    writes both. An event without the first arrives at the latest TIMESTAMP BY time so far. So no event is early, and
+    one that is out of order is late by that much. EventProcessedUtcTime is the event's own, or its arrival, so that a
+    replay gives the same rows each time.
     """
 
     def __init__(self, plan: Plan, input_name: str, file: EventFile, policies: TimePolicies, faults: Faults) -> None:
@@ -47,13 +47,13 @@ class Replay:
 
     @property
     def watermark(self) -> int:
-        """The last time of which no row will come any more."""
+        """The last time for which no more rows will come."""
         if self.has_ended:
             return END
         return min((rows.watermark for rows in self._partitions.values()), default=BEGINNING)
 
     def feed(self, engine: Engine, limit: int) -> list[Given]:
-        """Read up to `limit` events, and feed the engine; return what it gives at once. Raises `InvalidFile`."""
+        """Read up to `limit` events, feed them to the engine, and return what that gives. Raises `InvalidFile`."""
         found = list(islice(self._found, limit))
         self.has_ended = len(found) < limit
         by_partition: dict[int, list[Row]] = defaultdict(list)
@@ -109,7 +109,7 @@ class Replay:
         return Row(self._plan.names.of(record), arrived, (partition, self.events, 0))
 
     def _latest(self, record: dict[str, Any], line: int) -> int:
-        """Return the time of the latest event so far, this one among them; 0 if there is none that has a time."""
+        """Return the time, in ticks, of the latest event up to this one; 0 if none has a time. Raises `InvalidFile`."""
         if not self._timestamps:
             raise InvalidFile(
                 self.file.path,

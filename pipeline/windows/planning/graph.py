@@ -1,4 +1,4 @@
-"""The graph while it is made: which nodes there are, and what a name after FROM stands for."""
+"""The graph while it is being made: its nodes, and what a name after FROM stands for."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .scope import Scope, Source
 
 @dataclass(frozen=True)
 class Relation:
-    """What a name stands for: rows of a node; of reference data if `node` is None.
+    """What a name stands for: the rows of a node, or reference data if `node` is None.
 
-    `columns` is None if only the rows know them. `windowed`: the rows came out of a window.
+    `columns` is None if they are not known before there are rows. `windowed` tells that the rows come from a window.
     """
 
     node: int | None
@@ -45,11 +45,15 @@ class Graph:
         self._steps: dict[str, Relation | None] = {}
 
     def add(self, node: Node) -> int:
+        """Add a node; return its place, by which other nodes name it as their source."""
         self.nodes.append(node)
         return len(self.nodes) - 1
 
     def announce(self, step: syntax.Step) -> None:
-        """Make the step's name known before what it stands for is, so that nothing reads it too early."""
+        """Make a step's name known before its rows are, so that a step that reads it too early is refused.
+
+        Raises `QueryError` if there is another step of this name.
+        """
         if step.name.lower() in self._steps:
             raise QueryError(f"two steps are called {step.name}", step.at)
         self._steps[step.name.lower()] = None
@@ -76,7 +80,7 @@ class Graph:
         return relation
 
     def table(self, name: str) -> str:
-        """Return the name of reference data as the query writes it first."""
+        """Return the name of reference data as the query first writes it."""
         return self._references[name.lower()]
 
     def _input(self, source: syntax.Source) -> int:

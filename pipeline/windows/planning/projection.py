@@ -1,7 +1,7 @@
 """SELECT's items: the columns that one row gives.
 
-What is computed for each row of an output is worth a few shapes: values of a window's row are taken by place, and
-properties of one record, CR.age and CR.gender, by looking at the record once.
+Because this runs for each row of an output, common cases have code of their own: values of a window's row are taken by
+their places, and properties of one record, such as CR.age and CR.gender, by looking up the record once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Fill = Callable[[Row, dict[str, Any]], None]
 
 
 def projection(items: Sequence[ItemColumn | ItemStar], names: Names) -> Project:
-    """Return what makes the columns of a row. It raises `RowError`."""
+    """Return the function that makes the columns of a row; it raises `RowError`."""
     columns = [item for item in items if isinstance(item, ItemColumn)]
     if len(columns) < len(items):
         return _with_stars(items, names)
@@ -126,7 +126,7 @@ def _with_stars(items: Sequence[ItemColumn | ItemStar], names: Names) -> Project
 
 
 def _add_all(columns: dict[str, Any], record: Any) -> None:
-    """Add a record's properties but those that are there. What is no record has none."""
+    """Add the properties of a record that are not in `columns` yet. A value that is not a record has none."""
     if not isinstance(record, Mapping):
         return
     if not columns:

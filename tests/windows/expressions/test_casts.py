@@ -178,9 +178,9 @@ def test_a_float_survives_its_text(number: float) -> None:
 
 
 def test_a_message_shows_the_type_and_the_beginning() -> None:
-    with pytest.raises(RowError, match=r"nvarchar\(max\) 'x{36}\.\.\. is no bigint"):
+    with pytest.raises(RowError, match=r"nvarchar\(max\) 'x{36}\.\.\. is not a bigint"):
         to_bigint("x" * 1_000)
-    with pytest.raises(RowError, match=r"^record is no float"):
+    with pytest.raises(RowError, match=r"^record is not a float"):
         to_float(Columns({"a": 1}))
 
 

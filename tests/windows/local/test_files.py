@@ -112,7 +112,7 @@ def test_a_file_is_found_by_its_name_in_any_case_and_format(tmp_path: Path) -> N
     assert find_file(tmp_path, "Output") is None
 
     (tmp_path / "Input.json").touch()
-    with pytest.raises(InvalidFile, match=r"Input\.json is there as well: which one is Input\?"):
+    with pytest.raises(InvalidFile, match=r"Input\.json has events of Input as well: keep one of the two files"):
         find_file(tmp_path, "Input")
 
 
@@ -179,7 +179,7 @@ def test_what_the_language_has_no_type_for_is_no_event(parquet: Any, value: Any)
     ((number, error),) = read(path)
 
     assert number == 1
-    assert "is of no type that the language has" in error
+    assert "has a type that the language does not have" in error
 
 
 def test_parquet_that_is_none_and_a_missing_package_say_so(

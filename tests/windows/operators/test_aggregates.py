@@ -254,7 +254,7 @@ def test_percentiles(function: str, share: float, descending: bool, values: tupl
         (call("TOPONE", over=Over()), "needs OVER"),
         (call("TOPONE", V, N, over=order_by("v")), "at most 1"),
         (call("MAX", V, over=order_by("v")), "takes no OVER"),
-        (call("MAX", V, over=Over(limit=1)), "stands without GROUP BY"),
+        (call("MAX", V, over=Over(limit=1)), "not allowed with GROUP BY"),
         (call("COLLECTTOP", V, over=order_by("v")), "number of rows"),
         (call("COLLECTTOP", constant(0), over=order_by("v")), "number of rows"),
         (call("PERCENTILE_CONT", constant(1.5), over=order_by("v")), "from 0 to 1"),

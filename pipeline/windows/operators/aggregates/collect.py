@@ -9,7 +9,7 @@ from .base import Holistic
 
 
 class Collect(Holistic):
-    """All rows, as records, or a value of each that is not NULL; by time, then arrival."""
+    """All rows as records, or one value of each row unless it is NULL; ordered by time, then arrival."""
 
     def __init__(self, of: Evaluate | None) -> None:
         """`of` is None for whole rows."""

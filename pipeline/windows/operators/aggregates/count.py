@@ -10,7 +10,7 @@ from .base import Aggregate, Holistic
 
 
 class Count(Aggregate):
-    """Rows, or values that are not NULL."""
+    """The number of rows, or of values that are not NULL."""
 
     def __init__(self, of: Evaluate | None) -> None:
         """`of` is None for COUNT(*)."""
@@ -24,7 +24,7 @@ class Count(Aggregate):
 
 
 class CountDistinct(Holistic):
-    """Different values, as GROUP BY tells them apart, without NULL. A partial counts the rows of each."""
+    """The number of different values, as GROUP BY tells them apart, without NULL. A partial counts each one's rows."""
 
     def __init__(self, of: Evaluate) -> None:
         def take(row: Row) -> Any:

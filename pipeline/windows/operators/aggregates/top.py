@@ -12,7 +12,7 @@ from .base import Aggregate
 from .extremes import real
 
 Order = Sequence[tuple[Evaluate, bool]]
-"""ORDER BY: expressions, and whether descending."""
+"""ORDER BY: expressions, each with whether it is descending."""
 
 _KINDS: dict[type, int] = {type(None): NULL, int: NUMBER, float: NUMBER, Datetime: DATETIME}
 
@@ -20,8 +20,8 @@ _KINDS: dict[type, int] = {type(None): NULL, int: NUMBER, float: NUMBER, Datetim
 class TopOne(Aggregate):
     """The first row by ORDER BY, as a record, or one value of it.
 
-    Rows that are equal in every order column go by their time, then in order of arrival. NULL comes first, or last if
-    descending.
+    Rows that are equal in every column of ORDER BY are ordered by time, then by arrival. NULL comes first, or last if
+    the order is descending.
     """
 
     def __init__(self, order: Order, of: Evaluate | None) -> None:
@@ -58,9 +58,9 @@ class CollectTop(Aggregate):
 
 
 def ranked(order: Order, of: Evaluate | None) -> Evaluate:
-    """Return what makes a row's item: it sorts as ORDER BY says, and ends with the value.
+    """Return the function that makes a row's item: a tuple that sorts as ORDER BY says and ends with the value.
 
-    No two rows have one time and arrival, so that the values themselves are never compared.
+    The value itself is never compared, since no two rows have the same time and arrival, which come before it.
     """
     (column, descending), *others = order
     rest = ranked(others, of) if others else None
