@@ -263,7 +263,7 @@ def test_a_case_that_can_not_be_run_says_why(toll: Path) -> None:
     assert f"{toll}/tests: there is no case: write {toll}/tests/NAME/Entry.ndjson" in wz_job("test", toll).stderr
 
 
-def test_an_expected_file_that_is_no_json_says_which_line(toll: Path) -> None:
+def test_the_line_of_an_expected_file_that_is_not_json_is_named(toll: Path) -> None:
     (toll / "tests" / "one_car" / "Passages.ndjson").write_text("{}\n?\n")
 
     assert "Passages.ndjson: line 2 is not JSON" in wz_job("test", toll).stderr

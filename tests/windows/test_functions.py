@@ -1,4 +1,4 @@
-"""The table of functions: each entry has its code, and what derives from the table follows it."""
+"""The table of functions: each entry has its code, and all that is derived from the table agrees with it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_what_is_here_is_in_the_documentation_and_what_is_not_says_what_else() -
 
 
 def call_of(name: str, count: int) -> str:
-    """Return a call of a scalar function with so many arguments beside the unit. NULLs fit all of them."""
+    """Return a call of a scalar function with so many arguments beside its unit. All are NULL, which always fits."""
     unit = ["day"] if FUNCTIONS[name].first == "unit" else []
     return f"SELECT {name}({', '.join([*unit, *['NULL'] * count])}) AS x FROM Input"
 
@@ -73,7 +73,7 @@ def test_each_unit_of_time_has_what_computes_its_part() -> None:
 
 @pytest.fixture
 def grand_total(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An aggregate more: its entry, and its code."""
+    """One more aggregate: its entry and its code."""
     monkeypatch.setitem(FUNCTIONS, "GRANDTOTAL", Function("GrandTotal", "aggregate", "Aggregates", moving=True))
     monkeypatch.setitem(calls.AGGREGATES, "GRANDTOTAL", calls.AGGREGATES["SUM"])
 

@@ -19,7 +19,7 @@ def engine(query: str, counts: Counter[str] | None = None) -> Engine:
 
 
 def events(*columns: dict[str, Any]) -> list[Event]:
-    """One each second, from the first on."""
+    """Return an event for each second, from 1 on."""
     return list(enumerate(columns, 1))
 
 

@@ -61,7 +61,7 @@ WINDOW = f"GROUP BY k, {TUMBLING}"
 NEAR = "DATEDIFF(second, a, b) BETWEEN 0 AND 1"
 
 
-#: Whether it is, of two inputs with partition key k.
+#: Whether the query is embarrassingly parallel, with two inputs whose partition key is k.
 PARALLEL = {
     "no state": ("SELECT * FROM A WHERE x > 1", True),
     "grouped by the key": (f"SELECT COUNT(*) AS n FROM A {WINDOW}", True),
@@ -184,7 +184,7 @@ BRANCHES = (
 )
 
 
-def test_a_node_that_reads_several_stands_under_one_and_is_named_by_the_others() -> None:
+def test_a_node_that_reads_several_is_drawn_under_one_and_named_by_the_others() -> None:
     text = explain(planned(BRANCHES), by(A="k", B="k"))
 
     assert text.count("─ s: INNER JOIN ON a.k = b.k") == 1

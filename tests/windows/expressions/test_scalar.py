@@ -1,4 +1,4 @@
-"""Each example of the documentation, under the page's name, then what T-SQL says where it is silent."""
+"""Each example of the documentation, under the page's name, then the rules of T-SQL that the pages don't mention."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def over(window: str) -> str:
         pytest.param("9223372036854775807", n(2**63 - 1), id="the largest bigint"),
         pytest.param("-9223372036854775808", n(-(2**63)), id="the smallest bigint"),
         pytest.param("- 1", Unary("-", n(1), AT), id="a sign"),
-        pytest.param("1.0", n(1.0), id="a float is no bigint"),
+        pytest.param("1.0", n(1.0), id="a float is not a bigint"),
         pytest.param(".5", n(0.5), id="a float without an integer part"),
         pytest.param("1e3", n(1000.0), id="a float with an exponent"),
         pytest.param("1.5E-3", n(0.0015), id="a float with both"),
@@ -358,7 +358,7 @@ def test_unions_are_flat() -> None:
     assert query.statements[0].into == "o"
 
 
-# As text again
+# Rendered as text
 
 
 @pytest.mark.parametrize(
@@ -508,7 +508,7 @@ def test_the_job_s_query_comes_back() -> None:
         pytest.param(
             "SELECT a FROM i GROUP BY DATEPART(s, System.Timestamp())",
             "1:23: GROUP BY needs a window, such as TumblingWindow(minute, 5)",
-            id="an expression of the time is no window",
+            id="an expression of the time is not a window",
         ),
         pytest.param(
             over("Tumbling(s, 1), Tumbling(s, 2)"),
@@ -699,7 +699,7 @@ def test_a_window_or_a_unit_with_its_name_misspelt_is_told_as_what_it_is(text: s
 @pytest.mark.parametrize(
     "key", ["CAST(a AS bigint)", "(a)", "ISNULL(a, 1)", "CASE WHEN (a) THEN b END", "NOT (a)", "LEFT(a, 1)"]
 )
-def test_what_is_no_window_is_not_taken_for_one(key: str) -> None:
+def test_what_is_not_a_window_is_not_taken_for_one(key: str) -> None:
     with pytest.raises(QueryError, match=r"^1:23: GROUP BY needs a window"):
         parse(over(key))
 
@@ -760,7 +760,7 @@ def test_what_the_language_has_beyond_is_refused_by_name(text: str, error: str) 
         pytest.param("f() OVER (PARTITION BY " * 9999 + "a", id="OVER"),
     ],
 )
-def test_what_stands_too_deep_is_refused(text: str) -> None:
+def test_what_is_nested_too_deeply_is_refused(text: str) -> None:
     with pytest.raises(QueryError, match="this is nested more than 50 levels deep"):
         parse(f"SELECT {text}")
 

@@ -130,7 +130,7 @@ def test_keys_sort_across_types_and_give_their_value_back(values: list[Any]) -> 
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1], Columns()], ids=["record", "array", "columns"])
-def test_a_record_or_an_array_is_no_key(value: Any) -> None:
+def test_a_record_or_an_array_is_not_a_key(value: Any) -> None:
     with pytest.raises(RowError, match="can't be compared"):
         tagged(value)
 

@@ -20,7 +20,7 @@ V, N = column("v"), column("n")
 
 
 def result(call: Call, values: Sequence[Any]) -> Any:
-    """Return the aggregate of rows with `v`, and with their places as `n`; the same by all the ways there are."""
+    """Return the aggregate of rows with the values as `v` and their places as `n`; check that all ways agree."""
     given = rows(*((1, {"v": value, "n": number}) for number, value in enumerate(values)))
     sides = SideBySide([aggregate_of(call)])
 

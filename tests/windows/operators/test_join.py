@@ -22,10 +22,10 @@ from ..support.evaluate import row as columns
 from ..support.feeding import Arrival, run
 
 Kind = Literal["INNER", "LEFT"]
-UNIT = 10  # ticks in a microsecond, the shortest unit: times of some 60 ticks cross its boundaries often
+UNIT = 10  # ticks in a microsecond, the shortest unit, whose boundaries times of some 60 ticks often cross
 UNTIL = 250
 
-# port, time, key, value; small, so that times, keys and boundaries meet
+# port, time, key, value; small, so that times and keys are often equal, and times on boundaries
 events = st.lists(
     st.tuples(st.integers(0, 1), st.integers(1, 60), st.sampled_from(["a", "b", 1, 1.0, None]), st.integers(0, 3)),
     max_size=25,
@@ -60,7 +60,7 @@ def units_between(left: Row, right: Row) -> int:
 def brute_force(
     kind: Kind, low: int, high: int, arrivals: list[Arrival], on: Any
 ) -> Counter[tuple[int, Row, Row | None]]:
-    """Ask of every pair: is it one? And of every left row: when, tick by tick, was the last chance for another?"""
+    """Test every pair of rows, and find for every left row, tick by tick, the last time at which a match could come."""
     lefts, rights = ([row for port, row in arrivals if port == side] for side in (0, 1))
     out: Counter[tuple[int, Row, Row | None]] = Counter()
     for left in lefts:

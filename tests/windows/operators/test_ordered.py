@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.windows.operators.ordered import Ordered
 from pipeline.windows.row import Row
 
-# What happens to a buffer: rows come (how far after the watermark), the watermark moves, it is written and read again.
+# What happens to a buffer: rows come (each so far after the watermark), the watermark moves, a snapshot is restored.
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.lists(st.integers(1, 6), max_size=5)),

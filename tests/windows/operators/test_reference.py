@@ -181,7 +181,7 @@ def test_a_hash_gives_its_fields_too_and_is_read_again_when_asked(redis: redis.R
 
     version = table.at(0)
     table.refresh()
-    assert table.at(0) is version  # so that nothing is indexed again
+    assert table.at(0) is version  # so that no version is indexed again
     redis.hset("devices", "a", '{"limit": 3}')
     assert records(table)[0]["limit"] == 1
     table.refresh()

@@ -1,4 +1,4 @@
-"""Both ways to tell what panes come to, side by side."""
+"""Both ways to compute the totals of panes, compared with each other."""
 
 from __future__ import annotations
 

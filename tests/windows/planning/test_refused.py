@@ -1,4 +1,4 @@
-"""Queries that can be read, and mean nothing."""
+"""Queries that can be parsed, but have no meaning."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ REFUSED = {
         "SELECT * FROM I GROUP BY x, TumblingWindow(second, 1)",
         "SELECT * is not allowed with GROUP BY",
     ),
-    "an alias is no key": (
+    "an alias is not a key": (
         "WITH s AS (SELECT x FROM I) SELECT x AS y, COUNT(*) AS n FROM s GROUP BY y, TumblingWindow(second, 1)",
         "s has no column y",
     ),
