@@ -21,7 +21,7 @@ from ..windows.local.row_file import RowFile
 from ..windows.local.run import FirstFaults, LocalJob, Summary, Write, run
 from .terminal import one_line_errors
 
-#: What stands for standard output.
+#: The name of standard output.
 STDOUT = Path("-")
 
 
@@ -53,11 +53,12 @@ folder_argument = click.argument("folder", type=click.Path(exists=True, file_oka
 @click.option("--output", "outputs", type=NamedFile(), multiple=True, help="Where an output's rows go, as NDJSON.")
 @one_line_errors
 def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[tuple[str, Path], ...]) -> None:
-    """Run the query of FOLDER over files, to their ends; all windows are closed then. Needs no Redis.
+    """Run the query of FOLDER over files, to their ends; then all windows are closed. Needs no Redis.
 
-    Inputs are NDJSON (- is standard input), JSON, CSV or Parquet, as the name says, and .gz. A file of job.toml is
-    taken if none is given. Rows go to the files that are given or that job.toml names; if there are none, to standard
-    output (-), which several outputs share as {"output": ..., "row": ...}. Nothing else of job.toml is written to.
+    Inputs are NDJSON (- is standard input), JSON, CSV or Parquet, as the file's name tells; they may be .gz. Without
+    --input, a file that job.toml names is used. Rows go to the files of --output or of job.toml; if there are none, to
+    standard output (-), which several outputs share as {"output": ..., "row": ...}. Other outputs of job.toml, such as
+    boards, are not touched.
     """
     started = time.monotonic()
     made = LocalJob.read(folder)
@@ -80,7 +81,7 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
 
 
 def _by_name(pairs: Iterable[tuple[str, Path]], names: Collection[str], option: str) -> dict[str, Path]:
-    """Return files by the names as the query writes them."""
+    """Return the files by their names as the query writes them."""
     written = {name.lower(): name for name in names}
     found: dict[str, Path] = {}
     for name, path in pairs:
@@ -93,14 +94,14 @@ def _by_name(pairs: Iterable[tuple[str, Path]], names: Collection[str], option: 
 
 
 def _places(made: LocalJob, given: Mapping[str, Path]) -> Mapping[str, Path]:
-    """Return where the rows of outputs go; what is missing is counted only."""
+    """Return where the rows of each output go; rows of outputs that are left out are only counted."""
     of_job = {
         name: made.folder / table.file for name, table in made.config.outputs.items() if isinstance(table, FileConfig)
     }
     places = of_job | dict(given) or dict.fromkeys(made.plan.outputs, STDOUT)
     files = [path.resolve() for path in places.values() if path != STDOUT]
     if len(files) != len(set(files)):
-        raise click.UsageError("--output: two outputs can't go to one file; they can to standard output (-)")
+        raise click.UsageError("--output: two outputs can't share a file, except standard output (-)")
     return places
 
 
@@ -132,7 +133,7 @@ def _print_named(output: str) -> Callable[[bytes], None]:
 
 @contextmanager
 def _progress(files: list[EventFile], places: Iterable[Path]) -> Iterator[Callable[[], None]]:
-    """Show on a terminal how much of the files is read, unless rows go there, or nobody knows how much there is."""
+    """Show on a terminal how much of the files is read, unless rows are printed there, or a file's size is unknown."""
     sizes = [file.size for file in files]
     total = sum(size or 0 for size in sizes)
     is_hidden = not sys.stderr.isatty() or None in sizes or not total
@@ -168,14 +169,14 @@ def _faults(faults: FirstFaults) -> Iterator[str]:
 @click.command("test")
 @folder_argument
 @click.argument("cases", nargs=-1)
-@click.option("--update", "is_update", is_flag=True, help="Write the rows that come as those that are expected.")
+@click.option("--update", "is_update", is_flag=True, help="Save the rows that come as the expected ones.")
 @one_line_errors
 def test_job(folder: Path, cases: tuple[str, ...], is_update: bool) -> None:
-    """Run the query of FOLDER over its test CASES, or over all of them, and show where rows are not as expected.
+    """Run the query of FOLDER over its test CASES, or over all of them, and show rows that differ from the expected.
 
     A case is a folder, FOLDER/tests/CASE, with a file for each input, such as Input.ndjson (or .json, .csv, .parquet),
-    and one for each output that is to be compared, such as OutputWindow.ndjson. Rows are compared in order, with types
-    (1 is not 1.0), and times as text. --update writes the second kind: those that are there, or all if none is.
+    and one for each output to compare, such as OutputWindow.ndjson. Rows are compared in order, with their types (1 is
+    not 1.0), and times as text. --update writes the files of outputs: those that exist, or all if there are none.
     """
     made = LocalJob.read(folder)
     failed = 0
@@ -194,7 +195,7 @@ def test_job(folder: Path, cases: tuple[str, ...], is_update: bool) -> None:
 
 def _outcome(outcome: Outcome) -> Iterator[str]:
     if not outcome.compared:
-        yield f"{outcome.case.name}: nothing to compare with; --update writes what comes"
+        yield f"{outcome.case.name}: there are no expected rows; --update saves the rows that come"
         return
     rows = ", ".join(f"{_rows(len(outcome.rows[name]))} of {name}" for name in outcome.compared)
     ignored = [name for name in outcome.rows if name not in outcome.compared]
@@ -211,10 +212,12 @@ def _outcome(outcome: Outcome) -> Iterator[str]:
 @click.command("explain")
 @folder_argument
 @click.option("--format", "format", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--partitions", type=click.IntRange(1), help="How many each hub has. With one there is one stage.")
+@click.option(
+    "--partitions", type=click.IntRange(1), help="The number of partitions of each hub. With 1 there is one stage."
+)
 @one_line_errors
 def explain_job(folder: Path, format: str, partitions: int | None) -> None:
-    """Show what the query of FOLDER does with events: steps, windows, state, time, and what runs in parallel."""
+    """Explain what the query of FOLDER does with events: steps, windows, state, time, and what runs in parallel."""
     made = LocalJob.read(folder)
     counts = dict.fromkeys(made.plan.inputs, partitions) if partitions else {}
     click.echo(explain(made.plan, made.config, format, counts), nl=False)

@@ -26,7 +26,7 @@ _TEXT = {0, 1, 2}
 @click.command("list")
 @one_line_errors
 def list_jobs() -> None:
-    """Show every job's name, and whether it is a worker's folder or was put."""
+    """Show the name of every job, and whether it is a worker's folder or was put."""
     found = job_registry().all()
     rows = [("job", "of"), *((name, "a folder" if job.folder else "put") for name, job in found.items())]
     for line in terminal.columns(rows, {0, 1}):
@@ -39,9 +39,9 @@ def list_jobs() -> None:
 @click.option("--interval", type=click.FloatRange(0.1), default=1.0, show_default=True, help="Seconds, with --watch.")
 @one_line_errors
 def show_status(name: str | None, watch: bool, interval: float) -> None:
-    """Show how the job NAME, or every job, is doing: how far it has come, what waits, what it wrote, what went wrong.
+    """Show the status of the job NAME, or of all jobs: how far each has come, what waits, what was written, errors.
 
-    Rows of windows that end by the watermark are written. Lag is the number of events that are not done.
+    The rows of windows that end by the watermark are written. Lag is the number of events that are not done yet.
     """
     jobs = job_registry()
 
@@ -61,9 +61,9 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @one_line_errors
 def put_job(folder: Path) -> None:
-    """Make the job of FOLDER, or change it: workers begin it within two seconds. Its inputs are hubs, not files.
+    """Make the job of FOLDER, or change it: workers begin it within two seconds. Its inputs must be hubs, not files.
 
-    A worker needs no folder for it, then. What was stopped goes on, even if nothing has changed.
+    Workers need no folder for such a job. A delivery that has stopped begins again, even if nothing has changed.
     """
     is_new = job_registry().put(folder.resolve().name, read_definition(folder))
     click.echo("made" if is_new else "changed")
@@ -71,7 +71,9 @@ def put_job(folder: Path) -> None:
 
 @click.command("delete")
 @click.argument("name")
-@click.confirmation_option(prompt="Its state and its consumer groups go as well; what it wrote stays. Delete it?")
+@click.confirmation_option(
+    prompt="Its state and its consumer groups are deleted as well; what it wrote stays. Delete it?"
+)
 @one_line_errors
 def delete_job(name: str) -> None:
     """Delete the job NAME with its state and its consumer groups. What it wrote stays."""
@@ -82,13 +84,14 @@ COMMANDS = (list_jobs, show_status, put_job, delete_job)
 
 
 def job_registry() -> JobRegistry:
+    """Return the registry that the settings in the environment name."""
     settings = Settings.from_environ()
     client = redis_client(settings)
     return JobRegistry(client, existing_hubs(), Boards.from_settings(settings, client))
 
 
 class _Seen:
-    """A job as it is now."""
+    """The status of a job when it was read."""
 
     def __init__(self, jobs: JobRegistry, name: str, job: JobRecord) -> None:
         self.name = name
@@ -116,7 +119,7 @@ class _Seen:
                 yield f"{delivery.output} {'has stopped' if delivery.stopped else 'waits'}: {delivery.error}"
 
     def parts(self) -> Iterator[str]:
-        """Yield a table of the tasks, and one of what is delivered."""
+        """Yield the lines of a table of the tasks, and of one of the deliveries."""
         tasks = {} if self.status is None else self.status.tasks
         rows = [(name, _time(task.watermark), _counts(task.rows), _counts(task.faults)) for name, task in tasks.items()]
         yield from terminal.columns([_TASK_HEAD, *rows], {0, 1, 2, 3})

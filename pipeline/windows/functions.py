@@ -1,12 +1,14 @@
-"""The functions of the query language: one table, from which all derive what they know of one.
+"""The functions of the query language: one table, from which all other code learns what it must know of a function.
 
-The parser reads here what may be an argument, the planner and explain what kind a call is of, errors which names are
-near and what to write instead, docs/windows.md its lists. What computes a function is elsewhere, under its name in
-upper case: expressions/scalar/ has the scalar ones, operators/aggregates/calls.py the aggregates,
-operators/analytic.py the analytic ones, language/window_parser.py the windows, planning/compiler.py the system's.
-To add one, add its entry and its code; a test holds that each has both.
+The parser reads here what may be an argument, the planner and explain the kind of a call, error messages which names
+are similar and what to write instead, and docs/windows.md its lists. The code that computes a function is elsewhere,
+under its name in upper case: that of scalar functions in expressions/scalar/, of aggregates in
+operators/aggregates/calls.py, of analytic functions in operators/analytic.py, of windows in language/window_parser.py,
+of system functions in planning/compiler.py. To add a function, add its entry and its code; a test checks that each has
+both.
 
-The table is data and imports nothing of the package. So even the parser, on which all of these stand, can read it.
+The table is only data, and imports nothing of the package. So all parts can read it, even the parser, which is below
+all of these.
 """
 
 from __future__ import annotations
@@ -16,26 +18,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["scalar", "cast", "aggregate", "analytic", "window", "system", "unsupported", "foreign"]
-"""What a function is about: `scalar` and `cast`, one row; `aggregate`, the rows of a group; `analytic`, a row and those
-before it. A `window` stands in GROUP BY; what the engine itself knows is of the `system`.
+"""What a function works on: `scalar` and `cast` on one row, `aggregate` on the rows of a group, `analytic` on a row and
+earlier ones. A `window` is an item of GROUP BY; a `system` function gives what the engine itself knows.
 
-`unsupported` are functions of Stream Analytics that are not here, `foreign` those of other SQLs.
+`unsupported` are functions of Stream Analytics that do not exist here, `foreign` are functions of other SQLs.
 """
 
 
 @dataclass(frozen=True)
 class Function:
-    """What is known of one function without its code.
+    """All that is known of a function, except its code.
 
-    `name` is spelt as in the documentation. It takes `least` to `most` arguments, any number from `least` if `most` is
-    None; a unit of time that comes first is not counted. `first`: what its first argument may be (a star) or has to be
-    (a unit of time; an interval, which is a unit and a number).
+    `name` is spelt as in the documentation. The function takes `least` to `most` arguments, or any number from `least`
+    on if `most` is None; a unit of time as the first argument is not counted. `first` is what the first argument may be
+    (an expression, or also a star) or must be (a unit of time, or an interval, which is a unit and a number).
 
-    Of aggregates: `distinct`, it takes DISTINCT; `ordered`, it needs OVER (ORDER BY ...); `moving`, it is analytic with
-    OVER (LIMIT DURATION ...); `whole_row`, with so many arguments it gives whole rows.
+    For aggregates: with `distinct`, it takes DISTINCT; with `ordered`, it needs OVER (ORDER BY ...); with `moving`, it
+    is analytic if it has OVER (LIMIT DURATION ...); with `whole_row` arguments it gives whole rows.
 
-    `family` is its heading in the documentation, `short` another way to write its name, and `instead` what to write
-    for one that is not here. Casts and windows have a grammar of their own: nothing is said of their arguments.
+    `family` is its heading in the documentation, `short` another way to write its name, and `instead` what to write if
+    the function does not exist here. Casts and windows have a grammar of their own, so the table does not describe
+    their arguments.
     """
 
     name: str
@@ -141,7 +144,7 @@ _TABLE = (
     Function("Windows", "window", "Windows"),
     Function("Window", "window", "Windows"),
     Function("System.Window", "system", "Windows", 0, 0),
-    # Those of Stream Analytics that are not here
+    # Functions of Stream Analytics that do not exist here
     Function("GETARRAYELEMENTS", "unsupported", instead="send an event for each element"),
     Function("GETRECORDPROPERTIES", "unsupported", instead="send an event for each element"),
     Function("ANOMALYDETECTION_SPIKEANDDIP", "unsupported", instead="STDEV over a window"),
@@ -158,7 +161,7 @@ _TABLE = (
         "unsupported",
         instead="the columns `EventEnqueuedUtcTime`, `EventProcessedUtcTime` and `PartitionId`, which each event has",
     ),
-    # Those of other SQLs, and a window's that has no function
+    # Functions of other SQLs, and a window that is not written as a function
     Function("SnapshotWindow", "foreign", instead="System.Timestamp()"),
     Function("CONVERT", "foreign", instead="CAST(... AS type)"),
     Function("GETDATE", "foreign", instead="System.Timestamp()"),
@@ -170,9 +173,9 @@ _TABLE = (
 )
 
 FUNCTIONS: dict[str, Function] = dict(_by_name(_TABLE))
-"""Every function by its name in upper case, and by its short one; dots are a part of it: SYSTEM.TIMESTAMP."""
+"""Every function by its name and by its short name, both in upper case. A name may have dots: SYSTEM.TIMESTAMP."""
 
 
 def kind_of(name: str) -> Kind | None:
-    """Return what kind of function `name`, in upper case, is; None if there is none of that name."""
+    """Return the kind of the function `name`, which must be in upper case; None if there is no such function."""
     return FUNCTIONS[name].kind if name in FUNCTIONS else None

@@ -1,4 +1,4 @@
-"""The row: what flows through a query, and the types of what works on it. Imports nothing of the rest."""
+"""The row, which flows through a query, and the types of functions of a row. Imports nothing else of the package."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A row on its way.
+    """A row on its way through a query.
 
-    `columns` is a mapping of names to values; between the operators of one SELECT it may be a sequence (a window
-    gives its keys and results by place). `time` is System.Timestamp(), in ticks. `arrival` orders the rows of one
-    time, and tells them apart: no two rows of one operator have the same time and arrival, in whatever order
-    partitions were read. It is (partition, sequence number, place in the body) for a row of an input, and the group
-    for a window's.
+    `columns` is a mapping of names to values; between the operators of one SELECT it may be a sequence instead, as a
+    window gives its keys and results by place. `time` is System.Timestamp(), in ticks. `arrival` orders the rows of the
+    same time: no two rows of an operator have the same time and arrival, and neither depends on the order in which
+    partitions are read. `arrival` is (partition, sequence number, place in the body) for a row of an input, and the
+    group for a row of a window.
     """
 
     columns: Any
@@ -24,6 +24,6 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 Evaluate = Callable[[Row], Any]
-"""An expression, compiled. Raises `RowError` for a value that it can't work with; the row is then left out."""
+"""A compiled expression. It raises `RowError` for a value that it can't work with; then the row is left out."""
 
 Changes = Iterator[tuple[str, bytes | None]]

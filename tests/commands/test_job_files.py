@@ -110,7 +110,7 @@ def test_a_run_that_fails_leaves_the_file_that_was_there(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        pytest.param([], "[inputs.Input] is a hub, and this run reads files: give it one", id="no file"),
+        pytest.param([], "[inputs.Input] is a hub, but this run reads files: add --input", id="no file"),
         pytest.param(["--input", "Inputs=x"], "'Inputs' is not in the query, which has Input", id="another input"),
         pytest.param(["--input", "Input"], "'Input' is not NAME=FILE, as in Input=events.ndjson", id="no file's name"),
         pytest.param(["--input", "Input=a.csv", "--input", "INPUT=b.csv"], "INPUT is given twice", id="twice"),
@@ -122,7 +122,7 @@ def test_a_run_that_fails_leaves_the_file_that_was_there(tmp_path: Path) -> None
         ),
         pytest.param(
             ["--input", f"Input={EVENTS}", "--output", "Output=r.x", "--output", "OutputWindow=./r.x"],
-            "two outputs can't go to one file",
+            "two outputs can't share a file",
             id="one file for two outputs",
         ),
         pytest.param(
@@ -230,7 +230,7 @@ def test_update_writes_only_the_outputs_that_a_case_has_and_all_for_a_new_one(to
     for name in ("Entry.ndjson", "Exit.ndjson"):
         shutil.copy(toll / "tests" / "out_of_order" / name, new)
 
-    assert "new: nothing to compare with; --update writes what comes" in wz_job("test", toll, "new").stdout
+    assert "new: there are no expected rows; --update saves the rows that come" in wz_job("test", toll, "new").stdout
     assert wz_job("test", toll, "new").exit_code == 1
     wz_job("test", toll, "--update")
 
@@ -263,7 +263,7 @@ def test_a_case_that_can_not_be_run_says_why(toll: Path) -> None:
     assert f"{toll}/tests: there is no case: write {toll}/tests/NAME/Entry.ndjson" in wz_job("test", toll).stderr
 
 
-def test_an_expected_file_that_is_not_json_says_which_line(toll: Path) -> None:
+def test_the_line_of_an_expected_file_that_is_not_json_is_named(toll: Path) -> None:
     (toll / "tests" / "one_car" / "Passages.ndjson").write_text("{}\n?\n")
 
     assert "Passages.ndjson: line 2 is not JSON" in wz_job("test", toll).stderr

@@ -96,7 +96,7 @@ def test_an_error_in_the_query_is_shown_with_its_line(wz: Wz, tmp_path: Path) ->
 
     assert result.exit_code == 1
     assert result.output == (
-        f"Error: {tmp_path.name}/query.asaql: 1:8: there is no function SUMM; near is SUM\n"
+        f"Error: {tmp_path.name}/query.asaql: 1:8: there is no function SUMM; did you mean SUM?\n"
         "  SELECT SUMM(a) AS s INTO Sums\n"
         "         ^\n"
     )

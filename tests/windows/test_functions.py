@@ -1,4 +1,4 @@
-"""The table of functions: each entry has its code, and what derives from the table follows it."""
+"""The table of functions: each entry has its code, and all that is derived from the table agrees with it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_what_is_here_is_in_the_documentation_and_what_is_not_says_what_else() -
 
 
 def call_of(name: str, count: int) -> str:
-    """Return a call of a scalar function with so many arguments beside the unit. NULLs fit all of them."""
+    """Return a call of a scalar function with so many arguments beside its unit. All are NULL, which always fits."""
     unit = ["day"] if FUNCTIONS[name].first == "unit" else []
     return f"SELECT {name}({', '.join([*unit, *['NULL'] * count])}) AS x FROM Input"
 
@@ -73,7 +73,7 @@ def test_each_unit_of_time_has_what_computes_its_part() -> None:
 
 @pytest.fixture
 def grand_total(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An aggregate more: its entry, and its code."""
+    """One more aggregate: its entry and its code."""
     monkeypatch.setitem(FUNCTIONS, "GRANDTOTAL", Function("GrandTotal", "aggregate", "Aggregates", moving=True))
     monkeypatch.setitem(calls.AGGREGATES, "GRANDTOTAL", calls.AGGREGATES["SUM"])
 
@@ -89,7 +89,7 @@ def test_an_aggregate_that_is_added_works_wherever_aggregates_do() -> None:
 
     assert run(grouped, EVENTS, base="2024-05-01T00:00:00Z")["Totals"] == [(10, {"n": 4})]
     assert run(moving, EVENTS)["Totals"] == [(1, {"n": 1}), (2, {"n": 3}), (8, {"n": 4})]
-    with pytest.raises(QueryError, match="GRANDTOTAL can't stand here: it needs GROUP BY"):
+    with pytest.raises(QueryError, match="GRANDTOTAL is not allowed here: it needs GROUP BY"):
         planned("SELECT v FROM Input WHERE GrandTotal(v) > 1")
     with pytest.raises(QueryError, match=r"GRANDTOTAL takes 1 argument, not 2$"):
         planned(f"SELECT GrandTotal(v, v) AS n FROM Input GROUP BY {window}")
@@ -97,7 +97,7 @@ def test_an_aggregate_that_is_added_works_wherever_aggregates_do() -> None:
 
 @pytest.mark.usefixtures("grand_total")
 def test_an_aggregate_that_is_added_is_suggested_and_documented() -> None:
-    with pytest.raises(QueryError, match=r"^1:8: there is no function GRANTOTAL; near is GrandTotal$"):
+    with pytest.raises(QueryError, match=r"^1:8: there is no function GRANTOTAL; did you mean GrandTotal\?$"):
         planned("SELECT GranTotal(v) AS n FROM Input GROUP BY TumblingWindow(second, 5)")
 
     rows = dict(line.strip("| ").split(" | ", 1) for line in function_table().splitlines()[2:])

@@ -1,4 +1,4 @@
-"""A plan at work: rows in, rows out, no I/O."""
+"""Runs a plan: takes rows, gives rows, and does no I/O."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..row import Changes, Evaluate, Row
 
 
 class OutputRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of an output. (output, time, arrival) tells it from any other. `windowed`: it came through a window."""
+    """A row of an output. No two have the same (output, time, arrival). `windowed`: the row came through a window."""
 
     output: str
     columns: Mapping[str, Any]
@@ -32,7 +32,7 @@ class OutputRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class ExchangeRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `node`, for the nodes that read it in an engine that runs another part of the plan: its `feed_node`."""
+    """A row of `node` for the nodes that read it in another engine, which runs another part: for its `feed_node`."""
 
     node: int
     row: Row
@@ -42,7 +42,7 @@ class ExchangeRow(msgspec.Struct, frozen=True, gc=False):
         return self.row.time
 
 
-#: How many rows of an operator go on together: few enough to be in the processor's cache still when they are read.
+#: How many rows of an operator are passed on together: few enough that they are still in the processor's cache.
 _AT_ONCE = 500
 
 Given = OutputRow | ExchangeRow
@@ -52,7 +52,7 @@ _Take = Callable[[Sequence[Row]], None]
 class Engine:
     """Runs the nodes of a plan, or some of them. `closed` is the time up to which every row has been given.
 
-    Rows that no state delays come out of `feed` at once, all others out of `advance`.
+    Rows that don't depend on an operator's state are returned by `feed` at once, all others by `advance`.
     """
 
     def __init__(
@@ -76,22 +76,22 @@ class Engine:
         self._send_elsewhere()
 
     def feed(self, stream: int, rows: Sequence[Row]) -> list[Given]:
-        """Take rows of a stream, by its place in the plan; return what follows from them alone."""
+        """Take rows of a stream, which is given by its place in the plan; return the rows that need no state."""
         for place, node in enumerate(self._plan.nodes):
             if isinstance(node, nodes.Input) and node.stream == stream and place in self._ours:
                 self._give(place, rows)
         return self._taken()
 
     def feed_node(self, node: int, rows: Sequence[Row]) -> list[Given]:
-        """Take rows that `node` gave in another engine, for those of its readers that run here."""
+        """Take rows that `node` gave in another engine, for the nodes that read them here; return as `feed` does."""
         self._give(node, rows)
         return self._taken()
 
     def advance(self, watermark: int, limit: int) -> list[Given]:
-        """Know that no row with a time up to and including `watermark` will be fed; return what follows, by time.
+        """Record that no row with a time up to and including `watermark` will be fed; return the rows, by time.
 
-        Stops after about `limit` rows, `closed` then is below `watermark` and the next call goes on from there. It
-        can be more: rows of one instant stay together.
+        Stops after about `limit` rows. Then `closed` is below `watermark`, and the next call goes on from there. It can
+        be more rows, because those of one instant stay together.
         """
         while self.closed < watermark and len(self._given) < limit:
             dues = [due for operator in self._operators.values() if (due := operator.due()) is not None]
@@ -99,8 +99,8 @@ class Engine:
             if first is None or first > watermark:
                 self._advance_to(watermark)
                 break
-            # All operators go on by one stride, in their order, for what they give depends on nothing but rows and
-            # times. The stride grows while little comes of it: a thousand instants don't take a thousand rounds.
+            # All operators advance by one stride, in their order; this is safe because what they give depends only on
+            # rows and times. The stride grows while it gives few rows, so that a thousand instants take few rounds.
             begun = max(first, self.closed)
             count = self._advance_to(min(watermark, begun + self._stride))
             if count > limit // 2:
@@ -116,7 +116,7 @@ class Engine:
                 yield f"{place}.{name}", value
 
     def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
-        """Take all fields that snapshots left, into an engine that is new. `closed` is the engine's of that time."""
+        """Load all fields that snapshots left into this new engine. `closed` is what it was at the last snapshot."""
         self.closed = closed
         mine: dict[int, dict[str, bytes]] = {place: {} for place in self._operators}
         for name, value in fields.items():
@@ -137,7 +137,7 @@ class Engine:
         return given
 
     def _advance_to(self, time: int) -> int:
-        """Return how many rows there were, those among them that go from one operator to another."""
+        """Advance all operators; return how many rows they gave, including rows for other operators."""
         count = 0
         for place, operator in self._operators.items():
             rows = iter(operator.advance(time))
@@ -154,15 +154,15 @@ class Engine:
             self._readers[source].append(take)
 
     def _takers(self, place: int, node: Node) -> Iterator[_Take]:
-        """Yield what takes the rows of each of the node's sources."""
+        """Yield a function for each of the node's sources, in their order, that takes the source's rows."""
         match node:
             case nodes.Output():
                 yield self._output(node)
             case nodes.Select():
                 yield self._each(place, _select(node, self._plan, self._faults))
             case nodes.ReferenceJoin():
-                of = self._reference_join(node).of
-                yield self._each(place, lambda rows: [pair for row in rows for pair in of(row)])
+                pairs = self._reference_join(node).pairs
+                yield self._each(place, lambda rows: [pair for row in rows for pair in pairs(row)])
             case nodes.Union():
                 for branch in range(len(node.sources)):
                     yield self._each(place, _branch(branch))
@@ -179,7 +179,7 @@ class Engine:
             if min(map(_time_of, rows)) <= self.closed:
                 late = [row for row in rows if row.time <= self.closed]
                 for row in late:
-                    self._faults.report(LATE, f"a row of {row.time} after {self.closed}, when its windows had closed")
+                    self._faults.report(LATE, f"a row of {row.time} came when windows up to {self.closed} had closed")
                 rows = [row for row in rows if row.time > self.closed]
             operator.feed(port, rows)
 
@@ -194,7 +194,7 @@ class Engine:
         return take
 
     def _send_elsewhere(self) -> None:
-        """Give the rows that nodes of another engine read."""
+        """Add the rows that nodes of another engine read to what this one gives."""
         elsewhere = {
             source
             for place, node in enumerate(self._plan.nodes)
@@ -214,24 +214,24 @@ class Engine:
     def _operator(self, node: nodes.Window | nodes.Analytic | nodes.Join) -> Operator:
         match node:
             case nodes.Window():
-                keys = [key.of for key in node.keys]
-                session_keys = [key.of for key in node.session_keys]
+                keys = [key.evaluate for key in node.keys]
+                session_keys = [key.evaluate for key in node.session_keys]
                 return window_operator(node.window, keys, node.aggregates, self._faults, session_keys, mode=node.mode)
             case nodes.Analytic():
-                return analytic.Analytic(node.analytics, self._faults)
+                return analytic.AnalyticFunctions(node.analytics, self._faults)
             case nodes.Join():
-                on = None if node.on is None else node.on.of
-                left = [key.of for key in node.left_keys]
-                right = [key.of for key in node.right_keys]
-                return join.Join(node.kind, node.bounds, left, right, on, self._faults, node.lag)
+                on = None if node.on is None else node.on.evaluate
+                left = [key.evaluate for key in node.left_keys]
+                right = [key.evaluate for key in node.right_keys]
+                return join.StreamJoin(node.kind, node.bounds, left, right, on, self._faults, node.lag)
 
-    def _reference_join(self, node: nodes.ReferenceJoin) -> reference.ReferenceJoin:
-        return reference.ReferenceJoin(
+    def _reference_join(self, node: nodes.ReferenceJoin) -> reference.TableJoin:
+        return reference.TableJoin(
             node.kind,
             self._tables[node.table],
-            [key.of for key in node.left_keys],
-            [key.of for key in node.right_keys],
-            None if node.on is None else node.on.of,
+            [key.evaluate for key in node.left_keys],
+            [key.evaluate for key in node.right_keys],
+            None if node.on is None else node.on.evaluate,
             self._faults,
         )
 
@@ -244,14 +244,14 @@ def _branch(place: int) -> Callable[[Sequence[Row]], Sequence[Row]]:
 
 
 def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequence[Row]], Sequence[Row]]:
-    where = None if node.where is None else node.where.of
+    where = None if node.where is None else node.where.evaluate
     project = None if node.items is None else projection(node.items, plan.names)
     work = _work(where, project)
 
     def select(rows: Sequence[Row]) -> Sequence[Row]:
         try:
             return work(rows)
-        except RowError:  # find out which: rare, and the others must not suffer
+        except RowError:  # rare: find out which row failed, and keep the others
             given: list[Row] = []
             for row in rows:
                 try:

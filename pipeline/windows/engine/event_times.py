@@ -1,4 +1,4 @@
-"""Event times: the policies for events that are early, late or out of order, and the watermark that follows."""
+"""Event times: the policies for events that are early, late or out of order, and the watermark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..language.ticks import BEGINNING, TICKS_PER_MINUTE, TICKS_PER_SECOND, isoformat
 from ..operators.faults import EARLY, LATE, OUT_OF_ORDER, Faults
 
-#: How far an event may be ahead of its arrival. Stream Analytics has no setting for it, either.
+#: Ticks by which the time of an event may be after its arrival. Stream Analytics has no setting for this either.
 EARLY_TOLERANCE = 5 * TICKS_PER_MINUTE
 
 _FORGET = 1_000  # keys of substreams
@@ -17,10 +17,11 @@ _FORGET = 1_000  # keys of substreams
 
 @dataclass(frozen=True)
 class TimePolicies:
-    """What becomes of an event whose time is not what is expected: Stream Analytics' event ordering.
+    """How late and disordered events are treated: the event ordering of Stream Analytics.
 
-    `late` is by how much an event may arrive after its time, None for ever; `out_of_order` by how much a partition's
-    events may be out of order. Both are ticks. Beyond that an event's time is adjusted, or the event is dropped.
+    `late` is by how much an event may arrive after its time, None for any time. `out_of_order` is by how much a
+    partition's events may be out of order. Both are in ticks. Beyond these, an event's time is adjusted, or the event
+    is dropped, as `action` says.
     """
 
     late: int | None = 5 * TICKS_PER_SECOND
@@ -28,27 +29,30 @@ class TimePolicies:
     action: Literal["adjust", "drop"] = "adjust"
 
 
-#: For a stream without TIMESTAMP BY, whose times are arrivals: they rise, so that there is nothing to wait for.
+#: For a stream without TIMESTAMP BY. Its times are arrivals, which only rise, so that it never has to wait.
 ARRIVAL = TimePolicies(late=0, out_of_order=0)
 
 
 class EventTimes:
     """The times of one stream's events in one partition, and its watermark.
 
-    An event is dropped if it is more than five minutes early. Then its time is late if it is before its arrival less
-    the late tolerance, and after that out of order if it is before the watermark: the greatest time so far, less the
-    out-of-order tolerance. With substreams (TIMESTAMP BY t OVER key) this is the greatest time of the event's own key.
+    There are three checks, in this order. An event is dropped if it is more than five minutes early. It is late if its
+    time is before its arrival minus the late tolerance. It is out of order if its time is before the greatest time so
+    far minus the out-of-order tolerance. With substreams (TIMESTAMP BY t OVER key), that is the greatest time of the
+    event's own key.
 
-    The watermark is also moved by the arrival clock, less the late tolerance: by the arrivals of events, and by
-    `idle`. That a key or a partition is silent thus holds nothing back for longer than this.
+    The watermark is the greatest time so far minus the out-of-order tolerance or, if that is later, the arrival clock
+    minus the late tolerance. The arrivals of events and `idle` move that clock, so that a silent partition never delays
+    the others for longer than the late tolerance.
 
-    Replaying the events gives them the same times again, with no journal of when `idle` was called, for it has no
-    influence on them: after the late check an event's time is at least its arrival less the late tolerance; it
-    arrived after any `idle` before it, so the watermark that this gave is not above its time. Where there is no late
-    tolerance, there is no late check, and `idle` does nothing.
+    A replay gives the events the same times again, although no journal says when `idle` was called: `idle` has no
+    influence on their times. After the late check the time of an event is at least its arrival minus the late
+    tolerance. It arrived after every `idle` before it, so the watermark of that `idle` is not above its time. Without a
+    late tolerance there is no late check, and `idle` does nothing.
 
-    With substreams the arrival clock alone moves the watermark: a key that was never seen may still come with any
-    time that is not late, and would be adjusted for the sake of other keys. Without a late tolerance, it stands still.
+    With substreams only the arrival clock moves the watermark. Otherwise events of a key that was never seen before,
+    which may have any time that is not late, would be adjusted because of other keys. So with substreams, but without a
+    late tolerance, the watermark never moves.
     """
 
     def __init__(self, policies: TimePolicies, faults: Faults, *, substreams: bool = False) -> None:
@@ -62,9 +66,9 @@ class EventTimes:
         self._forget_at = _FORGET
 
     def time_of(self, time: int, arrival: int, key: Hashable = None) -> int | None:
-        """Return the time that counts for an event, None if it is dropped. Each that was changed is a fault as well.
+        """Return the time that counts for an event, None if it is dropped. Every dropped or changed one is a fault.
 
-        `arrival` never goes back; `key` is the substream's.
+        `time` and `arrival` are in ticks; `arrival` must never go back. `key` is that of the substream.
         """
         self._clock = max(self._clock, arrival)
         if time > arrival + EARLY_TOLERANCE:
@@ -86,18 +90,18 @@ class EventTimes:
         return time
 
     def arrived(self, arrival: int) -> None:
-        """Know that an event arrived whose time is its arrival: `time_of` in short."""
+        """Record that an event arrived whose time is its arrival: a short form of `time_of`."""
         self._clock = self._highest = arrival
 
     def idle(self, now: int) -> None:
-        """Know that every event which arrived before `now` has been seen."""
+        """Record that every event that arrived before `now`, in ticks, has been seen."""
         self._clock = max(self._clock, now)
 
     @property
     def watermark(self) -> int:
-        """The last time of which no event will come any more.
+        """The last time for which no more events will come.
 
-        What Stream Analytics calls the watermark is a tick later: an event exactly at it is not out of order.
+        What Stream Analytics calls the watermark is one tick later: an event exactly at that time is not out of order.
         """
         watermark = BEGINNING if self._late is None else self._clock - self._late
         if self._by_key is None:
@@ -105,7 +109,7 @@ class EventTimes:
         return max(BEGINNING, watermark - 1)
 
     def state(self) -> tuple[Any, ...]:
-        """Return what `restore` takes, of values that codec.py packs."""
+        """Return the state for `restore`, made of values that codec.py packs."""
         return self._clock, self._highest, None if self._by_key is None else list(self._by_key.items())
 
     def restore(self, state: tuple[Any, ...]) -> None:
@@ -121,7 +125,7 @@ class EventTimes:
                 self._forget()
 
     def _forget(self) -> None:
-        """Forget the keys that adjust nothing any more: what is not late is not before their watermark, either."""
+        """Forget the keys that can't adjust events any more: events that are not late are not out of order for them."""
         if self._by_key is not None and self._late is not None:
             least = self._clock - self._late + self._out_of_order
             self._by_key = {key: highest for key, highest in self._by_key.items() if highest > least}

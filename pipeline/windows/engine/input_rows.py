@@ -1,4 +1,4 @@
-"""From an event in the log to the rows of a stream: its records, and when they count."""
+"""Makes the rows of a stream from events of the log: their records, and the times that count for them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from ..row import Row
 from .event_times import ARRIVAL, EventTimes, TimePolicies
 
 _ADDED = frozenset({"eventprocessedutctime", "partitionid", "eventenqueuedutctime"})
-_LENGTHS = frozenset(map(len, _ADDED))  # of the few names that are worth a closer look
+_LENGTHS = frozenset(map(len, _ADDED))  # names of other lengths need no closer look
 
 _decode = msgspec.json.Decoder().decode
 
 
 class InputError(Exception):
-    """The event's body is not what an input takes."""
+    """The event's body is not one JSON object, or an array of them, that the engine can work with."""
 
 
 def rows_of(stored: StoredEvent, processed: int, names: Names) -> list[Row]:
-    """Return the rows of an event, at its arrival: one for a JSON object, one for each object of an array.
+    """Return the rows of an event, with its arrival as their time: one for each JSON object that its body has.
 
-    The columns that Stream Analytics adds to an Event Hub's events come last, and take the place of any that the
-    sender gave those names: an arrival time can't be forged. `processed` is the time now, in ticks, and so the one
-    value that is another when the event is read again after a crash. Raises `InputError`.
+    The columns that Stream Analytics adds to an Event Hub's events come last. They replace columns of the same names
+    that the sender gave, so that an arrival time can't be forged. `processed` is the time now, in ticks; it is the only
+    value that differs when the event is read again after a crash. Raises `InputError`.
     """
     time = from_unix_ms(stored.enqueued_ms)
     added = {
@@ -42,9 +42,9 @@ def rows_of(stored: StoredEvent, processed: int, names: Names) -> list[Row]:
     }
     rows = []
     for place, record in enumerate(records_of(stored.event.body)):
-        take_added(record)
+        pop_added(record)
         record |= added
-        rows.append(Row(names.of(record), time, (stored.partition, stored.sequence_number, place)))
+        rows.append(Row(names.mapping(record), time, (stored.partition, stored.sequence_number, place)))
     return rows
 
 
@@ -59,12 +59,12 @@ def records_of(body: bytes) -> list[dict[str, Any]]:
         if type(record) is not dict:
             raise InputError("the body is neither a JSON object nor an array of objects")
     if not fits(decoded, body):
-        raise InputError("the body is nested too deep, or has an integer beyond 64 bits")
+        raise InputError("the body is nested too deeply, or has an integer of more than 64 bits")
     return records
 
 
-def take_added(record: dict[str, Any]) -> dict[str, Any]:
-    """Take the columns that the hub adds out of a record, whatever their case; return them by lower-case name."""
+def pop_added(record: dict[str, Any]) -> dict[str, Any]:
+    """Remove the columns that the hub adds from a record, in any case; return them by their names in lower case."""
     names = [name for name in record if len(name) in _LENGTHS and name.lower() in _ADDED]
     return {name.lower(): record.pop(name) for name in names} if names else {}
 
@@ -72,15 +72,15 @@ def take_added(record: dict[str, Any]) -> dict[str, Any]:
 class InputRows:
     """The rows of one partition of an input, for each stream that the query makes of it.
 
-    Rows are taken at their arrival, in order. In a stream with TIMESTAMP BY their time is that of the expression, as
-    far as the policies let it be; a row for which it is NULL, or not a time, is a fault and left out of this stream. A
-    time that is closed may still come if Redis's clock went back: it is adjusted.
+    Rows must come in the order of their arrival. In a stream with TIMESTAMP BY, the time of a row is the value of that
+    expression, within the policies. If it is NULL, or not a time, the row is a fault, and left out of this stream. A
+    row may be before the time that is closed if Redis's clock went back: then its time is adjusted.
 
-    What a source of events needs, wherever they come from: a hub, or a file.
+    All sources of events use this class, whether they read a hub or a file.
     """
 
     def __init__(self, streams: Sequence[Stream], input_name: str, policies: TimePolicies, faults: Faults) -> None:
-        """`streams` are the plan's."""
+        """`streams` are all streams of the plan."""
         self._faults = faults
         self._streams = {place: stream for place, stream in enumerate(streams) if stream.input == input_name}
         self._times = {
@@ -88,10 +88,10 @@ class InputRows:
             for place, stream in self._streams.items()
         }
 
-    def take(self, rows: Sequence[Row], closed: int = BEGINNING) -> list[tuple[int, list[Row]]]:
-        """Return the rows of each stream, by its place in the plan, with their event times, all of them after `closed`.
+    def by_stream(self, rows: Sequence[Row], closed: int = BEGINNING) -> list[tuple[int, list[Row]]]:
+        """Return the rows of each stream with their event times, all of which are after `closed`.
 
-        A stream of which there is no row is left out.
+        A stream is given by its place in the plan; a stream without rows is left out.
         """
         given = []
         for place, stream in self._streams.items():
@@ -103,13 +103,13 @@ class InputRows:
         return given
 
     def idle(self, now: int) -> None:
-        """Know that every event which arrived before `now` has been taken."""
+        """Record that every event that arrived before `now`, in ticks, has been taken."""
         for times in self._times.values():
             times.idle(now)
 
     @property
     def watermark(self) -> int:
-        """The last time of which no row will come in any stream."""
+        """The last time for which no more rows will come in any stream."""
         return min([times.watermark for times in self._times.values()])
 
     def snapshot(self) -> bytes:
@@ -128,10 +128,10 @@ class InputRows:
 
     def _timed(self, stream: Stream, timestamp: Compiled, times: EventTimes, row: Row) -> Row | None:
         try:
-            value = timestamp.of(row)
+            value = timestamp.evaluate(row)
             if value is None:
                 raise RowError("TIMESTAMP BY is NULL")
-            key: Hashable = tuple(group_key(of.of(row)) for of in stream.over)
+            key: Hashable = tuple(group_key(part.evaluate(row)) for part in stream.over)
             time = times.time_of(int(to_datetime(value)), row.time, key)
         except RowError as exc:
             self._faults.report(EVENT_TIME, exc)
@@ -139,5 +139,5 @@ class InputRows:
         return None if time is None else Row(row.columns, time, row.arrival)
 
     def _adjusted(self, row: Row, time: int) -> Row:
-        self._faults.report(CLOCK, "an event arrived before a time that is closed: Redis's clock went back")
+        self._faults.report(CLOCK, "an event came for a time that is already closed: Redis's clock went back")
         return Row(row.columns, time, row.arrival)

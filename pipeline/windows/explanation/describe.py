@@ -1,4 +1,4 @@
-"""A node in words: a title, and what one may want to know of it."""
+"""Describes a node in words: a title, and details."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def describe(place: int, plan: Plan) -> Described:
 
 
 def in_words(ticks: int) -> str:
-    """Return a length of time: '2 hours'."""
+    """Return a length of time, given in ticks, in words: '2 hours'."""
     unit = next((unit for unit, length in WINDOW_UNITS.items() if ticks % length == 0), None)
     if unit is None:
         return f"{ticks} ticks"
@@ -68,7 +68,7 @@ def _item(item: ItemColumn | ItemStar, source: Node) -> str:
 
 
 def _rendered(value: Compiled, source: Node) -> str:
-    """Return an expression as it was written, the results that it takes of its source written out."""
+    """Return an expression as text; the results of its source that it uses are written as the calls that give them."""
 
     def change(part: Any) -> Any:
         if type(part) is not Resolved or part.path or not part.place:
@@ -118,7 +118,7 @@ def _panes(node: nodes.Window) -> Iterator[str]:
     duration, hop = node.window.duration, node.window.hop
     whole, rest = divmod(duration, hop)
     if not whole:
-        yield f"panes: 1 in a window; the {in_words(hop - rest)} between two windows are in none"
+        yield f"panes: 1 in a window; the {in_words(hop - rest)} between two windows are in no window"
     elif rest:
         yield f"panes: of {in_words(rest)} and {in_words(hop - rest)} in turn, {2 * whole + 1} in a window"
     else:

@@ -1,4 +1,4 @@
-"""An explanation as a drawing: Mermaid, as GitHub draws it, or Graphviz's dot."""
+"""Draws an explanation: in Mermaid, which GitHub shows, or in Graphviz's dot."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Protocol
 
 
 class Drawn(Protocol):
+    """What a diagram needs to know of a node. `stage` is 1 or 2; `reads` are the numbers of its sources."""
+
     @property
     def number(self) -> int: ...
     @property
@@ -38,7 +40,7 @@ def _mermaid(nodes: Sequence[Drawn]) -> Iterator[str]:
 
 
 def _entities(text: str) -> str:
-    """Mermaid reads Markdown and HTML inside quotes, and writes what is neither as #code;."""
+    """Return text for Mermaid's quotes: signs that may mean something in Markdown or HTML are written as #code;."""
     return "".join(letter if letter.isalnum() or letter in " ,.:()=-" else f"#{ord(letter)};" for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""What a job does with its events, for people: its steps, windows, state, time, and what runs in parallel."""
+"""Explains to people what a job does with events: its steps, windows, state, time, and what runs in parallel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ FORMATS = ("text", "json", "mermaid", "dot")
 
 
 class ExplainedNode(msgspec.Struct, frozen=True):
-    """`reads` are the numbers of the nodes that it takes rows from. `stage` is 1 or 2. `reason`: why it is 2."""
+    """`reads` are the numbers of the nodes whose rows it takes. `stage` is 1 or 2.
+
+    `reason` says why the second stage begins with this node; it is None for other nodes.
+    """
 
     number: int
     step: str
@@ -33,9 +36,9 @@ class ExplainedNode(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """`span`: seconds before an output's row in which an event can still change it.
+    """`span` is the longest time, in seconds, by which an event can come before an output's row that it changes.
 
-    `partitions` is how many each input has, as far as it is known.
+    `partitions` is the number of partitions of each input, as far as it is known.
     """
 
     is_embarrassingly_parallel: bool
@@ -47,9 +50,9 @@ class Explanation(msgspec.Struct, frozen=True):
 def explain(
     plan: Plan, config: JobConfig | None = None, format: str = "text", partitions: Mapping[str, int] | None = None
 ) -> str:
-    """Return the explanation in one of `FORMATS`. Raises `ValueError` for another.
+    """Return the explanation in one of `FORMATS`. Raises `ValueError` for another format.
 
-    The stages are those that a job over inputs of so many `partitions` has; where that is not known, of several.
+    The stages are those of a job whose inputs have so many `partitions`; an input that is not given has several.
     """
     explained = explanation(plan, config, partitions)
     match format:
@@ -61,12 +64,13 @@ def explain(
             return mermaid(explained.nodes)
         case "dot":
             return dot(explained.nodes)
-    raise ValueError(f"{format!r} is none of {', '.join(FORMATS)}")
+    raise ValueError(f"{format!r} is not one of {', '.join(FORMATS)}")
 
 
 def explanation(
     plan: Plan, config: JobConfig | None = None, partitions: Mapping[str, int] | None = None
 ) -> Explanation:
+    """Return the explanation as values. `config` and `partitions` are as in `explain`."""
     keys: Mapping[str, str | None] = config.partition_keys if config else {}
     divided = topology(plan, keys, partitions)
     return Explanation(
@@ -97,9 +101,9 @@ def _origin(name: str, config: JobConfig | None) -> Iterator[str]:
 
 def _time(stream: Stream, policies: TimePolicies) -> str:
     if stream.timestamp is None:
-        return "time: arrival; what is said of late and disordered events is for TIMESTAMP BY"
+        return "time: arrival; the settings for late and disordered events apply to TIMESTAMP BY only"
     over = ", ".join(render_expression(key.expression) for key in stream.over)
-    late = "any lateness is taken" if policies.late is None else f"later than {in_words(policies.late)} after it"
+    late = "taken however late" if policies.late is None else f"later than {in_words(policies.late)} after it"
     verb = "adjusted" if policies.action == "adjust" else "dropped"
     limits = [late if policies.late is None else f"{verb} if {late}"]
     limits.append(f"{verb} if out of order by more than {in_words(policies.out_of_order)}")
@@ -144,7 +148,7 @@ def _is_root(node: ExplainedNode, nodes: Sequence[ExplainedNode]) -> bool:
 
 
 def _tree(node: ExplainedNode, nodes: Sequence[ExplainedNode], branch: str, below: str) -> Iterator[str]:
-    """Yield the node and what reads it. What reads several nodes stands under the first, the others only name it."""
+    """Yield a node and the nodes that read it. One that reads several is drawn under the first; the others name it."""
     elsewhere = [nodes[source] for source in node.reads if nodes[source].stage != node.stage]
     yield branch + node.title + "".join(f"  <- stage 1: {source.step}" for source in elsewhere)
     readers = [each for each in nodes if node.number in each.reads]

@@ -1,8 +1,8 @@
-"""+ - * / % and the signs. NULL with anything is NULL.
+"""+ - * / % and the signs. If an operand is NULL, so is the result.
 
-Bigints stay bigints and overflow is refused; / cuts off the fraction and % has the sign of its left side, as in
-T-SQL. With a float on one side the result is a float, and finite. Text is read as a number, but + of two texts puts
-them together. A bit counts as 0 or 1.
+Two bigints give a bigint, and overflow is refused; / cuts off the fraction, and % has the sign of its left side, as in
+T-SQL. If one side is a float, the result is a float, and must be finite. Text is read as a number, except that + of two
+texts joins them. A bit counts as 0 or 1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _remainder(a: int, b: int) -> int:
     return a - b * _quotient(a, b)
 
 
-#: What an operator does to two bigints, and to two numbers of which one is a float.
+#: How an operator computes two bigints, and how two numbers of which one is a float.
 _WORK: dict[str, tuple[Work, Work]] = {
     "+": (operator.add, operator.add),
     "-": (operator.sub, operator.sub),
@@ -41,6 +41,7 @@ _WORK: dict[str, tuple[Work, Work]] = {
 
 
 def arithmetic(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
+    """Return what computes `left sign right`; it raises `RowError`. `sign` is one of + - * / %."""
     on_bigints, on_floats = _WORK[sign]
 
     def evaluate(row: Row) -> Any:
@@ -65,7 +66,7 @@ def _calculate(sign: str, a: Any, b: Any) -> Any:
     if sign == "+" and type(a) is str and type(b) is str:
         return checked_text(a + b)
     if type(a) is Datetime or type(b) is Datetime:
-        raise RowError(f"a datetime can't stand beside {sign}: use DATEADD or DATEDIFF")
+        raise RowError(f"{sign} takes no datetime: use DATEADD or DATEDIFF")
     x, y = to_number(a), to_number(b)
     on_bigints, on_floats = _WORK[sign]
     try:
@@ -76,6 +77,8 @@ def _calculate(sign: str, a: Any, b: Any) -> Any:
 
 
 def negative(operand: Evaluate) -> Evaluate:
+    """Return what computes `-operand`; it raises `RowError`."""
+
     def evaluate(row: Row) -> Any:
         value = operand(row)
         if value is None:

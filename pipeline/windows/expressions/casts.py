@@ -1,8 +1,8 @@
-"""Values of one type as another: CAST, and the conversions that an operator or a function does by itself.
+"""Converts values from one type to another: CAST, and the conversions that an operator or a function does by itself.
 
-Each takes any value but NULL, and raises `RowError` where there is no such value of the other type: a number is
-never rounded to fit. What is lost is what the documentation and T-SQL lose: the fraction of a float cast to bigint,
-and the digits of a bigint that a float has no place for.
+Each conversion takes any value except NULL, and raises `RowError` if the other type has no such value: a number is
+never clipped to fit. Only what the documentation and T-SQL lose is lost: the fraction of a float that is cast to
+bigint, and the digits of a bigint for which a float has no room.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import msgspec
 from ..language.ticks import TICKS_PER_SECOND, isoformat
 from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, fits, to_json, type_name
 
-#: Ticks of 10000-01-01T00:00Z, the first that are too many.
+#: The ticks of 10000-01-01T00:00Z, the first time that is too late for a datetime.
 END_OF_TIME = 3_652_059 * 86_400 * TICKS_PER_SECOND
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
-_FLOAT = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")  # possessive: it never goes back
+_FLOAT = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")  # possessive: it never backtracks
 _ISO_8601 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,7}))?)?(?:Z|([+-])([0-9]{2}):?([0-9]{2})?)?)?",
@@ -32,7 +32,7 @@ _BITS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def shown(value: Any) -> str:
-    """Return `value` for a message: its type, and its beginning if it is short enough to be of use."""
+    """Return `value` as a message shows it: its type, and up to 40 characters of the value, if it is not a record."""
     text = isoformat(value) if type(value) is Datetime else repr(value)
     if isinstance(value, Mapping | list | tuple):
         return type_name(value)
@@ -40,7 +40,7 @@ def shown(value: Any) -> str:
 
 
 def to_bigint(value: Any) -> int:
-    """A float's fraction is cut off, as in T-SQL."""
+    """Return `value` as a bigint. A float's fraction is cut off, as in T-SQL."""
     if type(value) is int:
         return value
     if type(value) is bool:
@@ -49,10 +49,11 @@ def to_bigint(value: Any) -> int:
         return _in_range(int(value), value)
     if type(value) is str and _INTEGER.fullmatch(value.strip()):
         return _in_range(int(value), value)
-    raise _no(value, "bigint")
+    raise _not(value, "a bigint")
 
 
 def to_float(value: Any) -> float:
+    """Return `value` as a float. Of a large bigint, the last digits may be lost."""
     if type(value) is float:
         return value
     if type(value) is int or type(value) is bool:
@@ -62,11 +63,11 @@ def to_float(value: Any) -> float:
         if number - number == 0:  # neither infinity nor NaN
             return number
         raise RowError(f"{shown(value)} is out of float's range")
-    raise _no(value, "float")
+    raise _not(value, "a float")
 
 
 def to_number(value: Any) -> int | float:
-    """What a number beside it, or a function of numbers, makes of a value: text is a bigint if it reads as one."""
+    """Return `value` as an operator or a function of numbers takes it: text is a bigint if it can be read as one."""
     if type(value) is int or type(value) is float:
         return value
     if type(value) is bool:
@@ -75,11 +76,14 @@ def to_number(value: Any) -> int | float:
         if _INTEGER.fullmatch(value.strip()):
             return _in_range(int(value), value)
         return to_float(value)
-    raise _no(value, "number")
+    raise _not(value, "a number")
 
 
 def to_text(value: Any) -> str:
-    """A bit is 'true' or 'false', a record or array its JSON; a float is as short as reads back the same."""
+    """Return `value` as text: a bit is 'true' or 'false', a record or an array is its JSON.
+
+    A float has as few digits as give the same float when they are read.
+    """
     if type(value) is str:
         return value
     if type(value) is bool:
@@ -94,35 +98,39 @@ def to_text(value: Any) -> str:
 
 
 def to_datetime(value: Any) -> Datetime:
-    """Text is ISO 8601: a date, alone or with a time of up to 7 digits of a second; UTC, if it gives no offset."""
+    """Return `value` as a datetime. Text must be ISO 8601: a date, alone or with a time; UTC, if it has no offset.
+
+    Seconds may have up to 7 decimals.
+    """
     if type(value) is Datetime:
         return value
     if type(value) is str:
         return Datetime(_ticks(value))
-    raise _no(value, "datetime")
+    raise _not(value, "a datetime")
 
 
 def to_bit(value: Any) -> bool:
-    """Any number but 0 is true; text is true, false, 1 or 0."""
+    """Return `value` as a bit. Any number except 0 is true; text must be true, false, 1 or 0."""
     if type(value) is bool:
         return value
     if type(value) is int or type(value) is float:
         return value != 0
     if type(value) is str and (bit := _BITS.get(value.strip().lower())) is not None:
         return bit
-    raise _no(value, "bit")
+    raise _not(value, "a bit")
 
 
 def to_record(value: Any) -> Any:
+    """Return `value` if it is a record. Text is not parsed: JSON_PARSE does that."""
     if isinstance(value, Mapping):
         return value
-    raise _no(value, "record", "; JSON_PARSE reads text" if type(value) is str else "")
+    raise _not(value, "a record", "; JSON_PARSE reads text" if type(value) is str else "")
 
 
 def to_array(value: Any) -> Any:
     if type(value) is list:
         return value
-    raise _no(value, "array")
+    raise _not(value, "an array")
 
 
 CASTS: dict[str, Callable[[Any], Any]] = {
@@ -137,7 +145,7 @@ CASTS: dict[str, Callable[[Any], Any]] = {
 
 
 def parse_record(text: str) -> dict[str, Any] | None:
-    """Return the record that `text` is in JSON, None if it is none, or it doesn't fit (`values.fits`)."""
+    """Return the record that `text` has as JSON; None if it is not a record's JSON, or if `values.fits` refuses it."""
     try:
         json = text.encode()
         record = _record.decode(json)
@@ -155,19 +163,19 @@ def _in_range(number: int, value: Any) -> int:
     raise RowError(f"{shown(value)} is out of bigint's range")
 
 
-def _no(value: Any, name: str, hint: str = "") -> RowError:
-    return RowError(f"{shown(value)} is no {name}{hint}")
+def _not(value: Any, a_type: str, hint: str = "") -> RowError:
+    return RowError(f"{shown(value)} is not {a_type}{hint}")
 
 
 def _ticks(text: str) -> int:
-    """Read what nearly all events write, 2024-05-01T10:00:00.123Z, in a quarter of the time of `_iso_ticks`."""
+    """Read the form that nearly all events use, 2024-05-01T10:00:00.123Z, four times as fast as `_iso_ticks`."""
     if text[7:8] == "-" and text[10:11] == "T" and text[13:14] == ":" and text[16:17] == ":" and text[-1:] == "Z":
         fraction = text[20:-1]
         if len(text) == 20 or (text[19] == "." and len(text) <= 28 and fraction.isascii() and fraction.isdecimal()):
             try:
                 since = datetime.fromisoformat(text[:19]) - datetime.min
             except ValueError:
-                raise _no(text, "datetime") from None
+                raise _not(text, "a datetime") from None
             return (since.days * 86_400 + since.seconds) * TICKS_PER_SECOND + int(fraction.ljust(7, "0"))
     return _iso_ticks(text)
 
@@ -175,14 +183,14 @@ def _ticks(text: str) -> int:
 def _iso_ticks(text: str) -> int:
     match = _ISO_8601.fullmatch(text.strip())
     if match is None:
-        raise _no(text, "datetime such as 2024-05-01T10:00:00.1234567Z")
+        raise _not(text, "a datetime such as 2024-05-01T10:00:00.1234567Z")
     year, month, day, hour, minute, second, fraction, sign, hours, minutes = match.groups("0")
     if int(hour) > 23 or int(minute) > 59 or int(second) > 59 or int(hours) > 14 or int(minutes) > 59:
-        raise _no(text, "datetime")
+        raise _not(text, "a datetime")
     try:
         days = date(int(year), int(month), int(day)).toordinal() - 1
     except ValueError:
-        raise _no(text, "datetime") from None
+        raise _not(text, "a datetime") from None
     offset = (int(hours) * 60 + int(minutes)) * (-60 if sign == "-" else 60)
     seconds = days * 86_400 + int(hour) * 3_600 + int(minute) * 60 + int(second) - offset
     ticks = seconds * TICKS_PER_SECOND + int(fraction.ljust(7, "0"))

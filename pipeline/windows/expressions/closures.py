@@ -1,7 +1,7 @@
-"""Expressions compiled, once, into closures that take a row.
+"""Compiles expressions, once, into functions that take a row.
 
-What is constant is worked out while compiling, so that a row pays only for what depends on it; a constant that
-can't be worked out, 1 / 0, makes the query wrong.
+Constant parts are computed while compiling, so that a row costs only what depends on it. A constant part that can't be
+computed, such as 1 / 0, is an error in the query.
 """
 
 from __future__ import annotations
@@ -38,30 +38,31 @@ from .scalar import SCALAR_FUNCTIONS
 
 
 class Scope(Protocol):
-    """What names mean where an expression stands."""
+    """What the names in an expression mean, which depends on its place in the query."""
 
     def column(self, column: Column) -> Evaluate:
-        """Raises `QueryError` for a name that means nothing."""
+        """Return what gets the column from a row. Raises `QueryError` for an unknown name."""
 
     def call(self, call: Call) -> Evaluate | None:
-        """Return what gives the value of a call that is no plain function: an aggregate, System.Timestamp().
+        """Return what gives the value of a call that is not a scalar function's: an aggregate, System.Timestamp().
 
-        None if it is a scalar function's; a call of anything else is refused then.
+        Returns None for other calls; then only scalar functions are accepted.
         """
 
 
 def compile_expression(expression: Expression, scope: Scope) -> Evaluate:
-    """Return what computes `expression` of a row; a `Fixed` if it depends on none.
+    """Return the function that computes `expression` from a row; a `Fixed` if it is constant.
 
-    Raises `QueryError` for what has no meaning. What it returns raises `RowError` for a value it can't work with.
+    Raises `QueryError` for an expression without a meaning. The function raises `RowError` for a value that it can't
+    work with.
     """
     return _compile(expression, scope)
 
 
 def compile_condition(expression: Expression, scope: Scope) -> Evaluate:
-    """Return what gives True, False or None, for NULL, of a row: WHERE, HAVING, ON, WHEN.
+    """Return the function that tests a row: True, False, or None for NULL. For WHERE, HAVING, ON and WHEN.
 
-    Raises `QueryError`, also for what can't be a condition: `a + 1`.
+    Raises `QueryError`, also for an expression that is not a condition, such as `a + 1`.
     """
     evaluate = _compile(expression, scope)
     if isinstance(evaluate, Fixed):
@@ -76,7 +77,7 @@ def compile_condition(expression: Expression, scope: Scope) -> Evaluate:
 
 
 def property_of(operand: Evaluate, name: str) -> Evaluate:
-    """Return what gets a record's property; NULL where it is missing, or the operand is no record."""
+    """Return the function that gets a record's property; NULL if it is missing or the operand is not a record."""
 
     def evaluate(row: Row) -> Any:
         record = operand(row)
@@ -97,7 +98,7 @@ def _is_condition(expression: Expression) -> bool:
 
 @contextmanager
 def _wrong_query(at: At) -> Iterator[None]:
-    """A value that can't be worked with is the query's fault while there is no row yet."""
+    """Turn a `RowError` into a `QueryError`: while there is no row yet, the query has the error."""
     try:
         yield
     except RowError as error:
@@ -113,7 +114,7 @@ def _folded(evaluate: Evaluate, operands: Sequence[Evaluate], at: At) -> Evaluat
 
 @singledispatch
 def _compile(expression: Any, scope: Scope) -> Evaluate:
-    raise TypeError(f"{type(expression).__name__} is no expression")
+    raise TypeError(f"{type(expression).__name__} is not an expression")
 
 
 @_compile.register
@@ -239,7 +240,7 @@ def _(expression: Cast, scope: Scope) -> Evaluate:
 
 @_compile.register
 def _(expression: Unit, scope: Scope) -> Evaluate:
-    raise QueryError(f"the unit {expression.name} can't stand here", expression.at)
+    raise QueryError(f"the unit {expression.name} is not allowed here", expression.at)
 
 
 @_compile.register
@@ -250,7 +251,7 @@ def _(expression: Call, scope: Scope) -> Evaluate:
     name, at = expression.function, expression.at
     check_function(expression)
     if name not in SCALAR_FUNCTIONS:
-        raise QueryError(f"{name} can't stand here", at)
+        raise QueryError(f"{name} is not allowed here", at)
     if expression.over is not None or expression.distinct:
         raise QueryError(f"{name} takes no {'DISTINCT' if expression.distinct else 'OVER'}", at)
     check_arguments(expression)

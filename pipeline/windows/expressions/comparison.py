@@ -1,7 +1,7 @@
-"""Comparing values: =, <, IN, BETWEEN. The result is NULL where a side is NULL.
+"""Comparing values: =, <, IN, BETWEEN. The result is NULL if a side is NULL.
 
-Numbers are compared exactly, a bigint with a float too. Text is compared code point by code point: its case and
-blanks at its end count. Beside a number, a bit or a datetime, text is read as one.
+Numbers are compared exactly, even a bigint with a float. Text is compared code point by code point: case counts, and
+so do spaces at the end. Text that is compared with a number, a bit or a datetime is read as a value of that type.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ _READ: dict[type, Callable[[Any], Any]] = {int: to_number, float: to_number, boo
 
 
 def compare(test: Test, a: Any, b: Any) -> bool | None:
-    """Return what `test`, one of `TESTS`, says of two values. Raises `RowError` for types that don't compare."""
+    """Return the result of `test`, one of `TESTS`, for two values; None for NULL.
+
+    Raises `RowError` for types that can't be compared.
+    """
     if a is None or b is None:
         return None
     if type(a) is type(b) and type(a) in _ORDERED:
@@ -41,7 +44,7 @@ def compare(test: Test, a: Any, b: Any) -> bool | None:
 
 
 def equal(a: Any, b: Any) -> bool | None:
-    """Return a = b. Raises `RowError`."""
+    """Return the value of a = b, None for NULL. Raises `RowError`."""
     return compare(operator.eq, a, b)
 
 
@@ -68,7 +71,7 @@ def comparison(test: Test, left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def comparison_with(test: Test, left: Evaluate, constant: Any) -> Evaluate:
-    """Compare with a value that is known: most conditions do, and rows pay for one side only."""
+    """Return a comparison with a constant. Most are such, and cost a row only the left side."""
     kind = type(constant)
     if kind not in _ORDERED:
         return lambda row: compare(test, left(row), constant)
@@ -83,6 +86,8 @@ def comparison_with(test: Test, left: Evaluate, constant: Any) -> Evaluate:
 
 
 def between(operand: Evaluate, low: Evaluate, high: Evaluate) -> Evaluate:
+    """Return BETWEEN: both ends are included. It may be false even if one end is NULL."""
+
     def evaluate(row: Row) -> bool | None:
         value = operand(row)
         above = compare(operator.ge, value, low(row))
@@ -97,7 +102,7 @@ def between(operand: Evaluate, low: Evaluate, high: Evaluate) -> Evaluate:
 
 
 def among(operand: Evaluate, choices: Sequence[Evaluate]) -> Evaluate:
-    """IN: true if one choice is equal, else NULL if one is NULL."""
+    """Return IN: true if a choice is equal, else NULL if a choice is NULL, else false."""
 
     def evaluate(row: Row) -> bool | None:
         value = operand(row)
@@ -116,7 +121,7 @@ def among(operand: Evaluate, choices: Sequence[Evaluate]) -> Evaluate:
 
 
 def among_constants(operand: Evaluate, choices: Sequence[Any]) -> Evaluate:
-    """IN over values of one type, which is one look into a set for an operand of that type."""
+    """Return IN for constants of one type. It costs one look into a set if the operand has the same type."""
     known = frozenset(choices)
     kind = type(choices[0])
     slow = among(operand, [Fixed(choice) for choice in choices])

@@ -1,4 +1,4 @@
-"""A compiled expression whose value is known before there is a row."""
+"""A compiled expression that is constant: its value is known before there is a row."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from .casts import shown
 
 
 def both(left: Evaluate, right: Evaluate) -> Evaluate:
-    """AND. The right side is not looked at if the left is false."""
+    """Return AND. It does not compute the right side if the left is false."""
 
     def evaluate(row: Row) -> bool | None:
         a = left(row)
@@ -25,7 +25,7 @@ def both(left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def either(left: Evaluate, right: Evaluate) -> Evaluate:
-    """OR. The right side is not looked at if the left is true."""
+    """Return OR. It does not compute the right side if the left is true."""
 
     def evaluate(row: Row) -> bool | None:
         a = left(row)
@@ -40,6 +40,8 @@ def either(left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def negation(operand: Evaluate) -> Evaluate:
+    """Return NOT: NULL stays NULL."""
+
     def evaluate(row: Row) -> bool | None:
         value = operand(row)
         return None if value is None else not value
@@ -56,12 +58,12 @@ def is_not_null(operand: Evaluate) -> Evaluate:
 
 
 def checked(operand: Evaluate) -> Evaluate:
-    """A column or a function as a condition: its value must be a bit, or NULL."""
+    """Return a column or a function as a condition. It raises `RowError` if the value is neither a bit nor NULL."""
 
     def evaluate(row: Row) -> Any:
         value = operand(row)
         if value is None or type(value) is bool:
             return value
-        raise RowError(f"{shown(value)} is no condition: compare it with something")
+        raise RowError(f"{shown(value)} is not a condition: compare it with something")
 
     return evaluate

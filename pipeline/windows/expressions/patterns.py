@@ -1,7 +1,8 @@
-"""LIKE and PATINDEX: % is any text, _ any character, [a-z] and [^a-z] one of some. Case counts.
+"""LIKE and PATINDEX: % is any text, _ any character, [a-z] one of some characters, [^a-z] any other one. Case counts.
 
-A pattern becomes a regular expression that can't run away on any text: what stands between two % has a fixed
-length, so its first place is as good as any later one, and an atomic group, (?>...), never looks for another.
+A pattern becomes a regular expression whose time can't explode on any text. The part between two % has a fixed length,
+so the first place where it matches is as good as any later one: it is an atomic group, (?>...), which never looks for
+another.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _CACHED = 256
 
 
 def like(operand: Evaluate, pattern: Evaluate, escape: str | None) -> Evaluate:
-    """Return LIKE. `escape` is the character that makes the next one of the pattern mean itself."""
+    """Return LIKE. `escape` is the character after which the next character of the pattern means itself."""
     if isinstance(pattern, Fixed) and pattern.value is not None:
         match = _compiled(to_text(pattern.value), escape).match
 
@@ -47,7 +48,7 @@ def like(operand: Evaluate, pattern: Evaluate, escape: str | None) -> Evaluate:
 
 
 def patindex(pattern: str, text: str) -> int:
-    """Return where the first part of `pattern` that is not % begins, from 1; 0 if nothing is like it."""
+    """Return where the first part of `pattern` that is not % matches, counted from 1; 0 if the text doesn't match."""
     check_steps(text, len(pattern))
     match = _compiled(pattern, None).match(text)
     return 0 if match is None else match.start("first") + 1
@@ -55,7 +56,7 @@ def patindex(pattern: str, text: str) -> int:
 
 @lru_cache(_CACHED)
 def _compiled(pattern: str, escape: str | None) -> re.Pattern[str]:
-    """The group `first` is the first part that is not %, an empty one of a pattern that has none."""
+    """Return the regular expression of a pattern. Its group `first` is the first part that is not %, maybe empty."""
     if len(pattern) > _LONGEST_PATTERN:
         raise RowError(f"a pattern of {len(pattern)} characters is longer than {_LONGEST_PATTERN}")
     head, *parts = _parts(pattern, escape)
@@ -72,7 +73,7 @@ def _compiled(pattern: str, escape: str | None) -> re.Pattern[str]:
 
 
 def _parts(pattern: str, escape: str | None) -> list[str]:
-    """Return regular expressions of a fixed length, between which % stood."""
+    """Return the parts between the % of a pattern, as regular expressions that match a fixed length."""
     parts = [""]
     characters = enumerate(pattern)
     for place, character in characters:
@@ -90,7 +91,7 @@ def _parts(pattern: str, escape: str | None) -> list[str]:
 
 
 def _end_of_set(pattern: str, start: int, escape: str | None) -> int | None:
-    """Return where the set that begins at `start` ends; None if it doesn't, and [ means itself."""
+    """Return the place of the ] that closes the set at `start`; None if there is none, so that [ means itself."""
     place = start + 1
     while place < len(pattern):
         if pattern[place] == escape:

@@ -1,7 +1,7 @@
-"""REGEXMATCH: where a regular expression first matches, in time that grows with the text's length and no faster.
+"""REGEXMATCH: where a regular expression first matches, in time that is linear in the text's length.
 
-An expression, and surely a text, may come with an event, and Python's `re` would take years for (a+)+$ over thirty
-characters. RE2 does not: https://github.com/google/re2/wiki/Syntax is the grammar.
+The text, and sometimes the expression, comes with an event; Python's `re` would take years for (a+)+$ over some dozens
+of characters. RE2 does not. Its grammar: https://github.com/google/re2/wiki/Syntax
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ import re2
 
 from ..language.values import RowError
 
-# As documented it ignores case and knows one line: `.` is any character, ^ and $ are the text's ends.
+# As documented, it ignores case, and takes the text for one line: . matches any character, ^ and $ only its two ends.
 _OPTIONS = re2.Options()
 _OPTIONS.case_sensitive = False
 _OPTIONS.dot_nl = True
 _OPTIONS.log_errors = False
 
-#: How RE2 says that an expression may well be one elsewhere: with lookaround, a backreference, or too large.
+#: The beginnings of RE2's messages about expressions that others accept: lookaround, backreferences, or their size.
 _NOT_SUPPORTED = (b"invalid escape", b"invalid perl", b"invalid repetition size", b"pattern too large")
 
 
 def regexmatch(text: str, pattern: str) -> int:
-    """Return where `pattern` first matches, from 1; 0 if it doesn't, or is no regular expression, as documented.
+    """Return where `pattern` first matches, counted from 1; 0 if it doesn't.
 
-    Raises `RowError` for an expression that is too large, or of a kind that RE2 has not.
+    As documented, it is also 0 if `pattern` is not a regular expression. Raises `RowError` for an expression that is
+    too large, or that RE2 does not support.
     """
     try:
         match = re2.compile(pattern, _OPTIONS).search(text)

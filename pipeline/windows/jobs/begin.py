@@ -1,28 +1,30 @@
-"""Where a job begins: where it was; or anew, reading back far enough that its first row is whole.
+"""Where a job begins: where it stopped, or anew. Then it reads back far enough that its first row is complete.
 
-A job begins anew if it has not run before, if its query or its partition keys have changed (its state is then of no
-use), or if `start` in job.toml has. Its tasks then have no state, read the log again from a time before the first row
-that is wanted, and stay mute up to that row:
+A job begins anew if it has not run before, if its query or its partition keys have changed (so that its state can't be
+used), or if `start` in job.toml has changed. Then its tasks have no state, read the log again from some time before the
+first row that is wanted, and put out nothing before that row:
 
-    a query that has changed   the first row is the one after the last that was written, as Stream Analytics does it
-                               when a job starts "when last stopped"
-    start is a time, or now    the first row is that of the time
-    neither                    the first row is the first whole one that the log gives
+    a query that has changed   the first row is the one after the last row that was written, as in Stream Analytics when
+                               a job starts "when last stopped"
+    start is a time, or now    the first row is that of this time
+    neither                    the first row is the first complete one that the log gives
 
-"Far enough" is `Plan.span`: the longest time for which an event matters. If the hub has dropped events of that time,
-the rows that they would have been part of are left out.
+"Far enough" is `Plan.span`, the longest time for which an event can change a row. If the hub has already dropped events
+of that time, the rows that depend on them are left out.
 
-Invariant, unless `start` asks for rows again: a row that was written is not written again, and none is lost. For rows
-that come out as their event is fed, `Progress.done` says which have been written (`Mute.done`). For rows that a state
-gives, it is the time up to which all have been, `_Beginning._written`: the merging task's if there is one, since what
-it has closed every partition's task has closed and committed before, even if no checkpoint says so; else the task's
-own. A task that is new has no such time, and takes the earliest of all: rows may come again then, but are not lost.
+Invariant, unless `start` asks for rows again: a row that was written is not written again, and no row is lost. For rows
+that are given as their event is fed, `Progress.done` says which have been written (`Mute.done`). For rows that depend
+on a state, it is the time up to which all have been written, `_Beginning._written`. If there is a merging task, this
+time is the merging task's: the tasks of the partitions have closed and committed everything up to that time before it,
+even if no checkpoint says so. Otherwise it is the task's own time. A new task has no such time, and takes the earliest
+of all tasks: then rows may be written again, but are not lost.
 
-Two workers may begin a job at once, and one may die in between. So it is done in two steps, and either may be repeated:
-`_fence` first, after which no task of another version can commit (its count of commits is not the stored one any more),
-then one transaction that saves all checkpoints, watched by `keys.job`.
+Two workers may begin a job at once, and one may die while it does. So there are two steps, each of which may be
+repeated. First `_fence`: after it no task of another version can commit, since its count of commits differs from the
+stored one. Then one transaction saves all checkpoints, while `keys.job` is watched.
 
-Change together: what a checkpoint means (state.py, recovery.py), the version (`_version` in opening.py), and this.
+Change together: the meaning of a checkpoint (state.py, recovery.py), the version (`_version` in opening.py), and this
+file.
 """
 
 from __future__ import annotations
@@ -49,16 +51,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Oldest:
-    """The oldest event of a partition: its time; `is_first` if none was dropped before it."""
+    """The oldest event of a partition that is kept: its time in ticks, and whether it is the first there ever was."""
 
     time: int
     is_first: bool
 
 
 def begin(work: Work, start: str) -> None:
-    """Make sure that the checkpoints are those of this version of the job, and that the hubs keep what it needs.
+    """Make the checkpoints of this version of the job, unless they exist, and have the hubs keep the events it needs.
 
-    `start` is that of job.toml. Workers that still run another version do nothing more.
+    `start` is that of job.toml. After this, workers that run another version of the job can't commit.
 
     Redis key: `keys.job`.
     """
@@ -89,14 +91,14 @@ def _is_ready(work: Work, start: str, client: Redis | Pipeline | None = None) ->
 
 
 def _checkpoints(work: Work) -> dict[str, Progress]:
-    """Return what tasks have saved, those among them that this version has no more."""
+    """Return what tasks have saved, including tasks that this version does not have any more."""
     stored = cast("bytes | None", work.client.hget(work.key, "tasks"))
     names = msgspec.json.decode(stored or b"[]", type=list[str])
     return {name: Checkpoint(work.client, work.name, name).load() for name in names}
 
 
 def _fence(work: Work) -> None:
-    """Let no task of another version commit anything more; from now on it is for this one to make the job ready."""
+    """Prevent all tasks of other versions from committing, and mark the job as not ready for this version yet."""
     checkpoints = _checkpoints(work)
     with work.client.pipeline() as pipe:
         for name in checkpoints:
@@ -106,7 +108,7 @@ def _fence(work: Work) -> None:
 
 
 class _Beginning:
-    """Where each task is to begin. `before` are the checkpoints that there were."""
+    """Finds out where each task must begin. `before` are the checkpoints that exist, by task."""
 
     def __init__(self, work: Work, start: str, before: Mapping[str, Progress]) -> None:
         self.work = work
@@ -126,7 +128,7 @@ class _Beginning:
     def __str__(self) -> str:
         if self.start is not None:
             return f"at {isoformat(self.start)}"
-        return "with another query: state is made anew" if self.before else "with its log"
+        return "with another query: it makes its state again" if self.before else "at the start of its log"
 
     def queue(self, pipe: Pipeline) -> None:
         work = self.work
@@ -139,7 +141,7 @@ class _Beginning:
         pipe.delete(work.reports.key, work.reports.errors_key)
         for name in work.tasks:
             progress = self._merging() if name == MERGE else self._partition(name)
-            progress.commits = 1  # not 0, which is what a task would find that runs on after the job was deleted
+            progress.commits = 1  # not 0, which a task that still runs would accept after the job was deleted
             if (before := self.before.get(name)) is not None:
                 progress.commits += before.commits
                 progress.counts = before.counts
@@ -173,21 +175,21 @@ class _Beginning:
         return Progress(mute=Mute(self._written(MERGE) if self.start is None else self.start - 1, wanted))
 
     def _wanted_from(self, name: str) -> int:
-        """Return the time up to which a state's rows are not wanted, or not whole."""
+        """Return the time up to which rows that depend on a state are not wanted, or not complete."""
         written = self._written(name) if self.start is None else self.start - 1
         return max(written, self._incomplete_to)
 
     def _written(self, name: str) -> int:
-        """Return the time up to which all rows are written that the task had to write, or that it will have to."""
+        """Return the time up to which all rows that are this task's to write have been written."""
         if (merging := self.before.get(MERGE)) is not None:
-            return merging.emitted  # and no partition's task is behind it, whatever its checkpoint says
+            return merging.emitted  # the partitions' tasks are never behind it, whatever their checkpoints say
         if (ours := self.before.get(name)) is not None:
             return ours.emitted
         return min((progress.emitted for progress in self.before.values()), default=BEGINNING)
 
     @cached_property
     def _incomplete_to(self) -> int:
-        """Return the time up to which rows are not whole, because events were dropped that they are made of."""
+        """Return the time up to which rows are incomplete, because the hub has dropped some of their events."""
         dropped = [
             oldest.time for oldest in self.oldest.values() if not oldest.is_first and oldest.time > self._read_from
         ]
@@ -197,7 +199,7 @@ class _Beginning:
 
     @cached_property
     def _read_from(self) -> int:
-        """Return the time from which events matter."""
+        """Return the time from which on events must be read."""
         first = self.start
         if first is None:
             first = min((self._written(name) for name in self.work.tasks), default=BEGINNING) if self.before else None
@@ -208,7 +210,7 @@ class _Beginning:
         return EARLY_TOLERANCE if any(stream.timestamp for stream in self.work.plan.streams) else 0
 
     def _offset(self, reader: HubReader, partition: int) -> str:
-        """Return the offset after which a partition is read: of events that matter, or are not done."""
+        """Return the offset after which a partition is read: before it, all events are done and not needed again."""
         milliseconds = to_unix_ms(self._read_from)
         offset = str(milliseconds - 1) if milliseconds else FIRST
         if self.start is None and self.before:
@@ -218,13 +220,13 @@ class _Beginning:
         return offset
 
     def _partitions(self) -> Iterator[tuple[HubReader, int]]:
-        """Yield each partition, last the input that reads it from the earliest offset: two may share a group."""
+        """Yield each input's partitions, the earliest offset last: it counts if two inputs share a consumer group."""
         pairs = [(reader, p) for reader in self.work.readers for p in range(reader.partitions)]
         return iter(sorted(pairs, key=lambda pair: order(self._offset(*pair)), reverse=True))
 
 
 def _position(reader: HubReader, partition: int, offset: str) -> Position:
-    """Return an offset with the sequence number of the event that it comes after."""
+    """Return the offset with the sequence number of the last event up to it."""
     hub = reader.group.hub
     if events := hub.read(partition, offset, limit=1):
         return Position(offset, events[0].sequence_number - 1)

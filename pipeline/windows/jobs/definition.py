@@ -1,4 +1,4 @@
-"""A job as its maker writes it: the query's text, and the tables of job.toml."""
+"""A job as its author writes it: the text of the query, and the tables of job.toml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """`query` is text; `document` what job.toml holds, read as TOML or as JSON, and not checked."""
+    """`query` is its text; `document` is the content of job.toml, parsed as TOML or as JSON, but not checked."""
 
     query: str
     document: Mapping[str, Any]
@@ -37,7 +37,7 @@ def read_definition(folder: Path) -> Definition:
 
 
 def check_name(name: str) -> str:
-    """Return a job's name. Raises `InvalidValue`."""
+    """Return `name` if a job may have it. Raises `InvalidValue`."""
     if not _NAME.fullmatch(name):
-        raise InvalidValue(f"{name!r} is not a job's name: that is 1 to 64 letters, digits and . - _", "name")
+        raise InvalidValue(f"{name!r} is not a job's name: write 1 to 64 letters, digits and . - _", "name")
     return name

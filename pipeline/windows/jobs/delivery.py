@@ -1,4 +1,4 @@
-"""The task of an output that is not in Redis: what a job puts into its outbox, it sends on."""
+"""The task of an output outside Redis: it sends on what the job puts into an outbox."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ logger = logging.getLogger(__name__)
 
 
 class Delivery:
-    """One worker of an outbox; one at a time holds its lease, and sends batch after batch, in order.
+    """One worker of an outbox. Only the one that holds the lease sends, batch after batch, in order.
 
-    It has a thread of its own (work/worker.py), so that a receiver that takes its time keeps no windows waiting. What
-    the receiver refuses for good stops this worker, and nothing is dropped: the next one to hold the lease tries it
-    once more, as does one that starts anew.
+    It has a thread of its own (work/worker.py), so that windows don't wait for a slow receiver. If the receiver refuses
+    a batch, this worker stops; nothing is dropped. The next worker that gets the lease tries the batch once more, and
+    so does this one after a restart.
 
     Redis keys: `keys.delivery_lease` and `keys.delivery_workers`.
     """
@@ -35,7 +35,10 @@ class Delivery:
         self._is_stopped = False
 
     def step(self) -> int:
-        """Send a batch; return how many rows were taken, 0 if none wait, or not here, or not now."""
+        """Send a batch; return how many rows were taken.
+
+        0 means that no rows wait, that another worker has the lease, or that this one pauses or has stopped.
+        """
         if self._is_stopped or not self.share.partitions() or time.monotonic() < self._pace.not_before:
             return 0
         try:
@@ -58,5 +61,5 @@ class Delivery:
         return 0
 
     def stop(self) -> None:
-        """Leave it to another worker at once."""
+        """Give up the lease, so that another worker can take over at once."""
         self.share.stop()

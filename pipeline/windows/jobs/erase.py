@@ -1,4 +1,4 @@
-"""What is deleted with a job."""
+"""Deletes what a job has in Redis."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .record import JobRecord
 
 
 def queue_erase(pipe: Pipeline, hubs: Hubs, name: str, job: JobRecord) -> None:
-    """Delete all that a job has in Redis but its outputs. A task of it that still runs commits nothing more."""
+    """Delete everything that a job has in Redis, except its outputs. Its tasks that still run can't commit any more."""
     pipe.unlink(*keys.of_job(name, job.tasks, job.outboxes))
     for hub, group in job.groups:
         queue_detach(pipe, hubs, name, hub, group)
 
 
 def queue_detach(pipe: Pipeline, hubs: Hubs, name: str, hub: str, group: str) -> None:
-    """Have a hub keep no events for a job any more. A group that is the job's own goes with it."""
+    """Let a hub keep no more events for a job, and delete the consumer group if it is the job's own."""
     try:
         its_group = ConsumerGroup(hubs[hub], group)
     except UnknownHub:

@@ -1,4 +1,4 @@
-"""The exchange between a job's two stages: what the tasks of the partitions give, and the merging task takes."""
+"""The exchange between a job's two stages: the partitions' tasks put rows into it, and the merging task takes them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..operators.faults import CLOCK, Faults
 from ..row import Row
 from . import keys
 
-#: Entries that may wait for the merging task, or for its next snapshot; then the partition's task reads no more.
+#: The number of entries at which the partition's task stops reading, until the merging task has saved a snapshot.
 MOST_ENTRIES = 400
 
-#: Rows in an entry, about, when there is much to do: as many as a task gives in one turn.
+#: About how many rows an entry has when there is much to do: as many as a task gives in one turn.
 _ENTRY = 100
 
 # KEYS[1] the task's checkpoint, KEYS[2] the watermark; ARGV[1] the task's count of commits, ARGV[2] the new watermark.
@@ -28,10 +28,10 @@ if redis.call('HGET', KEYS[1], 'commits') == ARGV[1] then redis.call('SET', KEYS
 
 
 class Exchange:
-    """The rows that the task of one partition gives to the other stage, and how far it has come.
+    """The rows that the task of one partition gives to the other stage, and how far the task has come.
 
-    Redis keys: `keys.exchange` and `keys.watermark`. The second has the time that is in the last entry of the first,
-    and moves without rows as well.
+    Redis keys: `keys.exchange` and `keys.watermark`. The second has the time of the first one's last entry, or a later
+    one, since it also moves when there are no rows.
     """
 
     def __init__(self, client: Redis, job: str, partition: int) -> None:
@@ -42,40 +42,40 @@ class Exchange:
         self._published = BEGINNING
 
     def queue(self, pipe: Pipeline, rows: Sequence[ExchangeRow], closed: int) -> None:
-        """Put rows into the task's transaction; those of later ones are after `closed`."""
+        """Put rows into the task's transaction. All rows of later transactions must be after `closed`."""
         if rows:
             pipe.xadd(self.key, {"r": pack([(row.node, row.row) for row in rows]), "w": closed})
         pipe.set(self.watermark_key, closed)
         self._published = closed
 
     def publish(self, checkpoint: str, commits: int, closed: int) -> None:
-        """Say that the task has come so far without any row that is not in the exchange.
+        """Record that the task has come as far as `closed`, and that all of its rows are in the exchange.
 
-        Only a task whose checkpoint stands at `commits` may: another that has taken over since begins where this one
-        was, and what came in meanwhile is later, but a job that has begun anew may give rows of any time.
+        Does nothing unless the checkpoint has `commits`. This is for a job that has begun anew meanwhile, which may
+        give rows of any time. Another task that has only taken over goes on from here, with later rows.
         """
         if closed > self._published:
             self._publish(keys=[checkpoint, self.watermark_key], args=[commits, closed])
             self._published = closed
 
     def queue_trim(self, pipe: Pipeline, done: str) -> None:
-        """Drop what the merging task will not read again."""
+        """Drop the entries up to the offset `done`, which the merging task will not read again."""
         milliseconds, _, number = done.partition("-")
         pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number or 0) + 1}", approximate=False)
 
 
 class _ExchangeEntry(NamedTuple):
     offset: str
-    rows: list[tuple[int, Row]]  # by the node that gave each
+    rows: list[tuple[int, Row]]  # each with the node that gave it
     closed: int
-    sequence_number: int = -1  # which events of a hub have
+    sequence_number: int = -1  # only events of a hub have one
 
 
 class ExchangeSource:
     """One partition's exchange, as the merging task reads it.
 
-    Two partitions may give rows of one node with equal time and arrival (a part of the same group each), so the
-    partition goes before the arrival.
+    The partition is put before each row's arrival, because two partitions may give rows of one node with equal times
+    and arrivals: each has a part of the same group.
     """
 
     def __init__(self, exchange: Exchange, faults: Faults) -> None:
@@ -88,7 +88,7 @@ class ExchangeSource:
         self._faults = faults
 
     def queue(self, pipe: Pipeline, after: str, batch: int) -> None:
-        # The watermark first: the rows that belong to it are then among what is read.
+        # The watermark is read first, so that the rows that belong to it are among those that are read.
         self._asked = max(1, batch // _ENTRY)
         pipe.get(self.exchange.watermark_key)
         pipe.xrange(self.exchange.key, min=f"({after}", count=self._asked)
@@ -124,5 +124,5 @@ class ExchangeSource:
     def _open(self, rows: list[Row], closed: int) -> list[Row]:
         late = [row for row in rows if row.time <= closed]
         for _ in late:
-            self._faults.report(CLOCK, "a row for a time that is closed: Redis's clock went back")
+            self._faults.report(CLOCK, "a row came for a time that is already closed: Redis's clock went back")
         return [row for row in rows if row.time > closed] if late else rows

@@ -1,4 +1,4 @@
-"""The jobs that a worker runs, of its folders and made over HTTP: found anew as they come, change and go."""
+"""Finds the jobs that a worker runs, from its folders and made over HTTP, again and again as they change."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ logger = logging.getLogger(__name__)
 
 _FILES = ("job.toml", "query.asaql")
 
-#: When each file was changed, in ns since the Unix epoch, and its bytes.
+#: For each file the time of its last change, in ns since the Unix epoch, and its size in bytes; None without a file.
 _Stamp = tuple[tuple[int, int] | None, ...]
 
 
 class JobFolders:
-    """The jobs whose folders are in `folder`. One that has changed is another job, which takes over from the first.
+    """The jobs whose folders are in `folder`. If one changes, a new `Job` is made, which takes over from the old one.
 
-    The first look raises what is wrong with a job, so that a worker does not start with half of them. Later, a job
-    that can't be read is as it was, and the log says why, once.
+    The first call of `jobs` raises the error of a job that can't be read, so that a worker does not start with only
+    some of its jobs. Later, such a job stays as it was, and the error is logged once.
     """
 
     def __init__(self, folder: Path, load: Callable[[Path], Job]) -> None:
@@ -37,7 +37,10 @@ class JobFolders:
         self._is_first = True
 
     def jobs(self) -> Iterable[Job]:
-        """Return the jobs that there are now; the same ones for folders that have not changed. Stops none."""
+        """Return the jobs that exist now: the same objects for folders that have not changed. Stops no job.
+
+        The first call raises `PipelineError`.
+        """
         folders = sorted(file.parent for file in self._folder.glob("*/job.toml"))
         self._jobs = {folder: self._job(folder) for folder in folders}
         self._is_first = False
@@ -58,9 +61,9 @@ class JobFolders:
 
 
 class RegisteredJobs:
-    """A job that is put again is another one, which takes over from the first.
+    """The jobs made over HTTP. If one is put again, a new `Job` is made, which takes over from the old one.
 
-    One that can't be begun, since its hub was deleted, say, is tried at each look.
+    A job that can't begin, for example because its hub was deleted, is tried again at each call of `jobs`.
     """
 
     def __init__(self, registry: JobRegistry, make: Callable[[str, Definition], Job]) -> None:
@@ -70,7 +73,7 @@ class RegisteredJobs:
         self._errors: dict[str, str] = {}
 
     def jobs(self) -> list[Job]:
-        """Return the jobs that there are now; the same ones for those that were not put again. Stops none."""
+        """Return the jobs that exist now: the same objects for jobs that were not put again. Stops no job."""
         self._registry.clean()
         wanted = {name: job for name, job in self._registry.all().items() if not job.folder}
         self._jobs = {name: (job.revision, self._job(name, job)) for name, job in wanted.items()}

@@ -1,4 +1,4 @@
-"""A job, run turn by turn."""
+"""Runs a job, turn by turn."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from .work import Pacing, Work
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks for reference data that is new.
+#: Seconds between two looks for new reference data.
 REFRESH = 60.0
 
 
 class Job:
-    """One query. Its tasks are shared by all workers that run the job, each task in one of them at a time.
+    """One query. All workers that run the job share its tasks; each task runs in one worker at a time.
 
-    Redis keys: all in keys.py that name a job, and the offsets of its consumer group, which is its own unless job.toml
-    names another. The hub keeps what comes after these, which is what the job would read again if it began at its last
-    snapshot.
+    Redis keys: all in keys.py that name a job, and the offsets of its consumer group, which is the job's own unless
+    job.toml names another. The hub keeps the events after these offsets: the job reads them again if it resumes from
+    its last snapshot.
     """
 
     def __init__(self, work: Work, start: str = "last", beat: float = BEAT, ttl: float = TTL) -> None:
@@ -71,28 +71,28 @@ class Job:
         beat: float = BEAT,
         ttl: float = TTL,
     ) -> Job:
-        """Make a job, and declare its outputs. Files are in `folder`; without one there may be none.
+        """Make a job, and declare its outputs. Files are in `folder`; without a folder, the job may not use files.
 
-        `pacing` comes before what job.toml says. Raises `InvalidJob`, or `OutputTaken`.
+        `pacing` overrides the settings of job.toml; `beat` and `ttl` are seconds. Raises `InvalidJob` or `OutputTaken`.
         """
         work, config = open_job(name, definition, client, hubs, boards or Boards(client), folder, pacing)
         return cls(work, config.start, beat, ttl)
 
     @property
     def workers(self) -> list[Job | Delivery]:
-        """What is to have a thread each: the job, and what sends rows on to where transactions don't reach."""
+        """What needs a thread each: the job, and the deliveries of its outputs outside Redis."""
         return [self, *self.deliveries]
 
     def attach(self) -> None:
-        """Have the hubs keep what is not read yet. A worker does it before anything is dropped."""
+        """Have the hubs keep the events that the job has not read yet. A worker calls it before it drops events."""
         for reader in self.work.readers:
             reader.group.attach()
 
     def step(self) -> int:
-        """Take one bounded turn of each task that is this worker's; return how many events were read and rows written.
+        """Take one bounded turn of each task that this worker has; return how many events were read and rows written.
 
-        0 means that there is a pause, or that another worker has begun the job in another version. A task that fails
-        tries again after a pause of its own, and the others go on; that Redis is not there is raised.
+        0 means that there is nothing to do now, or that another worker has begun another version of the job. A task
+        that fails tries again after a pause, and the other tasks go on. Raises `UNREACHABLE` if Redis can't be reached.
         """
         if self._is_superseded:
             return 0
@@ -104,11 +104,12 @@ class Job:
         for place, task in enumerate(self.tasks):
             if place not in self.share.held:
                 task.forget()
-        held.sort(key=lambda place: max(place, self.work.partitions - 1))  # first those that give, then who takes it
+        # First the partitions' tasks, then the merging one.
+        held.sort(key=lambda place: max(place, self.work.partitions - 1))
         return sum(self._step(place) for place in held)
 
     def stop(self) -> None:
-        """Save the states, and let others take over at once."""
+        """Save the states of this worker's tasks, and let other workers take over at once."""
         try:
             for place in self.share.held:
                 with contextlib.suppress(LeaseLost):
@@ -124,18 +125,18 @@ class Job:
             done = task.step()
         except LeaseLost:
             self.share.lost(place)
-            self.share.leases[place].release()  # it may be ours still, and what we knew of the task too old
+            self.share.leases[place].release()  # the lease may still be ours, but our state of the task is too old
             if self.work.current_version() != self.work.version:
                 self._rest()
             else:
-                logger.warning("job %s: another worker has taken %s over", self.name, task.name)
+                logger.warning("job %s: another worker has taken over task %s", self.name, task.name)
         except Superseded:
             self._rest()
         except UNREACHABLE:
             raise
         except Exception as exc:
             wait = pace.failed(0.5)
-            logger.exception("job %s: %s failed, next try in %.1f s", self.name, task.name, wait)
+            logger.exception("job %s: task %s failed, next try in %.1f s", self.name, task.name, wait)
             self.work.reports.error(task.name, f"{type(exc).__name__}: {exc}", self._now())
         else:
             pace.succeeded()
@@ -143,12 +144,14 @@ class Job:
         return 0
 
     def _rest(self) -> None:
-        logger.warning("job %s: another worker has begun it in another version, so that this one rests", self.name)
+        logger.warning(
+            "job %s: another worker has begun another version of it, so this worker does nothing more for it", self.name
+        )
         self._is_superseded = True
         self.share.stop()
 
     def _refresh(self) -> None:
-        """Look for new reference data, now and then. What can't be read leaves what there was."""
+        """Look for new reference data every `REFRESH` seconds. If it can't be read, the old data stays."""
         if not self.work.tables or time.monotonic() < self._refresh_at:
             return
         self._refresh_at = time.monotonic() + REFRESH
@@ -156,7 +159,7 @@ class Job:
             try:
                 table.refresh()
             except InvalidReference as exc:
-                logger.error("job %s: %s is as it was: %s", self.name, name, exc)
+                logger.error("job %s: the reference data %s stays as it was: %s", self.name, name, exc)
                 self.work.reports.error(name, str(exc), self._now())
 
     def _now(self) -> int:

@@ -1,27 +1,27 @@
 """job.toml: where the query's inputs come from, and where its outputs go.
 
-    start = "last"                 or "now", or a UTC time: where a job begins that has not run, or not with this start
-    snapshot = "30s"               how often the state is saved; what came since is read again after a crash
+    start = "last"                 or "now", or a UTC time: where a job begins if it has not run yet with this start
+    snapshot = "30s"               how often the state is saved; later events are read again after a crash
 
     [time]                         for inputs with TIMESTAMP BY
-    late_arrival = "5s"            up to 20d 23:59:59; -1 for ever
+    late_arrival = "5s"            up to 20d 23:59:59; -1 for no limit
     out_of_order = "0s"            up to 599s
     action = "adjust"              or "drop"
 
     [inputs.Input]                 a name after FROM or JOIN in query.asaql
     hub = "events"
     consumer_group = "windows"     the job's own, job:NAME, is the default
-    partition_key = "eventid"      the column that has the partition key of each event, if one does
+    partition_key = "eventid"      the column that has the partition key of each event, if there is one
 
     [inputs.Archive]
     file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
 
     [inputs.Actions]
-    reference = { file = "actions.csv" }      or { hash = "actions" }: what is joined without a window
+    reference = { file = "actions.csv" }      or { hash = "actions" }: data that is joined without a window
 
     [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
     type = "stream"
-    maxlen = 1_000_000             rows kept, about; this is the default
+    maxlen = 1_000_000             about how many rows are kept; this is the default
 
     [[boards]]                     any number
     from = "OutputWindow"          the output whose rows also go to the board
@@ -30,7 +30,7 @@
     score = "reward"
     mode = "add"                   or "set", or "max"
 
-Names of inputs and outputs ignore case; they are called as the query writes them.
+Names of inputs and outputs ignore case; elsewhere they are shown as the query writes them.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ _SECTIONS = ("start", "snapshot", "time", "inputs", "outputs", "boards")
 
 
 class InvalidJob(PipelineError, ValueError):
-    """A job can't be used as it is defined. The message starts with the file, and says which key.
+    """A job can't be used as it is defined. The message starts with the file, and names the key.
 
-    `field` is the key alone, dotted as in job.toml, or "query"; `at` the place in the query, where there is one.
+    `field` is only the key, with dots, as in inputs.Input, or "query". `at` is the place in the query; None if the
+    error is not in the query.
     """
 
     def __init__(self, path: Path, message: str, field: str | None = None, at: At | None = None) -> None:
@@ -75,18 +76,22 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HubInput(_Table, frozen=True):
+    """`consumer_group` is None for the job's own. `partition_key` is the column with the events' key, if known."""
+
     hub: str
     consumer_group: str | None = None
     partition_key: str | None = None
 
 
 class FileInput(_Table, frozen=True):
+    """A file beside job.toml, for runs over files. `partition_key` is as in `HubInput`; only explain uses it."""
+
     file: str
     partition_key: str | None = None
 
 
 class ReferenceData(_Table, frozen=True):
-    """`file` is JSON or CSV, beside job.toml; `hash` a key of Redis. One of the two: see tables.py."""
+    """`file` is a JSON or CSV file beside job.toml, `hash` a key of Redis. One of them must be set; see tables.py."""
 
     file: str | None = None
     hash: str | None = None
@@ -99,7 +104,7 @@ class ReferenceInput(_Table, frozen=True):
 
 InputConfig = HubInput | FileInput | ReferenceInput
 
-#: The key that tells what an input is.
+#: The types of inputs, by the key that each must have.
 _INPUTS: Mapping[str, type[InputConfig]] = {"hub": HubInput, "file": FileInput, "reference": ReferenceInput}
 
 
@@ -108,10 +113,14 @@ class _Output(_Table, frozen=True, tag_field="type"):
 
 
 class StreamConfig(_Output, frozen=True, tag="stream"):
+    """`maxlen` is about how many rows are kept."""
+
     maxlen: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
 
 
 class BoardConfig(_Output, frozen=True, tag="board"):
+    """`member` and `score` are columns of the row; `mode` says what is done with the score (outputs/board.py)."""
+
     board: str
     member: str
     score: str
@@ -119,14 +128,14 @@ class BoardConfig(_Output, frozen=True, tag="board"):
 
 
 class HubConfig(_Output, frozen=True, tag="hub"):
-    """`partition_key` is the column that has the key of the event which a row becomes."""
+    """`partition_key` is the column whose value becomes the partition key of the row's event."""
 
     hub: str
     partition_key: str | None = None
 
 
 class FileConfig(_Output, frozen=True, tag="file"):
-    """NDJSON, beside job.toml."""
+    """An NDJSON file in the folder of job.toml."""
 
     file: str
 
@@ -154,7 +163,7 @@ class _Time(_Table, frozen=True):
 
 
 class JobConfig(msgspec.Struct, frozen=True):
-    """`start` is last, now or a UTC time. `boards` are those beside an output, with its name."""
+    """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output."""
 
     inputs: Mapping[str, InputConfig]
     outputs: Mapping[str, OutputConfig]
@@ -165,23 +174,24 @@ class JobConfig(msgspec.Struct, frozen=True):
 
     @property
     def references(self) -> frozenset[str]:
-        """The names of the inputs that `plan` is to take for reference data."""
+        """The names of the inputs that are reference data."""
         return frozenset(name for name, table in self.inputs.items() if isinstance(table, ReferenceInput))
 
     @property
     def partition_keys(self) -> Mapping[str, str | None]:
+        """For each input the column with its events' partition key, None if unknown."""
         return {
             name: table.partition_key for name, table in self.inputs.items() if not isinstance(table, ReferenceInput)
         }
 
 
 def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:
-    """Read what job.toml holds, once it is parsed; `path` is for messages. Raises `InvalidJob`."""
+    """Return the settings of a parsed job.toml. `path` is for messages. Raises `InvalidJob`."""
     return _Reader(path, document).config()
 
 
 def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
-    """Hold job.toml against the query; return it with the names as the query writes them. Raises `InvalidJob`."""
+    """Check job.toml against the query; return it with the names as the query writes them. Raises `InvalidJob`."""
     outputs = _matched(config.outputs, plan.outputs, path, "outputs", "INTO")
     names = {name.lower(): name for name in plan.outputs}
     for number, (source, _) in enumerate(config.boards, 1):
@@ -196,8 +206,8 @@ def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
         if stream.over and config.policies.late is None:
             raise InvalidJob(
                 path,
-                f"[time]: late_arrival = -1 goes with no OVER, which {stream.input} has: a key that was never seen "
-                "may come at any time, so that no window would ever close",
+                f"[time]: late_arrival = -1 can't be used with TIMESTAMP BY ... OVER, which {stream.input} has: a new "
+                "key may come at any time, so that no window would ever close",
                 "time.late_arrival",
             )
     return msgspec.structs.replace(
@@ -209,7 +219,7 @@ def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
 
 
 def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, section: str, clause: str) -> dict[str, T]:
-    """Return the tables by the query's names; each name needs one, and there may be no other."""
+    """Return the tables by the query's names. Raises `InvalidJob` unless there is exactly one table for each name."""
     by_name = {name.lower(): (name, table) for name, table in tables.items()}
     found = {}
     for name in names:
@@ -298,7 +308,9 @@ class _Reader:
     def _section(self, name: str, kind: type[T]) -> T:
         section = self.document.get(name, kind())
         if not isinstance(section, kind):
-            raise self._error(name, f"{name} is to be {'[[boards]]' if kind is list else f'[{name}.NAME]'} tables")
+            raise self._error(
+                name, f"{name} must be written as {'[[boards]]' if kind is list else f'[{name}.NAME]'} tables"
+            )
         return section
 
     def _convert(self, table: Any, kind: type[T], field: str, place: str = "") -> T:

@@ -1,7 +1,7 @@
 """Every Redis key of window jobs and of their outputs.
 
-Each is declared once, beside the function that fills its pattern. What is deleted with a job follows from the list: all
-that names the job and does not go by itself.
+Each is declared once, and has a function that fills its pattern. The keys that are deleted with a job follow from the
+list: all that have the job's name and no TTL.
 
     JOB        a job's name
     OUTPUT     an output's name, as the query has it
@@ -202,7 +202,7 @@ def output(name: str) -> str:
 
 
 def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
-    """Yield the keys that are deleted with a job which has, or had, these tasks and outboxes."""
+    """Yield the keys that are deleted with a job. `tasks` and `outboxes` are all that it has, or ever had."""
     names = {
         "JOB": [job],
         "TASK": tasks,
@@ -217,15 +217,15 @@ def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Itera
 
 
 def group_of(job: str) -> str:
-    """Return the name of the consumer group that is a job's own: it is called as the job's first key."""
+    """Return the name of a job's own consumer group, which is the same as the key of `job`."""
     return _JOB.named(JOB=job)
 
 
 def leases_of_group(group: str, partitions: int) -> list[str]:
     """Return the keys of the leases under which a job's tasks read a hub of so many partitions as this group.
 
-    There are none unless the group is a job's own. Who shows a group's readers, or deletes it, looks at these beside
-    the group's own leases, which tasks don't take.
+    There are none unless the group is a job's own. Code that shows a group's readers, or deletes a group, must look at
+    these leases as well as at the group's own, because a job's tasks don't take the group's own.
     """
     prefix = group_of("")
     if not group.startswith(prefix):

@@ -1,4 +1,4 @@
-"""From a job's definition to what its tasks work with: its hubs, tables and outputs are looked up here."""
+"""Makes what a job's tasks work with from the job's definition: looks up its hubs, tables and outputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .reports import Reports
 from .tables import FileTable, HashTable, InvalidReference
 from .work import HubReader, Pacing, Work
 
-#: Goes up when states and exchanges of before can't be read any more.
+#: Is increased when states and exchanges that were saved before can't be read any more.
 FORMAT = 1
 
 
@@ -40,7 +40,10 @@ def open_job(
     folder: Path | None,
     pacing: Pacing | None = None,
 ) -> tuple[Work, JobConfig]:
-    """Declares the job's outputs. `pacing` comes before what job.toml says. Raises `InvalidJob`, or `OutputTaken`."""
+    """Return the work of a job and its settings; declare its outputs. `pacing` overrides the settings of job.toml.
+
+    Raises `InvalidJob` or `OutputTaken`.
+    """
     path = folder or Path(name)
     config_path = path / "job.toml"
     try:
@@ -48,7 +51,9 @@ def open_job(
     except InvalidValue as exc:
         raise InvalidJob(config_path, str(exc), "name") from exc
     if isinstance(client, RedisCluster) or isinstance(hubs.redis, RedisCluster):
-        raise InvalidJob(config_path, "a window job can't run on a Redis Cluster: a transaction has keys of one slot")
+        raise InvalidJob(
+            config_path, "a window job can't run on a Redis Cluster: there a transaction may only have keys of one slot"
+        )
     prepared = prepare(definition, path)
     config = prepared.config
     readers = [_reader(name, input_name, config, hubs, config_path) for input_name in prepared.plan.inputs]
@@ -71,17 +76,17 @@ def open_job(
 
 
 def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
-    """Return what changes with the meaning of a checkpoint: not with spaces or comments in the query."""
+    """Return the version of a job: it changes if checkpoints get another meaning, but not with spaces or comments."""
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
     meaning = [FORMAT, render(prepared.query), keys, hubs]
     if any(reader.partitions == 1 for reader in readers):
-        meaning.append("one stage")  # in this FORMAT such jobs once had a second one
+        meaning.append("one stage")  # in this FORMAT such jobs once had a second stage
     return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 
 def partition_counts(config: JobConfig, hubs: Hubs) -> dict[str, int]:
-    """Return how many partitions each input has; those whose hub is not there are left out."""
+    """Return the number of partitions of each input; inputs whose hub does not exist are left out."""
     counts = {}
     for name, table in config.inputs.items():
         if isinstance(table, HubInput):
@@ -93,7 +98,7 @@ def partition_counts(config: JobConfig, hubs: Hubs) -> dict[str, int]:
 def _reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -> HubReader:
     table, field = config.inputs[name], f"inputs.{name}"
     if not isinstance(table, HubInput):
-        raise InvalidJob(path, f"[{field}]: a worker reads hubs only; `wz job run` reads files", field)
+        raise InvalidJob(path, f"[{field}]: a worker reads only hubs; `wz job run` reads files", field)
     try:
         hub = hubs[table.hub]
         if table.consumer_group is None:
@@ -113,7 +118,7 @@ def _tables(config: JobConfig, client: Redis, folder: Path | None, path: Path) -
             if table.reference.hash is not None:
                 tables[name] = HashTable(client, table.reference.hash, table.reference.field_column)
             elif folder is None:
-                raise InvalidReference("files are for jobs that are folders; { hash = ... } is in Redis")
+                raise InvalidReference("a job made over HTTP can't read a file; write { hash = ... }, a hash of Redis")
             else:
                 tables[name] = FileTable(folder.resolve() / str(table.reference.file))
         except InvalidReference as exc:
@@ -134,7 +139,8 @@ def _sinks(
     if has_boards and not boards.are_in(client):
         raise InvalidJob(
             path,
-            "[[boards]]: rows and scores are written in one transaction: not where boards are split, or on a cluster",
+            "[[boards]]: rows and scores are written in one transaction, which is not possible if boards are split, or "
+            "on a cluster",
             "boards",
         )
     try:

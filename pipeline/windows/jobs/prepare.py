@@ -1,4 +1,4 @@
-"""A job's definition, understood: its query planned, its settings checked against it. No Redis."""
+"""Reads a job's definition: plans its query, and checks its settings against the query. Needs no Redis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .job_toml import InvalidJob, JobConfig, config_of, match
 
 @dataclass(frozen=True)
 class Prepared:
-    """`config` has the names as the query writes them."""
+    """A definition that has been read. `config` has the names as the query writes them."""
 
     query: Query
     plan: Plan
@@ -27,7 +27,7 @@ class Prepared:
 def prepare(definition: Definition, folder: Path) -> Prepared:
     """Read the query and the settings; `folder` is for messages.
 
-    Raises `InvalidJob`; for an error in the query its note is the line, with a caret under the place.
+    Raises `InvalidJob`. If the error is in the query, a note of the exception shows its line, with a caret below.
     """
     config_path, query_path = folder / "job.toml", folder / "query.asaql"
     config = config_of(definition.document, config_path)

@@ -1,4 +1,4 @@
-"""What is recorded of a job."""
+"""What the registry records of a job."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import msgspec
 
 from .definition import Definition
 
-#: Stands for a task in a job's errors: it could not be begun.
+#: Used in place of a task's name in the errors of a job that could not begin.
 BEGIN = "begin"
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is recorded of a job. `folder`: it is a worker's, and not made over HTTP.
+    """What the registry records of a job. `folder` tells that it is a worker's folder, and not made over HTTP.
 
-    `revision` is another one each time that the job is put, `updated` is UTC. `groups` are the consumer groups that it
-    reads as, each with its hub; `tasks` and `outboxes` are what it has keys of in Redis, or had before it was changed.
+    `revision` is different after each time that the job is put; `updated` is UTC. `groups` are its consumer groups,
+    each as (hub, group). `tasks` and `outboxes` are all for which it may have keys in Redis, including those from
+    before it was changed.
     """
 
     definition: Definition

@@ -1,4 +1,4 @@
-"""The jobs that there are: made over HTTP, or found by workers among their folders."""
+"""The registry of all jobs: those made over HTTP, and those that workers find among their folders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .reports import JobStatus, Reports
 #: Milliseconds from a job's deletion until no worker can be about to begin it.
 SETTLE_MS = 10_000
 
-#: What a job made over HTTP may join begins with this: other hashes of the database are none of its maker's business.
+#: A hash that a job made over HTTP joins must begin with this, so that it can't read other hashes of the database.
 REFERENCES = "reference:"
 
 
@@ -39,15 +39,15 @@ class UnknownJob(PipelineError, LookupError):
 
 
 class JobExists(PipelineError):
-    """A folder's job and one made over HTTP can't have one name."""
+    """A job of a folder and one made over HTTP can't have the same name."""
 
 
 class JobInUse(PipelineError):
-    """A worker runs it from its folder."""
+    """The job can't be deleted, because a worker runs it from its folder."""
 
 
 class State(StrEnum):
-    """`stopped`: no worker is there for it. `failed`: it can't begin, or a part of it waits to be tried again."""
+    """`stopped`: no worker runs the job. `failed`: it can't begin, or a part of it has failed and not worked since."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -55,7 +55,7 @@ class State(StrEnum):
 
 
 class JobProgress(NamedTuple):
-    """`status` is None before a worker has begun it; `deliveries` are of the outputs that are not in Redis."""
+    """`status` is None until a worker has begun the job; `deliveries` are those of the outputs outside Redis."""
 
     state: State
     status: JobStatus | None
@@ -68,7 +68,7 @@ class _Deleted(msgspec.Struct, frozen=True):
 
 
 class JobRegistry:
-    """Every job by its name.
+    """All jobs, by their names.
 
     Redis keys: `keys.JOBS` and `keys.DELETED`.
     """
@@ -79,39 +79,41 @@ class JobRegistry:
         self.boards = boards or Boards(client)
 
     def all(self) -> dict[str, JobRecord]:
-        """Return the jobs by name, in its order."""
+        """Return all jobs, sorted by name."""
         found = cast("dict[bytes, bytes]", self.redis.hgetall(keys.JOBS))
         return {name.decode(): msgspec.json.decode(data, type=JobRecord) for name, data in sorted(found.items())}
 
     def get(self, name: str) -> JobRecord:
-        """Raises `UnknownJob`."""
+        """Return the record of a job. Raises `UnknownJob`."""
         data = cast("bytes | None", self.redis.hget(keys.JOBS, name))
         if data is None:
             raise UnknownJob(name)
         return msgspec.json.decode(data, type=JobRecord)
 
     def put(self, name: str, definition: Definition) -> bool:
-        """Make a job, or change one: workers begin it within two seconds. Returns whether it is new.
+        """Make a job, or change one; return whether it is new. Workers begin it within two seconds.
 
-        Its outputs are there at once. Also what was stopped is begun again, though nothing has changed. Raises
-        `InvalidJob`, `OutputTaken`, or `JobExists` for a name that a folder has.
+        Its outputs exist at once. A delivery that has stopped begins again, even if the definition is the same. Raises
+        `InvalidJob`, `OutputTaken`, or `JobExists` if a job of this name comes from a folder.
         """
         path = Path(name)
         for input_name, table in config_of(definition.document, path / "job.toml").inputs.items():
             hash_ = table.reference.hash if isinstance(table, ReferenceInput) else None
             if hash_ is not None and not hash_.startswith(REFERENCES):
                 field = f"inputs.{input_name}"
-                raise InvalidJob(path, f"[{field}]: a hash to be joined must be called {REFERENCES}...", field)
+                raise InvalidJob(
+                    path, f"[{field}]: the name of a hash that is joined must begin with {REFERENCES}", field
+                )
         self._refuse_taken(name, is_folder=False)  # before its outputs are declared
         old = self._record(Job.of(name, definition, self.redis, self.hubs, self.boards), definition, is_folder=False)
         reports = Reports(self.redis, name)
-        self.redis.delete(reports.key, reports.errors_key)  # of another definition
+        self.redis.delete(reports.key, reports.errors_key)  # they are about the old definition
         return old is None
 
     def load(self, folder: Path) -> Job:
         """Make the job of a worker's folder, and record it.
 
-        Raises what `Job.of` does, and `JobExists` if a job of its name was made over HTTP.
+        Raises `InvalidJob`, `OutputTaken`, or `JobExists` if a job of this name was made over HTTP.
         """
         definition = read_definition(folder)
         name = folder.resolve().name
@@ -123,15 +125,15 @@ class JobRegistry:
     def delete(self, name: str) -> None:
         """Delete a job with its state and its consumer groups; workers stop it within two seconds.
 
-        The rows of its outputs can be read until the outputs are deleted. Raises `UnknownJob`, or `JobInUse` for one
-        that a worker has from its folder.
+        The rows of its outputs can be read until the outputs are deleted. Raises `UnknownJob`, or `JobInUse` if a
+        worker runs the job from its folder.
         """
         with self.redis.pipeline() as pipe:
             while True:
                 pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
                 job = self.get(name)
                 if job.folder and self.is_run(name):
-                    raise JobInUse(f"a worker runs the job {name!r} from its folder: take the folder away first")
+                    raise JobInUse(f"a worker runs the job {name!r} from its folder: remove the folder first")
                 pipe.multi()
                 pipe.hdel(keys.JOBS, name)
                 pipe.hset(keys.DELETED, name, msgspec.json.encode(_Deleted(clock_ms(self.redis), job)))
@@ -144,7 +146,7 @@ class JobRegistry:
         release_outputs(self.redis, name)
 
     def clean(self) -> None:
-        """Erase deleted jobs once more when no worker can have them: one may just have been begun as it was deleted."""
+        """Erase deleted jobs once more when no worker can run them: one may have begun while it was deleted."""
         found = cast("dict[bytes, bytes]", self.redis.hgetall(keys.DELETED))
         for name, data in found.items():
             deleted = msgspec.json.decode(data, type=_Deleted)
@@ -160,14 +162,14 @@ class JobRegistry:
                 try:
                     pipe.execute()
                 except WatchError:
-                    continue  # with the next look
+                    continue  # the next call tries it again
 
     def is_run(self, name: str) -> bool:
-        """Say whether a worker was there for the job within the last five seconds."""
+        """Return whether a worker has run the job within the last five seconds."""
         return bool(self.redis.exists(keys.workers(name)))
 
     def progress(self, name: str, job: JobRecord) -> JobProgress:
-        """Say how a job is doing."""
+        """Return the state of a job, its status and its deliveries."""
         status = Reports(self.redis, name).read()
         deliveries = [delivery_status(self.redis, name, output) for output in job.outboxes]
         if any(delivery.stopped for delivery in deliveries) or (status is not None and _is_failing(status)):
@@ -179,11 +181,11 @@ class JobRegistry:
     def _refuse_taken(self, name: str, *, is_folder: bool) -> None:
         data = cast("bytes | None", self.redis.hget(keys.JOBS, name))
         if data is not None and msgspec.json.decode(data, type=JobRecord).folder != is_folder:
-            where = "made over HTTP" if is_folder else "a folder of the workers'"
-            raise JobExists(f"there is a job {name!r}, {where}: take another name, or delete that one")
+            where = "made over HTTP" if is_folder else "which is a folder of a worker"
+            raise JobExists(f"there is already a job {name!r}, {where}: use another name, or delete that job")
 
     def _record(self, job: Job, definition: Definition, *, is_folder: bool) -> JobRecord | None:
-        """Return what was recorded before."""
+        """Record a job; return its record before, None if there was none."""
         with self.redis.pipeline() as pipe:
             while True:
                 pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
@@ -207,7 +209,7 @@ class JobRegistry:
         groups = {(reader.group.hub.name, reader.group.name) for reader in job.work.readers}
         outboxes = {name for name, sinks in job.work.sinks.items() for sink in sinks if isinstance(sink, Outbox)}
         tasks, before = ([], []) if old is None else (old.tasks, old.outboxes)
-        if "start" in definition.document:  # TOML has times, JSON has none
+        if "start" in definition.document:  # TOML has a type for times, JSON does not
             definition = Definition(definition.query, {**definition.document, "start": job.start})
         return JobRecord(
             definition=definition,
@@ -221,7 +223,7 @@ class JobRegistry:
 
 
 def _is_failing(status: JobStatus) -> bool:
-    """Say whether the last error is of something that has done nothing since. A table's does not count: see `Job`."""
+    """Return whether the task of the last error has not reported since. Errors of reference data don't count."""
     error = status.error
     if error is None or not (error.task in (BEGIN, MERGE) or error.task.isdecimal()):
         return False

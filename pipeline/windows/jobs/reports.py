@@ -1,4 +1,4 @@
-"""How a job is doing: what each of its tasks says about itself, once a second, and what follows for the job."""
+"""The status of a job: what each of its tasks reports once a second, and what follows from that for the job."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _ROWS = "rows:"
 
 
 class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`next` is, for each hub's partition, as `HUB/P`, the sequence number of the event that is to be done next.
+    """`next` has, for each partition of a hub, as `HUB/P`, the sequence number of the event that comes next.
 
-    `watermark` and `reported` are UTC times; there is no watermark before the first event.
+    `watermark` and `reported` are UTC times; `watermark` is None before the first event.
     """
 
     reported: str
@@ -35,7 +35,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TaskError(msgspec.Struct, frozen=True):
-    """`time` is UTC, of the worker's clock."""
+    """`task` may also be the name of reference data, or `BEGIN`. `time` is UTC."""
 
     task: str
     time: str
@@ -43,10 +43,11 @@ class TaskError(msgspec.Struct, frozen=True):
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`watermark`: rows of windows that end by it are written, of all partitions. None before there is one.
+    """`watermark`: the rows of windows that end by this time are written, for all partitions. None before the first.
 
-    `lag` is how many events the hubs have that are not done; `rows` are by output, `faults` by kind (faults.py), ever.
-    `error` is the last that stopped a task for a while. `tasks` tells the same of each.
+    `lag` is the number of events of the hubs that are not done yet. `rows`, by output, and `faults`, by kind
+    (faults.py), are totals since the job was made. `error` is the last error that stopped a task for a while. `tasks`
+    has the status of each task.
     """
 
     job: str
@@ -72,7 +73,7 @@ class Reports:
         self._next: dict[str, float] = {}  # time.monotonic()
 
     def write(self, task: str, progress: Progress, watermark: int, done: Mapping[str, int], now: int) -> None:
-        """Report, if it is time: one command a second. `done` is `TaskStatus.next`, `now` and `watermark` are ticks."""
+        """Report, at most once a second, with one command. `done` is `TaskStatus.next`; times are in ticks."""
         if time.monotonic() < self._next.get(task, 0.0):
             return
         self._next[task] = time.monotonic() + PERIOD
@@ -87,10 +88,11 @@ class Reports:
         self.redis.hset(self.key, task, msgspec.json.encode(status))
 
     def error(self, task: str, message: str, now: int) -> None:
+        """Save the last error of a task, of reference data, or of `BEGIN`. `now` is in ticks."""
         self.redis.hset(self.errors_key, task, msgspec.json.encode(TaskError(task, isoformat(now), message)))
 
     def read(self) -> JobStatus | None:
-        """Return how the job is doing, None if it has never run. Two round trips."""
+        """Return the status of the job, None if it has never run. Costs two round trips."""
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(self.key)
             pipe.hvals(self.errors_key)

@@ -1,4 +1,4 @@
-"""What a task reads: logs whose entries have offsets, and that say how far they are complete."""
+"""What a task reads: logs whose entries have offsets, and which tell up to which time they are complete."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from ..engine.input_rows import InputError, InputRows, rows_of
 from ..language.values import Names
 from ..operators.faults import INPUT, Faults
 
-#: Events in an entry of a hub's log, as long as none has been read.
+#: The number of events that is expected in an entry of a hub's log before one has been read.
 _TOGETHER = 10.0
 
 
 class TaskSource(Protocol):
-    """One log that a task reads, from an offset on. `name` names its position in the checkpoint.
+    """One log that a task reads, from an offset on. `name` is the key of its position in the checkpoint.
 
-    A source's rows depend on the entries alone, so that reading them again gives the same rows. Entries have an
-    `offset`, `ms-n`, that rises within the source, and a `sequence_number`, -1 if there is none.
+    A source's rows must depend on the entries alone, so that reading them again gives the same rows. Entries have an
+    `offset`, `ms-n`, which rises within the source, and a `sequence_number`, -1 if they have none.
     """
 
     name: str
     watermark: int
-    """The last time of which no row will come any more. `settle` and `restore` move it."""
+    """The last time for which no more rows will come, in ticks. `settle` and `restore` move it."""
 
     def queue(self, pipe: Pipeline, after: str, batch: int) -> None:
-        """Ask for the entries after an offset that have about `batch` rows."""
+        """Queue the commands that read entries after an offset, of about `batch` rows together."""
 
     def entries(self, replies: Iterator[Any]) -> Sequence[Any]:
-        """Return the entries, from the replies to what `queue` asked."""
+        """Return the entries from the replies to the commands of `queue`; takes one reply for each of them."""
 
     def count(self, entries: Sequence[Any]) -> int:
-        """Return how many events, or rows, entries hold, about."""
+        """Return about how many events, or rows, the entries have."""
 
     def feed(self, engine: Engine, entries: Sequence[Any], now: int) -> list[Given]:
-        """Feed the rows of entries to the engine; return what it gives at once."""
+        """Feed the rows of entries to the engine; return the rows that it gives at once. `now` is in ticks."""
 
     def settle(self, now: int) -> None:
-        """Move the watermark: the last `entries` are fed. `now` is a time before they were read.
+        """Move the watermark, after the entries of the last `entries` have been fed. `now` is a time before the read.
 
-        If they were all that there were, every row that arrived before `now` has been fed.
+        If there were no more entries, then every row that arrived before `now` has been fed.
         """
 
     def snapshot(self) -> bytes: ...
@@ -86,7 +86,7 @@ class HubSource:
     def feed(self, engine: Engine, entries: Sequence[StoredEvent], now: int) -> list[Given]:
         rows = [row for stored in entries for row in self._rows_of(stored, now)]
         given: list[Given] = []
-        for stream, taken in self._rows.take(rows, engine.closed):
+        for stream, taken in self._rows.by_stream(rows, engine.closed):
             given += engine.feed(stream, taken)
         return given
 

@@ -1,4 +1,4 @@
-"""The two kinds of task: one for each partition of the inputs, and one that merges what they give."""
+"""The two kinds of tasks: one for each partition of the inputs, and one that merges their rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ class PartitionTask(StageTask):
             self.exchange.queue(pipe, rows, closed)
 
     def _queue_done(self, pipe: Pipeline, offsets: Mapping[str, str]) -> None:
-        """Let the hubs go of what no restart will read: with two inputs of one hub and group, what neither will."""
+        """Let the hubs drop the events that no restart will read.
+
+        Of inputs that share a hub and a group, the one with the least offset counts.
+        """
         least: dict[tuple[str, str], tuple[ConsumerGroup, str]] = {}
         for reader in self._readers:
             offset = offsets[reader.source(self.partition)]
@@ -77,7 +80,7 @@ class PartitionTask(StageTask):
 
 
 class MergingTask(StageTask):
-    """The second stage, over what all partitions give."""
+    """The second stage, over the rows that the tasks of all partitions give."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work, MERGE)

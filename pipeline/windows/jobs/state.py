@@ -1,7 +1,7 @@
-"""A task's checkpoint: what is done, and the state to begin again from.
+"""A task's checkpoint: its progress, and the state from which it resumes.
 
-The first is saved with every commit, the second now and then. recovery.py says what a task makes of the two, and which
-files change together with what is saved here.
+The progress is saved with every commit, the state now and then. recovery.py explains how a task uses the two, and what
+has to be changed together with this file.
 """
 
 from __future__ import annotations
@@ -20,30 +20,33 @@ from ..language.ticks import BEGINNING, isoformat, parse
 from ..row import Changes
 from . import keys
 
-_FIELDS = 500  # of the state that one command writes or reads
+_FIELDS = 500  # the number of the state's fields that one command writes or reads
 
-#: What offsets begin with.
+#: The offset before all entries.
 FIRST = "0"
 
 
 def order(offset: str) -> tuple[int, int]:
-    """Return what sorts as offsets do: `ms-n`, or `ms` for `ms-0`."""
+    """Return a key that sorts offsets. An offset is `ms-n`, or `ms` for `ms-0`."""
     milliseconds, _, number = offset.partition("-")
     return int(milliseconds), int(number or 0)
 
 
 class Position(msgspec.Struct, frozen=True):
-    """The last entry of a source that is done. `sequence_number` is its event's; -1 before all, and in an exchange."""
+    """The last entry of a source that is done, and its event's sequence number.
+
+    The number is -1 before the first event, and in an exchange.
+    """
 
     offset: str = FIRST
     sequence_number: int = -1
 
 
 class Mute(msgspec.Struct, frozen=True):
-    """What a job that begins anew works on, but does not put out; see the table in recovery.py. Times are included.
+    """What a job that begins anew processes, but does not put out; see the table in recovery.py. Times are in ticks.
 
-    `fed` is the last such time of rows that come out as their event is fed, `advanced` of rows that a state gives.
-    `done` is, by source, the last event whose rows an earlier version has put out as it was fed.
+    `fed` is the last such time for rows that are given when their event is fed, `advanced` for rows that a state gives.
+    `done` has, by source, the last event whose rows of the first kind an earlier version has put out.
     """
 
     fed: int = BEGINNING
@@ -52,7 +55,7 @@ class Mute(msgspec.Struct, frozen=True):
 
 
 class SnapshotMark(msgspec.Struct, frozen=True):
-    """Where the state was that is saved: the offset of each source, what each remembers, the time."""
+    """What belongs to a saved state: each source's offset and state, and the time that was closed, in ticks."""
 
     offsets: Mapping[str, str] = {}
     sources: Mapping[str, bytes] = {}
@@ -61,7 +64,11 @@ class SnapshotMark(msgspec.Struct, frozen=True):
 
 @dataclass
 class Progress:
-    """How far a task has come: every row up to `closed` is written, and every row that an event done gave at once."""
+    """How far a task has come: which rows it has written.
+
+    These are all rows that depend on a state and are not later than `closed`, in ticks, and all rows that were given
+    when an entry up to `done`, by source, was fed.
+    """
 
     commits: int = 0
     closed: int = BEGINNING
@@ -72,12 +79,12 @@ class Progress:
 
     @property
     def emitted(self) -> int:
-        """The time up to which there are rows, also before the job began anew."""
+        """The time, in ticks, up to which rows are written, by this version of the job or an earlier one."""
         return max(self.closed, self.mute.advanced)
 
 
 class Checkpoint:
-    """Saved in the transaction that writes the rows, so that a row is written once, whenever the process dies.
+    """Is saved in the transaction that writes the rows, so that each row is written once, even if the process dies.
 
     Redis keys: `keys.checkpoint` and `keys.state`.
     """
@@ -88,7 +95,7 @@ class Checkpoint:
         self.state_key = keys.state(job, task)
 
     def load(self) -> Progress:
-        """Return what was saved last."""
+        """Return the progress that was saved last, or an empty one."""
         saved = cast("dict[bytes, bytes]", self.redis.hgetall(self.key))
         progress = Progress()
         if saved:
@@ -101,16 +108,16 @@ class Checkpoint:
         return progress
 
     def state(self) -> dict[str, bytes]:
-        """Return the state at the snapshot. It must not be written meanwhile: hold the lease."""
+        """Return the fields of the last snapshot's state. Hold the lease, so that none is written meanwhile."""
         fields = self.redis.hscan_iter(self.state_key, count=_FIELDS)
         return {cast("bytes", name).decode(): cast("bytes", value) for name, value in fields}
 
     def guard(self, pipe: Pipeline, progress: Progress) -> None:
         """Open a transaction that fails if another task has saved this checkpoint since `progress` was loaded.
 
-        Raises `LeaseLost` if one has. This is what makes a row be written once; the task's lease only spares two
-        workers the work. It is not watched here: it may have been lost, used and taken again without a trace, and each
-        of its renewals would break the transaction off.
+        Raises `LeaseLost` if that has happened already. This guard ensures that a row is written once; the lease of the
+        task only prevents two workers from doing the same work. The lease is not watched here: each renewal would make
+        the transaction fail, and it may have been lost and taken back without leaving a trace.
         """
         pipe.watch(self.key)  # type: ignore[no-untyped-call]
         if int(cast("bytes | None", pipe.hget(self.key, "commits")) or 0) != progress.commits:
@@ -118,9 +125,9 @@ class Checkpoint:
         pipe.multi()
 
     def commit(self, pipe: Pipeline) -> list[Any]:
-        """Execute a guarded transaction and return its replies, errors among them. Raises `LeaseLost`.
+        """Execute a guarded transaction and return its replies, which may be errors. Raises `LeaseLost`.
 
-        A command that fails undoes no other.
+        If one command fails, the others take effect all the same.
         """
         try:
             return list(pipe.execute(raise_on_error=False))
@@ -137,6 +144,7 @@ class Checkpoint:
         pipe.hset(self.key, mapping=fields)  # type: ignore[arg-type]
 
     def queue_snapshot(self, pipe: Pipeline, snapshot: SnapshotMark, changes: Changes) -> None:
+        """Put a snapshot into the transaction: its mark, and the fields of the state that changed."""
         pipe.hset(self.key, "snapshot", msgspec.msgpack.encode(snapshot))
         while some := list(islice(changes, _FIELDS)):
             if written := {name: value for name, value in some if value is not None}:
@@ -145,7 +153,7 @@ class Checkpoint:
                 pipe.hdel(self.state_key, *gone)
 
     def queue_new(self, pipe: Pipeline, progress: Progress) -> None:
-        """Save where a task begins that has no state, instead of anything that there was; totals stay."""
+        """Save the progress of a task that begins without a state, in place of an earlier checkpoint; totals stay."""
         pipe.delete(self.state_key)
         self.queue(pipe, progress)
         self.queue_snapshot(pipe, progress.snapshot, iter(()))
@@ -153,5 +161,5 @@ class Checkpoint:
 
 
 def positions(offsets: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Return the offset of each source by its name; the first for one that has none."""
+    """Return the offset of each source by its name; `FIRST` for a source that has none."""
     return {name: offsets.get(name, FIRST) for name in names}

@@ -1,8 +1,8 @@
 """Reference data from files and from Redis.
 
-A job gives the same rows when it is replayed after a crash only if its tables are what they were: so it is with files
-that are not changed, and with versions in files of their own, which are there before their time comes. A hash in Redis
-has no past: rows that are read again after a crash are joined with what it holds then.
+After a crash a job gives the same rows again only if its tables have the same content as before. This is so for files
+that are not changed, and for versions in separate files that exist before their time comes. A hash in Redis has no
+history: rows that are read again after a crash are joined with its content at that time.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ _TIME = r"(?P<hour>\d\d)(?:-(?P<minute>\d\d))?"
 
 
 class InvalidReference(PipelineError):
-    """Reference data that can't be read."""
+    """Reference data can't be read."""
 
 
 class FileTable:
     """A JSON or CSV file, or a sequence of them with {date} and maybe {time} in their names, as in Stream Analytics.
 
-    JSON is one array of objects, or an object a line. CSV has the names in its first line, and all of its values are
-    text. Both are UTF-8.
+    JSON is one array of objects, or an object on each line. CSV has the names in its first line, and all of its values
+    are text. Both are UTF-8.
 
-    One file holds from the beginning, and is read once. Of a sequence, a file holds for events from its time (UTC) on,
-    until the next one's; before the first there is nothing. `refresh` finds files that are new.
+    A single file is valid for all times, and is read once. Each file of a sequence is valid for events from its time
+    (UTC) on, until that of the next file; before the first file there is no data. `refresh` finds new files.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `InvalidReference` if there is no file yet, or it can't be read."""
+        """Raises `InvalidReference` if there is no file, or if the newest can't be read."""
         name = str(path)
         if name.count("{date}") > 1 or name.count("{time}") > name.count("{date}"):
             raise InvalidReference(f"{path}: a path has one {{date}}, and then maybe one {{time}}")
@@ -58,9 +58,9 @@ class FileTable:
         self._starts: list[tuple[int, Path]] = []
         self._versions: dict[Path, Version] = {}
         self.refresh()
-        self._version(self._starts[-1][1])  # what can't be read is better known at the start
+        self._version(self._starts[-1][1])  # to find out at the start if it can't be read
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         place = bisect_right(self._starts, time, key=lambda start: start[0]) - 1
         return _EMPTY if place < 0 else self._version(self._starts[place][1])
 
@@ -80,13 +80,14 @@ class FileTable:
 
 
 class HashTable:
-    """A Redis hash, each of whose values is a JSON object. The field is a column as well, in place of any of that name.
+    """A Redis hash in which each value is a JSON object. The field's name becomes one more column, `field_column`.
 
-    It is read as a whole, in the order of the fields, at the start and at each `refresh`.
+    That column replaces one of the same name. The hash is read as a whole, ordered by field, at the start and at each
+    `refresh`.
     """
 
     def __init__(self, client: Redis, key: str, field_column: str = "field") -> None:
-        """Raises `InvalidReference`. A hash that isn't there has no rows."""
+        """Raises `InvalidReference` if the hash can't be read. A hash that doesn't exist has no rows."""
         self._redis = client
         self._key = key
         self._field_column = field_column
@@ -94,7 +95,7 @@ class HashTable:
         self._version = _EMPTY
         self.refresh()
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         return self._version
 
     def refresh(self) -> None:
@@ -164,7 +165,7 @@ def _json(text: str | bytes, where: str) -> Any:
 
 
 def _starts(pattern: Path) -> Iterable[tuple[int, Path]]:
-    """Yield the files that match, each with the time from which it holds."""
+    """Yield the files that match, each with the time, in ticks, from which on it is valid."""
     root = Path(pattern.anchor)
     relative = str(pattern.relative_to(root))
     named = re.compile(_filled(re.escape(relative), re.escape, _DATE, _TIME))

@@ -1,4 +1,4 @@
-"""A task of a job: reads some sources, runs its stage of the query, and commits what came of it, turn by turn."""
+"""A task of a job: turn by turn, it reads its sources, runs its stage of the query, and commits the results."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .work import Work
 
 
 class Superseded(Exception):
-    """Another worker has begun the job with another query, or another start: this one has nothing to do any more."""
+    """Another worker has begun the job with another query, or another start, so this one must not go on."""
 
 
 @dataclass
 class Run:
-    """What a task holds in memory between turns; all of it comes from the checkpoint and the sources."""
+    """What a task keeps in memory between turns. All of it can be made again from the checkpoint and the sources."""
 
     progress: Progress
     recovery: Recovery
@@ -37,17 +37,17 @@ class Run:
     sources: Sequence[TaskSource]
     span: int  # the plan's
     read_to: dict[str, str]  # source -> offset
-    watermark: int = BEGINNING  # the least of the sources'
-    ready: Sequence[TaskSource] = ()  # to be read
-    events: int = 0  # since the last snapshot
-    is_news: bool = False  # since the last snapshot
-    snapshot_at: float = 0.0  # time.monotonic() from which there may be one
+    watermark: int = BEGINNING  # the least of the sources' watermarks
+    ready: Sequence[TaskSource] = ()  # the sources to be read next
+    events: int = 0  # events since the last snapshot
+    is_news: bool = False  # whether anything is new since the last snapshot
+    snapshot_at: float = 0.0  # the time.monotonic() from which on there may be a snapshot
 
     def settle(self) -> None:
-        """Take the sources' watermarks, and see which of them to read next.
+        """Take the watermark from the sources, and choose the sources to read next.
 
-        One that is further ahead of the slowest than rows matter waits, so that memory does not hold the log. Where no
-        row is ever kept, none need wait.
+        A source that is ahead of the slowest one by more than `span` has to wait, so that memory does not fill with its
+        rows. If `span` is 0, no rows are kept, and no source has to wait.
         """
         self.watermark = min([source.watermark for source in self.sources])
         furthest = self.watermark + self.span if self.span else END
@@ -57,9 +57,9 @@ class Run:
 class StageTask:
     """One task of a job: a stage of the query, for a worker that holds the task's lease.
 
-    Memory is the last snapshot and what was read since. After a crash, or after anything that went wrong in a turn,
-    the next turn begins there. recovery.py says what is read again then, what comes of it, and why each row is written
-    once.
+    Its memory is the last snapshot and what was read since then. After a crash, or any error in a turn, the next turn
+    resumes from the last snapshot. recovery.py explains what is read again then, what becomes of it, and why each row
+    is written once.
     """
 
     def __init__(self, work: Work, name: str) -> None:
@@ -71,9 +71,9 @@ class StageTask:
         self._outboxes = {sink.key: MOST_WAITING for sink in sinks if isinstance(sink, Outbox)}
 
     def step(self) -> int:
-        """Take one bounded turn; return how many entries were read and rows given, about. 0: there is a pause.
+        """Take one bounded turn; return about how many events were read and rows given. 0: there is nothing to do now.
 
-        Raises `LeaseLost`, `Superseded`, or what went wrong: it may be tried again by another `step`.
+        Raises `LeaseLost`, `Superseded`, or any error of the turn; then `step` may be called again to retry.
         """
         run, self._run = self._run or self._resume(), None
         done = self._turn(run)
@@ -81,13 +81,13 @@ class StageTask:
         return done
 
     def save(self) -> None:
-        """Save the state, if there is news, so that whoever takes over need not read much again."""
+        """Save the state, if anything is new, so that a worker that takes over has little to read again."""
         run, self._run = self._run, None
         if run is not None and run.is_news:
             self._commit(run, [], is_snapshot=True)
 
     def forget(self) -> None:
-        """Drop what is in memory: another worker has the task."""
+        """Drop what is in memory, because another worker has the task."""
         self._run = None
 
     # -- the parts in which tasks differ ------------------------------------------------------------------------------
@@ -99,21 +99,21 @@ class StageTask:
         raise NotImplementedError
 
     def _buffers(self) -> Mapping[str, int]:
-        """Return the streams that the task fills and another empties, and how many entries may wait in each."""
+        """Return the keys of the streams that this task fills and another empties, with the most entries for each."""
         return self._outboxes
 
     def _queue_given(self, pipe: Pipeline, rows: Sequence[ExchangeRow], closed: int) -> None:
-        """Put what the other stage takes into the transaction."""
+        """Put the rows for the other stage into the transaction. All later ones will be after `closed`."""
 
     def _queue_done(self, pipe: Pipeline, offsets: Mapping[str, str]) -> None:
-        """Let go of the entries up to these offsets: there is a snapshot."""
+        """Release the entries of each source up to its offset, since a snapshot makes them unnecessary."""
 
     def _following(self, progress: Progress) -> Mapping[str, int]:
         """Return `TaskStatus.next`."""
         return {}
 
     def _came_to(self, closed: int, progress: Progress) -> None:
-        """Take note of how far the engine has come in a turn that had nothing to commit."""
+        """Publish how far the engine has come, after a turn that had nothing to commit."""
 
     # -- a turn -------------------------------------------------------------------------------------------------------
 
@@ -170,9 +170,9 @@ class StageTask:
         return count + len(rows) + may_go_on
 
     def _read(self, run: Run) -> tuple[int, list[tuple[TaskSource, Sequence[Any]]]]:
-        """Read on, in one round trip; return Redis's time before that, and the entries.
+        """Read on, in one round trip; return Redis's time before the read, in ticks, and the entries of each source.
 
-        Nothing is read while an outbox or the exchange that the task fills has no room.
+        Nothing is read while an outbox, or the exchange, that this task fills is full.
         """
         buffers = self._buffers()
         with self.work.client.pipeline(transaction=False) as pipe:
@@ -196,7 +196,7 @@ class StageTask:
         return now, batches
 
     def _feed(self, run: Run, source: TaskSource, entries: Sequence[Any], now: int) -> tuple[list[Given], bool]:
-        """Feed what was read, and note what is done. Return the rows that go on, and whether any entry is new."""
+        """Feed entries, and note what is done. Return the rows to pass on, and whether an entry was not replayed."""
         given: list[Given] = []
         is_new = False
         for phase, part in run.recovery.parts(source.name, entries):
@@ -210,7 +210,7 @@ class StageTask:
         return given, is_new
 
     def _advance(self, run: Run) -> list[Given]:
-        """Close times up to the watermark, about a batch of rows at once; return the rows that go on."""
+        """Close times up to the watermark, until about a batch of rows is given; return the rows to pass on."""
         given: list[Given] = []
         for phase, last in run.recovery.times:
             if run.engine.closed < last:
@@ -226,7 +226,7 @@ class StageTask:
     def _commit(self, run: Run, given: Sequence[Given], is_snapshot: bool) -> None:
         """Write rows, boards, checkpoint and maybe the state in one transaction. Raises `LeaseLost`, or Redis's error.
 
-        What a sink says of a reply may be a fault, which the next commit counts.
+        A sink may find a fault in a reply; the next commit counts it.
         """
         progress = run.progress
         with self.work.client.pipeline() as pipe:

@@ -34,10 +34,10 @@ class HubReader:
 
 @dataclass(frozen=True)
 class Pacing:
-    """How much a task does at once, and how often it saves its state.
+    """How much a task does in one turn, and how often it saves its state.
 
-    `batch` is how many events of a source, and about how many rows, a turn takes. The state is saved when
-    `snapshot_seconds` have passed and there is news, or after `snapshot_events`: about as many are read again after a
+    `batch` is the number of events of each source, and about the number of rows, in a turn. The state is saved after
+    `snapshot_seconds`, if anything is new, or after `snapshot_events`; about as many events are read again after a
     crash.
     """
 
@@ -50,8 +50,8 @@ class Pacing:
 class Work:
     """What the tasks of a job have in common.
 
-    `stages` are the nodes that each runs: those of the partitions, then, if the job has a second stage, of the merging
-    task. `version` is that of the query; see begin.py.
+    `stages` has the nodes that the partitions' tasks run and, if the job has a second stage, those that the merging
+    task runs. `version` is that of the query; see begin.py.
     """
 
     name: str
@@ -68,15 +68,17 @@ class Work:
 
     @property
     def partitions(self) -> int:
+        """The number of partitions of the input that has the most."""
         return max(reader.partitions for reader in self.readers)
 
     @property
     def is_merged(self) -> bool:
+        """Whether the job has a second stage, the merging one."""
         return len(self.stages) > 1
 
     @property
     def tasks(self) -> list[str]:
-        """A task for each partition, called by its number; then the merging one."""
+        """The names of the tasks: the number of each partition, and `MERGE` if there is a second stage."""
         return [*map(str, range(self.partitions)), *([MERGE] if self.is_merged else [])]
 
     @property
@@ -84,5 +86,6 @@ class Work:
         return keys.job(self.name)
 
     def current_version(self) -> str | None:
+        """Return the version of the job that was begun last, None if none was. Costs a round trip."""
         stored = self.client.hget(self.key, "version")
         return stored.decode() if isinstance(stored, bytes) else None

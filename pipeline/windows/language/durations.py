@@ -15,7 +15,7 @@ LARGEST = 2**63 - 1
 
 
 def duration(tokens: TokenReader, units: Mapping[str, int]) -> int:
-    """Read (unit, number) as ticks. `units` are those that may be written, with their ticks."""
+    """Read "(unit, number)" and return its ticks. `units` has the ticks of each unit that is allowed here."""
     tokens.expect("(")
     length = units[unit(tokens, units)]
     tokens.expect(",", "a comma")
@@ -26,7 +26,7 @@ def duration(tokens: TokenReader, units: Mapping[str, int]) -> int:
 
 
 def interval(tokens: TokenReader, length: int) -> Constant:
-    """Read a number of units, each `length` ticks long."""
+    """Read a number of units, each `length` ticks long. Raises `QueryError` if their length is not a valid duration."""
     at = tokens.next.at
     count = integer(tokens)
     checked_duration(length * count, at)
@@ -44,13 +44,15 @@ def unit(tokens: TokenReader, units: Iterable[str]) -> str:
 
 
 def integer(tokens: TokenReader) -> int:
-    sign = -1 if tokens.take("-") else 1
+    """Read a whole number, which may have a minus sign. Raises `QueryError`."""
+    sign = -1 if tokens.accept("-") else 1
     if tokens.next.kind != "number" or not tokens.next.text.isdigit():
         raise tokens.unexpected("a whole number")
     return sign * int(number(tokens.advance()))
 
 
 def checked_duration(ticks: int, at: At) -> int:
+    """Return `ticks`. Raises `QueryError`, with the place `at`, unless they are above 0 and at most 7 days."""
     if ticks <= 0:
         raise QueryError("a duration must be above 0", at)
     if ticks > LONGEST:
@@ -59,12 +61,12 @@ def checked_duration(ticks: int, at: At) -> int:
 
 
 def number(token: Token) -> int | float:
-    """Return the value of a number without a sign. Raises `QueryError` if there is no such bigint or float."""
+    """Return the value of a number without a sign. Raises `QueryError` if it fits neither a bigint nor a float."""
     if token.text.isdigit():
         if len(token.text.lstrip("0")) > 19 or int(token.text) > LARGEST:
-            raise QueryError("a bigint can't be so large; write a float, such as 1e19, or a text", token.at)
+            raise QueryError("this is too large for a bigint; write a float, such as 1e19, or a text", token.at)
         return int(token.text)
     value = float(token.text)
     if math.isinf(value):
-        raise QueryError("a float can't be so large", token.at)
+        raise QueryError("this is too large for a float", token.at)
     return value

@@ -13,7 +13,10 @@ _INDENT, _TAB, _CUT = "  ", "    ", "..."
 
 
 def excerpt(text: str, at: At) -> str:
-    """Return the line of `at`, cut around it if it is long, and below it the caret; '' if the line is empty."""
+    """Return the line of the place `at`, shortened around it if it is long, and below it a line with the caret.
+
+    Returns '' if the line is empty.
+    """
     line = text.split("\n")[at.line - 1]
     if not line.strip():
         return ""
@@ -28,7 +31,7 @@ def excerpt(text: str, at: At) -> str:
 
 
 def _window(widths: list[int], place: int) -> tuple[int, int]:
-    """Return which letters are shown: all that fit, `place` about in the middle where not all do."""
+    """Return the range of letters to show: all of them, or those around `place` if they don't all fit."""
     if sum(widths) <= _WIDTH:
         return 0, len(widths)
     first, last, room = place, place, _WIDTH
@@ -43,14 +46,14 @@ def _window(widths: list[int], place: int) -> tuple[int, int]:
 
 
 def _shown(letter: str) -> str:
-    """Return what stands for a letter. What controls a terminal, or the direction of text, would move the rest."""
+    """Return what is shown for a letter. Letters that control the terminal, or the direction of text, are replaced."""
     if letter == "\t":
         return _TAB
     return "\ufffd" if unicodedata.category(letter)[0] == "C" or letter in "\u2028\u2029" else letter
 
 
 def _width(letter: str) -> int:
-    """Return how many columns a terminal gives a letter: none to an accent of its own, two to a wide letter."""
+    """Return how many columns a terminal gives a letter: 0 to a combining accent, 2 to a wide letter, else 1."""
     if unicodedata.category(letter) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

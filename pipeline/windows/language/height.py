@@ -1,4 +1,4 @@
-"""How high the tree of an expression is: whoever compiles or rewrites it walks through it recursively."""
+"""How high the tree of an expression may be: what compiles or rewrites it walks through it recursively."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _HIGHEST = 200  # a + b + c is 3 high. At three frames a level this is well belo
 
 
 def check_height(expression: Expression) -> None:
-    """Raises `QueryError` if those who walk the tree might run out of stack."""
+    """Raises `QueryError` if walking through the tree might exhaust Python's stack."""
     level, height = [expression], 1
     while level := [child for parent in level for child in _children(parent)]:
         height += 1
         if height > _HIGHEST:
-            message = f"an expression may have {_HIGHEST} operators in a row: write IN for OR, or take a part into WITH"
+            message = f"an expression may have {_HIGHEST} operators in a row: write IN for OR, or move a part into WITH"
             raise QueryError(message, level[0].at)
 
 
 def _children(tree: Any) -> Iterator[Expression]:
-    """Yield the expressions directly inside: those in OVER are the call's."""
+    """Yield the expressions directly inside of `tree`. Those in OVER count as directly inside of the call."""
     for part in parts(tree):
         if isinstance(part, Expression):
             yield part

@@ -1,4 +1,4 @@
-"""The query's text, read into the values of syntax.py: the Stream Analytics query language, as far as it goes here.
+"""Reads the text of a query into the values of syntax.py. The language is the part of Stream Analytics' given here.
 
     query      = [WITH step {, step}] statement {[;] statement} [;]
     step       = name AS ( union )
@@ -41,8 +41,8 @@
     type       = bigint | float | nvarchar [( max )] | datetime | bit | record | array
     call       = name {. name} ( [[ALL | DISTINCT] argument {, argument}] ) [OVER ( {clause} )] {. name}
     argument   = expression
-               | *                     first; of which functions each of these is the first argument,
-               | unit                  the table says (windows/functions.py)
+               | *                     as the first argument only; windows/functions.py
+               | unit                  has the functions that take each of these three
                | unit , n
     clause     = PARTITION BY expression {, expression}                        each once, in any order
                | ORDER BY expression [ASC | DESC] {, expression [ASC | DESC]}
@@ -57,7 +57,8 @@
     comment    = -- to the end of the line, or /* ... */
 
 Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
-beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by name, never read otherwise.
+beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by its name; it is never taken for
+something else.
 """
 
 from __future__ import annotations
@@ -95,19 +96,19 @@ def parse(text: str) -> Query:
 
 
 class _QueryParser:
-    """Statements and their clauses."""
+    """Reads statements and their clauses."""
 
     def __init__(self, text: str) -> None:
         self._tokens = TokenReader(text)
         self._expressions = ExpressionParser(self._tokens)
         self._windows = WindowParser(self._tokens, self._expressions)
         self._into: str | None = None  # of the statement that is being read
-        self._may_follow = ""  # the SELECT read last, in words
+        self._may_follow = ""  # what may follow the SELECT that was read last, in words
 
     def query(self) -> Query:
-        steps = self._tokens.separated(self._step) if self._tokens.take("WITH") else []
+        steps = self._tokens.separated(self._step) if self._tokens.accept("WITH") else []
         statements = [self._statement()]
-        while self._tokens.take(";") or self._tokens.next.kind != "end":
+        while self._tokens.accept(";") or self._tokens.next.kind != "end":
             if self._tokens.next.kind == "end":
                 break
             statements.append(self._statement())
@@ -132,16 +133,16 @@ class _QueryParser:
         return Statement(DEFAULT_OUTPUT if self._into is None else self._into, selects, at)
 
     def _union(self, in_step: bool = False) -> tuple[Select, ...]:
-        """Read SELECTs. How they stand in parentheses makes no difference, since a UNION keeps all rows."""
+        """Read SELECTs. Their parentheses make no difference, since a UNION keeps all rows."""
         selects: list[Select] = []
         opened = 0
         while True:
-            while self._tokens.take("("):
+            while self._tokens.accept("("):
                 opened += 1
             selects.append(self._select(in_step, is_first=not selects))
-            while opened and self._tokens.take(")"):
+            while opened and self._tokens.accept(")"):
                 opened -= 1
-            if self._tokens.is_next("UNION", "ALL") or not self._tokens.take("UNION"):
+            if self._tokens.is_next("UNION", "ALL") or not self._tokens.accept("UNION"):
                 break
         if opened:
             raise self._tokens.unexpected(f"{self._may_follow} or )")
@@ -153,13 +154,13 @@ class _QueryParser:
 
     def _select(self, in_step: bool, is_first: bool) -> Select:
         at = self._tokens.expect("SELECT").at
-        self._tokens.take("ALL")
+        self._tokens.accept("ALL")
         items = self._tokens.separated(self._item)
         if self._tokens.is_next("INTO"):
             if in_step:
-                raise QueryError("INTO can't stand inside WITH", self._tokens.next.at)
+                raise QueryError("INTO is not allowed inside WITH", self._tokens.next.at)
             if not is_first:
-                raise QueryError("INTO stands in the first SELECT of a UNION", self._tokens.next.at)
+                raise QueryError("INTO belongs in the first SELECT of a UNION", self._tokens.next.at)
             self._tokens.advance()
             self._into = self._tokens.name("an output's name")
             self._tokens.expect("FROM")
@@ -171,9 +172,9 @@ class _QueryParser:
             joins.append(self._join())
         if self._tokens.is_next(","):
             raise QueryError("several inputs after FROM are not supported: write JOIN ... ON", self._tokens.next.at)
-        where = self._expressions.whole() if self._tokens.take("WHERE") else None
+        where = self._expressions.whole() if self._tokens.accept("WHERE") else None
         keys, windows = self._group_by() if self._tokens.is_next("GROUP", "BY") else ((), ())
-        having = self._expressions.whole() if self._tokens.take("HAVING") else None
+        having = self._expressions.whole() if self._tokens.accept("HAVING") else None
         select = Select(tuple(items), source, tuple(joins), where, keys, windows, having, at)
         self._may_follow = _what_may_follow(select)
         return select
@@ -187,15 +188,15 @@ class _QueryParser:
             self._tokens.advance()
             return Item(name, self._expressions.whole())
         expression = self._expressions.whole()
-        if self._tokens.take("AS") or self._tokens.is_name():
+        if self._tokens.accept("AS") or self._tokens.is_name():
             return Item(self._tokens.name("a name for the column"), expression)
         column = own_name(expression)
         if column is None:
-            raise QueryError("this column needs a name: write AS and one", at)
+            raise QueryError("this column needs a name: add AS and a name", at)
         return Item(column, expression)
 
     def _star(self) -> Star | None:
-        """Read * or name.*, if that is what the item is."""
+        """Read * or name.*. Returns None, and reads nothing, if the next item is something else."""
         ahead = 0
         while self._tokens.peek(ahead).kind in ("word", "bracketed") and self._tokens.is_sign(".", ahead + 1):
             ahead += 2
@@ -211,28 +212,30 @@ class _QueryParser:
                 raise QueryError("parentheses after FROM are not supported", at)
             self._tokens.advance()
         name = self._tokens.name("the name of an input or a step")
-        alias = self._tokens.name("another name for it") if self._tokens.take("AS") or self._tokens.is_name() else name
+        alias = (
+            self._tokens.name("another name for it") if self._tokens.accept("AS") or self._tokens.is_name() else name
+        )
         timestamp: Expression | None = None
         over: tuple[Expression, ...] = ()
         partition_by: Column | None = None
         while True:
-            if timestamp is None and self._tokens.take("TIMESTAMP", "BY"):
+            if timestamp is None and self._tokens.accept("TIMESTAMP", "BY"):
                 timestamp, over = self._timestamp()
-            elif partition_by is None and self._tokens.take("PARTITION", "BY"):
+            elif partition_by is None and self._tokens.accept("PARTITION", "BY"):
                 partition_by = self._partition()
             else:
                 return Source(name, alias, timestamp, over, partition_by, at)
 
     def _timestamp(self) -> tuple[Expression, tuple[Expression, ...]]:
         timestamp = self._expressions.timestamp()
-        return timestamp, self._expressions.several() if self._tokens.take("OVER") else ()
+        return timestamp, self._expressions.several() if self._tokens.accept("OVER") else ()
 
     def _partition(self) -> Column:
         at = self._tokens.next.at
         key = self._expressions.whole()
         if not isinstance(key, Column) or self._tokens.is_next(","):
             raise QueryError("PARTITION BY anything but one column is not supported", at)
-        if self._tokens.take("INTO"):
+        if self._tokens.accept("INTO"):
             at = self._tokens.next.at
             if integer(self._tokens) < 2:
                 raise QueryError("PARTITION BY ... INTO takes a number above 1", at)
@@ -243,8 +246,8 @@ class _QueryParser:
 
     def _join(self) -> Join:
         at = self._tokens.next.at
-        is_left = self._tokens.take("LEFT")
-        self._tokens.take("OUTER" if is_left else "INNER")
+        is_left = self._tokens.accept("LEFT")
+        self._tokens.accept("OUTER" if is_left else "INNER")
         self._tokens.expect("JOIN", "OUTER or JOIN" if is_left else "JOIN")
         source = self._source()
         self._tokens.expect("ON", "TIMESTAMP BY, PARTITION BY or ON")
@@ -262,10 +265,10 @@ class _QueryParser:
                 unknown = unknown or self._unknown_window()
                 keys.append(self._expressions.whole())
             elif windows:
-                raise QueryError("GROUP BY takes one window; several can stand in Windows()", first.at)
+                raise QueryError("GROUP BY takes one window; write several as Windows(...)", first.at)
             else:
                 windows = self._windows.windows()
-            if not self._tokens.take(","):
+            if not self._tokens.accept(","):
                 break
         if not windows:
             windows = _snapshot(keys)
@@ -274,7 +277,7 @@ class _QueryParser:
         return tuple(keys), windows
 
     def _unknown_window(self) -> QueryError | None:
-        """Return the error for the next key, if it may be a misspelt window; raise it if it can be nothing else."""
+        """Return the error for the next key if that may be a misspelt window; raise it if that is certain."""
         if not self._windows.is_unknown():
             return None
         name = self._tokens.next
@@ -285,7 +288,7 @@ class _QueryParser:
 
 
 def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
-    """Take the last System.Timestamp() from the keys, as the window that it is if there is no other."""
+    """Remove the last System.Timestamp() from the keys, and return it as a window, which it is if there is no other."""
     for i, key in reversed([*enumerate(keys)]):
         if isinstance(key, Call) and key.function == "SYSTEM.TIMESTAMP" and not key.arguments:
             del keys[i]
@@ -294,7 +297,10 @@ def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
 
 
 def own_name(expression: Expression) -> str | None:
-    """Return what the column is called without an alias. Of calls only COUNT's name is known, as an example uses it."""
+    """Return what the column is called without an alias, None if it has no name then.
+
+    The only call with a name of its own is COUNT, which an example of the documentation uses.
+    """
     match expression:
         case Column(names):
             return names[-1]

@@ -9,12 +9,13 @@ from ..functions import FUNCTIONS, Function
 from .syntax import Call, Star, Unit
 from .tokens import At, QueryError, upper
 
-#: Names are suggested that are as near as the nearest, less this. A likeness is from 0 to 1, as difflib has it.
+#: A name is suggested if it is at most this much less like the word than the nearest name. Likeness is difflib's, from
+#: 0 to 1.
 _MARGIN = 0.1
 
 
 def check_function(call: Call) -> None:
-    """Raises `QueryError` if the call's function is not here; it says which one may be meant, or used instead."""
+    """Raises `QueryError` if the function does not exist here; the error names the one to write instead, if any."""
     name = call.function
     function = FUNCTIONS.get(name)
     if function is None:
@@ -26,7 +27,7 @@ def check_function(call: Call) -> None:
 
 
 def unknown_function(name: str, at: At) -> QueryError:
-    """Return the error for the name of a call, in upper case, that the table does not have."""
+    """Return the error for a call's name, in upper case, that the table of functions does not have."""
     if name.startswith(("UDF.", "UDA.")):
         return QueryError(f"{name} is a user-defined function that is not supported", at)
     can_be_window = means_window(name)
@@ -39,7 +40,7 @@ def unknown_function(name: str, at: At) -> QueryError:
 
 
 def unknown_window(written: str, at: At) -> QueryError:
-    """Return the error for a call that stands in the place of a window; `written` is its name as in the query."""
+    """Return the error for a call in the place of a window; `written` is its name as the query writes it."""
     name = upper(written)
     if name in FUNCTIONS and FUNCTIONS[name].instead:
         return QueryError(f"there is no window {written}: write {FUNCTIONS[name].instead}", at)
@@ -49,19 +50,19 @@ def unknown_window(written: str, at: At) -> QueryError:
 
 
 def means_window(name: str) -> bool:
-    """Tell whether `name`, in upper case and not in the table, looks like a window's: HOPING, TUMBLNGWINDOW."""
+    """Return whether `name`, in upper case and not in the table, looks like a window's: HOPING, TUMBLNGWINDOW."""
     nearest = _near(name, FUNCTIONS)[:1]
     is_near = nearest != ["WINDOW"] and any(FUNCTIONS[near].kind == "window" for near in nearest)
     return is_near or "WINDOW" in name
 
 
 def unit_hint(word: str, units: Iterable[str]) -> str:
-    """Return the end of the error for a word that should be one of `units`: which is near, '' if none is."""
+    """Return the end of an error message: which of `units` may be meant by `word`. '' if none is like it."""
     return _near_is(word.lower(), units)
 
 
 def check_arguments(call: Call) -> None:
-    """Raises `QueryError` for arguments that the call's function, one of the table, does not take."""
+    """Raises `QueryError` for arguments that the function does not take. The table must have the function."""
     function = FUNCTIONS[call.function]
     takes_unit = function.first in ("unit", "interval")
     has_unit = bool(call.arguments) and isinstance(call.arguments[0], Unit)
@@ -96,8 +97,6 @@ def _likeness(name: str, word: str) -> float:
 
 
 def _near_is(word: str, names: Iterable[str]) -> str:
-    """Return the end of an error, '' if none of `names` is near. Functions are spelt as in the documentation."""
+    """Return the end of an error message, '' if no name is like `word`. Functions are spelt as in the documentation."""
     near = list(dict.fromkeys(FUNCTIONS[name].name if name in FUNCTIONS else name for name in _near(word, names)))
-    if not near:
-        return ""
-    return f"; near {'is' if len(near) == 1 else 'are'} {', '.join(near)}"
+    return f"; did you mean {' or '.join(near)}?" if near else ""

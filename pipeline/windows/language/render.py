@@ -1,6 +1,6 @@
-"""A query as text again: `parse(render(query)) == query`. Two texts of one meaning come out alike, but for their names.
+"""Writes a query as text: `parse(render(query)) == query`. Texts of one meaning give the same, except for their names.
 
-Keywords are in upper case, a space stands between any two words, and parentheses only where they are needed.
+Keywords are in upper case, words are separated by one space, and parentheses are written only where they are needed.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def render(query: Query) -> str:
 
 
 def render_expression(expression: Expression | Star) -> str:
+    """Return a text that the parser reads as this expression, or as this star. It has no parentheses around it."""
     return _expression(expression, _OR)
 
 
@@ -81,7 +82,7 @@ def _item(item: Item) -> str:
     strength, text = _operation(item.expression)
     if isinstance(item.expression, Star) or own_name(item.expression) == item.name:
         return text
-    if strength < _SUM:  # a = b would be b with the name a, and parentheses might be one level too many
+    if strength < _SUM:  # an item "a = b" means b with the name a; parentheses might exceed the levels allowed
         return f"{_name(item.name)} = {text}"
     return f"{text} AS {_name(item.name)}"
 
@@ -133,7 +134,7 @@ def _window(window: Window) -> str:
 
 
 def _span(ticks: int, units: dict[str, int] = WINDOW_UNITS) -> str:
-    """Return the largest unit that it is a multiple of, and the number."""
+    """Return the largest unit of which `ticks` are a multiple, and the number of units."""
     unit = [unit for unit, length in units.items() if ticks % length == 0][0]  # noqa: RUF015
     return f"{unit}, {ticks // units[unit]}"
 
@@ -151,7 +152,7 @@ def _operation(expression: Expression | Star) -> tuple[int, str]:
     match expression:
         case Binary(operator, left, right):
             own = _STRENGTHS.get(operator, _PREDICATE)
-            at_left = _SUM if own == _PREDICATE else own  # a < b < c means nothing
+            at_left = _SUM if own == _PREDICATE else own  # a < b < c has no meaning
             return own, f"{_expression(left, at_left)} {operator} {_expression(right, own + 1)}"
         case Unary("NOT", operand):
             return _NOT, f"NOT {_expression(operand, _NOT)}"
@@ -194,7 +195,7 @@ def _operand(expression: Expression | Star) -> str:
         case Call(function, arguments, distinct, over):
             before, after = "DISTINCT " if distinct else "", "" if over is None else f" OVER ({_over(over)})"
             return f"{function}({before}{_expressions(arguments)}){after}"
-    raise TypeError(f"{expression!r} is no expression")
+    raise TypeError(f"{expression!r} is not an expression")
 
 
 def _case(case: Case) -> str:
@@ -233,7 +234,7 @@ def _text(value: str) -> str:
 
 def _column(names: tuple[str, ...]) -> str:
     if upper(".".join(names)) == "SYSTEM.TIMESTAMP":
-        return ".".join(f"[{name}]" for name in names)  # else it would be the function
+        return ".".join(f"[{name}]" for name in names)  # without brackets it is the function
     return ".".join(map(_name, names))
 
 

@@ -1,7 +1,7 @@
-"""A query as values: what parser.py makes of the text, and the planner resolves.
+"""A query as values: parser.py makes them of the text, and the planner resolves their names.
 
-Places (`at`) are for messages: values that differ in nothing else are equal. Lengths of time are ticks (ticks.py).
-Names are kept as they were written; comparing them ignores case.
+Places (`at`) are for messages: values that differ only in their places are equal. Lengths of time are in ticks
+(ticks.py). Names are kept as they were written; whoever compares them must ignore their case.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .tokens import At
 
 @dataclass(frozen=True)
 class Constant:
-    """A literal: NULL, a bigint, a float or a text. `value` of 1 and 1.0 are two constants: types differ."""
+    """A literal: NULL, a bigint, a float or a text. 1 and 1.0 are different constants, since their types differ."""
 
     value: int | float | str | None
     at: At = field(compare=False)
@@ -39,7 +39,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Star:
-    """`*`, or `names.*`: of a source, or of a record. Only as an item, and `*` in COUNT(*), LAG(*) and LAST(*)."""
+    """`*`, or `names.*` of a source or a record. It is an item of SELECT; COUNT, LAG and LAST also take `*`."""
 
     names: tuple[str, ...]
     at: At = field(compare=False)
@@ -63,7 +63,7 @@ class Unary:
 
 @dataclass(frozen=True)
 class Binary:
-    """`!=` is read as `<>`."""
+    """`operator` of `!=` is `<>`."""
 
     operator: Literal["+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"]
     left: Expression
@@ -73,6 +73,8 @@ class Binary:
 
 @dataclass(frozen=True)
 class Like:
+    """operand [NOT] LIKE pattern [ESCAPE escape]."""
+
     operand: Expression
     pattern: Expression
     escape: Expression | None
@@ -116,7 +118,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Cast:
-    """CAST or TRY_CAST. `type` is one of the language's, in lower case, without a length: nvarchar(max) is nvarchar."""
+    """CAST or TRY_CAST. `type` is in lower case and has no length: nvarchar(max) is nvarchar."""
 
     operand: Expression
     type: Literal["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"]
@@ -126,9 +128,9 @@ class Cast:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of time as a function's argument: DATEADD(minute, 5, t). `name` is the long one, in lower case.
+    """A unit of time as a function's argument: DATEADD(minute, 5, t).
 
-    time_units.py has all of them.
+    `name` is the long name of a unit of time_units.py, in lower case.
     """
 
     name: str
@@ -137,6 +139,8 @@ class Unit:
 
 @dataclass(frozen=True)
 class OrderBy:
+    """One expression of an ORDER BY; ascending is the default."""
+
     expression: Expression
     descending: bool
 
@@ -153,7 +157,7 @@ class Over:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a function. The parser takes any name; of which kind the function is, windows/functions.py says.
+    """A call of a function. The parser takes any name; windows/functions.py has the kinds of those that exist.
 
     `function` is in upper case, its names joined by dots: SYSTEM.TIMESTAMP, UDF.X. ISFIRST(minute, 10) has a `Unit`
     and a `Constant` as arguments.
@@ -171,7 +175,7 @@ Expression = Constant | Column | Property | Unary | Binary | Like | In | Between
 
 @dataclass(frozen=True)
 class Item:
-    """One item of SELECT. `name` is the alias, or what the language calls the column without one; '' for a `Star`."""
+    """One item of SELECT. `name` is the alias, or the column's own name without one; '' for a `Star`."""
 
     name: str
     expression: Expression | Star
@@ -179,7 +183,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Hopping:
-    """A hopping window, or a tumbling one: then `hop` is `duration`."""
+    """A hopping window; a tumbling window is one whose `hop` is its `duration`."""
 
     duration: int
     hop: int
@@ -189,12 +193,16 @@ class Hopping:
 
 @dataclass(frozen=True)
 class Sliding:
+    """A sliding window. `duration` is in ticks."""
+
     duration: int
     at: At = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Session:
+    """A session window. `timeout` and `max_duration` are in ticks; `partition_by` is empty without OVER."""
+
     timeout: int
     max_duration: int
     partition_by: tuple[Expression, ...]
@@ -221,10 +229,10 @@ class NamedWindow:
 
 @dataclass(frozen=True)
 class Source:
-    """One name after FROM or JOIN. `alias` is the name itself where there is none.
+    """One name after FROM or JOIN. `alias` is the name itself if the query gives no alias.
 
     `timestamp` and `over` are TIMESTAMP BY expr OVER key, key; `over` is empty without OVER. `partition_by` is
-    PARTITION BY column (INTO n is read and is a hint, so it is not kept).
+    PARTITION BY column. INTO n after that is read, but not kept: it is a hint only.
     """
 
     name: str
@@ -245,10 +253,10 @@ class Join:
 
 @dataclass(frozen=True)
 class Select:
-    """`keys` are GROUP BY's expressions but its window, in their order.
+    """`keys` are the expressions of GROUP BY in their order, without its window.
 
-    `windows` is empty without GROUP BY, and has several with Windows(). GROUP BY a, System.Timestamp() is a
-    `Snapshot`; beside another window, System.Timestamp() is one of the keys.
+    `windows` is empty without GROUP BY, and has several members with Windows(). In GROUP BY a, System.Timestamp() the
+    window is a `Snapshot`; beside another window, System.Timestamp() is one of the keys.
     """
 
     items: tuple[Item, ...]
@@ -272,7 +280,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Statement:
-    """SELECT ... INTO into ... UNION ...; INTO stands in the first SELECT, and is `output` where it stands in none."""
+    """SELECT ... INTO into ... UNION ... . INTO is written in the first SELECT; without it, `into` is "output"."""
 
     into: str
     selects: tuple[Select, ...]
@@ -281,5 +289,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Query:
+    """WITH steps, then the statements. There is at least one statement."""
+
     steps: tuple[Step, ...]
     statements: tuple[Statement, ...]

@@ -1,8 +1,8 @@
 """Ticks: how a time is written as a number.
 
-A time inside the engine is an int: .NET ticks of 100 ns since 0001-01-01T00:00Z. That is Stream Analytics' resolution,
-and its windows line up on multiples of the hop in these ticks: the same as multiples since the Unix epoch for a hop
-that divides a day, not the same for others (7 days: a week then starts on a Monday).
+A time inside the engine is an int: .NET ticks of 100 ns since 0001-01-01T00:00Z. That is the resolution of Stream
+Analytics, whose windows begin and end at multiples of the hop in these ticks. For a hop that divides a day these are
+also multiples since the Unix epoch. For others they are not: with a hop of 7 days a week starts on a Monday.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?Z")
 
 
 def from_unix_ms(ms: int) -> int:
+    """Return the ticks of a time that is given in milliseconds since the Unix epoch."""
     return UNIX_EPOCH + ms * TICKS_PER_MS
 
 
 def to_unix_ms(ticks: int) -> int:
-    """Return the millisecond that `ticks` is in; 0 for a time before 1970."""
+    """Return the millisecond since the Unix epoch that `ticks` is in; 0 for a time before 1970."""
     return max(0, (ticks - UNIX_EPOCH) // TICKS_PER_MS)
 
 

@@ -1,7 +1,7 @@
-"""The units of time that a query may write: one table, from which everything that reads or computes with one derives.
+"""The units of time that a query may write: one table, which all that reads a unit or computes with one uses.
 
-A unit that is added here is read by the parser and known to DATEADD and DATEDIFF, to windows and to JOIN; DATEPART and
-DATENAME need what computes its part: expressions/scalar/dates.py.
+A unit that is added here can be read by the parser, and used by DATEADD, DATEDIFF, windows and JOIN. For DATEPART and
+DATENAME, add the function that computes its part to expressions/scalar/dates.py.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ TICKS_PER_DAY = 86_400 * TICKS_PER_SECOND
 
 @dataclass(frozen=True)
 class TimeUnit:
-    """`name` is the long one; all names are in lower case.
+    """`name` is the long name; all names are in lower case.
 
-    A unit has either a fixed length, in `ticks`, or one in `months`. `before` is how many ticks before the first day
-    the first one began: weeks begin on Sundays, as in T-SQL, and the first day was a Monday. `of_windows`: windows and
-    ISFIRST take it; `of_limits`: LIMIT DURATION does.
+    A unit has either a fixed length, in `ticks`, or a length in `months`. `before` is how many ticks before the first
+    day, 0001-01-01, the unit of that day began: weeks begin on Sundays, as in T-SQL, and that day was a Monday.
+    `of_windows` tells whether windows and ISFIRST take the unit, `of_limits` whether LIMIT DURATION does.
     """
 
     name: str
@@ -62,4 +62,4 @@ LIMIT_UNITS = {unit.name: unit.ticks for unit in _LONGEST_FIRST if unit.of_limit
 """The units that LIMIT DURATION takes -> ticks, the longest first."""
 
 LONGEST = 7 * TICKS_PER_DAY
-"""The longest duration of a window, in ticks. It is our limit of LIMIT DURATION as well: none is documented."""
+"""The longest duration of a window, in ticks. LIMIT DURATION has the same limit here; none is documented for it."""

@@ -1,4 +1,4 @@
-"""What the parsers share: the words still to be read, and the error when none of them fits."""
+"""What the parsers share: the words that are still to be read, and the error for a word that does not fit."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .tokens import QueryError, Token, tokens
 
 T = TypeVar("T")
 
-_DEEPEST = 50  # of what stands inside another; a level costs ten Python frames of the thousand that there are
+_DEEPEST = 50  # levels of nesting; each takes ten of the thousand Python frames that there are
 
-# None may be a name unless it stands in brackets, or after a dot. TIMESTAMP, PARTITION and LIMIT are names that
-# become keywords before BY, BY and DURATION: data often has a column `timestamp`.
+# Words that are names only in brackets or after a dot. TIMESTAMP, PARTITION and LIMIT are not among them, since data
+# often has a column `timestamp`: they are keywords only before BY, BY and DURATION.
 # fmt: off
 RESERVED = frozenset({
     "ALL", "AND", "APPLY", "AS", "ASC", "BETWEEN", "BY", "CASE", "CREATE", "CROSS", "DESC", "DISTINCT", "ELSE", "END",
@@ -24,8 +24,9 @@ RESERVED = frozenset({
 KEYWORD_BEFORE = {"TIMESTAMP": "BY", "PARTITION": "BY", "LIMIT": "DURATION"}
 # fmt: on
 
-# What T-SQL or Stream Analytics has beyond this grammar, or what stands where it can't, by how it begins: tried in this
-# order where a word is not expected, so that the error says what the matter is.
+# The beginning of what T-SQL or Stream Analytics has beyond this grammar, or of a clause in a place where it is not
+# allowed, with the message for it. They are tried in this order when a word is unexpected, so that the error says what
+# is wrong.
 _REFUSED = {
     **{
         phrase: f"{phrase} is not supported"
@@ -39,16 +40,16 @@ _REFUSED = {
     "TOP": "SELECT TOP is not supported; as a name, write [TOP]",
     "ORDER BY": "ORDER BY is not supported here: rows come in the order of their time",
     "SELECT": "a SELECT inside another is not supported: give it a name in WITH",
-    "WITH": "WITH can stand once only, before the first SELECT",
-    "INTO": "INTO can stand only before the FROM of a statement's first SELECT",
+    "WITH": "WITH is allowed only once, before the first SELECT",
+    "INTO": "INTO is allowed only before the FROM of a statement's first SELECT",
 }
 _UNSUPPORTED_SIGNS = frozenset("&|^~")
 
 
 class TokenReader:
-    """Reads a query from left to right. Where it takes a word, that is a keyword or a sign.
+    """Reads a query from left to right. A `word` that its methods take is a keyword or a sign.
 
-    All parsers of a query hold the same one.
+    All parsers of a query share one reader.
     """
 
     def __init__(self, text: str) -> None:
@@ -58,10 +59,11 @@ class TokenReader:
 
     @property
     def next(self) -> Token:
-        """The next token; once all are read, it is the one of kind `end`."""
+        """The next token; after the last one, the token of kind `end`."""
         return self._tokens[self._position]
 
     def peek(self, ahead: int = 1) -> Token:
+        """Return the token that is `ahead` tokens after the next one, or the one of kind `end`."""
         return self._tokens[min(self._position + ahead, len(self._tokens) - 1)]
 
     def advance(self) -> Token:
@@ -71,30 +73,32 @@ class TokenReader:
         return token
 
     def is_next(self, *words: str) -> bool:
-        """Tell if these come next, one after the other."""
+        """Return whether these words come next, one after the other."""
         return all(_matches(self.peek(i), word) for i, word in enumerate(words))
 
     def is_sign(self, sign: str, ahead: int = 0) -> bool:
         token = self.peek(ahead)
         return token.kind == "sign" and token.text == sign
 
-    def take(self, *words: str) -> bool:
-        """Read these if all of them come next."""
+    def accept(self, *words: str) -> bool:
+        """Read these words if all of them come next; return whether they did."""
         if not self.is_next(*words):
             return False
         self._position += len(words)
         return True
 
-    def take_one(self, *words: str) -> Token | None:
-        """Read one of these, if one comes next."""
+    def accept_one(self, *words: str) -> Token | None:
+        """Read one of these words, and return it, if one comes next."""
         return self.advance() if any(self.is_next(word) for word in words) else None
 
     def expect(self, word: str, expected: str | None = None) -> Token:
+        """Read this word. Raises `QueryError` if another comes next; `expected` is what the message says instead."""
         if not self.is_next(word):
             raise self.unexpected(expected or word)
         return self.advance()
 
     def is_name(self, ahead: int = 0) -> bool:
+        """Return whether a token is a name here: in brackets, or a word that is not a keyword in this place."""
         token = self.peek(ahead)
         if token.kind == "bracketed":
             return True
@@ -104,32 +108,33 @@ class TokenReader:
         return follower is None or self.peek(ahead + 1).keyword != follower
 
     def name(self, expected: str) -> str:
+        """Read a name, without its brackets. Raises `QueryError`; `expected` says for the message what it names."""
         if not self.is_name():
             raise self.unexpected(expected)
         return self.advance().text
 
     def property_name(self) -> Token:
-        """Read a name after a dot, where no word is a keyword: record.timestamp, record.order."""
+        """Read a name after a dot, where any word is a name: record.timestamp, record.order."""
         if self.next.kind not in ("word", "bracketed"):
             raise self.unexpected("a name after the dot")
         return self.advance()
 
     def text(self) -> str:
-        """Read a token of kind `text`; return what stands between the quotes."""
+        """Read a token of kind `text`; return what is between its quotes."""
         text = self.advance().text
         return text[text.index("'") + 1 : -1].replace("''", "'")
 
     def separated(self, read: Callable[[], T]) -> list[T]:
         """Read one or more of what `read` reads, separated by commas."""
         values = [read()]
-        while self.take(","):
+        while self.accept(","):
             values.append(read())
         return values
 
     def unexpected(self, expected: str, hint: str = "") -> QueryError:
-        """Return the error for the next word: there is no support for it, or it can't stand here.
+        """Return the error for the next word: it is not supported, or not allowed here.
 
-        `hint` goes to the end of the message.
+        `hint` is appended to the message.
         """
         token = self.next
         for phrase, message in _REFUSED.items():
@@ -143,8 +148,9 @@ class TokenReader:
 
     @contextmanager
     def nested(self) -> Iterator[None]:
+        """Count one more level of nesting. Raises `QueryError` if there are too many."""
         if self._depth == _DEEPEST:
-            raise QueryError(f"this stands more than {_DEEPEST} levels deep: take a part out into WITH", self.next.at)
+            raise QueryError(f"this is nested more than {_DEEPEST} levels deep: move a part into WITH", self.next.at)
         self._depth += 1
         yield
         self._depth -= 1

@@ -1,4 +1,4 @@
-"""The query's words, each with the place that it stands at."""
+"""The query's words, each with its place."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ...errors import PipelineError
 
-# Repetitions are possessive: a text without an end must not be read as two texts that have one. A comment in a comment
-# is refused, because T-SQL lets them nest and other SQLs do not.
+# Repetitions are possessive, so that a text which is not closed is never read as two texts that are. A comment in a
+# comment is refused, because it means different things in T-SQL and in other SQLs.
 _TOKEN = re.compile(
     r"""
       (?P<space>[\s\ufeff]++ | --[^\n]*+ | /\*(?:(?!/\*|\*/).)*+\*/)
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class At:
-    """A place in the query; both count from 1."""
+    """A place in the query; line and column count from 1."""
 
     line: int
     column: int
@@ -46,7 +46,7 @@ class QueryError(PipelineError, ValueError):
 class Token:
     """`kind` is bracketed, text, word, number, sign or end. A bracketed name is never a keyword.
 
-    `text` is as written, but for a bracketed name, which has lost its brackets.
+    `text` is as written, except that a bracketed name is without its brackets.
     """
 
     kind: str
@@ -55,6 +55,7 @@ class Token:
 
     @property
     def keyword(self) -> str:
+        """The word in upper case, as keywords are compared; '' if the token is not a word."""
         return upper(self.text) if self.kind == "word" else ""
 
     def __str__(self) -> str:
@@ -65,7 +66,10 @@ class Token:
 
 
 def upper(word: str) -> str:
-    """Return the word as keywords and functions are compared. `str.upper` alone would make ASCII of a dotless i."""
+    """Return a word in the form in which keywords and functions are compared.
+
+    Only ASCII becomes upper case: `str.upper` makes an ASCII letter of a dotless i.
+    """
     return word.upper() if word.isascii() else word
 
 
@@ -91,7 +95,7 @@ def _unreadable(text: str, position: int) -> str:
     sign = text[position]
     if sign == "/":
         is_open = "*/" not in text[position:]
-        return "this comment has no end: write */" if is_open else "a comment can't stand inside a comment"
+        return "this comment has no end: write */" if is_open else "a comment inside a comment is not supported"
     if text.startswith("[]", position):
         return "a name in brackets can't be empty"
     if sign in "'[":
@@ -99,5 +103,5 @@ def _unreadable(text: str, position: int) -> str:
     if sign == '"':
         return "double quotes are not supported: write 'a text' or [a name]"
     if sign.isdigit():
-        return "a number can't go on with letters"
+        return "a number can't be followed by letters"
     return f"{sign!r} means nothing here"

@@ -1,4 +1,4 @@
-"""Walking through the tree of a query or of an expression, and making one tree of another."""
+"""Walking through the tree of a query or of an expression, and rewriting it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def parts(tree: Any) -> Iterator[Any]:
-    """Yield what a value of `syntax` is directly made of; of a tuple, its members. Names and places are no parts."""
+    """Yield the direct parts of a value of `syntax`, or the members of a tuple. Names and places are not parts."""
     values = tree if isinstance(tree, tuple) else [getattr(tree, field.name) for field in fields(tree)]
     for value in values:
         if isinstance(value, tuple):
@@ -22,7 +22,7 @@ def parts(tree: Any) -> Iterator[Any]:
 
 
 def walk(tree: Any) -> Iterator[Any]:
-    """Yield every part of a tree, or of a tuple of trees, a whole before its parts."""
+    """Yield a tree, or each tree of a tuple, and all their parts; what has parts comes before them."""
     if not isinstance(tree, tuple):
         yield tree
     for part in parts(tree):
@@ -30,9 +30,9 @@ def walk(tree: Any) -> Iterator[Any]:
 
 
 def rewrite(tree: T, change: Callable[[Any], Any]) -> T:
-    """Return `tree` with each part for which `change` gives another replaced by that, the whole before its parts.
+    """Return `tree` with parts replaced by what `change` returns for them; what has parts is asked before they are.
 
-    Where `change` gives None the part stands, and its own parts are looked at. What it gives is not looked at again.
+    Where `change` returns None, the part is kept and its own parts are asked. A replacement is not asked again.
     """
     if isinstance(tree, tuple):
         parts = tuple(rewrite(part, change) for part in tree)

@@ -1,7 +1,7 @@
 """Values as Stream Analytics types them, how they group and sort, and how a record's names are looked up.
 
-JSON gives NULL, bit, bigint, float, nvarchar, record and array: None, bool, int, float, str, dict and list here. The
-columns that the hub adds, and casts, give datetime. A type belongs to a value, not to a column.
+JSON gives NULL, bit, bigint, float, nvarchar, record and array, which are None, bool, int, float, str, dict and list
+here. A datetime comes from a cast, or from a column that the hub adds. A type belongs to a value, not to a column.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .ticks import isoformat
 
 
 class RowError(Exception):
-    """A value that the query can't work with, so its row is left out of the step."""
+    """The query can't work with a value, so that its row is left out of the step."""
 
 
 class Datetime(int):
-    """Ticks (ticks.py) as a column's value; text in JSON."""
+    """A datetime as a column's value: ticks (ticks.py). In JSON it is text."""
 
     __slots__ = ()
 
@@ -28,16 +28,16 @@ class Datetime(int):
 BIGINT_LEAST, BIGINT_MOST = -(2**63), 2**63 - 1
 
 
-#: Records and arrays inside of others. Python's stack has room for some hundred where they are walked.
+#: Levels of records and arrays inside of each other. Python's stack has room for some hundred where they are walked.
 DEEPEST = 100
 
 _LONG_INTEGER = re.compile(rb"[0-9]{19}")
 
 
 def fits(value: Any, json: bytes) -> bool:
-    """Tell whether `value`, which `json` gave, can be worked with: integers within 64 bits, records not too deep.
+    """Return whether all integers of `value` fit 64 bits, and its records are at most `DEEPEST` levels deep.
 
-    Costs a look over the bytes; only where these leave a doubt the value is walked through.
+    `json` is the text that `value` was read from. Costs one pass over it; `value` is walked only if that leaves doubt.
     """
     if json.count(b"[") + json.count(b"{") <= DEEPEST and not _LONG_INTEGER.search(json):
         return True
@@ -53,7 +53,7 @@ def _fits(value: Any, deepest: int) -> bool:
     return deepest > 0 and all(_fits(item, deepest - 1) for item in items)
 
 
-#: A value that sorts: its kind first, so that any two may be compared. NULL is the least, as in CollectTop.
+#: A value after its kind, so that any two can be sorted. NULL is the least, as in CollectTop.
 Tagged = tuple[int, Any]
 
 NULL, BIT, NUMBER, DATETIME, TEXT = range(5)
@@ -71,7 +71,7 @@ def type_name(value: Any) -> str:
 
 
 def tagged(value: Any) -> Tagged:
-    """Return `value` with its kind. Raises `RowError` for a record or an array."""
+    """Return the kind of `value` and `value`. Raises `RowError` for a record or an array."""
     kind = _KINDS.get(type(value))
     if kind is None:
         raise RowError(f"{_a(value)} can't be compared")
@@ -79,7 +79,7 @@ def tagged(value: Any) -> Tagged:
 
 
 def group_key(value: Any) -> Tagged:
-    """Return what `GROUP BY` compares: 1 and 1.0 are one group, written as 1; true and '1' are others.
+    """Return what `GROUP BY` compares: 1 and 1.0 are one group, written as 1; true and '1' are two more.
 
     Raises `RowError` for a record or an array.
     """
@@ -91,6 +91,7 @@ def group_key(value: Any) -> Tagged:
 
 
 def untagged(key: Tagged) -> Any:
+    """Return the value that `tagged` was given; of `group_key`, the value that stands for the group."""
     return None if key[0] == NULL else key[1]
 
 
@@ -100,10 +101,10 @@ def _a(value: Any) -> str:
 
 
 def lookup(columns: Any, name: str) -> Any:
-    """Return a column or a record's property; NULL if it is missing or `columns` is no record.
+    """Return a column or a record's property; NULL if it is missing or `columns` is not a record.
 
-    Names ignore case; a name with the same case wins, then the first. This is the rule, and costs a walk over the
-    names when the case differs; `Names` and `Columns` are how rows get it for the price of `dict.get`.
+    Names ignore case; a name with the same case wins, then the first. This function defines the rule, and costs a walk
+    over the names when the case differs. `Names` and `Columns` give rows the same for the price of `dict.get`.
     """
     if not isinstance(columns, Mapping):
         return None
@@ -114,7 +115,7 @@ def lookup(columns: Any, name: str) -> Any:
 
 
 class Columns(dict[str, Any]):
-    """A record whose `get` ignores case. It is not changed once it is made."""
+    """A record whose `get` ignores case. It must not be changed after it is made."""
 
     __slots__ = ("_folded",)
 
@@ -133,11 +134,11 @@ class Columns(dict[str, Any]):
 
 
 class Names:
-    """The names that a query looks up, so that a record spelt as they are stays the plain dict it is.
+    """The names that a query looks up. A record whose keys are spelt in the same way can stay a plain dict.
 
-    A key is clean if no name of the query is a case variant of it, or if the query spells that name in one way,
-    which is the key's. In a record of clean keys `dict.get(name)` finds what `lookup` finds. Which keys stand
-    together in clean records is remembered, up to a number, since events may bring any.
+    A key is clean if no name of the query differs from it in case only. In a record of clean keys `dict.get(name)`
+    finds what `lookup` finds. The key tuples of clean records are remembered, up to a limit, since the keys of events
+    are not ours to choose.
     """
 
     _MOST = 1_000
@@ -148,8 +149,11 @@ class Names:
             self._spellings.setdefault(name.lower(), set()).add(name)
         self._clean: set[tuple[str, ...]] = set()
 
-    def of(self, record: dict[str, Any]) -> Mapping[str, Any]:
-        """Return `record`, or a `Columns` of it. Costs one look into a set if its keys were seen before."""
+    def mapping(self, record: dict[str, Any]) -> Mapping[str, Any]:
+        """Return a mapping whose `get` is right for the query's names: `record` itself, or a `Columns` of it.
+
+        Costs one look into a set if a record with the same keys was seen before.
+        """
         keys = tuple(record)
         if keys in self._clean or type(record) is Columns:
             return record
@@ -161,6 +165,7 @@ class Names:
 
 
 def to_json(row: Mapping[str, Any]) -> bytes:
+    """Return a row as JSON; a datetime is text. Raises `RecursionError` if it is nested too deeply."""
     return _encoder.encode(row)
 
 

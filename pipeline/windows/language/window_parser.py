@@ -15,18 +15,18 @@ from .tokens import At, QueryError
 
 
 class WindowParser:
-    """Reads what stands for a window as one item of GROUP BY."""
+    """Reads the item of GROUP BY that is a window, or several windows."""
 
     def __init__(self, tokens: TokenReader, expressions: ExpressionParser) -> None:
         self._tokens = tokens
         self._expressions = expressions
 
     def is_next(self) -> bool:
-        """Tell if a window comes next."""
+        """Return whether a window comes next."""
         return kind_of(self._tokens.next.keyword) == "window" and self._tokens.is_sign("(", 1)
 
     def is_unknown(self) -> bool:
-        """Tell if a call comes next whose name no function here has: it may be a window's, misspelt."""
+        """Return whether a call of an unknown function comes next. It may be a misspelt window."""
         if not self._tokens.is_name() or not self._tokens.is_sign("(", 1):
             return False
         name = self._tokens.next.keyword
@@ -35,24 +35,24 @@ class WindowParser:
     def windows(self) -> tuple[NamedWindow, ...]:
         """Read one window, or Windows() of several."""
         at = self._tokens.next.at
-        if not self._tokens.take("WINDOWS"):
+        if not self._tokens.accept("WINDOWS"):
             if self._tokens.is_next("WINDOW"):
-                raise QueryError("Window() can stand only in Windows()", at)
+                raise QueryError("Window() is allowed only in Windows()", at)
             return (NamedWindow(None, self._window()),)
         self._tokens.expect("(")
         windows = tuple(self._tokens.separated(self._member))
         self._tokens.expect(")", "a comma or )")
         ids = [window.id.casefold() for window in windows if window.id is not None]
         if ids and len(ids) < len(windows):
-            raise QueryError("either all members of Windows() have an id, as Window('id', ...), or none", at)
+            raise QueryError("either all members of Windows() have an id, as in Window('id', ...), or none has one", at)
         if len(set(ids)) < len(ids):
-            raise QueryError("the ids in Windows() must differ, and their case makes no difference", at)
+            raise QueryError("the ids in Windows() must differ in more than their case", at)
         return windows
 
     def _member(self) -> NamedWindow:
         if self._tokens.is_next("WINDOWS", "("):
-            raise QueryError("Windows() can't stand in Windows()", self._tokens.next.at)
-        if not self._tokens.take("WINDOW"):
+            raise QueryError("Windows() is not allowed inside Windows()", self._tokens.next.at)
+        if not self._tokens.accept("WINDOW"):
             return NamedWindow(None, self._window_or_snapshot())
         self._tokens.expect("(")
         if self._tokens.next.kind != "text":
@@ -65,8 +65,8 @@ class WindowParser:
 
     def _window_or_snapshot(self) -> Window:
         at = self._tokens.next.at
-        if self._tokens.take("SYSTEM", ".", "TIMESTAMP"):
-            if self._tokens.take("("):
+        if self._tokens.accept("SYSTEM", ".", "TIMESTAMP"):
+            if self._tokens.accept("("):
                 self._tokens.expect(")")
             return Snapshot(at)
         return self._window()
@@ -79,7 +79,7 @@ class WindowParser:
             raise self._tokens.unexpected("a window, such as TumblingWindow(minute, 5)")
         read = WINDOWS.get(FUNCTIONS[function.keyword].name.upper())
         if read is None:
-            raise QueryError(f"{function.text}() can't stand here", function.at)
+            raise QueryError(f"{function.text}() is not allowed here", function.at)
         self._tokens.advance()
         self._tokens.expect("(")
         return read(self, function.at)
@@ -101,10 +101,10 @@ class WindowParser:
         return Session(timeout, max_duration, self._session_keys(), at)
 
     def _session_keys(self) -> tuple[Expression, ...]:
-        if not self._tokens.take("OVER"):
+        if not self._tokens.accept("OVER"):
             return ()
         self._tokens.expect("(")
-        if not self._tokens.take("PARTITION", "BY"):
+        if not self._tokens.accept("PARTITION", "BY"):
             raise self._tokens.unexpected("PARTITION BY")
         keys = self._expressions.several()
         self._tokens.expect(")", "an operator, a comma or )")
@@ -113,7 +113,7 @@ class WindowParser:
     def _lengths(self, *names: str, has_offset: bool = False) -> tuple[list[int], int]:
         """Read what follows the parenthesis: the durations, and the offset, which is 0 if it is left out.
 
-        They stand as (unit, number, number) or as (Duration(unit, number), Hop(unit, number)).
+        They are written as (unit, number, number) or as (Duration(unit, number), Hop(unit, number)).
         """
         is_long = self._tokens.is_sign("(", 1)
         length = 0 if is_long else WINDOW_UNITS[unit(self._tokens, WINDOW_UNITS)]
@@ -123,7 +123,7 @@ class WindowParser:
                 self._tokens.expect(",", "a comma")
             at = self._tokens.next.at
             durations.append(checked_duration(self._length(name) if is_long else length * integer(self._tokens), at))
-        if not has_offset or not self._tokens.take(","):
+        if not has_offset or not self._tokens.accept(","):
             self._tokens.expect(")", "a comma or )" if has_offset else ")")
             return durations, 0
         offset = self._length("Offset") if is_long else length * integer(self._tokens)
@@ -146,4 +146,4 @@ WINDOWS: dict[str, Callable[[WindowParser, At], Window]] = {
     "SLIDINGWINDOW": WindowParser._sliding,
     "SESSIONWINDOW": WindowParser._session,
 }
-"""What reads a window after its parenthesis, by its long name in upper case."""
+"""The method that reads a window, called after its opening parenthesis, by the window's long name in upper case."""

@@ -1,4 +1,4 @@
-"""Unit tests of a query: for each case a folder with the events of the inputs, and the rows that are expected.
+"""Unit tests of a query: each case is a folder with the events of the inputs, and the rows that are expected.
 
 FOLDER/tests/CASE/Input.ndjson           events of an input, in any format of files.py; each input needs a file
 FOLDER/tests/CASE/devices.json           reference data, in place of what job.toml names
@@ -35,7 +35,10 @@ class InvalidCase(PipelineError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """`rows` are lines of JSON by output; `diffs` are those of the outputs that differ, `compared` all that could."""
+    """What came of a case: `rows` are lines of JSON, by output.
+
+    `compared` has the file of each output that was compared, and `diffs` the differences of outputs that have some.
+    """
 
     case: Path
     summary: Summary
@@ -45,7 +48,7 @@ class Outcome:
 
 
 def find_cases(job: LocalJob, names: Iterable[str]) -> list[Path]:
-    """Return the folders of the cases with these names, or of all. Raises `InvalidCase`."""
+    """Return the folders of the cases with these names, or of all cases without names. Raises `InvalidCase`."""
     folder = job.folder / "tests"
     found = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()} if folder.is_dir() else {}
     for name in names:
@@ -59,7 +62,7 @@ def find_cases(job: LocalJob, names: Iterable[str]) -> list[Path]:
 
 
 def run_case(job: LocalJob, case: Path) -> Outcome:
-    """Run the query over a case's files, and compare. Raises `InvalidCase`, `InvalidFile` or `InvalidJob`."""
+    """Run the query over a case's files, and compare its rows. Raises `InvalidCase`, `InvalidFile` or `InvalidJob`."""
     files, tables = _given(job, case)
     rows: dict[str, list[bytes]] = {output: [] for output in job.plan.outputs}
 
@@ -77,7 +80,7 @@ def run_case(job: LocalJob, case: Path) -> Outcome:
 
 
 def update(outcome: Outcome) -> list[Path]:
-    """Write the rows that came as those that are expected: to the files that there are, or for all outputs if none."""
+    """Save the rows that came as the expected ones; return the files. If there are none yet, each output gets one."""
     paths = outcome.compared or {output: outcome.case / f"{output}.ndjson" for output in outcome.rows}
     for output, path in paths.items():
         path.write_bytes(b"".join(row + b"\n" for row in outcome.rows[output]))
@@ -102,7 +105,7 @@ def _expected_file(case: Path, output: str) -> Path | None:
 
 
 def _diff(path: Path, rows: Iterable[bytes]) -> str:
-    """Return a unified diff of what is expected and what came, '' if they are the same."""
+    """Return a unified diff of the expected rows and those that came, '' if they are the same."""
     came = [_sorted(row) for row in rows]
     return "\n".join(difflib.unified_diff(list(_expected(path)), came, str(path), "the query's rows", lineterm=""))
 
@@ -117,5 +120,5 @@ def _expected(path: Path) -> Iterator[str]:
 
 
 def _sorted(row: bytes) -> str:
-    """Return a row with its names in one order, so that only values are compared."""
+    """Return a row with its names sorted, so that their order does not count."""
     return _encode(_decode(row)).decode()

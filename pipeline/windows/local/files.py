@@ -1,4 +1,4 @@
-"""Files of events: NDJSON, JSON, CSV and Parquet, each also as .gz, read in order and a piece at a time."""
+"""Files of events: NDJSON, JSON, CSV and Parquet; all but Parquet also as .gz. They are read in order, in pieces."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ STDIN = Path("-")
 _PARQUET_ROWS = 10_000
 
 Found = tuple[int, dict[str, Any] | InputError]
-"""The number of a line, or of a row, from 1; and an event, or why there is not one."""
+"""The number of a line, or of a row, counted from 1; and its event, or why it has none."""
 
 
 class InvalidFile(PipelineError):
-    """A file that can't be read as what its name says it is."""
+    """A file can't be read in the format that its name tells."""
 
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(f"{'standard input' if path == STDIN else path}: {message}")
@@ -40,17 +40,18 @@ class InvalidFile(PipelineError):
 
 
 class EventFile:
-    """The events of a file, in its order. Its name tells the format, as `FORMATS` does; `-` is NDJSON from stdin.
+    """The events of a file, in its order. The ending of its name, one of `FORMATS`, tells the format; `-` is stdin.
 
-    NDJSON: an object a line, or an array of objects; a line that is neither is an `InputError`, and the next is read.
-    JSON: one array of objects, or NDJSON; it is read as a whole. CSV: the first line has the names, all values are
-    text, and what a short line lacks is NULL. Parquet: timestamps are datetime, and decimals float.
+    NDJSON, also on stdin: each line is an object or an array of objects; any other line gives an `InputError`, and the
+    next one is read. JSON: one array of objects, or NDJSON; it is read as a whole. CSV: the first line has the names,
+    all values are text, and the values that a short line lacks are NULL. Parquet: timestamps become datetime, and
+    decimals float.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `InvalidFile`."""
+        """Open the file. Raises `InvalidFile`."""
         self.path = path
-        self.done: int | None = None  # bytes, where the reader knows better than the file
+        self.done: int | None = None  # bytes read; None if the file's own position tells
         self._open = ExitStack()
         self._read, is_packed = _format(path)
         try:
@@ -64,7 +65,7 @@ class EventFile:
 
     @property
     def position(self) -> int:
-        """About how many of the file's `size` bytes are read; 0 if it has no size."""
+        """About how many of the file's `size` bytes have been read; 0 if the size is not known."""
         if self.size is None:
             return 0
         return self._raw.tell() if self.done is None else self.done
@@ -81,7 +82,7 @@ class EventFile:
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """Return the file in a folder that holds the events of `name`, whatever the case and the format.
+    """Return the file in a folder that has the events of `name`, in any case and format; None if there is none.
 
     Raises `InvalidFile` if there are several.
     """
@@ -89,12 +90,12 @@ def find_file(folder: Path, name: str) -> Path | None:
     wanted = {name.lower() + ending for ending in endings}
     found = sorted(path for path in folder.iterdir() if path.name.lower() in wanted)
     if len(found) > 1:
-        raise InvalidFile(found[1], f"{found[0].name} is there as well: which one is {name}?")
+        raise InvalidFile(found[1], f"{found[0].name} has events of {name} as well: keep one of the two files")
     return found[0] if found else None
 
 
 def _format(path: Path) -> tuple[_Read, bool]:
-    """Return how a file is read, and whether it is packed."""
+    """Return the function that reads a file, and whether it is packed."""
     if path == STDIN:
         return _lines, False
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -119,7 +120,7 @@ def _json(of: EventFile) -> Iterator[Found]:
     try:
         events = msgspec.json.decode(text, type=list[msgspec.Raw])
         numbered: Iterator[tuple[int, bytes]] = ((number, bytes(event)) for number, event in enumerate(events, 1))
-    except ValueError:  # no array: lines, then
+    except ValueError:  # not an array: read it as NDJSON
         numbered = ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
     for number, event in numbered:
         yield from _of_text(number, event)
@@ -184,14 +185,14 @@ def _parquet(of: EventFile) -> Iterator[Found]:
 
 
 def _without_nanoseconds(pyarrow: Any, field: Any) -> Any:
-    """Python's datetime has microseconds."""
+    """Return a field whose timestamps are in microseconds, since Python's datetime has no nanoseconds."""
     if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
         return field.with_type(pyarrow.timestamp("us", field.type.tz))
     return field
 
 
 def _of_arrow(value: Any) -> Any:
-    """Return a value as the language types it. Raises `InputError` for one that it has no type for."""
+    """Return a value in the types of the language. Raises `InputError` if the language has no type for it."""
     match value:
         case None | bool() | str():
             return value
@@ -208,7 +209,7 @@ def _of_arrow(value: Any) -> Any:
             return [_of_arrow(item) for item in value]
         case dict():
             return {name: _of_arrow(item) for name, item in value.items()}
-    raise InputError(f"{value!r} is of no type that the language has: {type(value).__name__}")
+    raise InputError(f"{value!r} has a type that the language does not have: {type(value).__name__}")
 
 
 _YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)

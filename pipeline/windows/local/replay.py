@@ -1,4 +1,4 @@
-"""A file of events as an input of the query: the log of a hub, played again."""
+"""Replays a file of events as an input of the query, as if it were the log of a hub."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine.engine import Engine, Given
 from ..engine.event_times import TimePolicies
-from ..engine.input_rows import InputError, InputRows, take_added
+from ..engine.input_rows import InputError, InputRows, pop_added
 from ..expressions.casts import to_datetime
 from ..language.ticks import BEGINNING, END, isoformat
 from ..language.values import Datetime, RowError
@@ -22,12 +22,12 @@ _ENQUEUED, _PROCESSED, _PARTITION = "eventenqueuedutctime", "eventprocessedutcti
 
 
 class Replay:
-    """An input's events arrive in the order of its file, and meet the policies that they would meet in the hub.
+    """An input's events arrive in the order of its file, and are treated by the same policies as events of a hub.
 
-    An event arrives at its EventEnqueuedUtcTime, in the partition of its PartitionId (0 if it has none), as in what
-    `SELECT *` writes. Without the first it arrives when the latest event so far was, by TIMESTAMP BY: so none is
-    early, and an event is late by how much it is out of order. EventProcessedUtcTime is the event's own, or its
-    arrival, so that a replay gives the same rows each time.
+    An event arrives at its EventEnqueuedUtcTime, in the partition of its PartitionId (0 if it has none); `SELECT *`
+    writes both. An event without the first arrives at the latest TIMESTAMP BY time so far. So no event is early, and
+    one that is out of order is late by that much. EventProcessedUtcTime is the event's own, or its arrival, so that a
+    replay gives the same rows each time.
     """
 
     def __init__(self, plan: Plan, input_name: str, file: EventFile, policies: TimePolicies, faults: Faults) -> None:
@@ -47,13 +47,13 @@ class Replay:
 
     @property
     def watermark(self) -> int:
-        """The last time of which no row will come any more."""
+        """The last time for which no more rows will come."""
         if self.has_ended:
             return END
         return min((rows.watermark for rows in self._partitions.values()), default=BEGINNING)
 
     def feed(self, engine: Engine, limit: int) -> list[Given]:
-        """Read up to `limit` events, and feed the engine; return what it gives at once. Raises `InvalidFile`."""
+        """Read up to `limit` events, feed them to the engine, and return what that gives. Raises `InvalidFile`."""
         found = list(islice(self._found, limit))
         self.has_ended = len(found) < limit
         by_partition: dict[int, list[Row]] = defaultdict(list)
@@ -61,7 +61,7 @@ class Replay:
             by_partition[row.arrival[0]].append(row)
         taken: dict[int, list[Row]] = defaultdict(list)
         for partition, rows in by_partition.items():
-            for stream, of_stream in self._partition(partition).take(rows, engine.closed):
+            for stream, of_stream in self._partition(partition).by_stream(rows, engine.closed):
                 taken[stream] += of_stream
         for partition_rows in self._partitions.values():
             partition_rows.idle(self._arrived)
@@ -89,7 +89,7 @@ class Replay:
                     yield row
 
     def _row(self, line: int, record: dict[str, Any]) -> Row | None:
-        own = {name: value for name, value in take_added(record).items() if value != ""}  # CSV has no NULL
+        own = {name: value for name, value in pop_added(record).items() if value != ""}  # CSV has no NULL
         partition = _partition_id(own.get(_PARTITION))
         enqueued = own.get(_ENQUEUED)
         arrived = self._latest(record, line) if enqueued is None else int(to_datetime(enqueued))
@@ -106,10 +106,10 @@ class Replay:
         record["EventProcessedUtcTime"] = Datetime(arrived if processed is None else to_datetime(processed))
         record["PartitionId"] = partition
         record["EventEnqueuedUtcTime"] = Datetime(arrived)
-        return Row(self._plan.names.of(record), arrived, (partition, self.events, 0))
+        return Row(self._plan.names.mapping(record), arrived, (partition, self.events, 0))
 
     def _latest(self, record: dict[str, Any], line: int) -> int:
-        """Return the time of the latest event so far, this one among them; 0 if there is none that has a time."""
+        """Return the time, in ticks, of the latest event up to this one; 0 if none has a time. Raises `InvalidFile`."""
         if not self._timestamps:
             raise InvalidFile(
                 self.file.path,
@@ -117,10 +117,10 @@ class Replay:
                 f"TIMESTAMP BY to FROM {self.input}",
             )
         latest = self._arrived
-        row = Row(self._plan.names.of(record), latest, ())
+        row = Row(self._plan.names.mapping(record), latest, ())
         for timestamp in self._timestamps:
             try:
-                value = timestamp.of(row)
+                value = timestamp.evaluate(row)
                 if value is not None:
                     latest = max(latest, to_datetime(value))
             except RowError:

@@ -1,4 +1,4 @@
-"""A file that a run writes its rows to: NDJSON."""
+"""A file of NDJSON to which a run writes its rows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ...errors import PipelineError
 
 
 class RowFile:
-    """Lines, written beside the file under another name, which takes the file's place when all are there.
+    """Writes lines to a temporary file in the same folder, which replaces the file once all are written.
 
-    So a run that fails or is killed leaves the file as it was, and a run may write the file that it reads. A name that
-    ends in .gz is packed. What is not a regular file (a pipe, /dev/null) is written as it is.
+    So a run that fails or is killed leaves the file as it was, and a run may write to the file that it reads. A file
+    whose name ends in .gz is packed. If the path is not a regular file (a pipe, /dev/null), it is written directly.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `PipelineError` if it can't be written."""
-        self.path = path.resolve()  # a link stays one
+        """Open the file. Raises `PipelineError` if it can't be written."""
+        self.path = path.resolve()  # so that a symbolic link remains one
         self._is_direct = path.exists() and not path.is_file()
         self._written = path if self._is_direct else self.path.with_name(f".{self.path.name}.{os.getpid()}")
         self._open = ExitStack()
@@ -33,6 +33,7 @@ class RowFile:
             self._file = self._open.enter_context(gzip.GzipFile(fileobj=self._file, mode="wb", mtime=0))
 
     def write(self, line: bytes) -> None:
+        """Write one row; `line` is its JSON without a line break."""
         self._file.write(line + b"\n")
 
     def __enter__(self) -> RowFile:

@@ -1,4 +1,4 @@
-"""A job run in this process over files: no Redis, no hub, and an end."""
+"""Runs a job in this process over files, to their ends. Needs neither Redis nor a hub."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ..planning.nodes import Plan
 from .files import EventFile
 from .replay import Replay
 
-#: Events read at once, and about as many rows given at once.
+#: How many events are read at once, and about how many rows are given at once.
 PAGE = 2_000
 
 
 @dataclass(frozen=True)
 class LocalJob:
-    """A job's folder, read. `config` has the names as the query writes them."""
+    """The job of a folder. `config` has the names as the query writes them."""
 
     folder: Path
     plan: Plan
@@ -35,14 +35,14 @@ class LocalJob:
 
     @classmethod
     def read(cls, folder: Path) -> LocalJob:
-        """Raises `InvalidJob`."""
+        """Read a job's folder. Raises `InvalidJob`."""
         prepared = prepare(read_definition(folder), folder)
         return cls(folder, prepared.plan, prepared.config)
 
     def input_files(self, given: Mapping[str, Path]) -> dict[str, Path]:
-        """Return the file of each input: one that is given for its name, or the one in job.toml.
+        """Return the file of each input: the one in `given` for its name, or else the one in job.toml.
 
-        Raises `InvalidJob` if there is none.
+        Raises `InvalidJob` for an input that has neither.
         """
         files = {}
         for name in self.plan.inputs:
@@ -54,12 +54,12 @@ class LocalJob:
             else:
                 raise InvalidJob(
                     self.folder / "job.toml",
-                    f"[inputs.{name}] is a hub, and this run reads files: give it one, --input {name}=FILE",
+                    f"[inputs.{name}] is a hub, but this run reads files: add --input {name}=FILE",
                 )
         return files
 
     def tables(self, given: Mapping[str, Path]) -> dict[str, Table]:
-        """Return the reference data, of files that are given or of those in job.toml. Raises `InvalidJob`."""
+        """Return the reference data: from the files in `given`, or else from those in job.toml. Raises `InvalidJob`."""
         tables: dict[str, Table] = {}
         for name in self.plan.references:
             table = self.config.inputs[name]
@@ -69,7 +69,7 @@ class LocalJob:
             if not file:
                 raise InvalidJob(
                     self.folder / "job.toml",
-                    f"{place} is a hash in Redis, and this run reads files: give it one, --input {name}=FILE",
+                    f"{place} is a hash in Redis, but this run reads files: add --input {name}=FILE",
                 )
             try:
                 tables[name] = FileTable(file)
@@ -93,7 +93,7 @@ class FirstFaults(Faults):
 
 @dataclass
 class Summary:
-    """What a run did. `rows` are by output."""
+    """What a run did. `rows` are the numbers of rows, by output."""
 
     events: int = 0
     rows: Counter[str] = field(default_factory=Counter)
@@ -110,10 +110,10 @@ def run(
     write: Write,
     progress: Callable[[], None] = lambda: None,
 ) -> Summary:
-    """Run the query over the files of its inputs to their ends, with all windows closed then.
+    """Run the query over the files of its inputs, to their ends; then all windows are closed.
 
-    The rows of one file and query come in the same order each time: those of windows by time, those that nothing
-    delays in the order of the file. Raises `InvalidFile`.
+    The same files and query give the same rows in the same order each time: rows of windows by time, all others in the
+    order of the file. Raises `InvalidFile`.
     """
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
@@ -139,7 +139,7 @@ def run(
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Windows hold many small objects, none of them in cycles: to look for some takes as long as the work."""
+    """Make garbage collections rare: windows hold many small objects without cycles, and looking for cycles is slow."""
     before = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
     try:

@@ -22,16 +22,16 @@ from .history import Among, History, IsFirst, Lag, Moving
 from .ordered import Ordered
 
 Make = Callable[[str], History]
-"""Makes a function's memory, new. Takes the prefix of its fields."""
+"""Makes a new, empty history of a function. Takes the prefix of its fields' names."""
 
 Compile = Callable[[Expression], Evaluate]
 
 
-class Analytic:
-    """Gives each row with columns (row, *values), in the order of time and arrival, before WHERE has seen it.
+class AnalyticFunctions:
+    """An operator that computes analytic functions. Gives Row((row, *values)), by time and arrival, before any WHERE.
 
-    A row for which one of the functions has no value, but an error, is left out of what follows; and of what the
-    others remember if an argument is to blame.
+    A row for which a function fails is left out of the output. If computing an argument failed, no function remembers
+    the row; else the other functions do.
 
     Fields: rows:N (changelog.py), and those of function n, which begin with `n:`.
     """
@@ -49,7 +49,7 @@ class Analytic:
 
     def advance(self, to: int) -> list[Row]:
         out = []
-        for row in self._waiting.take(to):
+        for row in self._waiting.take_until(to):
             try:
                 out.append(self._with_values(row))
             except RowError as exc:
@@ -78,16 +78,16 @@ class Analytic:
         return Row((row, *values), row.time, row.arrival)
 
     def _take_rest(self, row: Row, parts: Sequence[Any], start: int) -> None:
-        """Let the functions after the one that failed remember the row as well."""
+        """Let the functions from `start` on, those after the one that failed, remember the row."""
         for history, part in zip(self._histories[start:], parts[start:], strict=True):
             with suppress(RowError):
                 history.take(row, part)
 
 
 def analytic(call: Call, compile: Compile, condition: Compile) -> Make:
-    """Return what computes a call of an analytic function, or one of an aggregate with a limit. Raises `QueryError`.
+    """Return what makes the history of an analytic function, or of an aggregate with a limit. Raises `QueryError`.
 
-    `condition` compiles what WHEN says.
+    `condition` compiles the condition of WHEN.
     """
     over = call.over or Over()
     if call.distinct:
@@ -103,7 +103,7 @@ def analytic(call: Call, compile: Compile, condition: Compile) -> Make:
 def _is_first(call: Call, over: Over, among: Among, compile: Compile) -> Make:
     if over.order_by or over.limit is not None:
         raise QueryError("ISFIRST takes OVER ([PARTITION BY ...] [WHEN ...])", call.at)
-    match call.arguments:  # the parser has looked at them
+    match call.arguments:  # the parser makes sure of these
         case (Unit(name=unit), Constant(value=int(count))):
             return lambda name: IsFirst(name, among, count * WINDOW_UNITS[unit])
     raise QueryError("ISFIRST takes a unit and a number: ISFIRST(minute, 10)", call.at)
@@ -147,4 +147,4 @@ ANALYTIC: dict[str, Callable[[Call, Over, Among, Compile], Make]] = {
     "LAST": _lag,
     "ISFIRST": _is_first,
 }
-"""What makes the memory of a call whose arguments are checked, by name in upper case."""
+"""The function that makes the `Make` of a call, by its name in upper case. The arguments are checked before."""

@@ -1,4 +1,4 @@
-"""State that is written once: a snapshot appends what is new, in chunks, and drops the chunks that have expired."""
+"""State of which each part is written once: a snapshot appends new items in chunks, and drops chunks that expired."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from ..language.ticks import BEGINNING
 from ..row import Changes
 from .codec import pack, unpack
 
-_CHUNK = 512  # items; some 50 KB, so that one outlier keeps little of what has expired
+_CHUNK = 512  # items; some 50 KB, so that one long-lived item keeps few expired ones with it
 
 _TRIM = 1_024  # items
 
 
 class Changelog:
-    """Items that live until a time of their own, as an operator's snapshots need them. It is not an index of them.
+    """Saves the items of an operator, each of which is needed until a certain time. It is not an index of the items.
 
-    A chunk is never written a second time: items in it that have expired since are left out by `restore`. Items of
-    one snapshot are cut by the times until which they live, so a chunk's go at about the same time.
+    A chunk is never written a second time; `restore` leaves out the items in it that have expired since. The items of
+    one snapshot are sorted by the time until which they are needed, so those of a chunk expire at about the same time.
 
     Fields: NAME:0, NAME:1 ... each a list of items, packed.
     """
 
     def __init__(self, name: str, until: Callable[[Any], int]) -> None:
-        """`until(item)`: once the watermark has come that far, the item is not needed any more."""
+        """`until(item)` is a time; once the watermark has come that far, the item is not needed any more."""
         self._prefix = f"{name}:"
         self._until = until
         self._passed = BEGINNING
         self._new: list[Any] = []
         self._trim_at = _TRIM
-        self._chunks: list[tuple[int, int]] = []  # a heap: until when its last item lives, number
+        self._chunks: list[tuple[int, int]] = []  # a heap: the time at which its last item expires, number
         self._number = 0
 
     def add(self, items: Iterable[Any]) -> None:
         """Take items. Amortised constant time each."""
         self._new.extend(items)
-        if len(self._new) >= self._trim_at:  # what expires between two snapshots is let go here
+        if len(self._new) >= self._trim_at:  # drops what expires between two snapshots
             self._trim()
             self._trim_at = max(_TRIM, 2 * len(self._new))
 
     def drop(self, to: int) -> None:
-        """Know that items which live until `to`, or less long, have expired."""
+        """Record that items which are needed until `to`, or until an earlier time, have expired."""
         self._passed = max(self._passed, to)
 
     def snapshot(self) -> Changes:
         while self._chunks and self._chunks[0][0] <= self._passed:
             yield f"{self._prefix}{heapq.heappop(self._chunks)[1]}", None
         self._trim()
-        self._new.sort(key=self._until)  # stable: restored items come in the order of `add` where these are equal
+        self._new.sort(key=self._until)  # stable: items of one time are restored in the order of `add`
         for start in range(0, len(self._new), _CHUNK):
             chunk = self._new[start : start + _CHUNK]
             heapq.heappush(self._chunks, (self._until(chunk[-1]), self._number))
@@ -59,7 +59,7 @@ class Changelog:
         self._trim_at = _TRIM
 
     def restore(self, fields: Mapping[str, bytes], closed: int) -> list[Any]:
-        """Return the items that live longer than until `closed`, by the time they were written, then as `snapshot`."""
+        """Return the items that are needed after `closed`, in the order in which snapshots wrote them."""
         self._passed = closed
         numbers = sorted(int(name[len(self._prefix) :]) for name in fields if name.startswith(self._prefix))
         items: list[Any] = []

@@ -1,7 +1,7 @@
-"""State as bytes: msgpack, with extensions for what msgpack doesn't tell apart. Nothing in it can run code.
+"""State as bytes: msgpack, with extensions for types that msgpack doesn't tell apart. Reading it can't run code.
 
-Values that go in come out equal and of the same type: None, bool, int of any size, float, str, `Datetime`, list,
-dict with any of these as keys, tuple, `Columns` and `Row`, nested to any depth that is sane.
+Values come out equal and of the same type: None, bool, int of any size, float, str, `Datetime`, list, dict with any of
+these as keys, tuple, `Columns` and `Row`. They may be nested as deep as Python's stack allows.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def pack(value: Any) -> bytes:
-    """Raises `TypeError` for any other type."""
+    """Return a value as bytes. Raises `TypeError` for a type that is not listed above."""
     return _encoder.encode(_wrapped(value))
 
 
 def unpack(packed: bytes) -> Any:
-    """Return the value that `pack` was given. Raises `msgspec.MsgspecError` for bytes that are cut, or no msgpack."""
+    """Return the value that `pack` was given. Raises `msgspec.MsgspecError` for bytes that are cut or not msgpack."""
     return _decoder.decode(packed)
 
 
@@ -38,7 +38,7 @@ def _wrapped(value: Any) -> Any:
         return value
     wrap = _WRAPS.get(kind)
     if wrap is None:
-        raise TypeError(f"a {kind.__name__} is not a value to keep")
+        raise TypeError(f"a {kind.__name__} can't be packed")
     return wrap(value)
 
 

@@ -1,4 +1,4 @@
-"""What went wrong with single events and rows: counted all, logged some, and never in the way of the others."""
+"""What goes wrong with single events and rows: all faults are counted, some logged, and other rows go on."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ BOARD = "board_skips"  # a row without a member or a number, or out of a board's
 
 
 class Faults:
-    """Totals by kind. The first fault of a kind is logged, then each thousandth.
+    """Totals by kind. The first fault of a kind is logged, then every thousandth.
 
-    While `silent`, nothing is: what is read again after a restart was reported before.
+    While `silent`, faults are neither counted nor logged: what is read again after a restart was reported before.
     """
 
     def __init__(self, job: str, counts: Counter[str]) -> None:
@@ -32,6 +32,7 @@ class Faults:
         self._counts = counts
 
     def report(self, kind: str, message: object) -> None:
+        """Count a fault; `kind` is one of those above. Logs `message` for some of them."""
         if self.silent:
             return
         self._counts[kind] += 1

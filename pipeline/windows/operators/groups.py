@@ -1,4 +1,4 @@
-"""GROUP BY: what rows have in common."""
+"""GROUP BY: the keys that rows of a group have in common."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..language.values import TEXT, Tagged, group_key, untagged
 from ..row import Evaluate, Row
 
 Group = tuple[Tagged, ...]
-"""The values of the keys: it sorts, and is the `arrival` of a window's row."""
+"""The values of the keys, in a form that sorts. It is the `arrival` of a window's row."""
 
 Key = Hashable
-"""A group as a dict's key. One text, which it mostly is, stands for itself: nothing is cheaper to look up."""
+"""A group as a dict's key. A single text, the most common group, is used as it is: it is the fastest to look up."""
 
 
 def grouping(keys: Sequence[Evaluate]) -> Callable[[Row], Key]:
-    """Return what finds a row's key. It raises `RowError`."""
+    """Return the function that gives a row's key. It raises `RowError` for a record or an array."""
     if not keys:
         return _everything
     if len(keys) == 1:
@@ -25,6 +25,7 @@ def grouping(keys: Sequence[Evaluate]) -> Callable[[Row], Key]:
 
 
 def group_of(key: Key) -> Group:
+    """Return the group of a key, in the form that sorts."""
     if type(key) is str:
         return (group_key(key),)
     return key if not key or type(key[0]) is tuple else (key,)  # type: ignore[index, return-value]
@@ -39,14 +40,14 @@ def parts_of(key: Key) -> tuple[Group, tuple[Any, ...]]:
 
 
 def key_of(values: Sequence[Any]) -> Key:
-    """Return the key of a group that was kept as its values."""
+    """Return the key of the group with these values."""
     if len(values) == 1:
         return values[0] if type(values[0]) is str else group_key(values[0])
     return tuple([group_key(value) for value in values])
 
 
 def in_order(keys: Iterable[Key]) -> list[Key]:
-    """Sort as the groups sort. Texts, which sort alike, several times faster."""
+    """Return the keys in the order of their groups. Keys that are texts sort in the same order, but much faster."""
     keys = list(keys)
     if set(map(type, keys)) == {str}:
         cast("list[str]", keys).sort()
@@ -56,6 +57,7 @@ def in_order(keys: Iterable[Key]) -> list[Key]:
 
 
 def values_of(group: Iterable[Tagged]) -> tuple[Any, ...]:
+    """Return the values of the keys, as the query sees them."""
     return tuple([untagged(part) for part in group])
 
 

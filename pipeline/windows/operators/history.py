@@ -1,7 +1,7 @@
-"""What an analytic function remembers of the rows before, for each key of PARTITION BY.
+"""What an analytic function remembers of earlier rows, for each key of PARTITION BY.
 
-A row at t sees those in (t - limit, t], as a window of this length that ends at t would; of the rows at t, those that
-arrived before it.
+A row at time t sees the rows in (t - limit, t], as a window of this length that ends at t would; of the rows at t, it
+sees those that arrived before it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ from .slices import Slices
 
 
 class History(Protocol):
-    """Rows are given in the order of time and arrival, each first to `read`, then to `take`."""
+    """Rows must be given in the order of time and arrival, each first to `read`, then to `take`."""
 
     def read(self, row: Row) -> Any:
-        """Return what `take` needs of the row, and change nothing. Raises `RowError`."""
+        """Return what `take` needs to know of the row; changes nothing. Raises `RowError`."""
 
     def take(self, row: Row, parts: Any) -> Any:
-        """Remember the row, and return the function's value. May raise `RowError`, but has remembered it by then."""
+        """Remember the row, and return the function's value. `parts` are what `read` returned.
+
+        May raise `RowError`; even then the row is remembered.
+        """
 
     def expire(self, to: int) -> None:
-        """Forget what rows after `to` can't see."""
+        """Forget what rows later than `to` can't see."""
 
     def snapshot(self) -> Changes: ...
 
@@ -39,7 +42,7 @@ class History(Protocol):
 
 @dataclass(frozen=True)
 class Among:
-    """PARTITION BY and WHEN: the rows that a function sees."""
+    """PARTITION BY and WHEN: which rows a function sees."""
 
     key: Evaluate
     when: Evaluate | None
@@ -49,9 +52,9 @@ class Among:
 
 
 class Lag:
-    """LAG, and LAST, which is LAG with an offset of 0: a row's own value, if it is included.
+    """LAG, and LAST, which is LAG with an offset of 0: it gives the row's own value if WHEN includes the row.
 
-    Fields: NAME:KEY, the key packed, in hex: [[time, value], ...], oldest first, no more than the offset.
+    Fields: NAME:KEY, with KEY packed, in hex. Each has [[time, value], ...], oldest first, at most `offset` of them.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class Lag:
         self._offset = offset
         self._default = default
         self._limit = limit
-        self._rows: OrderedDict[Hashable, deque[tuple[int, Any]]] = OrderedDict()  # by the times of the newest
+        self._rows: OrderedDict[Hashable, deque[tuple[int, Any]]] = OrderedDict()  # in the order of their newest rows
         self._changed: set[Hashable] = set()
         self._written: set[Hashable] = set()
 
@@ -124,7 +127,7 @@ class Lag:
 
 
 class IsFirst:
-    """ISFIRST: 1 for a key's first row in an interval (start, end], lined up as tumbling windows; else 0.
+    """ISFIRST: 1 for a key's first row in an interval, else 0. Intervals are those of tumbling windows: (start, end].
 
     Fields: NAME:N, lists of (end of an interval, key).
     """
@@ -165,11 +168,11 @@ class IsFirst:
 
 
 class Moving:
-    """An aggregate of the rows up to `limit` ticks before a row, and itself: SUM(x) OVER (LIMIT DURATION(...)).
+    """An aggregate of a row and the rows up to `limit` ticks before it: SUM(x) OVER (LIMIT DURATION(...)).
 
-    Amortised constant cost, as the queue of partial results that it is (rollup.py).
+    It is a queue of partial results (rollup.py) for each key; so a row costs amortised constant time.
 
-    Fields: NAME:N, lists of (until when, key, partial result) of single rows.
+    Fields: NAME:N, lists of (until when it counts, key, partial result) of single rows.
     """
 
     def __init__(self, name: str, among: Among, aggregate: Aggregate, limit: int) -> None:
@@ -182,7 +185,7 @@ class Moving:
         self._changelog = Changelog(name, until=itemgetter(0))
 
     def read(self, row: Row) -> tuple[Hashable, Any]:
-        return self._among.key(row), self._aggregate.take(row) if self._among.includes(row) else None
+        return self._among.key(row), self._aggregate.item_of(row) if self._among.includes(row) else None
 
     def take(self, row: Row, parts: tuple[Hashable, Any]) -> Any:
         key, item = parts

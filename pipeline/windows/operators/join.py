@@ -1,4 +1,4 @@
-"""JOIN of two streams: each row is held for as long as a row of the other side can match it, and not longer."""
+"""JOIN of two streams. Each row is held only for as long as a row of the other side can still match it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Key = tuple[Tagged, ...]
 
 
 class _Held:
-    """A row that waits for others; of the left side, for those of a time from `first` to `last`."""
+    """A row that waits for matches. A row of the left side waits for rows with times from `first` to `last`."""
 
     __slots__ = ("first", "last", "matched", "row")
 
@@ -31,7 +31,7 @@ class _Held:
 
 
 class _Side:
-    """The rows of one side by key, and when they go."""
+    """The rows of one side, by key, and the times at which they expire."""
 
     def __init__(self) -> None:
         self._by_key: dict[_Key, dict[int, _Held]] = {}
@@ -44,15 +44,15 @@ class _Side:
         if key is not None:
             self._by_key.setdefault(key, {})[self._number] = held
 
-    def of(self, key: _Key | None) -> list[_Held]:
-        """Return the rows with this key, which are none if a part of it is NULL."""
+    def with_key(self, key: _Key | None) -> list[_Held]:
+        """Return the rows with this key; none if `key` is None, since NULL matches nothing."""
         return [] if key is None else [*self._by_key.get(key, {}).values()]
 
     def due(self) -> int | None:
         return self._ends[0][0] if self._ends else None
 
     def expired(self, to: int) -> list[tuple[int, _Held]]:
-        """Remove and return the rows that are of no use after `to`, and until when each was."""
+        """Remove the rows that can't be matched after `to`; return each with the last time at which it could."""
         gone = []
         while self._ends and self._ends[0][0] <= to:
             until, number, key, held = heapq.heappop(self._ends)
@@ -65,17 +65,18 @@ class _Side:
         return gone
 
 
-class Join:
-    """INNER or LEFT JOIN. Gives rows with columns (left row, right row), or (left row, None) of LEFT.
+class StreamJoin:
+    """INNER or LEFT JOIN, an operator. Gives rows with columns (left row, right row); with LEFT also (left row, None).
 
-    A pair has the later of the two times. A left row without a match has the last time at which one could have come:
-    both as System.Timestamp() of Stream Analytics. Keys that are NULL match nothing. `arrival` is the left row's time
-    and arrival, then the right's.
+    The time of a pair is the later of its two times. A left row without a match is given the last time at which a match
+    could have come. Both are System.Timestamp() as in Stream Analytics. Keys that are NULL match nothing. `arrival` is
+    the time and arrival of the left row, then those of the right one.
 
     Cost: a row is compared with the rows of its key that are held, so a join without equal keys costs the product of
     the two sides' rows within the bounds.
 
-    Fields: left:N, right:N rows (changelog.py), matched:N (until when, time, arrival) of left rows that have a match.
+    Fields: left:N and right:N, rows as changelog.py keeps them; matched:N, (until when, time, arrival) of left rows
+    that have a match.
     """
 
     def __init__(
@@ -88,10 +89,10 @@ class Join:
         faults: Faults,
         lag: int = 0,
     ) -> None:
-        """`left_keys` are equal to `right_keys`, one by one. `on` is the rest of the condition, about the pair.
+        """`left_keys` must be equal to `right_keys`, one by one. `on` is the rest of the condition, about the pair.
 
-        `lag` is how far, in ticks, the left row's time can be after that of the part of it that a bound means. Raises
-        `ValueError` without bounds for both directions.
+        `lag` is by how much, in ticks, a left row's time can be after the time of the part that a bound is about.
+        Raises `ValueError` unless there are bounds on both sides.
         """
         self._outer = kind == "LEFT"
         self._interval = Interval(bounds, lag)
@@ -115,9 +116,9 @@ class Join:
 
     def advance(self, to: int) -> list[Row]:
         out: list[Row] = []
-        lefts, rights = (waiting.take(to) for waiting in self._waiting)
+        lefts, rights = (waiting.take_until(to) for waiting in self._waiting)
         arrived = [*((row, self._take_left) for row in lefts), *((row, self._take_right) for row in rights)]
-        arrived.sort(key=lambda arrival: arrival[0].time)  # stable: of one time, left rows are taken first
+        arrived.sort(key=lambda arrival: arrival[0].time)  # stable: of rows with one time, left rows come first
         for row, take in arrived:
             self._expire(row.time - 1, out)
             take(row, out)
@@ -141,20 +142,20 @@ class Join:
     def _take_left(self, left: Row, out: list[Row]) -> None:
         key = self._key(0, left)
         if (held := self._hold_left(left, key)) is not None:
-            for other in self._right.of(key):
+            for other in self._right.with_key(key):
                 self._match(held, other.row, out)
 
     def _take_right(self, right: Row, out: list[Row]) -> None:
         key = self._key(1, right)
-        for held in self._left.of(key):
+        for held in self._left.with_key(key):
             self._match(held, right, out)
         self._hold_right(right, key)
 
     def _hold_left(self, left: Row, key: _Key | None) -> _Held | None:
-        """Returns None if the row is of no use."""
+        """Hold a left row. Returns None if the row can't be matched and is not an output by itself."""
         if key is _UNUSABLE or (key is None and not self._outer):
             return None
-        held = _Held(left, *self._interval.of(left))
+        held = _Held(left, *self._interval.right_times(left))
         self._left.hold(key, held, max(left.time, held.last))
         return held
 
@@ -166,7 +167,7 @@ class Join:
         if not held.first <= right.time <= held.last:
             return
         left = held.row
-        arrival = (left.time, left.arrival, right.time, right.arrival)  # rows of windows differ in their times only
+        arrival = (left.time, left.arrival, right.time, right.arrival)  # rows of windows may differ only in their times
         pair = Row((left, right), max(left.time, right.time), arrival)
         try:
             if self._on is not None and self._on(pair) is not True:
@@ -186,7 +187,7 @@ class Join:
                 out.append(Row((held.row, None), until, (held.row.time, held.row.arrival)))
 
     def _key(self, port: int, row: Row, report: bool = True) -> _Key | None:
-        """Return the row's key, None if a part of it is NULL."""
+        """Return the row's key, None if a part of it is NULL, or `_UNUSABLE`."""
         try:
             key = tuple([group_key(of(row)) for of in self._keys[port]])
         except RowError as exc:
@@ -196,5 +197,5 @@ class Join:
         return None if any(kind == NULL for kind, _ in key) else key
 
 
-#: The key of a row whose key is a record or an array, or can't be computed: it is left out.
+#: Stands for a key that is a record or an array, or that can't be computed. Such a row is left out.
 _UNUSABLE: _Key = ((-1, None),)

@@ -9,34 +9,35 @@ from ..row import Changes, Row
 
 
 class Operator(Protocol):
-    """A part of a query that keeps state. It knows no other operator, and does no I/O.
+    """A part of a query that keeps state. It does not know other operators, and does no I/O.
 
-    What it gives may depend on the rows, their times and arrivals only: not on the order in which rows with times
-    after `closed` were fed, nor on how they were cut into calls, nor on when `advance` was called. That is what makes
-    a replay after a crash give the same rows again.
+    What it gives may depend only on the rows, their times and arrivals. It must not depend on the order in which rows
+    are fed between two calls of `advance`, on how many are fed in one call, or on when `advance` is called. Because of
+    this, a replay after a crash gives the same rows again.
     """
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
         """Take rows, in any order. `port` is 0, or 1 for the right side of a join.
 
-        Every row's time is after the last `advance`; a value that is of no use raises nothing, it is reported to the
-        `Faults` that the operator was made with.
+        Every row's time must be after that of the last `advance`. For a value that it can't work with it raises no
+        error, but reports it to the `Faults` that the operator was made with.
         """
 
     def due(self) -> int | None:
-        """Return the earliest time at which `advance` may have a row to give, None if there is nothing to wait for.
+        """Return the earliest time at which `advance` may have rows to give; None if it has none to come.
 
         Constant time, or close to it.
         """
 
     def advance(self, to: int) -> Iterable[Row]:
-        """Know that no row with a time up to and including `to` will come. Return what follows, by time, arrival.
+        """Record that no row with a time up to and including `to` will come. Return the output, by time and arrival.
 
-        To be read to its end before anything else is called: rows may be made, and the state go on, as they are read.
+        The iterator must be read to its end before another method is called: it may make the rows, and change the
+        state, while it is read.
         """
 
     def snapshot(self) -> Changes:
-        """Yield the fields of the state that changed since the last `snapshot`: name and bytes, None if it is gone."""
+        """Yield the fields of the state that changed since the last `snapshot`: name, and bytes or None if deleted."""
 
     def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
-        """Take all fields that snapshots left, into an operator that is new. `closed` is where `advance` had been."""
+        """Load all fields that snapshots left into this new operator. `closed` is where `advance` had come to."""

@@ -1,4 +1,4 @@
-"""Rows in any order in, rows by (time, arrival) out, once the watermark has passed them."""
+"""Takes rows in any order, and gives them by (time, arrival) once the watermark has passed them."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from .changelog import Changelog
 class Ordered:
     """The reorder buffer of an operator that has to see its rows in order.
 
-    A heap of the times, and a list of rows for each: a row that comes in order is pushed in constant time, and only
-    rows of one time are ever sorted. `columns` of a row may be anything that codec.py packs.
+    It has a heap of the times, and a list of rows for each time: a row that comes in order is added in constant time,
+    and only rows of the same time are ever sorted. `columns` of a row may be anything that codec.py packs.
 
     Fields: NAME:0, NAME:1 ... as changelog.py keeps them.
     """
 
     def __init__(self, name: str = "rows", until: Callable[[Row], int] = attrgetter("time")) -> None:
-        """`name` tells its fields from others of the operator, and from those of a second buffer.
+        """`name` must differ from the names of the operator's other fields and buffers.
 
-        `until(row)`, its time or later, is for an operator that goes on using rows which it has taken: it says until
-        when. They are then kept for it in snapshots, and `restore` hands them back.
+        `until(row)` is for an operator that still needs rows which it has taken: the time, not before the row's own,
+        until which it does. Snapshots keep such rows, and `restore` returns them.
         """
         self._times: list[int] = []
         self._rows: dict[int, list[Row]] = {}
         self._changelog = Changelog(name, until)
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Take rows that are later than the last `take`. O(log n) each, constant for those that come in order."""
+        """Add rows, which must be later than the last `take_until`. O(log n) for each, constant for rows in order."""
         rows = list(rows)
         self._hold(rows)
         self._changelog.add(rows)
 
     def due(self) -> int | None:
-        """Return the time of the first row, None without one. Constant time."""
+        """Return the time of the first row, None if there are no rows. Constant time."""
         return self._times[0] if self._times else None
 
-    def take(self, to: int) -> list[Row]:
+    def take_until(self, to: int) -> list[Row]:
         """Remove and return the rows with times up to and including `to`, by time, then arrival."""
         taken: list[Row] = []
         times = self._times
@@ -55,9 +55,9 @@ class Ordered:
         return self._changelog.snapshot()
 
     def restore(self, fields: Mapping[str, bytes], closed: int) -> list[Row]:
-        """Take what snapshots left, of `fields` with other names too. `closed` is where `take` had been.
+        """Load what snapshots left; `fields` may have others' fields as well. `take_until` had come to `closed`.
 
-        Returns the rows that had been taken and are still of use, by time, then arrival.
+        Returns the rows that had been taken and are still needed, by time, then arrival.
         """
         rows = self._changelog.restore(fields, closed)
         self._hold(row for row in rows if row.time > closed)

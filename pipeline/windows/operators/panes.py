@@ -2,8 +2,8 @@
 
 Theory of operation. Time is cut into slices at every border of a window (slices.py), so that a window is a whole number
 of slices. A pane has the partial results of a slice, by group. A row is added to one pane, whatever the number of
-windows that it is in; so neither a row nor a group's pane costs more for a longer duration or a shorter hop, and what
-is left is a row of output for each group and window.
+windows that it is in. So neither a row nor a group's pane costs more for a longer duration or a shorter hop; only the
+rows of output, one for each group and window, do.
 
 A pane goes through three states:
 
@@ -11,25 +11,26 @@ A pane goes through three states:
     passed    `_passed`   from the end of the first window that it is in: `_totals` counts it
     dropped               at the end of the last window that it is in
 
-A slice that is in no window, between windows whose hop is longer than their duration, gets no pane. `restore` passes
-all panes up to `closed`, some perhaps before the end of their first window: totals are read at ends only.
+A slice that is in no window, because the hop is longer than the duration, gets no pane. `restore` passes all panes up
+to `closed`, maybe some before the end of their first window. That does no harm, since totals are read only at the ends
+of windows.
 
-`advance` goes from one end of a window to the next (`due`), and at each end does three things in this order: pass the
-panes up to there, give the totals as rows, drop the panes that no later window has. The totals need no subtraction and
-no look at times: what is passed at the end of a window is what is in it, and the oldest pane goes first (totals.py).
+`advance` goes from one end of a window to the next (`due`), and at each end does three things in this order: it passes
+the panes up to there, gives the totals as rows, and drops the panes that no later window has. The totals need neither
+subtraction nor times: at the end of a window exactly its panes are passed, and the oldest is dropped first (totals.py).
 
 Invariant.
 
     1. `_panes` has the panes that are open or passed, and `_totals` those that are passed, in the order of `_passed`,
        oldest first.
-    2. A passed pane is not changed any more. The totals rely on it. It holds because every row that is fed is later
+    2. A passed pane does not change any more, on which the totals rely. It is so because every row that is fed is later
        than the last `advance` (operator.py).
-    3. `_written` has, for each pane of which snapshots left anything, how many fields they are: END:0, END:1 ... A pane
-       in `_changed` is written anew as a whole, and never has fewer fields than before, since groups only come; one in
-       `_gone` has its fields deleted. The totals are not saved: `restore` makes them of the panes.
+    3. `_written` has the number of fields, END:0, END:1 ..., that snapshots left of each pane. A pane in `_changed` is
+       written again as a whole; it never has fewer fields than before, since its groups only become more. A pane in
+       `_gone` has its fields deleted. The totals are not saved: `restore` makes them from the panes.
 
-Divided between two stages, `PartialPanes` gives each pane once the watermark has passed it, and keeps no totals;
-`MergedPanes` is fed such panes instead of rows, each with its end as its time, several for one slice.
+When the work is divided between two stages, `PartialPanes` gives each pane once the watermark has passed it, and keeps
+no totals. `MergedPanes` is fed such panes instead of rows, several for one slice, each with its end as its time.
 
 Change together: the columns of a partial row, in `PartialPanes.advance` and `MergedPanes.feed`; the fields, in
 `snapshot` and `_load`, and `FORMAT` in jobs/opening.py; which windows may be divided, in windowing.py and
@@ -60,7 +61,7 @@ _FIELD = 4_096  # groups, so that no field is of many megabytes
 class Panes:
     """An operator. Gives Row((*keys, *results), the window's end, the group).
 
-    Fields: END:0, END:1 ... for the pane that ends there, each a list of (key values, partials).
+    Fields: END:0, END:1 ... for the pane that ends at END, each a list of (key values, partials).
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Panes:
         self._written: dict[int, int] = {}  # number of fields that snapshots wrote of a pane
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
-        key_of, sides, take = self._key_of, self._sides, self._sides.take
+        key_of, sides, items_of = self._key_of, self._sides, self._sides.items_of
         since = until = -1
         pane: Pane | None = None
         for row in rows:
@@ -96,7 +97,7 @@ class Panes:
                 continue
             try:
                 key = key_of(row)
-                items = take(row)
+                items = items_of(row)
             except RowError as exc:
                 self._faults.report(ROW, exc)
                 continue
@@ -147,7 +148,7 @@ class Panes:
             self._written[end] = self._written.get(end, 0) + 1
 
     def _pane(self, end: int) -> Pane | None:
-        """Return the pane that ends there, to be changed; None if it is in no window."""
+        """Return the pane that ends there, which the caller then changes; None if the slice is in no window."""
         pane = self._panes.get(end)
         if pane is None:
             if self._slices.last_end(end) < end:
@@ -158,7 +159,7 @@ class Panes:
         return pane
 
     def _pass(self, to: int) -> None:
-        """Know that the panes up to there are whole."""
+        """Record that the panes up to there are complete."""
         while self._open and self._open[0] <= to:
             end = heapq.heappop(self._open)
             self._passed.append(end)
@@ -173,7 +174,7 @@ class Panes:
             self._forget(end)
 
     def _forget(self, end: int) -> None:
-        """Let the next snapshot delete what there is of a pane."""
+        """Let the next snapshot delete the fields of a pane."""
         self._changed.discard(end)
         if end in self._written:
             self._gone.append(end)

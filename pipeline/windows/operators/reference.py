@@ -1,4 +1,4 @@
-"""JOIN with reference data: a table that is looked up, and has no time of its own."""
+"""JOIN with reference data: a table in which rows are looked up, and which has no times of its own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..language.values import NULL, Columns, RowError, Tagged, group_key
 from ..row import Evaluate, Row
 from .faults import ROW, Faults
 
-_INDEXES = 2  # of versions, for rows that are around the time when one gives way to the next
+_INDEXES = 2  # of versions, since rows around the time of a change need both
 
 _Index = dict[tuple[Tagged, ...], list[Row]]
 
 
 class Version:
-    """What a table holds for a while: rows that are never changed. Each knows its place by its `arrival`."""
+    """The rows of a table during some time; they never change. A row's `arrival` is its place among them."""
 
     def __init__(self, records: Iterable[Mapping[str, Any]] = ()) -> None:
         self.rows = [Row(Columns(record), BEGINNING, (place,)) for place, record in enumerate(records)]
@@ -25,18 +25,18 @@ class Version:
 class Table(Protocol):
     """Reference data. tables.py reads it from files and from Redis."""
 
-    def at(self, time: int) -> Version:
-        """Return what the table held at a time. Raises `InvalidReference` if it can't be read."""
+    def version_at(self, time: int) -> Version:
+        """Return the rows that the table has for events of a time. Raises `InvalidReference` if they can't be read."""
 
     def refresh(self) -> None:
-        """See whether there is something new. Raises `InvalidReference`, and then keeps what there was."""
+        """Look for new data. If it can't be read, raises `InvalidReference` and keeps the old data."""
 
 
-class ReferenceJoin:
-    """INNER or LEFT JOIN of rows with a table. Gives (left row, row of the table), or (left row, None) of LEFT.
+class TableJoin:
+    """INNER or LEFT JOIN of rows with a table. Gives (left row, row of the table); with LEFT also (left row, None).
 
-    It keeps nothing, and the time is the left row's. Keys that are NULL match nothing, and neither do values of
-    different kinds: '1' in a CSV file is not the number 1, as Stream Analytics has it; CAST says what is meant.
+    It has no state, and the time is the left row's. Keys that are NULL match nothing. Values of different kinds don't
+    match either, as in Stream Analytics: '1' in a CSV file is not the number 1, unless the query casts it.
 
     Cost: a look-up per row if there are keys, else `on` for each row of the table.
     """
@@ -59,8 +59,8 @@ class ReferenceJoin:
         self._faults = faults
         self._indexes: dict[Version, _Index] = {}
 
-    def of(self, row: Row) -> list[Row]:
-        """Return the pairs of a row, in the order of the table."""
+    def pairs(self, row: Row) -> list[Row]:
+        """Return the pairs of a row with rows of the table, in the order of the table."""
         try:
             pairs = [pair for pair in self._candidates(row) if self._on is None or self._on(pair) is True]
         except RowError as exc:
@@ -72,7 +72,7 @@ class ReferenceJoin:
 
     def _candidates(self, row: Row) -> list[Row]:
         key = _key(row, self._left_keys)
-        found = () if key is None else self._index(self._table.at(row.time)).get(key, ())
+        found = () if key is None else self._index(self._table.version_at(row.time)).get(key, ())
         return [Row((row, other), row.time, (row.arrival, other.arrival)) for other in found]
 
     def _index(self, version: Version) -> _Index:

@@ -1,4 +1,4 @@
-"""From what a window holds to its rows."""
+"""Makes the rows of a window from its partial results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .faults import ROW, Faults
 from .groups import Key, in_order, parts_of
 
 Total = tuple[Key, Partials]
-"""A group, and the partial results of all that a window holds of it."""
+"""A group, and the partial results of all its rows in a window."""
 
 
 def totals_of(groups: Mapping[Key, Partials]) -> list[Total]:
@@ -20,7 +20,7 @@ def totals_of(groups: Mapping[Key, Partials]) -> list[Total]:
 
 
 def result_rows(end: int, totals: Iterable[Total], sides: SideBySide, faults: Faults) -> Iterator[Row]:
-    """Yield Row([*keys, *results], end, group) for each total; one with a result that is refused is only reported."""
+    """Yield Row([*keys, *results], end, group) for each total. If a result can't be computed, it is only reported."""
     results = sides.results
     for key, partials in totals:
         group, values = parts_of(key)

@@ -1,4 +1,4 @@
-"""A queue of partial results that knows what they come to together."""
+"""A queue of partial results that knows its total."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .aggregates import Partials, SideBySide
 
 
 class Rollup:
-    """One group's partial results, oldest first, each of a slice or of one row.
+    """One group's partial results, oldest first; each is of a slice or of one row.
 
-    Two stacks (as in IBM's sliding-window-aggregators): what is pushed is merged into the total of the back; when the
-    front is empty, the back is turned over into it, each entry merged with all that are newer. So there is nothing to
-    undo when the oldest goes, and an entry costs at most two merges, however many the queue holds.
+    There are two stacks, as in IBM's sliding-window-aggregators. A pushed entry is merged into the total of the back.
+    When the front is empty, the back is turned over into it, and each entry is merged with all newer ones. So nothing
+    has to be undone when the oldest entry is removed, and an entry costs at most two merges, however long the queue is.
 
            front, top first                         back
            1+2+3 | 2+3 | 3                          4, 5 | total 4+5
@@ -32,7 +32,7 @@ class Rollup:
         return bool(self._front or self._back)
 
     def push(self, partials: Partials) -> None:
-        """Add an entry. It must not be changed any more."""
+        """Add an entry, which must not be changed after that."""
         self._back_total = self._sides.merge(self._back_total, partials) if self._back else partials
         self._back.append(partials)
         if self._holistic is not None:
@@ -41,7 +41,7 @@ class Rollup:
                     self._holistic[place] = aggregate.extend(self._holistic[place], newest)
 
     def pop(self, oldest: Partials) -> None:
-        """Remove the oldest entry, which the caller knows."""
+        """Remove the oldest entry, which the caller has to pass."""
         if not self._front:
             self._turn_over()
         self._front.pop()
@@ -51,7 +51,7 @@ class Rollup:
                     aggregate.remove(self._holistic[place], gone)
 
     def total(self) -> Partials:
-        """Return all entries merged; there must be one. Constant time, and not to be changed."""
+        """Return all entries merged. There must be at least one. Constant time; the result must not be changed."""
         if not self._front:
             total = self._back_total
         elif not self._back:

@@ -1,9 +1,10 @@
-"""Session windows: rows that come one soon after another.
+"""Session windows: rows that follow each other closely.
 
-A session opens with a row. It closes at t when t - t_last > timeout, and then ends at t_last + timeout; or when t is a
-multiple of the maximal duration, and t - t_open at least as much: so it may last for almost twice that. Windows are
-(start, end], so a row exactly at the end is still in it. Where the duration ended it, a new window opens at the same
-instant, without a row yet; the session goes on in it if the next row is still within the timeout.
+A session opens with a row. It closes at t if t - t_last > timeout, and then it ends at t_last + timeout. It also closes
+at t if t is a multiple of the maximal duration and t - t_open is at least that duration; so it may last almost twice as
+long. Windows are (start, end]: a row exactly at the end is still in the window. If the maximal duration closed it, a
+new window opens at the same instant, without a row yet, and the session goes on in it if the next row is within the
+timeout.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ _PREFIX = "open:"
 
 
 class Sessions:
-    """An operator. Gives Row((*keys, *results), the end, group and session key). O(log n) a row.
+    """An operator. Gives Row((*keys, *results), the end, group and session key). A row costs O(log n).
 
-    Without session keys there is one session of all rows, and the groups only part what is in it.
+    Without session keys there is one session of all rows, and the groups only divide its rows.
 
-    Fields: rows:0, rows:1 ... rows that the watermark has not passed, as changelog.py keeps them; open:0, open:1 ...
-    for each open session (session key, open, last, groups).
+    Fields: rows:0, rows:1 ... are rows that the watermark has not passed, as changelog.py keeps them; open:0, open:1
+    ... are the open sessions, each as (session key, opened, last, groups).
     """
 
     def __init__(
@@ -52,9 +53,9 @@ class Sessions:
         self._faults = faults
         self._waiting = Ordered()  # of rows with (session key, key, items)
         self._sessions: dict[Key, _Session] = {}
-        self._numbers: dict[int, _Session] = {}  # the same
+        self._numbers: dict[int, _Session] = {}  # the same sessions, by number
         self._next = 0
-        self._ends: list[tuple[int, int]] = []  # a heap: a number, and an end that the session does not close before
+        self._ends: list[tuple[int, int]] = []  # a heap: a time before which the session does not close, and its number
         self._changed: set[int] = set()
         self._written: set[int] = set()
 
@@ -62,7 +63,7 @@ class Sessions:
         taken = []
         for row in rows:
             try:
-                columns = self._session_key_of(row), self._key_of(row), self._sides.take(row)
+                columns = self._session_key_of(row), self._key_of(row), self._sides.items_of(row)
                 taken.append(Row(columns, row.time, row.arrival))
             except RowError as exc:
                 self._faults.report(ROW, exc)
@@ -76,7 +77,7 @@ class Sessions:
 
     def advance(self, to: int) -> list[Row]:
         out: list[Row] = []
-        for row in self._waiting.take(to):
+        for row in self._waiting.take_until(to):
             self._take(row, out)
         while self._ends and self._ends[0][0] <= to:
             _, number = heapq.heappop(self._ends)
@@ -109,7 +110,7 @@ class Sessions:
         self._next = max(self._written, default=-1) + 1
 
     def _take(self, row: Row, out: list[Row]) -> None:
-        """Put a row into its session. No later row of that session was taken before."""
+        """Put a row into its session. Rows must come in the order of their times."""
         session_key, key, items = row.columns
         session = self._sessions.get(session_key)
         if session is None or not self._close(session, row.time - 1, out):
@@ -128,7 +129,7 @@ class Sessions:
         heapq.heappush(self._ends, (self._end(session), session.number))
 
     def _close(self, session: _Session, to: int, out: list[Row]) -> bool:
-        """Close the session's windows that end by `to`, and return whether it goes on after that."""
+        """Close the session's windows that end by `to`; return whether the session goes on after that."""
         while (end := self._end(session)) <= to:
             out += self._rows(session, end)
             self._changed.add(session.number)
@@ -140,11 +141,11 @@ class Sessions:
         return True
 
     def _end(self, session: _Session) -> int:
-        """Return when the session's window ends if no row comes any more."""
+        """Return when the session's window ends if no more rows come."""
         return min(session.last + self._timeout, self._cut(session.opened))
 
     def _cut(self, opened: int) -> int:
-        """Return the first multiple of the maximal duration at which a window has lasted for as long."""
+        """Return the first multiple of the maximal duration at which a window has been open for that duration."""
         return -(-opened // self._max_duration) * self._max_duration + self._max_duration
 
     def _rows(self, session: _Session, end: int) -> list[Row]:

@@ -1,8 +1,8 @@
-"""Where hopping windows begin and end, and the slices of time between.
+"""Where hopping windows begin and end, and the slices of time between these borders.
 
-Windows and slices are (start, end]: a time exactly on a border belongs to what ends there. A slice goes from one border
-of a window to the next, wherever that is: two slices a hop at most, be the duration a multiple of it or not
-(Krishnamurthy, Wu, Franklin: On-the-fly sharing for streamed aggregation, SIGMOD 2006, call them paired windows).
+Windows and slices are (start, end]: a time exactly on a border belongs to what ends there. A slice goes from a border
+of any window to the next border of any window. There are one or two slices in a hop: two if the duration is not a
+multiple of it (Krishnamurthy, Wu, Franklin: On-the-fly sharing for streamed aggregation, SIGMOD 2006: paired windows).
 
         slices      1   2     3   4     5   6         duration 5, hop 3: slices of 2 and 1
                  |  ] | ]  |  ] | ]  |  ] | ]
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Slices:
-    """All values in ticks. Windows end at the multiples of `hop`, moved by `offset`; tumbling: hop = duration."""
+    """All values are in ticks. Windows end at multiples of `hop`, plus `offset`; if tumbling, `hop` is `duration`."""
 
     duration: int
     hop: int
@@ -25,7 +25,7 @@ class Slices:
 
     @property
     def most(self) -> int:
-        """How many slices a window has."""
+        """The number of slices in a window."""
         hops, rest = divmod(self.duration, self.hop)
         return 2 * hops + 1 if rest else hops
 
@@ -37,17 +37,18 @@ class Slices:
         return since + self.offset, until + self.offset
 
     def first_end(self, slice_end: int) -> int:
-        """Return the end of the first window that does not end before this slice does."""
+        """Return the end of the first window that ends with this slice, or after it."""
         return _up(slice_end - self.offset, self.hop) + self.offset
 
     def last_end(self, slice_end: int) -> int:
-        """Return the end of the last window that has this slice in it.
+        """Return the end of the last window that contains this slice.
 
-        A hop longer than the duration leaves gaps. A slice in one is in no window, and this is before its end.
+        A hop longer than the duration leaves gaps. A slice in a gap is in no window; for it this is before `slice_end`.
         """
         return _down(slice_end - self.offset + self.duration - 1, self.hop) + self.offset
 
     def end_after(self, time: int) -> int:
+        """Return the end of the first window that ends after `time`."""
         return _down(time - self.offset, self.hop) + self.hop + self.offset
 
 

@@ -1,7 +1,7 @@
-"""Sliding windows: a row of output whenever what the last `duration` ticks hold of a group has changed.
+"""Sliding windows: a row of output whenever the rows of a group in the last `duration` ticks have changed.
 
-That is when a row enters, at its time t, and when it leaves, at t + duration, as windows are (start, end]. Several
-changes at one instant give one row, and a group of which nothing is left gives none.
+They change when a row enters, at its time t, and when it leaves, at t + duration, since windows are (start, end].
+Several changes of a group at one instant give one row. A group with no rows left gives none.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .results import result_rows
 from .rollup import Rollup
 
 Entry = tuple[int, Key, Partials]
-"""When it leaves, its group, and what came of the group at one instant."""
+"""The time at which it leaves, its group, and the partial results of the group's rows at one instant."""
 
 
 class SlidingWindows:
-    """An operator. Gives Row((*keys, *results), the instant, the group). A row costs O(log n) of the rows that wait.
+    """An operator. Gives Row((*keys, *results), the instant, the group). A row costs O(log n) of n rows that wait.
 
-    Fields: rows:0, rows:1 ... rows that the watermark has not passed, and live:0, live:1 ... entries, as changelog.py
-    keeps them.
+    Fields: rows:0, rows:1 ... are rows that the watermark has not passed, and live:0, live:1 ... are entries; both as
+    changelog.py keeps them.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class SlidingWindows:
         taken = []
         for row in rows:
             try:
-                taken.append(Row((self._key_of(row), self._sides.take(row)), row.time, row.arrival))
+                taken.append(Row((self._key_of(row), self._sides.items_of(row)), row.time, row.arrival))
             except RowError as exc:
                 self._faults.report(ROW, exc)
         self._waiting.add(taken)
@@ -66,7 +66,7 @@ class SlidingWindows:
 
     def advance(self, to: int) -> list[Row]:
         out: list[Row] = []
-        for time, entering in groupby(self._waiting.take(to), attrgetter("time")):
+        for time, entering in groupby(self._waiting.take_until(to), attrgetter("time")):
             self._leave(time - 1, out)
             changed = self._pop(time)
             changed |= self._push(time, entering)
@@ -87,12 +87,12 @@ class SlidingWindows:
             self._enter(entry)
 
     def _leave(self, to: int, out: list[Row]) -> None:
-        """Go on to `to`, when nothing enters until then."""
+        """Let rows leave up to and including `to`. No row may enter until then."""
         while self._entries and (time := self._entries[0][0]) <= to:
             out += self._rows(time, self._pop(time))
 
     def _push(self, time: int, rows: Iterable[Row]) -> set[Key]:
-        """Let rows of one time enter, and return their groups."""
+        """Let the rows of one time enter; return their groups."""
         entering: dict[Key, Partials] = {}
         for row in rows:
             key, items = row.columns
@@ -114,7 +114,7 @@ class SlidingWindows:
         rollup.push(partials)
 
     def _pop(self, time: int) -> set[Key]:
-        """Let the rows leave that leave at `time`, and return their groups."""
+        """Remove the entries that leave at `time`; return their groups."""
         left: set[Key] = set()
         while self._entries and self._entries[0][0] == time:
             _, key, partials = self._entries.popleft()

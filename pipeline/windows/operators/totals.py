@@ -1,17 +1,18 @@
-"""What the panes of a window come to, group by group, in either of two ways.
+"""The totals of a window's panes, group by group, computed in either of two ways.
 
-Theory of operation. A queue of panes: `push` adds the newest, `pop` takes the oldest away, `totals` merges what is in
-between. `MergedAnew` keeps only the panes, and looks at each group in each of them for each window. `RolledUp` keeps a
-roll-up for each group (rollup.py): two merges more for each pane, and one for each total, however many panes there are.
-Which is cheaper depends on the number of panes in a window alone, so that `totals_of_panes` can choose beforehand.
+Theory of operation. Both are queues of panes: `push` adds the newest, `pop` removes the oldest, `totals` merges those
+in the queue. `MergedAnew` keeps only the panes, and for each window looks up each group in each of them. `RolledUp`
+keeps a roll-up for each group (rollup.py), which costs two more merges for each pane and one for each total, however
+many panes there are. Which one is cheaper depends only on the number of panes in a window, so `totals_of_panes` can
+choose beforehand.
 
-Invariant, of both: a group that has rows in any pane of the queue is in the totals, each once, in the order of groups.
-Sorting is put off: the groups of the last window stay sorted, groups that are new are added behind them, and
-`_is_sorted` says whether there are any. `MergedAnew` finds out in `totals` which groups have gone; `RolledUp` knows it
-as the last pane of a group is popped.
+Invariant of both: each group that has rows in any pane of the queue is in the totals once, and in the order of groups.
+Sorting is postponed: the groups of the last window stay sorted, new groups are added after them, and `_is_sorted` is
+false if there are new ones. `MergedAnew` finds out in `totals` which groups have no rows any more; `RolledUp` knows it
+when the last pane of a group is popped.
 
-It rests on what panes.py does: a pane is not changed after `push`, `pop` is given the pane that was pushed first, and
-the results of `totals` are read before the next call.
+It relies on panes.py: a pane is not changed after `push`, `pop` is given the pane that was pushed first, and the
+results of `totals` are read before the next call.
 """
 
 from __future__ import annotations
@@ -29,36 +30,37 @@ Pane = dict[Key, Partials]
 """The partial results of the groups that have rows in a slice of time."""
 
 FEW = 4
-"""Up to here, merging is the cheaper: half of what roll-ups cost with 2 panes in a window, even with 4 to 6."""
+"""Panes in a window up to which merging is cheaper. It costs half of roll-ups with 2 panes, and as much with 4 to 6."""
 
 
 class PaneTotals(Protocol):
-    """Panes come and go as in a queue. One that came is not changed any more."""
+    """A queue of panes that gives their totals. A pane must not be changed after `push`."""
 
     def __bool__(self) -> bool:
         """Return whether any group has rows."""
 
-    def push(self, pane: Pane) -> None: ...
+    def push(self, pane: Pane) -> None:
+        """Add the newest pane."""
 
     def pop(self, pane: Pane) -> None:
-        """Let the oldest pane go, which the caller knows."""
+        """Remove the oldest pane, which the caller has to pass."""
 
     def totals(self) -> Iterator[Total]:
-        """Yield what the panes come to, in the order of the groups. Read it before the panes change; change nothing."""
+        """Yield the totals in the order of the groups. Read them before the next call, and don't change them."""
 
 
 def totals_of_panes(count: int, sides: SideBySide) -> PaneTotals:
-    """Return the cheaper way for windows of `count` panes."""
+    """Return the cheaper of the two for windows of `count` panes."""
     return MergedAnew(sides) if count <= FEW else RolledUp(sides)
 
 
 class MergedAnew:
-    """PaneTotals by merging. A window costs a look-up for each of its groups in each pane."""
+    """`PaneTotals` by merging. A window costs one look-up for each of its groups in each pane."""
 
     def __init__(self, sides: SideBySide) -> None:
         self._sides = sides
         self._panes: deque[Pane] = deque()
-        self._order: dict[Key, None] = {}  # the groups of the last window, sorted, and then those that are new
+        self._order: dict[Key, None] = {}  # the groups of the last window, sorted, then new ones
         self._is_sorted = True
 
     def __bool__(self) -> bool:
@@ -93,11 +95,11 @@ class MergedAnew:
 
 
 class RolledUp:
-    """PaneTotals by a roll-up for each group. A group's pane costs two merges, a total one more."""
+    """`PaneTotals` by a roll-up for each group. A group costs two merges for each pane, and one for each total."""
 
     def __init__(self, sides: SideBySide) -> None:
         self._sides = sides
-        self._groups: dict[Key, Rollup] = {}  # those of the last window, sorted, and then those that are new
+        self._groups: dict[Key, Rollup] = {}  # those of the last window, sorted, then new ones
         self._is_sorted = True
 
     def __bool__(self) -> bool:

@@ -1,4 +1,4 @@
-"""Which operator a window is."""
+"""Makes the operator of a window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .slices import Slices
 from .sliding import SlidingWindows
 
 Mode = Literal["whole", "partial", "merge"]
-"""Whether an operator makes windows of rows, panes of rows, or windows of such panes."""
+"""Whether an operator makes windows from rows (whole), panes from rows (partial), or windows from panes (merge)."""
 
 _OPERATORS: dict[Mode, type[Panes]] = {"whole": Panes, "partial": PartialPanes, "merge": MergedPanes}
 
@@ -33,9 +33,10 @@ def window_operator(
 ) -> Operator:
     """Return the operator of a window, for rows after `closed`. It gives Row((*keys, *results), end, group).
 
-    A session's `arrival` is its group and then its session key: two sessions of one group may end together.
-    `mode` is other than whole only where `can_be_partial`. Partial rows are Row((key values, partials), end of a pane,
-    group), and those of several operators may be equal in both time and arrival.
+    The `arrival` of a session's row is its group and then its session key, since two sessions of one group may end at
+    the same time. `mode` may be partial or merge only if `can_be_partial`. Partial rows are Row((key values, partials),
+    end of a pane, group); those of several operators may have the same time and arrival. Raises `ValueError` for a
+    window that has no such mode.
     """
     if isinstance(window, Sliding | Session) and mode != "whole":
         raise ValueError(f"a {type(window).__name__} window can't be divided between two stages")

@@ -1,4 +1,4 @@
-"""Expressions of the planner's, their columns resolved, and what computes them from a row."""
+"""Makes functions of a row from the planner's expressions, whose columns are resolved."""
 
 from __future__ import annotations
 
@@ -18,21 +18,25 @@ WINDOW = "SYSTEM.WINDOW"
 
 
 class Compiler:
-    """Compiles expressions whose columns are resolved."""
+    """Compiles expressions whose columns are resolved. `names` are all names that the query looks up."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
 
     def compile(self, expression: Expression) -> Compiled:
+        """Return the expression with the function that computes it. Raises `QueryError`."""
         return Compiled(expression, self.evaluate(expression))
 
     def condition(self, expression: Expression) -> Compiled:
+        """Return a condition with the function that tests it. Raises `QueryError`, also if it is not a condition."""
         return Compiled(expression, self.test(expression))
 
     def evaluate(self, expression: Expression) -> Evaluate:
+        """Return the function that computes a resolved expression. Raises `QueryError`."""
         return compile_expression(expression, self)
 
     def test(self, expression: Expression) -> Evaluate:
+        """Return the function that tests a resolved condition. Raises `QueryError`."""
         return compile_condition(expression, self)
 
     def column(self, column: Column) -> Evaluate:
@@ -55,12 +59,12 @@ class Compiler:
             raise QueryError("System.Window() is written System.Window().Id, and only in SELECT", call.at)
         if kind_of(call.function) == "aggregate":
             raise QueryError(
-                f"{call.function} can't stand here: it needs GROUP BY with a window, and SELECT or HAVING around it, "
-                "or OVER (LIMIT DURATION(...))",
+                f"{call.function} is not allowed here: it needs GROUP BY with a window, and SELECT or HAVING around "
+                "it, or OVER (LIMIT DURATION(...))",
                 call.at,
             )
         if kind_of(call.function) == "analytic":
-            raise QueryError(f"{call.function} can't stand inside another analytic function, or here", call.at)
+            raise QueryError(f"{call.function} is not allowed here, or inside another analytic function", call.at)
         return None
 
     def _properties(self, of: Evaluate, path: Sequence[str]) -> Evaluate:
@@ -69,7 +73,7 @@ class Compiler:
         return of
 
     def _property(self, of: Evaluate, name: str) -> Evaluate:
-        """A record inside of a row has not been through `Names.of`, and most have the property as it is spelt."""
+        """Try the name as it is spelt first: mostly it is right, and only whole rows went through `Names.mapping`."""
         names = self._names
 
         def evaluate(row: Row) -> Any:
@@ -77,7 +81,7 @@ class Compiler:
             if not isinstance(record, dict):
                 return None
             value = record.get(name)
-            return names.of(record).get(name) if value is None else value
+            return names.mapping(record).get(name) if value is None else value
 
         return evaluate
 
@@ -93,6 +97,8 @@ def _column(place: tuple[int, ...], name: str) -> Evaluate:
 
 
 def part_at(place: tuple[int, ...]) -> Callable[[Row], Row | None]:
+    """Return the function that takes the row at `place` from a joined row; None if a LEFT JOIN found no such row."""
+
     def part(row: Row | None) -> Row | None:
         for index in place:
             if row is None:

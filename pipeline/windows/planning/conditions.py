@@ -1,9 +1,9 @@
-"""What an ON says: bounds in time, pairs of equal keys, and the rest.
+"""Takes the condition of an ON apart: bounds in time, pairs of equal keys, and the rest.
 
     ON a.id = b.id AND DATEDIFF(minute, a, b) BETWEEN 0 AND 15 AND a.x < b.y
 
-A source's name as an argument of DATEDIFF is the time of its row. DATEDIFF counts boundaries: from 10:00:59 to 10:01:00
-is one minute. https://learn.microsoft.com/stream-analytics-query/join-azure-stream-analytics
+A source's name as an argument of DATEDIFF is the time of its row. DATEDIFF counts boundaries: 10:00:59 to 10:01:00 is
+one minute. https://learn.microsoft.com/stream-analytics-query/join-azure-stream-analytics
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ..language.tree import rewrite, walk
 from ..operators.bounds import Bound
 from .compiler import TIMESTAMP
 from .nodes import Moment, Resolved
-from .scope import Scope, Source
+from .scope import Scope, ScopedSource
 
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True)
 class Condition:
-    """`keys` are pairs of a left row's and a right row's. `rest` are about the pair."""
+    """`keys` are pairs of an expression about the left row and one about the right row. `rest` are about the pair."""
 
     bounds: tuple[Bound, ...]
     keys: tuple[tuple[Expression, Expression], ...]
@@ -33,12 +33,14 @@ class Condition:
 
     @property
     def is_bounded(self) -> bool:
+        """Whether the time is bounded on both sides."""
         return any(bound.low is not None for bound in self.bounds) and any(
             bound.high is not None for bound in self.bounds
         )
 
 
 def conjuncts(expression: Expression) -> Iterator[Expression]:
+    """Yield the conditions that AND joins."""
     if isinstance(expression, Binary) and expression.operator == "AND":
         yield from conjuncts(expression.left)
         yield from conjuncts(expression.right)
@@ -47,17 +49,17 @@ def conjuncts(expression: Expression) -> Iterator[Expression]:
 
 
 def all_of(expressions: list[Expression]) -> Expression | None:
-    """Return them joined by AND, None for none."""
+    """Return the expressions joined by AND, None if there are none."""
     joined: Expression | None = None
     for expression in expressions:
         joined = expression if joined is None else Binary("AND", joined, expression, expression.at)
     return joined
 
 
-def condition(on: Expression, pair: Scope, left: Scope, right: Source) -> Condition:
-    """Take ON apart. `pair` has the sources with their places in the pair, `left` those in the left row.
+def condition(on: Expression, pair: Scope, left: Scope, right: ScopedSource) -> Condition:
+    """Take ON apart. `pair` has the places of all sources in the pair, `left` those of the left ones in the left row.
 
-    The analytic functions in `on` are resolved already, with places in the pair. Raises `QueryError`.
+    The analytic functions in `on` must be resolved already, to places in the pair. Raises `QueryError`.
     """
     bounds: list[Bound] = []
     keys: list[tuple[Expression, Expression]] = []
@@ -76,8 +78,8 @@ def condition(on: Expression, pair: Scope, left: Scope, right: Source) -> Condit
     return Condition(tuple(bounds), tuple(keys), tuple(rest))
 
 
-def _bound(part: Expression, left: Scope, right: Source) -> Bound | None:
-    """Return what `low <= DATEDIFF(unit, left, right) <= high` says, None for another condition."""
+def _bound(part: Expression, left: Scope, right: ScopedSource) -> Bound | None:
+    """Return the bound of a condition `low <= DATEDIFF(unit, left, right) <= high`, None for any other condition."""
     match part:
         case Between(Call() as call, low, high, False):
             ends = _integer(low), _integer(high)
@@ -156,7 +158,7 @@ def _resolved(expression: Expression, pair: Scope) -> Expression:
 
 
 def _key(expression: Expression) -> tuple[Expression, Expression] | None:
-    """Return the two sides of an equality between the left row and the right one, as expressions about these."""
+    """Return the sides of "an expression about the left row = one about the right row", None for anything else."""
     if not isinstance(expression, Binary) or expression.operator != "=":
         return None
     sides = [_side(expression.left), _side(expression.right)]
@@ -168,7 +170,7 @@ def _key(expression: Expression) -> tuple[Expression, Expression] | None:
 
 
 def _side(expression: Expression) -> int | None:
-    """Return 0 if all columns are the left row's, 1 if they are the right one's, None if neither, or there are none."""
+    """Return 0 if all columns are of the left row, 1 if all are of the right one, else None; also without columns."""
     sides = {part.place[0] for part in walk(expression) if isinstance(part, Resolved)}
     uses_the_pair = any(isinstance(part, Call) and part.function == TIMESTAMP for part in walk(expression))
     return sides.pop() if len(sides) == 1 and not uses_the_pair else None

@@ -1,7 +1,7 @@
 """FROM and JOIN: the rows that a SELECT is about, and where their columns are.
 
-Analytic functions are computed first, on the rows of each source by itself, as the language has it; then the sources
-are joined from left to right.
+First analytic functions are computed on the rows of each source by itself, as the language defines it. Then the
+sources are joined from left to right.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Change = Callable[[Any], Any]
 
 @dataclass
 class _Table:
-    """One of the sources. `analytics` are the functions that are computed on its rows, before anything else."""
+    """One of the sources. `analytics` are the functions that are computed on its rows before all else."""
 
     source: syntax.Source
     relation: Relation
@@ -38,7 +38,7 @@ class _Table:
 
 
 class FromClause:
-    """The sources of one SELECT. `node` gives the rows that are joined of them."""
+    """The sources of one SELECT. `node` is the number of the node that gives the joined rows."""
 
     def __init__(self, graph: Graph, select: syntax.Select, step: str) -> None:
         self._graph = graph
@@ -52,7 +52,7 @@ class FromClause:
         if self._tables[0].is_reference:
             name = select.source.name
             raise QueryError(
-                f"{name} is reference data: it can be joined, but rows don't come from it", select.source.at
+                f"{name} is reference data: it can be joined, but not be the first source after FROM", select.source.at
             )
         self._find_analytics()
         self.node = self._join()
@@ -63,11 +63,12 @@ class FromClause:
 
     @property
     def is_plain(self) -> bool:
-        """Whether a row's columns are a source's: nothing is joined, or computed beside them."""
+        """Whether a row's columns are those of a source: nothing is joined, and no analytic function is computed."""
         return len(self._tables) == 1 and not self._tables[0].analytics
 
     @property
     def windowed(self) -> bool:
+        """Whether rows come through a window; see `Output`."""
         return any(table.relation.windowed for table in self._tables)
 
     def resolve(self, expression: Any) -> Any:
@@ -75,7 +76,7 @@ class FromClause:
         return rewrite(expression, self.resolving(lambda column: self.scope.resolve(column)))
 
     def resolving(self, resolve: Callable[[Column], Expression]) -> _Change:
-        """Return what `rewrite` takes to put `resolve`'s in place of columns, and analytic functions' values."""
+        """Return a change for `rewrite`: it resolves columns by `resolve`, and analytic functions to their values."""
         analytics = self._change_analytics(len(self._tables))
 
         def change(part: Any) -> Any:
@@ -86,7 +87,7 @@ class FromClause:
         return change
 
     def partition_keys(self) -> list[Resolved]:
-        """Return the columns of PARTITION BY: what else is a group's is of one partition each."""
+        """Return the resolved columns of PARTITION BY. They are added to the keys of groups and sessions."""
         keys = (
             self._partition_key(table, source.place)
             for table, source in zip(self._tables, self.scope.sources, strict=True)
@@ -120,7 +121,7 @@ class FromClause:
             self._analytics[call] = owner, table.analytics.index(alone)
 
     def _partitioned(self, call: Call, table: _Table) -> Call:
-        """Keep the partitions of FROM x PARTITION BY k apart in an analytic function as well."""
+        """Return an analytic function that keeps the partitions of FROM x PARTITION BY k apart, as the SELECT does."""
         key = self._partition_key(table, ())
         if key is None:
             return call
@@ -153,7 +154,7 @@ class FromClause:
         residual = None if rest is None else self._graph.compiler.condition(rest)
         if table.is_reference:
             if parts.bounds:
-                raise QueryError(f"{table.source.alias} is reference data: it has no time, so no DATEDIFF", join.at)
+                raise QueryError(f"{table.source.alias} is reference data: it has no time for DATEDIFF", join.at)
             name = self._graph.table(table.source.name)
             return self._graph.add(ReferenceJoin(self._step, (left,), name, join.kind, left_keys, right_keys, residual))
         if not parts.is_bounded:
@@ -185,7 +186,7 @@ class FromClause:
             )
 
     def _scope(self, count: int) -> Scope:
-        """The first `count` sources, with their places in a row that is joined of these."""
+        """Return the first `count` sources, with their places in a row that joins these."""
         return Scope(
             [
                 table.relation.source(table.source, (*_part(place, count), *((0,) if table.analytics else ())))
@@ -212,7 +213,7 @@ class FromClause:
 
 
 def _part(place: int, count: int) -> tuple[int, ...]:
-    """Return where the row of a source is in a row joined of `count`: ((a, b), c)."""
+    """Return the place of a source's row in a row that joins `count` sources: ((a, b), c)."""
     return (0,) * (count - 1) if place == 0 else (*(0,) * (count - 1 - place), 1)
 
 

@@ -1,4 +1,4 @@
-"""One SELECT of two: a step that only names values, and the one that reads it, take one look at each row."""
+"""Makes one SELECT of two, where the first only names values: then each row is looked at once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .nodes import Inside, ItemColumn, Node, Resolved, Select
 
 
 def fuse(nodes: list[Node], compiler: Compiler) -> None:
-    """Let each Select that alone reads another read that one's source, where no row can tell.
+    """Let a `Select` that is the only reader of another one read that one's source, where the rows stay the same.
 
-    The first may have plain columns only: an expression that fails leaves its row out, also if nobody reads it. It
-    stays in `nodes`, without readers.
+    The first may have plain columns only: another expression may fail, and then leave out its row even if its column
+    is not read. The first stays in `nodes`, without readers.
     """
     readers = Counter(source for node in nodes for source in node.sources)
     for place, node in enumerate(nodes):
@@ -34,7 +34,10 @@ def _names_only(node: Select) -> bool:
 
 
 def _can_follow(first: Select, second: Select) -> bool:
-    """The second condition is not for rows that the first one leaves out: they may make it fail."""
+    """Return whether no more than one of the two has a condition, and the second has no star.
+
+    The second condition might fail on rows that the first one leaves out.
+    """
     has_star = not all(isinstance(item, ItemColumn) for item in second.items or ())
     return not has_star and (first.where is None or second.where is None)
 
@@ -53,7 +56,7 @@ def _item(item: Any, values: Mapping[str, Expression], compiler: Compiler) -> It
 
 
 def _in_terms_of(values: Mapping[str, Expression], expression: Expression) -> Expression:
-    """Return an expression about the first one's columns as one about its source's."""
+    """Return an expression about the columns of the first SELECT as one about the columns of its source."""
 
     def change(part: Any) -> Any:
         if not isinstance(part, Resolved):

@@ -1,4 +1,4 @@
-"""The graph while it is made: which nodes there are, and what a name after FROM stands for."""
+"""The graph while it is being made: its nodes, and what a name after FROM stands for."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..language.tree import rewrite
 from ..language.values import Names
 from .compiler import Compiler
 from .nodes import Input, Node, Stream
-from .scope import Scope, Source
+from .scope import Scope, ScopedSource
 
 
 @dataclass(frozen=True)
 class Relation:
-    """What a name stands for: rows of a node; of reference data if `node` is None.
+    """What a name stands for: the rows of a node, or reference data if `node` is None.
 
-    `columns` is None if only the rows know them. `windowed`: the rows came out of a window.
+    `columns` is None if they are not known before there are rows. `windowed` tells that the rows come from a window.
     """
 
     node: int | None
@@ -28,14 +28,18 @@ class Relation:
 
     @property
     def place(self) -> int:
+        """The place of the node in the graph. Reference data has none."""
         assert self.node is not None
         return self.node
 
-    def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> Source:
-        return Source(source.alias, self.columns, place)
+    def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> ScopedSource:
+        """Return the relation as a source of a SELECT, whose row is at `place` in the SELECT's row."""
+        return ScopedSource(source.alias, self.columns, place)
 
 
 class Graph:
+    """The nodes, and the names that are known so far. `references` are the names of reference data."""
+
     def __init__(self, names: Names, references: Iterable[str]) -> None:
         self.nodes: list[Node] = []
         self.streams: list[Stream] = []
@@ -45,16 +49,21 @@ class Graph:
         self._steps: dict[str, Relation | None] = {}
 
     def add(self, node: Node) -> int:
+        """Add a node; return its place, by which other nodes name it as their source."""
         self.nodes.append(node)
         return len(self.nodes) - 1
 
     def announce(self, step: syntax.Step) -> None:
-        """Make the step's name known before what it stands for is, so that nothing reads it too early."""
+        """Make a step's name known before its rows are, so that a step that reads it too early is refused.
+
+        Raises `QueryError` if there is another step of this name.
+        """
         if step.name.lower() in self._steps:
             raise QueryError(f"two steps are called {step.name}", step.at)
         self._steps[step.name.lower()] = None
 
     def name(self, step: syntax.Step, relation: Relation) -> None:
+        """Make known which rows a step gives, now that it is planned."""
         self._steps[step.name.lower()] = relation
 
     def relation(self, source: syntax.Source) -> Relation:
@@ -76,12 +85,12 @@ class Graph:
         return relation
 
     def table(self, name: str) -> str:
-        """Return the name of reference data as the query writes it first."""
+        """Return the name of reference data as the query first writes it."""
         return self._references[name.lower()]
 
     def _input(self, source: syntax.Source) -> int:
         name = self._inputs.setdefault(source.name.lower(), source.name)
-        scope = Scope([Source(source.alias, None)])
+        scope = Scope([ScopedSource(source.alias, None)])
 
         def resolved(expression: Expression) -> Expression:
             return rewrite(expression, lambda part: scope.resolve(part) if isinstance(part, Column) else None)

@@ -1,4 +1,4 @@
-"""GROUP BY: what a window computes of the rows, and what SELECT and HAVING make of that."""
+"""GROUP BY: what a window computes from its rows, and what SELECT and HAVING compute from the results."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from .nodes import Resolved
 
 
 class Grouping:
-    """Turns expressions about the rows into ones about (*keys, *results), and notes the results that it takes.
+    """Turns expressions about the rows into ones about (*keys, *results), and collects the aggregates in `calls`.
 
-    All expressions are resolved. `columns_of_rows`: whether the rows are plain, so that there is a whole row to take.
+    All expressions must be resolved. `columns_of_rows` tells whether rows are plain, so that an aggregate can take a
+    whole row.
     """
 
     def __init__(self, keys: Sequence[Expression], columns_of_rows: bool) -> None:
@@ -24,16 +25,19 @@ class Grouping:
         self.calls: list[Call] = []
         self._is_plain = columns_of_rows
 
-    def of(self, expression: Expression) -> Expression:
-        """Raises `QueryError` for a column that is neither a key nor in an aggregate."""
+    def rewrite(self, expression: Expression) -> Expression:
+        """Return an expression about (*keys, *results).
+
+        Raises `QueryError` for a column that is neither a key nor in an aggregate.
+        """
         return rewrite(expression, self._change)
 
     def _change(self, part: Any) -> Expression | None:
         if part in self.keys:
             if isinstance(part, Call) and part.function == TIMESTAMP:
                 raise QueryError(
-                    "System.Timestamp() is a key here, and the end of the window: take it in a step before, "
-                    "under a name of its own",
+                    "System.Timestamp() would be both a key and the end of the window here: select it in a step "
+                    "before, under a name of its own",
                     part.at,
                 )
             names = part.names if isinstance(part, Column) else ("a key",)
@@ -47,8 +51,8 @@ class Grouping:
     def _result(self, call: Call) -> int:
         if not self._is_plain and len(call.arguments) == FUNCTIONS[call.function].whole_row:
             raise QueryError(
-                f"{call.function} without an expression takes a whole row, which a JOIN and an analytic function have "
-                "not: name the value, or make the rows in a step before",
+                f"{call.function} without an expression takes a whole row, but beside a JOIN or an analytic function "
+                "there is none: name a value, or make the rows in a step before",
                 call.at,
             )
         if call not in self.calls:
@@ -57,10 +61,10 @@ class Grouping:
 
 
 def aliased(expression: Expression, aliases: Mapping[str, Expression], keys: Sequence[Expression]) -> Expression:
-    """Return HAVING with the items of SELECT in place of their names.
+    """Return the condition of HAVING with the names of SELECT's items replaced by the items.
 
-    A column that is a key is meant as the key. Inside an aggregate, names are columns. `expression` is resolved as far
-    as it can be: a `Column` that is no `Resolved` is no column of the rows.
+    A column that is a key means the key. Inside an aggregate, names mean columns. `expression` is resolved as far as
+    it can be: a `Column` that is not a `Resolved` is not a column of the rows.
     """
 
     def change(part: Any) -> Expression | None:
@@ -82,7 +86,7 @@ def with_window_id(expression: Expression, window_id: str | None) -> Expression:
     def change(part: Any) -> Expression | None:
         if isinstance(part, Property) and isinstance(part.operand, Call) and part.operand.function == WINDOW:
             if part.name.lower() != "id":
-                raise QueryError("System.Window() has nothing but Id", part.at)
+                raise QueryError("System.Window() has only Id", part.at)
             return Constant(window_id, part.at)
         return None
 

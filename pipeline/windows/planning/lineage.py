@@ -1,4 +1,4 @@
-"""Which columns of a node hold what a column of an input held, and how far back an input matters."""
+"""Which columns of a node hold the value of a column of an input, and how long an event of an input matters."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .nodes import (
     Window,
 )
 
-#: Expressions about a node's rows that hold the value.
+#: The expressions about a node's rows whose value is that of a certain column of the inputs.
 Holders = frozenset[Expression]
 
 
 def holders(plan: Plan, of_stream: Callable[[Stream], Holders]) -> list[Holders]:
-    """Return for each node the expressions about its rows that hold what `of_stream` names in its inputs' rows.
+    """Return for each node the expressions about its rows that hold the value which `of_stream` names in an input.
 
-    Only plain renaming is followed. Of a UNION, a column holds it if it does in every branch; of a JOIN, if one side's
-    does.
+    Only plain renaming is followed. A column of a UNION holds the value if it does so in every branch; a column of a
+    JOIN, if the column of the left or right row does.
     """
     held: list[Holders] = []
     for node in plan.nodes:
@@ -67,7 +67,7 @@ _NOWHERE = At(1, 1)
 
 
 def _selected(items: Sequence[ItemColumn | ItemStar], source: Holders) -> Holders:
-    """Return the columns that hold it. After a star, of which not all names are known, any column may be the star's."""
+    """Return the items that hold the value. Items after a star are not counted: the star may give that column."""
     given: set[Expression] = set()
     names: set[str] = set()
     for item in items:
@@ -91,7 +91,7 @@ def _of_star(item: ItemStar, source: Holders, names: Set[str]) -> Holders:
 
 
 def _named(name: str, value: Expression, source: Holders) -> Holders:
-    """Return what holds it in a column that is `value`: the column, or the same property of it."""
+    """Return what holds the value when a column `name` is `value`: that column, or a property of it."""
     given: set[Expression] = set()
     for holder in source:
         if holder == value:
@@ -108,16 +108,17 @@ def _column(path: tuple[str, ...]) -> Resolved:
 
 
 def _inside(held: Holders, place: int) -> Holders:
-    """Return what holds it in a row that has these rows at `place`."""
+    """Return the same holders for a row that has these rows at `place`."""
     return frozenset(replace(holder, place=(place, *holder.place)) for holder in held if isinstance(holder, Resolved))
 
 
 def holds(keys: Sequence[Compiled], held: Set[Expression]) -> bool:
+    """Return whether one of the keys is one of the holders."""
     return any(key.expression in held for key in keys)
 
 
 def check_substreams(plan: Plan, at: At) -> None:
-    """Refuse what TIMESTAMP BY ... OVER can't be used for: time has to run for each key by itself, all the way.
+    """Raises `QueryError` unless a query with TIMESTAMP BY ... OVER keeps its keys apart in every window and join.
 
     https://learn.microsoft.com/stream-analytics-query/timestamp-by-azure-stream-analytics
     """
@@ -154,7 +155,7 @@ def _keeps_apart(node: Node, held: Sequence[Holders]) -> bool:
 
 
 def span(nodes: Sequence[Node]) -> int:
-    """Return the longest time, in ticks, before a row of an output from which a row of an input can still change it."""
+    """Return the longest time, in ticks, by which an input's row can come before an output's row that it changes."""
     spans: dict[int, int] = {}
     for place, node in enumerate(nodes):
         spans[place] = max((spans[source] for source in node.sources), default=0) + _span(node)
@@ -189,7 +190,7 @@ def _reach(call: syntax.Call) -> int:
 
 
 def _interval(call: syntax.Call) -> int:
-    """ISFIRST(unit, n): the interval's length."""
+    """Return the length, in ticks, of ISFIRST(unit, n)'s interval; 0 for another call."""
     match call.arguments:
         case (syntax.Unit(name), syntax.Constant(int() as count)):
             return WINDOW_UNITS[name] * count

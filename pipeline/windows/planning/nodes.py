@@ -1,13 +1,14 @@
-"""The graph that a query becomes: what its nodes do, and what the rows between them look like.
+"""The graph that is made of a query: what its nodes do, and what the rows between them look like.
 
-A row of an input, of a Select or of a Union is plain: `row.columns` maps names to values. The others give sequences:
+A row of an input, of a Select or of a Union is plain: `row.columns` maps names to values. In rows of the others it is a
+sequence:
 
     Window          (*keys, *results)                                time: the window's end; arrival: the group
     Analytic        (row, *results)                                  time and arrival: the row's
     Join            (left row, right row | None)                     time: when the pair is known; arrival: both
-    ReferenceJoin   (left row, row of the table | None)              time: the left row's; arrival: its, and a place
+    ReferenceJoin   (left row, row of the table | None)              time: the left row's; arrival: its and the table's
 
-So that a joined row of three sources is ((a, b), c), and `Resolved.place` says how to get from a row to a source's.
+So a row that joins three sources is ((a, b), c), and `Resolved.place` says how to get from there to a source's row.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from ..row import Evaluate
 
 @dataclass(frozen=True, eq=False)
 class Resolved(Column):
-    """A column after the planner knows where it is: `names` as they were written are for messages only.
+    """A column whose place the planner knows. Its `names`, as the query writes them, are for messages only.
 
-    `place` leads from a row to the row, or value, that is meant, an index into `columns` at each step; `path` leads on
-    from there by names, and is empty for a value. Two are equal if they are the same column: names ignore case.
+    `place` leads from a row to the row, or the value, that is meant: an index into `columns` at each step. `path` leads
+    from there to the column, by names; it is empty if `place` leads to a value. Two are equal if they are the same
+    column, whatever the case of its names.
     """
 
     place: tuple[int, ...]
@@ -35,6 +37,7 @@ class Resolved(Column):
 
     @property
     def key(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """What tells columns apart: `place`, and `path` in lower case."""
         return self.place, tuple(name.lower() for name in self.path)
 
     def __eq__(self, other: object) -> bool:
@@ -51,20 +54,20 @@ class Moment(Resolved):
 
 @dataclass(frozen=True, eq=False)
 class Inside(Resolved):
-    """A property, to any depth, of the value at `place`, which is no row but a record."""
+    """A property, at any depth, of the value at `place`, which is not a row but a record."""
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """An expression, its columns resolved, and what computes it from a row."""
+    """An expression whose columns are resolved, and the function that computes it from a row."""
 
     expression: Expression
-    of: Evaluate = field(compare=False)
+    evaluate: Evaluate = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Rows of an input with one idea of their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER."""
+    """Rows of an input and how they get their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER."""
 
     input: str
     timestamp: Compiled | None
@@ -73,7 +76,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Node:
-    """`step` is the name of the step that the node is a part of; `sources` are the places of the nodes it reads."""
+    """`step` names the step, or the output, that the node is a part of; `sources` are the places of nodes it reads."""
 
     step: str
     sources: tuple[int, ...]
@@ -88,7 +91,7 @@ class Input(Node):
 
 @dataclass(frozen=True)
 class ItemStar:
-    """All columns of the row at `place`, or of a record in it, but those that an item before has given."""
+    """All columns of the row at `place`, or of a record in it, except those that an earlier item gives."""
 
     place: tuple[int, ...]
     record: Compiled | None
@@ -102,7 +105,7 @@ class ItemColumn:
 
 @dataclass(frozen=True)
 class Select(Node):
-    """WHERE or HAVING, then the items. `items` is None if rows go on as they are."""
+    """WHERE or HAVING, then the items. `items` is None if rows are passed on unchanged."""
 
     where: Compiled | None
     items: tuple[ItemColumn | ItemStar, ...] | None
@@ -110,13 +113,15 @@ class Select(Node):
 
 @dataclass(frozen=True)
 class Analytic(Node):
+    """Rows with the values of analytic functions. `analytics` make the functions' histories (operators/analytic.py)."""
+
     calls: tuple[Call, ...]
     analytics: tuple[Any, ...] = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Window(Node):
-    """`mode` is other than whole where the work is divided between two stages: topology.py."""
+    """`mode` is partial or merge where the work is divided between two stages: topology.py."""
 
     window: syntax.Window
     keys: tuple[Compiled, ...]
@@ -130,8 +135,8 @@ class Window(Node):
 class Join(Node):
     """Pairs of rows of two streams that are near in time and have equal keys, and `on`. NULL keys are equal to nothing.
 
-    Of `bounds`, one has a low end and one has a high. `lag`: how far, in ticks, the left row's time may be
-    after that of a row it is made of. `on` is what is left of ON, about the pair: a row as this node gives it.
+    One of `bounds` has a low end, and one a high end. `lag` is by how much, in ticks, the left row's time may be after
+    the time of a row that it joins. `on` is the rest of ON, about the pair: a row as this node gives it.
     """
 
     kind: Literal["INNER", "LEFT"]
@@ -144,7 +149,7 @@ class Join(Node):
 
 @dataclass(frozen=True)
 class ReferenceJoin(Node):
-    """Rows beside those of a table that have equal keys, and `on`. `right_keys` are about a row of the table."""
+    """Pairs of a row and a table's row that have equal keys, and `on`. `right_keys` are about a row of the table."""
 
     table: str
     kind: Literal["INNER", "LEFT"]
@@ -155,12 +160,12 @@ class ReferenceJoin(Node):
 
 @dataclass(frozen=True)
 class Union(Node):
-    """Rows of all sources; the source's place goes before `arrival`, so that no two rows have the same."""
+    """Rows of all sources. The source's place is put before `arrival`, so that no two rows have the same one."""
 
 
 @dataclass(frozen=True)
 class Output(Node):
-    """`windowed`: the rows' times are ends of windows, or times that an operator gave."""
+    """`windowed` tells that rows come through a window: their times are ends of windows, or made of such by a JOIN."""
 
     output: str
     windowed: bool
@@ -168,10 +173,10 @@ class Output(Node):
 
 @dataclass(frozen=True)
 class Plan:
-    """Nodes stand after their sources. `references` are the tables that are joined, `inputs` the others, as written.
+    """Every node comes after its sources. `references` are the tables that are joined, `inputs` all other inputs.
 
-    Rows of inputs are made with `names.of`. `span`: the longest time, in ticks, before a row of an output from which
-    a row of an input can still change it.
+    Names are as the query writes them. Rows of inputs must be made with `names.mapping`. `span` is the longest time, in
+    ticks, by which a row of an input can come before a row of an output that it changes.
     """
 
     streams: tuple[Stream, ...]

@@ -1,4 +1,4 @@
-"""From a query to the graph that runs it: names are resolved, and everything is refused that would have no meaning."""
+"""Makes the graph that runs a query: resolves its names, and refuses everything that would have no meaning."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
 
 
 def _check_functions(query: Query) -> None:
-    """Raises `QueryError` for a function that is not there, before anything is said of its place or its arguments."""
+    """Raises `QueryError` for an unknown function, before its place or its arguments are looked at."""
     for part in walk((query.steps, query.statements)):
         if isinstance(part, syntax.Call):
             check_function(part)
@@ -59,13 +59,13 @@ def _union(graph: Graph, selects: tuple[syntax.Select, ...], step: str) -> Relat
 
 
 def _named_as(graph: Graph, relation: Relation, first: Relation, select: syntax.Select, step: str) -> int:
-    """Return a branch of a UNION, its columns spelt as in the first one."""
+    """Return the place of a branch of a UNION whose columns are spelt as in the first branch."""
     if relation.columns is None or first.columns is None or relation.columns == first.columns:
         return relation.place
     if [name.lower() for name in relation.columns] != [name.lower() for name in first.columns]:
         raise QueryError(
-            f"the SELECTs of a UNION must have the same columns in one order: {', '.join(first.columns)} are the "
-            f"first one's, {', '.join(relation.columns)} this one's",
+            f"the SELECTs of a UNION must have the same columns in the same order: the first one has "
+            f"{', '.join(first.columns)}, this one {', '.join(relation.columns)}",
             select.at,
         )
     items = tuple(
@@ -76,7 +76,7 @@ def _named_as(graph: Graph, relation: Relation, first: Relation, select: syntax.
 
 
 def _pruned(graph: Graph, outputs: tuple[str, ...], names: Names, at: At) -> Plan:
-    """Leave out what no output comes from: steps that nothing reads."""
+    """Return the plan without the nodes that no output needs: steps that nothing reads."""
     needed: set[int] = set()
     for place in reversed(range(len(graph.nodes))):
         if isinstance(graph.nodes[place], Output) or place in needed:
@@ -100,7 +100,7 @@ def _pruned(graph: Graph, outputs: tuple[str, ...], names: Names, at: At) -> Pla
 
 
 def renumbered(nodes: Iterable[tuple[int, Node]]) -> tuple[Node, ...]:
-    """Return nodes that have the places of the list, given with those that they had."""
+    """Return the nodes with their `sources` adapted to their places in the list; each is given with its old place."""
     listed = list(nodes)
     places = {old: new for new, (old, _) in enumerate(listed)}
     return tuple(replace(node, sources=tuple(places[source] for source in node.sources)) for _, node in listed)

@@ -1,4 +1,4 @@
-"""Names: which column of which source a query means."""
+"""Finds out which column of which source a name in a query means."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .nodes import Resolved
 
 
 @dataclass(frozen=True)
-class Source:
-    """What a SELECT may read under one name. `columns` is None if only the rows know them.
+class ScopedSource:
+    """A source whose columns a SELECT may use. `columns` is None if they are not known before there are rows.
 
-    `place` leads from the SELECT's row to the row of this source.
+    `place` leads from the SELECT's row to the row of this source, as in `Resolved`.
     """
 
     alias: str
@@ -22,7 +22,7 @@ class Source:
     place: tuple[int, ...] = ()
 
     def column(self, name: str) -> str | None:
-        """Return the column's name as its step writes it, None if there is none."""
+        """Return the column's name as its step writes it, None if the source has no such column."""
         if self.columns is None or name in self.columns:
             return name
         folded = name.lower()
@@ -32,15 +32,19 @@ class Source:
 class Scope:
     """The sources of one SELECT, in FROM's order."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[ScopedSource]) -> None:
         self.sources = sources
 
-    def source(self, name: str) -> Source | None:
+    def source(self, name: str) -> ScopedSource | None:
+        """Return the source with this name or alias, in any case; None if there is none."""
         folded = name.lower()
         return next((source for source in self.sources if source.alias.lower() == folded), None)
 
-    def find(self, column: Column) -> tuple[Source, tuple[str, ...]]:
-        """Return the source that `column` is of, and its names without the source's. Raises `QueryError`."""
+    def find(self, column: Column) -> tuple[ScopedSource, tuple[str, ...]]:
+        """Return the source that has `column`, and the names of the column without the source's.
+
+        Raises `QueryError` if no source has it, or several may.
+        """
         if len(column.names) > 1 and (named := self.source(column.names[0])) is not None:
             return named, _known(named, column.names[1:], column)
         if len(self.sources) == 1:
@@ -51,14 +55,17 @@ class Scope:
         aliases = [source.alias for source in have or self.sources]
         if not have:
             raise QueryError(f"none of {', '.join(aliases)} has a column {column.names[0]}", column.at)
-        raise QueryError(f"whose column is {column}? Write {' or '.join(f'{a}.{column}' for a in aliases)}", column.at)
+        raise QueryError(
+            f"several sources may have {column}: write {' or '.join(f'{a}.{column}' for a in aliases)}", column.at
+        )
 
     def resolve(self, column: Column) -> Resolved:
+        """Return the column with its place. Raises `QueryError`."""
         source, path = self.find(column)
         return Resolved(column.names, column.at, source.place, path)
 
 
-def _known(source: Source, path: tuple[str, ...], column: Column) -> tuple[str, ...]:
+def _known(source: ScopedSource, path: tuple[str, ...], column: Column) -> tuple[str, ...]:
     name = source.column(path[0])
     if name is None:
         has = ", ".join(source.columns or ())

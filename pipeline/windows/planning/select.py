@@ -1,4 +1,4 @@
-"""One SELECT: from its text's tree to nodes."""
+"""Makes the nodes of one SELECT."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .from_clause import FromClause
 from .graph import Graph, Relation
 from .grouping import Grouping, aliased, with_window_id
 from .nodes import ItemColumn, ItemStar, Select, Union, Window
-from .scope import Source
+from .scope import ScopedSource
 
 
 def plan_select(graph: Graph, select: syntax.Select, step: str) -> Relation:
-    """Add the nodes of `select`; return what it gives. Raises `QueryError`."""
-    return _Select(graph, select, step).plan()
+    """Add the nodes of `select` to the graph; return the rows that it gives. Raises `QueryError`."""
+    return _SelectPlanner(graph, select, step).plan()
 
 
-class _Select:
+class _SelectPlanner:
     def __init__(self, graph: Graph, select: syntax.Select, step: str) -> None:
         self._graph = graph
         self._select = select
@@ -53,10 +53,10 @@ class _Select:
         grouping = Grouping([*keys, *hidden], self._from.is_plain)
         for item in select.items:
             if isinstance(item.expression, Star):
-                raise QueryError("SELECT * can't stand with GROUP BY: name the columns", item.expression.at)
+                raise QueryError("SELECT * is not allowed with GROUP BY: name the columns", item.expression.at)
         resolved = [self._from.resolve(item.expression) for item in select.items]
-        items = [grouping.of(item) for item in resolved]
-        having = None if select.having is None else grouping.of(self._having(resolved, keys))
+        items = [grouping.rewrite(item) for item in resolved]
+        having = None if select.having is None else grouping.rewrite(self._having(resolved, keys))
         branches = [self._window(node, named, grouping, hidden, having, items) for named in select.windows]
         if len(branches) == 1:
             return branches[0]
@@ -91,7 +91,7 @@ class _Select:
         return self._selected(place, having, [with_window_id(item, named.id) for item in items], windowed=True)
 
     def _having(self, items: Sequence[Expression | Star], keys: Sequence[Expression]) -> Expression:
-        """Return HAVING resolved, the names of items replaced by what they stand for."""
+        """Return the condition of HAVING, resolved, with the names of items replaced by the items."""
         assert self._select.having is not None
         aliases = {
             item.name.lower(): expression
@@ -110,7 +110,7 @@ class _Select:
         change = self._from.resolving(resolved_if_known)
 
         def resolve(part: Any) -> Any:
-            if isinstance(part, Call) and kind_of(part.function) == "aggregate":  # inside of which names are columns
+            if isinstance(part, Call) and kind_of(part.function) == "aggregate":  # names in it are columns
                 return self._from.resolve(part)
             return change(part)
 
@@ -145,8 +145,8 @@ class _Select:
         if not star.names:
             if len(scope.sources) > 1:
                 aliases = ", ".join(f"{source.alias}.*" for source in scope.sources)
-                raise QueryError(f"SELECT * can't stand with JOIN: write {aliases}, or name the columns", star.at)
-            source: Source | None = scope.sources[0]
+                raise QueryError(f"SELECT * is not allowed with JOIN: write {aliases}, or name the columns", star.at)
+            source: ScopedSource | None = scope.sources[0]
         else:
             source = scope.source(star.names[0]) if len(star.names) == 1 else None
         if source is not None:
@@ -156,7 +156,7 @@ class _Select:
 
 
 class _Columns:
-    """The columns that a SELECT gives, as far as they are known. Where two clash, the left one stays."""
+    """The columns that a SELECT gives, as far as they are known. Of two with the same name, the left one counts."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}  # folded -> as written
@@ -164,7 +164,10 @@ class _Columns:
         self._is_open = False
 
     def add(self, name: str, at: At) -> bool:
-        """Return whether the column counts: it doesn't if a star before it has given one of that name."""
+        """Return whether the column counts: it doesn't if a star before it gives one of the same name.
+
+        Raises `QueryError` if another item has that name.
+        """
         folded = name.lower()
         if folded in self._named:
             raise QueryError(f"two columns are called {name}: give one another name with AS", at)

@@ -1,10 +1,11 @@
-"""Which nodes may run once for each partition, and which need the rows of all of them.
+"""Which nodes may run once for each partition, and which need the rows of all partitions.
 
-Rows with one value of the partition key, or of PartitionId, come from one partition. So a node that keeps rows of
-other values apart, as a GROUP BY with that column does, gives the same whether it sees one partition or all. So does
-any node whose inputs have one partition each: the task of that partition sees all rows. What reads nothing but such
-nodes runs in the first stage, a task for each partition; the rest in a second one, the merging stage, that takes the
-rows of all partitions. A query without a second stage is what Stream Analytics calls embarrassingly parallel.
+All rows with the same partition key, or the same PartitionId, come from one partition. So a node that keeps the rows of
+different keys apart, as a GROUP BY with that column does, gives the same rows whether it sees one partition or all. So
+does any node whose inputs have one partition each: the task of that partition sees all rows. Such a node runs in the
+first stage, which has a task for each partition, if all that it reads does so; any other runs in a second one, the
+merging stage, which takes the rows of all partitions. Stream Analytics calls a query without a second stage
+embarrassingly parallel.
 
 https://learn.microsoft.com/azure/stream-analytics/stream-analytics-parallelization
 """
@@ -27,9 +28,9 @@ PARTITION_ID = "PartitionId"
 
 @dataclass(frozen=True)
 class Topology:
-    """The stages of a plan. Use its `plan` from here on: a window that is divided between the stages is two nodes.
+    """The stages of a plan. `plan` replaces the given one: in it a window that both stages work on is two nodes.
 
-    `reasons`: for each node at which the merging stage begins, why, and what would spare it.
+    `reasons` says, for each node at which the merging stage begins, why it does and how to do without.
     """
 
     plan: Plan
@@ -39,14 +40,16 @@ class Topology:
 
     @property
     def is_embarrassingly_parallel(self) -> bool:
+        """Whether there is no second stage."""
         return not self.merging
 
 
 def topology(plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str, int] | None = None) -> Topology:
-    """Divide a plan. `keys`: the column of each input that has the partition key of its events, None if none has.
+    """Divide a plan into stages. `keys` names the column of each input that holds its events' partition key, if any.
 
-    `partitions` is how many each input has, as far as it is known. An input of one partition needs no second stage by
-    itself. Where inputs meet, one key is in the same partition of both only if they have the same number of them.
+    `partitions` is the number of partitions of each input, as far as it is known. An input of one partition needs no
+    second stage by itself. Where inputs are joined, the same key is in the same partition of both only if both have the
+    same number of partitions.
     """
     divided = _divided(plan, keys, partitions or {})
     partitioned, reasons = _stages(divided, keys, partitions or {})
@@ -73,9 +76,9 @@ def _stages(
 
 
 def _divided(plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str, int]) -> Plan:
-    """Make two nodes of each window that the merging stage can put together of panes from the first one.
+    """Divide each window that the merging stage can merge from panes of the first stage into two nodes.
 
-    What goes between the stages then are panes, not rows.
+    Then panes go from one stage to the other, and not rows.
     """
     partitioned, reasons = _stages(plan, keys, partitions)
     divided = {
@@ -97,9 +100,10 @@ def _divided(plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str
 
 
 class _Known:
-    """What is known of the plan's columns: which hold a partition key, or PartitionId.
+    """Which columns of a plan's nodes are known to hold a partition key, or PartitionId.
 
-    Each entry of `_kinds` is one meaning of being in the same partition: two columns of a JOIN must be of one kind.
+    Equal values of two columns mean the same partition only if both columns are in one member of `_kinds`: PartitionId,
+    or the keys of inputs with the same number of partitions.
     """
 
     def __init__(self, plan: Plan, keys: Mapping[str, str | None], partitions: Mapping[str, int]) -> None:
@@ -139,12 +143,12 @@ class _Known:
         return True
 
     def reason(self, node: Node) -> str:
-        """Say why the node needs the rows of all partitions, and what to change so that it doesn't."""
+        """Return why the node needs the rows of all partitions, and what to change so that it doesn't."""
         inputs = self._inputs(node)
         facts = [
             f"{name} is partitioned by {key}"
             if (key := self._key(name))
-            else f"by what {name} is partitioned is not known"
+            else f"it is not known by what {name} is partitioned"
             for name in inputs
         ]
         return f"{self._what(node)}, and {', '.join(facts)}. {self._remedy(node, inputs)}"
@@ -214,7 +218,7 @@ def _listed(keys: Sequence[Compiled]) -> str:
 
 
 def _first_column(node: Node) -> str | None:
-    """Return a plain column by which the node keeps rows apart already."""
+    """Return the name of a plain column by which the node keeps rows apart already, None if there is none."""
     keys: Sequence[object] = ()
     if isinstance(node, Window):
         compiled = node.session_keys if isinstance(node.window, Session) else node.keys

@@ -130,7 +130,7 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
         pytest.param(
             {"outputs": {"PerMinute": {"type": "file", "file": "/tmp/x"}}},
             {"field": "outputs.PerMinute"},
-            "a file can be written by a job that is a folder",
+            "a job made over HTTP can't write a file",
             id="a file to write",
         ),
         pytest.param(

@@ -19,7 +19,7 @@ def engine(query: str, counts: Counter[str] | None = None) -> Engine:
 
 
 def events(*columns: dict[str, Any]) -> list[Event]:
-    """One each second, from the first on."""
+    """Return an event for each second, from 1 on."""
     return list(enumerate(columns, 1))
 
 
@@ -295,7 +295,7 @@ class Prices:
     def __init__(self, *records: dict[str, Any]) -> None:
         self.version = Version(records)
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         return self.version
 
     def refresh(self) -> None:

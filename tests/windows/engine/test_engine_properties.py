@@ -1,4 +1,4 @@
-"""What must not matter: the order in which rows are fed, how they are cut, when time goes on, a crash, stages.
+"""What must not change the rows: the order of feeding, the sizes of calls, the times of `advance`, a crash, stages.
 
 All queries run over the same random events of two inputs with three partitions each, partitioned by id.
 """
@@ -83,7 +83,7 @@ def fed(plan: Plan, events: Sequence[tuple[int, int, int, int, int | None]]) -> 
     rows = []
     for number, (place, time, id, k, x) in enumerate(events):
         columns = {"id": id, "k": k, "x": x, "PartitionId": id % PARTITIONS}
-        row = Row(plan.names.of(columns), ticks(1 + time / 2), (id % PARTITIONS, number, 0))
+        row = Row(plan.names.mapping(columns), ticks(1 + time / 2), (id % PARTITIONS, number, 0))
         rows += [(stream, row) for stream, each in enumerate(plan.streams) if each.input == "AB"[place]]
     return rows
 
@@ -106,9 +106,9 @@ def undisturbed(plan: Plan, rows: Fed) -> list[tuple[object, ...]]:
 
 
 def in_turns(engine: Engine, rows: Fed, moments: Sequence[int], limit: int, ahead: int = 0) -> Iterator[object]:
-    """Let time go on to each of the moments; yield rows, and None after each.
+    """Advance to each of the moments; yield the rows that come before it, and None after each.
 
-    Rows are fed before time passes them, those of `ahead` half seconds after that, too.
+    Rows are fed before time passes them, as are the rows of the `ahead` half seconds after the moment.
     """
     waiting = list(rows)
     for moment in moments:
@@ -161,7 +161,7 @@ def test_an_engine_that_is_restored_goes_on_as_the_one_before(
     saved: set[int],
     data: st.DataObject,
 ) -> None:
-    """A snapshot is taken after each of `saved` turns and after the last one; then another engine takes over."""
+    """Take a snapshot after each turn of `saved` and after the last one; then let another engine take over."""
     plan = planned(query)
     rows = fed(plan, events)
     moments = to_the_end(turns)
@@ -200,7 +200,7 @@ def save(engine: Engine, fields: dict[str, bytes]) -> None:
 def test_two_stages_give_the_rows_of_one(
     query: str, events: list[tuple[int, int, int, int, int | None]], turns: list[int], keys: bool
 ) -> None:
-    """Each partition has an engine that runs what is partitioned; what they exchange goes through the codec."""
+    """Run the partitioned nodes in an engine for each partition; the rows that they exchange go through the codec."""
     whole = planned(query)
     divided = topology(whole, {"A": "id", "B": "id"} if keys else {})
     plan = divided.plan

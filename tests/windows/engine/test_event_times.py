@@ -37,7 +37,7 @@ ILLUSTRATED = [
     ("12:17", "12:11", None, "12:06"),  # six minutes early: it is dropped, and the watermark does not move
     ("12:08", "12:13", "12:08", None),
     ("12:19", "12:16", "12:19", "12:17"),
-    ("12:12", "12:17", "12:17", "12:17"),  # just not late, but out of order
+    ("12:12", "12:17", "12:17", "12:17"),  # barely not late, but out of order
     ("12:17", "12:18", "12:17", None),
     ("12:20", "12:19", "12:20", "12:18"),
     ("12:16", "12:21", "12:18", None),
@@ -200,7 +200,7 @@ def test_a_replay_gives_the_same_times_whenever_the_partition_was_idle(
     substreams: bool,
     cut: int,
 ) -> None:
-    """It begins at a snapshot, and knows nothing of the times at which `idle` was called: see `EventTimes`."""
+    """A replay begins at a snapshot, and does not know when `idle` was called: see `EventTimes`."""
     policies = TimePolicies(None if late is None else late * SECOND, out_of_order * SECOND, action)
     first, again = (event_times(policies, substreams=substreams) for _ in range(2))
     arrival = at("10:00")

@@ -54,7 +54,7 @@ def test_a_record_whose_case_is_another_is_looked_up_all_the_same() -> None:
 
 
 def nested(levels: int) -> bytes:
-    """An object in an array of one, and so on: with so many levels of values, the object with them."""
+    """Return JSON with so many levels, the outermost object among them: arrays of one item inside of each other."""
     return b'{"a":%s1%s}' % (b"[" * (levels - 1), b"]" * (levels - 1))
 
 
@@ -72,7 +72,7 @@ def nested(levels: int) -> bytes:
         pytest.param(b'{"a": 9223372036854775808}', id="an integer beyond 64 bits"),
     ],
 )
-def test_what_is_no_record(body: bytes) -> None:
+def test_a_body_without_records_is_refused(body: bytes) -> None:
     with pytest.raises(InputError):
         records_of(body)
 

@@ -30,7 +30,7 @@ class Fixed:
     def __init__(self, *records: Mapping[str, Any]) -> None:
         self.version = Version(records)
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         return self.version
 
     def refresh(self) -> None:
@@ -43,7 +43,7 @@ def rows(text: str, events: Iterable[Event] | Mapping[str, Iterable[Event]], **m
 
 ENTRIES: list[Event] = [(30, {"Plate": "a"}), (40, {"Plate": "b"}), (50, {}), (90, {"Plate": "c"})]
 EXITS: list[Event] = [
-    (5, {"plate": "a", "n": 1}),  # in the same minute, which is no minute before
+    (5, {"plate": "a", "n": 1}),  # in the same minute, which counts as 0 minutes
     (15 * MINUTE + 59.9999999, {"plate": "a", "n": 2}),
     (16 * MINUTE, {"plate": "b", "n": 3}),  # one minute too late
     (70, {"n": 4}),
@@ -298,7 +298,7 @@ def test_functions_of_rows_before_stand_beside_each_other() -> None:
 
 
 def test_how_long_a_condition_held() -> None:
-    """Of the documentation's patterns: the time between two events, of a start and an end."""
+    """One of the documentation's patterns: the time between a start event and an end event."""
     text = """
         SELECT [user], feature, duration = DATEDIFF(second,
             LAST(Time) OVER (PARTITION BY [user], feature LIMIT DURATION(hour, 1) WHEN Event = 'start'), Time)

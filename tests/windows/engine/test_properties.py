@@ -1,4 +1,4 @@
-"""Streams of all kinds: what the operators give is what the definitions say, however the stream is cut and ordered."""
+"""The operators give the rows that the definitions give, for all kinds of streams, however they are cut and ordered."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ CALLS: dict[str, Call] = {
 NAMES = tuple(CALLS)
 BAD = "much"  # as a value: its row is left out
 
-# Small numbers, so that times fall on borders, and times, groups and values tie, often. Sums of the floats round.
+# Small numbers, so that times are often on borders, and times, groups and values are often equal. Sums of the floats
+# have to be rounded.
 floats = st.sampled_from([0.1, 0.2, 1.0, -0.3, 1e16, -1e16, 2**60])
 numbers = st.one_of(st.none(), st.integers(-3, 3), floats, st.just(BAD))
 keys = st.sampled_from(["a", "a", "a", "b", "c", None, 1, 1.0, True])
@@ -78,7 +79,10 @@ keys = st.sampled_from(["a", "a", "a", "b", "c", None, 1, 1.0, True])
 
 @dataclass
 class Stream:
-    """Rows to feed, or times to advance to, in order; before which of them to make a snapshot, or to restore it."""
+    """`calls` are rows to feed and times to advance to, in order.
+
+    `snapshots` and `restores` are the places of the calls before which a snapshot is saved, or restored.
+    """
 
     events: list[Event]
     calls: list[list[Event] | int]
@@ -114,7 +118,7 @@ def row_of(event: Event) -> Row:
 
 
 class Run:
-    """An operator of a window, made again from its snapshot now and then."""
+    """An operator of a window that is made again from its snapshot now and then."""
 
     def __init__(self, window: Window, names: Sequence[str], has_key: bool = True) -> None:
         self.counts: Counter[str] = Counter()
@@ -184,7 +188,7 @@ def expected(window: Window, events: Sequence[Event], names: Sequence[str], has_
 
 
 def told_apart(key: Any) -> Any:
-    """1 and 1.0 are one key of a dict and one group; true is the same to a dict only."""
+    """1 and 1.0 are the same key of a dict and the same group; true is the same key, but another group."""
     return key, isinstance(key, bool)
 
 

@@ -167,7 +167,7 @@ def test_a_session_of_each_user() -> None:
 
 
 def test_hopping_windows_of_the_documentation() -> None:
-    """The page leaves out the first window and the last, which have a part of the events only."""
+    """The page leaves out the first window and the last one, which have only a part of the events."""
     rows = run(BY_ZONE + "HoppingWindow(second, 10, 5)", TWEETS)["output"]
 
     assert rows == counts((5, 2), (10, 5), (15, 3), (20, 2), (25, 4), (30, 4), (35, 2), TimeZone="PST")

@@ -30,7 +30,7 @@ def test_the_seeds_job_in_full_where_it_is_embarrassingly_parallel() -> None:
         Stage 1, once for each partition
         input Input
         │    from: hub events, partitioned by eventid
-        │    time: arrival; what is said of late and disordered events is for TIMESTAMP BY
+        │    time: arrival; the settings for late and disordered events apply to TIMESTAMP BY only
         ├─ ContextReward: GROUP BY eventid, windows of 2 hours, one every 1 hour
         │  │    panes: of 1 hour, 2 in a window
         │  │    state: for each eventid and each pane that it is in, TOPONE() OVER (ORDER BY EventEnqueuedUtcTime), MAX(reward)
@@ -61,7 +61,7 @@ WINDOW = f"GROUP BY k, {TUMBLING}"
 NEAR = "DATEDIFF(second, a, b) BETWEEN 0 AND 1"
 
 
-#: Whether it is, of two inputs with partition key k.
+#: Whether the query is embarrassingly parallel, with two inputs whose partition key is k.
 PARALLEL = {
     "no state": ("SELECT * FROM A WHERE x > 1", True),
     "grouped by the key": (f"SELECT COUNT(*) AS n FROM A {WINDOW}", True),
@@ -170,7 +170,7 @@ def test_time_is_told_with_its_policies() -> None:
     )
 
     assert (
-        "time: t, for each x by itself; any lateness is taken; dropped if out of order by more than 2 seconds; "
+        "time: t, for each x by itself; taken however late; dropped if out of order by more than 2 seconds; "
         "dropped if more than 5 minutes before it"
     ) in text
     assert "LEFT JOIN R ON a.k = r.k" in text
@@ -184,7 +184,7 @@ BRANCHES = (
 )
 
 
-def test_a_node_that_reads_several_stands_under_one_and_is_named_by_the_others() -> None:
+def test_a_node_that_reads_several_is_drawn_under_one_and_named_by_the_others() -> None:
     text = explain(planned(BRANCHES), by(A="k", B="k"))
 
     assert text.count("─ s: INNER JOIN ON a.k = b.k") == 1
@@ -215,7 +215,7 @@ def test_mermaid_takes_no_sign_of_a_query_for_its_own() -> None:
 
 
 def test_another_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="'svg' is none of text, json, mermaid, dot"):
+    with pytest.raises(ValueError, match="'svg' is not one of text, json, mermaid, dot"):
         explain(planned("SELECT * FROM A"), format="svg")
 
 

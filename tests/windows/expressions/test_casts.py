@@ -93,7 +93,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "value"), REFUSED, ids=lambda part: repr(part)[:40])
-def test_a_value_that_is_none_of_the_type_is_refused(name: str, value: Any) -> None:
+def test_a_value_that_the_type_does_not_have_is_refused(name: str, value: Any) -> None:
     with pytest.raises(RowError):
         CASTS[name](value)
 
@@ -138,7 +138,7 @@ now|2024-5-1|2023-02-29|2024-13-01|20240501|10:00:00|0000-01-01|2024-05-01Z|2024
 
 
 @pytest.mark.parametrize("text", ["", *NO_DATETIMES.strip().replace("\n", "|").split("|")])
-def test_other_text_is_no_datetime(text: str) -> None:
+def test_other_text_is_not_a_datetime(text: str) -> None:
     with pytest.raises(RowError, match="datetime"):
         to_datetime(text)
 
@@ -178,9 +178,9 @@ def test_a_float_survives_its_text(number: float) -> None:
 
 
 def test_a_message_shows_the_type_and_the_beginning() -> None:
-    with pytest.raises(RowError, match=r"nvarchar\(max\) 'x{36}\.\.\. is no bigint"):
+    with pytest.raises(RowError, match=r"nvarchar\(max\) 'x{36}\.\.\. is not a bigint"):
         to_bigint("x" * 1_000)
-    with pytest.raises(RowError, match=r"^record is no float"):
+    with pytest.raises(RowError, match=r"^record is not a float"):
         to_float(Columns({"a": 1}))
 
 

@@ -23,7 +23,7 @@ TRUTH: dict[str, Any] = {"TRUE": T, "FALSE": F, "NULL": N}
 
 
 def table(rows: str) -> list[tuple[str, str, Any]]:
-    """Read a truth table: a line for each left side, in the order of `TRUTH`, with a word for each right side."""
+    """Read a truth table: it has a line for each left side, in the order of `TRUTH`, and a word for each right side."""
     words = [line.split() for line in rows.split("/")]
     return [(a, b, TRUTH[words[i][j]]) for (i, a), (j, b) in itertools.product(enumerate(TRUTH), enumerate(TRUTH))]
 
@@ -96,11 +96,11 @@ def test_a_condition_is_true_false_or_unknown(text: str, columns: dict[str, Any]
 @pytest.mark.parametrize(
     ("text", "columns"),
     [
-        pytest.param("a = 5", {"a": "x"}, id="text that is no number"),
+        pytest.param("a = 5", {"a": "x"}, id="text that is not a number"),
         pytest.param("a = 5", {"a": {}}, id="a record"),
         pytest.param("a = b", {"a": [], "b": []}, id="arrays"),
         pytest.param("a < 5", {"a": Datetime(1)}, id="a datetime and a number"),
-        pytest.param("a = b", {"a": Datetime(1), "b": "noon"}, id="text that is no datetime"),
+        pytest.param("a = b", {"a": Datetime(1), "b": "noon"}, id="text that is not a datetime"),
         pytest.param("a", {"a": 1}, id="a number as a condition"),
         pytest.param("a AND 1 = 1", {"a": "true"}, id="text as a condition"),
     ],
@@ -178,9 +178,9 @@ def test_a_bigint_is_exact_or_refused(a: int, operator: str, b: int) -> None:
         ("a % 0.0", "divides by zero"),
         ("a * 1e308 * 10", "out of float's range"),
         ("-(a - 9223372036854775807 - 6)", "out of bigint's range"),
-        ("a + 'x'", "'x' is no float"),
-        ("a + r", "record is no number"),
-        ("a + l", "array is no number"),
+        ("a + 'x'", "'x' is not a float"),
+        ("a + r", "record is not a number"),
+        ("a + l", "array is not a number"),
         ("t + a", "use DATEADD or DATEDIFF"),
         ("-t", "a datetime has no sign"),
         ("REPLICATE('x', 1000000) + REPLICATE('x', 1000000)", "is longer than"),
@@ -197,7 +197,7 @@ def test_a_value_that_can_not_be_is_refused(text: str, message: str) -> None:
         pytest.param(
             "CASE a WHEN 'S' THEN 'Sedan' WHEN 'T' THEN 'Truck' ELSE NULL END", {"a": "T"}, "Truck", id="simple"
         ),
-        pytest.param("CASE a WHEN 'S' THEN 'Sedan' ELSE 'other' END", {"a": N}, "other", id="NULL is no branch's"),
+        pytest.param("CASE a WHEN 'S' THEN 'Sedan' ELSE 'other' END", {"a": N}, "other", id="NULL matches no branch"),
         pytest.param("CASE a WHEN NULL THEN 1 END", {"a": N}, N, id="NULL is not equal to NULL"),
         pytest.param("CASE WHEN a < 60 THEN 'Alert' ELSE 'OK' END", {"a": 59.5}, "Alert", id="searched"),
         pytest.param("CASE WHEN a < 60 THEN 'Alert' ELSE 'OK' END", {"a": N}, "OK", id="unknown is not true"),
@@ -221,7 +221,7 @@ def test_an_expression_has_a_value(text: str, columns: dict[str, Any], result: A
     ("text", "message"),
     [
         ("1 / 0", "1:10: bigint 1 / bigint 0 divides by zero"),
-        ("CAST('this is a string' AS bigint)", "'this is a string' is no bigint"),
+        ("CAST('this is a string' AS bigint)", "'this is a string' is not a bigint"),
         ("9223372036854775807 + 1", "out of bigint's range"),
         ("NOT 5", "a condition is missing"),
         ("NOT (a + 1)", r"a condition is missing: \+ gives a number"),
@@ -232,15 +232,15 @@ def test_an_expression_has_a_value(text: str, columns: dict[str, Any], result: A
         ("CONCAT(a)", "CONCAT takes at least 2 arguments, not 1"),
         ("CHARINDEX(a)", "CHARINDEX takes 2 to 3 arguments, not 1"),
         ("DATEADD(day, 1)", "DATEADD takes a unit of time and 2 arguments, not 1"),
-        ("UPPR(a)", r"there is no function UPPR; near is UPPER$"),
-        ("SUMM(a)", r"there is no function SUMM; near is SUM$"),
+        ("UPPR(a)", r"there is no function UPPR; did you mean UPPER\?$"),
+        ("SUMM(a)", r"there is no function SUMM; did you mean SUM\?$"),
         ("QXYZ(a)", r"there is no function QXYZ$"),
         ("IIF(a = 1, 2, 3)", "write CASE WHEN"),
         ("ISNULL(a, 2)", "write COALESCE"),
         ("ST_DISTANCE(a, b)", "ST_DISTANCE is a function of Stream Analytics that is not supported"),
         ("CreatePoint(a, b)", "CREATEPOINT is a function of Stream Analytics that is not supported"),
         ("UDF.twice(a)", r"a user-defined function that is not supported"),
-        ("MAX(a)", "MAX can't stand here"),
+        ("MAX(a)", "MAX is not allowed here"),
         ("UPPER(a) OVER (PARTITION BY b)", "UPPER takes no OVER"),
         ("UPPER(DISTINCT a)", "UPPER takes no DISTINCT"),
     ],
@@ -300,7 +300,7 @@ def test_a_kind_of_column_that_a_planner_adds_is_a_column() -> None:
     assert compile_expression(Resolved(("a",), at), AnyColumn())(row(a=7)) == 7
 
 
-def test_a_property_is_got_whatever_its_case_and_null_of_what_is_no_record() -> None:
+def test_a_property_is_got_in_any_case_and_is_null_without_a_record() -> None:
     whole = row(a=Columns({"B": {"c": 1}})).columns
 
     assert property_of(property_of(lambda row: whole["a"], "b"), "C")(row()) == 1

@@ -1,4 +1,4 @@
-"""Each example of the documentation, under the page's name, then what T-SQL says where it is silent."""
+"""Each example of the documentation, under the page's name, then the rules of T-SQL that the pages don't mention."""
 
 from __future__ import annotations
 
@@ -228,24 +228,24 @@ REFUSED = [
     ("POWER(n + 9, 19)", "out of bigint's range"),
     ("POWER(n + 9, 1000000000)", "out of bigint's range"),
     ("POWER(n * 1e10, 100)", "out of float's range"),
-    ("POWER(-n * 1.0, 0.5)", "no number"),
-    ("POWER(n - 1, -1)", "no number"),
+    ("POWER(-n * 1.0, 0.5)", "not a number"),
+    ("POWER(n - 1, -1)", "not a number"),
     ("ABS(least)", "out of bigint's range"),
     ("ROUND(most, -1)", "out of bigint's range"),
-    ("FLOOR(s)", "no float"),
+    ("FLOOR(s)", "not a float"),
     ("DATEADD(day, 4000000, t)", "years 1 to 9999"),
     ("DATEADD(month, 120000, t)", "years 1 to 9999"),
     ("DATEADD(year, -3000, t)", "years 1 to 9999"),
-    ("DATEADD(day, 1, s)", "no datetime"),
-    ("DAY(n)", "no datetime"),
+    ("DATEADD(day, 1, s)", "not a datetime"),
+    ("DAY(n)", "not a datetime"),
     ("DATETIMEFROMPARTS(2023, 2, 29, n, 0, 0, 0)", "no datetime of the parts"),
     ("DATETIMEFROMPARTS(2023, 13, 1, n, 0, 0, 0)", "no datetime of the parts"),
     ("DATETIMEFROMPARTS(2023, 1, 1, 0, 0, 60, n)", "no datetime of the parts"),
     ("DATETIMEFROMPARTS(2023, 1, 1, 24, 0, 0, n)", "no datetime of the parts"),
-    ("GetArrayElement(s, 0)", "no array"),
-    ("GetArrayLength(r)", "no array"),
-    ("GetRecordPropertyValue(s, 'a')", "no record"),
-    ("GetArrayElement(l, s)", "no bigint"),
+    ("GetArrayElement(s, 0)", "not an array"),
+    ("GetArrayLength(r)", "not an array"),
+    ("GetRecordPropertyValue(s, 'a')", "not a record"),
+    ("GetArrayElement(l, s)", "not a bigint"),
     ("NULLIF(r, 1)", "can't be compared"),
 ]
 

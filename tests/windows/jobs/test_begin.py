@@ -92,7 +92,7 @@ Rows = dict[str, list[tuple[str, int, int]]]
 
 
 def windows(redis: redis_py.Redis) -> Rows:
-    """The time of each row of a window, the number of events and the first, by key."""
+    """Return by key, for each row of a window, its time, its number of events and the first event."""
     found: Rows = {key: [] for key in KEYS}
     for entry in StreamOutput(redis, "Windows").read(limit=1000):
         row = msgspec.json.decode(entry.row)
@@ -102,7 +102,7 @@ def windows(redis: redis_py.Redis) -> Rows:
 
 
 def expected(*first_ends: int) -> Rows:
-    """The rows of windows from that end on; several times, if there are several."""
+    """Return by key the rows of all windows from each of these ends on; several ends give rows several times."""
     rows = [
         (minute(end), len(numbers), numbers[0])
         for first_end in first_ends
@@ -113,7 +113,7 @@ def expected(*first_ends: int) -> Rows:
 
 
 def singles(redis: redis_py.Redis) -> list[int]:
-    """The events in the output that no window delays."""
+    """Return the numbers of the events in the output that has no windows."""
     return sorted(msgspec.json.decode(entry.row)["n"] for entry in StreamOutput(redis, "Rows").read())
 
 
@@ -220,7 +220,8 @@ def test_another_query_goes_on_when_last_stopped(
     assert {key: sorted(set(rows)) for key, rows in found.items()} == expected(0)
     assert singles(redis) == twice(range(13))
     if (before[0], after[0]) != (PARALLEL, TOML):
-        assert found == expected(0)  # a merging task begins with the earliest partition's time: rows may come again
+        # A new merging task begins at the time of the earliest partition, so that rows may come again.
+        assert found == expected(0)
 
 
 def test_a_query_that_is_only_written_in_another_way_goes_on_with_its_state(
@@ -242,7 +243,7 @@ def test_windows_that_lack_events_are_left_out(redis: redis_py.Redis, hubs: Hubs
     send(hubs, 4, 12)
     run(new_job(toml))
 
-    assert windows(redis) == expected(40)  # the first that is known to lack nothing: from 10:20 on
+    assert windows(redis) == expected(40)  # the first window that surely lacks no event: from 10:20 on
     assert singles(redis) == twice(range(4, 13))
 
 

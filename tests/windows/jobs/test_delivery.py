@@ -27,7 +27,7 @@ from ..support.outboxes import die, numbers, outbox, put, run
 
 @dataclass
 class Scripted:
-    """Takes what it is sent, unless `answer` raises; `sent` has the numbers, `batches` the ids."""
+    """Takes every batch, unless `answer` raises; `sent` has the numbers of the rows, `batches` the ids."""
 
     most_rows: int = 3
     sent: list[int] = field(default_factory=list)
@@ -187,7 +187,7 @@ def test_a_worker_that_lost_its_lease_while_it_sent_commits_nothing(
     assert not delivery.share.held
 
 
-def test_a_batch_that_somebody_took_out_by_hand_blocks_nothing(
+def test_a_batch_that_was_removed_by_hand_blocks_nothing(
     box: Outbox, receiver: Scripted, new: Callable[[], Delivery]
 ) -> None:
     def refuse() -> None:

@@ -31,7 +31,7 @@ from ..support.crashes import Crash, Fuse, die
 from ..support.example import EVENTS, JOB, WINDOW_ROWS, enqueued_ms, event
 from ..support.running_jobs import load, run
 
-# Each row with its window's end.
+# Each row after the end of its window.
 Rows = list[tuple[str | None, dict[str, Any]]]
 EXPECTED: Rows = [(isoformat(end), row) for end, row in WINDOW_ROWS]
 
@@ -45,7 +45,7 @@ def hubs(redis: redis_py.Redis) -> Hubs:
 
 @pytest.fixture
 def new_job(redis: redis_py.Redis, hubs: Hubs) -> Iterator[NewJob]:
-    """Make a job as a worker that starts does; its tasks take one event a turn, and save their state each time."""
+    """Make a job as a worker does when it starts. Its tasks take one event in a turn, and then save their state."""
     made: list[Job] = []
 
     def new(folder: Path = JOB, seconds: float = 0.0, batch: int = 1, beat: float = 0.0) -> Job:
@@ -71,7 +71,7 @@ def output(redis: redis_py.Redis, name: str) -> Rows:
 
 
 def archived(redis: redis_py.Redis) -> list[dict[str, Any]]:
-    """What `SELECT * INTO Output` wrote, without the columns that the hub adds, by arrival."""
+    """Return the rows of `SELECT * INTO Output` by arrival, without the columns that the hub adds."""
     rows = sorted((row for _, row in output(redis, "Output")), key=lambda row: row["EventEnqueuedUtcTime"])
     return [{name: value for name, value in row.items() if not name.endswith(("UtcTime", "Id"))} for row in rows]
 
@@ -89,14 +89,14 @@ def expect_example_once(redis: redis_py.Redis) -> None:
 
 
 def counts(job: Job) -> dict[str, int]:
-    """The totals of all tasks, as their checkpoints have them."""
+    """Return the totals of all tasks from their checkpoints."""
     status = [task.checkpoint.load().counts for task in job.tasks]
     return dict(sum(status, Counter()))
 
 
 @pytest.fixture(params=["merged", "parallel"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The job, with its groups in a merging task, and by partition because the key is known."""
+    """The job twice: with its groups in a merging task, and with its groups by partition, since the key is known."""
     if request.param == "merged":
         return JOB
     made = tmp_path / JOB.name
@@ -106,7 +106,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return made
 
 
-#: How often the state is saved. Without, everything is read again after a restart.
+#: How often the state is saved. Without snapshots, everything is read again after a restart.
 SNAPSHOTS = pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["state saved each turn", "state never saved"])
 
 
@@ -404,14 +404,15 @@ def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(
         {"who": True, "points": 1},
         {"who": "ann", "points": 0.0000001},
         {"who": "ann", "points": 10**18},
-        {"who": "rich", "points": 9_000_000_000},  # once more, and its sum is out of range
+        {"who": "rich", "points": 9_000_000_000},  # once more would put the sum out of range
     ]
     taken = [{"who": "ann", "points": 0.1}, {"who": "ann", "points": 0.2}, {"who": "rich", "points": 9_000_000_000}]
     rows = [{"who": 7, "points": 0}, *taken, *refused]
     hubs["events"].append([Event(msgspec.json.encode(row), "k") for row in rows])
     job = new_job(job_folder(tmp_path))
     run(job)
-    hubs["events"].append([Event(b"{}", "k")])  # a refusal by Redis is known after its commit, and saved by the next
+    # A refusal by Redis is known after its commit, and saved with the next one.
+    hubs["events"].append([Event(b"{}", "k")])
     run(job)
 
     assert {row.member: row.score for row in Boards(redis)["b"].members(0, 9).members} == {

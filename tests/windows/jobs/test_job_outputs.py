@@ -1,4 +1,4 @@
-"""A job whose rows go to a file, a hub and a webhook: the whole way, from its folder."""
+"""A job whose rows go to a file, a hub and a webhook, all the way from its folder."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def folder(tmp_path: Path, endpoint: ScriptedUpstream) -> Path:
     return folder
 
 
-#: Rows of 40 events, the first of which ends a window: three keys in each of four windows more.
+#: Rows of 40 events. The first event ends a window; after it there are three keys in each of four windows.
 WINDOWS = 13
 
 

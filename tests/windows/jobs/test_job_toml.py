@@ -142,8 +142,10 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
             "inputs.Input",
             id="no input",
         ),
-        pytest.param(QUERY, "inputs = 1", "inputs is to be [inputs.NAME] tables", "inputs", id="no table"),
-        pytest.param(QUERY, "boards = 1", "boards is to be [[boards]] tables", "boards", id="no list of tables"),
+        pytest.param(QUERY, "inputs = 1", "inputs must be written as [inputs.NAME] tables", "inputs", id="no table"),
+        pytest.param(
+            QUERY, "boards = 1", "boards must be written as [[boards]] tables", "boards", id="no list of tables"
+        ),
         pytest.param(
             QUERY,
             GOOD.replace("outputs.Points", "outputs.P"),
@@ -182,7 +184,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
         pytest.param(
             QUERY,
             GOOD.replace('hub = "events"', 'file = "a"'),
-            "[inputs.Input]: a worker reads hubs only; `wz job run` reads files",
+            "[inputs.Input]: a worker reads only hubs; `wz job run` reads files",
             "inputs.Input",
             id="a file",
         ),
@@ -252,7 +254,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
         pytest.param(
             "SELECT who INTO Points FROM Input TIMESTAMP BY t OVER who",
             GOOD + "[time]\nlate_arrival = -1",
-            "[time]: late_arrival = -1 goes with no OVER",
+            "[time]: late_arrival = -1 can't be used with TIMESTAMP BY ... OVER",
             "time.late_arrival",
             id="a key that may come whenever it likes",
         ),

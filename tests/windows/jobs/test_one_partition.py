@@ -24,7 +24,7 @@ from ..support.crashes import Crash, Fuse, die
 from ..support.example import enqueued_ms
 from ..support.running_jobs import load, rows, run, write_job
 
-#: Windows of each kind by what is not the partition key, a join and a window over a window: all in need of every row.
+#: Windows of each kind, not grouped by the partition key, a join, and a window over a window: all need every row.
 QUERY = """
 WITH Counted AS (SELECT g, COUNT(*) AS n FROM Input GROUP BY g, HoppingWindow(minute, 20, 10))
 SELECT g, n INTO Hopping FROM Counted
@@ -63,7 +63,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
 
 
 def in_two_stages(job: Job, folder: Path) -> Job:
-    """Make the job that knows nothing of how many partitions there are, with a version of its own."""
+    """Make the job as if the number of partitions were not known, with a version of its own."""
     layout = topology(prepare(read_definition(folder), folder).plan, {})
     stages = (layout.partitioned, layout.merging)
     return Job(replace(job.work, plan=layout.plan, stages=stages, version="two stages"), beat=0.0)
@@ -77,13 +77,13 @@ def log(hubs: Hubs, first: int = 0, last: int = 30) -> None:
 
 
 def written(redis: redis_py.Redis) -> Rows:
-    """The rows of each output, sorted."""
+    """Return the rows of each output, sorted."""
     return {name: sorted((end, str(row)) for end, row in rows(redis, name)) for name in OUTPUTS.split(",")}
 
 
 @pytest.fixture
 def expected(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> Rows:
-    """What two stages write of the log. Redis is empty again then, but for the log."""
+    """Return the rows that a job of two stages makes of the log. After that Redis has nothing but the log again."""
     log(hubs)
     job = new_job(stages=2)
     assert [task.name for task in job.tasks] == ["0", MERGE]

@@ -28,7 +28,7 @@ Start = Callable[[Receiver], Delivery]
 
 @pytest.fixture
 def start(redis: redis_py.Redis) -> Iterator[Start]:
-    """Begin to deliver the one outbox of the tests, as a worker does."""
+    """Begin to deliver the outbox that all tests use, as a worker does."""
     made: list[Delivery] = []
 
     def start(receiver: Receiver) -> Delivery:
@@ -45,7 +45,7 @@ class Killed(BaseException):
 
 
 class Dying(Outbox):
-    """Dies when the receiver has taken a batch, before that is saved."""
+    """Dies after the receiver has taken a batch, but before that is saved."""
 
     def __init__(self, box: Outbox, receiver: Receiver) -> None:
         super().__init__(box.redis, box.job, box.output, _Dying(receiver))
@@ -276,7 +276,9 @@ def test_what_may_pass_is_tried_again(
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 410, 413])
-def test_what_no_repetition_mends_stops_the_delivery(start: Start, endpoint: ScriptedUpstream, status: int) -> None:
+def test_an_error_that_a_retry_cannot_solve_stops_the_delivery(
+    start: Start, endpoint: ScriptedUpstream, status: int
+) -> None:
     endpoint.script(Answer(status, b"<" * 10_000, {"Location": "/elsewhere"}))
     delivery = start(WebhookReceiver(url(endpoint)))
     put(delivery.outbox, numbers(0))
@@ -323,7 +325,7 @@ def test_certificates_are_checked(start: Start, tmp_path: Path) -> None:
         ({"headers": {"idempotency-key": "mine"}}, "headers"),
     ],
 )
-def test_what_is_no_webhook_is_refused(changes: dict[str, Any], field: str) -> None:
+def test_an_invalid_webhook_is_refused(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         WebhookReceiver(**{"url": "https://example.com/", **changes})
 

@@ -46,7 +46,7 @@ Find = Callable[[], list[Job]]
 
 @pytest.fixture
 def find(registry: JobRegistry) -> Iterator[Find]:
-    """Look for jobs as a worker does; ends those that it finds with the test."""
+    """Look for jobs as a worker does; those that it finds are ended after the test."""
     found: list[Job] = []
     worker = RegisteredJobs(registry, lambda name, made: Job.of(name, made, registry.redis, registry.hubs, beat=0.0))
 
@@ -188,7 +188,7 @@ def test_a_deleted_job_leaves_its_rows_and_nothing_else(
     assert (rows(registry), attached(hubs)) == ([b'{"key":null,"n":1}'], {"job:j"})
     job.step()
     registry.delete("j")
-    job.stop()  # as a worker does that finds out, and saves its state
+    job.stop()  # as a worker does when it finds out: it saves its state
 
     monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
     assert find() == []
@@ -212,7 +212,7 @@ def test_a_deleted_job_that_is_still_run_writes_nothing(registry: JobRegistry, h
     assert rows(registry) == []
 
 
-def test_a_job_is_purged_again_when_nobody_can_have_it(
+def test_a_job_is_purged_again_when_no_worker_can_have_it(
     registry: JobRegistry, hubs: Hubs, find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.put("j", definition())
@@ -222,7 +222,7 @@ def test_a_job_is_purged_again_when_nobody_can_have_it(
     assert attached(hubs) == {"job:j"}
     monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
     find()
-    assert attached(hubs) == {"job:j"}  # it may still be run
+    assert attached(hubs) == {"job:j"}  # a worker may still run it
     job.share.stop()
     find()
 

@@ -1,4 +1,4 @@
-"""Tasks at work over hubs: times, several inputs, what waits for what, and what they say about themselves."""
+"""Tasks over hubs: times, several inputs, what waits for what, and what tasks report."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def send(hubs: Hubs, arrival: str, partition: int = 0, hub: str = "events", **co
 
 
 def status(job: Job) -> JobStatus:
-    """The status as it will be within a second."""
+    """Return the status that the tasks will have reported within a second."""
     job.work.reports._next.clear()
     job.step()
     found = Reports(job.work.client, job.name).read()
@@ -158,7 +158,7 @@ def test_a_partition_that_is_a_window_ahead_waits_for_the_slowest(
     for _ in range(20):
         merging.step()
 
-    assert redis.xlen(exchange.Exchange(redis, "j", 0).key) > 5  # of the other partition nothing is known
+    assert redis.xlen(exchange.Exchange(redis, "j", 0).key) > 5  # nothing is known of the other partition
 
 
 def test_a_task_waits_while_the_merging_one_is_far_behind(

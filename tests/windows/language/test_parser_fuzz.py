@@ -49,7 +49,7 @@ def test_an_expression_comes_back_from_its_text(expression: Expression) -> None:
 
 
 def only_a_query_error(text: str) -> None:
-    """Read the text, and if it still is a query, see that it comes back from its own text."""
+    """Parse the text; if it is still a query, check that rendering and parsing it gives the same query."""
     try:
         query = parse(text)
     except QueryError:

@@ -17,7 +17,7 @@ from pipeline.windows.local.files import STDIN, EventFile, InvalidFile, find_fil
 
 
 def read(path: Path) -> list[tuple[int, Any]]:
-    """Return what is in a file: numbers, and events or what is wrong with them."""
+    """Return what a file gives: the number of each line or row, with its event or its error."""
     file = EventFile(path)
     try:
         return [(number, str(found) if isinstance(found, InputError) else found) for number, found in file]
@@ -49,7 +49,7 @@ def test_a_file_is_read_as_its_name_says(
     assert [(number, event["a"]) for number, event in read(path)] == expected
 
 
-def test_a_line_that_is_no_event_does_not_end_the_file(tmp_path: Path) -> None:
+def test_a_line_that_is_not_an_event_does_not_end_the_file(tmp_path: Path) -> None:
     lines, table = tmp_path / "e.ndjson", tmp_path / "e.csv"
     lines.write_text('{"a": 1\n7\n{"a": 2}\n')
     table.write_text('a\n1,2\n"x"y\n3\n')
@@ -112,7 +112,7 @@ def test_a_file_is_found_by_its_name_in_any_case_and_format(tmp_path: Path) -> N
     assert find_file(tmp_path, "Output") is None
 
     (tmp_path / "Input.json").touch()
-    with pytest.raises(InvalidFile, match=r"Input\.json is there as well: which one is Input\?"):
+    with pytest.raises(InvalidFile, match=r"Input\.json has events of Input as well: keep one of the two files"):
         find_file(tmp_path, "Input")
 
 
@@ -171,7 +171,7 @@ def test_parquets_nanoseconds_are_cut_to_microseconds(parquet: Any) -> None:
 @pytest.mark.parametrize(
     "value", [b"bytes", time(12), float("nan"), 2**64 - 1], ids=["bytes", "a time of day", "NaN", "no bigint"]
 )
-def test_what_the_language_has_no_type_for_is_no_event(parquet: Any, value: Any) -> None:
+def test_a_value_of_a_type_that_the_language_lacks_is_an_error(parquet: Any, value: Any) -> None:
     import pyarrow
 
     path = parquet(a=pyarrow.array([value], pyarrow.uint64() if isinstance(value, int) else None))
@@ -179,10 +179,10 @@ def test_what_the_language_has_no_type_for_is_no_event(parquet: Any, value: Any)
     ((number, error),) = read(path)
 
     assert number == 1
-    assert "is of no type that the language has" in error
+    assert "has a type that the language does not have" in error
 
 
-def test_parquet_that_is_none_and_a_missing_package_say_so(
+def test_invalid_parquet_and_a_missing_package_are_errors(
     tmp_path: Path, parquet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "e.parquet"

@@ -1,4 +1,4 @@
-"""A job over files: the same query, the same policies, no Redis."""
+"""A job over files: with the same query and the same policies, but without Redis."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def at(second: float) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A job's folder without a query; its one input is Input, its one output Counts."""
+    """A job's folder without a query. Its only input is Input, its only output Counts."""
     folder = tmp_path / "counting"
     folder.mkdir()
     (folder / "job.toml").write_text('[inputs.Input]\nhub = "events"\n[outputs.Counts]\ntype = "stream"\n')
@@ -60,7 +60,7 @@ def run(folder: Path, **inputs: list[Record]) -> tuple[list[OutputRow], Summary]
 
 
 def columns(rows: list[OutputRow]) -> list[Record]:
-    """Return rows as they are in a file."""
+    """Return the rows of a file."""
     decoded: list[Record] = [msgspec.json.decode(to_json(row.columns)) for row in rows]
     return decoded
 
@@ -162,7 +162,7 @@ def test_rows_come_in_the_order_of_the_file_whatever_their_partitions(folder: Pa
     assert [row["n"] for row in columns(rows)] == list(range(7))
 
 
-def test_an_empty_text_in_place_of_what_the_hub_adds_is_none(folder: Path) -> None:
+def test_an_empty_text_in_a_column_that_the_hub_adds_counts_as_missing(folder: Path) -> None:
     (folder / "query.asaql").write_text("SELECT * INTO Counts FROM Input TIMESTAMP BY t")
 
     rows, summary = run(
@@ -248,9 +248,9 @@ def test_a_hub_and_a_hash_need_a_file_in_their_place(folder: Path) -> None:
         file.write('[inputs.Names]\nreference = { hash = "names" }\n')
     job = LocalJob.read(folder)
 
-    with pytest.raises(InvalidJob, match=r"\[inputs.Input\] is a hub, .*: give it one, --input Input=FILE"):
+    with pytest.raises(InvalidJob, match=r"\[inputs.Input\] is a hub, .*: add --input Input=FILE"):
         job.input_files({})
-    with pytest.raises(InvalidJob, match=r"\[inputs.Names\] is a hash in Redis, .*: give it one, --input Names=FILE"):
+    with pytest.raises(InvalidJob, match=r"\[inputs.Names\] is a hash in Redis, .*: add --input Names=FILE"):
         job.tables({})
     with pytest.raises(InvalidJob, match=r"\[inputs.Names\]: there is no file"):
         job.tables({"Names": folder / "none.json"})

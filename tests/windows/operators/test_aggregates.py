@@ -20,14 +20,14 @@ V, N = column("v"), column("n")
 
 
 def result(call: Call, values: Sequence[Any]) -> Any:
-    """Return the aggregate of rows with `v`, and with their places as `n`; the same by all the ways there are."""
+    """Return the aggregate of rows with the values as `v` and their places as `n`; check that all ways agree."""
     given = rows(*((1, {"v": value, "n": number}) for number, value in enumerate(values)))
     sides = SideBySide([aggregate_of(call)])
 
     def partials_of(part: Any) -> Any:
         partials: Any = None
         for row in part:
-            items = sides.take(row)
+            items = sides.items_of(row)
             if partials is None:
                 partials = sides.start(items)
             else:
@@ -254,7 +254,7 @@ def test_percentiles(function: str, share: float, descending: bool, values: tupl
         (call("TOPONE", over=Over()), "needs OVER"),
         (call("TOPONE", V, N, over=order_by("v")), "at most 1"),
         (call("MAX", V, over=order_by("v")), "takes no OVER"),
-        (call("MAX", V, over=Over(limit=1)), "stands without GROUP BY"),
+        (call("MAX", V, over=Over(limit=1)), "not allowed with GROUP BY"),
         (call("COLLECTTOP", V, over=order_by("v")), "number of rows"),
         (call("COLLECTTOP", constant(0), over=order_by("v")), "number of rows"),
         (call("PERCENTILE_CONT", constant(1.5), over=order_by("v")), "from 0 to 1"),

@@ -16,7 +16,7 @@ from pipeline.windows.language.syntax import Call, Column
 from pipeline.windows.language.ticks import TICKS_PER_SECOND
 from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.language.values import Datetime
-from pipeline.windows.operators.analytic import Analytic, Make, analytic
+from pipeline.windows.operators.analytic import AnalyticFunctions, Make, analytic
 from pipeline.windows.operators.faults import ROW, Faults
 from pipeline.windows.row import Evaluate, Row
 
@@ -46,12 +46,12 @@ def function(text: str) -> Make:
     )
 
 
-def operator(*texts: str, counts: Counter[str] | None = None) -> Analytic:
-    return Analytic([function(text) for text in texts], Faults("job", Counter() if counts is None else counts))
+def operator(*texts: str, counts: Counter[str] | None = None) -> AnalyticFunctions:
+    return AnalyticFunctions([function(text) for text in texts], Faults("job", Counter() if counts is None else counts))
 
 
 def rows(*events: tuple[float, Any]) -> list[Row]:
-    """Events: second, and a record, or the value of `v`."""
+    """Make rows of events; each is a time in seconds, and a record or the value of `v`."""
     return [
         Row(event if isinstance(event, dict) else {"v": event}, round(second * TICKS_PER_SECOND), (0, number, 0))
         for number, (second, event) in enumerate(events)
@@ -182,11 +182,11 @@ def test_calls_that_mean_nothing_are_refused(text: str, message: str) -> None:
         function(text)
 
 
-# Against a plain reading of the definitions. Microseconds, of 10 ticks, keep times small.
+# Compared with a plain implementation of the definitions. Microseconds, of 10 ticks each, keep times small.
 
 LIMIT = 20
 CALLS: dict[str, Callable[[list[Row], Row], Any]] = {
-    # Each takes the rows of the key before, in order, those that WHEN includes, and the row.
+    # Each takes the earlier rows of the key that WHEN includes, in order, and the row itself.
     "LAG(v) OVER ({}LIMIT DURATION(microsecond, 2){})": lambda before, row: _recent(before, row, 1),
     "LAG(v, 3, 'none') OVER ({}LIMIT DURATION(microsecond, 2){})": lambda before, row: _recent(before, row, 3, "none"),
     "LAST(v) OVER ({}LIMIT DURATION(microsecond, 2){})": lambda before, row: _recent(_with(before, row), row, 1),

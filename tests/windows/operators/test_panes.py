@@ -212,7 +212,7 @@ def counting(calls: Counter[str], function: Callable[..., Any]) -> Callable[...,
 
 @pytest.mark.parametrize("hops", [2, FEW, FEW + 1, 24, 1440])
 def test_work_does_not_grow_with_duration_by_hop(hops: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two merges for each pane of a group, and one for each row of output, at most; few panes are merged anew."""
+    """At most two merges for each pane of a group, and one for each row of output; few panes are always merged anew."""
     calls: Counter[str] = Counter()
     for function in (SideBySide.merge, SideBySide.combine, SideBySide.add, SideBySide.start):
         monkeypatch.setattr(SideBySide, function.__name__, counting(calls, function))

@@ -1,4 +1,4 @@
-"""Queries that nobody would write: each is run or refused, and an event's value is a fault at the worst."""
+"""Random queries: each one is run or refused, and no value of an event can do worse than be a fault."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def some(*texts: str) -> st.SearchStrategy[str]:
 
 
 def expressions(columns: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Values of a row; some of them of the rows before it."""
+    """Expressions of a row's values; some also use earlier rows."""
     leaves = columns | some("1", "'a'", "NULL", "System.Timestamp()")
     before = st.builds(
         "{}({}) OVER ({}LIMIT DURATION(second, 3))".format,
@@ -67,7 +67,7 @@ def aggregates(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-# Most is about what is there; some is not, and some of two sources would have to say whose.
+# Most names exist; some do not, and some exist in both sources, so that they need the source's name.
 ALONE = some(*["x", "k", "rec.a", "rec"] * 9, "none", "I.x", "s.k")
 PAIRED = some(*["A.x", "A.k", "B.k", "A.rec.a", "B.rec"] * 9, "x")
 WINDOWS = some(
@@ -84,7 +84,7 @@ OF_GROUPS = {columns: aggregates(expressions(columns)) for columns in (ALONE, PA
 
 @st.composite
 def selects(draw: st.DrawFn, sources: st.SearchStrategy[str], into: str = "") -> str:
-    """Give up to three columns, x, k and rec, so that another SELECT may read them."""
+    """Draw up to three items, with the names x, k and rec, so that another SELECT may read them."""
     source, columns = draw(sources), ALONE
     if source == "A":
         kind, low, key = draw(some("", "LEFT ")), draw(st.integers(-1, 1)), draw(some("k", "rec.a"))

@@ -55,7 +55,7 @@ def test_each_of_several_windows_is_a_node() -> None:
     assert (made.count(Window), made.count(Union)) == (2, 1)
 
 
-def test_an_aggregate_that_stands_twice_is_computed_once() -> None:
+def test_an_aggregate_that_is_written_twice_is_computed_once() -> None:
     made = planned(
         "SELECT SUM(x) / COUNT(*) AS mean, SUM(I.X) AS sum FROM I "
         "GROUP BY TumblingWindow(second, 5) HAVING COUNT(*) > 1 AND sum > 2"
@@ -65,7 +65,7 @@ def test_an_aggregate_that_stands_twice_is_computed_once() -> None:
     assert [call.function for call in window.calls] == ["SUM", "COUNT"]
 
 
-def test_an_analytic_call_that_stands_twice_is_computed_once() -> None:
+def test_an_analytic_call_that_is_written_twice_is_computed_once() -> None:
     made = planned(
         "SELECT LAG(x) OVER (LIMIT DURATION(second, 5)) AS a, "
         "1 + LAG(i.X) OVER (LIMIT DURATION(second, 5)) AS b FROM I i"
@@ -115,7 +115,7 @@ def test_how_far_back_an_input_matters(query: str, seconds: int) -> None:
 def test_the_names_that_rows_are_made_with_are_all_of_the_query() -> None:
     names = plan(parse("SELECT a.b AS c, I.* FROM I WHERE D = 1")).names
 
-    assert names.of({"d": 1}).get("D") == 1
+    assert names.mapping({"d": 1}).get("D") == 1
 
 
 # Names, run

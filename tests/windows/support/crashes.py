@@ -15,7 +15,7 @@ class Crash(BaseException):
 
 
 class Fuse:
-    """Lets the process die at its nth commit, before Redis has executed it or after."""
+    """Lets the process die at its nth commit, either before or after Redis has executed it."""
 
     def __init__(self, job: Job, nth: int, after: bool) -> None:
         self.left = nth
@@ -40,6 +40,6 @@ class CrashingCheckpoint(Checkpoint):
 
 
 def die(job: Job) -> None:
-    """End a job as kill -9 does, but that its leases and its announcement end at once."""
+    """End a job as kill -9 does, except that its leases and its presence end at once."""
     job.share.stop()
     job.tasks.clear()

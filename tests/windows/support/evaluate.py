@@ -1,4 +1,4 @@
-"""Expressions, from text to a value of one row."""
+"""Evaluates expressions: from their text to a value for one row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.windows.row import Evaluate, Row
 
 
 class AnyColumn:
-    """A scope in which every name is a column's, and every call but System.Timestamp() a plain function's."""
+    """A scope in which every name is a column, and every call except System.Timestamp() is of a scalar function."""
 
     def column(self, column: Column) -> Evaluate:
         name, *properties = column.names
@@ -44,7 +44,7 @@ def row(time: int = 0, /, **columns: Any) -> Row:
 
 
 def value_of(text: str, /, **columns: Any) -> Any:
-    """Return the value, of one type or another: 1 and 1.0 and True are equal, so compare with `same`."""
+    """Return the value. Compare it with `same`, since 1, 1.0 and True are equal, but of different types."""
     return compiled(text)(row(**columns))
 
 

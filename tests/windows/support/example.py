@@ -1,4 +1,4 @@
-"""The worked example: eight events, and the rows that two-hour windows hopping by one make of them."""
+"""The worked example: eight events, and the rows that windows of two hours with a hop of one hour make of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JOB = Path(__file__).parents[3] / "jobs" / "context_reward"
 
 
 def at(time: str) -> int:
-    """Return ticks for a time of the example's day: '10:15'."""
+    """Return the ticks of a time, such as '10:15', of the example's day."""
     return parse(f"2024-05-01T{time}:00Z")
 
 

@@ -1,4 +1,4 @@
-"""An operator driven as an engine may drive it: rows cut into random calls, with snapshots and restarts between."""
+"""Drives an operator as an engine may do it: rows are fed in random portions, with snapshots and restarts between."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Arrival = tuple[int, Row]  # port, row
 
 
 def run(make: Callable[[], Operator], arrivals: Sequence[Arrival], seed: int, until: int) -> list[Row]:
-    """Feed `arrivals`, each before the watermark is at its row's time, and return all that comes out up to `until`.
+    """Feed `arrivals`, each before the watermark reaches its row's time, and return all rows that come up to `until`.
 
-    Checks what every operator promises: rows come by time and arrival, none twice, none earlier than `due` or what
-    was closed; fields that are gone were there.
+    Checks what every operator must do: rows come by time and arrival, none twice, and none before `due` or a time that
+    is closed; only fields that exist are deleted.
     """
     choose = random.Random(seed)
     operator, closed = make(), 0

@@ -1,4 +1,4 @@
-"""Operators of windows for tests: rows and calls without a query's text."""
+"""Makes rows and calls for tests of operators, without the text of a query."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def call(function: str, *arguments: Expression | Star, over: Over | None = None,
 
 
 def compiled(expression: Expression) -> Evaluate:
-    """Compile a column, or a cast of one, of text to text."""
+    """Compile a column, or a cast of a column to nvarchar, whose values must be text then."""
     if isinstance(expression, Cast):
         return compiled(expression.operand)
     assert isinstance(expression, Column)
@@ -81,7 +81,7 @@ def operator(
 
 
 def rows(*events: tuple[int, dict[str, Any]]) -> list[Row]:
-    """Make rows of (time, columns), that arrived in this order."""
+    """Make rows of (time, columns) that arrive in this order."""
     return [Row(columns, time, (0, number, 0)) for number, (time, columns) in enumerate(events)]
 
 
@@ -91,7 +91,7 @@ def results(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
 
 
 def snapshot(operator: Operator, fields: dict[str, bytes]) -> set[str]:
-    """Take a snapshot into `fields`, and return the names that it wrote or deleted."""
+    """Save a snapshot in `fields`; return the names of the fields that it wrote or deleted."""
     changes = dict(operator.snapshot())
     for name, packed in changes.items():
         if packed is None:

@@ -1,4 +1,4 @@
-"""Outboxes with rows in them, as a job's transaction puts them there."""
+"""Fills outboxes with rows as a job's transaction does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def numbers(*wanted: int) -> list[dict[str, int]]:
 
 
 def run(delivery: Delivery) -> int:
-    """Step until nothing waits, or it is not the time; return how many rows were taken."""
+    """Step until no rows wait, or the delivery pauses; return how many rows were taken."""
     taken = 0
     while done := delivery.step():
         taken += done
@@ -43,5 +43,5 @@ def run(delivery: Delivery) -> int:
 
 
 def die(delivery: Delivery) -> None:
-    """End a delivery as kill -9 does, but that its lease and its announcement end at once."""
+    """End a delivery as kill -9 does, except that its lease and its presence end at once."""
     delivery.share.stop()

@@ -1,4 +1,4 @@
-"""Queries of the whole language, drawn at random: what a parse could have given, and never has to make sense."""
+"""Random queries of the whole language: any tree that the parser could return, with or without a meaning."""
 
 from __future__ import annotations
 
@@ -117,12 +117,12 @@ def composed(parts: st.SearchStrategy[Expression], with_over: bool) -> st.Search
     )
 
 
-# Strategies are made once: hypothesis takes longer to make one than to draw from it. The composites hide their insides,
-# which would else be the names that hypothesis prints.
+# Strategies are made once, because hypothesis takes longer to make one than to draw from it. The composites hide their
+# parts, which hypothesis would otherwise print by their names.
 leaves = columns | constants | now
 trees = st.recursive(leaves, lambda parts: composed(parts, with_over=True), max_leaves=8)
 small = leaves | composed(leaves, with_over=True)
-small_timestamps = leaves | composed(leaves, with_over=False)  # in TIMESTAMP BY, OVER is not a function's
+small_timestamps = leaves | composed(leaves, with_over=False)  # in TIMESTAMP BY, OVER does not belong to a function
 
 
 @st.composite
@@ -132,7 +132,7 @@ def expressions(draw: st.DrawFn) -> Expression:
 
 @st.composite
 def operands(draw: st.DrawFn) -> Expression:
-    """What a query has many of, so they are small."""
+    """Draw a small expression, for parts that a query has many of."""
     return draw(small)
 
 

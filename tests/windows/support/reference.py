@@ -1,4 +1,4 @@
-"""Windows and aggregates as they are defined, by asking every window about every row. Slow, and nothing of pipeline/.
+"""Windows and aggregates as they are defined: every window looks at every row. Slow, and independent of pipeline/.
 
 Windows are (start, end]. Rows are `Event`s; a window gives (end, key, events).
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Event:
-    """`number` is the order of arrival, whatever the time says."""
+    """`number` gives the order of arrival, whatever the times are."""
 
     time: int
     number: int
@@ -25,7 +25,7 @@ class Event:
 
     @property
     def label(self) -> int:
-        """What rows are told apart by in results. It sorts the other way round than they arrived."""
+        """Return the value by which results tell rows apart. It sorts in the reverse order of arrival."""
         return -self.number
 
 
@@ -33,7 +33,7 @@ Result = tuple[int, Any, list[Event]]
 
 
 def hopping(duration: int, hop: int, offset: int, events: Sequence[Event]) -> Iterator[Result]:
-    """Ends are the multiples of the hop, moved by the offset."""
+    """Return hopping windows: they end at multiples of the hop, plus the offset."""
     last = max((event.time for event in events), default=0) + duration + hop
     for end in range(offset % hop, last, hop):
         yield from by_key(end, [event for event in events if end - duration < event.time <= end])
@@ -45,7 +45,7 @@ def snapshot(events: Sequence[Event]) -> Iterator[Result]:
 
 
 def sliding(duration: int, events: Sequence[Event]) -> Iterator[Result]:
-    """Whenever a row of the group enters or leaves, what there is then."""
+    """Return sliding windows: the rows of a group at each time at which one of them enters or leaves."""
     for key in distinct(event.key for event in events):
         members = [event for event in events if same(event.key, key)]
         for now in sorted({event.time for event in members} | {event.time + duration for event in members}):
@@ -54,7 +54,7 @@ def sliding(duration: int, events: Sequence[Event]) -> Iterator[Result]:
 
 
 def session(timeout: int, max_duration: int, is_by_key: bool, events: Sequence[Event]) -> Iterator[Result]:
-    """Tick by tick: closes at t when t - last > timeout, or t mod max = 0 and t - opened >= max."""
+    """Return sessions, tick by tick: one closes at t if t - last > timeout, or t mod max = 0 and t - opened >= max."""
     if is_by_key:
         for key in distinct(event.key for event in events):
             yield from session(timeout, max_duration, False, [event for event in events if same(event.key, key)])
@@ -81,7 +81,7 @@ def by_key(end: int, events: Sequence[Event]) -> Iterator[Result]:
 
 
 def same(left: Any, right: Any) -> bool:
-    """As GROUP BY and DISTINCT compare: NULLs are one, 1 and 1.0, too; true is not 1."""
+    """Return what GROUP BY and DISTINCT compare: NULLs are equal, and so are 1 and 1.0; true and 1 are not."""
     return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
@@ -140,7 +140,7 @@ def _population_variance(events: Sequence[Event]) -> Any:
 
 
 def ordered(events: Sequence[Event], descending: bool) -> list[Event]:
-    """By `by`, NULL being the least; ties by time, then arrival, whichever the direction."""
+    """Sort by `by`, with NULL as the least. Equal rows are sorted by time, then arrival, in either direction."""
     by_arrival = sorted(events, key=lambda event: (event.time, event.number))
     if descending:
         return sorted(by_arrival, key=lambda event: (event.by is None, -(event.by or 0)))
@@ -176,7 +176,7 @@ def _percentile_disc(events: Sequence[Event]) -> Any:
     return None
 
 
-#: What each aggregate is of a group's events, as the tests call them (test_properties.py).
+#: What computes each aggregate from a group's events, by the names that the tests use (test_properties.py).
 AGGREGATES: dict[str, Callable[[Sequence[Event]], Any]] = {
     "COUNT(*)": len,
     "COUNT": _count,
@@ -197,7 +197,7 @@ AGGREGATES: dict[str, Callable[[Sequence[Event]], Any]] = {
 
 
 def equal(left: Any, right: Any) -> bool:
-    """Return whether two results are of the same type and equal; floats may differ in the last places."""
+    """Return whether two results are equal and of the same type; floats may differ in their last digits."""
     if isinstance(left, float) and isinstance(right, float):
         return isclose(left, right, rel_tol=1e-12, abs_tol=1e-12)
     return type(left) is type(right) and bool(left == right)

@@ -1,4 +1,4 @@
-"""A query from its text and events to its rows, without a hub, a clock or Redis. Times are seconds after a base."""
+"""Runs a query over events, without a hub, a clock or Redis. Times are seconds after a base."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BASE = "2021-10-26T10:15:00Z"
 NEVER_FULL = 1_000_000
 
 Event = tuple[float, Mapping[str, Any]]
-"""Arrival, in seconds after the base, and columns."""
+"""The arrival of an event, in seconds after the base, and its columns."""
 
 
 def planned(text: str, references: Iterable[str] = ()) -> Plan:
@@ -38,19 +38,19 @@ def seconds(time: int, base: str = BASE) -> float:
 
 
 def rows_of(plan: Plan, stream: int, events: Iterable[Event], base: str = BASE, partition: int = 0) -> list[Row]:
-    """Return the rows of a stream, as the runtime would make them of events that come in order."""
+    """Return the rows of a stream that the runtime would make of events that come in order."""
     rows = []
     for number, (arrival, columns) in enumerate(events):
-        row = Row(plan.names.of(dict(columns)), ticks(arrival, base), (partition, number, 0))
+        row = Row(plan.names.mapping(dict(columns)), ticks(arrival, base), (partition, number, 0))
         timestamp = plan.streams[stream].timestamp
         if timestamp is not None:
-            row = Row(row.columns, to_datetime(timestamp.of(row)), row.arrival)
+            row = Row(row.columns, to_datetime(timestamp.evaluate(row)), row.arrival)
         rows.append(row)
     return rows
 
 
 def by_output(rows: Iterable[Any], base: str = BASE) -> dict[str, list[tuple[float, dict[str, Any]]]]:
-    """Return (time, columns) by output."""
+    """Return (time, columns) of each row, by output."""
     found: dict[str, list[tuple[float, dict[str, Any]]]] = defaultdict(list)
     for row in rows:
         assert isinstance(row, OutputRow)
@@ -66,7 +66,7 @@ def run(
     tables: Mapping[str, Table] | None = None,
     faults: Counter[str] | None = None,
 ) -> dict[str, list[tuple[float, dict[str, Any]]]]:
-    """Run a query over the events of its input, or of each of its inputs, to the end; return rows by output."""
+    """Run a query to the end, over the events of its only input or of each input; return the rows by output."""
     made = planned(text, tables or ())
     by_input = events if isinstance(events, Mapping) else {made.inputs[0]: events}
     engine = Engine(made, Faults("test", Counter() if faults is None else faults), tables)

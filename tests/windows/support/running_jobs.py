@@ -1,4 +1,4 @@
-"""Jobs for tests: small folders, and a run until there is nothing to do."""
+"""Jobs for tests: makes small folders, and runs a job until there is nothing to do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.windows.language.ticks import BEGINNING
 
 
 def write_job(folder: Path, query: str, toml: str, outputs: str = "Out") -> Path:
-    """Write a folder whose outputs, by comma, are streams."""
+    """Write a job's folder. Its outputs, given as names with commas between them, are streams."""
     folder.mkdir(exist_ok=True)
     (folder / "query.asaql").write_text(query)
     streams = "".join(f'\n[outputs.{name}]\ntype = "stream"\n' for name in outputs.split(","))
@@ -27,22 +27,22 @@ def write_job(folder: Path, query: str, toml: str, outputs: str = "Out") -> Path
 
 
 def load(folder: Path, redis: redis_py.Redis, hubs: Hubs, boards: Boards | None = None, **options: Any) -> Job:
-    """Make the job of a folder, of its name, without recording it."""
+    """Make the job of a folder, with the folder's name, without recording it."""
     return Job.of(folder.resolve().name, read_definition(folder), redis, hubs, boards, folder, **options)
 
 
 def closed(task: StageTask) -> int:
-    """The time up to which the task's rows are given, as far as this worker knows; the beginning if it is another's."""
+    """Return the time up to which a task's rows are given; `BEGINNING` if this worker does not have the task."""
     return task._run.engine.closed if task._run else BEGINNING
 
 
 def run(job: Job) -> None:
-    """Run a job that nobody else is to run: until all of its tasks are this one's, and have nothing to do."""
+    """Run a job, as its only worker, until it has all of the tasks and they have nothing to do."""
     while job.step() or len(job.share.held) < len(job.tasks):
         pass
 
 
 def rows(redis: redis_py.Redis, name: str = "Out") -> list[tuple[str | None, dict[str, Any]]]:
-    """Each row with its window's end."""
+    """Return each row with the end of its window."""
     entries = StreamOutput(redis, name).read(limit=1000)
     return [(entry.window_end, msgspec.json.decode(entry.row)) for entry in entries]

@@ -1,4 +1,4 @@
-"""The code of the scalar functions, a file for each family of them; the table of functions knows the rest."""
+"""The code of the scalar functions, one file for each family. windows/functions.py has all else about them."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ SCALAR_FUNCTIONS: dict[str, Bind] = {
     **dates.FUNCTIONS,
     **records.FUNCTIONS,
 }
-"""By name, in upper case."""
+"""What makes a call of each function, by its name in upper case."""

@@ -1,4 +1,4 @@
-"""How a function's code becomes the call of it: operands that are compiled, and converted to what the code takes."""
+"""Makes a call from a function's code: computes its operands, and converts them to the types that the code takes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...row import Evaluate, Row
 Convert = Callable[[Any], Any]
 
 Bind = Callable[[Sequence[Evaluate], str], Evaluate]
-"""Makes a call of its compiled arguments. It is given the unit's name, or '' for a function that takes none."""
+"""Makes a call from its compiled arguments and the name of its unit, which is '' if the function takes none."""
 
 
 def anything(value: Any) -> Any:
@@ -18,17 +18,20 @@ def anything(value: Any) -> Any:
 
 
 def strict(function: Callable[..., Any], *converts: Convert) -> Bind:
-    """A function that gives NULL if any argument is NULL. Each is converted; the last may be left out."""
+    """Return a function that gives NULL if any argument is NULL. `converts` are for its arguments, one by one.
+
+    There may be fewer arguments than `converts`: the last ones are then optional.
+    """
     return lambda operands, unit: call(function, operands, converts)
 
 
 def by_unit(make: Callable[[str], Callable[..., Any]], *converts: Convert) -> Bind:
-    """A function that is another one for each unit of time, its first argument."""
+    """Return a function whose first argument is a unit of time: `make` gives the code for a unit."""
     return lambda operands, unit: call(make(unit), operands, converts)
 
 
 def nullable(function: Callable[..., Any], convert: Convert) -> Bind:
-    """A function that is given NULLs as they are; the other arguments are converted."""
+    """Return a function that is given each NULL as None; other arguments are converted."""
 
     def bind(operands: Sequence[Evaluate], unit: str) -> Evaluate:
         def evaluate(row: Row) -> Any:
@@ -41,6 +44,7 @@ def nullable(function: Callable[..., Any], convert: Convert) -> Bind:
 
 
 def call(function: Callable[..., Any], operands: Sequence[Evaluate], converts: Sequence[Convert]) -> Evaluate:
+    """Return a call of `function` with converted operands; it gives NULL if any operand is NULL."""
     if len(operands) == 1:
         operand, convert = operands[0], converts[0]
 

@@ -12,7 +12,7 @@ from ...language.values import Datetime, RowError
 from ..casts import END_OF_TIME, to_bigint, to_datetime
 from .binding import Bind, by_unit, strict
 
-# Not from the calendar module: that follows the locale.
+# Python's calendar module has these names too, but in the language of the locale.
 _DAY_NAMES = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTH_NAMES = (
     *("January", "February", "March", "April", "May", "June"),
@@ -39,7 +39,7 @@ def _dateadd(unit: str) -> Callable[[int, Datetime], Datetime]:
     ticks, months = TIME_UNITS[unit].ticks, TIME_UNITS[unit].months
 
     def add_months(number: int, time: Datetime) -> Datetime:
-        """31 January and a month is the last of February."""
+        """Add months; a day that the month doesn't have becomes its last one: 31 January + 1 month is in February."""
         year, month = divmod(_month_of(time) + number * months, 12)
         if not 1 <= year <= 9999:
             return _checked(-1)
@@ -51,7 +51,7 @@ def _dateadd(unit: str) -> Callable[[int, Datetime], Datetime]:
 
 
 def _datediff(unit: str) -> Callable[[int, int], int]:
-    """Return what counts how often a new `unit` begins after `start`, up to and including `end`."""
+    """Return the function that counts how often a new `unit` begins after `start`, up to and including `end`."""
     found = TIME_UNITS[unit]
     ticks, months, before = found.ticks, found.months, found.before
     if months:
@@ -68,14 +68,14 @@ def _day_of_year(time: int) -> int:
 
 
 def _week(time: int) -> int:
-    """1 January is in week 1, and each Sunday begins another."""
+    """Return the week of the year: 1 January is in week 1, and each Sunday begins the next one."""
     day = _day_of_year(time)
     first = (_weekday(time) - day) % 7  # the weekday of 1 January, Sunday being 0
     return (day - 1 + first) // 7 + 1
 
 
 def _within(unit: str, most: int) -> Callable[[int], int]:
-    """Return what counts the units since the last one that is `most` of them long began."""
+    """Return what counts the units that have passed of the larger one, which has `most` of them: minutes of an hour."""
     ticks = TIME_UNITS[unit].ticks
     return lambda time: time // ticks % most
 

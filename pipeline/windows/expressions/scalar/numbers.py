@@ -1,4 +1,4 @@
-"""Functions of numbers. A bigint gives a bigint where the documentation says 'the same type'; results are finite."""
+"""Functions of numbers. A bigint gives a bigint if the documentation says 'the same type'. All results are finite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .binding import Bind, strict
 
 Number = int | float
 
-#: Digits enough for every float written out.
+#: It has enough digits for every float without an exponent.
 _DECIMAL = Context(prec=800, rounding=ROUND_HALF_UP)
 
 
@@ -51,7 +51,7 @@ def _square(number: float) -> Any:
 
 
 def _power(base: Number, exponent: Number) -> Any:
-    """A bigint's power is a bigint, its fraction cut off, as in T-SQL: POWER(2, -1) is 0."""
+    """Return the power. That of a bigint is a bigint without the fraction, as in T-SQL: POWER(2, -1) is 0."""
     what = f"POWER({base}, {exponent})"
     if type(base) is int and type(exponent) is int and exponent >= 0:
         if exponent >= 64 and abs(base) > 1:
@@ -60,14 +60,14 @@ def _power(base: Number, exponent: Number) -> Any:
     try:
         power = math.pow(base, exponent)
     except ValueError:
-        raise RowError(f"{what} is no number") from None
+        raise RowError(f"{what} is not a number") from None
     except OverflowError:
         raise RowError(f"{what} is out of float's range") from None
     return checked_number(int(power) if type(base) is int else power, lambda: what)
 
 
 def _round(number: Number, places: int) -> Any:
-    """Halves go away from zero; a float is rounded as it is written, so that ROUND(123.9995, 3) is 124."""
+    """Round halves away from zero. A float counts as it is written in decimal, so that ROUND(123.9995, 3) is 124."""
     unit = Decimal(1).scaleb(-max(-400, min(places, 400)), _DECIMAL)
     rounded = Decimal(repr(number)).quantize(unit, context=_DECIMAL)
     return checked_number(type(number)(rounded), lambda: f"ROUND({shown(number)}, {places})")

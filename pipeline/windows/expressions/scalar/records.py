@@ -13,7 +13,7 @@ from .binding import Bind, anything, nullable, strict
 
 
 def _element(array: Sequence[Any], index: int) -> Any:
-    """NULL for an index, from 0, that the array doesn't have."""
+    """Return an element, counted from 0; NULL for an index that the array doesn't have."""
     return array[index] if 0 <= index < len(array) else None
 
 
@@ -26,7 +26,7 @@ def _nullif(a: Any, b: Any) -> Any:
 
 
 def _coalesce(operands: Sequence[Evaluate], unit: str) -> Evaluate:
-    """What stands after the first that is not NULL is not looked at."""
+    """Return COALESCE. It does not compute the operands after the first one that is not NULL."""
 
     def evaluate(row: Row) -> Any:
         for operand in operands:

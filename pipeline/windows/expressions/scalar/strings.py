@@ -1,6 +1,6 @@
-"""Functions of text. Characters are Unicode code points, places count from 1, and case counts but in REGEXMATCH.
+"""Functions of text. Characters are Unicode code points, places count from 1, and case counts except in REGEXMATCH.
 
-What is no text is taken as CAST makes it one.
+A value that is not text is first made text, as CAST does it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ..patterns import patindex
 from ..regex import regexmatch
 from .binding import Bind, call, nullable, strict
 
-#: As the documentation of TRIM lists them. str.strip() takes U+001C to U+001F off too.
+#: As the documentation of TRIM lists them. str.strip() alone would also remove U+001C to U+001F.
 _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
 
 def _charindex(wanted: str, text: str, start: int = 1) -> int:
-    """0 if it is not there; an empty text is nowhere, as in T-SQL."""
+    """Return the place of `wanted`, 0 if `text` doesn't have it. An empty `wanted` gives 0, as in T-SQL."""
     return text.find(wanted, max(start, 1) - 1) + 1 if wanted else 0
 
 
@@ -42,13 +42,13 @@ def _right(text: str, length: int) -> str:
 
 
 def _substring(text: str, start: int, length: int) -> str:
-    """A start before 1 takes from the length: SUBSTRING('abc', 0, 2) is 'a'."""
+    """Return a part of the text. The length counts from `start`, even before 1: SUBSTRING('abc', 0, 2) is 'a'."""
     end = start + _length("SUBSTRING", length)
     return text[max(start, 1) - 1 : max(end, 1) - 1]
 
 
 def _stuff(text: str, start: int, length: int, inserted: str) -> str:
-    """A start before 1 is 1, one after the end gives no text."""
+    """Replace a part of the text. A start before 1 counts as 1; one after the end gives ''."""
     if start > len(text):
         return ""
     begin = max(start, 1) - 1
@@ -63,7 +63,7 @@ def _replace(text: str, pattern: str, replacement: str) -> str:
 
 
 def _replicate(text: str, count: int) -> str | None:
-    """NULL for a negative count."""
+    """Repeat the text; NULL for a negative count."""
     if count < 0:
         return None
     check_length(len(text) * count)
@@ -80,7 +80,7 @@ def _translate(text: str, characters: str, translations: str) -> str:
 
 
 def _nchar(code: int) -> str | None:
-    """NULL for what is no character: beyond Unicode, or half of a UTF-16 pair."""
+    """Return the character of a code; NULL if the code is outside Unicode, or half of a UTF-16 pair."""
     return chr(code) if 0 <= code <= 0xD7FF or 0xE000 <= code <= 0x10FFFF else None
 
 
@@ -89,7 +89,7 @@ def _unicode(text: str) -> int | None:
 
 
 def _regexmatch(operands: Sequence[Evaluate], unit: str) -> Evaluate:
-    """An expression that is constant is looked at now: one that is not supported is then the query's fault."""
+    """Return REGEXMATCH. A constant expression is tried now, so that an unsupported one is an error in the query."""
     expression = operands[1]
     if isinstance(expression, Fixed) and expression.value is not None:
         regexmatch("", to_text(expression.value))

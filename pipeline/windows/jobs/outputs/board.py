@@ -1,4 +1,4 @@
-"""Scores on a board, from the rows of an output."""
+"""Writes scores to a board, from the rows of an output."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .sink import Sink
 
 
 class BoardOutput(Sink):
-    """A score for a member from two columns of each row: `add` to it, `set` it, or raise it to a `max`.
+    """Writes a member's score from two columns of each row: `add` it, `set` it, or raise the score to it with `max`.
 
-    A row whose member or score is NULL, or not text (or a whole number) and a number, is left out, and so is one
-    that the board refuses: it rounds nothing. Each is a fault that is counted.
+    The member must be text or a whole number, and the score a number. Other rows are left out, and so are those that
+    the board refuses, since it never rounds a score. Each of them is a fault that is counted.
     """
 
     def __init__(self, boards: Boards, board: str, member: str, score: str, mode: Literal["add", "set", "max"]) -> None:
-        """Raises `InvalidValue` for what can't be a board's name."""
+        """Raises `InvalidValue` if `board` is not a valid name of a board."""
         boards[board]
         self.boards = boards
         self.board = board
@@ -42,18 +42,18 @@ class BoardOutput(Sink):
             faults.report(BOARD, f"board {self.board}: {exc}")
 
     def replied(self, reply: Any, faults: Faults) -> None:
-        """A change that the board refused, or could not make, is a fault."""
+        """Report a change that the board refused, or could not make, as a fault. Raises any other error."""
         if isinstance(reply, ResponseError) and isinstance(error_of(reply), PipelineError):
             faults.report(BOARD, str(reply))
         elif isinstance(reply, list) and reply[0] != Code.OK.encode():
-            faults.report(BOARD, f"a score that a board did not take ({reply[0].decode()})")
+            faults.report(BOARD, f"a board did not take a score ({reply[0].decode()})")
         else:
             super().replied(reply, faults)
 
 
 def _member(value: Any, column: str) -> str:
     if type(value) not in (str, int):
-        raise InvalidValue(f"{column} names no member: it is {_shown(value)}", "member")
+        raise InvalidValue(f"{column} is not a member's name: it is {_shown(value)}", "member")
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""Rows as lines of a file."""
+"""Writes rows as lines of a file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from .outbox import Batch, Refused, Unavailable
 
 
 class FileReceiver:
-    """Appends each row to a file as a line of JSON: exactly once, whenever the process or the machine dies.
+    """Appends each row to a file as a line of JSON: exactly once, even if the process or the machine dies.
 
-    The mark is the file's length in bytes after the last batch. What is behind it was written by a process that died
-    before it could say so, and is cut off. A file that is shorter is another one: nothing is written to it.
+    The mark is the file's length in bytes after the last batch. Bytes after it were written by a process that died
+    before it could save the new mark; they are cut off. If the file is shorter than the mark, it is not the same file,
+    and nothing is written to it.
 
-    The file is locked while it is written to, so that a process which lost its lease in a long pause can't write when
-    it wakes up. On a network's file system that takes one that knows flock.
+    The file is locked while it is written to, so that a process that lost its lease during a long pause can't write
+    when it continues. A network file system must support flock for this.
     """
 
     most_rows = 5_000
@@ -29,7 +30,7 @@ class FileReceiver:
         return None
 
     def begin(self) -> str:
-        """What is in the file already stays."""
+        """Return the file's length: what is in the file already stays."""
         try:
             return str(self.path.stat().st_size)
         except FileNotFoundError:
@@ -38,6 +39,7 @@ class FileReceiver:
             raise Unavailable(f"{self.path}: {exc}") from exc
 
     def send(self, batch: Batch) -> str:
+        """Append the batch; return the new length of the file."""
         try:
             return str(self._write(batch, int(batch.mark)))
         except OSError as exc:
@@ -48,13 +50,13 @@ class FileReceiver:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         with open(descriptor, "wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            batch.check()  # no other process can write from here on
+            batch.check()  # from here on no other process can write
             size = file.seek(0, os.SEEK_END)
             if size < length:
                 raise Refused(
-                    f"{self.path} has {size} bytes, and {length} were written to it: it was changed, or is another "
-                    f"machine's. Bring it back; or have rows appended to what is there: HDEL the field mark of "
-                    "job:NAME:delivery:OUTPUT, and restart the worker"
+                    f"{self.path} has {size} bytes, but {length} were written to it: it was changed, or is a file of "
+                    "another machine. Bring the file back. Or, to append to the file as it is, HDEL the field mark of "
+                    "job:NAME:delivery:OUTPUT and restart the worker"
                 )
             file.truncate(length)
             file.seek(length)
@@ -68,7 +70,7 @@ class FileReceiver:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the name of a new file survive a crash of the machine, as its rows do."""
+    """Make sure that the name of a new file survives a crash of the machine, as its rows do."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

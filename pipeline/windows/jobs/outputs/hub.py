@@ -1,4 +1,4 @@
-"""Rows as events of a hub of this namespace."""
+"""Publishes rows as events of a hub of this namespace."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ...expressions.casts import to_text
 from ...language.values import RowError, lookup
 from .outbox import Batch, Unavailable, WaitingRow
 
-#: The user property that has the `row_id`.
+#: The user property of an event that has the `row_id`.
 ROW_ID = "wz-row-id"
 
-#: For each partition. The hub puts an event without a key into the partition that it makes of SOURCE/LANE.
+#: Lanes for each partition. For an event without a key, the hub derives the partition from SOURCE/LANE.
 _LANES = 16
 
 #: Characters of a partition key, as in Microsoft's SDKs.
@@ -22,10 +22,10 @@ _MOST_KEY = 128
 
 
 class HubReceiver:
-    """Publishes each row as an event: its body is the row as JSON, its key the column `partition_key`, if there is one.
+    """Publishes each row as an event. Its body is the row as JSON, its key the value of `partition_key`, if given.
 
-    The hub drops what it has taken before, as it does for a relay: it remembers the last offset of this outbox in each
-    partition. So a row is in the log once. From there the hub's own relay takes it to Azure.
+    The hub drops events that it has taken before, as it does for a relay: it remembers the last offset of this outbox
+    in each partition. So each row is in the log once. From there the hub's own relay sends it to Azure.
     """
 
     most_rows = 500
@@ -37,6 +37,7 @@ class HubReceiver:
         self.partition_key = partition_key
 
     def key(self, row: OutputRow) -> str | None:
+        """Return the event's partition key as text, None if it is NULL or ''."""
         if self.partition_key is None:
             return None
         value = lookup(row.columns, self.partition_key)
@@ -51,8 +52,9 @@ class HubReceiver:
         return ""
 
     def send(self, batch: Batch) -> str:
+        """Publish the batch. The mark never changes: the hub itself knows what it has taken."""
         try:
-            hub = self.hubs[self.hub]  # which may have been made anew, or changed
+            hub = self.hubs[self.hub]  # looked up each time: it may have been changed, or deleted and made again
             hub.append([self._event(batch.source, row, hub.partitions) for row in batch.rows])
         except UnknownHub as exc:
             raise Unavailable(str(exc)) from exc

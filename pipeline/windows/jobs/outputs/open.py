@@ -1,4 +1,4 @@
-"""The sinks that a job's configuration asks for."""
+"""Makes the sinks that a job's settings ask for."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from .webhook import WebhookReceiver
 def open_outputs(
     job: str, config: JobConfig, client: Redis, hubs: Hubs, boards: Boards, folder: Path | None = None
 ) -> Mapping[str, Sequence[Sink]]:
-    """Return the sinks of each output, and declare those that are to be known. Raises `InvalidValue`, `OutputTaken`.
+    """Return the sinks of each output, and declare those that are streams. Raises `InvalidValue` or `OutputTaken`.
 
-    Files are in `folder`; without one there may be none.
+    Files are in `folder`; without a folder, the job may not write files.
     """
     opening = _Opening(job, config, client, hubs, boards, folder)
     sinks: dict[str, list[Sink]] = {name: [opening.sink(name, table)] for name, table in config.outputs.items()}
@@ -77,7 +77,9 @@ class _Opening:
             case HubConfig():
                 inputs = [input_ for input_ in self.config.inputs.values() if isinstance(input_, HubInput)]
                 if any(input_.hub.lower() == table.hub.lower() for input_ in inputs):
-                    raise InvalidValue(f"the job reads {table.hub!r}, and would read its own rows for ever", "hub")
+                    raise InvalidValue(
+                        f"the job reads {table.hub!r}, and would read its own rows again and again", "hub"
+                    )
                 return HubReceiver(self.hubs, table.hub, table.partition_key)
             case FileConfig():
                 return FileReceiver(self._path(name, table))
@@ -85,7 +87,7 @@ class _Opening:
 
     def _path(self, name: str, table: FileConfig) -> Path:
         if self.folder is None:
-            raise InvalidValue("a file can be written by a job that is a folder, not by one made over HTTP", "type")
+            raise InvalidValue("a job made over HTTP can't write a file, only a job that is a folder can", "type")
         path = (self.folder / table.file).resolve()
         others = [(other, its) for other, its in self.config.outputs.items() if isinstance(its, FileConfig)]
         for other, its in others:

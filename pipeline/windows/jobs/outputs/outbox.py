@@ -1,8 +1,9 @@
-"""Rows on their way to where Redis's transactions don't reach: a hub, a file, a webhook.
+"""Rows on their way to outputs outside of Redis's transactions: a hub, a file, a webhook.
 
-Theory of operation. A task puts rows into the outbox, a stream, in the transaction that commits what it has done; so a
-row is there once. From there one worker at a time, under a lease (delivery.py), hands them to the receiver in batches.
-A batch is in one of two states, which is saved in Redis, in a hash (`_State`):
+Theory of operation. A task puts rows into the outbox, a stream, in the transaction that commits what it has done; so
+each row is there once. From there one worker at a time, which holds a lease (delivery.py), hands them to the receiver
+in batches.
+Each batch is in one of two states, which is saved in a hash in Redis (`_State`):
 
     waiting     `to` is not set. The next batch is the oldest rows, as many as fit.
     under way   `to` is the offset of the batch's last row. The batch is what is in the stream up to there.
@@ -11,25 +12,23 @@ A batch is in one of two states, which is saved in Redis, in a hash (`_State`):
     under way  --- send, taken: trim the stream up to `to`, save the new `mark`, unset `to` -->   waiting
     under way  --- send fails, or the process dies ----------------------------------->   under way
 
-A batch that is under way may have been taken already: the answer may have been lost. So it is sent again as it was: the
-same rows under the same id with the same mark, and the receiver tells it from a new one. The hub has the last
-offset that it took of this `source`; the file has its length, which was the `mark`; a webhook is given the id as
-Idempotency-Key, and may use it.
+A batch that is under way may have been taken already, if only the answer was lost. So it is sent again unchanged, with
+the same rows, id and mark, and the receiver can tell it from a new one: the hub knows the last offset that it took of
+this `source`; the file's length differs from the `mark`; a webhook gets the id as Idempotency-Key, and may use it.
 
 Invariant.
 
-    1. The rows of a batch that is under way don't change: offsets only rise, so no row comes in before `to`, and the
-       stream is trimmed by `taken` alone. (An operator may trim it by hand; then the next batch is the rows that are
-       left.)
-    2. The state changes only from what was read (`_commit`, a compare and set over all of `_State`), and while the
-       lease is held.
-    3. So a worker that has lost its lease without knowing can do no more than send the batch once more that it had
-       begun. What that does is the receiver's to say: the hub drops it, the file asks for the lease under its lock
-       (`Batch.check`), a webhook sees an old id.
+    1. The rows of a batch that is under way don't change: offsets only rise, so no row is added before `to`, and only
+       `taken` trims the stream. (If a person trims it by hand, the batch is the rows that are left, or the next ones.)
+    2. The state is changed only if it still is what was read (`_commit`, a compare-and-set of all of `_State`), and
+       only while the lease is held.
+    3. So a worker that has lost its lease without knowing it can only send the batch that it had begun once more. The
+       receiver has to deal with that: the hub drops the rows, the file receiver checks the lease while it has the file
+       locked (`Batch.check`), a webhook sees an old id.
 
 Change together: a field of the state, in `_State`, `deliver`, `note`, `delivery_status` and `keys.delivery`; what a
-receiver may raise, in `Receiver.send` and `Delivery.step`; `MOST_WAITING`, which is kept by the task that fills the
-outbox (`StageTask._read`).
+receiver may raise, in `Receiver.send` and `Delivery.step`; `MOST_WAITING`, which the task that fills the outbox
+observes (`StageTask._read`).
 """
 
 from __future__ import annotations
@@ -52,28 +51,28 @@ from ...operators.faults import ROW, Faults
 from .. import keys
 from .sink import Sink, encoded, row_id
 
-#: Rows that may wait in an outbox; then the job reads no more of its inputs until its receiver takes some.
+#: The number of rows in an outbox at which the job stops reading its inputs, until the receiver has taken some.
 MOST_WAITING = 100_000
 
-#: Bytes of rows in a batch. A row that is larger goes alone.
+#: The most bytes of rows in a batch. A larger row is a batch by itself.
 MOST_BYTES = 1024 * 1024
 
 
 class Unavailable(PipelineError):
-    """The rows may be taken later; after a timeout they may even have been taken."""
+    """The rows were not taken, but may be later. After a timeout they may have been taken without our knowing."""
 
     def __init__(self, message: str, wait: float = 1.0) -> None:
         super().__init__(message)
-        self.wait = wait  # seconds, at least, before the next try
+        self.wait = wait  # the least number of seconds before the next try
 
 
 class Refused(PipelineError):
-    """Sending it again would not help: the job has to be changed, or what takes its rows."""
+    """The rows were refused, and would be again: the job, or the receiver, has to be changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingRow:
-    """`offset` is its place in the outbox, `id` its `row_id`, `json` its columns; `key` is for the receiver."""
+    """`offset` is the row's place in the outbox, `id` its `row_id`, `json` its columns; `key` is for the receiver."""
 
     offset: str
     id: str
@@ -84,10 +83,11 @@ class WaitingRow:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows to be sent, in order; when they are sent again, they are the same ones.
+    """Rows to be sent, in order. If a batch is sent again, it has the same rows.
 
-    `source` is the outbox's own name, which no other one has, nor one of a job that is made anew. `mark` is what the
-    receiver gave after the last batch. `check` raises `LeaseLost` if the rows are another worker's to send.
+    `source` is the outbox's random name, which no other outbox has, not even that of the same job after it was deleted
+    and made again. `mark` is what the receiver returned after the last batch. `check` raises `LeaseLost` if another
+    worker has taken over.
     """
 
     source: str
@@ -97,27 +97,27 @@ class Batch:
 
     @property
     def id(self) -> str:
-        """The same when the batch is sent again, and no other batch's."""
+        """An id that is the same when the batch is sent again, and that no other batch has."""
         return f"{self.source}-{self.rows[-1].offset}"
 
 
 class Receiver(Protocol):
-    """What is at the other end of an outbox."""
+    """What takes the rows of an outbox."""
 
     most_rows: int  # in a batch
 
     def key(self, row: OutputRow) -> str | None:
-        """Return what is to be kept beside a row. Raises `RowError` for a row that can't be taken."""
+        """Return the key that is kept with a row, None for none. Raises `RowError` for a row that can't be taken."""
 
     def begin(self) -> str:
-        """Return the mark before the first batch; it is saved before anything is sent. Raises what `send` does."""
+        """Return the mark for the first batch; it is saved before anything is sent. Raises the errors of `send`."""
 
     def send(self, batch: Batch) -> str:
         """Hand a batch over; return the new mark. Raises `Unavailable`, `Refused` or `LeaseLost`."""
 
 
 class DeliveryStatus(msgspec.Struct, frozen=True):
-    """`waiting` and `delivered` are rows; `error` is why it waits or has stopped, null while all is well."""
+    """`waiting` and `delivered` are numbers of rows; `error` is why delivery waits or has stopped, null if it works."""
 
     output: str
     waiting: int
@@ -127,7 +127,7 @@ class DeliveryStatus(msgspec.Struct, frozen=True):
 
 
 class _State(NamedTuple):
-    """Fields of `keys.delivery`, '' for those that are not there."""
+    """Fields of `keys.delivery`, '' for those that are not set."""
 
     source: str
     mark: str
@@ -165,9 +165,9 @@ class Outbox(Sink):
             pipe.xadd(self.key, {"i": row_id(self.job, row), "e": end, "r": json, "k": key or ""})
 
     def deliver(self, lease: Lease) -> int:
-        """Send the next batch under a lease that is held; return how many rows were taken, 0 if none wait.
+        """Send the next batch while `lease` is held; return how many rows were taken, 0 if none wait.
 
-        Raises what the receiver does, or `LeaseLost`.
+        Raises the receiver's errors, `Unavailable` or `Refused`, and `LeaseLost`.
         """
         state, rows = self._read()
         if not rows:
@@ -193,7 +193,7 @@ class Outbox(Sink):
         return len(rows)
 
     def note(self, error: str | None, *, stopped: bool = False) -> None:
-        """Have the status say why the rows wait, or that they don't."""
+        """Save for the status why the rows wait or, with `stopped`, why delivery has stopped; None deletes both."""
         with self.redis.pipeline() as pipe:
             pipe.hdel(self.state_key, "error", "stopped")
             if error is not None:
@@ -203,7 +203,7 @@ class Outbox(Sink):
             pipe.execute()
 
     def _read(self) -> tuple[_State, list[WaitingRow]]:
-        """Return the state, and the batch that is under way, or else the next one."""
+        """Return the state, and the rows of the batch that is under way, or else of the next batch."""
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.hmget(self.state_key, _State._fields)
             pipe.xrange(self.key, count=self._limit)
@@ -219,10 +219,10 @@ class Outbox(Sink):
         return state, rows[: max(1, fitting)]
 
     def _commit(self, lease: Lease, state: _State, queue: Callable[[Pipeline], Any]) -> None:
-        """Change the state, if it is still this one. Raises `LeaseLost`.
+        """Change the state, if it is still `state`. Raises `LeaseLost` if it is not, or if the lease is lost.
 
-        The lease itself is not watched: each renewal would break the transaction off. Whoever takes the lease over
-        in between can only have begun to send this same batch.
+        The lease itself is not watched, because each renewal would make the transaction fail. A worker that takes the
+        lease over between the check and the transaction can only have begun to send this same batch.
         """
         with self.redis.pipeline() as pipe:
             pipe.watch(self.state_key)  # type: ignore[no-untyped-call]
@@ -242,7 +242,7 @@ class Outbox(Sink):
 
 
 def delivery_status(client: Redis, job: str, output: str) -> DeliveryStatus:
-    """Return how a job's output that is not in Redis is doing."""
+    """Return the status of a job's output outside Redis."""
     with client.pipeline(transaction=False) as pipe:
         pipe.xlen(keys.outbox(job, output))
         pipe.hmget(keys.delivery(job, output), "delivered", "error", "stopped")

@@ -1,4 +1,4 @@
-"""What an output has to do, and how a row is known again."""
+"""What an output has to do, and the id by which a row can be recognised."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from ...operators.faults import ROW, Faults
 
 
 class Sink(Protocol):
-    """Takes rows within the task's transaction: with this, each row is written exactly once in Redis.
+    """Takes rows in the task's transaction, so that each row is written to Redis exactly once.
 
-    Tasks of several partitions may write to one sink, each in its own transaction; a row's place among those of other
-    partitions says nothing.
+    Tasks of several partitions may write to one sink, each in its own transaction; the order between rows of different
+    partitions has no meaning.
     """
 
     def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        """Put a row into the job's transaction. A row that can't be taken is a fault, not an exception.
+        """Put a row into the task's transaction. A row that can't be taken is reported as a fault; nothing is raised.
 
-        Only writing commands: `pipe` is in MULTI.
+        It may only queue commands that write, since `pipe` is in MULTI: their replies come later, to `replied`.
         """
 
     def replied(self, reply: Any, faults: Faults) -> None:
-        """Take the reply to a command of `queue`, after the transaction. Raises one that is an error."""
+        """Take the reply to a command of `queue`, after the transaction. Raises the reply if it is an error."""
         if isinstance(reply, Exception):
             raise reply
 
 
 def encoded(row: OutputRow, faults: Faults) -> bytes | None:
-    """Return a row's columns as JSON; None if they are nested too deep, which is a fault."""
+    """Return a row's columns as JSON; None, with a fault, if they are nested too deeply."""
     try:
         return to_json(row.columns)
     except RecursionError:
-        faults.report(ROW, f"a row for {row.output} is nested too deep to be written")
+        faults.report(ROW, f"a row for {row.output} is nested too deeply to be written")
         return None
 
 
 def row_id(job: str, row: OutputRow) -> str:
-    """Return an id for a row that is the same whenever it is made again, and no other row's: 32 hex digits.
+    """Return a row's id, 32 hex digits: the same whenever the row is made again, and different for every other row.
 
-    It is a digest of the job, the output, the time (of a windowed row: the window's end) and the row's place among
-    those of that time (of a windowed row: the group).
+    It is a digest of the job, the output, the row's time (the window's end, if windowed) and its `arrival`, its place
+    among the rows of that time (the group, if windowed).
     """
     return sha256(pack((job, row.output, row.time, row.arrival))).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Rows in a Redis Stream, that is read as pages."""
+"""Writes rows to a Redis Stream, which can be read in pages."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .sink import Sink, encoded
 
 _ENTRY_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
-# KEYS[1] the outputs; ARGV[1] the job that is to write them, ARGV[2..] their names. Returns nothing; or one that
-# another job writes, and that job: then nothing was changed.
+# KEYS[1] the outputs; ARGV[1] the job that will write them, ARGV[2..] their names. Returns nothing, or the name of an
+# output that another job writes, and that job; in this case nothing is changed.
 _DECLARE = """
 for i = 2, #ARGV do
   local job = redis.call('HGET', KEYS[1], ARGV[i])
@@ -29,8 +29,8 @@ end
 for i = 2, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], ARGV[1]) end
 """
 
-# KEYS[1] the outputs, KEYS[2] an output's rows; ARGV[1] the output. Returns the job that writes it, '' if it was
-# deleted, or nothing if there is none.
+# KEYS[1] the outputs, KEYS[2] an output's rows; ARGV[1] the output. Returns the job that writes the output, '' if there
+# was none and the output is deleted now, or nothing if there is no such output.
 _DELETE = """
 local job = redis.call('HGET', KEYS[1], ARGV[1])
 if job == '' then
@@ -44,7 +44,7 @@ return job
 class UnknownOutput(PipelineError, LookupError):
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"there is no output {name!r}; a job's query names them (INTO), and they are there once it has begun"
+            f"there is no output {name!r}: a job's query names its outputs (INTO), and they exist once the job is made"
         )
         self.name = name
 
@@ -56,11 +56,11 @@ class OutputTaken(PipelineError):
 
 
 class OutputInUse(PipelineError):
-    """A job writes to it."""
+    """The output can't be deleted, because a job writes to it."""
 
 
 class StoredRow(msgspec.Struct, frozen=True):
-    """A row in a stream output. `id` is what to pass as `after`; `window_end` is None if no window made the row."""
+    """A row in a stream output. Pass `id` as `after` to read on; `window_end` is None if no window made the row."""
 
     id: str
     window_end: str | None
@@ -68,7 +68,10 @@ class StoredRow(msgspec.Struct, frozen=True):
 
 
 class OutputSummary(msgspec.Struct, frozen=True):
-    """`job` writes it; null if that job was deleted. `rows` are those that are kept, `last_id` the newest one's."""
+    """`job` is the job that writes the output, null if it was deleted.
+
+    `rows` is the number of rows that are kept; `last_id` is the id of the newest, null without rows.
+    """
 
     name: str
     job: str | None
@@ -77,7 +80,7 @@ class OutputSummary(msgspec.Struct, frozen=True):
 
 
 class StreamOutput(Sink):
-    """Rows in the order in which they were written; the oldest are dropped beyond about `maxlen`.
+    """Rows in the order in which they were written. About `maxlen` are kept; the oldest are dropped.
 
     Redis keys: `keys.output` and `keys.OUTPUTS`.
     """
@@ -89,7 +92,7 @@ class StreamOutput(Sink):
         self.maxlen = maxlen
 
     def delete(self) -> None:
-        """Delete the output with its rows. Raises `UnknownOutput`, or `OutputInUse` while there is a job for it."""
+        """Delete the output with its rows. Raises `UnknownOutput`, or `OutputInUse` while a job writes to it."""
         job = cast("bytes | None", self.redis.eval(_DELETE, 2, keys.OUTPUTS, self.key, self.name))
         if job is None:
             raise UnknownOutput(self.name)
@@ -105,7 +108,7 @@ class StreamOutput(Sink):
     def read(self, after: str = "0", limit: int = 100) -> list[StoredRow]:
         """Return up to `limit` rows whose id is greater than `after`, oldest first. Raises `UnknownOutput`."""
         if not _ENTRY_ID.fullmatch(after):
-            raise InvalidValue(f"after must be an entry's id, such as 1714558500000-0, not {after!r}", "after")
+            raise InvalidValue(f"after must be the id of a row, such as 1714558500000-0, not {after!r}", "after")
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.hexists(keys.OUTPUTS, self.name)
             pipe.xrange(self.key, min=f"({after}", count=limit)
@@ -128,7 +131,7 @@ class StreamOutput(Sink):
         return cast("str", newest[0][0].decode()) if newest else "0"
 
     def wait(self, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
-        """Wait until there is a row after an id; returns whether there is one. See `wait_for_entry`."""
+        """Wait up to `seconds` for a row after an id; return whether there is one. See `wait_for_entry`."""
         return wait_for_entry(self.redis, self.key, after, seconds, is_stopping)
 
 
@@ -148,9 +151,9 @@ def list_outputs(client: Redis) -> list[OutputSummary]:
 
 
 def declare_outputs(client: Redis, job: str, names: Iterable[str]) -> None:
-    """Make a job's outputs known, empty as they may be, or have it take over those of a job that was deleted.
+    """Record a job as the writer of these outputs, which may be new, or outputs of a deleted job.
 
-    All or none: raises `OutputTaken` if one is another job's.
+    Raises `OutputTaken` if another job writes one of them; then none is changed.
     """
     taken = cast("list[bytes] | None", client.eval(_DECLARE, 1, keys.OUTPUTS, job, *names))
     if taken:
@@ -161,7 +164,7 @@ def declare_outputs(client: Redis, job: str, names: Iterable[str]) -> None:
 
 
 def release_outputs(client: Redis, job: str, keep: Container[str] = ()) -> None:
-    """Take note that a job writes no more to its outputs, but those to `keep`. Their rows can still be read."""
+    """Record that a job does not write to its outputs any more, except those in `keep`. Their rows stay readable."""
     owners = cast("dict[bytes, bytes]", client.hgetall(keys.OUTPUTS))
     released = [name for name, owner in owners.items() if owner == job.encode() and name.decode() not in keep]
     if released:

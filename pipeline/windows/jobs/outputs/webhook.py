@@ -1,4 +1,4 @@
-"""Rows as requests to an HTTP endpoint."""
+"""Sends rows to an HTTP endpoint."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from .stream import StoredRow
 
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 
-#: Statuses that say "later", beside 5xx: Request Timeout, Too Early, Too Many Requests.
+#: Statuses, apart from 5xx, after which the request is tried again: Request Timeout, Too Early, Too Many Requests.
 _LATER = frozenset({408, 425, 429})
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
-#: Headers that are the batch's, or the connection's.
+#: Headers that are set for each batch, or that belong to the connection.
 _OURS = frozenset({"connection", "content-length", "content-type", "host", "idempotency-key", "transfer-encoding"})
 
-_ANSWER = 300  # characters of an answer that an error shows
+_ANSWER = 300  # the most characters of an answer that an error shows
 
 
 class WebhookReceiver:
-    """Posts batches of rows, a JSON array of records of `id`, `window_end` and `row` as in the pages of an output.
+    """Posts batches of rows: a JSON array of records of `id`, `window_end` and `row`, as in the pages of an output.
 
-    At least once: after a time-out or a crash a batch is sent again, the same rows with the same `Idempotency-Key`. 2xx
-    takes it; 408, 425, 429, 5xx and no answer are tried again, after Retry-After if there is one; anything else stops
-    the delivery. A redirect is not followed. Certificates are checked, against the system's authorities.
+    A batch is sent at least once: after a timeout or a crash it is sent again, with the same rows and the same
+    `Idempotency-Key`. A 2xx answer means that it is taken. After 408, 425, 429, 5xx, or without an answer, it is tried
+    again, after Retry-After if the answer has it. Any other answer stops the delivery. Redirects are not followed.
+    Certificates are checked against the system's authorities.
     """
 
     most_rows = 500
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None, ca: str | None = None) -> None:
-        """`ca` is a PEM file of other authorities. Raises `InvalidValue`."""
+        """`ca` is a PEM file of authorities to use instead of the system's. Raises `InvalidValue`."""
         _check(url, headers or {})
         self.url = url
         self.host = parse_url(url).netloc
@@ -55,6 +56,7 @@ class WebhookReceiver:
         return ""
 
     def send(self, batch: Batch) -> str:
+        """Post the batch. The mark never changes: the endpoint has to recognise a batch by its id."""
         body = msgspec.json.encode([StoredRow(row.id, row.window_end, msgspec.Raw(row.json)) for row in batch.rows])
         try:
             response = self._pool.request(
@@ -88,6 +90,6 @@ def _check(url: str, headers: Mapping[str, str]) -> None:
         raise InvalidValue("the url must be http:// or https:// with a host, without a user or a fragment", "url")
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise InvalidValue(f"the header {name!r} can't be sent: its value is to be printable ASCII", "headers")
+            raise InvalidValue(f"the header {name!r} can't be sent: its value must be printable ASCII", "headers")
         if name.lower() in _OURS:
             raise InvalidValue(f"the header {name!r} is set by the delivery itself", "headers")

@@ -8,40 +8,42 @@ from typing import Any
 from ...row import Evaluate, Row
 
 Partials = list[Any]
-"""A partial result of each aggregate, in their order. None stands for no value yet."""
+"""A partial result of each aggregate, in their order; None if it has no value yet."""
 
 
 Combine = Callable[[Any, Any], Any]
 
 
 class Aggregate:
-    """A result of many rows, from partial results that can be merged.
+    """Computes a result of many rows, from partial results that can be merged.
 
-    Each row gives an item, and a partial result is made of items. Neither the order of the items nor how they were cut
-    into partials may change the result. Items and partials are of types that codec.py packs.
+    Each row gives an item, and a partial result is made of items. The result must not depend on the order of the items,
+    nor on which items went into which partial. Items and partials must be of types that codec.py packs.
     """
 
-    take: Evaluate
-    """Return a row's item, None if the row adds nothing (NULL). Raises `RowError`; nothing after it does but `result`.
-    """
+    item_of: Evaluate
+    """Return a row's item, None if the row adds nothing (NULL). Raises `RowError`, as else only `result` does."""
 
     def add(self, partial: Any, item: Any) -> Any:
-        """Return `partial`, maybe None, with an item more. May change `partial` and return it."""
+        """Return `partial`, which may be None, with one more item. May change `partial` and return it."""
         raise NotImplementedError
 
     def combine(self, left: Any, right: Any) -> Any:
-        """Return the partial result of both, and change neither; `left` is the older. Here: an item is a partial."""
+        """Return the partial result of both, and change neither; `left` is the older.
+
+        This base method is for aggregates whose items are partial results themselves.
+        """
         return self.add(left, right)
 
     def result(self, partial: Any) -> Any:
-        """Return what the query sees. `partial` is None without an item. Raises `RowError`."""
+        """Return the value that the query sees. `partial` is None if there was no item. Raises `RowError`."""
         return partial
 
 
 class Holistic(Aggregate):
     """An aggregate whose partial results grow with their rows (Gray et al., Data Cube, 1997), such as a median.
 
-    To merge all panes for each window would be dear. Instead, one partial result lives as long as the group does:
+    Merging all panes for each window would cost too much. Instead, one partial result lives as long as the group:
     panes are put into it, and taken out of it again in the same order.
     """
 
@@ -49,20 +51,20 @@ class Holistic(Aggregate):
         return self.extend(self.extend(None, left), right)
 
     def extend(self, partial: Any, newest: Any) -> Any:
-        """Put `newest` into `partial`, maybe None; change and return it, leave `newest` as it is."""
+        """Put `newest` into `partial`, which may be None; return it. May change `partial`, but not `newest`."""
         raise NotImplementedError
 
     def remove(self, partial: Any, oldest: Any) -> None:
-        """Take out of `partial` what was put in first."""
+        """Take out of `partial` what was put in first, which is `oldest`."""
         raise NotImplementedError
 
 
 class SideBySide:
-    """The aggregates of one GROUP BY. A window's time is spent in these loops, so they call no more than they must."""
+    """The aggregates of one GROUP BY. Windows spend most of their time in these loops, so they make few calls."""
 
     def __init__(self, aggregates: Sequence[Aggregate]) -> None:
         places = list(enumerate(aggregates))
-        self.take = _take_all([each.take for each in aggregates])
+        self.items_of = _items_of([each.item_of for each in aggregates])
         self.holistic = [(place, each) for place, each in places if isinstance(each, Holistic)]
         self._adds = [each.add for each in aggregates]
         self._starts = [(place, each.add) for place, each in places if not _is_plain(each)]
@@ -75,49 +77,51 @@ class SideBySide:
         ]
 
     def start(self, items: list[Any]) -> Partials:
-        """Return the partials of one row's items, which are used up."""
+        """Return the partials of the first row of a group. `items` are its items; the list is reused."""
         for place, add in self._starts:
             if (item := items[place]) is not None:
                 items[place] = add(None, item)
         return items
 
     def add(self, partials: Partials, items: list[Any]) -> None:
+        """Add the items of one more row to `partials`."""
         adds = self._adds
         for place, item in enumerate(items):
             if item is not None:
                 partials[place] = adds[place](partials[place], item)
 
     def combine(self, left: Partials, right: Partials) -> Partials:
+        """Return the partials of both, and change neither; `left` are the older ones."""
         return _combined(self._combines, left, right)
 
     def merge(self, left: Partials, right: Partials) -> Partials:
-        """Combine, but leave the holistic ones as they are on the left."""
+        """Combine as `combine` does, except that holistic partials stay what they are in `left`."""
         return _combined(self._merges, left, right)
 
     def results(self, keys: Iterable[Any], partials: Partials) -> list[Any]:
-        """Return the keys, and then the results. Raises `RowError`."""
+        """Return the keys, followed by the results. Raises `RowError`."""
         columns = [*keys, *partials]
         for place, result in self._results:
             columns[place] = result(columns[place])
         return columns
 
 
-def _take_all(takes: Sequence[Evaluate]) -> Callable[[Row], list[Any]]:
-    """Return what gives a row's items. It raises `RowError`.
+def _items_of(functions: Sequence[Evaluate]) -> Callable[[Row], list[Any]]:
+    """Return the function that gives a row's items. It raises `RowError`.
 
-    One or two, which most queries have, without a loop: that is faster, and makes a list no longer than it must be.
+    It has no loop for one or two items, as most queries have: that is faster, and the list takes less memory.
     """
-    if len(takes) == 1:
-        (one,) = takes
+    if len(functions) == 1:
+        (one,) = functions
         return lambda row: [one(row)]
-    if len(takes) == 2:
-        one, two = takes
+    if len(functions) == 2:
+        one, two = functions
         return lambda row: [one(row), two(row)]
-    return lambda row: [take(row) for take in takes]
+    return lambda row: [function(row) for function in functions]
 
 
 def _is_plain(aggregate: Aggregate) -> bool:
-    """Return whether items are partials: then one needs no `add` to start with, and `combine` is `add`."""
+    """Return whether items are partials, so that the first item needs no `add`, and `combine` is `add`."""
     return type(aggregate).combine is Aggregate.combine
 
 

@@ -1,4 +1,4 @@
-"""From a call in the query to its aggregate."""
+"""Makes the aggregate of a call in the query."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Make = Callable[[Call, Compile], Aggregate]
 
 
 def aggregate(call: Call, compile: Compile) -> Aggregate:
-    """Return what computes a call of an aggregate that stands beside GROUP BY. Raises `QueryError`."""
+    """Return the aggregate of a call in a SELECT with GROUP BY. Raises `QueryError`."""
     name, function, over = call.function, FUNCTIONS[call.function], call.over
     if call.distinct and not function.distinct:
         raise QueryError(f"{name} takes no DISTINCT", call.at)
     if over is not None and (over.partition_by or over.when is not None or over.limit is not None):
         raise QueryError(
-            f"{name} OVER (PARTITION BY, LIMIT DURATION, WHEN) is analytic, and stands without GROUP BY", call.at
+            f"{name} OVER (PARTITION BY, LIMIT DURATION, WHEN) is analytic, and not allowed with GROUP BY", call.at
         )
     if function.ordered and (over is None or not over.order_by):
         raise QueryError(f"{name} needs OVER (ORDER BY ...)", call.at)
     if over is not None and not function.ordered:
-        raise QueryError(f"{name} takes no OVER beside GROUP BY", call.at)
+        raise QueryError(f"{name} takes no OVER with GROUP BY", call.at)
     check_arguments(call)
     return AGGREGATES[name](call, compile)
 
@@ -87,7 +87,7 @@ def _percentile(kind: type[PercentileCont]) -> Make:
         if len(call.over.order_by) != 1:
             raise QueryError(f"{call.function} takes one column in ORDER BY", call.at)
         order = call.over.order_by[0]
-        exact = Fraction(str(share.value))  # as it was written: 0.07 is not the float next to it
+        exact = Fraction(str(share.value))  # the decimal as it was written, not the float nearest to it
         return kind(exact, compile(order.expression), order.descending)
 
     return make
@@ -105,7 +105,7 @@ def _one(call: Call) -> Expression:
 
 
 def _optional(call: Call, compile: Compile, place: int) -> Evaluate | None:
-    """Compile the last argument; None for the whole row, if it is left out or a star."""
+    """Compile the argument at `place`. Returns None, for the whole row, if it is left out or a star."""
     argument = call.arguments[place] if len(call.arguments) > place else None
     return None if argument is None or isinstance(argument, Star) else compile(argument)
 
@@ -126,4 +126,4 @@ AGGREGATES: dict[str, Make] = {
     "PERCENTILE_CONT": _percentile(PercentileCont),
     "PERCENTILE_DISC": _percentile(PercentileDisc),
 }
-"""What makes the aggregate of a call whose arguments are checked, by name in upper case."""
+"""The function that makes the aggregate of a call, by its name in upper case. The arguments are checked before."""

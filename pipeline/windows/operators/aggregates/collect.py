@@ -9,16 +9,16 @@ from .base import Holistic
 
 
 class Collect(Holistic):
-    """All rows, as records, or a value of each that is not NULL; by time, then arrival."""
+    """All rows as records, or one value of each row unless it is NULL; ordered by time, then arrival."""
 
     def __init__(self, of: Evaluate | None) -> None:
         """`of` is None for whole rows."""
 
-        def take(row: Row) -> Any:
+        def item_of(row: Row) -> Any:
             value = row.columns if of is None else of(row)
             return None if value is None else (row.time, row.arrival, value)
 
-        self.take = take
+        self.item_of = item_of
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:

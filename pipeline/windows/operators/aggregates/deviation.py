@@ -1,4 +1,4 @@
-"""STDEV, STDEVP, VAR and VARP, exact until the result is rounded."""
+"""STDEV, STDEVP, VAR and VARP. All is exact until the result is rounded."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .sums import numeric
 
 
 class Deviation(Aggregate):
-    """The standard deviation or the variance of a sample, NULL of less than two values; or of a whole population.
+    """The standard deviation or the variance, of a sample or of a whole population. NULL of fewer than two samples.
 
-    A partial is (count, shift, sum, sum of squares): of the values times 2^shift, as ints. A float is an int divided by
-    a power of two, so that nothing is rounded on the way, and equal values have a deviation of 0.
+    A partial is (count, shift, sum, sum of squares); the sums are of the values times 2^shift, as ints. Since a float
+    is an int divided by a power of two, nothing is rounded on the way, and equal values have a deviation of 0.
     """
 
     def __init__(self, of: Evaluate, sample: bool, root: bool) -> None:
-        self.take = numeric(of, "STDEV" if root else "VAR")
+        self.item_of = numeric(of, "STDEV" if root else "VAR")
         self._sample = sample
         self._root = root
 

@@ -11,15 +11,15 @@ from .base import Aggregate
 
 
 class Maximum(Aggregate):
-    """NULL is ignored; all NULL gives NULL.
+    """The greatest value. NULL is ignored; it is NULL if all values are.
 
-    Values of different types are ordered bit < number < datetime, and 1 before 1.0, so that the answer is one. Text is
-    cast to FLOAT, as Stream Analytics does, and other text is an error; `of_text` is for an argument that is an
-    explicit cast to nvarchar: the greatest by code points, then.
+    Values of different types are ordered bit < number < datetime, and 1 before 1.0, so that there is only one answer.
+    Text is cast to FLOAT, as Stream Analytics does, and is an error if that fails. With `of_text`, for an argument that
+    is an explicit cast to nvarchar, texts are compared by code points.
     """
 
     def __init__(self, of: Evaluate, of_text: bool = False) -> None:
-        self.take = of if of_text else _comparable(of)
+        self.item_of = of if of_text else _comparable(of)
 
     def add(self, partial: Any, item: Any) -> Any:
         if type(partial) is type(item):
@@ -28,7 +28,7 @@ class Maximum(Aggregate):
 
 
 class Minimum(Maximum):
-    """As `Maximum`."""
+    """The least value; the rest is as in `Maximum`."""
 
     def add(self, partial: Any, item: Any) -> Any:
         if type(partial) is type(item):
@@ -37,7 +37,7 @@ class Minimum(Maximum):
 
 
 def _comparable(of: Evaluate) -> Evaluate:
-    def take(row: Row) -> Any:
+    def item_of(row: Row) -> Any:
         value = of(row)
         kind = type(value)
         if kind is float:
@@ -48,13 +48,13 @@ def _comparable(of: Evaluate) -> Evaluate:
             return to_float(value) + 0.0
         raise RowError(f"MAX and MIN take no {type_name(value)}")
 
-    return take
+    return item_of
 
 
 def real(value: float) -> float:
-    """Return `value`, and 0.0 for -0.0, so that equal floats are the same. Raises `RowError` for one that is NaN."""
+    """Return `value`, or 0.0 for -0.0, so that equal floats are the same. Raises `RowError` for NaN."""
     if value != value:
-        raise RowError("NaN is no number, and can't be compared")
+        raise RowError("NaN is not a number, and can't be compared")
     return value + 0.0
 
 

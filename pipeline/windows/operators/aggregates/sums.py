@@ -1,7 +1,7 @@
-"""SUM and AVG, exact until the result is rounded once.
+"""SUM and AVG. All is exact until the result is rounded, once.
 
-Floats are kept as a few floats with exactly the same sum, which `math.fsum` finds (Shewchuk's partials); so neither
-the order of the rows nor that of merging panes can change a result.
+Floats are kept as a few floats with exactly the same sum, which `math.fsum` finds (Shewchuk's partials). So a result
+does not depend on the order of the rows, nor on that in which panes are merged.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from ...row import Evaluate, Row
 from .base import Aggregate
 
 Total = int | list[float]
-"""An int as long as all values are; floats after that."""
+"""An int as long as all values are ints; else floats with this sum."""
 
 _COMPACT = 16  # floats
-_LARGEST = 2.0**960  # no sum of 2^63 smaller ones overflows
+_LARGEST = 2.0**960  # even 2^63 smaller values have a sum that doesn't overflow
 
 
 class Sum(Aggregate):
-    """NULL is ignored; all NULL gives NULL. bigint, and refused outside 64 bits; float if any value is."""
+    """The sum. NULL is ignored; it is NULL if all values are.
+
+    It is a float if any value is, else a bigint; a sum outside 64 bits is a `RowError`.
+    """
 
     def __init__(self, of: Evaluate) -> None:
-        self.take = numeric(of, "SUM")
+        self.item_of = numeric(of, "SUM")
 
     def add(self, partial: Any, item: Any) -> Any:
         return add(partial, item)
@@ -42,13 +45,13 @@ class Sum(Aggregate):
 
 
 class Average(Aggregate):
-    """NULL is ignored; all NULL gives NULL. Of the values' type: bigint, rounded towards zero; float if any value is.
+    """The average. NULL is ignored; it is NULL if all values are.
 
-    A partial is [count, total].
+    It is a float if any value is, else a bigint, rounded towards zero. A partial is [count, total].
     """
 
     def __init__(self, of: Evaluate) -> None:
-        self.take = numeric(of, "AVG")
+        self.item_of = numeric(of, "AVG")
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:
@@ -70,9 +73,13 @@ class Average(Aggregate):
 
 
 def numeric(of: Evaluate, function: str) -> Evaluate:
-    """Return what gives a row's number, or None. Raises `RowError` for other types, and numbers too large to add."""
+    """Return the function that gives a row's number, or None for NULL.
 
-    def take(row: Row) -> Any:
+    It raises `RowError` for other types, and for numbers that are too large to be added exactly. `function` is for its
+    messages.
+    """
+
+    def item_of(row: Row) -> Any:
         value = of(row)
         if value is None or type(value) is int:
             return value
@@ -82,11 +89,11 @@ def numeric(of: Evaluate, function: str) -> Evaluate:
             raise RowError(f"{function} can't add {value!r} exactly")
         return value
 
-    return take
+    return item_of
 
 
 def add(total: Total | None, number: int | float) -> Total:
-    """Return the total with a number more. May change `total`."""
+    """Return `total` plus a number. May change `total`."""
     if type(total) is list:
         if type(number) is float:
             total.append(number)
@@ -99,13 +106,14 @@ def add(total: Total | None, number: int | float) -> Total:
 
 
 def combine(left: Total, right: Total) -> Total:
+    """Return the sum of two totals; changes neither."""
     if type(left) is int and type(right) is int:
         return left + right
     return _compact([*_as_floats(left), *_as_floats(right)])
 
 
 def _compact(values: list[float]) -> list[float]:
-    """Return few floats with exactly the same sum; `values` is used up."""
+    """Return a few floats with exactly the same sum. Changes `values`, which must not be used any more."""
     if len(values) < 3:
         return values
     parts: list[float] = []
@@ -120,7 +128,7 @@ def _as_floats(total: Total) -> Iterable[float]:
 
 
 def _floats(number: int) -> list[float]:
-    """Return floats whose sum is exactly the int."""
+    """Return floats whose sum is exactly `number`."""
     parts: list[float] = []
     while number:
         part = float(number)

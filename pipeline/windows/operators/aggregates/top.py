@@ -12,7 +12,7 @@ from .base import Aggregate
 from .extremes import real
 
 Order = Sequence[tuple[Evaluate, bool]]
-"""ORDER BY: expressions, and whether descending."""
+"""ORDER BY: expressions, each with whether it is descending."""
 
 _KINDS: dict[type, int] = {type(None): NULL, int: NUMBER, float: NUMBER, Datetime: DATETIME}
 
@@ -20,13 +20,13 @@ _KINDS: dict[type, int] = {type(None): NULL, int: NUMBER, float: NUMBER, Datetim
 class TopOne(Aggregate):
     """The first row by ORDER BY, as a record, or one value of it.
 
-    Rows that are equal in every order column go by their time, then in order of arrival. NULL comes first, or last if
-    descending.
+    Rows that are equal in every column of ORDER BY are ordered by time, then by arrival. NULL comes first, or last if
+    the order is descending.
     """
 
     def __init__(self, order: Order, of: Evaluate | None) -> None:
         """`of` is None for the whole row."""
-        self.take = ranked(order, of)
+        self.item_of = ranked(order, of)
 
     def add(self, partial: Any, item: Any) -> Any:
         return item if partial is None or item < partial else partial
@@ -39,7 +39,7 @@ class CollectTop(Aggregate):
     """The first `count` rows by ORDER BY, as [{"rank": 1, "value": ...}, ...]; ties as in `TopOne`."""
 
     def __init__(self, count: int, order: Order, of: Evaluate | None) -> None:
-        self.take = ranked(order, of)
+        self.item_of = ranked(order, of)
         self._count = count
 
     def add(self, partial: Any, item: Any) -> Any:
@@ -58,14 +58,14 @@ class CollectTop(Aggregate):
 
 
 def ranked(order: Order, of: Evaluate | None) -> Evaluate:
-    """Return what makes a row's item: it sorts as ORDER BY says, and ends with the value.
+    """Return the function that makes a row's item: a tuple that sorts as ORDER BY says and ends with the value.
 
-    No two rows have one time and arrival, so that the values themselves are never compared.
+    The value itself is never compared, since no two rows have the same time and arrival, which come before it.
     """
     (column, descending), *others = order
     rest = ranked(others, of) if others else None
 
-    def take(row: Row) -> Any:
+    def item_of(row: Row) -> Any:
         value = column(row)
         kind = _KINDS.get(type(value))
         if kind is None:
@@ -80,4 +80,4 @@ def ranked(order: Order, of: Evaluate | None) -> Evaluate:
             return kind, value, *rest(row)
         return kind, value, row.time, row.arrival, row.columns if of is None else of(row)
 
-    return take
+    return item_of

@@ -1,4 +1,4 @@
-"""handlers/errors.py says what each error of the domain is in HTTP, but for those that no request meets."""
+"""handlers/error_table.py says what each error of the domain is in HTTP, but for those that no request meets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 import pipeline
-from handlers.errors import PROBLEMS
+from handlers.error_table import PROBLEMS
 from handlers.hub.xml_errors import _KINDS
 from pipeline.errors import PipelineError
 
