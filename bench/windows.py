@@ -96,7 +96,7 @@ def with_engine(count: int, keys: int, is_json: bool) -> tuple[Seconds, list[Fou
     begin()
     planned = plan(parse_query(QUERY))
     engine = Engine(planned, Faults("bench", Counter()))
-    names_of, decode = planned.names.of, msgspec.json.Decoder().decode
+    names_of, decode = planned.names.mapping, msgspec.json.Decoder().decode
     out: list[Any] = []
     for first in range(0, count, BATCH):
         rows = []

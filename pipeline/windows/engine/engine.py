@@ -161,8 +161,8 @@ class Engine:
             case nodes.Select():
                 yield self._each(place, _select(node, self._plan, self._faults))
             case nodes.ReferenceJoin():
-                of = self._reference_join(node).of
-                yield self._each(place, lambda rows: [pair for row in rows for pair in of(row)])
+                pairs = self._reference_join(node).pairs
+                yield self._each(place, lambda rows: [pair for row in rows for pair in pairs(row)])
             case nodes.Union():
                 for branch in range(len(node.sources)):
                     yield self._each(place, _branch(branch))
@@ -214,24 +214,24 @@ class Engine:
     def _operator(self, node: nodes.Window | nodes.Analytic | nodes.Join) -> Operator:
         match node:
             case nodes.Window():
-                keys = [key.of for key in node.keys]
-                session_keys = [key.of for key in node.session_keys]
+                keys = [key.evaluate for key in node.keys]
+                session_keys = [key.evaluate for key in node.session_keys]
                 return window_operator(node.window, keys, node.aggregates, self._faults, session_keys, mode=node.mode)
             case nodes.Analytic():
-                return analytic.Analytic(node.analytics, self._faults)
+                return analytic.AnalyticFunctions(node.analytics, self._faults)
             case nodes.Join():
-                on = None if node.on is None else node.on.of
-                left = [key.of for key in node.left_keys]
-                right = [key.of for key in node.right_keys]
-                return join.Join(node.kind, node.bounds, left, right, on, self._faults, node.lag)
+                on = None if node.on is None else node.on.evaluate
+                left = [key.evaluate for key in node.left_keys]
+                right = [key.evaluate for key in node.right_keys]
+                return join.StreamJoin(node.kind, node.bounds, left, right, on, self._faults, node.lag)
 
-    def _reference_join(self, node: nodes.ReferenceJoin) -> reference.ReferenceJoin:
-        return reference.ReferenceJoin(
+    def _reference_join(self, node: nodes.ReferenceJoin) -> reference.TableJoin:
+        return reference.TableJoin(
             node.kind,
             self._tables[node.table],
-            [key.of for key in node.left_keys],
-            [key.of for key in node.right_keys],
-            None if node.on is None else node.on.of,
+            [key.evaluate for key in node.left_keys],
+            [key.evaluate for key in node.right_keys],
+            None if node.on is None else node.on.evaluate,
             self._faults,
         )
 
@@ -244,7 +244,7 @@ def _branch(place: int) -> Callable[[Sequence[Row]], Sequence[Row]]:
 
 
 def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequence[Row]], Sequence[Row]]:
-    where = None if node.where is None else node.where.of
+    where = None if node.where is None else node.where.evaluate
     project = None if node.items is None else projection(node.items, plan.names)
     work = _work(where, project)
 

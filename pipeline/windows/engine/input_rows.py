@@ -42,9 +42,9 @@ def rows_of(stored: StoredEvent, processed: int, names: Names) -> list[Row]:
     }
     rows = []
     for place, record in enumerate(records_of(stored.event.body)):
-        take_added(record)
+        pop_added(record)
         record |= added
-        rows.append(Row(names.of(record), time, (stored.partition, stored.sequence_number, place)))
+        rows.append(Row(names.mapping(record), time, (stored.partition, stored.sequence_number, place)))
     return rows
 
 
@@ -63,7 +63,7 @@ def records_of(body: bytes) -> list[dict[str, Any]]:
     return records
 
 
-def take_added(record: dict[str, Any]) -> dict[str, Any]:
+def pop_added(record: dict[str, Any]) -> dict[str, Any]:
     """Remove the columns that the hub adds from a record, in any case; return them by their names in lower case."""
     names = [name for name in record if len(name) in _LENGTHS and name.lower() in _ADDED]
     return {name.lower(): record.pop(name) for name in names} if names else {}
@@ -88,7 +88,7 @@ class InputRows:
             for place, stream in self._streams.items()
         }
 
-    def take(self, rows: Sequence[Row], closed: int = BEGINNING) -> list[tuple[int, list[Row]]]:
+    def by_stream(self, rows: Sequence[Row], closed: int = BEGINNING) -> list[tuple[int, list[Row]]]:
         """Return the rows of each stream with their event times, all of which are after `closed`.
 
         A stream is given by its place in the plan; a stream without rows is left out.
@@ -128,10 +128,10 @@ class InputRows:
 
     def _timed(self, stream: Stream, timestamp: Compiled, times: EventTimes, row: Row) -> Row | None:
         try:
-            value = timestamp.of(row)
+            value = timestamp.evaluate(row)
             if value is None:
                 raise RowError("TIMESTAMP BY is NULL")
-            key: Hashable = tuple(group_key(of.of(row)) for of in stream.over)
+            key: Hashable = tuple(group_key(part.evaluate(row)) for part in stream.over)
             time = times.time_of(int(to_datetime(value)), row.time, key)
         except RowError as exc:
             self._faults.report(EVENT_TIME, exc)

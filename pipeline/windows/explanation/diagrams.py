@@ -7,6 +7,8 @@ from typing import Protocol
 
 
 class Drawn(Protocol):
+    """What a diagram needs to know of a node. `stage` is 1 or 2; `reads` are the numbers of its sources."""
+
     @property
     def number(self) -> int: ...
     @property

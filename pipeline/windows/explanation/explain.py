@@ -70,6 +70,7 @@ def explain(
 def explanation(
     plan: Plan, config: JobConfig | None = None, partitions: Mapping[str, int] | None = None
 ) -> Explanation:
+    """Return the explanation as values. `config` and `partitions` are as in `explain`."""
     keys: Mapping[str, str | None] = config.partition_keys if config else {}
     divided = topology(plan, keys, partitions)
     return Explanation(

@@ -77,6 +77,8 @@ def _calculate(sign: str, a: Any, b: Any) -> Any:
 
 
 def negative(operand: Evaluate) -> Evaluate:
+    """Return what computes `-operand`; it raises `RowError`."""
+
     def evaluate(row: Row) -> Any:
         value = operand(row)
         if value is None:

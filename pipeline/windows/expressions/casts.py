@@ -53,6 +53,7 @@ def to_bigint(value: Any) -> int:
 
 
 def to_float(value: Any) -> float:
+    """Return `value` as a float. Of a large bigint, the last digits may be lost."""
     if type(value) is float:
         return value
     if type(value) is int or type(value) is bool:
@@ -120,6 +121,7 @@ def to_bit(value: Any) -> bool:
 
 
 def to_record(value: Any) -> Any:
+    """Return `value` if it is a record. Text is not parsed: JSON_PARSE does that."""
     if isinstance(value, Mapping):
         return value
     raise _not(value, "a record", "; JSON_PARSE reads text" if type(value) is str else "")

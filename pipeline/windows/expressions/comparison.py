@@ -86,6 +86,8 @@ def comparison_with(test: Test, left: Evaluate, constant: Any) -> Evaluate:
 
 
 def between(operand: Evaluate, low: Evaluate, high: Evaluate) -> Evaluate:
+    """Return BETWEEN: both ends are included. It may be false even if one end is NULL."""
+
     def evaluate(row: Row) -> bool | None:
         value = operand(row)
         above = compare(operator.ge, value, low(row))

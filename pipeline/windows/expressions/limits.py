@@ -32,10 +32,12 @@ def checked_text(text: str) -> str:
 
 
 def check_length(length: int) -> None:
+    """Raises `RowError` if a text of so many characters is too long."""
     if length > LONGEST_TEXT:
         raise RowError(f"a text of {length} characters is longer than the {LONGEST_TEXT} that are supported")
 
 
 def check_steps(text: str, pattern_length: int) -> None:
+    """Raises `RowError` if looking for a pattern of so many characters in `text` may take too long."""
     if len(text) * pattern_length > MOST_STEPS:
         raise RowError(f"a text of {len(text)} characters is too long for a pattern of {pattern_length}")

@@ -40,6 +40,8 @@ def either(left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def negation(operand: Evaluate) -> Evaluate:
+    """Return NOT: NULL stays NULL."""
+
     def evaluate(row: Row) -> bool | None:
         value = operand(row)
         return None if value is None else not value

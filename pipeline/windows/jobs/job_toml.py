@@ -76,12 +76,16 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HubInput(_Table, frozen=True):
+    """`consumer_group` is None for the job's own. `partition_key` is the column with the events' key, if known."""
+
     hub: str
     consumer_group: str | None = None
     partition_key: str | None = None
 
 
 class FileInput(_Table, frozen=True):
+    """A file beside job.toml, for runs over files. `partition_key` is as in `HubInput`; only explain uses it."""
+
     file: str
     partition_key: str | None = None
 
@@ -109,10 +113,14 @@ class _Output(_Table, frozen=True, tag_field="type"):
 
 
 class StreamConfig(_Output, frozen=True, tag="stream"):
+    """`maxlen` is about how many rows are kept."""
+
     maxlen: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
 
 
 class BoardConfig(_Output, frozen=True, tag="board"):
+    """`member` and `score` are columns of the row; `mode` says what is done with the score (board.py)."""
+
     board: str
     member: str
     score: str
@@ -171,6 +179,7 @@ class JobConfig(msgspec.Struct, frozen=True):
 
     @property
     def partition_keys(self) -> Mapping[str, str | None]:
+        """For each input the column with its events' partition key, None if unknown."""
         return {
             name: table.partition_key for name, table in self.inputs.items() if not isinstance(table, ReferenceInput)
         }

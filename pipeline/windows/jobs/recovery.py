@@ -64,6 +64,8 @@ from .state import Position, Progress, order
 
 
 class Phase(Enum):
+    """Whether something was processed before, and what its rows are for; see the table above."""
+
     REPLAYED = auto()
     MUTED = auto()
     NEW = auto()

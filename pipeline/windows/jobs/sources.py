@@ -86,7 +86,7 @@ class HubSource:
     def feed(self, engine: Engine, entries: Sequence[StoredEvent], now: int) -> list[Given]:
         rows = [row for stored in entries for row in self._rows_of(stored, now)]
         given: list[Given] = []
-        for stream, taken in self._rows.take(rows, engine.closed):
+        for stream, taken in self._rows.by_stream(rows, engine.closed):
             given += engine.feed(stream, taken)
         return given
 

@@ -144,6 +144,7 @@ class Checkpoint:
         pipe.hset(self.key, mapping=fields)  # type: ignore[arg-type]
 
     def queue_snapshot(self, pipe: Pipeline, snapshot: SnapshotMark, changes: Changes) -> None:
+        """Put a snapshot into the transaction: its mark, and the fields of the state that changed."""
         pipe.hset(self.key, "snapshot", msgspec.msgpack.encode(snapshot))
         while some := list(islice(changes, _FIELDS)):
             if written := {name: value for name, value in some if value is not None}:

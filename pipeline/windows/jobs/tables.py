@@ -60,7 +60,7 @@ class FileTable:
         self.refresh()
         self._version(self._starts[-1][1])  # to find out at the start if it can't be read
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         place = bisect_right(self._starts, time, key=lambda start: start[0]) - 1
         return _EMPTY if place < 0 else self._version(self._starts[place][1])
 
@@ -95,7 +95,7 @@ class HashTable:
         self._version = _EMPTY
         self.refresh()
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         return self._version
 
     def refresh(self) -> None:

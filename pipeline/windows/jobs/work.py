@@ -68,10 +68,12 @@ class Work:
 
     @property
     def partitions(self) -> int:
+        """The number of partitions of the input that has the most."""
         return max(reader.partitions for reader in self.readers)
 
     @property
     def is_merged(self) -> bool:
+        """Whether the job has a second stage, the merging one."""
         return len(self.stages) > 1
 
     @property

@@ -45,7 +45,7 @@ def unit(tokens: TokenReader, units: Iterable[str]) -> str:
 
 def integer(tokens: TokenReader) -> int:
     """Read a whole number, which may have a minus sign. Raises `QueryError`."""
-    sign = -1 if tokens.take("-") else 1
+    sign = -1 if tokens.accept("-") else 1
     if tokens.next.kind != "number" or not tokens.next.text.isdigit():
         raise tokens.unexpected("a whole number")
     return sign * int(number(tokens.advance()))

@@ -69,18 +69,18 @@ class ExpressionParser:
     def _expression(self) -> Expression:
         with self._tokens.nested():
             left = self._conjunction()
-            while operator := self._tokens.take_one("OR"):
+            while operator := self._tokens.accept_one("OR"):
                 left = Binary("OR", left, self._conjunction(), operator.at)
             return left
 
     def _conjunction(self) -> Expression:
         left = self._negation()
-        while operator := self._tokens.take_one("AND"):
+        while operator := self._tokens.accept_one("AND"):
             left = Binary("AND", left, self._negation(), operator.at)
         return left
 
     def _negation(self) -> Expression:
-        if operator := self._tokens.take_one("NOT"):
+        if operator := self._tokens.accept_one("NOT"):
             with self._tokens.nested():
                 return Unary("NOT", self._negation(), operator.at)
         return self._predicate()
@@ -89,21 +89,21 @@ class ExpressionParser:
         """Read a comparison or another test. Two of them can't follow each other: a < b < c has no meaning."""
         left = self._sum()
         operator = self._tokens.next
-        if self._tokens.take_one(*_COMPARISONS):
+        if self._tokens.accept_one(*_COMPARISONS):
             return Binary(cast(Any, _COMPARISONS[operator.text]), left, self._sum(), operator.at)
-        if self._tokens.take("IS"):
-            negated = self._tokens.take("NOT")
+        if self._tokens.accept("IS"):
+            negated = self._tokens.accept("NOT")
             self._tokens.expect("NULL", "NULL" if negated else "NULL or NOT NULL")
             return IsNull(left, negated, operator.at)
-        negated = self._tokens.take("NOT")
-        if self._tokens.take("LIKE"):
+        negated = self._tokens.accept("NOT")
+        if self._tokens.accept("LIKE"):
             pattern = self._sum()
-            return Like(left, pattern, self._sum() if self._tokens.take("ESCAPE") else None, negated, operator.at)
-        if self._tokens.take("BETWEEN"):
+            return Like(left, pattern, self._sum() if self._tokens.accept("ESCAPE") else None, negated, operator.at)
+        if self._tokens.accept("BETWEEN"):
             low = self._sum()
             self._tokens.expect("AND")
             return Between(left, low, self._sum(), negated, operator.at)
-        if self._tokens.take("IN"):
+        if self._tokens.accept("IN"):
             self._tokens.expect("(")
             choices = self._tokens.separated(self._expression)
             self._tokens.expect(")", "a comma or )")
@@ -114,18 +114,18 @@ class ExpressionParser:
 
     def _sum(self) -> Expression:
         left = self._product()
-        while operator := self._tokens.take_one("+", "-"):
+        while operator := self._tokens.accept_one("+", "-"):
             left = Binary(cast(Any, operator.text), left, self._product(), operator.at)
         return left
 
     def _product(self) -> Expression:
         left = self._signed()
-        while operator := self._tokens.take_one("*", "/", "%"):
+        while operator := self._tokens.accept_one("*", "/", "%"):
             left = Binary(cast(Any, operator.text), left, self._signed(), operator.at)
         return left
 
     def _signed(self) -> Expression:
-        operator = self._tokens.take_one("-", "+")
+        operator = self._tokens.accept_one("-", "+")
         if operator is None:
             return self._operand()
         if operator.text == "-" and self._tokens.next.text == str(LARGEST + 1):  # -2^63: 2^63 is not a bigint
@@ -140,13 +140,13 @@ class ExpressionParser:
             return Constant(number(self._tokens.advance()), token.at)
         if token.kind == "text":
             return Constant(self._tokens.text(), token.at)
-        if self._tokens.take("NULL"):
+        if self._tokens.accept("NULL"):
             return Constant(None, token.at)
-        if self._tokens.take("CASE"):
+        if self._tokens.accept("CASE"):
             return self._case(token.at)
         if kind_of(token.keyword) == "cast" and self._tokens.is_sign("(", 1):
             return self._cast()
-        if self._tokens.take("("):
+        if self._tokens.accept("("):
             expression = self._expression()
             self._tokens.expect(")", "an operator or )")
             return expression
@@ -162,9 +162,9 @@ class ExpressionParser:
             condition = self._expression()
             self._tokens.expect("THEN", "an operator or THEN")
             branches.append((condition, self._expression()))
-            if not self._tokens.take("WHEN"):
+            if not self._tokens.accept("WHEN"):
                 break
-        default = self._expression() if self._tokens.take("ELSE") else None
+        default = self._expression() if self._tokens.accept("ELSE") else None
         self._tokens.expect("END", "END" if default else "WHEN, ELSE or END")
         return Case(operand, tuple(branches), default, at)
 
@@ -177,7 +177,7 @@ class ExpressionParser:
         if name not in _TYPES:
             raise self._tokens.unexpected(f"a type ({', '.join(_TYPES)})")
         self._tokens.advance()
-        if name == "nvarchar" and self._tokens.take("("):
+        if name == "nvarchar" and self._tokens.accept("("):
             self._tokens.expect("MAX", "max")
             self._tokens.expect(")")
         self._tokens.expect(")")
@@ -189,7 +189,7 @@ class ExpressionParser:
         if not self._tokens.is_name() and not is_reserved_function:
             raise self._tokens.unexpected("a name, a value or a function")
         parts = [self._tokens.advance()]
-        while self._tokens.take("."):
+        while self._tokens.accept("."):
             if self._tokens.is_next("*"):
                 raise QueryError("x.* is allowed only as an item of SELECT", first.at)
             parts.append(self._tokens.property_name())
@@ -205,17 +205,17 @@ class ExpressionParser:
         if kind_of(function) == "window":
             raise QueryError(f"{written}() is allowed only in GROUP BY, as an item of its own", at)
         self._tokens.expect("(")
-        distinct = self._tokens.take("DISTINCT")
-        is_all = not distinct and self._tokens.take("ALL")
+        distinct = self._tokens.accept("DISTINCT")
+        is_all = not distinct and self._tokens.accept("ALL")
         arguments: list[Expression | Star] = []
         if distinct or is_all or not self._tokens.is_next(")"):
             arguments = [*self._first_arguments(function, at)]
-            while self._tokens.take(","):
+            while self._tokens.accept(","):
                 arguments.append(self._expression())
         if function not in FUNCTIONS and self._tokens.is_next("AS"):  # CAST, misspelt
             raise unknown_function(function, at)
         self._tokens.expect(")", "an operator, a comma or )" if arguments else ")")
-        over = self._over() if not self._is_timestamp and self._tokens.take("OVER") else None
+        over = self._over() if not self._is_timestamp and self._tokens.accept("OVER") else None
         return Call(function, tuple(arguments), distinct, over, at)
 
     def _first_arguments(self, function: str, function_at: At) -> Iterator[Expression | Star]:
@@ -224,7 +224,7 @@ class ExpressionParser:
         first = FUNCTIONS[function].first if function in FUNCTIONS else None
         if first is None and self._tokens.is_next("*"):
             raise unknown_function(function, function_at)
-        if first == "star" and self._tokens.take("*"):
+        if first == "star" and self._tokens.accept("*"):
             yield Star((), at)
         elif first == "unit":
             yield Unit(unit(self._tokens, TIME_UNITS), at)
@@ -238,7 +238,7 @@ class ExpressionParser:
 
     def _properties(self, operand: Expression) -> Expression:
         at = self._tokens.next.at
-        while self._tokens.take("."):
+        while self._tokens.accept("."):
             operand = Property(operand, self._tokens.property_name().text, at)
         return operand
 
@@ -251,14 +251,14 @@ class ExpressionParser:
         order_by: tuple[OrderBy, ...] = ()
         limit: int | None = None
         when: Expression | None = None
-        while not self._tokens.take(")"):
-            if not partition_by and self._tokens.take("PARTITION", "BY"):
+        while not self._tokens.accept(")"):
+            if not partition_by and self._tokens.accept("PARTITION", "BY"):
                 partition_by = tuple(self._tokens.separated(self._expression))
-            elif not order_by and self._tokens.take("ORDER", "BY"):
+            elif not order_by and self._tokens.accept("ORDER", "BY"):
                 order_by = tuple(self._tokens.separated(self._order_by))
-            elif limit is None and self._tokens.take("LIMIT", "DURATION"):
+            elif limit is None and self._tokens.accept("LIMIT", "DURATION"):
                 limit = duration(self._tokens, LIMIT_UNITS)
-            elif when is None and self._tokens.take("WHEN"):
+            elif when is None and self._tokens.accept("WHEN"):
                 when = self._expression()
             elif any(self._tokens.is_next(*clause.split()) for clause in _OVER_CLAUSES):
                 raise QueryError("OVER takes each of its clauses once", self._tokens.next.at)
@@ -268,5 +268,5 @@ class ExpressionParser:
 
     def _order_by(self) -> OrderBy:
         expression = self._expression()
-        direction = self._tokens.take_one("ASC", "DESC")
+        direction = self._tokens.accept_one("ASC", "DESC")
         return OrderBy(expression, direction is not None and direction.keyword == "DESC")

@@ -106,9 +106,9 @@ class _QueryParser:
         self._may_follow = ""  # what may follow the SELECT that was read last, in words
 
     def query(self) -> Query:
-        steps = self._tokens.separated(self._step) if self._tokens.take("WITH") else []
+        steps = self._tokens.separated(self._step) if self._tokens.accept("WITH") else []
         statements = [self._statement()]
-        while self._tokens.take(";") or self._tokens.next.kind != "end":
+        while self._tokens.accept(";") or self._tokens.next.kind != "end":
             if self._tokens.next.kind == "end":
                 break
             statements.append(self._statement())
@@ -137,12 +137,12 @@ class _QueryParser:
         selects: list[Select] = []
         opened = 0
         while True:
-            while self._tokens.take("("):
+            while self._tokens.accept("("):
                 opened += 1
             selects.append(self._select(in_step, is_first=not selects))
-            while opened and self._tokens.take(")"):
+            while opened and self._tokens.accept(")"):
                 opened -= 1
-            if self._tokens.is_next("UNION", "ALL") or not self._tokens.take("UNION"):
+            if self._tokens.is_next("UNION", "ALL") or not self._tokens.accept("UNION"):
                 break
         if opened:
             raise self._tokens.unexpected(f"{self._may_follow} or )")
@@ -154,7 +154,7 @@ class _QueryParser:
 
     def _select(self, in_step: bool, is_first: bool) -> Select:
         at = self._tokens.expect("SELECT").at
-        self._tokens.take("ALL")
+        self._tokens.accept("ALL")
         items = self._tokens.separated(self._item)
         if self._tokens.is_next("INTO"):
             if in_step:
@@ -172,9 +172,9 @@ class _QueryParser:
             joins.append(self._join())
         if self._tokens.is_next(","):
             raise QueryError("several inputs after FROM are not supported: write JOIN ... ON", self._tokens.next.at)
-        where = self._expressions.whole() if self._tokens.take("WHERE") else None
+        where = self._expressions.whole() if self._tokens.accept("WHERE") else None
         keys, windows = self._group_by() if self._tokens.is_next("GROUP", "BY") else ((), ())
-        having = self._expressions.whole() if self._tokens.take("HAVING") else None
+        having = self._expressions.whole() if self._tokens.accept("HAVING") else None
         select = Select(tuple(items), source, tuple(joins), where, keys, windows, having, at)
         self._may_follow = _what_may_follow(select)
         return select
@@ -188,7 +188,7 @@ class _QueryParser:
             self._tokens.advance()
             return Item(name, self._expressions.whole())
         expression = self._expressions.whole()
-        if self._tokens.take("AS") or self._tokens.is_name():
+        if self._tokens.accept("AS") or self._tokens.is_name():
             return Item(self._tokens.name("a name for the column"), expression)
         column = own_name(expression)
         if column is None:
@@ -212,28 +212,30 @@ class _QueryParser:
                 raise QueryError("parentheses after FROM are not supported", at)
             self._tokens.advance()
         name = self._tokens.name("the name of an input or a step")
-        alias = self._tokens.name("another name for it") if self._tokens.take("AS") or self._tokens.is_name() else name
+        alias = (
+            self._tokens.name("another name for it") if self._tokens.accept("AS") or self._tokens.is_name() else name
+        )
         timestamp: Expression | None = None
         over: tuple[Expression, ...] = ()
         partition_by: Column | None = None
         while True:
-            if timestamp is None and self._tokens.take("TIMESTAMP", "BY"):
+            if timestamp is None and self._tokens.accept("TIMESTAMP", "BY"):
                 timestamp, over = self._timestamp()
-            elif partition_by is None and self._tokens.take("PARTITION", "BY"):
+            elif partition_by is None and self._tokens.accept("PARTITION", "BY"):
                 partition_by = self._partition()
             else:
                 return Source(name, alias, timestamp, over, partition_by, at)
 
     def _timestamp(self) -> tuple[Expression, tuple[Expression, ...]]:
         timestamp = self._expressions.timestamp()
-        return timestamp, self._expressions.several() if self._tokens.take("OVER") else ()
+        return timestamp, self._expressions.several() if self._tokens.accept("OVER") else ()
 
     def _partition(self) -> Column:
         at = self._tokens.next.at
         key = self._expressions.whole()
         if not isinstance(key, Column) or self._tokens.is_next(","):
             raise QueryError("PARTITION BY anything but one column is not supported", at)
-        if self._tokens.take("INTO"):
+        if self._tokens.accept("INTO"):
             at = self._tokens.next.at
             if integer(self._tokens) < 2:
                 raise QueryError("PARTITION BY ... INTO takes a number above 1", at)
@@ -244,8 +246,8 @@ class _QueryParser:
 
     def _join(self) -> Join:
         at = self._tokens.next.at
-        is_left = self._tokens.take("LEFT")
-        self._tokens.take("OUTER" if is_left else "INNER")
+        is_left = self._tokens.accept("LEFT")
+        self._tokens.accept("OUTER" if is_left else "INNER")
         self._tokens.expect("JOIN", "OUTER or JOIN" if is_left else "JOIN")
         source = self._source()
         self._tokens.expect("ON", "TIMESTAMP BY, PARTITION BY or ON")
@@ -266,7 +268,7 @@ class _QueryParser:
                 raise QueryError("GROUP BY takes one window; write several as Windows(...)", first.at)
             else:
                 windows = self._windows.windows()
-            if not self._tokens.take(","):
+            if not self._tokens.accept(","):
                 break
         if not windows:
             windows = _snapshot(keys)

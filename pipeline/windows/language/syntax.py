@@ -73,6 +73,8 @@ class Binary:
 
 @dataclass(frozen=True)
 class Like:
+    """operand [NOT] LIKE pattern [ESCAPE escape]."""
+
     operand: Expression
     pattern: Expression
     escape: Expression | None
@@ -137,6 +139,8 @@ class Unit:
 
 @dataclass(frozen=True)
 class OrderBy:
+    """One expression of an ORDER BY; ascending is the default."""
+
     expression: Expression
     descending: bool
 
@@ -189,12 +193,16 @@ class Hopping:
 
 @dataclass(frozen=True)
 class Sliding:
+    """A sliding window. `duration` is in ticks."""
+
     duration: int
     at: At = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Session:
+    """A session window. `timeout` and `max_duration` are in ticks; `partition_by` is empty without OVER."""
+
     timeout: int
     max_duration: int
     partition_by: tuple[Expression, ...]
@@ -281,5 +289,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Query:
+    """WITH steps, then the statements. There is at least one statement."""
+
     steps: tuple[Step, ...]
     statements: tuple[Statement, ...]

@@ -63,6 +63,7 @@ class TokenReader:
         return self._tokens[self._position]
 
     def peek(self, ahead: int = 1) -> Token:
+        """Return the token that is `ahead` tokens after the next one, or the one of kind `end`."""
         return self._tokens[min(self._position + ahead, len(self._tokens) - 1)]
 
     def advance(self) -> Token:
@@ -79,14 +80,14 @@ class TokenReader:
         token = self.peek(ahead)
         return token.kind == "sign" and token.text == sign
 
-    def take(self, *words: str) -> bool:
+    def accept(self, *words: str) -> bool:
         """Read these words if all of them come next; return whether they did."""
         if not self.is_next(*words):
             return False
         self._position += len(words)
         return True
 
-    def take_one(self, *words: str) -> Token | None:
+    def accept_one(self, *words: str) -> Token | None:
         """Read one of these words, and return it, if one comes next."""
         return self.advance() if any(self.is_next(word) for word in words) else None
 
@@ -97,6 +98,7 @@ class TokenReader:
         return self.advance()
 
     def is_name(self, ahead: int = 0) -> bool:
+        """Return whether a token is a name here: in brackets, or a word that is not a keyword in this place."""
         token = self.peek(ahead)
         if token.kind == "bracketed":
             return True
@@ -125,7 +127,7 @@ class TokenReader:
     def separated(self, read: Callable[[], T]) -> list[T]:
         """Read one or more of what `read` reads, separated by commas."""
         values = [read()]
-        while self.take(","):
+        while self.accept(","):
             values.append(read())
         return values
 
@@ -146,6 +148,7 @@ class TokenReader:
 
     @contextmanager
     def nested(self) -> Iterator[None]:
+        """Count one more level of nesting. Raises `QueryError` if there are too many."""
         if self._depth == _DEEPEST:
             raise QueryError(f"this is nested more than {_DEEPEST} levels deep: move a part into WITH", self.next.at)
         self._depth += 1

@@ -55,6 +55,7 @@ class Token:
 
     @property
     def keyword(self) -> str:
+        """The word in upper case, as keywords are compared; '' if the token is not a word."""
         return upper(self.text) if self.kind == "word" else ""
 
     def __str__(self) -> str:

@@ -149,7 +149,7 @@ class Names:
             self._spellings.setdefault(name.lower(), set()).add(name)
         self._clean: set[tuple[str, ...]] = set()
 
-    def of(self, record: dict[str, Any]) -> Mapping[str, Any]:
+    def mapping(self, record: dict[str, Any]) -> Mapping[str, Any]:
         """Return a mapping whose `get` is right for the query's names: `record` itself, or a `Columns` of it.
 
         Costs one look into a set if a record with the same keys was seen before.
@@ -165,6 +165,7 @@ class Names:
 
 
 def to_json(row: Mapping[str, Any]) -> bytes:
+    """Return a row as JSON; a datetime is text. Raises `RecursionError` if it is nested too deeply."""
     return _encoder.encode(row)
 
 

@@ -35,7 +35,7 @@ class WindowParser:
     def windows(self) -> tuple[NamedWindow, ...]:
         """Read one window, or Windows() of several."""
         at = self._tokens.next.at
-        if not self._tokens.take("WINDOWS"):
+        if not self._tokens.accept("WINDOWS"):
             if self._tokens.is_next("WINDOW"):
                 raise QueryError("Window() is allowed only in Windows()", at)
             return (NamedWindow(None, self._window()),)
@@ -52,7 +52,7 @@ class WindowParser:
     def _member(self) -> NamedWindow:
         if self._tokens.is_next("WINDOWS", "("):
             raise QueryError("Windows() is not allowed inside Windows()", self._tokens.next.at)
-        if not self._tokens.take("WINDOW"):
+        if not self._tokens.accept("WINDOW"):
             return NamedWindow(None, self._window_or_snapshot())
         self._tokens.expect("(")
         if self._tokens.next.kind != "text":
@@ -65,8 +65,8 @@ class WindowParser:
 
     def _window_or_snapshot(self) -> Window:
         at = self._tokens.next.at
-        if self._tokens.take("SYSTEM", ".", "TIMESTAMP"):
-            if self._tokens.take("("):
+        if self._tokens.accept("SYSTEM", ".", "TIMESTAMP"):
+            if self._tokens.accept("("):
                 self._tokens.expect(")")
             return Snapshot(at)
         return self._window()
@@ -101,10 +101,10 @@ class WindowParser:
         return Session(timeout, max_duration, self._session_keys(), at)
 
     def _session_keys(self) -> tuple[Expression, ...]:
-        if not self._tokens.take("OVER"):
+        if not self._tokens.accept("OVER"):
             return ()
         self._tokens.expect("(")
-        if not self._tokens.take("PARTITION", "BY"):
+        if not self._tokens.accept("PARTITION", "BY"):
             raise self._tokens.unexpected("PARTITION BY")
         keys = self._expressions.several()
         self._tokens.expect(")", "an operator, a comma or )")
@@ -123,7 +123,7 @@ class WindowParser:
                 self._tokens.expect(",", "a comma")
             at = self._tokens.next.at
             durations.append(checked_duration(self._length(name) if is_long else length * integer(self._tokens), at))
-        if not has_offset or not self._tokens.take(","):
+        if not has_offset or not self._tokens.accept(","):
             self._tokens.expect(")", "a comma or )" if has_offset else ")")
             return durations, 0
         offset = self._length("Offset") if is_long else length * integer(self._tokens)

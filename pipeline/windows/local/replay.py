@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine.engine import Engine, Given
 from ..engine.event_times import TimePolicies
-from ..engine.input_rows import InputError, InputRows, take_added
+from ..engine.input_rows import InputError, InputRows, pop_added
 from ..expressions.casts import to_datetime
 from ..language.ticks import BEGINNING, END, isoformat
 from ..language.values import Datetime, RowError
@@ -61,7 +61,7 @@ class Replay:
             by_partition[row.arrival[0]].append(row)
         taken: dict[int, list[Row]] = defaultdict(list)
         for partition, rows in by_partition.items():
-            for stream, of_stream in self._partition(partition).take(rows, engine.closed):
+            for stream, of_stream in self._partition(partition).by_stream(rows, engine.closed):
                 taken[stream] += of_stream
         for partition_rows in self._partitions.values():
             partition_rows.idle(self._arrived)
@@ -89,7 +89,7 @@ class Replay:
                     yield row
 
     def _row(self, line: int, record: dict[str, Any]) -> Row | None:
-        own = {name: value for name, value in take_added(record).items() if value != ""}  # CSV has no NULL
+        own = {name: value for name, value in pop_added(record).items() if value != ""}  # CSV has no NULL
         partition = _partition_id(own.get(_PARTITION))
         enqueued = own.get(_ENQUEUED)
         arrived = self._latest(record, line) if enqueued is None else int(to_datetime(enqueued))
@@ -106,7 +106,7 @@ class Replay:
         record["EventProcessedUtcTime"] = Datetime(arrived if processed is None else to_datetime(processed))
         record["PartitionId"] = partition
         record["EventEnqueuedUtcTime"] = Datetime(arrived)
-        return Row(self._plan.names.of(record), arrived, (partition, self.events, 0))
+        return Row(self._plan.names.mapping(record), arrived, (partition, self.events, 0))
 
     def _latest(self, record: dict[str, Any], line: int) -> int:
         """Return the time, in ticks, of the latest event up to this one; 0 if none has a time. Raises `InvalidFile`."""
@@ -117,10 +117,10 @@ class Replay:
                 f"TIMESTAMP BY to FROM {self.input}",
             )
         latest = self._arrived
-        row = Row(self._plan.names.of(record), latest, ())
+        row = Row(self._plan.names.mapping(record), latest, ())
         for timestamp in self._timestamps:
             try:
-                value = timestamp.of(row)
+                value = timestamp.evaluate(row)
                 if value is not None:
                     latest = max(latest, to_datetime(value))
             except RowError:

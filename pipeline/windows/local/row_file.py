@@ -33,6 +33,7 @@ class RowFile:
             self._file = self._open.enter_context(gzip.GzipFile(fileobj=self._file, mode="wb", mtime=0))
 
     def write(self, line: bytes) -> None:
+        """Write one row; `line` is its JSON without a line break."""
         self._file.write(line + b"\n")
 
     def __enter__(self) -> RowFile:

@@ -27,7 +27,7 @@ Make = Callable[[str], History]
 Compile = Callable[[Expression], Evaluate]
 
 
-class Analytic:
+class AnalyticFunctions:
     """An operator that computes analytic functions. Gives Row((row, *values)), by time and arrival, before any WHERE.
 
     A row for which a function fails is left out of the output. If computing an argument failed, no function remembers
@@ -49,7 +49,7 @@ class Analytic:
 
     def advance(self, to: int) -> list[Row]:
         out = []
-        for row in self._waiting.take(to):
+        for row in self._waiting.take_until(to):
             try:
                 out.append(self._with_values(row))
             except RowError as exc:

@@ -68,7 +68,7 @@ class Interval:
         self._bounds = tuple(bounds)
         self._lag = lag
 
-    def of(self, left: Row) -> tuple[int, int]:
+    def right_times(self, left: Row) -> tuple[int, int]:
         """Return the first and the last time of right rows that match `left`; last < first if none can."""
         firsts, lasts = [], []
         for bound in self._bounds:
@@ -83,7 +83,7 @@ class Interval:
 
     def left_until(self, left: Row) -> int:
         """Return the last time at which a match of `left` can come; never before its own time."""
-        return max(left.time, self.of(left)[1])
+        return max(left.time, self.right_times(left)[1])
 
     def right_until(self, right: Row) -> int:
         """Return the last time at which a match of `right` can come; never before its own time."""

@@ -32,6 +32,7 @@ class Faults:
         self._counts = counts
 
     def report(self, kind: str, message: object) -> None:
+        """Count a fault; `kind` is one of those above. Logs `message` for some of them."""
         if self.silent:
             return
         self._counts[kind] += 1

@@ -44,7 +44,7 @@ class _Side:
         if key is not None:
             self._by_key.setdefault(key, {})[self._number] = held
 
-    def of(self, key: _Key | None) -> list[_Held]:
+    def with_key(self, key: _Key | None) -> list[_Held]:
         """Return the rows with this key; none if `key` is None, since NULL matches nothing."""
         return [] if key is None else [*self._by_key.get(key, {}).values()]
 
@@ -65,7 +65,7 @@ class _Side:
         return gone
 
 
-class Join:
+class StreamJoin:
     """INNER or LEFT JOIN, an operator. Gives rows with columns (left row, right row); with LEFT also (left row, None).
 
     The time of a pair is the later of its two times. A left row without a match is given the last time at which a match
@@ -116,7 +116,7 @@ class Join:
 
     def advance(self, to: int) -> list[Row]:
         out: list[Row] = []
-        lefts, rights = (waiting.take(to) for waiting in self._waiting)
+        lefts, rights = (waiting.take_until(to) for waiting in self._waiting)
         arrived = [*((row, self._take_left) for row in lefts), *((row, self._take_right) for row in rights)]
         arrived.sort(key=lambda arrival: arrival[0].time)  # stable: of rows with one time, left rows come first
         for row, take in arrived:
@@ -142,12 +142,12 @@ class Join:
     def _take_left(self, left: Row, out: list[Row]) -> None:
         key = self._key(0, left)
         if (held := self._hold_left(left, key)) is not None:
-            for other in self._right.of(key):
+            for other in self._right.with_key(key):
                 self._match(held, other.row, out)
 
     def _take_right(self, right: Row, out: list[Row]) -> None:
         key = self._key(1, right)
-        for held in self._left.of(key):
+        for held in self._left.with_key(key):
             self._match(held, right, out)
         self._hold_right(right, key)
 
@@ -155,7 +155,7 @@ class Join:
         """Hold a left row. Returns None if the row can't be matched and is not an output by itself."""
         if key is _UNUSABLE or (key is None and not self._outer):
             return None
-        held = _Held(left, *self._interval.of(left))
+        held = _Held(left, *self._interval.right_times(left))
         self._left.hold(key, held, max(left.time, held.last))
         return held
 

@@ -30,7 +30,7 @@ class Ordered:
         self._changelog = Changelog(name, until)
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Add rows, which must be later than the last `take`. O(log n) for each, constant for rows in order."""
+        """Add rows, which must be later than the last `take_until`. O(log n) for each, constant for rows in order."""
         rows = list(rows)
         self._hold(rows)
         self._changelog.add(rows)
@@ -39,7 +39,7 @@ class Ordered:
         """Return the time of the first row, None if there are no rows. Constant time."""
         return self._times[0] if self._times else None
 
-    def take(self, to: int) -> list[Row]:
+    def take_until(self, to: int) -> list[Row]:
         """Remove and return the rows with times up to and including `to`, by time, then arrival."""
         taken: list[Row] = []
         times = self._times
@@ -55,7 +55,7 @@ class Ordered:
         return self._changelog.snapshot()
 
     def restore(self, fields: Mapping[str, bytes], closed: int) -> list[Row]:
-        """Load what snapshots left; `fields` may have others' fields as well. `closed` is where `take` had come to.
+        """Load what snapshots left; `fields` may have others' fields as well. `take_until` had come to `closed`.
 
         Returns the rows that had been taken and are still needed, by time, then arrival.
         """

@@ -86,7 +86,7 @@ class Panes:
         self._written: dict[int, int] = {}  # number of fields that snapshots wrote of a pane
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
-        key_of, sides, take = self._key_of, self._sides, self._sides.take
+        key_of, sides, items_of = self._key_of, self._sides, self._sides.items_of
         since = until = -1
         pane: Pane | None = None
         for row in rows:
@@ -97,7 +97,7 @@ class Panes:
                 continue
             try:
                 key = key_of(row)
-                items = take(row)
+                items = items_of(row)
             except RowError as exc:
                 self._faults.report(ROW, exc)
                 continue

@@ -25,14 +25,14 @@ class Version:
 class Table(Protocol):
     """Reference data. tables.py reads it from files and from Redis."""
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         """Return the rows that the table has for events of a time. Raises `InvalidReference` if they can't be read."""
 
     def refresh(self) -> None:
         """Look for new data. If it can't be read, raises `InvalidReference` and keeps the old data."""
 
 
-class ReferenceJoin:
+class TableJoin:
     """INNER or LEFT JOIN of rows with a table. Gives (left row, row of the table); with LEFT also (left row, None).
 
     It has no state, and the time is the left row's. Keys that are NULL match nothing. Values of different kinds don't
@@ -59,8 +59,8 @@ class ReferenceJoin:
         self._faults = faults
         self._indexes: dict[Version, _Index] = {}
 
-    def of(self, row: Row) -> list[Row]:
-        """Return the pairs of a row, in the order of the table."""
+    def pairs(self, row: Row) -> list[Row]:
+        """Return the pairs of a row with rows of the table, in the order of the table."""
         try:
             pairs = [pair for pair in self._candidates(row) if self._on is None or self._on(pair) is True]
         except RowError as exc:
@@ -72,7 +72,7 @@ class ReferenceJoin:
 
     def _candidates(self, row: Row) -> list[Row]:
         key = _key(row, self._left_keys)
-        found = () if key is None else self._index(self._table.at(row.time)).get(key, ())
+        found = () if key is None else self._index(self._table.version_at(row.time)).get(key, ())
         return [Row((row, other), row.time, (row.arrival, other.arrival)) for other in found]
 
     def _index(self, version: Version) -> _Index:

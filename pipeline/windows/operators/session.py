@@ -63,7 +63,7 @@ class Sessions:
         taken = []
         for row in rows:
             try:
-                columns = self._session_key_of(row), self._key_of(row), self._sides.take(row)
+                columns = self._session_key_of(row), self._key_of(row), self._sides.items_of(row)
                 taken.append(Row(columns, row.time, row.arrival))
             except RowError as exc:
                 self._faults.report(ROW, exc)
@@ -77,7 +77,7 @@ class Sessions:
 
     def advance(self, to: int) -> list[Row]:
         out: list[Row] = []
-        for row in self._waiting.take(to):
+        for row in self._waiting.take_until(to):
             self._take(row, out)
         while self._ends and self._ends[0][0] <= to:
             _, number = heapq.heappop(self._ends)

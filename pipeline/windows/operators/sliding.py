@@ -54,7 +54,7 @@ class SlidingWindows:
         taken = []
         for row in rows:
             try:
-                taken.append(Row((self._key_of(row), self._sides.take(row)), row.time, row.arrival))
+                taken.append(Row((self._key_of(row), self._sides.items_of(row)), row.time, row.arrival))
             except RowError as exc:
                 self._faults.report(ROW, exc)
         self._waiting.add(taken)
@@ -66,7 +66,7 @@ class SlidingWindows:
 
     def advance(self, to: int) -> list[Row]:
         out: list[Row] = []
-        for time, entering in groupby(self._waiting.take(to), attrgetter("time")):
+        for time, entering in groupby(self._waiting.take_until(to), attrgetter("time")):
             self._leave(time - 1, out)
             changed = self._pop(time)
             changed |= self._push(time, entering)

@@ -39,7 +39,8 @@ class PaneTotals(Protocol):
     def __bool__(self) -> bool:
         """Return whether any group has rows."""
 
-    def push(self, pane: Pane) -> None: ...
+    def push(self, pane: Pane) -> None:
+        """Add the newest pane."""
 
     def pop(self, pane: Pane) -> None:
         """Remove the oldest pane, which the caller has to pass."""

@@ -32,9 +32,11 @@ class Compiler:
         return Compiled(expression, self.test(expression))
 
     def evaluate(self, expression: Expression) -> Evaluate:
+        """Return the function that computes a resolved expression. Raises `QueryError`."""
         return compile_expression(expression, self)
 
     def test(self, expression: Expression) -> Evaluate:
+        """Return the function that tests a resolved condition. Raises `QueryError`."""
         return compile_condition(expression, self)
 
     def column(self, column: Column) -> Evaluate:
@@ -71,7 +73,7 @@ class Compiler:
         return of
 
     def _property(self, of: Evaluate, name: str) -> Evaluate:
-        """Try the name as it is spelt first: it mostly is right, and only whole rows have been through `Names.of`."""
+        """Try the name as it is spelt first: mostly it is right, and only whole rows went through `Names.mapping`."""
         names = self._names
 
         def evaluate(row: Row) -> Any:
@@ -79,7 +81,7 @@ class Compiler:
             if not isinstance(record, dict):
                 return None
             value = record.get(name)
-            return names.of(record).get(name) if value is None else value
+            return names.mapping(record).get(name) if value is None else value
 
         return evaluate
 

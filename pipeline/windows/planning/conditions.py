@@ -18,7 +18,7 @@ from ..language.tree import rewrite, walk
 from ..operators.bounds import Bound
 from .compiler import TIMESTAMP
 from .nodes import Moment, Resolved
-from .scope import Scope, Source
+from .scope import Scope, ScopedSource
 
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -56,7 +56,7 @@ def all_of(expressions: list[Expression]) -> Expression | None:
     return joined
 
 
-def condition(on: Expression, pair: Scope, left: Scope, right: Source) -> Condition:
+def condition(on: Expression, pair: Scope, left: Scope, right: ScopedSource) -> Condition:
     """Take ON apart. `pair` has the places of all sources in the pair, `left` those of the left ones in the left row.
 
     The analytic functions in `on` must be resolved already, to places in the pair. Raises `QueryError`.
@@ -78,7 +78,7 @@ def condition(on: Expression, pair: Scope, left: Scope, right: Source) -> Condit
     return Condition(tuple(bounds), tuple(keys), tuple(rest))
 
 
-def _bound(part: Expression, left: Scope, right: Source) -> Bound | None:
+def _bound(part: Expression, left: Scope, right: ScopedSource) -> Bound | None:
     """Return the bound of a condition `low <= DATEDIFF(unit, left, right) <= high`, None for any other condition."""
     match part:
         case Between(Call() as call, low, high, False):

@@ -68,6 +68,7 @@ class FromClause:
 
     @property
     def windowed(self) -> bool:
+        """Whether rows come through a window; see `Output`."""
         return any(table.relation.windowed for table in self._tables)
 
     def resolve(self, expression: Any) -> Any:

@@ -12,7 +12,7 @@ from ..language.tree import rewrite
 from ..language.values import Names
 from .compiler import Compiler
 from .nodes import Input, Node, Stream
-from .scope import Scope, Source
+from .scope import Scope, ScopedSource
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,18 @@ class Relation:
 
     @property
     def place(self) -> int:
+        """The place of the node in the graph. Reference data has none."""
         assert self.node is not None
         return self.node
 
-    def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> Source:
-        return Source(source.alias, self.columns, place)
+    def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> ScopedSource:
+        """Return the relation as a source of a SELECT, whose row is at `place` in the SELECT's row."""
+        return ScopedSource(source.alias, self.columns, place)
 
 
 class Graph:
+    """The nodes, and the names that are known so far. `references` are the names of reference data."""
+
     def __init__(self, names: Names, references: Iterable[str]) -> None:
         self.nodes: list[Node] = []
         self.streams: list[Stream] = []
@@ -59,6 +63,7 @@ class Graph:
         self._steps[step.name.lower()] = None
 
     def name(self, step: syntax.Step, relation: Relation) -> None:
+        """Make known which rows a step gives, now that it is planned."""
         self._steps[step.name.lower()] = relation
 
     def relation(self, source: syntax.Source) -> Relation:
@@ -85,7 +90,7 @@ class Graph:
 
     def _input(self, source: syntax.Source) -> int:
         name = self._inputs.setdefault(source.name.lower(), source.name)
-        scope = Scope([Source(source.alias, None)])
+        scope = Scope([ScopedSource(source.alias, None)])
 
         def resolved(expression: Expression) -> Expression:
             return rewrite(expression, lambda part: scope.resolve(part) if isinstance(part, Column) else None)

@@ -25,8 +25,11 @@ class Grouping:
         self.calls: list[Call] = []
         self._is_plain = columns_of_rows
 
-    def of(self, expression: Expression) -> Expression:
-        """Raises `QueryError` for a column that is neither a key nor in an aggregate."""
+    def rewrite(self, expression: Expression) -> Expression:
+        """Return an expression about (*keys, *results).
+
+        Raises `QueryError` for a column that is neither a key nor in an aggregate.
+        """
         return rewrite(expression, self._change)
 
     def _change(self, part: Any) -> Expression | None:

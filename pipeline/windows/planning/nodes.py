@@ -37,6 +37,7 @@ class Resolved(Column):
 
     @property
     def key(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """What tells columns apart: `place`, and `path` in lower case."""
         return self.place, tuple(name.lower() for name in self.path)
 
     def __eq__(self, other: object) -> bool:
@@ -61,7 +62,7 @@ class Compiled:
     """An expression whose columns are resolved, and the function that computes it from a row."""
 
     expression: Expression
-    of: Evaluate = field(compare=False)
+    evaluate: Evaluate = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,8 @@ class Select(Node):
 
 @dataclass(frozen=True)
 class Analytic(Node):
+    """Rows with the values of analytic functions. `analytics` make the functions' histories (operators/analytic.py)."""
+
     calls: tuple[Call, ...]
     analytics: tuple[Any, ...] = field(compare=False)
 
@@ -172,7 +175,7 @@ class Output(Node):
 class Plan:
     """Every node comes after its sources. `references` are the tables that are joined, `inputs` all other inputs.
 
-    Names are as the query writes them. Rows of inputs must be made with `names.of`. `span` is the longest time, in
+    Names are as the query writes them. Rows of inputs must be made with `names.mapping`. `span` is the longest time, in
     ticks, by which a row of an input can come before a row of an output that it changes.
     """
 

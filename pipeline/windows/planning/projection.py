@@ -29,7 +29,7 @@ def projection(items: Sequence[ItemColumn | ItemStar], names: Names) -> Project:
         return _with_stars(items, names)
     runs = [(shape, list(run)) for shape, run in groupby(columns, _shape)]
     if all(shape is None or len(run) == 1 for shape, run in runs):
-        pairs = [(item.name, item.value.of) for item in columns]
+        pairs = [(item.name, item.value.evaluate) for item in columns]
         return lambda row: {name: of(row) for name, of in pairs}
     if len(runs) == 1 and isinstance(runs[0][0], int):
         return _by_place(columns)
@@ -72,7 +72,7 @@ def _properties(record_of: Evaluate, run: Sequence[ItemColumn], names: Names) ->
 
     def fill(row: Row, made: dict[str, Any]) -> None:
         record = record_of(row)
-        get = names.of(record).get if isinstance(record, dict) else _null
+        get = names.mapping(record).get if isinstance(record, dict) else _null
         for name, property_name in pairs:
             made[name] = get(property_name)
 
@@ -84,7 +84,7 @@ def _null(name: str) -> None:
 
 
 def _value(item: ItemColumn) -> _Fill:
-    name, of = item.name, item.value.of
+    name, of = item.name, item.value.evaluate
 
     def fill(row: Row, made: dict[str, Any]) -> None:
         made[name] = of(row)
@@ -109,7 +109,7 @@ def _by_place(items: Sequence[ItemColumn]) -> Project:
 
 def _with_stars(items: Sequence[ItemColumn | ItemStar], names: Names) -> Project:
     parts: list[tuple[str | None, Evaluate]] = [
-        (item.name, item.value.of) if isinstance(item, ItemColumn) else (None, _star(item)) for item in items
+        (item.name, item.value.evaluate) if isinstance(item, ItemColumn) else (None, _star(item)) for item in items
     ]
 
     def project(row: Row) -> Mapping[str, Any]:
@@ -118,9 +118,9 @@ def _with_stars(items: Sequence[ItemColumn | ItemStar], names: Names) -> Project
             value = of(row)
             if name is None:
                 _add_all(columns, value)
-            elif name not in columns and names.of(columns).get(name, columns) is columns:
+            elif name not in columns and names.mapping(columns).get(name, columns) is columns:
                 columns[name] = value
-        return names.of(columns)
+        return names.mapping(columns)
 
     return project
 
@@ -138,6 +138,6 @@ def _add_all(columns: dict[str, Any], record: Any) -> None:
 
 def _star(item: ItemStar) -> Evaluate:
     if item.record is not None:
-        return item.record.of
+        return item.record.evaluate
     part_of = part_at(item.place)
     return lambda row: None if (part := part_of(row)) is None else part.columns

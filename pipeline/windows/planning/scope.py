@@ -11,7 +11,7 @@ from .nodes import Resolved
 
 
 @dataclass(frozen=True)
-class Source:
+class ScopedSource:
     """A source whose columns a SELECT may use. `columns` is None if they are not known before there are rows.
 
     `place` leads from the SELECT's row to the row of this source, as in `Resolved`.
@@ -32,14 +32,15 @@ class Source:
 class Scope:
     """The sources of one SELECT, in FROM's order."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[ScopedSource]) -> None:
         self.sources = sources
 
-    def source(self, name: str) -> Source | None:
+    def source(self, name: str) -> ScopedSource | None:
+        """Return the source with this name or alias, in any case; None if there is none."""
         folded = name.lower()
         return next((source for source in self.sources if source.alias.lower() == folded), None)
 
-    def find(self, column: Column) -> tuple[Source, tuple[str, ...]]:
+    def find(self, column: Column) -> tuple[ScopedSource, tuple[str, ...]]:
         """Return the source that has `column`, and the names of the column without the source's.
 
         Raises `QueryError` if no source has it, or several may.
@@ -59,11 +60,12 @@ class Scope:
         )
 
     def resolve(self, column: Column) -> Resolved:
+        """Return the column with its place. Raises `QueryError`."""
         source, path = self.find(column)
         return Resolved(column.names, column.at, source.place, path)
 
 
-def _known(source: Source, path: tuple[str, ...], column: Column) -> tuple[str, ...]:
+def _known(source: ScopedSource, path: tuple[str, ...], column: Column) -> tuple[str, ...]:
     name = source.column(path[0])
     if name is None:
         has = ", ".join(source.columns or ())

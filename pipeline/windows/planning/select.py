@@ -17,15 +17,15 @@ from .from_clause import FromClause
 from .graph import Graph, Relation
 from .grouping import Grouping, aliased, with_window_id
 from .nodes import ItemColumn, ItemStar, Select, Union, Window
-from .scope import Source
+from .scope import ScopedSource
 
 
 def plan_select(graph: Graph, select: syntax.Select, step: str) -> Relation:
     """Add the nodes of `select` to the graph; return the rows that it gives. Raises `QueryError`."""
-    return _Select(graph, select, step).plan()
+    return _SelectPlanner(graph, select, step).plan()
 
 
-class _Select:
+class _SelectPlanner:
     def __init__(self, graph: Graph, select: syntax.Select, step: str) -> None:
         self._graph = graph
         self._select = select
@@ -55,8 +55,8 @@ class _Select:
             if isinstance(item.expression, Star):
                 raise QueryError("SELECT * is not allowed with GROUP BY: name the columns", item.expression.at)
         resolved = [self._from.resolve(item.expression) for item in select.items]
-        items = [grouping.of(item) for item in resolved]
-        having = None if select.having is None else grouping.of(self._having(resolved, keys))
+        items = [grouping.rewrite(item) for item in resolved]
+        having = None if select.having is None else grouping.rewrite(self._having(resolved, keys))
         branches = [self._window(node, named, grouping, hidden, having, items) for named in select.windows]
         if len(branches) == 1:
             return branches[0]
@@ -146,7 +146,7 @@ class _Select:
             if len(scope.sources) > 1:
                 aliases = ", ".join(f"{source.alias}.*" for source in scope.sources)
                 raise QueryError(f"SELECT * is not allowed with JOIN: write {aliases}, or name the columns", star.at)
-            source: Source | None = scope.sources[0]
+            source: ScopedSource | None = scope.sources[0]
         else:
             source = scope.source(star.names[0]) if len(star.names) == 1 else None
         if source is not None:

@@ -40,6 +40,7 @@ class Topology:
 
     @property
     def is_embarrassingly_parallel(self) -> bool:
+        """Whether there is no second stage."""
         return not self.merging
 
 

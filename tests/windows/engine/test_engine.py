@@ -295,7 +295,7 @@ class Prices:
     def __init__(self, *records: dict[str, Any]) -> None:
         self.version = Version(records)
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         return self.version
 
     def refresh(self) -> None:

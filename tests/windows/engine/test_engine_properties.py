@@ -83,7 +83,7 @@ def fed(plan: Plan, events: Sequence[tuple[int, int, int, int, int | None]]) -> 
     rows = []
     for number, (place, time, id, k, x) in enumerate(events):
         columns = {"id": id, "k": k, "x": x, "PartitionId": id % PARTITIONS}
-        row = Row(plan.names.of(columns), ticks(1 + time / 2), (id % PARTITIONS, number, 0))
+        row = Row(plan.names.mapping(columns), ticks(1 + time / 2), (id % PARTITIONS, number, 0))
         rows += [(stream, row) for stream, each in enumerate(plan.streams) if each.input == "AB"[place]]
     return rows
 

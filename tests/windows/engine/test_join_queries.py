@@ -30,7 +30,7 @@ class Fixed:
     def __init__(self, *records: Mapping[str, Any]) -> None:
         self.version = Version(records)
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         return self.version
 
     def refresh(self) -> None:

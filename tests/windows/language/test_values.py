@@ -51,9 +51,9 @@ def test_names_give_a_mapping_that_finds_what_lookup_finds(
 ) -> None:
     known = Names(names)
     for other in before:
-        known.of(other)
+        known.mapping(other)
     for _ in range(2):  # the second time the keys are known
-        columns = known.of(record)
+        columns = known.mapping(record)
         assert columns == record
         for name in names:
             assert columns.get(name) == lookup(record, name)
@@ -69,24 +69,24 @@ def test_a_record_that_is_spelt_as_the_query_is_left_as_it_is() -> None:
     names = Names(["reward", "eventId"])
     clean, dirty = {"reward": 1, "Other": 2}, {"REWARD": 1}
 
-    assert names.of(clean) is clean
-    assert names.of(clean) is clean
-    assert type(names.of(dirty)) is Columns
+    assert names.mapping(clean) is clean
+    assert names.mapping(clean) is clean
+    assert type(names.mapping(dirty)) is Columns
 
 
 def test_a_name_that_the_query_spells_in_two_ways_is_found_in_both() -> None:
     names = Names(["reward", "Reward"])
 
-    assert [names.of({"Reward": 1}).get(name) for name in ("reward", "Reward")] == [1, 1]
+    assert [names.mapping({"Reward": 1}).get(name) for name in ("reward", "Reward")] == [1, 1]
 
 
 def test_the_keys_that_are_remembered_are_bounded() -> None:
     names = Names(["a"])
     for number in range(3_000):
-        names.of({f"k{number}": 1})
+        names.mapping({f"k{number}": 1})
 
     assert len(names._clean) == Names._MOST
-    assert names.of({"A": 1}).get("a") == 1
+    assert names.mapping({"A": 1}).get("a") == 1
 
 
 KEYS = [

@@ -27,7 +27,7 @@ def result(call: Call, values: Sequence[Any]) -> Any:
     def partials_of(part: Any) -> Any:
         partials: Any = None
         for row in part:
-            items = sides.take(row)
+            items = sides.items_of(row)
             if partials is None:
                 partials = sides.start(items)
             else:

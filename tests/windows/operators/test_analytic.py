@@ -16,7 +16,7 @@ from pipeline.windows.language.syntax import Call, Column
 from pipeline.windows.language.ticks import TICKS_PER_SECOND
 from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.language.values import Datetime
-from pipeline.windows.operators.analytic import Analytic, Make, analytic
+from pipeline.windows.operators.analytic import AnalyticFunctions, Make, analytic
 from pipeline.windows.operators.faults import ROW, Faults
 from pipeline.windows.row import Evaluate, Row
 
@@ -46,8 +46,8 @@ def function(text: str) -> Make:
     )
 
 
-def operator(*texts: str, counts: Counter[str] | None = None) -> Analytic:
-    return Analytic([function(text) for text in texts], Faults("job", Counter() if counts is None else counts))
+def operator(*texts: str, counts: Counter[str] | None = None) -> AnalyticFunctions:
+    return AnalyticFunctions([function(text) for text in texts], Faults("job", Counter() if counts is None else counts))
 
 
 def rows(*events: tuple[float, Any]) -> list[Row]:

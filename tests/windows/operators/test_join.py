@@ -14,7 +14,7 @@ from pipeline.windows.language.ticks import TICKS_PER_SECOND
 from pipeline.windows.language.values import Datetime, RowError
 from pipeline.windows.operators.bounds import Bound, Interval
 from pipeline.windows.operators.faults import ROW, Faults
-from pipeline.windows.operators.join import Join
+from pipeline.windows.operators.join import StreamJoin
 from pipeline.windows.row import Row
 
 from ..support.evaluate import condition
@@ -91,7 +91,9 @@ def test_a_join_is_what_every_pair_says(
     on = less_or_equal if rest else None
     arrivals = rows_of(events)
 
-    out = run(lambda: Join(kind, [Bound("microsecond", low, high)], [key], [key], on, faults()), arrivals, seed, UNTIL)
+    out = run(
+        lambda: StreamJoin(kind, [Bound("microsecond", low, high)], [key], [key], on, faults()), arrivals, seed, UNTIL
+    )
 
     given_out = Counter(
         (row.time, _text(row.columns[0]), _text(row.columns[1]) if row.columns[1] else None) for row in out
@@ -107,8 +109,8 @@ def test_how_rows_are_fed_makes_no_difference(
     arrivals = rows_of(events)
     random.Random(one).shuffle(arrivals)
 
-    def make() -> Join:
-        return Join(kind, [Bound("microsecond", low, high)], [key], [key], less_or_equal, faults())
+    def make() -> StreamJoin:
+        return StreamJoin(kind, [Bound("microsecond", low, high)], [key], [key], less_or_equal, faults())
 
     assert run(make, arrivals, one, UNTIL) == run(make, sorted(arrivals, key=repr), other, UNTIL)
 
@@ -117,7 +119,7 @@ def test_how_rows_are_fed_makes_no_difference(
 def test_nothing_is_kept_of_rows_that_can_match_no_more(
     kind: Kind, limits: list[int], events: list[tuple[int, int, Any, int]]
 ) -> None:
-    join = Join(kind, [Bound("microsecond", limits[0], limits[1])], [key], [key], None, faults())
+    join = StreamJoin(kind, [Bound("microsecond", limits[0], limits[1])], [key], [key], None, faults())
     for port, row in rows_of(events):
         join.feed(port, [row])
     written = dict(join.snapshot())
@@ -130,7 +132,7 @@ def test_nothing_is_kept_of_rows_that_can_match_no_more(
 
 def test_a_row_without_a_usable_key_or_condition_is_reported_and_left_out() -> None:
     counts: Counter[str] = Counter()
-    join = Join("LEFT", [Bound("microsecond", 0, 1)], [key], [key], less_or_equal, Faults("job", counts))
+    join = StreamJoin("LEFT", [Bound("microsecond", 0, 1)], [key], [key], less_or_equal, Faults("job", counts))
     join.feed(0, [Row({"k": {}, "v": 1}, 5, (0,)), Row({"k": "a", "v": 3}, 6, (1,))])
     join.feed(1, [Row({"k": "a", "v": 3}, 7, (0,))])
     (unmatched,) = join.advance(100)
@@ -154,7 +156,7 @@ def ticks(text: str) -> int:
     ],
 )
 def test_bounds_count_the_boundaries_of_minutes(left: str, right: str, matches: bool) -> None:
-    first, last = Interval([Bound("minute", 0, 15)], lag=0).of(Row({}, ticks(left), ()))
+    first, last = Interval([Bound("minute", 0, 15)], lag=0).right_times(Row({}, ticks(left), ()))
 
     assert (first <= ticks(right) <= last) == matches
 
@@ -175,7 +177,7 @@ def test_bounds_are_those_of_the_function_datediff(unit: str, low: int, more: in
     left = ticks("2024-05-01T10:00:00") + data.draw(st.integers(0, 10**13))
     right = left + data.draw(st.integers(-2 * bound.span, 2 * bound.span))
     between = condition(f"DATEDIFF({unit}, l, r) BETWEEN {bound.low} AND {bound.high}")
-    first, last = Interval([bound], lag=0).of(Row({}, left, ()))
+    first, last = Interval([bound], lag=0).right_times(Row({}, left, ()))
 
     assert between(columns(l=Datetime(left), r=Datetime(right))) == (first <= right <= last)
 
@@ -215,8 +217,8 @@ def test_bounds_that_leave_a_side_open_are_refused(bounds: list[Bound]) -> None:
 def test_a_third_source_may_be_bound_to_parts_of_the_joined_row() -> None:
     """Microsoft's example: errors between the start and the end of a transaction."""
     first = Bound("second", 0, 5)
-    start_end = Join("INNER", [first], [key], [key], None, faults())
-    errors = Join(
+    start_end = StreamJoin("INNER", [first], [key], [key], None, faults())
+    errors = StreamJoin(
         "INNER",
         [Bound("second", 0, 5, place=(0,)), Bound("second", None, -1, place=(1,))],
         [lambda row: row.columns[0].columns["k"]],

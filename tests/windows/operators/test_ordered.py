@@ -47,7 +47,7 @@ def test_rows_come_out_by_time_then_arrival_whatever_happens_between(steps: list
         elif step == "take":
             assert isinstance(value, int)
             closed += value
-            taken += buffer.take(closed)
+            taken += buffer.take_until(closed)
         else:
             save(buffer, fields)
             if step == "restart":
@@ -57,7 +57,7 @@ def test_rows_come_out_by_time_then_arrival_whatever_happens_between(steps: list
         waiting = [row.time for row in given_rows if row.time > closed]
         assert buffer.due() == min(waiting, default=None)
 
-    assert taken + buffer.take(closed + 10) == sorted(given_rows, key=lambda row: (row.time, row.arrival))
+    assert taken + buffer.take_until(closed + 10) == sorted(given_rows, key=lambda row: (row.time, row.arrival))
     save(buffer, fields)
     assert fields == {}
 
@@ -66,7 +66,7 @@ def test_a_buffer_that_is_never_written_forgets_what_was_taken() -> None:
     buffer = Ordered()
     for time in range(1, 10_001):
         buffer.add([row(time)])
-        buffer.take(time)
+        buffer.take_until(time)
 
     assert len(buffer._changelog._new) < 2_048
 
@@ -77,7 +77,7 @@ def test_chunks_go_when_their_rows_are_taken_and_one_far_ahead_keeps_only_its_ow
     random.Random(0).shuffle(times)
     buffer.add(row(time) for time in times)
     save(buffer, fields)
-    buffer.take(2_000)
+    buffer.take_until(2_000)
     save(buffer, fields)
 
     assert len(fields) == 1
@@ -92,4 +92,4 @@ def test_two_buffers_share_fields_by_their_names() -> None:
     again = Ordered("right")
     again.restore(fields, closed=0)
 
-    assert again.take(9) == [row(2, 2)]
+    assert again.take_until(9) == [row(2, 2)]

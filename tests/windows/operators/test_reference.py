@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.windows.jobs.tables import FileTable, HashTable, InvalidReference
 from pipeline.windows.language.ticks import parse
 from pipeline.windows.operators.faults import ROW, Faults
-from pipeline.windows.operators.reference import ReferenceJoin, Version
+from pipeline.windows.operators.reference import TableJoin, Version
 from pipeline.windows.row import Row
 
 
@@ -24,7 +24,7 @@ class Fixed:
     def __init__(self, records: Iterable[dict[str, Any]]) -> None:
         self.version = Version(records)
 
-    def at(self, time: int) -> Version:
+    def version_at(self, time: int) -> Version:
         return self.version
 
     def refresh(self) -> None:
@@ -35,8 +35,8 @@ def key(row: Row) -> Any:
     return row.columns.get("k")
 
 
-def join(kind: Literal["INNER", "LEFT"], records: list[dict[str, Any]], on: Any = None, **counts: Any) -> ReferenceJoin:
-    return ReferenceJoin(kind, Fixed(records), [key], [key], on, Faults("job", counts.get("counts", Counter())))
+def join(kind: Literal["INNER", "LEFT"], records: list[dict[str, Any]], on: Any = None, **counts: Any) -> TableJoin:
+    return TableJoin(kind, Fixed(records), [key], [key], on, Faults("job", counts.get("counts", Counter())))
 
 
 def pairs(joined: Iterable[Row]) -> list[tuple[Any, Any]]:
@@ -44,7 +44,7 @@ def pairs(joined: Iterable[Row]) -> list[tuple[Any, Any]]:
 
 
 def records(table: Any, time: int = 0) -> list[Any]:
-    return [row.columns for row in table.at(time).rows]
+    return [row.columns for row in table.version_at(time).rows]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_row_is_joined_with_the_rows_of_its_key(
         {"k": 1, "v": 4},
         {"v": 5},
     ]
-    joined = join(kind, table).of(Row(event, 7, (0, 1)))
+    joined = join(kind, table).pairs(Row(event, 7, (0, 1)))
 
     assert [other for _, other in pairs(joined)] == expected
     assert {row.time for row in joined} <= {7}
@@ -79,7 +79,7 @@ def test_what_is_left_of_the_condition_is_about_the_pair() -> None:
     table = [{"k": "a", "least": 1}, {"k": "a", "least": 5}]
     joined = join("LEFT", table, lambda row: row.columns[0].columns["v"] >= row.columns[1].columns["least"])
 
-    assert [[other for _, other in pairs(joined.of(Row({"k": "a", "v": v}, 7, ())))] for v in (0, 3, 9)] == [
+    assert [[other for _, other in pairs(joined.pairs(Row({"k": "a", "v": v}, 7, ())))] for v in (0, 3, 9)] == [
         [None],
         table[:1],
         table,
@@ -90,8 +90,8 @@ def test_keys_of_no_use_are_reported_and_left_out() -> None:
     counts: Counter[str] = Counter()
     joined = join("LEFT", [{"k": []}, {"k": "a"}], counts=counts)
 
-    assert joined.of(Row({"k": {}}, 1, ())) == []
-    assert len(joined.of(Row({"k": "a"}, 1, ()))) == 1
+    assert joined.pairs(Row({"k": {}}, 1, ())) == []
+    assert len(joined.pairs(Row({"k": "a"}, 1, ()))) == 1
     assert counts == {ROW: 2}
 
 
@@ -103,7 +103,7 @@ def test_a_join_is_what_every_pair_says(lefts: list[Any], rights: list[Any], kin
     joined = join(kind, [{"k": k, "n": n} for n, k in enumerate(rights)])
     for left in lefts:
         found: list[int | None] = [n for n, right in enumerate(rights) if left is not None and right == left]
-        given_out = [other and other["n"] for _, other in pairs(joined.of(Row({"k": left}, 1, ())))]
+        given_out = [other and other["n"] for _, other in pairs(joined.pairs(Row({"k": left}, 1, ())))]
         assert given_out == (found or ([None] if kind == "LEFT" else []))
 
 
@@ -179,9 +179,9 @@ def test_a_hash_gives_its_fields_too_and_is_read_again_when_asked(redis: redis.R
 
     assert records(table) == [{"limit": 1, "device": "a"}, {"limit": 2, "device": "b"}]
 
-    version = table.at(0)
+    version = table.version_at(0)
     table.refresh()
-    assert table.at(0) is version  # so that no version is indexed again
+    assert table.version_at(0) is version  # so that no version is indexed again
     redis.hset("devices", "a", '{"limit": 3}')
     assert records(table)[0]["limit"] == 1
     table.refresh()

@@ -33,9 +33,9 @@ def pane_of(rows: list[Row], sides: SideBySide) -> Pane:
     for row in rows:
         key = key_of([row.columns["k"]])
         if key in pane:
-            sides.add(pane[key], sides.take(row))
+            sides.add(pane[key], sides.items_of(row))
         else:
-            pane[key] = sides.start(sides.take(row))
+            pane[key] = sides.start(sides.items_of(row))
     return pane
 
 

@@ -115,7 +115,7 @@ def test_how_far_back_an_input_matters(query: str, seconds: int) -> None:
 def test_the_names_that_rows_are_made_with_are_all_of_the_query() -> None:
     names = plan(parse("SELECT a.b AS c, I.* FROM I WHERE D = 1")).names
 
-    assert names.of({"d": 1}).get("D") == 1
+    assert names.mapping({"d": 1}).get("D") == 1
 
 
 # Names, run

@@ -41,10 +41,10 @@ def rows_of(plan: Plan, stream: int, events: Iterable[Event], base: str = BASE, 
     """Return the rows of a stream that the runtime would make of events that come in order."""
     rows = []
     for number, (arrival, columns) in enumerate(events):
-        row = Row(plan.names.of(dict(columns)), ticks(arrival, base), (partition, number, 0))
+        row = Row(plan.names.mapping(dict(columns)), ticks(arrival, base), (partition, number, 0))
         timestamp = plan.streams[stream].timestamp
         if timestamp is not None:
-            row = Row(row.columns, to_datetime(timestamp.of(row)), row.arrival)
+            row = Row(row.columns, to_datetime(timestamp.evaluate(row)), row.arrival)
         rows.append(row)
     return rows
 

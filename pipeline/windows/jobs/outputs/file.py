@@ -39,6 +39,7 @@ class FileReceiver:
             raise Unavailable(f"{self.path}: {exc}") from exc
 
     def send(self, batch: Batch) -> str:
+        """Append the batch; return the new length of the file."""
         try:
             return str(self._write(batch, int(batch.mark)))
         except OSError as exc:

@@ -37,6 +37,7 @@ class HubReceiver:
         self.partition_key = partition_key
 
     def key(self, row: OutputRow) -> str | None:
+        """Return the event's partition key as text, None if it is NULL or ''."""
         if self.partition_key is None:
             return None
         value = lookup(row.columns, self.partition_key)
@@ -51,6 +52,7 @@ class HubReceiver:
         return ""
 
     def send(self, batch: Batch) -> str:
+        """Publish the batch. The mark never changes: the hub itself knows what it has taken."""
         try:
             hub = self.hubs[self.hub]  # looked up each time: it may have been changed, or deleted and made again
             hub.append([self._event(batch.source, row, hub.partitions) for row in batch.rows])

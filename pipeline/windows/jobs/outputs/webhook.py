@@ -56,6 +56,7 @@ class WebhookReceiver:
         return ""
 
     def send(self, batch: Batch) -> str:
+        """Post the batch. The mark never changes: the endpoint has to recognise a batch by its id."""
         body = msgspec.json.encode([StoredRow(row.id, row.window_end, msgspec.Raw(row.json)) for row in batch.rows])
         try:
             response = self._pool.request(

@@ -21,7 +21,7 @@ class Aggregate:
     nor on which items went into which partial. Items and partials must be of types that codec.py packs.
     """
 
-    take: Evaluate
+    item_of: Evaluate
     """Return a row's item, None if the row adds nothing (NULL). Raises `RowError`, as else only `result` does."""
 
     def add(self, partial: Any, item: Any) -> Any:
@@ -64,7 +64,7 @@ class SideBySide:
 
     def __init__(self, aggregates: Sequence[Aggregate]) -> None:
         places = list(enumerate(aggregates))
-        self.take = _take_all([each.take for each in aggregates])
+        self.items_of = _items_of([each.item_of for each in aggregates])
         self.holistic = [(place, each) for place, each in places if isinstance(each, Holistic)]
         self._adds = [each.add for each in aggregates]
         self._starts = [(place, each.add) for place, each in places if not _is_plain(each)]
@@ -106,18 +106,18 @@ class SideBySide:
         return columns
 
 
-def _take_all(takes: Sequence[Evaluate]) -> Callable[[Row], list[Any]]:
+def _items_of(functions: Sequence[Evaluate]) -> Callable[[Row], list[Any]]:
     """Return the function that gives a row's items. It raises `RowError`.
 
     It has no loop for one or two items, as most queries have: that is faster, and the list takes less memory.
     """
-    if len(takes) == 1:
-        (one,) = takes
+    if len(functions) == 1:
+        (one,) = functions
         return lambda row: [one(row)]
-    if len(takes) == 2:
-        one, two = takes
+    if len(functions) == 2:
+        one, two = functions
         return lambda row: [one(row), two(row)]
-    return lambda row: [take(row) for take in takes]
+    return lambda row: [function(row) for function in functions]
 
 
 def _is_plain(aggregate: Aggregate) -> bool:

@@ -14,11 +14,11 @@ class Collect(Holistic):
     def __init__(self, of: Evaluate | None) -> None:
         """`of` is None for whole rows."""
 
-        def take(row: Row) -> Any:
+        def item_of(row: Row) -> Any:
             value = row.columns if of is None else of(row)
             return None if value is None else (row.time, row.arrival, value)
 
-        self.take = take
+        self.item_of = item_of
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:

@@ -14,7 +14,7 @@ class Count(Aggregate):
 
     def __init__(self, of: Evaluate | None) -> None:
         """`of` is None for COUNT(*)."""
-        self.take = _one if of is None else lambda row: None if of(row) is None else 1
+        self.item_of = _one if of is None else lambda row: None if of(row) is None else 1
 
     def add(self, partial: Any, item: Any) -> Any:
         return item if partial is None else partial + item
@@ -27,11 +27,11 @@ class CountDistinct(Holistic):
     """The number of different values, as GROUP BY tells them apart, without NULL. A partial counts each one's rows."""
 
     def __init__(self, of: Evaluate) -> None:
-        def take(row: Row) -> Any:
+        def item_of(row: Row) -> Any:
             value = of(row)
             return None if value is None else group_key(value)
 
-        self.take = take
+        self.item_of = item_of
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:

@@ -19,7 +19,7 @@ class Deviation(Aggregate):
     """
 
     def __init__(self, of: Evaluate, sample: bool, root: bool) -> None:
-        self.take = numeric(of, "STDEV" if root else "VAR")
+        self.item_of = numeric(of, "STDEV" if root else "VAR")
         self._sample = sample
         self._root = root
 

@@ -19,7 +19,7 @@ class Maximum(Aggregate):
     """
 
     def __init__(self, of: Evaluate, of_text: bool = False) -> None:
-        self.take = of if of_text else _comparable(of)
+        self.item_of = of if of_text else _comparable(of)
 
     def add(self, partial: Any, item: Any) -> Any:
         if type(partial) is type(item):
@@ -37,7 +37,7 @@ class Minimum(Maximum):
 
 
 def _comparable(of: Evaluate) -> Evaluate:
-    def take(row: Row) -> Any:
+    def item_of(row: Row) -> Any:
         value = of(row)
         kind = type(value)
         if kind is float:
@@ -48,7 +48,7 @@ def _comparable(of: Evaluate) -> Evaluate:
             return to_float(value) + 0.0
         raise RowError(f"MAX and MIN take no {type_name(value)}")
 
-    return take
+    return item_of
 
 
 def real(value: float) -> float:

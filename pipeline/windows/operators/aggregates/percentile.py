@@ -24,7 +24,7 @@ class PercentileCont(Holistic):
         self._share = 1 - share if descending else share
         self._descending = descending
 
-        def take(row: Row) -> Any:
+        def item_of(row: Row) -> Any:
             value = of(row)
             if value is None:
                 return None
@@ -34,7 +34,7 @@ class PercentileCont(Holistic):
                 raise RowError(f"percentiles take bigint and float, not {type_name(value)}: {value!r}")
             return value, False
 
-        self.take = take
+        self.item_of = item_of
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:

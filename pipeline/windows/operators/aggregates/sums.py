@@ -28,7 +28,7 @@ class Sum(Aggregate):
     """
 
     def __init__(self, of: Evaluate) -> None:
-        self.take = numeric(of, "SUM")
+        self.item_of = numeric(of, "SUM")
 
     def add(self, partial: Any, item: Any) -> Any:
         return add(partial, item)
@@ -51,7 +51,7 @@ class Average(Aggregate):
     """
 
     def __init__(self, of: Evaluate) -> None:
-        self.take = numeric(of, "AVG")
+        self.item_of = numeric(of, "AVG")
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:
@@ -79,7 +79,7 @@ def numeric(of: Evaluate, function: str) -> Evaluate:
     messages.
     """
 
-    def take(row: Row) -> Any:
+    def item_of(row: Row) -> Any:
         value = of(row)
         if value is None or type(value) is int:
             return value
@@ -89,7 +89,7 @@ def numeric(of: Evaluate, function: str) -> Evaluate:
             raise RowError(f"{function} can't add {value!r} exactly")
         return value
 
-    return take
+    return item_of
 
 
 def add(total: Total | None, number: int | float) -> Total:

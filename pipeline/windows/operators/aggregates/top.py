@@ -26,7 +26,7 @@ class TopOne(Aggregate):
 
     def __init__(self, order: Order, of: Evaluate | None) -> None:
         """`of` is None for the whole row."""
-        self.take = ranked(order, of)
+        self.item_of = ranked(order, of)
 
     def add(self, partial: Any, item: Any) -> Any:
         return item if partial is None or item < partial else partial
@@ -39,7 +39,7 @@ class CollectTop(Aggregate):
     """The first `count` rows by ORDER BY, as [{"rank": 1, "value": ...}, ...]; ties as in `TopOne`."""
 
     def __init__(self, count: int, order: Order, of: Evaluate | None) -> None:
-        self.take = ranked(order, of)
+        self.item_of = ranked(order, of)
         self._count = count
 
     def add(self, partial: Any, item: Any) -> Any:
@@ -65,7 +65,7 @@ def ranked(order: Order, of: Evaluate | None) -> Evaluate:
     (column, descending), *others = order
     rest = ranked(others, of) if others else None
 
-    def take(row: Row) -> Any:
+    def item_of(row: Row) -> Any:
         value = column(row)
         kind = _KINDS.get(type(value))
         if kind is None:
@@ -80,4 +80,4 @@ def ranked(order: Order, of: Evaluate | None) -> Evaluate:
             return kind, value, *rest(row)
         return kind, value, row.time, row.arrival, row.columns if of is None else of(row)
 
-    return take
+    return item_of
