@@ -88,7 +88,7 @@ class Engine:
         return self._taken()
 
     def advance(self, watermark: int, limit: int) -> list[Given]:
-        """Note that no row with a time up to and including `watermark` will be fed; return the rows, by time.
+        """Record that no row with a time up to and including `watermark` will be fed; return the rows, by time.
 
         Stops after about `limit` rows. Then `closed` is below `watermark`, and the next call goes on from there. It can
         be more rows, because those of one instant stay together.

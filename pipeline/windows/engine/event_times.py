@@ -41,16 +41,18 @@ class EventTimes:
     far minus the out-of-order tolerance. With substreams (TIMESTAMP BY t OVER key), that is the greatest time of the
     event's own key.
 
-    The watermark is at least the arrival clock minus the late tolerance; the arrivals of events and `idle` move that
-    clock. So a silent key or partition never delays the others for longer than the late tolerance.
+    The watermark is the greatest time so far minus the out-of-order tolerance or, if that is later, the arrival clock
+    minus the late tolerance. The arrivals of events and `idle` move that clock, so that a silent partition never delays
+    the others for longer than the late tolerance.
 
     A replay gives the events the same times again, although no journal says when `idle` was called: `idle` has no
     influence on their times. After the late check the time of an event is at least its arrival minus the late
     tolerance. It arrived after every `idle` before it, so the watermark of that `idle` is not above its time. Without a
     late tolerance there is no late check, and `idle` does nothing.
 
-    With substreams only the arrival clock moves the watermark. Otherwise an event of a new key, whose time need only be
-    not late, would be adjusted because of other keys. Without a late tolerance, the watermark then never moves.
+    With substreams only the arrival clock moves the watermark. Otherwise events of a key that was never seen before,
+    which may have any time that is not late, would be adjusted because of other keys. So with substreams, but without a
+    late tolerance, the watermark never moves.
     """
 
     def __init__(self, policies: TimePolicies, faults: Faults, *, substreams: bool = False) -> None:
@@ -88,11 +90,11 @@ class EventTimes:
         return time
 
     def arrived(self, arrival: int) -> None:
-        """Note that an event arrived whose time is its arrival: a short form of `time_of`."""
+        """Record that an event arrived whose time is its arrival: a short form of `time_of`."""
         self._clock = self._highest = arrival
 
     def idle(self, now: int) -> None:
-        """Note that every event that arrived before `now`, in ticks, has been seen."""
+        """Record that every event that arrived before `now`, in ticks, has been seen."""
         self._clock = max(self._clock, now)
 
     @property

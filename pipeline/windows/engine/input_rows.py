@@ -103,7 +103,7 @@ class InputRows:
         return given
 
     def idle(self, now: int) -> None:
-        """Note that every event that arrived before `now`, in ticks, has been taken."""
+        """Record that every event that arrived before `now`, in ticks, has been taken."""
         for times in self._times.values():
             times.idle(now)
 

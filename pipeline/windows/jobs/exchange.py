@@ -49,7 +49,7 @@ class Exchange:
         self._published = closed
 
     def publish(self, checkpoint: str, commits: int, closed: int) -> None:
-        """Note that the task has come as far as `closed`, and that all of its rows are in the exchange.
+        """Record that the task has come as far as `closed`, and that all of its rows are in the exchange.
 
         Does nothing unless the checkpoint has `commits`. This is for a job that has begun anew meanwhile, which may
         give rows of any time. Another task that has only taken over goes on from here, with later rows.

@@ -104,9 +104,8 @@ class Job:
         for place, task in enumerate(self.tasks):
             if place not in self.share.held:
                 task.forget()
-        held.sort(
-            key=lambda place: max(place, self.work.partitions - 1)
-        )  # first the partitions' tasks, then the merging one
+        # First the partitions' tasks, then the merging one.
+        held.sort(key=lambda place: max(place, self.work.partitions - 1))
         return sum(self._step(place) for place in held)
 
     def stop(self) -> None:

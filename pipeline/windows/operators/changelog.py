@@ -42,7 +42,7 @@ class Changelog:
             self._trim_at = max(_TRIM, 2 * len(self._new))
 
     def drop(self, to: int) -> None:
-        """Note that items which are needed until `to`, or until an earlier time, have expired."""
+        """Record that items which are needed until `to`, or until an earlier time, have expired."""
         self._passed = max(self._passed, to)
 
     def snapshot(self) -> Changes:

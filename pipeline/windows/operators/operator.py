@@ -30,7 +30,7 @@ class Operator(Protocol):
         """
 
     def advance(self, to: int) -> Iterable[Row]:
-        """Note that no row with a time up to and including `to` will come. Return the output, by time and arrival.
+        """Record that no row with a time up to and including `to` will come. Return the output, by time and arrival.
 
         The iterator must be read to its end before another method is called: it may make the rows, and change the
         state, while it is read.

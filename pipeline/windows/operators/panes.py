@@ -159,7 +159,7 @@ class Panes:
         return pane
 
     def _pass(self, to: int) -> None:
-        """Note that the panes up to there are complete."""
+        """Record that the panes up to there are complete."""
         while self._open and self._open[0] <= to:
             end = heapq.heappop(self._open)
             self._passed.append(end)
