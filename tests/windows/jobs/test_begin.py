@@ -220,9 +220,8 @@ def test_another_query_goes_on_when_last_stopped(
     assert {key: sorted(set(rows)) for key, rows in found.items()} == expected(0)
     assert singles(redis) == twice(range(13))
     if (before[0], after[0]) != (PARALLEL, TOML):
-        assert found == expected(
-            0
-        )  # a new merging task begins at the time of the earliest partition, so that rows may come again
+        # A new merging task begins at the time of the earliest partition, so that rows may come again.
+        assert found == expected(0)
 
 
 def test_a_query_that_is_only_written_in_another_way_goes_on_with_its_state(

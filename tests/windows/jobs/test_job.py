@@ -411,9 +411,8 @@ def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(
     hubs["events"].append([Event(msgspec.json.encode(row), "k") for row in rows])
     job = new_job(job_folder(tmp_path))
     run(job)
-    hubs["events"].append(
-        [Event(b"{}", "k")]
-    )  # a refusal by Redis is known after its commit, and saved with the next one
+    # A refusal by Redis is known after its commit, and saved with the next one.
+    hubs["events"].append([Event(b"{}", "k")])
     run(job)
 
     assert {row.member: row.score for row in Boards(redis)["b"].members(0, 9).members} == {
