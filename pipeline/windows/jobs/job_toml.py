@@ -119,7 +119,7 @@ class StreamConfig(_Output, frozen=True, tag="stream"):
 
 
 class BoardConfig(_Output, frozen=True, tag="board"):
-    """`member` and `score` are columns of the row; `mode` says what is done with the score (board.py)."""
+    """`member` and `score` are columns of the row; `mode` says what is done with the score (outputs/board.py)."""
 
     board: str
     member: str
