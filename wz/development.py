@@ -15,8 +15,8 @@ from .context import AppContext, RequestContext
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from .cli import AppGroup
-    from .testing import AppRunner, Client
+    from .cli import AppGroup  # upwards: `App.cli` is a group of commands
+    from .testing import AppRunner, Client  # upwards: `App.test_client` and `App.test_cli_runner` return them
 
 F = TypeVar("F", bound=Callable[..., Any])
 

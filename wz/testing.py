@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from click.testing import Result
 
-    from .session import Session
+    from .session import Session  # beside it, but optional: `Client.session_transaction` yields one
 
 
 class RequestBuilder(EnvironBuilder):
