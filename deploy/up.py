@@ -67,7 +67,7 @@ def up(ctx: click.Context, port: int, workers: int, state: Path) -> None:
     and none is started. The other WZ_ variables are passed on to gunicorn and the worker.
     """
     try:
-        from .processes import Interrupted, NotReady, ProcessEnded
+        from .processes import Interrupted, NotReady, ProcessEnded  # here, as honcho may be missing: `wz --help` works
     except ModuleNotFoundError as exc:
         raise click.ClickException(f"there is no {exc.name}: `pip install -r requirements/stack.txt`") from exc
 
@@ -81,7 +81,7 @@ def up(ctx: click.Context, port: int, workers: int, state: Path) -> None:
 
 def run(port: int, workers: int, state: Path) -> None:
     """Start everything and stay until it ends, which is always by an exception; nothing is left running."""
-    from .processes import Processes
+    from .processes import Processes  # here, as in `up`
 
     with ExitStack() as stack:
         make_private(state)

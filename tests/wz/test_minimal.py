@@ -212,6 +212,19 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
     }
 
 
+def test_each_import_inside_a_function_has_its_reason_beside_it() -> None:
+    without = []
+    for path in FOLDER.rglob("*.py"):
+        source = path.read_text()
+        for function in ast.walk(ast.parse(source)):
+            if isinstance(function, ast.FunctionDef):
+                imports = [node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
+                lines = [source.splitlines()[node.lineno - 1] for node in imports]
+                without += [f"{name_of(path)}: {line.strip()}" for line in lines if "  # " not in line]
+
+    assert without == []
+
+
 def test_an_app_needs_werkzeug_and_msgspec_and_nothing_else(loaded: set[str]) -> None:
     packages = {name.split(".")[0] for name in loaded} - sys.stdlib_module_names
 
