@@ -23,6 +23,9 @@ from .unread import UnreadBody
 
 logger = logging.getLogger(__name__)
 
+#: Also in pyproject.toml, which a container need not have.
+VERSION = "0.1.0"
+
 #: Bytes of a request's body: Event Hubs takes 1 MB of events at once. nginx.conf allows a little more, so that the
 #: answer to a body that is too large is this service's.
 MAX_CONTENT_LENGTH = 1024 * 1024
@@ -64,7 +67,7 @@ def create_app(settings: Settings | None = None) -> App:
     OpenAPI(
         app,
         title="wz",
-        version="0.1.0",
+        version=VERSION,
         description=DESCRIPTION,
         responses={503: "Redis can't be reached; nothing is known to be written: send again"},
         security_schemes={auth.SAS: auth.SCHEME},

@@ -26,6 +26,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from werkzeug.serving import is_running_from_reloader, run_simple
 from werkzeug.test import EnvironBuilder
 
 try:
@@ -193,8 +194,6 @@ def main(ctx: click.Context, target: str | None) -> None:
 @click.pass_obj
 def run(target: str | None, host: str, port: int, debug: bool | None, reload: bool) -> None:
     """Serve the app for development, with a reloader. Not for production: see deploy/."""
-    from werkzeug.serving import run_simple
-
     debug = host in ("127.0.0.1", "::1", "localhost") if debug is None else debug
     app = _load_to_serve(target)
     if isinstance(app, App):
@@ -287,8 +286,6 @@ def load_app(target: str | None) -> App:
 
 def _load_to_serve(target: str | None) -> WSGIApplication:
     """Load the app, or, after a change that broke it, one that shows the error, so that the reloader keeps running."""
-    from werkzeug.serving import is_running_from_reloader
-
     try:
         return load_app(target)
     except Exception as exc:

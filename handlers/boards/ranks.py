@@ -78,7 +78,7 @@ class Range(Ordered, rename={"first": "from", "last": "to", "low": "min", "high"
     high: Bound = None
 
 
-class Share(BestFirst, kw_only=True):
+class ReachQuery(BestFirst, kw_only=True):
     share: Annotated[Decimal, msgspec.Meta(description="Of the sum of all scores; from 0 to 1", examples=[0.8])]
 
 
@@ -156,7 +156,7 @@ def statistics(request: Request, board: BoardName, query: Range) -> Statistics |
 
 @blueprint.get("/<board>/reach")
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
-def reach(request: Request, board: BoardName, query: Share) -> Reach | Response:
+def reach(request: Request, board: BoardName, query: ReachQuery) -> Reach | Response:
     """Find the first rank up to which the scores add up to a share of the total: the Pareto question."""
     refuse_odd_numbers(query)
     return written(view_of(request, board, query).reach(query.share, query.order), query)

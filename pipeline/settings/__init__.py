@@ -38,6 +38,9 @@ from .row import Setting, setting
 #: The Redis database of each environment. 0 is not used: it is the default of programs that choose none.
 DATABASES = {"development": 1, "test": 2, "staging": 3, "production": 4}
 
+#: Partitions of a hub for which nobody says how many.
+DEFAULT_PARTITIONS = 4
+
 _CLUSTER_SHARDS = 8  # of a board on a cluster, unless WZ_BOARD_SHARDS says otherwise
 
 
@@ -75,7 +78,7 @@ class Settings:
     hubs: Mapping[str, int] = setting(
         "WZ_HUBS",
         HUBS,
-        "events:4",
+        f"events:{DEFAULT_PARTITIONS}",
         "The hubs that a service begins with. Empty: none.",
         may_be_empty=True,
     )
