@@ -13,7 +13,6 @@ import msgspec
 from ..boards import Board as BoardOf
 from ..boards import Boards, Order
 from ..settings import Settings
-from ..store.client import redis_client
 from .terminal import one_line_errors
 
 if TYPE_CHECKING:
@@ -75,8 +74,7 @@ def rebuild(name: str) -> None:
 
 
 def _board(name: str) -> BoardOf:
-    settings = Settings.from_environ()
-    return Boards.from_settings(settings, redis_client(settings))[name]
+    return Boards.from_settings(Settings.from_environ())[name]
 
 
 @contextmanager
