@@ -16,7 +16,7 @@ from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .features import Feature
 from .queries import AskInfo, At
 from .scores import to_units
-from .shards import Shards, StaleBoard, UnknownMember, check_name, with_places
+from .shards import NotInSegment, Shards, StaleBoard, UnknownMember, check_name, with_places
 from .view import View
 
 
@@ -78,10 +78,10 @@ class Board(View):
 
     @with_places
     def leave(self, member: str, segment: str) -> None:
-        """Remove `member` from a segment. Raises `UnknownMember` if it is not in it."""
+        """Remove `member` from a segment. Raises `NotInSegment`."""
         check_name(segment, "segment")
         if self._change(Change(Op.LEAVE, member, segment)).code is Code.ABSENT:
-            raise UnknownMember(f"{self.name}, segment {segment}", member)
+            raise NotInSegment(self.name, segment, member)
 
     @with_places
     def _scored(self, op: Op, member: str, value: Decimal, field: str, event: str = "") -> tuple[Standing, bool]:

@@ -35,6 +35,12 @@ class UnknownMember(PipelineError, LookupError):
         self.board, self.member = board, member
 
 
+class NotInSegment(UnknownMember):
+    def __init__(self, board: str, segment: str, member: str) -> None:
+        PipelineError.__init__(self, f"{member!r} is not in the segment {segment!r} of the board {board!r}")
+        self.board, self.segment, self.member = board, segment, member
+
+
 class UnknownBoard(PipelineError, LookupError):
     def __init__(self, board: str) -> None:
         super().__init__(f"there is no board {board!r}, or it has no members")

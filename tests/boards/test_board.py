@@ -20,6 +20,7 @@ from pipeline.boards import (
     Boards,
     BulkChange,
     NoSample,
+    NotInSegment,
     Order,
     StaleBoard,
     UnknownBoard,
@@ -343,6 +344,21 @@ def test_a_segment_ranks_counts_and_sums_its_members(board: Board) -> None:
     with pytest.raises(UnknownMember):
         tens.standing("m0090")
     board.check()
+
+
+def test_a_member_that_is_not_in_a_segment_can_not_leave_it(board: Board) -> None:
+    board.set("ann", Decimal(1))
+
+    with pytest.raises(NotInSegment) as raised:
+        board.leave("ann", "gold")
+    assert str(raised.value) == "'ann' is not in the segment 'gold' of the board 'b'"
+    assert (raised.value.board, raised.value.segment, raised.value.member) == ("b", "gold", "ann")
+
+
+@pytest.mark.parametrize("setting", [{"sample": 100}, {"expires": "never"}])
+def test_a_new_board_has_six_places_whatever_is_configured(board: Board, setting: dict[str, Any]) -> None:
+    assert board.configure(**setting).places == 6
+    board.set("ann", Decimal("0.000001"))
 
 
 def test_a_board_has_at_most_64_segments(redis: redis_py.Redis) -> None:
