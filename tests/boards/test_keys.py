@@ -7,15 +7,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis as redis_py
 
 from pipeline.boards import Board, BoardChanged, Boards, BulkChange, UnknownBoard, rebuild
-from pipeline.boards.keys import EVENTS, KEYS, REBUILD, REBUILD_LEAVES
+from pipeline.boards import keys as boards_keys
+from pipeline.boards.keys import EVENTS, KEYS, REBUILD, REBUILD_LEAVES, after_prefix
+from pipeline.boards.lua import constants
 from pipeline.boards.shard import shard_of
 from pipeline.store.keys import Key
+
+LUA = Path(boards_keys.__file__).parent
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -202,6 +207,31 @@ def test_a_rebuild_that_was_broken_off_is_finished(boards: Boards) -> None:
     board.check()
     assert {kind_of(name) for name in keys_of(boards)}.isdisjoint({REBUILD, REBUILD_LEAVES})
     assert {time_left(boards, name) for name in keys_of(boards) if not name.endswith("events")} == {-1}
+
+
+@pytest.mark.parametrize("file", sorted(LUA.glob("*.lua")), ids=lambda file: file.name)
+def test_no_script_spells_the_name_of_a_key(file: Path) -> None:
+    code = re.sub("--.*", "", file.read_text())
+    spelt = {part for text in re.findall("'([^']*)'", code) for part in text.split(":") if part}
+
+    names = {part for key in KEYS for part in re.split("[A-Z]+|:", after_prefix(key)) if part}
+    assert {"scores", "in", "features", "segment"} <= names
+    assert spelt.isdisjoint(names)
+    assert re.findall(r"string\.sub\(KEYS[^)]*-\d", code) == []
+
+
+def test_scripts_have_the_names_that_are_in_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = constants()
+    for name, key in vars(boards_keys).copy().items():
+        if isinstance(key, Key):
+            monkeypatch.setattr(boards_keys, name, key._replace(pattern=key.pattern + ":too"))
+    after = constants()
+
+    assert "local KEY_SEGMENT_TREE = 'segment:' .. segment .. ':tree'\n" in before
+    assert "local KEY_SEGMENT_TREE = 'segment:' .. segment .. ':tree:too'\n" in after
+    assert "local PREFIX_END = -7\n" in before
+    assert "local PREFIX_END = -11\n" in after
+    assert after.count("too'") == len(KEYS)
 
 
 def test_a_name_with_the_words_of_a_pattern_is_only_a_name(boards: Boards) -> None:
