@@ -18,6 +18,9 @@ _AT_ITS_TIME = "the board's `expires`, if it has one"
 #: Segments that a board can have.
 MOST_SEGMENTS = 64
 
+#: How long a rebuild that was interrupted can be continued.
+REBUILD_HOURS = 24
+
 SCORES = Key(
     f"{_TAG}:scores",
     "zset",
@@ -106,14 +109,14 @@ REBUILD = Key(
     f"{_TAG}:rebuild",
     "hash",
     "number of a page -> its scores, 8 bytes each: how far a rebuild has come",
-    "a day after the last page was read",
+    f"{REBUILD_HOURS} hours after the last page was read",
     "`Board.delete`; the end of the rebuild",
 )
 REBUILD_LEAVES = Key(
     f"{_TAG}:rebuild:leaves",
     "hash",
     "what becomes `leaves` at the end of the rebuild",
-    "a day after it was written",
+    f"{REBUILD_HOURS} hours after it was written",
     "`Board.delete`; the end of the rebuild",
 )
 

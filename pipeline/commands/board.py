@@ -12,6 +12,7 @@ import msgspec
 
 from ..boards import Board as BoardOf
 from ..boards import Boards, Order
+from ..boards.view import PAGE
 from ..settings import Settings
 from .terminal import one_line_errors
 
@@ -37,7 +38,7 @@ def show(name: str) -> None:
 
 @board.command()
 @click.argument("name")
-@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many members.")
+@click.option("--limit", type=click.IntRange(1, PAGE), default=10, show_default=True, help="How many members.")
 @click.option("--asc", is_flag=True, help="The lowest scores first.")
 @one_line_errors
 def top(name: str, limit: int, asc: bool) -> None:
