@@ -158,7 +158,7 @@ class Hubs(Mapping[str, Hub]):
             new = msgspec.structs.replace(change(old), created_ms=old.created_ms, updated_ms=clock_ms(self.redis))
             if new.partitions != old.partitions:
                 raise InvalidValue(
-                    f"hub {name!r} has {old.partitions} partitions for good: with others, keys would move",
+                    f"hub {name!r} has {old.partitions} partitions, which can't change: keys would move",
                     "partitions",
                 )
             new.check()

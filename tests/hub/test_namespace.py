@@ -59,7 +59,7 @@ def test_what_changes_reaches_the_hubs_that_are_in_use(hubs: Hubs) -> None:
 
 
 def test_the_number_of_partitions_is_for_life(hubs: Hubs) -> None:
-    with pytest.raises(InvalidValue, match="for life"):
+    with pytest.raises(InvalidValue, match="has 4 partitions, which can't change"):
         hubs.update("events", lambda old: msgspec.structs.replace(old, partitions=8))
 
     assert hubs.description("events").partitions == 4

@@ -214,20 +214,13 @@ def test_headers_become_properties(client: ServiceClient) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *(
-            "Authorization",
-            "BrokerProperties",
-            "Content-Encoding",
-            "Content-Language",
-            "Content-MD5",
-            "Accept-Encoding",
-        ),
+        *("Authorization", "BrokerProperties", "Content-Encoding", "Content-Language", "Content-MD5"),
         *("Host", "User-Agent", "From", "Date", "Expect", "Max-Forwards", "Referer", "Origin", "Cookie", "DNT"),
         *("Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding"),
         *("Upgrade", "Upgrade-Insecure-Requests", "HTTP2-Settings", "Cache-Control", "Pragma", "Priority", "Prefer"),
         *("Range", "If-Match", "If-None-Match", "If-Modified-Since", "Via", "Forwarded", "X-Forwarded-For"),
         *("X-Forwarded-Proto", "X-Real-IP", "X-Request-ID", "True-Client-IP", "X-MS-Retrypolicy", "Sec-Fetch-Mode"),
-        *("Access-Control-Request-Method", "Accept", "Content-Type", "Content-Length"),
+        *("Access-Control-Request-Method", "Accept", "Accept-Encoding", "Content-Type", "Content-Length"),
     ],
 )
 def test_a_header_with_a_meaning_of_its_own_is_no_property(name: str) -> None:
