@@ -128,14 +128,10 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
             {"inputs": {"Input": {"hub": "none"}}}, {"field": "inputs.Input"}, "there is no hub 'none'", id="no hub"
         ),
         pytest.param(
-<<<<<<< HEAD
-            {"inputs": {"Input": {"file": "/etc/passwd"}}}, {"field": "inputs.Input"}, "only hubs", id="a file to read"
-=======
             {"inputs": {"Input": {"file": "/etc/passwd"}}},
             {"field": "inputs.Input"},
             "reads only hubs",
             id="a file to read",
->>>>>>> h-english3
         ),
         pytest.param(
             {"outputs": {"PerMinute": {"type": "file", "file": "/tmp/x"}}},
