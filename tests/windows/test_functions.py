@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pipeline.windows.expressions.scalar import SCALAR_FUNCTIONS
 from pipeline.windows.expressions.scalar.binding import anything, strict
 from pipeline.windows.expressions.scalar.dates import PARTS
 from pipeline.windows.functions import FUNCTIONS, Function, Kind, kind_of
+from pipeline.windows.language import parser
 from pipeline.windows.language.ticks import TICKS_PER_SECOND
 from pipeline.windows.language.time_units import LIMIT_UNITS, TIME_UNITS, UNITS, WINDOW_UNITS, TimeUnit
 from pipeline.windows.language.tokens import QueryError
@@ -31,6 +34,14 @@ def test_each_function_has_code_and_each_code_an_entry() -> None:
     assert names_of("window") == {*WINDOWS, "WINDOW", "WINDOWS"}
     assert names_of("system") == {TIMESTAMP, WINDOW}
     assert names_of("cast") == {"CAST", "TRY_CAST"}
+
+
+def test_the_grammar_has_each_window_and_each_cast() -> None:
+    grammar = str(parser.__doc__)
+    spelt = [function.name for function in FUNCTIONS.values() if function.kind in ("window", "cast")]
+
+    assert [name for name in spelt if not re.search(rf"\b{name}\b", grammar)] == []
+    assert set(re.findall(r"\b\w+Window\b", grammar)) <= set(spelt)
 
 
 def test_a_name_means_one_function() -> None:

@@ -102,7 +102,7 @@ def _fence(work: Work) -> None:
     checkpoints = _checkpoints(work)
     with work.client.pipeline() as pipe:
         for name in checkpoints:
-            pipe.hincrby(Checkpoint(work.client, work.name, name).key, "commits", 1)
+            Checkpoint(work.client, work.name, name).fence(pipe)
         pipe.hset(work.key, mapping={"version": work.version, "ready": 0})
         pipe.execute()
 
@@ -175,12 +175,12 @@ class _Beginning:
         return Progress(mute=Mute(self._written(MERGE) if self.start is None else self.start - 1, wanted))
 
     def _wanted_from(self, name: str) -> int:
-        """Return the time up to which rows that depend on a state are not wanted, or not complete."""
+        """Return the last time whose rows from a state are left out: they were written before, or lack events."""
         written = self._written(name) if self.start is None else self.start - 1
         return max(written, self._incomplete_to)
 
     def _written(self, name: str) -> int:
-        """Return the time up to which all rows that are this task's to write have been written."""
+        """Return the last time up to which this task's rows have all been written."""
         if (merging := self.before.get(MERGE)) is not None:
             return merging.emitted  # the partitions' tasks are never behind it, whatever their checkpoints say
         if (ours := self.before.get(name)) is not None:

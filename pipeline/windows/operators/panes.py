@@ -34,8 +34,8 @@ no totals: its panes are open until they are given, so that no snapshot has one 
 `MergedPanes` is fed such panes instead of rows, several for one slice, each with its end as its time.
 
 Change together: the columns of a partial row, in `PartialPanes.advance` and `MergedPanes.feed`; the fields, in
-`snapshot` and `_load`, and `FORMAT` in jobs/opening.py; which windows may be divided, in windowing.py and
-planning/topology.py.
+`snapshot` and `_load`, and `FORMAT` in jobs/opening.py; the classes of panes, and `_OPERATORS` in windowing.py, where
+`can_be_partial` decides which windows may be divided.
 """
 
 from __future__ import annotations
