@@ -24,6 +24,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+TIMESTAMP = "SYSTEM.TIMESTAMP"
+WINDOW = "SYSTEM.WINDOW"
+CAST = "CAST"
+TRY_CAST = "TRY_CAST"
+"""Functions that parts of the language other than their own code must know, in upper case."""
+
 Kind = Literal["scalar", "cast", "aggregate", "analytic", "window", "system", "unsupported", "foreign"]
 """What a function works on: `scalar` and `cast` on one row, `aggregate` on the rows of a group, `analytic` on a row and
 earlier ones. A `window` is an item of GROUP BY; a `system` function gives what the engine itself knows.

@@ -42,6 +42,7 @@ from ...store import Pipeline, Redis, WatchError
 from ..engine.event_times import EARLY_TOLERANCE
 from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
 from .exchange import Exchange
+from .job_toml import LAST, NOW
 from .keys import MERGE
 from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark, order
 from .work import HubReader, Work
@@ -87,7 +88,7 @@ def begin(work: Work, start: str) -> None:
 def _is_ready(work: Work, start: str, client: Redis | Pipeline | None = None) -> bool:
     stored = (client or work.client).hmget(work.key, "version", "start", "ready")
     version, begun, ready = cast("list[bytes | None]", stored)
-    return (version, ready) == (work.version.encode(), b"1") and start in ("last", (begun or b"").decode())
+    return (version, ready) == (work.version.encode(), b"1") and start in (LAST, (begun or b"").decode())
 
 
 def _checkpoints(work: Work) -> dict[str, Progress]:
@@ -115,9 +116,9 @@ class _Beginning:
         self.before = before
         self.start: int | None = None  # ticks
         stored = cast("bytes | None", work.client.hget(work.key, "start"))
-        if start != "last" and (not before or stored != start.encode()):
+        if start != LAST and (not before or stored != start.encode()):
             now = from_unix_ms(work.readers[0].group.hub.clock_ms())
-            self.start = now if start == "now" else parse(start)
+            self.start = now if start == NOW else parse(start)
         self.oldest = {
             reader.source(partition): oldest
             for reader in work.readers

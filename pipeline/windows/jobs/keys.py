@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from itertools import product
 
+from ...hub.share import GONE, TTL
 from ...store.keys import WORD, Key
 
 #: The name of the task that merges.
 MERGE = "merge"
 
-_LEASE_TTL = "7 s from each renewal"  # share.TTL
-_WORKERS_TTL = "5 s from the last worker's beat"  # share.GONE
+_LEASE_TTL = f"{TTL:g} s from each renewal"
+_WORKERS_TTL = f"{GONE:g} s from the last worker's beat"
 _WITH_THE_JOB = "with the job"
 
 _JOBS = Key("jobs", "hash", "job -> JobRecord as JSON", None, "a field, with the job")

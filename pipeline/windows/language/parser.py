@@ -63,7 +63,7 @@ something else.
 
 from __future__ import annotations
 
-from ..functions import FUNCTIONS
+from ..functions import FUNCTIONS, TIMESTAMP
 from .durations import integer
 from .expression_parser import ExpressionParser
 from .refusals import means_window, unknown_window
@@ -290,7 +290,7 @@ class _QueryParser:
 def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
     """Remove the last System.Timestamp() from the keys, and return it as a window, which it is if there is no other."""
     for i, key in reversed([*enumerate(keys)]):
-        if isinstance(key, Call) and key.function == "SYSTEM.TIMESTAMP" and not key.arguments:
+        if isinstance(key, Call) and key.function == TIMESTAMP and not key.arguments:
             del keys[i]
             return (NamedWindow(None, Snapshot(key.at)),)
     return ()

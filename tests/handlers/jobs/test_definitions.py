@@ -20,6 +20,7 @@ from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import check_name
 from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.job_toml import JobConfig, config_of
 from pipeline.windows.jobs.registry import JobRegistry
 
 from ... import stack
@@ -193,6 +194,20 @@ def test_the_documented_pattern_of_a_name_is_what_a_job_may_be_called(client: Se
 
     assert (re.search(parameter["schema"]["pattern"], name) is not None) is is_allowed
     assert is_allowed is (name in ("a" * 64, "a" * 32, "a" * 33, "0", "a.-_"))
+
+
+def test_the_documented_defaults_are_those_of_job_toml(client: ServiceClient, tmp_path: Path) -> None:
+    schemas = client.get("/openapi.json").json["components"]["schemas"]
+    written = {
+        name: {key: shown["default"] for key, shown in schemas[name]["properties"].items() if "default" in shown}
+        for name in ("Time", "JobBody")
+    }
+    left_out: dict[str, Any] = {"inputs": {}, "outputs": {}}
+    document = {**left_out, "time": written["Time"], "start": "last", "snapshot": written["JobBody"]["snapshot"]}
+
+    assert written["Time"] == {"late_arrival": "5s", "out_of_order": "0s", "action": "adjust"}
+    assert (written["JobBody"]["start"], written["JobBody"]["snapshot"]) == ("last", "30s")
+    assert config_of(document, tmp_path) == config_of(left_out, tmp_path) == JobConfig({}, {})
 
 
 def test_two_jobs_can_t_write_to_one_output(client: ServiceClient) -> None:

@@ -65,7 +65,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
         folder.mkdir(exist_ok=True)
         (folder / "query.asaql").write_text(query)
         (folder / "job.toml").write_text(toml)
-        made.append(load(folder, redis, hubs, pacing=Pacing(2, 0.0), beat=0.0))
+        made.append(load(folder, redis, hubs, pacing=Pacing(0.0, 2), beat=0.0))
         return made[-1]
 
     yield new
