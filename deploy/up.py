@@ -26,7 +26,7 @@ from pipeline.connection_string import ConnectionString
 from pipeline.errors import PipelineError
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import new_key, sign
-from pipeline.settings import Settings
+from pipeline.settings import Settings, can_run_jobs
 from pipeline.store.client import RedisUnavailable, check_server, database, hubs_client, redis_client
 
 from .servers import ServerNotFound, nginx, redis_server
@@ -194,8 +194,8 @@ def child_environ(port: int, workers: int, state: Path, run_dir: Path) -> dict[s
         }
     if not has_connection_string(os.environ):
         environ["WZ_CONNECTION_STRING_FILE"] = str(keep_connection_string(state / "connection-string", port))
-    has_jobs = "WZ_JOBS" in os.environ or "WZ_HUBS_CLUSTER" in os.environ  # they can't run on a cluster
-    if not has_jobs and (jobs := DEPLOY.parent / "jobs").is_dir():
+    may_add_jobs = "WZ_JOBS" not in os.environ and can_run_jobs(os.environ)
+    if may_add_jobs and (jobs := DEPLOY.parent / "jobs").is_dir():
         environ["WZ_JOBS"] = str(jobs)
     return environ
 

@@ -49,7 +49,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs) -> Iterator[NewJob]:
     made: list[Job] = []
 
     def new(folder: Path = JOB, seconds: float = 0.0, batch: int = 1, beat: float = 0.0) -> Job:
-        made.append(load(folder, redis, hubs, pacing=Pacing(batch, seconds), beat=beat))
+        made.append(load(folder, redis, hubs, pacing=Pacing(seconds, batch), beat=beat))
         return made[-1]
 
     yield new
