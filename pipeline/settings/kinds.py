@@ -61,10 +61,12 @@ def _tolerance(text: str) -> int:
     return seconds
 
 
-def _at_least_a_second(text: str) -> int:
+def _second_to_century(text: str) -> int:
     seconds = milliseconds(text) // 1000
     if seconds < 1:
         raise InvalidValue(f"{text!r} is less than a second", "time")
+    if seconds > 36_500 * 86_400:
+        raise InvalidValue(f"{text!r} is more than 100 years: write at most 36500d", "time")
     return seconds
 
 
@@ -121,7 +123,7 @@ FILE, FOLDER = Kind("file", "", _file), Kind("folder", "", _folder)
 HOSTS, HUBS = Kind("names, by comma", "", _hosts), Kind("name:partitions, by comma", "", _hubs)
 
 _TIME, _SIZE = "seconds, or 90s, 15m, 24h, 7d", "bytes, or 500MiB, 1GiB"
-TIME, LASTING = Kind("time", _TIME, milliseconds), Kind("time from 1s", _TIME, _at_least_a_second)
+TIME, LASTING = Kind("time", _TIME, milliseconds), Kind("time from 1s to 36500d", _TIME, _second_to_century)
 TOLERANCE = Kind("time up to 15m", _TIME, _tolerance)
 SIZE, SEND_SIZE = Kind("size", _SIZE, byte_count), Kind("size from 1KiB to 20MiB", _SIZE, _send_size)
 _BATCHES = one_of("key", "any")

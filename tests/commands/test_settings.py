@@ -116,6 +116,11 @@ def test_what_is_wrong_is_told_and_the_rest_is_shown() -> None:
         pytest.param({"WZ_JOBS": ".", "WZ_HUBS_CLUSTER": "redis://a"}, "WZ_JOBS: a window job", id="not together"),
         pytest.param({"WZ_HUBS": "boards:4"}, "WZ_HUBS: 'boards' is a path", id="a name that no hub may have"),
         pytest.param({"WZ_RETENTION": "91d"}, "WZ_RETENTION: '91d': events are kept", id="longer than a hub keeps"),
+        pytest.param(
+            {"WZ_REMEMBER_EVENTS": "999999999999999d"},
+            "WZ_REMEMBER_EVENTS: '999999999999999d' is more than 100 years: write at most 36500d",
+            id="longer than a board remembers",
+        ),
         pytest.param({"WZ_REDIS_URL": "redis://a/x"}, "WZ_REDIS_URL: the database", id="no number of a database"),
     ],
 )
