@@ -27,7 +27,7 @@ from pipeline.errors import PipelineError
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import new_key, sign
 from pipeline.settings import DATABASES, Settings
-from pipeline.settings.kinds import without_password
+from pipeline.settings.address import without_password
 from pipeline.store.client import RedisUnavailable, check_server, redis_client
 
 from .servers import ServerNotFound, nginx, redis_server
