@@ -99,6 +99,7 @@ class Project(NamedTuple):
 
     @property
     def folder(self) -> Path:
+        """The project's folder, from which its app and its commands are imported."""
         return self.file.parent
 
     @classmethod
