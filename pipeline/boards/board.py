@@ -129,7 +129,7 @@ class Board(View):
             self.shards.load_places()
         places = self.shards.places
         change = Change(op, checked_member(member), to_units(value, "score", places))
-        self.shards[0].queue_update(client, pipe, places, change)
+        self.shards[0].queue_update(client, pipe, places, change, self.expires)
 
     # -- features and segments -----------------------------------------------------------------------------------------
 

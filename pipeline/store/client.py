@@ -12,15 +12,16 @@ import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from redis import AuthenticationError, Redis, RedisError
 from redis.cluster import ClusterNode, RedisCluster
 from redis.connection import ConnectionPool
-from redis.exceptions import AskError, RedisClusterException
+from redis.exceptions import AskError, RedisClusterException, ResponseError
 
-from ..errors import PipelineError
+from ..errors import InvalidValue, PipelineError
 from ..settings import DATABASES, InvalidSetting
+from ..settings.address import database_in
 from . import UNREACHABLE
 from .keys import BOARD_SHARDS, ENVIRONMENT
 from .options import connection_options, no_retry
@@ -69,14 +70,11 @@ def database(settings: Settings) -> int:
 
     Raises `InvalidSetting` if the one in the address is not a number, for which redis-py would use database 0.
     """
-    parts = urlsplit(settings.redis_url)
-    path = "" if parts.scheme == "unix" else parts.path.strip("/")
-    named = parse_qs(parts.query).get("db", [path])[0]
-    if not named:
-        return DATABASES[settings.environment]
-    if not (named.isascii() and named.isdecimal()):
-        raise InvalidSetting("WZ_REDIS_URL", "the database in the address is not a number")
-    return int(named)
+    try:
+        named = database_in(settings.redis_url)
+    except InvalidValue as exc:
+        raise InvalidSetting("WZ_REDIS_URL", str(exc)) from None
+    return DATABASES[settings.environment] if named is None else named
 
 
 def cluster_client(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
@@ -192,7 +190,16 @@ def _claim(connection: Connection, environment: str, other: str) -> None:
 
 def _make(settings: Settings) -> Redis:
     def claim(connection: Connection) -> None:
-        connection.on_connect()  # type: ignore[no-untyped-call]
+        try:
+            connection.on_connect()  # type: ignore[no-untyped-call]
+        except ResponseError as exc:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            if "DB index" not in str(exc):
+                raise
+            raise RedisUnavailable(
+                f"Redis has no database {connection.db}: choose another with WZ_REDIS_URL or WZ_ENVIRONMENT, or raise "
+                "`databases` in redis.conf"
+            ) from exc
         _claim(connection, settings.environment, "another database in WZ_REDIS_URL")
 
     url = settings.redis_url

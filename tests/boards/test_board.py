@@ -152,6 +152,23 @@ def test_an_event_is_remembered_for_some_time(boards: Boards) -> None:
     assert [forgetful.add("ann", Decimal(5), "e1").repeated for _ in range(2)] == [False, False]
 
 
+@pytest.mark.parametrize("remember", [1e14, 1e20], ids=["beyond what is exact", "beyond what Redis takes"])
+def test_an_event_may_be_remembered_for_ever(boards: Boards, remember: float) -> None:
+    board = Boards(boards.client, boards.shards, remember=remember)["b"]
+
+    added = [board.add("ann", Decimal(5), "e1") for _ in range(2)]
+
+    assert [(one.score, one.repeated) for one in added] == [(Decimal(5), False), (Decimal(5), True)]
+    board.check()
+
+
+def test_an_event_counts_once_in_one_call(board: Board) -> None:
+    changes = [BulkChange("ann", reward=Decimal(5), event="e1")] * 2
+
+    assert [outcome.repeated for outcome in board.apply(changes)] == [False, True]
+    assert board.summary().sum == 5
+
+
 def test_a_refused_reward_is_not_remembered(board: Board) -> None:
     board.set("ann", TOP)
     with pytest.raises(InvalidValue, match="leave the range"):
