@@ -45,6 +45,7 @@ from ..store import RedisError
 from ..store.clock import machine_time
 from .entry import pack, unpack
 from .event import Event, size_of
+from .keys import REMEMBERED
 from .stored_hub import StoredHub
 from .writing import make_room, write_part
 
@@ -53,9 +54,6 @@ logger = logging.getLogger(__name__)
 #: Milliseconds after which any process that finds an intent carries it out: its sender seems dead, and if not, no harm
 #: is done.
 ABANDONED = 5_000
-
-#: Milliseconds for which a partition remembers that it took a batch, at least.
-REMEMBERED = 600_000
 
 
 class Batches:
