@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.hub.sas import Token
 from pipeline.store import OUTAGES
+from pipeline.store.clock import machine_time
 from wz import Problem, Request, Response
 from wz.sse import ServerSentEvent, event_stream
 
@@ -70,6 +71,6 @@ def _events(followed: Followed, after: str, readers: Readers, end: float) -> Ite
 def _end(request: Request) -> float:
     """When a stream is to end, by time.monotonic()."""
     token = Token.parse(request.headers.get("Authorization"))
-    left = token.expiry + services(request).clock_tolerance - time.time()
+    left = token.expiry + services(request).clock_tolerance - machine_time()
     seconds: float = request.app.config["TAIL_SECONDS"]
     return time.monotonic() + min(seconds, left)

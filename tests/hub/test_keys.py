@@ -101,7 +101,8 @@ def test_every_key_is_listed_and_every_listed_key_is_made(
             seconds = SECONDS.get(key)
             assert (seconds is not None) == (key.ttl is not None), name
             if seconds is not None:
-                assert seconds * 500 < redis.pttl(name) <= seconds * 1000, name
+                least = 0 if key is THROUGHPUT else seconds * 500  # a second is soon over on a busy machine
+                assert least < redis.pttl(name) <= seconds * 1000, name
             found.add(key)
         return description
 
