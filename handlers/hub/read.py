@@ -12,12 +12,12 @@ from pipeline.hub import paging
 from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.log import Hub, Property, StoredEvent
 from pipeline.hub.sas import Right
+from pipeline.store.offsets import OFFSET
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
 from ..following import TOO_MANY, Followed, follow, too_many_readers
-from ..pages import OFFSET
 from ..readers import TooManyReaders
 from ..services import services
 from ..times import json_time

@@ -7,13 +7,14 @@ from typing import Annotated
 import msgspec
 
 from pipeline.hub.sas import Right
+from pipeline.store.offsets import OFFSET
 from pipeline.windows.jobs.outputs import OutputSummary, StoredRow, StreamOutput, list_outputs
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
 from ..following import TOO_MANY, Followed, follow, too_many_readers
-from ..pages import OFFSET, Page
+from ..pages import Page
 from ..readers import TooManyReaders
 from ..services import services
 

@@ -43,6 +43,7 @@ import msgspec
 
 from ..store import RedisError
 from ..store.clock import machine_time
+from ..store.offsets import ms_of
 from .entry import pack, unpack
 from .event import Event, size_of
 from .keys import REMEMBERED
@@ -105,7 +106,7 @@ class Batches:
         before = self.hub.clock_ms() - REMEMBERED
         found = cast("list[Any]", self.hub.redis.xrange(self.intents, count=1))
         if found:
-            before = min(before, int(found[0][0].partition(b"-")[0]))
+            before = min(before, ms_of(found[0][0].decode()))
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
                 pipe.zremrangebyscore(self.hub.keys[partition].batches, "-inf", f"({before}")

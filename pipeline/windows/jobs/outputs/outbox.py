@@ -44,6 +44,7 @@ import msgspec
 from ....errors import PipelineError
 from ....store import Pipeline, Redis, WatchError
 from ....store.lease import Lease, LeaseLost
+from ....store.offsets import following
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...language.values import RowError
@@ -183,8 +184,7 @@ class Outbox(Sink):
         new_mark = self.receiver.send(Batch(begun.source, rows, mark, lambda: self._check(lease)))
 
         def taken(pipe: Pipeline) -> None:
-            milliseconds, _, number = begun.to.partition("-")
-            pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
+            pipe.xtrim(self.key, minid=following(begun.to), approximate=False)
             pipe.hset(self.state_key, "mark", new_mark)
             pipe.hdel(self.state_key, "to", "error", "stopped")
             pipe.hincrby(self.state_key, "delivered", len(rows))
