@@ -1,6 +1,7 @@
-"""Offsets: places in a Redis Stream. An offset is an entry's id, `ms-n`, or `ms` alone, which stands for `ms-0`.
+"""Offsets: places in a Redis Stream. An offset is an entry's id, MS-N, or MS alone, which stands for MS-0.
 
-Both numbers are compared as numbers, the time first. The hubs' Lua scripts read offsets by the same rule.
+MS is ms since the Unix epoch. Both parts are compared as numbers, the time first. The hubs'
+Lua scripts read offsets by the same rule.
 """
 
 from __future__ import annotations
