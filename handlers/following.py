@@ -12,10 +12,11 @@ from pipeline.store.clock import machine_time
 from wz import Problem, Request, Response
 from wz.sse import ServerSentEvent, event_stream
 
+from .outage import AWAY
 from .readers import RETRY_AFTER, Readers, TooManyReaders
 from .services import services
 
-TOO_MANY = "too many readers wait, or the store can't be reached: try again after Retry-After seconds"
+TOO_MANY = f"too many readers wait, or {AWAY}: try again after Retry-After seconds"
 
 #: Seconds between two comments on a stream that has no events: below `proxy_read_timeout` in nginx.conf.
 COMMENT = 15

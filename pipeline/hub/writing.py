@@ -16,13 +16,13 @@ from .stored_hub import StoredHub
 _APPEND = Script(files(__package__) / "append.lua")
 
 #: Seconds until a hub that was full may have room: workers trim every few seconds.
-_FULL_WAIT = 5
+_TRIM_WAIT = 5
 
 
 class HubFull(PipelineError):
     """A partition has as many bytes as it may, and its attached groups still need all of them; nothing was stored."""
 
-    def __init__(self, hub: StoredHub, partition: int, seconds: int = _FULL_WAIT) -> None:
+    def __init__(self, hub: StoredHub, partition: int, seconds: int = _TRIM_WAIT) -> None:
         super().__init__(
             f"partition {partition} of hub {hub.name!r} is full of events that its relay or a job still needs; "
             f"try again in {seconds} s"

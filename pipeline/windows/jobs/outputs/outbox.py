@@ -45,6 +45,7 @@ from ....errors import PipelineError
 from ....store import Pipeline, Redis, WatchError
 from ....store.lease import Lease, LeaseLost
 from ....store.offsets import following
+from ....store.pace import RECEIVER_WAIT
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...language.values import RowError
@@ -62,7 +63,7 @@ MOST_BYTES = 1024 * 1024
 class Unavailable(PipelineError):
     """The rows were not taken, but may be later. After a timeout they may have been taken without our knowing."""
 
-    def __init__(self, message: str, wait: float = 1.0) -> None:
+    def __init__(self, message: str, wait: float = RECEIVER_WAIT) -> None:
         super().__init__(message)
         self.wait = wait  # the least number of seconds before the next try
 
