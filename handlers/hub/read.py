@@ -8,9 +8,8 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline.hub import paging
+from pipeline.hub import Hub, Property, StoredEvent, paging
 from pipeline.hub.group_registry import ConsumerGroups
-from pipeline.hub.log import Hub, Property, StoredEvent
 from pipeline.hub.sas import Right
 from pipeline.store.offsets import OFFSET
 from wz import Blueprint, Problem, Request, Response

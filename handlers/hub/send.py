@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline.hub.log import Event, Hub
+from pipeline.hub import Event, Hub
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response

@@ -22,7 +22,8 @@ from ..store.pace import IDLE, RECEIVER_WAIT, Pace
 from ..store.scripts import Script
 from .consumer_group import ConsumerGroup
 from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
-from .log import Hub, StoredEvent
+from .event import StoredEvent
+from .log import Hub
 from .share import BEAT, TTL, Share
 from .upstream import Upstream, UpstreamRefused, UpstreamUnavailable
 from .upstream_requests import Outgoing, UpstreamRequest, upstream_requests

@@ -12,9 +12,9 @@ import pytest
 import redis as redis_py
 
 from pipeline.connection_string import ConnectionString
+from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.deadletters import DeadLetters
-from pipeline.hub.log import Event, Hub
 from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay, Relays
 from pipeline.hub.relay_status import status
 from pipeline.hub.upstream import Upstream

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 import pytest
 import redis as redis_py
 
+from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
-from pipeline.hub.log import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
