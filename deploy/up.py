@@ -14,7 +14,6 @@ import socket
 import stat
 import sysconfig
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -28,6 +27,7 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import new_key, sign
 from pipeline.settings import Settings, can_run_jobs
 from pipeline.store.client import RedisUnavailable, check_server, database, hubs_client, redis_client
+from pipeline.store.clock import machine_time
 
 from .servers import ServerNotFound, nginx, redis_server
 
@@ -278,7 +278,7 @@ def welcome(settings: Settings, port: int, state: Path, hub: str | None) -> str:
     address = f"http://{HOST}:{port}"
     connection_string = local_connection_string(root.key_name, root.key, port)
     where = "" if has_connection_string(os.environ) else f" (kept in {state / 'connection-string'})"
-    token = sign(f"{address}/", root.key_name, root.key, int(time.time()) + TOKEN_SECONDS)
+    token = sign(f"{address}/", root.key_name, root.key, int(machine_time()) + TOKEN_SECONDS)
     reward = curl(
         f"{address}/boards/actions/members/offer_a/rewards",
         token,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from pipeline.hub.sas import SCHEME, Unauthorized
 from pipeline.settings import Settings
 from pipeline.store import OUTAGES
@@ -18,10 +16,9 @@ from .error_table import PROBLEMS
 from .hub.canonical_path import CanonicalPath
 from .hub.read import MAX_WAIT
 from .hub.xml_errors import answer_unmatched
+from .outage import SEND_AGAIN, outage
 from .services import Services
 from .unread import UnreadBody
-
-logger = logging.getLogger(__name__)
 
 #: Also in pyproject.toml, which a container need not have.
 VERSION = "0.1.0"
@@ -59,8 +56,8 @@ def create_app(settings: Settings | None = None) -> App:
     app.extensions["services"] = Services.make(settings, client)
     app.problems.update(PROBLEMS)
     app.register_error_handler(Unauthorized, _unauthorized)
-    for outage in OUTAGES:
-        app.register_error_handler(outage, _redis_is_away)
+    for kind in OUTAGES:
+        app.register_error_handler(kind, outage)
     app.url_map.converters.update(hub.converters)
     for blueprint in (health.blueprint, *boards.blueprints, *jobs.blueprints, *hub.blueprints, metrics.blueprint):
         app.register(blueprint)
@@ -69,7 +66,7 @@ def create_app(settings: Settings | None = None) -> App:
         title="wz",
         version=VERSION,
         description=DESCRIPTION,
-        responses={503: "Redis can't be reached; nothing is known to be written: send again"},
+        responses={503: SEND_AGAIN},
         security_schemes={auth.SAS: auth.SCHEME},
         decimal=DECIMAL,
     )
@@ -83,8 +80,3 @@ def create_app(settings: Settings | None = None) -> App:
 
 def _unauthorized(exc: Unauthorized) -> Problem:
     return Problem(401, str(exc), {"WWW-Authenticate": SCHEME})
-
-
-def _redis_is_away(exc: Exception) -> Problem:
-    logger.error("Redis: %s", exc)
-    return Problem(503, "the store can't be reached; nothing is known to be written: send again", {"Retry-After": "1"})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from pipeline.hub.sas import Audience, Right, Token, authorize
+from pipeline.store.clock import machine_time
 from wz import Blueprint, Request
 from wz.openapi import operation
 
@@ -43,4 +42,4 @@ def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None =
         token = Token.parse(request.headers.get("Authorization"))
         audience = Audience(service.hosts, segments, hub_paths)
         rules = service.rules.find(token.key_name, audience.hub)
-        authorize(token, rules, needed, audience, now=time.time() - service.clock_tolerance)
+        authorize(token, rules, needed, audience, now=machine_time() - service.clock_tolerance)

@@ -11,14 +11,16 @@ import msgspec
 
 from pipeline.hub.sas import Token
 from pipeline.store import OUTAGES
+from pipeline.store.clock import machine_time
+from pipeline.store.offsets import OFFSET
 from wz import Problem, Request, Response
 from wz.sse import ServerSentEvent, event_stream
 
-from .pages import OFFSET
+from .outage import AWAY
 from .readers import RETRY_AFTER, Readers, TooManyReaders
 from .services import services
 
-TOO_MANY = "too many readers wait, or the store can't be reached: try again after Retry-After seconds"
+TOO_MANY = f"too many readers wait, or {AWAY}: try again after Retry-After seconds"
 
 #: Seconds between two comments on a stream that has no events: below `proxy_read_timeout` in nginx.conf.
 COMMENT = 15
@@ -93,6 +95,6 @@ def _events(followed: Followed, after: str, readers: Readers, end: float) -> Ite
 def _end(request: Request) -> float:
     """When a stream is to end, by time.monotonic()."""
     token = Token.parse(request.headers.get("Authorization"))
-    left = token.expiry + services(request).clock_tolerance - time.time()
+    left = token.expiry + services(request).clock_tolerance - machine_time()
     seconds: float = request.app.config["TAIL_SECONDS"]
     return time.monotonic() + min(seconds, left)

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-#: An offset, as a regular expression: an id of a stream's entry, or its time alone.
-OFFSET = "[0-9]{1,19}(-[0-9]{1,19})?"
+from pipeline.store.offsets import OFFSET
 
 
 class Page(msgspec.Struct, forbid_unknown_fields=True):

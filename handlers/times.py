@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
+
+from pipeline.store.clock import machine_time
 
 
 def now_ms() -> int:
     """Return this machine's time, ms since the Unix epoch."""
-    return time.time_ns() // 1_000_000
+    return int(machine_time() * 1000)
 
 
 def json_time(ms: int) -> str:

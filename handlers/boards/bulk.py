@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TypeVar
@@ -17,11 +16,10 @@ from wz.openapi import Content, operation
 from wz.records import ARRAY, LINES, BrokenBody, records
 
 from ..auth import protect
+from ..outage import AWAY, log_outage
 from ..services import services
 from .members import EventId, Number
 from .parameters import NO_NAME, BoardName, Exact, MemberName
-
-logger = logging.getLogger(__name__)
 
 blueprint = Blueprint("bulk", url_prefix="/boards/<board>")
 protect(blueprint)
@@ -129,8 +127,8 @@ def result_lines(outcomes: Iterable[Outcome], summary: BulkSummary, encoder: msg
     except PipelineError as exc:
         summary.error = str(exc)
     except OUTAGES as exc:
-        logger.error("Redis: %s", exc)
-        summary.error = "the store can't be reached: send those records again that have no result"
+        log_outage(exc)
+        summary.error = f"{AWAY}: send those records again that have no result"
     summary.complete = summary.error is msgspec.UNSET
     yield encoder.encode_lines([*results, summary])
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.deadletters import DeadLetter, DeadLetters
+from pipeline.hub.deadletters import LETTER_ID, DeadLetter, DeadLetters
 from pipeline.hub.description import MAX_PARTITIONS
 from pipeline.hub.sas import Right
 from wz import Blueprint, Request
@@ -22,7 +22,7 @@ from .read import EventDocument, event_document
 blueprint = Blueprint("deadletters", url_prefix="/hubs/<hub>/deadletters")
 protect(blueprint, hub_paths=True, right=Right.MANAGE)
 
-LetterId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,4}:[0-9]{1,19}-[0-9]{1,19}$", examples=["0:1714558500000-0"])]
+LetterId = Annotated[str, msgspec.Meta(pattern=f"^{LETTER_ID}$", examples=["0:1714558500000-0"])]
 Partition = Annotated[int, msgspec.Meta(ge=0, le=MAX_PARTITIONS - 1)]
 Ids = Annotated[list[LetterId], msgspec.Meta(min_length=1, max_length=1000)]
 

@@ -20,32 +20,18 @@ import msgspec
 from werkzeug.exceptions import ClientDisconnected
 
 from pipeline.hub.event import MAX_KEY, Event, Property
+from pipeline.hub.headers import CONTROL, RESERVED, RESERVED_PREFIXES
 from wz import Problem, Request
 
 #: Bytes of a property's value: the service's limit.
 MAX_PROPERTY = 32 * 1024
 
-#: Headers that are not user properties, since HTTP (RFC 9110, 9111, 9112), Fetch, the proxies on the way, or the
-#: dialect gives them a meaning. Which ones Azure leaves out is not documented. All others are properties, also
-#: `traceparent` and `Diagnostic-Id`, with which a receiver continues the trace.
-_STANDARD = frozenset(
-    "HTTP_" + name.upper().replace("-", "_")
-    for name in (
-        *("Authorization", "BrokerProperties", "Content-Type", "Content-Length"),
-        *("Host", "User-Agent", "From", "Date", "Expect", "Max-Forwards", "Referer", "Origin", "Cookie", "DNT"),
-        *("Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"),
-        *("Upgrade-Insecure-Requests", "HTTP2-Settings", "Cache-Control", "Pragma", "Priority", "Prefer", "Range"),
-        *("Via", "Forwarded", "X-Real-IP", "X-Request-ID", "True-Client-IP"),
-    )
-)
-_STANDARD_PREFIXES = tuple(
-    "HTTP_" + name.upper().replace("-", "_")
-    for name in ("Accept", "Access-Control-", "Content-", "If-", "Proxy-", "Sec-", "X-Forwarded-", "X-MS-")
-)
+# As WSGI has them.
+_RESERVED = frozenset("HTTP_" + name.upper().replace("-", "_") for name in RESERVED)
+_RESERVED_PREFIXES = tuple("HTTP_" + prefix.upper().replace("-", "_") for prefix in RESERVED_PREFIXES)
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _LENGTH = re.compile("[0-9]{1,18}")
 
 
@@ -114,7 +100,7 @@ def for_partition(events: Sequence[Event]) -> Sequence[Event]:
 
 def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
     """Give the events their publisher, whose name is their key: any other key is refused."""
-    if len(name) > MAX_KEY or _CONTROL.search(name):
+    if len(name) > MAX_KEY or CONTROL.search(name):
         raise Problem(
             400, f"a publisher's name is 1 to {MAX_KEY} characters, without control characters", field="publisher"
         )
@@ -132,7 +118,7 @@ def header_properties(environ: Mapping[str, Any]) -> dict[str, Property]:
     return {
         key[5:].replace("_", "-").title(): typed(_text(value))
         for key, value in environ.items()
-        if key.startswith("HTTP_") and key not in _STANDARD and not key.startswith(_STANDARD_PREFIXES)
+        if key.startswith("HTTP_") and key not in _RESERVED and not key.startswith(_RESERVED_PREFIXES)
     }
 
 

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline.hub import paging
+from pipeline.hub import Hub, Property, StoredEvent, paging
 from pipeline.hub.group_registry import ConsumerGroups
-from pipeline.hub.log import Hub, Property, StoredEvent
 from pipeline.hub.sas import Right
+from pipeline.store.offsets import OFFSET
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
 from ..following import TOO_MANY, After, Followed, TailQuery, begin_after, follow, too_many_readers
-from ..pages import OFFSET, Page
+from ..pages import Page
 from ..readers import TooManyReaders
 from ..services import services
 from ..times import json_time

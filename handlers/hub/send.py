@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline.hub.log import Event, Hub
+from pipeline.hub import Event, Hub
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response
@@ -15,6 +15,7 @@ from wz.openapi import operation
 
 from .. import metrics
 from ..auth import protect
+from ..outage import AWAY
 from ..services import services
 from . import xml_errors
 from .event_parser import BatchItem, BrokerProperties, batch, for_partition, for_publisher, single, whole_body
@@ -35,7 +36,7 @@ _sends = operation(
         401: "the token is missing, expired, not valid here, or lacks Send; or the publisher is revoked",
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
-        503: "the hub is throttled or full, or the store can't be reached: send again after Retry-After seconds",
+        503: f"the hub is throttled or full, or {AWAY}: send again after Retry-After seconds",
     },
 )
 

@@ -10,7 +10,6 @@ The TrackingId is the request's id in the logs.
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -34,10 +33,9 @@ from wz.errors import error_response
 from wz.openapi import operation
 from wz.request_id import KEY as REQUEST_ID
 
+from ..outage import outage
 from ..services import services
 from ..times import error_time, now_ms
-
-logger = logging.getLogger(__name__)
 
 XML = "application/xml; charset=utf-8"
 
@@ -143,9 +141,8 @@ def _full(exc: HubFull, request: Request) -> Answer:
 
 
 def _away(exc: Exception, request: Request) -> Answer:
-    logger.error("Redis: %s", exc)
-    text = "ServerBusy: the store can't be reached; nothing is known to be written: send again."
-    return 503, text, {"Retry-After": "1"}
+    problem = outage(exc)
+    return 503, f"ServerBusy: {problem.description}.", dict(problem.headers)
 
 
 def _http(exc: HTTPException, request: Request) -> Answer:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 import click
 
 from ..hub.consumer_group import ConsumerGroup
+from ..hub.relay import GROUP
 from ..hub.relay_status import PartitionStatus, status
+from ..windows.jobs.keys import group_of
 from . import terminal
 from .hub_deadletters import deadletters
 from .hub_management import COMMANDS, existing_hubs
@@ -104,16 +106,19 @@ def age(ms: int | None) -> str:
 # -- groups -----------------------------------------------------------------------------------------------------------
 
 
-@hub.command("detach")
+@hub.command(
+    "detach",
+    help=f"""Let the hub NAME drop what GROUP has not done: for a relay ({GROUP}) or a job ({group_of("NAME")}) that is
+    gone.
+
+    Until then these events are kept, and a hub that is full of them refuses new ones. A relay or a job that runs
+    attaches itself again.
+    """,
+)
 @click.argument("name")
 @click.argument("group")
 @one_line_errors
 def detach(name: str, group: str) -> None:
-    """Let the hub NAME drop what GROUP has not done: for a relay ($relay) or a job (job:NAME) that is gone.
-
-    Until then these events are kept, and a hub that is full of them refuses new ones. A relay or a job that runs
-    attaches itself again.
-    """
     ConsumerGroup(existing_hubs()[name], group).detach()
 
 

@@ -1,19 +1,36 @@
 """The Event Hub: tokens, partitions, the log, and the relay to an upstream hub.
 
-A module imports only from the lines above its own; a contract in pyproject.toml checks this:
+>>> from pipeline.hub import Event, Hubs
+>>> Hubs(client, {"events": 4})["events"].append([Event(b"hello", "key")])  # client = redis.Redis()
 
-    event, keys                     what is sent and kept; the names of all Redis keys
-    description, entry, partition   a hub's settings; how events are stored in a stream; the partition of a key
-    sas, upstream_requests          tokens and rules; what one request to the upstream hub carries
-    stored_hub                      what a hub is: name, partitions, settings and keys
-    throughput, retention           what a hub takes per second; what it drops
-    publishers, deadletters         publishers who may not send; events that the upstream hub refused
-    runtime                         how much a partition holds, and how far behind its readers are
-    writing, batches                writing to partitions; the same for several partitions of a cluster
-    log                             what a hub does: `Hub.append` and `Hub.read`
-    consumer_group                  how far a group has come
-    group_registry, share           the groups that users made; which partitions of a group a worker reads
-    upstream, relay                 the upstream hub, and what is sent there
-    namespace, paging               which hubs there are; pages of events for HTTP clients
-    relay_status, retention_task    the relay's state; the worker's task that drops old events
+The contract "Hub" in pyproject.toml says which module may import which; from the lowest up:
+
+    event, headers, keys     what is sent and kept; headers that are no properties; the names of all Redis keys
+    description, entry       a hub's settings; how events are stored in a stream
+    partition, sas           the partition of a key; tokens and rules
+    upstream_requests        what one request to the upstream hub carries
+    stored_hub               what a hub is: name, partitions, settings and keys
+    throughput, retention    what a hub takes per second; what it drops
+    publishers, deadletters  publishers who may not send; events that the upstream hub refused
+    runtime                  how much a partition holds, and how far behind its readers are
+    writing                  writing to partitions
+    batches                  the same for several partitions of a cluster
+    log                      what a hub does: `Hub.append` and `Hub.read`
+    consumer_group           how far a group has come
+    group_registry, share    the groups that users made; which partitions of a group a worker reads
+    upstream                 the upstream hub
+    relay                    what is sent there
+    namespace, paging        which hubs there are; pages of events for HTTP clients
+    relay_status             the relay's state
+    retention_task           the worker's task that drops old events
 """
+
+from .event import Event as Event
+from .event import Property as Property
+from .event import StoredEvent as StoredEvent
+from .log import Hub as Hub
+from .namespace import Hubs as Hubs
+from .namespace import UnknownHub as UnknownHub
+from .stored_hub import UnknownPartition as UnknownPartition
+from .throughput import Throttled as Throttled
+from .writing import HubFull as HubFull

@@ -43,8 +43,10 @@ import msgspec
 
 from ..store import RedisError
 from ..store.clock import machine_time
+from ..store.offsets import ms_of
 from .entry import pack, unpack
 from .event import Event, size_of
+from .keys import REMEMBERED
 from .stored_hub import StoredHub
 from .writing import make_room, write_part
 
@@ -53,9 +55,6 @@ logger = logging.getLogger(__name__)
 #: Milliseconds after which any process that finds an intent carries it out: its sender seems dead, and if not, no harm
 #: is done.
 ABANDONED = 5_000
-
-#: Milliseconds for which a partition remembers that it took a batch, at least.
-REMEMBERED = 600_000
 
 
 class Batches:
@@ -107,7 +106,7 @@ class Batches:
         before = self.hub.clock_ms() - REMEMBERED
         found = cast("list[Any]", self.hub.redis.xrange(self.intents, count=1))
         if found:
-            before = min(before, int(found[0][0].partition(b"-")[0]))
+            before = min(before, ms_of(found[0][0].decode()))
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
                 pipe.zremrangebyscore(self.hub.keys[partition].batches, "-inf", f"({before}")

@@ -6,6 +6,7 @@ from typing import cast
 
 from ..store import Pipeline
 from ..store.lease import Lease
+from .keys import LEASE_TTL
 from .log import Hub
 
 
@@ -21,7 +22,7 @@ class ConsumerGroup:
     def __init__(self, hub: Hub, name: str) -> None:
         self.hub = hub
         self.name = name
-        self.leases = [Lease(hub.redis, hub.keys[p].lease(name)) for p in range(hub.partitions)]
+        self.leases = [Lease(hub.redis, hub.keys[p].lease(name), LEASE_TTL) for p in range(hub.partitions)]
 
     def offset(self, partition: int) -> str:
         """Return the offset after which to read on; '0', before all events, for a new group."""

@@ -11,10 +11,12 @@ import msgspec
 
 from ..errors import InvalidValue, PipelineError
 from ..store import Pipeline
+from ..store.offsets import ENTRY_ID, ms_of, order
 from .event import StoredEvent
 from .stored_hub import StoredHub
 
-_ID = re.compile(r"([0-9]{1,4}):([0-9]{1,19}-[0-9]{1,19})")
+#: The id of a dead letter as a regular expression.
+LETTER_ID = f"[0-9]{{1,4}}:{ENTRY_ID}"
 
 #: Dead letters that are read with one command; each may have an event of 1 MiB.
 _PAGE = 50
@@ -50,7 +52,7 @@ class DeadLetter:
 
     @property
     def refused_ms(self) -> int:
-        return int(self.id.partition(":")[2].partition("-")[0])
+        return ms_of(self.id.partition(":")[2])
 
     def fields(self) -> tuple[bytes, str, int]:
         """Return the fields of a dead letter that commit.lua takes."""
@@ -165,10 +167,10 @@ class DeadLetters:
         return found
 
     def _id(self, id_: str, field: str) -> tuple[int, str]:
-        match = _ID.fullmatch(id_)
-        if match is None or not all(int(part) < 2**63 for part in match[2].split("-")):
+        partition, _, offset = id_.partition(":")
+        if not re.fullmatch(LETTER_ID, id_) or max(order(offset)) >= 2**63:
             raise InvalidValue(f"{id_!r} is not the id of a dead letter, PARTITION:MS-N", field)
-        return self.hub.checked_partition(int(match[1])), match[2]
+        return self.hub.checked_partition(int(partition)), offset
 
 
 def _pack(stored: StoredEvent) -> bytes:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..store.offsets import order
 from .event import RELAY_ID, Event, StoredEvent, size_of
 
 #: The limits of a run: events, and bytes (`Event.size`) unless it is one event.
@@ -121,14 +122,13 @@ def events_of(partition: int, after: str, page: Sequence[tuple[bytes, Mapping[by
 
 def _later(events: list[StoredEvent], after: str) -> list[StoredEvent]:
     """Leave out events that are not after the offset, although the end of their entry is."""
-    ms, _, n = after.partition("-")
-    if events[0].enqueued_ms != int(ms):
-        return events
-    return events[max(0, int(n or 0) + 1 - int(events[0].offset.partition("-")[2])) :]
+    ms, n = order(after)
+    first_ms, first_n = order(events[0].offset)
+    return events[max(0, n + 1 - first_n) :] if ms == first_ms else events
 
 
 def _events(partition: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> list[StoredEvent]:
-    ms, last = map(int, entry_id.split(b"-"))
+    ms, last = order(entry_id.decode())
     events = unpack(fields[b"e"])
     first, number = last + 1 - len(events), int(fields[b"n"])
     return [

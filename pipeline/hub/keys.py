@@ -12,7 +12,18 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 
+from ..store import lease
 from ..store.keys import WORD, Key
+
+#: Seconds that the lease on a partition lasts from each renewal, and for which a worker counts from each announcement;
+#: share.py tells what the two depend on.
+LEASE_TTL, WORKER_TTL = 7.0, 5.0
+
+#: Seconds that the lease on retention lasts from each renewal.
+RETENTION_TTL = 20.0
+
+#: Milliseconds for which a partition remembers that it took a batch, at least; see batches.py.
+REMEMBERED = 600_000
 
 _WITH_THE_HUB = "deleting the hub"
 
@@ -48,7 +59,7 @@ BATCHES = Key(
     "zset",
     "on a cluster: id of a batch that the partition took -> its time, ms since the Unix epoch",
     None,
-    f"{_WITH_THE_HUB}; retention drops ids after ten minutes",
+    f"{_WITH_THE_HUB}; retention drops ids after {REMEMBERED // 60_000} minutes",
 )
 OFFSETS = Key(
     "{hub:NAME:P}:offsets",
@@ -68,7 +79,7 @@ LEASE = Key(
     "{hub:NAME:P}:lease:GROUP",
     "string",
     "the worker that reads the partition for the group",
-    "7 s from each renewal",
+    f"{LEASE_TTL:g} s from each renewal",
     f"its worker when it stops; {_WITH_THE_HUB}",
 )
 DEADLETTERS = Key(
@@ -123,7 +134,7 @@ WORKERS = Key(
     "{hub:NAME:workers}:GROUP",
     "zset",
     "workers that share the partitions for the group -> when each last announced itself, ms since the Unix epoch",
-    "5 s from the last announcement",
+    f"{WORKER_TTL:g} s from the last announcement",
     _WITH_THE_HUB,
 )
 
@@ -141,10 +152,12 @@ CHANGE = Key(
     "{hub:NAME}:change",
     "string",
     "the process that is making, changing or deleting the hub",
-    "8 s",
+    f"{lease.TTL:g} s",
     "its holder when it is done",
 )
-RETENTION = Key("hubs:retention", "string", "the worker that does retention", "20 s", "its worker when it stops")
+RETENTION = Key(
+    "hubs:retention", "string", "the worker that does retention", f"{RETENTION_TTL:g} s", "its worker when it stops"
+)
 RULES = Key(
     "namespace:rules",
     "hash",

@@ -13,9 +13,7 @@ from . import throughput
 from .batches import Batches
 from .description import HubSettings
 from .entry import Reading
-from .event import Event as Event
-from .event import Property as Property
-from .event import StoredEvent as StoredEvent
+from .event import Event, StoredEvent
 from .partition import partition_of
 from .stored_hub import StoredHub
 from .writing import write

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import cast
 
 from ..store import Redis
-from .log import Hub, StoredEvent
+from .event import StoredEvent
+from .log import Hub
 
 #: About how many bytes of bodies a page has; a page has at least one event.
 PAGE_BYTES = 4 * 1024 * 1024

@@ -18,11 +18,12 @@ from importlib.resources import files
 
 from ..settings import Settings
 from ..store.lease import LeaseLost
-from ..store.pace import IDLE, Pace
+from ..store.pace import IDLE, RECEIVER_WAIT, Pace
 from ..store.scripts import Script
 from .consumer_group import ConsumerGroup
 from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
-from .log import Hub, StoredEvent
+from .event import StoredEvent
+from .log import Hub
 from .share import BEAT, TTL, Share
 from .upstream import Upstream, UpstreamRefused, UpstreamUnavailable
 from .upstream_requests import Outgoing, UpstreamRequest, upstream_requests
@@ -37,8 +38,6 @@ PAGE_BYTES = 4 * 1024 * 1024  # of bodies, that these should have: so many event
 #: Idle partitions that a relay looks at per second, so that they cost little however many there are. Each turn looks at
 #: up to a quarter of that number; with a thousand partitions, an event waits for up to a second.
 LOOKS = 1000
-
-_FULL_WAIT = 1.0  # seconds, at least, until it is checked again whether there is room for dead letters
 
 _COMMIT = Script(files(__package__) / "commit.lua")
 _WAITING = Script(files(__package__) / "waiting.lua")
@@ -136,7 +135,7 @@ class Relay:
             logger.warning("%s: another worker took partition %d; events may go up twice", self.name, partition)
         except (UpstreamUnavailable, DeadLettersFull) as exc:
             is_full = isinstance(exc, DeadLettersFull)
-            wait = pace.failed(exc.wait if isinstance(exc, UpstreamUnavailable) else _FULL_WAIT)
+            wait = pace.failed(exc.wait if isinstance(exc, UpstreamUnavailable) else RECEIVER_WAIT)
             logger.warning("%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
             self._note_retry(partition, str(exc), is_full)
         return 0

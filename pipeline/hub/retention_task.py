@@ -7,15 +7,15 @@ import time
 from collections.abc import Mapping
 
 from ..store.lease import Lease
-from .keys import RETENTION
+from .keys import RETENTION, RETENTION_TTL
 from .log import Hub
 from .namespace import Hubs
 from .retention import trim_all
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two turns.
-PERIOD = 5.0
+#: Seconds between two turns: the lease lasts for four.
+PERIOD = RETENTION_TTL / 4
 
 
 class Retention:
@@ -28,7 +28,7 @@ class Retention:
 
     def __init__(self, hubs: Hubs) -> None:
         self.hubs: Mapping[str, Hub] = hubs
-        self.lease = Lease(hubs.redis, RETENTION.pattern, ttl=4 * PERIOD)
+        self.lease = Lease(hubs.redis, RETENTION.pattern, RETENTION_TTL)
         self._next = 0.0  # time.monotonic()
 
     def step(self) -> int:

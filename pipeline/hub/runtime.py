@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from ..store.offsets import ms_of
 from ..store.scripts import Script
 from .stored_hub import StoredHub
 
@@ -51,7 +52,7 @@ class PartitionRuntime:
     @property
     def last_ms(self) -> int | None:
         """When the newest event came, ms since the Unix epoch."""
-        return None if self.last_offset is None else int(self.last_offset.partition("-")[0])
+        return None if self.last_offset is None else ms_of(self.last_offset)
 
 
 def runtime(hub: StoredHub, partitions: Sequence[int] | None = None) -> list[PartitionRuntime]:

@@ -51,6 +51,7 @@ from typing import cast
 from ..store import Redis, RedisError
 from ..store.lease import Lease
 from .consumer_group import ConsumerGroup
+from .keys import LEASE_TTL, WORKER_TTL
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +60,10 @@ BEAT = 1.0
 
 #: Seconds that a lease lasts. A dead worker's partitions have another reader after this time and a beat: below ten
 #: seconds, with room for a worker that is a little late.
-TTL = 7.0
+TTL = LEASE_TTL
 
 #: Seconds without an announcement after which a worker does not count any more.
-GONE = 5.0
+GONE = WORKER_TTL
 _GONE = GONE / TTL
 
 # KEYS[1] the workers; ARGV[1] a worker, ARGV[2] the ms after which a silent worker is gone. Returns all workers.

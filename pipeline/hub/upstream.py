@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError, InvalidHeader
 from ..connection_string import ConnectionString
 from ..errors import PipelineError
 from ..store.clock import machine_time
+from ..store.pace import RECEIVER_WAIT
 from .sas import sign
 from .upstream_requests import UpstreamRequest
 
@@ -34,7 +35,7 @@ _BUSY = re.compile(rb"\b50002\b|Server ?Busy|is being throttled", re.IGNORECASE)
 
 # The query tells the service when to give up, which is earlier: so the answer comes from it, which knows what it did.
 _QUERY = "timeout=20&api-version=2014-01"
-_TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
+TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 
 
 class UpstreamRefused(PipelineError):
@@ -52,7 +53,7 @@ class UpstreamRefused(PipelineError):
 class UpstreamUnavailable(PipelineError):
     """The events may be taken later. After a time-out they may have been taken: sending them again may double them."""
 
-    def __init__(self, message: str, wait: float = 1.0) -> None:
+    def __init__(self, message: str, wait: float = RECEIVER_WAIT) -> None:
         super().__init__(message)
         self.wait = wait  # the least number of seconds before the next try
 
@@ -66,7 +67,7 @@ class Upstream:
     def __init__(self, target: ConnectionString, ca: Path | None = None) -> None:
         self.target = target
         self._pool = urllib3.PoolManager(
-            maxsize=64, retries=False, timeout=_TIMEOUT, cert_reqs="CERT_REQUIRED", ca_certs=str(ca) if ca else None
+            maxsize=64, retries=False, timeout=TIMEOUT, cert_reqs="CERT_REQUIRED", ca_certs=str(ca) if ca else None
         )
         self._token = ""
         self._renew_at = 0.0
@@ -100,7 +101,7 @@ class Upstream:
         asked = retry_after(response)
         if busy or (response.status == 503 and not asked):
             return UpstreamUnavailable(answer, max(BUSY_WAIT, asked))
-        return UpstreamUnavailable(answer, max(1.0, asked))
+        return UpstreamUnavailable(answer, max(RECEIVER_WAIT, asked))
 
     def _authorization(self) -> str:
         now = machine_time()

@@ -20,6 +20,7 @@ from urllib.parse import quote
 import msgspec
 
 from .event import RELAY_ID, Event, Property, StoredEvent
+from .headers import CONTROL, may_be_sent
 
 BATCH_TYPE = "application/vnd.microsoft.servicebus.json"
 
@@ -29,19 +30,8 @@ LIMIT = 1024 * 1024
 #: The user property with the content type of an event in a batch.
 CONTENT_TYPE = "wz-content-type"
 
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
-
 #: Header names that a property may have. Proxies drop those with `_`, nginx among them.
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,128}")
-
-#: Header names that have a meaning for the service, for a proxy or in HTTP.
-_TAKEN = re.compile(
-    r"(accept|access-control|content|if|proxy|sec|x-forwarded|x-ms)(-.*)?|authorization|brokerproperties|cache-control"
-    r"|connection|cookie|date|dnt|expect|forwarded|from|host|http2-settings|keep-alive|max-forwards|origin|pragma|prefer"
-    r"|priority|range|referer|server|te|trailer|transfer-encoding|true-client-ip|upgrade.*|user-agent|via|warning"
-    r"|x-real-ip|x-request-id",
-    re.IGNORECASE,
-)
 
 #: Bytes of a property's value in a header, and properties in one request: nginx and gunicorn take 8 KiB for a header,
 #: 32 KiB for all, and 100 headers.
@@ -139,7 +129,7 @@ def _single(outgoing: Outgoing) -> UpstreamRequest | None:
         headers["BrokerProperties"] = json.dumps({"PartitionKey": event.partition_key})  # ASCII, as headers are
     for name, value in event.properties.items():
         text = _header(value)
-        if not _NAME.fullmatch(name) or _TAKEN.fullmatch(name) or text is None:
+        if not _NAME.fullmatch(name) or not may_be_sent(name) or text is None:
             return None
         headers[name] = text
     if len(event.properties) > _PROPERTIES or sum(map(len, headers.values())) > _PROPERTIES_BYTES:
@@ -173,7 +163,7 @@ def _header(value: Property) -> str | None:
         return None if value is None else msgspec.json.encode(value).decode()
     quotes = '"' if value != value.strip() or value[:1] in ("", '"') or _reads_as_another_type(value) else ""
     encoded = f"{quotes}{value}{quotes}".encode()
-    if len(encoded) > _VALUE or _CONTROL.search(value):
+    if len(encoded) > _VALUE or CONTROL.search(value):
         return None
     return encoded.decode("latin-1")
 

@@ -16,13 +16,13 @@ from .stored_hub import StoredHub
 _APPEND = Script(files(__package__) / "append.lua")
 
 #: Seconds until a hub that was full may have room: workers trim every few seconds.
-_FULL_WAIT = 5
+_TRIM_WAIT = 5
 
 
 class HubFull(PipelineError):
     """A partition has as many bytes as it may, and its attached groups still need all of them; nothing was stored."""
 
-    def __init__(self, hub: StoredHub, partition: int, seconds: int = _FULL_WAIT) -> None:
+    def __init__(self, hub: StoredHub, partition: int, seconds: int = _TRIM_WAIT) -> None:
         super().__init__(
             f"partition {partition} of hub {hub.name!r} is full of events that its relay or a job still needs; "
             f"try again in {seconds} s"
@@ -44,8 +44,13 @@ def write(hub: StoredHub, by_partition: Mapping[int, Sequence[Event]], time: int
 
 
 def write_part(hub: StoredHub, partition: int, events: Sequence[Event], batch: str) -> None:
-    """Write a partition's part of a batch, which has this id; without effect if the partition has taken it before."""
-    _run(hub, {partition: entries(events)}, batch=batch)
+    """Write a partition's part of a batch, which has this id; without effect if the partition has taken it before.
+
+    It has no cap: the rest of the batch may be written already, so a full partition takes its part as well.
+    """
+    refused = _run(hub, {partition: entries(events)}, batch=batch)
+    if refused is not None:  # its caller would drop the intent, and the events with it
+        raise RuntimeError(f"partition {partition} of hub {hub.name!r} refused its part of the batch {batch}")
 
 
 def make_room(hub: StoredHub, partition: int, size: int, trimmed: set[int]) -> None:

@@ -20,7 +20,7 @@ from redis.connection import ConnectionPool
 from redis.exceptions import AskError, RedisClusterException, ResponseError
 
 from ..errors import InvalidValue, PipelineError
-from ..settings import DATABASES, InvalidSetting
+from ..settings import DATABASES, InvalidSetting, Settings
 from ..settings.address import database_in
 from . import UNREACHABLE
 from .keys import BOARD_SHARDS, ENVIRONMENT
@@ -29,12 +29,12 @@ from .options import connection_options, no_retry
 if TYPE_CHECKING:
     from redis.connection import Connection
 
-    from ..settings import Settings
-
 MARKER = ENVIRONMENT.pattern
 SHARDS_MARKER = BOARD_SHARDS.pattern
 
+#: The oldest version of Redis that has all commands that are used.
 MINIMUM = (6, 2)
+MINIMUM_TEXT = ".".join(map(str, MINIMUM))
 
 _clients: dict[tuple[str, str], Redis] = {}
 _clusters: dict[tuple[tuple[str, ...], str], RedisCluster] = {}
@@ -165,7 +165,7 @@ def check_server(client: Redis, wait: float = 0.0) -> None:
 
 def _check_version(version: str, where: str) -> None:
     if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM:
-        raise RedisUnavailable(f"Redis at {where} is {version}; at least 6.2 is needed")
+        raise RedisUnavailable(f"Redis at {where} is {version}; at least {MINIMUM_TEXT} is needed")
 
 
 def _claim(connection: Connection, environment: str, other: str) -> None:

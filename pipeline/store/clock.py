@@ -1,7 +1,10 @@
 """The clocks: Redis's, which all processes and machines share, and this machine's, for times from outside.
 
-Times that processes compare (ages, deadlines, order) are Redis's. This machine's time is for the expiry of tokens,
-which other machines made, and for what a person calls today. Durations are measured with `time.monotonic()`.
+Times that processes compare (ages, deadlines, order) are Redis's. This machine's time is for what comes from outside:
+the expiry of tokens, which other machines made, and what a person calls today, or in the future (a board's end).
+It also decides when a batch of a cluster is finished by another process than its sender, which saves each send a round
+trip: a clock that is fast does no harm there, and one that is slow only delays (see batches.py). Durations are measured
+with `time.monotonic()`. The linter refuses every other clock; pyproject.toml lists the files that may have one.
 """
 
 from __future__ import annotations

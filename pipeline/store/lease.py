@@ -23,6 +23,10 @@ return 0
 """
 
 
+#: Seconds that a lease lasts from each `hold`, unless others are asked for.
+TTL = 8.0
+
+
 class LeaseLost(Exception):
     """Another owner has taken over, so the work was not committed."""
 
@@ -36,7 +40,7 @@ class Lease:
     Redis key: the given one, a string with the owner's name, which must be unique; by default it is random.
     """
 
-    def __init__(self, client: Redis, key: str, ttl: float = 8.0, owner: str | None = None) -> None:
+    def __init__(self, client: Redis, key: str, ttl: float = TTL, owner: str | None = None) -> None:
         self.redis = client
         self.key = key
         self.owner = owner or secrets.token_hex(8)

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 #: Seconds after which a log that had nothing new is read again.
 IDLE = 0.25
 
+#: Seconds of the first wait after a failure whose cause is not known, and after one of a receiver: an upstream hub, a
+#: webhook, or a place that is full.
+FIRST_WAIT, RECEIVER_WAIT = 0.5, 1.0
+
 #: The most seconds between two tries, unless more are asked for.
 MAX_WAIT = 30.0
 

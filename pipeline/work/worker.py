@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from ..store import UNREACHABLE, RedisError
-from ..store.pace import IDLE, Pace
+from ..store.pace import FIRST_WAIT, IDLE, Pace
 
 logger = logging.getLogger(__name__)
 
 FIND = 2.0  # seconds between two calls of `find`
-FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds after a failure
+LONGEST_WAIT = 10.0  # seconds between two tries of a task that fails
 
 #: Seconds in which the tasks have to end, once they are told to; below TimeoutStopSec (20 s) of wz-worker.service. A
 #: task checks after each step, and a step waits for Redis or for a receiver for some seconds at most.

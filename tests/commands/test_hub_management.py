@@ -7,8 +7,8 @@ import redis as redis_py
 from click.testing import CliRunner, Result
 
 from pipeline.commands.hub import hub as command
+from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
-from pipeline.hub.log import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 

@@ -20,7 +20,7 @@ from typing import Any
 import redis
 
 from deploy import servers
-from pipeline.hub.log import Event
+from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client

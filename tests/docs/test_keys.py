@@ -1,15 +1,24 @@
-"""docs/keys.md has every key that the domains list."""
+"""docs/keys.md has every key that the domains list, and code spells no other."""
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 
-from pipeline.store.keys import Key
+from pipeline.commands.hub import hub
+from pipeline.hub.relay import GROUP
+from pipeline.store.keys import WORD, Key
+from pipeline.windows.jobs.keys import group_of
 
-from ..stack import REPOSITORY
 from .key_tables import DOMAINS, MODULES, table
+from .repository import ROOT
 
-PAGE = (REPOSITORY / "docs" / "keys.md").read_text()
+PAGE = (ROOT / "docs" / "keys.md").read_text()
 
 
 @pytest.mark.parametrize("title", DOMAINS)
@@ -30,3 +39,37 @@ def test_no_two_keys_have_one_name() -> None:
     names = [key.pattern for keys in DOMAINS.values() for key in keys]
 
     assert len(names) == len(set(names))
+
+
+#: How names of keys begin, as far as it says that they are keys: `{hub:`, `job:`, `hubs:deleted`.
+HEADS = {head for keys in DOMAINS.values() for key in keys if ":" in (head := WORD.split(key.pattern)[0])}
+HEAD = re.compile(rf"(?<![\w:])({'|'.join(map(re.escape, sorted(HEADS)))})(?! )")
+
+
+def literals(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the texts of a file, those of f-strings included, with their lines; docstrings are left out."""
+    tree = ast.parse(path.read_text())
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.lineno, node.value
+
+
+def test_names_of_keys_are_spelled_in_keys_py_alone() -> None:
+    places = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for folder in ("pipeline", "handlers", "deploy")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "keys.py"
+        for line, text in literals(path)
+        if HEAD.search(text)
+    ]
+
+    assert {"{hub:", "{board:", "job:", "hubs:deleted"} <= HEADS
+    assert places == []
+
+
+def test_a_help_text_takes_the_names_of_groups_from_where_they_are_made() -> None:
+    shown = CliRunner().invoke(hub, ["detach", "--help"]).output
+
+    assert f"a relay ({GROUP}) or a job ({group_of('NAME')})" in " ".join(shown.split())

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from handlers import create_app
 from pipeline.connection_string import ConnectionString
-from pipeline.hub.log import Event, Hub
+from pipeline.hub import Event, Hub
 from pipeline.hub.relay import Relay
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream

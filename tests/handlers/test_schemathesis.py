@@ -21,8 +21,8 @@ from schemathesis.specs.openapi import checks
 from handlers import create_app
 from handlers.services import Services
 from pipeline.boards import Boards
+from pipeline.hub import Event
 from pipeline.hub.description import RESERVED
-from pipeline.hub.log import Event
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 import pytest
 from redis.cluster import RedisCluster
 
+from pipeline.hub import writing
 from pipeline.hub.batches import Batches
-from pipeline.hub.log import Event, Hub
-from pipeline.hub.writing import write_part
+from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.description import HubSettings
+from pipeline.hub.event import Event
+from pipeline.hub.log import Hub
+from pipeline.hub.writing import HubFull, write_part
 
 #: Of the partitions 3 and 2 of four.
 BATCH = {3: [Event(b"1", "7"), Event(b"2", "7", properties={"n": 1})], 2: [Event(b"3", "131", publisher="p")]}
@@ -46,6 +51,32 @@ def test_a_batch_that_may_be_under_way_is_left_to_its_sender(hub: Hub) -> None:
 
     assert batches.finish(at_least_ms=3_600_000) == 0
     assert everything(hub) == {3: BATCH[3], 2: []}
+
+
+def test_a_partition_that_fills_up_meanwhile_takes_its_part_of_a_recorded_batch(cluster: RedisCluster) -> None:
+    filler = Event(b"x" * 200)
+    hub = Hub(cluster, "events", 4, HubSettings(4, retention_bytes=4 * filler.size))
+    ConsumerGroup(hub, "reader").attach()  # so that retention makes no room
+    batches = Batches(hub)
+    batch = batches.record(BATCH)
+    hub.append([filler], partition=3)
+    with pytest.raises(HubFull):
+        hub.append(BATCH[3], partition=3)
+    batches.carry_out(batch, BATCH)
+
+    assert everything(hub) == {3: [filler, *BATCH[3]], 2: BATCH[2]}
+    assert batches.finish(at_least_ms=0) == 0
+
+
+def test_an_intent_stays_if_a_partition_refuses_its_part(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = record(hub, [])
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.hub.writing._run", partial(writing._run, cap=1))
+        with pytest.raises(RuntimeError, match="partition 3 of hub 'events' refused its part of the batch"):
+            batches.finish(at_least_ms=0)
+
+    assert batches.finish(at_least_ms=0) == 1
+    assert everything(hub) == BATCH
 
 
 def record_long_ago(hub: Hub) -> None:

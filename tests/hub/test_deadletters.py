@@ -8,8 +8,8 @@ import pytest
 import redis as redis_py
 
 from pipeline.errors import InvalidValue
+from pipeline.hub import Event, Hub
 from pipeline.hub.deadletters import DeadLetters
-from pipeline.hub.log import Event, Hub
 from pipeline.hub.relay import Relay
 from pipeline.hub.stored_hub import UnknownPartition
 from pipeline.hub.upstream import Upstream

@@ -5,10 +5,10 @@ import random
 import pytest
 import redis as redis_py
 
+from pipeline.hub import Event, Hub, Property
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import HubSettings
 from pipeline.hub.entry import MAX_BYTES, MAX_EVENTS, entries
-from pipeline.hub.log import Event, Hub, Property
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
 

@@ -4,9 +4,9 @@ import pytest
 import redis as redis_py
 
 from pipeline.errors import InvalidValue
+from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.group_registry import ConsumerGroups, GroupExists, GroupInUse, UnknownGroup
-from pipeline.hub.log import Event, Hub
 from pipeline.hub.runtime import runtime
 from pipeline.hub.stored_hub import UnknownPartition
 from pipeline.store.lease import Lease

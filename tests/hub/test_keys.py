@@ -12,23 +12,35 @@ from pipeline.hub.batches import Batches
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.description import Description
+from pipeline.hub.event import Event
 from pipeline.hub.group_registry import ConsumerGroups
-from pipeline.hub.keys import BATCHES, INTENTS, KEYS
-from pipeline.hub.log import Event, Hub
+from pipeline.hub.keys import BATCHES, CHANGE, INTENTS, KEYS, LEASE, RETENTION, RETENTION_TTL, THROUGHPUT, WORKERS
+from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import GROUP, Relay
 from pipeline.hub.retention_task import Retention
 from pipeline.hub.sas import Right, Rules
-from pipeline.hub.share import Share
+from pipeline.hub.share import GONE, TTL, Share
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.writing import write_part
+from pipeline.store import lease
 from pipeline.store.keys import Key
 
 from .. import stack
 from ..upstream import Answer, Received, ScriptedUpstream
 
 WORDS = {"NAME": "[a-z0-9._-]+", "P": "[0-9]+", "GROUP": ".+"}
+
+#: How long each key lasts that goes by itself. The bucket is empty for far less than a second after what is sent here,
+#: and stays for one more.
+SECONDS: dict[Key, float] = {
+    LEASE: TTL,
+    WORKERS: GONE,
+    CHANGE: lease.TTL,
+    RETENTION: RETENTION_TTL,
+    THROUGHPUT: 1.1,
+}
 
 
 @pytest.fixture
@@ -86,7 +98,11 @@ def test_every_key_is_listed_and_every_listed_key_is_made(
             assert len(keys) == 1, f"{name} is {len(keys)} times in KEYS"
             key = keys[0]
             assert redis.type(name) == key.type.encode(), name
-            assert (redis.pttl(name) > 0) == (key.ttl is not None), name
+            seconds = SECONDS.get(key)
+            assert (seconds is not None) == (key.ttl is not None), name
+            if seconds is not None:
+                least = 0 if key is THROUGHPUT else seconds * 500  # a second is soon over on a busy machine
+                assert least < redis.pttl(name) <= seconds * 1000, name
             found.add(key)
         return description
 

@@ -5,9 +5,9 @@ import itertools
 import pytest
 import redis as redis_py
 
+from pipeline.hub import Event, Hub, Property
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import HubSettings
-from pipeline.hub.log import Event, Hub, Property
 from pipeline.hub.partition import partition_of
 from pipeline.hub.stored_hub import UnknownPartition
 from pipeline.hub.writing import HubFull

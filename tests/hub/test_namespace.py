@@ -11,11 +11,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pipeline.errors import InvalidValue
-from pipeline.hub import namespace
+from pipeline.hub import Event, namespace
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Defaults, Description
 from pipeline.hub.group_registry import ConsumerGroups
-from pipeline.hub.log import Event
 from pipeline.hub.namespace import HubBusy, HubExists, Hubs, PartitionCountChanged, UnknownHub
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.store.lease import Lease

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,9 +12,9 @@ import pytest
 import redis as redis_py
 
 from pipeline.connection_string import ConnectionString
+from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.deadletters import DeadLetters
-from pipeline.hub.log import Event, Hub
 from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay, Relays
 from pipeline.hub.relay_status import status
 from pipeline.hub.upstream import Upstream
@@ -393,3 +394,20 @@ def test_a_hub_that_is_made_later_gets_its_workers_and_the_others_keep_theirs(
     assert [relay.hub.name for relay in both] == ["a", "a", "b", "b"]
     assert both[:2] == first
     assert relays.tasks() == both[2:]
+
+
+def test_a_full_place_is_looked_at_again_after_waits_of_a_second_to_half_a_minute(
+    hub: Hub, upstream: ScriptedUpstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub.append([Event(b"x", "a")] * 2)
+    upstream.answer = lambda received: Answer(404)
+    relay = Relay(hub, Upstream(upstream.target), max_letters=0, beat=0.0)
+    for failures in (0, 16):
+        for pace in relay._pace:
+            pace.failures, pace.not_before = failures, 0.0
+        relay.step()
+    relay.stop()
+
+    first, longest = [float(wait) for wait in re.findall(r"waits ([\d.]+) s", caplog.text)]
+    assert 1.0 <= first <= 1.3
+    assert 30.0 <= longest <= 37.5

@@ -9,8 +9,8 @@ import redis as redis_py
 from click.testing import CliRunner, Result
 
 from pipeline.commands import hub as cli
+from pipeline.hub import Event, Hub
 from pipeline.hub.deadletters import DeadLetters
-from pipeline.hub.log import Event, Hub
 from pipeline.hub.relay import Relay
 from pipeline.hub.relay_status import has_lost_its_relay, status
 from pipeline.settings import Settings

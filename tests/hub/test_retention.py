@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import redis as redis_py
 
+from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Description, HubSettings
-from pipeline.hub.log import Event, Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.retention_task import Retention

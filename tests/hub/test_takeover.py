@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import redis as redis_py
 
-from pipeline.hub.log import Event, Hub
+from pipeline.hub import Event, Hub
 from pipeline.hub.relay_status import status
 from pipeline.hub.share import BEAT, GONE, TTL
 from pipeline.settings import Settings

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import redis as redis_py
 
+from pipeline.hub import Event, Hub
 from pipeline.hub.description import HubSettings
-from pipeline.hub.log import Event, Hub
 from pipeline.hub.throughput import Throttled, take
 
 MIB = 1024 * 1024

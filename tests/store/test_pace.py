@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 
-from pipeline.store.pace import Pace
+from pipeline.store.pace import FIRST_WAIT, Pace
 
 
 def test_waits_double_up_to_the_longest_and_begin_again_after_a_success() -> None:
@@ -19,3 +19,11 @@ def test_waits_double_up_to_the_longest_and_begin_again_after_a_success() -> Non
 
 def test_what_is_asked_for_comes_before_the_longest_wait() -> None:
     assert 60.0 <= Pace(max_wait=8.0).failed(60.0) <= 75.0
+
+
+def test_the_longest_wait_is_half_a_minute_unless_another_is_said() -> None:
+    pace = Pace()
+
+    waits = [pace.failed(FIRST_WAIT) for _ in range(10)]
+    assert 0.5 <= waits[0] <= 0.625
+    assert all(30.0 <= wait <= 37.5 for wait in waits[6:])

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 import pytest
 import redis as redis_py
 
+from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
-from pipeline.hub.log import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.outputs import StreamOutput, UnknownOutput
 from pipeline.windows.jobs.registry import JobRegistry
-from pipeline.work.worker import Task, run
+from pipeline.work.worker import Task, _loop, run
 
 from ..stack import PATIENCE, REPOSITORY, ROOT, until
 from ..windows.support import example
@@ -290,3 +290,34 @@ worker.run(lambda: [task], stop)
 
     assert worker.returncode == 0
     assert log == "not ended after 0 s, and abandoned: hanging\n"
+
+
+class Hurried(threading.Event):
+    """Tells a task to stop after it has waited eight times, which takes no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        if len(self.waits) == 8:
+            self.set()
+        return self.is_set()
+
+
+def test_a_task_that_fails_is_tried_again_after_waits_of_half_a_second_to_ten() -> None:
+    class Failing:
+        name = "failing"
+
+        def step(self) -> int:
+            raise ValueError
+
+        def stop(self) -> None:
+            pass
+
+    stop = Hurried()
+    _loop(Failing(), stop)
+
+    for wait, least in zip(stop.waits, (0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0), strict=True):
+        assert least <= wait <= least * 1.25

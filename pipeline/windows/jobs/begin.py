@@ -39,12 +39,13 @@ import msgspec
 
 from ...hub.runtime import runtime
 from ...store import Pipeline, Redis, WatchError
+from ...store.offsets import order
 from ..engine.event_times import EARLY_TOLERANCE
 from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
 from .exchange import Exchange
 from .job_toml import LAST, NOW
 from .keys import MERGE
-from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark, order
+from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark
 from .work import HubReader, Work
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ...store import Pipeline, Redis
+from ...store.offsets import following
 from ..engine.engine import Engine, ExchangeRow, Given
 from ..language.ticks import BEGINNING
 from ..operators.codec import pack, unpack
@@ -61,8 +62,7 @@ class Exchange:
 
     def queue_trim(self, pipe: Pipeline, done: str) -> None:
         """Drop the entries up to the offset `done`, which the merging task will not read again."""
-        milliseconds, _, number = done.partition("-")
-        pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number or 0) + 1}", approximate=False)
+        pipe.xtrim(self.key, minid=following(done), approximate=False)
 
 
 class _ExchangeEntry(NamedTuple):

@@ -12,7 +12,7 @@ from ...hub.namespace import Hubs
 from ...hub.share import BEAT, TTL, Share
 from ...store import UNREACHABLE, Redis
 from ...store.lease import LeaseLost
-from ...store.pace import Pace
+from ...store.pace import FIRST_WAIT, Pace
 from ..language.ticks import from_unix_ms
 from . import keys
 from .begin import begin
@@ -136,7 +136,7 @@ class Job:
         except UNREACHABLE:
             raise
         except Exception as exc:
-            wait = pace.failed(0.5)
+            wait = pace.failed(FIRST_WAIT)
             logger.exception("job %s: task %s failed, next try in %.1f s", self.name, task.name, wait)
             self.work.reports.error(task.name, f"{type(exc).__name__}: {exc}", self._now())
         else:

@@ -62,9 +62,10 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
+from ...store.offsets import order
 from ..engine.engine import ExchangeRow, Given
 from ..language.ticks import BEGINNING, END
-from .state import Position, Progress, order
+from .state import Position, Progress
 
 
 class Phase(Enum):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ...hub.consumer_group import ConsumerGroup
 from ...store import Pipeline
+from ...store.offsets import order
 from ..engine.engine import ExchangeRow
 from ..engine.input_rows import InputRows
 from ..operators.faults import Faults
@@ -13,7 +14,7 @@ from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .keys import MERGE
 from .reports import place_of
 from .sources import HubSource, TaskSource
-from .state import Position, Progress, order
+from .state import Position, Progress
 from .task import StageTask
 from .work import Work
 

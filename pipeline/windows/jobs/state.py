@@ -32,12 +32,6 @@ COMMITS = "commits"
 ROWS = "rows:"
 
 
-def order(offset: str) -> tuple[int, int]:
-    """Return a key that sorts offsets. An offset is `ms-n`, or `ms` for `ms-0`."""
-    milliseconds, _, number = offset.partition("-")
-    return int(milliseconds), int(number or 0)
-
-
 class Position(msgspec.Struct, frozen=True):
     """The last entry of a source that is done, and its event's sequence number.
 

@@ -6,7 +6,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.connection_string import ConnectionString
-from pipeline.hub.log import Event, Hub
+from pipeline.hub import Event, Hub
 from pipeline.hub.relay import Relay
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream

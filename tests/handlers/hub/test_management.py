@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 
 from handlers.hub.atom import ARRAYS, ATOM, SERVICE_BUS
 from pipeline.connection_string import ConnectionString
+from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
-from pipeline.hub.log import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.runtime import runtime
 from pipeline.hub.sas import Right, Rules

@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 
 from handlers import create_app
 from handlers.readers import MAX_READERS, Readers, TooManyReaders
+from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
-from pipeline.hub.log import Event, Hub
 from pipeline.settings import Settings
 
 from ... import stack

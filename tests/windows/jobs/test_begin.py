@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Event
+from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
 from pipeline.hub.retention import trim

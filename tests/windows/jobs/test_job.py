@@ -14,7 +14,7 @@ import redis as redis_py
 from redis.client import Pipeline
 
 from pipeline.boards import Boards
-from pipeline.hub.log import Event
+from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.windows.jobs.exchange import Exchange

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Event
+from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs import task
 from pipeline.windows.jobs.job import Job

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Event
+from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime

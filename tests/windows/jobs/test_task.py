@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Event
+from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs import exchange, stages
 from pipeline.windows.jobs.begin import begin

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import redis as redis_py
 
-from pipeline.hub.log import Event
+from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.engine.engine import OutputRow
 from pipeline.windows.jobs.job_toml import InvalidJob

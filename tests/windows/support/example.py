@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.hub.log import Event, StoredEvent
+from pipeline.hub import Event, StoredEvent
 from pipeline.windows.language.ticks import parse, to_unix_ms
 
 JOB = Path(__file__).parents[3] / "jobs" / "context_reward"

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ...engine.engine import OutputRow
+from .. import keys
 from .outbox import Batch, Refused, Unavailable
 
 
@@ -56,7 +57,7 @@ class FileReceiver:
                 raise Refused(
                     f"{self.path} has {size} bytes, but {length} were written to it: it was changed, or is a file of "
                     "another machine. Bring the file back. Or, to append to the file as it is, HDEL the field mark of "
-                    "job:NAME:delivery:OUTPUT and restart the worker"
+                    f"{keys.delivery('NAME', 'OUTPUT')} and restart the worker"
                 )
             file.truncate(length)
             file.seek(length)

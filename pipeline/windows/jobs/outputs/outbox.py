@@ -44,6 +44,8 @@ import msgspec
 from ....errors import PipelineError
 from ....store import Pipeline, Redis, WatchError
 from ....store.lease import Lease, LeaseLost
+from ....store.offsets import following
+from ....store.pace import RECEIVER_WAIT
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...language.values import RowError
@@ -61,7 +63,7 @@ MOST_BYTES = 1024 * 1024
 class Unavailable(PipelineError):
     """The rows were not taken, but may be later. After a timeout they may have been taken without our knowing."""
 
-    def __init__(self, message: str, wait: float = 1.0) -> None:
+    def __init__(self, message: str, wait: float = RECEIVER_WAIT) -> None:
         super().__init__(message)
         self.wait = wait  # the least number of seconds before the next try
 
@@ -183,8 +185,7 @@ class Outbox(Sink):
         new_mark = self.receiver.send(Batch(begun.source, rows, mark, lambda: self._check(lease)))
 
         def taken(pipe: Pipeline) -> None:
-            milliseconds, _, number = begun.to.partition("-")
-            pipe.xtrim(self.key, minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
+            pipe.xtrim(self.key, minid=following(begun.to), approximate=False)
             pipe.hset(self.state_key, "mark", new_mark)
             pipe.hdel(self.state_key, "to", "error", "stopped")
             pipe.hincrby(self.state_key, "delivered", len(rows))

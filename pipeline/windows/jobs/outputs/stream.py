@@ -11,13 +11,12 @@ import msgspec
 from ....errors import InvalidValue, PipelineError
 from ....hub.paging import wait_for_entry
 from ....store import Pipeline, Redis
+from ....store.offsets import OFFSET
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...operators.faults import Faults
 from .. import keys
 from .sink import Sink, encoded
-
-_ENTRY_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
 # KEYS[1] the outputs; ARGV[1] the job that will write them, ARGV[2..] their names. Returns nothing, or the name of an
 # output that another job writes, and that job; in this case nothing is changed.
@@ -107,7 +106,7 @@ class StreamOutput(Sink):
 
     def read(self, after: str = "0", limit: int = 100) -> list[StoredRow]:
         """Return up to `limit` rows whose id is greater than `after`, oldest first. Raises `UnknownOutput`."""
-        if not _ENTRY_ID.fullmatch(after):
+        if not re.fullmatch(OFFSET, after):
             raise InvalidValue(f"after must be the id of a row, such as 1714558500000-0, not {after!r}", "after")
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.hexists(keys.OUTPUTS, self.name)

@@ -11,12 +11,10 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from ....errors import InvalidValue
-from ....hub.upstream import retry_after
+from ....hub.upstream import TIMEOUT, retry_after
 from ...engine.engine import OutputRow
 from .outbox import Batch, Refused, Unavailable
 from .stream import StoredRow
-
-_TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 
 #: Statuses, apart from 5xx, after which the request is tried again: Request Timeout, Too Early, Too Many Requests.
 _LATER = frozenset({408, 425, 429})
@@ -47,7 +45,7 @@ class WebhookReceiver:
         self.url = url
         self.host = parse_url(url).netloc
         self.headers = {"User-Agent": "wz", **(headers or {}), "Content-Type": "application/json"}
-        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT, cert_reqs="CERT_REQUIRED", ca_certs=ca)
+        self._pool = urllib3.PoolManager(retries=False, timeout=TIMEOUT, cert_reqs="CERT_REQUIRED", ca_certs=ca)
 
     def key(self, row: OutputRow) -> None:
         return None
