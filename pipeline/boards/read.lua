@@ -261,6 +261,7 @@ while ARGV[argument] do
   local reply
   argument = argument + 3
   if by == 'lowest' or by == 'below' then
+    -- As a function, this would refer to nine locals outside of it, which costs each call of the script some 5 %.
     if is_stale then return redis.error_reply(IS_STALE) end
     local wanted = tonumber(x)  -- a number of scores, or a limit to them
     if by == 'lowest' and wanted < 0 then wanted = math.max(size + wanted, 0) end

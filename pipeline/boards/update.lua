@@ -11,8 +11,8 @@
 -- Returns for each change a code, the member's score after it (for `remove`, the one before it; nil for none), and, if
 -- ranks are wanted, its rank and the board's size after all changes. Only with the code `ok` was anything changed. The
 -- other codes: `same`, the event was applied before, or the member is in the segment already; `range`, the score would
--- reach 2^53; `absent`, the member to remove does not exist, or is not in the segment; `full`, there are MOST_SEGMENTS segments;
--- `stale`, set and tree disagree about the score.
+-- reach 2^53; `absent`, the member to remove does not exist, or is not in the segment; `full`, the board has as many
+-- segments as it may have; `stale`, set and tree disagree about the score.
 --
 -- An error that begins with STALE says that set and tree disagree; with PLACES, how many places the board has. Then
 -- none of the changes is made.
@@ -23,7 +23,8 @@ local prefix = string.sub(KEYS[1], 1, PREFIX_END)
 local board = open(KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[3]), prefix)
 if not board then return redis.error_reply(IS_STALE) end
 local _, _, version, places, flags, expires, sample = unpack_(HEAD, board.head)
-if version == 0 then places = DEFAULT_PLACES end  -- only configure.lua, which is sent to all shards, gives a board other places
+-- Only configure.lua, which is sent to all shards, gives a board other places.
+if version == 0 then places = DEFAULT_PLACES end
 if places ~= tonumber(ARGV[1]) then return redis.error_reply('PLACES ' .. places) end
 
 local come, go
