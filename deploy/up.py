@@ -25,9 +25,8 @@ from pipeline.connection_string import ConnectionString
 from pipeline.errors import PipelineError
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import new_key, sign
-from pipeline.settings import DATABASES, Settings
-from pipeline.settings.kinds import without_password
-from pipeline.store.client import RedisUnavailable, check_server, redis_client
+from pipeline.settings import Settings, can_run_jobs
+from pipeline.store.client import RedisUnavailable, check_server, database, hubs_client, redis_client
 from pipeline.store.clock import machine_time
 
 from .servers import ServerNotFound, nginx, redis_server
@@ -68,7 +67,7 @@ def up(ctx: click.Context, port: int, workers: int, state: Path) -> None:
     and none is started. The other WZ_ variables are passed on to gunicorn and the worker.
     """
     try:
-        from .processes import Interrupted, NotReady, ProcessEnded
+        from .processes import Interrupted, NotReady, ProcessEnded  # here, as honcho may be missing: `wz --help` works
     except ModuleNotFoundError as exc:
         raise click.ClickException(f"there is no {exc.name}: `pip install -r requirements/stack.txt`") from exc
 
@@ -82,7 +81,7 @@ def up(ctx: click.Context, port: int, workers: int, state: Path) -> None:
 
 def run(port: int, workers: int, state: Path) -> None:
     """Start everything and stay until it ends, which is always by an exception; nothing is left running."""
-    from .processes import Processes
+    from .processes import Processes  # here, as in `up`
 
     with ExitStack() as stack:
         make_private(state)
@@ -105,7 +104,7 @@ def run(port: int, workers: int, state: Path) -> None:
             processes.wait_until(lambda: redis_answers(settings), READY_SECONDS, "Redis")
         processes.start("web", "nginx", "worker")
         processes.wait_until(lambda: service_answers(port, run_dir), READY_SECONDS, f"http://{HOST}:{port}/readyz")
-        click.echo(welcome(settings, port, state))
+        click.echo(welcome(settings, port, state, first_hub(settings)))
         processes.watch()
 
 
@@ -195,8 +194,8 @@ def child_environ(port: int, workers: int, state: Path, run_dir: Path) -> dict[s
         }
     if not has_connection_string(os.environ):
         environ["WZ_CONNECTION_STRING_FILE"] = str(keep_connection_string(state / "connection-string", port))
-    has_jobs = "WZ_JOBS" in os.environ or "WZ_HUBS_CLUSTER" in os.environ  # they can't run on a cluster
-    if not has_jobs and (jobs := DEPLOY.parent / "jobs").is_dir():
+    may_add_jobs = "WZ_JOBS" not in os.environ and can_run_jobs(os.environ)
+    if may_add_jobs and (jobs := DEPLOY.parent / "jobs").is_dir():
         environ["WZ_JOBS"] = str(jobs)
     return environ
 
@@ -267,36 +266,47 @@ def service_answers(port: int, run_dir: Path) -> bool:
 # -- what the user is told --------------------------------------------------------------------------------------------
 
 
-def welcome(settings: Settings, port: int, state: Path) -> str:
+def first_hub(settings: Settings) -> str | None:
+    """Return the first hub of WZ_HUBS that was not deleted, otherwise the first one by name; None if there is none."""
+    hubs = Hubs.from_settings(settings, hubs_client(settings)).list()
+    return next((name for name in (*settings.hubs, *hubs) if name in hubs), None)
+
+
+def welcome(settings: Settings, port: int, state: Path, hub: str | None) -> str:
+    """Return what to try; `hub` is the one that takes the event, or None to show no event."""
     root = settings.root
     address = f"http://{HOST}:{port}"
     connection_string = local_connection_string(root.key_name, root.key, port)
     where = "" if has_connection_string(os.environ) else f" (kept in {state / 'connection-string'})"
     token = sign(f"{address}/", root.key_name, root.key, int(machine_time()) + TOKEN_SECONDS)
-    event = curl(
-        f"{address}/events/messages",
-        token,
-        headers=['BrokerProperties: {"PartitionKey":"e1"}'],
-        data='{"eventid":"e1","actionname":"offer_a","reward":1}',
-    )
     reward = curl(
         f"{address}/boards/actions/members/offer_a/rewards",
         token,
         headers=["Content-Type: application/json"],
         data='{"reward": 0.5}',
     )
+    tries, commands = "Give a member of a board its reward (its standing comes back)", [reward]
+    if hub is not None:
+        event = curl(
+            f"{address}/{hub}/messages",
+            token,
+            headers=['BrokerProperties: {"PartitionKey":"e1"}'],
+            data='{"eventid":"e1","actionname":"offer_a","reward":1}',
+        )
+        tries = "Send an event (201), and give a member of a board its reward (its standing comes back)"
+        commands.insert(0, event)
+    lines = "\n\n".join(commands)
+    terminal = "another terminal, with your WZ_REDIS_URL" if "WZ_REDIS_URL" in os.environ else "another terminal"
     return f"""
 wz answers at {address} until Ctrl-C. Connection string{where}:
 
 {connection_string}
 
-Send an event (201), and give a member of a board its reward (its standing comes back); the token is good for 24 h:
+{tries}; the token is good for 24 h:
 
-{event}
+{lines}
 
-{reward}
-
-In another terminal, this line gives you `wz`: then try `wz hub status`, `wz board top actions` or `wz --help`.
+In {terminal}, this line gives you `wz`: then try `wz hub status`, `wz board top actions` or `wz --help`.
 
 {second_terminal(settings, state)}
 {redis_cli(settings)}"""
@@ -307,18 +317,20 @@ def second_terminal(settings: Settings, state: Path) -> str:
     scripts = Path(sysconfig.get_path("scripts"))
     activate = scripts / "activate"
     found = ["source", str(activate)] if activate.exists() else ["export", f"PATH={scripts}:{os.environ['PATH']}"]
-    variables = {"WZ_REDIS_URL": without_password(settings.redis_url)}
+    variables = {}
+    if "WZ_REDIS_URL" not in os.environ:  # a user's own may have a password, which is not printed
+        variables["WZ_REDIS_URL"] = settings.redis_url
     if not has_connection_string(os.environ) and state != Path.cwd() / ".wz":  # where Settings looks by itself
         variables["WZ_CONNECTION_STRING_FILE"] = str(state / "connection-string")
     export = ["export", *(f"{name}={value}" for name, value in variables.items())]
-    return " && ".join(map(shlex.join, (["cd", str(Path.cwd())], found, export)))
+    return " && ".join(map(shlex.join, (["cd", str(Path.cwd())], found, *([export] if variables else []))))
 
 
 def redis_cli(settings: Settings) -> str:
     """Return how to look into the Redis that was started here; whoever brought another knows how."""
     if "WZ_REDIS_URL" in os.environ:
         return ""
-    options = ["-s", settings.redis_url.removeprefix("unix://"), "-n", str(DATABASES[settings.environment])]
+    options = ["-s", settings.redis_url.removeprefix("unix://"), "-n", str(database(settings))]
     return f"\nRedis itself: {shlex.join(['redis-cli', *options])}\n"
 
 

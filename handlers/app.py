@@ -20,6 +20,9 @@ from .outage import SEND_AGAIN, outage
 from .services import Services
 from .unread import UnreadBody
 
+#: Also in pyproject.toml, which a container need not have.
+VERSION = "0.1.0"
+
 #: Bytes of a request's body: Event Hubs takes 1 MB of events at once. nginx.conf allows a little more, so that the
 #: answer to a body that is too large is this service's.
 MAX_CONTENT_LENGTH = 1024 * 1024
@@ -61,7 +64,7 @@ def create_app(settings: Settings | None = None) -> App:
     OpenAPI(
         app,
         title="wz",
-        version="0.1.0",
+        version=VERSION,
         description=DESCRIPTION,
         responses={503: SEND_AGAIN},
         security_schemes={auth.SAS: auth.SCHEME},

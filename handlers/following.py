@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
 
 from pipeline.hub.sas import Token
 from pipeline.store import OUTAGES
 from pipeline.store.clock import machine_time
+from pipeline.store.offsets import OFFSET
 from wz import Problem, Request, Response
 from wz.sse import ServerSentEvent, event_stream
 
@@ -24,6 +28,16 @@ COMMENT = 15
 #: Seconds after which a stream ends. Its client connects again, perhaps to a process that has less to do.
 TAIL_SECONDS = 300
 
+_WHERE = (
+    "An id, of which only later ones are answered; a time in ms since the Unix epoch will do. `0` is before all, "
+    "`@latest` is after the newest"
+)
+After = Annotated[str, msgspec.Meta(pattern=f"^(@latest|{OFFSET})$", description=_WHERE)]
+
+
+class TailQuery(msgspec.Struct, forbid_unknown_fields=True):
+    after: After = "@latest"
+
 
 @dataclass(frozen=True)
 class Followed:
@@ -34,6 +48,15 @@ class Followed:
 
     page: Callable[[str], Sequence[tuple[str, str]]]
     wait: Callable[[str, float, Callable[[], bool]], bool]
+
+
+def begin_after(request: Request, query: TailQuery) -> str:
+    """Return after what a stream begins: the Last-Event-ID of a client that connects again, otherwise `after`."""
+    last_id = request.headers.get("Last-Event-ID")
+    try:
+        return msgspec.convert(last_id, After) if last_id else query.after
+    except msgspec.ValidationError:
+        raise Problem(422, "Last-Event-ID must be the id of an event of this stream", field="Last-Event-ID") from None
 
 
 def follow(request: Request, followed: Followed, after: str) -> Response:

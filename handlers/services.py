@@ -19,7 +19,7 @@ from .readers import Readers
 
 @dataclass(frozen=True)
 class Services:
-    """`redis` is the client for what belongs to neither hubs nor boards: the outputs of window jobs.
+    """`redis` is the client for what belongs to neither hubs nor boards: window jobs and their outputs.
 
     `hosts` are the names that a token may be made out to, `host` the namespace's own.
     `clock_tolerance` is for how many seconds after its expiry a token is still accepted.
@@ -44,7 +44,7 @@ class Services:
             hosts |= {"localhost", "127.0.0.1"}
         return cls(
             client,
-            Boards.from_settings(settings, client),
+            Boards.unchecked(settings),
             Hubs.from_settings(settings, hubs),
             Rules(hubs, settings.root),
             hosts,

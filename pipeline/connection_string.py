@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from .errors import PipelineError
 
+_NAMES = ("Endpoint", "SharedAccessKeyName", "SharedAccessKey", "EntityPath", "UseDevelopmentEmulator")
+
 
 class InvalidConnectionString(PipelineError, ValueError):
     """The message names the part that is wrong and never holds the key."""
@@ -35,13 +37,15 @@ class ConnectionString:
     def parse(cls, text: str) -> ConnectionString:
         """Read a connection string. Raises `InvalidConnectionString`."""
         parts: dict[str, str] = {}
-        for part in text.strip().rstrip(";").split(";"):
+        for number, part in enumerate(text.strip().rstrip(";").split(";"), 1):
             name, equals, value = part.partition("=")
             name = name.strip().lower()
+            # What is not a known name may be the key.
+            shown = next((known for known in _NAMES if known.lower() == name), f"part {number}")
             if not equals or not value.strip():
-                raise InvalidConnectionString(f"connection string: {name or 'a part'!r} has no value")
+                raise InvalidConnectionString(f"connection string: {shown} has no value: write name=value")
             if name in parts:
-                raise InvalidConnectionString(f"connection string: {name!r} is given twice")
+                raise InvalidConnectionString(f"connection string: {shown} is given twice")
             parts[name] = value.strip()
 
         missing = [n for n in ("Endpoint", "SharedAccessKeyName", "SharedAccessKey") if n.lower() not in parts]
@@ -58,7 +62,7 @@ class ConnectionString:
             hub=parts.get("entitypath"),
             development=emulator == "true",
         )
-        if urlsplit(parsed.endpoint).scheme not in ("sb", "https", "http") or not parsed.host:
+        if not _is_endpoint(parsed.endpoint):
             raise InvalidConnectionString("connection string: Endpoint must be sb://host/ (or https://, http://)")
         return parsed
 
@@ -80,3 +84,17 @@ class ConnectionString:
         """The HTTP address of the namespace, without a trailing slash."""
         scheme = "http" if self.development or self.endpoint.startswith("http:") else "https"
         return f"{scheme}://{urlsplit(self.endpoint).netloc}"
+
+
+def _is_endpoint(text: str) -> bool:
+    """Say whether it is an address with a host, and without a user, whose password would be shown with it."""
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("sb", "https", "http")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and ("@" not in parts.netloc)
+        )
+    except ValueError:  # of the host, or of the port
+        return False

@@ -7,7 +7,7 @@ class PipelineError(Exception):
     """Something that the caller can be told.
 
     The message says what is wrong and what to do; `field` is the name of the input that was wrong, where one
-    was. `handlers.error_table` maps each leaf to its HTTP status.
+    was. `handlers.error_table` says which status each has over HTTP, or where it is answered.
     """
 
     field: str | None = None

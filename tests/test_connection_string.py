@@ -41,6 +41,13 @@ def test_the_key_is_not_shown() -> None:
         pytest.param("Endpoint=sb://h/;SharedAccessKeyName=r;SharedAccessKey=", id="an empty key"),
         pytest.param(FULL + ";endpoint=sb://other/", id="a part twice"),
         pytest.param("Endpoint=h;SharedAccessKeyName=r;SharedAccessKey=secret", id="no address"),
+        pytest.param("secret", id="the key alone"),
+        pytest.param("Endpoint=sb://h/;SharedAccessKeyName=r;SharedAccessKey:secret", id="a colon before the key"),
+        pytest.param("Endpoint=sb://h/;SharedAccessKeyName=r;secret=", id="a key without its name"),
+        pytest.param(FULL + ";secret=1;secret=1", id="the key as a name, twice"),
+        pytest.param("Endpoint=sb://u:secret@h/;SharedAccessKeyName=r;SharedAccessKey=k", id="a password"),
+        pytest.param("Endpoint=sb://[;SharedAccessKeyName=r;SharedAccessKey=secret", id="a broken IPv6 address"),
+        pytest.param("Endpoint=sb://h:port/;SharedAccessKeyName=r;SharedAccessKey=secret", id="no number of a port"),
         pytest.param(FULL + ";UseDevelopmentEmulator=yes", id="a flag that is neither"),
     ],
 )
@@ -49,3 +56,18 @@ def test_what_is_wrong_is_said_without_the_key(text: str) -> None:
         ConnectionString.parse(text)
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("secret", "part 1 has no value"),
+        ("Endpoint=sb://h/;SharedAccessKey:secret", "part 2 has no value"),
+        ("Endpoint=sb://h/;sharedaccesskey=", "SharedAccessKey has no value"),
+        ("Endpoint=sb://h/;endpoint=sb://i/", "Endpoint is given twice"),
+        ("secret=1;secret=1", "part 2 is given twice"),
+    ],
+)
+def test_a_part_is_named_if_its_name_is_known_and_otherwise_counted(text: str, message: str) -> None:
+    with pytest.raises(InvalidConnectionString, match=f"^connection string: {message}"):
+        ConnectionString.parse(text)

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.hub.description import Defaults, declared_hubs
-from pipeline.settings import Settings
+from pipeline.settings import Settings, can_run_jobs
 
 from .stack import ROOT
 
@@ -201,3 +201,12 @@ def test_without_a_key_nothing_starts(tmp_path: Path, monkeypatch: pytest.Monkey
 )
 def test_how_long_events_are_remembered(text: str, seconds: int) -> None:
     assert Settings.from_environ({**BASE, "WZ_REMEMBER_EVENTS": text}).remember_events == seconds
+
+
+@pytest.mark.parametrize(
+    ("variables", "can"), [({}, True), ({"WZ_HUBS_CLUSTER": ""}, True), ({"WZ_HUBS_CLUSTER": "redis://a"}, False)]
+)
+def test_jobs_can_run_unless_the_hubs_are_on_a_cluster(variables: dict[str, str], can: bool, tmp_path: Path) -> None:
+    assert can_run_jobs(variables) is can
+    if can:
+        assert Settings.from_environ({**BASE, **variables, "WZ_JOBS": str(tmp_path)}).jobs == tmp_path

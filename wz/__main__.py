@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     try:
-        from .cli import main as command
+        from .cli import main as command  # here, where click may be missing
     except ModuleNotFoundError as exc:
         if exc.name != "click":
             raise

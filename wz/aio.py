@@ -50,7 +50,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     context = copy_context()
     try:
         if _running():
-            from concurrent.futures import ThreadPoolExecutor
+            from concurrent.futures import ThreadPoolExecutor  # as below
 
             with ThreadPoolExecutor(1, "wz-async") as thread:
                 return thread.submit(_run, coroutine, context).result()
@@ -62,7 +62,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _running() -> bool:
-    import asyncio
+    import asyncio  # 40 ms
 
     try:
         asyncio.get_running_loop()
@@ -72,7 +72,7 @@ def _running() -> bool:
 
 
 def _run(coroutine: Coroutine[Any, Any, T], context: Context) -> T:
-    import asyncio
+    import asyncio  # 40 ms
 
     with asyncio.Runner() as runner:
         return runner.run(coroutine, context=context)

@@ -90,14 +90,20 @@ class BaseApp(Router):
         automatic = spec.automatic_options
         if automatic is None:
             automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"]
-        methods = spec.methods | {"OPTIONS"} if automatic else spec.methods
+        methods = {*spec.methods, "OPTIONS"} if automatic else spec.methods
         # Werkzeug's own Rule, since a program may add such rules to the map: rules of two classes are never equal.
         rule = Rule(spec.rule, endpoint=spec.endpoint, methods=methods, **spec.options)
+        is_new = spec.endpoint not in self.routes
         route = self.route_of(spec.endpoint, scopes)
         if route.view is not None and spec.view not in (None, route.view):
             route.answer_with(spec.view)  # raises before the map has the rule
         with self.url_map.lock:
-            self.url_map.add(rule)
+            try:
+                self.url_map.add(rule)
+            except Exception:
+                if is_new:
+                    del self.routes[spec.endpoint]
+                raise
             route.answer_with(spec.view, rule.arguments)
             if automatic:
                 route.answer_options_of(rule)

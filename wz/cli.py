@@ -26,6 +26,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from werkzeug.serving import is_running_from_reloader, run_simple
 from werkzeug.test import EnvironBuilder
 
 try:
@@ -46,6 +47,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _FILES = ("app.py", "wsgi.py")
 _NAMES = ("app", "application", "create_app", "make_app")
+_ENTRY = re.compile(r"[\w.]+:[\w.]+")
 _TARGET = re.compile(r"(?P<module>[\w.]+)(?::(?P<name>\w+)(?P<call>\(\))?)?")
 
 
@@ -90,25 +92,47 @@ class AppGroup(click.Group):
 
 
 class Project(NamedTuple):
-    """What `[tool.wz]` of a pyproject.toml says."""
+    """What `[tool.wz]` of a pyproject.toml says. A value of `commands` is checked when it is loaded."""
 
-    folder: Path
+    file: Path
     app: str | None
-    commands: dict[str, str]
+    commands: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder, from which its app and its commands are imported."""
+        return self.file.parent
 
     @classmethod
     def find(cls) -> Project | None:
-        """Read the nearest pyproject.toml that has a table `[tool.wz]`, from the current folder upwards."""
-        here = Path.cwd()
-        return next(filter(None, map(cls._read, [here, *here.parents])), None)
+        """Read the nearest pyproject.toml that has a table `[tool.wz]`, from the current folder upwards.
+
+        Raises `click.UsageError` that names a file that is wrong.
+        """
+        here = _current_folder()
+        return next(filter(None, (cls._read(folder / "pyproject.toml") for folder in [here, *here.parents])), None)
 
     @classmethod
-    def _read(cls, folder: Path) -> Project | None:
+    def _read(cls, file: Path) -> Project | None:
         try:
-            table = tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["wz"]
-        except (OSError, ValueError, KeyError):
+            text = file.read_bytes()
+        except OSError:
             return None
-        return cls(folder, table.get("app"), table.get("commands", {}))
+        try:
+            tool = tomllib.loads(text.decode()).get("tool")
+        except ValueError as exc:
+            raise click.UsageError(f"{file} is not valid TOML: {exc}") from None
+        if not isinstance(tool, dict) or "wz" not in tool:
+            return None
+        table = tool["wz"]
+        if not isinstance(table, dict):
+            raise click.UsageError(f"{file}: [tool.wz] must be a table")
+        app, commands = table.get("app"), table.get("commands", {})
+        if not (app is None or isinstance(app, str)):
+            raise click.UsageError(f'{file}: app of [tool.wz] must be a text, as in app = "module:name"')
+        if not isinstance(commands, dict):
+            raise click.UsageError(f"{file}: [tool.wz.commands] must be a table")
+        return cls(file, app, commands)
 
 
 class Group(click.Group):
@@ -118,36 +142,54 @@ class Group(click.Group):
         names = {*super().list_commands(ctx), *self._loaded(ctx)}
         try:
             names |= self._app_group(ctx).commands.keys()
-        except Exception as exc:  # importing an app may raise anything; help is shown nevertheless
+        except (Exception, SystemExit) as exc:  # importing an app may raise anything; help is shown nevertheless
             if _target(ctx):
                 _warn(ctx, f"the app's commands are not listed: {exc}")
         return sorted(names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        command = super().get_command(ctx, cmd_name)
-        if command is None and (load := _added().get(cmd_name)):
-            try:
-                return load()
-            except ModuleNotFoundError as exc:
-                raise click.ClickException(f"`wz {cmd_name}` can't be loaded: {exc}") from exc
         try:
-            return command or self._app_group(ctx).get_command(ctx, cmd_name)
+            return super().get_command(ctx, cmd_name) or self._find(ctx, cmd_name)
+        except (Exception, SystemExit):
+            if ctx.resilient_parsing:  # a shell asks for completions
+                return None
+            raise
+
+    def _find(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """Return a command that is added. Raises `click.ClickException` that says what was looked at."""
+        if point := _added().get(cmd_name):
+            try:
+                return _load(point)
+            except (Exception, SystemExit) as exc:
+                raise click.ClickException(
+                    f"`wz {cmd_name}` can't be loaded from {point.value!r}: {_reason(exc)}"
+                ) from exc
+        project = Project.find()
+        file = project.file if project else f"a pyproject.toml in {_current_folder()} or above it"
+        missing = f"there is no command {cmd_name!r}, neither in wz nor in [tool.wz.commands] of {file}"
+        try:
+            command = self._app_group(ctx).get_command(ctx, cmd_name)
         except click.UsageError as exc:
-            raise click.UsageError(
-                f"there is no command {cmd_name!r}, neither in wz nor in [tool.wz.commands] of a pyproject.toml "
-                f"in {os.getcwd()} or above it; {exc.message}"
-            ) from None
+            raise click.UsageError(f"{missing}; {exc.message}") from None
+        if command is None:
+            raise click.UsageError(f"{missing}, nor in the app")
+        return command
 
     def _loaded(self, ctx: click.Context) -> list[str]:
         """Return the names of the added commands that can be loaded; say why the others can't."""
         names: list[str] = []
         failed: dict[str, list[str]] = {}
-        for name, load in _added().items():
+        try:
+            added = _added()
+        except click.UsageError as exc:
+            _warn(ctx, exc.message)
+            return names
+        for name, point in added.items():
             try:
-                load()
+                _load(point)
                 names.append(name)
-            except Exception as exc:  # importing a module of commands may raise anything
-                failed.setdefault(str(exc), []).append(name)
+            except (Exception, SystemExit) as exc:  # importing a module of commands may raise anything
+                failed.setdefault(_reason(exc), []).append(name)
         for reason, unlisted in failed.items():
             _warn(ctx, f"not listed are {', '.join(unlisted)}: {reason}")
         return names
@@ -193,8 +235,6 @@ def main(ctx: click.Context, target: str | None) -> None:
 @click.pass_obj
 def run(target: str | None, host: str, port: int, debug: bool | None, reload: bool) -> None:
     """Serve the app for development, with a reloader. Not for production: see deploy/."""
-    from werkzeug.serving import run_simple
-
     debug = host in ("127.0.0.1", "::1", "localhost") if debug is None else debug
     app = _load_to_serve(target)
     if isinstance(app, App):
@@ -269,7 +309,7 @@ def load_app(target: str | None) -> App:
     except ModuleNotFoundError as exc:
         if exc.name is None or not match["module"].startswith(exc.name):
             raise  # the module exists, but something that it imports does not
-        raise click.UsageError(f"--app {target!r}: there is no module {exc.name!r} in {os.getcwd()}") from None
+        raise click.UsageError(f"--app {target!r}: there is no module {exc.name!r} in {_current_folder()}") from None
     names = [match["name"]] if match["name"] else _NAMES
     found: Any = next((getattr(loaded, name) for name in names if hasattr(loaded, name)), None)
     if found is None:
@@ -287,8 +327,6 @@ def load_app(target: str | None) -> App:
 
 def _load_to_serve(target: str | None) -> WSGIApplication:
     """Load the app, or, after a change that broke it, one that shows the error, so that the reloader keeps running."""
-    from werkzeug.serving import is_running_from_reloader
-
     try:
         return load_app(target)
     except Exception as exc:
@@ -315,19 +353,38 @@ def _see_the_project() -> Project | None:
     return project
 
 
-def _added() -> dict[str, Callable[[], click.Command]]:
-    """Return what loads each command that a package or the project adds; if both add a name, the project's command."""
+def _added() -> dict[str, EntryPoint]:
+    """Return each command that a package or the project adds; if both add a name, the project's command."""
     points = {point.name: point for point in entry_points(group=COMMANDS)}
     if project := _see_the_project():
         points |= {name: EntryPoint(name, target, COMMANDS) for name, target in project.commands.items()}
-    return {name: functools.partial(_load, point) for name, point in points.items()}
+    return points
 
 
 def _load(point: EntryPoint) -> click.Command:
+    """Import a command. Raises `click.UsageError`, or whatever the import raises."""
+    if not (isinstance(point.value, str) and _ENTRY.fullmatch(point.value)):
+        raise click.UsageError('write "module:command"')
     loaded = point.load()
     if not isinstance(loaded, click.Command):
-        raise click.UsageError(f"{point.name} = {point.value!r} of {COMMANDS}: found a {type(loaded).__name__}")
+        raise click.UsageError(f"found a {type(loaded).__name__}, not a click.Command")
     return loaded
+
+
+def _reason(error: BaseException) -> str:
+    """Return one line that says why a command can't be loaded."""
+    if isinstance(error, SystemExit):
+        return f"importing it ends the process, with {error.code!r}"
+    text = error.message if isinstance(error, click.ClickException) else str(error)
+    kind = "" if isinstance(error, (click.ClickException, ImportError)) else f"{type(error).__name__}: "
+    return " ".join(f"{kind}{text}".split())
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise click.UsageError("the current folder was deleted: change to another one") from None
 
 
 def _warn(ctx: click.Context, text: str) -> None:
@@ -339,6 +396,6 @@ def _find_app() -> str | None:
     """Return the app that is nearest: the current folder's pyproject.toml, its app.py or wsgi.py, the project's."""
     project = Project.find()
     app = project.app if project else None
-    if project and app and project.folder == Path.cwd():
+    if project and app and project.folder == _current_folder():
         return app
     return next((file.removesuffix(".py") for file in _FILES if Path(file).is_file()), app)

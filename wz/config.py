@@ -9,6 +9,7 @@ What is read later wins. Needs nothing but the standard library.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -111,8 +112,6 @@ class Config(dict[str, Any]):
         what they lead into is not a dict.
         """
         if loads is None:
-            import json
-
             loads = json.loads
         prefix += "_"
         for variable in sorted(name for name in os.environ if name.startswith(prefix)):
@@ -186,12 +185,10 @@ def _import(name: str) -> Any:
 def _loader(filename: str | os.PathLike[str]) -> tuple[Callable[[IO[Any]], Mapping[str, Any]], bool]:
     suffix = os.path.splitext(filename)[1].lower()
     if suffix == ".toml":
-        import tomllib
+        import tomllib  # here, as most apps read no TOML
 
         return tomllib.load, False
     if suffix == ".json":
-        import json
-
         return json.load, True
     raise TypeError(f"from_file can't tell how to read {os.fspath(filename)!r}: name it .toml or .json, or give load=")
 

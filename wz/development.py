@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from werkzeug.serving import run_simple
+
 from .base import BaseApp
 from .context import AppContext, RequestContext
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from .cli import AppGroup
-    from .testing import AppRunner, Client
+    from .cli import AppGroup  # upwards: `App.cli` is a group of commands
+    from .testing import AppRunner, Client  # upwards: `App.test_client` and `App.test_cli_runner` return them
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,26 +40,24 @@ class Development(BaseApp):
 
     def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
         """`request_context` of a request made by Werkzeug's EnvironBuilder, of the app's own host, root and scheme."""
-        from .testing import RequestBuilder
+        from .testing import RequestBuilder  # optional
 
         return self.request_context(RequestBuilder(self._app, *args, **kwargs).get_environ())
 
     def test_client(self, **options: Any) -> Client:
         """Return a `wz.testing.Client` of this app; `options` are Werkzeug's, such as `use_cookies=False`."""
-        from .testing import Client
+        from .testing import Client  # optional
 
         return Client(self._app, **options)
 
     def test_cli_runner(self, **options: Any) -> AppRunner:
         """Return a runner of this app's commands; `options` are those of `click.testing.CliRunner`. Needs click."""
-        from .testing import AppRunner
+        from .testing import AppRunner  # optional
 
         return AppRunner(self._app, **options)
 
     def run(self, host: str = "127.0.0.1", port: int = 5000, debug: bool | None = None, **options: Any) -> None:
         """Serve for development; `options` are those of `werkzeug.serving.run_simple`. `wz run` can also reload."""
-        from werkzeug.serving import run_simple
-
         self.debug = self.debug if debug is None else debug
         run_simple(host, port, self._app, **{"threaded": True, "use_debugger": self.debug, **options})
 
@@ -65,7 +65,7 @@ class Development(BaseApp):
     def cli(self) -> AppGroup:
         """The app's own commands, shown by `wz --app`; needs click."""
         if "cli" not in self.extensions:
-            from .cli import AppGroup
+            from .cli import AppGroup  # optional
 
             self.extensions["cli"] = AppGroup(self.name)
         group: AppGroup = self.extensions["cli"]

@@ -238,6 +238,9 @@ def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, or
     (value, headers)            ... with headers added, a dict or a list of pairs
     (value, status, headers)    ... with both
 
+    A name that occurs twice in the pairs is sent twice, as Flask does it, if the value is text, bytes or an iterator.
+    Any other value makes a response that has headers already, and each pair replaces the one of its name.
+
     Anything else, None above all, is a TypeError that names `origin`. A WSGI app is run on `environ`.
     """
     status: Any = None
@@ -256,17 +259,20 @@ def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, or
                     "or (body, headers)"
                 )
 
-    response = _from_body(value, app, environ, origin)
+    is_raw = isinstance(value, (str, bytes, bytearray, Iterator))
+    response = _from_body(value, app, environ, origin, Headers(headers) if is_raw and headers else None)
     if isinstance(status, str):
         response.status = status
     elif status is not None:
         response.status_code = status
-    if headers:
+    if headers and not is_raw:
         response.headers.update(headers)
     return response
 
 
-def _from_body(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str) -> WerkzeugResponse:
+def _from_body(
+    value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str, headers: Headers | None
+) -> WerkzeugResponse:
     response_class = Response if app is None else app.response_class
     match value:
         case WerkzeugResponse():
@@ -274,11 +280,11 @@ def _from_body(value: Any, app: App | None, environ: WSGIEnvironment | None, ori
         case dict() | list() | msgspec.Struct():
             return json_response(value, app)
         case str() | bytes():
-            return response_class(value)
+            return response_class(value, headers=headers)
         case bytearray():
-            return response_class(bytes(value))
+            return response_class(bytes(value), headers=headers)
         case Iterator():
-            return response_class(value)
+            return response_class(value, headers=headers)
         case None:
             raise TypeError(f"{origin} returned None: a return statement is missing, or has no value")
     if callable(value) and environ is not None:

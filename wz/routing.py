@@ -41,15 +41,23 @@ class Hooks(list[Callable[..., Any]]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._outer = {Phase.OUTERMOST: 0, Phase.OUTER: 0}  # how many of each are at the front
+        # The phases of the hooks that were added, by identity; kept with the hook, so that no other takes its place.
+        self._phases: dict[int, tuple[Callable[..., Any], Phase]] = {}
 
     def add(self, hook: Callable[..., Any], phase: Phase = Phase.USUAL) -> None:
-        """Add a hook: inside of those of outer phases, and inside of the earlier ones of its own phase."""
-        if phase is Phase.USUAL:
-            self.append(hook)
-        else:
-            self.insert(sum(count for outer, count in self._outer.items() if outer <= phase), hook)
-            self._outer[phase] += 1
+        """Add a hook: inside of those of outer phases, and inside of the earlier ones of its own phase.
+
+        What the methods of a list put here is of the usual phase, wherever it is. Raises TypeError for another phase.
+        """
+        if not isinstance(phase, Phase):
+            names = ", ".join(f"Phase.{one.name}" for one in Phase)
+            raise TypeError(f"the phase of a hook is one of {names}, not {phase!r}")
+        at = max((number for number, other in enumerate(self, 1) if self._phase_of(other) <= phase), default=0)
+        self._phases[id(hook)] = hook, phase
+        self.insert(at, hook)
+
+    def _phase_of(self, hook: Callable[..., Any]) -> Phase:
+        return self._phases.get(id(hook), (hook, Phase.USUAL))[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +65,20 @@ class RuleSpec:
     """A route as a program wrote it. A blueprint keeps these until an app makes rules of them.
 
     `automatic_options` says whether the app answers OPTIONS; None leaves it to `PROVIDE_AUTOMATIC_OPTIONS`. `options`
-    are keywords of `werkzeug.routing.Rule`.
+    are keywords of `werkzeug.routing.Rule`. Any iterable of methods but a single text becomes a frozenset.
     """
 
     rule: str
     endpoint: str
     view: ViewFunction | None
-    methods: frozenset[str]
+    methods: Iterable[str]
     automatic_options: bool | None
     options: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.methods, str):
+            raise TypeError(f"the rule {self.rule!r}: methods must be a list of strings, such as ['GET']")
+        object.__setattr__(self, "methods", frozenset(self.methods))
 
 
 class Map(WerkzeugMap):
@@ -178,7 +191,7 @@ class Router:
             if view_func is None:
                 raise TypeError(f"the rule {rule!r} has neither an endpoint nor a view")
             endpoint = view_func.__name__
-        if isinstance(methods, str):
+        if isinstance(methods, str):  # or each letter would be a method
             raise TypeError(f"the rule {rule!r}: methods must be a list of strings, such as ['GET']")
         chosen = methods or getattr(view_func, "methods", None) or ("GET",)
         wanted = {method.upper() for method in (*chosen, *getattr(view_func, "required_methods", ()))}

@@ -47,7 +47,7 @@ def event_stream(events: Iterable[ServerSentEvent | None], retry: int | None = N
 
 def _encode(events: Iterable[ServerSentEvent | None], retry: int | None) -> Iterator[bytes]:
     try:
-        yield b":\n\n" if retry is None else f"retry: {retry}\n\n".encode()  # so that the header goes out at once
+        yield COMMENT if retry is None else f"retry: {retry}\n\n".encode()  # so that the header goes out at once
         for event in events:
             yield COMMENT if event is None else event.encode()
     finally:

@@ -120,6 +120,8 @@ class Static:
         """The view: answer with a file of the folder, or 404 as `send_from_directory` does."""
         return send_from_directory(self.folder, filename, max_age=self.max_age)
 
+    send_static_file.__undocumented__ = True  # type: ignore[attr-defined]  # files are no operations for wz.openapi
+
 
 def _default_max_age(app: App) -> int | None:
     """In seconds."""

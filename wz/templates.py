@@ -233,16 +233,13 @@ def _add(functions: Any, name: str | None) -> Callable[[F], F]:
     return decorate
 
 
-# These two layers are loaded by the first template that uses them.
-
-
 def _get_flashed_messages(*args: Any, **kwargs: Any) -> Any:
-    from .flashing import get_flashed_messages
+    from .flashing import get_flashed_messages  # for a template that uses it: wz.session needs itsdangerous
 
     return get_flashed_messages(*args, **kwargs)
 
 
 def _session() -> Any:
-    from .session import current_session
+    from .session import current_session  # as above
 
     return current_session()

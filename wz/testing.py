@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from click.testing import Result
 
-    from .session import Session
+    from .session import Session  # beside it, but optional: `Client.session_transaction` yields one
 
 
 class RequestBuilder(EnvironBuilder):
@@ -120,7 +120,7 @@ class AppRunner:
     """Runs the app's own commands in this process: `app.test_cli_runner().invoke(args=["init-db"])`."""
 
     def __init__(self, app: App, **options: Any) -> None:
-        from click.testing import CliRunner
+        from click.testing import CliRunner  # here, since other tests need no click
 
         self.app = app
         self._runner = CliRunner(**options)

@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.deadletters import LETTER_ID, DeadLetter, DeadLetters
+from pipeline.hub.description import MAX_PARTITIONS
 from pipeline.hub.sas import Right
 from wz import Blueprint, Request
 from wz.openapi import operation
@@ -22,7 +23,7 @@ blueprint = Blueprint("deadletters", url_prefix="/hubs/<hub>/deadletters")
 protect(blueprint, hub_paths=True, right=Right.MANAGE)
 
 LetterId = Annotated[str, msgspec.Meta(pattern=f"^{LETTER_ID}$", examples=["0:1714558500000-0"])]
-Partition = Annotated[int, msgspec.Meta(ge=0, le=1023)]
+Partition = Annotated[int, msgspec.Meta(ge=0, le=MAX_PARTITIONS - 1)]
 Ids = Annotated[list[LetterId], msgspec.Meta(min_length=1, max_length=1000)]
 
 _NOT_THERE = {404: f"{NO_HUB}, or no such partition"}

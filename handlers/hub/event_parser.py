@@ -19,11 +19,9 @@ from typing import Annotated, Any
 import msgspec
 from werkzeug.exceptions import ClientDisconnected
 
-from pipeline.hub.event import Event, Property
+from pipeline.hub.event import MAX_KEY, Event, Property
 from pipeline.hub.headers import CONTROL, RESERVED, RESERVED_PREFIXES
 from wz import Problem, Request
-
-from .parameters import MAX_KEY
 
 #: Bytes of a property's value: the service's limit.
 MAX_PROPERTY = 32 * 1024

@@ -11,6 +11,7 @@ from pipeline.hub.description import DAY_MS, MAX_DAYS, Description
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import HubExists
 from pipeline.hub.runtime import runtime
+from pipeline.settings import DEFAULT_PARTITIONS
 from wz import Problem, Request, Response
 from wz.openapi import Content, operation
 
@@ -19,9 +20,6 @@ from ..times import atom_time
 from . import atom
 from .management import author, done, entry_or_feed, managing, url
 from .parameters import NO_HUB, NewHub, OneHub
-
-#: Partitions of a hub if a request to make it does not say how many.
-PARTITIONS = 4
 
 
 @managing.get("/$Resources/Eventhubs")
@@ -80,7 +78,7 @@ def put_hub(request: Request, hub: NewHub) -> Response:
     if changes_it:
         status, description = 200, hubs.update(hub, lambda old: msgspec.structs.replace(old, **changes))
     else:
-        status, description = 201, hubs.create(hub, Description(**{"partitions": PARTITIONS, **changes}))
+        status, description = 201, hubs.create(hub, Description(**{"partitions": DEFAULT_PARTITIONS, **changes}))
     return atom.respond(_hub_entry(request, hubs[hub], description), status)
 
 

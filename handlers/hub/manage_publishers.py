@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from pipeline.hub.event import MAX_KEY
 from pipeline.hub.log import Hub
 from pipeline.hub.publishers import RevokedPublishers
 from wz import Problem, Request, Response
@@ -13,7 +14,7 @@ from ..services import services
 from ..times import now_ms
 from . import atom
 from .management import author, done, entry_or_feed, managing, url
-from .parameters import MAX_KEY, NO_HUB, HubName, PublisherName
+from .parameters import NO_HUB, HubName, PublisherName
 
 
 @managing.get("/<hub>/revokedpublishers")

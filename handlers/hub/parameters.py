@@ -9,13 +9,11 @@ import msgspec
 from werkzeug.routing import BaseConverter
 
 from pipeline.hub.description import RESERVED
+from pipeline.hub.event import MAX_KEY
 from pipeline.hub.log import Hub
 from wz import Problem
 
 NO_HUB = "there is no such hub"
-
-#: Characters of a partition key, and of a publisher's name, as in Microsoft's SDKs (MAX_PARTITION_KEY_LENGTH).
-MAX_KEY = 128
 
 _OWN = "|".join(map(re.escape, sorted(RESERVED)))
 _ONE_SEGMENT = rf"^(?!({_OWN})$)[^/]+$"

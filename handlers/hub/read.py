@@ -16,7 +16,8 @@ from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
-from ..following import TOO_MANY, Followed, follow, too_many_readers
+from ..following import TOO_MANY, After, Followed, TailQuery, begin_after, follow, too_many_readers
+from ..pages import Page
 from ..readers import TooManyReaders
 from ..services import services
 from ..times import json_time
@@ -28,23 +29,12 @@ MAX_WAIT = 20
 blueprint = Blueprint("reading", url_prefix="/hubs")
 protect(blueprint, hub_paths=True, right=Right.LISTEN)
 
-_WHERE = (
-    "An offset, of which only later events are answered; a time in ms since the Unix epoch will do. `0` is before all "
-    "events, `@latest` is after the newest"
-)
-After = Annotated[str, msgspec.Meta(pattern=f"^(@latest|{OFFSET})$", description=_WHERE)]
 
-
-class EventsQuery(msgspec.Struct, forbid_unknown_fields=True):
+class EventsQuery(Page):
     after: After = "0"
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     wait: Annotated[
         int, msgspec.Meta(ge=0, le=MAX_WAIT, description="Seconds to wait for an event if none is there")
     ] = 0
-
-
-class TailQuery(msgspec.Struct, forbid_unknown_fields=True):
-    after: After = "@latest"
 
 
 class EventDocument(msgspec.Struct):
@@ -117,12 +107,7 @@ def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Re
     again.
     """
     found = services(request).hubs[hub]
-    last_id = request.headers.get("Last-Event-ID")
-    try:
-        after = msgspec.convert(last_id, After) if last_id else query.after
-    except msgspec.ValidationError:
-        raise Problem(422, "Last-Event-ID must be the id of an event of this stream", field="Last-Event-ID") from None
-    after = _resolved(found, partition, after)
+    after = _resolved(found, partition, begin_after(request, query))
 
     def page(after: str) -> list[tuple[str, str]]:
         events = paging.page(found, partition, after, 100)

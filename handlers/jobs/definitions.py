@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.hub.sas import Right
 from pipeline.windows.explanation.explain import explain
+from pipeline.windows.jobs.definition import NAME
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import prepare
@@ -30,7 +31,7 @@ protect(changing, right=Right.MANAGE)
 JobName = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$",
+        pattern=f"^{NAME}$",
         description="Upper and lower case differ",
         examples=["per-minute"],
     ),

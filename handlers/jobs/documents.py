@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pipeline.windows.jobs.definition import Definition
-from pipeline.windows.jobs.job_toml import OutputConfig, WebhookConfig
+from pipeline.windows.jobs.job_toml import (
+    ACTION,
+    FIELD_COLUMN,
+    LATE_ARRIVAL,
+    OUT_OF_ORDER,
+    SNAPSHOT,
+    START,
+    OutputConfig,
+    WebhookConfig,
+)
 from pipeline.windows.jobs.outputs import DeliveryStatus
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import State
@@ -25,7 +34,7 @@ class Reference(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Over HTTP, `hash` is the name of a Redis hash that begins with `reference:`, and there are no files."""
 
     hash: str | None = None
-    field_column: str = "field"
+    field_column: str = FIELD_COLUMN
     file: str | None = None
 
 
@@ -56,9 +65,9 @@ class BoardTable(msgspec.Struct, forbid_unknown_fields=True, rename={"output": "
 class Time(msgspec.Struct, forbid_unknown_fields=True):
     """What happens to events that TIMESTAMP BY says are late, or out of order."""
 
-    late_arrival: Seconds = "5s"
-    out_of_order: Seconds = "0s"
-    action: Literal["adjust", "drop"] = "adjust"
+    late_arrival: Seconds = LATE_ARRIVAL
+    out_of_order: Seconds = OUT_OF_ORDER
+    action: Literal["adjust", "drop"] = ACTION
 
 
 _EXAMPLE = """\
@@ -80,8 +89,8 @@ class JobBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     outputs: Annotated[dict[str, OutputConfig], msgspec.Meta(examples=[{"PerMinute": {"type": "stream"}}])]
     boards: list[BoardTable] = []
     time: Time | None = None
-    start: str = "last"
-    snapshot: Seconds = "30s"
+    start: str = START
+    snapshot: Seconds = SNAPSHOT
 
     def definition(self) -> Definition:
         document = msgspec.to_builtins(self)

@@ -7,13 +7,12 @@ from typing import Annotated
 import msgspec
 
 from pipeline.hub.sas import Right
-from pipeline.store.offsets import OFFSET
 from pipeline.windows.jobs.outputs import OutputSummary, StoredRow, StreamOutput, list_outputs
-from wz import Blueprint, Problem, Request, Response
+from wz import Blueprint, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
-from ..following import TOO_MANY, Followed, follow, too_many_readers
+from ..following import TOO_MANY, Followed, TailQuery, begin_after, follow, too_many_readers
 from ..pages import Page
 from ..readers import TooManyReaders
 from ..services import services
@@ -26,14 +25,7 @@ protect(deleting, right=Right.MANAGE)
 
 OutputName = Annotated[str, msgspec.Meta(examples=["rewards"])]
 
-_WHERE = "The id of a row, of which only later ones are answered. `0` is before all rows, `@latest` is after the newest"
-After = Annotated[str, msgspec.Meta(pattern=f"^(@latest|{OFFSET})$", description=_WHERE)]
-
 NO_OUTPUT = "no job has an output of this name that can be read: those of the type `stream` can"
-
-
-class TailQuery(msgspec.Struct, forbid_unknown_fields=True):
-    after: After = "@latest"
 
 
 class Outputs(msgspec.Struct):
@@ -77,11 +69,7 @@ def tail(request: Request, name: OutputName, query: TailQuery) -> Response:
     again.
     """
     output = StreamOutput(services(request).redis, name)
-    last_id = request.headers.get("Last-Event-ID")
-    try:
-        after = msgspec.convert(last_id, After) if last_id else query.after
-    except msgspec.ValidationError:
-        raise Problem(422, "Last-Event-ID must be the id of a row of this output", field="Last-Event-ID") from None
+    after = begin_after(request, query)
     latest = output.latest()  # which also checks that there is such an output
     after = latest if after == "@latest" else after
 

@@ -60,14 +60,14 @@ class Shard:
             raise error_of(exc) from exc
         return replies(reply, ranks)
 
-    def queue_update(self, client: Redis, pipe: Pipeline, places: int, change: Change) -> None:
+    def queue_update(self, client: Redis, pipe: Pipeline, places: int, change: Change, expires: int) -> None:
         """Put a change into the caller's transaction. Its reply is [code, score]."""
-        UPDATE.queue(client, pipe, self.keys, update_args(places, [change], 0, 0, False))
+        UPDATE.queue(client, pipe, self.keys, update_args(places, [change], 0, expires, False))
 
     def configure(
         self, places: int | None, sample: int | None, expires: int | None, new_expires: int = 0
     ) -> tuple[bool, int, int, int]:
-        """Set what is not None; see `Board.configure`. Returns whether it is new, places, sample and expires.
+        """Set what is not None. Returns whether it is new, places, sample and expires.
 
         If it is new, and `expires` is None, it is deleted at `new_expires`.
         """

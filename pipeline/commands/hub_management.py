@@ -13,7 +13,7 @@ from ..hub.description import MAX_PARTITIONS, Defaults, Description
 from ..hub.group_registry import ConsumerGroups
 from ..hub.namespace import Hubs
 from ..hub.runtime import runtime
-from ..settings import Settings
+from ..settings import DEFAULT_PARTITIONS, Settings
 from ..store.client import hubs_client
 from ..units import byte_count, milliseconds
 from .terminal import one_line_errors
@@ -34,7 +34,13 @@ def _settings(command: F) -> F:
 
 @click.command()
 @click.argument("name")
-@click.option("--partitions", type=click.IntRange(1, MAX_PARTITIONS), default=4, show_default=True, help="For life.")
+@click.option(
+    "--partitions",
+    type=click.IntRange(1, MAX_PARTITIONS),
+    default=DEFAULT_PARTITIONS,
+    show_default=True,
+    help="For life.",
+)
 @_settings
 @one_line_errors
 def create(name: str, partitions: int, **chosen: Any) -> None:

@@ -14,8 +14,9 @@ from ..connection_string import ConnectionString
 from ..errors import PipelineError
 from ..hub.description import Defaults, declared_hubs
 from ..settings import DATABASES, SETTINGS, Settings
+from ..settings.address import without_password
 from ..settings.deployment import DEPLOYMENT
-from ..settings.kinds import without_password
+from ..settings.kinds import ADDRESS, NODES
 from ..settings.row import DEFAULT, Setting
 from ..store.client import database
 from .terminal import columns, one_line_errors
@@ -98,7 +99,7 @@ def _shown(row: Setting, text: str) -> str:
     value = row.read(text)
     if isinstance(value, ConnectionString):
         return str(replace(value, key="..."))
-    return without_password(text)
+    return without_password(text) if text and row.kind in (ADDRESS, NODES) else text
 
 
 def _deployment(environ: Mapping[str, str]) -> Iterator[ShownSetting]:

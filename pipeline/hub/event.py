@@ -10,6 +10,9 @@ import msgspec
 #: A user property's value, of one of the types that the service has.
 Property = str | int | float | bool | None
 
+#: Characters of a partition key, and of a publisher's name, as in Microsoft's SDKs (MAX_PARTITION_KEY_LENGTH).
+MAX_KEY = 128
+
 #: The user property by which a hub recognizes an event that a relay sends a second time. Names ignore case.
 RELAY_ID = "wz-event-id"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import cast
 
@@ -65,7 +66,8 @@ class Hubs(Mapping[str, Hub]):
         self._hubs: dict[str, Hub] = {}
         self._descriptions: dict[str, Description] = {}
         self._known_until = 0.0  # time.monotonic()
-        self._refreshing = threading.Lock()
+        self._lock = threading.Lock()  # for `_asking`
+        self._asking: Future[None] | None = None  # done when the thread that asks Redis has its answer
 
     @classmethod
     def from_settings(cls, settings: Settings, client: Redis) -> Hubs:
@@ -106,23 +108,44 @@ class Hubs(Mapping[str, Hub]):
     def refresh(self) -> None:
         """Ask Redis which hubs there are. A `Hub` stays the same object for as long as its log is the same.
 
-        Declared hubs that never existed are made; one that was deleted stays deleted.
+        Declared hubs that never existed are made; one that was deleted stays deleted. One thread asks at a time, and
+        those that wait for it share its error: with a Redis that hangs, all fail after one time-out.
         """
-        with self._refreshing:
-            until = time.monotonic() + CACHE
+        with self._lock:
+            earlier = self._asking
+        if earlier is not None:
+            earlier.result()  # what it has read may be older than a change that this thread has made: ask again
+        with self._lock:
+            begun = self._asking
+            if begun is None:
+                mine = self._asking = Future()
+        if begun is not None:
+            begun.result()
+            return
+        try:
+            self._ask()
+        except BaseException as exc:
+            self._asking = None
+            mine.set_exception(exc)
+            raise
+        self._asking = None
+        mine.set_result(None)
+
+    def _ask(self) -> None:
+        until = time.monotonic() + CACHE
+        descriptions = self._recorded()
+        for name in self.declared.keys() - descriptions.keys():
+            self._make_if_new(name, Description(partitions=self.declared[name]))
             descriptions = self._recorded()
-            for name in self.declared.keys() - descriptions.keys():
-                self._make_if_new(name, Description(partitions=self.declared[name]))
-                descriptions = self._recorded()
-            hubs = {}
-            for name, description in descriptions.items():
-                settings = description.settings(self.defaults)
-                hub = self._hubs.get(name)
-                if hub is None or self._descriptions[name].created_ms != description.created_ms:
-                    hub = Hub(self.redis, name, description.partitions, settings)
-                hub.settings = settings
-                hubs[name] = hub
-            self._hubs, self._descriptions, self._known_until = hubs, descriptions, until
+        hubs = {}
+        for name, description in descriptions.items():
+            settings = description.settings(self.defaults)
+            hub = self._hubs.get(name)
+            if hub is None or self._descriptions[name].created_ms != description.created_ms:
+                hub = Hub(self.redis, name, description.partitions, settings)
+            hub.settings = settings
+            hubs[name] = hub
+        self._hubs, self._descriptions, self._known_until = hubs, descriptions, until
 
     def declare(self) -> None:
         """Compare the declared hubs with the recorded ones, when a process starts.
@@ -158,7 +181,7 @@ class Hubs(Mapping[str, Hub]):
             new = msgspec.structs.replace(change(old), created_ms=old.created_ms, updated_ms=clock_ms(self.redis))
             if new.partitions != old.partitions:
                 raise InvalidValue(
-                    f"hub {name!r} has {old.partitions} partitions for good: with others, keys would move",
+                    f"hub {name!r} has {old.partitions} partitions, which can't change: keys would move",
                     "partitions",
                 )
             new.check()

@@ -38,6 +38,15 @@ from .row import Setting, setting
 #: The Redis database of each environment. 0 is not used: it is the default of programs that choose none.
 DATABASES = {"development": 1, "test": 2, "staging": 3, "production": 4}
 
+#: Partitions of a hub for which nobody says how many.
+DEFAULT_PARTITIONS = 4
+
+#: Why a window job is refused on a Redis Cluster; `can_run_jobs` says whether the hubs are on one.
+NO_JOBS_ON_A_CLUSTER = (
+    "a window job can't run on a Redis Cluster: it commits the results of all partitions in one transaction, whose "
+    "keys on a cluster must all be of one slot"
+)
+
 _CLUSTER_SHARDS = 8  # of a board on a cluster, unless WZ_BOARD_SHARDS says otherwise
 
 
@@ -75,7 +84,7 @@ class Settings:
     hubs: Mapping[str, int] = setting(
         "WZ_HUBS",
         HUBS,
-        "events:4",
+        f"events:{DEFAULT_PARTITIONS}",
         "The hubs that a service begins with. Empty: none.",
         may_be_empty=True,
     )
@@ -180,15 +189,16 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read every setting. Raises `InvalidSetting`, or `InvalidConnectionString`."""
         values = {row.field: row.read(row.find(environ)[0]) for row in SETTINGS}
-        if values["jobs"] and values["hubs_cluster"]:
-            raise InvalidSetting(
-                "WZ_JOBS",
-                "a window job commits its results of all partitions in one transaction, which a cluster can't do: "
-                "unset it, or WZ_HUBS_CLUSTER",
-            )
+        if values["jobs"] and not can_run_jobs(environ):
+            raise InvalidSetting("WZ_JOBS", f"{NO_JOBS_ON_A_CLUSTER}; unset it, or WZ_HUBS_CLUSTER")
         if values["boards_cluster"] and not environ.get("WZ_BOARD_SHARDS"):
             values["board_shards"] = _CLUSTER_SHARDS
         return cls(**values)
+
+
+def can_run_jobs(environ: Mapping[str, str]) -> bool:
+    """Return whether a service with these variables can run window jobs; `NO_JOBS_ON_A_CLUSTER` says why not."""
+    return not environ.get("WZ_HUBS_CLUSTER")
 
 
 #: Every row, in the order of the fields.

@@ -1,16 +1,16 @@
-"""How the text of a setting is read, and how an address is printed without its password."""
+"""How the text of a setting is read."""
 
 from __future__ import annotations
 
-import re
+import os.path
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from ..connection_string import ConnectionString
 from ..errors import InvalidValue
 from ..units import byte_count, milliseconds
+from .address import address, node_addresses
 
 
 class Kind(NamedTuple):
@@ -40,11 +40,19 @@ def number(most: int, unit: str) -> Kind:
     """A whole number from 1 to `most`."""
 
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
-            raise InvalidValue(f"{text!r}: write a number from 1 to {most}", "number")
+        if not (_is_number(text) and 1 <= int(text) <= most):
+            raise InvalidValue(f"{_short(text)}: write a number from 1 to {most}", "number")
         return int(text)
 
     return Kind(f"number from 1 to {most:,}", unit, read)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18  # Python refuses to read thousands of digits
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 200 else f"{text[:200]}...")
 
 
 def _send_size(text: str) -> int:
@@ -61,10 +69,12 @@ def _tolerance(text: str) -> int:
     return seconds
 
 
-def _at_least_a_second(text: str) -> int:
+def _second_to_century(text: str) -> int:
     seconds = milliseconds(text) // 1000
     if seconds < 1:
         raise InvalidValue(f"{text!r} is less than a second", "time")
+    if seconds > 36_500 * 86_400:
+        raise InvalidValue(f"{text!r} is more than 100 years: write at most 36500d", "time")
     return seconds
 
 
@@ -73,14 +83,14 @@ def _connection_string(text: str) -> ConnectionString | None:
 
 
 def _file(text: str) -> Path | None:
-    if text and not Path(text).is_file():
-        raise InvalidValue(f"there is no file {text!r}", "file")
+    if text and not os.path.isfile(text):  # Path.is_file raises an error for a name that is too long
+        raise InvalidValue(f"there is no file {_short(text)}", "file")
     return Path(text) if text else None
 
 
 def _folder(text: str) -> Path | None:
-    if text and not Path(text).is_dir():
-        raise InvalidValue(f"{text!r} is not a folder", "folder")
+    if text and not os.path.isdir(text):
+        raise InvalidValue(f"{_short(text)} is not a folder", "folder")
     return Path(text) if text else None
 
 
@@ -98,37 +108,21 @@ def _hubs(text: str) -> dict[str, int]:
         name, _, count = item.partition(":")
         if name.lower() in hubs:
             raise InvalidValue(f"{name.lower()!r} is given twice", "hubs")
-        if not (count.isascii() and count.isdecimal()):
-            raise InvalidValue(f"{item!r}: write name:partitions, as in events:4", "hubs")
+        if not _is_number(count):
+            raise InvalidValue(f"{_short(item)}: write name:partitions, as in events:4", "hubs")
         hubs[name.lower()] = int(count)
     return hubs
 
 
-def _nodes(text: str) -> tuple[str, ...]:
-    for number, url in enumerate(_items(text), 1):  # the message must not show its password
-        parts = urlsplit(url)
-        if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-            raise InvalidValue(f"address {number} is not redis://host:port or rediss://host:port", "nodes")
-        if parts.path.strip("/") not in ("", "0"):
-            raise InvalidValue(f"address {number} names a database, but a cluster has only 0", "nodes")
-    return tuple(_items(text))
-
-
-ADDRESS = Kind("address", "redis://, rediss:// or unix://", str)
-NODES = Kind("addresses, by comma", "redis:// or rediss://", _nodes)
+ADDRESS = Kind("address", "redis://, rediss:// or unix://", address)
+NODES = Kind("addresses, by comma", "redis:// or rediss://", node_addresses)
 CONNECTION_STRING = Kind("connection string", "", _connection_string)
 FILE, FOLDER = Kind("file", "", _file), Kind("folder", "", _folder)
 HOSTS, HUBS = Kind("names, by comma", "", _hosts), Kind("name:partitions, by comma", "", _hubs)
 
 _TIME, _SIZE = "seconds, or 90s, 15m, 24h, 7d", "bytes, or 500MiB, 1GiB"
-TIME, LASTING = Kind("time", _TIME, milliseconds), Kind("time from 1s", _TIME, _at_least_a_second)
+TIME, LASTING = Kind("time", _TIME, milliseconds), Kind("time from 1s to 36500d", _TIME, _second_to_century)
 TOLERANCE = Kind("time up to 15m", _TIME, _tolerance)
 SIZE, SEND_SIZE = Kind("size", _SIZE, byte_count), Kind("size from 1KiB to 20MiB", _SIZE, _send_size)
 _BATCHES = one_of("key", "any")
 BATCHES = _BATCHES._replace(read=lambda text: _BATCHES.read(text) == "any")
-
-
-def without_password(text: str) -> str:
-    """Return the address of a Redis, or several by comma, with `...` for user and password, wherever they are."""
-    text = re.sub(r"//.*?@(?=[^@]*(?:,\s*rediss?://|$))", "//...@", text)
-    return re.sub(r"([?&](?:username|password)=)[^&]*", r"\1...", text)

@@ -66,7 +66,7 @@ class Setting:
 
 def _read_file(variable: str, path: str, must_be_there: bool) -> str | None:
     try:
-        with open(path) as opened:
+        with open(path, encoding="utf-8") as opened:
             _check_mode(variable, path, os.fstat(opened.fileno()))
             text = opened.read().strip()
     except FileNotFoundError:
@@ -75,6 +75,8 @@ def _read_file(variable: str, path: str, must_be_there: bool) -> str | None:
         raise InvalidSetting(variable, f"there is no file {path!r}") from None
     except OSError as exc:
         raise InvalidSetting(variable, f"can't read {path!r}: {exc.strerror}") from exc
+    except UnicodeDecodeError:
+        raise InvalidSetting(variable, f"{path!r} is not a text in UTF-8") from None
     if not text:
         raise InvalidSetting(variable, f"{path!r} is empty")
     return text

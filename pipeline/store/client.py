@@ -12,15 +12,16 @@ import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from redis import AuthenticationError, Redis, RedisError
 from redis.cluster import ClusterNode, RedisCluster
 from redis.connection import ConnectionPool
-from redis.exceptions import AskError, RedisClusterException
+from redis.exceptions import AskError, RedisClusterException, ResponseError
 
-from ..errors import PipelineError
+from ..errors import InvalidValue, PipelineError
 from ..settings import DATABASES, InvalidSetting, Settings
+from ..settings.address import database_in
 from . import UNREACHABLE
 from .keys import BOARD_SHARDS, ENVIRONMENT
 from .options import connection_options, no_retry
@@ -69,14 +70,11 @@ def database(settings: Settings) -> int:
 
     Raises `InvalidSetting` if the one in the address is not a number, for which redis-py would use database 0.
     """
-    parts = urlsplit(settings.redis_url)
-    path = "" if parts.scheme == "unix" else parts.path.strip("/")
-    named = parse_qs(parts.query).get("db", [path])[0]
-    if not named:
-        return DATABASES[settings.environment]
-    if not (named.isascii() and named.isdecimal()):
-        raise InvalidSetting("WZ_REDIS_URL", "the database in the address is not a number")
-    return int(named)
+    try:
+        named = database_in(settings.redis_url)
+    except InvalidValue as exc:
+        raise InvalidSetting("WZ_REDIS_URL", str(exc)) from None
+    return DATABASES[settings.environment] if named is None else named
 
 
 def cluster_client(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
@@ -109,16 +107,23 @@ def hubs_client(settings: Settings, wait: float = 0.0) -> Redis:
     return cast("Redis", cluster_client(settings.hubs_cluster, settings.environment, wait))
 
 
-def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
+def unchecked_boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
     """Return the client of the database that has the boards: of a cluster if the settings name one, else of the server.
 
-    Makes sure that the boards are split as the settings say; otherwise members would be looked for in the wrong shard.
-    Raises `InvalidSetting`, or what `cluster_client` does. Call it when a process starts, not for each request.
+    Raises what `cluster_client` does. It is for a process that calls `boards_client` before it uses a board.
     """
-    if settings.boards_cluster:
-        found: Redis | RedisCluster = cluster_client(settings.boards_cluster, settings.environment, wait)
-    else:
-        found = redis_client(settings)
+    if not settings.boards_cluster:
+        return redis_client(settings)
+    return cluster_client(settings.boards_cluster, settings.environment, wait)
+
+
+def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
+    """Return `unchecked_boards_client`, once it is sure that the boards are split as the settings say.
+
+    Otherwise members would be looked for in the wrong shard. Raises `InvalidSetting`, or what `cluster_client` does.
+    Call it when a process starts, not for each request.
+    """
+    found = unchecked_boards_client(settings, wait)
     found.set(SHARDS_MARKER, settings.board_shards, nx=True)
     shards = int(cast("bytes", found.get(SHARDS_MARKER)))
     if shards != settings.board_shards:
@@ -185,7 +190,16 @@ def _claim(connection: Connection, environment: str, other: str) -> None:
 
 def _make(settings: Settings) -> Redis:
     def claim(connection: Connection) -> None:
-        connection.on_connect()  # type: ignore[no-untyped-call]
+        try:
+            connection.on_connect()  # type: ignore[no-untyped-call]
+        except ResponseError as exc:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            if "DB index" not in str(exc):
+                raise
+            raise RedisUnavailable(
+                f"Redis has no database {connection.db}: choose another with WZ_REDIS_URL or WZ_ENVIRONMENT, or raise "
+                "`databases` in redis.conf"
+            ) from exc
         _claim(connection, settings.environment, "another database in WZ_REDIS_URL")
 
     url = settings.redis_url

@@ -5,7 +5,14 @@ are similar and what to write instead, and docs/windows.md its lists. The code t
 under its name in upper case: that of scalar functions in expressions/scalar/, of aggregates in
 operators/aggregates/calls.py, of analytic functions in operators/analytic.py, of windows in language/window_parser.py,
 of system functions in planning/compiler.py. To add a function, add its entry and its code; a test checks that each has
-both.
+both. A window needs more than these two:
+
+    language/syntax.py        a class of its own, in `Window`
+    language/parser.py        its grammar, in the head
+    language/render.py        how it is written
+    operators/windowing.py    its operator, and whether its work can be divided between two stages
+    planning/lineage.py       for how long an event can change its rows
+    explanation/describe.py   what explain says about it
 
 The table is only data, and imports nothing of the package. So all parts can read it, even the parser, which is below
 all of these.
@@ -16,6 +23,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+TIMESTAMP = "SYSTEM.TIMESTAMP"
+WINDOW = "SYSTEM.WINDOW"
+CAST = "CAST"
+TRY_CAST = "TRY_CAST"
+"""Functions that parts of the language other than their own code must know, in upper case."""
 
 Kind = Literal["scalar", "cast", "aggregate", "analytic", "window", "system", "unsupported", "foreign"]
 """What a function works on: `scalar` and `cast` on one row, `aggregate` on the rows of a group, `analytic` on a row and

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from ..store import UNREACHABLE, RedisError
@@ -38,37 +38,76 @@ def run(find: Callable[[], Iterable[Task]], stop: threading.Event) -> None:
 
     `find` is asked again every two seconds: new tasks are started, and tasks that it does not return any more are
     stopped. A task that has not ended `END_SECONDS` after `stop` is abandoned and named in the log: its thread ends
-    with the process, and its lease expires.
+    with the process, and its lease expires. So is a call of `find` that has not returned by then.
     """
-    running: dict[Task, _Thread] = {}
-    ending: list[_Thread] = []
-    while not stop.is_set():
-        try:
-            wanted = list(find())
-        except RedisError as exc:  # running tasks get this error as well; only the first call must not fail
-            if not running:
-                raise
-            logger.warning("can't look for new tasks: %s", exc)
-        else:
-            for task in running.keys() - wanted:
-                running[task].stop.set()
-                ending.append(running.pop(task))
-            for task in wanted:
-                if task not in running:
-                    running[task] = _Thread(task)
-        stop.wait(FIND)
-    for thread in running.values():
-        thread.stop.set()
-    _wait_for([*ending, *running.values()])
-
-
-def _wait_for(threads: list[_Thread]) -> None:
+    search = _Search(find, stop)
+    search.start()
+    stop.wait()
     deadline = time.monotonic() + END_SECONDS
+    if search.error is not None:
+        raise search.error
+    _wait_for([search, *search.end_tasks()], deadline)
+
+
+def _wait_for(threads: Sequence[threading.Thread], deadline: float) -> None:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     left = sorted(thread.name for thread in threads if thread.is_alive())
     if left:
         logger.error("not ended after %.0f s, and abandoned: %s", END_SECONDS, ", ".join(left))
+
+
+class _Search(threading.Thread):
+    """Calls `find`, and starts and stops tasks as it says.
+
+    It is a thread of its own, since `find` may wait for Redis for longer than a worker has to end. An error that is to
+    end the worker is in `error`; then `stop` is set.
+    """
+
+    def __init__(self, find: Callable[[], Iterable[Task]], stop: threading.Event) -> None:
+        super().__init__(name="the search for tasks", daemon=True)
+        self.error: Exception | None = None
+        self._find = find
+        self._stop_event = stop
+        self._running: dict[Task, _Thread] = {}
+        self._ending: list[_Thread] = []
+        self._changing = threading.Lock()  # once `stop` is set and this is free, no task is started any more
+
+    def run(self) -> None:
+        try:
+            while not self._stop_event.is_set():
+                self._look()
+                self._stop_event.wait(FIND)
+        except Exception as exc:
+            self.error = exc
+            self._stop_event.set()
+
+    def end_tasks(self) -> list[_Thread]:
+        """Tell every task to end, once `stop` is set. Returns the threads of all that may not have ended."""
+        with self._changing:
+            for thread in self._running.values():
+                thread.stop.set()
+            return [*self._ending, *self._running.values()]
+
+    def _look(self) -> None:
+        try:
+            wanted = list(self._find())
+        except RedisError as exc:  # running tasks get this error as well; only the first call must not fail
+            if not self._running:
+                raise
+            logger.warning("can't look for new tasks: %s", exc)
+            return
+        with self._changing:
+            if not self._stop_event.is_set():
+                self._run_only(wanted)
+
+    def _run_only(self, wanted: Sequence[Task]) -> None:
+        for task in self._running.keys() - wanted:
+            self._running[task].stop.set()
+            self._ending.append(self._running.pop(task))
+        for task in wanted:
+            if task not in self._running:
+                self._running[task] = _Thread(task)
 
 
 class _Thread(threading.Thread):

@@ -56,7 +56,7 @@ def test_looking_at_hubs_makes_none(redis: redis_py.Redis, wz: Callable[..., Res
     ("args", "code", "message"),
     [
         pytest.param(["show", "none"], 1, "there is no hub 'none'", id="no such hub"),
-        pytest.param(["create", "boards"], 1, "path of the service's own", id="a reserved name"),
+        pytest.param(["create", "boards"], 1, "path of the service itself", id="a reserved name"),
         pytest.param(["create", "a", "--retention", "x"], 1, "'x' is not a time", id="no time"),
         pytest.param(["create", "a", "--size", "1XB"], 1, "'1XB' is not a size", id="no size"),
         pytest.param(["create", "a", "--size", "1MiB"], 1, "4 partitions must hold", id="too small"),

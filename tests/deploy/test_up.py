@@ -16,18 +16,22 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import redis as redis_py
 
+from deploy import servers
 from deploy.processes import LAST_TERM_SECONDS, TERM_SECONDS
-from deploy.up import keep_connection_string, runtime_directory
+from deploy.up import first_hub, keep_connection_string, runtime_directory, welcome
 from pipeline.connection_string import ConnectionString
+from pipeline.hub.description import Description
+from pipeline.hub.namespace import Hubs
+from pipeline.settings import Settings
 
-from ..stack import PATIENCE, REPOSITORY, free_port
+from ..stack import PATIENCE, REPOSITORY, free_port, process
 
 WZ = Path(sysconfig.get_path("scripts")) / "wz"
 
@@ -179,6 +183,40 @@ def test_the_line_for_a_second_terminal_gives_a_wz_that_finds_all(up: Up) -> Non
     assert paste(f"curl -i http://127.0.0.1:{up.port}/events/messages -H '{token}' -d x")[0] == 201
 
 
+@pytest.fixture(scope="module")
+def up_on_own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Up, dict[str, str]]]:
+    """`wz up` with a Redis of the user's own, which has a password, and with other hubs; and the user's variables."""
+    folder = tmp_path_factory.mktemp("own")
+    socket_path = folder / "redis.sock"
+    command = [servers.redis_server(), "--port", "0", "--unixsocket", socket_path, "--save", "", "--dir", folder]
+    own = {"WZ_REDIS_URL": f"unix://:secret@{socket_path}", "WZ_HUBS": "orders:2", "WZ_JOBS": ""}
+    with process([*command, "--requirepass", "secret"], ready=socket_path.exists), running(folder, own) as up:
+        yield up, own
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="`source` is bash's")
+def test_the_line_for_a_second_terminal_leaves_a_redis_of_one_s_own_alone(
+    up_on_own_redis: tuple[Up, dict[str, str]],
+) -> None:
+    up, own = up_on_own_redis
+    (line,) = (line for line in up.text.splitlines() if line.startswith("cd "))
+    command = ["bash", "-c", f"{line} && wz hub status"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WZ_", "VIRTUAL_ENV"))}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=clean | own, cwd="/")
+
+    assert "orders" in done.stdout
+    assert "WZ_REDIS_URL=" not in up.text
+    assert "In another terminal, with your WZ_REDIS_URL, this line" in up.text
+    assert "secret" not in up.text
+
+
+def test_the_event_goes_to_a_hub_that_is_there(up_on_own_redis: tuple[Up, dict[str, str]]) -> None:
+    event, _reward = (line for line in up_on_own_redis[0].text.splitlines() if line.startswith("curl "))
+
+    assert "/orders/messages" in event
+    assert paste(event)[0] == 201
+
+
 def test_the_redis_that_it_started_is_where_it_says(up: Up) -> None:
     (line,) = (line for line in up.text.splitlines() if line.startswith("Redis itself: "))
     _cli, _s, socket_path, _n, database = shlex.split(line.removeprefix("Redis itself: "))
@@ -305,6 +343,29 @@ def test_ctrl_c_ends_all_that_it_started_and_nothing_else(tmp_path: Path, redis_
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_hub_is_a_declared_one_that_was_not_deleted(settings: Settings, redis: redis_py.Redis) -> None:
+    declared = replace(settings, hubs={"late": 1, "early": 1})
+    assert first_hub(declared) == "late"
+
+    hubs = Hubs.from_settings(declared, redis)
+    hubs.delete("late")
+    assert first_hub(declared) == "early"
+
+    hubs.delete("early")
+    hubs.create("made", Description(partitions=1))
+    assert first_hub(declared) == "made"
+
+
+def test_without_a_hub_no_event_is_shown(settings: Settings, redis: redis_py.Redis, tmp_path: Path) -> None:
+    assert first_hub(replace(settings, hubs={})) is None
+
+    text = welcome(settings, 8080, tmp_path, None)
+    assert "/messages" not in text
+    assert [line.split("/boards/")[0] for line in text.splitlines() if line.startswith("curl ")] == [
+        "curl -i http://127.0.0.1:8080"
+    ]
 
 
 def test_the_key_stays_when_the_port_changes(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 import pipeline
+from handlers import error_table
 from handlers.error_table import PROBLEMS
 from handlers.hub.xml_errors import _KINDS
+from handlers.readers import TooManyReaders
 from pipeline.errors import PipelineError
 
 #: What workers and commands tell, and what becomes another error before it leaves the domain.
@@ -44,3 +46,9 @@ def test_every_error_of_the_domain_has_a_status_or_meets_no_request() -> None:
 
     answered = {error for error in errors if not {*PROBLEMS, *_KINDS}.isdisjoint(error.__mro__)}
     assert {error.__name__ for error in errors - answered} == NOT_ANSWERED
+
+
+def test_errors_that_are_answered_elsewhere_are_named_above_the_table() -> None:
+    elsewhere = {error for error in _KINDS if issubclass(error, PipelineError)} - PROBLEMS.keys() | {TooManyReaders}
+
+    assert {error.__name__ for error in elsewhere if error.__name__ not in (error_table.__doc__ or "")} == set()

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Any
 
 import pytest
+
+from pipeline.settings import DEFAULT_PARTITIONS
 
 from .. import stack
 from .conftest import ServiceClient
@@ -20,6 +23,18 @@ def document(client: ServiceClient) -> dict[str, Any]:
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     return [(path, method, one) for path, item in document["paths"].items() for method, one in item.items()]
+
+
+def test_its_version_is_the_project_s(document: dict[str, Any]) -> None:
+    project = tomllib.loads((stack.REPOSITORY / "pyproject.toml").read_text())["project"]
+
+    assert document["info"]["version"] == project["version"]
+
+
+def test_the_default_of_a_new_hub_is_told(document: dict[str, Any]) -> None:
+    put = document["paths"]["/{hub}"]["put"]
+
+    assert f"by default {DEFAULT_PARTITIONS};" in put["description"]
 
 
 def test_every_operation_says_what_it_does(document: dict[str, Any]) -> None:

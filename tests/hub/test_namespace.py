@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import socket
 import threading
+from contextlib import closing, suppress
 
 import msgspec
 import pytest
 import redis as redis_py
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pipeline.errors import InvalidValue
 from pipeline.hub import Event, namespace
@@ -58,7 +62,7 @@ def test_what_changes_reaches_the_hubs_that_are_in_use(hubs: Hubs) -> None:
 
 
 def test_the_number_of_partitions_is_for_life(hubs: Hubs) -> None:
-    with pytest.raises(InvalidValue, match="for life"):
+    with pytest.raises(InvalidValue, match="has 4 partitions, which can't change"):
         hubs.update("events", lambda old: msgspec.structs.replace(old, partitions=8))
 
     assert hubs.description("events").partitions == 4
@@ -99,6 +103,65 @@ def test_threads_share_one_hub(redis: redis_py.Redis) -> None:
 
     assert len(set(map(id, found))) == 1
     assert len(found) == 16
+
+
+def test_threads_that_wait_for_a_redis_that_hangs_fail_together() -> None:
+    threads, barrier = 8, threading.Barrier(8)
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        barrier.wait()
+        try:
+            hubs["events"]
+        except redis_py.TimeoutError as exc:
+            failed.append(exc)
+
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=threads)) as silent:
+        port = silent.getsockname()[1]
+        hubs = Hubs(redis_py.Redis(port=port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0)), {"events": 4})
+        asking = [threading.Thread(target=ask) for _ in range(threads)]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+        silent.setblocking(False)
+        connections = 0
+        with suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                connections += 1
+
+    assert len(failed) == threads
+    assert connections <= 2  # each that asks makes one: the first, and one that came after it had failed, if any
+
+
+def test_a_thread_sees_what_was_changed_while_another_was_asking(
+    redis: redis_py.Redis, hubs: Hubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hubs.refresh()
+    has_read, let_go = threading.Event(), threading.Event()
+    recorded = hubs._recorded
+
+    def slowly() -> dict[str, Description]:
+        found = recorded()
+        has_read.set()
+        let_go.wait()
+        return found
+
+    monkeypatch.setattr(hubs, "_recorded", slowly)
+    slow = threading.Thread(target=hubs.refresh)
+    slow.start()
+    has_read.wait()
+    monkeypatch.setattr(hubs, "_recorded", recorded)
+    Hubs(redis, {}).create("orders", FOUR)
+    found: list[str] = []
+    waiting = threading.Thread(target=lambda: found.append(hubs["orders"].name))
+    waiting.start()
+    let_go.set()
+    waiting.join()
+    slow.join()
+
+    assert found == ["orders"]
 
 
 def test_no_other_process_changes_a_hub_meanwhile(redis: redis_py.Redis, hubs: Hubs) -> None:

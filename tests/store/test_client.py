@@ -63,6 +63,11 @@ def test_a_database_that_is_not_a_number_is_refused(url: str) -> None:
         redis_client(settings_for(url))
 
 
+def test_a_database_that_the_server_does_not_have_is_named(redis_url: str) -> None:
+    with pytest.raises(RedisUnavailable, match="Redis has no database 999: choose another with WZ_REDIS_URL"):
+        check_server(redis_client(settings_for(f"{redis_url}?db=999")))
+
+
 def test_a_process_has_one_client(settings: Settings) -> None:
     assert redis_client(settings) is redis_client(settings)
 

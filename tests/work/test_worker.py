@@ -218,6 +218,48 @@ def test_a_task_that_hangs_does_not_keep_the_worker_from_ending(
     hanging.let_go.set()
 
 
+def test_a_search_that_hangs_does_not_keep_the_worker_from_ending(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pipeline.work.worker.FIND", 0.01)
+    monkeypatch.setattr("pipeline.work.worker.END_SECONDS", 0.2)
+    counting, late, stop = Counting(), Counting(), threading.Event()
+    searching, let_go = threading.Event(), threading.Event()
+
+    def find() -> list[Task]:
+        if not counting.stepped.is_set():
+            return [counting]
+        searching.set()
+        let_go.wait()
+        return [counting, late]
+
+    runner = threading.Thread(target=run, args=(find, stop))
+    runner.start()
+    assert searching.wait(PATIENCE)
+
+    stop.set()
+    runner.join(PATIENCE)
+
+    assert not runner.is_alive()
+    assert counting.stopped.is_set()
+    assert [record.getMessage() for record in caplog.records] == [
+        "not ended after 0 s, and abandoned: the search for tasks"
+    ]
+    [search] = [thread for thread in threading.enumerate() if thread.name == "the search for tasks"]
+    let_go.set()
+    search.join(PATIENCE)
+    assert not late.stepped.is_set()
+
+
+@pytest.mark.parametrize("error", [redis_py.ConnectionError("away"), ValueError("wrong")])
+def test_an_error_of_the_first_search_ends_the_worker(error: Exception) -> None:
+    def find() -> list[Task]:
+        raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        run(find, threading.Event())
+
+
 def test_a_worker_with_a_task_that_hangs_ends_on_sigterm() -> None:
     script = """
 import signal, threading

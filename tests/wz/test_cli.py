@@ -156,7 +156,102 @@ def test_a_command_that_can_not_be_loaded_does_not_hide_the_others(project: Path
     done = wz("--help")
     assert done.stderr.strip() == "not listed are stock: No module named 'nothing_of_that_name'"
     assert "\n  routes " in done.stdout
-    assert wz("stock").stderr == "Error: `wz stock` can't be loaded: No module named 'nothing_of_that_name'\n"
+    assert wz("stock").stderr == (
+        "Error: `wz stock` can't be loaded from 'shop_commands:stock': No module named 'nothing_of_that_name'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown", "reason"),
+    [
+        pytest.param("3", "3", 'write "module:command"', id="no text"),
+        pytest.param('""', "''", 'write "module:command"', id="empty"),
+        pytest.param('"os"', "'os'", 'write "module:command"', id="a module"),
+        pytest.param('"a b:c"', "'a b:c'", 'write "module:command"', id="nonsense"),
+        pytest.param(
+            '"os:nope"', "'os:nope'", "AttributeError: module 'os' has no attribute 'nope'", id="no such name"
+        ),
+        pytest.param('"os:path"', "'os:path'", "found a module, not a click.Command", id="no command"),
+        pytest.param('"boom:x"', "'boom:x'", "RuntimeError: boom and more", id="a module that raises"),
+        pytest.param('"typo:x"', "'typo:x'", "SyntaxError: invalid syntax (typo.py, line 1)", id="a syntax error"),
+        pytest.param('"leave:x"', "'leave:x'", "importing it ends the process, with 3", id="sys.exit"),
+    ],
+)
+def test_why_a_command_can_not_be_loaded_is_one_line(project: Path, entry: str, shown: str, reason: str) -> None:
+    (project / "pyproject.toml").write_text(
+        f'[tool.wz]\napp = "shop:app"\n[tool.wz.commands]\nbad = {entry}\nstock = "shop_commands:stock"\n'
+    )
+    (project / "boom.py").write_text('raise RuntimeError("boom\\nand more")\n')
+    (project / "typo.py").write_text("?\n")
+    (project / "leave.py").write_text("import sys\nsys.exit(3)\n")
+
+    done = wz("bad")
+    assert (done.returncode, done.stderr) == (1, f"Error: `wz bad` can't be loaded from {shown}: {reason}\n")
+    done = wz("--help")
+    assert done.stderr == f"not listed are bad: {reason}\n\n"
+    assert "\n  stock " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(b"[tool.wz", "is not valid TOML: ", id="a syntax error"),
+        pytest.param(b"\xff\xfe", "is not valid TOML: 'utf-8' codec", id="not UTF-8"),
+        pytest.param(b"[tool]\nwz = 3", ": [tool.wz] must be a table", id="no table"),
+        pytest.param(b"[tool.wz]\ncommands = 3", ": [tool.wz.commands] must be a table", id="commands are a number"),
+        pytest.param(b"[tool.wz]\ncommands = ['a']", ": [tool.wz.commands] must be a table", id="commands are a list"),
+        pytest.param(b"[tool.wz]\napp = 3", ": app of [tool.wz] must be a text", id="app is a number"),
+    ],
+)
+def test_a_project_file_that_is_wrong_is_named_in_one_line(project: Path, text: bytes, message: str) -> None:
+    file = project / "pyproject.toml"
+    file.write_bytes(text)
+
+    for args in (["stock"], ["routes"]):
+        done = wz(*args)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1].partition(f"{file}")[::2][1].strip().startswith(message.strip())
+        assert "Traceback" not in done.stderr
+    done = wz("--help")
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"{file}{message}" if message[0] == ":" else f"{file} {message}")
+    assert "\n  routes " in done.stdout
+
+
+def test_a_command_that_is_nowhere_is_told_with_the_file_that_was_looked_at(project: Path) -> None:
+    assert wz("up").stderr.splitlines()[-1] == (
+        f"Error: there is no command 'up', neither in wz nor in [tool.wz.commands] of {project / 'pyproject.toml'}, "
+        "nor in the app"
+    )
+
+
+def test_in_a_deleted_folder_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+
+    for args, code in (["routes"], 2), (["--help"], 0):
+        command = [sys.executable, "-m", "wz", *args]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+        assert "the current folder was deleted" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["wz ", "wz bad ", "wz nothing "])
+@pytest.mark.parametrize(
+    "text", ['[tool.wz.commands]\nbad = "leave:x"\nworse = 3\n', "[tool.wz"], ids=["commands", "the file"]
+)
+def test_completion_is_silent_about_what_is_wrong(project: Path, words: str, text: str) -> None:
+    (project / "pyproject.toml").write_text(text)
+    (project / "leave.py").write_text("import sys\nsys.exit(3)\n")
+    variables = {"_WZ_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    command = [sys.executable, "-m", "wz"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **variables})
+
+    assert done.stderr == ""
+    assert "plain,routes\n" in done.stdout
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

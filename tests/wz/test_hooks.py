@@ -340,6 +340,27 @@ def test_redirect(web: Web) -> None:
     assert (answer.status_code, answer.location) == (303, "/there?a=b")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [lambda: "a", lambda: b"a", lambda: iter(["a"]), lambda: {"a": 1}],
+    ids=["text", "bytes", "iterator", "dict"],
+)
+@pytest.mark.parametrize("status", [None, 201, "201 MADE"])
+def test_headers_that_occur_twice(web: Web, body: Callable[[], Any], status: Any) -> None:
+    app = web.app()
+    headers = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Content-Type", "text/x-own")]
+
+    @app.get("/")
+    def index() -> Any:
+        return (body(), headers) if status is None else (body(), status, headers)
+
+    response = web.client(app).get("/")
+    cookies = ["b=2"] if isinstance(body(), dict) else ["a=1", "b=2"]  # what jsonify made has headers, that are set
+    assert response.headers.getlist("Set-Cookie") == cookies
+    assert response.content_type.partition(";")[0] == "text/x-own"
+    assert response.status_code == (200 if status is None else 201)
+
+
 def test_hooks_may_take_the_request() -> None:
     app = App("test")
     app.before_request(lambda request: request.path if request.path == "/stop" else None)

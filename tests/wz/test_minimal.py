@@ -188,6 +188,43 @@ def test_no_file_is_imported_in_a_circle() -> None:
     assert imports["wz.http"] == {"wz.chunked", "wz.fast", "wz.json"}
 
 
+def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> None:
+    """`exclude_type_checking_imports` hides these from the import contracts: here a new one is seen."""
+    found: dict[tuple[str, str], str] = {}
+    for path in FOLDER.rglob("*.py"):
+        source = path.read_text()
+        for block in ast.parse(source).body:
+            if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+                for node in block.body:
+                    if isinstance(node, ast.ImportFrom) and node.level:
+                        line = source.splitlines()[node.lineno - 1]
+                        found[name_of(path), node.module or ""] = line.partition("  # ")[2]
+
+    assert found == {
+        ("base", "app"): "upwards: requests, blueprints and contexts are given the whole app",
+        ("blueprints", "app"): "upwards: a blueprint is installed in an app, and what it recorded is called with one",
+        ("context", "app"): "upwards: the current app is one",
+        ("development", "cli"): "upwards: `App.cli` is a group of commands",
+        ("development", "testing"): "upwards: `App.test_client` and `App.test_cli_runner` return them",
+        ("http", "app"): "upwards: a request knows the app that answers it",
+        ("http", "routing"): "upwards: a request knows the route that answers it",
+        ("testing", "session"): "beside it, but optional: `Client.session_transaction` yields one",
+    }
+
+
+def test_each_import_inside_a_function_has_its_reason_beside_it() -> None:
+    without = []
+    for path in FOLDER.rglob("*.py"):
+        source = path.read_text()
+        for function in ast.walk(ast.parse(source)):
+            if isinstance(function, ast.FunctionDef):
+                imports = [node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
+                lines = [source.splitlines()[node.lineno - 1] for node in imports]
+                without += [f"{name_of(path)}: {line.strip()}" for line in lines if "  # " not in line]
+
+    assert without == []
+
+
 def test_an_app_needs_werkzeug_and_msgspec_and_nothing_else(loaded: set[str]) -> None:
     packages = {name.split(".")[0] for name in loaded} - sys.stdlib_module_names
 

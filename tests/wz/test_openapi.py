@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ import schemathesis
 
 from wz import App, Blueprint, Request, Response
 from wz.openapi import Content, OpenAPI, operation
+from wz.static import Static
 
 from ..client import validated
 
@@ -304,11 +306,18 @@ def test_what_a_hook_says_holds_for_all_that_it_runs_before() -> None:
 def test_only_what_a_client_may_ask_for_is_documented() -> None:
     app = App("test")
     app.add_url_rule("/hidden", "hidden", operation(hidden=True)(lambda: ""))
-    app.add_url_rule("/static/<path:filename>", "static", lambda filename: "")
     app.add_url_rule("/build", "build", lambda: "", build_only=True)
     app.add_url_rule("/shown", "shown", lambda: "", methods=["GET", "POST"])
 
     assert {path: list(methods) for path, methods in document(app)["paths"].items()} == {"/shown": ["get", "post"]}
+
+
+def test_files_are_not_documented_and_a_view_called_static_is(tmp_path: Path) -> None:
+    app = App("test")
+    Static(app, tmp_path, "/files", endpoint="files")
+    app.add_url_rule("/static", "static", lambda: "")
+
+    assert list(document(app)["paths"]) == ["/static"]
 
 
 def test_routes_may_be_added_after_the_document_is_installed() -> None:

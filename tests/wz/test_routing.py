@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from itertools import permutations
+from typing import Any
 
 import pytest
 from werkzeug.routing import Rule
@@ -27,6 +29,54 @@ def test_hooks_are_in_the_order_of_their_phases(order: tuple[Phase, ...]) -> Non
             hooks.add(partial(lambda *said: said, phase.name, number), phase)
 
     assert [hook() for hook in hooks] == [(phase.name, number) for phase in Phase for number in (1, 2)]
+
+
+def test_the_order_of_hooks_outlives_the_methods_of_a_list() -> None:
+    first, outer, outermost, usual, last = (partial(nothing) for _ in range(5))
+    hooks = Hooks()
+    hooks.add(outer, Phase.OUTER)
+    hooks.add(usual)
+    hooks.clear()
+    hooks.add(usual)
+    hooks.add(outer, Phase.OUTER)
+    hooks.insert(1, first)
+    hooks.add(outermost, Phase.OUTERMOST)
+    assert [*map(id, hooks)] == [*map(id, (outermost, outer, first, usual))]
+
+    hooks.remove(outermost)
+    copied = copy(hooks)
+    copied.add(outermost, Phase.OUTERMOST)
+    copied.add(last)
+    assert [*map(id, copied)] == [*map(id, (outermost, outer, first, usual, last))]
+    hooks.add(outermost, Phase.OUTER)
+    assert [*map(id, hooks)] == [*map(id, (outer, outermost, first, usual))]
+
+
+@pytest.mark.parametrize("phase", [7, 0, "OUTER", None])
+def test_what_is_no_phase_is_told_with_the_phases(phase: Any) -> None:
+    with pytest.raises(TypeError, match=r"one of Phase\.OUTERMOST, Phase\.OUTER, Phase\.USUAL, not"):
+        Hooks().add(nothing, phase)
+
+
+def test_a_route_may_be_written_with_any_iterable_of_methods() -> None:
+    app = App("test")
+    app.add_rule(RuleSpec("/", "index", lambda: "hello", ["GET"], None, {}))
+
+    assert validated(app).get("/").text == "hello"
+    assert RuleSpec("/", "index", None, ["GET"], None, {}) == RuleSpec("/", "index", None, {"GET"}, None, {})
+    with pytest.raises(TypeError, match="methods must be a list of strings"):
+        RuleSpec("/", "index", None, "GET", None, {})
+
+
+def test_a_rule_that_the_map_refuses_leaves_no_endpoint() -> None:
+    app = App("test")
+    app.add_url_rule("/there", "there", nothing)
+    for endpoint in ("new", "there"):
+        with pytest.raises(LookupError, match="nonsense"):
+            app.add_url_rule("/<nonsense:x>", endpoint, nothing)
+
+    assert "new" not in app.routes
+    assert app.view_functions["there"] is nothing
 
 
 @pytest.mark.parametrize("first", [Sessions, Signals])

@@ -70,7 +70,7 @@ class Document:
             path = paths.setdefault(path_template(rule), {})
             for method in sorted(rule.methods or (), key=str):
                 function = getattr(getattr(view, "view_class", None), method.lower(), view)  # MethodView's
-                if method in _METHODS and not _is_hidden(rule, function):
+                if method in _METHODS and not _is_hidden(function):
                     path.setdefault(method.lower(), self.operation(rule, method, function))
         paths = {template: path for template, path in paths.items() if path}
         components: JSON = {"schemas": self.outputs.finish({})}
@@ -201,6 +201,7 @@ def _description(annotation: Any) -> JSON:
     return {"description": found[0]} if found else {}
 
 
-def _is_hidden(rule: WerkzeugRule, view: Callable[..., Any]) -> bool:
+def _is_hidden(view: Callable[..., Any]) -> bool:
+    """`__undocumented__` is for views that can't use `operation`, since their file does not load wz.openapi."""
     said = said_of(view)
-    return rule.endpoint.rpartition(".")[2] == "static" or (said is not None and said.hidden)
+    return getattr(view, "__undocumented__", False) or (said is not None and said.hidden)

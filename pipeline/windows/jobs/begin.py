@@ -43,6 +43,7 @@ from ...store.offsets import order
 from ..engine.event_times import EARLY_TOLERANCE
 from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
 from .exchange import Exchange
+from .job_toml import LAST, NOW
 from .keys import MERGE
 from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark
 from .work import HubReader, Work
@@ -88,7 +89,7 @@ def begin(work: Work, start: str) -> None:
 def _is_ready(work: Work, start: str, client: Redis | Pipeline | None = None) -> bool:
     stored = (client or work.client).hmget(work.key, "version", "start", "ready")
     version, begun, ready = cast("list[bytes | None]", stored)
-    return (version, ready) == (work.version.encode(), b"1") and start in ("last", (begun or b"").decode())
+    return (version, ready) == (work.version.encode(), b"1") and start in (LAST, (begun or b"").decode())
 
 
 def _checkpoints(work: Work) -> dict[str, Progress]:
@@ -103,7 +104,7 @@ def _fence(work: Work) -> None:
     checkpoints = _checkpoints(work)
     with work.client.pipeline() as pipe:
         for name in checkpoints:
-            pipe.hincrby(Checkpoint(work.client, work.name, name).key, "commits", 1)
+            Checkpoint(work.client, work.name, name).fence(pipe)
         pipe.hset(work.key, mapping={"version": work.version, "ready": 0})
         pipe.execute()
 
@@ -116,9 +117,9 @@ class _Beginning:
         self.before = before
         self.start: int | None = None  # ticks
         stored = cast("bytes | None", work.client.hget(work.key, "start"))
-        if start != "last" and (not before or stored != start.encode()):
+        if start != LAST and (not before or stored != start.encode()):
             now = from_unix_ms(work.readers[0].group.hub.clock_ms())
-            self.start = now if start == "now" else parse(start)
+            self.start = now if start == NOW else parse(start)
         self.oldest = {
             reader.source(partition): oldest
             for reader in work.readers
@@ -176,12 +177,12 @@ class _Beginning:
         return Progress(mute=Mute(self._written(MERGE) if self.start is None else self.start - 1, wanted))
 
     def _wanted_from(self, name: str) -> int:
-        """Return the time up to which rows that depend on a state are not wanted, or not complete."""
+        """Return the last time whose rows from a state are left out: they were written before, or lack events."""
         written = self._written(name) if self.start is None else self.start - 1
         return max(written, self._incomplete_to)
 
     def _written(self, name: str) -> int:
-        """Return the time up to which all rows that are this task's to write have been written."""
+        """Return the last time up to which this task's rows have all been written."""
         if (merging := self.before.get(MERGE)) is not None:
             return merging.emitted  # the partitions' tasks are never behind it, whatever their checkpoints say
         if (ours := self.before.get(name)) is not None:

@@ -13,7 +13,10 @@ import msgspec
 from ...errors import InvalidValue
 from .job_toml import InvalidJob
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MOST = 64  # characters of a name
+
+#: A job's name, as a regular expression of the whole name.
+NAME = rf"[A-Za-z0-9][A-Za-z0-9._\-]{{0,{_MOST - 1}}}"
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -38,6 +41,6 @@ def read_definition(folder: Path) -> Definition:
 
 def check_name(name: str) -> str:
     """Return `name` if a job may have it. Raises `InvalidValue`."""
-    if not _NAME.fullmatch(name):
-        raise InvalidValue(f"{name!r} is not a job's name: write 1 to 64 letters, digits and . - _", "name")
+    if not re.fullmatch(NAME, name):
+        raise InvalidValue(f"{name!r} is not a job's name: write 1 to {_MOST} letters, digits and . - _", "name")
     return name

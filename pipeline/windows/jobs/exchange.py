@@ -15,6 +15,7 @@ from ..operators.codec import pack, unpack
 from ..operators.faults import CLOCK, Faults
 from ..row import Row
 from . import keys
+from .state import COMMITS
 
 #: The number of entries at which the partition's task stops reading, until the merging task has saved a snapshot.
 MOST_ENTRIES = 400
@@ -23,8 +24,8 @@ MOST_ENTRIES = 400
 _ENTRY = 100
 
 # KEYS[1] the task's checkpoint, KEYS[2] the watermark; ARGV[1] the task's count of commits, ARGV[2] the new watermark.
-_PUBLISH = """
-if redis.call('HGET', KEYS[1], 'commits') == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2]) end
+_PUBLISH = f"""
+if redis.call('HGET', KEYS[1], '{COMMITS}') == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2]) end
 """
 
 

@@ -18,6 +18,7 @@ from . import keys
 from .begin import begin
 from .definition import Definition
 from .delivery import Delivery
+from .job_toml import START
 from .keys import MERGE
 from .opening import open_job
 from .outputs.outbox import Outbox
@@ -40,7 +41,7 @@ class Job:
     its last snapshot.
     """
 
-    def __init__(self, work: Work, start: str = "last", beat: float = BEAT, ttl: float = TTL) -> None:
+    def __init__(self, work: Work, start: str = START, beat: float = BEAT, ttl: float = TTL) -> None:
         """`start` is last, now or a UTC time; `beat` and `ttl` are those of `Share`."""
         self.name = work.name
         self.work = work

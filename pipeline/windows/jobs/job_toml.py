@@ -54,6 +54,17 @@ T = TypeVar("T")
 _MOST_LATE = 21 * 86_400 - 1  # seconds
 _MOST_OUT_OF_ORDER = 599  # seconds
 
+#: Values of `start`: where the job stopped, or else where the log begins; and where the log ends.
+LAST, NOW = "last", "now"
+
+# What is meant by a key that is left out. The defaults of [time] are those of `TimePolicies`, as job.toml writes them.
+START = LAST
+SNAPSHOT = "30s"
+LATE_ARRIVAL = "5s"
+OUT_OF_ORDER = "0s"
+ACTION: Literal["adjust", "drop"] = "adjust"
+FIELD_COLUMN = "field"
+
 _SECTIONS = ("start", "snapshot", "time", "inputs", "outputs", "boards")
 
 
@@ -95,7 +106,7 @@ class ReferenceData(_Table, frozen=True):
 
     file: str | None = None
     hash: str | None = None
-    field_column: str = "field"
+    field_column: str = FIELD_COLUMN
 
 
 class ReferenceInput(_Table, frozen=True):
@@ -157,9 +168,9 @@ class _From(_Table, frozen=True, rename={"source": "from"}):
 
 
 class _Time(_Table, frozen=True):
-    late_arrival: str | int = "5s"
-    out_of_order: str | int = "0s"
-    action: Literal["adjust", "drop"] = "adjust"
+    late_arrival: str | int = LATE_ARRIVAL
+    out_of_order: str | int = OUT_OF_ORDER
+    action: Literal["adjust", "drop"] = ACTION
 
 
 class JobConfig(msgspec.Struct, frozen=True):
@@ -169,8 +180,8 @@ class JobConfig(msgspec.Struct, frozen=True):
     outputs: Mapping[str, OutputConfig]
     boards: tuple[tuple[str, BoardConfig], ...] = ()
     policies: TimePolicies = TimePolicies()
-    start: str = "last"
-    snapshot_seconds: float = 30.0
+    start: str = START
+    snapshot_seconds: float = milliseconds(SNAPSHOT) / 1000
 
     @property
     def references(self) -> frozenset[str]:
@@ -251,7 +262,7 @@ class _Reader:
             tuple(self._boards()),
             self._policies(),
             self._start(),
-            self._seconds("snapshot", self.document.get("snapshot", "30s"), 86_400),
+            self._seconds("snapshot", self.document.get("snapshot", SNAPSHOT), 86_400),
         )
 
     def _input(self, name: str, table: Any) -> InputConfig:
@@ -291,8 +302,8 @@ class _Reader:
         return seconds
 
     def _start(self) -> str:
-        value = self.document.get("start", "last")
-        if value in ("last", "now"):
+        value = self.document.get("start", START)
+        if value in (LAST, NOW):
             return str(value)
         try:
             if isinstance(value, datetime):  # TOML's own, without quotes
@@ -302,7 +313,7 @@ class _Reader:
             return isoformat(parse(value))
         except (TypeError, ValueError):
             raise self._error(
-                "start", f'start: {str(value)!r} is not "last", "now" or a UTC time such as 2024-05-01T11:00:00Z'
+                "start", f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z'
             ) from None
 
     def _section(self, name: str, kind: type[T]) -> T:

@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from itertools import product
 
+from ...hub.share import GONE, TTL
 from ...store.keys import WORD, Key
 
 #: The name of the task that merges.
 MERGE = "merge"
 
-_LEASE_TTL = "7 s from each renewal"  # share.TTL
-_WORKERS_TTL = "5 s from the last worker's beat"  # share.GONE
+_LEASE_TTL = f"{TTL:g} s from each renewal"
+_WORKERS_TTL = f"{GONE:g} s from the last worker's beat"
 _WITH_THE_JOB = "with the job"
 
 _JOBS = Key("jobs", "hash", "job -> JobRecord as JSON", None, "a field, with the job")
@@ -217,15 +218,15 @@ def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Itera
 
 
 def group_of(job: str) -> str:
-    """Return the name of a job's own consumer group, which is the same as the key of `job`."""
+    """Return the name of a job's own consumer group. It is spelt as the key that `job` returns."""
     return _JOB.named(JOB=job)
 
 
 def leases_of_group(group: str, partitions: int) -> list[str]:
-    """Return the keys of the leases under which a job's tasks read a hub of so many partitions as this group.
+    """Return the keys of the leases of a job's tasks, if `group` is that job's own consumer group; else nothing.
 
-    There are none unless the group is a job's own. Code that shows a group's readers, or deletes a group, must look at
-    these leases as well as at the group's own, because a job's tasks don't take the group's own.
+    `partitions` is the number of the hub's partitions. A job's tasks take these leases instead of the group's. So code
+    that shows a group's readers, or deletes a group, must look at both.
     """
     prefix = group_of("")
     if not group.startswith(prefix):

@@ -14,6 +14,7 @@ from ...errors import InvalidValue
 from ...hub.consumer_group import ConsumerGroup
 from ...hub.group_registry import ConsumerGroups, UnknownGroup
 from ...hub.namespace import Hubs, UnknownHub
+from ...settings import NO_JOBS_ON_A_CLUSTER
 from ...store import Redis, RedisCluster
 from ..language.render import render
 from ..operators.reference import Table
@@ -51,9 +52,7 @@ def open_job(
     except InvalidValue as exc:
         raise InvalidJob(config_path, str(exc), "name") from exc
     if isinstance(client, RedisCluster) or isinstance(hubs.redis, RedisCluster):
-        raise InvalidJob(
-            config_path, "a window job can't run on a Redis Cluster: there a transaction may only have keys of one slot"
-        )
+        raise InvalidJob(config_path, NO_JOBS_ON_A_CLUSTER)
     prepared = prepare(definition, path)
     config = prepared.config
     readers = [_reader(name, input_name, config, hubs, config_path) for input_name in prepared.plan.inputs]

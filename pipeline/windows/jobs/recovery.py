@@ -1,6 +1,7 @@
 """What a task processes again, after a crash or when its job begins anew, and what becomes of the results.
 
-Two rules for this file: it only decides, and does no I/O; and its decisions are in the two tables below, nowhere else.
+Two rules for this file: it only decides, and does no I/O; and what is done in each phase is said by the two tables
+`ENTRIES` and `TIMES`, and nowhere else.
 
 Theory of operation. When a process dies, the memory of its tasks is lost: the operators' state, the event times, the
 watermark. Two records of it are in Redis (state.py):
@@ -8,25 +9,27 @@ watermark. Two records of it are in Redis (state.py):
     progress    saved with every commit, in the transaction that writes the rows: the last entry of each source that is
                 `done`, and `closed`, the time up to which all rows that depend on a state are written
     a snapshot  saved now and then, in such a transaction: the state, and the entry of each source and the time that
-                the state had come to
+                up to which the state was closed
 
 A task that resumes loads the snapshot and reads on from there. The entries between the snapshot and the progress are
-REPLAYED: they are fed, so that the state becomes what it was, but their rows are dropped, since they are written
-already. Later entries are NEW. A job that begins anew (begin.py) has no state. It reads back as far as its first row
-needs, and everything before that row is MUTED: it is processed, and its rows are given to the other stage, whose state
-needs them, but no row is put out.
+REPLAYED. They are fed, so that the state becomes what it was; their rows are dropped, since they are written already.
+Later entries are NEW. A job that begins anew (begin.py) has no state, and its first row may depend on earlier entries.
+So it begins to read that much earlier. Everything before the first row is MUTED: it is processed, and its rows are
+given to the other stage, whose state needs them, but no row is put out.
 
 An engine gives rows in two ways: at once, when their entry is fed, or from a state, when it closes times. Each way has
 borders of its own, because an entry that is done may still contribute to later rows.
 
-    what is processed                             phase     faults    rows for the    rows of
-                                                            reported  other stage     outputs
-    entries up to `Progress.done`                 REPLAYED  no        dropped         dropped
-    entries up to `Mute.done`                     MUTED     no        given           dropped
-    later entries                                 NEW       yes       given           given, if after `Mute.fed`
-    times up to `Progress.closed` at the resume   REPLAYED  no        dropped         dropped
-    times up to `Mute.advanced`                   MUTED     yes       given           dropped
-    later times                                   NEW       yes       given           given
+    what is processed                             phase     faults    rows for the  `done`  rows of
+                                                            reported  other stage   moves   outputs
+    entries up to `Progress.done`                 REPLAYED  no        dropped       no      dropped
+    entries up to `Mute.done`                     MUTED     no        given         yes     dropped
+    later entries                                 NEW       yes       given         yes     given, if after `Mute.fed`
+    times up to `Progress.closed` at the resume   REPLAYED  no        dropped       -       dropped
+    times up to `Mute.advanced`                   MUTED     yes       given         -       dropped
+    later times                                   NEW       yes       given         -       given
+
+Times have no `done`: `Progress.closed` is the last of them that was closed, and never goes back.
 
 Faults of MUTED entries were counted before, and a job keeps its totals when it begins anew. Faults of MUTED times are
 new: they are about results that only this version of the query computes.
@@ -46,7 +49,8 @@ Change together:
 
     what an engine gives (`Given`)               `Treatment.given`, `StageTask._commit`
     a field of `Progress`, `Mute`                `Checkpoint.load`, `queue` and `queue_new`, and begin.py, which says
-    or `SnapshotMark`                            its value for a job that begins anew
+    or `SnapshotMark`                            its value for a job that begins anew; one of `SnapshotMark` also in
+                                                 `Checkpoint.queue_snapshot` and `StageTask._queue_snapshot`
     the content of a snapshot: an operator's     `FORMAT` in opening.py, so that jobs begin anew instead of reading a
     fields, codec.py, a source's state           state that they can't understand
     the phases                                   the table above, `ENTRIES`, `TIMES`, and test_recovery.py
@@ -78,6 +82,7 @@ class Treatment(NamedTuple):
     reports_faults: bool
     hands_over: bool  # gives rows to the other stage
     puts_out: bool  # gives rows to outputs
+    moves_done: bool = False  # moves `Progress.done` past the entries
 
     def given(self, rows: Sequence[Given], after: int = BEGINNING) -> list[Given]:
         """Return the rows that are passed on. Rows of outputs must also be later than `after`."""
@@ -88,9 +93,9 @@ class Treatment(NamedTuple):
 
 #: For rows that are given when their entry is fed.
 ENTRIES: Mapping[Phase, Treatment] = {
-    Phase.REPLAYED: Treatment(reports_faults=False, hands_over=False, puts_out=False),
-    Phase.MUTED: Treatment(reports_faults=False, hands_over=True, puts_out=False),
-    Phase.NEW: Treatment(reports_faults=True, hands_over=True, puts_out=True),
+    Phase.REPLAYED: Treatment(reports_faults=False, hands_over=False, puts_out=False, moves_done=False),
+    Phase.MUTED: Treatment(reports_faults=False, hands_over=True, puts_out=False, moves_done=True),
+    Phase.NEW: Treatment(reports_faults=True, hands_over=True, puts_out=True, moves_done=True),
 }
 
 #: For rows that a state gives when times are closed.

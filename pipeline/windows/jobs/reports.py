@@ -13,16 +13,25 @@ from ...hub.keys import HubKeys
 from ...store import Redis
 from ..language.ticks import BEGINNING, isoformat
 from . import keys
-from .state import Progress
+from .state import ROWS, Progress
 
 #: Seconds between two reports of a task.
 PERIOD = 1.0
 
-_ROWS = "rows:"
+
+def place_of(hub: str, partition: int) -> str:
+    """Return how a task's report names a partition of a hub: HUB/P."""
+    return f"{hub}/{partition}"
+
+
+def _partition_at(place: str) -> tuple[str, int]:
+    """Return the hub and the partition of a `place_of`."""
+    hub, _, partition = place.rpartition("/")
+    return hub, int(partition)
 
 
 class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`next` has, for each partition of a hub, as `HUB/P`, the sequence number of the event that comes next.
+    """`next` has, for each partition of a hub, by its `place_of`, the sequence number of the event that comes next.
 
     `watermark` and `reported` are UTC times; `watermark` is None before the first event.
     """
@@ -77,13 +86,13 @@ class Reports:
         if time.monotonic() < self._next.get(task, 0.0):
             return
         self._next[task] = time.monotonic() + PERIOD
-        rows = {name[len(_ROWS) :]: count for name, count in progress.counts.items() if name.startswith(_ROWS)}
+        rows = {name[len(ROWS) :]: count for name, count in progress.counts.items() if name.startswith(ROWS)}
         status = TaskStatus(
             reported=isoformat(now),
             watermark=None if watermark == BEGINNING else isoformat(watermark),
             next=done,
             rows=rows,
-            faults={name: count for name, count in progress.counts.items() if not name.startswith(_ROWS)},
+            faults={name: count for name, count in progress.counts.items() if not name.startswith(ROWS)},
         )
         self.redis.hset(self.key, task, msgspec.json.encode(status))
 
@@ -121,8 +130,8 @@ class Reports:
         following = {place: number for task in tasks.values() for place, number in task.next.items()}
         with self.redis.pipeline(transaction=False) as pipe:
             for place in following:
-                hub, _, partition = place.rpartition("/")
-                pipe.get(HubKeys(hub)[int(partition)].sequence)
+                hub, partition = _partition_at(place)
+                pipe.get(HubKeys(hub)[partition].sequence)
             sequences = cast("list[bytes | None]", pipe.execute())
         return sum(
             max(0, int(sequence or 0) - number) for sequence, number in zip(sequences, following.values(), strict=True)

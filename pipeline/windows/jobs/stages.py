@@ -12,6 +12,7 @@ from ..engine.input_rows import InputRows
 from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .keys import MERGE
+from .reports import place_of
 from .sources import HubSource, TaskSource
 from .state import Position, Progress
 from .task import StageTask
@@ -67,17 +68,17 @@ class PartitionTask(StageTask):
         for group, offset in least.values():
             group.commit(pipe, self.partition, offset)
 
-    def _came_to(self, closed: int, progress: Progress) -> None:
+    def _note_progress(self, closed: int, progress: Progress) -> None:
         if self.exchange is not None:
             self.exchange.publish(self.checkpoint.key, progress.commits, closed)
 
-    def _following(self, progress: Progress) -> Mapping[str, int]:
-        following: dict[str, int] = {}
+    def _next_numbers(self, progress: Progress) -> Mapping[str, int]:
+        numbers: dict[str, int] = {}
         for reader in self._readers:
-            place = f"{reader.group.hub.name}/{self.partition}"
+            place = place_of(reader.group.hub.name, self.partition)
             number = progress.done.get(reader.source(self.partition), Position()).sequence_number + 1
-            following[place] = min(number, following.get(place, number))
-        return following
+            numbers[place] = min(number, numbers.get(place, number))
+        return numbers
 
 
 class MergingTask(StageTask):

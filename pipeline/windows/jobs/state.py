@@ -25,6 +25,12 @@ _FIELDS = 500  # the number of the state's fields that one command writes or rea
 #: The offset before all entries.
 FIRST = "0"
 
+#: The field of a checkpoint with the number of commits, which each commit and each `Checkpoint.fence` increases.
+COMMITS = "commits"
+
+#: What the fields of a checkpoint begin with that count the rows of an output. Other counts are of faults.
+ROWS = "rows:"
+
 
 class Position(msgspec.Struct, frozen=True):
     """The last entry of a source that is done, and its event's sequence number.
@@ -93,7 +99,7 @@ class Checkpoint:
         saved = cast("dict[bytes, bytes]", self.redis.hgetall(self.key))
         progress = Progress()
         if saved:
-            progress.commits = int(saved.pop(b"commits"))
+            progress.commits = int(saved.pop(COMMITS.encode()))
             progress.closed = parse(saved.pop(b"closed").decode())
             progress.done = msgspec.json.decode(saved.pop(b"done"), type=dict[str, Position])
             progress.mute = msgspec.json.decode(saved.pop(b"mute"), type=Mute)
@@ -114,9 +120,17 @@ class Checkpoint:
         the transaction fail, and it may have been lost and taken back without leaving a trace.
         """
         pipe.watch(self.key)  # type: ignore[no-untyped-call]
-        if int(cast("bytes | None", pipe.hget(self.key, "commits")) or 0) != progress.commits:
+        if int(cast("bytes | None", pipe.hget(self.key, COMMITS)) or 0) != progress.commits:
             raise LeaseLost(self.key)
         pipe.multi()
+
+    def queue_commits(self, pipe: Pipeline) -> None:
+        """Ask for the number of commits, in bytes; None if there is no checkpoint."""
+        pipe.hget(self.key, COMMITS)
+
+    def fence(self, pipe: Pipeline) -> None:
+        """Make every task fail to commit that has loaded this checkpoint before: it counts one commit more."""
+        pipe.hincrby(self.key, COMMITS, 1)
 
     def commit(self, pipe: Pipeline) -> list[Any]:
         """Execute a guarded transaction and return its replies, which may be errors. Raises `LeaseLost`.
@@ -130,7 +144,7 @@ class Checkpoint:
 
     def queue(self, pipe: Pipeline, progress: Progress) -> None:
         fields: dict[str, Any] = {
-            "commits": progress.commits,
+            COMMITS: progress.commits,
             "closed": isoformat(progress.closed),
             "done": msgspec.json.encode(progress.done),
             **progress.counts,

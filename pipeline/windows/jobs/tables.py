@@ -23,6 +23,7 @@ from ...errors import PipelineError
 from ...store import Redis, ResponseError
 from ..language.ticks import BEGINNING, TICKS_PER_SECOND
 from ..operators.reference import Version
+from .job_toml import FIELD_COLUMN
 
 _CACHED = 2  # versions
 
@@ -86,7 +87,7 @@ class HashTable:
     `refresh`.
     """
 
-    def __init__(self, client: Redis, key: str, field_column: str = "field") -> None:
+    def __init__(self, client: Redis, key: str, field_column: str = FIELD_COLUMN) -> None:
         """Raises `InvalidReference` if the hash can't be read. A hash that doesn't exist has no rows."""
         self._redis = client
         self._key = key

@@ -16,9 +16,9 @@ from ..language.ticks import BEGINNING, END, from_unix_ms
 from ..operators.faults import Faults
 from .outputs import Sink
 from .outputs.outbox import MOST_WAITING, Outbox
-from .recovery import ENTRIES, TIMES, Phase, Recovery
+from .recovery import ENTRIES, TIMES, Recovery
 from .sources import TaskSource
-from .state import Checkpoint, Position, Progress, SnapshotMark, positions
+from .state import ROWS, Checkpoint, Position, Progress, SnapshotMark, positions
 from .work import Work
 
 
@@ -46,8 +46,8 @@ class Run:
     def settle(self) -> None:
         """Take the watermark from the sources, and choose the sources to read next.
 
-        A source that is ahead of the slowest one by more than `span` has to wait, so that memory does not fill with its
-        rows. If `span` is 0, no rows are kept, and no source has to wait.
+        Rows of a source wait in memory for the slowest source. So a source whose watermark is more than `span` above
+        the least one is not read. If `span` is 0, no rows are kept in memory, and all sources are read.
         """
         self.watermark = min([source.watermark for source in self.sources])
         furthest = self.watermark + self.span if self.span else END
@@ -108,11 +108,11 @@ class StageTask:
     def _queue_done(self, pipe: Pipeline, offsets: Mapping[str, str]) -> None:
         """Release the entries of each source up to its offset, since a snapshot makes them unnecessary."""
 
-    def _following(self, progress: Progress) -> Mapping[str, int]:
+    def _next_numbers(self, progress: Progress) -> Mapping[str, int]:
         """Return `TaskStatus.next`."""
         return {}
 
-    def _came_to(self, closed: int, progress: Progress) -> None:
+    def _note_progress(self, closed: int, progress: Progress) -> None:
         """Publish how far the engine has come, after a turn that had nothing to commit."""
 
     # -- a turn -------------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class StageTask:
         if rows or is_news or is_snapshot:
             self._commit(run, rows, is_snapshot)
         elif run.engine.closed > run.progress.closed:
-            self._came_to(run.engine.closed, run.progress)
+            self._note_progress(run.engine.closed, run.progress)
         self._report(run, now)
         read = [source for source, _ in batches]
         may_go_on = run.engine.closed < run.watermark or any(source not in read for source in run.ready)
@@ -177,7 +177,7 @@ class StageTask:
         buffers = self._buffers()
         with self.work.client.pipeline(transaction=False) as pipe:
             pipe.time()
-            pipe.hget(self.checkpoint.key, "commits")
+            self.checkpoint.queue_commits(pipe)
             for key in buffers:
                 pipe.xlen(key)
             for source in run.ready:
@@ -202,7 +202,7 @@ class StageTask:
         for phase, part in run.recovery.parts(source.name, entries):
             run.faults.silent = not ENTRIES[phase].reports_faults
             given += ENTRIES[phase].given(source.feed(run.engine, part, now), run.progress.mute.fed)
-            if phase is not Phase.REPLAYED:
+            if ENTRIES[phase].moves_done:
                 run.progress.done[source.name] = Position(part[-1].offset, part[-1].sequence_number)
                 is_new = True
         run.faults.silent = False
@@ -249,7 +249,7 @@ class StageTask:
         """Put rows into the transaction; return the sink of each command."""
         asked: list[Sink] = []
         for row in rows:
-            run.progress.counts[f"rows:{row.output}"] += 1
+            run.progress.counts[ROWS + row.output] += 1
             for sink in self.work.sinks[row.output]:
                 sink.queue(pipe, row, run.faults)
                 asked += [sink] * (len(pipe) - len(asked))
@@ -265,4 +265,4 @@ class StageTask:
 
     def _report(self, run: Run, now: int) -> None:
         closed = max(run.engine.closed, run.progress.closed)
-        self.work.reports.write(self.name, run.progress, closed, self._following(run.progress), now)
+        self.work.reports.write(self.name, run.progress, closed, self._next_numbers(run.progress), now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...hub.consumer_group import ConsumerGroup
@@ -41,8 +41,8 @@ class Pacing:
     crash.
     """
 
+    snapshot_seconds: float
     batch: int = 500
-    snapshot_seconds: float = 30.0
     snapshot_events: int = 50_000
 
 
@@ -62,9 +62,9 @@ class Work:
     sinks: Mapping[str, Sequence[Sink]]
     client: Redis
     reports: Reports
-    policies: TimePolicies = field(default_factory=TimePolicies)
-    pacing: Pacing = field(default_factory=Pacing)
-    tables: Mapping[str, Any] = field(default_factory=dict)
+    policies: TimePolicies
+    pacing: Pacing
+    tables: Mapping[str, Any]
 
     @property
     def partitions(self) -> int:

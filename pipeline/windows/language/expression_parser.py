@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from ..functions import FUNCTIONS, kind_of
+from ..functions import FUNCTIONS, TIMESTAMP, TRY_CAST, kind_of
 from .durations import LARGEST, duration, interval, number, unit
 from .height import check_height
 from .refusals import unknown_function
@@ -181,7 +181,7 @@ class ExpressionParser:
             self._tokens.expect("MAX", "max")
             self._tokens.expect(")")
         self._tokens.expect(")")
-        return Cast(operand, cast(Any, name), function.keyword == "TRY_CAST", function.at)
+        return Cast(operand, cast(Any, name), function.keyword == TRY_CAST, function.at)
 
     def _column_or_call(self) -> Expression:
         first = self._tokens.next
@@ -197,7 +197,7 @@ class ExpressionParser:
             function = ".".join(upper(part.text) for part in parts)
             if self._tokens.is_next("("):
                 return self._properties(self._call(function, ".".join(part.text for part in parts), first.at))
-            if function == "SYSTEM.TIMESTAMP":  # the older way to write it
+            if function == TIMESTAMP:  # the older way to write it
                 return Call(function, (), False, None, first.at)
         return Column(tuple(part.text for part in parts), first.at)
 

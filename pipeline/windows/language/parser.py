@@ -52,8 +52,8 @@
     name       = a word that is not reserved, or [any text]; after a dot, any word. In [any text], ]] is a bracket.
     number     = 12, a bigint; 1.5, .5, 1e3, 1.5e-3, a float
     text       = 'it''s' or N'it''s'
-    unit       = year quarter month dayofyear day week weekday hour minute second millisecond microsecond, or an
-                 abbreviation (time_units.py); windows and ISFIRST take day and below, LIMIT DURATION also week
+    unit       = a unit's name or abbreviation in time_units.py, which also says which ones windows and ISFIRST take
+                 (`of_windows`), and which ones LIMIT DURATION (`of_limits`)
     comment    = -- to the end of the line, or /* ... */
 
 Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
@@ -63,7 +63,7 @@ something else.
 
 from __future__ import annotations
 
-from ..functions import FUNCTIONS
+from ..functions import FUNCTIONS, TIMESTAMP
 from .durations import integer
 from .expression_parser import ExpressionParser
 from .refusals import means_window, unknown_window
@@ -290,7 +290,7 @@ class _QueryParser:
 def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
     """Remove the last System.Timestamp() from the keys, and return it as a window, which it is if there is no other."""
     for i, key in reversed([*enumerate(keys)]):
-        if isinstance(key, Call) and key.function == "SYSTEM.TIMESTAMP" and not key.arguments:
+        if isinstance(key, Call) and key.function == TIMESTAMP and not key.arguments:
             del keys[i]
             return (NamedWindow(None, Snapshot(key.at)),)
     return ()

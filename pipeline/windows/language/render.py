@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..functions import CAST, FUNCTIONS, TIMESTAMP, TRY_CAST
 from .parser import DEFAULT_OUTPUT, own_name
 from .syntax import (
     Between,
@@ -120,7 +121,7 @@ def _member(member: NamedWindow) -> str:
 def _window(window: Window) -> str:
     match window:
         case Snapshot():
-            return "System.Timestamp()"
+            return f"{FUNCTIONS[TIMESTAMP].name}()"
         case Sliding(duration):
             return f"SlidingWindow(Duration({_span(duration)}))"
         case Session(timeout, max_duration, keys):
@@ -191,7 +192,7 @@ def _operand(expression: Expression | Star) -> str:
             return _case(expression)
         case Cast(operand, type, is_try):
             length = "(max)" if type == "nvarchar" else ""
-            return f"{'TRY_CAST' if is_try else 'CAST'}({render_expression(operand)} AS {type}{length})"
+            return f"{TRY_CAST if is_try else CAST}({render_expression(operand)} AS {type}{length})"
         case Call(function, arguments, distinct, over):
             before, after = "DISTINCT " if distinct else "", "" if over is None else f" OVER ({_over(over)})"
             return f"{function}({before}{_expressions(arguments)}){after}"
@@ -233,7 +234,7 @@ def _text(value: str) -> str:
 
 
 def _column(names: tuple[str, ...]) -> str:
-    if upper(".".join(names)) == "SYSTEM.TIMESTAMP":
+    if upper(".".join(names)) == TIMESTAMP:
         return ".".join(f"[{name}]" for name in names)  # without brackets it is the function
     return ".".join(map(_name, names))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..functions import FUNCTIONS, kind_of
+from ..functions import FUNCTIONS, TIMESTAMP, kind_of
 from .durations import checked_duration, integer, unit
 from .expression_parser import ExpressionParser
 from .refusals import unknown_window
@@ -65,7 +65,7 @@ class WindowParser:
 
     def _window_or_snapshot(self) -> Window:
         at = self._tokens.next.at
-        if self._tokens.accept("SYSTEM", ".", "TIMESTAMP"):
+        if self._tokens.accept(*TIMESTAMP.partition(".")):
             if self._tokens.accept("("):
                 self._tokens.expect(")")
             return Snapshot(at)

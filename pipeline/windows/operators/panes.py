@@ -30,11 +30,12 @@ Invariant.
        `_gone` has its fields deleted. The totals are not saved: `restore` makes them from the panes.
 
 When the work is divided between two stages, `PartialPanes` gives each pane once the watermark has passed it, and keeps
-no totals. `MergedPanes` is fed such panes instead of rows, several for one slice, each with its end as its time.
+no totals: its panes are open until they are given, so that no snapshot has one that ends before its `closed`.
+`MergedPanes` is fed such panes instead of rows, several for one slice, each with its end as its time.
 
 Change together: the columns of a partial row, in `PartialPanes.advance` and `MergedPanes.feed`; the fields, in
-`snapshot` and `_load`, and `FORMAT` in jobs/opening.py; which windows may be divided, in windowing.py and
-planning/topology.py.
+`snapshot` and `_load`, and `FORMAT` in jobs/opening.py; the classes of panes, and `_OPERATORS` in windowing.py, where
+`can_be_partial` decides which windows may be divided.
 """
 
 from __future__ import annotations
@@ -199,14 +200,6 @@ class PartialPanes(Panes):
                 group, values = parts_of(key)
                 yield Row((values, partials), end, group)
             self._forget(end)
-
-    def restore(self, fields: Mapping[str, bytes], closed: int) -> None:
-        self._closed = closed
-        self._load(fields)
-        for end in [end for end in self._panes if end <= closed]:
-            del self._panes[end]
-            self._forget(end)
-        self._open = sorted(self._panes)
 
 
 class MergedPanes(Panes):

@@ -30,7 +30,10 @@ Pane = dict[Key, Partials]
 """The partial results of the groups that have rows in a slice of time."""
 
 FEW = 4
-"""Panes in a window up to which merging is cheaper. It costs half of roll-ups with 2 panes, and as much with 4 to 6."""
+"""The most panes in a window for which merging is used.
+
+With 2 panes, merging takes half as long as roll-ups do; with 4 to 6, both take about as long.
+"""
 
 
 class PaneTotals(Protocol):

@@ -6,15 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..expressions.closures import compile_condition, compile_expression
-from ..functions import kind_of
+from ..functions import FUNCTIONS, TIMESTAMP, WINDOW, kind_of
 from ..language.syntax import Call, Column, Expression
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
 from ..row import Evaluate, Row
 from .nodes import Compiled, Inside, Moment, Resolved
-
-TIMESTAMP = "SYSTEM.TIMESTAMP"
-WINDOW = "SYSTEM.WINDOW"
 
 
 class Compiler:
@@ -53,7 +50,7 @@ class Compiler:
     def call(self, call: Call) -> Evaluate | None:
         if call.function == TIMESTAMP:
             if call.arguments or call.over or call.distinct:
-                raise QueryError("System.Timestamp() takes no arguments", call.at)
+                raise QueryError(f"{FUNCTIONS[TIMESTAMP].name}() takes no arguments", call.at)
             return lambda row: Datetime(row.time)
         if call.function == WINDOW:
             raise QueryError("System.Window() is written System.Window().Id, and only in SELECT", call.at)

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..functions import TIMESTAMP
 from ..language.syntax import Between, Binary, Call, Column, Constant, Expression, Unary, Unit
 from ..language.tokens import QueryError
 from ..language.tree import rewrite, walk
 from ..operators.bounds import Bound
-from .compiler import TIMESTAMP
 from .nodes import Moment, Resolved
 from .scope import Scope, ScopedSource
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..functions import FUNCTIONS, kind_of
+from ..functions import FUNCTIONS, TIMESTAMP, WINDOW, kind_of
 from ..language.syntax import Call, Column, Constant, Expression, Property
 from ..language.tokens import QueryError
 from ..language.tree import rewrite
-from .compiler import TIMESTAMP, WINDOW
 from .nodes import Resolved
 
 

@@ -100,7 +100,7 @@ def _pruned(graph: Graph, outputs: tuple[str, ...], names: Names, at: At) -> Pla
 
 
 def renumbered(nodes: Iterable[tuple[int, Node]]) -> tuple[Node, ...]:
-    """Return the nodes with their `sources` adapted to their places in the list; each is given with its old place."""
+    """Return nodes whose `sources` are places in the new list. `nodes` has each with its place in the old list."""
     listed = list(nodes)
     places = {old: new for new, (old, _) in enumerate(listed)}
     return tuple(replace(node, sources=tuple(places[source] for source in node.sources)) for _, node in listed)

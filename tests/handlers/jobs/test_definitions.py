@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest
 import redis as redis_py
 
 from pipeline.connection_string import ConnectionString
+from pipeline.errors import InvalidValue
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import Right, Rules
 from pipeline.settings import Settings
+from pipeline.windows.jobs.definition import check_name
 from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.job_toml import JobConfig, config_of
 from pipeline.windows.jobs.registry import JobRegistry
 
 from ... import stack
@@ -125,7 +129,10 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
             {"inputs": {"Input": {"hub": "none"}}}, {"field": "inputs.Input"}, "there is no hub 'none'", id="no hub"
         ),
         pytest.param(
-            {"inputs": {"Input": {"file": "/etc/passwd"}}}, {"field": "inputs.Input"}, "hubs only", id="a file to read"
+            {"inputs": {"Input": {"file": "/etc/passwd"}}},
+            {"field": "inputs.Input"},
+            "reads only hubs",
+            id="a file to read",
         ),
         pytest.param(
             {"outputs": {"PerMinute": {"type": "file", "file": "/tmp/x"}}},
@@ -174,6 +181,33 @@ def test_a_name_that_is_none(client: ServiceClient) -> None:
     answer = client.put("/jobs/a%20b", json=BODY)
 
     assert (answer.status_code, answer.json["field"]) == (422, "name")
+
+
+@pytest.mark.parametrize("name", ["a" * 64, "a" * 65, "a" * 32, "a" * 33, "0", "a.-_", "-a", "ä", "a b", ""])
+def test_the_documented_pattern_of_a_name_is_what_a_job_may_be_called(client: ServiceClient, name: str) -> None:
+    (parameter,) = client.get("/openapi.json").json["paths"]["/jobs/{name}"]["put"]["parameters"]
+    try:
+        check_name(name)
+        is_allowed = True
+    except InvalidValue:
+        is_allowed = False
+
+    assert (re.search(parameter["schema"]["pattern"], name) is not None) is is_allowed
+    assert is_allowed is (name in ("a" * 64, "a" * 32, "a" * 33, "0", "a.-_"))
+
+
+def test_the_documented_defaults_are_those_of_job_toml(client: ServiceClient, tmp_path: Path) -> None:
+    schemas = client.get("/openapi.json").json["components"]["schemas"]
+    written = {
+        name: {key: shown["default"] for key, shown in schemas[name]["properties"].items() if "default" in shown}
+        for name in ("Time", "JobBody")
+    }
+    left_out: dict[str, Any] = {"inputs": {}, "outputs": {}}
+    document = {**left_out, "time": written["Time"], "start": "last", "snapshot": written["JobBody"]["snapshot"]}
+
+    assert written["Time"] == {"late_arrival": "5s", "out_of_order": "0s", "action": "adjust"}
+    assert (written["JobBody"]["start"], written["JobBody"]["snapshot"]) == ("last", "30s")
+    assert config_of(document, tmp_path) == config_of(left_out, tmp_path) == JobConfig({}, {})
 
 
 def test_two_jobs_can_t_write_to_one_output(client: ServiceClient) -> None:

@@ -144,6 +144,19 @@ def test_every_key_is_listed_and_goes_with_its_job_and_its_outputs(
     assert groups(redis) == set()
 
 
+@pytest.mark.parametrize("name", ["job:two:lease:merge", "job:two:workers", "job:two:delivery-lease:twoPosts"])
+def test_a_key_that_ends_by_itself_lasts_as_long_as_its_entry_says(
+    redis: redis_py.Redis, workers: Workers, client: ServiceClient, name: str
+) -> None:
+    redis.hset("reference:named", "e1", '{"name": "one"}')
+    client.put("/jobs/two", json=body("two", "events"))
+    workers.run()
+    seconds = float(str(found(redis)[name].ttl).split(" s ")[0])
+    workers.run()  # renews all
+
+    assert (seconds - 2) * 1000 < redis.pttl(name) <= seconds * 1000
+
+
 def groups(redis: redis_py.Redis) -> set[Any]:
     """The consumer groups of jobs that the hubs know."""
     names: set[Any] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
 from pipeline.hub.retention import trim
+from pipeline.windows.jobs import begin as begin_module
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.reports import Reports
@@ -63,7 +65,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
         folder.mkdir(exist_ok=True)
         (folder / "query.asaql").write_text(query)
         (folder / "job.toml").write_text(toml)
-        made.append(load(folder, redis, hubs, pacing=Pacing(2, 0.0), beat=0.0))
+        made.append(load(folder, redis, hubs, pacing=Pacing(0.0, 2), beat=0.0))
         return made[-1]
 
     yield new
@@ -257,6 +259,30 @@ def test_a_worker_with_another_version_rests(redis: redis_py.Redis, hubs: Hubs, 
 
     assert [old.step() for _ in range(3)] == [0, 0, 0]
     run(new)
+    assert windows(redis) == expected(0)
+    assert singles(redis) == twice(range(13))
+
+
+@LAYOUTS
+def test_an_old_task_commits_nothing_once_its_checkpoint_was_read(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, monkeypatch: pytest.MonkeyPatch, toml: str
+) -> None:
+    send(hubs, 0, 12)
+    old = new_job(toml)
+    old.step()
+    turns: list[int] = []
+
+    class Overtaken(begin_module._Beginning):
+        """Is made of what the old tasks had saved just before they take more turns."""
+
+        def __init__(self, *args: Any) -> None:
+            turns.extend(old.step() for _ in range(3))
+            super().__init__(*args)
+
+    monkeypatch.setattr(begin_module, "_Beginning", Overtaken)
+    run(new_job(toml, OTHER))
+
+    assert turns == [0, 0, 0]
     assert windows(redis) == expected(0)
     assert singles(redis) == twice(range(13))
 

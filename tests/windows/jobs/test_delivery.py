@@ -8,7 +8,9 @@ import msgspec
 import pytest
 import redis as redis_py
 
+from pipeline.store.lease import Lease, LeaseLost
 from pipeline.windows.engine.engine import OutputRow
+from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.delivery import Delivery
 from pipeline.windows.jobs.outputs import Outbox
 from pipeline.windows.jobs.outputs.outbox import (
@@ -185,6 +187,31 @@ def test_a_worker_that_lost_its_lease_while_it_sent_commits_nothing(
     assert delivery.step() == 0
     assert status(box) == DeliveryStatus("Out", 1, 0, False, None)
     assert not delivery.share.held
+
+
+def test_a_batch_that_another_worker_delivered_is_not_committed_again_when_the_lease_comes_back(
+    box: Outbox, receiver: Scripted
+) -> None:
+    first, second = (Lease(box.redis, keys.delivery_lease(box.job, box.output)) for _ in range(2))
+    put(box, numbers(*range(5)))
+
+    def overtake() -> None:
+        receiver.answer = lambda: None
+        first.release()
+        assert second.hold()
+        assert box.deliver(second) == 3
+        second.release()
+        assert first.hold()
+
+    receiver.answer = overtake
+    assert first.hold()
+    with pytest.raises(LeaseLost):
+        box.deliver(first)
+
+    assert status(box) == DeliveryStatus("Out", 2, 3, False, None)
+    assert box.deliver(first) == 2
+    assert receiver.sent == [0, 1, 2, 0, 1, 2, 3, 4]
+    assert receiver.batches[0] == receiver.batches[1]
 
 
 def test_a_batch_that_was_removed_by_hand_blocks_nothing(

@@ -49,7 +49,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs) -> Iterator[NewJob]:
     made: list[Job] = []
 
     def new(folder: Path = JOB, seconds: float = 0.0, batch: int = 1, beat: float = 0.0) -> Job:
-        made.append(load(folder, redis, hubs, pacing=Pacing(batch, seconds), beat=beat))
+        made.append(load(folder, redis, hubs, pacing=Pacing(seconds, batch), beat=beat))
         return made[-1]
 
     yield new
@@ -372,6 +372,39 @@ def test_a_board_that_another_program_wrote_to_costs_its_scores_and_no_row(
     assert len(output(redis, "o")) == 3
     assert board.standing("ann").score == 6
     assert counts(job)[BOARD] == 2
+
+
+def test_a_board_that_was_given_other_places_is_written_from_the_next_turn_on(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def send(points: str) -> None:
+        hubs["events"].append([Event(b'{"who": "ann", "points": %s}' % points.encode(), "k")])
+        run(job)
+
+    job = new_job(job_folder(tmp_path))
+    send("1.25")
+    Boards(redis)["b"].delete()
+    Boards(redis)["b"].configure(places=2)
+
+    send("2.25")  # is lost: its transaction has the old places
+    send("1.25")
+    send("1.25")
+
+    assert Boards(redis)["b"].summary().sum == Decimal("2.5")
+    assert counts(job)[BOARD] == 1
+    assert "board b: a score is lost: the board has 2 places" in caplog.text
+    assert len(output(redis, "o")) == 4
+
+
+def test_a_board_of_a_day_that_a_job_makes_is_deleted_with_its_day(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path
+) -> None:
+    hubs["events"].append([Event(b'{"who": "ann", "points": 1}', "k")])
+    run(new_job(job_folder(tmp_path, BOARD_JOB.replace('"b"', '"b@day"'))))
+
+    board = Boards(redis)["b@day"]
+    assert board.summary().expires is not None
+    assert redis.pttl(board.shards[0].keys[0]) > 0
 
 
 def test_a_board_may_keep_the_greatest_score(

@@ -53,7 +53,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
 
     def new(seconds: float = 0.0, stages: int = 1, query: str = QUERY, toml: str = TOML, outputs: str = OUTPUTS) -> Job:
         folder = write_job(tmp_path / "j", query, toml, outputs)
-        job = load(folder, redis, hubs, pacing=Pacing(3, seconds), beat=0.0)
+        job = load(folder, redis, hubs, pacing=Pacing(seconds, 3), beat=0.0)
         made.append(job if stages == 1 else in_two_stages(job, folder))
         return made[-1]
 

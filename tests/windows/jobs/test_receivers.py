@@ -122,7 +122,7 @@ def test_a_file_that_is_shorter_than_what_was_written_is_left_alone(start: Start
 
     text, stopped = error(second)
     assert stopped
-    assert "has 0 bytes, and 16 were written to it" in str(text)
+    assert "has 0 bytes, but 16 were written to it" in str(text)
     assert file.read_text() == ""
 
 

@@ -72,19 +72,20 @@ EARLY, LATE = OutputRow("o", {}, 3, (), False), OutputRow("o", {}, 4, (), False)
 
 
 @pytest.mark.parametrize(
-    ("phase", "reported", "rows", "rows_after_three"),
+    ("phase", "reported", "moves_done", "rows", "rows_after_three"),
     [
-        (Phase.REPLAYED, (False, False), [], []),
-        (Phase.MUTED, (False, True), [HANDED], [HANDED]),
-        (Phase.NEW, (True, True), [HANDED, EARLY, LATE], [HANDED, LATE]),
+        (Phase.REPLAYED, (False, False), False, [], []),
+        (Phase.MUTED, (False, True), True, [HANDED], [HANDED]),
+        (Phase.NEW, (True, True), True, [HANDED, EARLY, LATE], [HANDED, LATE]),
     ],
 )
 def test_the_tables_of_the_head(
-    phase: Phase, reported: tuple[bool, bool], rows: list[Given], rows_after_three: list[Given]
+    phase: Phase, reported: tuple[bool, bool], moves_done: bool, rows: list[Given], rows_after_three: list[Given]
 ) -> None:
     given: list[Given] = [HANDED, EARLY, LATE]
 
     assert (ENTRIES[phase].reports_faults, TIMES[phase].reports_faults) == reported
+    assert (ENTRIES[phase].moves_done, TIMES[phase].moves_done) == (moves_done, False)
     for table in (ENTRIES, TIMES):
         assert table[phase].given(given, BEGINNING) == rows
         assert table[phase].given(given, 3) == rows_after_three

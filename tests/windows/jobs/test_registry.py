@@ -280,7 +280,7 @@ def test_a_delivery_that_has_stopped_is_a_failure(registry: JobRegistry, find: F
 def test_the_jobs_of_folders_are_listed_and_can_t_be_put(registry: JobRegistry, tmp_path: Path) -> None:
     shutil.copytree(JOB, folder := tmp_path / "shipped")
     job = registry.load(folder)
-    with pytest.raises(JobExists, match="a folder of the workers'"):
+    with pytest.raises(JobExists, match="which is a folder of a worker"):
         registry.put("shipped", definition())
     assert [(name, found.folder) for name, found in registry.all().items()] == [("shipped", True)]
     assert [output.name for output in list_outputs(registry.redis)] == ["Output", "OutputWindow"]

@@ -39,7 +39,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
 
     def new(query: str, toml: str = EVENTS, batch: int = 500) -> Job:
         folder = write_job(tmp_path / "j", query, toml)
-        made.append(load(folder, redis, hubs, pacing=Pacing(batch, 0.0), beat=0.0))
+        made.append(load(folder, redis, hubs, pacing=Pacing(0.0, batch), beat=0.0))
         return made[-1]
 
     yield new

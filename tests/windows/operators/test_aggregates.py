@@ -102,6 +102,13 @@ def test_values_that_a_function_can_not_take_are_refused(function: str, value: A
         result(call(function, V), (value,))
 
 
+@pytest.mark.parametrize("value", ["1", True, 1e300])
+@pytest.mark.parametrize("function", ["SUM", "AVG", "STDEV", "STDEVP", "VAR", "VARP"])
+def test_what_is_not_a_number_is_refused_by_the_name_of_the_function(function: str, value: Any) -> None:
+    with pytest.raises(RowError, match=rf"^{function} (takes bigint and float|can't add)"):
+        result(call(function, V), (value,))
+
+
 @pytest.mark.parametrize(
     ("values", "total"),
     [
@@ -127,7 +134,7 @@ def test_many_floats_add_up_exactly() -> None:
 
 
 def test_a_sum_outside_64_bits_is_refused_and_an_average_of_it_is_not() -> None:
-    with pytest.raises(RowError, match="64 bits"):
+    with pytest.raises(RowError, match="a SUM of bigint is outside 64 bits"):
         result(call("SUM", V), (2**63 - 1, 1))
     assert result(call("AVG", V), (2**63 - 1, 2**63 - 3)) == 2**63 - 2
 

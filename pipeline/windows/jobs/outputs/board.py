@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ....boards import Boards
 from ....boards.changes import Code, Op
-from ....boards.shard import error_of
+from ....boards.shard import OtherPlaces, error_of
 from ....errors import InvalidValue, PipelineError
 from ....store import Pipeline, ResponseError
 from ...engine.engine import OutputRow
@@ -42,11 +42,18 @@ class BoardOutput(Sink):
             faults.report(BOARD, f"board {self.board}: {exc}")
 
     def replied(self, reply: Any, faults: Faults) -> None:
-        """Report a change that the board refused, or could not make, as a fault. Raises any other error."""
-        if isinstance(reply, ResponseError) and isinstance(error_of(reply), PipelineError):
-            faults.report(BOARD, str(reply))
+        """Report a change that the board refused, or could not make, as a fault. Raises any other error.
+
+        A board that has other places than this process knew is written with those from the next transaction on.
+        """
+        error = error_of(reply) if isinstance(reply, ResponseError) else None
+        if isinstance(error, OtherPlaces):
+            self.boards[self.board].shards.places = error.places
+            faults.report(BOARD, f"board {self.board}: a score is lost: {error}, since another process changed them")
+        elif isinstance(error, PipelineError):
+            faults.report(BOARD, f"board {self.board}: {error}")
         elif isinstance(reply, list) and reply[0] != Code.OK.encode():
-            faults.report(BOARD, f"a board did not take a score ({reply[0].decode()})")
+            faults.report(BOARD, f"board {self.board} did not take a score ({reply[0].decode()})")
         else:
             super().replied(reply, faults)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....hub.event import RELAY_ID, Event
+from ....hub.event import MAX_KEY, RELAY_ID, Event
 from ....hub.namespace import Hubs, UnknownHub
 from ....hub.throughput import Throttled
 from ....hub.writing import HubFull
@@ -16,9 +16,6 @@ ROW_ID = "wz-row-id"
 
 #: Lanes for each partition. For an event without a key, the hub derives the partition from SOURCE/LANE.
 _LANES = 16
-
-#: Characters of a partition key, as in Microsoft's SDKs.
-_MOST_KEY = 128
 
 
 class HubReceiver:
@@ -44,8 +41,8 @@ class HubReceiver:
         if value is None:
             return None
         key = to_text(value)
-        if len(key) > _MOST_KEY:
-            raise RowError(f"{self.partition_key} is longer than a partition key's {_MOST_KEY} characters")
+        if len(key) > MAX_KEY:
+            raise RowError(f"{self.partition_key} is longer than a partition key's {MAX_KEY} characters")
         return key or None
 
     def begin(self) -> str:

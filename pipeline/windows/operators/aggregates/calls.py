@@ -59,8 +59,9 @@ def _extreme(kind: type[Maximum]) -> Make:
     return make
 
 
-def _of_one(kind: Callable[[Evaluate], Aggregate]) -> Make:
-    return lambda call, compile: kind(compile(_one(call)))
+def _of_number(kind: Callable[[Evaluate, str], Aggregate]) -> Make:
+    """Return what makes an aggregate of one number. `kind` is also given the function's name, for its errors."""
+    return lambda call, compile: kind(compile(_one(call)), call.function)
 
 
 def _top_one(call: Call, compile: Compile) -> Aggregate:
@@ -112,14 +113,14 @@ def _optional(call: Call, compile: Compile, place: int) -> Evaluate | None:
 
 AGGREGATES: dict[str, Make] = {
     "COUNT": _count,
-    "SUM": _of_one(Sum),
-    "AVG": _of_one(Average),
+    "SUM": _of_number(Sum),
+    "AVG": _of_number(Average),
     "MAX": _extreme(Maximum),
     "MIN": _extreme(Minimum),
-    "STDEV": _of_one(lambda of: Deviation(of, sample=True, root=True)),
-    "STDEVP": _of_one(lambda of: Deviation(of, sample=False, root=True)),
-    "VAR": _of_one(lambda of: Deviation(of, sample=True, root=False)),
-    "VARP": _of_one(lambda of: Deviation(of, sample=False, root=False)),
+    "STDEV": _of_number(lambda of, name: Deviation(of, name, sample=True, root=True)),
+    "STDEVP": _of_number(lambda of, name: Deviation(of, name, sample=False, root=True)),
+    "VAR": _of_number(lambda of, name: Deviation(of, name, sample=True, root=False)),
+    "VARP": _of_number(lambda of, name: Deviation(of, name, sample=False, root=False)),
     "COLLECT": _collect,
     "TOPONE": _top_one,
     "COLLECTTOP": _collect_top,

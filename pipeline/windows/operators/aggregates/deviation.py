@@ -18,8 +18,8 @@ class Deviation(Aggregate):
     is an int divided by a power of two, nothing is rounded on the way, and equal values have a deviation of 0.
     """
 
-    def __init__(self, of: Evaluate, sample: bool, root: bool) -> None:
-        self.item_of = numeric(of, "STDEV" if root else "VAR")
+    def __init__(self, of: Evaluate, function: str, sample: bool, root: bool) -> None:
+        self.item_of = numeric(of, function)
         self._sample = sample
         self._root = root
 

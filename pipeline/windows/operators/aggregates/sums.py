@@ -27,8 +27,9 @@ class Sum(Aggregate):
     It is a float if any value is, else a bigint; a sum outside 64 bits is a `RowError`.
     """
 
-    def __init__(self, of: Evaluate) -> None:
-        self.item_of = numeric(of, "SUM")
+    def __init__(self, of: Evaluate, function: str) -> None:
+        self.item_of = numeric(of, function)
+        self._function = function
 
     def add(self, partial: Any, item: Any) -> Any:
         return add(partial, item)
@@ -40,7 +41,7 @@ class Sum(Aggregate):
         if type(partial) is not int:
             return None if partial is None else fsum(partial)
         if not BIGINT_LEAST <= partial <= BIGINT_MOST:
-            raise RowError("a SUM of bigint is outside 64 bits")
+            raise RowError(f"a {self._function} of bigint is outside 64 bits")
         return partial
 
 
@@ -50,8 +51,8 @@ class Average(Aggregate):
     It is a float if any value is, else a bigint, rounded towards zero. A partial is [count, total].
     """
 
-    def __init__(self, of: Evaluate) -> None:
-        self.item_of = numeric(of, "AVG")
+    def __init__(self, of: Evaluate, function: str) -> None:
+        self.item_of = numeric(of, function)
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:
