@@ -52,8 +52,8 @@ from .writing import make_room, write_part
 
 logger = logging.getLogger(__name__)
 
-#: Milliseconds after which any process that finds an intent carries it out: its sender seems dead, and if not, no harm
-#: is done.
+#: Milliseconds after which any process that finds an intent carries it out. By then the sender has probably died; if it
+#: is only slow, both do the same work, and each part is still taken once.
 ABANDONED = 5_000
 
 

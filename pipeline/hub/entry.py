@@ -82,8 +82,8 @@ def unpack(packed: bytes) -> list[Event]:
 class Reading:
     """Reads a partition from an offset on, page by page, until it has `limit` events or there are no more.
 
-    It is not known before how many events a page will have: the first page asks for a few entries, each next one for as
-    many as should suffice if they are like those before, but for no more than ten times the last page.
+    Entries differ in how many events they have. So the first page asks for a few entries. Each further page asks for as
+    many as would be enough if they had as many events as the entries before, but for at most ten times the last page.
     """
 
     def __init__(self, partition: int, after: str, limit: int) -> None:
@@ -121,7 +121,7 @@ def events_of(partition: int, after: str, page: Sequence[tuple[bytes, Mapping[by
 
 
 def _later(events: list[StoredEvent], after: str) -> list[StoredEvent]:
-    """Leave out events that are not after the offset, although the end of their entry is."""
+    """Return an entry's events without those up to the offset, which may lie inside of the entry."""
     ms, n = order(after)
     first_ms, first_n = order(events[0].offset)
     return events[max(0, n + 1 - first_n) :] if ms == first_ms else events

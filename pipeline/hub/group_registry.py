@@ -32,7 +32,10 @@ class GroupExists(PipelineError):
 
 
 class GroupInUse(PipelineError):
-    """A worker reads as this group. Without its offsets, the worker would begin at the oldest event again."""
+    """Raised when a group is to be deleted while a worker reads as this group.
+
+    Without the group's offsets, the worker would begin at the oldest event again.
+    """
 
     def __init__(self, hub: str, name: str) -> None:
         super().__init__(f"a worker reads hub {hub!r} as {name!r}: stop it first, then try again in ten seconds")
@@ -101,10 +104,11 @@ class ConsumerGroups:
         return made
 
     def delete(self, name: str, leases: Iterable[str] = ()) -> None:
-        """Delete a group with its offsets, and detach it; also one that is not recorded and has no reader any more.
+        """Delete a group and its offsets, and detach it. No worker may read as this group.
 
-        `leases` are keys of further leases, in addition to the hub's own, that the group's readers may hold. Raises
-        `InvalidValue`, `GroupInUse` or `UnknownGroup`.
+        A group that is not recorded, such as that of a relay that is gone, can be deleted as well. `leases` are keys of
+        leases that the group's readers may hold in addition to those of the hub's partitions. Raises `InvalidValue`,
+        `GroupInUse` or `UnknownGroup`.
         """
         if name.lower() == DEFAULT.lower():
             raise InvalidValue(f"{DEFAULT!r} is always there", "name")

@@ -9,7 +9,10 @@ from .stored_hub import StoredHub
 
 
 class PublisherRevoked(PipelineError):
-    """A client that has a key of the hub can still send under another name, or without one."""
+    """Raised when events are sent under the name of a revoked publisher.
+
+    It stops that name alone: a client that has a key of the hub can still send under another name, or without one.
+    """
 
     def __init__(self, hub: str, name: str) -> None:
         super().__init__(f"the publisher {name!r} of hub {hub!r} is revoked")

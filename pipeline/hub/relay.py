@@ -32,8 +32,11 @@ logger = logging.getLogger(__name__)
 
 GROUP = "$relay"
 
-MAX_EVENTS = 1000  # that are read from a partition at once
-PAGE_BYTES = 4 * 1024 * 1024  # of bodies, that these should have: so many events are read, by the size of the last ones
+#: Events that are read from a partition at once, at most.
+MAX_EVENTS = 1000
+
+#: About how many bytes of bodies are read at once. How many events that is, the mean size of the last ones tells.
+PAGE_BYTES = 4 * 1024 * 1024
 
 #: Idle partitions that a relay looks at per second, so that they cost little however many there are. Each turn looks at
 #: up to a quarter of that number; with a thousand partitions, an event waits for up to a second.
