@@ -68,7 +68,7 @@ def begin(work: Work, start: str) -> None:
     for reader in work.readers:
         reader.group.attach()
     client = work.client
-    while not _is_ready(work, start):
+    while not _is_ready(work, start):  # not Redis.transaction: after another version's fence, ours must come again
         _fence(work)
         with client.pipeline() as pipe:
             pipe.watch(work.key)  # type: ignore[no-untyped-call]

@@ -44,7 +44,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TaskError(msgspec.Struct, frozen=True):
-    """`task` may also be the name of reference data, or `BEGIN`. `time` is UTC."""
+    """`task` may also be the name of reference data, or `BEGIN`. `time` is a UTC time of Redis's clock."""
 
     task: str
     time: str
