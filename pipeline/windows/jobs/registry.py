@@ -196,12 +196,12 @@ class JobRegistry:
                 queue_detach(pipe, self.hubs, job.name, hub, group)
 
         self.redis.transaction(replace, keys.JOBS)
-        release_outputs(self.redis, job.name, keep=job.work.sinks)
+        release_outputs(self.redis, job.name, keep=job.opened.sinks)
         return old
 
     def _registered(self, job: Job, definition: Definition, is_folder: bool, old: JobRecord | None) -> JobRecord:
-        groups = {(reader.group.hub.name, reader.group.name) for reader in job.work.readers}
-        outboxes = {name for name, sinks in job.work.sinks.items() for sink in sinks if isinstance(sink, Outbox)}
+        groups = {(reader.group.hub.name, reader.group.name) for reader in job.opened.readers}
+        outboxes = {name for name, sinks in job.opened.sinks.items() for sink in sinks if isinstance(sink, Outbox)}
         tasks, before = ([], []) if old is None else (old.tasks, old.outboxes)
         if "start" in definition.document:  # TOML has a type for times, JSON does not
             definition = Definition(definition.query, {**definition.document, "start": job.start})
@@ -211,7 +211,7 @@ class JobRegistry:
             revision=secrets.token_hex(8),
             updated=isoformat(from_unix_ms(clock_ms(self.redis))),
             groups=sorted(groups),
-            tasks=sorted({*tasks, *job.work.tasks}),
+            tasks=sorted({*tasks, *job.opened.tasks}),
             outboxes=sorted(outboxes.union(before)),
         )
 
