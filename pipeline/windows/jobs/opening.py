@@ -41,9 +41,9 @@ def open_job(
     folder: Path | None,
     pacing: Pacing | None = None,
 ) -> tuple[OpenedJob, JobConfig]:
-    """Return what the tasks of a job have in common, and its settings; declare its outputs. `pacing` overrides the settings of job.toml.
+    """Return what the tasks of a job have in common, and the job's settings; declare its outputs.
 
-    Raises `InvalidJob` or `OutputTaken`.
+    `pacing` is used instead of what job.toml says. Raises `InvalidJob` or `OutputTaken`.
     """
     path = folder or Path(name)
     config_path = path / "job.toml"
