@@ -26,9 +26,9 @@ from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from pipeline.windows.jobs.definition import Definition, read_definition
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.reports import Reports
-from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, isoformat
 from pipeline.work.worker import run as run_worker
 

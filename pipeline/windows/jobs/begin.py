@@ -45,8 +45,8 @@ from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_
 from .exchange import Exchange
 from .job_toml import LAST, NOW
 from .keys import MERGE
+from .opened import HubReader, OpenedJob
 from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark
-from .work import HubReader, Work
 
 logger = logging.getLogger(__name__)
 
@@ -59,70 +59,70 @@ class _Oldest:
     is_first: bool
 
 
-def begin(work: Work, start: str) -> None:
+def begin(opened: OpenedJob, start: str) -> None:
     """Make the checkpoints of this version of the job, unless they exist, and have the hubs keep the events it needs.
 
     `start` is that of job.toml. After this, workers that run another version of the job can't commit.
 
     Redis key: `keys.job`.
     """
-    for reader in work.readers:
+    for reader in opened.readers:
         reader.group.attach()
-    client = work.client
-    while not _is_ready(work, start):
-        _fence(work)
+    client = opened.client
+    while not _is_ready(opened, start):  # not Redis.transaction: after another version's fence, ours must come again
+        _fence(opened)
         with client.pipeline() as pipe:
-            pipe.watch(work.key)  # type: ignore[no-untyped-call]
-            if _is_ready(work, start, pipe):
+            pipe.watch(opened.key)  # type: ignore[no-untyped-call]
+            if _is_ready(opened, start, pipe):
                 return
-            fresh = _Beginning(work, start, _checkpoints(work))
+            fresh = _Beginning(opened, start, _checkpoints(opened))
             pipe.multi()
             fresh.queue(pipe)
-            pipe.hset(work.key, mapping={"start": start, "tasks": msgspec.json.encode(work.tasks), "ready": 1})
+            pipe.hset(opened.key, mapping={"start": start, "tasks": msgspec.json.encode(opened.tasks), "ready": 1})
             try:
                 pipe.execute()
             except WatchError:
                 continue
-        logger.info("job %s begins %s", work.name, fresh)
+        logger.info("job %s begins %s", opened.name, fresh)
 
 
-def _is_ready(work: Work, start: str, client: Redis | Pipeline | None = None) -> bool:
-    stored = (client or work.client).hmget(work.key, "version", "start", "ready")
+def _is_ready(opened: OpenedJob, start: str, client: Redis | Pipeline | None = None) -> bool:
+    stored = (client or opened.client).hmget(opened.key, "version", "start", "ready")
     version, begun, ready = cast("list[bytes | None]", stored)
-    return (version, ready) == (work.version.encode(), b"1") and start in (LAST, (begun or b"").decode())
+    return (version, ready) == (opened.version.encode(), b"1") and start in (LAST, (begun or b"").decode())
 
 
-def _checkpoints(work: Work) -> dict[str, Progress]:
+def _checkpoints(opened: OpenedJob) -> dict[str, Progress]:
     """Return what tasks have saved, including tasks that this version does not have any more."""
-    stored = cast("bytes | None", work.client.hget(work.key, "tasks"))
+    stored = cast("bytes | None", opened.client.hget(opened.key, "tasks"))
     names = msgspec.json.decode(stored or b"[]", type=list[str])
-    return {name: Checkpoint(work.client, work.name, name).load() for name in names}
+    return {name: Checkpoint(opened.client, opened.name, name).load() for name in names}
 
 
-def _fence(work: Work) -> None:
+def _fence(opened: OpenedJob) -> None:
     """Prevent all tasks of other versions from committing, and mark the job as not ready for this version yet."""
-    checkpoints = _checkpoints(work)
-    with work.client.pipeline() as pipe:
+    checkpoints = _checkpoints(opened)
+    with opened.client.pipeline() as pipe:
         for name in checkpoints:
-            Checkpoint(work.client, work.name, name).fence(pipe)
-        pipe.hset(work.key, mapping={"version": work.version, "ready": 0})
+            Checkpoint(opened.client, opened.name, name).fence(pipe)
+        pipe.hset(opened.key, mapping={"version": opened.version, "ready": 0})
         pipe.execute()
 
 
 class _Beginning:
     """Finds out where each task must begin. `before` are the checkpoints that exist, by task."""
 
-    def __init__(self, work: Work, start: str, before: Mapping[str, Progress]) -> None:
-        self.work = work
+    def __init__(self, opened: OpenedJob, start: str, before: Mapping[str, Progress]) -> None:
+        self.opened = opened
         self.before = before
         self.start: int | None = None  # ticks
-        stored = cast("bytes | None", work.client.hget(work.key, "start"))
+        stored = cast("bytes | None", opened.client.hget(opened.key, "start"))
         if start != LAST and (not before or stored != start.encode()):
-            now = from_unix_ms(work.readers[0].group.hub.clock_ms())
+            now = from_unix_ms(opened.readers[0].group.hub.clock_ms())
             self.start = now if start == NOW else parse(start)
         self.oldest = {
             reader.source(partition): oldest
-            for reader in work.readers
+            for reader in opened.readers
             for partition in range(reader.partitions)
             if (oldest := _oldest(reader, partition)) is not None
         }
@@ -133,21 +133,21 @@ class _Beginning:
         return "with another query: it makes its state again" if self.before else "at the start of its log"
 
     def queue(self, pipe: Pipeline) -> None:
-        work = self.work
-        for name in self.before.keys() - set(work.tasks):
-            checkpoint = Checkpoint(work.client, work.name, name)
+        opened = self.opened
+        for name in self.before.keys() - set(opened.tasks):
+            checkpoint = Checkpoint(opened.client, opened.name, name)
             pipe.delete(checkpoint.key, checkpoint.state_key)
-        for partition in range(work.partitions):
-            exchange = Exchange(work.client, work.name, partition)
+        for partition in range(opened.partitions):
+            exchange = Exchange(opened.client, opened.name, partition)
             pipe.delete(exchange.key, exchange.watermark_key)
-        pipe.delete(work.reports.key, work.reports.errors_key)
-        for name in work.tasks:
+        pipe.delete(opened.reports.key, opened.reports.errors_key)
+        for name in opened.tasks:
             progress = self._merging() if name == MERGE else self._partition(name)
             progress.commits = 1  # not 0, which a task that still runs would accept after the job was deleted
             if (before := self.before.get(name)) is not None:
                 progress.commits += before.commits
                 progress.counts = before.counts
-            Checkpoint(work.client, work.name, name).queue_new(pipe, progress)
+            Checkpoint(opened.client, opened.name, name).queue_new(pipe, progress)
         for reader, partition in self._partitions():
             reader.group.commit(pipe, partition, self._offset(reader, partition))
 
@@ -155,7 +155,7 @@ class _Beginning:
         partition = int(name)
         offsets = {
             reader.source(partition): self._offset(reader, partition)
-            for reader in self.work.readers
+            for reader in self.opened.readers
             if partition < reader.partitions
         }
         wanted = self._wanted_from(name)
@@ -167,7 +167,7 @@ class _Beginning:
             mute = Mute(self.start - 1, wanted)
         done = {
             source: _position(reader, partition, offsets[source])
-            for reader in self.work.readers
+            for reader in self.opened.readers
             if (source := reader.source(partition)) in offsets
         }
         return Progress(done=done, mute=mute, snapshot=SnapshotMark(offsets))
@@ -195,21 +195,21 @@ class _Beginning:
         dropped = [
             oldest.time for oldest in self.oldest.values() if not oldest.is_first and oldest.time > self._read_from
         ]
-        if not dropped or not self.work.plan.span:
+        if not dropped or not self.opened.plan.span:
             return BEGINNING
-        return max(dropped) + self.work.plan.span + self._early() - 1
+        return max(dropped) + self.opened.plan.span + self._early() - 1
 
     @cached_property
     def _read_from(self) -> int:
         """Return the time from which on events must be read."""
         first = self.start
         if first is None:
-            first = min((self._written(name) for name in self.work.tasks), default=BEGINNING) if self.before else None
-        return BEGINNING if first is None else max(BEGINNING, first - self.work.plan.span - self._early())
+            first = min((self._written(name) for name in self.opened.tasks), default=BEGINNING) if self.before else None
+        return BEGINNING if first is None else max(BEGINNING, first - self.opened.plan.span - self._early())
 
     def _early(self) -> int:
         """Return by how much an event may arrive before its time."""
-        return EARLY_TOLERANCE if any(stream.timestamp for stream in self.work.plan.streams) else 0
+        return EARLY_TOLERANCE if any(stream.timestamp for stream in self.opened.plan.streams) else 0
 
     def _offset(self, reader: HubReader, partition: int) -> str:
         """Return the offset after which a partition is read: before it, all events are done and not needed again."""
@@ -223,7 +223,7 @@ class _Beginning:
 
     def _partitions(self) -> Iterator[tuple[HubReader, int]]:
         """Yield each input's partitions, the earliest offset last: it counts if two inputs share a consumer group."""
-        pairs = [(reader, p) for reader in self.work.readers for p in range(reader.partitions)]
+        pairs = [(reader, p) for reader in self.opened.readers for p in range(reader.partitions)]
         return iter(sorted(pairs, key=lambda pair: order(self._offset(*pair)), reverse=True))
 
 

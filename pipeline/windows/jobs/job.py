@@ -20,12 +20,12 @@ from .definition import Definition
 from .delivery import Delivery
 from .job_toml import START
 from .keys import MERGE
+from .opened import OpenedJob, Pacing
 from .opening import open_job
 from .outputs.outbox import Outbox
 from .stages import MergingTask, PartitionTask
 from .tables import InvalidReference
 from .task import StageTask, Superseded
-from .work import Pacing, Work
 
 logger = logging.getLogger(__name__)
 
@@ -41,18 +41,18 @@ class Job:
     its last snapshot.
     """
 
-    def __init__(self, work: Work, start: str = START, beat: float = BEAT, ttl: float = TTL) -> None:
+    def __init__(self, opened: OpenedJob, start: str = START, beat: float = BEAT, ttl: float = TTL) -> None:
         """`start` is last, now or a UTC time; `beat` and `ttl` are those of `Share`."""
-        self.name = work.name
-        self.work = work
+        self.name = opened.name
+        self.opened = opened
         self.start = start
-        leases = [keys.lease(work.name, task) for task in work.tasks]
-        self.share = Share(work.client, leases, keys.workers(work.name), beat=beat, ttl=ttl)
+        leases = [keys.lease(opened.name, task) for task in opened.tasks]
+        self.share = Share(opened.client, leases, keys.workers(opened.name), beat=beat, ttl=ttl)
         self.tasks: list[StageTask] = [
-            MergingTask(work) if name == MERGE else PartitionTask(work, int(name)) for name in work.tasks
+            MergingTask(opened) if name == MERGE else PartitionTask(opened, int(name)) for name in opened.tasks
         ]
         self.deliveries = [
-            Delivery(sink, beat, ttl) for sinks in work.sinks.values() for sink in sinks if isinstance(sink, Outbox)
+            Delivery(sink, beat, ttl) for sinks in opened.sinks.values() for sink in sinks if isinstance(sink, Outbox)
         ]
         self._paces = [Pace() for _ in self.tasks]
         self._is_begun = False
@@ -76,8 +76,8 @@ class Job:
 
         `pacing` overrides the settings of job.toml; `beat` and `ttl` are seconds. Raises `InvalidJob` or `OutputTaken`.
         """
-        work, config = open_job(name, definition, client, hubs, boards or Boards(client), folder, pacing)
-        return cls(work, config.start, beat, ttl)
+        opened, config = open_job(name, definition, client, hubs, boards or Boards(client), folder, pacing)
+        return cls(opened, config.start, beat, ttl)
 
     @property
     def workers(self) -> list[Job | Delivery]:
@@ -86,7 +86,7 @@ class Job:
 
     def attach(self) -> None:
         """Have the hubs keep the events that the job has not read yet. A worker calls it before it drops events."""
-        for reader in self.work.readers:
+        for reader in self.opened.readers:
             reader.group.attach()
 
     def step(self) -> int:
@@ -98,7 +98,7 @@ class Job:
         if self._is_superseded:
             return 0
         if not self._is_begun:
-            begin(self.work, self.start)
+            begin(self.opened, self.start)
             self._is_begun = True
         self._refresh()
         held = self.share.partitions()
@@ -106,7 +106,7 @@ class Job:
             if place not in self.share.held:
                 task.forget()
         # First the partitions' tasks, then the merging one.
-        held.sort(key=lambda place: max(place, self.work.partitions - 1))
+        held.sort(key=lambda place: max(place, self.opened.partitions - 1))
         return sum(self._step(place) for place in held)
 
     def stop(self) -> None:
@@ -127,7 +127,7 @@ class Job:
         except LeaseLost:
             self.share.lost(place)
             self.share.leases[place].release()  # the lease may still be ours, but our state of the task is too old
-            if self.work.current_version() != self.work.version:
+            if self.opened.current_version() != self.opened.version:
                 self._rest()
             else:
                 logger.warning("job %s: another worker has taken over task %s", self.name, task.name)
@@ -138,7 +138,7 @@ class Job:
         except Exception as exc:
             wait = pace.failed(FIRST_WAIT)
             logger.exception("job %s: task %s failed, next try in %.1f s", self.name, task.name, wait)
-            self.work.reports.error(task.name, f"{type(exc).__name__}: {exc}", self._now())
+            self.opened.reports.error(task.name, f"{type(exc).__name__}: {exc}", self._now())
         else:
             pace.succeeded()
             return done
@@ -153,15 +153,15 @@ class Job:
 
     def _refresh(self) -> None:
         """Look for new reference data every `REFRESH` seconds. If it can't be read, the old data stays."""
-        if not self.work.tables or time.monotonic() < self._refresh_at:
+        if not self.opened.tables or time.monotonic() < self._refresh_at:
             return
         self._refresh_at = time.monotonic() + REFRESH
-        for name, table in self.work.tables.items():
+        for name, table in self.opened.tables.items():
             try:
                 table.refresh()
             except InvalidReference as exc:
                 logger.error("job %s: the reference data %s stays as it was: %s", self.name, name, exc)
-                self.work.reports.error(name, str(exc), self._now())
+                self.opened.reports.error(name, str(exc), self._now())
 
     def _now(self) -> int:
-        return from_unix_ms(self.work.readers[0].group.hub.clock_ms())
+        return from_unix_ms(self.opened.readers[0].group.hub.clock_ms())

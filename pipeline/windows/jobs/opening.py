@@ -22,11 +22,11 @@ from ..planning.topology import topology
 from .definition import Definition, check_name
 from .job_toml import BoardConfig, HubInput, InvalidJob, JobConfig, ReferenceInput
 from .keys import group_of
+from .opened import HubReader, OpenedJob, Pacing
 from .outputs import Sink, open_outputs
 from .prepare import Prepared, prepare
 from .reports import Reports
 from .tables import FileTable, HashTable, InvalidReference
-from .work import HubReader, Pacing, Work
 
 #: Is increased when states and exchanges that were saved before can't be read any more.
 FORMAT = 1
@@ -40,10 +40,10 @@ def open_job(
     boards: Boards,
     folder: Path | None,
     pacing: Pacing | None = None,
-) -> tuple[Work, JobConfig]:
-    """Return the work of a job and its settings; declare its outputs. `pacing` overrides the settings of job.toml.
+) -> tuple[OpenedJob, JobConfig]:
+    """Return what the tasks of a job have in common, and the job's settings; declare its outputs.
 
-    Raises `InvalidJob` or `OutputTaken`.
+    `pacing` is used instead of what job.toml says. Raises `InvalidJob` or `OutputTaken`.
     """
     path = folder or Path(name)
     config_path = path / "job.toml"
@@ -58,7 +58,7 @@ def open_job(
     readers = [_reader(name, input_name, config, hubs, config_path) for input_name in prepared.plan.inputs]
     counts = {reader.input: reader.partitions for reader in readers}
     layout = topology(prepared.plan, config.partition_keys, counts)
-    work = Work(
+    opened = OpenedJob(
         name=name,
         version=_version(prepared, readers),
         plan=layout.plan,
@@ -71,7 +71,7 @@ def open_job(
         policies=config.policies,
         pacing=pacing or Pacing(snapshot_seconds=config.snapshot_seconds),
     )
-    return work, config
+    return opened, config
 
 
 def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from ...boards import Boards
 from ...errors import PipelineError
 from ...hub.namespace import Hubs
-from ...store import Redis, WatchError
+from ...store import Pipeline, Redis, WatchError
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
 from . import keys
@@ -128,21 +128,17 @@ class JobRegistry:
         The rows of its outputs can be read until the outputs are deleted. Raises `UnknownJob`, or `JobInUse` if a
         worker runs the job from its folder.
         """
-        with self.redis.pipeline() as pipe:
-            while True:
-                pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
-                job = self.get(name)
-                if job.folder and self.is_run(name):
-                    raise JobInUse(f"a worker runs the job {name!r} from its folder: remove the folder first")
-                pipe.multi()
-                pipe.hdel(keys.JOBS, name)
-                pipe.hset(keys.DELETED, name, msgspec.json.encode(_Deleted(clock_ms(self.redis), job)))
-                queue_erase(pipe, self.hubs, name, job)
-                try:
-                    pipe.execute()
-                    break
-                except WatchError:
-                    continue
+
+        def erase(pipe: Pipeline) -> None:
+            job = self.get(name)
+            if job.folder and self.is_run(name):
+                raise JobInUse(f"a worker runs the job {name!r} from its folder: remove the folder first")
+            pipe.multi()
+            pipe.hdel(keys.JOBS, name)
+            pipe.hset(keys.DELETED, name, msgspec.json.encode(_Deleted(clock_ms(self.redis), job)))
+            queue_erase(pipe, self.hubs, name, job)
+
+        self.redis.transaction(erase, keys.JOBS)
         release_outputs(self.redis, name)
 
     def clean(self) -> None:
@@ -186,28 +182,26 @@ class JobRegistry:
 
     def _record(self, job: Job, definition: Definition, *, is_folder: bool) -> JobRecord | None:
         """Record a job; return its record before, None if there was none."""
-        with self.redis.pipeline() as pipe:
-            while True:
-                pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
-                data = cast("bytes | None", pipe.hget(keys.JOBS, job.name))
-                old = None if data is None else msgspec.json.decode(data, type=JobRecord)
-                new = self._registered(job, definition, is_folder, old)
-                pipe.multi()
-                pipe.hset(keys.JOBS, job.name, msgspec.json.encode(new))
-                pipe.hdel(keys.DELETED, job.name)
-                for hub, group in [] if old is None else set(old.groups) - set(new.groups):
-                    queue_detach(pipe, self.hubs, job.name, hub, group)
-                try:
-                    pipe.execute()
-                    break
-                except WatchError:
-                    continue
-        release_outputs(self.redis, job.name, keep=job.work.sinks)
+        old: JobRecord | None = None
+
+        def replace(pipe: Pipeline) -> None:
+            nonlocal old
+            data = cast("bytes | None", pipe.hget(keys.JOBS, job.name))
+            old = None if data is None else msgspec.json.decode(data, type=JobRecord)
+            new = self._registered(job, definition, is_folder, old)
+            pipe.multi()
+            pipe.hset(keys.JOBS, job.name, msgspec.json.encode(new))
+            pipe.hdel(keys.DELETED, job.name)
+            for hub, group in [] if old is None else set(old.groups) - set(new.groups):
+                queue_detach(pipe, self.hubs, job.name, hub, group)
+
+        self.redis.transaction(replace, keys.JOBS)
+        release_outputs(self.redis, job.name, keep=job.opened.sinks)
         return old
 
     def _registered(self, job: Job, definition: Definition, is_folder: bool, old: JobRecord | None) -> JobRecord:
-        groups = {(reader.group.hub.name, reader.group.name) for reader in job.work.readers}
-        outboxes = {name for name, sinks in job.work.sinks.items() for sink in sinks if isinstance(sink, Outbox)}
+        groups = {(reader.group.hub.name, reader.group.name) for reader in job.opened.readers}
+        outboxes = {name for name, sinks in job.opened.sinks.items() for sink in sinks if isinstance(sink, Outbox)}
         tasks, before = ([], []) if old is None else (old.tasks, old.outboxes)
         if "start" in definition.document:  # TOML has a type for times, JSON does not
             definition = Definition(definition.query, {**definition.document, "start": job.start})
@@ -217,7 +211,7 @@ class JobRegistry:
             revision=secrets.token_hex(8),
             updated=isoformat(from_unix_ms(clock_ms(self.redis))),
             groups=sorted(groups),
-            tasks=sorted({*tasks, *job.work.tasks}),
+            tasks=sorted({*tasks, *job.opened.tasks}),
             outboxes=sorted(outboxes.union(before)),
         )
 

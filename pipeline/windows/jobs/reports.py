@@ -20,18 +20,18 @@ PERIOD = 1.0
 
 
 def place_of(hub: str, partition: int) -> str:
-    """Return how a task's report names a partition of a hub: HUB/P."""
+    """Return how a task's report names a partition of a hub, in `TaskStatus.next`: HUB/P."""
     return f"{hub}/{partition}"
 
 
 def _partition_at(place: str) -> tuple[str, int]:
-    """Return the hub and the partition of a `place_of`."""
+    """Return the hub and the partition that `place_of` has named so."""
     hub, _, partition = place.rpartition("/")
     return hub, int(partition)
 
 
 class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`next` has, for each partition of a hub, by its `place_of`, the sequence number of the event that comes next.
+    """`next` has, for each partition of a hub, as `HUB/P`, the sequence number of the event that comes next.
 
     `watermark` and `reported` are UTC times; `watermark` is None before the first event.
     """
@@ -44,7 +44,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TaskError(msgspec.Struct, frozen=True):
-    """`task` may also be the name of reference data, or `BEGIN`. `time` is UTC."""
+    """`task` may also be the name of reference data, or `BEGIN`. `time` is a UTC time of Redis's clock."""
 
     task: str
     time: str

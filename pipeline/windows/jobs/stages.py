@@ -12,30 +12,30 @@ from ..engine.input_rows import InputRows
 from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .keys import MERGE
+from .opened import OpenedJob
 from .reports import place_of
 from .sources import HubSource, TaskSource
 from .state import Position, Progress
 from .task import StageTask
-from .work import Work
 
 
 class PartitionTask(StageTask):
     """The first stage, over one partition of each input."""
 
-    def __init__(self, work: Work, partition: int) -> None:
-        super().__init__(work, str(partition))
+    def __init__(self, opened: OpenedJob, partition: int) -> None:
+        super().__init__(opened, str(partition))
         self.partition = partition
-        self.exchange = Exchange(work.client, work.name, partition) if work.is_merged else None
-        self._readers = [reader for reader in work.readers if partition < reader.partitions]
+        self.exchange = Exchange(opened.client, opened.name, partition) if opened.is_merged else None
+        self._readers = [reader for reader in opened.readers if partition < reader.partitions]
 
     def _sources(self, faults: Faults) -> Sequence[TaskSource]:
-        plan = self.work.plan
+        plan = self.opened.plan
         return [
             HubSource(
                 reader.source(self.partition),
                 reader.group.hub,
                 self.partition,
-                InputRows(plan.streams, reader.input, self.work.policies, faults),
+                InputRows(plan.streams, reader.input, self.opened.policies, faults),
                 plan.names,
                 faults,
             )
@@ -43,7 +43,7 @@ class PartitionTask(StageTask):
         ]
 
     def _nodes(self) -> frozenset[int]:
-        return self.work.stages[0]
+        return self.opened.stages[0]
 
     def _buffers(self) -> Mapping[str, int]:
         if self.exchange is None:
@@ -84,15 +84,15 @@ class PartitionTask(StageTask):
 class MergingTask(StageTask):
     """The second stage, over the rows that the tasks of all partitions give."""
 
-    def __init__(self, work: Work) -> None:
-        super().__init__(work, MERGE)
-        self.exchanges = [Exchange(work.client, work.name, partition) for partition in range(work.partitions)]
+    def __init__(self, opened: OpenedJob) -> None:
+        super().__init__(opened, MERGE)
+        self.exchanges = [Exchange(opened.client, opened.name, partition) for partition in range(opened.partitions)]
 
     def _sources(self, faults: Faults) -> Sequence[TaskSource]:
         return [ExchangeSource(exchange, faults) for exchange in self.exchanges]
 
     def _nodes(self) -> frozenset[int]:
-        return self.work.stages[1]
+        return self.opened.stages[1]
 
     def _queue_done(self, pipe: Pipeline, offsets: Mapping[str, str]) -> None:
         for exchange in self.exchanges:

@@ -14,12 +14,12 @@ from ...store.lease import LeaseLost
 from ..engine.engine import Engine, ExchangeRow, Given, OutputRow
 from ..language.ticks import BEGINNING, END, from_unix_ms
 from ..operators.faults import Faults
+from .opened import OpenedJob
 from .outputs import Sink
 from .outputs.outbox import MOST_WAITING, Outbox
 from .recovery import ENTRIES, TIMES, Recovery
 from .sources import TaskSource
 from .state import ROWS, Checkpoint, Position, Progress, SnapshotMark, positions
-from .work import Work
 
 
 class Superseded(Exception):
@@ -62,12 +62,12 @@ class StageTask:
     is written once.
     """
 
-    def __init__(self, work: Work, name: str) -> None:
-        self.work = work
+    def __init__(self, opened: OpenedJob, name: str) -> None:
+        self.opened = opened
         self.name = name
-        self.checkpoint = Checkpoint(work.client, work.name, name)
+        self.checkpoint = Checkpoint(opened.client, opened.name, name)
         self._run: Run | None = None
-        sinks = [sink for sinks in work.sinks.values() for sink in sinks]
+        sinks = [sink for sinks in opened.sinks.values() for sink in sinks]
         self._outboxes = {sink.key: MOST_WAITING for sink in sinks if isinstance(sink, Outbox)}
 
     def step(self) -> int:
@@ -118,11 +118,11 @@ class StageTask:
     # -- a turn -------------------------------------------------------------------------------------------------------
 
     def _resume(self) -> Run:
-        if self.work.current_version() != self.work.version:
-            raise Superseded(self.work.name)
+        if self.opened.current_version() != self.opened.version:
+            raise Superseded(self.opened.name)
         progress = self.checkpoint.load()
-        faults = Faults(self.work.name, progress.counts)
-        engine = Engine(self.work.plan, faults, self.work.tables, self._nodes())
+        faults = Faults(self.opened.name, progress.counts)
+        engine = Engine(self.opened.plan, faults, self.opened.tables, self._nodes())
         engine.restore(self.checkpoint.state(), progress.snapshot.closed)
         sources = self._sources(faults)
         for source in sources:
@@ -134,9 +134,9 @@ class StageTask:
             faults,
             engine,
             sources,
-            self.work.plan.span,
+            self.opened.plan.span,
             read_to=positions(progress.snapshot.offsets, [source.name for source in sources]),
-            snapshot_at=time.monotonic() + self.work.pacing.snapshot_seconds,
+            snapshot_at=time.monotonic() + self.opened.pacing.snapshot_seconds,
         )
         run.settle()
         return run
@@ -158,7 +158,7 @@ class StageTask:
         run.events += count
         run.is_news |= is_news or bool(rows)
         is_snapshot = run.is_news and (
-            run.events >= self.work.pacing.snapshot_events or time.monotonic() >= run.snapshot_at
+            run.events >= self.opened.pacing.snapshot_events or time.monotonic() >= run.snapshot_at
         )
         if rows or is_news or is_snapshot:
             self._commit(run, rows, is_snapshot)
@@ -175,13 +175,13 @@ class StageTask:
         Nothing is read while an outbox, or the exchange, that this task fills is full.
         """
         buffers = self._buffers()
-        with self.work.client.pipeline(transaction=False) as pipe:
+        with self.opened.client.pipeline(transaction=False) as pipe:
             pipe.time()
             self.checkpoint.queue_commits(pipe)
             for key in buffers:
                 pipe.xlen(key)
             for source in run.ready:
-                source.queue(pipe, run.read_to[source.name], self.work.pacing.batch)
+                source.queue(pipe, run.read_to[source.name], self.opened.pacing.batch)
             replies = iter(pipe.execute())
         now = from_unix_ms(reply_ms(next(replies)))
         if int(next(replies) or 0) != run.progress.commits:
@@ -215,7 +215,7 @@ class StageTask:
         for phase, last in run.recovery.times:
             if run.engine.closed < last:
                 run.faults.silent = not TIMES[phase].reports_faults
-                given += TIMES[phase].given(run.engine.advance(min(run.watermark, last), self.work.pacing.batch))
+                given += TIMES[phase].given(run.engine.advance(min(run.watermark, last), self.opened.pacing.batch))
                 if run.engine.closed < last:
                     break
         run.faults.silent = False
@@ -229,7 +229,7 @@ class StageTask:
         A sink may find a fault in a reply; the next commit counts it.
         """
         progress = run.progress
-        with self.work.client.pipeline() as pipe:
+        with self.opened.client.pipeline() as pipe:
             self.checkpoint.guard(pipe, progress)
             asked = self._queue_outputs(pipe, run, [row for row in given if isinstance(row, OutputRow)])
             progress.commits += 1
@@ -250,7 +250,7 @@ class StageTask:
         asked: list[Sink] = []
         for row in rows:
             run.progress.counts[ROWS + row.output] += 1
-            for sink in self.work.sinks[row.output]:
+            for sink in self.opened.sinks[row.output]:
                 sink.queue(pipe, row, run.faults)
                 asked += [sink] * (len(pipe) - len(asked))
         return asked
@@ -261,8 +261,8 @@ class StageTask:
         self.checkpoint.queue_snapshot(pipe, snapshot, run.engine.snapshot())
         self._queue_done(pipe, snapshot.offsets)
         run.events, run.is_news = 0, False
-        run.snapshot_at = time.monotonic() + self.work.pacing.snapshot_seconds
+        run.snapshot_at = time.monotonic() + self.opened.pacing.snapshot_seconds
 
     def _report(self, run: Run, now: int) -> None:
         closed = max(run.engine.closed, run.progress.closed)
-        self.work.reports.write(self.name, run.progress, closed, self._next_numbers(run.progress), now)
+        self.opened.reports.write(self.name, run.progress, closed, self._next_numbers(run.progress), now)

@@ -17,10 +17,10 @@ TICKS_PER_DAY = 86_400 * TICKS_PER_SECOND
 class TimeUnit:
     """`name` is the long name; all names are in lower case.
 
-    A unit has either a fixed length, in `ticks`, or a length in `months`. `before` is 0 if a unit begins with the first
-    day, 0001-01-01; else it is by how many ticks the unit with that day begins earlier. Weeks begin on Sundays, as in
-    T-SQL, and 0001-01-01 was a Monday, so their `before` is a day. `of_windows` tells whether windows and ISFIRST take
-    the unit, `of_limits` whether LIMIT DURATION does.
+    A unit has either a fixed length, in `ticks`, or a length in `months`. `before` is 0 if one of these units begins
+    with 0001-01-01; otherwise it is how many ticks earlier the unit begins that has this day. Weeks begin on Sundays,
+    as in T-SQL, and 0001-01-01 was a Monday, so their `before` is a day. `of_windows` tells whether windows and ISFIRST
+    take the unit, `of_limits` whether LIMIT DURATION does.
     """
 
     name: str

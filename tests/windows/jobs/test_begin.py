@@ -16,9 +16,9 @@ from pipeline.hub.partition import partition_of
 from pipeline.hub.retention import trim
 from pipeline.windows.jobs import begin as begin_module
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.reports import Reports
-from pipeline.windows.jobs.work import Pacing
 
 from ..support.example import enqueued_ms
 from ..support.running_jobs import load
@@ -234,7 +234,7 @@ def test_a_query_that_is_only_written_in_another_way_goes_on_with_its_state(
     run_some(first, 2)
     second = new_job(query="-- the same\n" + QUERY.replace(" ", "  ").replace("SELECT", "select"))
 
-    assert second.work.version == first.work.version
+    assert second.opened.version == first.opened.version
 
 
 @LAYOUTS
@@ -291,7 +291,7 @@ def test_a_beginning_that_was_broken_off_is_made_good(redis: redis_py.Redis, hub
     send(hubs, 0, 12)
     run_some(new_job(), turns=3)
     job = new_job(query=OTHER)
-    redis.hset("job:j", mapping={"version": job.work.version, "ready": 0})  # as after the first of its two steps
+    redis.hset("job:j", mapping={"version": job.opened.version, "ready": 0})  # as after the first of its two steps
     run(job)
 
     assert windows(redis) == expected(0)

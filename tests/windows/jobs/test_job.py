@@ -20,10 +20,10 @@ from pipeline.hub.retention import trim
 from pipeline.windows.jobs.exchange import Exchange
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import InvalidJob
+from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.stages import PartitionTask
 from pipeline.windows.jobs.state import Checkpoint
-from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.language.ticks import isoformat
 from pipeline.windows.operators.faults import BOARD, INPUT, ROW
 

@@ -13,7 +13,7 @@ from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs import task
 from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.work import Pacing
+from pipeline.windows.jobs.opened import Pacing
 
 from ...upstream import ScriptedUpstream, scripted_upstream
 from ..support.running_jobs import load

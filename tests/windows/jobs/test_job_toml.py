@@ -283,7 +283,7 @@ def test_a_job_may_read_as_a_consumer_group_of_the_hub_s(redis: redis_py.Redis, 
     made = folder(tmp_path / "j", toml=GOOD.replace('hub = "events"', 'hub = "events"\nconsumer_group = "windows"'))
     job = load(made, redis, hubs)
 
-    assert [reader.group.name for reader in job.work.readers] == ["Windows"]
+    assert [reader.group.name for reader in job.opened.readers] == ["Windows"]
 
 
 def test_two_jobs_can_t_have_one_output(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from pipeline.windows.jobs.definition import read_definition
 from pipeline.windows.jobs.exchange import Exchange
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.keys import MERGE
+from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.prepare import prepare
-from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.planning.topology import topology
 
 from ..support.crashes import Crash, Fuse, die
@@ -66,7 +66,7 @@ def in_two_stages(job: Job, folder: Path) -> Job:
     """Make the job as if the number of partitions were not known, with a version of its own."""
     layout = topology(prepare(read_definition(folder), folder).plan, {})
     stages = (layout.partitioned, layout.merging)
-    return Job(replace(job.work, plan=layout.plan, stages=stages, version="two stages"), beat=0.0)
+    return Job(replace(job.opened, plan=layout.plan, stages=stages, version="two stages"), beat=0.0)
 
 
 def log(hubs: Hubs, first: int = 0, last: int = 30) -> None:

@@ -20,6 +20,7 @@ from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
+from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, State, UnknownJob
 from pipeline.windows.jobs.reports import Reports
 
@@ -103,6 +104,42 @@ def test_a_job_that_is_put_again_goes_on_where_it_was(registry: JobRegistry, hub
 
     assert second is not first
     assert rows(registry) == [b'{"n":1}', b'{"n":2,"m":3}']
+
+
+class Overtaken(JobRegistry):
+    """Another process changes the job right after its record was read for the first time."""
+
+    is_overtaken = False
+
+    def get(self, name: str) -> JobRecord:
+        record = super().get(name)
+        self._be_overtaken()
+        return record
+
+    def _registered(self, *args: Any) -> JobRecord:
+        self._be_overtaken()
+        return super()._registered(*args)
+
+    def _be_overtaken(self) -> None:
+        if not self.is_overtaken:
+            self.is_overtaken = True
+            JobRegistry(self.redis, self.hubs).put("j", definition("SELECT n + 1 AS n INTO Out FROM Input"))
+
+
+def test_a_job_that_another_process_made_meanwhile_is_not_made_again(redis: redis_py.Redis, hubs: Hubs) -> None:
+    registry = Overtaken(redis, hubs)
+
+    assert not registry.put("j", definition())
+    assert registry.get("j").definition == definition()
+
+
+def test_a_job_that_was_changed_meanwhile_is_deleted_as_it_is_now(redis: redis_py.Redis, hubs: Hubs) -> None:
+    JobRegistry(redis, hubs).put("j", definition())
+    registry = Overtaken(redis, hubs)
+    registry.delete("j")
+
+    assert registry.all() == {}
+    assert b"n + 1 AS n" in redis.hgetall(keys.DELETED)[b"j"]
 
 
 def test_a_time_of_toml_is_understood_by_workers(registry: JobRegistry, find: Find) -> None:

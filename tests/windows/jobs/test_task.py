@@ -15,8 +15,8 @@ from pipeline.windows.jobs import exchange, stages
 from pipeline.windows.jobs.begin import begin
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.keys import MERGE
+from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
-from pipeline.windows.jobs.work import Pacing
 from pipeline.windows.language.ticks import isoformat
 from pipeline.windows.operators.faults import CLOCK, EARLY, EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
 
@@ -54,9 +54,9 @@ def send(hubs: Hubs, arrival: str, partition: int = 0, hub: str = "events", **co
 
 def status(job: Job) -> JobStatus:
     """Return the status that the tasks will have reported within a second."""
-    job.work.reports._next.clear()
+    job.opened.reports._next.clear()
     job.step()
-    found = Reports(job.work.client, job.name).read()
+    found = Reports(job.opened.client, job.name).read()
     assert found is not None
     return found
 
@@ -150,7 +150,7 @@ def test_a_partition_that_is_a_window_ahead_waits_for_the_slowest(
     for n in range(10):
         send(hubs, f"10:{5 * n:02}", 0, g=1, k=n)
     job = new_job(query, batch=1)
-    begin(job.work, "last")
+    begin(job.opened, "last")
     job.share.partitions()
     fast, _, merging = job.tasks
     while fast.step():

@@ -26,7 +26,7 @@ class Fuse:
 
 class CrashingCheckpoint(Checkpoint):
     def __init__(self, job: Job, task: str, fuse: Fuse) -> None:
-        super().__init__(job.work.client, job.name, task)
+        super().__init__(job.opened.client, job.name, task)
         self.fuse = fuse
 
     def commit(self, pipe: Pipeline) -> list[Any]:

@@ -47,7 +47,7 @@ class Pacing:
 
 
 @dataclass(frozen=True)
-class Work:
+class OpenedJob:
     """What the tasks of a job have in common.
 
     `stages` has the nodes that the partitions' tasks run and, if the job has a second stage, those that the merging
