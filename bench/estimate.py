@@ -18,7 +18,6 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from itertools import accumulate
 
 import click
@@ -26,6 +25,7 @@ import redis
 
 from pipeline.boards import estimate
 from pipeline.boards.estimate import Estimate
+from pipeline.boards.lua import BoardScript
 from pipeline.boards.sample import Sample, combine, read
 from pipeline.boards.scores import LIMIT
 
@@ -118,7 +118,7 @@ class Board:
 
 def measure(client: redis.Redis, members: int, runs: int) -> list[Finding]:
     boards = [Board(client, name, members) for name in DISTRIBUTIONS]
-    make = client.register_script((files("pipeline.boards") / "sample.lua").read_text() + MAKE)
+    make = client.register_script(BoardScript("sample.lua").text + MAKE)
     findings = []
     for size in SIZES:
         hits = {board.name: dict.fromkeys(RANKS, 0) for board in boards}

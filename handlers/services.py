@@ -44,7 +44,7 @@ class Services:
             hosts |= {"localhost", "127.0.0.1"}
         return cls(
             client,
-            Boards.from_settings(settings, client),
+            Boards.unchecked(settings),
             Hubs.from_settings(settings, hubs),
             Rules(hubs, settings.root),
             hosts,

@@ -9,6 +9,8 @@ import msgspec
 from werkzeug.http import unquote_header_value
 
 from pipeline.boards.answers import Added, Ranks, Standing
+from pipeline.boards.changes import EVENT_BYTES
+from pipeline.boards.scores import LIMIT, PLACES, from_units
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
 
@@ -31,17 +33,14 @@ from .parameters import (
 blueprint = Blueprint("members", url_prefix="/boards/<board>/members/<member>")
 protect(blueprint)
 
-#: Characters of an event's id.
-MAX_EVENT = 128
-
 Number = Annotated[
     Decimal,
     msgspec.Meta(
-        description="At most the board's digits after the point, 6 unless it was set up otherwise, and below 2^53 of "
-        "its smallest unit (with 6: 9007199254.740992)"
+        description=f"At most the board's digits after the point, {PLACES} unless it was set up otherwise, and below "
+        f"2^53 of its smallest unit (with {PLACES}: {from_units(LIMIT)})"
     ),
 ]
-EventId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_EVENT)]
+EventId = Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_BYTES)]
 
 
 class Score(msgspec.Struct, forbid_unknown_fields=True):
@@ -144,8 +143,8 @@ def _event(request: Request, body: Reward) -> str:
     if header is None:
         return body.event or ""
     key = unquote_header_value(header)
-    if not (0 < len(key) <= MAX_EVENT and key.isascii()):
-        raise Problem(422, f"Idempotency-Key must be 1 to {MAX_EVENT} ASCII characters", field="Idempotency-Key")
+    if not (0 < len(key) <= EVENT_BYTES and key.isascii()):
+        raise Problem(422, f"Idempotency-Key must be 1 to {EVENT_BYTES} ASCII characters", field="Idempotency-Key")
     if body.event not in (None, key):
         raise Problem(422, "event differs from the Idempotency-Key: send one of them", field="event")
     return key

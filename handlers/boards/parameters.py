@@ -9,7 +9,11 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from pipeline.boards import Order, View
+from pipeline.boards.changes import MEMBER_BYTES
+from pipeline.boards.periods import KEEP
 from pipeline.boards.scores import is_plain
+from pipeline.boards.shards import NAME
+from pipeline.boards.view import PAGE
 from wz import Problem, Request, Response
 from wz.json import JSON
 
@@ -17,21 +21,24 @@ from ..services import services
 
 T = TypeVar("T")
 
-PLAIN_NAME = r"^[A-Za-z0-9_]([A-Za-z0-9_.:\-]{0,126}[A-Za-z0-9_])?$"
+_PERIODS = [f"`@{period}`" for period in KEEP]
 
 # For names in a path, these constraints are for the OpenAPI document only: the domain checks such names.
 BoardName = Annotated[
     str,
     msgspec.Meta(
-        pattern=PLAIN_NAME.removesuffix("$") + "(@(hour|day|week|month))?$",
-        description="A name that ends in `@hour`, `@day`, `@week` or `@month` is the board of the current one, in UTC",
+        pattern=f"^{NAME}(@({'|'.join(KEEP)}))?$",
+        description=f"A name that ends in {', '.join(_PERIODS[:-1])} or {_PERIODS[-1]} is the board of the current "
+        "one, in UTC",
         examples=["season-1"],
     ),
 ]
-MemberName = Annotated[str, msgspec.Meta(min_length=1, description="Up to 512 bytes of UTF-8", examples=["ann"])]
-SegmentName = Annotated[str, msgspec.Meta(pattern=PLAIN_NAME, examples=["gold"])]
+MemberName = Annotated[
+    str, msgspec.Meta(min_length=1, description=f"Up to {MEMBER_BYTES} bytes of UTF-8", examples=["ann"])
+]
+SegmentName = Annotated[str, msgspec.Meta(pattern=f"^{NAME}$", examples=["gold"])]
 Rank = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
-Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="Most members in the answer")]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE, description="Most members in the answer")]
 
 NO_BOARD = {404: "there is no such board, or it has no members; or no member of the segment has a score"}
 NO_MEMBER = {404: "the member has no score on this board, or in the segment"}

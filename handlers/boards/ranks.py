@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.boards import View
 from pipeline.boards.answers import AtPercentile, EstimatedSum, Order, Page, Reach, Statistics, Sum, SumBelow
+from pipeline.boards.view import DEFAULT_PAGE, DEFAULT_RADIUS, PAGE, RADIUS_LIMIT
 from pipeline.errors import InvalidValue
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
@@ -35,10 +36,7 @@ from .parameters import (
 blueprint = Blueprint("ranks", url_prefix="/boards")
 protect(blueprint)
 
-PAGE = 100
-RADIUS = 5
-
-Radius = Annotated[int, msgspec.Meta(ge=0, lt=500)]
+Radius = Annotated[int, msgspec.Meta(ge=0, lt=RADIUS_LIMIT)]
 Bound = Annotated[Decimal | None, msgspec.Meta(description="A score, itself included")]
 
 _PERCENTILE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,12})?")
@@ -49,15 +47,20 @@ class Listing(Ordered, rename={"first": "from", "last": "to", "low": "min", "hig
 
     first: Annotated[Rank | None, msgspec.Meta(description="The first rank; 0 if only `to` is given")] = None
     last: Annotated[
-        Rank | None, msgspec.Meta(description="The last rank, at most 999 after `from`; if left out, 99 after it")
+        Rank | None,
+        msgspec.Meta(
+            description=f"The last rank, at most {PAGE - 1} after `from`; if left out, {DEFAULT_PAGE - 1} after it"
+        ),
     ] = None
     around: Annotated[MemberName | None, msgspec.Meta(description="The member in the middle of the list")] = None
     radius: Annotated[
-        Radius | None, msgspec.Meta(description=f"Members on each side of `around`; {RADIUS} if left out")
+        Radius | None, msgspec.Meta(description=f"Members on each side of `around`; {DEFAULT_RADIUS} if left out")
     ] = None
     low: Bound = None
     high: Bound = None
-    limit: Annotated[Limit | None, msgspec.Meta(description=f"Most members in a page; {PAGE} if left out")] = None
+    limit: Annotated[Limit | None, msgspec.Meta(description=f"Most members in a page; {DEFAULT_PAGE} if left out")] = (
+        None
+    )
     cursor: Annotated[str | None, msgspec.Meta(description="`next` of the page before")] = None
 
 
@@ -94,15 +97,15 @@ def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | 
     _refuse_reversed(query)
     view = view_of(request, board, query)
     if query.around is not None:
-        page = view.around(query.around, RADIUS if query.radius is None else query.radius, query.order)
+        page = view.around(query.around, DEFAULT_RADIUS if query.radius is None else query.radius, query.order)
     elif query.radius is not None:
         raise Problem(422, "radius needs `around`: the member in the middle of the list", field="radius")
     elif query.first is not None or query.last is not None:
         first = query.first or 0
-        page = view.members(first, first + PAGE - 1 if query.last is None else query.last, query.order)
+        page = view.members(first, first + DEFAULT_PAGE - 1 if query.last is None else query.last, query.order)
     else:
-        page = view.between(query.low, query.high, query.order, query.limit or PAGE, query.cursor)
-    return written(page, query), _link(request, page, query.limit or PAGE)
+        page = view.between(query.low, query.high, query.order, query.limit or DEFAULT_PAGE, query.cursor)
+    return written(page, query), _link(request, page, query.limit or DEFAULT_PAGE)
 
 
 @blueprint.get("/<board>/top")

@@ -10,13 +10,14 @@ import msgspec
 
 from pipeline.boards.answers import BoardSettings, Standing, Summary
 from pipeline.boards.sample import LEAST, MOST
-from pipeline.boards.scores import MAX_PLACES
+from pipeline.boards.scores import MAX_PLACES, PLACES
+from pipeline.boards.shards import NAME
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
 
 from ..auth import protect
 from ..services import services
-from .parameters import CHANGING, NO_BOARD, NO_NAME, PLAIN_NAME, BoardName, Exact, MemberName, plain, written
+from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, MemberName, plain, written
 
 blueprint = Blueprint("boards", url_prefix="/boards")
 protect(blueprint)
@@ -25,7 +26,12 @@ EXISTS = {409: "there is a board of that name, and `replace` is false"}
 
 
 Places = Annotated[
-    int, msgspec.Meta(ge=0, le=MAX_PLACES, description="Digits after the point; fixed once there are scores")
+    int,
+    msgspec.Meta(
+        ge=0,
+        le=MAX_PLACES,
+        description=f"Digits after the point, {PLACES} on a new board; fixed once there are scores",
+    ),
 ]
 SampleSize = Annotated[
     int, msgspec.Meta(ge=0, le=MOST, description=f"Members in the sample for estimates, at least {LEAST}; 0 for none")
@@ -33,7 +39,7 @@ SampleSize = Annotated[
 
 
 class Setup(msgspec.Struct, forbid_unknown_fields=True):
-    """What is left out stays as it is; a new board has 6 places, no sample, and never expires."""
+    """What is left out stays as it is; a new board has no sample, and never expires."""
 
     places: Places | None = None
     sample: SampleSize | None = None
@@ -47,7 +53,7 @@ class Setup(msgspec.Struct, forbid_unknown_fields=True):
 
 class Target(msgspec.Struct, forbid_unknown_fields=True):
     to: Annotated[
-        str, msgspec.Meta(pattern=PLAIN_NAME, description="A board's name, without `@`", examples=["season-2"])
+        str, msgspec.Meta(pattern=f"^{NAME}$", description="A board's name, without `@`", examples=["season-2"])
     ]
     replace: bool = False
 

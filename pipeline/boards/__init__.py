@@ -17,6 +17,7 @@ from .lifecycle import BoardExists as BoardExists
 from .lifecycle import WrongPlaces as WrongPlaces
 from .sample import NoSample as NoSample
 from .shards import BoardChanged as BoardChanged
+from .shards import NotInSegment as NotInSegment
 from .shards import StaleBoard as StaleBoard
 from .shards import UnknownBoard as UnknownBoard
 from .shards import UnknownMember as UnknownMember

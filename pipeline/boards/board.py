@@ -14,18 +14,19 @@ from .answers import Added, BoardSettings, Standing, Summary
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .features import Feature
+from .keys import MOST_SEGMENTS
 from .queries import AskInfo, At
 from .scores import to_units
-from .shards import Shards, StaleBoard, UnknownMember, check_name, with_places
+from .shards import NotInSegment, Shards, StaleBoard, UnknownMember, check_name, with_places
 from .view import View
 
 
 class Board(View):
     """Members and scores under one name. A board has all queries of a `View`.
 
-    A score is a decimal with a fixed number of places (6, unless `configure` said otherwise before the first score),
-    held as an integer number of units, of a magnitude below 2^53 units (with 6 places, about 9.007 billion), so that
-    every score and every sum is exact. A score that does not fit is `InvalidValue`, never rounded.
+    A score is a decimal with a fixed number of places (`PLACES`, unless `configure` said otherwise before the first
+    score), held as an integer number of units, of a magnitude below 2^53 units (with 6 places, about 9.007 billion), so
+    that every score and every sum is exact. A score that does not fit is `InvalidValue`, never rounded.
 
     Every change is one call of a script: scores, sums, features, segments and the memory of events change together or
     not at all. A call that finds that another program wrote to the scores (each compares the count) raises `StaleBoard`
@@ -51,14 +52,10 @@ class Board(View):
         """Give `member` a score, in place of any that it has. O(log n)."""
         return self._scored(Op.SET, member, score, "score")[0]
 
-    def raise_to(self, member: str, score: Decimal) -> Standing:
-        """Give `member` a score, if it has none or a lower one. O(log n)."""
-        return self._scored(Op.MAX, member, score, "score")[0]
-
     def add(self, member: str, reward: Decimal, event: str = "") -> Added:
         """Add to the score of `member`, which begins at 0. If the result is not in range, nothing changes.
 
-        An `event` (up to 128 bytes) that was applied before changes nothing: the answer's `repeated` is true.
+        An `event` (up to `EVENT_BYTES`) that was applied before changes nothing: the answer's `repeated` is true.
         """
         standing, repeated = self._scored(Op.ADD, member, reward, "reward", event)
         return Added(standing.member, standing.score, standing.rank, standing.reverse_rank, repeated)
@@ -71,17 +68,17 @@ class Board(View):
 
     @with_places
     def join(self, member: str, segment: str) -> None:
-        """Put `member` into a segment, with its score as soon as it has one. A board has at most 64 segments."""
+        """Put `member` into a segment, with its score as soon as it has one. A board has at most `MOST_SEGMENTS`."""
         check_name(segment, "segment")
         if self._change(Change(Op.JOIN, checked_member(member), segment)).code is Code.FULL:
-            raise InvalidValue("the board has 64 segments and can't have more", field="segment")
+            raise InvalidValue(f"the board has {MOST_SEGMENTS} segments and can't have more", field="segment")
 
     @with_places
     def leave(self, member: str, segment: str) -> None:
-        """Remove `member` from a segment. Raises `UnknownMember` if it is not in it."""
+        """Remove `member` from a segment. Raises `NotInSegment`."""
         check_name(segment, "segment")
         if self._change(Change(Op.LEAVE, member, segment)).code is Code.ABSENT:
-            raise UnknownMember(f"{self.name}, segment {segment}", member)
+            raise NotInSegment(self.name, segment, member)
 
     @with_places
     def _scored(self, op: Op, member: str, value: Decimal, field: str, event: str = "") -> tuple[Standing, bool]:
@@ -109,11 +106,13 @@ class Board(View):
     # -- many members --------------------------------------------------------------------------------------------------
 
     def apply(self, changes: Iterable[BulkChange | Outcome]) -> Iterator[Outcome]:
-        """Apply changes, 400 in a call, and yield the `Outcome` of each, in their order.
+        """Apply changes, `CHUNK` in a call of the script, and yield the `Outcome` of each, in their order.
 
-        When an outcome is yielded, its change is written, and of the next 20,000 some may be. Changes that set the
-        scores of different members may be written in another order. An `Outcome` among the changes, for an error that
-        the caller found, is yielded in its place. Raises `StaleBoard`.
+        A change is written before its outcome is yielded. By then, changes after it may be written as well: up to two
+        times `WINDOW` are read ahead. Changes that set the scores of different members may be written in another order.
+        An `Outcome` among the changes, for an error that the caller found, is yielded in its place.
+
+        Raises `StaleBoard`.
         """
         return bulk.apply(self.shards, changes, remember_ms=self.remember_ms, expires=self.expires)
 
@@ -162,9 +161,9 @@ class Board(View):
     ) -> BoardSettings:
         """Make a board, or change its settings; None leaves them. A board that was configured stays when it is empty.
 
-        `places` (0 to 15; 6 for a new board) can't change while there are scores: `WrongPlaces`. `sample` is the size
-        of the sample for `estimated_sum`, 100 to 5,000, or 0 for none; it is drawn anew. At `expires`, in UTC if it has
-        no time zone, the whole board is deleted.
+        `places` (0 to `MAX_PLACES`; `PLACES` for a new board) can't change while there are scores: `WrongPlaces`.
+        `sample` is the size of the sample for `estimated_sum`, from `LEAST` to `MOST` in sample.py, or 0 for none; it
+        is drawn anew. At `expires`, in UTC if it has no time zone, the whole board is deleted.
         """
         return lifecycle.configure(self.shards, places, sample, expires, self.expires)
 
@@ -201,11 +200,20 @@ class Board(View):
         return self.summary()
 
     def check(self, progress: Callable[[int, int], object] | None = None) -> None:
-        """Compare every sum with the scores. O(n), read in pages. Raises `StaleBoard`, or `BoardChanged`."""
+        """Compare every sum with the scores, also those of segments. O(n), read in pages.
+
+        Raises `StaleBoard`, or `BoardChanged`.
+        """
         rebuild.check(self.shards, progress)
 
     def rebuild(self, progress: Callable[[int, int], object] | None = None) -> None:
-        """Make the sums anew from the scores, whichever program wrote them. O(n); see `rebuild.rebuild`."""
+        """Make all sums anew from the scores, whichever program wrote these, also the sums of segments, and the sample.
+
+        O(n). Scores are read in pages, after each of which `progress` is called with the number read and their count. A
+        rebuild that was interrupted continues where it was, if the pages that it had read still begin and end as they
+        did. Readers see the old sums, or `StaleBoard`, until all sums are replaced at once. Nothing is changed if this
+        raises: `BoardChanged`, or `InvalidValue` for a score that no board can have.
+        """
         rebuild.rebuild(self.shards, progress)
 
     def _other(self, name: str) -> Shards:

@@ -1,4 +1,4 @@
-"""Many changes to a board, a few hundred in each call of the script."""
+"""Many changes to a board, a few hundred in each call of the script: what `Board.apply` does."""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
 def apply(
     shards: Shards, changes: Iterable[BulkChange | Outcome], *, remember_ms: int, expires: int
 ) -> Iterator[Outcome]:
-    """See `Board.apply`."""
     changes = iter(changes)
     under_way: deque[Future[list[Outcome]]] = deque()
     with ThreadPoolExecutor(1, "board-bulk") as writer:  # Redis works on one window while Python reads the next one

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from ..settings import Settings
 from ..store import Redis
-from ..store.client import cluster_client
+from ..store.client import boards_client, unchecked_boards_client
 from ..store.clock import machine_now
 from ..store.scripts import ScriptClient
 from .answers import Standing
@@ -35,13 +35,20 @@ class Boards:
         self._board = lru_cache(max(1, KEPT // shards))(self._make)
 
     @classmethod
-    def from_settings(cls, settings: Settings, client: Redis) -> Boards:
-        """Return the boards of these settings: on a cluster of their own, or where `client` has everything else."""
-        return cls(
-            cluster_client(settings.boards_cluster, settings.environment) if settings.boards_cluster else client,
-            settings.board_shards,
-            settings.remember_events,
-        )
+    def from_settings(cls, settings: Settings, wait: float = 0.0) -> Boards:
+        """Return the boards of these settings. Raises `InvalidSetting` if they are split into another number of shards.
+
+        Waits up to `wait` seconds for a cluster that is starting.
+        """
+        return cls(boards_client(settings, wait), settings.board_shards, settings.remember_events)
+
+    @classmethod
+    def unchecked(cls, settings: Settings) -> Boards:
+        """Return the boards of these settings, and send nothing to Redis, except to find the nodes of a cluster.
+
+        The process must have called `boards_client`, which checks the number of shards, before it uses a board.
+        """
+        return cls(unchecked_boards_client(settings), settings.board_shards, settings.remember_events)
 
     def __getitem__(self, name: str) -> Board:
         """Return the board, which may be empty. Sends nothing to Redis. Raises `InvalidValue` for an invalid name."""

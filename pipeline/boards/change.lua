@@ -4,11 +4,11 @@
 
 -- Read the header of a board, or a segment; nil if set and tree disagree. Nodes and leaves are held by number; a leaf
 -- that was given up is false. `known` has members' scores, false for none; `moved` lists the members whose scores are
--- to be written.
-local function open(scores, key, hash, places, expires)
+-- to be written. `prefix` is that of a board's keys, nil for a segment, which has no segments of its own.
+local function open(scores, key, hash, places, expires, prefix)
   local head = call('GETRANGE', key, 0, HEADER_SIZE - 1)
   if head == '' then
-    local has_segments = call('SCARD', string.sub(scores, 1, -7) .. 'segments') > 0
+    local has_segments = prefix and call('SCARD', prefix .. KEY_SEGMENTS) > 0
     head = struct.pack(HEAD, 0, 0, 0, places, has_segments and 2 or 0, expires, 0)
     head = head .. string.rep('\0', HEADER_SIZE - #head)
   end

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from ..errors import InvalidValue
 
-_MEMBER_BYTES = 512
-_EVENT_BYTES = 128
+#: Bytes of UTF-8 that a member's name can have, and the id of an event.
+MEMBER_BYTES, EVENT_BYTES = 512, 128
 
 
 class Op(StrEnum):
@@ -57,15 +57,15 @@ class Reply(NamedTuple):
 
 def checked_member(member: str) -> str:
     """Raises `InvalidValue`."""
-    if not 0 < len(member.encode()) <= _MEMBER_BYTES:
-        raise InvalidValue(f"a member's name must have 1 to {_MEMBER_BYTES} bytes of UTF-8", field="member")
+    if not 0 < len(member.encode()) <= MEMBER_BYTES:
+        raise InvalidValue(f"a member's name must have 1 to {MEMBER_BYTES} bytes of UTF-8", field="member")
     return member
 
 
 def checked_event(event: str) -> str:
     """Raises `InvalidValue`."""
-    if len(event.encode()) > _EVENT_BYTES:
-        raise InvalidValue(f"an event's id must have at most {_EVENT_BYTES} bytes of UTF-8", field="event")
+    if len(event.encode()) > EVENT_BYTES:
+        raise InvalidValue(f"an event's id must have at most {EVENT_BYTES} bytes of UTF-8", field="event")
     return event
 
 

@@ -1,7 +1,7 @@
 -- Make a board, or change its settings. A setting of '' stays as it is.
 --
 -- KEYS     those of tree.lua
--- ARGV[1]  places, 6 if the board is new and this is ''
+-- ARGV[1]  places, DEFAULT_PLACES if the board is new and this is ''
 -- ARGV[2]  size of the reservoir sample, 0 for none
 -- ARGV[3]  Unix time in ms at which the board is deleted, 0 for never
 -- ARGV[4]  '1' to keep the board when its last member is removed
@@ -11,11 +11,11 @@
 -- Returns {1 if there was no such board, places, expires, sample}. An error that begins with PLACES says that the board
 -- has members, and with how many places; then nothing is changed.
 
-local prefix = string.sub(KEYS[1], 1, -7)
+local prefix = string.sub(KEYS[1], 1, PREFIX_END)
 local header = call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
 local created = header == '' and call('ZCARD', KEYS[1]) == 0
 if header == '' then
-  header = struct.pack(HEAD, 0, 0, 0, tonumber(ARGV[1]) or 6, call('SCARD', prefix .. 'segments') > 0 and 2 or 0,
+  header = struct.pack(HEAD, 0, 0, 0, tonumber(ARGV[1]) or DEFAULT_PLACES, call('SCARD', prefix .. KEY_SEGMENTS) > 0 and 2 or 0,
     tonumber(ARGV[5]), 0)
   header = header .. string.rep('\0', HEADER_SIZE - #header)
 end
@@ -26,7 +26,7 @@ if ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then
 end
 if ARGV[2] ~= '' then
   sample = tonumber(ARGV[2])
-  call('DEL', prefix .. 'sample')  -- another size: the caller then draws a new sample
+  call('DEL', prefix .. KEY_SAMPLE)  -- another size: the caller then draws a new sample
 end
 expires = tonumber(ARGV[3]) or expires
 if ARGV[4] == '1' and flags % 2 == 0 then flags = flags + 1 end

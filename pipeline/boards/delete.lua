@@ -5,7 +5,7 @@
 --
 -- Returns how many keys there were.
 
-local prefix = string.sub(KEYS[1], 1, -7)
+local prefix = string.sub(KEYS[1], 1, PREFIX_END)
 local deleted = 0
 for _, name in ipairs(key_names(prefix, 1)) do deleted = deleted + call('UNLINK', prefix .. name) end
 return deleted

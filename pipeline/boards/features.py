@@ -52,9 +52,7 @@ def segments(shard: Shard) -> set[str]:
 
 def segments_of(shard: Shard, member: str) -> list[str]:
     """Return the segments of a member, sorted. O(segments of the board): each is asked."""
-    set_of_members = keys.name(keys.IN_SEGMENT, shard.tag, SEGMENT="")
-    names = _MEMBERSHIPS.call(shard.client, [keys.name(keys.SEGMENTS, shard.tag)], [member, set_of_members])
-    return sorted(name.decode() for name in names)
+    return sorted(name.decode() for name in _MEMBERSHIPS.call(shard.client, shard.keys, [member]))
 
 
 def _encoded(name: str, value: Feature) -> bytes:

@@ -4,7 +4,7 @@
 
 local function key_names(prefix, first)
   local names = {}
-  local segments = call('SMEMBERS', prefix .. 'segments')
+  local segments = call('SMEMBERS', prefix .. KEY_SEGMENTS)
   for i = first, #ARGV do
     if string.find(ARGV[i], 'SEGMENT', 1, true) then
       for _, segment in ipairs(segments) do names[#names + 1] = string.gsub(ARGV[i], 'SEGMENT', segment) end

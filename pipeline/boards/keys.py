@@ -3,8 +3,9 @@
 SHARD is the board's name; on a board that is split it is followed by `:` and the number of the shard. The part in
 braces is the hash tag: all keys of a shard are in one slot of a cluster, so that one script may change them together.
 
-A new key belongs in `KEYS`. If its name has no MEMBER in it, the scripts that delete, rename and expire a board then
-know it, since `shard_keys` hands them the names; for one with a MEMBER, lifecycle.py has to find the members.
+The scripts take all names from here: see lua.py. A new key belongs in `KEYS`. If its name has no MEMBER in it, the
+scripts that delete, rename and expire a board then know it, since `shard_keys` hands them the names; for one with a
+MEMBER, lifecycle.py has to find the members.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from ..store.keys import WORD, Key
 
 _TAG = "{board:SHARD}"
 _AT_ITS_TIME = "the board's `expires`, if it has one"
+
+#: Segments that a board can have.
+MOST_SEGMENTS = 64
+
+#: How long a rebuild that was interrupted can be continued.
+REBUILD_HOURS = 24
 
 SCORES = Key(
     f"{_TAG}:scores",
@@ -102,14 +109,14 @@ REBUILD = Key(
     f"{_TAG}:rebuild",
     "hash",
     "number of a page -> its scores, 8 bytes each: how far a rebuild has come",
-    "a day after the last page was read",
+    f"{REBUILD_HOURS} hours after the last page was read",
     "`Board.delete`; the end of the rebuild",
 )
 REBUILD_LEAVES = Key(
     f"{_TAG}:rebuild:leaves",
     "hash",
     "what becomes `leaves` at the end of the rebuild",
-    "a day after it was written",
+    f"{REBUILD_HOURS} hours after it was written",
     "`Board.delete`; the end of the rebuild",
 )
 
@@ -143,6 +150,11 @@ def name(key: Key, tag: str, **parts: str) -> str:
     return tag + (WORD.sub(lambda part: parts[part[0]], rest) if parts else rest)
 
 
+def after_prefix(key: Key) -> str:
+    """Return the part of a key's pattern that comes after the tag and a colon, the prefix of all keys of a shard."""
+    return key.pattern.removeprefix(f"{_TAG}:")
+
+
 def scored(tag: str, segment: str | None = None) -> list[str]:
     """Return the KEYS of tree.lua: scores, tree and leaves of a shard, or of a segment in it."""
     if segment is None:
@@ -152,4 +164,4 @@ def scored(tag: str, segment: str | None = None) -> list[str]:
 
 def shard_keys() -> list[str]:
     """Return the arguments of keys.lua: all names except those with a MEMBER, without the tag."""
-    return [key.pattern.removeprefix(f"{_TAG}:") for key in KEYS if "MEMBER" not in key.pattern]
+    return [after_prefix(key) for key in KEYS if "MEMBER" not in key.pattern]

@@ -1,4 +1,8 @@
-"""Work on whole boards: set up, delete, rename, copy, add up several; in chunks where it is O(n)."""
+"""Work on whole boards: set up, delete, rename, copy, add up several; in chunks where it is O(n).
+
+Each function is what the method of that name does, and is described there, at `Board`. `new_expires` is when a new
+board is deleted that is given no other time: Unix time in ms, 0 for never.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +57,6 @@ def configure(
     expires: datetime | Literal["never"] | None,
     new_expires: int = 0,
 ) -> BoardSettings:
-    """See `Board.configure`. A new board without an `expires` is deleted at `new_expires`, Unix time in ms."""
     if places is not None and not 0 <= places <= MAX_PLACES:
         raise InvalidValue(f"places must be from 0 to {MAX_PLACES}", field="places")
     if sample is not None and sample != 0 and not samples.LEAST <= sample <= samples.MOST:
@@ -94,7 +97,7 @@ def _expire_features(shards: Iterable[Shard], ms: int) -> None:
 
 
 def delete(shards: Shards) -> None:
-    """See `Board.delete`. A member stays in the set of those that have features until its features are deleted."""
+    """A member stays in the set of those that have features until its features are deleted."""
     is_there = False
     for shard in shards:
         command = shard.client.execute_command
@@ -109,7 +112,6 @@ def delete(shards: Shards) -> None:
 
 
 def copy(shards: Shards, to: Shards, replace: bool) -> None:
-    """See `Board.copy`."""
     infos = _prepare(shards, to, replace)
     try:
         for shard, its_copy, info in zip(shards, to, infos, strict=True):
@@ -129,7 +131,6 @@ def copy(shards: Shards, to: Shards, replace: bool) -> None:
 
 
 def rename(shards: Shards, to: Shards, replace: bool) -> None:
-    """See `Board.rename`."""
     if not isinstance(shards.client, Redis):  # the two names are in different slots of a cluster
         copy(shards, to, replace)
         delete(shards)
@@ -140,7 +141,6 @@ def rename(shards: Shards, to: Shards, replace: bool) -> None:
 
 
 def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_expires: int) -> None:
-    """See `Board.union`. A new board is deleted at `new_expires`, Unix time in ms, 0 for never."""
     if not sources:
         raise InvalidValue("sources must name at least one board", field="sources")
     for source, weight in sources.items():
@@ -206,7 +206,7 @@ def _is_there(infos: Sequence[Info]) -> bool:
 
 
 def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]:
-    """Yield the members of a set or sorted set that are in it all the time, each at least once."""
+    """Yield each member of a set or sorted set at least once; one that is added or removed meanwhile perhaps not."""
     name = keys.name(key, shard.tag, **parts)
     cursor: Any = 0
     while True:

@@ -1,4 +1,4 @@
-"""The Lua scripts beside this file."""
+"""The Lua scripts beside this file, and what they have in common with Python."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from hashlib import sha1
 from importlib.resources import files
 
+from ..store.keys import WORD, Key
 from ..store.scripts import Script
+from . import keys
+from .scores import PLACES
 
 _CONSTANT = re.compile(r"^local ([A-Z][A-Z0-9_]+) = (.*?)(?:  --.*)?\n", re.MULTILINE)
 
@@ -16,14 +19,37 @@ class BoardScript(Script):
 
     Each call of a script makes its functions anew, and each local outside of a function that it refers to takes twice
     as long as the function itself. Without this, the scripts could afford neither named constants nor several
-    functions.
+    functions. All scripts have the constants of `constants`.
     """
 
     def __init__(self, *names: str) -> None:
         folder = files(__package__)
         super().__init__(*(folder / name for name in names))
+        self.text = constants() + self.text
         while constant := _CONSTANT.search(self.text):
             name, value = constant.groups()
             rest = re.split(rf"\b{name}\b", self.text[constant.end() :])
             self.text = self.text[: constant.start()] + f"({value})".join(rest)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+def constants() -> str:
+    """Return the constants that Lua takes from Python, as Lua.
+
+    `string.sub(KEYS[1], 1, PREFIX_END)` is the prefix that all keys of a shard have, if KEYS[1] has the scores.
+    After it comes, for each key X of keys.py, KEY_X. One with SEGMENT or MEMBER in it is made with the variable
+    `segment` or `member`: KEY_FEATURES, for instance, is `'features:' .. member`.
+    """
+    values: dict[str, object] = {
+        "PREFIX_END": -1 - len(keys.after_prefix(keys.SCORES)),
+        "DEFAULT_PLACES": PLACES,
+        "MOST_SEGMENTS": keys.MOST_SEGMENTS,
+    }
+    values |= {f"KEY_{name}": _expression(key) for name, key in vars(keys).items() if isinstance(key, Key)}
+    return "".join(f"local {name} = {value}\n" for name, value in values.items())
+
+
+def _expression(key: Key) -> str:
+    """Return the name of a key, after the prefix, as an expression of Lua."""
+    parts = re.split(f"({WORD.pattern})", keys.after_prefix(key))
+    return " .. ".join(part.lower() if WORD.fullmatch(part) else f"'{part}'" for part in parts if part)

@@ -1,11 +1,11 @@
 -- The segments that a member is in.
 --
--- KEYS[1]  set, the names of the board's segments
+-- KEYS     those of tree.lua
 -- ARGV[1]  member
--- ARGV[2]  the prefix of a segment's set, before the segment's name
 
+local prefix = string.sub(KEYS[1], 1, PREFIX_END)
 local found = {}
-for _, name in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  if redis.call('SISMEMBER', ARGV[2] .. name, ARGV[1]) == 1 then found[#found + 1] = name end
+for _, segment in ipairs(redis.call('SMEMBERS', prefix .. KEY_SEGMENTS)) do
+  if redis.call('SISMEMBER', prefix .. KEY_IN_SEGMENT, ARGV[1]) == 1 then found[#found + 1] = segment end
 end
 return found

@@ -16,7 +16,7 @@ KEEP: Mapping[str, timedelta] = MappingProxyType(
 )
 
 
-def resolve(name: str, now: datetime, keep: Mapping[str, timedelta] = KEEP) -> tuple[str, int]:
+def resolve(name: str, now: datetime) -> tuple[str, int]:
     """Return the name of the board of the period that `now` is in, and when it expires: Unix time in ms, 0 for never.
 
     Periods are in UTC, weeks as in ISO 8601. A name without @ is returned as it is.
@@ -42,4 +42,4 @@ def resolve(name: str, now: datetime, keep: Mapping[str, timedelta] = KEEP) -> t
             label, end = f"{now:%G-W%V}", midnight + _DAY * (7 - now.weekday())
         case _:
             label, end = f"{now:%Y-%m}", (midnight.replace(day=1) + 32 * _DAY).replace(day=1)
-    return f"{base}.{label}", int((end + keep[period]).timestamp() * 1000)
+    return f"{base}.{label}", int((end + KEEP[period]).timestamp() * 1000)

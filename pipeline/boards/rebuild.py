@@ -1,4 +1,4 @@
-"""Compare a board's sums with its scores, and make the sums anew."""
+"""Compare a board's sums with its scores, and make the sums anew: what `check` and `rebuild` of `Board` do."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ Progress = Callable[[int, int], object]
 #: Scores read at once, which takes Redis some 5 ms.
 PAGE = 10_000
 
-_DAY_MS = 86_400_000
+_KEPT_MS = keys.REBUILD_HOURS * 3_600_000
 
 
 def check(shards: Shards, progress: Progress | None = None) -> None:
-    """See `Board.check`. The sums of segments are compared as well."""
     for shard in shards:
         parts = [shard, *(Shard(shard.client, shard.tag, name) for name in features.segments(shard))]
         for part in parts:
@@ -44,13 +43,6 @@ def check(shards: Shards, progress: Progress | None = None) -> None:
 
 
 def rebuild(shards: Shards, progress: Progress | None = None) -> None:
-    """Make all sums anew from the scores, also those of segments, and the sample. O(n).
-
-    Scores are read in pages of 10,000, after each of which `progress` is called with the number read and their count. A
-    rebuild that was interrupted continues where it was, if the pages that it had read still begin and end as they did.
-    Readers see the old sums, or `StaleBoard`, until all sums are replaced at once. Nothing is changed if this raises:
-    `BoardChanged`, or `InvalidValue` for a score that no board can have.
-    """
     for shard in shards:
         _rebuild(shards, shard, progress)
 
@@ -66,7 +58,7 @@ def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
             units += page
             if len(page) == PAGE:
                 pipe.hset(done, str(number), page.tobytes())
-                pipe.pexpire(done, _DAY_MS)
+                pipe.pexpire(done, _KEPT_MS)
 
         head: Any = pipe.getrange(tree_key, 0, tree.HEADER_SIZE - 1)
         header = tree.Header.read(head) if head else tree.Header(places=shards.places)
@@ -76,7 +68,7 @@ def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
         fields = iter(leaves.items())
         while some := dict(islice(fields, 500)):
             pipe.hset(staged, mapping=some)  # type: ignore[arg-type]
-            pipe.pexpire(staged, _DAY_MS)  # if this process ends before it is done
+            pipe.pexpire(staged, _KEPT_MS)  # if this process ends before it is done
 
         ms_left: Any = pipe.pttl(scores_key)
         pipe.multi()

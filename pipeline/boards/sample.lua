@@ -37,7 +37,7 @@ local function Sample()
 
   -- A member was added: it may get into the sample, and may replace another one there. `size` includes it. O(log k).
   local function come(prefix, member, size, k)
-    local key = prefix .. 'sample'
+    local key = prefix .. KEY_SAMPLE
     if size == 1 then redis.call('DEL', key) end
     local entries = redis.call('ZCARD', key)
     if entries == 0 and size > 1 then return end
@@ -58,7 +58,7 @@ local function Sample()
 
   -- A member was removed. If it was in the sample, the one in the last slot takes its slot. O(log k).
   local function go(prefix, member)
-    local key = prefix .. 'sample'
+    local key = prefix .. KEY_SAMPLE
     local slot = redis.call('ZSCORE', key, member)
     if slot then
       redis.call('ZREM', key, member)

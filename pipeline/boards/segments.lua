@@ -4,13 +4,13 @@
 
 local function Segments(places, flags, expires)
   local call = redis.call
-  local prefix, names, trees = string.sub(KEYS[1], 1, -7), {}, {}
-  for _, name in ipairs(call('SMEMBERS', prefix .. 'segments')) do names[name] = true end
+  local prefix, names, trees = string.sub(KEYS[1], 1, PREFIX_END), {}, {}
+  for _, name in ipairs(call('SMEMBERS', prefix .. KEY_SEGMENTS)) do names[name] = true end
   local Segments = {flags = flags, is_changed = false}
 
   local function move_in(segment, member, after)
-    local own = prefix .. 'segment:' .. segment .. ':'
-    local tree = trees[segment] or open(own .. 'scores', own .. 'tree', own .. 'leaves', places, 0)
+    local tree = trees[segment]
+      or open(prefix .. KEY_SEGMENT_SCORES, prefix .. KEY_SEGMENT_TREE, prefix .. KEY_SEGMENT_LEAVES, places, 0)
     if not tree then return end  -- a stale segment stays as it is until Board.rebuild
     trees[segment] = tree
     apply(tree, after and 'set' or 'remove', member, after)
@@ -18,10 +18,10 @@ local function Segments(places, flags, expires)
 
   -- Remove a member from a segment, which is deleted with its last member. Returns a code.
   function Segments.leave(segment, member)
-    if call('SREM', prefix .. 'in:' .. segment, member) == 0 then return 'absent' end
+    if call('SREM', prefix .. KEY_IN_SEGMENT, member) == 0 then return 'absent' end
     move_in(segment, member, false)
-    if call('EXISTS', prefix .. 'in:' .. segment) == 0 then
-      call('SREM', prefix .. 'segments', segment)
+    if call('EXISTS', prefix .. KEY_IN_SEGMENT) == 0 then
+      call('SREM', prefix .. KEY_SEGMENTS, segment)
       names[segment] = nil
       if not next(names) then Segments.flags = flags % 2 end
     end
@@ -31,15 +31,15 @@ local function Segments(places, flags, expires)
 
   function Segments.join(segment, member, score)
     if not names[segment] then
-      if call('SCARD', prefix .. 'segments') >= 64 then return 'full' end
-      call('SADD', prefix .. 'segments', segment)
+      if call('SCARD', prefix .. KEY_SEGMENTS) >= MOST_SEGMENTS then return 'full' end
+      call('SADD', prefix .. KEY_SEGMENTS, segment)
       names[segment], Segments.flags = true, flags % 2 + 2
     end
-    if call('SADD', prefix .. 'in:' .. segment, member) == 0 then return 'same' end
+    if call('SADD', prefix .. KEY_IN_SEGMENT, member) == 0 then return 'same' end
     if score then move_in(segment, member, score) end
     if expires > 0 then
-      call('PEXPIREAT', prefix .. 'segments', expires)
-      call('PEXPIREAT', prefix .. 'in:' .. segment, expires)
+      call('PEXPIREAT', prefix .. KEY_SEGMENTS, expires)
+      call('PEXPIREAT', prefix .. KEY_IN_SEGMENT, expires)
     end
     Segments.is_changed = true
     return 'ok'
@@ -50,7 +50,7 @@ local function Segments(places, flags, expires)
     for segment in pairs(names) do
       if not after then
         Segments.leave(segment, member)
-      elseif call('SISMEMBER', prefix .. 'in:' .. segment, member) == 1 then
+      elseif call('SISMEMBER', prefix .. KEY_IN_SEGMENT, member) == 1 then
         move_in(segment, member, after)
       end
     end

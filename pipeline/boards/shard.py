@@ -67,7 +67,7 @@ class Shard:
     def configure(
         self, places: int | None, sample: int | None, expires: int | None, new_expires: int = 0
     ) -> tuple[bool, int, int, int]:
-        """Set what is not None; see `Board.configure`. Returns whether it is new, places, sample and expires.
+        """Set what is not None. Returns whether it is new, places, sample and expires.
 
         If it is new, and `expires` is None, it is deleted at `new_expires`.
         """

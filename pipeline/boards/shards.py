@@ -26,13 +26,23 @@ T = TypeVar("T")
 #: How often a question of several rounds is asked again, because the board changed between two of them.
 ATTEMPTS = 10
 
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:-]{0,126}[A-Za-z0-9_])?")
+_NAME_LENGTH = 128
+
+#: The name of a board, or of a segment, as a regular expression.
+NAME = rf"[A-Za-z0-9_]([A-Za-z0-9_.:\-]{{0,{_NAME_LENGTH - 2}}}[A-Za-z0-9_])?"
+_NAME = re.compile(NAME)
 
 
 class UnknownMember(PipelineError, LookupError):
     def __init__(self, board: str, member: str) -> None:
         super().__init__(f"{member!r} has no score on the board {board!r}")
         self.board, self.member = board, member
+
+
+class NotInSegment(UnknownMember):
+    def __init__(self, board: str, segment: str, member: str) -> None:
+        PipelineError.__init__(self, f"{member!r} is not in the segment {segment!r} of the board {board!r}")
+        self.board, self.segment, self.member = board, segment, member
 
 
 class UnknownBoard(PipelineError, LookupError):
@@ -109,7 +119,7 @@ class Shards:
 
     @property
     def places(self) -> int:
-        """The board's places, as far as this process knows: 6 until Redis, which compares them, replies otherwise."""
+        """The board's places, as far as this process knows: `PLACES` until Redis, which compares them, refuses."""
         return PLACES if self._known.places is None else self._known.places
 
     @places.setter
@@ -121,7 +131,7 @@ class Shards:
         return self._known.places is not None
 
     def load_places(self) -> int:
-        """Ask for the places of the board, which are 6 if there is none."""
+        """Ask for the places of the board, which are `PLACES` if there is none."""
         [info] = self.all[0].read(None, AskInfo())
         self.places = PLACES if info.places is None else info.places
         return self.places
@@ -183,7 +193,7 @@ def check_name(name: str, what: str) -> None:
     """Raises `InvalidValue`."""
     if not _NAME.fullmatch(name):
         raise InvalidValue(
-            f"{name!r} is not a name for a {what}: use 1 to 128 letters, digits and _ . : -, a letter, digit or _ at "
-            "both ends",
+            f"{name!r} is not a name for a {what}: use 1 to {_NAME_LENGTH} letters, digits and _ . : -, a letter, "
+            "digit or _ at both ends",
             field=what,
         )

@@ -41,7 +41,8 @@
 -- segments. `expires`: Unix time in ms, 0 for never. `sample`: how many members the reservoir sample has room for, 0
 -- for none.
 
--- Where a name in capitals is used, lua.py puts its value in place of it.
+-- Where a name in capitals is used, lua.py puts its value in place of it; see there for KEY_ and other names that are not
+-- defined here.
 local HEAD = '<I4I4I6BBI6I4'
 local HEAD_SIZE = 64
 local NODE = '<I5I5i6Bi7I4I5I6I6I6'

@@ -1,7 +1,7 @@
 -- Apply changes to members' scores: each change updates the set, the tree and all that belongs to them, or nothing.
 --
 -- KEYS     those of tree.lua
--- ARGV[1]  the places that the caller assumes; a new board has 6
+-- ARGV[1]  the places that the caller assumes; a new board has DEFAULT_PLACES
 -- ARGV[2]  how many ms an event id is remembered
 -- ARGV[3]  Unix time in ms at which a new board is deleted, 0 for never
 -- ARGV[4]  '1' to get ranks
@@ -11,22 +11,22 @@
 -- Returns for each change a code, the member's score after it (for `remove`, the one before it; nil for none), and, if
 -- ranks are wanted, its rank and the board's size after all changes. Only with the code `ok` was anything changed. The
 -- other codes: `same`, the event was applied before, or the member is in the segment already; `range`, the score would
--- reach 2^53; `absent`, the member to remove does not exist, or is not in the segment; `full`, there are 64 segments;
+-- reach 2^53; `absent`, the member to remove does not exist, or is not in the segment; `full`, there are MOST_SEGMENTS segments;
 -- `stale`, set and tree disagree about the score.
 --
 -- An error that begins with STALE says that set and tree disagree; with PLACES, how many places the board has. Then
 -- none of the changes is made.
 
-local board = open(KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[3]))
+local prefix = string.sub(KEYS[1], 1, PREFIX_END)
+local board = open(KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[3]), prefix)
 if not board then return redis.error_reply(IS_STALE) end
 local _, _, version, places, flags, expires, sample = unpack_(HEAD, board.head)
-if version == 0 then places = 6 end  -- only configure.lua, which is sent to all shards, gives a board other places
+if version == 0 then places = DEFAULT_PLACES end  -- only configure.lua, which is sent to all shards, gives a board other places
 if places ~= tonumber(ARGV[1]) then return redis.error_reply('PLACES ' .. places) end
 
 local come, go
 if sample > 0 then come, go = Sample() end
 local segments = flags >= 2 and Segments(places, flags, expires)
-local prefix = string.sub(KEYS[1], 1, -7)
 local events, now, is_remembered
 local replies = {}
 for i = 5, #ARGV, 4 do
@@ -35,7 +35,7 @@ for i = 5, #ARGV, 4 do
   if event ~= '' then
     if not now then
       local time = call('TIME')
-      events, now = prefix .. 'events', time[1] * 1000 + math.floor(time[2] / 1000)
+      events, now = prefix .. KEY_EVENTS, time[1] * 1000 + math.floor(time[2] / 1000)
     end
     for _, old in ipairs(call('ZRANGEBYSCORE', events, '-inf', now, 'LIMIT', 0, 2)) do call('ZREM', events, old) end
     if tonumber(call('ZSCORE', events, event) or 0) > now then code = 'same' end
@@ -55,11 +55,11 @@ for i = 5, #ARGV, 4 do
       if segments then segments.follow(member, after) end
       if sample > 0 and not (before and after) then
         if after then come(prefix, member, board.size, sample) else go(prefix, member) end
-        if expires > 0 then call('PEXPIREAT', prefix .. 'sample', expires) end
+        if expires > 0 then call('PEXPIREAT', prefix .. KEY_SAMPLE, expires) end
       end
       if not after then
-        call('DEL', prefix .. 'features:' .. member)
-        call('SREM', prefix .. 'featured', member)
+        call('DEL', prefix .. KEY_FEATURES)
+        call('SREM', prefix .. KEY_FEATURED, member)
         after = before
       end
     end

@@ -33,8 +33,11 @@ from .scores import LIMIT, from_units, is_plain, rounded, to_units
 from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_places
 from .totals import Totals
 
-#: Most members in one answer.
-PAGE = 1000
+#: Most members in one answer, and in a page whose caller sets no limit.
+PAGE, DEFAULT_PAGE = 1000, 100
+
+#: The radius of a list around a member is below the first; the second is the one that is used if none is given.
+RADIUS_LIMIT, DEFAULT_RADIUS = PAGE // 2, 5
 
 
 class View:
@@ -96,14 +99,14 @@ class View:
 
     @with_places
     def members(self, first: int, last: int, order: Order = Order.ASC) -> Page:
-        """Return rank `first` to `last`, both included, at most 1,000. O(log n + their number)."""
+        """Return rank `first` to `last`, both included, at most `PAGE`. O(log n + their number)."""
         if last - first >= PAGE:
             raise InvalidValue(f"a page has at most {PAGE} members: ask for fewer ranks at once", field="to")
         found = listing.rows(self.shards, listing.skips(self.shards, first, order), order, max(1, last - first + 1))
         return self._page(found._replace(rows=found.rows[: max(0, last - first + 1)]), order)
 
     @with_places
-    def page(self, order: Order = Order.ASC, limit: int = 100, cursor: str | None = None) -> Page:
+    def page(self, order: Order = Order.ASC, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page:
         """Return the first `limit` members, or those after the page whose `next` is `cursor`. O(log n + limit).
 
         A member whose score stays the same is in exactly one page, whatever is set or removed between two pages.
@@ -116,7 +119,7 @@ class View:
         low: Decimal | None,
         high: Decimal | None,
         order: Order = Order.ASC,
-        limit: int = 100,
+        limit: int = DEFAULT_PAGE,
         cursor: str | None = None,
     ) -> Page:
         """Return a `page` of those with low <= score <= high; None sets no bound. Ranks and sums count all members."""
@@ -136,10 +139,10 @@ class View:
         return self._page(found._replace(rows=rows), order, goes_on)
 
     @with_places
-    def around(self, member: str, radius: int = 5, order: Order = Order.ASC) -> Page:
+    def around(self, member: str, radius: int = DEFAULT_RADIUS, order: Order = Order.ASC) -> Page:
         """Return a member, and up to `radius` on each side. O(log n + radius). Raises `UnknownMember`."""
-        if not 0 <= radius < PAGE // 2:
-            raise InvalidValue(f"radius must be from 0 to {PAGE // 2 - 1}", field="radius")
+        if not 0 <= radius < RADIUS_LIMIT:
+            raise InvalidValue(f"radius must be from 0 to {RADIUS_LIMIT - 1}", field="radius")
         for _ in range(ATTEMPTS):
             standing = self.standing(member)
             rank = standing.rank if order is Order.ASC else standing.reverse_rank

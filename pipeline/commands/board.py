@@ -12,8 +12,8 @@ import msgspec
 
 from ..boards import Board as BoardOf
 from ..boards import Boards, Order
+from ..boards.view import PAGE
 from ..settings import Settings
-from ..store.client import redis_client
 from .terminal import columns, one_line_errors
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def show(name: str) -> None:
 
 @board.command()
 @click.argument("name")
-@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many members.")
+@click.option("--limit", type=click.IntRange(1, PAGE), default=10, show_default=True, help="How many members.")
 @click.option("--asc", is_flag=True, help="The lowest scores first.")
 @one_line_errors
 def top(name: str, limit: int, asc: bool) -> None:
@@ -74,8 +74,7 @@ def rebuild(name: str) -> None:
 
 
 def _board(name: str) -> BoardOf:
-    settings = Settings.from_environ()
-    return Boards.from_settings(settings, redis_client(settings))[name]
+    return Boards.from_settings(Settings.from_environ())[name]
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def job_registry() -> JobRegistry:
     """Return the registry that the settings in the environment name."""
     settings = Settings.from_environ()
     client = redis_client(settings)
-    return JobRegistry(client, existing_hubs(), Boards.from_settings(settings, client))
+    return JobRegistry(client, existing_hubs(), Boards.from_settings(settings))
 
 
 class _Seen:

@@ -16,7 +16,7 @@ from ..hub.relay_status import has_lost_its_relay
 from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
 from ..settings import Settings
-from ..store.client import boards_client, check_server, hubs_client, redis_client
+from ..store.client import check_server, hubs_client, redis_client
 from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
 from ..windows.jobs.registry import JobRegistry
@@ -38,7 +38,7 @@ def worker() -> None:
     settings = Settings.from_environ()
     client = redis_client(settings)
     check_server(client, wait=10.0)
-    boards_client(settings, wait=10.0)
+    boards = Boards.from_settings(settings, wait=10.0)
     hubs = Hubs.from_settings(settings, hubs_client(settings, wait=10.0))
     hubs.declare()
 
@@ -54,7 +54,6 @@ def worker() -> None:
         )
     else:
         _warn_of_lost_relays(hubs)
-    boards = Boards.from_settings(settings, client)
     registry = JobRegistry(client, hubs, boards)
     folders = JobFolders(settings.jobs, registry.load) if settings.jobs is not None else None
     registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))

@@ -109,16 +109,23 @@ def hubs_client(settings: Settings, wait: float = 0.0) -> Redis:
     return cast("Redis", cluster_client(settings.hubs_cluster, settings.environment, wait))
 
 
-def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
+def unchecked_boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
     """Return the client of the database that has the boards: of a cluster if the settings name one, else of the server.
 
-    Makes sure that the boards are split as the settings say; otherwise members would be looked for in the wrong shard.
-    Raises `InvalidSetting`, or what `cluster_client` does. Call it when a process starts, not for each request.
+    Raises what `cluster_client` does. It is for a process that calls `boards_client` before it uses a board.
     """
-    if settings.boards_cluster:
-        found: Redis | RedisCluster = cluster_client(settings.boards_cluster, settings.environment, wait)
-    else:
-        found = redis_client(settings)
+    if not settings.boards_cluster:
+        return redis_client(settings)
+    return cluster_client(settings.boards_cluster, settings.environment, wait)
+
+
+def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
+    """Return `unchecked_boards_client`, once it is sure that the boards are split as the settings say.
+
+    Otherwise members would be looked for in the wrong shard. Raises `InvalidSetting`, or what `cluster_client` does.
+    Call it when a process starts, not for each request.
+    """
+    found = unchecked_boards_client(settings, wait)
     found.set(SHARDS_MARKER, settings.board_shards, nx=True)
     shards = int(cast("bytes", found.get(SHARDS_MARKER)))
     if shards != settings.board_shards:

@@ -20,6 +20,7 @@ from pipeline.boards import (
     Boards,
     BulkChange,
     NoSample,
+    NotInSegment,
     Order,
     StaleBoard,
     UnknownBoard,
@@ -30,6 +31,8 @@ from pipeline.boards import (
 from pipeline.boards.by_name import KEPT
 from pipeline.boards.changes import Code, Op
 from pipeline.boards.features import Feature
+from pipeline.boards.keys import REBUILD, REBUILD_LEAVES
+from pipeline.boards.keys import name as key_name
 from pipeline.boards.scores import LIMIT, from_units
 from pipeline.boards.shard import shard_of
 from pipeline.boards.shards import Shards
@@ -345,6 +348,21 @@ def test_a_segment_ranks_counts_and_sums_its_members(board: Board) -> None:
     board.check()
 
 
+def test_a_member_that_is_not_in_a_segment_can_not_leave_it(board: Board) -> None:
+    board.set("ann", Decimal(1))
+
+    with pytest.raises(NotInSegment) as raised:
+        board.leave("ann", "gold")
+    assert str(raised.value) == "'ann' is not in the segment 'gold' of the board 'b'"
+    assert (raised.value.board, raised.value.segment, raised.value.member) == ("b", "gold", "ann")
+
+
+@pytest.mark.parametrize("setting", [{"sample": 100}, {"expires": "never"}])
+def test_a_new_board_has_six_places_whatever_is_configured(board: Board, setting: dict[str, Any]) -> None:
+    assert board.configure(**setting).places == 6
+    board.set("ann", Decimal("0.000001"))
+
+
 def test_a_board_has_at_most_64_segments(redis: redis_py.Redis) -> None:
     board = Boards(redis)["b"]
     for n in range(64):
@@ -415,8 +433,8 @@ def test_nothing_is_left_of_a_deleted_board(furnished: Board) -> None:
 def test_nothing_is_left_of_a_rebuild_that_was_broken_off_when_the_board_is_deleted(board: Board) -> None:
     fill(board, 300)
     for shard in board.shards:
-        shard.client.execute_command("HSET", f"{shard.tag}:rebuild", "0", "a page")
-        shard.client.execute_command("HSET", f"{shard.tag}:rebuild:leaves", "1", "a leaf")
+        shard.client.execute_command("HSET", key_name(REBUILD, shard.tag), "0", "a page")
+        shard.client.execute_command("HSET", key_name(REBUILD_LEAVES, shard.tag), "1", "a leaf")
 
     board.delete()
 

@@ -7,15 +7,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis as redis_py
 
-from pipeline.boards import Board, BoardChanged, Boards, BulkChange, UnknownBoard, rebuild
-from pipeline.boards.keys import EVENTS, KEYS, REBUILD, REBUILD_LEAVES
+from pipeline.boards import Board, BoardChanged, Boards, BulkChange, UnknownBoard, lua, rebuild, shard
+from pipeline.boards import keys as boards_keys
+from pipeline.boards.keys import EVENTS, KEYS, REBUILD, REBUILD_LEAVES, after_prefix
 from pipeline.boards.shard import shard_of
+from pipeline.errors import InvalidValue
 from pipeline.store.keys import Key
+
+LUA = Path(boards_keys.__file__).parent
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -88,7 +93,7 @@ def test_every_key_is_listed_and_goes_with_the_board(boards: Boards) -> None:
         kind = kind_of(name)
         assert boards.client.execute_command("TYPE", name).decode() == kind.type, name
         if kind in (EVENTS, REBUILD, REBUILD_LEAVES):
-            assert 0 < time_left(boards, name) <= DAY_MS, name
+            assert DAY_MS - HOUR_MS < time_left(boards, name) <= DAY_MS, name
         else:  # the board has no `expires`
             assert time_left(boards, name) == -1, name
 
@@ -118,6 +123,17 @@ def test_every_key_has_the_time_of_its_board(boards: Boards, name: str) -> None:
     for key in keys_of(boards):
         most = DAY_MS if kind_of(key) in (REBUILD, REBUILD_LEAVES) else HOUR_MS if name == "b" else 37 * DAY_MS
         assert 0 < time_left(boards, key) <= most, key
+
+
+@pytest.mark.parametrize("key", [REBUILD, REBUILD_LEAVES], ids=lambda key: key.pattern)
+def test_the_time_of_a_rebuild_is_the_one_that_is_listed(boards: Boards, key: Key) -> None:
+    furnish(boards["b"])
+    break_off_a_rebuild(boards["b"])
+
+    hours = int(re.findall(r"(\d+) hours", key.ttl or "")[0])
+    left = [time_left(boards, name) for name in keys_of(boards) if kind_of(name) is key]
+    assert left
+    assert all((hours * 60 - 1) * 60_000 < one <= hours * HOUR_MS for one in left)
 
 
 def test_a_board_of_a_day_goes_though_it_was_configured_or_made_of_others_first(boards: Boards) -> None:
@@ -202,6 +218,48 @@ def test_a_rebuild_that_was_broken_off_is_finished(boards: Boards) -> None:
     board.check()
     assert {kind_of(name) for name in keys_of(boards)}.isdisjoint({REBUILD, REBUILD_LEAVES})
     assert {time_left(boards, name) for name in keys_of(boards) if not name.endswith("events")} == {-1}
+
+
+@pytest.mark.parametrize("file", sorted(LUA.glob("*.lua")), ids=lambda file: file.name)
+def test_no_script_spells_the_name_of_a_key(file: Path) -> None:
+    code = re.sub("--.*", "", file.read_text())
+    spelt = {part for text in re.findall("'([^']*)'", code) for part in text.split(":") if part}
+
+    names = {part for key in KEYS for part in re.split("[A-Z]+|:", after_prefix(key)) if part}
+    assert {"scores", "in", "features", "segment"} <= names
+    assert spelt.isdisjoint(names)
+    assert re.findall(r"string\.sub\(KEYS[^)]*-\d", code) == []
+
+
+def test_scripts_have_the_names_that_are_in_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = lua.constants()
+    for name, key in vars(boards_keys).copy().items():
+        if isinstance(key, Key):
+            monkeypatch.setattr(boards_keys, name, key._replace(pattern=key.pattern + ":too"))
+    after = lua.constants()
+
+    assert "local KEY_SEGMENT_TREE = 'segment:' .. segment .. ':tree'\n" in before
+    assert "local KEY_SEGMENT_TREE = 'segment:' .. segment .. ':tree:too'\n" in after
+    assert "local PREFIX_END = -7\n" in before
+    assert "local PREFIX_END = -11\n" in after
+    assert after.count("too'") == len(KEYS)
+
+
+def test_scripts_have_the_limits_that_python_has(redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boards_keys, "MOST_SEGMENTS", 2)
+    monkeypatch.setattr(lua, "PLACES", 3)
+    update = ("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
+    monkeypatch.setattr(shard, "UPDATE", lua.BoardScript(*update))
+    monkeypatch.setattr(shard, "_CONFIGURE", lua.BoardScript("tree.lua", "keys.lua", "configure.lua"))
+    board = Boards(redis)["b"]
+    board.set("ann", Decimal(1))
+    board.join("ann", "red")
+    board.join("ann", "blue")
+
+    assert board.shards.places == 3
+    assert Boards(redis)["other"].configure(sample=100).places == 3
+    with pytest.raises(InvalidValue):
+        board.join("ann", "green")
 
 
 def test_a_name_with_the_words_of_a_pattern_is_only_a_name(boards: Boards) -> None:

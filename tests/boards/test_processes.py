@@ -18,6 +18,8 @@ import redis as redis_py
 from pipeline.boards import Boards, BulkChange
 from pipeline.boards.scores import from_units
 
+from .raising import raise_to
+
 PROCESSES = 8
 ROUNDS = 25
 BULK = 460  # changes at once, each round
@@ -65,7 +67,7 @@ def work(url: str, process: int) -> None:
                 case "add":
                     board.add(step.member, from_units(step.units))
                 case "max":
-                    board.raise_to(step.member, from_units(step.units))
+                    raise_to(board, step.member, step.units)
                 case "remove":
                     board.remove(step.member)
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import redis as redis_py
 
 from pipeline.boards import NoSample
 from pipeline.boards.changes import Change, Op
+from pipeline.boards.lua import BoardScript
 from pipeline.boards.sample import LEAST, Part, Sample, combine, fill, read
 from pipeline.boards.shard import Shard
 
@@ -48,7 +48,7 @@ for sample, times in pairs(found) do
 end
 return reply
 """
-SAMPLE_LUA = (files("pipeline.boards") / "sample.lua").read_text()
+SAMPLE_LUA = BoardScript("sample.lua").text
 
 
 def samples_of(redis: redis_py.Redis, changes: str, size: int, runs: int) -> Counter[str]:

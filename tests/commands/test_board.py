@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.boards import Board, Boards, BulkChange
 from pipeline.settings import Settings
+from pipeline.store.client import boards_client
 from wz.cli import main
 
 from ..stack import ROOT
@@ -27,6 +29,7 @@ def wz_board(settings: Settings, *args: str) -> Result:
         "WZ_ENVIRONMENT": settings.environment,
         "WZ_REDIS_URL": settings.redis_url,
         "WZ_CONNECTION_STRING": str(ROOT),
+        "WZ_BOARD_SHARDS": str(settings.board_shards),
     }
     return CliRunner().invoke(main, ["board", *args], env=env)
 
@@ -65,6 +68,16 @@ def test_a_board_that_is_not_there_is_one_line(redis: redis_py.Redis, settings: 
     refused = wz_board(settings, "show", "nothing")
 
     assert (refused.exit_code, refused.output) == (1, "Error: there is no board 'nothing', or it has no members\n")
+
+
+@pytest.mark.parametrize("command", ["show", "top", "check", "rebuild"])
+def test_another_number_of_shards_is_refused(board: Board, settings: Settings, command: str) -> None:
+    boards_client(settings)  # as the service does when it starts
+
+    refused = wz_board(replace(settings, board_shards=4), command, "b")
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "WZ_BOARD_SHARDS: the boards have 1 shards each, not 4" in refused.stderr
 
 
 def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(board: Board) -> None:

@@ -211,7 +211,9 @@ def test_segments_are_listed_and_left(board: ServiceClient) -> None:
     assert board.get("/boards/b/members/bob/segments").json["segments"] == []
 
     assert board.delete("/boards/b/members/ann/segments/gold").status_code == 204
-    assert board.delete("/boards/b/members/ann/segments/gold").status_code == 404
+    gone = board.delete("/boards/b/members/ann/segments/gold")
+    assert gone.status_code == 404
+    assert gone.json["detail"] == "'ann' is not in the segment 'gold' of the board 'b'"
 
     assert board.get("/boards/b/segments").json["segments"] == ["silver"]
 
