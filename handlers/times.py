@@ -1,4 +1,8 @@
-"""Times as the endpoints write them; all of them are UTC."""
+"""Times as the endpoints of hubs write them; all of them are UTC.
+
+Boards write theirs with a Z (pipeline/boards/answers.py). Jobs write seven digits, since a window's end is a number of
+100 ns (pipeline/windows/language/ticks.py). Clients read all three, so none of them can change.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import sys
 
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings
-from pipeline.store.client import boards_client, check_server, hubs_client, redis_client
+from pipeline.store.client import wait_for_stores
 from wz import App
 
 from .app import create_app
@@ -17,14 +17,12 @@ from .services import Services
 def start() -> App:
     """Return the app, or end the process with one line that says what to do.
 
-    Waits up to 10 s for a Redis that is starting. The exit status 4 is gunicorn's own for an app that failed to load:
+    Waits for a Redis that is starting. The exit status 4 is gunicorn's own for an app that failed to load:
     its master then ends instead of trying again and again.
     """
     try:
         settings = Settings.from_environ()
-        check_server(redis_client(settings), wait=10.0)
-        hubs_client(settings, wait=10.0)
-        boards_client(settings, wait=10.0)
+        wait_for_stores(settings)
         app = create_app(settings)
         service: Services = app.extensions["services"]
         service.hubs.declare()

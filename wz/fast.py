@@ -1,9 +1,8 @@
 """The short ways, and every private name of Werkzeug's that they need.
 
 A plain request is answered here: it is matched by walking a small tree, and its response is made without constructors.
-Whatever is in doubt goes the long way, to Werkzeug's own Map and Response, whose answers these must equal
-(tests/wz/test_match.py and test_response.py hold them against each other). `python -m bench.framework` shows what it
-buys.
+Whatever is in doubt goes the long way, to Werkzeug's own Map and Response. Both ways must give the same answers:
+tests/wz/test_match.py and test_response.py compare them. `python -m bench.framework` measures how much time it saves.
 
 If Werkzeug changes, so that a name used here is gone or means something else, `AVAILABLE` is False and everything goes
 the long way, with the same answers, but slower. A warning in the log of `wz.fast` says so and names what does not fit,
@@ -65,7 +64,7 @@ class Node:
             node = Node(child, doubted, count + groups) if plain else None
             self.dynamic.append((None if part.content == _ANY else pattern.match, node))
         for rule in state.rules:
-            repeats = len(rule._converters) != count  # a name that is used twice
+            repeats = len(rule._converters) != count  # one name has several values
             if (
                 repeats
                 or rule.methods is None

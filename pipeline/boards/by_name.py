@@ -35,12 +35,9 @@ class Boards:
         self._board = lru_cache(max(1, KEPT // shards))(self._make)
 
     @classmethod
-    def from_settings(cls, settings: Settings, wait: float = 0.0) -> Boards:
-        """Return the boards of these settings. Raises `InvalidSetting` if they are split into another number of shards.
-
-        Waits up to `wait` seconds for a cluster that is starting.
-        """
-        return cls(boards_client(settings, wait), settings.board_shards, settings.remember_events)
+    def from_settings(cls, settings: Settings) -> Boards:
+        """Return the boards of these settings. Raises `InvalidSetting` if they have another number of shards."""
+        return cls(boards_client(settings), settings.board_shards, settings.remember_events)
 
     @classmethod
     def unchecked(cls, settings: Settings) -> Boards:

@@ -14,7 +14,7 @@ from ..boards import Board as BoardOf
 from ..boards import Boards, Order
 from ..boards.view import PAGE
 from ..settings import Settings
-from .terminal import one_line_errors
+from .terminal import columns, one_line_errors
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -31,9 +31,9 @@ def board() -> None:
 def show(name: str) -> None:
     """Show count, sum, mean, spread and settings of the board NAME."""
     fields = msgspec.structs.asdict(_board(name).summary())
-    width = max(map(len, fields))
-    for field, value in fields.items():
-        click.echo(f"{field:{width}}  {'-' if value is None else value}")
+    rows = [(field, "-" if value is None else str(value)) for field, value in fields.items()]
+    for line in columns(rows, {0, 1}):
+        click.echo(line)
 
 
 @board.command()
@@ -45,9 +45,8 @@ def top(name: str, limit: int, asc: bool) -> None:
     """List the best members of the board NAME, each with the sum of the scores up to it."""
     rows = _board(name).members(0, limit - 1, Order.ASC if asc else Order.DESC).members
     table = [("rank", "member", "score", "sum"), *((str(r.rank), r.member, f"{r.score:f}", f"{r.sum:f}") for r in rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(4)]
-    for rank, member, score, total in table:
-        click.echo(f"{rank:>{widths[0]}}  {member:{widths[1]}}  {score:>{widths[2]}}  {total:>{widths[3]}}")
+    for line in columns(table, {1}):
+        click.echo(line)
 
 
 @board.command()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from ..hub.deadletters import DeadLetters
 from .hub_management import existing_hubs
-from .terminal import one_line_errors
+from .terminal import one_line_errors, utc
 
 
 @click.group()
@@ -29,7 +27,7 @@ _all = click.option("--all", "everything", is_flag=True, help="All that exist no
 def list_letters(name: str, partition: int | None, after: str | None, limit: int) -> None:
     """List the dead letters of the hub NAME: id, time of refusal, re-drives so far, key, size and reason."""
     for letter in DeadLetters(existing_hubs()[name]).read(partition, after, limit):
-        when = datetime.fromtimestamp(letter.refused_ms / 1000, UTC).isoformat(timespec="seconds")
+        when = utc(letter.refused_ms)
         event = letter.stored.event
         reason = " ".join(letter.reason.split())
         click.echo(f"{letter.id}  {when}  {letter.redrives}  {event.partition_key!r}  {len(event.body)} B  {reason}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -16,7 +15,7 @@ from ..hub.runtime import runtime
 from ..settings import DEFAULT_PARTITIONS, Settings
 from ..store.client import hubs_client
 from ..units import byte_count, milliseconds
-from .terminal import one_line_errors
+from .terminal import columns, one_line_errors, utc
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -79,10 +78,8 @@ def list_() -> None:
         partitions = runtime(hubs[name])
         events, size = sum(one.events for one in partitions), sum(one.bytes for one in partitions)
         rows.append((name, str(len(partitions)), f"{events:,}", f"{size:,}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for name, *numbers in rows:
-        numbers = [f"{text:>{width}}" for text, width in zip(numbers, widths[1:], strict=True)]
-        click.echo("  ".join([f"{name:{widths[0]}}", *numbers]))
+    for line in columns(rows, {0}):
+        click.echo(line)
 
 
 @click.command()
@@ -100,16 +97,15 @@ def show(name: str) -> None:
         "size": f"{hub.settings.retention_bytes:,} bytes" if hub.settings.retention_bytes else "no limit",
         "throughput units": hub.settings.throughput_units or "no limit",
         "metadata": description.metadata or "-",
-        "made": _time(description.created_ms),
-        "changed": _time(description.updated_ms),
+        "made": utc(description.created_ms),
+        "changed": utc(description.updated_ms),
         "events": f"{sum(one.events for one in partitions):,}",
         "bytes": f"{sum(one.bytes for one in partitions):,}",
         "consumer groups": ", ".join(ConsumerGroups(hub).list()),
         "attached": ", ".join(sorted({g.name for one in partitions for g in one.groups if g.attached})) or "-",
     }
-    width = max(map(len, fields))
-    for field, value in fields.items():
-        click.echo(f"{field:{width}}  {value}")
+    for line in columns([(field, str(value)) for field, value in fields.items()], {0, 1}):
+        click.echo(line)
 
 
 #: In the order of `wz hub --help`, by name.
@@ -132,7 +128,3 @@ def _changes(
         "metadata": metadata,
     }
     return {name: value for name, value in changes.items() if value is not None}
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")

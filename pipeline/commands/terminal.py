@@ -6,7 +6,7 @@ import functools
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -63,6 +63,11 @@ def columns(rows: Sequence[Sequence[str]], text: Collection[int] = ()) -> list[s
         ).rstrip()
         for row in rows
     ]
+
+
+def utc(ms: int) -> str:
+    """Return ms since the Unix epoch as a time to the second: 2026-05-01T12:00:00+00:00."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def show(text: Callable[[], str], interval: float | None) -> None:

@@ -16,7 +16,7 @@ from ..hub.relay_status import has_lost_its_relay
 from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
 from ..settings import Settings
-from ..store.client import check_server, hubs_client, redis_client
+from ..store.client import hubs_client, wait_for_stores
 from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
 from ..windows.jobs.registry import JobRegistry
@@ -36,10 +36,9 @@ def worker() -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = Settings.from_environ()
-    client = redis_client(settings)
-    check_server(client, wait=10.0)
-    boards = Boards.from_settings(settings, wait=10.0)
-    hubs = Hubs.from_settings(settings, hubs_client(settings, wait=10.0))
+    client = wait_for_stores(settings)
+    boards = Boards.from_settings(settings)
+    hubs = Hubs.from_settings(settings, hubs_client(settings))
     hubs.declare()
 
     relays: Relays | None = None

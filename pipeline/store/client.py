@@ -36,6 +36,9 @@ SHARDS_MARKER = BOARD_SHARDS.pattern
 MINIMUM = (6, 2)
 MINIMUM_TEXT = ".".join(map(str, MINIMUM))
 
+#: Seconds that a process waits when it starts, for a server that is also starting.
+START_SECONDS = 10.0
+
 _clients: dict[tuple[str, str], Redis] = {}
 _clusters: dict[tuple[tuple[str, ...], str], RedisCluster] = {}
 os.register_at_fork(after_in_child=_clients.clear)
@@ -133,6 +136,19 @@ def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster
             f"boards to keep, delete the key {SHARDS_MARKER}",
         )
     return found
+
+
+def wait_for_stores(settings: Settings) -> Redis:
+    """Make sure that all that the settings name answers and is this environment's, and return `redis_client`.
+
+    That is the server, and the clusters of the hubs and of the boards. Waits up to `START_SECONDS` for each. Raises
+    what `check_server` and `boards_client` do. Call it when a process starts.
+    """
+    client = redis_client(settings)
+    check_server(client, START_SECONDS)
+    hubs_client(settings, START_SECONDS)
+    boards_client(settings, START_SECONDS)
+    return client
 
 
 def ping(client: Redis) -> None:

@@ -36,7 +36,11 @@ def to_unix_ms(ticks: int) -> int:
 
 
 def isoformat(ticks: int) -> str:
-    """Return ticks as text: 2024-05-01T11:00:00.0000000Z."""
+    """Return ticks as text: 2024-05-01T11:00:00.0000000Z.
+
+    All seven digits are written: a window's end may lie between two milliseconds, and a checkpoint's times must be read
+    back as the same ticks.
+    """
     seconds, fraction = divmod(ticks, TICKS_PER_SECOND)
     return f"{(datetime.min + timedelta(seconds=seconds)).isoformat()}.{fraction:07}Z"
 
