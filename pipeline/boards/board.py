@@ -193,7 +193,7 @@ class Board(View):
         """Fill this board with the members of others, each with the sum of its scores times the weights.
 
         Raises `InvalidValue` for a sum that has more places than this board, or is out of range: then the board is not
-        made. O(n), in chunks.
+        made, and one that was configured stays as it was. O(n), in chunks.
         """
         parts = {self._other(name): weight for name, weight in sources.items()}
         lifecycle.union(self.shards, parts, replace, self.expires)

@@ -148,26 +148,38 @@ def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_
             raise InvalidValue(f"the weight of {source.name!r} must be a number of at most 30 digits", field="sources")
         _prepare(source, shards, replace)
         source.load_places()
-    if _infos(shards)[0].places is None:
-        configure(shards, max(source.places for source in sources), None, None, new_expires)
-    else:
+    was_there = _infos(shards)[0].places is not None
+    if was_there:
         shards.load_places()
+    else:
+        configure(shards, max(source.places for source in sources), None, None, new_expires)
     # One unit of the source, in units of the board.
     factors = [Fraction(weight) * 10**shards.places / 10**source.places for source, weight in sources.items()]
+    if was_there:  # with settings that must outlive a sum that does not fit, so such a sum is looked for first
+        for _ in _sums(shards, list(sources), factors):
+            pass
     try:
-        for number, shard in enumerate(shards):
-            parts = [source[number] for source in sources]
-            for part in parts:
-                for names in _chunks(_scan(part, "ZSCAN", keys.SCORES)):
-                    columns = [_scores(other, names) for other in parts]
-                    changes = [
-                        Change(Op.SET, name.decode(), _weighted(name, scores, factors))
-                        for name, *scores in zip(names, *columns, strict=True)
-                    ]
-                    shard.update(shards.places, changes)
+        for shard, changes in _sums(shards, list(sources), factors):
+            shard.update(shards.places, changes)
     except BaseException:
         delete(shards)
         raise
+
+
+def _sums(
+    shards: Shards, sources: Sequence[Shards], factors: Sequence[Fraction]
+) -> Iterator[tuple[Shard, list[Change]]]:
+    """Yield the changes that make the union, in chunks. Raises `InvalidValue` for a sum that does not fit."""
+    for number, shard in enumerate(shards):
+        parts = [source[number] for source in sources]
+        for part in parts:
+            for names in _chunks(_scan(part, "ZSCAN", keys.SCORES)):
+                columns = [_scores(other, names) for other in parts]
+                changes = [
+                    Change(Op.SET, name.decode(), _weighted(name, scores, factors))
+                    for name, *scores in zip(names, *columns, strict=True)
+                ]
+                yield shard, changes
 
 
 def _weighted(name: bytes, scores: Sequence[int | None], factors: Sequence[Fraction]) -> int:

@@ -510,6 +510,23 @@ def test_a_union_adds_weighted_scores(boards: Boards) -> None:
     boards["u"].check()
 
 
+def test_a_union_that_can_t_be_leaves_the_settings_of_an_empty_board(boards: Boards) -> None:
+    boards["a"].set("ann", Decimal(1))
+    boards["a"].set("bob", Decimal("0.001"))
+    at = datetime(2100, 1, 1, tzinfo=UTC)
+    boards["u"].configure(places=2, sample=100, expires=at)
+
+    with pytest.raises(InvalidValue, match="more places than the board"):
+        boards["u"].union({"a": Decimal(1)})
+
+    kept = boards["u"].configure()
+    assert (kept.created, kept.places, kept.sample, (kept.expires or "")[:10]) == (False, 2, 100, "2100-01-01")
+    assert boards["u"].summary().count == 0
+    boards["a"].remove("bob")
+    assert boards["u"].union({"a": Decimal(1)}).count == 1
+    assert boards["u"].configure().places == 2
+
+
 @pytest.mark.parametrize(
     ("sources", "error"),
     [
