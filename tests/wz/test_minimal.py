@@ -189,7 +189,7 @@ def test_no_file_is_imported_in_a_circle() -> None:
 
 
 def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> None:
-    """`exclude_type_checking_imports` hides these from the import contracts: here a new one is seen."""
+    """The import contracts leave these out (pyproject.toml): here a new one is seen."""
     found: dict[tuple[str, str], str] = {}
     for path in FOLDER.rglob("*.py"):
         source = path.read_text()
