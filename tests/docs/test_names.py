@@ -46,6 +46,7 @@ ELSEWHERE = {
     "a/file.py",
     "config.toml",
     "everysec",
+    "exclude_type_checking_imports",
     "hashlittle2",
     "sender",
     "shop.defaults",
