@@ -46,7 +46,6 @@ ELSEWHERE = {
     "a/file.py",
     "config.toml",
     "everysec",
-    "exclude_type_checking_imports",
     "hashlittle2",
     "sender",
     "shop.defaults",
