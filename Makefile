@@ -15,8 +15,9 @@ help:  ## Show this list
 up: .venv/stack  ## Run everything on http://127.0.0.1:8080; other options: make up ARGS="--port 9000"
 	@$(BIN)/wz up $(ARGS)
 
+# The suite starts a hundred Pythons or more: without bytecode, each would compile all anew.
 test: .venv/dev  ## Run the whole suite; a part of it: make test ARGS=tests/wz (tests/README.md lists the parts)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 check: .venv/dev  ## Run ruff, mypy --strict and import-linter
 	@$(BIN)/ruff format --check .

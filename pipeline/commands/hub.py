@@ -9,7 +9,6 @@ import click
 from ..hub.consumer_group import ConsumerGroup
 from ..hub.relay import GROUP
 from ..hub.relay_status import PartitionStatus, status
-from ..windows.jobs.keys import group_of
 from . import terminal
 from .hub_deadletters import deadletters
 from .hub_management import COMMANDS, existing_hubs
@@ -108,8 +107,8 @@ def age(ms: int | None) -> str:
 
 @hub.command(
     "detach",
-    help=f"""Let the hub NAME drop what GROUP has not done: for a relay ({GROUP}) or a job ({group_of("NAME")}) that is
-    gone.
+    help=f"""Let the hub NAME drop what GROUP has not done: for a relay ({GROUP}) or a job that is gone. `wz hub show
+    NAME` lists the groups.
 
     Until then these events are kept, and a hub that is full of them refuses new ones. A relay or a job that runs
     attaches itself again.
