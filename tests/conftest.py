@@ -33,7 +33,7 @@ hypothesis.settings.load_profile("any machine")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """A process more than the machine has cores: a fifth of their time tests wait for servers and for other processes."""
+    """One process more than there are cores: a fifth of their time tests wait for servers and for other processes."""
     return (os.cpu_count() or 1) + 1
 
 
