@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from handlers import create_app
 from pipeline.settings import Settings
+from wz import App
 from wz.testing import LiveServer
 
 from .. import stack
@@ -96,11 +97,22 @@ def nginx(run: Path, gunicorn: LiveServer) -> Iterator[LiveServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def wsgi(server_settings: Settings) -> App:
+    """The app, made once, as a process of gunicorn makes it: what it remembers must not disturb the next test."""
+    return create_app(server_settings)
+
+
+@pytest.fixture(scope="session")
+def on_cluster(cluster_settings: Settings) -> App:
+    return create_app(cluster_settings)
+
+
 @pytest.fixture
-def client(place: str, redis: redis_py.Redis, settings: Settings, request: pytest.FixtureRequest) -> ServiceClient:
+def client(place: str, redis: redis_py.Redis, request: pytest.FixtureRequest) -> ServiceClient:
     if place in ("gunicorn", "nginx"):
         return ServiceClient(request.getfixturevalue(place))
-    return ServiceClient(validator(create_app(settings)))
+    return ServiceClient(validator(request.getfixturevalue("on_cluster" if place == "cluster" else "wsgi")))
 
 
 @pytest.fixture

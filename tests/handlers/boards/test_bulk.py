@@ -270,7 +270,8 @@ def test_memory_does_not_grow_with_the_number_of_records(
 
     peak(1000)  # imports, caches
     # What other threads of the tests allocate meanwhile adds to a peak, and takes nothing away.
-    assert min(peak(16_000) for _ in range(3)) < peak(4_000) + 200_000
+    most = peak(4_000) + 200_000
+    assert any(peak(16_000) < most for _ in range(3))
 
 
 @pytest.fixture
