@@ -70,6 +70,25 @@ def utc(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
 
 
+def size(number: int) -> str:
+    """Return bytes as text: 999 B, 1.5 KiB, 20.0 MiB."""
+    amount, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount, units = amount / 1024, units[1:]
+    return f"{number} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def age(ms: int | None) -> str:
+    """Return milliseconds as text: 0.2 s, 59.9 s, 4 min 10 s, 3 h 20 min; - for None."""
+    if ms is None:
+        return "-"
+    seconds = ms / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {int(seconds % 60)} s"
+
+
 def show(text: Callable[[], str], interval: float | None) -> None:
     """Print a text; with an interval, repeatedly, that many seconds apart, until Ctrl-C.
 
