@@ -61,8 +61,8 @@ def leavings(state: Path) -> list[Leaving]:
     for process in found:
         with suppress(ProcessLookupError):
             sessions[os.getsid(process.pid)].append(process)
-    # One that the file does not name was started while `wz up` was killed; it ends with gunicorn and the workers.
-    return [Leaving(names.get(leader, "worker"), leader, members) for leader, members in sessions.items()]
+    # One that the file does not name may be a `wz up` that has just begun.
+    return [Leaving(names[leader], leader, members) for leader, members in sessions.items() if leader in names]
 
 
 def end(found: Sequence[Leaving]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -12,6 +12,7 @@ from pipeline.settings.address import without_password
 from pipeline.settings.local import REACH, SERVICE
 from pipeline.store.client import database
 
+from .address import Address
 from .processes import Child, Processes
 from .state import Service, Started, write_service
 
@@ -19,14 +20,12 @@ from .state import Service, Started, write_service
 class Report:
     """The file `SERVICE` of a folder, as a context manager: it is there as long as `wz up` runs."""
 
-    def __init__(
-        self, state: Path, addresses: Sequence[str], settings: Settings, environ: Mapping[str, str], authority: str = ""
-    ) -> None:
+    def __init__(self, state: Path, address: Address, settings: Settings, environ: Mapping[str, str]) -> None:
         self._state = state
         self._service = Service(
             pid=os.getpid(),
-            addresses=list(addresses),
-            authority=authority,
+            address=address.url,
+            authority=address.authority,
             redis=without_password(settings.redis_url),
             database=database(settings),
             environment=settings.environment,

@@ -12,10 +12,11 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -24,6 +25,8 @@ import psutil
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import new_key
 from pipeline.settings.local import SERVICE
+
+from .address import Address
 
 # A path that nginx.conf and a unix:// URL take without quotes; and the bytes that a unix socket's path may have.
 _PLAIN_PATH = re.compile(r"[\w./+-]+", re.ASCII)
@@ -50,7 +53,7 @@ class Service(msgspec.Struct):
     """
 
     pid: int = 0
-    addresses: list[str] = []
+    address: str = ""
     authority: str = ""
     redis: str = ""
     database: int = 0
@@ -103,21 +106,18 @@ def runtime_directory(state: Path) -> Iterator[Path]:
             yield Path(name)
 
 
-def keep_connection_string(path: Path, endpoint: str) -> bool:
-    """Write the connection string for `endpoint` into `path`, with the key that is there; return whether it is new."""
+def keep_connection_string(path: Path, address: Address) -> bool:
+    """Write the connection string for an address into `path`, with the key that is there; return whether it is new."""
     try:
         old = path.read_text()
         key = ConnectionString.parse(old).key
     except FileNotFoundError:
         old, key = "", new_key()
-    new = f"{local_connection_string('RootManageSharedAccessKey', key, endpoint)}\n"
+    endpoint = f"sb://{urlsplit(address.url).netloc}/"
+    new = f"{ConnectionString(endpoint, 'RootManageSharedAccessKey', key, development=not address.authority)}\n"
     if new != old:
         write_private(path, new)
     return not old
-
-
-def local_connection_string(key_name: str, key: str, endpoint: str) -> ConnectionString:
-    return ConnectionString(endpoint=endpoint, key_name=key_name, key=key, development=True)
 
 
 # -- the lock ---------------------------------------------------------------------------------------------------------
@@ -158,6 +158,15 @@ def holders(state: Path) -> list[psutil.Process]:
             if process.pid != os.getpid() and any(file.path == lock for file in process.open_files()):
                 found.append(process)
     return found
+
+
+def describe(processes: Sequence[psutil.Process]) -> str:
+    """Return their names and numbers: nginx (4711), wz (4712)."""
+    found = []
+    for process in processes:
+        with suppress(psutil.Error):
+            found.append(f"{process.name()} ({process.pid})")
+    return ", ".join(found)
 
 
 def supervisor(state: Path, among: list[psutil.Process]) -> psutil.Process | None:

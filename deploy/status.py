@@ -16,10 +16,10 @@ from pipeline.commands.terminal import age, columns, size
 from pipeline.settings.local import SERVICE, STATE, read, state_folder
 from pipeline.store.clock import machine_time
 
+from .address import Address, is_ready
 from .leavings import Leaving, end, leavings, lives
 from .processes import STAGES, clock_time
-from .ready import is_ready
-from .state import Service, Started, holders, is_locked, supervisor
+from .state import Service, Started, describe, holders, is_locked, supervisor
 
 #: The exit status of `wz status` when nothing runs; that of `systemctl status`.
 NOTHING_RUNS = 3
@@ -57,7 +57,7 @@ class Status(msgspec.Struct):
     state: str
     pid: int | None
     environment: str
-    addresses: list[str]
+    address: str
     redis: str
     database: int
     ready: bool | None
@@ -115,8 +115,7 @@ def down(state: Path | None) -> None:
         click.echo(f"Ending what is left: {', '.join(map(str, left))}; by {clock_time(seconds)} ...", err=True)
         end(left)
     if is_locked(state):
-        names = ", ".join(f"{process.name()} ({process.pid})" for process in holders(state))
-        raise click.ClickException(f"still there: {names}; `kill -9` ends them")
+        raise click.ClickException(f"still there: {describe(holders(state))}; `kill -9` ends them")
     (state / SERVICE).unlink(missing_ok=True)
 
 
@@ -141,10 +140,10 @@ def look(state: Path) -> Status:
         state=str(state),
         pid=master.pid if master else None,
         environment=service.environment,
-        addresses=service.addresses if rows else [],
+        address=service.address,
         redis=service.redis,
         database=service.database,
-        ready=is_ready(service.addresses[0], service.authority) if rows and service.addresses else None,
+        ready=is_ready(Address(service.address, service.authority)) if service.address else None,
         waits_for=waits_for,
         processes=rows,
     )
@@ -179,7 +178,7 @@ def row_of(started: Started, parent: int | None = None) -> Row:
 
 def text(found: Status) -> Iterator[str]:
     ready = {True: "ready", False: "not ready: /readyz says why", None: "does not answer"}[found.ready]
-    yield f"{' '.join(found.addresses)} ({ready}), environment {found.environment}"
+    yield f"{found.address} ({ready}), environment {found.environment}"
     yield f"Redis: {found.redis}, database {found.database}"
     if found.waits_for:
         yield f"waits for {found.waits_for}" if found.pid else found.waits_for

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import socket
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -20,13 +18,16 @@ from pipeline.settings import Settings, can_run_jobs
 from pipeline.settings.local import STATE
 from pipeline.store.client import RedisUnavailable, check_server, redis_client
 
-from .ready import is_ready
+from .address import HOST, Address, is_ready
+from .leavings import end, leavings
+from .nginx import TLS, render_nginx
+from .processes import GRACEFUL_SECONDS, Interrupted, NotReady, ProcessEnded, Processes
+from .report import Report
 from .servers import ServerNotFound, nginx, redis_server
 from .state import keep_connection_string, locked, make_private, runtime_directory
 from .welcome import first_hub, welcome
 
 DEPLOY = Path(__file__).parent
-HOST = "127.0.0.1"
 READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines need them, and one that fails ends sooner
 
 
@@ -47,6 +48,8 @@ READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines nee
     type=click.IntRange(1),
     help="Workers (`wz worker`), which share the window jobs and the relays.",
 )
+@click.option("--tls", is_flag=True, help="Answer by HTTPS, with a certificate of a local authority; HTTP is sent on.")
+@click.option("--tls-port", default=8443, show_default=True, type=click.IntRange(1, 65535), help="The port for --tls.")
 @click.option(
     "--state",
     default=STATE,
@@ -56,7 +59,7 @@ READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines nee
     help="Folder for the data and the key.",
 )
 @click.pass_context
-def up(ctx: click.Context, port: int, workers: int, jobs_workers: int, state: Path) -> None:
+def up(ctx: click.Context, port: int, workers: int, jobs_workers: int, tls: bool, tls_port: int, state: Path) -> None:
     """Run Redis, gunicorn, nginx and the worker on this machine until Ctrl-C.
 
     One that dies is started again. Redis and nginx are the ones on PATH, else those that `make` installs. With
@@ -64,40 +67,38 @@ def up(ctx: click.Context, port: int, workers: int, jobs_workers: int, state: Pa
     worker. In another terminal, `wz status` shows what runs, and `wz down` ends it.
     """
     try:
-        from .processes import Interrupted, NotReady, ProcessEnded  # here, as honcho may be missing: `wz --help` works
-    except ModuleNotFoundError as exc:
-        raise click.ClickException(f"there is no {exc.name}: `pip install -r requirements/stack.txt`") from exc
-
-    try:
-        run(port, workers, jobs_workers, state.absolute())
+        run(state.absolute(), port, tls_port if tls else None, workers, jobs_workers)
     except Interrupted as exc:
         ctx.exit(128 + exc.signum)
     except (PipelineError, ServerNotFound, ProcessEnded, NotReady) as exc:
         raise click.ClickException(str(exc)) from exc
 
 
-def run(port: int, workers: int, jobs_workers: int, state: Path) -> None:
-    """Start everything and stay until it ends, which is always by an exception; nothing is left running."""
-    from .processes import GRACEFUL_SECONDS, Processes  # here, as in `up`
-    from .report import Report
+def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers: int) -> None:
+    """Start everything and stay until it ends, which is always by an exception; nothing is left running.
 
+    With `tls_port`, the service answers there, and `port` sends clients on to it.
+    """
     with ExitStack() as stack:
         make_private(state)
         lock = stack.enter_context(sole(state))
-        require_free(port)
-        address = f"http://{HOST}:{port}"
+        for number, option in ((port, "--port"), (tls_port, "--tls-port")):
+            if number is not None:
+                require_free(number, option)
         run_dir = stack.enter_context(runtime_directory(state))
-        key_is_new = not has_connection_string(os.environ) and keep_connection_string(
-            state / "connection-string", f"sb://{HOST}:{port}/"
-        )
-        environ = {**os.environ, **child_environ(port, workers, GRACEFUL_SECONDS, state, run_dir)}
+        address = Address.of(state, port, tls_port)
+        write_nginx_conf(run_dir, port, tls_port, state)
+        key_is_new = False
+        if not has_connection_string(os.environ):
+            key_is_new = keep_connection_string(state / "connection-string", address)
+        environ = {**os.environ, **child_environ(workers, state, run_dir)}
         settings = Settings.from_environ(environ)
         redis = redis_client(settings)
         Hubs.from_settings(settings, redis)  # which checks what is set for them, before anything starts
         if "WZ_REDIS_URL" in os.environ:
             check_server(redis)
 
-        report = stack.enter_context(Report(state, [address], settings, environ))
+        report = stack.enter_context(Report(state, address, settings, environ))
         # All inherit the lock: should this process be killed, no second Redis can write to the same files as its own.
         processes = Processes(DEPLOY / "Procfile", environ, (lock.fileno(),), lambda: report.write(processes))
         stack.enter_context(processes)
@@ -114,8 +115,6 @@ def run(port: int, workers: int, jobs_workers: int, state: Path) -> None:
 @contextmanager
 def sole(state: Path) -> Iterator[IO[str]]:
     """Hold the folder's lock, once what a killed `wz up` has left has ended. Raises `ClickException` if one runs."""
-    from .leavings import end, leavings  # here, as in `up`
-
     if left := leavings(state):
         click.echo(f"Ending what a `wz up` that was killed has left: {', '.join(map(str, left))} ...", err=True)
         end(left)
@@ -128,34 +127,42 @@ def sole(state: Path) -> Iterator[IO[str]]:
         yield lock
 
 
-def require_free(port: int) -> None:
+def require_free(port: int, option: str) -> None:
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as nginx: closed connections don't count
         try:
             probe.bind((HOST, port))
         except OSError as exc:
             raise click.ClickException(
-                f"can't listen on {HOST}:{port} ({exc.strerror}): choose another port with --port"
+                f"can't listen on {HOST}:{port} ({exc.strerror}): choose another port with {option}"
             ) from exc
 
 
 # -- what the processes are told --------------------------------------------------------------------------------------
 
 
-def child_environ(port: int, workers: int, graceful: int, state: Path, run_dir: Path) -> dict[str, str]:
+def write_nginx_conf(run_dir: Path, port: int, tls_port: int | None, state: Path) -> None:
+    """Write nginx.conf into the run directory, with a certificate if there is to be a port for TLS."""
+    tls = None
+    if tls_port is not None:
+        from .certificates import certificate  # here, as it loads much that is needed for TLS alone
+
+        tls = TLS(*certificate(state), tls_port)
+    (run_dir / "nginx.conf").write_text(render_nginx(run_dir, f"{HOST}:{port}", tls))
+
+
+def child_environ(workers: int, state: Path, run_dir: Path) -> dict[str, str]:
     """The variables of the Procfile and of `Settings`, as far as the user has not set them."""
-    conf = run_dir / "nginx.conf"
-    conf.write_text(render_nginx(run_dir, f"{HOST}:{port}"))
     environ = {
         "PATH": f"{sysconfig.get_path('scripts')}:{os.environ.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
         "WEB_CONCURRENCY": str(workers),
-        "GUNICORN_CMD_ARGS": f"--graceful-timeout {graceful} --log-level warning "
+        "GUNICORN_CMD_ARGS": f"--graceful-timeout {GRACEFUL_SECONDS} --log-level warning "
         + os.environ.get("GUNICORN_CMD_ARGS", ""),
         "WZ_DEPLOY": str(DEPLOY),
         "WZ_SOCKET": str(run_dir / "gunicorn.sock"),
-        "WZ_NGINX": os.environ.get("WZ_NGINX") or str(nginx()),
-        "WZ_NGINX_CONF": str(conf),
+        "WZ_NGINX": str(nginx()),
+        "WZ_NGINX_CONF": str(run_dir / "nginx.conf"),
         "WZ_HOSTS": ",".join(filter(None, [os.environ.get("WZ_HOSTS"), HOST, "localhost"])),
     }
     if "WZ_REDIS_URL" not in os.environ:
@@ -173,22 +180,6 @@ def child_environ(port: int, workers: int, graceful: int, state: Path, run_dir: 
     return environ
 
 
-def render_nginx(run_dir: Path, listen: str, conf: Path = DEPLOY / "nginx.conf") -> str:
-    """Return nginx.conf with `run_dir` in place of /run/wz and another `listen`, for the user of this process.
-
-    Raises `ValueError` if what is to be replaced is not there.
-    """
-    text = conf.read_text()
-    for old, new in {"/run/wz/": f"{run_dir}/", "listen 8080;": f"listen {listen};"}.items():
-        if old not in text:
-            raise ValueError(f"{conf} has no {old!r} to replace")
-        text = text.replace(old, new)
-    if os.geteuid() == 0:
-        # nginx's master would give its workers to "nobody", who could not reach the socket.
-        text = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name};\n{text}"
-    return text
-
-
 def has_connection_string(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("WZ_CONNECTION_STRING") or environ.get("WZ_CONNECTION_STRING_FILE"))
 
@@ -204,5 +195,5 @@ def redis_answers(settings: Settings) -> bool:
     return True
 
 
-def service_answers(address: str, run_dir: Path) -> bool:
+def service_answers(address: Address, run_dir: Path) -> bool:
     return (run_dir / "gunicorn.sock").exists() and is_ready(address) is True  # nginx would log an error for asking

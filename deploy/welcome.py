@@ -14,6 +14,8 @@ from pipeline.settings import Settings
 from pipeline.settings.local import STATE
 from pipeline.store.client import database, hubs_client
 
+from .address import Address
+
 
 def first_hub(settings: Settings) -> str | None:
     """Return the first hub of WZ_HUBS that was not deleted, otherwise the first one by name; None if there is none."""
@@ -21,22 +23,20 @@ def first_hub(settings: Settings) -> str | None:
     return next((name for name in (*settings.hubs, *hubs) if name in hubs), None)
 
 
-def welcome(
-    settings: Settings, address: str, state: Path, hub: str | None, key_is_new: bool, authority: Path | None = None
-) -> str:
+def welcome(settings: Settings, address: Address, state: Path, hub: str | None, key_is_new: bool) -> str:
     """Return what to try; `hub` is the one that takes the event, or None to show no event.
 
     A key is shown when it was made, and no token ever: what is printed may be kept in a log.
     """
-    trust = ["--cacert", str(authority)] if authority else []
+    trust = ["--cacert", address.authority] if address.authority else []
     reward = curl(
-        f"{address}/boards/actions/members/offer_a/rewards",
+        f"{address.url}/boards/actions/members/offer_a/rewards",
         [*trust, "-H", "Content-Type: application/json", "-d", '{"reward": 0.5}'],
     )
     tries, commands = "Give a member of a board its reward (its standing comes back)", [reward]
     if hub is not None:
         event = curl(
-            f"{address}/{hub}/messages",
+            f"{address.url}/{hub}/messages",
             [
                 *(*trust, "-H", 'BrokerProperties: {"PartitionKey":"e1"}'),
                 *("-d", '{"eventid":"e1","actionname":"offer_a","reward":1}'),
@@ -46,9 +46,9 @@ def welcome(
         commands.insert(0, event)
     lines = "\n".join(commands)
     own = " with your WZ_ variables" if any(name.startswith("WZ_") for name in os.environ) else ""
-    trusted = f"\nWhat is to trust its certificate needs {authority}, as curl does below." if authority else ""
+    trusted = f"\nClients trust its certificate by {address.authority}: curl --cacert ..." if address.authority else ""
     return f"""
-wz answers at {address} until Ctrl-C.{trusted}
+wz answers at {address.url} until Ctrl-C.{trusted}
 {connection_string(settings, state, key_is_new)}
 
 In another terminal{own}, this line gives you `wz` and a token:
