@@ -29,7 +29,8 @@ class Report:
             redis=without_password(settings.redis_url),
             database=database(settings),
             environment=settings.environment,
-            environ={name: environ[name] for name in REACH if environ.get(name)},
+            environ={name: environ[name] for name in REACH if environ.get(name)}
+            | {"WZ_ENVIRONMENT": settings.environment},
         )
 
     def write(self, processes: Processes) -> None:

@@ -107,7 +107,7 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
             processes.start("redis")
             processes.wait_until(lambda: redis_answers(settings), READY_SECONDS, "Redis")
         processes.start("web", "nginx", *(f"worker.{number}" for number in range(1, jobs_workers + 1)))
-        processes.wait_until(lambda: service_answers(address, run_dir), READY_SECONDS, f"{address}/readyz")
+        processes.wait_until(lambda: service_answers(address, run_dir), READY_SECONDS, f"{address.url}/readyz")
         click.echo(welcome(settings, address, state, first_hub(settings), key_is_new))
         processes.watch()
 

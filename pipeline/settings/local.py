@@ -44,12 +44,17 @@ def service_file(environ: Mapping[str, str] = os.environ) -> Path | None:
     return folder / SERVICE if folder and (folder / SERVICE).is_file() else None
 
 
+def names_a_server(environ: Mapping[str, str]) -> bool:
+    """Say whether variables say where the data is."""
+    return any(environ.get(name) for name in _SERVERS)
+
+
 def with_service(environ: Mapping[str, str], file: Path | None) -> Mapping[str, str]:
     """Return `environ` with the variables of `service_file` that it does not set.
 
     None is added if it names a server itself, as two services would then be mixed.
     """
-    if file is None or any(environ.get(name) for name in _SERVERS):
+    if file is None or names_a_server(environ):
         return environ
     found = read(file, _Service).environ
     return {**{name: found[name] for name in REACH if name in found}, **environ}
