@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub.sas import Audience, Right, Token, Unauthorized, authorize
 from pipeline.store.clock import machine_time
-from wz import App, Blueprint, Request, Response, make_response
+from wz import App, Blueprint, Request, Response
 from wz.openapi import operation
 
 from .services import services
@@ -77,7 +78,7 @@ def answer_authorize_only(app: App) -> None:
             if check := _checks.get(request.blueprint or ""):
                 check(request)
         except Unauthorized as exc:
-            answer = make_response(app.handle_user_exception(request, exc))
+            answer = cast("WerkzeugResponse", app.finalize(request, app.handle_user_exception(request, exc)))
             body = answer.get_data().translate(_ONE_LINE)
             if answer.mimetype != "text/html" and len(body) <= _MAX_REFUSAL:
                 answer.headers[REFUSAL] = body.decode("latin-1")
