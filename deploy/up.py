@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO
@@ -25,7 +25,7 @@ from .processes import GRACEFUL_SECONDS, Interrupted, NotReady, ProcessEnded, Pr
 from .report import Report
 from .servers import ServerNotFound, nginx, redis_server
 from .state import keep_connection_string, locked, make_private, runtime_directory
-from .welcome import first_hub, welcome
+from .welcome import first_hub, given_by, welcome
 
 DEPLOY = Path(__file__).parent
 READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines need them, and one that fails ends sooner
@@ -88,9 +88,7 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
         run_dir = stack.enter_context(runtime_directory(state))
         address = Address.of(state, port, tls_port)
         write_nginx_conf(run_dir, port, tls_port, state)
-        key_is_new = False
-        if not has_connection_string(os.environ):
-            key_is_new = keep_connection_string(state / "connection-string", address)
+        key_is_new = not given_by() and keep_connection_string(state / "connection-string", address)
         environ = {**os.environ, **child_environ(workers, state, run_dir)}
         settings = Settings.from_environ(environ)
         redis = redis_client(settings)
@@ -172,16 +170,12 @@ def child_environ(workers: int, state: Path, run_dir: Path) -> dict[str, str]:
             "WZ_REDIS_SOCKET": str(run_dir / "redis.sock"),
             "WZ_REDIS_URL": f"unix://{run_dir / 'redis.sock'}",
         }
-    if not has_connection_string(os.environ):
+    if not given_by():
         environ["WZ_CONNECTION_STRING_FILE"] = str(state / "connection-string")
     may_add_jobs = "WZ_JOBS" not in os.environ and can_run_jobs(os.environ)
     if may_add_jobs and (jobs := DEPLOY.parent / "jobs").is_dir():
         environ["WZ_JOBS"] = str(jobs)
     return environ
-
-
-def has_connection_string(environ: Mapping[str, str]) -> bool:
-    return bool(environ.get("WZ_CONNECTION_STRING") or environ.get("WZ_CONNECTION_STRING_FILE"))
 
 
 # -- is it there? -----------------------------------------------------------------------------------------------------

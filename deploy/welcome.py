@@ -7,7 +7,7 @@ import shlex
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
@@ -45,13 +45,13 @@ def welcome(settings: Settings, address: Address, state: Path, hub: str | None, 
         tries = "Send an event (201), and give a member of a board its reward (its standing comes back)"
         commands.insert(0, event)
     lines = "\n".join(commands)
-    own = " with your WZ_ variables" if any(name.startswith("WZ_") for name in os.environ) else ""
+    own = f", with your {given_by()}," if given_by() else ","
     trusted = f"\nClients trust its certificate by {address.authority}: curl --cacert ..." if address.authority else ""
     return f"""
 wz answers at {address.url} until Ctrl-C.{trusted}
 {connection_string(settings, state, key_is_new)}
 
-In another terminal{own}, this line gives you `wz` and a token:
+In another terminal{own} this line gives you `wz` and a token:
 
 {second_terminal(state)} && auth=$(wz token --lifetime 24h --header)
 
@@ -68,10 +68,13 @@ def connection_string(settings: Settings, state: Path, key_is_new: bool) -> str:
     """Return the connection string of a new key; otherwise where it is."""
     kept = state / "connection-string"
     if key_is_new:
-        return f"Its connection string, which has all rights, is shown once and kept in {kept}:\n\n{settings.root}"
-    given = "WZ_CONNECTION_STRING" if os.environ.get("WZ_CONNECTION_STRING") else ""
-    where = given or os.environ.get("WZ_CONNECTION_STRING_FILE") or str(kept)
-    return f"Its connection string, which has all rights, is in {where}."
+        return f"Its connection string, which has all rights, is shown once, and kept in {kept}:\n\n{settings.root}"
+    return f"Its connection string, which has all rights, is in {given_by() or kept}."
+
+
+def given_by() -> str:
+    """Return the variable by which the user has given a connection string; empty if `wz up` keeps one."""
+    return next((name for name in ("WZ_CONNECTION_STRING", "WZ_CONNECTION_STRING_FILE") if os.environ.get(name)), "")
 
 
 def second_terminal(state: Path) -> str:
@@ -88,13 +91,15 @@ def second_terminal(state: Path) -> str:
 def redis_cli(settings: Settings) -> str:
     """Return the command that looks into the database of `settings`; a password is to be in REDISCLI_AUTH."""
     parts = urlsplit(settings.redis_url)
+    named = dict(parse_qsl(parts.query))
+    user, password = (named.get(name, getattr(parts, name)) for name in ("username", "password"))
     if parts.scheme == "unix":
         options = ["-s", parts.path]
     else:
         options = ["-h", parts.hostname or "localhost", "-p", str(parts.port or 6379)]
         options += ["--tls"] if parts.scheme == "rediss" else []
-    options += ["--user", parts.username] if parts.username and parts.password else []
-    secret = "REDISCLI_AUTH=... " if parts.password else ""
+    options += ["--user", user] if user else []
+    secret = "REDISCLI_AUTH=... " if password else ""
     return secret + shlex.join(["redis-cli", *options, "-n", str(database(settings))])
 
 

@@ -67,7 +67,7 @@ def list_rules() -> None:
     """Show every rule's name, rights and hub; no keys."""
     settings = terminal.settings_for_redis()
     rules = Rules(hubs_client(settings), settings.root)
-    for found in rules:
+    for found in list(rules):  # all are read before the first is printed
         click.echo(f"{found.name}  {', '.join(sorted(found.rights))}  {found.hub or '(the whole namespace)'}")
 
 

@@ -18,6 +18,10 @@ from pathlib import Path
 
 import psutil
 
+from pipeline.connection_string import ConnectionString
+from pipeline.hub.sas import sign
+from pipeline.store.clock import machine_time
+
 from ..stack import PATIENCE, REPOSITORY, free_port
 
 WZ = Path(sysconfig.get_path("scripts")) / "wz"
@@ -48,6 +52,12 @@ class Up:
     def descendants(self) -> set[int]:
         """All processes that came from this one, itself excluded, in whatever session."""
         return {child.pid for child in psutil.Process(self.process.pid).children(recursive=True)}
+
+    @property
+    def authorization(self) -> str:
+        """The header of a token that may do anything."""
+        root = ConnectionString.parse((self.state / "connection-string").read_text())
+        return sign(f"{root.url}/", root.key_name, root.key, int(machine_time()) + 3600)
 
     def get(self, path: str) -> int:
         """Return the status of a GET, or 0 if there is no answer."""
@@ -117,13 +127,14 @@ def end_what_names(folder: Path) -> None:
             one.send_signal(signal.SIGKILL)
 
 
-def paste(command: str) -> tuple[int, bytes]:
-    """Run a `curl -i` line as sh does, or send what it says where there is no curl. Returns status and body."""
+def paste(command: str, auth: str) -> tuple[int, bytes]:
+    """Run a `curl -i` line as a shell with `auth` does, or send what it says without curl. Returns status and body."""
     if shutil.which("curl"):
-        output = subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout
+        env = {**os.environ, "auth": auth}
+        output = subprocess.run(["sh", "-c", command], capture_output=True, check=True, env=env).stdout
         head, _, body = output.partition(b"\r\n\r\n")
         return int(head.split()[1]), body
-    _curl, _i, url, *options, _d, data = shlex.split(command)
+    _curl, _i, url, *options, _d, data = shlex.split(command.replace("$auth", auth))
     scheme, _, host, path = url.split("/", 3)
     assert scheme == "http:"
     with closing(http.client.HTTPConnection(host, timeout=PATIENCE)) as connection:

@@ -51,8 +51,8 @@ def test_redis_has_all_that_was_acknowledged_when_it_is_there_again(up: Up) -> N
     assert redis_py.Redis(unix_socket_path=socket, db=1).get("kept") == b"1"
 
 
-def test_the_pause_doubles_while_it_dies_again(tmp_path: Path) -> None:
-    """An nginx that starts once and never again: its pauses, and that the rest goes on."""
+def test_the_pause_doubles_while_it_dies_again_and_what_can_not_heal_ends_all(tmp_path: Path) -> None:
+    """An nginx that starts once and never again; then a database that belongs to another environment."""
     once = tmp_path / "once"
     once.write_text(
         f'#!/bin/sh\nif [ -e "{tmp_path}/started" ]; then echo no licence >&2; exit 3; fi\n'
@@ -63,8 +63,13 @@ def test_the_pause_doubles_while_it_dies_again(tmp_path: Path) -> None:
         os.kill(leader(up, "nginx"), signal.SIGKILL)
         up.wait_for(lambda: up.text.count("nginx ended with status 3: no licence; it is started again in") >= 1)
         pauses = [line.rpartition(" in ")[2] for line in up.text.splitlines() if "is started again in" in line]
+        assert [float(pause.split()[0]) for pause in pauses[:2]] in ([1.0, 2.0], [1.0, 3.0])  # up to a quarter longer
 
-    assert [float(pause.split()[0]) for pause in pauses[:2]] in ([1.0, 2.0], [1.0, 3.0])  # up to a quarter longer
+        redis_py.Redis(unix_socket_path=str(up.state / "run" / "redis.sock"), db=1).set("wz:environment", "production")
+        os.kill(leader(up, "gunicorn"), signal.SIGKILL)
+        assert up.process.wait(PATIENCE) == 1
+        assert up.last_line.startswith("Error: web ended with status 4: ")
+        assert not what_names(up.state)
 
 
 @pytest.mark.parametrize(("name", "server"), [("WZ_REDIS_SERVER", "redis"), ("WZ_NGINX", "nginx")])
