@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy import servers
-from deploy.nginx import render_nginx
+from deploy.nginx import TLS, render_nginx
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings
@@ -112,13 +112,21 @@ def gunicorn(folder: Path, settings: Settings, **more: str) -> Iterator[LiveServ
 
 
 @contextmanager
-def nginx(folder: Path) -> Iterator[LiveServer]:
-    """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`."""
+def nginx(folder: Path, tls: TLS | None = None, log: Path | None = None, alone: bool = False) -> Iterator[LiveServer]:
+    """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`.
+
+    `log` is the file for its access log, in JSON. If it is `alone`, there is no gunicorn that could answer.
+    """
     port = free_port()
-    conf = folder / "nginx.conf"
-    conf.write_text(render_nginx(folder, f"127.0.0.1:{port}"))
+    conf, pid = folder / "nginx.conf", folder / "nginx.pid"
+    text = render_nginx(folder, f"127.0.0.1:{port}", tls, "json" if log else "text")
+    conf.write_text(text.replace("/dev/stdout", str(log)) if log else text)
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
-    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
+
+    def ready() -> bool:
+        return (pid.exists() and pid.read_text() != "") if alone or tls else answers(server)
+
+    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready):
         yield server
 
 
