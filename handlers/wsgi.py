@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import sys
 
+from pipeline import logs
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings
 from pipeline.store.client import wait_for_stores
 from wz import App
 
 from .app import create_app
+from .log_fields import RequestFields
 from .services import Services
 
 
@@ -22,6 +24,7 @@ def start() -> App:
     """
     try:
         settings = Settings.from_environ()
+        logs.configure(settings.log_format, settings.log_level, [RequestFields()], settings.secrets)
         wait_for_stores(settings)
         app = create_app(settings)
         service: Services = app.extensions["services"]
