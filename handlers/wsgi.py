@@ -11,6 +11,7 @@ from pipeline.settings import Settings
 from pipeline.store.client import wait_for_stores
 from wz import App
 
+from . import metrics
 from .app import create_app
 from .log_fields import RequestFields
 from .services import Services
@@ -29,6 +30,7 @@ def start() -> App:
         app = create_app(settings)
         service: Services = app.extensions["services"]
         service.hubs.declare()
+        metrics.count_start()
     except PipelineError as exc:
         print(f"wz: {exc}", file=sys.stderr)
         sys.exit(4)
