@@ -30,7 +30,7 @@ def start() -> App:
         app = create_app(settings)
         service: Services = app.extensions["services"]
         service.hubs.declare()
-        metrics.count_start()
+        metrics.begin(app)
     except PipelineError as exc:
         print(f"wz: {exc}", file=sys.stderr)
         sys.exit(4)

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 
 from pipeline.store import OUTAGES
 from pipeline.windows.jobs.registry import JobRegistry
-from wz import Blueprint, Request, Response
+from wz import App, Blueprint, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
@@ -37,7 +37,7 @@ from .processes import Processes
 from .redis_servers import server_metrics
 from .requests import measure
 
-__all__ = ["blueprint", "count_bulk", "count_start", "counted", "measure"]
+__all__ = ["begin", "blueprint", "count_bulk", "counted", "measure"]
 
 blueprint = Blueprint("metrics")
 protect(blueprint)
@@ -47,6 +47,7 @@ protect(blueprint)
 @operation(responses={200: Content("the metrics, in Prometheus's text format", str, "text/plain")})
 def metrics(request: Request) -> Response:
     """Show the metrics, in Prometheus's text format; while Redis can't be reached, without those that it knows."""
+    request.app.extensions["load"].write(without=1)
     stored = CollectorRegistry()
     stored.register(Stored(services(request)))
     counted_here = REGISTRY
@@ -55,6 +56,12 @@ def metrics(request: Request) -> Response:
         counted_here = CollectorRegistry()
         MultiProcessCollector(counted_here)  # type: ignore[no-untyped-call]
     return Response(generate_latest(counted_here) + generate_latest(stored), content_type=CONTENT_TYPE_LATEST)
+
+
+def begin(app: App) -> None:
+    """Count this process, which has loaded the service, and have it write how busy it is."""
+    count_start()
+    app.extensions["load"].keep_writing()
 
 
 class Stored(Collector):

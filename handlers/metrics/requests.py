@@ -1,20 +1,18 @@
-"""Requests: how many by route, method and status, how long until their answers begin, and how many are under way."""
+"""Requests: how many by route, method and status, and how long until their answers begin."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Histogram
 
-from pipeline.store.server_status import pool_connections
 from wz import App
 
 from ..log_fields import ROUTE
-from ..services import Services
 from .counts import REGISTRY
+from .load import Load
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -23,9 +21,6 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 1
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a client may write anything
 _NO_ROUTE = "(none)"
 
-#: Seconds between two looks at the pools, while requests are under way.
-_LOOK = 1.0
-
 _requests = Histogram(
     "wz_request_seconds",
     "Time until a request's answer begins.",
@@ -33,32 +28,15 @@ _requests = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
-_under_way = Gauge(
-    "wz_requests_under_way",
-    "Requests whose answer has not begun.",
-    multiprocess_mode="livesum",
-    registry=REGISTRY,
-)
-_pool = Gauge(
-    "wz_redis_pool_connections",
-    "Connections to Redis of the processes of gunicorn, in use and idle. Nobody waits for one: a thread uses one.",
-    ["state"],
-    multiprocess_mode="livesum",
-    registry=REGISTRY,
-)
 
 
 class Measured:
-    """Middleware: counts requests and their times, and says how many are under way."""
+    """Middleware: counts requests and their times by route, method and status."""
 
-    def __init__(self, app: WSGIApplication, services: Services) -> None:
+    def __init__(self, app: WSGIApplication, load: Load) -> None:
         self.app = app
-        self.services = services
+        self._load = load
         self._observers: dict[tuple[str, str, str], Any] = {}
-        self._lock = Lock()
-        self._count = 0
-        self._look_at = 0.0
-        self._in_use, self._idle = _pool.labels("in use"), _pool.labels("idle")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         begin = time.perf_counter()
@@ -69,29 +47,14 @@ class Measured:
             status = line[:3]
             return start_response(line, headers, *exc_info)
 
-        self._add(1)
+        self._load.add(1)
         try:
             return self.app(environ, start)
         finally:
+            self._load.add(-1)
             key = environ.get(ROUTE, _NO_ROUTE), environ["REQUEST_METHOD"], status
             observe = self._observers.get(key) or self._observer(*key)
-            end = time.perf_counter()
-            observe(end - begin)
-            if not self._add(-1) or end >= self._look_at:  # the last one leaves what is true until the next one comes
-                self._look_at = end + _LOOK
-                self._look_at_pools()
-
-    def _add(self, change: int) -> int:
-        """Return how many are under way now."""
-        with self._lock:
-            self._count += change
-            _under_way.set(self._count)
-            return self._count
-
-    def _look_at_pools(self) -> None:
-        found = [pool_connections(client) for client in self.services.clients]
-        self._in_use.set(sum(in_use for in_use, _ in found))
-        self._idle.set(sum(idle for _, idle in found))
+            observe(time.perf_counter() - begin)
 
     def _observer(self, route: str, method: str, status: str) -> Any:
         known = method if method in _METHODS else "other"
@@ -103,4 +66,5 @@ class Measured:
 
 def measure(app: App) -> None:
     """Count the requests of an app, outside of all other layers. It needs `keep_facts`, which keeps the route."""
-    app.layers.add("metrics", Measured, services=app.extensions["services"])
+    load = app.extensions["load"] = Load(app.extensions["services"])
+    app.layers.add("metrics", Measured, load)

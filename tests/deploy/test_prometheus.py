@@ -101,7 +101,7 @@ def test_what_was_done_is_counted() -> None:
 
     expected = {
         ("wz_process_starts_total",): 2,
-        ("wz_requests_under_way",): 1,  # the scrape
+        ("wz_requests_under_way",): 0,
         ("wz_redis_up",): 1,
         ("wz_bulk_records_total", "carried out"): 1,
         ("wz_bulk_records_total", "refused"): 1,
