@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -23,8 +24,8 @@ from typing import Any
 from pythonjsonlogger.core import RESERVED_ATTRS, merge_record_extra
 from pythonjsonlogger.json import JsonFormatter
 
-FORMS = ("auto", "json", "text")
-LEVELS = ("debug", "info", "warning", "error")
+logger = logging.getLogger(__name__)
+
 
 #: The attributes that every record has, and those that are shown under another name, or not at all.
 _OWN = frozenset({*RESERVED_ATTRS, "taskName", "color_message"})
@@ -50,16 +51,24 @@ def configure(
     filters: Collection[logging.Filter] = (),
     secrets: Iterable[str] = (),
 ) -> None:
-    """Log all records of this process from `level` on; warnings of Python's are among them.
+    """Log all records of this process from `level` on, and Python's warnings, and exceptions that nobody catches.
 
-    `form` is one of `FORMS`: `auto` is text if standard error is a terminal, otherwise JSON. `filters` may add to each
+    `form` is `json`, `text` or `auto`: text if standard error is a terminal, otherwise JSON. `filters` may add to each
     record. `secrets` are texts that no line will contain. Handlers that other loggers have, as gunicorn's do, keep
     their levels and files, and get the same form.
     """
     logging.root.handlers = [logging.StreamHandler()]
     logging.root.setLevel(level.upper())
     logging.captureWarnings(True)
+    sys.excepthook = lambda *exc: logger.critical("uncaught exception", exc_info=exc)
+    threading.excepthook = _log_thread_end
     restyle(formatter(form, secrets), filters)
+
+
+def _log_thread_end(args: threading.ExceptHookArgs) -> None:
+    name = "a thread" if args.thread is None else args.thread.name
+    exc = args.exc_value or args.exc_type()
+    logger.critical("%s has ended with an exception", name, exc_info=exc)
 
 
 def restyle(style: logging.Formatter, filters: Collection[logging.Filter] = ()) -> None:

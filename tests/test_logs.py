@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from pipeline import logs
+
+from .stack import REPOSITORY
 
 
 @pytest.fixture
@@ -126,3 +130,23 @@ def test_auto_is_json_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert line().startswith("{")
     monkeypatch.setattr("sys.stderr", Terminal())
     assert not line().startswith("{")
+
+
+def test_what_nobody_catches_is_logged_in_the_same_form() -> None:
+    script = """
+import threading
+from pipeline import logs
+logs.configure("json", secrets=["not-to-be-shown"])
+thread = threading.Thread(target=lambda: [][1], name="a task")
+thread.start()
+thread.join()
+raise ValueError("with not-to-be-shown")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=REPOSITORY, check=False)
+
+    first, second = (json.loads(line) for line in done.stderr.splitlines())
+    assert (first["level"], first["message"]) == ("CRITICAL", "a task has ended with an exception")
+    assert first["exception"].endswith("IndexError: list index out of range")
+    assert (second["level"], second["message"]) == ("CRITICAL", "uncaught exception")
+    assert second["exception"].endswith("ValueError: with ...")
+    assert done.returncode == 1

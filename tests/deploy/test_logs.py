@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -148,6 +149,19 @@ def test_a_line_of_each_logger_of_a_process_has_the_form(service: Service) -> No
     for process in ("gunicorn", "worker"):
         for line in service.lines(process):
             assert {"time", "level", "logger", "message", "process"} <= line.keys()
+
+
+def test_the_page_has_every_member(service: Service) -> None:
+    fail(service)
+    page = (stack.REPOSITORY / "docs" / "logs.md").read_text()
+    listed = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+
+    def members() -> set[str]:
+        return {member for process in ("gunicorn", "worker") for line in service.lines(process) for member in line}
+
+    stack.until(lambda: members() >= listed)
+
+    assert members() == listed
 
 
 def test_no_secret_is_in_any_log(service: Service, upstream: ScriptedUpstream) -> None:
