@@ -86,8 +86,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(exc).__name__).lower()
         log, exc_info = (self.log.error, exc) if status == 500 else (self.log.warning, None)
-        log("refused %s %s: %d (%s) address=%s id=%s", method, path, status, words, client_address, request_id,
-            exc_info=exc_info)  # fmt: skip
+        log(
+            "refused %s %s: %d (%s) address=%s id=%s",
+            *(method, path, status, words, client_address, request_id),
+            exc_info=exc_info,
+            extra={"request_id": request_id, "address": client_address},  # members, where lines are JSON
+        )
         with suppress(OSError):  # the client may be gone
             client.sendall(answer(status, words, path, request_id, without_body=method == "HEAD"))
 

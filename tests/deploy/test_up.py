@@ -231,8 +231,10 @@ def test_redis_keeps_an_append_only_file(up: Up) -> None:
 @pytest.mark.parametrize("chunked", [False, True], ids=["of known length", "in chunks"])
 def test_nginx_refuses_an_enormous_send_as_the_service_does(up: Up, chunked: bool) -> None:
     body = iter([b"x" * 750_000] * 2) if chunked else b"x" * 1_500_000
+    printed = next(shlex.split(line) for line in up.text.splitlines() if line.startswith("curl "))
+    headers = dict(word.split(": ", 1) for word in printed if word.startswith("Authorization: "))
     with closing(http.client.HTTPConnection("127.0.0.1", up.port, timeout=PATIENCE)) as connection:
-        connection.request("POST", "/events/messages", body, encode_chunked=chunked)
+        connection.request("POST", "/events/messages", body, headers, encode_chunked=chunked)
         response = connection.getresponse()
 
         assert response.status == 413
