@@ -6,12 +6,14 @@ import grp
 import os
 import pwd
 import re
+import resource
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from . import servers
 
 DEPLOY = Path(__file__).parent
+DESCRIPTORS = 20_000  # worker_rlimit_nofile, unless the user's hard limit is lower
 INCLUDE = "include /etc/wz/nginx.d/*.conf;"
 
 
@@ -38,7 +40,10 @@ def render_nginx(
     text = conf.read_text()
     host = listen.rpartition(":")[0]
     block = _tls(tls, host) if tls else ""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    descriptors = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     for old, new in {
+        f"worker_rlimit_nofile {DESCRIPTORS};": f"worker_rlimit_nofile {descriptors};",
         "/run/wz/": f"{run_dir}/",
         "listen 8080;": f"listen {listen};",
         INCLUDE: block,

@@ -47,8 +47,9 @@ class Worker(ThreadWorker):
         log, exc_info = (self.log.error, exc) if refusal.status == 500 else (self.log.warning, None)
         log(
             "refused %s %s: %d (%s) address=%s id=%s",
-            refusal.method, refusal.path, refusal.status, refusal.words, refusal.address, refusal.request_id,
+            *(refusal.method, refusal.path, refusal.status, refusal.words, refusal.address, refusal.request_id),
             exc_info=exc_info,
-        )  # fmt: skip
+            extra={"request_id": refusal.request_id, "address": refusal.address},  # members, where lines are JSON
+        )
         with suppress(OSError):  # the client may be gone
             client.sendall(refusal.answer())

@@ -122,7 +122,7 @@ def test_a_configuration_without_the_expected_lines_is_refused(tmp_path: Path) -
     conf = tmp_path / "nginx.conf"
     conf.write_text("pid /run/wz/nginx.pid; events {} http { server { listen 80; } }")
 
-    with pytest.raises(ValueError, match="has no 'listen 8080;'"):
+    with pytest.raises(ValueError, match="has no 'worker_rlimit_nofile 20000;'"):
         render_nginx(tmp_path, "127.0.0.1:1", conf=conf)
 
 

@@ -162,3 +162,11 @@ def test_what_gunicorn_can_not_take_is_a_bad_request_also_when_it_is_asked(edge:
     assert answer is not None
     assert answer.status == 400
     assert answer.detail == "This is not a valid HTTP request."
+
+
+@pytest.mark.parametrize(("path", "largest"), [("/boards/b/members?x=1", "256 MiB"), ("/boards/b", "1 MiB")])
+def test_the_largest_body_is_named(edge: LiveServer, path: str, largest: str) -> None:
+    answer = exchange(edge.address, post(path, 1 << 30, f"Authorization: {stack.token()}"))
+
+    assert answer is not None
+    assert (answer.status, answer.detail) == (413, f"The body is larger than {largest}.")

@@ -50,8 +50,8 @@ def test_a_line_says_what_was_asked_and_how_long_each_part_took(edge: LiveServer
 
     assert abs(datetime.fromisoformat(line["time"]).timestamp() - time.time()) < stack.PATIENCE
     expected = {
-        "level": "info",
-        "logger": "nginx",
+        "level": "INFO",
+        "logger": "nginx.access",
         "address": "127.0.0.1",
         "method": "GET",
         "path": "/boards/none/ranks",
@@ -63,7 +63,8 @@ def test_a_line_says_what_was_asked_and_how_long_each_part_took(edge: LiveServer
         "upstream_status": str(answer.status),
     }
     assert line | expected == line
-    assert 0 <= float(line["connect_seconds"]) <= float(line["header_seconds"]) <= float(line["upstream_seconds"])
+    times = [float(line[f"upstream_{part}seconds"]) for part in ("connect_", "header_", "")]
+    assert times == sorted(times)
     assert line["seconds"] >= 0
 
 
@@ -76,6 +77,23 @@ def test_no_secret_of_a_query_or_a_token_is_logged(edge: LiveServer, access_log:
 
     assert line["query"] == "-"
     assert "SECRET" not in access_log.read_text()
+
+
+def test_bytes_that_are_no_text_leave_a_line_that_is_json(edge: LiveServer, access_log: Path) -> None:
+    head = b"GET /caf\xe9?x HTTP/1.1\r\nHost: x\r\nUser-Agent: a\xff\r\ntraceparent: \xff\r\nConnection: close\r\n\r\n"
+    answer = exchange(edge.address, head)
+
+    assert answer is not None
+    line = line_of(access_log, answer)
+    assert (line["path"], line["user_agent"], line["traceparent"], line["status"]) == ("/caf", "a", "", 400)
+
+
+def test_a_signature_in_a_query_is_refused_before_any_log_has_it(edge: LiveServer) -> None:
+    for path, form in (("/boards/b", "problem+json"), ("/events/messages", "xml")):
+        answer = ask(edge, f"{path}?sr=x&Sig=SECRET", method="POST")
+        assert answer.status == 400
+        assert form in answer.headers["Content-Type"]
+        assert answer.detail.startswith("A token goes into the Authorization header")
 
 
 def test_a_refusal_of_nginx_is_logged_as_it_was_asked(edge: LiveServer, access_log: Path) -> None:
@@ -93,4 +111,4 @@ def test_a_health_check_is_logged_when_it_fails(tmp_path: Path, edge: LiveServer
     with stack.nginx(tmp_path, log=log, alone=True) as nginx:
         for path in ("/healthz", "/readyz"):
             line = line_of(log, ask(nginx, path))
-            assert (line["path"], line["status"], line["level"]) == (path, 503, "error")
+            assert (line["path"], line["status"], line["level"]) == (path, 503, "ERROR")

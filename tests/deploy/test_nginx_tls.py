@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import trustme
@@ -104,9 +103,3 @@ def test_a_bad_request_is_not_sent_on(service: Service) -> None:
     assert answer is not None
     assert answer.status == 400
     assert answer.detail
-
-
-def test_the_file_for_production_names_the_paths_of_production() -> None:
-    text = (Path(stack.REPOSITORY) / "deploy" / "nginx.d" / "tls.conf").read_text()
-
-    assert "ssl_certificate /etc/wz/tls/fullchain.pem;" in text

@@ -51,7 +51,7 @@ def test_an_expectation_that_is_not_met(behind: LiveServer) -> None:
 def test_it_is_logged_with_address_and_id_and_without_what_is_secret(edge: LiveServer, gunicorn_log: Path) -> None:
     answer = exchange(
         edge.address,
-        b"GET /boards/actions?sig=SECRET HTTP/1.1\r\nHost: x\r\n"
+        b"GET /boards/actions?key=SECRET HTTP/1.1\r\nHost: x\r\n"
         b"Authorization: SharedAccessSignature sig=SECRET\x01\r\n\r\n",
     )
 
