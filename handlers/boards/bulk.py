@@ -112,9 +112,7 @@ def _changes(
     is_stopping: Callable[[], bool],
 ) -> Iterator[BulkChange | Outcome]:
     for number, record in enumerate(found):
-        if (
-            number % CHUNK == 0 and is_stopping()
-        ):  # those that were read before are carried out, which takes less than 1 s
+        if number % CHUNK == 0 and is_stopping():  # those that were read before are carried out
             summary.error = STOPPING
             return
         if not isinstance(record, Problem):
