@@ -14,6 +14,7 @@ What the signals to the master do, started by serve.py:
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 wsgi_app = "handlers.wsgi:app"
@@ -32,8 +33,10 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # Processes. One a core, as Python code runs on one core a process; the threads below fill the waits for Redis, so
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-# gthread, the one bundled class with threads and keep-alive that needs no patched standard library; deploy/worker.py
-# says in what it differs.
+# gthread. `python -m bench.gunicorn` compares: a request costs about the same processor time in all classes; what
+# differs is what happens beside other work. `sync` and few threads leave no process to others while clients wait for
+# events, and `gevent`, whose requests take turns only where they wait, none while members are loaded in bulk.
+# deploy/worker.py says what ours does otherwise.
 worker_class = "deploy.worker.Worker"
 threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
@@ -102,6 +105,9 @@ def child_exit(server, worker):  # type: ignore[no-untyped-def]
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
+    # Seconds that a thread with much to compute, such as a bulk load, keeps the others of its process waiting; 0.005 is
+    # Python's own. Short requests beside loads are answered sooner, and the loads take no longer.
+    sys.setswitchinterval(0.0005)
     from handlers.metrics.process_counts import merge_ended  # which this process has: it has imported the app
 
     merge_ended(metrics)

@@ -68,6 +68,8 @@ class BulkSummary(msgspec.Struct):
     error: str | msgspec.UnsetType = msgspec.UNSET
 
 
+STOPPING = "the service stops: records without a result were not carried out, send them again"
+
 RESULTS: dict[int, str | Content] = {
     200: Content("a `Result` for each record, in their order, then a `BulkSummary`", Result | BulkSummary, LINES[0]),
     415: f"the records are neither {LINES[0]} nor {ARRAY}",
@@ -95,19 +97,25 @@ def add_rewards(request: Request, board: BoardName, query: Exact) -> Response:
 
 
 def _bulk(request: Request, name: str, query: Exact, type_: type[T], change: Callable[[T], BulkChange]) -> Response:
-    board = services(request).boards[name]
+    board, readers = services(request).boards[name], services(request).readers
     request.max_content_length = request.app.config["MAX_BULK_LENGTH"]
     summary = BulkSummary()
-    outcomes = board.apply(_changes(records(request, type_), change, summary))
+    outcomes = board.apply(_changes(records(request, type_), change, summary, lambda: readers.is_stopping()))
     first = list(islice(outcomes, 1))  # an error in the first chunk can still be answered by the status
     lines = result_lines(chain(first, outcomes), summary, msgspec.json.Encoder(decimal_format=query.exact.value))
     return Response(lines, mimetype=LINES[0])
 
 
 def _changes(
-    found: Iterable[T | Problem], change: Callable[[T], BulkChange], summary: BulkSummary
+    found: Iterable[T | Problem],
+    change: Callable[[T], BulkChange],
+    summary: BulkSummary,
+    is_stopping: Callable[[], bool],
 ) -> Iterator[BulkChange | Outcome]:
-    for record in found:
+    for number, record in enumerate(found):
+        if number % CHUNK == 0 and is_stopping():  # those that were read before are carried out
+            summary.error = STOPPING
+            return
         if not isinstance(record, Problem):
             yield change(record)
             continue

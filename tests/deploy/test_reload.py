@@ -66,6 +66,8 @@ FAILS_AS_THE_SECOND = """
 try:
     pathlib.Path("one").touch(exist_ok=False)
 except FileExistsError:
+    while not pathlib.Path("go").exists():
+        time.sleep(0.01)
     pathlib.Path("tried").touch()
     raise SystemExit(4)
 """
@@ -331,9 +333,8 @@ def test_workers_that_had_their_requests_are_replaced_without_a_gap(service: Ser
 
 def test_one_of_the_first_workers_that_fails_does_not_end_the_other(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "conf.py").write_text(CONF)
-    (tmp_path / "version.py").write_text(
-        VERSION.format(app=LIGHT, name="first", waits="pathlib.Path('one').exists()", more=FAILS_AS_THE_SECOND)
-    )
+    version = VERSION.format(app=LIGHT, name="first", waits=False, more=FAILS_AS_THE_SECOND)
+    (tmp_path / "version.py").write_text(version)
     with stack.gunicorn(tmp_path, settings, conf=tmp_path / "conf.py") as server:
         service = Service(tmp_path, server, LIGHT)
         service.let_go()
@@ -345,13 +346,11 @@ def test_one_of_the_first_workers_that_fails_does_not_end_the_other(tmp_path: Pa
 
 
 def test_a_first_worker_that_fails_ends_the_master_with_its_status(tmp_path: Path, settings: Settings) -> None:
-    (tmp_path / "conf.py").write_text(CONF)
-    (tmp_path / "version.py").write_text("import sys; sys.exit(4)")
+    conf = tmp_path / "conf.py"
+    conf.write_text(CONF)
+    (tmp_path / "version.py").write_text("raise SystemExit(4)")
 
-    with (
-        pytest.raises(RuntimeError, match="ended with status 4"),
-        stack.gunicorn(tmp_path, settings, tmp_path / "conf.py"),
-    ):
+    with pytest.raises(RuntimeError, match="ended with status 4"), stack.gunicorn(tmp_path, settings, conf):
         pass
 
 
