@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+from collections.abc import MutableMapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from gunicorn import glogging
 _LOGS = Path(__file__).parents[1] / "pipeline" / "logs.py"
 
 
-class Logger(glogging.Logger):  # type: ignore[misc]
+class Logger(glogging.Logger):
     """gunicorn's own, which goes on to open the files that `errorlog` and `accesslog` name.
 
     The lines have the form that WZ_LOG_FORMAT names. Once a worker has loaded the app, they also have the id of the
@@ -27,7 +28,7 @@ class Logger(glogging.Logger):  # type: ignore[misc]
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             handler.setFormatter(style)
 
-    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+    def access(self, resp: Any, req: Any, environ: MutableMapping[str, Any], request_time: timedelta) -> None:
         """Log an answer that was sent. The query is left out: a client may have put there what is secret."""
         if not self.access_log_enabled:
             return

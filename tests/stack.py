@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from deploy import servers
-from deploy.up import render_nginx
+from deploy.nginx import TLS, render_nginx
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings
@@ -25,6 +25,7 @@ ROOT = ConnectionString.parse(
     f"Endpoint=sb://{HOST}/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=dGhlIHRlc3RzJyBvd24ga2V5"
 )
 REPOSITORY = Path(__file__).parents[1]
+GUNICORN_CONF = REPOSITORY / "deploy" / "gunicorn.conf.py"
 
 #: Seconds that a test waits for something before it fails: many times what the slowest machine has needed, since a
 #: bound is there to end a test that hangs, not to measure.
@@ -106,26 +107,43 @@ def environ(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def gunicorn(folder: Path, settings: Settings, log: Path | None = None, **more: str) -> Iterator[LiveServer]:
+def gunicorn(
+    folder: Path,
+    settings: Settings,
+    conf: Path = GUNICORN_CONF,
+    log: Path | None = None,
+    **more: str,
+) -> Iterator[LiveServer]:
     """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`.
 
     It is started there, not in the checkout: the configuration finds the app. `log` is that of `process`.
     """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
-    command = [sys.executable, "-m", "gunicorn", "--config", REPOSITORY / "deploy" / "gunicorn.conf.py"]
-    with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env, cwd=folder, log=log):
+    command = [sys.executable, "-P", REPOSITORY / "deploy" / "serve.py", "--config", conf, "--log-level", "warning"]
+    with process(command, ready=lambda: answers(server), env=env, cwd=folder, log=log):
         yield server
 
 
 @contextmanager
-def nginx(folder: Path, log: Path | None = None) -> Iterator[LiveServer]:
-    """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`."""
+def nginx(folder: Path, tls: TLS | None = None, log: Path | None = None, alone: bool = False) -> Iterator[LiveServer]:
+    """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`.
+
+    `log` is the file for its access log, in JSON; what it prints besides is in `*-errors.log` next to it. If it is
+    `alone`, there is no gunicorn that could answer.
+    """
     port = free_port()
-    conf = folder / "nginx.conf"
-    conf.write_text(render_nginx(folder, f"127.0.0.1:{port}"))
+    conf, pid = folder / "nginx.conf", folder / "nginx.pid"
+    text = render_nginx(folder, f"127.0.0.1:{port}", tls, "json" if log else "text")
+    conf.write_text(text.replace("/dev/stdout", str(log)) if log else text)
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
-    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server), log=log):
+
+    def ready() -> bool:
+        return (pid.exists() and pid.read_text() != "") if alone or tls else answers(server)
+
+    with process(
+        [servers.nginx(), "-e", "stderr", "-c", conf], ready, log=log and log.with_name(f"{log.stem}-errors.log")
+    ):
         yield server
 
 

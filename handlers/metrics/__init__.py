@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from pipeline.store import OUTAGES
@@ -33,6 +33,7 @@ from ..services import Services, services
 from .counts import REGISTRY, count_bulk, count_start, counted
 from .hubs import hub_metrics
 from .jobs import job_metrics
+from .process_counts import AllCounts
 from .processes import Processes
 from .redis_servers import server_metrics
 from .requests import measure
@@ -54,7 +55,7 @@ def metrics(request: Request) -> Response:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # under gunicorn
         stored.register(Processes())
         counted_here = CollectorRegistry()
-        MultiProcessCollector(counted_here)  # type: ignore[no-untyped-call]
+        counted_here.register(AllCounts(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])))
     return Response(generate_latest(counted_here) + generate_latest(stored), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -16,12 +16,12 @@ from ..hub.relay import GROUP, Relays
 from ..hub.relay_status import has_lost_its_relay
 from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
-from ..settings import Settings
 from ..store.client import hubs_client, wait_for_stores
 from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
 from ..windows.jobs.registry import JobRegistry
 from ..work.worker import Task, run
+from . import terminal
 from .terminal import one_line_errors
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def worker() -> None:
     Several workers may run: they share the partitions of the relays and the tasks of the jobs. Each of these has one
     worker at a time; within ten seconds of that worker's end another takes it over.
     """
-    settings = Settings.from_environ()
+    settings = terminal.settings()
     logs.configure(settings.log_format, settings.log_level, secrets=settings.secrets)
     client = wait_for_stores(settings)
     boards = Boards.from_settings(settings)

@@ -78,7 +78,9 @@ def service(tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream
     worker = [sys.executable, "-m", "wz", "worker"]
     with ExitStack() as running:
         running.enter_context(stack.process(redis, ready=socket.exists, log=folder / "redis.log"))
-        gunicorn = running.enter_context(stack.gunicorn(folder, settings, log=folder / "gunicorn.log", **more))
+        gunicorn = running.enter_context(
+            stack.gunicorn(folder, settings, stack.GUNICORN_CONF, folder / "gunicorn.log", **more)
+        )
         nginx = running.enter_context(stack.nginx(folder, log=folder / "nginx.log"))
         found = Service(gunicorn, nginx, settings, folder)
         env = {**stack.environ(settings), **more}
@@ -183,6 +185,7 @@ def test_no_secret_is_in_any_log(service: Service, upstream: ScriptedUpstream) -
     signatures = [part for token in sent for part in token.replace("?", "&").split("&") if part.startswith("sig=")]
     assert len(signatures) == len(sent)
     secrets = [PASSWORD, stack.ROOT.key, upstream.target.key, *(part.removeprefix("sig=") for part in signatures)]
-    for process in ("gunicorn", "worker", "nginx", "redis"):
-        text = (service.folder / f"{process}.log").read_text()
-        assert [secret for secret in secrets if secret in text] == [], process
+    logs = sorted(service.folder.glob("*.log"))
+    assert [log.stem for log in logs] == ["gunicorn", "nginx-errors", "nginx", "redis", "worker"]
+    for log in logs:
+        assert [secret for secret in secrets if secret in log.read_text()] == [], log
