@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import runpy
 from collections.abc import MutableMapping
@@ -33,17 +32,18 @@ class Logger(glogging.Logger):
         """Log an answer that was sent. The query is left out: a client may have put there what is secret."""
         if not self.access_log_enabled:
             return
-        method, path, status = environ["REQUEST_METHOD"], environ["PATH_INFO"], str(resp.status).partition(" ")[0]
+        method, path = environ["REQUEST_METHOD"], environ["RAW_URI"].partition("?")[0]
+        status = int(str(resp.status).partition(" ")[0])
         facts = {
             "address": environ.get("HTTP_X_FORWARDED_FOR") or environ.get("REMOTE_ADDR"),
             "method": method,
             "path": path,
             "route": environ.get("wz.rule"),
-            "status": int(status),
+            "status": status,
             "bytes": resp.sent,
             "seconds": request_time.total_seconds(),
             "request_id": environ.get("wz.request_id"),
             "trace_id": environ.get("wz.trace_id"),
         }
         known = {name: value for name, value in facts.items() if value not in (None, "")}
-        self.access_log.log(logging.INFO, "%s %s %s", method, path, status, extra=known)
+        self.access_log.info("%s %s %s", method, path, status, extra=known)

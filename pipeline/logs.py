@@ -1,9 +1,10 @@
 """Logs: each record as one line on standard error, a JSON object for programs or a text for people.
 
-    {"time":"2026-05-01T12:00:00.123456Z","level":"ERROR","logger":"handlers","message":"GET /boards/a failed",
-     "process":4242,"request_id":"9f...","method":"GET","route":"/boards/<board>","exception":"Traceback ..."}
+    {"time": "2026-05-01T12:00:00.123Z", "level": "ERROR", "logger": "handlers", "message": "GET /boards/a failed",
+     "process": 4242, "request_id": "9f...", "route": "/boards/<board>", "exception": "Traceback ..."}
 
-    2026-05-01T12:00:00.123Z ERROR handlers: GET /boards/a failed [process=4242 request_id=9f... ...]
+    2026-05-01T12:00:00.123Z ERROR handlers: GET /boards/a failed [process=4242 request_id=9f... route=/boards/<board>]
+    Traceback ...
 
 Times are UTC, as RFC 3339 writes them. Whatever a record was given by `extra` or by a filter is a member of the object.
 
@@ -13,6 +14,7 @@ imported the module, its workers would inherit it, and keep it when a reload has
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -25,7 +27,6 @@ from pythonjsonlogger.core import RESERVED_ATTRS, merge_record_extra
 from pythonjsonlogger.json import JsonFormatter
 
 logger = logging.getLogger(__name__)
-
 
 #: The attributes that every record has, and those that are shown under another name, or not at all.
 _OWN = frozenset({*RESERVED_ATTRS, "taskName", "color_message"})
@@ -40,6 +41,9 @@ _SECRET = re.compile(
     r"|(\w://)[^\s/'\"\\]*@"
 )
 _HIDDEN = "..."
+
+#: A known secret that is shorter may be a word, and is hidden only where it looks like a secret.
+_SHORTEST = 8
 
 #: A client must not be able to begin a line of text with what it sends.
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
@@ -91,8 +95,9 @@ class _Redacted(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str], **options: Any) -> None:
         super().__init__(**options)
-        known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        known = {text for secret in secrets if len(secret) >= _SHORTEST for text in (secret, json.dumps(secret)[1:-1])}
+        longest_first = sorted(known, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if known else None
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -109,6 +109,16 @@ def test_what_looks_like_a_secret_is_not_shown(text: str, form: str) -> None:
     assert "said" in line
 
 
+def test_a_secret_that_is_escaped_is_not_shown_and_a_short_one_is_no_word() -> None:
+    record = logging.makeLogRecord({"msg": 'redis, with "quotes"-and-\N{LATIN SMALL LETTER E WITH ACUTE}'})
+
+    line = json.loads(
+        logs.formatter("json", ["redis", '"quotes"-and-\N{LATIN SMALL LETTER E WITH ACUTE}']).format(record)
+    )
+
+    assert line["message"] == "redis, with ..."
+
+
 @pytest.mark.parametrize(
     "text",
     ["the token is expired", "Error code : 50002", "status code=413", "http://host:80/a@b is there", "a=b;c=d"],

@@ -199,9 +199,9 @@ def test_the_dashboard_shows_what_is_not_left_to_a_query_by_hand() -> None:
 def test_the_scrape_s_token_is_renewed_where_prometheus_reads_it(
     tmp_path: Path, redis: redis_py.Redis, settings: Settings
 ) -> None:
-    (wz, _) = read("prometheus.yml")["scrape_configs"]
+    (scrape, _) = read("prometheus.yml")["scrape_configs"]
     script = PROMETHEUS / "renew-token"
-    assert f"file=${{1:-{wz['authorization']['credentials_file']}}}" in script.read_text()
+    assert f"file=${{1:-{scrape['authorization']['credentials_file']}}}" in script.read_text()
     path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
     env = {**os.environ, **stack.environ(settings), "PATH": path}
 
@@ -210,9 +210,9 @@ def test_the_scrape_s_token_is_renewed_where_prometheus_reads_it(
     assert [file.name for file in tmp_path.iterdir()] == ["token"]
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o640
     credentials = (tmp_path / "token").read_text().strip()
-    headers = {"Authorization": f"{wz['authorization']['type']} {credentials}"}
+    headers = {"Authorization": f"{scrape['authorization']['type']} {credentials}"}
     client = Client(create_app(settings))
-    assert client.get(wz["metrics_path"], headers=headers).status_code == 200
+    assert client.get(scrape["metrics_path"], headers=headers).status_code == 200
     assert client.get("/boards", headers=headers).status_code == 401
 
 
