@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trustme
 
 from deploy import servers
 from deploy.up import render_nginx
@@ -18,6 +22,11 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings
 from wz.testing import Client, LiveServer
+
+from .http2 import HTTP2Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 #: The namespace that the tests' service is; its name need not resolve.
 HOST = "contoso.servicebus.windows.net"
@@ -122,6 +131,24 @@ def nginx(folder: Path) -> Iterator[LiveServer]:
         yield server
 
 
+@contextmanager
+def tls(folder: Path, gunicorn: Path) -> Iterator[HTTP2Server]:
+    """Run nginx with TLS and HTTP/2, the configuration of production's, before the gunicorn at this socket."""
+    (folder / "gunicorn.sock").symlink_to(gunicorn)
+    authority = trustme.CA()
+    certificate = folder / "certificate.pem"
+    authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    port = free_port()
+    listen = f"127.0.0.1:{port} ssl; http2 on; ssl_certificate {certificate}; ssl_certificate_key {certificate}"
+    conf = folder / "nginx.conf"
+    conf.write_text(render_nginx(folder, listen))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    server = HTTP2Server(("127.0.0.1", port), HOST, context, PATIENCE)
+    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
+        yield server
+
+
 def until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None:
     """Wait for what other processes bring about; fail if they don't."""
     deadline = time.monotonic() + timeout
@@ -140,7 +167,7 @@ def slowness() -> float:
     return max(1.0, (time.monotonic() - begin) / _QUIET_START)
 
 
-def answers(server: LiveServer) -> bool:
+def answers(server: WSGIApplication) -> bool:
     """Say whether the service behind `server` is ready."""
     try:
         return Client(server).get("/readyz").status_code == 200
