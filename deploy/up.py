@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import grp
 import http.client
 import os
-import pwd
 import re
 import shlex
 import shutil
@@ -29,6 +27,7 @@ from pipeline.settings import Settings, can_run_jobs
 from pipeline.store.client import RedisUnavailable, check_server, database, hubs_client, redis_client
 from pipeline.store.clock import machine_time
 
+from .nginx import render_nginx
 from .servers import ServerNotFound, nginx, redis_server
 
 DEPLOY = Path(__file__).parent
@@ -181,7 +180,7 @@ def child_environ(port: int, workers: int, state: Path, run_dir: Path) -> dict[s
         + os.environ.get("GUNICORN_CMD_ARGS", ""),
         "WZ_DEPLOY": str(DEPLOY),
         "WZ_SOCKET": str(run_dir / "gunicorn.sock"),
-        "WZ_NGINX": os.environ.get("WZ_NGINX") or str(nginx()),
+        "WZ_NGINX": str(nginx()),
         "WZ_NGINX_CONF": str(conf),
         "WZ_HOSTS": ",".join(filter(None, [os.environ.get("WZ_HOSTS"), HOST, "localhost"])),
     }
@@ -198,22 +197,6 @@ def child_environ(port: int, workers: int, state: Path, run_dir: Path) -> dict[s
     if may_add_jobs and (jobs := DEPLOY.parent / "jobs").is_dir():
         environ["WZ_JOBS"] = str(jobs)
     return environ
-
-
-def render_nginx(run_dir: Path, listen: str, conf: Path = DEPLOY / "nginx.conf") -> str:
-    """Return nginx.conf with `run_dir` in place of /run/wz and another `listen`, for the user of this process.
-
-    Raises `ValueError` if what is to be replaced is not there.
-    """
-    text = conf.read_text()
-    for old, new in {"/run/wz/": f"{run_dir}/", "listen 8080;": f"listen {listen};"}.items():
-        if old not in text:
-            raise ValueError(f"{conf} has no {old!r} to replace")
-        text = text.replace(old, new)
-    if os.geteuid() == 0:
-        # nginx's master would give its workers to "nobody", who could not reach the socket.
-        text = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name};\n{text}"
-    return text
 
 
 def has_connection_string(environ: Mapping[str, str]) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import trustme
 
 from deploy import servers
-from deploy.up import render_nginx
+from deploy.nginx import render_nginx
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings
