@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import trustme
 
 from deploy import servers
-from deploy.nginx import render_nginx
+from deploy.nginx import TLS, render_nginx
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings
@@ -108,24 +108,26 @@ def environ(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def gunicorn(folder: Path, settings: Settings, **more: str) -> Iterator[LiveServer]:
-    """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`.
+def gunicorn(folder: Path, settings: Settings, app: str = "", **more: str) -> Iterator[LiveServer]:
+    """Run the service, or another `app`, under gunicorn, with the configuration of production and `more` variables.
 
-    It is started there, not in the checkout: the configuration finds the app.
+    It listens on a unix socket in `folder`, and is started there, not in the checkout: the configuration finds the app.
     """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
     command = [sys.executable, "-m", "gunicorn", "--config", REPOSITORY / "deploy" / "gunicorn.conf.py"]
-    with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env, cwd=folder):
+    command += ["--log-level", "warning", *filter(None, [app])]
+    with process(command, ready=lambda: answers(server), env=env, cwd=folder):
         yield server
 
 
 @contextmanager
-def nginx(folder: Path) -> Iterator[LiveServer]:
+def nginx(folder: Path, worker_processes: int = 2) -> Iterator[LiveServer]:
     """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`."""
     port = free_port()
     conf = folder / "nginx.conf"
-    conf.write_text(render_nginx(folder, f"127.0.0.1:{port}"))
+    text = render_nginx(folder, f"127.0.0.1:{port}")
+    conf.write_text(text.replace("worker_processes 2;", f"worker_processes {worker_processes};"))
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
     with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
         yield server
@@ -139,9 +141,8 @@ def tls(folder: Path, gunicorn: Path) -> Iterator[HTTP2Server]:
     certificate = folder / "certificate.pem"
     authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(certificate))
     port = free_port()
-    listen = f"127.0.0.1:{port} ssl; http2 on; ssl_certificate {certificate}; ssl_certificate_key {certificate}"
     conf = folder / "nginx.conf"
-    conf.write_text(render_nginx(folder, listen))
+    conf.write_text(render_nginx(folder, f"127.0.0.1:{free_port()}", TLS(certificate, certificate, port)))
     context = ssl.create_default_context()
     authority.configure_trust(context)
     server = HTTP2Server(("127.0.0.1", port), HOST, context, PATIENCE)
