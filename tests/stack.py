@@ -122,14 +122,24 @@ def gunicorn(folder: Path, settings: Settings, app: str = "", **more: str) -> It
 
 
 @contextmanager
-def nginx(folder: Path, worker_processes: int = 2) -> Iterator[LiveServer]:
-    """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`."""
+def nginx(
+    folder: Path, tls: TLS | None = None, log: Path | None = None, alone: bool = False, processes: int = 2
+) -> Iterator[LiveServer]:
+    """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`.
+
+    `log` is the file for its access log, in JSON. If it is `alone`, there is no gunicorn that could answer.
+    """
     port = free_port()
-    conf = folder / "nginx.conf"
-    text = render_nginx(folder, f"127.0.0.1:{port}")
-    conf.write_text(text.replace("worker_processes 2;", f"worker_processes {worker_processes};"))
+    conf, pid = folder / "nginx.conf", folder / "nginx.pid"
+    text = render_nginx(folder, f"127.0.0.1:{port}", tls, "json" if log else "text")
+    text = text.replace("worker_processes 2;", f"worker_processes {processes};")
+    conf.write_text(text.replace("/dev/stdout", str(log)) if log else text)
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
-    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
+
+    def ready() -> bool:
+        return (pid.exists() and pid.read_text() != "") if alone or tls else answers(server)
+
+    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready):
         yield server
 
 
@@ -141,13 +151,10 @@ def tls(folder: Path, gunicorn: Path) -> Iterator[HTTP2Server]:
     certificate = folder / "certificate.pem"
     authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(certificate))
     port = free_port()
-    conf = folder / "nginx.conf"
-    conf.write_text(render_nginx(folder, f"127.0.0.1:{free_port()}", TLS(certificate, certificate, port)))
     context = ssl.create_default_context()
     authority.configure_trust(context)
-    server = HTTP2Server(("127.0.0.1", port), HOST, context, PATIENCE)
-    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
-        yield server
+    with nginx(folder, TLS(certificate, certificate, port)):
+        yield HTTP2Server(("127.0.0.1", port), HOST, context, PATIENCE)
 
 
 def until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None:

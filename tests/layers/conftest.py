@@ -76,7 +76,7 @@ def hops(tmp_path_factory: pytest.TempPathFactory, server_settings: Settings) ->
     run = tmp_path_factory.mktemp("hops")
     with (
         stack.gunicorn(run, server_settings, app="tests.layers.probe:make()", WEB_CONCURRENCY="1") as gunicorn,
-        stack.nginx(run, worker_processes=1) as nginx,
+        stack.nginx(run, processes=1) as nginx,
     ):
         yield Hops(gunicorn, nginx)
 
