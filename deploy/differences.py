@@ -190,9 +190,14 @@ DIFFERENCES = (
 )
 
 
+_HEAD = """\
+What is not listed is the same on all layers. Of raw requests the table has the statuses of the
+answers, then whether the connection takes a next request (open) or not (closed)."""
+
+
 def table() -> str:
     """Return all rows as text, 100 characters wide at most."""
-    return "\n\n".join(map(_text, DIFFERENCES))
+    return "\n\n".join([_HEAD, *map(_text, DIFFERENCES)])
 
 
 def _text(row: Difference) -> str:

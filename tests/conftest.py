@@ -30,6 +30,8 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+# `--hypothesis-profile long`, for a search over night: a hundred times as many examples.
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("any machine"), max_examples=10_000)
 
 
 #: What may be in front of the app (tests/handlers/conftest.py has the fixtures of these names).

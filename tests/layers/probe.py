@@ -27,6 +27,8 @@ HANDLED = "/handled"
 
 #: The header that tells the layer's answers from refusals of gunicorn and nginx.
 BY = "X-Answered-By"
+#: The header that says what was asked for: so many characters of it, since nginx takes an answer of 4 KiB of headers.
+TARGET, LONGEST = "X-Target", 100
 
 
 class Probe:
@@ -60,7 +62,9 @@ class Probe:
             with self.lock:
                 self.handled.append(answer)
         text = b"" if environ["REQUEST_METHOD"] == "HEAD" else json.dumps(answer).encode()
-        start_response("200 OK", [(BY, "probe"), ("Content-Length", str(len(text)))])
+        start_response(
+            "200 OK", [(BY, "probe"), (TARGET, environ["RAW_URI"][:LONGEST]), ("Content-Length", str(len(text)))]
+        )
         return [text]
 
 

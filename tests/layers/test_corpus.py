@@ -24,7 +24,7 @@ OLD = servers.version(servers.nginx()) < STRICT
 def test_a_raw_request(hops: Hops, hop: str, name: str) -> None:
     case = CASES[name]
 
-    outcome = hops.send(hop, case.request, end=hop in case.ends)
+    outcome = hops.send(hop, case.request, markers=0 if hop in case.ends else 1)
 
     assert outcome.text == case.expected["nginx 1.22" if hop == "nginx" and OLD else hop]
     for line in case.arrives[hop] if outcome.handled else ():
