@@ -51,20 +51,17 @@ class Probe:
             request = Request(environ)
             request.max_content_length = MAX_CONTENT_LENGTH
             try:
-                body = whole_body(request).decode(
-                    "latin-1"
-                )  # raises an exception of gunicorn's if the chunks are broken
+                body = whole_body(request)  # raises an exception of gunicorn's if the chunks are broken
             except HTTPException as exc:
                 start_response(f"{exc.code} {exc.name}", [(BY, "probe"), ("Content-Length", "0")])
                 return []
             answer = {name: value for name, value in environ.items() if isinstance(value, str)}
-            answer |= {"body": body, "target": environ["RAW_URI"]}
+            answer |= {"body": body.decode("latin-1"), "target": environ["RAW_URI"]}
             with self.lock:
                 self.handled.append(answer)
         text = b"" if environ["REQUEST_METHOD"] == "HEAD" else json.dumps(answer).encode()
-        start_response(
-            "200 OK", [(BY, "probe"), (TARGET, environ["RAW_URI"][:LONGEST]), ("Content-Length", str(len(text)))]
-        )
+        target = environ["RAW_URI"][:LONGEST]
+        start_response("200 OK", [(BY, "probe"), (TARGET, target), ("Content-Length", str(len(text)))])
         return [text]
 
 
