@@ -1,4 +1,16 @@
-"""gunicorn settings. nginx.conf is the other half: change the two together (tests/deploy checks that they agree)."""
+"""gunicorn settings. nginx.conf is the other half: change the two together (tests/deploy checks that they agree).
+
+What the signals to the master do, started by serve.py:
+
+- HUP (`wz reload`) reads this file again and replaces the workers one by one by new ones with the code on disk. Nobody
+  waits, and the master stays. With gunicorn's own command, all old workers end while the new ones import the app.
+- USR2 executes a second master beside the first, on the same socket: TERM to the first ends the change, TERM to the
+  second takes it back. It renews Python, gunicorn and serve.py, too, but the process id changes: systemd, honcho and
+  `wz up` take that for the end of the service. So it is for a master that nobody watches.
+- WINCH does nothing, unless gunicorn was started with --daemon: then it ends the workers and keeps the master.
+- TERM ends all, after their requests under way; QUIT and INT cut these off.
+- `preload_app` would import the app in the master. Forks share its memory, but HUP then loads no new code at all.
+"""
 
 import os
 import shutil
@@ -12,6 +24,7 @@ pythonpath = str(Path(__file__).parents[1])  # the checkout, which holds handler
 # `upstream wz` in nginx.conf. A unix socket, so that file rights say who may connect, and no port is taken.
 bind = "unix:" + os.environ.get("WZ_SOCKET", "/run/wz/gunicorn.sock")
 umask = 0o077  # mode bits taken off that socket: it is for the user who runs both gunicorn and nginx
+pidfile = str(Path(bind.removeprefix("unix:")).with_name("gunicorn.pid"))  # for `wz reload`
 backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it. Linux caps it at net.core.somaxconn
 
 # -- processes and threads -------------------------------------------------------------------------------------------
@@ -56,38 +69,41 @@ forwarded_allow_ips = "127.0.0.1"  # only counts when `bind` is changed to a por
 
 # -- logs ------------------------------------------------------------------------------------------------------------
 
+logger_class = "deploy.logger.Logger"  # JSON or text, as WZ_LOG_FORMAT says, in the form of the app's own log
 errorlog = "-"  # stderr
-loglevel = "info"
-# nginx writes the access log, as it also sees what never gets here. WZ_ACCESS_LOG=- adds this one, on stdout:
-# client, request line, status, bytes, seconds, and the id by which nginx's line is found.
+loglevel = os.environ.get("WZ_LOG_LEVEL") or "info"
+# nginx writes the access log, as it also sees what never gets here. WZ_ACCESS_LOG=- adds this one, on stdout: client,
+# method, path without its query, route, status, bytes, seconds, and the id by which nginx's line is found.
 accesslog = os.environ.get("WZ_ACCESS_LOG") or None
-access_log_format = '%({x-forwarded-for}i)s "%(r)s" %(s)s %(B)s %(L)ss id=%({x-request-id}i)s'
 
 control_socket_disable = True  # or gunicorn >= 25.1 makes ~/.gunicorn/gunicorn.ctl; signals are enough here
 
 # -- metrics ---------------------------------------------------------------------------------------------------------
 
 # Each worker's counts, in files beside the socket: the worker that answers /metrics reads all of them. They outlive a
-# worker, as counters should, and are deleted at the start; until then each ended worker leaves 128 KiB.
+# worker, as counters should, and the next worker that starts merges them (handlers/metrics/process_counts.py).
 metrics = Path(bind.removeprefix("unix:")).parent / "metrics"
 
 
 def on_starting(server):  # type: ignore[no-untyped-def]
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir(mode=0o700)
+    if not server.master_pid:  # else SIGUSR2 made this master, and the workers of the old one go on counting
+        shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(mode=0o700, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # the workers inherit it
 
 
 def child_exit(server, worker):  # type: ignore[no-untyped-def]
-    """Forget what was true only while the worker lived."""
-    from prometheus_client.multiprocess import mark_process_dead  # not before PROMETHEUS_MULTIPROC_DIR is set
+    """Forget what was true only while the worker lived; prometheus_client has a function for it, but see serve.py."""
+    for file in metrics.glob(f"gauge_live*_{worker.pid}.db"):
+        file.unlink()
 
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
-
-# -- the end of a worker ---------------------------------------------------------------------------------------------
+# -- a worker's start and its end -------------------------------------------------------------------------------------
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
-    """Let long polls and event streams end as soon as the worker is to, instead of after graceful_timeout."""
+    from handlers.metrics.process_counts import merge_ended  # which this process has: it has imported the app
+
+    merge_ended(metrics)
+    # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.
     worker.wsgi.extensions["services"].readers.is_stopping = lambda: not worker.alive

@@ -7,7 +7,7 @@ from typing import cast
 
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from pipeline.hub.sas import Audience, Right, Token, Unauthorized, authorize
+from pipeline.hub.sas import Audience, Right, Rule, Token, Unauthorized, authorize
 from pipeline.store.clock import machine_time
 from wz import App, Blueprint, Request, Response
 from wz.openapi import operation
@@ -58,7 +58,8 @@ def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None =
         token = Token.parse(request.headers.get("Authorization"))
         audience = Audience(service.hosts, segments, hub_paths)
         rules = service.rules.find(token.key_name, audience.hub)
-        authorize(token, rules, needed, audience, now=machine_time() - service.clock_tolerance)
+        now = machine_time() - service.clock_tolerance
+        request.g.signed_by = authorize(token, rules, needed, audience, now)
 
     _checks[blueprint.name] = check_token
 
@@ -84,3 +85,9 @@ def answer_authorize_only(app: App) -> None:
                 answer.headers[REFUSAL] = body.decode("latin-1")
             return answer
         return Response(status=204)
+
+
+def signed_by(request: Request) -> Rule:
+    """Return the rule whose key has signed the token of a request that was let in."""
+    rule: Rule = request.g.signed_by
+    return rule

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ ROOT = ConnectionString.parse(
     f"Endpoint=sb://{HOST}/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=dGhlIHRlc3RzJyBvd24ga2V5"
 )
 REPOSITORY = Path(__file__).parents[1]
+GUNICORN_CONF = REPOSITORY / "deploy" / "gunicorn.conf.py"
 
 #: Seconds that a test waits for something before it fails: many times what the slowest machine has needed, since a
 #: bound is there to end a test that hangs, not to measure.
@@ -69,14 +70,21 @@ def process(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout: float = PATIENCE,
+    log: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; raise if it stops, or is not `ready` in `timeout` seconds.
 
-    What it has started ends with it, even if it could not see to that itself.
+    What it has started ends with it, even if it could not see to that itself. What it prints goes to the file `log`.
     """
-    child = subprocess.Popen(
-        [str(part) for part in command], env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True
-    )
+    with nullcontext() if log is None else log.open("wb") as printed:
+        child = subprocess.Popen(
+            [str(part) for part in command],
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            start_new_session=True,
+            stdout=printed,
+            stderr=printed,
+        )
     try:
         deadline = time.monotonic() + timeout
         while not ready():
@@ -108,16 +116,24 @@ def environ(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def gunicorn(folder: Path, settings: Settings, app: str = "", **more: str) -> Iterator[LiveServer]:
+def gunicorn(
+    folder: Path,
+    settings: Settings,
+    conf: Path = GUNICORN_CONF,
+    log: Path | None = None,
+    app: str = "",
+    **more: str,
+) -> Iterator[LiveServer]:
     """Run the service, or another `app`, under gunicorn, with the configuration of production and `more` variables.
 
     It listens on a unix socket in `folder`, and is started there, not in the checkout: the configuration finds the app.
+    `log` is that of `process`.
     """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
-    command = [sys.executable, "-m", "gunicorn", "--config", REPOSITORY / "deploy" / "gunicorn.conf.py"]
-    command += ["--log-level", "warning", *filter(None, [app])]
-    with process(command, ready=lambda: answers(server), env=env, cwd=folder):
+    command = [sys.executable, "-P", REPOSITORY / "deploy" / "serve.py", "--config", conf, "--log-level", "warning"]
+    command += filter(None, [app])
+    with process(command, ready=lambda: answers(server), env=env, cwd=folder, log=log):
         yield server
 
 
@@ -127,7 +143,8 @@ def nginx(
 ) -> Iterator[LiveServer]:
     """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`.
 
-    `log` is the file for its access log, in JSON. If it is `alone`, there is no gunicorn that could answer.
+    `log` is the file for its access log, in JSON; what it prints besides is in `*-errors.log` next to it. If it is
+    `alone`, there is no gunicorn that could answer.
     """
     port = free_port()
     conf, pid = folder / "nginx.conf", folder / "nginx.pid"
@@ -139,7 +156,9 @@ def nginx(
     def ready() -> bool:
         return (pid.exists() and pid.read_text() != "") if alone or tls else answers(server)
 
-    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready):
+    with process(
+        [servers.nginx(), "-e", "stderr", "-c", conf], ready, log=log and log.with_name(f"{log.stem}-errors.log")
+    ):
         yield server
 
 

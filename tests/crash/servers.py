@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,17 +38,29 @@ class Server:
     log: Path
     down: bool = False
     process: subprocess.Popen[bytes] | None = None
+    sessions: list[int] = field(default_factory=list)
 
     def tick(self) -> None:
         if not self.down and (self.process is None or self.process.poll() is not None):
+            env = {**os.environ, **self.env}
             with self.log.open("ab") as log:
-                self.process = subprocess.Popen(self.command, env={**os.environ, **self.env}, stdout=log, stderr=log)
+                self.process = subprocess.Popen(self.command, env=env, stdout=log, stderr=log, start_new_session=True)
+            self.sessions.append(self.process.pid)
 
     def kill(self) -> None:
         """kill -9, of the process alone."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def kill_all(self) -> None:
+        """kill -9, of the process and of all that it has started, also of what an earlier one has left behind."""
+        for session in self.sessions:
+            with suppress(ProcessLookupError):
+                os.killpg(session, signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+        self.sessions.clear()
 
     def children(self) -> list[int]:
         if self.process is None:
@@ -68,10 +81,9 @@ class Server:
         self.down = True
         if self.process is not None:
             self.process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(stack.ENDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        self.kill_all()
 
 
 @dataclass
@@ -93,9 +105,17 @@ class Service:
         conf.write_text(render_nginx(self.folder, f"127.0.0.1:{port}"))
         socket = self.folder / "redis.sock"
         redis = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", self.folder]
-        gunicorn = [sys.executable, "-m", "gunicorn", "--config", DEPLOY / "gunicorn.conf.py", "--log-level", "warning"]
+        gunicorn = [
+            sys.executable,
+            "-P",
+            DEPLOY / "serve.py",
+            "--config",
+            DEPLOY / "gunicorn.conf.py",
+            "--log-level",
+            "warning",
+        ]
         self.redis = self.server("redis", redis)
-        self.gunicorn = self.server("gunicorn", gunicorn)
+        self.gunicorn = self.server("gunicorn", [*gunicorn, "--log-level", "warning"])
         self.nginx = self.server("nginx", [servers.nginx(), "-e", "stderr", "-c", conf])
 
     def server(self, name: str, command: list[object], **env: str) -> Server:
@@ -216,7 +236,5 @@ class World:
         nginx = self.upstream.nginx
         if not nginx.down:
             nginx.down = True
-            for pid in nginx.children():  # first, or they would live on without their master
-                os.kill(pid, signal.SIGKILL)
-            nginx.kill()
+            nginx.kill_all()  # at once: the master starts another for each worker that ends
             self._up_again.append((time.monotonic() + self.slowness * self.rnd.uniform(0.3, 1.5), nginx))

@@ -1,4 +1,4 @@
-"""One Redis and one gunicorn for the tests of nginx; each module has an nginx of its own before them."""
+"""`wz up`, once for all tests; for those of nginx, one gunicorn and one nginx before it for each module."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pipeline.settings import Settings
 from wz.testing import LiveServer
 
 from .. import stack
+from .running import Up, running
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +43,10 @@ def edge(run: Path, access_log: Path, behind: LiveServer) -> Iterator[LiveServer
     """nginx before it."""
     with stack.nginx(run, log=access_log) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """`wz up` with a Redis of its own. A test may kill what it has started, and waits until that serves again."""
+    with running(tmp_path_factory.mktemp("up")) as up:
+        yield up

@@ -11,7 +11,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
-from deploy.worker import STATUSES
+from deploy.refusals import STATUSES
 from wz.testing import LiveServer
 
 from .wire import exchange
