@@ -30,6 +30,38 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+# `--hypothesis-profile long`, for a search over night: a hundred times as many examples.
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("any machine"), max_examples=10_000)
+
+
+#: What may be in front of the app (tests/handlers/conftest.py has the fixtures of these names).
+LAYERS = {
+    "wsgi": "the app, called in the test's process",
+    "validated": "the same under wsgiref.validate",
+    "gunicorn": "gunicorn, over its unix socket",
+    "nginx": "nginx and gunicorn",
+    "tls": "the same over TLS and HTTP/2",
+}
+
+#: Every test of an endpoint runs over these two, the app alone and all that is in front of it: almost every fault shows
+#: on one of them. The others see the tests that are marked `core`: one of each kind of request and of answer.
+FULL = ("wsgi", "nginx")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--layer",
+        action="append",
+        choices=(*LAYERS, "all"),
+        metavar="|".join((*LAYERS, "all")),
+        help="run tests of endpoints over this layer, or these; by default over wsgi and nginx, and the core over all",
+    )
+
+
+def layers(picked: list[str] | None, core: bool) -> list[str]:
+    """Return the layers that a test of an endpoint runs over, given what `--layer` says."""
+    wanted = picked or (["all"] if core else FULL)
+    return [layer for layer in LAYERS if layer in wanted or "all" in wanted]
 
 
 def pytest_xdist_auto_num_workers() -> int:

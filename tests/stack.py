@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trustme
 
 from deploy import servers
 from deploy.nginx import TLS, render_nginx
@@ -18,6 +22,11 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings
 from wz.testing import Client, LiveServer
+
+from .http2 import HTTP2Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 #: The namespace that the tests' service is; its name need not resolve.
 HOST = "contoso.servicebus.windows.net"
@@ -112,21 +121,26 @@ def gunicorn(
     settings: Settings,
     conf: Path = GUNICORN_CONF,
     log: Path | None = None,
+    app: str = "",
     **more: str,
 ) -> Iterator[LiveServer]:
-    """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`.
+    """Run the service, or another `app`, under gunicorn, with the configuration of production and `more` variables.
 
-    It is started there, not in the checkout: the configuration finds the app. `log` is that of `process`.
+    It listens on a unix socket in `folder`, and is started there, not in the checkout: the configuration finds the app.
+    `log` is that of `process`.
     """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
     command = [sys.executable, "-P", REPOSITORY / "deploy" / "serve.py", "--config", conf, "--log-level", "warning"]
+    command += filter(None, [app])
     with process(command, ready=lambda: answers(server), env=env, cwd=folder, log=log):
         yield server
 
 
 @contextmanager
-def nginx(folder: Path, tls: TLS | None = None, log: Path | None = None, alone: bool = False) -> Iterator[LiveServer]:
+def nginx(
+    folder: Path, tls: TLS | None = None, log: Path | None = None, alone: bool = False, processes: int = 2
+) -> Iterator[LiveServer]:
     """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`.
 
     `log` is the file for its access log, in JSON; what it prints besides is in `*-errors.log` next to it. If it is
@@ -135,6 +149,7 @@ def nginx(folder: Path, tls: TLS | None = None, log: Path | None = None, alone: 
     port = free_port()
     conf, pid = folder / "nginx.conf", folder / "nginx.pid"
     text = render_nginx(folder, f"127.0.0.1:{port}", tls, "json" if log else "text")
+    text = text.replace("worker_processes 2;", f"worker_processes {processes};")
     conf.write_text(text.replace("/dev/stdout", str(log)) if log else text)
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
 
@@ -145,6 +160,20 @@ def nginx(folder: Path, tls: TLS | None = None, log: Path | None = None, alone: 
         [servers.nginx(), "-e", "stderr", "-c", conf], ready, log=log and log.with_name(f"{log.stem}-errors.log")
     ):
         yield server
+
+
+@contextmanager
+def tls(folder: Path, gunicorn: Path) -> Iterator[HTTP2Server]:
+    """Run nginx with TLS and HTTP/2, the configuration of production's, before the gunicorn at this socket."""
+    (folder / "gunicorn.sock").symlink_to(gunicorn)
+    authority = trustme.CA()
+    certificate = folder / "certificate.pem"
+    authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    port = free_port()
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with nginx(folder, TLS(certificate, certificate, port)):
+        yield HTTP2Server(("127.0.0.1", port), HOST, context, PATIENCE)
 
 
 def until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None:
@@ -165,7 +194,7 @@ def slowness() -> float:
     return max(1.0, (time.monotonic() - begin) / _QUIET_START)
 
 
-def answers(server: LiveServer) -> bool:
+def answers(server: WSGIApplication) -> bool:
     """Say whether the service behind `server` is ready."""
     try:
         return Client(server).get("/readyz").status_code == 200

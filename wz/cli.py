@@ -5,6 +5,7 @@ the current folder and those above it; the nearest with a table `[tool.wz]` coun
 
     [tool.wz]
     app = "shop:create_app"
+    differences = "shop.servers:differences"
 
     [tool.wz.commands]
     stock = "shop.commands:stock"
@@ -92,10 +93,14 @@ class AppGroup(click.Group):
 
 
 class Project(NamedTuple):
-    """What `[tool.wz]` of a pyproject.toml says. A value of `commands` is checked when it is loaded."""
+    """What `[tool.wz]` of a pyproject.toml says. A value of `commands` is checked when it is loaded.
+
+    `differences` names a function without arguments that returns the text of `wz layers --differences`.
+    """
 
     file: Path
     app: str | None
+    differences: str | None
     commands: dict[str, Any]
 
     @property
@@ -127,12 +132,13 @@ class Project(NamedTuple):
         table = tool["wz"]
         if not isinstance(table, dict):
             raise click.UsageError(f"{file}: [tool.wz] must be a table")
-        app, commands = table.get("app"), table.get("commands", {})
-        if not (app is None or isinstance(app, str)):
-            raise click.UsageError(f'{file}: app of [tool.wz] must be a text, as in app = "module:name"')
+        app, differences, commands = table.get("app"), table.get("differences"), table.get("commands", {})
+        for name, value in (("app", app), ("differences", differences)):
+            if not (value is None or isinstance(value, str)):
+                raise click.UsageError(f'{file}: {name} of [tool.wz] must be a text, as in {name} = "module:name"')
         if not isinstance(commands, dict):
             raise click.UsageError(f"{file}: [tool.wz.commands] must be a table")
-        return cls(file, app, commands)
+        return cls(file, app, differences, commands)
 
 
 class Group(click.Group):
@@ -281,9 +287,13 @@ def shell(target: str | None) -> None:
 @main.command()
 @click.option("--time", "path", metavar="PATH", help="Send requests for PATH and show how long each layer takes.")
 @click.option("-n", "requests", default=1000, show_default=True, type=click.IntRange(1), help="Requests to time.")
+@click.option("--differences", is_flag=True, help="Say where servers around the app answer otherwise than it, and why.")
 @click.pass_obj
-def layers(target: str | None, path: str | None, requests: int) -> None:
+def layers(target: str | None, path: str | None, requests: int, differences: bool) -> None:
     """Draw the WSGI layers around the app, outermost first."""
+    if differences:
+        click.echo(_differences())
+        return
     app = load_app(target)
     if path is None:
         click.echo(app.layers.draw())
@@ -291,6 +301,18 @@ def layers(target: str | None, path: str | None, requests: int) -> None:
     builder = EnvironBuilder(path)
     for depth, cost in enumerate(app.layers.measure(builder.get_environ, requests)):
         click.echo(f"{'  ' * depth + cost.name:<40}{cost.microseconds:>10.1f} us")
+
+
+def _differences() -> str:
+    """Return what the project says of its servers. Raises `click.ClickException` if it says nothing."""
+    project = _see_the_project()
+    if project is None or project.differences is None:
+        raise click.UsageError('no differences are known: name them in [tool.wz], differences = "module:function"')
+    try:
+        text: str = EntryPoint("differences", project.differences, COMMANDS).load()()
+    except (Exception, SystemExit) as exc:
+        raise click.ClickException(f"{project.differences!r} can't be loaded: {_reason(exc)}") from exc
+    return text
 
 
 def load_app(target: str | None) -> App:

@@ -1,4 +1,4 @@
-"""The endpoint tests run three times: over the WSGI app in process, over gunicorn, and over nginx and gunicorn.
+"""The endpoint tests run over several layers: `LAYERS` in tests/conftest.py.
 
 Those of hubs, which are marked `cluster`, run once more in process, with hubs and boards on a Redis Cluster, which the
 layers above the app do not notice.
@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.validate import validator
 from xml.etree import ElementTree
 
@@ -25,6 +25,11 @@ from wz.testing import LiveServer
 
 from .. import stack
 from ..client import ServerlikeClient
+from ..conftest import FULL, layers
+from ..http2 import HTTP2Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 
 class ServiceClient(ServerlikeClient):
@@ -54,23 +59,21 @@ def detail(answer: TestResponse) -> str:
     return error.findtext("Detail") or ""
 
 
-LAYERS = ["wsgi", "gunicorn", "nginx"]
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    used = metafunc.fixturenames
-    layers = LAYERS if "client" in used else []
-    # The servers are made once, and with one Redis.
-    if metafunc.definition.get_closest_marker("cluster") and "place" in used and "gunicorn" not in used:
-        layers = [*(layers or LAYERS[:1]), "cluster"]
-    if layers:
-        metafunc.parametrize("place", layers, indirect=True)
+    used, marked = metafunc.fixturenames, metafunc.definition.get_closest_marker
+    picked = metafunc.config.getoption("layer")
+    places = layers(picked, core=bool(marked("core"))) if "client" in used else []
+    # The servers are made once, and with one Redis. A cluster is one more way of running in process.
+    if marked("cluster") and "place" in used and "gunicorn" not in used and "wsgi" in layers(picked, core=False):
+        places = [*(places or FULL[:1]), "cluster"]
+    if places:
+        metafunc.parametrize("place", places, indirect=True)
 
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest) -> str:
     """The layer through which the service is called; or `cluster`."""
-    return getattr(request, "param", LAYERS[0])
+    return getattr(request, "param", FULL[0])
 
 
 @pytest.fixture
@@ -98,21 +101,33 @@ def nginx(run: Path, gunicorn: LiveServer) -> Iterator[LiveServer]:
 
 
 @pytest.fixture(scope="session")
+def tls(run: Path, gunicorn: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HTTP2Server]:
+    with stack.tls(tmp_path_factory.mktemp("tls"), run / "gunicorn.sock") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def wsgi(server_settings: Settings) -> App:
     """The app, made once, as a process of gunicorn makes it: what it remembers must not disturb the next test."""
     return create_app(server_settings)
 
 
 @pytest.fixture(scope="session")
-def on_cluster(cluster_settings: Settings) -> App:
-    return create_app(cluster_settings)
+def validated(wsgi: App) -> WSGIApplication:
+    """The same, with each request and response held against PEP 3333."""
+    application: WSGIApplication = validator(wsgi)
+    return application
+
+
+@pytest.fixture(scope="session")
+def on_cluster(cluster_settings: Settings) -> WSGIApplication:
+    application: WSGIApplication = validator(create_app(cluster_settings))
+    return application
 
 
 @pytest.fixture
 def client(place: str, redis: redis_py.Redis, request: pytest.FixtureRequest) -> ServiceClient:
-    if place in ("gunicorn", "nginx"):
-        return ServiceClient(request.getfixturevalue(place))
-    return ServiceClient(validator(request.getfixturevalue("on_cluster" if place == "cluster" else "wsgi")))
+    return ServiceClient(request.getfixturevalue("on_cluster" if place == "cluster" else place))
 
 
 @pytest.fixture

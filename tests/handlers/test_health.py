@@ -12,6 +12,8 @@ from wz.testing import Client
 from .. import stack
 from .conftest import ServiceClient
 
+pytestmark = pytest.mark.core
+
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_needs_no_token(client: ServiceClient, path: str) -> None:

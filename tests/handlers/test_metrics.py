@@ -127,6 +127,7 @@ def test_lag_age_retries_and_dead_letters(client: ServiceClient, hub: Hub, upstr
     relay.stop()
 
 
+@pytest.mark.core
 def test_it_needs_listen(client: ServiceClient, redis: redis_py.Redis) -> None:
     assert client.get("/metrics", headers={"Authorization": ""}).status_code == 401
     for right, status in ((Right.SEND, 401), (Right.LISTEN, 200)):

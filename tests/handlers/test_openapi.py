@@ -67,6 +67,7 @@ def test_a_batch_is_documented_beside_a_single_event(document: dict[str, Any]) -
     assert send["responses"]["201"] == {"description": "the event, or every event of the batch, is stored"}
 
 
+@pytest.mark.core
 def test_the_page_needs_no_token(client: ServiceClient) -> None:
     answer = client.get("/docs", headers={"Authorization": ""})
 

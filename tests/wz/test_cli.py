@@ -201,6 +201,7 @@ def test_why_a_command_can_not_be_loaded_is_one_line(project: Path, entry: str, 
         pytest.param(b"[tool.wz]\ncommands = 3", ": [tool.wz.commands] must be a table", id="commands are a number"),
         pytest.param(b"[tool.wz]\ncommands = ['a']", ": [tool.wz.commands] must be a table", id="commands are a list"),
         pytest.param(b"[tool.wz]\napp = 3", ": app of [tool.wz] must be a text", id="app is a number"),
+        pytest.param(b"[tool.wz]\ndifferences = 3", ": differences of [tool.wz] must be a text", id="so is another"),
     ],
 )
 def test_a_project_file_that_is_wrong_is_named_in_one_line(project: Path, text: bytes, message: str) -> None:
@@ -367,6 +368,25 @@ def test_the_environment_may_name_the_app(shop: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("WZ_APP", "shop:app")
 
     assert wz("layers").stdout == "app\n"
+
+
+def test_a_project_says_what_its_servers_answer_otherwise(project: Path) -> None:
+    assert "name them in [tool.wz]" in wz("layers", "--differences").stderr
+
+    with (project / "pyproject.toml").open("a") as file:
+        file.write('differences = "servers:table"\n')
+    assert "Error: 'servers:table' can't be loaded: " in wz("layers", "--differences").stderr
+
+    (project / "servers.py").write_text("def table(): return 'TRACE: 405'")
+    assert wz("layers", "--differences").stdout == "TRACE: 405\n"
+
+
+def test_the_service_says_what_its_servers_answer_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    text = CliRunner().invoke(main, ["layers", "--differences"]).output
+
+    assert "Accept-Encoding: gzip\n    wsgi, validated, gunicorn: as it is\n    nginx, tls: gzip\n" in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_layers_are_drawn_and_timed(shop: Path) -> None:

@@ -11,6 +11,7 @@ from ..conftest import ServiceClient, numbers
 JSON = "application/json"
 
 
+@pytest.mark.core
 def test_a_score_that_is_set_can_be_read(client: ServiceClient) -> None:
     set_ = client.put("/boards/b/members/ann", json={"score": 12.5})
     got = client.get("/boards/b/members/ann")
@@ -145,6 +146,7 @@ def test_a_board_is_deleted(board: ServiceClient) -> None:
     assert board.delete("/boards/b").status_code == 404
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("member", ["ünïcode", "two words", "50%", "a+b", "漢字", "?", "a&b=c", "%2F"])
 def test_a_member_may_have_any_name(client: ServiceClient, member: str) -> None:
     from urllib.parse import quote
@@ -207,6 +209,7 @@ def test_a_reward_out_of_range_changes_nothing(client: ServiceClient) -> None:
     assert numbers(client.get("/boards/b/members/ann").data)["score"] == Decimal("9007199254.740991")
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("data", "content_type", "status"),
     [

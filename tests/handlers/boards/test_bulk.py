@@ -61,6 +61,7 @@ def scores(client: ServiceClient) -> dict[str, Any]:
     return {row["member"]: row["score"] for row in client.get("/boards/b/members").json["members"]}
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("media_type", [NDJSON, ARRAY])
 def test_scores_are_set_and_each_record_has_its_result(client: ServiceClient, media_type: str) -> None:
     records: list[dict[str, Any]] = [
@@ -128,6 +129,7 @@ def test_a_reward_that_leads_out_of_range_is_refused(client: ServiceClient) -> N
     assert end == summary(2, changed=1, refused=1)
 
 
+@pytest.mark.core
 def test_a_broken_line_is_refused_and_the_others_go_on(client: ServiceClient) -> None:
     body = b'{"member":"ann","score":1}\n\n{"member":"bob",\n{"member":"cid","score":3}\n'
 
@@ -188,6 +190,7 @@ def test_a_stale_board_is_told_before_the_answer_begins(client: ServiceClient, r
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("media_type", [NDJSON, ARRAY])
 def test_a_bulk_may_be_larger_than_other_bodies(client: ServiceClient, media_type: str) -> None:
     records = [{"member": f"{n:0>500}", "score": n} for n in range(2500)]

@@ -34,6 +34,7 @@ def pages(client: ServiceClient, url: str) -> list[list[str]]:
     return found
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

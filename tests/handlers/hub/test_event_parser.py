@@ -91,6 +91,7 @@ def test_ways_to_send(
     assert stored(redis) == expected
 
 
+@pytest.mark.core
 def test_a_publisher_s_name_is_kept_as_it_is(client: ServiceClient, redis: redis_py.Redis) -> None:
     assert client.post("/events/publishers/D%C3%A9v%201%2525/messages", data="x").status_code == 201
 
@@ -183,6 +184,7 @@ def test_what_cannot_be_sent(
     assert read_all(client) == []
 
 
+@pytest.mark.core
 def test_headers_become_properties(client: ServiceClient) -> None:
     headers = {
         "Alert": '"Strong Wind"',

@@ -57,6 +57,7 @@ def titles(answer: TestResponse) -> list[str | None]:
     return [title.text for title in xml(answer).findall("a:entry/a:title", NAMESPACES)]
 
 
+@pytest.mark.core
 def test_a_hub_is_made_shown_listed_changed_and_deleted(client: ServiceClient) -> None:
     body = hub_described(MessageRetentionInDays=7, PartitionCount=2, UserMetadata="ours &amp; theirs")
     made = client.put("/Orders", data=body, content_type="application/atom+xml;type=entry;charset=utf-8")

@@ -97,6 +97,7 @@ def test_a_long_poll_ends_with_an_empty_page(client: ServiceClient, hub: Hub) ->
     assert page == {"hub": "events", "partition": 1, "events": [], "next": newest}
 
 
+@pytest.mark.core
 def test_a_long_poll_does_not_wait_for_what_is_there(client: ServiceClient, hub: Hub) -> None:
     hub.append([Event(b"x")], partition=1)
 
@@ -109,6 +110,7 @@ def test_a_page_after_the_newest_event_tells_where_that_is(client: ServiceClient
     assert client.get(f"{URL}/events?after=@latest").json["next"] == hub.read(1)[0].offset
 
 
+@pytest.mark.core
 def test_a_page_ends_at_some_megabytes(client: ServiceClient, hub: Hub) -> None:
     for n in range(12):
         hub.append([Event(str(n % 10).encode() * 1024 * 1024)], partition=1)
@@ -156,6 +158,7 @@ class Tail:
         self.answer.close()
 
 
+@pytest.mark.core
 def test_a_tail_tells_events_as_they_come(client: ServiceClient, redis: redis_py.Redis, hub: Hub) -> None:
     hub.append([Event(b"old")], partition=1)
     tail = Tail(client, f"{URL}/tail?after=0")

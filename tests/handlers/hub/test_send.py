@@ -28,6 +28,7 @@ def send_batch(client: ServiceClient, items: object) -> TestResponse:
     return client.post("/events/messages", data=json.dumps(items), content_type=BATCH)
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("data", "content_type"),
     [
@@ -46,6 +47,7 @@ def test_a_single_event_keeps_body_and_type(client: ServiceClient, data: str, co
     assert (event["body"], event["content_type"]) == (data, content_type)
 
 
+@pytest.mark.core
 def test_a_body_that_is_not_text_reads_back_as_base64(client: ServiceClient) -> None:
     client.post("/events/messages", data=b"\x00\xff")
 
@@ -72,6 +74,7 @@ def test_the_partition_key_picks_the_partition(client: ServiceClient, key: str) 
     assert [event["partition_key"] for event in page["events"]] == [key]
 
 
+@pytest.mark.core
 def test_a_batch_is_one_event_an_item(client: ServiceClient) -> None:
     items = [
         {"Body": "1", "UserProperties": {"Alert": "Strong Wind", "n": 3}, "BrokerProperties": {"PartitionKey": "p"}},
@@ -124,6 +127,7 @@ def test_broken_broker_properties(client: ServiceClient, header: str) -> None:
     assert read_all(client) == []
 
 
+@pytest.mark.core
 def test_pages_follow_each_other(client: ServiceClient) -> None:
     send_batch(client, [{"Body": str(i), "BrokerProperties": {"PartitionKey": "p"}} for i in range(5)])
     url = f"/hubs/events/partitions/{partition_of('p', 4)}/events"
@@ -158,6 +162,7 @@ def test_an_unknown_hub_is_404(client: ServiceClient) -> None:
     assert client.post("/nohub/messages", data="x").status_code == 404
 
 
+@pytest.mark.core
 def test_too_large_an_event_is_413(client: ServiceClient) -> None:
     answer = client.post("/events/messages", data=b"x" * (1024 * 1024 + 1))
 
@@ -165,6 +170,7 @@ def test_too_large_an_event_is_413(client: ServiceClient) -> None:
     assert read_all(client) == []
 
 
+@pytest.mark.core
 def test_an_event_of_exactly_the_limit_is_taken(client: ServiceClient) -> None:
     assert client.post("/events/messages", data=b"x" * (1024 * 1024)).status_code == 201
 

@@ -88,6 +88,7 @@ def test_errors_have_the_service_s_shape_and_texts(
     datetime.fromisoformat(tail["time"])
 
 
+@pytest.mark.core
 def test_a_missing_claim_is_401_with_its_sub_code(client: ServiceClient, redis: redis_py.Redis) -> None:
     rule = Rules(redis, stack.ROOT).add("reader", frozenset({Right.LISTEN}))
     headers = {"Authorization": stack.token(connection=ConnectionString(stack.ROOT.endpoint, rule.name, rule.primary))}
@@ -100,6 +101,7 @@ def test_a_missing_claim_is_401_with_its_sub_code(client: ServiceClient, redis: 
     )
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("path", ["/%0B%EF%BF%BF/messages", "/%3C%26%5D%5D%3E/messages", "/events/%3Cx%3E/y"])
 def test_what_xml_cannot_hold_is_answered_in_xml(client: ServiceClient, path: str) -> None:
     answer = client.post(path, data="x")
@@ -108,6 +110,7 @@ def test_what_xml_cannot_hold_is_answered_in_xml(client: ServiceClient, path: st
     assert detail(answer)
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("path", ["/boards/none", "/outputs/none", "/hubs/events/none", "/"])
 def test_everything_else_answers_problem_documents(client: ServiceClient, path: str) -> None:
     assert client.get(path).content_type == "application/problem+json"

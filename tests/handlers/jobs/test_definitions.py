@@ -65,6 +65,7 @@ def work(registry: JobRegistry) -> Iterator[Work]:
             task.stop()
 
 
+@pytest.mark.core
 def test_a_job_is_made_run_and_changed(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
     made = client.put("/jobs/per-minute", json=BODY)
     assert (made.status_code, made.json["state"], made.json["status"]) == (201, "stopped", None)
