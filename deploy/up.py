@@ -190,4 +190,6 @@ def redis_answers(settings: Settings) -> bool:
 
 
 def service_answers(address: Address, run_dir: Path) -> bool:
-    return (run_dir / "gunicorn.sock").exists() and is_ready(address) is True  # nginx would log an error for asking
+    """Ask gunicorn first: until it answers, nginx would log an error for each question."""
+    socket = run_dir / "gunicorn.sock"
+    return socket.exists() and all(map(is_ready, (Address(f"unix:{socket}"), address)))
