@@ -79,7 +79,7 @@ def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
 
         next_one = spawn(tmp_path, port=up.port, state=up.state, environ={"WZ_JOBS": ""})
         next_one.wait_for(lambda: "wz answers at" in next_one.text)
-        assert "Ending what a `wz up` that was killed has left: redis (" in next_one.text
+        assert "Ending what a killed `wz up` has left: redis (" in next_one.text
         assert not [pid for pid in started if psutil.pid_exists(pid)]
 
         next_one.process.kill()
