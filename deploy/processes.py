@@ -130,11 +130,12 @@ class Child:
 
     @property
     def obituary(self) -> str:
-        """How it ended, and the last line that it printed."""
+        """How it ended, and the last line that it printed, which is not about SIGKILL."""
         self._reader.join(timeout=1)
         code = self.popen.returncode
         how = f"with status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
-        return f"{self.name} ended {how}" + (f": {self._last_words}" if self._last_words else "")
+        is_told = self._last_words and code != -signal.SIGKILL
+        return f"{self.name} ended {how}" + (f": {self._last_words}" if is_told else "")
 
     def tell(self, signum: signal.Signals) -> None:
         """Signal the leader alone: gunicorn and nginx tell their workers themselves."""

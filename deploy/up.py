@@ -21,7 +21,7 @@ from pipeline.store.client import RedisUnavailable, check_server, redis_client
 from .address import HOST, Address, is_ready
 from .leavings import end, leavings
 from .nginx import TLS, render_nginx
-from .processes import GRACEFUL_SECONDS, Interrupted, NotReady, ProcessEnded, Processes
+from .processes import GRACEFUL_SECONDS, STAGES, Interrupted, NotReady, ProcessEnded, Processes, clock_time
 from .report import Report
 from .servers import ServerNotFound, nginx, redis_server
 from .state import keep_connection_string, locked, make_private, runtime_directory
@@ -114,7 +114,8 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
 def sole(state: Path) -> Iterator[IO[str]]:
     """Hold the folder's lock, once what a killed `wz up` has left has ended. Raises `ClickException` if one runs."""
     if left := leavings(state):
-        click.echo(f"Ending what a `wz up` that was killed has left: {', '.join(map(str, left))} ...", err=True)
+        by = clock_time(sum(stage.seconds for stage in STAGES))
+        click.echo(f"Ending what a killed `wz up` has left: {', '.join(map(str, left))}; by {by} ...", err=True)
         end(left)
     with locked(state) as lock:
         if lock is None:
@@ -191,4 +192,6 @@ def redis_answers(settings: Settings) -> bool:
 
 
 def service_answers(address: Address, run_dir: Path) -> bool:
-    return (run_dir / "gunicorn.sock").exists() and is_ready(address) is True  # nginx would log an error for asking
+    """Ask gunicorn first: until it answers, nginx would log an error for each question."""
+    socket = run_dir / "gunicorn.sock"
+    return socket.exists() and all(map(is_ready, (Address(f"unix:{socket}"), address)))

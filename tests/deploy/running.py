@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shlex
 import shutil
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -103,6 +105,19 @@ def running(tmp_path: Path, *options: str, environ: Mapping[str, str] | None = N
         up.process.terminate()
         up.process.wait(PATIENCE)
         end_what_names(up.state)
+
+
+def wz(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `wz` in the checkout, with no settings."""
+    env = without_settings()
+    return subprocess.run([WZ, *args], capture_output=True, text=True, check=False, cwd=REPOSITORY, env=env)
+
+
+def status(state: Path) -> dict[str, Any]:
+    """Return what `wz status --json` says."""
+    done = wz("status", "--state", state, "--json")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def without_settings() -> dict[str, str]:

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from ..stack import PATIENCE, REPOSITORY, until
-from .running import WZ, Up, running, spawn, what_names, without_settings
-
-
-def wz(*args: str | Path) -> subprocess.CompletedProcess[str]:
-    env = without_settings()
-    return subprocess.run([WZ, *args], capture_output=True, text=True, check=False, cwd=REPOSITORY, env=env)
-
-
-def status(state: Path) -> dict[str, Any]:
-    done = wz("status", "--state", state, "--json")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+from ..stack import PATIENCE, until
+from .running import Up, running, spawn, status, what_names, wz
 
 
 def test_every_process_is_shown(up: Up) -> None:
@@ -74,18 +61,6 @@ def test_where_nothing_runs(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, f"nothing runs in {tmp_path}\n")
 
 
-def test_down_ends_it_and_all_that_it_has_started(tmp_path: Path) -> None:
-    with running(tmp_path, "--jobs-workers", "2") as up:
-        started = up.descendants()
-        assert {row["name"] for row in status(up.state)["processes"]} >= {"worker.1", "worker.2"}
-        done = wz("down", "--state", up.state)
-
-        assert done.returncode == 0
-        assert up.process.wait(PATIENCE) == 128 + signal.SIGTERM
-        assert not [pid for pid in started if psutil.pid_exists(pid)]
-        assert status(up.state)["processes"] == []
-
-
 def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
     """By `wz down`, and by the next `wz up`; also when a master is gone whose own processes live on."""
     with running(tmp_path, environ={"WZ_JOBS": ""}) as up:
@@ -104,7 +79,7 @@ def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
 
         next_one = spawn(tmp_path, port=up.port, state=up.state, environ={"WZ_JOBS": ""})
         next_one.wait_for(lambda: "wz answers at" in next_one.text)
-        assert "Ending what a `wz up` that was killed has left: redis (" in next_one.text
+        assert "Ending what a killed `wz up` has left: redis (" in next_one.text
         assert not [pid for pid in started if psutil.pid_exists(pid)]
 
         next_one.process.kill()
