@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy import servers
-from deploy.up import DEPLOY, render_nginx
+from deploy.nginx import DEPLOY, render_nginx
 from pipeline.settings import Settings
 from tests import stack
 from wz.testing import Client, LiveServer

@@ -45,11 +45,14 @@ class Worker(ThreadWorker):
         """
         refusal = Refusal.of(req, exc)
         log, exc_info = (self.log.error, exc) if refusal.status == 500 else (self.log.warning, None)
-        log(
-            "refused %s %s: %d (%s) address=%s id=%s",
-            *(refusal.method, refusal.path, refusal.status, refusal.words, refusal.address, refusal.request_id),
-            exc_info=exc_info,
-            extra={"request_id": refusal.request_id, "address": refusal.address},  # members, where lines are JSON
-        )
+        facts = {
+            "request_id": refusal.request_id,
+            "address": refusal.address,
+            "method": refusal.method,
+            "path": refusal.path,
+            "status": refusal.status,
+        }
+        words = refusal.method, refusal.path, refusal.status, refusal.words
+        log("refused %s %s: %d (%s)", *words, exc_info=exc_info, extra=facts)
         with suppress(OSError):  # the client may be gone
             client.sendall(refusal.answer())

@@ -145,8 +145,8 @@ def test_the_worker_logs_in_the_same_form_and_names_the_trace(service: Service) 
 
 
 def test_a_line_of_each_logger_of_a_process_has_the_form(service: Service) -> None:
-    refused_by_gunicorn(service, "no header")
-    service.logged("gunicorn", logger="gunicorn.error")
+    refused_by_gunicorn(service, "X-Request-ID: of-the-refused\r\nno header")
+    service.logged("gunicorn", logger="gunicorn.error", request_id="of-the-refused", status=400, path="/boards")
 
     for process in ("gunicorn", "worker"):
         for line in service.lines(process):
