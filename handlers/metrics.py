@@ -14,7 +14,6 @@ worker runs.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +32,8 @@ from pipeline.hub.relay_status import PartitionStatus, status
 from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
 from pipeline.store import OUTAGES
+from pipeline.store.client import RedisUnavailable
+from pipeline.store.outage_log import outages
 from wz import App, Blueprint, Request, Response
 from wz.openapi import Content, operation
 
@@ -41,8 +42,6 @@ from .services import Services, services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-logger = logging.getLogger(__name__)
 
 blueprint = Blueprint("metrics")
 protect(blueprint)
@@ -148,11 +147,14 @@ class HubCollector(Collector):
         self.services = services
 
     def collect(self) -> Iterable[Metric]:
-        up = GaugeMetricFamily("wz_redis_up", "1 if Redis answers; without it nothing is known of hubs.")
+        up = GaugeMetricFamily("wz_redis_up", "1 if Redis answers what is read; without it nothing is known of hubs.")
         try:
             found = {name: status(hub) for name, hub in self.services.hubs.items()}
         except OUTAGES as exc:
-            logger.error("Redis: %s", exc)
+            outages.note(exc)
+            found = {}
+            up.add_metric([], 0)
+        except RedisUnavailable:
             found = {}
             up.add_metric([], 0)
         else:

@@ -99,15 +99,16 @@ def environ(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def gunicorn(folder: Path, settings: Settings, **more: str) -> Iterator[LiveServer]:
+def gunicorn(folder: Path, settings: Settings, ready: str = "/readyz", **more: str) -> Iterator[LiveServer]:
     """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`.
 
-    It is started there, not in the checkout: the configuration finds the app.
+    It is up when `ready` is answered with 200. It is started there, not in the checkout: the configuration
+    finds the app.
     """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
     command = [sys.executable, "-m", "gunicorn", "--config", REPOSITORY / "deploy" / "gunicorn.conf.py"]
-    with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env, cwd=folder):
+    with process([*command, "--log-level", "warning"], ready=lambda: answers(server, ready), env=env, cwd=folder):
         yield server
 
 
@@ -140,9 +141,25 @@ def slowness() -> float:
     return max(1.0, (time.monotonic() - begin) / _QUIET_START)
 
 
-def answers(server: LiveServer) -> bool:
+def answers(server: LiveServer, path: str = "/readyz") -> bool:
     """Say whether the service behind `server` is ready."""
     try:
-        return Client(server).get("/readyz").status_code == 200
+        return Client(server).get(path).status_code == 200
     except OSError:
         return False
+
+
+@contextmanager
+def redis_server(folder: Path, *options: object) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run a Redis of the test's own, which it may stop, kill and set as it likes. Yields its process and its address.
+
+    It may be started again in the same folder.
+    """
+    path = folder / "redis.sock"
+    path.unlink(missing_ok=True)
+    command = [servers.redis_server(), "--port", 0, "--unixsocket", path, "--save", "", "--dir", folder, *options]
+    with process(command, ready=path.exists) as server:
+        try:
+            yield server, f"unix://{path}"
+        finally:
+            server.send_signal(signal.SIGCONT)
