@@ -1,7 +1,7 @@
 """Connections to Redis, and their pool, as the service needs them: they count what may have written, and follow a
 fail-over.
 
-A primary that was demoted behind a name, a proxy or a Sentinel answers READONLY, and one that hangs answers nothing.
+A primary that was demoted behind a name or a proxy answers READONLY, and one that hangs answers nothing.
 Connections that stayed open would go on asking it, so one such answer closes it and all that are idle in its pool.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 
 from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ReadOnlyError, RedisError, TimeoutError
-from redis.sentinel import Sentinel
 
 from . import writes
 from .refusals import NOT_RUN, Parser
@@ -74,19 +73,6 @@ class _Unix(_Counting, UnixDomainSocketConnection):
     pass
 
 
-class _Managed(_TCP):
-    """A connection to the primary that the Sentinels name when it is opened."""
-
-    def __init__(self, *, sentinel: Sentinel, service: str, **options: Any) -> None:
-        self._sentinel = sentinel
-        self._service = service
-        super().__init__(**options)
-
-    def _connect(self) -> Any:
-        self.host, self.port = self._sentinel.discover_master(self._service)  # type: ignore[no-untyped-call]
-        return super()._connect()  # type: ignore[no-untyped-call]
-
-
 _CLASSES: dict[type, type] = {Connection: _TCP, SSLConnection: _TLS, UnixDomainSocketConnection: _Unix}
 
 
@@ -94,8 +80,6 @@ class Pool(ConnectionPool):
     """A pool of such connections, whichever class of redis-py an address stands for."""
 
     def __init__(self, connection_class: type = Connection, **options: Any) -> None:
-        if "sentinel" in options:
-            connection_class = _Managed
         super().__init__(connection_class=_CLASSES.get(connection_class, connection_class), **options)
 
     def release(self, connection: Any) -> None:

@@ -62,7 +62,7 @@ def may_have_written() -> bool:
 def can_write(command: Sequence[Any]) -> bool:
     """Say whether a command, as redis-py sends it, can change a key."""
     name = command[0]
-    if name in _READS:
+    if name in _READS or str(name).partition(" ")[0] in _OTHERS:  # as SCRIPT LOAD, which redis-py splits later
         return False
     if name in _SCRIPTS:
         return command[1] not in READING_SCRIPTS
