@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pipeline.hub.sas import SCHEME, Unauthorized
 from pipeline.settings import Settings
-from pipeline.store import OUTAGES
-from pipeline.store.client import redis_client
 from wz import App, Problem
 from wz.openapi import OpenAPI
 from wz.request_id import RequestID
@@ -17,7 +15,7 @@ from .hub.canonical_path import CanonicalPath
 from .hub.read import MAX_WAIT
 from .hub.xml_errors import answer_unmatched
 from .log_fields import keep_facts
-from .outage import SEND_AGAIN, outage
+from .outage import ANSWERED, RESPONSES, UNSAFE_RESPONSES, count_writes, outage
 from .services import Services
 from .unread import UnreadBody
 
@@ -40,10 +38,9 @@ to outputs and add to boards. Errors are `application/problem+json` (RFC 9457).
 def create_app(settings: Settings | None = None) -> App:
     """Return the service as a WSGI application.
 
-    Nothing is sent to Redis before the first request, but a cluster's nodes are looked for: raises `RedisUnavailable`.
+    Nothing is sent to Redis before the first request.
     """
     settings = settings or Settings.from_environ()
-    client = redis_client(settings)
 
     app = App(
         "handlers",
@@ -54,10 +51,11 @@ def create_app(settings: Settings | None = None) -> App:
             "TAIL_SECONDS": following.TAIL_SECONDS,
         },
     )
-    app.extensions["services"] = Services.make(settings, client)
+    app.extensions["services"] = Services(settings)
     app.problems.update(PROBLEMS)
     app.register_error_handler(Unauthorized, _unauthorized)
-    for kind in OUTAGES:
+    count_writes(app)
+    for kind in ANSWERED:
         app.register_error_handler(kind, outage)
     auth.answer_authorize_only(app)  # before all other hooks
     app.url_map.converters.update(hub.converters)
@@ -68,7 +66,8 @@ def create_app(settings: Settings | None = None) -> App:
         title="wz",
         version=VERSION,
         description=DESCRIPTION,
-        responses={503: SEND_AGAIN},
+        responses=RESPONSES,
+        unsafe_responses=UNSAFE_RESPONSES,
         security_schemes={auth.SAS: auth.SCHEME},
         decimal=DECIMAL,
     )

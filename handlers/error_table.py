@@ -2,7 +2,7 @@
 
 Some need more than a status: a sender's errors (HubFull, PublisherRevoked, Throttled) are answered in the words of
 Event Hubs by hub/xml_errors.py, Unauthorized with its header by that file and by app.py, TooManyReaders by
-following.py. An error that is answered nowhere is a 500.
+following.py, RedisUnavailable and EnvironmentClash by outage.py. An error that is answered nowhere is a 500.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pipeline.errors import InvalidValue
 from pipeline.hub.group_registry import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.namespace import HubBusy, HubExists, UnknownHub
 from pipeline.hub.stored_hub import UnknownPartition
-from pipeline.store.client import EnvironmentClash, RedisUnavailable
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputInUse, OutputTaken, UnknownOutput
 from pipeline.windows.jobs.registry import JobExists, JobInUse, UnknownJob
@@ -49,7 +48,5 @@ PROBLEMS: dict[type[Exception], int] = {
     OutputInUse: 409,
     OutputTaken: 409,
     WrongPlaces: 409,
-    EnvironmentClash: 503,
-    RedisUnavailable: 503,
     StaleBoard: 503,
 }

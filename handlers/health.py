@@ -1,11 +1,23 @@
-"""/healthz: this process serves. /readyz: it can also do its work. Neither needs a token."""
+"""/healthz: this process serves. /readyz: it can also do its work. Neither needs a token.
+
+/healthz needs no Redis, and under gunicorn no free thread either (deploy/worker.py): a process that waits for Redis is
+alive, and to start it again would not help.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from wz import Blueprint, Request
+import msgspec
 
+from pipeline.store import OUTAGES, Redis
+from pipeline.store.client import try_write
+from pipeline.store.outage_log import outages
+from pipeline.store.refusals import refusal_of
+from wz import Blueprint, Problem, Request
+from wz.openapi import operation
+
+from .outage import RETRY_AFTER
 from .services import services
 
 blueprint = Blueprint("health")
@@ -17,8 +29,36 @@ def healthz() -> dict[str, Literal["ok"]]:
     return {"status": "ok"}
 
 
+class Ready(msgspec.Struct):
+    """What the process can do its work with: each store takes writes. With one server, all three are the same."""
+
+    status: Literal["ok"] = "ok"
+    redis: Literal["ok"] = "ok"
+    hubs: Literal["ok"] = "ok"
+    boards: Literal["ok"] = "ok"
+
+
 @blueprint.get("/readyz")
-def readyz(request: Request) -> dict[str, Literal["ok"]]:
-    """Say that this process can do its work; 503, as every route, while Redis is away."""
-    services(request).ping()
-    return {"status": "ok", "redis": "ok"}
+@operation(responses={503: "it can't; `stores` says of each store whether it takes writes, or why not"})
+def readyz(request: Request) -> Ready:
+    """Say that this process can do its work: each store answers and takes writes. Nothing is written."""
+    found: dict[int, str] = {}
+    stores: dict[str, str] = {}
+    for name, client in services(request).stores.clients.items():
+        if id(client) not in found:
+            found[id(client)] = _state(client)
+        stores[name] = found[id(client)]
+    wrong = sorted(set(stores.values()) - {"ok"})
+    if wrong:
+        raise Problem(503, "; ".join(wrong), {"Retry-After": RETRY_AFTER}, stores=stores)
+    return Ready()
+
+
+def _state(client: Redis) -> str:
+    try:
+        try_write(client)
+    except OUTAGES as exc:
+        outages.note(exc)
+        code, why, _ = refusal_of(exc)
+        return f"{code}: {why}"
+    return "ok"

@@ -122,18 +122,19 @@ def gunicorn(
     conf: Path = GUNICORN_CONF,
     log: Path | None = None,
     app: str = "",
+    ready: str = "/readyz",
     **more: str,
 ) -> Iterator[LiveServer]:
     """Run the service, or another `app`, under gunicorn, with the configuration of production and `more` variables.
 
     It listens on a unix socket in `folder`, and is started there, not in the checkout: the configuration finds the app.
-    `log` is that of `process`.
+    `log` is that of `process`. It is up when `ready` is answered with 200.
     """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
     command = [sys.executable, "-P", REPOSITORY / "deploy" / "serve.py", "--config", conf, "--log-level", "warning"]
     command += filter(None, [app])
-    with process(command, ready=lambda: answers(server), env=env, cwd=folder, log=log):
+    with process(command, ready=lambda: answers(server, ready), env=env, cwd=folder, log=log):
         yield server
 
 
@@ -194,9 +195,25 @@ def slowness() -> float:
     return max(1.0, (time.monotonic() - begin) / _QUIET_START)
 
 
-def answers(server: WSGIApplication) -> bool:
+def answers(server: WSGIApplication, path: str = "/readyz") -> bool:
     """Say whether the service behind `server` is ready."""
     try:
-        return Client(server).get("/readyz").status_code == 200
+        return Client(server).get(path).status_code == 200
     except OSError:
         return False
+
+
+@contextmanager
+def redis_server(folder: Path, *options: object) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run a Redis of the test's own, which it may stop, kill and set as it likes. Yields its process and its address.
+
+    It may be started again in the same folder.
+    """
+    path = folder / "redis.sock"
+    path.unlink(missing_ok=True)
+    command = [servers.redis_server(), "--port", 0, "--unixsocket", path, "--save", "", "--dir", folder, *options]
+    with process(command, ready=path.exists) as server:
+        try:
+            yield server, f"unix://{path}"
+        finally:
+            server.send_signal(signal.SIGCONT)

@@ -11,13 +11,14 @@ import msgspec
 from pipeline.boards.bulk import CHUNK, BulkChange, Outcome
 from pipeline.errors import PipelineError
 from pipeline.store import OUTAGES
+from pipeline.store.outage_log import outages
+from pipeline.store.refusals import refusal_of
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 from wz.records import ARRAY, LINES, BrokenBody, records
 
 from .. import metrics
 from ..auth import protect
-from ..outage import AWAY, log_outage
 from ..services import services
 from .members import EventId, Number
 from .parameters import NO_NAME, BoardName, Exact, MemberName
@@ -26,6 +27,9 @@ blueprint = Blueprint("bulk", url_prefix="/boards/<board>")
 protect(blueprint)
 
 T = TypeVar("T")
+
+#: What to do with a record that has no result.
+AGAIN = "send these again, a reward with the event that it had; otherwise look first"
 
 
 class MemberScore(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,8 +60,8 @@ class Result(msgspec.Struct, omit_defaults=True):
 class BulkSummary(msgspec.Struct):
     """The last line. `complete` says that every record of the body has its result; if not, `error` says why.
 
-    A record that has a result was either applied or refused. One without a result may have been applied or not: send it
-    again, a reward with the same event.
+    A record that has a result was either applied or refused. One without a result may have been applied or not: a
+    score, and a reward with an event, can be sent again.
     """
 
     records: int = 0
@@ -136,8 +140,8 @@ def result_lines(outcomes: Iterable[Outcome], summary: BulkSummary, encoder: msg
     except PipelineError as exc:
         summary.error = str(exc)
     except OUTAGES as exc:
-        log_outage(exc)
-        summary.error = f"{AWAY}: send those records again that have no result"
+        outages.note(exc)
+        summary.error = f"{refusal_of(exc).why}; records without a result may have been applied: {AGAIN}"
     metrics.count_bulk(summary.records, summary.refused)
     summary.complete = summary.error is msgspec.UNSET
     yield encoder.encode_lines([*results, summary])

@@ -15,7 +15,7 @@ from wz.openapi import operation
 
 from .. import metrics
 from ..auth import protect
-from ..outage import AWAY
+from ..outage import MAY_BE_STORED, NOTHING_CHANGED
 from ..services import services
 from . import xml_errors
 from .event_parser import BatchItem, BrokerProperties, batch, for_partition, for_publisher, single, whole_body
@@ -36,7 +36,9 @@ _sends = operation(
         401: "the token is missing, expired, not valid here, or lacks Send; or the publisher is revoked",
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
-        503: f"the hub is throttled or full, or {AWAY}: send again after Retry-After seconds",
+        502: f"the connection to the store broke. {MAY_BE_STORED}",
+        503: f"the hub is throttled or full, or the store is away; {NOTHING_CHANGED}",
+        504: f"the store has not answered in time. {MAY_BE_STORED}",
     },
 )
 

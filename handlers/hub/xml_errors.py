@@ -26,14 +26,13 @@ from pipeline.hub.namespace import UnknownHub
 from pipeline.hub.publishers import PublisherRevoked
 from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
-from pipeline.store import OUTAGES
 from wz import App, Blueprint, Problem, Request, Response
 from wz.context import current_request
 from wz.errors import error_response
 from wz.openapi import operation
 from wz.request_id import KEY as REQUEST_ID
 
-from ..outage import outage
+from ..outage import ANSWERED, MAY_BE_STORED, outage
 from ..services import services
 from ..times import error_time, now_ms
 
@@ -141,8 +140,9 @@ def _full(exc: HubFull, request: Request) -> Answer:
 
 
 def _away(exc: Exception, request: Request) -> Answer:
-    problem = outage(exc)
-    return 503, f"ServerBusy: {problem.description}.", dict(problem.headers)
+    problem = outage(exc, MAY_BE_STORED)
+    busy = "ServerBusy: " if problem.code == 503 else ""  # clients take this name for "send it again"
+    return problem.code or 500, f"{busy}{problem.description}", problem.headers
 
 
 def _http(exc: HTTPException, request: Request) -> Answer:
@@ -167,5 +167,5 @@ _KINDS: Mapping[type[Exception], Callable[[Any, Request], Answer]] = {
     UnknownHub: _unknown_hub,
     Throttled: _throttled,
     HubFull: _full,
-    **dict.fromkeys(OUTAGES, _away),
+    **dict.fromkeys(ANSWERED, _away),
 }

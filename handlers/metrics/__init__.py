@@ -23,12 +23,13 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pipeline.store import OUTAGES
+from pipeline.store.client import RedisUnavailable
+from pipeline.store.outage_log import outages
 from pipeline.windows.jobs.registry import JobRegistry
 from wz import App, Blueprint, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
-from ..outage import log_outage
 from ..services import Services, services
 from .counts import REGISTRY, count_bulk, count_start, counted
 from .hubs import hub_metrics
@@ -72,16 +73,21 @@ class Stored(Collector):
         self.services = services
 
     def collect(self) -> Iterable[Metric]:
-        up = GaugeMetricFamily("wz_redis_up", "1 if Redis answers; without it nothing is known of hubs and jobs.")
+        up = GaugeMetricFamily(
+            "wz_redis_up", "1 if Redis answers what is read; without it nothing is known of hubs and jobs."
+        )
         its = self.services
         try:
             found = [
-                *server_metrics(its.clients),
+                *server_metrics(its.stores.distinct_clients),
                 *hub_metrics(its.hubs),
                 *job_metrics(JobRegistry(its.redis, its.hubs, its.boards)),
             ]
         except OUTAGES as exc:
-            log_outage(exc)
+            outages.note(exc)
+            found = []
+            up.add_metric([], 0)
+        except RedisUnavailable:  # not since this process started
             found = []
             up.add_metric([], 0)
         else:

@@ -7,6 +7,7 @@ import time
 
 from prometheus_client import Gauge
 
+from pipeline.store.client import RedisUnavailable
 from pipeline.store.server_status import pool_connections
 
 from ..services import Services
@@ -45,7 +46,10 @@ class Load:
 
     def write(self, without: int = 0) -> None:
         """Write how busy this process is now, for all processes to read; `without` so many requests."""
-        found = [pool_connections(client) for client in self.services.clients]
+        try:
+            found = [pool_connections(client) for client in self.services.stores.distinct_clients]
+        except RedisUnavailable:  # not since this process started
+            found = []
         _under_way.set(self._count - without)
         _pool.labels("in use").set(sum(in_use for in_use, _ in found))
         _pool.labels("idle").set(sum(idle for _, idle in found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from decimal import Decimal
 from itertools import islice
 
@@ -53,7 +54,9 @@ def apply(
     under_way: deque[Future[list[Outcome]]] = deque()
     with ThreadPoolExecutor(1, "board-bulk") as writer:  # Redis works on one window while Python reads the next one
         while records := list(islice(changes, WINDOW)):
-            under_way.append(writer.submit(_Window(shards, records, remember_ms, expires).write))
+            window = _Window(shards, records, remember_ms, expires)
+            # In this context, so that what it writes counts as this request's, and is logged with its id.
+            under_way.append(writer.submit(copy_context().run, window.write))
             if len(under_way) > 1:
                 yield from under_way.popleft().result()
         while under_way:

@@ -20,7 +20,7 @@ Feature = str | int | Decimal | bool
 MOST, NAME, VALUE = 256, 128, 4096
 
 _WRITE = BoardScript("tree.lua", "features.lua")
-_MEMBERSHIPS = BoardScript("memberships.lua")
+_MEMBERSHIPS = BoardScript("memberships.lua", reads_only=True)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from hashlib import sha1
 from importlib.resources import files
 
 from ..store.keys import WORD, Key
@@ -22,15 +21,17 @@ class BoardScript(Script):
     functions. All scripts have the constants of `constants`.
     """
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, reads_only: bool = False) -> None:
         folder = files(__package__)
-        super().__init__(*(folder / name for name in names))
-        self.text = constants() + self.text
-        while constant := _CONSTANT.search(self.text):
+        super().__init__(*(folder / name for name in names), reads_only=reads_only)
+
+    def finish(self, text: str) -> str:
+        text = constants() + text
+        while constant := _CONSTANT.search(text):
             name, value = constant.groups()
-            rest = re.split(rf"\b{name}\b", self.text[constant.end() :])
-            self.text = self.text[: constant.start()] + f"({value})".join(rest)
-        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+            rest = re.split(rf"\b{name}\b", text[constant.end() :])
+            text = text[: constant.start()] + f"({value})".join(rest)
+        return text
 
 
 def constants() -> str:

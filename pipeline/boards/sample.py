@@ -25,7 +25,7 @@ MOST = 5_000
 _ENDS = [LEAST, 1000]
 
 _FILL = BoardScript("sample_fill.lua")
-_READ = BoardScript("sample_read.lua")
+_READ = BoardScript("sample_read.lua", reads_only=True)
 
 # Units, then member: the order of a sorted set.
 _Row = tuple[int, bytes]

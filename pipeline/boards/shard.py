@@ -14,7 +14,7 @@ from .changes import Change, Reply, replies, update_args
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
 
-READ = BoardScript("tree.lua", "read.lua")
+READ = BoardScript("tree.lua", "read.lua", reads_only=True)
 UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
 _CONFIGURE = BoardScript("tree.lua", "keys.lua", "configure.lua")
 

@@ -16,7 +16,7 @@ from ..errors import InvalidValue, PipelineError
 from ..settings import Settings
 from ..settings.address import database_in
 from ..settings.local import names_a_server, service_file, with_service
-from ..store import OUTAGES, UNREACHABLE, RedisError
+from ..store import UNREACHABLE, RedisError
 from ..store.client import database
 from ..store.environments import others_with_data
 from ..units import milliseconds
@@ -36,7 +36,7 @@ def one_line_errors(command: F) -> F:
             return command(*args, **kwargs)
         except PipelineError as exc:
             raise click.ClickException(exc.with_notes) from exc
-        except (*OUTAGES, RedisError) as exc:
+        except RedisError as exc:
             hint = _where_it_was_looked_for() if isinstance(exc, UNREACHABLE) else ""
             raise click.ClickException(f"Redis: {' '.join(str(exc).split())}{hint}") from exc
 

@@ -6,17 +6,25 @@ import gc
 import logging
 import signal
 import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
 from .. import logs
 from ..boards import Boards
+from ..errors import PipelineError
 from ..hub.namespace import Hubs
 from ..hub.relay import GROUP, Relays
 from ..hub.relay_status import has_lost_its_relay
 from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
-from ..store.client import hubs_client, wait_for_stores
+from ..settings import Settings
+from ..store import OUTAGES, Redis
+from ..store.client import RedisUnavailable, check_stores, hubs_client
+from ..store.outage_log import outages
+from ..store.pace import FIRST_WAIT, Pace
 from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
 from ..windows.jobs.registry import JobRegistry
@@ -26,6 +34,20 @@ from .terminal import one_line_errors
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+#: The exit status of a worker whose settings do not fit to what is in Redis, so that it need not be started again; a
+#: gunicorn process has the same (handlers/start.py).
+WRONG_SETTINGS = 4
+
+
+class WrongSettings(click.ClickException):
+    exit_code = WRONG_SETTINGS
+
+
+#: The most seconds between two looks for a Redis that is away.
+LONGEST_WAIT = 2.0
+
 
 @click.command()
 @one_line_errors
@@ -33,14 +55,15 @@ def worker() -> None:
     """Relay events upstream and run the window jobs, until SIGTERM or Ctrl-C.
 
     Several workers may run: they share the partitions of the relays and the tasks of the jobs. Each of these has one
-    worker at a time; within ten seconds of that worker's end another takes it over.
+    worker at a time; within ten seconds of that worker's end another takes it over. A worker waits for a Redis that is
+    away; if its settings are wrong, it exits with 4.
     """
-    settings = terminal.settings()
-    logs.configure(settings.log_format, settings.log_level, secrets=settings.secrets)
-    client = wait_for_stores(settings)
-    boards = Boards.from_settings(settings)
-    hubs = Hubs.from_settings(settings, hubs_client(settings))
-    hubs.declare()
+    try:
+        settings = terminal.settings()
+        logs.configure(settings.log_format, settings.log_level, secrets=settings.secrets)
+        client, boards, hubs = until_there(lambda: _open(settings))
+    except PipelineError as exc:
+        raise WrongSettings(exc.with_notes) from exc
 
     relays: Relays | None = None
     if settings.upstream is not None:
@@ -53,7 +76,7 @@ def worker() -> None:
             max_letters=settings.max_dead_letters,
         )
     else:
-        _warn_of_lost_relays(hubs)
+        until_there(lambda: _warn_of_lost_relays(hubs))
     registry = JobRegistry(client, hubs, boards)
     folders = JobFolders(settings.jobs, registry.load) if settings.jobs is not None else None
     registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))
@@ -61,17 +84,19 @@ def worker() -> None:
     def jobs() -> list[Job]:
         return [*(folders.jobs() if folders else ()), *registered.jobs()]
 
-    # Before anything is dropped, all readers are attached.
-    for job in jobs():
-        job.attach()
-    for relay in relays.tasks() if relays else ():
-        relay.attach()
+    def attach() -> None:
+        for job in jobs():
+            job.attach()
+        for relay in relays.tasks() if relays else ():
+            relay.attach()
+
+    until_there(attach)  # before anything is dropped
     retention = Retention(hubs)
 
     def find() -> list[Task]:
         return [*(task for job in jobs() for task in job.workers), *(relays.tasks() if relays else ()), retention]
 
-    logger.info("%s", ", ".join(sorted({task.name for task in find()})))
+    logger.info("%s", ", ".join(sorted({task.name for task in until_there(find)})))
 
     # Windows keep many small objects for long, and none of them in cycles: let the garbage collector run rarely.
     gc.collect()
@@ -82,6 +107,29 @@ def worker() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     run(find, stop)
+
+
+def _open(settings: Settings) -> tuple[Redis, Boards, Hubs]:
+    client = check_stores(settings)
+    hubs = Hubs.from_settings(settings, hubs_client(settings))
+    hubs.declare()
+    return client, Boards.from_settings(settings), hubs
+
+
+def until_there(do: Callable[[], T]) -> T:
+    """Return what `do` does, as soon as Redis is there and takes what it sends; raises all other errors."""
+    pace = Pace(max_wait=LONGEST_WAIT)
+    is_told = False
+    while True:
+        try:
+            return do()
+        except OUTAGES as exc:
+            outages.note(exc)
+        except RedisUnavailable as exc:
+            if not is_told:
+                logger.error("%s; this worker waits for it", exc)
+                is_told = True
+        time.sleep(pace.failed(FIRST_WAIT))
 
 
 def _warn_of_lost_relays(hubs: Hubs) -> None:

@@ -44,7 +44,7 @@ PAGE_BYTES = 4 * 1024 * 1024
 LOOKS = 1000
 
 _COMMIT = Script(files(__package__) / "commit.lua")
-_WAITING = Script(files(__package__) / "waiting.lua")
+_WAITING = Script(files(__package__) / "waiting.lua", reads_only=True)
 
 
 @dataclass(frozen=True, slots=True)

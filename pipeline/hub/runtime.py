@@ -11,7 +11,7 @@ from ..store.offsets import ms_of
 from ..store.scripts import Script
 from .stored_hub import StoredHub
 
-_RUNTIME = Script(files(__package__) / "runtime.lua")
+_RUNTIME = Script(files(__package__) / "runtime.lua", reads_only=True)
 
 
 @dataclass(frozen=True, slots=True)

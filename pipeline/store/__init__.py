@@ -9,14 +9,9 @@ from __future__ import annotations
 from redis import ConnectionError, Redis, RedisError, ResponseError, TimeoutError, WatchError
 from redis.client import Pipeline
 from redis.cluster import PipelineCommand, RedisCluster
-from redis.exceptions import (
-    AskError,
-    ClusterError,
-    NoScriptError,
-    OutOfMemoryError,
-    RedisClusterException,
-    TryAgainError,
-)
+from redis.exceptions import AskError, NoScriptError, TryAgainError
+
+from .refusals import OUTAGES
 
 __all__ = [
     "OUTAGES",
@@ -29,12 +24,10 @@ __all__ = [
     "RedisCluster",
     "RedisError",
     "ResponseError",
+    "TimeoutError",
     "TryAgainError",
     "WatchError",
 ]
 
 #: Redis can't be reached, or has not answered in time.
 UNREACHABLE = (ConnectionError, TimeoutError)
-
-#: Redis, or a node of a cluster, is away or has no memory left; the same may be tried again in a moment.
-OUTAGES = (*UNREACHABLE, OutOfMemoryError, ClusterError, RedisClusterException)

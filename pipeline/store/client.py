@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 from redis import AuthenticationError, Redis, RedisError
 from redis.cluster import ClusterNode, RedisCluster
-from redis.connection import ConnectionPool
 from redis.exceptions import AskError, RedisClusterException, ResponseError
 
 from ..errors import InvalidValue, PipelineError
 from ..settings import DATABASES, InvalidSetting, Settings
 from ..settings.address import database_in
 from . import UNREACHABLE
+from .connection import Pool
 from .keys import BOARD_SHARDS, ENVIRONMENT
 from .options import connection_options, no_retry
 
@@ -35,6 +35,9 @@ SHARDS_MARKER = BOARD_SHARDS.pattern
 #: The oldest version of Redis that has all commands that are used.
 MINIMUM = (6, 2)
 MINIMUM_TEXT = ".".join(map(str, MINIMUM))
+
+#: Of a cluster.
+SLOTS = 16384
 
 #: Seconds that a process waits when it starts, for a server that is also starting.
 START_SECONDS = 10.0
@@ -127,8 +130,11 @@ def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster
     Call it when a process starts, not for each request.
     """
     found = unchecked_boards_client(settings, wait)
-    found.set(SHARDS_MARKER, settings.board_shards, nx=True)
-    shards = int(cast("bytes", found.get(SHARDS_MARKER)))
+    marker = found.get(SHARDS_MARKER)
+    if marker is None:
+        found.set(SHARDS_MARKER, settings.board_shards, nx=True)
+        marker = found.get(SHARDS_MARKER)
+    shards = int(cast("bytes", marker))
     if shards != settings.board_shards:
         raise InvalidSetting(
             "WZ_BOARD_SHARDS",
@@ -139,16 +145,42 @@ def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster
 
 
 def wait_for_stores(settings: Settings) -> Redis:
+    """Call `check_stores`, and wait up to `START_SECONDS` for each server that is starting; return `redis_client`."""
+    return check_stores(settings, START_SECONDS)
+
+
+def check_stores(settings: Settings, wait: float = 0.0) -> Redis:
     """Make sure that all that the settings name answers and is this environment's, and return `redis_client`.
 
-    That is the server, and the clusters of the hubs and of the boards. Waits up to `START_SECONDS` for each. Raises
-    what `check_server` and `boards_client` do. Call it when a process starts.
+    That is the server, and the clusters of the hubs and of the boards. Waits up to `wait` seconds for each. Raises what
+    `check_server` and `boards_client` do: `RedisUnavailable` is all that can heal by itself. Call it when a process
+    starts.
     """
     client = redis_client(settings)
-    check_server(client, START_SECONDS)
-    hubs_client(settings, START_SECONDS)
-    boards_client(settings, START_SECONDS)
+    check_server(client, wait)
+    hubs_client(settings, wait)
+    boards_client(settings, wait)
     return client
+
+
+def try_write(client: Redis) -> None:
+    """Make sure that Redis takes writes, on a cluster each node that has keys. Raises what a command does.
+
+    Nothing is written: SETRANGE of no bytes changes no key and makes none, but is refused as every write is. Finding a
+    name for each node of a cluster costs some microseconds a node.
+    """
+    if not isinstance(client, RedisCluster):
+        client.setrange(MARKER, 0, "")
+        return
+    waiting = {node.name for node in cast("list[ClusterNode]", client.get_primaries())}
+    for number in range(SLOTS):
+        name = f"{MARKER}:{number}"
+        node: ClusterNode = client.get_node_from_key(name)
+        if node.name in waiting:
+            waiting.remove(node.name)
+            client.setrange(name, 0, "")
+        if not waiting:  # a primary without slots would be waited for to the end
+            return
 
 
 def ping(client: Redis) -> None:
@@ -187,10 +219,12 @@ def _check_version(version: str, where: str) -> None:
 def _claim(connection: Connection, environment: str, other: str) -> None:
     """Make sure, in a new connection, that the database is this environment's; `other` names what else to set."""
     try:
-        connection.send_command("SET", MARKER, environment, "NX")  # type: ignore[no-untyped-call]
-        connection.read_response()
-        connection.send_command("GET", MARKER)  # type: ignore[no-untyped-call]
-        owner = cast("bytes", connection.read_response()).decode()
+        owner = _owner(connection)
+        if owner is None:  # only then, since a Redis that takes no writes may still be read
+            # Packed, since it is nothing that a request has written.
+            connection.send_packed_command(connection.pack_command("SET", MARKER, environment, "NX"))  # type: ignore[no-untyped-call]
+            connection.read_response()
+            owner = _owner(connection)
         if owner != environment:
             raise EnvironmentClash(
                 f"Redis database {connection.db} belongs to the environment {owner!r}, but this process to "
@@ -202,6 +236,12 @@ def _claim(connection: Connection, environment: str, other: str) -> None:
         # otherwise the pool would give it out again, unchecked
         connection.disconnect()  # type: ignore[no-untyped-call]
         raise
+
+
+def _owner(connection: Connection) -> str | None:
+    connection.send_command("GET", MARKER)  # type: ignore[no-untyped-call]
+    found = cast("bytes | None", connection.read_response())
+    return None if found is None else found.decode()
 
 
 def _make(settings: Settings) -> Redis:
@@ -221,7 +261,7 @@ def _make(settings: Settings) -> Redis:
     url = settings.redis_url
     options = {"db": database(settings), **connection_options(url, settings.environment)}
     try:
-        return Redis.from_url(url, redis_connect_func=claim, retry=no_retry(), **options)
+        return Redis.from_pool(Pool.from_url(url, redis_connect_func=claim, retry=no_retry(), **options))
     except ValueError as exc:
         raise InvalidSetting("WZ_REDIS_URL", str(exc)) from exc
 
@@ -235,7 +275,7 @@ def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
     nodes = [ClusterNode(url.hostname, url.port or 6379) for url in map(urlsplit, others)]  # type: ignore[no-untyped-call]
     options = connection_options(first, environment)
     # A cluster passes to its nodes' pools only the options that it knows, and the health check is not one of them.
-    pool = partial(ConnectionPool, health_check_interval=options.pop("health_check_interval"))
+    pool = partial(Pool, health_check_interval=options.pop("health_check_interval"))
     try:
         client = RedisCluster.from_url(
             first,

@@ -13,6 +13,8 @@ from redis.client import Pipeline
 from redis.commands.core import Script as RegisteredScript
 from redis.exceptions import NoScriptError
 
+from .writes import READING_SCRIPTS
+
 
 class ScriptClient(Protocol):
     """The methods that scripts need, which `Redis` and `RedisCluster` have in common."""
@@ -27,12 +29,18 @@ class ScriptClient(Protocol):
 
 
 class Script:
-    """A script made from files, in their order."""
+    """A script made from files, in their order. `reads_only`: no command of it can write."""
 
-    def __init__(self, *files: Traversable) -> None:
-        self.text = "".join(file.read_text() for file in files)
+    def __init__(self, *files: Traversable, reads_only: bool = False) -> None:
+        self.text = self.finish("".join(file.read_text() for file in files))
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        if reads_only:
+            READING_SCRIPTS.update((self.text, self.sha))
         self._registered: WeakKeyDictionary[Redis, RegisteredScript] = WeakKeyDictionary()
+
+    def finish(self, text: str) -> str:
+        """Return the text that is sent: for subclasses."""
+        return text
 
     def call(self, client: ScriptClient, keys: list[str], args: list[Any]) -> Any:
         """Run it in one round trip, or in two if Redis does not have it (any more)."""

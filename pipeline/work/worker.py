@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from ..store import UNREACHABLE, RedisError
+from ..store import OUTAGES, RedisError
+from ..store.outage_log import outages
 from ..store.pace import FIRST_WAIT, IDLE, Pace
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,10 @@ class _Search(threading.Thread):
         except RedisError as exc:  # running tasks get this error as well; only the first call must not fail
             if not self._running:
                 raise
-            logger.warning("can't look for new tasks: %s", exc)
+            if isinstance(exc, OUTAGES):
+                outages.note(exc)
+            else:
+                logger.warning("can't look for new tasks: %s", exc)
             return
         with self._changing:
             if not self._stop_event.is_set():
@@ -131,8 +135,10 @@ def _loop(task: Task, stop: threading.Event) -> None:
         except Exception as exc:
             # A step commits all or nothing, so it can be tried again, whatever failed.
             wait = pace.failed(FIRST_WAIT)
-            is_away = isinstance(exc, UNREACHABLE)
-            logger.error("%s failed, next try in %.1f s: %s", task.name, wait, exc, exc_info=not is_away)
+            if isinstance(exc, OUTAGES):
+                outages.note(exc)  # all tasks of the process meet it, again and again
+            else:
+                logger.exception("%s failed, next try in %.1f s: %s", task.name, wait, exc)
             stop.wait(wait)
         else:
             pace.succeeded()

@@ -56,7 +56,7 @@ document = schemathesis.openapi.from_wsgi("/openapi.json", app)
 @pytest.fixture(autouse=True)
 def service(redis: redis_py.Redis, settings: Settings) -> None:
     """Make what the document's examples name."""
-    services = app.extensions["services"] = Services.make(settings, redis)
+    services = app.extensions["services"] = Services(settings)
     board = Boards(redis)["season-1"]
     for member, score in {"ann": "0.1", "bob": "-3", "cid": "12"}.items():
         board.set(member, Decimal(score))

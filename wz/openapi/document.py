@@ -27,6 +27,7 @@ from .schema import (
 )
 
 _METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")  # the framework adds HEAD and OPTIONS
+_SAFE = ("GET",)  # of these: RFC 9110, 9.2.1
 
 _AUTOMATIC = {
     400: "the body is not JSON",
@@ -54,9 +55,16 @@ class ProblemDetails(msgspec.Struct):
 class Document:
     """Walks the rules once. Types are collected on the way and become schemas together, so that they share names."""
 
-    def __init__(self, app: App, responses: Mapping[int, str], decimal: JSON = DECIMAL_OUT) -> None:
+    def __init__(
+        self,
+        app: App,
+        responses: Mapping[int, str],
+        unsafe_responses: Mapping[int, str],
+        decimal: JSON = DECIMAL_OUT,
+    ) -> None:
         self.app = app
         self.responses = responses
+        self.unsafe_responses = unsafe_responses
         self.inputs = Schemas(DECIMAL_IN)
         self.outputs = Schemas(decimal)
         self.problem = self.outputs.of(ProblemDetails)
@@ -112,6 +120,8 @@ class Document:
         }
         responses: dict[int, str | Content] = {status: _AUTOMATIC[status] for status in wrong if wrong[status]}
         responses |= self.responses
+        if method not in _SAFE:
+            responses |= self.unsafe_responses
         for one in (*said, own):
             responses |= one.responses
 

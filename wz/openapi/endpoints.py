@@ -50,8 +50,8 @@ class OpenAPI:
     """Serves the document at `url` and the page at `docs_url`, unless that is None; neither needs a token.
 
     `security_schemes` are the specification's Security Scheme Objects by name, `responses` the problems that any
-    operation may answer, `decimal` the schema of a Decimal in an answer. The endpoints are `openapi`, `openapi_docs`
-    and `openapi_asset`.
+    operation may answer, `unsafe_responses` those that only a method may that changes something, `decimal` the schema
+    of a Decimal in an answer. The endpoints are `openapi`, `openapi_docs` and `openapi_asset`.
     """
 
     def __init__(
@@ -64,12 +64,14 @@ class OpenAPI:
         url: str = "/openapi.json",
         docs_url: str | None = "/docs",
         responses: Mapping[int, str] | None = None,
+        unsafe_responses: Mapping[int, str] | None = None,
         security_schemes: Mapping[str, JSON] | None = None,
         decimal: JSON = DECIMAL_OUT,
     ) -> None:
         self.app = app
         self.info = {"title": title, "version": version} | ({"description": description} if description else {})
         self.responses = dict(responses or {})
+        self.unsafe_responses = dict(unsafe_responses or {})
         self.security_schemes = dict(security_schemes or {})
         self.decimal = decimal
         app.extensions["openapi"] = self
@@ -82,7 +84,9 @@ class OpenAPI:
     @cached_property
     def document(self) -> JSON:
         """The OpenAPI document. Raises TypeError for a return annotation that can't be read."""
-        return Document(self.app, self.responses, self.decimal).build(self.info, self.security_schemes)
+        return Document(self.app, self.responses, self.unsafe_responses, self.decimal).build(
+            self.info, self.security_schemes
+        )
 
     @cached_property
     def _encoded(self) -> bytes:

@@ -1,0 +1,120 @@
+"""The checks of a process that starts: its settings fit to what is in Redis. It serves before they are done.
+
+    Redis answers at once      all is checked before the first request
+    Redis is away or refuses   the process serves: /healthz, /docs and /openapi.json; all else is 503 with Retry-After,
+                               until a thread, which tries again and again, has checked it
+    what is in Redis is of     found before the first request: the process exits with 4. Found later: all stays 503,
+    other settings             /readyz names it, and the process asks itself to end as SIGTERM does; the one that the
+                               server starts in its place finds it before its first request
+
+gunicorn's master ends when a worker exits with 4, instead of starting the next one: a wrong setting stays wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from pipeline.errors import PipelineError
+from pipeline.hub.namespace import Hubs
+from pipeline.settings import Settings
+from pipeline.store import OUTAGES
+from pipeline.store.client import RedisUnavailable, check_stores, hubs_client
+from pipeline.store.outage_log import outages
+from pipeline.store.pace import Pace
+from wz import App
+
+from .services import Services
+
+logger = logging.getLogger(__name__)
+
+#: The exit status of a process whose settings are wrong: gunicorn's own for an app that failed to load.
+WRONG_SETTINGS = 4
+
+#: Seconds that a process that starts waits for the checks. A Redis that answers has answered long before.
+AT_ONCE = 2.0
+
+#: The most seconds between two tries.
+LONGEST_WAIT = 2.0
+
+_AWAY = "the store could not be reached since this process started"
+
+
+def refuse(exc: PipelineError) -> NoReturn:
+    """End the process with one line that says what to do."""
+    print(f"wz: {exc}", file=sys.stderr)
+    sys.exit(WRONG_SETTINGS)
+
+
+def check(settings: Settings) -> None:
+    """Check once. Raises `RedisUnavailable` or an error of `OUTAGES`; another `PipelineError` for what can't heal."""
+    check_stores(settings)
+    Hubs.from_settings(settings, hubs_client(settings)).declare()
+
+
+def open_stores(app: App, settings: Settings, end: Callable[[], None] | None = None) -> None:
+    """Check, and let the app use its stores, at once or as soon as that is possible.
+
+    Ends the process for what can't heal: with status 4 now, and later by `end`, by default SIGTERM.
+    """
+    services: Services = app.extensions["services"]
+    services.not_yet = _AWAY
+    checks = _Checks(services, settings, end or _terminate)
+    checks.start()
+    checks.done.wait(AT_ONCE)
+    with checks.lock:
+        checks.is_late = True
+    if checks.error is not None:
+        refuse(checks.error)
+
+
+class _Checks(threading.Thread):
+    def __init__(self, services: Services, settings: Settings, end: Callable[[], None]) -> None:
+        super().__init__(name="the checks of the start", daemon=True)
+        self.lock = threading.Lock()
+        self.done = threading.Event()  # the first try is over, whatever came of it
+        self.is_late = False  # the process serves by now
+        self.error: PipelineError | None = None
+        self._services = services
+        self._settings = settings
+        self._end = end
+
+    def run(self) -> None:
+        pace = Pace(max_wait=LONGEST_WAIT)
+        while not self._try():
+            self.done.set()
+            time.sleep(pace.failed(0.25))
+        self.done.set()
+
+    def _try(self) -> bool:
+        """Return whether there is nothing left to try."""
+        try:
+            check(self._settings)
+            self._services.open()
+        except OUTAGES as exc:
+            outages.note(exc)
+            return False
+        except RedisUnavailable as exc:
+            if self._services.not_yet == _AWAY:
+                logger.error("%s; this process serves, and tries again", exc)
+            self._services.not_yet = f"{_AWAY}, or is not one that can be used"
+            return False
+        except PipelineError as exc:
+            with self.lock:
+                self.error = exc
+                is_late = self.is_late
+            if is_late:
+                logger.critical("this process ends: %s", exc)
+                self._services.not_yet = "the settings of this process do not fit to the store, so it ends"
+                self._end()
+        return True
+
+
+def _terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
