@@ -33,10 +33,10 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # Processes. One a core, as Python code runs on one core a process; the threads below fill the waits for Redis, so
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-# gthread. `python -m bench.gunicorn` compares: a request costs about the same processor time in all classes; what
-# differs is what happens beside other work. `sync` and few threads leave no process to others while clients wait for
-# events, and `gevent`, whose requests take turns only where they wait, none while members are loaded in bulk.
-# deploy/worker.py says what ours does otherwise.
+# gthread: `python -m bench.gunicorn` compares it with others. What differs is what happens beside other work. With
+# sync, or fewer threads than clients that wait for events, short requests wait as long as these do; with gevent they
+# wait for a bulk load, as its requests take turns only where they wait. deploy/worker.py says what
+# ours does otherwise.
 worker_class = "deploy.worker.Worker"
 threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
@@ -55,6 +55,7 @@ keepalive = 35  # seconds; above nginx's upstream keepalive_timeout (30 s): the 
 
 # -- what a request may be -------------------------------------------------------------------------------------------
 
+http_parser = "python"  # not "auto", which takes the one in C where that happens to be installed
 # Bytes of the request line without its CRLF, gunicorn's maximum; with it nginx's 8k of large_client_header_buffers.
 limit_request_line = 8190
 limit_request_field_size = 8192  # bytes of one header with its CRLF: the same 8k
