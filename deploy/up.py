@@ -35,7 +35,6 @@ DEPLOY = Path(__file__).parent
 HOST = "127.0.0.1"
 READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines need them, and one that fails ends sooner
 TOKEN_SECONDS = 24 * 60 * 60
-GRACEFUL_SECONDS = 4  # for requests under way; below processes.TERM_SECONDS
 
 # A path that nginx.conf and a unix:// URL take without quotes; and the bytes that a unix socket's path may have.
 _PLAIN_PATH = re.compile(r"[\w./+-]+", re.ASCII)
@@ -81,7 +80,7 @@ def up(ctx: click.Context, port: int, workers: int, state: Path) -> None:
 
 def run(port: int, workers: int, state: Path) -> None:
     """Start everything and stay until it ends, which is always by an exception; nothing is left running."""
-    from .processes import Processes  # here, as in `up`
+    from .processes import GRACEFUL_SECONDS, Processes  # here, as in `up`
 
     with ExitStack() as stack:
         make_private(state)
@@ -89,7 +88,7 @@ def run(port: int, workers: int, state: Path) -> None:
         require_free(port)
         run_dir = stack.enter_context(runtime_directory(state))
 
-        environ = {**os.environ, **child_environ(port, workers, state, run_dir)}
+        environ = {**os.environ, **child_environ(port, workers, GRACEFUL_SECONDS, state, run_dir)}
         settings = Settings.from_environ(environ)
         redis = redis_client(settings)
         Hubs.from_settings(settings, redis)  # which checks what is set for them, before anything starts
@@ -97,12 +96,12 @@ def run(port: int, workers: int, state: Path) -> None:
             check_server(redis)
 
         # All inherit the lock: should this process be killed, no second Redis can write to the same files as its own.
-        processes = stack.enter_context(Processes(DEPLOY / "Procfile", environ, "redis", (lock.fileno(),)))
+        processes = stack.enter_context(Processes(DEPLOY / "Procfile", environ, (lock.fileno(),)))
         click.echo("Starting ...", err=True)
         if "WZ_REDIS_URL" not in os.environ:
             processes.start("redis")
             processes.wait_until(lambda: redis_answers(settings), READY_SECONDS, "Redis")
-        processes.start("web", "nginx", "worker")
+        processes.start("web", "nginx", "worker.1")
         processes.wait_until(lambda: service_answers(port, run_dir), READY_SECONDS, f"http://{HOST}:{port}/readyz")
         click.echo(welcome(settings, port, state, first_hub(settings)))
         processes.watch()
@@ -169,7 +168,7 @@ def require_free(port: int) -> None:
 # -- what the processes are told --------------------------------------------------------------------------------------
 
 
-def child_environ(port: int, workers: int, state: Path, run_dir: Path) -> dict[str, str]:
+def child_environ(port: int, workers: int, graceful: int, state: Path, run_dir: Path) -> dict[str, str]:
     """The variables of the Procfile and of `Settings`, as far as the user has not set them."""
     conf = run_dir / "nginx.conf"
     conf.write_text(render_nginx(run_dir, f"{HOST}:{port}"))
@@ -177,7 +176,7 @@ def child_environ(port: int, workers: int, state: Path, run_dir: Path) -> dict[s
         "PATH": f"{sysconfig.get_path('scripts')}:{os.environ.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
         "WEB_CONCURRENCY": str(workers),
-        "GUNICORN_CMD_ARGS": f"--graceful-timeout {GRACEFUL_SECONDS} --log-level warning "
+        "GUNICORN_CMD_ARGS": f"--graceful-timeout {graceful} --log-level warning "
         + os.environ.get("GUNICORN_CMD_ARGS", ""),
         "WZ_DEPLOY": str(DEPLOY),
         "WZ_SOCKET": str(run_dir / "gunicorn.sock"),

@@ -8,15 +8,10 @@ import os
 import re
 import shlex
 import shutil
-import signal
-import socket
-import stat
 import subprocess
-import sysconfig
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -24,123 +19,14 @@ import pytest
 import redis as redis_py
 
 from deploy import servers
-from deploy.processes import LAST_TERM_SECONDS, TERM_SECONDS
 from deploy.up import first_hub, keep_connection_string, runtime_directory, welcome
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 
-from ..stack import PATIENCE, REPOSITORY, free_port, process
-
-WZ = Path(sysconfig.get_path("scripts")) / "wz"
-
-
-@dataclass
-class Up:
-    process: subprocess.Popen[bytes]
-    port: int
-    state: Path
-    log: Path
-
-    @property
-    def text(self) -> str:
-        return self.log.read_text()
-
-    @property
-    def last_line(self) -> str:
-        return self.text.splitlines()[-1]
-
-    def wait_for(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert self.process.poll() is None, f"ended with status {self.process.returncode}:\n{self.text}"
-            assert time.monotonic() < deadline, f"too slow:\n{self.text}"
-            time.sleep(0.05)
-
-    def descendants(self) -> set[int]:
-        """All processes that came from this one, itself excluded, in whatever session."""
-        parents = {int(pid): int(parent) for pid, parent, _command in processes()}
-        found: set[int] = set()
-        level = {self.process.pid}
-        while level:
-            level = {pid for pid, parent in parents.items() if parent in level}
-            found |= level
-        return found
-
-
-def spawn(
-    tmp_path: Path, port: int | None = None, state: Path | None = None, environ: Mapping[str, str] | None = None
-) -> Up:
-    """Start `wz up`, by default on a free port, with no settings but `environ`."""
-    port = port or free_port()
-    state = state or tmp_path / "state"
-    log = tmp_path / f"{port}-{time.monotonic_ns()}.log"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WZ_")}
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [WZ, "up", "--port", str(port), "--state", state],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            cwd=REPOSITORY,
-            env={**inherited, **(environ or {})},
-        )
-    return Up(process, port, state, log)
-
-
-@contextmanager
-def running(tmp_path: Path, environ: Mapping[str, str] | None = None) -> Iterator[Up]:
-    """`wz up`, from when it answers to the end of the block."""
-    up = spawn(tmp_path, environ=environ)
-    try:
-        up.wait_for(lambda: "wz answers at" in up.text)
-        yield up
-    finally:
-        up.process.terminate()
-        up.process.wait(PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running(tmp_path_factory.mktemp("up")) as up:
-        yield up
-
-
-def paste(command: str) -> tuple[int, bytes]:
-    """Run a `curl -i` line as sh does, or send what it says where there is no curl. Returns status and body."""
-    if shutil.which("curl"):
-        output = subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout
-        head, _, body = output.partition(b"\r\n\r\n")
-        return int(head.split()[1]), body
-    _curl, _i, url, *options, _d, data = shlex.split(command)
-    scheme, _, host, path = url.split("/", 3)
-    assert scheme == "http:"
-    with closing(http.client.HTTPConnection(host, timeout=PATIENCE)) as connection:
-        connection.request("POST", f"/{path}", data, dict(option.split(": ", 1) for option in options[1::2]))
-        response = connection.getresponse()
-        return response.status, response.read()
-
-
-def processes() -> list[tuple[str, str, str]]:
-    """Return (pid, parent's pid, command line) of all processes; from Linux's /proc, as not every machine has ps."""
-    if not Path("/proc/self/stat").exists():
-        done = subprocess.run(["ps", "-Ao", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-        lines = (line.split(None, 2) for line in done.stdout.splitlines())
-        return [(pid, parent, command) for pid, parent, command in lines]
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile
-            state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if state != "Z":  # ended, and not yet asked for by its parent
-                found.append((folder.name, parent, command))
-    return found
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
+from ..stack import PATIENCE, free_port, process
+from .running import Up, mode, paste, running, spawn
 
 # -- while it runs ----------------------------------------------------------------------------------------------------
 
@@ -190,7 +76,7 @@ def up_on_own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
     socket_path = folder / "redis.sock"
     command = [servers.redis_server(), "--port", "0", "--unixsocket", socket_path, "--save", "", "--dir", folder]
     own = {"WZ_REDIS_URL": f"unix://:secret@{socket_path}", "WZ_HUBS": "orders:2", "WZ_JOBS": ""}
-    with process([*command, "--requirepass", "secret"], ready=socket_path.exists), running(folder, own) as up:
+    with process([*command, "--requirepass", "secret"], ready=socket_path.exists), running(folder, environ=own) as up:
         yield up, own
 
 
@@ -300,46 +186,6 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
 
     assert up.process.wait(PATIENCE) == 1
     assert up.last_line.startswith(f"Error: {state} is open to other users (mode 0755)")
-
-
-@pytest.mark.parametrize(("name", "server"), [("WZ_REDIS_SERVER", "redis"), ("WZ_NGINX", "nginx")])
-def test_a_server_that_dies_at_start_ends_the_rest(tmp_path: Path, name: str, server: str) -> None:
-    dying = tmp_path / "dying"
-    dying.write_text("#!/bin/sh\necho no licence >&2\nexit 3\n")
-    dying.chmod(0o700)
-    up = spawn(tmp_path, environ={name: str(dying)})
-
-    assert up.process.wait(PATIENCE) == 1
-    assert up.last_line == f"Error: {server} ended with status 3: no licence"
-    assert not still_there(up.state)
-
-
-def still_there(state: Path) -> list[str]:
-    """Return the command lines that name the folder: Redis's and nginx's would."""
-    return [command for _pid, _parent, command in processes() if f"{state}/" in command]
-
-
-# -- the end ----------------------------------------------------------------------------------------------------------
-
-
-def test_ctrl_c_ends_all_that_it_started_and_nothing_else(tmp_path: Path, redis_url: str) -> None:
-    """With a Redis of the user's own, which must go on, and a client that stays connected."""
-    with running(tmp_path, {"WZ_REDIS_URL": redis_url}) as up:
-        started = up.descendants()
-        assert len(started) >= 6  # gunicorn and two workers, nginx and two, the worker
-        assert not (up.state / "run" / "redis.sock").exists()
-
-        with socket.create_connection(("127.0.0.1", up.port)) as idle:
-            idle.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert idle.recv(100).startswith(b"HTTP/1.1 200")
-            up.process.send_signal(signal.SIGINT)
-            assert up.process.wait(PATIENCE) == 130
-
-    assert TERM_SECONDS + LAST_TERM_SECONDS < 10  # after which all are killed
-
-    assert not started & {int(pid) for pid, _parent, _command in processes()}
-    with socket.socket(socket.AF_UNIX) as redis:
-        redis.connect(redis_url.removeprefix("unix://"))
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------
