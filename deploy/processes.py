@@ -12,7 +12,7 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -147,7 +147,8 @@ class Child:
 class Processes:
     """Processes of a Procfile, as a context manager: when it is left, by whatever way, all of them have ended.
 
-    `on_change` is called when one was started, has died, or is told to end, and when what is waited for changes.
+    `on_change` is called when one was started, has died, or is told to end, and when what is waited for changes. They end
+    by `stages`.
     """
 
     def __init__(
@@ -156,6 +157,7 @@ class Processes:
         environ: Mapping[str, str],
         pass_fds: tuple[int, ...] = (),
         on_change: Callable[[], None] = lambda: None,
+        stages: Sequence[Stage] = STAGES,
     ) -> None:
         self.children: list[Child] = []
         self.waits_for = ""
@@ -164,6 +166,7 @@ class Processes:
         self._environ = dict(environ)
         self._pass_fds = pass_fds
         self._on_change = on_change
+        self._stages = stages
         self._lines: queue.Queue[Message] = queue.Queue()
         self._colours = get_colours()
         self._printer = Printer(sys.stdout, width=max(map(len, self._commands)) + len(".1"))
@@ -183,7 +186,7 @@ class Processes:
             self._say(f"stopping: all have ended by {end}, or at once after a second signal")
         self._wait_for("")
         told: list[Child] = []
-        for stage in STAGES:
+        for stage in self._stages:
             found = [child for child in self.children if child.kind in stage.names]
             told += found
             for child in found:
