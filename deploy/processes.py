@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 from types import FrameType, TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from honcho.colour import get_colours
 from honcho.environ import parse_procfile
@@ -123,6 +123,12 @@ class Child:
         return self.popen.poll() is None
 
     @property
+    def waits_for(self) -> str:
+        """Empty while it runs, otherwise how it ended and when it is started again."""
+        pause = self.pace.not_before - time.monotonic()
+        return f"{self.last_end}; it is started again at {clock_time(pause)}" if self.last_end else ""
+
+    @property
     def obituary(self) -> str:
         """How it ended, and the last line that it printed."""
         self._reader.join(timeout=1)
@@ -147,8 +153,8 @@ class Child:
 class Processes:
     """Processes of a Procfile, as a context manager: when it is left, by whatever way, all of them have ended.
 
-    `on_change` is called when one was started, has died, or is told to end, and when what is waited for changes. They end
-    by `stages`.
+    They end as `stages` says. `on_change` is called when one was started or has died, and when what is waited for
+    changes.
     """
 
     def __init__(
@@ -161,7 +167,6 @@ class Processes:
     ) -> None:
         self.children: list[Child] = []
         self.waits_for = ""
-        self.stopping = False
         self._commands = parse_procfile(procfile.read_text()).processes
         self._environ = dict(environ)
         self._pass_fds = pass_fds
@@ -180,22 +185,11 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stopping = True
-        end = clock_time(sum(stage.seconds for stage in STAGES))
+        end = clock_time(sum(stage.seconds for stage in self._stages))
         with suppress(OSError):  # nobody reads stdout any more
             self._say(f"stopping: all have ended by {end}, or at once after a second signal")
-        self._wait_for("")
-        told: list[Child] = []
-        for stage in self._stages:
-            found = [child for child in self.children if child.kind in stage.names]
-            told += found
-            for child in found:
-                child.tell(stage.signum)
-            if found:
-                self._wait_for_the_end(told, stage.seconds)
-            if stage.kill:
-                for child in told:
-                    child.kill()
+        self._wait_for(f"the requests under way, until {end}")
+        end_in_order(self.children, self._wait_for_the_end, self._stages)
         with suppress(OSError):
             self._print_lines(0)
 
@@ -283,7 +277,7 @@ class Processes:
             while True:
                 self._printer.write(self._lines.get_nowait())
 
-    def _wait_for_the_end(self, children: list[Child], seconds: float) -> None:
+    def _wait_for_the_end(self, children: Sequence[Ending], seconds: float) -> None:
         """Wait until all have ended, up to `seconds`, or until a second signal says that it is urgent."""
         deadline = time.monotonic() + seconds
         while any(child.running for child in children):
@@ -294,6 +288,34 @@ class Processes:
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._signals.append(signum)
+
+
+class Ending(Protocol):
+    """A process that can be told to end."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def running(self) -> bool: ...
+    def tell(self, signum: signal.Signals) -> None: ...
+    def kill(self) -> None: ...
+
+
+def end_in_order(
+    processes: Sequence[Ending], wait: Callable[[Sequence[Ending], float], None], stages: Sequence[Stage] = STAGES
+) -> None:
+    """End processes; `wait` waits until those that it is given have ended, up to so many seconds."""
+    told: list[Ending] = []
+    for stage in stages:
+        found = [process for process in processes if process.kind in stage.names]
+        told += found
+        for process in found:
+            process.tell(stage.signum)
+        if found:
+            wait(told, stage.seconds)
+        if stage.kill:
+            for process in told:
+                process.kill()
 
 
 def kind_of(name: str) -> str:

@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> App:
     app.register_error_handler(Unauthorized, _unauthorized)
     for kind in OUTAGES:
         app.register_error_handler(kind, outage)
+    auth.answer_authorize_only(app)  # before all other hooks
     app.url_map.converters.update(hub.converters)
     for blueprint in (health.blueprint, *boards.blueprints, *jobs.blueprints, *hub.blueprints, metrics.blueprint):
         app.register(blueprint)

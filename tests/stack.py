@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy import servers
-from deploy.up import render_nginx
+from deploy.nginx import render_nginx
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings

@@ -30,5 +30,11 @@ DEPLOYMENT = (
         "9",
         "Seconds from SIGTERM until all in a container have ended; less than its runtime waits.",
     ),
+    DeploymentSetting(
+        "WZ_STATE",
+        "folder",
+        "`.wz`, here or above",
+        "Where `wz up` keeps its data, and commands find it.",
+    ),
     DeploymentSetting("WZ_APP", "module:name", "in pyproject.toml", "The app that `wz run` and `wz routes` load."),
 )

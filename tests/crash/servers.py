@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy import servers
-from deploy.up import DEPLOY, render_nginx
+from deploy.nginx import render_nginx
+from deploy.up import DEPLOY
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings

@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 import pytest
 
 from deploy import servers
-from deploy.up import DEPLOY, render_nginx
+from deploy.nginx import render_nginx
+from deploy.up import DEPLOY
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
 from handlers.following import COMMENT
 from handlers.hub.read import MAX_WAIT
@@ -69,7 +70,7 @@ def test_a_configuration_without_the_expected_lines_is_refused(tmp_path: Path) -
     conf.write_text("pid /run/wz/nginx.pid; events {} http { server { listen 80; } }")
 
     with pytest.raises(ValueError, match="has no 'listen 8080;'"):
-        render_nginx(tmp_path, "127.0.0.1:1", conf)
+        render_nginx(tmp_path, "127.0.0.1:1", conf=conf)
 
 
 def test_same_socket(gunicorn: dict[str, Any]) -> None:
