@@ -1,4 +1,5 @@
-"""gunicorn's threaded worker, but for what it refuses itself: it answers in the service's form, with the request's id.
+"""gunicorn's threaded worker, but for two things: what it refuses itself, it answers in the service's form, with the
+request's id; and after `max_requests` it goes on until the master (serve.py) has replaced it.
 
 It is loaded by gunicorn's master as well, so nothing of the service is imported before it is needed.
 """
@@ -6,7 +7,9 @@ It is loaded by gunicorn's master as well, so nothing of the service is imported
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import uuid
 from contextlib import suppress
 from http import HTTPStatus
@@ -67,6 +70,16 @@ class KeptRequest(Request):  # type: ignore[misc]  # gunicorn has no types
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """What `worker_class` in gunicorn.conf.py names."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.requests_until_worn = self.max_requests  # with its jitter
+        self.max_requests = sys.maxsize
+
+    def notify(self) -> None:
+        super().notify()
+        if self.nr >= self.requests_until_worn:
+            os.ftruncate(self.tmp.fileno(), 1)  # the heartbeat file, in which the master looks for it
 
     def init_process(self) -> None:
         RequestParser.mesg_class = KeptRequest
