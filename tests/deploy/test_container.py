@@ -7,6 +7,7 @@ image would run, with the image's variables.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -25,7 +26,7 @@ import redis as redis_py
 
 from deploy import servers
 from deploy.container import STOP_SECONDS, child_environ, stages_within
-from deploy.up import DEPLOY, render_nginx
+from deploy.nginx import DEPLOY, render_nginx
 from pipeline.settings import Settings
 from wz.testing import Client, LiveServer
 
@@ -39,12 +40,14 @@ IGNORE = REPOSITORY / ".containerignore"
 def instruction(name: str) -> str:
     """Return what stands behind the last instruction of this name in the Containerfile, as one line."""
     text = re.sub(r"\\\n\s*", "", CONTAINERFILE)
-    return re.findall(rf"^{name} (.*)$", text, re.MULTILINE)[-1]
+    found: list[str] = re.findall(rf"^{name} (.*)$", text, re.MULTILINE)
+    return found[-1]
 
 
 def words(name: str) -> list[str]:
     """Return an instruction's command in its JSON form."""
-    found: list[str] = json.loads(instruction(name).partition("[")[1] + instruction(name).partition("[")[2])
+    text = instruction(name)
+    found: list[str] = json.loads(text[text.index("[") :])
     return found
 
 
@@ -75,7 +78,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = shlex.split(instruction("RUN"))
     assert script == ["sh", "deploy/install.sh"]
     done = subprocess.run(
-        script, cwd=root, env=stack.os.environ | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False
+        script, cwd=root, env=os.environ | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return root
@@ -115,10 +118,10 @@ def running(
     port = free_port()
     conf = folder / "nginx.conf"
     conf.write_text(render_nginx(folder, f"127.0.0.1:{port}"))
-    _tini, _dashes, *command = [*words("ENTRYPOINT"), *words("CMD")]
+    _tini, _dashes, _python, *arguments = [*words("ENTRYPOINT"), *words("CMD")]
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
     env = {
-        "PATH": f"{image / '.venv' / 'bin'}:{stack.os.environ['PATH']}",
+        "PATH": f"{image / '.venv' / 'bin'}:{os.environ['PATH']}",
         "WZ_NGINX": str(servers.nginx()),
         "WZ_NGINX_CONF": str(conf),
         "WZ_SOCKET": str(folder / "gunicorn.sock"),
@@ -126,12 +129,12 @@ def running(
         **environ(settings),
         **more,
     }
-    command[0] = str(image / ".venv" / "bin" / command[0])
+    command = [image / ".venv" / "bin" / "python", *arguments]
     with stack.process(command, ready=lambda: stack.answers(server), env=env, cwd=image) as child:
         yield child, server
 
 
-def test_it_answers_and_ends_without_cutting_a_request(
+def test_it_answers_reloads_and_ends_without_cutting_a_request(
     image: Path, tmp_path: Path, redis: redis_py.Redis, settings: Settings
 ) -> None:
     before = files(image)
@@ -141,6 +144,11 @@ def test_it_answers_and_ends_without_cutting_a_request(
         assert health != words("HEALTHCHECK")
         health[0] = sys.executable
         assert subprocess.run(health, check=False).returncode == 0
+
+        before_reload = psutil.Process(child.pid).children(recursive=True)
+        wz = [str(image / ".venv" / "bin" / "wz"), "reload"]
+        assert subprocess.run(wz, cwd=image, env=psutil.Process(child.pid).environ(), check=False).returncode == 0
+        until(lambda: sum(not one.is_running() for one in before_reload) == 2)  # the two old workers of gunicorn
 
         started = psutil.Process(child.pid).children(recursive=True)
         polls = [pool.submit(poll, server, number) for number in range(4)]
@@ -167,7 +175,7 @@ def files(folder: Path) -> set[Path]:
 
 
 def test_a_setting_that_is_wrong_ends_it_with_a_line(image: Path, tmp_path: Path, settings: Settings) -> None:
-    env = {**stack.os.environ, **environ(settings), "WZ_SOCKET": str(tmp_path / "gunicorn.sock"), "WZ_HUBS": "events:x"}
+    env = {**os.environ, **environ(settings), "WZ_SOCKET": str(tmp_path / "gunicorn.sock"), "WZ_HUBS": "events:x"}
     env["PATH"] = f"{image / '.venv' / 'bin'}:{env['PATH']}"
 
     done = subprocess.run(
