@@ -69,12 +69,12 @@ forwarded_allow_ips = "127.0.0.1"  # only counts when `bind` is changed to a por
 
 # -- logs ------------------------------------------------------------------------------------------------------------
 
+logger_class = "deploy.logger.Logger"  # JSON or text, as WZ_LOG_FORMAT says, in the form of the app's own log
 errorlog = "-"  # stderr
-loglevel = "info"
-# nginx writes the access log, as it also sees what never gets here. WZ_ACCESS_LOG=- adds this one, on stdout:
-# client, request line, status, bytes, seconds, and the id by which nginx's line is found.
+loglevel = os.environ.get("WZ_LOG_LEVEL") or "info"
+# nginx writes the access log, as it also sees what never gets here. WZ_ACCESS_LOG=- adds this one, on stdout: client,
+# method, path without its query, route, status, bytes, seconds, and the id by which nginx's line is found.
 accesslog = os.environ.get("WZ_ACCESS_LOG") or None
-access_log_format = '%({x-forwarded-for}i)s "%(r)s" %(s)s %(B)s %(L)ss id=%({x-request-id}i)s'
 
 control_socket_disable = True  # or gunicorn >= 25.1 makes ~/.gunicorn/gunicorn.ctl; signals are enough here
 

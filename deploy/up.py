@@ -159,6 +159,7 @@ def child_environ(workers: int, state: Path, run_dir: Path) -> dict[str, str]:
         "WEB_CONCURRENCY": str(workers),
         "GUNICORN_CMD_ARGS": f"--graceful-timeout {GRACEFUL_SECONDS} --log-level warning "
         + os.environ.get("GUNICORN_CMD_ARGS", ""),
+        "WZ_LOG_FORMAT": os.environ.get("WZ_LOG_FORMAT") or "text",
         "WZ_DEPLOY": str(DEPLOY),
         "WZ_SOCKET": str(run_dir / "gunicorn.sock"),
         "WZ_NGINX": str(nginx()),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from deploy import servers
@@ -60,14 +60,21 @@ def process(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout: float = PATIENCE,
+    log: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; raise if it stops, or is not `ready` in `timeout` seconds.
 
-    What it has started ends with it, even if it could not see to that itself.
+    What it has started ends with it, even if it could not see to that itself. What it prints goes to the file `log`.
     """
-    child = subprocess.Popen(
-        [str(part) for part in command], env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True
-    )
+    with nullcontext() if log is None else log.open("wb") as printed:
+        child = subprocess.Popen(
+            [str(part) for part in command],
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            start_new_session=True,
+            stdout=printed,
+            stderr=printed,
+        )
     try:
         deadline = time.monotonic() + timeout
         while not ready():
@@ -100,27 +107,31 @@ def environ(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def gunicorn(
-    folder: Path, settings: Settings, conf: Path = REPOSITORY / "deploy" / "gunicorn.conf.py", **more: str
+    folder: Path,
+    settings: Settings,
+    conf: Path = REPOSITORY / "deploy" / "gunicorn.conf.py",
+    log: Path | None = None,
+    **more: str,
 ) -> Iterator[LiveServer]:
     """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`.
 
-    It is started there, not in the checkout: the configuration finds the app.
+    It is started there, not in the checkout: the configuration finds the app. `log` is that of `process`.
     """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
     command = [sys.executable, "-P", REPOSITORY / "deploy" / "serve.py", "--config", conf, "--log-level", "warning"]
-    with process(command, ready=lambda: answers(server), env=env, cwd=folder):
+    with process(command, ready=lambda: answers(server), env=env, cwd=folder, log=log):
         yield server
 
 
 @contextmanager
-def nginx(folder: Path) -> Iterator[LiveServer]:
+def nginx(folder: Path, log: Path | None = None) -> Iterator[LiveServer]:
     """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`."""
     port = free_port()
     conf = folder / "nginx.conf"
     conf.write_text(render_nginx(folder, f"127.0.0.1:{port}"))
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
-    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
+    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server), log=log):
         yield server
 
 

@@ -9,6 +9,7 @@ import threading
 
 import click
 
+from .. import logs
 from ..boards import Boards
 from ..hub.namespace import Hubs
 from ..hub.relay import GROUP, Relays
@@ -34,8 +35,8 @@ def worker() -> None:
     Several workers may run: they share the partitions of the relays and the tasks of the jobs. Each of these has one
     worker at a time; within ten seconds of that worker's end another takes it over.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = terminal.settings()
+    logs.configure(settings.log_format, settings.log_level, secrets=settings.secrets)
     client = wait_for_stores(settings)
     boards = Boards.from_settings(settings)
     hubs = Hubs.from_settings(settings, hubs_client(settings))
