@@ -39,15 +39,27 @@ ExecStopPost=/bin/systemctl poweroff --no-block
 WantedBy=multi-user.target
 """
 
-#: After the page's own: what it says of restarts, of stopping, and of a setting that is wrong.
-_MORE = """
+#: After the page's own: what it says of restarts, of stopping with requests under way, and of a setting that is wrong.
+_MORE = r"""
+service=http://127.0.0.1:8080
 wz token --header > /token
-curl --silent --fail-with-body --header @/token --data x http://127.0.0.1:8080/events/messages
-systemctl restart wz-web.service & sleep 0.2; curl --silent --fail-with-body http://127.0.0.1:8080/healthz; wait
-for n in 0 1 2 3; do curl --silent --output /dev/null --write-out '%{http_code} ' --header @/token \
-"http://127.0.0.1:8080/hubs/events/partitions/$n/events?wait=20&after=999" & done; sleep 2; systemctl stop wz.target; wait
+curl --silent --show-error --write-out '%{http_code}\n' --header @/token --data x $service/events/messages
+(sleep 0.3; exec curl --silent --show-error --write-out ' %{http_code}\n' $service/healthz) &
+systemctl restart wz-web.service
+wait
+for n in 0 1 2 3; do
+    curl --silent --show-error --output /dev/null --write-out '%{http_code}\n' --header @/token \
+        "$service/hubs/events/partitions/$n/events?wait=20&after=999" &
+done
+sleep 2
+systemctl stop wz.target
+wait
 systemctl is-active wz-nginx.service wz-web.service wz-web.socket wz-worker@1.service || true
-echo WZ_HUBS=a:x >> /etc/wz/wz.env; systemctl start wz-web.service; sleep 15; systemctl show --property=NRestarts,ExecMainStatus,ActiveState wz-web.service
+echo WZ_HUBS=events:x >> /etc/wz/wz.env
+systemctl start wz-web.service || true
+sleep 15
+systemctl show --property=NRestarts,ExecMainStatus,ActiveState wz-web.service
+journalctl --no-pager --unit='wz-*' | tail -60
 """
 
 
@@ -87,7 +99,9 @@ def nspawn(root: Path, *arguments: str) -> None:
 def main() -> None:
     lines = commands()
     before = [line for line in lines[: lines.index("systemd-sysusers")] if line.startswith(_BEFORE)]
-    after = [line for index, line in enumerate(lines) if not (index < lines.index("systemd-sysusers") and line in before)]
+    after = [
+        line for index, line in enumerate(lines) if not (index < lines.index("systemd-sysusers") and line in before)
+    ]
     with layer() as root:
         units = root / "etc" / "systemd" / "system"
         for wants in units.glob("*.wants"):

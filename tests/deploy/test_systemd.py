@@ -55,7 +55,7 @@ def settings_of(unit: str, section: str = "Service") -> dict[str, str]:
 
 
 @needs_systemd
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "prometheus-wz-token.service"])
 def test_a_service_may_do_little_more_than_its_work(service: str) -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes", "--no-pager", f"./{service}"],
@@ -74,7 +74,7 @@ def test_a_service_may_do_little_more_than_its_work(service: str) -> None:
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
     """Only what the units run is not on this machine."""
     folder = shutil.copytree(UNITS, tmp_path / "systemd")
-    names = [path.name.replace("@.", "@1.") for path in folder.glob("wz*") if path.is_file()]
+    names = [path.name.replace("@.", "@1.") for path in folder.iterdir() if path.is_file()]
 
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *(f"./{name}" for name in names)],
@@ -84,8 +84,8 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
         check=False,
     )
 
-    complaints = [line for line in done.stderr.splitlines() if "is not executable: No such file" not in line]
-    assert [line for line in complaints if "wz" in line] == []
+    complaints = done.stderr.splitlines()
+    assert [line for line in complaints if "is not executable: No such file" not in line] == []
 
 
 def test_nginx_stops_first() -> None:

@@ -33,7 +33,9 @@ def gunicorn() -> dict[str, Any]:
 def table(heading: str) -> dict[str, tuple[str, ...]]:
     """Return the rows below a heading, by their first cell."""
     section = PAGE.read_text().partition(heading)[2].partition("\n## ")[0]
-    rows = [tuple(cell.strip() for cell in line.strip("| ").split(" | ")) for line in section.splitlines() if "|" in line]
+    rows = [
+        tuple(cell.strip() for cell in line.strip("| ").split(" | ")) for line in section.splitlines() if "|" in line
+    ]
     return {row[0]: row[1:] for row in rows[2:]}
 
 
@@ -97,7 +99,9 @@ def test_the_key_s_commands_make_a_key(tmp_path: Path) -> None:
 def test_redis_is_told_what_its_settings_here_say() -> None:
     """But for the port and the socket, which a distribution's Redis has."""
     (line,) = (line for line in commands() if "/etc/redis/redis.conf" in line)
-    ours = [text for text in (DEPLOY / "redis.conf").read_text().splitlines() if re.match("append|save|maxmemory", text)]
+    ours = [
+        text for text in (DEPLOY / "redis.conf").read_text().splitlines() if re.match("append|save|maxmemory", text)
+    ]
 
     assert re.findall("'([^']*)'", line.partition("\\n'")[2]) == ours
 
