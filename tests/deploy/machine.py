@@ -54,6 +54,7 @@ done
 sleep 2
 systemctl stop wz.target
 wait
+while systemctl is-active --quiet wz-web.socket; do sleep 0.2; done
 systemctl is-active wz-nginx.service wz-web.service wz-web.socket wz-worker@1.service || true
 echo WZ_HUBS=events:x >> /etc/wz/wz.env
 systemctl start wz-web.service || true
