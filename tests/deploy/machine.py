@@ -58,8 +58,11 @@ while systemctl is-active --quiet wz-web.socket; do sleep 0.2; done
 systemctl is-active wz-nginx.service wz-web.service wz-web.socket wz-worker@1.service || true
 echo WZ_HUBS=events:x >> /etc/wz/wz.env
 systemctl start wz-web.service || true
-sleep 15
+while systemctl is-active --quiet wz-web.socket; do
+    curl --silent --max-time 1 --unix-socket /run/wz/gunicorn.sock http://localhost/healthz || sleep 0.2
+done
 systemctl show --property=NRestarts,ExecMainStatus,ActiveState wz-web.service
+systemctl show --property=Result,ActiveState wz-web.socket
 journalctl --no-pager --unit='wz-*' | tail -60
 """
 

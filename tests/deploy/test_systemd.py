@@ -114,6 +114,7 @@ def test_systemd_holds_the_socket_that_nginx_and_gunicorn_name(gunicorn: dict[st
 
 def test_what_can_not_heal_is_not_tried_again() -> None:
     assert settings_of("wz-web.service")["RestartPreventExitStatus"] == "4"
+    assert int(settings_of("wz-web.socket", "Socket")["TriggerLimitBurst"]) == 5  # since a connection starts it, too
 
 
 def test_there_are_file_descriptors_for_all_connections(gunicorn: dict[str, Any]) -> None:
