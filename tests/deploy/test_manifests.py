@@ -175,8 +175,9 @@ def test_every_variable_is_a_setting() -> None:
 
 
 def test_their_user_is_the_image_s() -> None:
-    uid = re.search(r"useradd .*--uid (\d+)", (DEPLOY / "Containerfile").read_text())
-    assert uid
+    found = re.search(r"useradd .*--uid (\d+) --gid (\d+)", (DEPLOY / "Containerfile").read_text())
+    assert found
     for name in ("wz-web", "wz-worker"):
-        assert deployment(name)["securityContext"]["runAsUser"] == int(uid[1])
-    assert f"uid={uid[1]}" in COMPOSE["services"]["web"]["tmpfs"][0]
+        context = deployment(name)["securityContext"]
+        assert (context["runAsUser"], context["runAsGroup"]) == (int(found[1]), int(found[2]))
+    assert f"uid={found[1]},gid={found[2]}" in COMPOSE["services"]["web"]["tmpfs"][0]
