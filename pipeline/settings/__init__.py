@@ -70,6 +70,7 @@ class Settings:
         "redis://127.0.0.1:6379",
         "The Redis server. A database in the address (`/7`, `?db=7`) comes before the environment's own.",
         may_be_empty=True,
+        file=True,
     )
     connection_string: ConnectionString | None = setting(
         "WZ_CONNECTION_STRING",

@@ -25,6 +25,12 @@ DEPLOYMENT = (
     DeploymentSetting("WZ_REDIS_DIR", "folder", "from `wz up`", "Where the Procfile's Redis keeps its data."),
     DeploymentSetting("WZ_REDIS_SOCKET", "path", "from `wz up`", "The unix socket of the Procfile's Redis."),
     DeploymentSetting(
+        "WZ_STOP_SECONDS",
+        "number",
+        "9",
+        "Seconds from SIGTERM until all in a container have ended; less than its runtime waits.",
+    ),
+    DeploymentSetting(
         "WZ_STATE",
         "folder",
         "`.wz`, here or above",

@@ -169,15 +169,6 @@ def test_the_scheme_is_believed_from_one_header_which_nginx_sets(gunicorn: dict[
     assert nginx_setting("proxy_set_header X-Forwarded-Proto") == "$scheme"
 
 
-@pytest.mark.parametrize("unit", ["web", "worker", "nginx"])
-def test_systemd_waits_for_requests_under_way(gunicorn: dict[str, Any], unit: str) -> None:
-    text = (DEPLOY / "systemd" / f"wz-{unit}.service").read_text()
-    match = re.search(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
-
-    assert match
-    assert int(match[1]) > gunicorn["graceful_timeout"]
-
-
 @pytest.mark.parametrize(
     ("method", "path", "media_type", "read_status"),
     [

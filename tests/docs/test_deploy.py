@@ -1,0 +1,113 @@
+"""docs/deploy.md is right: its figures are those of the configuration, its files exist, its own lines make a good key.
+
+Its commands as a whole are run by `python -m tests.deploy.machine`, which needs root and systemd.
+"""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.up import DEPLOY
+from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
+from pipeline.connection_string import ConnectionString
+
+from ..deploy.machine import commands
+from ..deploy.test_conf import amount, nginx_setting
+from ..deploy.test_systemd import settings_of
+from ..stack import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "deploy.md"
+
+
+@pytest.fixture(scope="module")
+def gunicorn() -> dict[str, Any]:
+    return runpy.run_path(str(DEPLOY / "gunicorn.conf.py"))
+
+
+def table(heading: str) -> dict[str, tuple[str, ...]]:
+    """Return the rows below a heading, by their first cell."""
+    section = PAGE.read_text().partition(heading)[2].partition("\n## ")[0]
+    rows = [
+        tuple(cell.strip() for cell in line.strip("| ").split(" | ")) for line in section.splitlines() if "|" in line
+    ]
+    return {row[0]: row[1:] for row in rows[2:]}
+
+
+def size(length: int) -> str:
+    return f"{length >> 20} MiB" if length >= 1 << 20 else f"{length >> 10} KiB"
+
+
+def test_the_limits_are_those_of_the_configuration(gunicorn: dict[str, Any]) -> None:
+    conf = (DEPLOY / "nginx.conf").read_text()
+    rates = dict(re.findall(r"zone=(rate|strangers):\S+ rate=(\d+)r/s", conf))
+    buffer = size(amount(nginx_setting("large_client_header_buffers").split()[1]))
+
+    assert {limit: row[0] for limit, row in table("## 9.").items()} == {
+        "A body": size(MAX_CONTENT_LENGTH),
+        "A bulk of a board's members or rewards": size(MAX_BULK_LENGTH),
+        "The request line": buffer,
+        "A header": buffer,
+        "Headers of a request": str(gunicorn["limit_request_fields"]),
+        "Requests under way of an address": nginx_setting("limit_conn requests"),
+        "Requests a second of an address": rates["rate"],
+        "The same without a token": rates["strangers"],
+        "A request's header takes": f"{amount(nginx_setting('client_header_timeout'))} s",
+        "A body's bytes stop for": f"{amount(nginx_setting('client_body_timeout'))} s",
+        "gunicorn says nothing for": f"{amount(nginx_setting('proxy_read_timeout'))} s",
+        "Connections that wait for gunicorn": str(gunicorn["backlog"]),
+    }
+
+
+def test_the_sizes_are_those_of_the_configuration(gunicorn: dict[str, Any]) -> None:
+    nginx, web = settings_of("wz-nginx.service"), settings_of("wz-web.service")
+
+    assert [row[0] for row in table("## 8.").values()] == [
+        "one a core",
+        str(gunicorn["threads"]),
+        f"{nginx_setting('worker_connections')}; a request takes two",
+        f"{nginx['LimitNOFILE']}, {web['LimitNOFILE']}",
+        f"{gunicorn['graceful_timeout']}, in nginx {nginx['TimeoutStopSec']}",
+    ]
+    assert f"nginx's {nginx_setting('worker_processes')} processes" in PAGE.read_text()
+
+
+def test_every_file_of_the_checkout_that_a_command_names_exists() -> None:
+    named = re.findall(r"/opt/wz/(deploy/[\w./@-]+)|(?<= -f )(deploy/\S+)", PAGE.read_text())
+    paths = {path.rstrip(".") for pair in named for path in pair if path}
+
+    assert [path for path in paths if not (REPOSITORY / path).exists() and not list(REPOSITORY.glob(f"{path}*"))] == []
+
+
+def test_the_key_s_commands_make_a_key(tmp_path: Path) -> None:
+    lines = [line for line in commands() if "/etc/wz/connection-string" in line or line.startswith("KEY=")]
+    script = "\n".join(lines).replace("/etc/wz", str(tmp_path))
+
+    subprocess.run(["bash", "-ec", script], check=True)
+
+    kept = tmp_path / "connection-string"
+    found = ConnectionString.parse(kept.read_text())
+    assert found.url == "https://wz.example.com"
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_redis_is_told_what_its_settings_here_say() -> None:
+    """But for the port and the socket, which a distribution's Redis has."""
+    (line,) = (line for line in commands() if "/etc/redis/redis.conf" in line)
+    ours = [
+        text for text in (DEPLOY / "redis.conf").read_text().splitlines() if re.match("append|save|maxmemory", text)
+    ]
+
+    assert re.findall("'([^']*)'", line.partition("\\n'")[2]) == ours
+
+
+def test_the_units_that_are_started_are_those_that_there_are() -> None:
+    (line,) = (line for line in commands() if line.startswith("systemctl enable"))
+    units = {path.name for path in (DEPLOY / "systemd").glob("wz*.*") if path.is_file()}
+
+    assert set(line.split()[3:]) == {unit.replace("@.", "@1.") for unit in units}
