@@ -1,4 +1,16 @@
-"""gunicorn settings. nginx.conf is the other half: change the two together (tests/deploy checks that they agree)."""
+"""gunicorn settings. nginx.conf is the other half: change the two together (tests/deploy checks that they agree).
+
+What the signals to the master do, started by serve.py:
+
+- HUP (`wz reload`) reads this file again and replaces the workers one by one by new ones with the code on disk. Nobody
+  waits, and the master stays. With gunicorn's own command, all old workers end while the new ones import the app.
+- USR2 executes a second master beside the first, on the same socket: TERM to the first ends the change, TERM to the
+  second takes it back. It renews Python, gunicorn and serve.py, too, but the process id changes: systemd, honcho and
+  `wz up` take that for the end of the service. So it is for a master that nobody watches.
+- WINCH does nothing, unless gunicorn was started with --daemon: then it ends the workers and keeps the master.
+- TERM ends all, after their requests under way; QUIT and INT cut these off.
+- `preload_app` would import the app in the master. Forks share its memory, but HUP then loads no new code at all.
+"""
 
 import os
 import shutil
@@ -12,6 +24,7 @@ pythonpath = str(Path(__file__).parents[1])  # the checkout, which holds handler
 # `upstream wz` in nginx.conf. A unix socket, so that file rights say who may connect, and no port is taken.
 bind = "unix:" + os.environ.get("WZ_SOCKET", "/run/wz/gunicorn.sock")
 umask = 0o077  # mode bits taken off that socket: it is for the user who runs both gunicorn and nginx
+pidfile = str(Path(bind.removeprefix("unix:")).with_name("gunicorn.pid"))  # for `wz reload`
 backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it. Linux caps it at net.core.somaxconn
 
 # -- processes and threads -------------------------------------------------------------------------------------------
@@ -19,7 +32,7 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # Processes. One a core, as Python code runs on one core a process; the threads below fill the waits for Redis, so
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-worker_class = "gthread"  # the one bundled class with threads and keep-alive that needs no patched standard library
+worker_class = "deploy.worker.Worker"  # gthread, the one class with threads and keep-alive that patches nothing
 threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
 preload_app = False  # each worker imports the app after the fork, so no two share a Redis connection
@@ -71,8 +84,9 @@ metrics = Path(bind.removeprefix("unix:")).parent / "metrics"
 
 
 def on_starting(server):  # type: ignore[no-untyped-def]
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir(mode=0o700)
+    if not server.master_pid:  # else SIGUSR2 made this master, and the workers of the old one go on counting
+        shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(mode=0o700, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # the workers inherit it
 
 

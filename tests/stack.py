@@ -99,15 +99,17 @@ def environ(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def gunicorn(folder: Path, settings: Settings, **more: str) -> Iterator[LiveServer]:
+def gunicorn(
+    folder: Path, settings: Settings, conf: Path = REPOSITORY / "deploy" / "gunicorn.conf.py", **more: str
+) -> Iterator[LiveServer]:
     """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`.
 
     It is started there, not in the checkout: the configuration finds the app.
     """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
-    command = [sys.executable, "-m", "gunicorn", "--config", REPOSITORY / "deploy" / "gunicorn.conf.py"]
-    with process([*command, "--log-level", "warning"], ready=lambda: answers(server), env=env, cwd=folder):
+    command = [sys.executable, "-P", REPOSITORY / "deploy" / "serve.py", "--config", conf, "--log-level", "warning"]
+    with process(command, ready=lambda: answers(server), env=env, cwd=folder):
         yield server
 
 

@@ -92,9 +92,17 @@ class Service:
         conf.write_text(render_nginx(self.folder, f"127.0.0.1:{port}"))
         socket = self.folder / "redis.sock"
         redis = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", self.folder]
-        gunicorn = [sys.executable, "-m", "gunicorn", "--config", DEPLOY / "gunicorn.conf.py", "--log-level", "warning"]
+        gunicorn = [
+            sys.executable,
+            "-P",
+            DEPLOY / "serve.py",
+            "--config",
+            DEPLOY / "gunicorn.conf.py",
+            "--log-level",
+            "warning",
+        ]
         self.redis = self.server("redis", redis)
-        self.gunicorn = self.server("gunicorn", gunicorn)
+        self.gunicorn = self.server("gunicorn", [*gunicorn, "--log-level", "warning"])
         self.nginx = self.server("nginx", [servers.nginx(), "-e", "stderr", "-c", conf])
 
     def server(self, name: str, command: list[object], **env: str) -> Server:

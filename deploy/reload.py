@@ -1,0 +1,82 @@
+"""`wz reload`: new code for the service's workers, without a request that fails or waits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .serve import STATUS, read_status
+
+PID_FILE = "gunicorn.pid"
+FOLDERS = (Path(".wz/run"), Path("/run/wz"))  # of `wz up` here, and of systemd and the container
+ANSWER_SECONDS = 30.0  # for the master to begin: it looks at its signals once a second
+
+
+@click.command()
+def reload() -> None:
+    """Replace gunicorn's workers by ones with the code that is on disk now, one by one.
+
+    It ends when all are new; or with status 1 when a new one does not come up, and then the old ones go on. The service
+    is the one whose socket is WZ_SOCKET, else that of `wz up` in this folder, else the one in /run/wz.
+
+    It renews the workers' code and gunicorn.conf.py. Another Python, gunicorn or environment needs a restart.
+    """
+    folder = run_folder()
+    master = read_pid(folder)
+    before = read_status(folder / STATUS).get("reload", 0)
+    try:
+        os.kill(master, signal.SIGHUP)
+    except (ProcessLookupError, PermissionError) as exc:
+        raise click.ClickException(f"gunicorn, process {master} by {folder / PID_FILE}: {exc.strerror}") from exc
+    deadline = time.monotonic() + ANSWER_SECONDS
+    shown: dict[str, Any] = {}
+    while True:
+        status = read_status(folder / STATUS)
+        if status.get("reload", 0) > before and status != shown:
+            shown = status
+            show(status)
+            if status["state"] == "done":
+                return
+        if not shown and time.monotonic() > deadline:
+            raise click.ClickException(f"process {master} does not reload: was it started by deploy/serve.py?")
+        if not is_running(master):
+            raise click.ClickException(f"gunicorn, process {master}, has ended")
+        time.sleep(0.05)
+
+
+def run_folder() -> Path:
+    """Return the folder of gunicorn's socket and PID file."""
+    if "WZ_SOCKET" in os.environ:
+        return Path(os.environ["WZ_SOCKET"]).parent
+    return next((folder for folder in FOLDERS if (folder / PID_FILE).exists()), FOLDERS[-1])
+
+
+def read_pid(folder: Path) -> int:
+    try:
+        return int((folder / PID_FILE).read_text())
+    except FileNotFoundError:
+        where = "WZ_SOCKET names its socket" if "WZ_SOCKET" in os.environ else f"{FOLDERS[0]} is looked at, too"
+        raise click.ClickException(f"the service does not run: there is no {folder / PID_FILE} ({where})") from None
+    except (OSError, ValueError) as exc:
+        raise click.ClickException(f"{folder / PID_FILE}: {exc}") from exc
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def show(status: dict[str, Any]) -> None:
+    """Print how far the reload is. Raises `ClickException` if it failed."""
+    line = f"{status['new']} of {status['of']} workers are new"
+    if status["state"] == "failed":
+        raise click.ClickException(f"{line}: {status['detail']}")
+    click.echo(line)
