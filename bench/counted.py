@@ -21,7 +21,7 @@ from gunicorn.util import import_app
 from redis.client import Pipeline
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REQUESTS, APP, CLIENT = range(3)  # nanoseconds, but for the first; the app's include redis-py's
 _BYTES = 3 * 8
@@ -40,7 +40,7 @@ class Cells(threading.local):
 class Counted:
     """The app, and what else gunicorn's hooks look for in it."""
 
-    def __init__(self, wsgi: WSGIApplication) -> None:
+    def __init__(self, wsgi: Any) -> None:
         self.wsgi = wsgi
         self.here = Cells()
         for owner, name in ((redis.Redis, "execute_command"), (Pipeline, "execute"), (Pipeline, "execute_command")):
