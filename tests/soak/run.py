@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from pipeline.boards import Boards
 
 from ..crash.run import read_log
 from .clients import BOARD, HUB, Client, Outcome, Sent, Work
-from .world import QUIET, World
+from .world import FAIL_OVER, QUIET, World
 
 CLIENTS = {Work.REWARD: 3, Work.KEYED: 2, Work.EVENTS: 3, Work.READ: 2}
 
 FIRST = "first"
+LAG = 1.0  # seconds
 
 #: Answers that a client can act upon.
 EXPECTED = {"200", "201", "502", "503", "504"}
@@ -63,6 +65,9 @@ class Report:
             numbers = f"{one.times:>6}  {one.requests:>9,}  {one.failed.total():>7,}  {one.slowest:>6.2f} s"
             lines.append(f"{name:{width}}  {numbers}  {kinds}".rstrip())
         lines.append(f"{self.perhaps:,} were told that it may have been done, and of {self.perhaps_done:,} it was")
+        lines.append(
+            f"{self.lost:,} that were done were lost by a fail-over: a replica gets a write after its client's answer"
+        )
         lines += [f"FAULT: {fault}" for fault in self.faults]
         lines.append(self.summary)
         return "\n".join(lines)
@@ -145,10 +150,12 @@ def compare(report: Report, world: World, sent: list[Sent]) -> None:
     done = {name for name, outcomes in told.items() if Outcome.DONE in outcomes}
     refused = {name for name, outcomes in told.items() if outcomes == {Outcome.REFUSED}}
     perhaps = told.keys() - done - refused
+    lost = (done - there.keys()) & replicating(world.periods, sent)
+    report.lost = len(lost)
     report.perhaps, report.perhaps_done = len(perhaps), len(perhaps & there.keys())
     keyed = {name for one in sent if one.work is Work.KEYED for name in one.names}
     found = {
-        "answered with a success, but not there": done - there.keys(),
+        "answered with a success, but not there": done - there.keys() - lost,
         "refused, but carried out": refused & there.keys(),
         "carried out more than once": {name for name, times in there.items() if times != 1},
         "there, but never sent": there.keys() - told.keys(),
@@ -162,6 +169,12 @@ def compare(report: Report, world: World, sent: list[Sent]) -> None:
     report.faults = [f"{len(these):,} {what}: {sorted(these)[:5]}" for what, these in found.items() if these]
     if failed := report.during["reload"].failed:
         report.faults.append(f"{failed.total():,} failed during a reload: {dict(failed)}")
+
+
+def replicating(periods: list[tuple[float, str]], sent: list[Sent]) -> set[str]:
+    """Return what was done at a time from which a fail-over may lose it: the replica is up to `LAG` behind."""
+    begins = [(begin, end) for (begin, name), (end, _) in pairwise(periods) if name == FAIL_OVER]
+    return {name for one in sent if any(a - LAG <= one.end <= b for a, b in begins) for name in one.names}
 
 
 def scores(world: World) -> dict[str, Decimal | int]:

@@ -16,8 +16,9 @@ from pipeline.settings import Settings
 
 from .. import stack
 from ..crash.servers import Server, Service
+from .store import Store
 
-QUIET = "nothing"
+QUIET, FAIL_OVER = "nothing", "fail-over"
 
 
 class World:
@@ -27,29 +28,28 @@ class World:
         self.rnd = random.Random(seed)
         self.slowness = stack.slowness()
         self.timeout = 1.0 * self.slowness  # seconds that the service waits for an answer of Redis
-        url = f"unix://{folder / 'test' / 'redis.sock'}?socket_timeout={self.timeout:.2f}"
-        self.service = Service(
-            folder / "test",
-            Settings(
-                environment="test",
-                redis_url=url,
-                connection_string=stack.ROOT,
-                hosts=frozenset({stack.HOST, "127.0.0.1"}),
-            ),
+        self.store = Store(folder / "store")
+        settings = Settings(
+            environment="test",
+            redis_url=f"{self.store.url}?socket_timeout={self.timeout:.2f}",
+            connection_string=stack.ROOT,
+            hosts=frozenset({stack.HOST, "127.0.0.1"}),
         )
+        self.service = Service(folder / "test", settings)
         self.periods: list[tuple[float, str]] = []
         self.disturbances: dict[str, Callable[[], None]] = {
             "reload": self._reload,
             "worker killed": lambda: self.service.gunicorn.kill_child(self.rnd),
             "worker stopped": lambda: self._pause(self.rnd.choice(self.service.gunicorn.children())),
             "Redis restarted": self._restart_redis,
-            "Redis killed": self.service.redis.kill,
-            "Redis stopped": lambda: self._pause(self.service.redis.process.pid),
+            "Redis killed": lambda: self.store.primary.kill(),
+            "Redis stopped": lambda: self._pause(self.store.primary.process.pid),
+            FAIL_OVER: self._fail_over,
         }
 
     def __enter__(self) -> World:
         try:
-            self.wait_until(lambda: stack.answers(self.service.address), "the service")
+            self.wait_until(self.is_well, "the service")
         except BaseException:
             self.__exit__()
             raise
@@ -62,13 +62,16 @@ class World:
 
     @property
     def servers(self) -> list[Server]:
-        return [self.service.redis, self.service.gunicorn, self.service.nginx]
+        return [*self.store.servers, self.service.gunicorn, self.service.nginx]
 
     def disturb(self, name: str) -> None:
         """Do it, and wait until all is well again."""
         self.periods.append((time.monotonic(), name))
         self.disturbances[name]()
-        self.wait_until(lambda: stack.answers(self.service.address), f"coming back ({name})")
+        self.wait_until(self.is_well, f"coming back ({name})")
+
+    def is_well(self) -> bool:
+        return self.store.is_whole() and stack.answers(self.service.address)
 
     def rest(self, seconds: float) -> None:
         self.periods.append((time.monotonic(), QUIET))
@@ -114,9 +117,18 @@ class World:
         return {**os.environ, **self.service.environ()}
 
     def _restart_redis(self) -> None:
-        process = self.service.redis.process
+        process = self.store.primary.process
         process.terminate()
         self.wait_until(lambda: process.poll() is not None, "the end of Redis")
+
+    def _fail_over(self) -> None:
+        """Kill the primary, and have the replica take its place; then the other one comes back as its replica."""
+        lost = self.store.primary
+        lost.down = True
+        lost.kill()
+        self.store.fail_over()
+        self.wait_until(self.store.has_failed_over, "the fail-over")
+        lost.down = False
 
     def _pause(self, pid: int) -> None:
         """Stop a process for longer than the service waits for Redis."""
