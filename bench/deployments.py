@@ -22,7 +22,7 @@ from . import counted
 
 HERE = Path(__file__).parent
 PROCESSES = "2"
-USUAL_FLAGS = ["--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
+USUAL_FLAGS = ["--worker-class", "gthread", "--threads", "4", "--http-parser", "python", "--no-control-socket"]
 OURS, SAME, USUAL = "wz", "Flask, deployed like wz", "Flask, deployed as usual"
 
 
