@@ -27,7 +27,7 @@ class World:
     def __init__(self, folder: Path, seed: int) -> None:
         self.rnd = random.Random(seed)
         self.slowness = stack.slowness()
-        self.timeout = 1.0 * self.slowness  # seconds that the service waits for an answer of Redis
+        self.timeout = 0.7 * self.slowness  # seconds that the service waits for an answer of Redis
         self.store = Store(folder / "store")
         settings = Settings(
             environment="test",
@@ -49,7 +49,7 @@ class World:
 
     def __enter__(self) -> World:
         try:
-            self.wait_until(self.is_well, "the service")
+            self.wait_until(self.answers, "the service")
         except BaseException:
             self.__exit__()
             raise
@@ -65,13 +65,15 @@ class World:
         return [*self.store.servers, self.service.gunicorn, self.service.nginx]
 
     def disturb(self, name: str) -> None:
-        """Do it, and wait until all is well again."""
+        """Do it, and wait until the service is ready again."""
+        if name == FAIL_OVER:
+            self.wait_until(self.store.is_whole, "the replica")
         self.periods.append((time.monotonic(), name))
         self.disturbances[name]()
-        self.wait_until(self.is_well, f"coming back ({name})")
+        self.wait_until(self.answers, f"coming back ({name})")
 
-    def is_well(self) -> bool:
-        return self.store.is_whole() and stack.answers(self.service.address)
+    def answers(self) -> bool:
+        return stack.answers(self.service.address)
 
     def rest(self, seconds: float) -> None:
         self.periods.append((time.monotonic(), QUIET))
