@@ -79,7 +79,7 @@ control_socket_disable = True  # or gunicorn >= 25.1 makes ~/.gunicorn/gunicorn.
 # -- metrics ---------------------------------------------------------------------------------------------------------
 
 # Each worker's counts, in files beside the socket: the worker that answers /metrics reads all of them. They outlive a
-# worker, as counters should, and are deleted at the start; until then each ended worker leaves 128 KiB.
+# worker, as counters should, and the next worker that starts merges them (handlers/process_counts.py).
 metrics = Path(bind.removeprefix("unix:")).parent / "metrics"
 
 
@@ -91,15 +91,17 @@ def on_starting(server):  # type: ignore[no-untyped-def]
 
 
 def child_exit(server, worker):  # type: ignore[no-untyped-def]
-    """Forget what was true only while the worker lived."""
-    from prometheus_client.multiprocess import mark_process_dead  # not before PROMETHEUS_MULTIPROC_DIR is set
+    """Forget what was true only while the worker lived; prometheus_client has a function for it, but see serve.py."""
+    for file in metrics.glob(f"gauge_live*_{worker.pid}.db"):
+        file.unlink()
 
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
-
-# -- the end of a worker ---------------------------------------------------------------------------------------------
+# -- a worker's start and its end -------------------------------------------------------------------------------------
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
-    """Let long polls and event streams end as soon as the worker is to, instead of after graceful_timeout."""
+    from handlers.process_counts import merge_ended  # which this process has: it has imported the app
+
+    merge_ended(metrics)
+    # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.
     worker.wsgi.extensions["services"].readers.is_stopping = lambda: not worker.alive

@@ -25,6 +25,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -107,7 +108,7 @@ class StagedArbiter(Arbiter):
         missing = max(0, self.num_workers - sum(pid not in self.starting for pid in new))
         old.sort(key=lambda pid: pid not in self.starting)  # first those that serve nobody yet
         for pid in old[: max(0, len(old) - missing)]:
-            self.kill_worker(pid, signal.SIGTERM)  # again at each turn: one that has just been forked is deaf
+            self.kill_worker(pid, signal.SIGTERM)
         if missing and self.may_start and not any(pid in self.starting for pid in new):
             self.spawn_worker()
 
@@ -184,6 +185,11 @@ class StagedArbiter(Arbiter):
         worker = self.WORKERS[pid]
         self.starting[pid] = Start(worker, worker.tmp.last_update(), time.monotonic() + START_SECONDS)
         return pid
+
+    def signal(self, sig: int, frame: FrameType | None) -> None:
+        if os.getpid() != self.pid and sig in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            sys.exit(0)  # a worker that has just been forked, and has no handlers of its own yet
+        super().signal(sig, frame)
 
     def wait_for_signals(self, timeout: float | None = 1.0) -> list[int]:
         return super().wait_for_signals(LOOK_SECONDS if self.starting else timeout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.hub.sas import Audience, Right, Token, authorize
+from pipeline.hub.sas import Audience, Right, Rule, Token, authorize
 from pipeline.store.clock import machine_time
 from wz import Blueprint, Request
 from wz.openapi import operation
@@ -42,4 +42,11 @@ def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None =
         token = Token.parse(request.headers.get("Authorization"))
         audience = Audience(service.hosts, segments, hub_paths)
         rules = service.rules.find(token.key_name, audience.hub)
-        authorize(token, rules, needed, audience, now=machine_time() - service.clock_tolerance)
+        now = machine_time() - service.clock_tolerance
+        request.g.signed_by = authorize(token, rules, needed, audience, now)
+
+
+def signed_by(request: Request) -> Rule:
+    """Return the rule whose key has signed the token of a request that was let in."""
+    rule: Rule = request.g.signed_by
+    return rule

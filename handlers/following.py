@@ -16,11 +16,13 @@ from pipeline.store.offsets import OFFSET
 from wz import Problem, Request, Response
 from wz.sse import ServerSentEvent, event_stream
 
+from .auth import signed_by
 from .outage import AWAY
-from .readers import RETRY_AFTER, Readers, TooManyReaders
+from .readers import RETRY_AFTER, Place, TooManyReaders
 from .services import services
 
 TOO_MANY = f"too many readers wait, or {AWAY}: try again after Retry-After seconds"
+SHARE_TAKEN = "too many readers wait with tokens of this rule: try again after Retry-After seconds"
 
 #: Seconds between two comments on a stream that has no events: below `proxy_read_timeout` in nginx.conf.
 COMMENT = 15
@@ -62,31 +64,40 @@ def begin_after(request: Request, query: TailQuery) -> str:
 def follow(request: Request, followed: Followed, after: str) -> Response:
     """Return a response that sends what is followed, as events with its ids.
 
-    It ends after `TAIL_SECONDS`, or when the token of the request does or the process stops. Raises `TooManyReaders`.
+    It ends after `TAIL_SECONDS`, or when the token of the request does, the process stops, or the client has gone.
+    Raises `TooManyReaders`.
     """
     if request.method == "HEAD":
         return event_stream([])
-    readers = services(request).readers
-    readers.enter()
-    response = event_stream(_events(followed, after, readers, _end(request)), retry=1000)
-    response.call_on_close(readers.leave)
+    place = take_place(request)
+    response = event_stream(_events(followed, after, place, _end(request)), retry=1000)
+    response.call_on_close(place.leave)
     return response
+
+
+def take_place(request: Request) -> Place:
+    """Take a place for a request that waits, from the share of those whose tokens are of the same rule.
+
+    Raises `TooManyReaders`.
+    """
+    rule = signed_by(request)
+    return services(request).readers.enter((rule.hub, rule.name), request.environ.get("gunicorn.socket"))
 
 
 def too_many_readers(exc: TooManyReaders) -> Problem:
     """Answer an error: for a blueprint's `errorhandler`."""
-    return Problem(503, str(exc), {"Retry-After": str(RETRY_AFTER)})
+    return Problem(exc.status, str(exc), {"Retry-After": str(RETRY_AFTER)})
 
 
-def _events(followed: Followed, after: str, readers: Readers, end: float) -> Iterator[ServerSentEvent | None]:
+def _events(followed: Followed, after: str, place: Place, end: float) -> Iterator[ServerSentEvent | None]:
     try:
-        while not readers.is_stopping():
+        while not place.is_over():
             page = followed.page(after)
             for after, text in page:
                 yield ServerSentEvent(text, id=after)
             if (left := end - time.monotonic()) <= 0:  # only when all that is there was sent, however slow that was
                 return
-            if not page and not followed.wait(after, min(COMMENT, left), readers.is_stopping):
+            if not page and not followed.wait(after, min(COMMENT, left), place.is_over):
                 yield None
     except OUTAGES:  # the client connects again, and then gets the error as a status
         return

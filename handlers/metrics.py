@@ -19,12 +19,12 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from pipeline.hub.log import Hub
@@ -37,6 +37,7 @@ from wz import App, Blueprint, Request, Response
 from wz.openapi import Content, operation
 
 from .auth import protect
+from .process_counts import AllCounts
 from .services import Services, services
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def metrics(request: Request) -> Response:
     processes = _registry
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         processes = CollectorRegistry()
-        MultiProcessCollector(processes)  # type: ignore[no-untyped-call]
+        processes.register(AllCounts(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])))
     return Response(generate_latest(processes) + generate_latest(hubs), content_type=CONTENT_TYPE_LATEST)
 
 

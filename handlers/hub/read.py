@@ -16,7 +16,17 @@ from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
-from ..following import TOO_MANY, After, Followed, TailQuery, begin_after, follow, too_many_readers
+from ..following import (
+    SHARE_TAKEN,
+    TOO_MANY,
+    After,
+    Followed,
+    TailQuery,
+    begin_after,
+    follow,
+    take_place,
+    too_many_readers,
+)
 from ..pages import Page
 from ..readers import TooManyReaders
 from ..services import services
@@ -68,6 +78,7 @@ class Offset(msgspec.Struct, forbid_unknown_fields=True):
 @operation(
     responses={
         404: f"{NO_HUB}, or no such partition",
+        429: SHARE_TAKEN,
         503: TOO_MANY,
     }
 )
@@ -82,9 +93,8 @@ def events(request: Request, hub: HubName, partition: int, query: EventsQuery) -
     page = paging.page(found, partition, after, query.limit)
     seconds = min(query.wait, request.app.config["MAX_WAIT"])
     if not page and seconds:
-        readers = services(request).readers
-        with readers:
-            paging.wait(found, partition, after, seconds, readers.is_stopping)
+        with take_place(request) as place:
+            paging.wait(found, partition, after, seconds, place.is_over)
         page = paging.page(found, partition, after, query.limit)
     following = page[-1].offset if page else after
     return Events(found.name, partition, [event_document(stored) for stored in page], following)
@@ -96,6 +106,7 @@ def events(request: Request, hub: HubName, partition: int, query: EventsQuery) -
     responses={
         200: Content("events as they come; `id` is the offset, `data` the event as JSON", str, "text/event-stream"),
         404: f"{NO_HUB}, or no such partition",
+        429: SHARE_TAKEN,
         503: TOO_MANY,
     },
 )
@@ -113,8 +124,8 @@ def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Re
         events = paging.page(found, partition, after, 100)
         return [(stored.offset, msgspec.json.encode(event_document(stored)).decode()) for stored in events]
 
-    def wait(after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
-        return paging.wait(found, partition, after, seconds, is_stopping)
+    def wait(after: str, seconds: float, is_over: Callable[[], bool]) -> bool:
+        return paging.wait(found, partition, after, seconds, is_over)
 
     return follow(request, Followed(page, wait), after)
 

@@ -12,7 +12,7 @@ from wz import Blueprint, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
-from ..following import TOO_MANY, Followed, TailQuery, begin_after, follow, too_many_readers
+from ..following import SHARE_TAKEN, TOO_MANY, Followed, TailQuery, begin_after, follow, too_many_readers
 from ..pages import Page
 from ..readers import TooManyReaders
 from ..services import services
@@ -58,6 +58,7 @@ def rows(request: Request, name: OutputName, query: Page) -> Rows:
     responses={
         200: Content("rows as they come; `id` is the row's, `data` as in a page", str, "text/event-stream"),
         404: NO_OUTPUT,
+        429: SHARE_TAKEN,
         503: TOO_MANY,
     },
 )

@@ -39,18 +39,18 @@ def page(hub: Hub, partition: int, after: str, limit: int) -> list[StoredEvent]:
     return events
 
 
-def wait(hub: Hub, partition: int, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+def wait(hub: Hub, partition: int, after: str, seconds: float, is_over: Callable[[], bool]) -> bool:
     """Wait until there is an event after an offset, which must not be '@latest'; returns whether there is one."""
-    return wait_for_entry(hub.redis, hub.keys[hub.checked_partition(partition)].events, after, seconds, is_stopping)
+    return wait_for_entry(hub.redis, hub.keys[hub.checked_partition(partition)].events, after, seconds, is_over)
 
 
-def wait_for_entry(client: Redis, key: str, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+def wait_for_entry(client: Redis, key: str, after: str, seconds: float, is_over: Callable[[], bool]) -> bool:
     """Wait until a stream has an entry after an id; returns whether it has.
 
-    It occupies a connection of the pool, blocked in Redis, and calls `is_stopping` once a second.
+    It occupies a connection of the pool, blocked in Redis, and calls `is_over` once a second.
     """
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and not is_stopping():
+    while (left := end - time.monotonic()) > 0 and not is_over():
         if client.xread({key: after}, count=1, block=max(1, int(min(left, _SLICE) * 1000))):
             return True
     return False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis as redis_py
@@ -14,13 +16,20 @@ from redis.cluster import RedisCluster
 from werkzeug.test import TestResponse
 
 from handlers import create_app
-from handlers.readers import MAX_READERS, Readers, TooManyReaders
+from handlers.hub.read import MAX_WAIT
+from handlers.readers import MAX_READERS, MAX_SHARE, Readers, TooManyReaders
+from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.sas import Right, Rules
 from pipeline.settings import Settings
+from wz.testing import LiveServer
 
 from ... import stack
 from ..conftest import ServiceClient
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 pytestmark = pytest.mark.cluster
 
@@ -203,7 +212,14 @@ def test_a_tail_s_head_takes_no_place(redis: redis_py.Redis, settings: Settings)
 def test_more_readers_than_places_are_told_to_come_again(redis: redis_py.Redis, settings: Settings) -> None:
     app = create_app(settings)
     client = ServiceClient(app)
-    tails = [Tail(client, f"{URL}/tail") for _ in range(MAX_READERS)]
+    other = Rules(redis, stack.ROOT).add("other", frozenset({Right.LISTEN}))
+    others = {"Authorization": stack.token(connection=ConnectionString(stack.ROOT.endpoint, other.name, other.primary))}
+    tails = [Tail(client, f"{URL}/tail") for _ in range(MAX_SHARE)]
+    for path in (f"{URL}/tail", f"{URL}/events?wait=20"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+
+    tails += [Tail(client, f"{URL}/tail", **others) for _ in range(MAX_READERS - MAX_SHARE)]
     for path in (f"{URL}/tail", f"{URL}/events?wait=20"):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
@@ -218,8 +234,46 @@ def test_more_readers_than_places_are_told_to_come_again(redis: redis_py.Redis, 
 
 
 def take_all(readers: Readers, number: int) -> None:
-    for _ in range(number):
-        readers.enter()
+    for holder in range(number):
+        readers.enter(holder)
+
+
+def test_a_tail_ends_when_its_client_has_gone(redis: redis_py.Redis, settings: Settings) -> None:
+    app = create_app(settings)
+    app.config["TAIL_SECONDS"] = stack.PATIENCE
+    here, there = socket.socketpair()
+
+    def served(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return app({**environ, "gunicorn.socket": here}, start_response)
+
+    with here, there:
+        tail = Tail(ServiceClient(served), f"{URL}/tail")
+        there.close()
+
+        with pytest.raises(EOFError):
+            tail.next()
+
+
+@pytest.mark.parametrize("layer", ["gunicorn", "nginx"])
+def test_nobody_waits_for_a_client_that_has_gone(
+    layer: str, gunicorn: LiveServer, nginx: LiveServer, redis: redis_py.Redis, hub: Hub
+) -> None:
+    def turns() -> int:
+        calls: int = redis.info("commandstats").get("cmdstat_xread", {"calls": 0})["calls"]
+        return calls
+
+    def waiting() -> int:
+        blocked: int = redis.info("clients")["blocked_clients"]
+        return blocked
+
+    server = {"gunicorn": gunicorn, "nginx": nginx}[layer]
+    before = turns()
+    with closing(server.connect()) as connection:
+        connection.request("GET", f"{URL}/events?wait={MAX_WAIT}", headers={"Authorization": stack.token()})
+        stack.until(lambda: waiting() == 1)
+
+    stack.until(lambda: waiting() == 0)
+    assert turns() - before <= MAX_WAIT // 2  # it looks once a second
 
 
 def test_a_stream_ends_with_its_token(redis: redis_py.Redis, settings: Settings) -> None:

@@ -129,9 +129,9 @@ class StreamOutput(Sink):
             raise UnknownOutput(self.name)
         return cast("str", newest[0][0].decode()) if newest else "0"
 
-    def wait(self, after: str, seconds: float, is_stopping: Callable[[], bool]) -> bool:
+    def wait(self, after: str, seconds: float, is_over: Callable[[], bool]) -> bool:
         """Wait up to `seconds` for a row after an id; return whether there is one. See `wait_for_entry`."""
-        return wait_for_entry(self.redis, self.key, after, seconds, is_stopping)
+        return wait_for_entry(self.redis, self.key, after, seconds, is_over)
 
 
 def list_outputs(client: Redis) -> list[OutputSummary]:

@@ -1,0 +1,85 @@
+"""Counts outlive their processes, in a few files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from handlers.process_counts import AllCounts, merge_ended
+
+#: What a process counts, with the number that it is given.
+COUNT = """
+import sys
+from prometheus_client import Counter, Gauge, Histogram
+
+value = float(sys.argv[1])
+Counter("sends", "Sends", ["hub"]).labels("e").inc(value)
+Counter("others", "Others").inc(value)
+Histogram("seconds", "Seconds", buckets=[1, 5]).observe(value)
+for mode in ("min", "max", "sum", "mostrecent", "all"):
+    Gauge(mode, mode, multiprocess_mode=mode).set(value)
+"""
+NOBODY = 1 << 22  # the first number that Linux gives to no process
+
+
+def scrape(folder: Path) -> set[str]:
+    registry = CollectorRegistry()
+    registry.register(AllCounts(folder))
+    return set(generate_latest(registry).decode().splitlines())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The files of two processes that have ended; the second had the larger numbers."""
+    for number in (2, 7):
+        environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", COUNT, str(number)], env=environ, check=True)
+    return tmp_path
+
+
+def test_merged_counts_are_the_counts(folder: Path) -> None:
+    before = scrape(folder)
+
+    merge_ended(folder)
+
+    assert {'sends_total{hub="e"} 9.0', 'seconds_bucket{le="5.0"} 1.0', "seconds_sum 9.0"} <= before
+    assert {"min 2.0", "max 7.0", "sum 9.0", "mostrecent 7.0"} <= before
+    assert scrape(folder) == before
+
+
+def test_the_next_that_end_are_added(folder: Path) -> None:
+    merge_ended(folder)
+    for file in folder.glob("*_ended.db"):  # a third process, which counted what both had together
+        shutil.copy(file, str(file).replace("ended", str(NOBODY)))
+
+    merge_ended(folder)
+
+    assert {'sends_total{hub="e"} 18.0', "min 2.0", "max 7.0", "sum 18.0", "mostrecent 7.0"} <= scrape(folder)
+
+
+def test_however_many_have_ended_there_is_one_file_for_a_kind(folder: Path) -> None:
+    file = next(folder.glob("histogram_*.db"))
+    for number in range(500):
+        os.link(file, folder / f"histogram_{NOBODY + number}.db")
+
+    merge_ended(folder)
+
+    kinds = [file.stem.rpartition("_")[0] for file in folder.glob("*.db")]
+    two = ["gauge_all"] * 2  # whose series name their processes
+    assert sorted(kinds) == ["counter", *two, "gauge_max", "gauge_min", "gauge_mostrecent", "gauge_sum", "histogram"]
+
+
+def test_a_process_that_runs_keeps_its_files(folder: Path) -> None:
+    here = folder / f"counter_{os.getpid()}.db"
+    next(folder.glob("counter_*.db")).rename(here)
+
+    merge_ended(folder)
+
+    assert here.exists()
+    assert 'sends_total{hub="e"} 9.0' in scrape(folder)
