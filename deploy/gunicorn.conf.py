@@ -32,7 +32,7 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # Processes. One a core, as Python code runs on one core a process; the threads below fill the waits for Redis, so
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-worker_class = "deploy.worker.Worker"  # gthread, the one class with threads and keep-alive that patches nothing
+worker_class = "deploy.worker.Worker"  # gthread, whose threads wait for connections by themselves: see epoll.py
 threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
 preload_app = False  # each worker imports the app after the fork, so no two share a Redis connection

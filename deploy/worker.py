@@ -12,10 +12,10 @@ import os
 import sys
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from .epoll import EpollWorker
 
 
-class Worker(ThreadWorker):
+class Worker(EpollWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.requests_until_worn = self.max_requests  # with its jitter
