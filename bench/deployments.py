@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy import servers
-from deploy.up import DEPLOY, render_nginx
+from deploy.nginx import render_nginx
+from deploy.up import DEPLOY
 from tests import stack
 from wz.testing import Client, LiveServer
 
@@ -51,18 +52,21 @@ def deployment(name: str, folder: Path, environ: Mapping[str, str]) -> Iterator[
     counts.mkdir(parents=True)
     address, app_address = (f"127.0.0.1:{stack.free_port()}" for _ in range(2))
     conf = render_nginx(folder, address)
+    more: list[str] = []
     if name == OURS:
         app, flags = "handlers.wsgi:app", ["--config", DEPLOY / "gunicorn.conf.py"]
     elif name == SAME:
         app, flags = "bench.service_peer:app()", ["--config", HERE / "peer.conf.py"]
     else:
         app, flags = "bench.service_peer:app(hiredis=False)", [*USUAL_FLAGS, "--bind", app_address]
-        conf = render_nginx(folder, address, HERE / "usual.nginx.conf").replace("127.0.0.1:8000", app_address)
+        conf = (HERE / "usual.nginx.conf").read_text().replace("127.0.0.1:8000", app_address)
+        conf = conf.replace("/run/wz/", f"{folder}/").replace("listen 8080;", f"listen {address};")
+        more = ["-g", "user root;"] if os.geteuid() == 0 else []  # "nobody" could not write into the folder
     (folder / "nginx.conf").write_text(conf)
     env = dict(environ) | {"WEB_CONCURRENCY": PROCESSES, "WZ_SOCKET": str(folder / "gunicorn.sock")}
     env |= {"BENCH_COUNTS": str(counts), "BENCH_APP": app}
     gunicorn = [sys.executable, "-m", "gunicorn", "--log-level", "warning", *flags, "bench.counted:app()"]
-    nginx = [servers.nginx(), "-e", folder / "error.log", "-c", folder / "nginx.conf"]
+    nginx = [servers.nginx(), "-e", folder / "error.log", "-c", folder / "nginx.conf", *more]
     server = LiveServer(f"http://{address}", stack.PATIENCE)
 
     def is_loaded() -> bool:

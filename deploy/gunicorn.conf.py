@@ -32,7 +32,9 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # Processes. One a core, as Python code runs on one core a process; the threads below fill the waits for Redis, so
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-worker_class = "deploy.worker.Worker"  # gthread, whose threads wait for connections by themselves: see epoll.py
+# gthread, the one bundled class with threads and keep-alive that needs no patched standard library. deploy/worker.py
+# and deploy/epoll.py say in what it differs.
+worker_class = "deploy.worker.Worker"
 threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
 preload_app = False  # each worker imports the app after the fork, so no two share a Redis connection
@@ -67,19 +69,19 @@ forwarded_allow_ips = "127.0.0.1"  # only counts when `bind` is changed to a por
 
 # -- logs ------------------------------------------------------------------------------------------------------------
 
+logger_class = "deploy.logger.Logger"  # JSON or text, as WZ_LOG_FORMAT says, in the form of the app's own log
 errorlog = "-"  # stderr
-loglevel = "info"
-# nginx writes the access log, as it also sees what never gets here. WZ_ACCESS_LOG=- adds this one, on stdout:
-# client, request line, status, bytes, seconds, and the id by which nginx's line is found.
+loglevel = os.environ.get("WZ_LOG_LEVEL") or "info"
+# nginx writes the access log, as it also sees what never gets here. WZ_ACCESS_LOG=- adds this one, on stdout: client,
+# method, path without its query, route, status, bytes, seconds, and the id by which nginx's line is found.
 accesslog = os.environ.get("WZ_ACCESS_LOG") or None
-access_log_format = '%({x-forwarded-for}i)s "%(r)s" %(s)s %(B)s %(L)ss id=%({x-request-id}i)s'
 
 control_socket_disable = True  # or gunicorn >= 25.1 makes ~/.gunicorn/gunicorn.ctl; signals are enough here
 
 # -- metrics ---------------------------------------------------------------------------------------------------------
 
 # Each worker's counts, in files beside the socket: the worker that answers /metrics reads all of them. They outlive a
-# worker, as counters should, and the next worker that starts merges them (handlers/process_counts.py).
+# worker, as counters should, and the next worker that starts merges them (handlers/metrics/process_counts.py).
 metrics = Path(bind.removeprefix("unix:")).parent / "metrics"
 
 
@@ -100,7 +102,7 @@ def child_exit(server, worker):  # type: ignore[no-untyped-def]
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
-    from handlers.process_counts import merge_ended  # which this process has: it has imported the app
+    from handlers.metrics.process_counts import merge_ended  # which this process has: it has imported the app
 
     merge_ended(metrics)
     # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.

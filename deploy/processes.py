@@ -1,8 +1,8 @@
-"""Processes that start together and end together.
+"""Processes that start together, are started again when they die, and end in an order in which no request is cut.
 
 honcho reads the Procfile, starts each process as the leader of its own session, and prints its lines with its name in
 front. When they start and how they end is decided here: honcho starts and stops all at once, but gunicorn needs a
-Redis that answers, and Redis must not go before those who write to it.
+Redis that answers, Redis must not go before those who write to it, and nginx must go before gunicorn.
 """
 
 from __future__ import annotations
@@ -12,20 +12,56 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from types import FrameType, TracebackType
+from typing import NamedTuple, Protocol
 
 from honcho.colour import get_colours
 from honcho.environ import parse_procfile
 from honcho.printer import Message, Printer
 from honcho.process import Popen
 
-TERM_SECONDS = 6.0  # from SIGTERM to SIGKILL
-LAST_TERM_SECONDS = 2.0  # the same for the process that ends last, so that all are gone within 10 s
+from pipeline.store.pace import Pace
+
+#: Seconds of the first pause before a process that died is started again; each further one is twice as long, up to
+#: `MAX_PAUSE`. One that has run for `STEADY_SECONDS` begins with the first pause again.
+FIRST_PAUSE, MAX_PAUSE, STEADY_SECONDS = 1.0, 30.0, 60.0
+
+#: Exit statuses that no other start would change: gunicorn's when the app refuses its settings.
+HOPELESS = {"web": (4,)}
+
+#: Seconds after which `wait_until` says what it waits for, and until when.
+SILENT_SECONDS = 5.0
+
+
+class Stage(NamedTuple):
+    """Processes that are told to end together, by `signum`; after `seconds`, the next stage begins.
+
+    With `kill`, what this stage and those before it have told to end is killed then.
+    """
+
+    names: tuple[str, ...]
+    signum: signal.Signals
+    seconds: float
+    kill: bool = True
+
+
+#: How they end; 9 s at most, since what stops a machine or a container often waits 10. SIGQUIT lets nginx finish the
+#: requests under way, where SIGTERM cuts them. nginx has not ended after its stage if a client waits for an event:
+#: gunicorn answers that one as soon as it gets its own signal, and nginx passes the answer on.
+STAGES = (
+    Stage(("nginx",), signal.SIGQUIT, 2.0, kill=False),
+    Stage(("web", "worker"), signal.SIGTERM, 5.0),
+    Stage(("redis",), signal.SIGTERM, 2.0),
+)
+
+#: Seconds for gunicorn's requests under way (`graceful_timeout`); below those of its stage.
+GRACEFUL_SECONDS = 4
 
 
 class Interrupted(Exception):
@@ -37,7 +73,7 @@ class Interrupted(Exception):
 
 
 class ProcessEnded(Exception):
-    """A process ended, which none should."""
+    """A process ended, and to start it again would not help."""
 
 
 class NotReady(Exception):
@@ -45,58 +81,100 @@ class NotReady(Exception):
 
 
 class Child:
-    """A process, and the thread that reads its lines."""
+    """A process, the thread that reads its lines, and how often it was started again.
 
-    def __init__(self, popen: Popen, name: str, colour: str, lines: queue.Queue[Message]) -> None:
-        self.popen = popen
+    `kind` is the name of its line in the Procfile: `worker` for the process `worker.2`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: str,
+        environ: Mapping[str, str],
+        pass_fds: tuple[int, ...],
+        write: Callable[[bytes], None],
+    ) -> None:
         self.name = name
-        self.last_words = ""
-        self._colour = colour
-        self._lines = lines
-        self.reader = Thread(target=self._read, daemon=True)
-        self.reader.start()
+        self.kind = kind_of(name)
+        self.restarts = 0
+        self.pace = Pace(MAX_PAUSE)
+        self.last_end = ""
+        self._command = command
+        self._environ = environ
+        self._pass_fds = pass_fds
+        self._write = write
+        self.start()
 
-    def _read(self) -> None:
-        for line in self.popen.stdout:
-            self.last_words = line.decode("utf-8", "replace").strip() or self.last_words
-            self._lines.put(Message("line", line, datetime.now(), self.name, self._colour))
+    def start(self) -> None:
+        self.popen = Popen(self._command, env=self._environ, pass_fds=self._pass_fds)
+        self.started = time.monotonic()
+        self._killed = False
+        self._last_words = ""
+        self._reader = Thread(target=self._read, args=(self.popen,), daemon=True)
+        self._reader.start()
+
+    def _read(self, popen: Popen) -> None:
+        for line in popen.stdout:
+            self._last_words = line.decode("utf-8", "replace").strip() or self._last_words
+            self._write(line)
 
     @property
     def running(self) -> bool:
         return self.popen.poll() is None
 
     @property
+    def waits_for(self) -> str:
+        """Empty while it runs, otherwise how it ended and when it is started again."""
+        pause = self.pace.not_before - time.monotonic()
+        return f"{self.last_end}; it is started again at {clock_time(pause)}" if self.last_end else ""
+
+    @property
     def obituary(self) -> str:
-        self.reader.join(timeout=1)
+        """How it ended, and the last line that it printed."""
+        self._reader.join(timeout=1)
         code = self.popen.returncode
         how = f"with status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
-        return f"{self.name} ended {how}" + (f": {self.last_words}" if self.last_words else "")
+        return f"{self.name} ended {how}" + (f": {self._last_words}" if self._last_words else "")
 
-    def terminate(self) -> None:
-        """Ask the leader alone: gunicorn and nginx tell their workers themselves."""
-        self.popen.terminate()
+    def tell(self, signum: signal.Signals) -> None:
+        """Signal the leader alone: gunicorn and nginx tell their workers themselves."""
+        self.popen.send_signal(signum)
 
     def kill(self) -> None:
-        """Kill the whole session, or what is left of it."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
+        """Kill the whole session, or what is left of it; once, as its number may be another's after that."""
+        if not self._killed:
+            self._killed = True
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.popen.pid, signal.SIGKILL)
+            self.popen.wait()
+            self._reader.join(timeout=1)
 
 
 class Processes:
-    """The processes of a Procfile, as a context manager: when it is left, by whatever way, all of them have ended.
+    """Processes of a Procfile, as a context manager: when it is left, by whatever way, all of them have ended.
 
-    The one named `last` ends after the others.
+    They end as `stages` says. `on_change` is called when one was started or has died, and when what is waited for
+    changes.
     """
 
-    def __init__(self, procfile: Path, environ: Mapping[str, str], last: str, pass_fds: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        procfile: Path,
+        environ: Mapping[str, str],
+        pass_fds: tuple[int, ...] = (),
+        on_change: Callable[[], None] = lambda: None,
+        stages: Sequence[Stage] = STAGES,
+    ) -> None:
+        self.children: list[Child] = []
+        self.waits_for = ""
         self._commands = parse_procfile(procfile.read_text()).processes
         self._environ = dict(environ)
-        self._last = last
         self._pass_fds = pass_fds
-        self._children: list[Child] = []
+        self._on_change = on_change
+        self._stages = stages
         self._lines: queue.Queue[Message] = queue.Queue()
         self._colours = get_colours()
-        self._printer = Printer(sys.stdout, width=max(map(len, self._commands)))
+        self._printer = Printer(sys.stdout, width=max(map(len, self._commands)) + len(".1"))
         self._signals: list[int] = []
 
     def __enter__(self) -> Processes:
@@ -107,38 +185,90 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        others = [child for child in self._children if child.name != self._last]
-        self._end(others, TERM_SECONDS)
-        self._end([child for child in self._children if child not in others], LAST_TERM_SECONDS)
+        end = clock_time(sum(stage.seconds for stage in self._stages))
+        with suppress(OSError):  # nobody reads stdout any more
+            self._say(f"stopping: all have ended by {end}, or at once after a second signal")
+        self._wait_for(f"the requests under way, until {end}")
+        end_in_order(self.children, self._wait_for_the_end, self._stages)
+        with suppress(OSError):
+            self._print_lines(0)
 
     def start(self, *names: str) -> None:
+        """Start the processes of these names: a line of the Procfile, or several of one line, `worker.1`, `worker.2`.
+
+        Raises `KeyError` for a name that the Procfile does not have.
+        """
         for name in names:
-            popen = Popen(self._commands[name], env=self._environ, pass_fds=self._pass_fds)
-            self._children.append(Child(popen, name, next(self._colours), self._lines))
+            command, write = self._commands[kind_of(name)], partial(self._write, name, next(self._colours))
+            self.children.append(Child(name, command, self._environ, self._pass_fds, write))
+            self._on_change()
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         """Print what the processes print until `condition` holds.
 
-        Raises `Interrupted`, `ProcessEnded`, or, after `seconds`, `NotReady`.
+        A process that ends meanwhile is not started again, as nothing says that it ever could: raises `ProcessEnded`.
+        Also raises `Interrupted`, or, after `seconds`, `NotReady`.
         """
-        deadline = time.monotonic() + seconds
+        begin = time.monotonic()
+        self._wait_for(f"{what}, until {clock_time(seconds)}")
+        said = False
         while not condition():
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - begin
+            if waited > seconds:
                 raise NotReady(f"{what} did not answer within {seconds:.0f} s")
+            if waited > SILENT_SECONDS and not said:
+                said = True
+                self._say(f"waiting for {self.waits_for}")
             self._tick()
+            for child in self.children:
+                if not child.running:
+                    raise ProcessEnded(child.obituary)
+        self._wait_for("")
 
     def watch(self) -> None:
-        """Print what the processes print until one ends or a signal comes, which is raised as by `wait_until`."""
+        """Print what the processes print, and start those again that end, each after a pause that doubles.
+
+        Raises `Interrupted`, or `ProcessEnded` for a status that is `HOPELESS`.
+        """
         while True:
             self._tick()
+            for child in self.children:
+                if not child.running:
+                    self._attend(child)
+
+    def _attend(self, child: Child) -> None:
+        """Start a process that has ended when its pause is over; before that, say once how it ended."""
+        if not child.last_end:
+            child.last_end = child.obituary
+            child.kill()  # what it has started, which would keep the port or the socket
+            if child.popen.returncode in HOPELESS.get(child.kind, ()):
+                raise ProcessEnded(child.last_end)
+            if time.monotonic() - child.started > STEADY_SECONDS:
+                child.pace.succeeded()
+            pause = child.pace.failed(FIRST_PAUSE)
+            self._say(f"{child.last_end}; it is started again in {pause:.0f} s")
+            self._on_change()
+        elif time.monotonic() >= child.pace.not_before:
+            child.last_end = ""
+            child.restarts += 1
+            child.start()
+            self._say(f"{child.name} was started again (process {child.popen.pid})")
+            self._on_change()
+
+    def _wait_for(self, what: str) -> None:
+        self.waits_for = what
+        self._on_change()
 
     def _tick(self) -> None:
         self._print_lines(0.1)
         if self._signals:
             raise Interrupted(self._signals[0])
-        for child in self._children:
-            if not child.running:
-                raise ProcessEnded(child.obituary)
+
+    def _say(self, text: str) -> None:
+        self._printer.write(Message("line", text, datetime.now(), "wz", None))
+
+    def _write(self, name: str, colour: str, line: bytes) -> None:
+        self._lines.put(Message("line", line, datetime.now(), name, colour))
 
     def _print_lines(self, seconds: float) -> None:
         """Print all lines that are there, after waiting up to `seconds` for the first."""
@@ -147,22 +277,52 @@ class Processes:
             while True:
                 self._printer.write(self._lines.get_nowait())
 
-    def _end(self, children: list[Child], seconds: float) -> None:
-        """SIGTERM, then SIGKILL after `seconds`, or at once when a second signal says that it is urgent."""
-        for child in children:
-            child.terminate()
+    def _wait_for_the_end(self, children: Sequence[Ending], seconds: float) -> None:
+        """Wait until all have ended, up to `seconds`, or until a second signal says that it is urgent."""
         deadline = time.monotonic() + seconds
         while any(child.running for child in children):
             if time.monotonic() > deadline or len(self._signals) > 1:
                 break
-            with suppress(OSError):  # nobody reads stdout any more
+            with suppress(OSError):
                 self._print_lines(0.05)
-        for child in children:
-            child.kill()
-            child.popen.wait()
-            child.reader.join(timeout=1)
-        with suppress(OSError):
-            self._print_lines(0)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._signals.append(signum)
+
+
+class Ending(Protocol):
+    """A process that can be told to end."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def running(self) -> bool: ...
+    def tell(self, signum: signal.Signals) -> None: ...
+    def kill(self) -> None: ...
+
+
+def end_in_order(
+    processes: Sequence[Ending], wait: Callable[[Sequence[Ending], float], None], stages: Sequence[Stage] = STAGES
+) -> None:
+    """End processes; `wait` waits until those that it is given have ended, up to so many seconds."""
+    told: list[Ending] = []
+    for stage in stages:
+        found = [process for process in processes if process.kind in stage.names]
+        told += found
+        for process in found:
+            process.tell(stage.signum)
+        if found:
+            wait(told, stage.seconds)
+        if stage.kill:
+            for process in told:
+                process.kill()
+
+
+def kind_of(name: str) -> str:
+    """Return the name of a process's line in the Procfile: `worker` for `worker.2`."""
+    return name.partition(".")[0]
+
+
+def clock_time(seconds: float) -> str:
+    """Return the time of day in so many seconds: 19:52:30."""
+    return f"{datetime.now() + timedelta(seconds=seconds):%H:%M:%S}"

@@ -31,6 +31,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
@@ -38,7 +39,6 @@ STATUS = "reload.status"  # beside the PID file
 START_SECONDS = 60.0  # a worker that has not come up by then is killed; on a quiet machine it takes one or two
 LONGEST_PAUSE = 30.0  # seconds between two tries to start a worker that does not come up
 LOOK_SECONDS = 0.1  # how often the master looks at a worker that is starting
-NOT_UP = 75  # the exit status of a worker that fails to start while others serve: 3 or 4 would end the master
 
 
 @dataclass
@@ -142,6 +142,7 @@ class StagedArbiter(Arbiter):
         """Note which of the starting workers have come up, and which never will."""
         for pid, start in list(self.starting.items()):
             if pid not in self.WORKERS:
+                start.worker.tmp.close()
                 del self.starting[pid]
                 self.start_failed(start.worker)
             elif start.is_up:
@@ -176,15 +177,20 @@ class StagedArbiter(Arbiter):
             self.spawn_worker()
 
     def spawn_worker(self) -> int:
-        try:
-            pid = super().spawn_worker()
-        except SystemExit as exc:  # in the child, at its end
-            if self.serving and exc.code in (self.WORKER_BOOT_ERROR, self.APP_LOAD_ERROR):
-                sys.exit(NOT_UP)
-            raise
+        pid = super().spawn_worker()
         worker = self.WORKERS[pid]
         self.starting[pid] = Start(worker, worker.tmp.last_update(), time.monotonic() + START_SECONDS)
         return pid
+
+    def reap_workers(self) -> None:
+        """Note which workers have ended. One's exit status 3 or 4 ends the master, unless another has come up."""
+        while True:
+            try:
+                return super().reap_workers()
+            except HaltServer:
+                self.look_at_starting()
+                if not self.serving:
+                    raise
 
     def signal(self, sig: int, frame: FrameType | None) -> None:
         if os.getpid() != self.pid and sig in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):

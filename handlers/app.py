@@ -16,6 +16,7 @@ from .error_table import PROBLEMS
 from .hub.canonical_path import CanonicalPath
 from .hub.read import MAX_WAIT
 from .hub.xml_errors import answer_unmatched
+from .log_fields import keep_facts
 from .outage import SEND_AGAIN, outage
 from .services import Services
 from .unread import UnreadBody
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None) -> App:
     app.register_error_handler(Unauthorized, _unauthorized)
     for kind in OUTAGES:
         app.register_error_handler(kind, outage)
+    auth.answer_authorize_only(app)  # before all other hooks
     app.url_map.converters.update(hub.converters)
     for blueprint in (health.blueprint, *boards.blueprints, *jobs.blueprints, *hub.blueprints, metrics.blueprint):
         app.register(blueprint)
@@ -73,6 +75,7 @@ def create_app(settings: Settings | None = None) -> App:
     answer_unmatched(app)
     app.layers.add("canonical path", CanonicalPath)
     app.layers.add("unread body", UnreadBody, limit=settings.max_send_bytes * 5 // 4)  # as nginx.conf lets through
+    keep_facts(app)
     app.layers.add("request id", RequestID)
     metrics.measure(app)
     return app

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.hub.sas import Audience, Right, Rule, Token, authorize
+from collections.abc import Callable
+from typing import cast
+
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from pipeline.hub.sas import Audience, Right, Rule, Token, Unauthorized, authorize
 from pipeline.store.clock import machine_time
-from wz import Blueprint, Request
+from wz import App, Blueprint, Request, Response
 from wz.openapi import operation
 
 from .services import services
@@ -19,7 +24,18 @@ SCHEME = {
     "A rule needs Listen to read, Send to write and Manage to manage hubs.",
 }
 
+#: nginx sets it when it asks about a request whose body it has not taken yet (deploy/nginx.conf), and lets no client's
+#: through. Whoever reaches gunicorn's socket himself learns no more by it than by the request itself.
+AUTHORIZE_ONLY = "X-Authorize-Only"
+
+#: What would have been the body, since nginx drops that of such an answer; and the bytes that such a header may have,
+#: so that all headers fit into nginx's proxy_buffer_size (4 KiB).
+REFUSAL = "X-Refusal"
+_MAX_REFUSAL = 2048
+
 _READS = frozenset({"GET", "HEAD"})
+_ONE_LINE = bytes.maketrans(b"\r\n\t", b"   ")
+_checks: dict[str, Callable[[Request], None]] = {}  # by blueprint
 
 
 def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None = None) -> None:
@@ -44,6 +60,31 @@ def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None =
         rules = service.rules.find(token.key_name, audience.hub)
         now = machine_time() - service.clock_tolerance
         request.g.signed_by = authorize(token, rules, needed, audience, now)
+
+    _checks[blueprint.name] = check_token
+
+
+def answer_authorize_only(app: App) -> None:
+    """Answer requests with `AUTHORIZE_ONLY` by 204, or by the 401 that they would get; no view and no other hook runs.
+
+    A path that needs no token, or that nobody serves, is 204: its request is then answered as any other.
+    """
+    key = f"HTTP_{AUTHORIZE_ONLY.upper().replace('-', '_')}"
+
+    @app.before_request
+    def authorize_only(request: Request) -> WerkzeugResponse | None:
+        if key not in request.environ:
+            return None
+        try:
+            if check := _checks.get(request.blueprint or ""):
+                check(request)
+        except Unauthorized as exc:
+            answer = cast("WerkzeugResponse", app.finalize(request, app.handle_user_exception(request, exc)))
+            body = answer.get_data().translate(_ONE_LINE)
+            if answer.mimetype != "text/html" and len(body) <= _MAX_REFUSAL:
+                answer.headers[REFUSAL] = body.decode("latin-1")
+            return answer
+        return Response(status=204)
 
 
 def signed_by(request: Request) -> Rule:

@@ -53,10 +53,16 @@ class Services:
             settings.max_send_bytes,
         )
 
+    @property
+    def clients(self) -> list[Redis]:
+        """The clients of each Redis: also that of the hubs and that of the boards, if these have their own."""
+        found = {id(one): one for one in (self.redis, self.hubs.redis, self.boards.client)}
+        return [cast("Redis", client) for client in found.values()]
+
     def ping(self) -> None:
-        """Make sure that each Redis answers: that of the hubs and that of the boards, if these have their own."""
-        for client in {id(one): one for one in (self.redis, self.hubs.redis, self.boards.client)}.values():
-            ping(cast("Redis", client))
+        """Make sure that each Redis answers."""
+        for client in self.clients:
+            ping(client)
 
 
 def services(request: Request) -> Services:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import sys
 
+from pipeline import logs
 from pipeline.errors import PipelineError
 from pipeline.settings import Settings
 from pipeline.store.client import wait_for_stores
 from wz import App
 
+from . import metrics
 from .app import create_app
+from .log_fields import RequestFields
 from .services import Services
 
 
@@ -22,10 +25,12 @@ def start() -> App:
     """
     try:
         settings = Settings.from_environ()
+        logs.configure(settings.log_format, settings.log_level, [RequestFields()], settings.secrets)
         wait_for_stores(settings)
         app = create_app(settings)
         service: Services = app.extensions["services"]
         service.hubs.declare()
+        metrics.begin(app)
     except PipelineError as exc:
         print(f"wz: {exc}", file=sys.stderr)
         sys.exit(4)

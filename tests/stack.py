@@ -9,11 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from deploy import servers
-from deploy.up import render_nginx
+from deploy.nginx import TLS, render_nginx
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings
@@ -25,6 +25,7 @@ ROOT = ConnectionString.parse(
     f"Endpoint=sb://{HOST}/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=dGhlIHRlc3RzJyBvd24ga2V5"
 )
 REPOSITORY = Path(__file__).parents[1]
+GUNICORN_CONF = REPOSITORY / "deploy" / "gunicorn.conf.py"
 
 #: Seconds that a test waits for something before it fails: many times what the slowest machine has needed, since a
 #: bound is there to end a test that hangs, not to measure.
@@ -60,14 +61,21 @@ def process(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout: float = PATIENCE,
+    log: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; raise if it stops, or is not `ready` in `timeout` seconds.
 
-    What it has started ends with it, even if it could not see to that itself.
+    What it has started ends with it, even if it could not see to that itself. What it prints goes to the file `log`.
     """
-    child = subprocess.Popen(
-        [str(part) for part in command], env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True
-    )
+    with nullcontext() if log is None else log.open("wb") as printed:
+        child = subprocess.Popen(
+            [str(part) for part in command],
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            start_new_session=True,
+            stdout=printed,
+            stderr=printed,
+        )
     try:
         deadline = time.monotonic() + timeout
         while not ready():
@@ -100,27 +108,42 @@ def environ(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def gunicorn(
-    folder: Path, settings: Settings, conf: Path = REPOSITORY / "deploy" / "gunicorn.conf.py", **more: str
+    folder: Path,
+    settings: Settings,
+    conf: Path = GUNICORN_CONF,
+    log: Path | None = None,
+    **more: str,
 ) -> Iterator[LiveServer]:
     """Run the service under gunicorn, with the configuration of production, on a unix socket in `folder`.
 
-    It is started there, not in the checkout: the configuration finds the app.
+    It is started there, not in the checkout: the configuration finds the app. `log` is that of `process`.
     """
     server = LiveServer(f"unix:{folder / 'gunicorn.sock'}", PATIENCE)
     env = {"WZ_SOCKET": str(folder / "gunicorn.sock"), "WEB_CONCURRENCY": "2", **environ(settings), **more}
     command = [sys.executable, "-P", REPOSITORY / "deploy" / "serve.py", "--config", conf, "--log-level", "warning"]
-    with process(command, ready=lambda: answers(server), env=env, cwd=folder):
+    with process(command, ready=lambda: answers(server), env=env, cwd=folder, log=log):
         yield server
 
 
 @contextmanager
-def nginx(folder: Path) -> Iterator[LiveServer]:
-    """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`."""
+def nginx(folder: Path, tls: TLS | None = None, log: Path | None = None, alone: bool = False) -> Iterator[LiveServer]:
+    """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`.
+
+    `log` is the file for its access log, in JSON; what it prints besides is in `*-errors.log` next to it. If it is
+    `alone`, there is no gunicorn that could answer.
+    """
     port = free_port()
-    conf = folder / "nginx.conf"
-    conf.write_text(render_nginx(folder, f"127.0.0.1:{port}"))
+    conf, pid = folder / "nginx.conf", folder / "nginx.pid"
+    text = render_nginx(folder, f"127.0.0.1:{port}", tls, "json" if log else "text")
+    conf.write_text(text.replace("/dev/stdout", str(log)) if log else text)
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)
-    with process([servers.nginx(), "-e", "stderr", "-c", conf], ready=lambda: answers(server)):
+
+    def ready() -> bool:
+        return (pid.exists() and pid.read_text() != "") if alone or tls else answers(server)
+
+    with process(
+        [servers.nginx(), "-e", "stderr", "-c", conf], ready, log=log and log.with_name(f"{log.stem}-errors.log")
+    ):
         yield server
 
 

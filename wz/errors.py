@@ -15,6 +15,9 @@ from .http import Request, Response
 
 ErrorHandler = Callable[[Any], Any]
 
+#: The environ's key of the request's id, if a layer gives requests one: see `wz.request_id`.
+REQUEST_ID = "wz.request_id"
+
 PROBLEM_TYPES = ("application/problem+json", "application/json", "text/html")
 
 _PAGE = """\
@@ -25,7 +28,7 @@ _PAGE = """\
 <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}}</style>
 <h1>{status} {title}</h1>
 <p>{detail}</p>
-"""
+{request_id}"""
 
 
 class Problem(HTTPException):
@@ -105,10 +108,15 @@ def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
     if isinstance(exc, Problem):
         headers += exc.headers.items()
 
+    request_id = request.environ.get(REQUEST_ID)
+
     if _wants_html(request):
-        page = _PAGE.format(status=status, title=escape(title), detail=escape(detail))
+        shown = f"<p><small>{escape(request_id)}</small></p>\n" if request_id else ""
+        page = _PAGE.format(status=status, title=escape(title), detail=escape(detail), request_id=shown)
         return Response(page, status, headers)
     document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if request_id:
+        document["request_id"] = request_id
     if isinstance(exc, Problem):
         document |= exc.members
     response = json_response(Response, Response.json_module.encode(document), PROBLEM_TYPES[0])

@@ -15,6 +15,7 @@ from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 from wz.records import ARRAY, LINES, BrokenBody, records
 
+from .. import metrics
 from ..auth import protect
 from ..outage import AWAY, log_outage
 from ..services import services
@@ -129,6 +130,7 @@ def result_lines(outcomes: Iterable[Outcome], summary: BulkSummary, encoder: msg
     except OUTAGES as exc:
         log_outage(exc)
         summary.error = f"{AWAY}: send those records again that have no result"
+    metrics.count_bulk(summary.records, summary.refused)
     summary.complete = summary.error is msgspec.UNSET
     yield encoder.encode_lines([*results, summary])
 

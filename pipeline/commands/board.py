@@ -13,7 +13,7 @@ import msgspec
 from ..boards import Board as BoardOf
 from ..boards import Boards, Order
 from ..boards.view import PAGE
-from ..settings import Settings
+from . import terminal
 from .terminal import columns, one_line_errors
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def rebuild(name: str) -> None:
 
 
 def _board(name: str) -> BoardOf:
-    return Boards.from_settings(Settings.from_environ())[name]
+    return Boards.from_settings(terminal.settings_for_redis())[name]
 
 
 @contextmanager

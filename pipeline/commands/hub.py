@@ -56,11 +56,11 @@ def _row(one: PartitionStatus) -> Sequence[str]:
     return (
         str(log.partition),
         f"{log.events:,}",
-        size(log.bytes),
+        terminal.size(log.bytes),
         f"{log.next - 1:,}" if log.next else "-",
         group.offset if group else "-",
         f"{group.lag:,}" if group else "-",
-        age(group.oldest_ms) if group else "-",
+        terminal.age(group.oldest_ms) if group else "-",
         relay.worker or "-",
         f"{relay.retries:,}",
         f"{relay.deadletters:,}",
@@ -72,34 +72,15 @@ def _total(found: list[PartitionStatus]) -> Sequence[str]:
     return (
         "all",
         f"{sum(one.log.events for one in found):,}",
-        size(sum(one.log.bytes for one in found)),
+        terminal.size(sum(one.log.bytes for one in found)),
         "",
         "",
         f"{sum(group.lag for group in groups):,}" if groups else "-",
-        age(max((group.oldest_ms for group in groups if group.oldest_ms is not None), default=None)),
+        terminal.age(max((group.oldest_ms for group in groups if group.oldest_ms is not None), default=None)),
         "",
         f"{sum(one.relay.retries for one in found):,}",
         f"{sum(one.relay.deadletters for one in found):,}",
     )
-
-
-def size(number: int) -> str:
-    """Return bytes as text: 999 B, 1.5 KiB, 20.0 MiB."""
-    amount, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while amount >= 1024 and len(units) > 1:
-        amount, units = amount / 1024, units[1:]
-    return f"{number} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
-
-
-def age(ms: int | None) -> str:
-    """Return milliseconds as text: 0.2 s, 59.9 s, 4 min 10 s, 3 h 20 min; - for None."""
-    if ms is None:
-        return "-"
-    seconds = ms / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, hours = int(seconds // 60), int(seconds // 3600)
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {int(seconds % 60)} s"
 
 
 # -- groups -----------------------------------------------------------------------------------------------------------

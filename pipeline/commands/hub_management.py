@@ -15,6 +15,7 @@ from ..hub.runtime import runtime
 from ..settings import DEFAULT_PARTITIONS, Settings
 from ..store.client import hubs_client
 from ..units import byte_count, milliseconds
+from . import terminal
 from .terminal import columns, one_line_errors, utc
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,7 +45,9 @@ def _settings(command: F) -> F:
 @one_line_errors
 def create(name: str, partitions: int, **chosen: Any) -> None:
     """Make the hub NAME. By default it keeps what WZ_RETENTION and WZ_RETENTION_SIZE say."""
-    existing_hubs().create(name, msgspec.structs.replace(Description(partitions=partitions), **_changes(**chosen)))
+    existing_hubs(creates=True).create(
+        name, msgspec.structs.replace(Description(partitions=partitions), **_changes(**chosen))
+    )
 
 
 @click.command("set")
@@ -112,9 +115,15 @@ def show(name: str) -> None:
 COMMANDS = (create, delete, list_, set_, show)
 
 
-def existing_hubs() -> Hubs:
-    """Return the hubs that exist: those that WZ_HUBS declares are made when the service starts, not by this command."""
-    settings = Settings.from_environ()
+def existing_hubs(creates: bool = False) -> Hubs:
+    """Return the hubs that exist: those that WZ_HUBS declares are made when the service starts, not by a command.
+
+    `creates` is that of `settings_for_redis`.
+    """
+    return hubs_of(terminal.settings_for_redis(creates))
+
+
+def hubs_of(settings: Settings) -> Hubs:
     return Hubs(hubs_client(settings), {}, Defaults.from_settings(settings))
 
 

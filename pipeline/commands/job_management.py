@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 
 from ..boards import Boards
-from ..settings import Settings
 from ..store.client import redis_client
 from ..windows.jobs.definition import read_definition
 from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobRegistry
 from . import terminal
-from .hub_management import existing_hubs
+from .hub_management import hubs_of
 from .terminal import one_line_errors
 
 _HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
@@ -65,7 +64,7 @@ def put_job(folder: Path) -> None:
 
     Workers need no folder for such a job. A delivery that has stopped begins again, even if nothing has changed.
     """
-    is_new = job_registry().put(folder.resolve().name, read_definition(folder))
+    is_new = job_registry(creates=True).put(folder.resolve().name, read_definition(folder))
     click.echo("made" if is_new else "changed")
 
 
@@ -83,11 +82,11 @@ def delete_job(name: str) -> None:
 COMMANDS = (list_jobs, show_status, put_job, delete_job)
 
 
-def job_registry() -> JobRegistry:
-    """Return the registry that the settings in the environment name."""
-    settings = Settings.from_environ()
+def job_registry(creates: bool = False) -> JobRegistry:
+    """Return the registry of the settings; `creates` is that of `settings_for_redis`."""
+    settings = terminal.settings_for_redis(creates)
     client = redis_client(settings)
-    return JobRegistry(client, existing_hubs(), Boards.from_settings(settings))
+    return JobRegistry(client, hubs_of(settings), Boards.from_settings(settings))
 
 
 class _Seen:

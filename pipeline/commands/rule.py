@@ -9,6 +9,7 @@ import click
 from ..hub.sas import Right, Rule, Rules
 from ..settings import Settings
 from ..store.client import hubs_client
+from . import terminal
 from .terminal import one_line_errors
 
 
@@ -31,7 +32,7 @@ def rule() -> None:
 @one_line_errors
 def add_rule(name: str, rights: tuple[str, ...], hub: str | None) -> None:
     """Make the rule NAME, or give it new keys, and print its connection string."""
-    settings = Settings.from_environ()
+    settings = terminal.settings_for_redis(creates=True)
     rules = Rules(hubs_client(settings), settings.root)
     granted = frozenset(Right) if Right.MANAGE in rights else frozenset(map(Right, rights))
     made = rules.add(name, granted, hub.lower() if hub else None)
@@ -49,7 +50,7 @@ def rotate_rule(name: str, which: Literal["primary", "secondary"], hub: str | No
     To change both without a pause: rotate the secondary, give its connection string to the clients, then rotate the
     primary.
     """
-    settings = Settings.from_environ()
+    settings = terminal.settings_for_redis()
     rules = Rules(hubs_client(settings), settings.root)
     made = rules.rotate(name, which, rules.get(name, hub).hub)
     click.echo(_connection_string(settings, made, getattr(made, which)))
@@ -64,9 +65,9 @@ def _connection_string(settings: Settings, rule: Rule, key: str) -> str:
 @one_line_errors
 def list_rules() -> None:
     """Show every rule's name, rights and hub; no keys."""
-    settings = Settings.from_environ()
+    settings = terminal.settings_for_redis()
     rules = Rules(hubs_client(settings), settings.root)
-    for found in rules:
+    for found in list(rules):  # all are read before the first is printed
         click.echo(f"{found.name}  {', '.join(sorted(found.rights))}  {found.hub or '(the whole namespace)'}")
 
 
@@ -76,6 +77,6 @@ def list_rules() -> None:
 @one_line_errors
 def delete_rule(name: str, hub: str | None) -> None:
     """Delete the rule NAME; its tokens become invalid at once."""
-    settings = Settings.from_environ()
+    settings = terminal.settings_for_redis()
     rules = Rules(hubs_client(settings), settings.root)
     rules.remove(name, rules.get(name, hub).hub)

@@ -17,6 +17,7 @@ from ..settings import DATABASES, SETTINGS, Settings
 from ..settings.address import without_password
 from ..settings.deployment import DEPLOYMENT
 from ..settings.kinds import ADDRESS, NODES
+from ..settings.local import service_file, with_service
 from ..settings.row import DEFAULT, Setting
 from ..store.client import database
 from .terminal import columns, one_line_errors
@@ -49,10 +50,13 @@ def settings(as_json: bool, as_markdown: bool) -> None:
         click.echo(markdown())
         return
     problems: list[str] = []
-    rows = [*_rows(os.environ, problems), *_deployment(os.environ)]
+    file = service_file()
+    environ = with_service(os.environ, file)
+    rows = [*_rows(environ, problems), *_deployment(os.environ)]
+    rows = [replace(row, origin=str(file)) if row.origin in environ.keys() - os.environ.keys() else row for row in rows]
     if not problems:
         try:
-            found = Settings.from_environ()
+            found = Settings.from_environ(environ)
             rows = list(_with_what_depends_on_others(rows, found))
             declared_hubs(found)
             Defaults.from_settings(found)

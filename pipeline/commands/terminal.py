@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -12,7 +13,12 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import InvalidValue, PipelineError
-from ..store import OUTAGES
+from ..settings import Settings
+from ..settings.address import database_in
+from ..settings.local import names_a_server, service_file, with_service
+from ..store import OUTAGES, UNREACHABLE, RedisError
+from ..store.client import database
+from ..store.environments import others_with_data
 from ..units import milliseconds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,10 +36,59 @@ def one_line_errors(command: F) -> F:
             return command(*args, **kwargs)
         except PipelineError as exc:
             raise click.ClickException(exc.with_notes) from exc
-        except OUTAGES as exc:
-            raise click.ClickException(f"Redis: {exc}") from exc
+        except (*OUTAGES, RedisError) as exc:
+            hint = _where_it_was_looked_for() if isinstance(exc, UNREACHABLE) else ""
+            raise click.ClickException(f"Redis: {' '.join(str(exc).split())}{hint}") from exc
 
     return run_command  # type: ignore[return-value]
+
+
+def _where_it_was_looked_for() -> str:
+    if names_a_server(os.environ):
+        return ""
+    found = service_file()
+    return f" (said by {found}: see `wz status`)" if found else " (no `wz up` runs here, and WZ_REDIS_URL is not set)"
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+def settings() -> Settings:
+    """Return the settings of a command: what the environment sets, then what the `wz up` of this folder says.
+
+    Nothing is read from Redis. Raises what `Settings.from_environ` does.
+    """
+    return Settings.from_environ(with_service(os.environ, service_file()))
+
+
+def settings_for_redis(creates: bool = False) -> Settings:
+    """Return `settings`, and see to it that nobody takes an empty database for the service's.
+
+    If nothing says which environment is meant, its database is empty, and another's on the same server is not, a note
+    says so. A command that `creates` what it does not find is refused then. Raises `ClickException`.
+    """
+    found = settings()
+    environ = with_service(os.environ, service_file())
+    if (
+        environ.get("WZ_ENVIRONMENT")
+        or database_in(found.redis_url) is not None
+        or found.hubs_cluster
+        or found.boards_cluster
+    ):
+        return found
+    if others := others_with_data(found):
+        named = " and ".join(f"{name} has database {number}" for name, number in others.items())
+        text = (
+            f"database {database(found)}, of the environment {found.environment}, is empty, but {named} with data: "
+            "set WZ_ENVIRONMENT to the one that you mean"
+        )
+        if creates:
+            raise click.ClickException(text)
+        click.echo(f"Note: {text}", err=True)
+    return found
+
+
+# -- values and output ------------------------------------------------------------------------------------------------
 
 
 class Lifetime(click.ParamType[int]):
@@ -68,6 +123,25 @@ def columns(rows: Sequence[Sequence[str]], text: Collection[int] = ()) -> list[s
 def utc(ms: int) -> str:
     """Return ms since the Unix epoch as a time to the second: 2026-05-01T12:00:00+00:00."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def size(number: int) -> str:
+    """Return bytes as text: 999 B, 1.5 KiB, 20.0 MiB."""
+    amount, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount, units = amount / 1024, units[1:]
+    return f"{number} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def age(ms: int | None) -> str:
+    """Return milliseconds as text: 0.2 s, 59.9 s, 4 min 10 s, 3 h 20 min; - for None."""
+    if ms is None:
+        return "-"
+    seconds = ms / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {int(seconds % 60)} s"
 
 
 def show(text: Callable[[], str], interval: float | None) -> None:

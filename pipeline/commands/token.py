@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from ..hub.sas import Rules, sign
-from ..settings import Settings
 from ..store.client import hubs_client
 from ..store.clock import machine_time
+from . import terminal
 from .terminal import Lifetime, one_line_errors
 
 
@@ -22,10 +22,10 @@ def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str 
     """Print a SAS token, made with the key in WZ_CONNECTION_STRING or .wz/connection-string."""
     if publisher is not None and hub is None:
         raise click.UsageError("--publisher needs --hub: a publisher belongs to a hub")
-    settings = Settings.from_environ()
+    settings = terminal.settings()
     key_name, key = settings.root.key_name, settings.root.key
     if rule_name is not None and rule_name != key_name:
-        rules = Rules(hubs_client(settings), settings.root)
+        rules = Rules(hubs_client(terminal.settings_for_redis()), settings.root)
         found = rules.find(rule_name, hub) or [rules.get(rule_name)]
         key_name, key = rule_name, found[0].primary
     path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"

@@ -9,18 +9,19 @@ import threading
 
 import click
 
+from .. import logs
 from ..boards import Boards
 from ..hub.namespace import Hubs
 from ..hub.relay import GROUP, Relays
 from ..hub.relay_status import has_lost_its_relay
 from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
-from ..settings import Settings
 from ..store.client import hubs_client, wait_for_stores
 from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
 from ..windows.jobs.registry import JobRegistry
 from ..work.worker import Task, run
+from . import terminal
 from .terminal import one_line_errors
 
 logger = logging.getLogger(__name__)
@@ -34,8 +35,8 @@ def worker() -> None:
     Several workers may run: they share the partitions of the relays and the tasks of the jobs. Each of these has one
     worker at a time; within ten seconds of that worker's end another takes it over.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    settings = Settings.from_environ()
+    settings = terminal.settings()
+    logs.configure(settings.log_format, settings.log_level, secrets=settings.secrets)
     client = wait_for_stores(settings)
     boards = Boards.from_settings(settings)
     hubs = Hubs.from_settings(settings, hubs_client(settings))

@@ -25,6 +25,7 @@ from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
 from .event import StoredEvent
 from .log import Hub
 from .share import BEAT, TTL, Share
+from .trace import trace_id, traceparent_of
 from .upstream import Upstream, UpstreamRefused, UpstreamUnavailable
 from .upstream_requests import Outgoing, UpstreamRequest, upstream_requests
 
@@ -219,8 +220,17 @@ class Relay:
         if committed < 0:
             raise DeadLettersFull(self.hub.name, partition, self.max_letters, letters[0].reason)
         if letters:
-            reason = letters[0].reason
-            logger.error("%s: %d events of partition %d are refused: %s", self.name, len(letters), partition, reason)
+            first = letters[0].stored
+            traceparent = traceparent_of(first.event)
+            logger.error(
+                "%s: %d events of partition %d are refused, the first at %s: %s",
+                self.name,
+                len(letters),
+                partition,
+                first.offset,
+                letters[0].reason,
+                extra={} if traceparent is None else {"trace_id": trace_id(traceparent)},
+            )
         self._pace[partition].succeeded()
 
     def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:

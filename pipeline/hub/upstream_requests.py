@@ -4,7 +4,8 @@ This module decides on the bytes on the wire; upstream.py sends them. Each event
 by which a receiver can recognize a repetition: delivery is at least once. This service drops repetitions.
 
 Body, partition key, publisher and user properties are always kept. The content type is kept for an event that goes
-alone; an item of a batch has no place for one, so there it becomes the user property `wz-content-type`.
+alone; an item of a batch has no place for one, so there it becomes the user property `wz-content-type`. A trace goes on
+with its event, as the property `traceparent`, and with a batch whose events are all of one trace, as the header.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import msgspec
 
 from .event import RELAY_ID, Event, Property, StoredEvent
 from .headers import CONTROL, may_be_sent
+from .trace import common_headers
 
 BATCH_TYPE = "application/vnd.microsoft.servicebus.json"
 
@@ -116,7 +118,8 @@ def _goes_alone(event: Event) -> bool:
 
 def _batch(events: Sequence[Outgoing]) -> UpstreamRequest:
     body = b"[%s]" % b",".join(event.item for event in events)
-    return UpstreamRequest(tuple(events), _path(events[0].event), {"Content-Type": BATCH_TYPE}, body)
+    headers = {"Content-Type": BATCH_TYPE, **common_headers(event.event for event in events)}
+    return UpstreamRequest(tuple(events), _path(events[0].event), headers, body)
 
 
 def _single(outgoing: Outgoing) -> UpstreamRequest | None:

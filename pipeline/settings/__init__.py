@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ..connection_string import ConnectionString
+from .address import passwords_in
 from .kinds import (
     ADDRESS,
     BATCHES,
@@ -174,6 +175,26 @@ class Settings:
         "24h",
         "How long a board remembers an event's id, so that the event counts once.",
     )
+    log_format: str = setting(
+        "WZ_LOG_FORMAT",
+        one_of("auto", "json", "text"),
+        "auto",
+        "How the service, gunicorn and the workers log: `json`, an object a line; `text`, the same for people; `auto`, "
+        "text if standard error is a terminal, otherwise JSON. `wz up` has text.",
+    )
+    log_level: str = setting(
+        "WZ_LOG_LEVEL",
+        one_of("debug", "info", "warning", "error"),
+        "info",
+        "What is at least so important is logged.",
+    )
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The keys and passwords in these settings, which no log shows."""
+        keys = {found.key for found in (self.connection_string, self.upstream) if found is not None}
+        addresses = (self.redis_url, *self.hubs_cluster, *self.boards_cluster)
+        return frozenset(keys.union(*map(passwords_in, addresses)))
 
     @property
     def root(self) -> ConnectionString:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from ..errors import InvalidValue
 
@@ -86,6 +86,13 @@ def database_in(url: str) -> int | None:
     if len(named) > len(str(_HIGHEST_DATABASE)) or int(named) > _HIGHEST_DATABASE:
         raise InvalidValue(f"the database in the address is above {_HIGHEST_DATABASE}", "address")
     return int(named)
+
+
+def passwords_in(url: str) -> set[str]:
+    """Return the passwords in an address, as it has them and as they are sent."""
+    parts = urlsplit(url)
+    written = [parts.password or "", *re.findall(r"(?:^|&)(?:ssl_)?password=([^&]*)", parts.query)]
+    return {text for password in written for text in (password, unquote(password)) if text}
 
 
 def without_password(text: str) -> str:

@@ -24,5 +24,11 @@ DEPLOYMENT = (
     DeploymentSetting("WZ_DEPLOY", "folder", "from `wz up`", "The folder deploy/, for the Procfile."),
     DeploymentSetting("WZ_REDIS_DIR", "folder", "from `wz up`", "Where the Procfile's Redis keeps its data."),
     DeploymentSetting("WZ_REDIS_SOCKET", "path", "from `wz up`", "The unix socket of the Procfile's Redis."),
+    DeploymentSetting(
+        "WZ_STATE",
+        "folder",
+        "`.wz`, here or above",
+        "Where `wz up` keeps its data, and commands find it.",
+    ),
     DeploymentSetting("WZ_APP", "module:name", "in pyproject.toml", "The app that `wz run` and `wz routes` load."),
 )

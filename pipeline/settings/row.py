@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidValue, PipelineError
 from .kinds import Kind
+from .local import state_folder
 
 #: The origin of a value that is not set.
 DEFAULT = "default"
@@ -27,7 +29,8 @@ class Setting:
     """One variable, and the field of `Settings` that it fills.
 
     `default` is written as in the environment, "" if there is none. `file`: VARIABLE_FILE may name a file that contains
-    the value; if neither is set, the value is looked for in `default_file`. `may_be_empty`: a variable that is set to
+    the value; if neither is set, the value is looked for in `default_file`, or in
+    the file of that name in another `state_folder`. `may_be_empty`: a variable that is set to
     "" differs from one that is not set.
     """
 
@@ -45,11 +48,15 @@ class Setting:
         text = environ.get(self.variable)
         if text or (text is not None and self.may_be_empty):
             return text, self.variable
-        path = self.file and (environ.get(self.file_variable) or self.default_file)
+        path = self.file and (environ.get(self.file_variable) or self._in_state_folder(environ))
         if not path:
             return self.default, DEFAULT
         text = _read_file(self.file_variable, path, must_be_there=bool(environ.get(self.file_variable)))
         return (self.default, DEFAULT) if text is None else (text, path)
+
+    def _in_state_folder(self, environ: Mapping[str, str]) -> str:
+        folder = self.default_file and state_folder(environ)
+        return str(folder / Path(self.default_file).name) if folder else ""
 
     @property
     def file_variable(self) -> str:

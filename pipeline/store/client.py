@@ -171,12 +171,12 @@ def check_server(client: Redis, wait: float = 0.0) -> None:
             version = client.info("server")["redis_version"]
             break
         except AuthenticationError as exc:
-            raise RedisUnavailable(f"Redis at {_where(client)} refuses the password: {exc}") from exc
+            raise RedisUnavailable(f"Redis at {address_of(client)} refuses the password: {exc}") from exc
         except UNREACHABLE as exc:  # BusyLoadingError is a ConnectionError
             if time.monotonic() >= deadline:
-                raise RedisUnavailable(f"Redis at {_where(client)} can't be reached: {exc}") from exc
+                raise RedisUnavailable(f"Redis at {address_of(client)} can't be reached: {exc}") from exc
             time.sleep(0.1)
-    _check_version(version, _where(client))
+    _check_version(version, address_of(client))
 
 
 def _check_version(version: str, where: str) -> None:
@@ -257,6 +257,7 @@ def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
     return client
 
 
-def _where(client: Redis) -> str:
+def address_of(client: Redis) -> str:
+    """Return where a client's server is: `host:port`, or the path of its socket."""
     options = client.connection_pool.connection_kwargs
     return str(options.get("path") or f"{options.get('host')}:{options.get('port', 6379)}")

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterator, Mapping
-from pkgutil import resolve_name
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import click
 import pytest
 import redis as redis_py
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from deploy import servers
+from pipeline.commands import terminal
 from pipeline.settings import Settings
+from pipeline.store import client
 
-from ..stack import REPOSITORY
-
-_ADDED = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["wz"]["commands"]
-
-COMMANDS: dict[str, click.Command] = {
-    name: resolve_name(target) for name, target in _ADDED.items() if target.startswith("pipeline.commands.")
-}
+from ..stack import REPOSITORY, ROOT, free_port, process
+from .calling import COMMANDS, run
 
 
 def every(commands: Mapping[str, click.Command], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -29,10 +27,6 @@ def every(commands: Mapping[str, click.Command], path: tuple[str, ...] = ()) -> 
         yield (*path, name), command.help or ""
         if isinstance(command, click.Group):
             yield from every(command.commands, (*path, name))
-
-
-def run(args: tuple[str, ...], **environ: str | None) -> Result:
-    return CliRunner().invoke(COMMANDS[args[0]], args[1:], env=environ)
 
 
 @pytest.mark.parametrize(("path", "text"), [pytest.param(*found, id=" ".join(found[0])) for found in every(COMMANDS)])
@@ -83,13 +77,97 @@ def test_what_signs_asks_for_a_key(tmp_path: object, monkeypatch: pytest.MonkeyP
     )
 
 
-@pytest.mark.parametrize("args", REDIS_ONLY, ids=" ".join)
-def test_a_redis_that_is_away_is_one_line(tmp_path: object, args: tuple[str, ...]) -> None:
-    result = run(args, WZ_ENVIRONMENT="test", WZ_REDIS_URL=f"unix://{tmp_path}/none.sock")
+#: A call of every command that reads or writes Redis; `JOB` stands for a job's folder.
+CALLS = [
+    *("board show b", "board top b", "board check b", "board rebuild b"),
+    *("hub status", "hub list", "hub show h", "hub create h", "hub set h --size 1GiB", "hub delete h --yes"),
+    *("hub detach h g", "hub deadletters list h", "hub deadletters redrive h --all", "hub deadletters drop h --all"),
+    *("job list", "job status", "job put JOB", "job delete j --yes"),
+    *("rule add r --right Send", "rule list", "rule rotate r --key primary", "rule delete r"),
+    *("token --rule r", "worker"),
+]
 
-    assert result.exit_code == 1
-    assert result.output.startswith("Error: Redis: ")
+#: The others: they read files and settings.
+WITHOUT_REDIS = {("job", "run"), ("job", "test"), ("job", "explain"), ("settings",)}
+
+
+def words(call: str) -> tuple[str, ...]:
+    return tuple(str(REPOSITORY / "jobs" / "context_reward") if word == "JOB" else word for word in call.split())
+
+
+def test_every_command_is_called_here() -> None:
+    groups = {path[:-1] for path, _text in every(COMMANDS)}
+    leaves = {path for path, _text in every(COMMANDS)} - groups
+
+    assert {path for path in leaves if not any(call.startswith(" ".join(path)) for call in CALLS)} == WITHOUT_REDIS
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_redis_that_is_away_is_one_line(tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "START_SECONDS", 0.0)  # for which `wz worker` would wait for it
+
+    result = run(words(call), **environ(), WZ_REDIS_URL=f"unix://{tmp_path}/none.sock")
+
+    assert_is_one_line(result)
+    assert f"{tmp_path}/none.sock" in result.output
+
+
+def test_without_an_address_the_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = Settings(redis_url=f"redis://127.0.0.1:{free_port()}")
+    monkeypatch.setattr(terminal, "settings", lambda: found)
+
+    result = run(("hub", "list"), WZ_ENVIRONMENT="test", WZ_REDIS_URL=None)
+
+    assert_is_one_line(result)
+    assert result.output.endswith("(no `wz up` runs here, and WZ_REDIS_URL is not set)\n")
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """A Redis that refuses everything in a way of its own: returns the address for each way."""
+    folder = tmp_path_factory.mktemp("refusing")
+    socket = folder / "redis.sock"
+    command = [servers.redis_server(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
+    with process([*command, "--requirepass", "secret"], ready=socket.exists):
+        redis = redis_py.Redis(unix_socket_path=str(socket), password="secret")
+        redis.acl_setuser(
+            "reader", enabled=True, passwords="+secret", keys="*", commands=["+select", "+client", "+ping"]
+        )
+        redis.close()
+        yield lambda user: f"unix://{user}@{socket}"
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("user", "says"),
+    [
+        pytest.param(":wrong", "WRONGPASS|invalid username-password", id="a wrong password"),
+        pytest.param(":", "Authentication required", id="no password"),
+        pytest.param("reader:secret", "no permissions|NOPERM", id="no permission"),
+    ],
+)
+def test_a_redis_that_refuses_is_one_line(
+    refusing: Callable[[str], str], call: str, user: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "START_SECONDS", 0.0)
+
+    result = run(words(call), **environ(), WZ_REDIS_URL=refusing(user))
+
+    assert_is_one_line(result)
+    assert re.search(says, result.output)
+    assert "secret" not in result.output
+
+
+def environ() -> dict[str, str]:
+    return {"WZ_ENVIRONMENT": "test", "WZ_CONNECTION_STRING": str(ROOT)}
+
+
+def assert_is_one_line(result: Result) -> None:
+    assert result.exit_code == 1, result.output
+    assert result.output.startswith("Error: Redis")
     assert result.output.count("\n") == 1
+    assert isinstance(result.exception, SystemExit)
 
 
 @pytest.mark.parametrize(("name", "unwanted"), [("hub", "pipeline.windows"), ("board", "pipeline.windows")])

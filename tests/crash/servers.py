@@ -10,11 +10,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy import servers
-from deploy.up import DEPLOY, render_nginx
+from deploy.nginx import render_nginx
+from deploy.up import DEPLOY
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
@@ -36,17 +38,29 @@ class Server:
     log: Path
     down: bool = False
     process: subprocess.Popen[bytes] | None = None
+    sessions: list[int] = field(default_factory=list)
 
     def tick(self) -> None:
         if not self.down and (self.process is None or self.process.poll() is not None):
+            env = {**os.environ, **self.env}
             with self.log.open("ab") as log:
-                self.process = subprocess.Popen(self.command, env={**os.environ, **self.env}, stdout=log, stderr=log)
+                self.process = subprocess.Popen(self.command, env=env, stdout=log, stderr=log, start_new_session=True)
+            self.sessions.append(self.process.pid)
 
     def kill(self) -> None:
         """kill -9, of the process alone."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def kill_all(self) -> None:
+        """kill -9, of the process and of all that it has started, also of what an earlier one has left behind."""
+        for session in self.sessions:
+            with suppress(ProcessLookupError):
+                os.killpg(session, signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+        self.sessions.clear()
 
     def children(self) -> list[int]:
         if self.process is None:
@@ -67,10 +81,9 @@ class Server:
         self.down = True
         if self.process is not None:
             self.process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(stack.ENDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        self.kill_all()
 
 
 @dataclass
@@ -223,7 +236,5 @@ class World:
         nginx = self.upstream.nginx
         if not nginx.down:
             nginx.down = True
-            for pid in nginx.children():  # first, or they would live on without their master
-                os.kill(pid, signal.SIGKILL)
-            nginx.kill()
+            nginx.kill_all()  # at once: the master starts another for each worker that ends
             self._up_again.append((time.monotonic() + self.slowness * self.rnd.uniform(0.3, 1.5), nginx))

@@ -7,6 +7,7 @@ import json
 import re
 import runpy
 import subprocess
+import sysconfig
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,8 @@ from xml.etree import ElementTree
 import pytest
 
 from deploy import servers
-from deploy.up import DEPLOY, render_nginx
+from deploy.nginx import TLS, render_nginx
+from deploy.up import DEPLOY
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
 from handlers.following import COMMENT
 from handlers.hub.read import MAX_WAIT
@@ -59,6 +61,58 @@ def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
     assert "[warn]" not in done.stderr
 
 
+def test_gixy_finds_nothing_but_what_is_meant(tmp_path: Path) -> None:
+    """Host goes on as it was sent, since tokens name it: nginx.conf says so beside the line."""
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(render_nginx(tmp_path, "127.0.0.1:8080", TLS(tmp_path / "chain.pem", tmp_path / "key.pem")))
+    gixy = Path(sysconfig.get_path("scripts")) / "gixy"
+    command = [str(gixy), "--format", "json", "--skips", "host_spoofing", str(conf)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert json.loads(done.stdout) == []
+
+
+def test_headers_are_added_in_one_place() -> None:
+    """A location with an add_header of its own has none of the server's."""
+    text = (DEPLOY / "nginx.conf").read_text()
+
+    assert "add_header" in text
+    assert "add_header" not in text[text.index("    server {") :]
+
+
+def test_the_question_for_a_token_has_each_header_that_requests_have() -> None:
+    text = (DEPLOY / "nginx.conf").read_text()
+    server, _, location = text[text.index("    server {") :].partition("location = /.authorize {")
+    set_in_server = dict(re.findall(r"proxy_set_header (\S+) (.+?);", server))
+    set_for_question = dict(re.findall(r"proxy_set_header (\S+) (.+?);", location.partition("}")[2].partition("}")[0]))
+
+    assert set_for_question == set_in_server | {"Content-Length": '""', "X-Authorize-Only": "1"}
+
+
+def test_what_is_not_asked_for_stays_in_memory() -> None:
+    """A body of 99,999 bytes, the largest one with five digits."""
+    assert r'"~ \d{1,5}$"' in (DEPLOY / "nginx.conf").read_text()
+    assert amount(nginx_setting("client_body_buffer_size")) > 99_999
+
+
+def test_descriptors_for_all_connections() -> None:
+    assert int(nginx_setting("worker_rlimit_nofile")) > 2 * int(nginx_setting("worker_connections"))
+
+
+def test_nginx_takes_what_shows_its_counts(tmp_path: Path) -> None:
+    built_with = subprocess.run([str(servers.nginx()), "-V"], capture_output=True, text=True, check=True).stderr
+    if "stub_status" not in built_with:
+        pytest.skip("this nginx can't count")
+    conf = tmp_path / "nginx.conf"
+    text = (DEPLOY / "nginx.conf").read_text().replace("/run/wz/", f"{tmp_path}/")
+    conf.write_text(text.replace("/etc/wz/nginx.d/*.conf", str(DEPLOY / "nginx.d" / "status.conf")))
+    done = subprocess.run(
+        [servers.nginx(), "-t", "-e", "stderr", "-c", conf], capture_output=True, text=True, check=False
+    )
+
+    assert "test is successful" in done.stderr
+
+
 def test_readers_that_wait_leave_threads_to_others_and_are_not_cut_off(gunicorn: dict[str, Any]) -> None:
     assert gunicorn["threads"] // 2 >= MAX_READERS
     assert max(MAX_WAIT, COMMENT) < amount(nginx_setting("proxy_read_timeout"))
@@ -69,7 +123,7 @@ def test_a_configuration_without_the_expected_lines_is_refused(tmp_path: Path) -
     conf.write_text("pid /run/wz/nginx.pid; events {} http { server { listen 80; } }")
 
     with pytest.raises(ValueError, match="has no 'listen 8080;'"):
-        render_nginx(tmp_path, "127.0.0.1:1", conf)
+        render_nginx(tmp_path, "127.0.0.1:1", conf=conf)
 
 
 def test_same_socket(gunicorn: dict[str, Any]) -> None:

@@ -61,6 +61,14 @@ def ready(request):
 def add_reward(request):
     return "ok"
 """
+#: The first of two workers makes `one` and goes on; the second finds it there, and fails.
+FAILS_AS_THE_SECOND = """
+try:
+    pathlib.Path("one").touch(exist_ok=False)
+except FileExistsError:
+    pathlib.Path("tried").touch()
+    raise SystemExit(4)
+"""
 CONF = f"""
 import runpy
 globals().update(runpy.run_path("{stack.REPOSITORY}/deploy/gunicorn.conf.py"))
@@ -319,6 +327,32 @@ def test_workers_that_had_their_requests_are_replaced_without_a_gap(service: Ser
         stack.until(lambda: not service.workers & worn)
 
     assert service.all_were_answered(), service.answers
+
+
+def test_one_of_the_first_workers_that_fails_does_not_end_the_other(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "conf.py").write_text(CONF)
+    (tmp_path / "version.py").write_text(
+        VERSION.format(app=LIGHT, name="first", waits="pathlib.Path('one').exists()", more=FAILS_AS_THE_SECOND)
+    )
+    with stack.gunicorn(tmp_path, settings, conf=tmp_path / "conf.py") as server:
+        service = Service(tmp_path, server, LIGHT)
+        service.let_go()
+        stack.until((tmp_path / "tried").exists)
+        with service.asked(clients=1):
+            service.goes_on("first")
+
+    assert service.all_were_answered(), service.answers
+
+
+def test_a_first_worker_that_fails_ends_the_master_with_its_status(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "conf.py").write_text(CONF)
+    (tmp_path / "version.py").write_text("import sys; sys.exit(4)")
+
+    with (
+        pytest.raises(RuntimeError, match="ended with status 4"),
+        stack.gunicorn(tmp_path, settings, tmp_path / "conf.py"),
+    ):
+        pass
 
 
 def test_it_ends_while_a_new_worker_starts(tmp_path: Path, settings: Settings) -> None:

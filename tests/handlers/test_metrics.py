@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from pipeline.hub.relay import Relay
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
-from wz.testing import Client
+from wz.testing import Client, LiveServer
 
 from .. import stack
 from ..upstream import Answer, ScriptedUpstream
@@ -59,6 +60,17 @@ def test_an_unknown_method_has_no_series_of_its_own(client: ServiceClient) -> No
         client.open("/healthz", method=method)
 
     assert grown(client, before, "wz_request_seconds_count", "other", "(none)", "405") == 2
+
+
+def test_requests_that_wait_are_under_way(gunicorn: LiveServer, redis: redis_py.Redis) -> None:
+    """Those of the other processes, too, which say so once a second."""
+    client = ServiceClient(gunicorn)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(ServiceClient(gunicorn).get, "/hubs/events/partitions/0/events?wait=15")
+        stack.until(lambda: scrape(client)["wz_requests_under_way",] == 1)
+        assert client.post("/events/partitions/0/messages", data="1").status_code == 201
+        assert waiting.result().status_code == 200
+    stack.until(lambda: scrape(client)["wz_requests_under_way",] == 0)
 
 
 def test_sends_are_counted(client: ServiceClient) -> None:

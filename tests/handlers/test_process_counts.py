@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from handlers.process_counts import AllCounts, merge_ended
+from handlers.metrics.process_counts import AllCounts, merge_ended
 
 #: What a process counts, with the number that it is given.
 COUNT = """

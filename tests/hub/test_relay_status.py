@@ -9,6 +9,7 @@ import redis as redis_py
 from click.testing import CliRunner, Result
 
 from pipeline.commands import hub as cli
+from pipeline.commands import terminal
 from pipeline.hub import Event, Hub
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.relay import Relay
@@ -140,7 +141,7 @@ def test_a_group_that_is_gone_is_detached(hub: Hub, relay: Relay, settings: Sett
     [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536 * 1024, "1.5 MiB"), (2**60, "1048576.0 TiB")],
 )
 def test_sizes(number: int, text: str) -> None:
-    assert cli.size(number) == text
+    assert terminal.size(number) == text
 
 
 @pytest.mark.parametrize(
@@ -148,4 +149,4 @@ def test_sizes(number: int, text: str) -> None:
     [(None, "-"), (0, "0.0 s"), (59_900, "59.9 s"), (250_000, "4 min 10 s"), (12_000_000, "3 h 20 min")],
 )
 def test_ages(ms: int | None, text: str) -> None:
-    assert cli.age(ms) == text
+    assert terminal.age(ms) == text

@@ -41,7 +41,7 @@ OFFERED = {
         current_request g has_app_context has_request_context request require_request url_for
     """,
     "wz.development": "Development",
-    "wz.errors": "ErrorHandler ErrorHandlers PROBLEM_TYPES Problem error_response find_handler",
+    "wz.errors": "ErrorHandler ErrorHandlers PROBLEM_TYPES Problem REQUEST_ID error_response find_handler",
     "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response send",
     "wz.flashing": "flash get_flashed_messages",
     "wz.helpers": "jsonify make_response redirect",
@@ -54,7 +54,7 @@ OFFERED = {
     "wz.openapi.operations": "Content Operation operation said_of",
     "wz.openapi.schema": "DECIMAL_IN DECIMAL_OUT JSON Schemas is_response is_struct path_template returned url_values",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
-    "wz.request_id": "KEY RequestID RequestIDFilter",
+    "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec root_path",
     "wz.session": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions

@@ -17,6 +17,11 @@ def app() -> App:
     app = App("with ids")
     app.layers.add("request id", RequestID)
     app.add_url_rule("/", "index", lambda request: {"id": request.environ[KEY]})
+
+    @app.get("/fails")
+    def fails(request: Request) -> None:
+        raise ValueError(request.path)
+
     return app
 
 
@@ -70,13 +75,42 @@ def lines() -> Iterator[list[str]]:
 
 
 def test_errors_are_logged_with_the_id(app: App, client: ServerlikeClient, lines: list[str]) -> None:
-    @app.get("/fails")
-    def fails(request: Request) -> None:
-        raise ValueError(request.path)
-
     answer = client.get("/fails")
     logging.getLogger("elsewhere").warning("later")
 
     assert answer.status_code == 500
     assert lines[0].startswith(f"{answer.headers['X-Request-ID']} GET /fails failed")
     assert lines[1] == "- later"
+
+
+def test_problems_and_error_pages_have_the_id(app: App, client: ServerlikeClient) -> None:
+    for path, status in (("/none", 404), ("/fails", 500)):
+        answer = client.get(path)
+
+        assert answer.status_code == status
+        assert answer.json["request_id"] == answer.headers["X-Request-ID"]
+
+        page = client.get(path, headers={"Accept": "text/html"})
+
+        assert page.mimetype == "text/html"
+        assert page.headers["X-Request-ID"] in page.text
+
+
+def test_a_body_that_is_made_while_it_is_sent_is_logged_with_the_id(
+    app: App, client: ServerlikeClient, lines: list[str]
+) -> None:
+    def parts() -> Iterator[str]:
+        try:
+            for part in "ab":
+                logging.getLogger("parts").warning(part)
+                yield part
+        finally:
+            logging.getLogger("parts").warning("closed")
+
+    app.add_url_rule("/parts", "parts", lambda request: parts())
+    answer = client.get("/parts")
+    answer.close()
+
+    request_id = answer.headers["X-Request-ID"]
+    assert answer.text == "ab"
+    assert lines == [f"{request_id} a", f"{request_id} b", f"{request_id} closed"]

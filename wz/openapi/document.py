@@ -40,13 +40,15 @@ _AUTOMATIC = {
 class ProblemDetails(msgspec.Struct):
     """RFC 9457. `detail` says what happened. More members may follow; `field` names the input that was wrong.
 
-    A client whose Accept header prefers HTML gets the same as a page.
+    `request_id`, which X-Request-ID has as well, is what the logs call the request, if it is given one. A client whose
+    Accept header prefers HTML gets the same as a page.
     """
 
     type: str
     title: str
     status: int
     detail: str
+    request_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Document:

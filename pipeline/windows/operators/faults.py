@@ -19,6 +19,8 @@ OUT_OF_ORDER = "out_of_order_events"  # its time was adjusted, or it was dropped
 CLOCK = "clock_errors"  # Redis's clock went back, and the time of the event is closed: it was adjusted
 BOARD = "board_skips"  # a row without a member or a number, or out of a board's range
 
+KINDS = (INPUT, ROW, EVENT_TIME, EARLY, LATE, OUT_OF_ORDER, CLOCK, BOARD)
+
 
 class Faults:
     """Totals by kind. The first fault of a kind is logged, then every thousandth.

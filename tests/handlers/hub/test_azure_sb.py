@@ -21,7 +21,7 @@ import pytest
 import redis as redis_py
 
 from deploy import servers
-from deploy.up import render_nginx
+from deploy.nginx import render_nginx
 from pipeline.hub.log import Hub
 from pipeline.hub.partition import partition_of
 from wz.testing import LiveServer

@@ -83,7 +83,7 @@ def _check(url: str, headers: Mapping[str, str]) -> None:
     try:
         parsed = parse_url(url)
     except HTTPError as exc:
-        raise InvalidValue(f"{url!r} is not a URL", "url") from exc
+        raise InvalidValue("the url is not one that can be read", "url") from exc  # it may have a key in it
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.auth or parsed.fragment:
         raise InvalidValue("the url must be http:// or https:// with a host, without a user or a fragment", "url")
     for name, value in headers.items():

@@ -1,0 +1,48 @@
+"""What each process of gunicorn counts, in files that all of them read (deploy/gunicorn.conf.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter
+
+from pipeline.hub.log import Hub
+from pipeline.hub.throughput import Throttled
+from pipeline.hub.writing import HubFull
+
+REGISTRY = CollectorRegistry()
+
+_sends = Counter("wz_sends", "Sends that were stored: single events and batches.", ["hub", "kind"], registry=REGISTRY)
+_refused = Counter(
+    "wz_sends_refused",
+    "Sends that were refused since the hub was throttled or full.",
+    ["hub", "reason"],
+    registry=REGISTRY,
+)
+_bulk_records = Counter(
+    "wz_bulk_records", "Records of bulk changes of boards, by what became of them.", ["result"], registry=REGISTRY
+)
+_starts = Counter("wz_process_starts", "Processes of gunicorn that have loaded the service.", registry=REGISTRY)
+
+
+@contextmanager
+def counted(hub: Hub, *, is_batch: bool) -> Iterator[None]:
+    """Count a send to `hub`, or why it was refused."""
+    try:
+        yield
+    except (HubFull, Throttled) as exc:
+        _refused.labels(hub.name, "full" if isinstance(exc, HubFull) else "throttled").inc()
+        raise
+    _sends.labels(hub.name, "batch" if is_batch else "single").inc()
+
+
+def count_bulk(records: int, refused: int) -> None:
+    """Count the records of one bulk change, `refused` of which were not carried out."""
+    _bulk_records.labels("carried out").inc(records - refused)
+    _bulk_records.labels("refused").inc(refused)
+
+
+def count_start() -> None:
+    """Count this process, which has loaded the service."""
+    _starts.inc()

@@ -1,0 +1,77 @@
+"""Window jobs: how far each has come, what it has written, and what went wrong, as `wz job status` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from pipeline.store.clock import clock_ms
+from pipeline.windows.jobs.registry import JobProgress, JobRegistry, State
+from pipeline.windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, parse
+from pipeline.windows.operators.faults import KINDS
+
+
+def job_metrics(registry: JobRegistry) -> Iterator[Metric]:
+    """Read the status of every job: some four round trips a job."""
+    found = {name: registry.progress(name, job) for name, job in registry.all().items()}
+    now = from_unix_ms(clock_ms(registry.redis)) if found else 0
+    yield from _progress(found, now)
+    yield from _results(found)
+    yield from _deliveries(found)
+
+
+def _progress(jobs: dict[str, JobProgress], now: int) -> Iterator[Metric]:
+    state = GaugeMetricFamily("wz_job_state", "1 for the state that the job is in.", labels=["job_name", "state"])
+    delay = GaugeMetricFamily(
+        "wz_job_watermark_delay_seconds",
+        "How long ago the time is up to which all rows are written. It also grows while no events come, in a job "
+        "without a late tolerance.",
+        labels=["job_name"],
+    )
+    lag = GaugeMetricFamily("wz_job_lag_events", "Events of its hubs that it has not done yet.", labels=["job_name"])
+    events = CounterMetricFamily("wz_job_events", "Events of its hubs up to where it has come.", labels=["job_name"])
+    for name, (its_state, status, _) in jobs.items():
+        for one in State:
+            state.add_metric([name, one.value], int(one is its_state))
+        if status is None:
+            continue
+        if status.watermark is not None:
+            delay.add_metric([name], (now - parse(status.watermark)) / TICKS_PER_SECOND)
+        lag.add_metric([name], status.lag)
+        events.add_metric([name], sum(number for task in status.tasks.values() for number in task.next.values()))
+    yield from (state, delay, lag, events)
+
+
+def _results(jobs: dict[str, JobProgress]) -> Iterator[Metric]:
+    rows = CounterMetricFamily("wz_job_rows", "Rows written.", labels=["job_name", "output"])
+    faults = CounterMetricFamily(
+        "wz_job_faults",
+        f"What went wrong with single events and rows: {', '.join(KINDS)}.",
+        labels=["job_name", "kind"],
+    )
+    for name, (_, status, _) in jobs.items():
+        if status is None:
+            continue
+        for output, count in status.rows.items():
+            rows.add_metric([name, output], count)
+        for kind in sorted({*KINDS, *status.faults}):  # those that never were, too: a rate begins with the first
+            faults.add_metric([name, kind], status.faults.get(kind, 0))
+    yield from (rows, faults)
+
+
+def _deliveries(jobs: dict[str, JobProgress]) -> Iterator[Metric]:
+    labels = ["job_name", "output"]
+    waiting = GaugeMetricFamily(
+        "wz_job_delivery_waiting_rows", "Rows for an output outside Redis that wait for its receiver.", labels=labels
+    )
+    delivered = CounterMetricFamily("wz_job_delivered_rows", "Rows that the receiver has taken.", labels=labels)
+    stopped = GaugeMetricFamily(
+        "wz_job_delivery_stopped", "1 if the receiver has refused rows, so that none are sent.", labels=labels
+    )
+    for name, (_, _, deliveries) in jobs.items():
+        for one in deliveries:
+            waiting.add_metric([name, one.output], one.waiting)
+            delivered.add_metric([name, one.output], one.delivered)
+            stopped.add_metric([name, one.output], int(one.stopped))
+    yield from (waiting, delivered, stopped)

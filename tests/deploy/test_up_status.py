@@ -1,0 +1,119 @@
+"""`wz status` and `wz down`, from another terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ..stack import PATIENCE, REPOSITORY, until
+from .running import WZ, Up, running, spawn, what_names, without_settings
+
+
+def wz(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    env = without_settings()
+    return subprocess.run([WZ, *args], capture_output=True, text=True, check=False, cwd=REPOSITORY, env=env)
+
+
+def status(state: Path) -> dict[str, Any]:
+    done = wz("status", "--state", state, "--json")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_every_process_is_shown(up: Up) -> None:
+    found = status(up.state)
+
+    assert {row["pid"] for row in found["processes"]} == up.descendants() | {up.process.pid}
+    assert [row["name"] for row in found["processes"] if row["parent"] is None] == [
+        *("wz up", "redis", "web", "nginx", "worker.1")
+    ]
+    for row in found["processes"]:
+        assert row["state"] == "runs"
+        assert row["rss_bytes"] > 2**20
+        assert 0 < row["age_seconds"] < 2 * PATIENCE
+    assert (found["ready"], found["database"], found["environment"]) == (True, 1, "development")
+    assert found["address"] == f"http://127.0.0.1:{up.port}"
+
+
+def test_it_is_shown_as_a_table(up: Up) -> None:
+    done = wz("status", "--state", up.state)
+    first, redis, _blank, head, *rows = done.stdout.splitlines()
+
+    assert done.returncode == 0
+    assert first == f"http://127.0.0.1:{up.port} (ready), environment development"
+    assert redis == f"Redis: unix://{up.state}/run/redis.sock, database 1"
+    assert head.split() == ["process", "pid", "age", "RSS", "PSS", "restarts", "state"]
+    assert len(rows) == len(up.descendants()) + 1
+    assert re.match(r"redis +\d+ +.* (KiB|MiB) .* runs$", rows[1])
+
+
+def test_a_process_that_is_stopped_by_a_signal_says_so(up: Up) -> None:
+    (worker,) = (row["pid"] for row in status(up.state)["processes"] if row["name"] == "worker.1")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        until(lambda: psutil.Process(worker).status() == psutil.STATUS_STOPPED)
+        (row,) = (row for row in status(up.state)["processes"] if row["pid"] == worker)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+    assert row["state"] == "stopped by a signal: kill -CONT it"
+
+
+def test_where_nothing_runs(tmp_path: Path) -> None:
+    done = wz("status", "--state", tmp_path)
+
+    assert (done.returncode, done.stdout) == (3, f"nothing runs in {tmp_path}; `wz up` starts it\n")
+    done = wz("down", "--state", tmp_path)
+    assert (done.returncode, done.stderr) == (0, f"nothing runs in {tmp_path}\n")
+
+
+def test_down_ends_it_and_all_that_it_has_started(tmp_path: Path) -> None:
+    with running(tmp_path, "--jobs-workers", "2") as up:
+        started = up.descendants()
+        assert {row["name"] for row in status(up.state)["processes"]} >= {"worker.1", "worker.2"}
+        done = wz("down", "--state", up.state)
+
+        assert done.returncode == 0
+        assert up.process.wait(PATIENCE) == 128 + signal.SIGTERM
+        assert not [pid for pid in started if psutil.pid_exists(pid)]
+        assert status(up.state)["processes"] == []
+
+
+def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
+    """By `wz down`, and by the next `wz up`; also when a master is gone whose own processes live on."""
+    with running(tmp_path, environ={"WZ_JOBS": ""}) as up:
+        started = up.descendants()
+        up.process.kill()
+        up.process.wait()
+        (nginx,) = (row["pid"] for row in status(up.state)["processes"] if row["name"] == "nginx" and is_master(row))
+        os.kill(nginx, signal.SIGKILL)
+        until(lambda: not psutil.pid_exists(nginx))
+        left = status(up.state)
+
+        assert {row["pid"] for row in left["processes"]} == started - {nginx}
+        assert {row["name"] for row in left["processes"]} == {"redis", "web", "nginx", "worker.1"}
+        assert left["waits_for"] == "`wz up` was killed, and these were left: `wz down` ends them"
+        assert left["ready"] is True
+
+        next_one = spawn(tmp_path, port=up.port, state=up.state, environ={"WZ_JOBS": ""})
+        next_one.wait_for(lambda: "wz answers at" in next_one.text)
+        assert "Ending what a `wz up` that was killed has left: redis (" in next_one.text
+        assert not [pid for pid in started if psutil.pid_exists(pid)]
+
+        next_one.process.kill()
+        next_one.process.wait()
+        assert what_names(up.state)
+        done = wz("down", "--state", up.state)
+        assert "Ending what is left: redis (" in done.stderr
+        assert (done.returncode, what_names(up.state)) == (0, [])
+
+
+def is_master(row: dict[str, Any]) -> bool:
+    return any("master" in word for word in psutil.Process(row["pid"]).cmdline())
