@@ -47,6 +47,11 @@ class Store:
         return f"redis+sentinel://127.0.0.1:{self.port}/{NAME}"
 
     @property
+    def primary_url(self) -> str:
+        """The address of the one that is the primary now."""
+        return f"redis://127.0.0.1:{self._ports[self._primary]}"
+
+    @property
     def servers(self) -> list[Server]:
         return [*self._servers, self.sentinel]
 
