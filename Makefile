@@ -2,12 +2,12 @@
 
 PYTHON ?= python3
 ARGS ?=
-BENCHES := framework boards bulk hub hub_plan windows flood
+BENCHES := framework boards bulk hub hub_plan windows service gunicorn flood
 BIN := .venv/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help up test check format crash bench lock clean clients
+.PHONY: help up test check format crash soak bench lock clean clients
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -31,6 +31,9 @@ format: .venv/dev  ## Format the code, and mend what ruff can mend
 
 crash: .venv/dev  ## Kill everything that can be killed while events are sent; longer: make crash ARGS="--minutes 10"
 	@$(BIN)/python -m tests.crash $(ARGS)
+
+soak: .venv/dev  ## Disturb the deployment under load for ten minutes; shorter: make soak ARGS="--minutes 1"
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 bench: .venv/dev  ## Run the benches, side by side with peers; options: make bench ARGS=--quick
 	@set -e; for name in $(BENCHES); do $(BIN)/python -m bench.$$name $(ARGS); done

@@ -46,7 +46,8 @@ from tests import stack
 from tests.upstream import Answer, Received, scripted_upstream
 
 from .bulk import own_stdout
-from .load import measure
+from .deployments import children, seconds
+from .load import http_request, measure
 from .side_by_side import Goal, Row, report, take_turns
 
 BATCH = 100
@@ -80,9 +81,7 @@ def request(batch: int) -> bytes:
     else:
         body = json.dumps([{"Body": BODY, "UserProperties": {"n": 3}, "BrokerProperties": key} for key in keys])
         headers |= {"Content-Type": BATCH_TYPE}
-    headers["Content-Length"] = str(len(body))
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST /events/messages HTTP/1.1\r\n{head}\r\n{body}".encode()
+    return http_request("POST", "/events/messages", headers, body)
 
 
 def intake(folder: Path, settings: Settings, rounds: int, seconds: float) -> list[Row]:
@@ -102,7 +101,7 @@ def intake(folder: Path, settings: Settings, rounds: int, seconds: float) -> lis
                 socket, master = contenders[name]
                 client.flushall()  # memory is not what is measured
                 before, begin = processor_seconds(client, master), time.perf_counter()
-                rate = measure(socket, seconds, file, CONNECTIONS) * batch
+                rate = measure(socket, seconds, file, CONNECTIONS).rate * batch
                 events = rate * min(seconds, time.perf_counter() - begin)
                 costs[name].append((processor_seconds(client, master) - before) / events * 1e6)
                 if stored(client) < events * 0.99:
@@ -130,11 +129,8 @@ def contender(app: str, socket: Path, settings: Settings) -> Iterator[tuple[Path
 
 def processor_seconds(client: Any, master: int) -> float:
     """What gunicorn's workers and Redis have used so far: unlike a rate, it hardly depends on other programs."""
-    workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in workers]
-    ticks = sum(int(stat[11]) + int(stat[12]) for stat in fields)  # utime and stime, proc(5)
     cpu = client.info("cpu")
-    return float(ticks / os.sysconf("SC_CLK_TCK") + cpu["used_cpu_user"] + cpu["used_cpu_sys"])
+    return float(seconds(*children(master)) + cpu["used_cpu_user"] + cpu["used_cpu_sys"])
 
 
 def stored(client: Any) -> int:

@@ -1,4 +1,4 @@
-"""The hub's intake as one would write it with Flask and redis-py without hiredis: with the same guarantees.
+"""The hub's intake as one would write it with Flask and redis-py, here without hiredis: with the same guarantees.
 
 It checks what the service checks (the token's signature, expiry, right and scope; every item of a batch; sizes), takes
 a batch whole or not at all, and stores the same: body, key, content type, properties and a sequence number, one entry
@@ -39,6 +39,7 @@ PARTITIONS = 4
 MAX_BODY = 1024 * 1024
 MAX_KEY = 128
 MAX_PROPERTY = 32 * 1024
+DATABASE = 15  # the service's own keys are in another
 
 #: Bytes of bodies that a partition may have: a quarter of the service's default for a hub.
 CAP = 1024 * 1024 * 1024 // PARTITIONS
@@ -79,8 +80,8 @@ Event = tuple[bytes, str | None, str | None, dict[str, Any]]  # body, partition 
 Append = Callable[[str, dict[int, list[Event]]], bool]
 
 
-def script() -> Flask:
-    run = client().register_script(APPEND)
+def script(redis_: redis.Redis | None = None) -> Flask:
+    run = (redis_ or client()).register_script(APPEND)
 
     def append(hub: str, by_partition: dict[int, list[Event]]) -> bool:
         args: list[Any] = [CAP]
@@ -120,12 +121,14 @@ def transaction() -> Flask:
     return flask(append)
 
 
-def client() -> redis.Redis:
+def client(hiredis: bool = False) -> redis.Redis:
     socket = os.environ["WZ_REDIS_URL"].removeprefix("unix://")
-    # What redis-py uses for replies and for commands where hiredis is not installed.
-    redis.connection.HIREDIS_AVAILABLE = False  # type: ignore[attr-defined]
-    pool = ConnectionPool(UnixDomainSocketConnection, path=socket, db=15, parser_class=_RESP2Parser)
-    return redis.Redis(connection_pool=pool)
+    parser: dict[str, Any] = {}
+    if not hiredis:
+        # What redis-py uses for replies and for commands where hiredis is not installed.
+        redis.connection.HIREDIS_AVAILABLE = False  # type: ignore[attr-defined]
+        parser = {"parser_class": _RESP2Parser}
+    return redis.Redis(connection_pool=ConnectionPool(UnixDomainSocketConnection, path=socket, db=DATABASE, **parser))
 
 
 def key(hub: str, partition: int, name: str) -> str:

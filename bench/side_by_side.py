@@ -12,8 +12,10 @@ import statistics
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import TypeVar
 
 Round = Callable[[], float]
+T = TypeVar("T")
 
 
 @dataclass
@@ -49,15 +51,20 @@ class Row:
         return found
 
 
-def take_turns(contenders: Mapping[str, Round], rounds: int) -> dict[str, float]:
-    """Run each contender once a round, in random order, and return each one's median."""
+def in_turn(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Run each contender once a round, in random order, and return all that each one returned."""
     order = list(contenders)
-    results: dict[str, list[float]] = {name: [] for name in order}
+    results: dict[str, list[T]] = {name: [] for name in order}
     for _ in range(rounds):
         random.shuffle(order)
         for name in order:
             results[name].append(contenders[name]())
-    return {name: statistics.median(results[name]) for name in contenders}
+    return results
+
+
+def take_turns(contenders: Mapping[str, Round], rounds: int) -> dict[str, float]:
+    """The same, and return each one's median."""
+    return {name: statistics.median(results) for name, results in in_turn(contenders, rounds).items()}
 
 
 def table(rows: list[Row], against: list[str]) -> str:

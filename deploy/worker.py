@@ -22,14 +22,15 @@ from contextlib import suppress
 from typing import Any
 
 from gunicorn.http.parser import RequestParser
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import TConn
 
+from .epoll import EpollWorker
 from .refusals import KeptRequest, Refusal
 
 _HEALTH = b"GET /healthz "
 
 
-class Worker(ThreadWorker):
+class Worker(EpollWorker):
     """What `worker_class` in gunicorn.conf.py names."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

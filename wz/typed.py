@@ -114,7 +114,7 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
 
     def query(request: Request) -> msgspec.Struct:
         given: dict[str, str | list[str]] = {}
-        for name, values in request.args.lists():
+        for name, values in request.args.lists() if request.environ.get("QUERY_STRING") else ():
             if len(values) > 1 and name not in lists:
                 raise Problem(422, f"{name!r} is in the query string {len(values)} times", field=name)
             given[name] = values if name in lists else values[0]

@@ -6,12 +6,13 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
 
+from pipeline.hub import StoredEvent
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Hub
 from pipeline.hub.relay_status import status
@@ -119,17 +120,16 @@ def compare(world: World, senders: list[Sender], seconds: float) -> Report:
 
 def events(hub: Hub) -> list[list[Name]]:
     """Return the names of the events of each partition, in its order."""
-    log: list[list[Name]] = []
-    for partition in range(hub.partitions):
-        names: list[Name] = []
-        after = "0"
-        while page := hub.read(partition, after, PAGE):
-            for stored in page:
-                key, number = json.loads(stored.event.body)
-                names.append((key, number))
-            after = page[-1].offset
-        log.append(names)
-    return log
+    partitions = (read_log(hub, partition) for partition in range(hub.partitions))
+    return [[(key, number) for key, number in (json.loads(one.event.body) for one in log)] for log in partitions]
+
+
+def read_log(hub: Hub, partition: int) -> Iterator[StoredEvent]:
+    """Read all that a partition has."""
+    after = "0"
+    while page := hub.read(partition, after, PAGE):
+        yield from page
+        after = page[-1].offset
 
 
 def by_key(log: list[list[Name]]) -> dict[str, tuple[int, ...]]:
