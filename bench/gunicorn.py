@@ -170,8 +170,12 @@ def get(path: str) -> bytes:
 def processor_time(server: Server, request: Path, seconds: float) -> float:
     """Return the microseconds of gunicorn and nginx for a request."""
     before = server.cpu()
-    rate = measure(server.nginx, seconds, request)
+    rate = measure(server.nginx, seconds, request).rate
     return (server.cpu() - before) / (rate * seconds) * 1e6
+
+
+def requests_a_second(server: Server, request: Path, seconds: float) -> float:
+    return measure(server.nginx, seconds, request).rate
 
 
 async def times(path: Path, request: bytes, seconds: float) -> list[float]:
@@ -265,7 +269,7 @@ def main(as_json: bool, quick: bool) -> None:
         for what, contenders in (("a GET of a member", ready), ("raw WSGI", raw)):
             for server in contenders.values():
                 measure(server.nginx, 0.3, request)
-            rates = {name: partial(measure, server.nginx, seconds, request) for name, server in contenders.items()}
+            rates = {name: partial(requests_a_second, server, request, seconds) for name, server in contenders.items()}
             rows.append(Row(f"Saturated, {what}", take_turns(rates, rounds), "req/s", higher_is_better=True))
             costs = {name: partial(processor_time, server, request, seconds) for name, server in contenders.items()}
             rows.append(Row(f"Processor time of gunicorn and nginx, {what}", take_turns(costs, rounds)))

@@ -14,7 +14,6 @@ What the signals to the master do, started by serve.py:
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 wsgi_app = "handlers.wsgi:app"
@@ -34,8 +33,8 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 # gthread: `python -m bench.gunicorn` compares it with others. What differs is what happens beside other work. With
-# sync, or fewer threads than clients that wait for events, short requests wait as long as these do; with gevent they
-# wait for a bulk load, as its requests take turns only where they wait. deploy/worker.py says what
+# fewer threads than clients that wait for events (sync has one), short requests wait as long as these do; with gevent
+# they wait for a bulk load, as its requests take turns only where they wait. deploy/worker.py says what
 # ours does otherwise.
 worker_class = "deploy.worker.Worker"
 threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do
@@ -106,10 +105,8 @@ def child_exit(server, worker):  # type: ignore[no-untyped-def]
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
-    # Seconds that a thread with much to compute, such as a bulk load, keeps the others of its process waiting; 0.005 is
-    # Python's own. Short requests beside loads are answered sooner, and the loads take no longer.
-    sys.setswitchinterval(0.0005)
-    from handlers.metrics.process_counts import merge_ended  # which this process has: it has imported the app
+    from handlers.process_counts import merge_ended  # which this process has: it has imported the app deploy/worker.py says what
+# ours does otherwise.
 
     merge_ended(metrics)
     # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.
