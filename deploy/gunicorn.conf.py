@@ -105,10 +105,7 @@ def child_exit(server, worker):  # type: ignore[no-untyped-def]
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
-    from handlers.metrics.process_counts import (
-        merge_ended,  # which this process has: it has imported the app deploy/worker.py says what
-    )
-    # ours does otherwise.
+    from handlers.metrics.process_counts import merge_ended  # this process has it: it has imported the app
 
     merge_ended(metrics)
     # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.

@@ -59,6 +59,7 @@ class StagedArbiter(Arbiter):
 
     log: Logger
     serving = False  # some worker has come up
+    halting = False
     pause = 0.0  # seconds from one that did not come up to the next try; 0 if the last one did
     paused_until = 0.0
     reloading = False
@@ -189,8 +190,13 @@ class StagedArbiter(Arbiter):
                 return super().reap_workers()
             except HaltServer:
                 self.look_at_starting()
-                if not self.serving:
+                if not self.serving and not self.halting:
                     raise
+
+    def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
+        """End all. A worker that fails while the others are ended must not take the exit status away."""
+        self.halting = True
+        super().halt(reason, exit_status)
 
     def signal(self, sig: int, frame: FrameType | None) -> None:
         if os.getpid() != self.pid and sig in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
