@@ -8,8 +8,8 @@ import the app, so that nobody answers meanwhile; and a worker that can't import
 - SIGHUP replaces them, each only once its successor has come up. One that does not come up ends the reload, and the old
   workers go on. `reload.status`, beside the PID file, says how it goes: `wz reload` reads it.
 - A worker that has had its `max_requests` (worker.py) is replaced the same way.
-- A worker that dies is started again at once; if that fails, after a pause that doubles. One that fails ends the master,
-  with its exit status, at the first start, and later if it has status 4 (its settings are wrong) and no other is up.
+- A worker that dies is started again at once; if that fails, after a pause that doubles. One that fails ends the
+  master, with its exit status, at the first start; later if the status is 4 (wrong settings) and no other is up.
 
 The master imports gunicorn and the standard library, and nothing of wz, handlers or pipeline: workers are forks of it
 and would keep the modules that it has. So a reload renews neither Python, gunicorn, this file and worker.py, nor the

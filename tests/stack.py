@@ -38,7 +38,7 @@ GUNICORN_CONF = REPOSITORY / "deploy" / "gunicorn.conf.py"
 
 #: Seconds that a test waits for something before it fails: many times what the slowest machine has needed, since a
 #: bound is there to end a test that hangs, not to measure.
-PATIENCE = 25.0
+PATIENCE = 300.0
 
 #: Seconds from SIGTERM until a server that does not end is killed; above all of their own limits.
 ENDS = 60.0

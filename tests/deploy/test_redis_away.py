@@ -93,9 +93,11 @@ def test_a_clash_that_is_found_late_ends_the_service_with_4(tmp_path: Path) -> N
     def healthy() -> bool:
         return stack.answers(LiveServer(f"unix:{socket}", stack.PATIENCE), "/healthz")
 
-    with stack.process(command, ready=healthy, env=env, cwd=tmp_path, log=log) as service:
-        with stack.redis_server(tmp_path, "--appendonly", "yes"):
-            assert service.wait(stack.PATIENCE) == 4
+    with (
+        stack.process(command, ready=healthy, env=env, cwd=tmp_path, log=log) as service,
+        stack.redis_server(tmp_path, "--appendonly", "yes"),
+    ):
+        assert service.wait(stack.PATIENCE) == 4
 
     clash = "Redis database 2 belongs to the environment 'staging', but this process to 'production'"
     assert f"this process ends: {clash}" in log.read_text()
