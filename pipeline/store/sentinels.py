@@ -5,7 +5,7 @@ Source: https://redis.io/docs/latest/develop/reference/sentinel-clients/
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from redis import ConnectionError, Redis, RedisError
 from redis.backoff import NoBackoff
@@ -50,13 +50,17 @@ class Sentinels:
         said = []
         for (host, port), client in list(self._clients.items()):
             try:
-                found: Any = client.sentinel_master(self._name)
+                # Of all, since redis-py 7.0 can't ask for one.
+                found: Any = cast("dict[str, Any]", client.sentinel_masters()).get(self._name)
             except RedisError as exc:
                 said.append(f"{host}:{port}: {exc}")
                 continue
-            if not (found["is_sdown"] or found["is_odown"]):
+            if found is None:
+                said.append(f"{host}:{port} knows no such primary")
+            elif found["is_sdown"] or found["is_odown"]:
+                said.append(f"{host}:{port}: {found['ip']}:{found['port']} is down")
+            else:
                 # The next connection asks it first, and does not wait for those before it.
                 self._clients = {(host, port): client, **self._clients}
                 return found["ip"], found["port"]
-            said.append(f"{host}:{port}: {found['ip']}:{found['port']} is down")
         raise ConnectionError(f"no Sentinel names a primary {self._name}: {'; '.join(said)}")

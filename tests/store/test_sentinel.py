@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 from pipeline.store import OUTAGES, ResponseError
 from pipeline.store.client import RedisUnavailable, address_of, check_server, redis_client
 from pipeline.store.environments import others_with_data
+from pipeline.store.refusals import refusal_of
 from pipeline.windows.jobs.outputs import StreamOutput
 
 from .. import stack
@@ -173,7 +174,7 @@ def test_without_a_sentinel_connections_go_on_and_new_ones_are_an_outage(
 @pytest.mark.parametrize(
     ("right", "wrong", "says"),
     [
-        pytest.param(f"/{NAME}?", "/other?", "No such master with that name", id="no such primary"),
+        pytest.param(f"/{NAME}?", "/other?", "a primary other: .* knows no such primary", id="no such primary"),
         pytest.param(f"={SENTINELS_PASSWORD}", "=wrong", "invalid username-password", id="the Sentinel's password"),
         pytest.param(f":{PASSWORD}@", ":wrong@", "refuses the password", id="the primary's password"),
     ],
@@ -217,3 +218,16 @@ def test_a_command_uses_it(store: Store, client: redis_py.Redis, settings: Setti
     assert "orders" in Hubs.from_settings(settings, client)
     assert PASSWORD not in shown.output
     assert SENTINELS_PASSWORD not in shown.output
+
+
+def test_a_primary_that_its_replica_has_left_takes_no_writes(store: Store, client: redis_py.Redis) -> None:
+    """So nothing is lost when it becomes a replica of that one. The store has `min-replicas-to-write 1`."""
+    store.ask_replica("REPLICAOF", "NO", "ONE")
+    try:
+        store.until(lambda: not writes(client))
+        with pytest.raises(OUTAGES) as refused:
+            client.set("key", "x")
+    finally:
+        store.ask_replica("REPLICAOF", "127.0.0.1", store.port_of_primary)
+
+    assert refusal_of(refused.value).code == "NOREPLICAS"
