@@ -8,8 +8,8 @@ import the app, so that nobody answers meanwhile; and a worker that can't import
 - SIGHUP replaces them, each only once its successor has come up. One that does not come up ends the reload, and the old
   workers go on. `reload.status`, beside the PID file, says how it goes: `wz reload` reads it.
 - A worker that has had its `max_requests` (worker.py) is replaced the same way.
-- A worker that dies is started again at once; if that fails, after a pause that doubles. Only at the first start does
-  one that fails end the master, with its exit status.
+- A worker that dies is started again at once; if that fails, after a pause that doubles. One that fails ends the
+  master, with its exit status, at the first start; later if the status is 4 (wrong settings) and no other is up.
 
 The master imports gunicorn and the standard library, and nothing of wz, handlers or pipeline: workers are forks of it
 and would keep the modules that it has. So a reload renews neither Python, gunicorn, this file and worker.py, nor the
@@ -184,13 +184,17 @@ class StagedArbiter(Arbiter):
         return pid
 
     def reap_workers(self) -> None:
-        """Note which workers have ended. One's exit status 3 or 4 ends the master, unless another has come up."""
+        """Note which workers have ended. One's exit status 3 or 4 ends the master, unless another is up.
+
+        Of these, 3 may heal: once some worker has come up, it ends nothing.
+        """
         while True:
             try:
                 return super().reap_workers()
-            except HaltServer:
+            except HaltServer as exc:
                 self.look_at_starting()
-                if not self.serving and not self.halting:
+                is_hopeless = exc.exit_status == self.APP_LOAD_ERROR and not self.WORKERS.keys() - self.starting.keys()
+                if (is_hopeless or not self.serving) and not self.halting:
                     raise
 
     def halt(self, reason: str | None = None, exit_status: int = 0) -> None:

@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
+from pipeline.settings.address import sentinel_address
 from pipeline.settings.local import STATE
-from pipeline.store.client import database, hubs_client
+from pipeline.store.client import address_of, database, hubs_client, redis_client
 
 from .address import Address
 
@@ -89,12 +90,19 @@ def second_terminal(state: Path) -> str:
 
 
 def redis_cli(settings: Settings) -> str:
-    """Return the command that looks into the database of `settings`; a password is to be in REDISCLI_AUTH."""
-    parts = urlsplit(settings.redis_url)
+    """Return the command that looks into the database of `settings`; a password is to be in REDISCLI_AUTH.
+
+    Where Sentinels are named, it is for the primary of now.
+    """
+    sentinels = sentinel_address(settings.redis_url)
+    parts = urlsplit(settings.redis_url if sentinels is None else sentinels.primary)
     named = dict(parse_qsl(parts.query))
     user, password = (named.get(name, getattr(parts, name)) for name in ("username", "password"))
     if parts.scheme == "unix":
         options = ["-s", parts.path]
+    elif sentinels is not None:
+        host, _, port = address_of(redis_client(settings)).rpartition(":")
+        options = ["-h", host, "-p", port]
     else:
         options = ["-h", parts.hostname or "localhost", "-p", str(parts.port or 6379)]
         options += ["--tls"] if parts.scheme == "rediss" else []

@@ -4,10 +4,11 @@
     Redis is away or refuses   the process serves: /healthz, /docs and /openapi.json; all else is 503 with Retry-After,
                                until a thread, which tries again and again, has checked it
     what is in Redis is of     found before the first request: the process exits with 4. Found later: all stays 503,
-    other settings             /readyz names it, and the process asks itself to end as SIGTERM does; the one that the
-                               server starts in its place finds it before its first request
+    other settings             /readyz and the log name it, and the process asks itself to end by SIGTERM; the one that
+                               the server starts in its place finds it before its first request
 
-gunicorn's master ends when a worker exits with 4, instead of starting the next one: a wrong setting stays wrong.
+gunicorn's master (deploy/serve.py) ends when a worker exits with 4 and no other is up, instead of starting the next
+one: a wrong setting stays wrong.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _NAMES = {"levelname": "level", "name": "logger", "exc_info": "exception", "stac
 #: What follows these is a signature, a key or a password. A fence for texts from elsewhere, such as another server's
 #: answer: what is logged here by intention has none.
 _SECRET = re.compile(
-    r"(?i)((?:\b(?:sig|signature|sharedaccesskey|(?:ssl_)?password|secret|token|api[_-]?key)|[?&]code)=)[^\s&;,'\"\\<>]+"
+    r"(?i)((?:\b(?:sig|signature|sharedaccesskey|(?:(?:ssl|sentinel)_)?password|secret|token|api[_-]?key)|[?&]code)=)[^\s&;,'\"\\<>]+"
     r"|(\bauthorization\b['\"\\]*\s*[:=]\s*['\"\\]*(?:\w+ )?)[^\s'\"\\]+"
     r"|(\w://)[^\s/'\"\\]*@"
 )

@@ -19,7 +19,7 @@ from deploy import servers
 from pipeline.settings import Settings
 from pipeline.store.client import cluster_client
 
-from .stack import HOST, PATIENCE, ROOT, process
+from .stack import HOST, PATIENCE, ROOT, process, until
 
 NODES = 3
 SLOTS = 16384
@@ -35,13 +35,23 @@ def running(folder: Path) -> Iterator[tuple[str, ...]]:
     with ExitStack() as stack:
         nodes = []
         for _ in range(NODES):
-            port = _free_port()
+            port = free_port()
             node = stack.enter_context(closing(redis.Redis(port=port)))
             stack.enter_context(process(_command(port, folder), ready=partial(_answers, node)))
             nodes.append(node)
         ports = [node.connection_pool.connection_kwargs["port"] for node in nodes]
         _join(nodes, ports)
         yield tuple(f"redis://127.0.0.1:{port}" for port in ports)
+
+
+@contextmanager
+def of_one_node(folder: Path, port: int) -> Iterator[None]:
+    """Run a cluster that a test may end, and start again with the same folder and port."""
+    with closing(redis.Redis(port=port)) as node, process(_command(port, folder), ready=partial(_answers, node)):
+        if ask(node, "CLUSTER INFO")["cluster_slots_assigned"] == "0":
+            ask(node, "CLUSTER ADDSLOTS", *range(SLOTS))
+        until(lambda: bool(ask(node, "CLUSTER INFO")["cluster_state"] == "ok"))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +83,7 @@ def cluster(cluster_settings: Settings) -> RedisCluster:
     return client
 
 
-def _free_port() -> int:
+def free_port() -> int:
     # Not one that the system chose: those are so high that some have no port 10,000 above them.
     while True:
         port = random.randrange(20_000, 30_000)

@@ -89,6 +89,7 @@ def test_a_client_can_begin_no_line(logger: logging.Logger) -> None:
         "Endpoint=sb://a/;SharedAccessKeyName=b;SharedAccessKey=HIDDEN",
         "redis://:HIDDEN@host:6379/1 does not answer",
         "rediss://user:HIDDEN@host?ssl_password=HIDDEN",
+        "redis+sentinel://:HIDDEN@host,host/wz?sentinel_password=HIDDEN",
         "POST https://host/hook?code=HIDDEN&name=a",
         "GET /a?token=HIDDEN",
         "{'Authorization': 'Bearer HIDDEN'}",

@@ -68,7 +68,9 @@ class Settings:
         "WZ_REDIS_URL",
         ADDRESS,
         "redis://127.0.0.1:6379",
-        "The Redis server. A database in the address (`/7`, `?db=7`) comes before the environment's own.",
+        "The Redis server, or, as `redis+sentinel://HOST:PORT,HOST:PORT/NAME`, Sentinels that know which one is the "
+        "primary. A database in the address (`/7`, `?db=7`; with Sentinels the latter) comes before the environment's "
+        "own.",
         may_be_empty=True,
         file=True,
     )

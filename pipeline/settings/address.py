@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from ..errors import InvalidValue
 
-_FORM = "write redis://host:port, rediss://host:port or unix:///path"
+_FORM = (
+    "write redis://host:port, rediss://host:port, unix:///path, or redis+sentinel://host:port,host:port/NAME with the "
+    "name that the Sentinels have for the primary"
+)
 _ESCAPES = "in a user name or password, write / ? # [ ] as %2F %3F %23 %5B %5D"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # urlsplit would drop some of them without a word
 _HIGHEST_DATABASE = 2**31 - 1
@@ -50,7 +54,30 @@ _TLS_OPTIONS: dict[str, _Option] = {
     "ssl_keyfile": ("a file", str),
     "ssl_password": ("a text", str),
 }
-_SCHEMES = {"redis": _TCP_OPTIONS, "rediss": _TLS_OPTIONS, "unix": _OPTIONS}
+_SENTINEL_OPTIONS: dict[str, _Option] = {
+    **_TCP_OPTIONS,
+    "sentinel_username": ("a text", str),
+    "sentinel_password": ("a text", str),
+}
+SENTINEL = "redis+sentinel"
+_SCHEMES = {"redis": _TCP_OPTIONS, "rediss": _TLS_OPTIONS, "unix": _OPTIONS, SENTINEL: _SENTINEL_OPTIONS}
+
+#: Of a Sentinel.
+_SENTINEL_PORT = 26379
+
+
+class SentinelAddress(NamedTuple):
+    """What `redis+sentinel://user:password@host:port,host:port/NAME?options` says.
+
+    `hosts` are the Sentinels', with their ports, and `name` is what they call the primary. `login` has `username` and
+    `password` for the Sentinels, if they want one. `primary` is a `redis://` address with the user, the password and
+    the options for the primary; its host is to be replaced by what a Sentinel says.
+    """
+
+    hosts: tuple[tuple[str, int], ...]
+    name: str
+    login: dict[str, str]
+    primary: str
 
 
 def address(text: str) -> str:
@@ -67,7 +94,7 @@ def node_addresses(text: str) -> tuple[str, ...]:
             parts = _check(url)
         except InvalidValue as exc:
             raise InvalidValue(f"address {number}: {exc}", "nodes") from None
-        if parts.scheme == "unix" or not parts.hostname:
+        if parts.scheme in ("unix", SENTINEL) or not parts.hostname:
             raise InvalidValue(f"address {number} is not redis://host:port or rediss://host:port", "nodes")
         if database_in(url):
             raise InvalidValue(f"address {number} names a database, but a cluster has only 0", "nodes")
@@ -77,7 +104,7 @@ def node_addresses(text: str) -> tuple[str, ...]:
 def database_in(url: str) -> int | None:
     """Return the number of the database that an address names, if any. Raises `InvalidValue`."""
     parts = urlsplit(url)
-    path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    path = "" if parts.scheme in ("unix", SENTINEL) else parts.path.strip("/")
     named = dict(parse_qsl(parts.query)).get("db", path)
     if not named:
         return None
@@ -88,10 +115,28 @@ def database_in(url: str) -> int | None:
     return int(named)
 
 
+def sentinel_address(url: str) -> SentinelAddress | None:
+    """Return what an address that names Sentinels says; None for one that names the server itself."""
+    parts = urlsplit(url)
+    if parts.scheme != SENTINEL:
+        return None
+    user, at, _ = parts.netloc.rpartition("@")
+    places = [urlsplit(f"//{host}") for host in _hosts(parts)]
+    prefix = "sentinel_"
+    login = {name.removeprefix(prefix): text for name, text in parse_qsl(parts.query) if name.startswith(prefix)}
+    query = "&".join(pair for pair in parts.query.split("&") if not pair.startswith(prefix))
+    return SentinelAddress(
+        hosts=tuple((place.hostname or "", place.port or _SENTINEL_PORT) for place in places),
+        name=parts.path.strip("/"),
+        login=login,
+        primary=f"redis://{user}{at}?{query}",
+    )
+
+
 def passwords_in(url: str) -> set[str]:
     """Return the passwords in an address, as it has them and as they are sent."""
     parts = urlsplit(url)
-    written = [parts.password or "", *re.findall(r"(?:^|&)(?:ssl_)?password=([^&]*)", parts.query)]
+    written = [parts.password or "", *re.findall(r"(?:^|&)(?:ssl_|sentinel_)?password=([^&]*)", parts.query)]
     return {text for password in written for text in (password, unquote(password)) if text}
 
 
@@ -100,7 +145,7 @@ def without_password(text: str) -> str:
     if not (_is_valid(text) or all(map(_is_valid, map(str.strip, text.split(","))))):
         return "(hidden)"
     text = re.sub(r"//.*?@(?=[^@]*(?:,\s*rediss?://|$))", "//...@", text)
-    return re.sub(r"([?&](?:username|password|ssl_password)=)[^&]*", r"\1...", text)
+    return re.sub(r"([?&](?:sentinel_)?(?:username|password|ssl_password)=)[^&]*", r"\1...", text)
 
 
 def _is_valid(text: str) -> bool:
@@ -130,16 +175,30 @@ def _check(text: str) -> SplitResult:
 def _check_place(parts: SplitResult) -> None:
     if " " in parts.netloc:
         raise InvalidValue("the address has a space: remove it, or, in a password, write it as %20", "address")
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if port == 0:
+    if not all(map(_has_good_port, _hosts(parts))):
         raise InvalidValue(f"the port in the address is not a number from 1 to 65535; {_ESCAPES}", "address")
     if parts.fragment:
         raise InvalidValue("the address has a #: write it as %23", "address")
     if parts.scheme == "unix" and not parts.path:
         raise InvalidValue(f"the address names no socket: {_FORM}", "address")
+    if parts.scheme == SENTINEL:
+        if not all(urlsplit(f"//{host}").hostname for host in _hosts(parts)):
+            raise InvalidValue(f"the address names a Sentinel without a host: {_FORM}", "address")
+        if not re.fullmatch(r"/[A-Za-z0-9._-]+/?", parts.path):  # all that Sentinel allows
+            raise InvalidValue(f"the address does not name the primary, as its Sentinels call it: {_FORM}", "address")
+
+
+def _hosts(parts: SplitResult) -> list[str]:
+    """Return each `host:port` of an address; only one of Sentinels may have several."""
+    hosts = parts.netloc.rpartition("@")[2]
+    return hosts.split(",") if parts.scheme == SENTINEL else [hosts]
+
+
+def _has_good_port(host: str) -> bool:
+    try:
+        return urlsplit(f"//{host}").port != 0
+    except ValueError:
+        return False
 
 
 def _check_options(query: str, allowed: dict[str, _Option]) -> None:

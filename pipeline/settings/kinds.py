@@ -114,7 +114,7 @@ def _hubs(text: str) -> dict[str, int]:
     return hubs
 
 
-ADDRESS = Kind("address", "redis://, rediss:// or unix://", address)
+ADDRESS = Kind("address", "redis://, rediss://, unix:// or redis+sentinel://", address)
 NODES = Kind("addresses, by comma", "redis:// or rediss://", node_addresses)
 CONNECTION_STRING = Kind("connection string", "", _connection_string)
 FILE, FOLDER = Kind("file", "", _file), Kind("folder", "", _folder)

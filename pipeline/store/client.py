@@ -9,7 +9,6 @@ the hubs or the boards are on one.
 from __future__ import annotations
 
 import os
-import time
 from functools import partial
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -22,7 +21,7 @@ from ..errors import InvalidValue, PipelineError
 from ..settings import DATABASES, InvalidSetting, Settings
 from ..settings.address import database_in
 from . import UNREACHABLE
-from .connection import Pool
+from .connection import Pool, make_pool
 from .keys import BOARD_SHARDS, ENVIRONMENT
 from .options import connection_options, no_retry
 
@@ -38,9 +37,6 @@ MINIMUM_TEXT = ".".join(map(str, MINIMUM))
 
 #: Of a cluster.
 SLOTS = 16384
-
-#: Seconds that a process waits when it starts, for a server that is also starting.
-START_SECONDS = 10.0
 
 _clients: dict[tuple[str, str], Redis] = {}
 _clusters: dict[tuple[tuple[str, ...], str], RedisCluster] = {}
@@ -83,26 +79,19 @@ def database(settings: Settings) -> int:
     return DATABASES[settings.environment] if named is None else named
 
 
-def cluster_client(urls: tuple[str, ...], environment: str, wait: float = 0.0) -> RedisCluster:
+def cluster_client(urls: tuple[str, ...], environment: str) -> RedisCluster:
     """Return the process's client of the cluster that these nodes belong to.
 
-    The first call looks for its nodes, for up to `wait` seconds, and makes sure that the cluster is this environment's:
-    raises `RedisUnavailable` or `EnvironmentClash`. Each new connection to the node that has the marker checks it
-    again.
+    The first call looks for its nodes, and makes sure that the cluster is this environment's: raises `RedisUnavailable`
+    or `EnvironmentClash`. Each new connection to the node that has the marker checks it again.
     """
     key = (urls, environment)
-    deadline = time.monotonic() + wait
-    while key not in _clusters:
-        try:
-            _clusters[key] = _make_cluster(urls, environment)
-        except RedisUnavailable:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(0.1)
+    if key not in _clusters:
+        _clusters[key] = _make_cluster(urls, environment)
     return _clusters[key]
 
 
-def hubs_client(settings: Settings, wait: float = 0.0) -> Redis:
+def hubs_client(settings: Settings) -> Redis:
     """Return the client of the database that has the hubs: of a cluster if the settings name one, else of the server.
 
     The two have the same commands, but their types have nothing in common; code that must tell them apart asks for
@@ -110,26 +99,26 @@ def hubs_client(settings: Settings, wait: float = 0.0) -> Redis:
     """
     if not settings.hubs_cluster:
         return redis_client(settings)
-    return cast("Redis", cluster_client(settings.hubs_cluster, settings.environment, wait))
+    return cast("Redis", cluster_client(settings.hubs_cluster, settings.environment))
 
 
-def unchecked_boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
+def unchecked_boards_client(settings: Settings) -> Redis | RedisCluster:
     """Return the client of the database that has the boards: of a cluster if the settings name one, else of the server.
 
     Raises what `cluster_client` does. It is for a process that calls `boards_client` before it uses a board.
     """
     if not settings.boards_cluster:
         return redis_client(settings)
-    return cluster_client(settings.boards_cluster, settings.environment, wait)
+    return cluster_client(settings.boards_cluster, settings.environment)
 
 
-def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster:
+def boards_client(settings: Settings) -> Redis | RedisCluster:
     """Return `unchecked_boards_client`, once it is sure that the boards are split as the settings say.
 
     Otherwise members would be looked for in the wrong shard. Raises `InvalidSetting`, or what `cluster_client` does.
     Call it when a process starts, not for each request.
     """
-    found = unchecked_boards_client(settings, wait)
+    found = unchecked_boards_client(settings)
     marker = found.get(SHARDS_MARKER)
     if marker is None:
         found.set(SHARDS_MARKER, settings.board_shards, nx=True)
@@ -144,22 +133,16 @@ def boards_client(settings: Settings, wait: float = 0.0) -> Redis | RedisCluster
     return found
 
 
-def wait_for_stores(settings: Settings) -> Redis:
-    """Call `check_stores`, and wait up to `START_SECONDS` for each server that is starting; return `redis_client`."""
-    return check_stores(settings, START_SECONDS)
-
-
-def check_stores(settings: Settings, wait: float = 0.0) -> Redis:
+def check_stores(settings: Settings) -> Redis:
     """Make sure that all that the settings name answers and is this environment's, and return `redis_client`.
 
-    That is the server, and the clusters of the hubs and of the boards. Waits up to `wait` seconds for each. Raises what
-    `check_server` and `boards_client` do: `RedisUnavailable` is all that can heal by itself. Call it when a process
-    starts.
+    That is the server, and the clusters of the hubs and of the boards. Raises what `check_server` and `boards_client`
+    do: `RedisUnavailable` is all that can heal by itself. Call it when a process starts.
     """
     client = redis_client(settings)
-    check_server(client, wait)
-    hubs_client(settings, wait)
-    boards_client(settings, wait)
+    check_server(client)
+    hubs_client(settings)
+    boards_client(settings)
     return client
 
 
@@ -183,31 +166,17 @@ def try_write(client: Redis) -> None:
             return
 
 
-def ping(client: Redis) -> None:
-    """Make sure that Redis answers, on a cluster each node that has keys. Raises what a command does."""
-    if isinstance(client, RedisCluster):
-        client.ping(target_nodes=RedisCluster.PRIMARIES)
-    else:
-        client.ping()
-
-
-def check_server(client: Redis, wait: float = 0.0) -> None:
+def check_server(client: Redis) -> None:
     """Make sure that Redis answers, is new enough and is this environment's.
 
-    Waits up to `wait` seconds for a server that is starting or still loading its data. Raises `RedisUnavailable` or
-    `EnvironmentClash`.
+    Raises `RedisUnavailable`, also while it is loading its data, or `EnvironmentClash`.
     """
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            version = client.info("server")["redis_version"]
-            break
-        except AuthenticationError as exc:
-            raise RedisUnavailable(f"Redis at {address_of(client)} refuses the password: {exc}") from exc
-        except UNREACHABLE as exc:  # BusyLoadingError is a ConnectionError
-            if time.monotonic() >= deadline:
-                raise RedisUnavailable(f"Redis at {address_of(client)} can't be reached: {exc}") from exc
-            time.sleep(0.1)
+    try:
+        version = client.info("server")["redis_version"]
+    except AuthenticationError as exc:
+        raise RedisUnavailable(f"Redis at {address_of(client)} refuses the password: {exc}") from exc
+    except UNREACHABLE as exc:  # BusyLoadingError is a ConnectionError
+        raise RedisUnavailable(f"Redis at {address_of(client)} can't be reached: {exc}") from exc
     _check_version(version, address_of(client))
 
 
@@ -258,10 +227,9 @@ def _make(settings: Settings) -> Redis:
             ) from exc
         _claim(connection, settings.environment, "another database in WZ_REDIS_URL")
 
-    url = settings.redis_url
-    options = {"db": database(settings), **connection_options(url, settings.environment)}
+    db = database(settings)
     try:
-        return Redis.from_pool(Pool.from_url(url, redis_connect_func=claim, retry=no_retry(), **options))
+        return Redis.from_pool(make_pool(settings.redis_url, settings.environment, db=db, redis_connect_func=claim))
     except ValueError as exc:
         raise InvalidSetting("WZ_REDIS_URL", str(exc)) from exc
 
@@ -298,6 +266,11 @@ def _make_cluster(urls: tuple[str, ...], environment: str) -> RedisCluster:
 
 
 def address_of(client: Redis) -> str:
-    """Return where a client's server is: `host:port`, or the path of its socket."""
+    """Return where a client's server is: `host:port`, or the path of its socket.
+
+    Where Sentinels say so, it is the server that a connection was made to last, or, before the first, the Sentinels.
+    """
     options = client.connection_pool.connection_kwargs
+    if (sentinels := options.get("sentinels")) is not None:
+        return ":".join(map(str, sentinels.last or ())) or str(sentinels)
     return str(options.get("path") or f"{options.get('host')}:{options.get('port', 6379)}")

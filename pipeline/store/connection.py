@@ -3,6 +3,7 @@ fail-over.
 
 A primary that was demoted behind a name or a proxy answers READONLY, and one that hangs answers nothing.
 Connections that stayed open would go on asking it, so one such answer closes it and all that are idle in its pool.
+Where Sentinels are named, each new connection asks them for the primary (sentinels.py).
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from typing import Any
 from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ReadOnlyError, RedisError, TimeoutError
 
+from ..settings.address import sentinel_address
 from . import writes
+from .options import connection_options, no_retry
 from .refusals import NOT_RUN, Parser
+from .sentinels import Sentinels
 
 #: After these, the pool opens new connections.
 _LEAVE = (ReadOnlyError, TimeoutError)
@@ -73,6 +77,36 @@ class _Unix(_Counting, UnixDomainSocketConnection):
     pass
 
 
+class _Primary(_TCP):
+    """A connection to the server that the Sentinels name when it connects, which must be a primary."""
+
+    def __init__(self, sentinels: Sentinels, **options: Any) -> None:
+        super().__init__(**options)
+        self._sentinels = sentinels
+
+    def connect(self) -> None:
+        """Connect, also if it is connected to one that was the primary; the pool calls this before each use."""
+        if self._place != self._sentinels.last:
+            self.disconnect()
+        super().connect()  # type: ignore[no-untyped-call]
+
+    def _connect(self) -> Any:
+        self.host, self.port = self._sentinels.primary()
+        return super()._connect()  # type: ignore[no-untyped-call]
+
+    def on_connect(self) -> None:
+        super().on_connect()  # type: ignore[no-untyped-call]
+        self.send_command("ROLE")
+        role = self.read_response()[0].decode()
+        if role != "master":  # a Sentinel may have been cut off from the others, and name an earlier primary
+            raise ReadOnlyError(f"{self.host}:{self.port}, which a Sentinel names as the primary, is a {role}")
+        self._sentinels.last = self._place
+
+    @property
+    def _place(self) -> tuple[str, int]:
+        return self.host, self.port
+
+
 _CLASSES: dict[type, type] = {Connection: _TCP, SSLConnection: _TLS, UnixDomainSocketConnection: _Unix}
 
 
@@ -89,3 +123,17 @@ class Pool(ConnectionPool):
         super().release(connection)
         if leave:
             self.disconnect(inuse_connections=False)
+
+
+def make_pool(url: str, environment: str, **more: Any) -> Pool:
+    """Return a pool for an address, with the options of options.py and `more`; see `Settings.redis_url`.
+
+    Raises ValueError if an option of the address is wrong.
+    """
+    options = {**connection_options(url, environment), "retry": no_retry(), **more}
+    found = sentinel_address(url)
+    if found is None:
+        return Pool.from_url(url, **options)
+    return Pool.from_url(
+        found.primary, connection_class=_Primary, sentinels=Sentinels(found, options["client_name"]), **options
+    )

@@ -6,8 +6,8 @@ from redis import Redis, RedisError
 
 from ..settings import DATABASES, Settings
 from .client import MARKER, database
+from .connection import make_pool
 from .keys import KEYS
-from .options import connection_options, no_retry
 
 
 def others_with_data(settings: Settings) -> dict[str, int]:
@@ -31,9 +31,8 @@ def others_with_data(settings: Settings) -> dict[str, int]:
 
 def _owner_of_data(settings: Settings, number: int) -> str | None:
     """Return the environment that a database is marked with, "" if with none; None if it has no data."""
-    options = {**connection_options(settings.redis_url, settings.environment), "db": number}
     # Unlike `redis_client`, this one does not claim the database for its environment.
-    with Redis.from_url(settings.redis_url, retry=no_retry(), **options) as client:
+    with Redis.from_pool(make_pool(settings.redis_url, settings.environment, db=number)) as client:
         if client.dbsize() <= client.exists(*(key.pattern for key in KEYS)):
             return None
         return (client.get(MARKER) or b"").decode()

@@ -16,7 +16,6 @@ from click.testing import Result
 from deploy import servers
 from pipeline.commands import terminal
 from pipeline.settings import Settings
-from pipeline.store import client
 
 from ..stack import REPOSITORY, ROOT, free_port, process
 from .calling import COMMANDS, run
@@ -104,7 +103,6 @@ def test_every_command_is_called_here() -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_redis_that_is_away_is_one_line(tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "START_SECONDS", 0.0)  # for which `wz worker` would wait for it
 
     result = run(words(call), **environ(), WZ_REDIS_URL=f"unix://{tmp_path}/none.sock")
 
@@ -150,7 +148,6 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 def test_a_redis_that_refuses_is_one_line(
     refusing: Callable[[str], str], call: str, user: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "START_SECONDS", 0.0)
 
     result = run(words(call), **environ(), WZ_REDIS_URL=refusing(user))
 

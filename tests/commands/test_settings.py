@@ -53,6 +53,7 @@ def test_every_setting_is_shown_with_what_it_is_and_where_it_comes_from() -> Non
         pytest.param({"WZ_ENVIRONMENT": "production"}, "production", "4", "WZ_ENVIRONMENT", id="the environment's"),
         pytest.param({"WZ_REDIS_URL": "redis://a/7"}, "development", "7", "WZ_REDIS_URL", id="the address's path"),
         pytest.param({"WZ_REDIS_URL": "unix:///a?db=9"}, "development", "9", "WZ_REDIS_URL", id="the address's option"),
+        pytest.param({"WZ_REDIS_URL": "redis+sentinel://a/7"}, "development", "1", "WZ_ENVIRONMENT", id="Sentinels"),
     ],
 )
 def test_the_environment_s_database_is_among_them(
@@ -92,6 +93,11 @@ def test_a_key_is_not_shown(tmp_path: Path) -> None:
         ("redis://:sec,ret@host", "redis://...@host"),
         ("redis://:secret@a:1, rediss://:secret@b:2", "redis://...@a:1, rediss://...@b:2"),
         ("unix:///run/redis.sock?password=secret&db=3", "unix:///run/redis.sock?password=...&db=3"),
+        (
+            "redis+sentinel://:secret@a:1,b/wz?sentinel_password=secret",
+            "redis+sentinel://...@a:1,b/wz?sentinel_password=...",
+        ),
+        ("redis+sentinel://a,b/wz?sentinel_username=secret", "redis+sentinel://a,b/wz?sentinel_username=..."),
     ],
 )
 def test_a_password_is_not_shown(address: str, shown: str) -> None:
@@ -113,6 +119,7 @@ def test_a_password_is_not_shown(address: str, shown: str) -> None:
         pytest.param("redis://:secret@h:port", id="no number of a port"),
         pytest.param("redis://:secret#x@h:6379", id="a # in the password"),
         pytest.param("redis://:secret/x@h:6379", id="a slash in the password"),
+        pytest.param("redis+sentinel://:secret@h", id="no name of a primary"),
     ],
 )
 @pytest.mark.parametrize("variable", ["WZ_REDIS_URL", "WZ_HUBS_CLUSTER"])
@@ -146,6 +153,12 @@ def test_nothing_of_an_address_that_is_wrong_is_shown(variable: str, address: st
         ("redis://h?health_check_interval=x", "the option health_check_interval of the address must be a whole number"),
         ("redis://h?max_connections=0", "the option max_connections of the address must be a number from 1"),
         ("rediss://h?ssl_cert_reqs=maybe", "the option ssl_cert_reqs of the address must be none, optional or"),
+        ("redis://h?sentinel_password=x", "option 1 of the address is not one of"),
+        ("redis+sentinel://h:1", "the address does not name the primary, as its Sentinels call it: write redis://"),
+        ("redis+sentinel://h:1/a/b", "the address does not name the primary, as its Sentinels call it"),
+        ("redis+sentinel:///wz", "the address names a Sentinel without a host"),
+        ("redis+sentinel://h:1,,h:2/wz", "the address names a Sentinel without a host"),
+        ("redis+sentinel://h:1,h:x/wz", "the port in the address is not a number from 1 to 65535"),
     ],
 )
 def test_what_is_wrong_with_an_address_is_told(address: str, message: str) -> None:
@@ -159,6 +172,7 @@ def test_what_is_wrong_with_an_address_is_told(address: str, message: str) -> No
         "redis://user:p%2Fw@[::1]:6379?client_name=ours&socket_keepalive=true",
         "rediss://h?ssl_ca_certs=/a/b.pem&ssl_cert_reqs=required&ssl_check_hostname=false&username=u",
         "unix:///my folder/redis.sock?db=2",
+        "redis+sentinel://user:p%2Fw@a:26379,b,[::1]:26380/my-primary.1?db=3&sentinel_username=s&socket_timeout=1",
     ],
 )
 def test_what_is_right_with_an_address(address: str) -> None:

@@ -79,3 +79,26 @@ def test_a_clash_ends_the_service_with_4(tmp_path: Path) -> None:
 
     assert ended.returncode == 4
     assert "wz: Redis database 2 belongs to the environment 'staging'" in ended.stderr
+
+
+def test_a_clash_that_is_found_late_ends_the_service_with_4(tmp_path: Path) -> None:
+    """Workers serve while Redis is away, and then it has another environment's data: no worker can serve any more."""
+    url, log = f"unix://{tmp_path / 'redis.sock'}?db=2", tmp_path / "log"
+    with stack.redis_server(tmp_path, "--appendonly", "yes"):
+        check_server(redis_client(settings_for(url, "staging")))
+    socket = tmp_path / "gunicorn.sock"
+    env = {"WZ_SOCKET": str(socket), "WEB_CONCURRENCY": "2", **stack.environ(settings_for(url, "production"))}
+    command = [sys.executable, "-P", stack.REPOSITORY / "deploy" / "serve.py", "--config", stack.GUNICORN_CONF]
+
+    def healthy() -> bool:
+        return stack.answers(LiveServer(f"unix:{socket}", stack.PATIENCE), "/healthz")
+
+    with (
+        stack.process(command, ready=healthy, env=env, cwd=tmp_path, log=log) as service,
+        stack.redis_server(tmp_path, "--appendonly", "yes"),
+    ):
+        assert service.wait(stack.PATIENCE) == 4
+
+    clash = "Redis database 2 belongs to the environment 'staging', but this process to 'production'"
+    assert f"this process ends: {clash}" in log.read_text()
+    assert f"wz: {clash}" in log.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from handlers import create_app
 from handlers.outage import MAY_BE_DONE, MAY_BE_STORED, NOTHING_CHANGED
 from pipeline.settings import Settings
 
-from .. import stack
+from .. import cluster, stack
 from ..client import ServerlikeClient, validated
 
 UNITS = 1_000_000  # a reward of 1, as a board of six places has it
@@ -160,6 +161,52 @@ def test_what_an_operator_must_mend_is_not_to_be_sent_again(place: Place) -> Non
 
     assert told(answer) == (500, False)
     assert answer.json["detail"].startswith("the store forbids this to the service")
+
+
+def test_metrics_say_that_redis_refuses(place: Place) -> None:
+    def shown() -> tuple[int, list[str]]:
+        answer = place.client.get("/metrics", headers={"Authorization": stack.token()})
+        samples = [line for line in answer.text.splitlines() if line.startswith(("wz_redis_up", "wz_redis_is_replica"))]
+        return answer.status_code, [re.sub(r"{.*}", "", sample) for sample in samples]
+
+    assert send(place).status_code == 201  # which declares the hub
+    place.raw.replicaof("127.0.0.1", 1)
+    replica = shown()
+    place.raw.replicaof("NO", "ONE")
+    place.raw.execute_command("ACL SETUSER default -info")  # type: ignore[no-untyped-call]
+
+    assert replica == (200, ["wz_redis_up 1.0", "wz_redis_is_replica 1.0"])
+    assert shown() == (200, ["wz_redis_up 0.0"])
+
+
+@pytest.mark.parametrize("what", ["hubs_cluster", "boards_cluster"])
+def test_a_cluster_that_is_away_is_an_outage(place: Place, tmp_path: Path, what: str) -> None:
+    """At the start, and later; what is on the server goes on, once the cluster has been found."""
+    port = cluster.free_port()
+    path = place.raw.connection_pool.connection_kwargs["path"]
+    settings = Settings(
+        environment="test",
+        redis_url=f"unix://{path}",
+        connection_string=stack.ROOT,
+        hosts=frozenset({stack.HOST}),
+        board_shards=1,
+        **{what: (f"redis://127.0.0.1:{port}",)},  # type: ignore[arg-type]
+    )
+    there = Place(validated(create_app(settings)), place.redis, place.raw)
+    ask, other = (send, there.reward) if what == "hubs_cluster" else (there.reward, send)
+
+    def outcome(do: Callable[..., TestResponse]) -> int:
+        return (do(there) if do is send else do("ann")).status_code
+
+    before = outcome(ask)
+    with cluster.of_one_node(tmp_path, port):
+        found = outcome(ask), outcome(other)
+    later = outcome(ask)
+    with cluster.of_one_node(tmp_path, port):
+        stack.until(lambda: outcome(ask) in (200, 201))
+
+    assert (before, later) == (503, 503)
+    assert set(found) == {200, 201}
 
 
 def _unread(place: Place) -> int:

@@ -16,9 +16,8 @@ from .run import run
 @click.command()
 @click.option("--minutes", type=click.FloatRange(0.05), default=10.0, show_default=True)
 @click.option("--seed", type=int, help="Disturb in the same order as another run; when exactly is left to chance.")
-@click.option("--fail-over", is_flag=True, help="Also have a Sentinel make the replica the primary.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def main(minutes: float, seed: int | None, fail_over: bool, as_json: bool) -> None:
+def main(minutes: float, seed: int | None, as_json: bool) -> None:
     """Disturb the deployment under load, and compare what clients were told with what was done.
 
     Ends with status 1 if there is a fault.
@@ -26,7 +25,7 @@ def main(minutes: float, seed: int | None, fail_over: bool, as_json: bool) -> No
     seed = random.randrange(10**6) if seed is None else seed
     click.echo(f"seed {seed}", err=True)
     with TemporaryDirectory(prefix="soak-") as folder:
-        report = run(Path(folder), minutes * 60, seed, fail_over, lambda line: click.echo(line, err=True))
+        report = run(Path(folder), minutes * 60, seed, lambda line: click.echo(line, err=True))
     click.echo(json.dumps(report.document() | {"seed": seed}, indent=2) if as_json else report)
     sys.exit(bool(report.faults))
 

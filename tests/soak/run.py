@@ -93,16 +93,13 @@ class Report:
         }
 
 
-def run(
-    folder: Path, seconds: float, seed: int, fail_over: bool = False, say: Callable[[str], None] = lambda line: None
-) -> Report:
+def run(folder: Path, seconds: float, seed: int, say: Callable[[str], None] = lambda line: None) -> Report:
     """Disturb for so long, and until each disturbance has been there once; `say` is told how far it is.
 
-    With `fail_over`, the service asks the Sentinel for the primary (`redis+sentinel://`), and has to follow it.
     Raises TimeoutError if the service does not come back.
     """
     stop = threading.Event()
-    with World(folder, seed, fail_over) as world:
+    with World(folder, seed) as world:
         Boards.from_settings(world.service.settings)[BOARD].set(FIRST, Decimal(1))  # reads are 404 without a member
         kinds = [work for work, count in CLIENTS.items() for _ in range(count)]
         clients = [Client(n, work, world.service.address, seed, stop) for n, work in enumerate(kinds)]

@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 
 from .. import stack
 from ..crash.servers import Server, Service
-from .store import Store
+from ..sentinel import Store
 
 QUIET, FAIL_OVER = "nothing", "fail-over"
 
@@ -24,14 +24,14 @@ QUIET, FAIL_OVER = "nothing", "fail-over"
 class World:
     """nginx, gunicorn and Redis, as a context manager; `periods` says since when which disturbance lasts."""
 
-    def __init__(self, folder: Path, seed: int, fail_over: bool) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
         self.rnd = random.Random(seed)
         self.slowness = stack.slowness()
         self.timeout = 0.7 * self.slowness  # seconds that the service waits for an answer of Redis
         self.store = Store(folder / "store")
         settings = Settings(
             environment="test",
-            redis_url=f"{self.store.url if fail_over else self.store.primary_url}?socket_timeout={self.timeout:.2f}",
+            redis_url=f"{self.store.url}&socket_timeout={self.timeout:.2f}",
             connection_string=stack.ROOT,
             hosts=frozenset({stack.HOST, "127.0.0.1"}),
         )
@@ -44,9 +44,8 @@ class World:
             "Redis restarted": self._restart_redis,
             "Redis killed": lambda: self.store.primary.kill(),
             "Redis stopped": lambda: self._pause(self.store.primary.process.pid),
+            FAIL_OVER: self._fail_over,
         }
-        if fail_over:
-            self.disturbances[FAIL_OVER] = self._fail_over
 
     def __enter__(self) -> World:
         try:

@@ -14,10 +14,10 @@ from pipeline.store.client import (
     RedisUnavailable,
     boards_client,
     check_server,
+    check_stores,
     cluster_client,
     hubs_client,
     redis_client,
-    wait_for_stores,
 )
 
 from ..stack import ROOT
@@ -144,16 +144,16 @@ def test_boards_keep_their_number_of_shards(settings: Settings, redis: redis_py.
 def test_a_process_that_starts_checks_the_server_the_hubs_and_the_boards(
     redis_url: str, settings: Settings, redis: redis_py.Redis, cluster_settings: Settings, cluster: RedisCluster
 ) -> None:
-    assert wait_for_stores(settings) is redis
+    assert check_stores(settings) is redis
 
-    wait_for_stores(settings_for(f"{redis_url}?db=12", "staging"))
+    check_stores(settings_for(f"{redis_url}?db=12", "staging"))
     with pytest.raises(EnvironmentClash, match="Redis database 12"):
-        wait_for_stores(settings_for(f"{redis_url}?db=12", "production"))
+        check_stores(settings_for(f"{redis_url}?db=12", "production"))
     cluster.set(MARKER, "test")
     with pytest.raises(EnvironmentClash, match="Redis database 0"):
-        wait_for_stores(replace(settings, environment="production", hubs_cluster=cluster_settings.hubs_cluster))
+        check_stores(replace(settings, environment="production", hubs_cluster=cluster_settings.hubs_cluster))
     with pytest.raises(InvalidSetting, match="the boards have 1 shards each, not 4"):
-        wait_for_stores(replace(settings, board_shards=4))
+        check_stores(replace(settings, board_shards=4))
 
 
 def test_boards_on_a_cluster_keep_their_number_of_shards(cluster_settings: Settings, cluster: RedisCluster) -> None:

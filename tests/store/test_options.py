@@ -15,7 +15,7 @@ from redis.cluster import RedisCluster
 
 from pipeline.settings import Settings
 from pipeline.store import options
-from pipeline.store.client import RedisUnavailable, cluster_client, ping, redis_client
+from pipeline.store.client import RedisUnavailable, cluster_client, redis_client
 
 from ..cluster import ask
 from ..stack import ROOT
@@ -94,7 +94,7 @@ def test_a_server_that_does_not_answer(listener: socket.socket, monkeypatch: pyt
     client = redis_client(settings_for(f"redis://127.0.0.1:{listener.getsockname()[1]}"))
 
     with ends_in_time(), pytest.raises(redis_py.TimeoutError):
-        ping(client)
+        client.ping()
 
 
 def test_a_server_that_does_not_accept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_a_server_that_does_not_accept(monkeypatch: pytest.MonkeyPatch) -> None:
             one.connect_ex(("127.0.0.1", port))
 
         with ends_in_time(), pytest.raises(redis_py.TimeoutError):
-            ping(redis_client(settings_for(f"redis://127.0.0.1:{port}")))
+            redis_client(settings_for(f"redis://127.0.0.1:{port}")).ping()
 
         for one in waiting:
             one.close()
@@ -127,11 +127,11 @@ def test_a_node_of_a_cluster_that_does_not_answer_any_more(
     monkeypatch.setattr(options, "SOCKET_TIMEOUT", PATIENCE)
     # The same cluster by another name, as a process has one client for each.
     impatient: Any = cluster_client((cluster_settings.hubs_cluster[0].replace("127.0.0.1", "localhost"),), "test")
-    ping(impatient)
+    impatient.ping(target_nodes=RedisCluster.PRIMARIES)
     node = cluster.get_primaries()[0].redis_connection  # type: ignore[no-untyped-call]
     ask(node, "CLIENT PAUSE", int((PATIENCE + MARGIN) * 1000))
 
     with ends_in_time(), pytest.raises(redis_py.TimeoutError):
-        ping(impatient)
+        impatient.ping(target_nodes=RedisCluster.PRIMARIES)
 
     ask(node, "PING")  # this is answered after the pause

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import redis as redis_py
@@ -18,12 +19,13 @@ from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.outputs import StreamOutput, UnknownOutput
 from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.work.worker import Task, _loop, run
 
-from ..stack import PATIENCE, REPOSITORY, ROOT, until
+from ..stack import PATIENCE, REPOSITORY, ROOT, redis_server, until
 from ..windows.support import example
 
 
@@ -138,6 +140,21 @@ def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str], hubs: str,
 
     assert worker.returncode == 4  # systemd and the like need not try again
     assert log == f"Error: WZ_HUBS: '{hubs}': write name:partitions, {rest}\n"
+
+
+def test_a_worker_waits_for_redis_and_says_so_at_once(tmp_path: Path, environ: dict[str, str]) -> None:
+    url = f"unix://{tmp_path / 'redis.sock'}"
+    with start({**environ, "WZ_REDIS_URL": url, "WZ_LOG_FORMAT": "text"}) as worker:
+        first = worker.stderr.readline()
+        with redis_server(tmp_path):
+            client = redis_client(Settings(environment="test", redis_url=url, connection_string=ROOT))
+            until(lambda: client.exists("hubs:retention") == 1)
+            worker.terminate()
+            worker.communicate(timeout=PATIENCE)
+
+    assert f"Redis at {tmp_path / 'redis.sock'} can't be reached: " in first
+    assert "; this worker waits for it" in first
+    assert worker.returncode == 0
 
 
 class Counting:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...boards import Boards
 from ...hub.namespace import Hubs
 from ...hub.share import BEAT, TTL, Share
-from ...store import UNREACHABLE, Redis
+from ...store import OUTAGES, Redis
 from ...store.lease import LeaseLost
 from ...store.pace import FIRST_WAIT, Pace
 from ..language.ticks import from_unix_ms
@@ -93,7 +93,8 @@ class Job:
         """Take one bounded turn of each task that this worker has; return how many events were read and rows written.
 
         0 means that there is nothing to do now, or that another worker has begun another version of the job. A task
-        that fails tries again after a pause, and the other tasks go on. Raises `UNREACHABLE` if Redis can't be reached.
+        that fails tries again after a pause, and the other tasks go on. Raises an error of `OUTAGES` if Redis is away
+        or refuses.
         """
         if self._is_superseded:
             return 0
@@ -133,8 +134,8 @@ class Job:
                 logger.warning("job %s: another worker has taken over task %s", self.name, task.name)
         except Superseded:
             self._rest()
-        except UNREACHABLE:
-            raise
+        except OUTAGES:
+            raise  # all tasks meet it, and the worker's log has it once
         except Exception as exc:
             wait = pace.failed(FIRST_WAIT)
             logger.exception("job %s: task %s failed, next try in %.1f s", self.name, task.name, wait)
