@@ -22,7 +22,7 @@ from ..errors import InvalidValue, PipelineError
 from ..settings import DATABASES, InvalidSetting, Settings
 from ..settings.address import database_in
 from . import UNREACHABLE
-from .connection import Pool
+from .connection import Client, Pool
 from .keys import BOARD_SHARDS, ENVIRONMENT
 from .options import connection_options, no_retry
 
@@ -261,7 +261,7 @@ def _make(settings: Settings) -> Redis:
     url = settings.redis_url
     options = {"db": database(settings), **connection_options(url, settings.environment)}
     try:
-        return Redis.from_pool(Pool.from_url(url, redis_connect_func=claim, retry=no_retry(), **options))
+        return Client.from_pool(Pool.from_url(url, redis_connect_func=claim, retry=no_retry(), **options))
     except ValueError as exc:
         raise InvalidSetting("WZ_REDIS_URL", str(exc)) from exc
 
