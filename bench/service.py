@@ -63,13 +63,13 @@ BATCH = 100
 PARTITIONS = hub_peer.PARTITIONS
 GOALS = ((SAME, 1.5), (USUAL, 2.5))
 
-#: What the contenders do not do.
+#: What Flask leaves out, and what it does not.
 LACKS = """\
 What wz does and Flask does not: a board's sums (a PUT writes two leaves of them, some kilobytes, beside the score),
 segments, periods, shards and expiry; a hub's throttling, relays without repetitions, publishers and partitions in the
 path; metrics, a log line's request id and trace, and after an outage of Redis an answer that says what was done.
-What Flask does and wz does not: nothing that these requests need. Both check the token's signature, expiry, right and
-scope, take a batch whole or not at all, and keep a partition below its cap."""
+Both check the token's signature, expiry and scope, take a batch whole or not at all, and keep a partition below its
+cap."""
 
 
 @dataclass(frozen=True)

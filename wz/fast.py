@@ -1,8 +1,9 @@
 """The short ways, and every private name of Werkzeug's that they need.
 
-A plain request is answered here: it is matched by walking a small tree, and its response is made without constructors.
-Whatever is in doubt goes the long way, to Werkzeug's own Map and Response. Both ways must give the same answers:
-tests/wz/test_match.py and test_response.py compare them. `python -m bench.framework` measures how much time it saves.
+A plain request is answered here: it is matched by walking a small tree, its body is read without a stream around it,
+and its response is made without constructors. Whatever is in doubt goes the long way, to Werkzeug's own Map, Request
+and Response. Both ways must give the same answers: tests/wz/test_match.py, test_fast.py and test_response.py compare
+them. `python -m bench.framework` measures how much time it saves.
 
 If Werkzeug changes, so that a name used here is gone or means something else, `AVAILABLE` is False and everything goes
 the long way, with the same answers, but slower. A warning in the log of `wz.fast` says so and names what does not fit,
