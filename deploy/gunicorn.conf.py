@@ -13,6 +13,7 @@ What the signals to the master do, started by serve.py:
 """
 
 import os
+import select
 import shutil
 from pathlib import Path
 
@@ -36,7 +37,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 # fewer threads than clients that wait for events (sync has one), short requests wait as long as these do; with gevent
 # they wait for a bulk load, as its requests take turns only where they wait. deploy/worker.py says what
 # ours does otherwise.
-worker_class = "deploy.worker.Worker"
+worker_class = "deploy.epoll.EpollWorker" if hasattr(select, "epoll") else "deploy.worker.Worker"
 threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
 preload_app = False  # each worker imports the app after the fork, so no two share a Redis connection
@@ -105,10 +106,7 @@ def child_exit(server, worker):  # type: ignore[no-untyped-def]
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
-    from handlers.metrics.process_counts import (
-        merge_ended,  # which this process has: it has imported the app deploy/worker.py says what
-    )
-    # ours does otherwise.
+    from handlers.metrics.process_counts import merge_ended  # it has imported the app, the master never does
 
     merge_ended(metrics)
     # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.
