@@ -22,13 +22,13 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -43,7 +43,7 @@ from .load import measure
 from .side_by_side import Row, report, take_turns
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RATE = 100  # requests a second beside others
 POLLS = 8
@@ -70,7 +70,8 @@ class Kind:
         return (
             f"workers, worker_class, threads = {self.workers}, {self.worker_class!r}, {self.threads}\n"
             f"http_parser = {self.parser!r}\n"
-            "from bench.gunicorn import with_raw\npost_worker_init = with_raw(post_worker_init)\n"
+            "before = post_worker_init\ndef post_worker_init(worker):\n    before(worker)\n"
+            "    from bench.gunicorn import with_raw\n    worker.wsgi = with_raw(worker.wsgi)\n"
         )
 
 
@@ -90,23 +91,16 @@ KINDS = {
 BESIDE = (("alone", 0, 0), (f"beside {POLLS} long polls", POLLS, 0), (f"beside {BULKS} loads", 0, BULKS))
 
 
-def with_raw(post_worker_init: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Return gunicorn's hook for a worker that also answers RAW_URL, without the service."""
+def with_raw(service: WSGIApplication) -> WSGIApplication:
+    """Return an app that answers RAW_URL itself, and has the service answer the rest."""
 
-    def hook(worker: Any) -> None:
-        post_worker_init(worker)
-        service = worker.wsgi
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != RAW_URL:
+            return service(environ, start_response)
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+        return [b"ok"]
 
-        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            if environ["PATH_INFO"] != RAW_URL:
-                answer: Iterable[bytes] = service(environ, start_response)
-                return answer
-            start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
-            return [b"ok"]
-
-        worker.wsgi = app
-
-    return hook
+    return app
 
 
 # -- the servers -----------------------------------------------------------------------------------------------------
