@@ -127,6 +127,20 @@ class Server:
 
 
 @contextmanager
+def redis(folder: Path) -> Iterator[Settings]:
+    """Run Redis, and yield the settings of a service that uses it."""
+    socket = folder / "redis.sock"
+    command = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
+    with stack.process(command, ready=socket.exists):
+        yield Settings(
+            environment="test",
+            redis_url=f"unix://{socket}",
+            connection_string=stack.ROOT,
+            hosts=frozenset({stack.HOST}),
+        )
+
+
+@contextmanager
 def gunicorn(folder: Path, kind: Kind, settings: Settings) -> Iterator[int]:
     folder.mkdir()
     conf = folder / "conf.py"
@@ -148,6 +162,8 @@ def serving(folder: Path, kind: Kind, settings: Settings) -> Iterator[Server]:
         masters = [all_.enter_context(gunicorn(folder, kind, settings))]
         listen = folder / "nginx.sock"
         text = render_nginx(folder, f"unix:{listen}").replace("access_log /dev/stdout", "access_log /dev/null")
+        text = text.replace("http {\n", "http {\n    keepalive_requests 1000000;\n", 1)  # the load does not reconnect
+        text = text.replace('::1 "";', '::1 ""; unix: "";', 1)  # which has no limits then
         if kind.pool:
             pool = folder / "pool"
             masters.append(all_.enter_context(gunicorn(pool, Kind(1, EPOLL, 16), settings)))
@@ -184,8 +200,11 @@ def saturated(server: Server, request: Path, seconds: float, costs: list[float])
     return rate
 
 
-async def times(path: Path, request: bytes, seconds: float) -> list[float]:
-    """Send requests when they are due, over connections that are free, and return the seconds that each took."""
+async def times(path: Path, request: bytes, seconds: float) -> list[float | BaseException]:
+    """Send requests when they are due, over connections that are free.
+
+    Returns the seconds that each took, or why it failed.
+    """
     free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(due: float) -> float:
@@ -193,7 +212,7 @@ async def times(path: Path, request: bytes, seconds: float) -> list[float]:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"the server answered {head[:60]!r}")
+            raise ConnectionError(f"the server answered {head[:60]!r}")
         await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0]))
         free.append((reader, writer))
         return time.perf_counter() - due
@@ -204,10 +223,18 @@ async def times(path: Path, request: bytes, seconds: float) -> list[float]:
         due = begin + number / RATE
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         tasks.append(asyncio.create_task(ask(due)))
-    found = await asyncio.gather(*tasks)
+    found = await asyncio.gather(*tasks, return_exceptions=True)
     for _, writer in free:
         writer.close()
     return found
+
+
+def answered(found: list[float | BaseException]) -> list[float]:
+    """Return the seconds. Raises the first failure."""
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in found if not isinstance(one, BaseException)]
 
 
 def slowest(server: Server, seconds: float, polls: int, bulks: int, loads: list[float]) -> float:
@@ -234,7 +261,7 @@ def slowest(server: Server, seconds: float, polls: int, bulks: int, loads: list[
         thread.start()
     try:
         time.sleep(0.3 if threads else 0)
-        found = sorted(asyncio.run(times(server.nginx, get(URL), seconds)))
+        found = sorted(answered(asyncio.run(times(server.nginx, get(URL), seconds))))
     finally:
         end.set()
         for thread in threads:
@@ -254,11 +281,7 @@ def main(as_json: bool, quick: bool) -> None:
     rows = []
     with ExitStack() as all_, own_stdout():
         folder = Path(all_.enter_context(TemporaryDirectory(prefix="bench-")))
-        socket = folder / "redis.sock"
-        redis = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
-        all_.enter_context(stack.process(redis, ready=socket.exists))
-        hosts = frozenset({stack.HOST})
-        settings = Settings(environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT, hosts=hosts)
+        settings = all_.enter_context(redis(folder))
         ready = {
             name: all_.enter_context(serving(folder / f"service-{number}", kind, settings))
             for number, (name, kind) in enumerate(KINDS.items())
