@@ -32,7 +32,7 @@ GOAL = 3.0
 
 def reload(folder: Path, server: Server) -> list[float | BaseException]:
     """Return what `times` does while `wz reload` runs, and a second longer, in which the old workers end."""
-    command = [Path(sysconfig.get_path("scripts")) / "wz", "reload"]
+    command = [str(Path(sysconfig.get_path("scripts")) / "wz"), "reload"]
     environ = {**os.environ, "WZ_SOCKET": str(folder / "gunicorn.sock")}
     found: list[float | BaseException] = []
     with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as process:
