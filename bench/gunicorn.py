@@ -2,7 +2,7 @@
 
     python -m bench.gunicorn             a table
     python -m bench.gunicorn --json      the same as JSON
-    python -m bench.gunicorn --quick     shorter rounds, fewer of them
+    python -m bench.gunicorn --quick     those between which it was decided, one short round
 
 Each contender is deploy/gunicorn.conf.py with another worker class, number of threads or parser, behind an nginx of its
 own with deploy/nginx.conf. `gthread` is deploy/worker.py, `epoll` deploy/epoll.py; 2x4 means two processes with four
@@ -87,6 +87,8 @@ KINDS = {
     "epoll 2x4 + pool": Kind(2, EPOLL, 4, pool=True),
     "gevent 2": Kind(2, "gevent"),
 }
+
+QUICK = ("sync 4", "gthread 2x16", "epoll 2x4", "epoll 2x16", "epoll 2x4 + pool", "gevent 2")
 
 BESIDE = (("alone", 0, 0), (f"beside {POLLS} long polls", POLLS, 0), (f"beside {BULKS} loads", 0, BULKS))
 
@@ -285,6 +287,7 @@ def main(as_json: bool, quick: bool) -> None:
         ready = {
             name: all_.enter_context(serving(folder / f"service-{number}", kind, settings))
             for number, (name, kind) in enumerate(KINDS.items())
+            if name in QUICK or not quick
         }
         first = next(iter(ready.values()))
         first.client.put(URL, json={"score": 1}, headers=headers()).close()
