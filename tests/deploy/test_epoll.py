@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,9 +64,8 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
         stack.until(file.exists)
     body = path.encode() + environ["wsgi.input"].read()
     if path == "/state":
-        state = {"connections": worker.nr_conns, "threads": threading.active_count()}
-        state |= {name: len(getattr(worker, name, ())) for name in ("_waiting", "_parked")}
-        state["busy"] = getattr(worker, "_busy", 1)
+        state = {name: len(getattr(worker, name, ())) for name in ("_waiting", "_parked")}
+        state |= {"connections": worker.nr_conns, "busy": getattr(worker, "_busy", 1)}
         body = json.dumps(state).encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
@@ -97,22 +97,13 @@ class Running:
 @contextmanager
 def run(kind: str, folder: Path, *options: str) -> Iterator[Running]:
     path, log = folder / "gunicorn.sock", folder / "log"
-    command: list[object] = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "--worker-class",
-        WORKERS[kind],
-        "--bind",
-        f"unix:{path}",
-    ]
     (folder / "conf.py").write_text(CONF)
-    command += ["--config", folder / "conf.py", "--threads", str(THREADS), "--keep-alive", "1", "--no-control-socket"]
+    command = [sys.executable, "-m", "gunicorn", "--config", str(folder / "conf.py"), "--bind", f"unix:{path}"]
+    command += ["--worker-class", WORKERS[kind], "--threads", str(THREADS), "--keep-alive", "1", "--no-control-socket"]
     command += ["--log-level", "warning", "--http-parser", "python", *options, f"{__name__}:app"]
     server = LiveServer(f"unix:{path}", stack.PATIENCE)
-    with stack.process(
-        command, ready=lambda: stack.answers(server, "/ready"), cwd=stack.REPOSITORY, log=log
-    ) as process:
+    is_up = partial(stack.answers, server, "/ready")
+    with stack.process(command, ready=is_up, cwd=stack.REPOSITORY, log=log) as process:
         yield Running(server, process, log)
 
 
