@@ -36,7 +36,7 @@ _HEALTH = b"GET /healthz "
 
 
 class EpollWorker(Worker):
-    """Serves as gthread does; that one's pool of threads and `keepalived_conns` stay empty."""
+    """Serves as gthread does, whose pool of threads and queue of kept-alive connections stay empty."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
