@@ -42,9 +42,9 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 worker_class = "deploy.epoll.EpollWorker" if hasattr(select, "epoll") else "deploy.worker.Worker"
 # Threads of a process. A long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do, and as
 # many are left. With 4, the slowest hundredth of short requests took a second beside 8 long polls, and 169 to 219 ms
-# beside two bulk loads; with 16, 10 to 40 and 60 to 94 ms, for about the same processor time. A second gunicorn for bulk
-# loads and readers, beside one with 4, brings the latter to 33 to 39 ms, and the loads then take 1.8 times as long. That
-# is worth its processes, its upstream and its unit only where bulk loads are usual.
+# beside two bulk loads; with 16, 10 to 40 and 60 to 94 ms, for about the same processor time. A second gunicorn for
+# bulk loads and readers, beside one with 4, brings the latter to 33 to 39 ms, and the loads then take 1.8 times as
+# long. That is worth its processes, its upstream and its unit only where bulk loads are usual.
 threads = 16
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
 preload_app = False  # each worker imports the app after the fork, so no two share a Redis connection
