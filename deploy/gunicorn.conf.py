@@ -33,7 +33,7 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # Processes. One a core, as Python code runs on one core a process; the threads below fill the waits for Redis, so
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-# `python -m bench.gunicorn` compares the kinds of workers; the figures here are two processes' on two busy cores. Ours,
+# `python -m bench.gunicorn` compares the kinds of workers; the ratios here are of two processes on two busy cores. Ours,
 # whose threads wait for connections themselves, takes 0.85 of gthread's processor time for a GET of a board's member,
 # 0.7 for a raw WSGI app, and serves 1.2 times as many. sync takes a third more than ours, gevent about the same. What
 # differs most is what happens beside other work: with fewer threads than clients that wait for events (sync has one),
@@ -41,10 +41,10 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 # where they wait.
 worker_class = "deploy.epoll.EpollWorker" if hasattr(select, "epoll") else "deploy.worker.Worker"
 # Threads of a process. A long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do, and as
-# many are left. With 4, the slowest hundredth of short requests took a second beside 8 long polls, and 169 to 219 ms
-# beside two bulk loads; with 16, 10 to 40 and 60 to 94 ms, for about the same processor time. A second gunicorn for
-# bulk loads and readers, beside one with 4, brings the latter to 33 to 39 ms, and the loads then take 1.8 times as
-# long. That is worth its processes, its upstream and its unit only where bulk loads are usual.
+# many are left. With 4 instead of 16, for about the same processor time, the slowest hundredth of short requests took
+# fifty times as long beside 8 long polls, and twice as long beside two bulk loads. A second gunicorn for bulk loads and
+# readers, beside one with 4, halves what they take beside bulk loads, which then take 1.8 times as long. That is worth
+# its processes, its upstream and its unit only where bulk loads are usual.
 threads = 16
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
 preload_app = False  # each worker imports the app after the fork, so no two share a Redis connection
