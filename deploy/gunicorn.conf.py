@@ -33,12 +33,12 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # Processes. One a core, as Python code runs on one core a process; the threads below fill the waits for Redis, so
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-# `python -m bench.gunicorn` compares the kinds of workers; the ratios here are of two processes on two busy cores. Ours,
-# whose threads wait for connections themselves, takes 0.85 of gthread's processor time for a GET of a board's member,
-# 0.7 for a raw WSGI app, and serves 1.2 times as many. sync takes a third more than ours, gevent about the same. What
-# differs most is what happens beside other work: with fewer threads than clients that wait for events (sync has one),
-# short requests wait as long as these do, and with gevent they wait for a bulk load, as its requests take turns only
-# where they wait.
+# `python -m bench.gunicorn` compares the kinds of workers; the ratios here are of two processes on two busy cores.
+# Ours, whose threads wait for connections themselves, takes 0.85 of gthread's processor time for a GET of a board's
+# member, 0.7 for a raw WSGI app, and serves 1.2 times as many. sync takes a third more than ours, gevent about the
+# same. What differs most is what happens beside other work: with fewer threads than clients that wait for events (sync
+# has one), short requests wait as long as these do, and with gevent they wait for a bulk load, as its requests take
+# turns only where they wait.
 worker_class = "deploy.epoll.EpollWorker" if hasattr(select, "epoll") else "deploy.worker.Worker"
 # Threads of a process. A long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do, and as
 # many are left. With 4 instead of 16, for about the same processor time, the slowest hundredth of short requests took
