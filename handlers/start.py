@@ -3,6 +3,7 @@
     Redis answers at once      all is checked before the first request
     Redis is away or refuses   the process serves: /healthz, /docs and /openapi.json; all else is 503 with Retry-After,
                                until a thread, which tries again and again, has checked it
+    a check fails otherwise    the same, and the log has the exception
     what is in Redis is of     found before the first request: the process exits with 4. Found later: all stays 503,
     other settings             /readyz and the log name it, and the process asks itself to end by SIGTERM; the one that
                                the server starts in its place finds it before its first request
@@ -45,6 +46,7 @@ AT_ONCE = 2.0
 LONGEST_WAIT = 2.0
 
 _AWAY = "the store could not be reached since this process started"
+_UNCHECKED = "the store could not be checked since this process started: its log says why"
 
 
 def refuse(exc: PipelineError) -> NoReturn:
@@ -114,6 +116,11 @@ class _Checks(threading.Thread):
                 logger.critical("this process ends: %s", exc)
                 self._services.not_yet = "the settings of this process do not fit to the store, so it ends"
                 self._end()
+        except Exception:  # such as a key of the wrong type: the thread must not end, or nobody would try again
+            if self._services.not_yet != _UNCHECKED:
+                logger.exception("the store can't be checked; this process serves, and tries again")
+            self._services.not_yet = _UNCHECKED
+            return False
         return True
 
 
