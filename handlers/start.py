@@ -25,25 +25,19 @@ from typing import NoReturn
 
 from pipeline.errors import PipelineError
 from pipeline.hub.namespace import Hubs
-from pipeline.settings import Settings
+from pipeline.settings import WRONG_SETTINGS, Settings
 from pipeline.store import OUTAGES
 from pipeline.store.client import RedisUnavailable, check_stores, hubs_client
 from pipeline.store.outage_log import outages
-from pipeline.store.pace import Pace
+from pipeline.store.pace import MAX_START_WAIT, Pace
 from wz import App
 
 from .services import Services
 
 logger = logging.getLogger(__name__)
 
-#: The exit status of a process whose settings are wrong: gunicorn's own for an app that failed to load.
-WRONG_SETTINGS = 4
-
 #: Seconds that a process that starts waits for the checks. A Redis that answers has answered long before.
 AT_ONCE = 2.0
-
-#: The most seconds between two tries.
-LONGEST_WAIT = 2.0
 
 _AWAY = "the store could not be reached since this process started"
 _UNCHECKED = "the store could not be checked since this process started: its log says why"
@@ -89,7 +83,7 @@ class _Checks(threading.Thread):
         self._end = end
 
     def run(self) -> None:
-        pace = Pace(max_wait=LONGEST_WAIT)
+        pace = Pace(MAX_START_WAIT)
         while not self._try():
             self.done.set()
             time.sleep(pace.failed(0.25))
