@@ -26,14 +26,15 @@ from honcho.environ import parse_procfile
 from honcho.printer import Message, Printer
 from honcho.process import Popen
 
+from pipeline.settings import WRONG_SETTINGS
 from pipeline.store.pace import Pace
 
 #: Seconds of the first pause before a process that died is started again; each further one is twice as long, up to
 #: `MAX_PAUSE`. One that has run for `STEADY_SECONDS` begins with the first pause again.
 FIRST_PAUSE, MAX_PAUSE, STEADY_SECONDS = 1.0, 30.0, 60.0
 
-#: Exit statuses that no other start would change: gunicorn's when the app refuses its settings.
-HOPELESS = {"web": (4,)}
+#: The processes that end with `WRONG_SETTINGS` when no other start would help.
+CHECKED = ("web", "worker")
 
 #: Seconds after which `wait_until` says what it waits for, and until when.
 SILENT_SECONDS = 5.0
@@ -229,7 +230,7 @@ class Processes:
     def watch(self) -> None:
         """Print what the processes print, and start those again that end, each after a pause that doubles.
 
-        Raises `Interrupted`, or `ProcessEnded` for a status that is `HOPELESS`.
+        Raises `Interrupted`, or `ProcessEnded` for a status that no other start would change.
         """
         while True:
             self._tick()
@@ -242,7 +243,7 @@ class Processes:
         if not child.last_end:
             child.last_end = child.obituary
             child.kill()  # what it has started, which would keep the port or the socket
-            if child.popen.returncode in HOPELESS.get(child.kind, ()):
+            if child.kind in CHECKED and child.popen.returncode == WRONG_SETTINGS:
                 raise ProcessEnded(child.last_end)
             if time.monotonic() - child.started > STEADY_SECONDS:
                 child.pace.succeeded()

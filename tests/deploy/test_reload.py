@@ -313,6 +313,9 @@ def test_a_configuration_that_can_t_be_read_changes_nothing(service: Service) ->
     assert "the configuration can't be read" in done.stderr
     assert service.workers == old
     assert service.version() == "first"
+    os.kill(min(old), signal.SIGKILL)  # what takes its place has the configuration from before
+    stack.until(lambda: len(service.workers - old) == 1)
+    stack.until(lambda: service.version() == "second")
 
 
 def test_workers_that_had_their_requests_are_replaced_without_a_gap(service: Service) -> None:

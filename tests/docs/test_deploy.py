@@ -11,10 +11,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from deploy.up import DEPLOY
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
+from handlers.health import Ready
 from pipeline.connection_string import ConnectionString
 
 from ..deploy.machine import commands
@@ -62,6 +64,12 @@ def test_the_limits_are_those_of_the_configuration(gunicorn: dict[str, Any]) -> 
         "gunicorn says nothing for": f"{amount(nginx_setting('proxy_read_timeout'))} s",
         "Connections that wait for gunicorn": str(gunicorn["backlog"]),
     }
+
+
+def test_a_service_that_is_ready_answers_what_the_page_shows() -> None:
+    shown = PAGE.read_text().partition("/readyz\n")[2].partition("\n")[0]
+
+    assert shown == msgspec.json.encode(Ready()).decode()
 
 
 def test_the_sizes_are_those_of_the_configuration(gunicorn: dict[str, Any]) -> None:

@@ -83,3 +83,21 @@ def test_a_process_that_runs_keeps_its_files(folder: Path) -> None:
 
     assert here.exists()
     assert 'sends_total{hub="e"} 9.0' in scrape(folder)
+
+
+def test_what_was_true_while_a_process_lived_ends_with_it(folder: Path) -> None:
+    next(folder.glob("gauge_sum_*.db")).rename(folder / f"gauge_livesum_{NOBODY}.db")
+
+    merge_ended(folder)
+
+    assert not list(folder.glob("gauge_live*"))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x40\0\0\0\0\0\0\0cut"], ids=["empty", "cut"])
+def test_a_file_that_is_broken_stops_nobody(folder: Path, content: bytes) -> None:
+    before = scrape(folder)
+    (folder / f"counter_{NOBODY}.db").write_bytes(content)
+
+    merge_ended(folder)
+
+    assert scrape(folder) == before
