@@ -30,7 +30,8 @@ def reload(state: Path | None) -> None:
     is the one of --state, else the one whose socket is WZ_SOCKET, else that of the `wz up` that runs here or in a
     folder above, else the one in /run/wz.
 
-    It renews the workers' code and gunicorn.conf.py. Another Python, gunicorn or environment needs a restart.
+    It renews the code of gunicorn's workers, and gunicorn.conf.py. What relays and runs the jobs (`wz worker`) goes on
+    with the old code: restart it. Another Python, gunicorn or environment needs a restart of all.
     """
     folder = run_folder(state)
     master = read_pid(folder)
