@@ -48,11 +48,12 @@ class Started(msgspec.Struct):
 class Service(msgspec.Struct):
     """What `wz up` says of itself in `SERVICE`. Commands read `environ` alone: how the service's data is reached.
 
-    `pid` is its own. `authority` is the file with the certificate by which its TLS is trusted. `waits_for` is empty
-    while it serves.
+    `pid` is its own. `run` is the folder of its sockets. `authority` is the file with the certificate by which its TLS
+    is trusted. `waits_for` is empty while it serves.
     """
 
     pid: int = 0
+    run: str = ""
     address: str = ""
     authority: str = ""
     redis: str = ""

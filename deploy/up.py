@@ -96,7 +96,7 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
         if "WZ_REDIS_URL" in os.environ:
             check_server(redis)
 
-        report = stack.enter_context(Report(state, address, settings, environ))
+        report = stack.enter_context(Report(state, run_dir, address, settings, environ))
         # All inherit the lock: should this process be killed, no second Redis can write to the same files as its own.
         processes = Processes(DEPLOY / "Procfile", environ, (lock.fileno(),), lambda: report.write(processes))
         stack.enter_context(processes)
