@@ -23,6 +23,7 @@ import msgspec
 import psutil
 
 from pipeline.connection_string import ConnectionString
+from pipeline.errors import PipelineError
 from pipeline.hub.sas import new_key
 from pipeline.settings.local import SERVICE
 
@@ -114,6 +115,8 @@ def keep_connection_string(path: Path, address: Address) -> bool:
         key = ConnectionString.parse(old).key
     except FileNotFoundError:
         old, key = "", new_key()
+    except (PipelineError, UnicodeDecodeError) as exc:
+        raise click.ClickException(f"{path}: {exc}. Without this file, a new key is made") from exc
     endpoint = f"sb://{urlsplit(address.url).netloc}/"
     new = f"{ConnectionString(endpoint, 'RootManageSharedAccessKey', key, development=not address.authority)}\n"
     if new != old:

@@ -72,6 +72,10 @@ def up(ctx: click.Context, port: int, workers: int, jobs_workers: int, tls: bool
         ctx.exit(128 + exc.signum)
     except (PipelineError, ServerNotFound, ProcessEnded, NotReady) as exc:
         raise click.ClickException(str(exc)) from exc
+    except OSError as exc:
+        if exc.filename is None:
+            raise
+        raise click.ClickException(f"{exc.filename}: {exc.strerror}") from exc
 
 
 def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers: int) -> None:

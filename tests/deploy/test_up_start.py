@@ -211,6 +211,29 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     assert up.last_line.startswith(f"Error: {state} is open to other users (mode 0755)")
 
 
+@pytest.mark.parametrize(
+    ("name", "what", "said"),
+    [
+        ("run", "file", "/run: File exists"),
+        ("lock", "folder", "/lock: Is a directory"),
+        ("connection-string", "folder", "/connection-string: Is a directory"),
+        ("connection-string", "file", "/connection-string: connection string: part 1 has no value"),
+    ],
+)
+def test_a_folder_in_which_something_is_not_what_it_should_be(tmp_path: Path, name: str, what: str, said: str) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    if what == "folder":
+        (state / name).mkdir()
+    else:
+        (state / name).write_text("x")
+    up = spawn(tmp_path)
+
+    assert up.process.wait(PATIENCE) == 1
+    assert len(up.text.splitlines()) == 1
+    assert up.last_line.startswith(f"Error: {state}{said}")
+
+
 # -- parts ------------------------------------------------------------------------------------------------------------
 
 
