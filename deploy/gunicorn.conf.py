@@ -15,6 +15,7 @@ What the signals to the master do, started by serve.py:
 import os
 import select
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 wsgi_app = "handlers.wsgi:app"
@@ -103,6 +104,23 @@ def on_starting(server):  # type: ignore[no-untyped-def]
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # the workers inherit it
 
 
+def post_fork(server, worker):  # type: ignore[no-untyped-def]
+    """Take the disk space for the worker's counts now: without any later, a mapped file would have it killed by SIGBUS.
+
+    A worker that finds none serves as well; its counts are then its own, and in /metrics only when that asks it.
+    """
+    files = [metrics / f"{kind}_{os.getpid()}.db" for kind in ("counter", "gauge_livesum", "histogram")]
+    try:
+        for file in files:
+            file.write_bytes(bytes(1 << 20))  # zeros are what prometheus_client begins with; some 2,000 series
+    except OSError as exc:
+        worker.log.error("Worker (pid:%s) does not share its counts: %s", worker.pid, exc)
+        for file in files:
+            with suppress(OSError):
+                file.unlink()
+        del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+
+
 def child_exit(server, worker):  # type: ignore[no-untyped-def]
     """Forget what was true only while the worker lived; prometheus_client has a function for it, but see serve.py."""
     for file in metrics.glob(f"gauge_live*_{worker.pid}.db"):
@@ -115,6 +133,7 @@ def child_exit(server, worker):  # type: ignore[no-untyped-def]
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
     from handlers.metrics.process_counts import merge_ended  # it has imported the app, the master never does
 
-    merge_ended(metrics)
+    with suppress(OSError):  # no space, of which `post_fork` has told; the files stay for the next one
+        merge_ended(metrics)
     # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.
     worker.wsgi.extensions["services"].readers.is_stopping = lambda: not worker.alive

@@ -23,6 +23,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 _ENDED = "ended"  # instead of a process id
+_BLOCK = 1 << 16  # bytes: the sizes of files are multiples of it
+_PER_VALUE = 64  # bytes at most, besides the key
 
 Value = tuple[float, float]  # and the Unix time at which a gauge was set, otherwise 0
 
@@ -61,6 +63,15 @@ def merge_ended(folder: Path) -> None:
                 _merge(kind, ended, merged)
 
 
+def reserve(file: Path, size: int) -> None:
+    """Make a file of zeros, as prometheus_client begins with, that has its space. Raises `OSError` if there is none.
+
+    prometheus_client's own files have holes. As they are mapped into memory, a process that writes into one while the
+    disk is full, or the memory in which the files are, is killed by SIGBUS.
+    """
+    file.write_bytes(bytes(-(-max(size, 1) // _BLOCK) * _BLOCK))
+
+
 def _merge(kind: str, files: list[Path], merged: Path) -> None:
     values: dict[str, Value] = {}
     for file in files:
@@ -68,7 +79,7 @@ def _merge(kind: str, files: list[Path], merged: Path) -> None:
             new = value, time
             values[key] = _both(kind, values[key], new) if key in values else new
     part = merged.with_suffix(".new")
-    part.unlink(missing_ok=True)
+    reserve(part, sum(len(key) + _PER_VALUE for key in values))
     written = MmapedDict(str(part))  # type: ignore[no-untyped-call]
     for key, (value, time) in values.items():
         written.write_value(key, value, time)  # type: ignore[no-untyped-call]
