@@ -162,3 +162,10 @@ def paste(command: str, auth: str) -> tuple[int, bytes]:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def leader(up: Up, name: str) -> int:
+    """Return the process id of one that `wz up` has started itself, by a word of its command line."""
+    children = psutil.Process(up.process.pid).children()
+    (found,) = (child.pid for child in children if any(name in word for word in child.cmdline()[:3]))
+    return found

@@ -13,18 +13,11 @@ import redis as redis_py
 from deploy.servers import nginx
 
 from ..stack import PATIENCE
-from .running import Up, running, spawn, status, what_names, wz
-
-
-def leader(up: Up, name: str) -> int:
-    """Return the process id of one that `wz up` has started itself, by a word of its command line."""
-    children = psutil.Process(up.process.pid).children()
-    (found,) = (child.pid for child in children if any(name in word for word in child.cmdline()[:3]))
-    return found
+from .running import Up, leader, running, spawn, status, what_names, wz
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("worker.1", "wz"), ("web", "gunicorn"), ("nginx", "nginx"), ("redis", "server")]
+    ("name", "word"), [("worker.1", "wz"), ("web", "serve.py"), ("nginx", "nginx"), ("redis", "server")]
 )
 def test_what_is_killed_is_started_again(up: Up, name: str, word: str) -> None:
     others = {child.pid for child in psutil.Process(up.process.pid).children()}
@@ -79,7 +72,7 @@ def test_the_pause_doubles_while_it_dies_again_and_what_can_not_heal_ends_all(tm
         assert [float(pause.split()[0]) for pause in pauses[:2]] in ([1.0, 2.0], [1.0, 3.0])  # up to a quarter longer
 
         redis_py.Redis(unix_socket_path=str(up.state / "run" / "redis.sock"), db=1).set("wz:environment", "production")
-        os.kill(leader(up, "gunicorn"), signal.SIGKILL)
+        os.kill(leader(up, "serve.py"), signal.SIGKILL)
         assert up.process.wait(PATIENCE) == 1
         assert up.last_line.startswith("Error: web ended with status 4: ")
         assert not what_names(up.state)
