@@ -20,6 +20,8 @@ import redis
 from gunicorn.util import import_app
 from redis.client import Pipeline
 
+from pipeline.store.connection import Client
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -43,7 +45,8 @@ class Counted:
     def __init__(self, wsgi: Any) -> None:
         self.wsgi = wsgi
         self.here = Cells()
-        for owner, name in ((redis.Redis, "execute_command"), (Pipeline, "execute"), (Pipeline, "execute_command")):
+        clients = [(client, "execute_command") for client in (redis.Redis, Client)]
+        for owner, name in (*clients, (Pipeline, "execute"), (Pipeline, "execute_command")):
             setattr(owner, name, self._counting(getattr(owner, name)))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

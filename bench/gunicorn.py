@@ -2,13 +2,14 @@
 
     python -m bench.gunicorn             a table
     python -m bench.gunicorn --json      the same as JSON
-    python -m bench.gunicorn --quick     shorter rounds, fewer of them
+    python -m bench.gunicorn --quick     those between which it was decided, one short round
 
-Each contender is deploy/gunicorn.conf.py with another worker class, number of threads, parser or switch interval,
-behind an nginx of its own with deploy/nginx.conf. `pool` has a second gunicorn of one process for bulk loads and
-readers. All share a Redis. The requests are a GET of a board's member, and for `raw WSGI` one that is answered "ok".
+Each contender is deploy/gunicorn.conf.py with another worker class, number of threads or parser, behind an nginx of its
+own with deploy/nginx.conf. `gthread` is deploy/worker.py, `epoll` deploy/epoll.py; 2x4 means two processes with four
+threads each. `pool` has a second gunicorn of one process for bulk loads and readers. All share a Redis.
 
-- Saturated: eight connections without a pause. Requests a second, and processor time of gunicorn and nginx for one.
+- Saturated: eight connections without a pause, with GETs of a board's member, and with `raw WSGI`, which is answered
+  "ok" before the service sees it. Requests a second, and processor time of gunicorn and nginx for one.
 - Beside others: 100 GETs a second, sent when they are due, and the slowest hundredth of their times: alone, beside
   eight long polls, beside two clients that load 20,000 members again and again; and how long such a load takes.
 """
@@ -42,7 +43,7 @@ from .load import measure
 from .side_by_side import Row, report, take_turns
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RATE = 100  # requests a second beside others
 POLLS = 8
@@ -50,7 +51,8 @@ BULKS = 2
 MEMBERS = 20_000
 URL = "/boards/b/members/m1"
 BULK_URL = "/boards/bulk/members"
-POLL_URL = "/hubs/events/partitions/1/events?wait=2"
+POLL_URL = "/hubs/events/partitions/1/events?wait=1"
+RAW_URL = "/raw"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,6 @@ class Kind:
     worker_class: str
     threads: int = 1
     parser: str = "python"
-    interval: float = 0.005  # Python's own switch interval, in seconds
     pool: bool = False
 
     @property
@@ -69,29 +70,39 @@ class Kind:
         return (
             f"workers, worker_class, threads = {self.workers}, {self.worker_class!r}, {self.threads}\n"
             f"http_parser = {self.parser!r}\n"
-            f"import sys\npost_fork = lambda server, worker: sys.setswitchinterval({self.interval})\n"
+            "before = post_worker_init\ndef post_worker_init(worker):\n    before(worker)\n"
+            "    from bench.gunicorn import with_raw\n    worker.wsgi = with_raw(worker.wsgi)\n"
         )
 
 
-GTHREAD = "deploy.worker.Worker"
+GTHREAD, EPOLL = "deploy.worker.Worker", "deploy.epoll.EpollWorker"
 KINDS = {
     "sync 4": Kind(4, "sync"),
     "gthread 2x1": Kind(2, GTHREAD, 1),
     "gthread 2x4": Kind(2, GTHREAD, 4),
     "gthread 2x16": Kind(2, GTHREAD, 16),
-    "gthread 2x16, C parser": Kind(2, GTHREAD, 16, parser="fast"),
-    "gthread 2x16, 0.5 ms": Kind(2, GTHREAD, 16, interval=0.0005),
-    "gthread 2x4 + pool": Kind(2, GTHREAD, 4, pool=True),
+    "epoll 2x4": Kind(2, EPOLL, 4),
+    "epoll 2x16": Kind(2, EPOLL, 16),
+    "epoll 2x16, C parser": Kind(2, EPOLL, 16, parser="fast"),
+    "epoll 2x4 + pool": Kind(2, EPOLL, 4, pool=True),
     "gevent 2": Kind(2, "gevent"),
 }
 
-RAW = 'wsgi_app = "bench.gunicorn:hello"\npost_worker_init = lambda worker: None\n'
+QUICK = ("sync 4", "gthread 2x16", "epoll 2x4", "epoll 2x16", "epoll 2x4 + pool", "gevent 2")
+
 BESIDE = (("alone", 0, 0), (f"beside {POLLS} long polls", POLLS, 0), (f"beside {BULKS} loads", 0, BULKS))
 
 
-def hello(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
-    return [b"ok"]
+def with_raw(service: WSGIApplication) -> WSGIApplication:
+    """Return an app that answers RAW_URL itself, and has the service answer the rest."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != RAW_URL:
+            return service(environ, start_response)
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+        return [b"ok"]
+
+    return app
 
 
 # -- the servers -----------------------------------------------------------------------------------------------------
@@ -118,12 +129,26 @@ class Server:
 
 
 @contextmanager
-def gunicorn(folder: Path, kind: Kind, settings: Settings, more: str = "") -> Iterator[int]:
+def redis(folder: Path) -> Iterator[Settings]:
+    """Run Redis, and yield the settings of a service that uses it."""
+    socket = folder / "redis.sock"
+    command = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
+    with stack.process(command, ready=socket.exists):
+        yield Settings(
+            environment="test",
+            redis_url=f"unix://{socket}",
+            connection_string=stack.ROOT,
+            hosts=frozenset({stack.HOST}),
+        )
+
+
+@contextmanager
+def gunicorn(folder: Path, kind: Kind, settings: Settings) -> Iterator[int]:
     folder.mkdir()
     conf = folder / "conf.py"
     conf.write_text(f"import runpy\nglobals().update(runpy.run_path({str(DEPLOY / 'gunicorn.conf.py')!r}))\n")
     with conf.open("a") as file:
-        file.write(kind.lines + more)
+        file.write(kind.lines)
     socket = folder / "gunicorn.sock"
     command = [sys.executable, "-P", DEPLOY / "serve.py", "--config", conf, "--log-level", "error"]
     environ = {**stack.environ(settings), "WZ_SOCKET": str(socket)}
@@ -133,15 +158,17 @@ def gunicorn(folder: Path, kind: Kind, settings: Settings, more: str = "") -> It
 
 
 @contextmanager
-def serving(folder: Path, kind: Kind, settings: Settings, more: str = "") -> Iterator[Server]:
+def serving(folder: Path, kind: Kind, settings: Settings) -> Iterator[Server]:
     """Run gunicorn, and its pool if it has one, with nginx before them, which listens on a socket."""
     with ExitStack() as all_:
-        masters = [all_.enter_context(gunicorn(folder, kind, settings, more))]
+        masters = [all_.enter_context(gunicorn(folder, kind, settings))]
         listen = folder / "nginx.sock"
         text = render_nginx(folder, f"unix:{listen}").replace("access_log /dev/stdout", "access_log /dev/null")
+        text = text.replace("http {\n", "http {\n    keepalive_requests 1000000;\n", 1)  # the load does not reconnect
+        text = text.replace('::1 "";', '::1 ""; unix: "";', 1)  # which has no limits then
         if kind.pool:
             pool = folder / "pool"
-            masters.append(all_.enter_context(gunicorn(pool, Kind(1, GTHREAD, 16), settings)))
+            masters.append(all_.enter_context(gunicorn(pool, Kind(1, EPOLL, 16), settings)))
             upstream = f"    upstream pool {{ server unix:{pool}/gunicorn.sock; }}\n"
             text = text.replace("    server {\n", f"{upstream}    server {{\n", 1)
             bulk = "location ~ ^/boards/[^/]+/(members|rewards)$ {\n            proxy_pass http://"
@@ -167,19 +194,19 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: {stack.HOST}\r\nAuthorization: {authorization}\r\n\r\n".encode()
 
 
-def processor_time(server: Server, request: Path, seconds: float) -> float:
-    """Return the microseconds of gunicorn and nginx for a request."""
+def saturated(server: Server, request: Path, seconds: float, costs: list[float]) -> float:
+    """Return the requests a second; note the microseconds of gunicorn and nginx for one."""
     before = server.cpu()
     rate = measure(server.nginx, seconds, request).rate
-    return (server.cpu() - before) / (rate * seconds) * 1e6
+    costs.append((server.cpu() - before) / (rate * seconds) * 1e6)
+    return rate
 
 
-def requests_a_second(server: Server, request: Path, seconds: float) -> float:
-    return measure(server.nginx, seconds, request).rate
+async def times(path: Path, request: bytes, seconds: float) -> list[float | BaseException]:
+    """Send requests when they are due, over connections that are free.
 
-
-async def times(path: Path, request: bytes, seconds: float) -> list[float]:
-    """Send requests when they are due, over connections that are free, and return the seconds that each took."""
+    Returns the seconds that each took, or why it failed.
+    """
     free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(due: float) -> float:
@@ -187,7 +214,7 @@ async def times(path: Path, request: bytes, seconds: float) -> list[float]:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"the server answered {head[:60]!r}")
+            raise ConnectionError(f"the server answered {head[:60]!r}")
         await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0]))
         free.append((reader, writer))
         return time.perf_counter() - due
@@ -198,10 +225,18 @@ async def times(path: Path, request: bytes, seconds: float) -> list[float]:
         due = begin + number / RATE
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         tasks.append(asyncio.create_task(ask(due)))
-    found = await asyncio.gather(*tasks)
+    found = await asyncio.gather(*tasks, return_exceptions=True)
     for _, writer in free:
         writer.close()
     return found
+
+
+def answered(found: list[float | BaseException]) -> list[float]:
+    """Return the seconds. Raises the first failure."""
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in found if not isinstance(one, BaseException)]
 
 
 def slowest(server: Server, seconds: float, polls: int, bulks: int, loads: list[float]) -> float:
@@ -228,7 +263,7 @@ def slowest(server: Server, seconds: float, polls: int, bulks: int, loads: list[
         thread.start()
     try:
         time.sleep(0.3 if threads else 0)
-        found = sorted(asyncio.run(times(server.nginx, get(URL), seconds)))
+        found = sorted(answered(asyncio.run(times(server.nginx, get(URL), seconds))))
     finally:
         end.set()
         for thread in threads:
@@ -248,31 +283,24 @@ def main(as_json: bool, quick: bool) -> None:
     rows = []
     with ExitStack() as all_, own_stdout():
         folder = Path(all_.enter_context(TemporaryDirectory(prefix="bench-")))
-        socket = folder / "redis.sock"
-        redis = [servers.redis_server(), DEPLOY / "redis.conf", "--unixsocket", socket, "--dir", folder]
-        all_.enter_context(stack.process(redis, ready=socket.exists))
-        hosts = frozenset({stack.HOST})
-        settings = Settings(environment="test", redis_url=f"unix://{socket}", connection_string=stack.ROOT, hosts=hosts)
+        settings = all_.enter_context(redis(folder))
         ready = {
             name: all_.enter_context(serving(folder / f"service-{number}", kind, settings))
             for number, (name, kind) in enumerate(KINDS.items())
-        }
-        raw = {
-            name: all_.enter_context(serving(folder / f"raw-{number}", kind, settings, RAW))
-            for number, (name, kind) in enumerate(KINDS.items())
-            if not kind.pool
+            if name in QUICK or not quick
         }
         first = next(iter(ready.values()))
         first.client.put(URL, json={"score": 1}, headers=headers()).close()
-        request = folder / "request"
-        request.write_bytes(get(URL))
-        for what, contenders in (("a GET of a member", ready), ("raw WSGI", raw)):
-            for server in contenders.values():
-                measure(server.nginx, 0.3, request)
-            rates = {name: partial(requests_a_second, server, request, seconds) for name, server in contenders.items()}
+        for what, url in (("a GET of a member", URL), ("raw WSGI", RAW_URL)):
+            request = folder / "request"
+            request.write_bytes(get(url))
+            for server in ready.values():
+                measure(server.nginx, 0.1, request)
+            costs: dict[str, list[float]] = {name: [] for name in ready}
+            rates = {name: partial(saturated, server, request, seconds, costs[name]) for name, server in ready.items()}
             rows.append(Row(f"Saturated, {what}", take_turns(rates, rounds), "req/s", higher_is_better=True))
-            costs = {name: partial(processor_time, server, request, seconds) for name, server in contenders.items()}
-            rows.append(Row(f"Processor time of gunicorn and nginx, {what}", take_turns(costs, rounds)))
+            medians = {name: statistics.median(found) for name, found in costs.items()}
+            rows.append(Row(f"Processor time of gunicorn and nginx, {what}", medians))
         for title, polls, bulks in BESIDE:
             loads: dict[str, list[float]] = {name: [] for name in ready}
             turns = {
@@ -284,7 +312,7 @@ def main(as_json: bool, quick: bool) -> None:
             if bulks:
                 taken = {name: statistics.median(found) for name, found in loads.items()}
                 rows.append(Row(f"A load of {MEMBERS:,} members, one of two at a time", taken, "s"))
-    report(rows, ["gthread 2x16"], [], as_json=as_json)
+    report(rows, ["epoll 2x16"], [], as_json=as_json)
 
 
 if __name__ == "__main__":

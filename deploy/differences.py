@@ -158,12 +158,12 @@ DIFFERENCES = (
     Difference(
         "CONNECT and TRACE",
         _raw("200 closed, 200 open", "405 closed", "405 closed, 400 closed"),
-        "They are for proxies and diagnosis: nginx answers neither. In gunicorn they reach the app, which has 405.",
+        "They are for proxies and diagnosis: nginx answers neither. gunicorn passes them on: the service has 405.",
     ),
     Difference(
         "OPTIONS *",
         _raw("200 open", "400 closed"),
-        "nginx takes no target but a path or an address. The app answers OPTIONS for each of its paths.",
+        "nginx takes no target but a path or an address. The service answers OPTIONS for each of its paths.",
     ),
     Difference(
         "several spaces in a request line",
@@ -190,8 +190,10 @@ DIFFERENCES = (
 )
 
 
-_HEAD = """\
-What is not listed is the same on all layers. Of raw requests the table has the statuses of the
+_FIRST_RAW = next(row.name for row in DIFFERENCES if "wsgi" not in row.answers)
+_HEAD = f"""\
+What is not listed is the same on all layers. From "{_FIRST_RAW}" on
+these are raw requests, to an app that has every path and method: the table has the statuses of the
 answers, then whether the connection takes a next request (open) or not (closed)."""
 
 

@@ -13,7 +13,9 @@ What the signals to the master do, started by serve.py:
 """
 
 import os
+import select
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 wsgi_app = "handlers.wsgi:app"
@@ -32,12 +34,19 @@ backlog = 1024  # connections waiting for a worker; nginx answers 503 beyond it.
 # Processes. One a core, as Python code runs on one core a process; the threads below fill the waits for Redis, so
 # more would only take memory. A container sees its host's cores: set WEB_CONCURRENCY there.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
-# gthread: `python -m bench.gunicorn` compares it with others. What differs is what happens beside other work. With
-# fewer threads than clients that wait for events (sync has one), short requests wait as long as these do; with gevent
-# they wait for a bulk load, as its requests take turns only where they wait. deploy/worker.py says what
-# ours does otherwise.
-worker_class = "deploy.worker.Worker"
-threads = 16  # a process; a long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do
+# `python -m bench.gunicorn` compares the kinds of workers; the ratios here are of two processes on two busy cores.
+# Ours, whose threads wait for connections themselves, takes 0.85 of gthread's processor time for a GET of a board's
+# member, 0.7 for a raw WSGI app, and serves 1.2 times as many. sync takes a third more than ours, gevent about the
+# same. What differs most is what happens beside other work: with fewer threads than clients that wait for events (sync
+# has one), short requests wait as long as these do, and with gevent they wait for a bulk load, as its requests take
+# turns only where they wait.
+worker_class = "deploy.epoll.EpollWorker" if hasattr(select, "epoll") else "deploy.worker.Worker"
+# Threads of a process. A long poll or an event stream keeps one for as long as it lasts: at most MAX_READERS do, and as
+# many are left. With 4 instead of 16, for about the same processor time, the slowest hundredth of short requests took
+# fifty times as long beside 8 long polls, and twice as long beside two bulk loads. A second gunicorn for bulk loads and
+# readers, beside one with 4, halves what they take beside bulk loads, which then take 1.8 times as long. That is worth
+# its processes, its upstream and its unit only where bulk loads are usual.
+threads = 16
 worker_connections = 1000  # a process; kept-alive ones count, so it must exceed `keepalive` of nginx.conf
 preload_app = False  # each worker imports the app after the fork, so no two share a Redis connection
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # heartbeats: in memory, a slow disk can't block
@@ -45,7 +54,7 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # heartbeats
 # -- times -----------------------------------------------------------------------------------------------------------
 
 # Seconds without a heartbeat until a worker is killed: below nginx's proxy_read_timeout (25 s), so that a worker that
-# hangs as a whole is killed and logged here first. A gthread worker's heartbeat goes on while one handler is slow;
+# hangs as a whole is killed and logged here first. A worker's heartbeat goes on while one handler is slow;
 # that request is ended by nginx, with 504.
 timeout = 20
 graceful_timeout = 15  # seconds for requests under way after SIGTERM; below TimeoutStopSec (20 s) in systemd/*.service
@@ -95,6 +104,23 @@ def on_starting(server):  # type: ignore[no-untyped-def]
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # the workers inherit it
 
 
+def post_fork(server, worker):  # type: ignore[no-untyped-def]
+    """Take the disk space for the worker's counts now: without any later, a mapped file would have it killed by SIGBUS.
+
+    A worker that finds none serves as well; its counts are then its own, and in /metrics only when that asks it.
+    """
+    files = [metrics / f"{kind}_{os.getpid()}.db" for kind in ("counter", "gauge_livesum", "histogram")]
+    try:
+        for file in files:
+            file.write_bytes(bytes(1 << 20))  # zeros are what prometheus_client begins with; some 2,000 series
+    except OSError as exc:
+        worker.log.error("Worker (pid:%s) does not share its counts: %s", worker.pid, exc)
+        for file in files:
+            with suppress(OSError):
+                file.unlink()
+        del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+
+
 def child_exit(server, worker):  # type: ignore[no-untyped-def]
     """Forget what was true only while the worker lived; prometheus_client has a function for it, but see serve.py."""
     for file in metrics.glob(f"gauge_live*_{worker.pid}.db"):
@@ -105,8 +131,9 @@ def child_exit(server, worker):  # type: ignore[no-untyped-def]
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
-    from handlers.metrics.process_counts import merge_ended  # this process has it: it has imported the app
+    from handlers.metrics.process_counts import merge_ended  # it has imported the app, the master never does
 
-    merge_ended(metrics)
+    with suppress(OSError):  # no space, of which `post_fork` has told; the files stay for the next one
+        merge_ended(metrics)
     # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.
     worker.wsgi.extensions["services"].readers.is_stopping = lambda: not worker.alive

@@ -26,14 +26,15 @@ from honcho.environ import parse_procfile
 from honcho.printer import Message, Printer
 from honcho.process import Popen
 
+from pipeline.settings import WRONG_SETTINGS
 from pipeline.store.pace import Pace
 
 #: Seconds of the first pause before a process that died is started again; each further one is twice as long, up to
 #: `MAX_PAUSE`. One that has run for `STEADY_SECONDS` begins with the first pause again.
 FIRST_PAUSE, MAX_PAUSE, STEADY_SECONDS = 1.0, 30.0, 60.0
 
-#: Exit statuses that no other start would change: gunicorn's when the app refuses its settings.
-HOPELESS = {"web": (4,)}
+#: The processes that end with `WRONG_SETTINGS` when no other start would help.
+CHECKED = ("web", "worker")
 
 #: Seconds after which `wait_until` says what it waits for, and until when.
 SILENT_SECONDS = 5.0
@@ -155,7 +156,7 @@ class Processes:
     """Processes of a Procfile, as a context manager: when it is left, by whatever way, all of them have ended.
 
     They end as `stages` says. `on_change` is called when one was started or has died, and when what is waited for
-    changes.
+    changes. They go on if it raises OSError, or if a line can't be printed, as on a full disk.
     """
 
     def __init__(
@@ -187,11 +188,11 @@ class Processes:
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         end = clock_time(sum(stage.seconds for stage in self._stages))
-        with suppress(OSError):  # nobody reads stdout any more
+        with suppress(BrokenPipeError):  # nobody reads stdout any more
             self._say(f"stopping: all have ended by {end}, or at once after a second signal")
-        self._wait_for(f"the requests under way, until {end}")
+            self._wait_for(f"the requests under way, until {end}")
         end_in_order(self.children, self._wait_for_the_end, self._stages)
-        with suppress(OSError):
+        with suppress(BrokenPipeError):
             self._print_lines(0)
 
     def start(self, *names: str) -> None:
@@ -202,7 +203,7 @@ class Processes:
         for name in names:
             command, write = self._commands[kind_of(name)], partial(self._write, name, next(self._colours))
             self.children.append(Child(name, command, self._environ, self._pass_fds, write))
-            self._on_change()
+            self._changed()
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         """Print what the processes print until `condition` holds.
@@ -229,7 +230,7 @@ class Processes:
     def watch(self) -> None:
         """Print what the processes print, and start those again that end, each after a pause that doubles.
 
-        Raises `Interrupted`, or `ProcessEnded` for a status that is `HOPELESS`.
+        Raises `Interrupted`, or `ProcessEnded` for a status that no other start would change.
         """
         while True:
             self._tick()
@@ -242,23 +243,29 @@ class Processes:
         if not child.last_end:
             child.last_end = child.obituary
             child.kill()  # what it has started, which would keep the port or the socket
-            if child.popen.returncode in HOPELESS.get(child.kind, ()):
+            if child.kind in CHECKED and child.popen.returncode == WRONG_SETTINGS:
                 raise ProcessEnded(child.last_end)
             if time.monotonic() - child.started > STEADY_SECONDS:
                 child.pace.succeeded()
             pause = child.pace.failed(FIRST_PAUSE)
             self._say(f"{child.last_end}; it is started again in {pause:.0f} s")
-            self._on_change()
+            self._changed()
         elif time.monotonic() >= child.pace.not_before:
             child.last_end = ""
             child.restarts += 1
             child.start()
             self._say(f"{child.name} was started again (process {child.popen.pid})")
-            self._on_change()
+            self._changed()
 
     def _wait_for(self, what: str) -> None:
         self.waits_for = what
-        self._on_change()
+        self._changed()
+
+    def _changed(self) -> None:
+        try:
+            self._on_change()
+        except OSError as exc:
+            self._say(f"`wz status` may be wrong from now on: {exc}")
 
     def _tick(self) -> None:
         self._print_lines(0.1)
@@ -266,7 +273,16 @@ class Processes:
             raise Interrupted(self._signals[0])
 
     def _say(self, text: str) -> None:
-        self._printer.write(Message("line", text, datetime.now(), "wz", None))
+        self._print(Message("line", text, datetime.now(), "wz", None))
+
+    def _print(self, message: Message) -> None:
+        """Print a line. Raises BrokenPipeError if nobody reads; any other error loses the line, and nothing else."""
+        try:
+            self._printer.write(message)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass
 
     def _write(self, name: str, colour: str, line: bytes) -> None:
         self._lines.put(Message("line", line, datetime.now(), name, colour))
@@ -274,9 +290,9 @@ class Processes:
     def _print_lines(self, seconds: float) -> None:
         """Print all lines that are there, after waiting up to `seconds` for the first."""
         with suppress(queue.Empty):
-            self._printer.write(self._lines.get(timeout=seconds))
+            self._print(self._lines.get(timeout=seconds))
             while True:
-                self._printer.write(self._lines.get_nowait())
+                self._print(self._lines.get_nowait())
 
     def _wait_for_the_end(self, children: Sequence[Ending], seconds: float) -> None:
         """Wait until all have ended, up to `seconds`, or until a second signal says that it is urgent."""
@@ -284,7 +300,7 @@ class Processes:
         while any(child.running for child in children):
             if time.monotonic() > deadline or len(self._signals) > 1:
                 break
-            with suppress(OSError):
+            with suppress(BrokenPipeError):
                 self._print_lines(0.05)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:

@@ -10,23 +10,30 @@ from typing import Any
 
 import click
 
+from pipeline.settings.local import SERVICE, read, state_folder
+
 from .serve import STATUS, read_status
+from .state import Service, holders
+from .status import state_option
 
 PID_FILE = "gunicorn.pid"
-FOLDERS = (Path(".wz/run"), Path("/run/wz"))  # of `wz up` here, and of systemd and the container
+RUN = Path("/run/wz")  # of systemd and the container
 ANSWER_SECONDS = 30.0  # for the master to begin: it looks at its signals once a second
 
 
 @click.command()
-def reload() -> None:
+@state_option
+def reload(state: Path | None) -> None:
     """Replace gunicorn's workers by ones with the code that is on disk now, one by one.
 
     It ends when all are new; or with status 1 when a new one does not come up, and then the old ones go on. The service
-    is the one whose socket is WZ_SOCKET, else that of `wz up` in this folder, else the one in /run/wz.
+    is the one of --state, else the one whose socket is WZ_SOCKET, else that of the `wz up` that runs here or in a
+    folder above, else the one in /run/wz.
 
-    It renews the workers' code and gunicorn.conf.py. Another Python, gunicorn or environment needs a restart.
+    It renews the code of gunicorn's workers, and gunicorn.conf.py. What relays and runs the jobs (`wz worker`) goes on
+    with the old code: restart it. Another Python, gunicorn or environment needs a restart of all.
     """
-    folder = run_folder()
+    folder = run_folder(state)
     master = read_pid(folder)
     before = read_status(folder / STATUS).get("reload", 0)
     try:
@@ -49,18 +56,24 @@ def reload() -> None:
         time.sleep(0.05)
 
 
-def run_folder() -> Path:
-    """Return the folder of gunicorn's socket and PID file."""
-    if "WZ_SOCKET" in os.environ:
+def run_folder(state: Path | None) -> Path:
+    """Return the folder of gunicorn's socket and PID file; `state` is that of a `wz up`, if one was named."""
+    if state is None and "WZ_SOCKET" in os.environ:
         return Path(os.environ["WZ_SOCKET"]).parent
-    return next((folder for folder in FOLDERS if (folder / PID_FILE).exists()), FOLDERS[-1])
+    folder = state or state_folder()
+    # Of one that has ended the files may be left, with numbers that other processes have by now.
+    if folder is not None and holders(folder) and (run := read(folder / SERVICE, Service).run):
+        return Path(run)
+    if state is not None:
+        raise click.ClickException(f"nothing runs in {state}; `wz up` starts it")
+    return RUN
 
 
 def read_pid(folder: Path) -> int:
     try:
         return int((folder / PID_FILE).read_text())
     except FileNotFoundError:
-        where = "WZ_SOCKET names its socket" if "WZ_SOCKET" in os.environ else f"{FOLDERS[0]} is looked at, too"
+        where = "WZ_SOCKET names its socket" if "WZ_SOCKET" in os.environ else "and no `wz up` runs here"
         raise click.ClickException(f"the service does not run: there is no {folder / PID_FILE} ({where})") from None
     except (OSError, ValueError) as exc:
         raise click.ClickException(f"{folder / PID_FILE}: {exc}") from exc

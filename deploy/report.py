@@ -20,10 +20,13 @@ from .state import Service, Started, write_service
 class Report:
     """The file `SERVICE` of a folder, as a context manager: it is there as long as `wz up` runs."""
 
-    def __init__(self, state: Path, address: Address, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, state: Path, run_dir: Path, address: Address, settings: Settings, environ: Mapping[str, str]
+    ) -> None:
         self._state = state
         self._service = Service(
             pid=os.getpid(),
+            run=str(run_dir),
             address=address.url,
             authority=address.authority,
             redis=without_password(settings.redis_url),

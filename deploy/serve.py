@@ -76,12 +76,12 @@ class StagedArbiter(Arbiter):
     def reload(self) -> None:
         """Begin to replace all workers, at SIGHUP. A configuration that can't be read changes nothing."""
         self.reloads += 1
-        before = self.app.cfg
+        before = dict(vars(self.app))  # the configuration, and the name of the app, which gunicorn takes from it
         try:
             self.app.reload()
             self.setup(self.app)
         except (Exception, SystemExit) as exc:  # gunicorn prints what is wrong with a configuration, then exits
-            self.app.cfg = before
+            vars(self.app).update(before)
             self.setup(self.app)
             self.report("failed", 0, f"the configuration can't be read ({exc!r}); nothing was changed")
             return

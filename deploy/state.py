@@ -23,6 +23,7 @@ import msgspec
 import psutil
 
 from pipeline.connection_string import ConnectionString
+from pipeline.errors import PipelineError
 from pipeline.hub.sas import new_key
 from pipeline.settings.local import SERVICE
 
@@ -48,11 +49,12 @@ class Started(msgspec.Struct):
 class Service(msgspec.Struct):
     """What `wz up` says of itself in `SERVICE`. Commands read `environ` alone: how the service's data is reached.
 
-    `pid` is its own. `authority` is the file with the certificate by which its TLS is trusted. `waits_for` is empty
-    while it serves.
+    `pid` is its own. `run` is the folder of its sockets. `authority` is the file with the certificate by which its TLS
+    is trusted. `waits_for` is empty while it serves.
     """
 
     pid: int = 0
+    run: str = ""
     address: str = ""
     authority: str = ""
     redis: str = ""
@@ -113,6 +115,8 @@ def keep_connection_string(path: Path, address: Address) -> bool:
         key = ConnectionString.parse(old).key
     except FileNotFoundError:
         old, key = "", new_key()
+    except (PipelineError, UnicodeDecodeError) as exc:
+        raise click.ClickException(f"{path}: {exc}. Without this file, a new key is made") from exc
     endpoint = f"sb://{urlsplit(address.url).netloc}/"
     new = f"{ConnectionString(endpoint, 'RootManageSharedAccessKey', key, development=not address.authority)}\n"
     if new != old:

@@ -72,6 +72,10 @@ def up(ctx: click.Context, port: int, workers: int, jobs_workers: int, tls: bool
         ctx.exit(128 + exc.signum)
     except (PipelineError, ServerNotFound, ProcessEnded, NotReady) as exc:
         raise click.ClickException(str(exc)) from exc
+    except OSError as exc:
+        if exc.filename is None:
+            raise
+        raise click.ClickException(f"{exc.filename}: {exc.strerror}") from exc
 
 
 def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers: int) -> None:
@@ -96,7 +100,7 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
         if "WZ_REDIS_URL" in os.environ:
             check_server(redis)
 
-        report = stack.enter_context(Report(state, address, settings, environ))
+        report = stack.enter_context(Report(state, run_dir, address, settings, environ))
         # All inherit the lock: should this process be killed, no second Redis can write to the same files as its own.
         processes = Processes(DEPLOY / "Procfile", environ, (lock.fileno(),), lambda: report.write(processes))
         stack.enter_context(processes)

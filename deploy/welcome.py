@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,7 @@ def welcome(settings: Settings, address: Address, state: Path, hub: str | None, 
     lines = "\n".join(commands)
     own = f", with your {given_by()}," if given_by() else ","
     trusted = f"\nClients trust its certificate by {address.authority}: curl --cacert ..." if address.authority else ""
+    missing = "" if shutil.which("redis-cli") else " (redis-cli is not on PATH, and `make` does not install it)"
     return f"""
 wz answers at {address.url} until Ctrl-C.{trusted}
 {connection_string(settings, state, key_is_new)}
@@ -61,7 +63,7 @@ In another terminal{own} this line gives you `wz` and a token:
 {lines}
 
 Then try `wz status`, `wz hub status`, `wz board top actions` or `wz --help`.
-Redis itself: {redis_cli(settings)}
+Redis itself{missing}: {redis_cli(settings)}
 """
 
 

@@ -83,6 +83,7 @@ class Place(AbstractContextManager["Place"]):
         self._readers = readers
         self._holder = holder
         self._connection = connection
+        self._is_left = False
 
     def is_over(self) -> bool:
         """Say whether there is nobody to wait for: the process stops, or the client has closed its connection.
@@ -92,7 +93,10 @@ class Place(AbstractContextManager["Place"]):
         return self._readers.is_stopping() or (self._connection is not None and _is_closed(self._connection))
 
     def leave(self) -> None:
-        self._readers.leave(self._holder)
+        """Give it back; a second time, nothing happens."""
+        if not self._is_left:
+            self._is_left = True
+            self._readers.leave(self._holder)
 
     def __exit__(self, *_: object) -> None:
         self.leave()

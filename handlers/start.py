@@ -3,6 +3,7 @@
     Redis answers at once      all is checked before the first request
     Redis is away or refuses   the process serves: /healthz, /docs and /openapi.json; all else is 503 with Retry-After,
                                until a thread, which tries again and again, has checked it
+    a check fails otherwise    the same, and the log has the exception
     what is in Redis is of     found before the first request: the process exits with 4. Found later: all stays 503,
     other settings             /readyz and the log name it, and the process asks itself to end by SIGTERM; the one that
                                the server starts in its place finds it before its first request
@@ -24,27 +25,22 @@ from typing import NoReturn
 
 from pipeline.errors import PipelineError
 from pipeline.hub.namespace import Hubs
-from pipeline.settings import Settings
+from pipeline.settings import WRONG_SETTINGS, Settings
 from pipeline.store import OUTAGES
 from pipeline.store.client import RedisUnavailable, check_stores, hubs_client
 from pipeline.store.outage_log import outages
-from pipeline.store.pace import Pace
+from pipeline.store.pace import MAX_START_WAIT, Pace
 from wz import App
 
 from .services import Services
 
 logger = logging.getLogger(__name__)
 
-#: The exit status of a process whose settings are wrong: gunicorn's own for an app that failed to load.
-WRONG_SETTINGS = 4
-
 #: Seconds that a process that starts waits for the checks. A Redis that answers has answered long before.
 AT_ONCE = 2.0
 
-#: The most seconds between two tries.
-LONGEST_WAIT = 2.0
-
 _AWAY = "the store could not be reached since this process started"
+_UNCHECKED = "the store could not be checked since this process started: its log says why"
 
 
 def refuse(exc: PipelineError) -> NoReturn:
@@ -87,7 +83,7 @@ class _Checks(threading.Thread):
         self._end = end
 
     def run(self) -> None:
-        pace = Pace(max_wait=LONGEST_WAIT)
+        pace = Pace(MAX_START_WAIT)
         while not self._try():
             self.done.set()
             time.sleep(pace.failed(0.25))
@@ -114,6 +110,11 @@ class _Checks(threading.Thread):
                 logger.critical("this process ends: %s", exc)
                 self._services.not_yet = "the settings of this process do not fit to the store, so it ends"
                 self._end()
+        except Exception:  # such as a key of the wrong type: the thread must not end, or nobody would try again
+            if self._services.not_yet != _UNCHECKED:
+                logger.exception("the store can't be checked; this process serves, and tries again")
+            self._services.not_yet = _UNCHECKED
+            return False
         return True
 
 

@@ -75,11 +75,11 @@ def test_text_has_the_same_facts(logger: logging.Logger) -> None:
 
 
 def test_a_client_can_begin_no_line(logger: logging.Logger) -> None:
-    record = logging.makeLogRecord({"msg": "GET /a\n2026-05-01T12:00:00.000Z INFO forged: \x1b[2J", "name": "n"})
+    record = logging.makeLogRecord({"msg": "GET /a\n2026-05-01T12:00:00.000Z INFO forged: \x1b[2J\x7f", "name": "n"})
 
     for form in ("json", "text"):
         (line,) = logs.formatter(form).format(record).splitlines()
-        assert "\x1b" not in line
+        assert not {"\x1b", "\x7f"} & set(line) or form == "json"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,14 @@ def test_what_looks_like_a_secret_is_not_shown(text: str, form: str) -> None:
     assert "said" in line
 
 
+def test_of_a_secret_that_begins_like_another_nothing_is_shown() -> None:
+    line = logs.formatter("text", ["of-the-root", "of-the-root-of-another"]).format(
+        logging.makeLogRecord({"msg": "of-the-root-of-another, of-the-root"})
+    )
+
+    assert ": ..., ... [" in line
+
+
 def test_a_secret_that_is_escaped_is_not_shown_and_a_short_one_is_no_word() -> None:
     record = logging.makeLogRecord({"msg": 'redis, with "quotes"-and-\N{LATIN SMALL LETTER E WITH ACUTE}'})
 
@@ -134,20 +142,27 @@ def test_auto_is_json_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> Non
         def isatty(self) -> bool:
             return True
 
-    def line() -> str:
-        return logs.formatter("auto").format(logging.makeLogRecord({"msg": "x"}))
+    def line(form: str = "auto") -> str:
+        return logs.formatter(form).format(logging.makeLogRecord({"msg": "x"}))
 
     monkeypatch.setattr("sys.stderr", io.StringIO())
     assert line().startswith("{")
     monkeypatch.setattr("sys.stderr", Terminal())
     assert not line().startswith("{")
+    assert line("json").startswith("{")
 
 
 def test_what_nobody_catches_is_logged_in_the_same_form() -> None:
     script = """
-import threading
+import logging, threading, warnings
 from pipeline import logs
-logs.configure("json", secrets=["not-to-be-shown"])
+other = logging.getLogger("another.library")
+other.propagate = False
+other.addHandler(logging.StreamHandler())
+logs.configure("json", "warning", secrets=["not-to-be-shown"])
+logging.getLogger("the.service").info("less than a warning")
+other.error("with not-to-be-shown")
+warnings.warn("not-to-be-shown is old")
 thread = threading.Thread(target=lambda: [][1], name="a task")
 thread.start()
 thread.join()
@@ -155,7 +170,10 @@ raise ValueError("with not-to-be-shown")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=REPOSITORY, check=False)
 
-    first, second = (json.loads(line) for line in done.stderr.splitlines())
+    other, warning, first, second = (json.loads(line) for line in done.stderr.splitlines())
+    assert (other["logger"], other["message"]) == ("another.library", "with ...")
+    assert (warning["level"], warning["logger"]) == ("WARNING", "py.warnings")
+    assert "UserWarning: ... is old" in warning["message"]
     assert (first["level"], first["message"]) == ("CRITICAL", "a task has ended with an exception")
     assert first["exception"].endswith("IndexError: list index out of range")
     assert (second["level"], second["message"]) == ("CRITICAL", "uncaught exception")

@@ -1,8 +1,9 @@
 """The short ways, and every private name of Werkzeug's that they need.
 
-A plain request is answered here: it is matched by walking a small tree, and its response is made without constructors.
-Whatever is in doubt goes the long way, to Werkzeug's own Map and Response. Both ways must give the same answers:
-tests/wz/test_match.py and test_response.py compare them. `python -m bench.framework` measures how much time it saves.
+A plain request is answered here: it is matched by walking a small tree, its body is read without a stream around it,
+and its response is made without constructors. Whatever is in doubt goes the long way, to Werkzeug's own Map, Request
+and Response. Both ways must give the same answers: tests/wz/test_match.py, test_fast.py and test_response.py compare
+them. `python -m bench.framework` measures how much time it saves.
 
 If Werkzeug changes, so that a name used here is gone or means something else, `AVAILABLE` is False and everything goes
 the long way, with the same answers, but slower. A warning in the log of `wz.fast` says so and names what does not fit,
@@ -11,15 +12,22 @@ once in each process.
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+)
 from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule, ValidationError
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
 HOSTS = 1024
 
 _ANY = r"(?P<__werkzeug_0>[^/]{1,})\Z"  # the default converter alone in its segment: any text that is not empty
+
+_LENGTH = re.compile("[0-9]{1,18}")
 
 R = TypeVar("R", bound=Response)
 
@@ -202,6 +212,36 @@ def _may_match(node: Node, parts: list[str], place: int, methods: set[str]) -> b
     return False
 
 
+def read_body(request: Request) -> bytes:
+    """Return what `request.get_data()` does, without the streams that Werkzeug makes first, and keep it there.
+
+    Raises `ClientDisconnected` or `RequestEntityTooLarge`. The long way is for a body whose length is not given or is
+    above the limit, and for one that something has begun to read.
+    """
+    environ, length, limit = request.environ, request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
+    if (
+        not AVAILABLE
+        or request.shallow
+        or not _LENGTH.fullmatch(length)
+        or (limit is not None and int(length) > limit)
+        or "stream" in request.__dict__
+        or "_cached_data" in request.__dict__
+    ):
+        return request.get_data()
+    read = environ["wsgi.input"].read
+    if "wsgi.input_terminated" not in environ:
+        body: bytes = read(int(length))
+        if len(body) < int(length):
+            raise ClientDisconnected
+    else:  # the server says where it ends: a body that it has decoded has another length than the header says
+        body = read() if limit is None else read(limit + 1)
+        if limit is not None and len(body) > limit:
+            raise RequestEntityTooLarge
+    request.__dict__["stream"] = io.BytesIO()  # nothing is left to be read
+    request._cached_data = body
+    return body
+
+
 def json_response(cls: type[R], body: bytes, content_type: str = "application/json") -> R:
     """Return what `cls(body, content_type=content_type)` does; `cls` must not override Response's constructors."""
     return _json_response(cls, body, content_type) if AVAILABLE else cls(body, content_type=content_type)
@@ -273,6 +313,9 @@ def _find_misfit() -> str:
             return f"a response has other attributes: {', '.join(sorted(vars(short).keys() ^ vars(long).keys()))}"
         if vars(short) != vars(long) or short.headers._list != long.headers._list:
             return "a response's attributes have other values"
+        posted = Request({"wsgi.input": io.BytesIO(b"body"), "CONTENT_LENGTH": "4"})
+        if posted.get_data() != b"body" or vars(posted).get("_cached_data") != b"body" or "stream" not in vars(posted):
+            return "a request keeps its body in another place"
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         return f"{type(exc).__name__}: {exc}"
     return ""

@@ -20,6 +20,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from .aio import synchronous
 from .errors import Problem
+from .fast import read_body
 from .http import Request
 
 ViewFunction = Callable[..., Any]
@@ -98,7 +99,7 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         # The usual text needs no parsing.
         if request.environ.get("CONTENT_TYPE") != "application/json" and not request.is_json:
             raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
-        data = request.get_data(cache=True)
+        data = read_body(request)
         try:
             return decoder.decode(data)
         except msgspec.ValidationError as exc:

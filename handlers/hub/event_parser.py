@@ -14,6 +14,7 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -22,6 +23,7 @@ from werkzeug.exceptions import ClientDisconnected
 from pipeline.hub.event import MAX_KEY, Event, Property
 from pipeline.hub.headers import CONTROL, RESERVED, RESERVED_PREFIXES
 from wz import Problem, Request
+from wz.fast import read_body
 
 #: Bytes of a property's value: the service's limit.
 MAX_PROPERTY = 32 * 1024
@@ -31,8 +33,8 @@ _RESERVED = frozenset("HTTP_" + name.upper().replace("-", "_") for name in RESER
 _RESERVED_PREFIXES = tuple("HTTP_" + prefix.upper().replace("-", "_") for prefix in RESERVED_PREFIXES)
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
-_DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _LENGTH = re.compile("[0-9]{1,18}")
+_DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 
 class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
@@ -81,12 +83,10 @@ def batch(body: bytes) -> list[Event]:
 
 
 def whole_body(request: Request) -> bytes:
-    """Read the body; Werkzeug reads one that is too large or has no plain length. Raises `ClientDisconnected`."""
-    length, limit = request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
-    if request.shallow or not _LENGTH.fullmatch(length) or (limit is not None and int(length) > limit):
-        return request.get_data()
-    body: bytes = request.environ["wsgi.input"].read(int(length))
-    if len(body) < int(length):
+    """Read the body. Raises `ClientDisconnected` if it ends before its announced length."""
+    body = read_body(request)
+    length = request.environ.get("CONTENT_LENGTH", "")
+    if _LENGTH.fullmatch(length) and len(body) < int(length):
         raise ClientDisconnected
     return body
 
@@ -115,11 +115,15 @@ def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
 
 def header_properties(environ: Mapping[str, Any]) -> dict[str, Property]:
     """Return the headers that are user properties, by their names in title case."""
-    return {
-        key[5:].replace("_", "-").title(): typed(_text(value))
-        for key, value in environ.items()
-        if key.startswith("HTTP_") and key not in _RESERVED and not key.startswith(_RESERVED_PREFIXES)
-    }
+    return {name: typed(_text(value)) for key, value in environ.items() if (name := _property_name(key))}
+
+
+@lru_cache(maxsize=1024)  # clients send the same headers again and again
+def _property_name(key: str) -> str:
+    """Return the name of the user property that an environ's key stands for; "" for one that is none."""
+    if not key.startswith("HTTP_") or key in _RESERVED or key.startswith(_RESERVED_PREFIXES):
+        return ""
+    return key[5:].replace("_", "-").title()
 
 
 def typed(text: str) -> Property:

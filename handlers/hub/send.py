@@ -71,10 +71,14 @@ def send_as_publisher(request: Request, hub: HubName, publisher: PublisherName) 
 
 
 def _sent(request: Request) -> Sequence[Event]:
-    return batch(whole_body(request)) if request.mimetype == BATCH_TYPE else [single(request)]
+    return batch(whole_body(request)) if _is_batch(request) else [single(request)]
+
+
+def _is_batch(request: Request) -> bool:
+    return request.environ.get("CONTENT_TYPE") == BATCH_TYPE or request.mimetype == BATCH_TYPE
 
 
 def _store(request: Request, target: Hub, events: Sequence[Event], partition: int | None = None) -> Response:
-    with metrics.counted(target, is_batch=request.mimetype == BATCH_TYPE):
+    with metrics.counted(target, is_batch=_is_batch(request)):
         target.append(events, partition=partition)
     return Response(b"", 201, content_type=xml_errors.XML)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 _ENDED = "ended"  # instead of a process id
+_BLOCK = 1 << 16  # bytes: the sizes of files are multiples of it
+_PER_VALUE = 64  # bytes at most, besides the key
 
 Value = tuple[float, float]  # and the Unix time at which a gauge was set, otherwise 0
 
@@ -41,13 +44,18 @@ class AllCounts(Collector):
 def merge_ended(folder: Path) -> None:
     """Merge the files of processes that have ended.
 
-    Counts are added up, gauges by their mode. Those of mode `all` stay, as each has a series of its own.
+    Counts are added up, gauges by their mode. Those of mode `all` stay, as each has a series of its own; those of live
+    processes (`livesum` and so on) go, if the master could not see to that (`child_exit` in gunicorn.conf.py).
     """
     with _locked(folder, fcntl.LOCK_EX):
         files = defaultdict(list)
         for file in folder.glob("*.db"):
             kind, _, pid = file.stem.rpartition("_")
-            if kind != "gauge_all" and not _is_running(pid):
+            if kind == "gauge_all" or _is_running(pid):
+                continue
+            if kind.startswith("gauge_live"):
+                file.unlink(missing_ok=True)
+            else:
                 files[kind].append(file)
         for kind, ended in files.items():
             merged = folder / f"{kind}_{_ENDED}.db"
@@ -55,14 +63,23 @@ def merge_ended(folder: Path) -> None:
                 _merge(kind, ended, merged)
 
 
+def reserve(file: Path, size: int) -> None:
+    """Make a file of zeros, as prometheus_client begins with, that has its space. Raises `OSError` if there is none.
+
+    prometheus_client's own files have holes. As they are mapped into memory, a process that writes into one while the
+    disk is full, or the memory in which the files are, is killed by SIGBUS.
+    """
+    file.write_bytes(bytes(-(-max(size, 1) // _BLOCK) * _BLOCK))
+
+
 def _merge(kind: str, files: list[Path], merged: Path) -> None:
     values: dict[str, Value] = {}
     for file in files:
-        for key, value, time, _ in MmapedDict.read_all_values_from_file(file):  # type: ignore[no-untyped-call]
+        for key, value, time in _read(file):
             new = value, time
             values[key] = _both(kind, values[key], new) if key in values else new
     part = merged.with_suffix(".new")
-    part.unlink(missing_ok=True)
+    reserve(part, sum(len(key) + _PER_VALUE for key in values))
     written = MmapedDict(str(part))  # type: ignore[no-untyped-call]
     for key, (value, time) in values.items():
         written.write_value(key, value, time)  # type: ignore[no-untyped-call]
@@ -71,6 +88,15 @@ def _merge(kind: str, files: list[Path], merged: Path) -> None:
     for file in files:
         if file != merged:
             file.unlink()
+
+
+def _read(file: Path) -> list[tuple[str, float, float]]:
+    """Return keys, values and times; nothing if the process was killed while it made the file."""
+    try:
+        found = MmapedDict.read_all_values_from_file(file)  # type: ignore[no-untyped-call]
+        return [(key, value, time) for key, value, time, _ in found]
+    except struct.error:
+        return []
 
 
 def _both(kind: str, one: Value, other: Value) -> Value:

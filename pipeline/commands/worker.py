@@ -20,11 +20,11 @@ from ..hub.relay import GROUP, Relays
 from ..hub.relay_status import has_lost_its_relay
 from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
-from ..settings import Settings
+from ..settings import WRONG_SETTINGS, Settings
 from ..store import OUTAGES, Redis
 from ..store.client import RedisUnavailable, check_stores, hubs_client
 from ..store.outage_log import outages
-from ..store.pace import FIRST_WAIT, Pace
+from ..store.pace import FIRST_WAIT, MAX_START_WAIT, Pace
 from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
 from ..windows.jobs.registry import JobRegistry
@@ -36,17 +36,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: The exit status of a worker whose settings do not fit to what is in Redis, so that it need not be started again; a
-#: gunicorn process has the same (handlers/start.py).
-WRONG_SETTINGS = 4
-
 
 class WrongSettings(click.ClickException):
     exit_code = WRONG_SETTINGS
-
-
-#: The most seconds between two looks for a Redis that is away.
-LONGEST_WAIT = 2.0
 
 
 @click.command()
@@ -118,7 +110,7 @@ def _open(settings: Settings) -> tuple[Redis, Boards, Hubs]:
 
 def until_there(do: Callable[[], T]) -> T:
     """Return what `do` does, as soon as Redis is there and takes what it sends; raises all other errors."""
-    pace = Pace(max_wait=LONGEST_WAIT)
+    pace = Pace(MAX_START_WAIT)
     is_told = False
     while True:
         try:

@@ -42,6 +42,10 @@ DATABASES = {"development": 1, "test": 2, "staging": 3, "production": 4}
 #: Partitions of a hub for which nobody says how many.
 DEFAULT_PARTITIONS = 4
 
+#: The exit status of a process whose settings are wrong, or do not fit to what is in Redis: to start it again would not
+#: help. It is gunicorn's own for an app that failed to load; deploy/systemd has it, too.
+WRONG_SETTINGS = 4
+
 #: Why a window job is refused on a Redis Cluster; `can_run_jobs` says whether the hubs are on one.
 NO_JOBS_ON_A_CLUSTER = (
     "a window job can't run on a Redis Cluster: it commits the results of all partitions in one transaction, whose "

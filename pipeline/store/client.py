@@ -21,7 +21,7 @@ from ..errors import InvalidValue, PipelineError
 from ..settings import DATABASES, InvalidSetting, Settings
 from ..settings.address import database_in
 from . import UNREACHABLE
-from .connection import Pool, make_pool
+from .connection import Client, Pool, make_pool
 from .keys import BOARD_SHARDS, ENVIRONMENT
 from .options import connection_options, no_retry
 
@@ -229,7 +229,7 @@ def _make(settings: Settings) -> Redis:
 
     db = database(settings)
     try:
-        return Redis.from_pool(make_pool(settings.redis_url, settings.environment, db=db, redis_connect_func=claim))
+        return Client.from_pool(make_pool(settings.redis_url, settings.environment, db=db, redis_connect_func=claim))
     except ValueError as exc:
         raise InvalidSetting("WZ_REDIS_URL", str(exc)) from exc
 

@@ -13,8 +13,8 @@ IDLE = 0.25
 #: webhook, or a place that is full.
 FIRST_WAIT, RECEIVER_WAIT = 0.5, 1.0
 
-#: The most seconds between two tries, unless more are asked for.
-MAX_WAIT = 30.0
+#: The most seconds between two tries, unless more are asked for; and while a process that starts waits for Redis.
+MAX_WAIT, MAX_START_WAIT = 30.0, 2.0
 
 
 @dataclass

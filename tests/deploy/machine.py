@@ -39,10 +39,17 @@ ExecStopPost=/bin/systemctl poweroff --no-block
 WantedBy=multi-user.target
 """
 
-#: After the page's own: what it says of restarts, of stopping with requests under way, and of a setting that is wrong.
+#: After the page's own: what it says of Prometheus's token, of restarts, of stopping with requests under way, of a
+#: setting that is wrong, and of TLS.
 _MORE = r"""
 service=http://127.0.0.1:8080
 wz token --header > /token
+groupadd --system prometheus
+systemctl enable --now prometheus-wz-token.timer
+while ! test -s /run/wz-metrics/token; do sleep 0.2; done
+ls -l /run/wz-metrics
+curl --silent --output /dev/null --write-out 'metrics %{http_code}\n' \
+    --header "Authorization: SharedAccessSignature $(cat /run/wz-metrics/token)" $service/metrics
 curl --silent --show-error --write-out '%{http_code}\n' --header @/token --data x $service/events/messages
 (sleep 0.3; exec curl --silent --show-error --write-out ' %{http_code}\n' $service/healthz) &
 systemctl restart wz-web.service
@@ -63,8 +70,26 @@ while systemctl is-active --quiet wz-web.socket; do
 done
 systemctl show --property=NRestarts,ExecMainStatus,ActiveState wz-web.service
 systemctl show --property=Result,ActiveState wz-web.socket
+sed -i /WZ_HUBS=events:x/d /etc/wz/wz.env
+systemctl start wz.target wz-web.service
+curl --silent --retry 30 --retry-all-errors --retry-delay 1 $service/readyz
+install -d /etc/wz/tls
+openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=wz.example.com -addext subjectAltName=DNS:wz.example.com \
+    -keyout /etc/wz/tls/privkey.pem -out /etc/wz/tls/fullchain.pem 2> /dev/null
+chmod 640 /etc/wz/tls/privkey.pem
+chgrp wz /etc/wz/tls/privkey.pem
+TLS_OF_PAGE
+curl --silent --retry 30 --retry-all-errors --retry-delay 1 --cacert /etc/wz/tls/fullchain.pem \
+    --connect-to wz.example.com:8443:127.0.0.1:8443 --write-out ' %{http_code} HTTP/%{http_version}\n' https://wz.example.com:8443/readyz
+curl --silent --output /dev/null --write-out '%{http_code} %{redirect_url}\n' $service/readyz
 journalctl --no-pager --unit='wz-*' | tail -60
 """
+
+
+def tls_commands() -> str:
+    """Return the lines of the page that turn TLS on."""
+    section = PAGE.read_text().partition("\n## 6. ")[2]
+    return section.partition("```sh\n")[2].partition("```")[0]
 
 
 def commands() -> list[str]:
@@ -112,7 +137,7 @@ def main() -> None:
             shutil.rmtree(wants)
         subprocess.run(["git", "clone", "--quiet", "--bare", REPOSITORY, root / "srv" / "wz.git"], check=True)
         nspawn(root, "--pipe", "--setenv=PATH=/usr/sbin:/usr/bin:/sbin:/bin", "/bin/sh", "-exc", "\n".join(before))
-        (root / "walk.sh").write_text("set -x\n" + "\n".join(after) + _MORE)
+        (root / "walk.sh").write_text("set -x\n" + "\n".join(after) + _MORE.replace("TLS_OF_PAGE", tls_commands()))
         (units / "walk.service").write_text(_SERVICE)
         (units / "multi-user.target.wants").mkdir(exist_ok=True)
         (units / "multi-user.target.wants" / "walk.service").symlink_to("../walk.service")

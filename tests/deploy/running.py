@@ -95,9 +95,11 @@ def spawn(
 
 
 @contextmanager
-def running(tmp_path: Path, *options: str, environ: Mapping[str, str] | None = None) -> Iterator[Up]:
+def running(
+    tmp_path: Path, *options: str, state: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Iterator[Up]:
     """`wz up`, from when it answers to the end of the block, after which nothing that it started is left."""
-    up = spawn(tmp_path, *options, environ=environ)
+    up = spawn(tmp_path, *options, state=state, environ=environ)
     try:
         up.wait_for(lambda: "wz answers at" in up.text)
         yield up

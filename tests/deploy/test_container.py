@@ -174,21 +174,25 @@ def files(folder: Path) -> set[Path]:
     return set(folder.rglob("*"))
 
 
-def test_a_setting_that_is_wrong_ends_it_with_a_line(image: Path, tmp_path: Path, settings: Settings) -> None:
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_a_setting_that_is_wrong_ends_it_with_a_line(
+    image: Path, tmp_path: Path, settings: Settings, name: str
+) -> None:
     env = {**os.environ, **environ(settings), "WZ_SOCKET": str(tmp_path / "gunicorn.sock"), "WZ_HUBS": "events:x"}
     env["PATH"] = f"{image / '.venv' / 'bin'}:{env['PATH']}"
 
     done = subprocess.run(
-        [image / ".venv" / "bin" / "python", "-m", "deploy.container", "web"],
+        [image / ".venv" / "bin" / "python", "-m", "deploy.container", name],
         cwd=image,
         env=env,
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE,
     )
 
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: web ended with status 4")
+    assert done.stderr.startswith(f"Error: {name} ended with status 4")
     assert "WZ_HUBS" in done.stdout
 
 

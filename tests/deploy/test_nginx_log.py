@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import datetime
 from pathlib import Path
@@ -66,6 +67,19 @@ def test_a_line_says_what_was_asked_and_how_long_each_part_took(edge: LiveServer
     times = [float(line[f"upstream_{part}seconds"]) for part in ("connect_", "header_", "")]
     assert times == sorted(times)
     assert line["seconds"] >= 0
+
+
+def test_the_page_has_every_member(edge: LiveServer, access_log: Path) -> None:
+    line = line_of(access_log, ask(edge, "/boards"))
+    section = (
+        (stack.REPOSITORY / "docs" / "logs.md")
+        .read_text()
+        .partition("\n## nginx's access log\n")[2]
+        .partition("\n## ")[0]
+    )
+    cells = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+
+    assert sorted(name for cell in cells for name in re.findall(r"`(\w+)`", cell)) == sorted(line)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import redis as redis_py
 from deploy.servers import nginx
 
 from ..stack import PATIENCE
-from .running import Up, running, spawn, what_names
+from .running import Up, running, spawn, status, what_names, wz
 
 
 def leader(up: Up, name: str) -> int:
@@ -38,6 +38,19 @@ def test_what_is_killed_is_started_again(up: Up, name: str, word: str) -> None:
     assert f"{name} ended by SIGKILL" in up.text[begin:]
     assert leader(up, word) != killed
     assert others - {killed} == others & {child.pid for child in psutil.Process(up.process.pid).children()}
+
+
+def test_its_gunicorn_is_reloaded_from_another_folder(up: Up, tmp_path: Path) -> None:
+    def workers() -> set[int]:
+        return {row["pid"] for row in status(up.state)["processes"] if row["name"] == "web child"}
+
+    before = workers()
+    done = wz("reload", "--state", up.state)
+
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "2 of 2 workers are new")
+    up.wait_for(lambda: len(workers()) == 2 and not workers() & before)
+    done = wz("reload", "--state", tmp_path)
+    assert (done.returncode, done.stderr) == (1, f"Error: nothing runs in {tmp_path}; `wz up` starts it\n")
 
 
 def test_redis_has_all_that_was_acknowledged_when_it_is_there_again(up: Up) -> None:
@@ -70,6 +83,25 @@ def test_the_pause_doubles_while_it_dies_again_and_what_can_not_heal_ends_all(tm
         assert up.process.wait(PATIENCE) == 1
         assert up.last_line.startswith("Error: web ended with status 4: ")
         assert not what_names(up.state)
+
+
+def test_a_full_disk_ends_nothing(up: Up) -> None:
+    """Neither the log nor what `wz status` reads can be written meanwhile; then both can."""
+    supervisor, killed = psutil.Process(up.process.pid), leader(up, "wz")
+    others = {child.pid for child in supervisor.children()} - {killed}
+    before = supervisor.rlimit(psutil.RLIMIT_FSIZE)
+    supervisor.rlimit(psutil.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        os.kill(killed, signal.SIGKILL)
+        up.wait_for(lambda: {child.pid for child in supervisor.children()} - others - {killed})
+    finally:
+        supervisor.rlimit(psutil.RLIMIT_FSIZE, before)
+    begin = len(up.text)
+    os.kill(leader(up, "nginx"), signal.SIGKILL)
+
+    up.wait_for(lambda: "nginx was started again" in up.text[begin:])
+    up.wait_for(lambda: status(up.state)["ready"])
+    assert {row["pid"] for row in status(up.state)["processes"]} == up.descendants() | {up.process.pid}
 
 
 @pytest.mark.parametrize(("name", "server"), [("WZ_REDIS_SERVER", "redis"), ("WZ_NGINX", "nginx")])

@@ -109,12 +109,14 @@ def test_the_event_goes_to_a_hub_that_is_there(up_on_own_redis: Up) -> None:
 def test_the_redis_that_it_uses_is_where_it_says(up: Up, up_on_own_redis: Up) -> None:
     """As redis-cli is told: in the address and in the database that it names."""
     for one, password in ((up, None), (up_on_own_redis, "secret")):
-        (line,) = (line for line in one.text.splitlines() if line.startswith("Redis itself: "))
-        *auth, _cli, _s, socket_path, _n, database = shlex.split(line.removeprefix("Redis itself: "))
+        (line,) = (line for line in one.text.splitlines() if line.startswith("Redis itself"))
+        head, _, command = line.partition(": ")
+        *auth, _cli, _s, socket_path, _n, database = shlex.split(command)
         redis = redis_py.Redis(unix_socket_path=socket_path, db=int(database), password=password)
 
         assert redis.get("wz:environment") == b"development"
         assert auth == (["REDISCLI_AUTH=..."] if password else [])
+        assert ("is not on PATH" in head) == (shutil.which("redis-cli") is None)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +209,29 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
 
     assert up.process.wait(PATIENCE) == 1
     assert up.last_line.startswith(f"Error: {state} is open to other users (mode 0755)")
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "said"),
+    [
+        ("run", "file", "/run: File exists"),
+        ("lock", "folder", "/lock: Is a directory"),
+        ("connection-string", "folder", "/connection-string: Is a directory"),
+        ("connection-string", "file", "/connection-string: connection string: part 1 has no value"),
+    ],
+)
+def test_a_folder_in_which_something_is_not_what_it_should_be(tmp_path: Path, name: str, what: str, said: str) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    if what == "folder":
+        (state / name).mkdir()
+    else:
+        (state / name).write_text("x")
+    up = spawn(tmp_path)
+
+    assert up.process.wait(PATIENCE) == 1
+    assert len(up.text.splitlines()) == 1
+    assert up.last_line.startswith(f"Error: {state}{said}")
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from ..stack import PATIENCE, until
-from .running import Up, running, spawn, status, what_names, wz
+from ..stack import PATIENCE, REPOSITORY, until
+from .running import Up, running, spawn, status, what_names, without_settings, wz
 
 
 def test_every_process_is_shown(up: Up) -> None:
@@ -53,12 +56,43 @@ def test_a_process_that_is_stopped_by_a_signal_says_so(up: Up) -> None:
     assert row["state"] == "stopped by a signal: kill -CONT it"
 
 
+def test_it_is_reloaded_from_a_folder_below(tmp_path: Path) -> None:
+    """Also when its sockets are elsewhere, as nginx would split the name of the folder."""
+    root = tmp_path / "a project"
+    below = root / "below"
+    below.mkdir(parents=True)
+    with running(tmp_path, environ={"WZ_JOBS": ""}, state=root / ".wz") as up:
+        old = web_children(up)
+        command = [sys.executable, "-c", "from deploy.reload import reload; reload()"]
+        env = {**without_settings(), "PYTHONPATH": str(REPOSITORY)}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=below, env=env)
+
+        assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["2 of 2 workers are new"]), done.stderr
+        until(lambda: not any(map(psutil.pid_exists, old)))
+        new = web_children(up)
+        assert wz("reload", "--state", up.state).returncode == 0
+        until(lambda: not any(map(psutil.pid_exists, new)))
+
+
 def test_where_nothing_runs(tmp_path: Path) -> None:
     done = wz("status", "--state", tmp_path)
 
     assert (done.returncode, done.stdout) == (3, f"nothing runs in {tmp_path}; `wz up` starts it\n")
     done = wz("down", "--state", tmp_path)
     assert (done.returncode, done.stderr) == (0, f"nothing runs in {tmp_path}\n")
+
+
+def test_nobody_else_is_reloaded_by_the_number_of_one_that_has_ended(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "service.json").write_text(json.dumps({"run": str(tmp_path / "run")}))
+    with subprocess.Popen(["sleep", "infinity"]) as other:
+        (tmp_path / "run" / "gunicorn.pid").write_text(f"{other.pid}\n")
+        done = wz("reload", "--state", tmp_path)
+        still_there = other.poll() is None
+        other.kill()
+
+    assert (done.returncode, done.stderr) == (1, f"Error: nothing runs in {tmp_path}; `wz up` starts it\n")
+    assert still_there
 
 
 def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
@@ -88,6 +122,10 @@ def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
         done = wz("down", "--state", up.state)
         assert "Ending what is left: redis (" in done.stderr
         assert (done.returncode, what_names(up.state)) == (0, [])
+
+
+def web_children(up: Up) -> set[int]:
+    return {row["pid"] for row in status(up.state)["processes"] if row["name"] == "web child"}
 
 
 def is_master(row: dict[str, Any]) -> bool:

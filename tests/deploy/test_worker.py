@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import runpy
+import select
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,10 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
 from deploy.refusals import STATUSES
-from wz.testing import LiveServer
+from pipeline.settings import Settings
+from wz.testing import Client, LiveServer
 
+from .. import stack
 from .wire import exchange
 
 MANY = b"".join(b"X-%d: x\r\n" % n for n in range(101))
@@ -75,3 +79,16 @@ def test_what_is_used_of_gunicorn_is_there() -> None:
     assert list(inspect.signature(ThreadWorker.handle_error).parameters) == ["self", "req", "client", "addr", "exc"]
     assert list(inspect.signature(Request.read_into).parameters) == ["self", "unreader", "buf", "stop"]
     assert RequestParser.mesg_class is Request
+
+
+def test_the_service_runs_where_there_is_no_epoll(
+    tmp_path: Path, server_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(select, "epoll", raising=False)
+    worker_class = runpy.run_path(str(stack.GUNICORN_CONF))["worker_class"]
+
+    with stack.gunicorn(tmp_path, server_settings, GUNICORN_CMD_ARGS=f"--worker-class {worker_class}") as server:
+        statuses = [Client(server).get(path).status_code for path in ("/healthz", "/readyz", "/boards/b")]
+
+    assert worker_class == "deploy.worker.Worker"
+    assert statuses == [200, 200, 401]

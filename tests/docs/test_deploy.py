@@ -11,13 +11,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from deploy.up import DEPLOY
-from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
+from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH, create_app
+from handlers.health import Ready
 from pipeline.connection_string import ConnectionString
+from pipeline.settings import Settings
+from wz.testing import Client
 
-from ..deploy.machine import commands
+from ..deploy.machine import commands, tls_commands
 from ..deploy.test_conf import amount, nginx_setting
 from ..deploy.test_systemd import settings_of
 from ..stack import REPOSITORY
@@ -64,6 +68,12 @@ def test_the_limits_are_those_of_the_configuration(gunicorn: dict[str, Any]) -> 
     }
 
 
+def test_a_service_that_is_ready_answers_what_the_page_shows() -> None:
+    shown = PAGE.read_text().partition("/readyz\n")[2].partition("\n")[0]
+
+    assert shown == msgspec.json.encode(Ready()).decode()
+
+
 def test_the_sizes_are_those_of_the_configuration(gunicorn: dict[str, Any]) -> None:
     nginx, web = settings_of("wz-nginx.service"), settings_of("wz-web.service")
 
@@ -94,6 +104,26 @@ def test_the_key_s_commands_make_a_key(tmp_path: Path) -> None:
     found = ConnectionString.parse(kept.read_text())
     assert found.url == "https://wz.example.com"
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_readyz_answers_what_the_page_shows(settings: Settings) -> None:
+    answer = Client(create_app(settings)).get("/readyz").text
+
+    assert f"/readyz\n{answer}\n" in PAGE.read_text()
+
+
+def test_an_older_nginx_is_told_of_http_2_as_it_can_be(tmp_path: Path) -> None:
+    """It is what `wz up --tls` tells it, too."""
+    (line,) = (line for line in tls_commands().splitlines() if line.startswith("sed "))
+    conf = (DEPLOY / "nginx.d" / "tls.conf").read_text()
+    changed = tmp_path / "tls.conf"
+    changed.write_text(conf)
+
+    subprocess.run(["sh", "-c", line.replace("/etc/wz/nginx.d/tls.conf", str(changed))], check=True)
+
+    before, after = (re.sub("#.*", "", text).split() for text in (conf, changed.read_text()))
+    assert " ".join(after) == " ".join(before).replace("ssl; http2 on;", "ssl http2;")
+    assert after != before
 
 
 def test_redis_is_told_what_its_settings_here_say() -> None:

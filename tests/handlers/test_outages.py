@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from handlers import create_app
 from handlers.outage import MAY_BE_DONE, MAY_BE_STORED, NOTHING_CHANGED
 from pipeline.settings import Settings
+from pipeline.store.outage_log import OutageLog
 
 from .. import cluster, stack
 from ..client import ServerlikeClient, validated
@@ -90,11 +91,12 @@ def test_a_redis_that_hangs_does_later_what_may_be_done_and_nothing_else(place: 
 
 
 def test_a_reader_may_ask_a_redis_that_hangs_again(place: Place) -> None:
+    path, token = "/boards/b/members/member-0", {"Authorization": stack.token()}
     place.redis.send_signal(signal.SIGSTOP)
-    answer = read(place)
+    answers = [ask(path, headers=token) for ask in (place.client.get, place.client.head)]
     place.redis.send_signal(signal.SIGCONT)
 
-    assert told(answer) == (503, True)
+    assert [told(answer) for answer in answers] == [(503, True)] * 2
 
 
 def test_a_send_that_hangs_may_be_stored(place: Place) -> None:
@@ -141,15 +143,20 @@ def test_a_bulk_that_hangs_says_which_records_may_be_applied(place: Place) -> No
     assert answer.json["detail"].endswith(MAY_BE_DONE)
 
 
-def test_a_redis_that_refuses_says_why_and_changes_nothing(place: Place) -> None:
+def test_a_redis_that_refuses_says_why_and_changes_nothing(
+    place: Place, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.outage.outages", OutageLog())  # not that of other tests, in which it may last still
     place.raw.config_set("min-replicas-to-write", "1")
     reward, sent, got = place.reward("member-0"), send(place), read(place)
+    logged = [record.getMessage() for record in caplog.records]
     ready = place.client.get("/readyz")
     place.raw.config_set("min-replicas-to-write", "0")
 
     why = "the store takes no writes while too few replicas follow it"
     assert [told(answer) for answer in (reward, sent, ready)] == [(503, True)] * 3
     assert reward.json["detail"] == f"{why}; {NOTHING_CHANGED}"
+    assert any(line.startswith(f"Redis: NOREPLICAS: {why}: ") for line in logged)
     assert ready.json["stores"] == dict.fromkeys(("redis", "hubs", "boards"), f"NOREPLICAS: {why}")
     assert got.status_code == 200
     assert place.reward("member-0").status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,10 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from handlers.metrics.process_counts import AllCounts, merge_ended
+from pipeline.settings import Settings
+from wz.testing import Client
+
+from .. import stack
 
 #: What a process counts, with the number that it is given.
 COUNT = """
@@ -83,3 +88,55 @@ def test_a_process_that_runs_keeps_its_files(folder: Path) -> None:
 
     assert here.exists()
     assert 'sends_total{hub="e"} 9.0' in scrape(folder)
+
+
+def test_what_was_true_while_a_process_lived_ends_with_it(folder: Path) -> None:
+    next(folder.glob("gauge_sum_*.db")).rename(folder / f"gauge_livesum_{NOBODY}.db")
+
+    merge_ended(folder)
+
+    assert not list(folder.glob("gauge_live*"))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x40\0\0\0\0\0\0\0cut"], ids=["empty", "cut"])
+def test_a_file_that_is_broken_stops_nobody(folder: Path, content: bytes) -> None:
+    before = scrape(folder)
+    (folder / f"counter_{NOBODY}.db").write_bytes(content)
+
+    merge_ended(folder)
+
+    assert scrape(folder) == before
+
+
+def has_its_space(file: Path) -> bool:
+    return file.stat().st_blocks * 512 >= file.stat().st_size
+
+
+def test_a_merged_file_has_its_space_on_the_disk(folder: Path) -> None:
+    """Else a process that writes there while the disk is full is killed by SIGBUS."""
+    merge_ended(folder)
+
+    assert has_its_space(folder / "counter_ended.db")
+
+
+def test_a_worker_takes_the_space_for_its_counts_when_it_starts(tmp_path: Path, settings: Settings) -> None:
+    with stack.gunicorn(tmp_path, settings, WEB_CONCURRENCY="1"):
+        files = list((tmp_path / "metrics").glob("*.db"))
+
+        assert {file.stem.rpartition("_")[0] for file in files} == {"counter", "gauge_livesum", "histogram"}
+        assert all(map(has_its_space, files))
+
+
+def test_a_worker_that_finds_no_space_serves_and_counts_for_itself(tmp_path: Path, settings: Settings) -> None:
+    with stack.gunicorn(tmp_path, settings, WEB_CONCURRENCY="1") as server:
+        (file,) = (tmp_path / "metrics").glob("counter_*.db")
+        shutil.rmtree(tmp_path / "metrics")
+        os.kill(int(file.stem.rpartition("_")[2]), signal.SIGKILL)
+        stack.until(lambda: stack.answers(server))
+
+        client = Client(server)
+        client.get("/healthz")
+        answer = client.get("/metrics", headers={"Authorization": stack.token()})
+        assert answer.status_code == 200
+        assert 'route="/healthz"' in answer.text
+        assert not (tmp_path / "metrics").exists()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 
 import pytest
 from redis import ConnectionError
@@ -31,11 +32,13 @@ def test_an_outage_is_told_at_once_then_counted_then_over(caplog: pytest.LogCapt
 
 
 def test_each_kind_of_outage_has_lines_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    before = [thread.name for thread in threading.enumerate()].count("the log of outages")
     log = OutageLog(every=0.3)
     for _ in range(2):
         log.note(ConnectionError("Connection refused."))
         log.note(Parser.parse_error("READONLY You can't write against a read only replica."))
 
+    assert [thread.name for thread in threading.enumerate()].count("the log of outages") == before + 1
     begins = [text.split(": ")[1] for _, text in lines(caplog)]
     assert begins[:2] == ["AWAY", "READONLY"]
     until(lambda: sum(": over," in text for _, text in lines(caplog)) == 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +17,7 @@ from pipeline.settings import Settings
 from pipeline.store import OUTAGES, writes
 from pipeline.store.client import redis_client, try_write
 from pipeline.store.refusals import BusyError, Parser, refusal_of
+from pipeline.store.scripts import Script
 
 from .. import stack
 from ..cluster import ask
@@ -161,7 +163,11 @@ def test_a_refusal_is_told_by_its_code(
     folder: Path,
 ) -> None:
     with refusing(client, folder):
-        found = {how: raises(partial(write, client)) for how, write in WRITES.items()}
+        found, counted = {}, {}
+        for how, write in WRITES.items():
+            writes.begin()
+            found[how] = raises(partial(write, client))
+            counted[how] = writes.may_have_written()
 
     codes = {how: isinstance(exc, OUTAGES) and refusal_of(exc).code for how, exc in found.items()}
     if (
@@ -169,6 +175,7 @@ def test_a_refusal_is_told_by_its_code(
     ):  # a replica refuses a write as such, and everything else, such as a new connection, for this
         codes = {how: code if found == "READONLY" else found for how, found in codes.items()}
     assert codes == dict.fromkeys(WRITES, code)
+    assert code == "NOPERM" or not (counted["a command"] or counted["a script"])
     assert not client.exists("key")
     client.set("key", "x")  # it is over, and each connection is as before
 
@@ -215,3 +222,13 @@ def test_a_database_that_takes_no_writes_is_read_by_new_connections(client: redi
         client.connection_pool.disconnect()
 
         assert client.get("there") == b"x"
+
+
+def test_a_script_that_only_reads_counts_as_none_and_what_nobody_counts_may_have_written(tmp_path: Path) -> None:
+    file = tmp_path / "reads.lua"
+    file.write_text("return redis.call('GET', KEYS[1])")
+    writing = ("EVALSHA", "0" * 40, 1, "key")
+    reading = ("EVALSHA", Script(file, reads_only=True).sha, 1, "key")
+
+    assert [writes.can_write(command) for command in (writing, reading)] == [True, False]
+    assert contextvars.Context().run(writes.may_have_written)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 from werkzeug.routing.matcher import State, StateMachineMatcher
+from werkzeug.test import create_environ
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from wz import App, Response, fast
+from wz import App, Request, Response, fast
 
 from ..client import validated
 
@@ -166,3 +168,40 @@ def test_rules_that_say_the_same_are_equal_however_they_were_added() -> None:
     app.add_url_rule("/<v>", "view", lambda v: {"v": v}, defaults={"v": "a"})
 
     assert validated(app).get("/a").json == {"v": "a"}
+
+
+@pytest.mark.parametrize("terminated", [False, True])
+@pytest.mark.parametrize("limit", [None, 4, 100])
+def test_a_body_that_is_read_at_once_stays_readable(limit: int | None, terminated: bool) -> None:
+    request = Request(create_environ(method="POST", data=b"body"))
+    if terminated:
+        request.environ["wsgi.input_terminated"] = True
+    request.max_content_length = limit
+
+    assert fast.read_body(request) == b"body"
+    assert fast.read_body(request) == request.get_data() == request.data == b"body"
+    assert request.stream.read() == b""
+
+
+def test_a_body_that_is_not_whole_is_not_taken() -> None:
+    request = Request(create_environ(method="POST", data=b"body") | {"CONTENT_LENGTH": "5"})
+
+    with pytest.raises(ClientDisconnected):
+        fast.read_body(request)
+
+
+def test_a_body_is_no_larger_than_it_may_be() -> None:
+    request = Request(create_environ(method="POST", data=b"bodies") | {"wsgi.input_terminated": True})
+    request.environ["CONTENT_LENGTH"] = "5"
+    request.max_content_length = 5
+
+    with pytest.raises(RequestEntityTooLarge):
+        fast.read_body(request)
+    assert not hasattr(request, "_cached_data")
+
+
+def test_a_body_that_was_decoded_is_whole() -> None:
+    request = Request(create_environ(method="POST", data=b"decoded") | {"wsgi.input_terminated": True})
+    request.environ["CONTENT_LENGTH"] = "5"  # as it was sent
+
+    assert fast.read_body(request) == b"decoded"

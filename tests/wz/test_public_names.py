@@ -42,7 +42,7 @@ OFFERED = {
     """,
     "wz.development": "Development",
     "wz.errors": "ErrorHandler ErrorHandlers PROBLEM_TYPES Problem REQUEST_ID error_response find_handler",
-    "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response send",
+    "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response read_body send",
     "wz.flashing": "flash get_flashed_messages",
     "wz.helpers": "jsonify make_response redirect",
     "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",

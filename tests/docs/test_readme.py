@@ -1,0 +1,52 @@
+"""README's section on the service: `make up` prints what it shows, and each command that it names is there."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from deploy.address import Address
+from deploy.welcome import welcome
+from pipeline.connection_string import ConnectionString
+from pipeline.hub.sas import new_key
+from pipeline.settings import Settings
+
+from ..stack import REPOSITORY
+
+SECTION = (REPOSITORY / "README.md").read_text().partition("\n## The service\n")[2].partition("\n## ")[0]
+SHOWN = re.search(r"```console\n\$ make up\n(.*?)```", SECTION, re.DOTALL)
+
+
+def test_it_shows_what_make_up_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    for name in ("WZ_CONNECTION_STRING", "WZ_CONNECTION_STRING_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    root = ConnectionString("sb://127.0.0.1:8080/", "RootManageSharedAccessKey", new_key(), development=True)
+    settings = Settings.from_environ({"WZ_CONNECTION_STRING": str(root)})
+    state = Path.cwd() / ".wz"
+
+    printed = welcome(settings, Address("http://127.0.0.1:8080"), state, "events", key_is_new=True)
+    for path, name in ((sysconfig.get_path("scripts"), "/path/to/wz/.venv/bin"), (str(REPOSITORY), "/path/to/wz")):
+        printed = printed.replace(path, name)
+    assert SHOWN is not None
+    assert doctest.OutputChecker().check_output(SHOWN[1].partition("Starting ...\n")[2], printed, doctest.ELLIPSIS), (
+        printed
+    )
+
+
+def test_it_shows_how_many_packages_are_installed() -> None:
+    packages = (REPOSITORY / "requirements" / "stack.txt").read_text().count("==")
+
+    assert f"Installing {packages} packages into .venv (about 15 s) ..." in SECTION
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)", SECTION))))
+def test_make_has_what_it_names(target: str) -> None:
+    done = subprocess.run(["make", "--dry-run", target], cwd=REPOSITORY, capture_output=True, check=False)
+
+    assert done.returncode == 0
