@@ -28,7 +28,8 @@ def get(server: LiveServer, path: str) -> int:
 def test_the_process_is_healthy_while_every_thread_waits_for_redis(tmp_path: Path) -> None:
     with (
         stack.redis_server(tmp_path) as (redis, url),
-        stack.gunicorn(tmp_path, settings_for(url), WEB_CONCURRENCY="1") as server,
+        # None of them is to be answered before the last has been sent, however slow this machine is.
+        stack.gunicorn(tmp_path, settings_for(f"{url}?socket_timeout=60"), WEB_CONCURRENCY="1") as server,
     ):
         redis.send_signal(signal.SIGSTOP)
         with ThreadPoolExecutor(80) as clients:

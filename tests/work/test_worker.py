@@ -157,6 +157,15 @@ def test_a_worker_waits_for_redis_and_says_so_at_once(tmp_path: Path, environ: d
     assert worker.returncode == 0
 
 
+def test_a_worker_says_that_its_password_is_refused(tmp_path: Path, environ: dict[str, str]) -> None:
+    url = f"unix://:wrong@{tmp_path / 'redis.sock'}"
+    with redis_server(tmp_path, "--requirepass", "right"), start({**environ, "WZ_REDIS_URL": url}) as worker:
+        first = worker.stderr.readline()
+
+    assert "refuses the password" in first
+    assert "; this worker waits for it" in first
+
+
 class Counting:
     """A task that records when it was stopped."""
 
