@@ -1,14 +1,6 @@
 """The `wz` command: run an app, show its routes, and what an installed package or a project adds to it.
 
-A package adds commands by the entry-point group `wz.commands`, a project by its pyproject.toml, which is looked for in
-the current folder and those above it; the nearest with a table `[tool.wz]` counts:
-
-    [tool.wz]
-    app = "shop:create_app"
-    differences = "shop.servers:differences"
-
-    [tool.wz.commands]
-    stock = "shop.commands:stock"
+A package adds commands by the entry-point group `wz.commands`, a project by its pyproject.toml: see `project.py`.
 """
 
 from __future__ import annotations
@@ -19,13 +11,12 @@ import inspect
 import os
 import re
 import sys
-import tomllib
 import traceback
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.serving import is_running_from_reloader, run_simple
 from werkzeug.test import EnvironBuilder
@@ -37,6 +28,7 @@ except ModuleNotFoundError as exc:
 
 from .app import App
 from .context import g
+from .project import Project, current_folder
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -92,55 +84,6 @@ class AppGroup(click.Group):
         return super().group(*args, **kwargs)
 
 
-class Project(NamedTuple):
-    """What `[tool.wz]` of a pyproject.toml says. A value of `commands` is checked when it is loaded.
-
-    `differences` names a function without arguments that returns the text of `wz layers --differences`.
-    """
-
-    file: Path
-    app: str | None
-    differences: str | None
-    commands: dict[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """The project's folder, from which its app and its commands are imported."""
-        return self.file.parent
-
-    @classmethod
-    def find(cls) -> Project | None:
-        """Read the nearest pyproject.toml that has a table `[tool.wz]`, from the current folder upwards.
-
-        Raises `click.UsageError` that names a file that is wrong.
-        """
-        here = _current_folder()
-        return next(filter(None, (cls._read(folder / "pyproject.toml") for folder in [here, *here.parents])), None)
-
-    @classmethod
-    def _read(cls, file: Path) -> Project | None:
-        try:
-            text = file.read_bytes()
-        except OSError:
-            return None
-        try:
-            tool = tomllib.loads(text.decode()).get("tool")
-        except ValueError as exc:
-            raise click.UsageError(f"{file} is not valid TOML: {exc}") from None
-        if not isinstance(tool, dict) or "wz" not in tool:
-            return None
-        table = tool["wz"]
-        if not isinstance(table, dict):
-            raise click.UsageError(f"{file}: [tool.wz] must be a table")
-        app, differences, commands = table.get("app"), table.get("differences"), table.get("commands", {})
-        for name, value in (("app", app), ("differences", differences)):
-            if not (value is None or isinstance(value, str)):
-                raise click.UsageError(f'{file}: {name} of [tool.wz] must be a text, as in {name} = "module:name"')
-        if not isinstance(commands, dict):
-            raise click.UsageError(f"{file}: [tool.wz.commands] must be a table")
-        return cls(file, app, differences, commands)
-
-
 class Group(click.Group):
     """Adds the commands that packages and the project register, then the app's own."""
 
@@ -171,7 +114,7 @@ class Group(click.Group):
                     f"`wz {cmd_name}` can't be loaded from {point.value!r}: {_reason(exc)}"
                 ) from exc
         project = Project.find()
-        file = project.file if project else f"a pyproject.toml in {_current_folder()} or above it"
+        file = project.file if project else f"a pyproject.toml in {current_folder()} or above it"
         missing = f"there is no command {cmd_name!r}, neither in wz nor in [tool.wz.commands] of {file}"
         try:
             command = self._app_group(ctx).get_command(ctx, cmd_name)
@@ -331,7 +274,7 @@ def load_app(target: str | None) -> App:
     except ModuleNotFoundError as exc:
         if exc.name is None or not match["module"].startswith(exc.name):
             raise  # the module exists, but something that it imports does not
-        raise click.UsageError(f"--app {target!r}: there is no module {exc.name!r} in {_current_folder()}") from None
+        raise click.UsageError(f"--app {target!r}: there is no module {exc.name!r} in {current_folder()}") from None
     names = [match["name"]] if match["name"] else _NAMES
     found: Any = next((getattr(loaded, name) for name in names if hasattr(loaded, name)), None)
     if found is None:
@@ -402,13 +345,6 @@ def _reason(error: BaseException) -> str:
     return " ".join(f"{kind}{text}".split())
 
 
-def _current_folder() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise click.UsageError("the current folder was deleted: change to another one") from None
-
-
 def _warn(ctx: click.Context, text: str) -> None:
     if not ctx.resilient_parsing:  # a shell asks for completions; what is printed would appear in its prompt
         click.secho(f"{text}\n", err=True, fg="red")
@@ -418,6 +354,6 @@ def _find_app() -> str | None:
     """Return the app that is nearest: the current folder's pyproject.toml, its app.py or wsgi.py, the project's."""
     project = Project.find()
     app = project.app if project else None
-    if project and app and project.folder == _current_folder():
+    if project and app and project.folder == current_folder():
         return app
     return next((file.removesuffix(".py") for file in _FILES if Path(file).is_file()), app)

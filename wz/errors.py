@@ -28,7 +28,8 @@ _PAGE = """\
 <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}}</style>
 <h1>{status} {title}</h1>
 <p>{detail}</p>
-{request_id}"""
+<p><small>{id}</small></p>
+"""
 
 
 class Problem(HTTPException):
@@ -103,22 +104,14 @@ def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
     status = exc.code or 500
     if status < 400:
         return exc.get_response(request.environ)  # a redirect of the Map's
-    title, detail = exc.name, exc.description or ""
+    title, detail, request_id = exc.name, exc.description or "", request.environ.get(REQUEST_ID)
     headers = [(k, v) for k, v in exc.get_headers(request.environ) if k.lower() != "content-type"]
-    if isinstance(exc, Problem):
-        headers += exc.headers.items()
-
-    request_id = request.environ.get(REQUEST_ID)
-
+    headers += exc.headers.items() if isinstance(exc, Problem) else ()
     if _wants_html(request):
-        shown = f"<p><small>{escape(request_id)}</small></p>\n" if request_id else ""
-        page = _PAGE.format(status=status, title=escape(title), detail=escape(detail), request_id=shown)
+        page = _PAGE.format(status=status, title=escape(title), detail=escape(detail), id=escape(request_id or ""))
         return Response(page, status, headers)
     document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    if request_id:
-        document["request_id"] = request_id
-    if isinstance(exc, Problem):
-        document |= exc.members
+    document |= ({"request_id": request_id} if request_id else {}) | (exc.members if isinstance(exc, Problem) else {})
     response = json_response(Response, Response.json_module.encode(document), PROBLEM_TYPES[0])
     response.status_code = status
     response.headers.extend(headers)

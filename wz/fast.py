@@ -19,13 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import (
-    ClientDisconnected,
-    HTTPException,
-    MethodNotAllowed,
-    NotFound,
-    RequestEntityTooLarge,
-)
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule, ValidationError
 from werkzeug.wrappers import Request, Response
 
@@ -218,27 +212,18 @@ def read_body(request: Request) -> bytes:
     Raises `ClientDisconnected` or `RequestEntityTooLarge`. The long way is for a body whose length is not given or is
     above the limit, and for one that something has begun to read.
     """
-    environ, length, limit = request.environ, request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
-    if (
-        not AVAILABLE
-        or request.shallow
-        or not _LENGTH.fullmatch(length)
-        or (limit is not None and int(length) > limit)
-        or "stream" in request.__dict__
-        or "_cached_data" in request.__dict__
-    ):
+    known, length, limit = request.__dict__, request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
+    is_begun = "stream" in known or "_cached_data" in known or request.shallow
+    if is_begun or not AVAILABLE or not _LENGTH.fullmatch(length) or (limit is not None and int(length) > limit):
         return request.get_data()
-    read = environ["wsgi.input"].read
-    if "wsgi.input_terminated" not in environ:
-        body: bytes = read(int(length))
-        if len(body) < int(length):
-            raise ClientDisconnected
-    else:  # the server says where it ends: a body that it has decoded has another length than the header says
-        body = read() if limit is None else read(limit + 1)
-        if limit is not None and len(body) > limit:
-            raise RequestEntityTooLarge
-    request.__dict__["stream"] = io.BytesIO()  # nothing is left to be read
-    request._cached_data = body
+    # If the server says where it ends, a body that was decoded may have another length than the header says.
+    size = int(length) if "wsgi.input_terminated" not in request.environ else -1 if limit is None else limit + 1
+    body: bytes = request.environ["wsgi.input"].read(size)
+    if limit is not None and len(body) > limit:
+        raise RequestEntityTooLarge
+    if size == int(length) > len(body):
+        raise ClientDisconnected
+    known.update(stream=io.BytesIO(), _cached_data=body)  # nothing is left to be read
     return body
 
 

@@ -99,9 +99,8 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         # The usual text needs no parsing.
         if request.environ.get("CONTENT_TYPE") != "application/json" and not request.is_json:
             raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
-        data = read_body(request)
         try:
-            return decoder.decode(data)
+            return decoder.decode(read_body(request))
         except msgspec.ValidationError as exc:
             raise invalid(exc) from exc
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:

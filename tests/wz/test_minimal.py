@@ -35,6 +35,7 @@ LAYERS = [
     "cli",
     "flashing",
     "openapi",
+    "project",
     "records",
     "request_id",
     "session",

@@ -34,7 +34,7 @@ OFFERED = {
     "wz.base": "BaseApp",
     "wz.blueprints": "Blueprint",
     "wz.chunked": "UnknownLength stream",
-    "wz.cli": "AppGroup COMMANDS Group Project layers load_app main routes run shell with_appcontext",
+    "wz.cli": "AppGroup COMMANDS Group layers load_app main routes run shell with_appcontext",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
         AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
@@ -53,6 +53,7 @@ OFFERED = {
     "wz.openapi.endpoints": "OpenAPI",
     "wz.openapi.operations": "Content Operation operation said_of",
     "wz.openapi.schema": "DECIMAL_IN DECIMAL_OUT JSON Schemas is_response is_struct path_template returned url_values",
+    "wz.project": "Project current_folder",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec root_path",
