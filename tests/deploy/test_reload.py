@@ -370,7 +370,7 @@ def test_it_ends_while_a_new_worker_starts(tmp_path: Path, settings: Settings) -
         stack.until(lambda: bool(service.workers - old))
         master, (starting,) = service.master, service.workers - old
         os.kill(master, signal.SIGTERM)
-        stack.until(lambda: children(master) <= {starting})  # none if it was told before it could wait
+        stack.until(lambda: children(master) <= {starting})  # which ends at once if it has only just been forked
         service.let_go()
         stack.until(lambda: not Path(f"/proc/{starting}").exists())
 
