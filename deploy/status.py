@@ -17,7 +17,7 @@ from pipeline.settings.local import SERVICE, STATE, read, state_folder
 from pipeline.store.clock import machine_time
 
 from .address import Address, is_ready
-from .leavings import Leaving, end, leavings, lives
+from .orphans import Orphan, end, lives, orphans
 from .processes import STAGES, clock_time
 from .state import Service, Started, describe, holders, is_locked, supervisor
 
@@ -111,7 +111,7 @@ def down(state: Path | None) -> None:
     elif not found:
         click.echo(f"nothing runs in {state}", err=True)
         return
-    if left := leavings(state):
+    if left := orphans(state):
         click.echo(f"Ending what is left: {', '.join(map(str, left))}; by {clock_time(seconds)} ...", err=True)
         end(left)
     if is_locked(state):
@@ -129,7 +129,7 @@ def look(state: Path) -> Status:
     service: Service = read(state / SERVICE, Service)
     master = supervisor(state, found)
     if master is None:
-        rows = [row for leaving in leavings(state) for row in rows_of_leaving(leaving)]
+        rows = [row for orphan in orphans(state) for row in rows_of_orphan(orphan)]
         waits_for = "`wz up` was killed, and these were left: `wz down` ends them" if rows else ""
     else:
         rows = [row_of(Started("wz up", master.pid))]
@@ -156,9 +156,9 @@ def rows_of(started: Started) -> Iterator[Row]:
             yield row_of(Started(f"{started.name} child", child.pid), started.pid)
 
 
-def rows_of_leaving(leaving: Leaving) -> Iterator[Row]:
-    for pid in leaving.pids:
-        yield row_of(Started(leaving.name, pid))
+def rows_of_orphan(orphan: Orphan) -> Iterator[Row]:
+    for pid in orphan.pids:
+        yield row_of(Started(orphan.name, pid))
 
 
 def row_of(started: Started, parent: int | None = None) -> Row:

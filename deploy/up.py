@@ -19,8 +19,8 @@ from pipeline.settings.local import STATE
 from pipeline.store.client import RedisUnavailable, check_server, redis_client
 
 from .address import HOST, Address, is_ready
-from .leavings import end, leavings
 from .nginx import TLS, render_nginx
+from .orphans import end, orphans
 from .processes import GRACEFUL_SECONDS, STAGES, Interrupted, NotReady, ProcessEnded, Processes, clock_time
 from .report import Report
 from .servers import ServerNotFound, nginx, redis_server
@@ -117,7 +117,7 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
 @contextmanager
 def sole(state: Path) -> Iterator[IO[str]]:
     """Hold the folder's lock, once what a killed `wz up` has left has ended. Raises `ClickException` if one runs."""
-    if left := leavings(state):
+    if left := orphans(state):
         by = clock_time(sum(stage.seconds for stage in STAGES))
         click.echo(f"Ending what a killed `wz up` has left: {', '.join(map(str, left))}; by {by} ...", err=True)
         end(left)

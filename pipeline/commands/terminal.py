@@ -64,27 +64,23 @@ def settings() -> Settings:
 def settings_for_redis(creates: bool = False) -> Settings:
     """Return `settings`, and see to it that nobody takes an empty database for the service's.
 
-    If nothing says which environment is meant, its database is empty, and another's on the same server is not, a note
-    says so. A command that `creates` what it does not find is refused then. Raises `ClickException`.
+    If its database is empty, and another environment's on the same server is not, a note says so. A command that
+    `creates` what it does not find is refused then, unless WZ_ENVIRONMENT says which one is meant, which is as good as
+    a yes. An address with a database is not asked about. Raises `ClickException`.
     """
     found = settings()
-    environ = with_service(os.environ, service_file())
-    if (
-        environ.get("WZ_ENVIRONMENT")
-        or database_in(found.redis_url) is not None
-        or found.hubs_cluster
-        or found.boards_cluster
-    ):
+    if database_in(found.redis_url) is not None or found.hubs_cluster or found.boards_cluster:
         return found
-    if others := others_with_data(found):
-        named = " and ".join(f"{name} has database {number}" for name, number in others.items())
-        text = (
-            f"database {database(found)}, of the environment {found.environment}, is empty, but {named} with data: "
-            "set WZ_ENVIRONMENT to the one that you mean"
-        )
-        if creates:
-            raise click.ClickException(text)
-        click.echo(f"Note: {text}", err=True)
+    is_said = bool(with_service(os.environ, service_file()).get("WZ_ENVIRONMENT"))
+    if (creates and is_said) or not (others := others_with_data(found)):
+        return found
+    named = " and ".join(f"{name} has database {number}" for name, number in others.items())
+    text = f"database {database(found)}, of the environment {found.environment}, is empty, but {named} with data"
+    if not is_said:
+        text += ": set WZ_ENVIRONMENT to the one that you mean"
+    if creates:
+        raise click.ClickException(text)
+    click.echo(f"Note: {text}", err=True)
     return found
 
 

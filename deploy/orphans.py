@@ -1,4 +1,4 @@
-"""What a `wz up` that was killed has left running, by name, and its end."""
+"""Processes that a killed `wz up` has left running, by name, and their end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .processes import Ending, end_in_order, kind_of
 from .state import Service, holders, supervisor
 
 
-class Leaving:
+class Orphan:
     """A process that was started by name, or what is left of those that it has started."""
 
     def __init__(self, name: str, leader: int, processes: list[psutil.Process]) -> None:
@@ -51,7 +51,7 @@ class Leaving:
                 process.kill()
 
 
-def leavings(state: Path) -> list[Leaving]:
+def orphans(state: Path) -> list[Orphan]:
     """Return what runs in a folder whose `wz up` was killed; nothing while that lives."""
     found = holders(state)
     if supervisor(state, found):
@@ -62,10 +62,10 @@ def leavings(state: Path) -> list[Leaving]:
         with suppress(ProcessLookupError):
             sessions[os.getsid(process.pid)].append(process)
     # One that the file does not name may be a `wz up` that has just begun.
-    return [Leaving(names[leader], leader, members) for leader, members in sessions.items() if leader in names]
+    return [Orphan(names[leader], leader, members) for leader, members in sessions.items() if leader in names]
 
 
-def end(found: Sequence[Leaving]) -> None:
+def end(found: Sequence[Orphan]) -> None:
     """End them as `wz up` would have: no request is cut, Redis is the last."""
     end_in_order(found, wait)
 
