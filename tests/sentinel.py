@@ -109,9 +109,18 @@ class Store:
         good = [one for one in known if one["master-link-status"] == "ok" and not one["is_sdown"]]
         return bool(replication["role"] == "slave" and replication["master_link_status"] == "up" and len(good) == 1)
 
-    def fail_over(self) -> None:
-        """Have the Sentinel begin to make the replica the primary; `has_failed_over` says when it is done."""
-        self.ask_sentinel("SENTINEL FAILOVER", NAME)
+    def fail_over(self) -> bool:
+        """Have the Sentinel make the replica the primary, and say whether it begins; `has_failed_over` says the rest.
+
+        On a slow machine it may not have heard from the replica just now, and does not begin.
+        """
+        try:
+            self.ask_sentinel("SENTINEL FAILOVER", NAME)
+        except redis.ResponseError as exc:
+            if "NOGOODSLAVE" not in str(exc):
+                raise
+            return False
+        return True
 
     def has_failed_over(self) -> bool:
         """Say whether the Sentinel names the other one; from then on, that is the primary here, too."""

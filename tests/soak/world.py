@@ -128,7 +128,7 @@ class World:
         lost = self.store.primary
         lost.down = True
         lost.kill()
-        self.store.fail_over()
+        self.wait_until(self.store.fail_over, "the Sentinel")
         self.wait_until(self.store.has_failed_over, "the fail-over")
         lost.down = False
 

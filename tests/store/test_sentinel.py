@@ -75,7 +75,7 @@ def fail_over(store: Store, *, kill: bool = False) -> None:
     if kill:
         lost.down = True
         lost.kill()
-    store.fail_over()
+    store.until(store.fail_over)
     store.until(store.has_failed_over)
     lost.down = False
 
