@@ -169,3 +169,11 @@ def leader(up: Up, name: str) -> int:
     children = psutil.Process(up.process.pid).children()
     (found,) = (child.pid for child in children if any(name in word for word in child.cmdline()[:3]))
     return found
+
+
+def runs(pid: int) -> bool:
+    """Say whether a process runs. One that has ended stays a zombie until the machine's init sees to it."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

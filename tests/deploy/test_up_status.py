@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from ..stack import PATIENCE, REPOSITORY, until
-from .running import Up, running, spawn, status, what_names, without_settings, wz
+from .running import Up, running, runs, spawn, status, what_names, without_settings, wz
 
 
 def test_every_process_is_shown(up: Up) -> None:
@@ -68,10 +68,10 @@ def test_it_is_reloaded_from_a_folder_below(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=below, env=env)
 
         assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["2 of 2 workers are new"]), done.stderr
-        until(lambda: not any(map(psutil.pid_exists, old)))
+        until(lambda: not any(map(runs, old)))
         new = web_children(up)
         assert wz("reload", "--state", up.state).returncode == 0
-        until(lambda: not any(map(psutil.pid_exists, new)))
+        until(lambda: not any(map(runs, new)))
 
 
 def test_where_nothing_runs(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
         up.process.wait()
         (nginx,) = (row["pid"] for row in status(up.state)["processes"] if row["name"] == "nginx" and is_master(row))
         os.kill(nginx, signal.SIGKILL)
-        until(lambda: not psutil.pid_exists(nginx))
+        until(lambda: not runs(nginx))
         left = status(up.state)
 
         assert {row["pid"] for row in left["processes"]} == started - {nginx}
@@ -114,7 +114,7 @@ def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
         next_one = spawn(tmp_path, port=up.port, state=up.state, environ={"WZ_JOBS": ""})
         next_one.wait_for(lambda: "wz answers at" in next_one.text)
         assert "Ending what a killed `wz up` has left: redis (" in next_one.text
-        assert not [pid for pid in started if psutil.pid_exists(pid)]
+        assert not [pid for pid in started if runs(pid)]
 
         next_one.process.kill()
         next_one.process.wait()

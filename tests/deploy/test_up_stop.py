@@ -15,7 +15,7 @@ import redis as redis_py
 from deploy.processes import GRACEFUL_SECONDS, STAGES
 
 from ..stack import PATIENCE, until
-from .running import Up, leader, running, status, wz
+from .running import Up, leader, running, runs, status, wz
 
 #: Milliseconds for which Redis answers no write; less than the time that requests under way have.
 PAUSE = 1500
@@ -60,7 +60,7 @@ def test_requests_under_way_get_their_answers(tmp_path: Path) -> None:
         assert [poll.result(PATIENCE) for poll in polls.values()] == [200] * 4
         assert {sent.result(PATIENCE) for sent in sends} == {201}
         assert up.process.wait(PATIENCE) == 128 + signal.SIGTERM
-        assert not [pid for pid in started if psutil.pid_exists(pid)]
+        assert not [pid for pid in started if runs(pid)]
         assert (done.returncode, status(up.state)["processes"]) == (0, [])
 
 
@@ -95,6 +95,6 @@ def test_ctrl_c_ends_all_that_it_started_and_nothing_else(tmp_path: Path, redis_
             up.process.send_signal(signal.SIGINT)
             assert up.process.wait(PATIENCE) == 130
 
-    assert not [pid for pid in started if psutil.pid_exists(pid)]
+    assert not [pid for pid in started if runs(pid)]
     with socket.socket(socket.AF_UNIX) as redis:
         redis.connect(redis_url.removeprefix("unix://"))
