@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 
 from pipeline.settings.local import SERVICE, read, state_folder
 
@@ -51,7 +52,7 @@ def reload(state: Path | None) -> None:
                 return
         if not shown and time.monotonic() > deadline:
             raise click.ClickException(f"process {master} does not reload: was it started by deploy/serve.py?")
-        if not is_running(master):
+        if not psutil.pid_exists(master):
             raise click.ClickException(f"gunicorn, process {master}, has ended")
         time.sleep(0.05)
 
@@ -77,14 +78,6 @@ def read_pid(folder: Path) -> int:
         raise click.ClickException(f"the service does not run: there is no {folder / PID_FILE} ({where})") from None
     except (OSError, ValueError) as exc:
         raise click.ClickException(f"{folder / PID_FILE}: {exc}") from exc
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def show(status: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """/healthz: this process serves. /readyz: it can also do its work. Neither needs a token.
 
-/healthz needs no Redis, and under gunicorn no free thread either (deploy/worker.py): a process that waits for Redis is
-alive, and to start it again would not help.
+/healthz needs no Redis, and under deploy/epoll.py no free thread either: a process that waits for Redis is alive, and
+to start it again would not help.
 """
 
 from __future__ import annotations
@@ -42,12 +42,9 @@ class Ready(msgspec.Struct):
 @operation(responses={503: "it can't; `stores` says of each store whether it takes writes, or why not"})
 def readyz(request: Request) -> Ready:
     """Say that this process can do its work: each store answers and takes writes. Nothing is written."""
-    found: dict[int, str] = {}
-    stores: dict[str, str] = {}
-    for name, client in services(request).stores.clients.items():
-        if id(client) not in found:
-            found[id(client)] = _state(client)
-        stores[name] = found[id(client)]
+    its = services(request).stores
+    states = {id(client): _state(client) for client in its.distinct_clients}
+    stores = {name: states[id(client)] for name, client in its.clients.items()}
     wrong = sorted(set(stores.values()) - {"ok"})
     if wrong:
         raise Problem(503, "; ".join(wrong), {"Retry-After": RETRY_AFTER}, stores=stores)

@@ -77,19 +77,18 @@ class Stored(Collector):
             "wz_redis_up", "1 if Redis answers what is read; without it nothing is known of hubs and jobs."
         )
         its = self.services
+        found: list[Metric] = []
+        is_up = False
         try:
             found = [
                 *server_metrics(its.stores.distinct_clients),
                 *hub_metrics(its.hubs),
                 *job_metrics(JobRegistry(its.redis, its.hubs, its.boards)),
             ]
+            is_up = True
         except OUTAGES as exc:
             outages.note(exc)
-            found = []
-            up.add_metric([], 0)
-        except RedisUnavailable:  # not since this process started
-            found = []
-            up.add_metric([], 0)
-        else:
-            up.add_metric([], 1)
+        except RedisUnavailable:
+            pass  # it was not there since this process started
+        up.add_metric([], is_up)
         return [up, *found]

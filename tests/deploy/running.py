@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+from deploy.orphans import lives
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.store.clock import machine_time
@@ -174,6 +175,6 @@ def leader(up: Up, name: str) -> int:
 def runs(pid: int) -> bool:
     """Say whether a process runs. One that has ended stays a zombie until the machine's init sees to it."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return lives(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return False
