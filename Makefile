@@ -87,9 +87,9 @@ COMPILE = CUSTOM_COMPILE_COMMAND='make lock' .venv/lock/bin/pip-compile --quiet 
 	@$(BIN)/python -m venv .venv/lock
 	@.venv/lock/bin/python -m pip install --quiet pip-tools==7.6.2
 
-# `wz up` needs the command line, and the service its page at /docs.
+# `wz up` needs the command line, and the service its page at /docs and its console.
 requirements/stack.txt.new:
-	@$(COMPILE) requirements/stack.in --extra cli --extra docs > $@
+	@$(COMPILE) requirements/stack.in --extra cli --extra docs --extra sessions --extra templates > $@
 
 requirements/dev.txt.new: requirements/stack.txt.new
 	@$(COMPILE) requirements/dev.in --all-extras --constraint requirements/stack.txt.new | sed 's/\.new$$//' > $@

@@ -8,7 +8,7 @@ from wz import App, Problem
 from wz.openapi import OpenAPI
 from wz.request_id import RequestID
 
-from . import auth, boards, following, health, hub, jobs, metrics
+from . import auth, boards, console, following, health, hub, jobs, metrics
 from .boards.parameters import DECIMAL
 from .error_table import PROBLEMS
 from .hub.canonical_path import CanonicalPath
@@ -72,6 +72,7 @@ def create_app(settings: Settings | None = None) -> App:
         decimal=DECIMAL,
     )
     answer_unmatched(app)
+    console.install(app)
     app.layers.add("canonical path", CanonicalPath)
     app.layers.add("unread body", UnreadBody, limit=settings.max_send_bytes * 5 // 4)  # as nginx.conf lets through
     keep_facts(app)

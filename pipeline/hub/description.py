@@ -30,7 +30,21 @@ DAY_MS = 24 * 60 * 60 * 1000
 #: First path segments of the service's own routes, which no hub may have as its name. This is the only list of them;
 #: tests/handlers/hub/test_reserved.py compares it with the routes.
 RESERVED = frozenset(
-    {"boards", "docs", "healthz", "hubs", "jobs", "metrics", "openapi.json", "outputs", "readyz", "static"}
+    {
+        "boards",
+        "console",
+        "docs",
+        "favicon.ico",
+        "healthz",
+        "hubs",
+        "jobs",
+        "layers",
+        "metrics",
+        "openapi.json",
+        "outputs",
+        "readyz",
+        "static",
+    }
 )
 
 

@@ -1,0 +1,25 @@
+"""The console: what the service holds and does, as pages. They are made with wz's own blueprints, templates and files.
+
+Each page is rendered on the server and works without a script. `frame.py` has what all share, `access.py` who may see
+what; each further module is one page or a few that belong together.
+"""
+
+from __future__ import annotations
+
+from wz import App
+from wz.templates import Templates
+
+from . import frame
+
+__all__ = ["install"]
+
+#: In the order of the pages' way: the frame has the files that all use.
+BLUEPRINTS = (frame.blueprint,)
+
+
+def install(app: App) -> None:
+    """Add the console's pages and their templates to the service."""
+    templates = Templates(app, trim_blocks=True, lstrip_blocks=True)
+    frame.prepare(templates.jinja_env)
+    for blueprint in BLUEPRINTS:
+        app.register(blueprint)

@@ -1,0 +1,1 @@
+"""What the console keeps in Redis: who has signed in, the last hour's rates, traces of requests."""
