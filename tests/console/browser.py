@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from ..stack import PATIENCE, REPOSITORY
 
@@ -106,9 +106,13 @@ class Watched:
         self.page: Page = self.context.new_page()
 
     def _watch(self, page: Page) -> None:
-        page.on("console", lambda said: said.type in ("error", "warning") and self._complain(said.text))
+        page.on("console", self._hear)
         page.on("pageerror", lambda error: self._complain(str(error)))
         page.on("request", lambda request: self._see(request.url))
+
+    def _hear(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            self._complain(said.text)
 
     def _see(self, url: str) -> None:
         if urlsplit(url)[:2] != urlsplit(self.url)[:2] and not url.startswith("data:"):

@@ -44,7 +44,8 @@ class Site:
         """Return a link that signs in once, as `wz console` prints it."""
         done = wz("console", "--state", self.up.state)
         assert done.returncode == 0, done.stderr
-        return re.findall(r"https?://\S+", done.stdout)[-1]
+        link: str = re.findall(r"https?://\S+", done.stdout)[-1]
+        return link
 
     def visitor(self) -> Watched:
         """Return somebody who has not signed in."""
