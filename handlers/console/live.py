@@ -43,7 +43,7 @@ _SHARE = 10
 RETRY = 4
 
 #: What ends a stream: the page asks again, and then gets the error as a status.
-ENDS = (PipelineError, *OUTAGES)
+ENDS: tuple[type[Exception], ...] = (PipelineError, *OUTAGES)
 
 Fragments = Callable[[], Mapping[str, str]]
 
