@@ -14,7 +14,7 @@ from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import prepare
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import JobProgress, JobRegistry
+from pipeline.windows.jobs.registry import JobRegistry
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 
@@ -44,8 +44,7 @@ _NO_JOB: dict[int, str | Content] = {404: "there is no such job"}
 def jobs(request: Request) -> JobList:
     """List the jobs: those in the workers' folders and those made here."""
     registry = _registry(request)
-    found = registry.all()
-    return JobList([_summary(name, found[name], its) for name, its in registry.progress_of(found).items()])
+    return JobList([_summary(registry, name, job) for name, job in registry.all().items()])
 
 
 @blueprint.get("/<name>")
@@ -113,8 +112,8 @@ def _registry(request: Request) -> JobRegistry:
     return JobRegistry(found.redis, found.hubs, found.boards)
 
 
-def _summary(name: str, job: JobRecord, progress: JobProgress) -> JobSummary:
-    state, status, _ = progress
+def _summary(registry: JobRegistry, name: str, job: JobRecord) -> JobSummary:
+    state, status, _ = registry.progress(name, job)
     if status is None:
         return JobSummary(name, state, job.folder, None, None)
     return JobSummary(name, state, job.folder, status.watermark, status.lag)

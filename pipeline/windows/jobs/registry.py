@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -23,9 +21,9 @@ from .erase import queue_detach, queue_erase
 from .job import Job
 from .job_toml import InvalidJob, ReferenceInput, config_of
 from .keys import MERGE
-from .outputs import DeliveryStatus, Outbox, delivery_statuses, release_outputs
+from .outputs import DeliveryStatus, Outbox, delivery_status, release_outputs
 from .record import BEGIN, JobRecord
-from .reports import JobStatus, Reports, read_all
+from .reports import JobStatus, Reports
 
 #: Milliseconds from a job's deletion until no worker can be about to begin it.
 SETTLE_MS = 10_000
@@ -168,26 +166,13 @@ class JobRegistry:
 
     def progress(self, name: str, job: JobRecord) -> JobProgress:
         """Return the state of a job, its status and its deliveries."""
-        return self.progress_of({name: job})[name]
-
-    def progress_of(self, jobs: Mapping[str, JobRecord]) -> dict[str, JobProgress]:
-        """Return `progress` of several jobs: four round trips for all of them."""
-        statuses = read_all(self.redis, list(jobs))
-        outputs = [(name, output) for name, job in jobs.items() for output in job.outboxes]
-        delivered = iter(delivery_statuses(self.redis, outputs))
-        with self.redis.pipeline(transaction=False) as pipe:
-            for name in jobs:
-                pipe.exists(keys.workers(name))
-            run = dict(zip(jobs, cast("list[int]", pipe.execute()), strict=True))
-        found = {}
-        for name, job in jobs.items():
-            status, deliveries = statuses[name], list(islice(delivered, len(job.outboxes)))
-            if any(delivery.stopped for delivery in deliveries) or (status is not None and _is_failing(status)):
-                state = State.FAILED
-            else:
-                state = State.RUNNING if run[name] else State.STOPPED
-            found[name] = JobProgress(state, status, deliveries)
-        return found
+        status = Reports(self.redis, name).read()
+        deliveries = [delivery_status(self.redis, name, output) for output in job.outboxes]
+        if any(delivery.stopped for delivery in deliveries) or (status is not None and _is_failing(status)):
+            state = State.FAILED
+        else:
+            state = State.RUNNING if self.is_run(name) else State.STOPPED
+        return JobProgress(state, status, deliveries)
 
     def _refuse_taken(self, name: str, *, is_folder: bool) -> None:
         data = cast("bytes | None", self.redis.hget(keys.JOBS, name))

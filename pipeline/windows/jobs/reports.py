@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import msgspec
@@ -102,58 +102,40 @@ class Reports:
 
     def read(self) -> JobStatus | None:
         """Return the status of the job, None if it has never run. Costs two round trips."""
-        return read_all(self.redis, [self.job])[self.job]
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self.key)
+            pipe.hvals(self.errors_key)
+            reports, errors = pipe.execute()
+        if not reports and not errors:
+            return None
+        found = {task.decode(): msgspec.json.decode(report, type=TaskStatus) for task, report in reports.items()}
+        tasks = {name: found[name] for name in sorted(found, key=lambda name: (len(name), name))}
+        watermarks = [task.watermark for task in tasks.values()]
+        known = [watermark for watermark in watermarks if watermark is not None]
+        return JobStatus(
+            job=self.job,
+            watermark=min(known) if watermarks and len(known) == len(watermarks) else None,
+            lag=self._lag(tasks),
+            rows=_total([task.rows for task in tasks.values()]),
+            faults=_total([task.faults for task in tasks.values()]),
+            error=max(
+                (msgspec.json.decode(error, type=TaskError) for error in errors),
+                key=lambda error: error.time,
+                default=None,
+            ),
+            tasks=tasks,
+        )
 
-
-def read_all(client: Redis, jobs: Sequence[str]) -> dict[str, JobStatus | None]:
-    """Return the status of each of these jobs, None for one that has never run. Two round trips for all."""
-    with client.pipeline(transaction=False) as pipe:
-        for job in jobs:
-            pipe.hgetall(keys.status(job))
-            pipe.hvals(keys.errors(job))
-        answers = iter(pipe.execute())
-    found = {job: (_tasks(next(answers)), next(answers)) for job in jobs}
-    places = {place for tasks, _ in found.values() for task in tasks.values() for place in task.next}
-    sequences = _sequences(client, sorted(places))
-    return {job: _status(job, tasks, errors, sequences) for job, (tasks, errors) in found.items()}
-
-
-def _tasks(reports: Mapping[bytes, bytes]) -> dict[str, TaskStatus]:
-    found = {task.decode(): msgspec.json.decode(report, type=TaskStatus) for task, report in reports.items()}
-    return {name: found[name] for name in sorted(found, key=lambda name: (len(name), name))}
-
-
-def _sequences(client: Redis, places: Sequence[str]) -> dict[str, int]:
-    """Return the next sequence number of each of these partitions."""
-    with client.pipeline(transaction=False) as pipe:
-        for place in places:
-            hub, partition = _partition_at(place)
-            pipe.get(HubKeys(hub)[partition].sequence)
-        found = cast("list[bytes | None]", pipe.execute())
-    return {place: int(number or 0) for place, number in zip(places, found, strict=True)}
-
-
-def _status(
-    job: str, tasks: Mapping[str, TaskStatus], errors: Sequence[bytes], sequences: Mapping[str, int]
-) -> JobStatus | None:
-    if not tasks and not errors:
-        return None
-    watermarks = [task.watermark for task in tasks.values()]
-    known = [watermark for watermark in watermarks if watermark is not None]
-    following = {place: number for task in tasks.values() for place, number in task.next.items()}
-    return JobStatus(
-        job=job,
-        watermark=min(known) if watermarks and len(known) == len(watermarks) else None,
-        lag=sum(max(0, sequences[place] - number) for place, number in following.items()),
-        rows=_total([task.rows for task in tasks.values()]),
-        faults=_total([task.faults for task in tasks.values()]),
-        error=max(
-            (msgspec.json.decode(error, type=TaskError) for error in errors),
-            key=lambda error: error.time,
-            default=None,
-        ),
-        tasks=tasks,
-    )
+    def _lag(self, tasks: Mapping[str, TaskStatus]) -> int:
+        following = {place: number for task in tasks.values() for place, number in task.next.items()}
+        with self.redis.pipeline(transaction=False) as pipe:
+            for place in following:
+                hub, partition = _partition_at(place)
+                pipe.get(HubKeys(hub)[partition].sequence)
+            sequences = cast("list[bytes | None]", pipe.execute())
+        return sum(
+            max(0, int(sequence or 0) - number) for sequence, number in zip(sequences, following.values(), strict=True)
+        )
 
 
 def _total(counts: list[Mapping[str, int]]) -> dict[str, int]:

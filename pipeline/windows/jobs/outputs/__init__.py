@@ -5,7 +5,6 @@ from .open import open_outputs as open_outputs
 from .outbox import DeliveryStatus as DeliveryStatus
 from .outbox import Outbox as Outbox
 from .outbox import delivery_status as delivery_status
-from .outbox import delivery_statuses as delivery_statuses
 from .sink import Sink as Sink
 from .sink import row_id as row_id
 from .stream import OutputInUse as OutputInUse

@@ -244,21 +244,10 @@ class Outbox(Sink):
 
 def delivery_status(client: Redis, job: str, output: str) -> DeliveryStatus:
     """Return the status of a job's output outside Redis."""
-    return delivery_statuses(client, [(job, output)])[0]
-
-
-def delivery_statuses(client: Redis, outputs: Sequence[tuple[str, str]]) -> list[DeliveryStatus]:
-    """Return the status of several outputs, each as job and output, in one round trip."""
     with client.pipeline(transaction=False) as pipe:
-        for job, output in outputs:
-            pipe.xlen(keys.outbox(job, output))
-            pipe.hmget(keys.delivery(job, output), "delivered", "error", "stopped")
-        answers = iter(pipe.execute())
-    return [_delivery(output, next(answers), next(answers)) for _, output in outputs]
-
-
-def _delivery(output: str, waiting: int, fields: Sequence[bytes | None]) -> DeliveryStatus:
-    delivered, error, stopped = fields
+        pipe.xlen(keys.outbox(job, output))
+        pipe.hmget(keys.delivery(job, output), "delivered", "error", "stopped")
+        waiting, (delivered, error, stopped) = pipe.execute()
     text = None if error is None else error.decode()
     return DeliveryStatus(output, waiting, int(delivered or 0), stopped is not None, text)
 
