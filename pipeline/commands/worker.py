@@ -71,7 +71,7 @@ def worker() -> None:
     else:
         until_there(lambda: _warn_of_lost_relays(hubs))
     registry = JobRegistry(client, hubs, boards)
-    folders = JobFolders(settings.jobs, registry.load) if settings.jobs is not None else None
+    folders = JobFolders(settings.jobs, registry.load, registry.stopped) if settings.jobs is not None else None
     registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))
 
     def jobs() -> list[Job]:
