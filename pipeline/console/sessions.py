@@ -28,6 +28,11 @@ def new_code(redis: Redis, token: str) -> str:
     return _keep(redis, CODE, token, CODE_SECONDS)
 
 
+def sign_in_link(redis: Redis, url: str, token: str) -> str:
+    """Return an address with a new code, at the service that browsers find at `url`."""
+    return f"{url}/console/sign-in?code={new_code(redis, token)}"
+
+
 def take_code(redis: Redis, code: str) -> str | None:
     """Return the token of a code that was not used yet, which it then is; None for any other text."""
     return _text(redis.getdel(_name(CODE, code)))
