@@ -10,6 +10,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub.sas import SCHEME, MissingRight, Unauthorized
+from pipeline.store.clock import machine_now
 from wz import Blueprint, Problem, Request, Response
 from wz.context import current_request
 from wz.errors import wants_html
@@ -139,12 +140,17 @@ def favicon(request: Request) -> WerkzeugResponse:
     return send_from_directory(f"{blueprint.root_path}/static", "favicon.svg", max_age=86400)
 
 
-def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
-    """Return a page: `template` with `values`, in the frame of all pages (`base.html`)."""
+def page(request: Request, template: str, status: int = 200, live: str | None = None, **values: Any) -> Response:
+    """Return a page: `template` with `values`, in the frame of all pages (`base.html`).
+
+    `live` is the address of the event stream that keeps the page current: see live.py.
+    """
     found = services(request)
     frame = {
         "places": PLACES,
         "who": request.g.get("signed_by"),
+        "live": live,
+        "now": f"{machine_now():%H:%M:%S}",
         "environment": found.settings.environment,
         "version": request.app.extensions["openapi"].info["version"],
     }
