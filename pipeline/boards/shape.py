@@ -51,19 +51,22 @@ def shape(shards: Shards, order: Order, points: int, bars: int) -> Shape:
 def _samples(shards: Shards, sizes: Sequence[int], order: Order, points: int) -> list[int]:
     """Return scores at some ranks of the largest shards, ascending. Equal ones say that many have that score."""
     largest = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)[: points // _LEAST]
-    ranks = {number: _ranks(sizes[number] - 1, order, max(_LEAST, points // len(largest))) for number in largest}
+    each = max(_LEAST, points // len(largest))
+    ranks = {n: _ranks(sizes[n] - 1, order, each, place / len(largest)) for place, n in enumerate(largest)}
     answers = shards.ask_each([[ByRank(rank, rank) for rank in ranks.get(n, ())] for n in range(len(sizes))])
     return sorted(row.score for found in answers for rows in found for row in rows)
 
 
-def _ranks(last: int, order: Order, points: int) -> list[int]:
-    """Ranks from 0 to `last`: two thirds evenly spread, the others the denser the nearer to the begin of `order`."""
-    even, dense = points * 2 // 3, points // 3
+def _ranks(last: int, order: Order, points: int, shift: float) -> list[int]:
+    """Ranks from 0 to `last`: two thirds evenly spread, the others the denser the nearer to the begin of `order`.
+
+    `shift`, from 0 to 1, moves the even ones, so that those of several shards are not about the same.
+    """
     if last < 0:
         return []
-    found = {last * n // even for n in range(even + 1)} | {
-        min(last, round(last ** (n / dense))) for n in range(dense + 1)
-    }
+    even, dense = points * 2 // 3, points // 3
+    found = {0, last, *(int(last * (n + shift) / even) for n in range(even))}
+    found |= {min(last, round(last ** (n / dense))) for n in range(dense + 1)}
     return sorted(found if order is Order.ASC else {last - rank for rank in found})
 
 
