@@ -11,7 +11,7 @@ from ..hub.runtime import PartitionRuntime, runtimes
 from ..store.clock import clock_ms
 from ..store.lease import Lease
 from ..windows.jobs.registry import JobRegistry
-from ..windows.jobs.reports import JobStatus, read_all
+from ..windows.jobs.reports import JobStatus
 from .history import Sample, hub_subject, job_subject, keep
 from .keys import HISTORY_LEASE, HISTORY_TTL, PERIOD
 
@@ -47,12 +47,12 @@ class History:
 
     def samples(self) -> dict[str, Sample]:
         """Count now: a sample of each hub and job, by subject."""
-        hubs, jobs = list(self.hubs.values()), list(self.jobs.all())
+        hubs, jobs = list(self.hubs.values()), self.jobs.all()
         at_ms = clock_ms(self.jobs.redis)
         found = {hub_subject(hub.name): of_hub(its) for hub, its in zip(hubs, runtimes(hubs), strict=True)}
-        for name, status in read_all(self.jobs.redis, jobs).items():
-            if status is not None:
-                found[job_subject(name)] = of_job(status)
+        for name, progress in self.jobs.progress_of(jobs).items():
+            if progress.status is not None:
+                found[job_subject(name)] = of_job(progress.status)
         return {subject: Sample(at_ms, counters) for subject, counters in found.items()}
 
     def stop(self) -> None:
