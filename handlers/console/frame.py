@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jinja2
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from pipeline.store.clock import machine_now
 from wz import Blueprint, Request, Response
 from wz.routing import RuleSpec
 from wz.templates import render_template
@@ -64,11 +65,16 @@ def secure(response: WerkzeugResponse) -> WerkzeugResponse:
 blueprint = Pages("console", "/console", template_folder="templates", static_folder="static")
 
 
-def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
-    """Return a page: `template` with `values`, in the frame of all pages (`base.html`)."""
+def page(request: Request, template: str, status: int = 200, live: str | None = None, **values: Any) -> Response:
+    """Return a page: `template` with `values`, in the frame of all pages (`base.html`).
+
+    `live` is the address of the event stream that keeps the page current: see live.py.
+    """
     found = services(request)
     frame = {
         "places": PLACES,
+        "live": live,
+        "now": f"{machine_now():%H:%M:%S}",
         "environment": found.settings.environment,
         "version": request.app.extensions["openapi"].info["version"],
     }
