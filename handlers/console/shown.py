@@ -17,7 +17,7 @@ TEXT, BYTES = 16 * 1024, 256
 UNPACKED = 256 * 1024
 
 _GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
-_NOT_SHOWN = {code: "\ufffd" for code in (*range(9), 11, 12, *range(14, 32), 127)}
+_NOT_SHOWN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 
 
 def clock(ms: int | None, places: int = 3) -> str:
