@@ -78,6 +78,19 @@ def pytest_collection() -> Generator[None, object, object]:
         stack.collecting = False
 
 
+#: Why tests of pages were skipped (tests/console/conftest.py).
+NO_BROWSER = "there is no Chromium: install it, or name it in WZ_CHROMIUM"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say in the last line that tests could not run for want of a browser: it is easily missed among other skips."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if count := sum(NO_BROWSER in str(report.longrepr) for report in skipped):
+        print(f"{count} tests of pages did not run: {NO_BROWSER}")
+
+
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("redis")
