@@ -14,13 +14,13 @@ from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import prepare
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import JobRegistry
+from pipeline.windows.jobs.registry import JobProgress, JobRegistry
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation
 
 from ..auth import protect
 from ..services import services
-from .documents import ExplainQuery, Format, JobBody, JobDocument, JobList, JobSummary, job_body
+from .documents import ExplainQuery, Format, JobBody, JobDocument, JobList, JobSummary, WantedState, job_body
 
 blueprint = Blueprint("jobs", url_prefix="/jobs")
 protect(blueprint)
@@ -44,7 +44,8 @@ _NO_JOB: dict[int, str | Content] = {404: "there is no such job"}
 def jobs(request: Request) -> JobList:
     """List the jobs: those in the workers' folders and those made here."""
     registry = _registry(request)
-    return JobList([_summary(registry, name, job) for name, job in registry.all().items()])
+    found = registry.all()
+    return JobList([_summary(name, found[name], progress) for name, progress in registry.progress_of(found).items()])
 
 
 @blueprint.get("/<name>")
@@ -86,6 +87,21 @@ def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobDocument
     return _document(registry, name, registry.get(name)), 201 if is_new else 200
 
 
+@changing.put("/<name>/state")
+@operation(responses=_NO_JOB)
+def set_state(request: Request, name: JobName, body: WantedState) -> JobDocument:
+    """Stop a job, or start it again: workers do so within two seconds.
+
+    A job that is stopped keeps its state and its place, and goes on there. It stays stopped when it is changed.
+    """
+    registry = _registry(request)
+    if body.state == "stopped":
+        registry.stop(name)
+    else:
+        registry.start(name)
+    return _document(registry, name, registry.get(name))
+
+
 @changing.delete("/<name>")
 @operation(
     responses={204: "the job is gone", 409: "a worker loads it from a folder: remove the folder first"} | _NO_JOB
@@ -112,8 +128,8 @@ def _registry(request: Request) -> JobRegistry:
     return JobRegistry(found.redis, found.hubs, found.boards)
 
 
-def _summary(registry: JobRegistry, name: str, job: JobRecord) -> JobSummary:
-    state, status, _ = registry.progress(name, job)
+def _summary(name: str, job: JobRecord, progress: JobProgress) -> JobSummary:
+    state, status, _ = progress
     if status is None:
         return JobSummary(name, state, job.folder, None, None)
     return JobSummary(name, state, job.folder, status.watermark, status.lag)
@@ -121,4 +137,4 @@ def _summary(registry: JobRegistry, name: str, job: JobRecord) -> JobSummary:
 
 def _document(registry: JobRegistry, name: str, job: JobRecord) -> JobDocument:
     state, status, deliveries = registry.progress(name, job)
-    return JobDocument(name, state, job.folder, job.updated, job_body(job), status, deliveries)
+    return JobDocument(name, state, job.folder, job.updated, job.stopped, job_body(job), status, deliveries)

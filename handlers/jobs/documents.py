@@ -112,15 +112,25 @@ class JobList(msgspec.Struct):
 
 
 class JobDocument(msgspec.Struct):
-    """`status` is null until a worker has begun it; `deliveries` are those of outputs that are not in Redis."""
+    """`status` is null until a worker has begun it; `deliveries` are those of outputs that are not in Redis.
+
+    `stopped_time` is when it was stopped, null if workers are to run it.
+    """
 
     name: str
     state: State
     folder: bool
     updated_time: str
+    stopped_time: str | None
     definition: JobBody
     status: JobStatus | None
     deliveries: list[DeliveryStatus]
+
+
+class WantedState(msgspec.Struct, forbid_unknown_fields=True):
+    """`stopped`: workers leave the job alone, and its hubs keep the events that it has not read."""
+
+    state: Literal["running", "stopped"]
 
 
 class Format(StrEnum):

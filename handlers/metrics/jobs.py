@@ -13,8 +13,8 @@ from pipeline.windows.operators.faults import KINDS
 
 
 def job_metrics(registry: JobRegistry) -> Iterator[Metric]:
-    """Read the status of every job: some four round trips a job."""
-    found = {name: registry.progress(name, job) for name, job in registry.all().items()}
+    """Read the status of every job, in a few round trips."""
+    found = registry.progress_of(registry.all())
     now = from_unix_ms(clock_ms(registry.redis)) if found else 0
     yield from _progress(found, now)
     yield from _results(found)

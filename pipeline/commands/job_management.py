@@ -1,4 +1,4 @@
-"""`wz job list | status | put | delete`: the jobs of a service."""
+"""`wz job list | status | put | stop | start | delete`: the jobs of a service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..boards import Boards
 from ..store.client import redis_client
 from ..windows.jobs.definition import read_definition
 from ..windows.jobs.record import JobRecord
-from ..windows.jobs.registry import JobRegistry
+from ..windows.jobs.registry import JobProgress, JobRegistry
 from . import terminal
 from .hub_management import hubs_of
 from .terminal import one_line_errors
@@ -46,7 +46,7 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
 
     def text() -> str:
         found = {name: jobs.get(name)} if name else jobs.all()
-        seen = [_Seen(jobs, name, job) for name, job in found.items()]
+        seen = [_Seen(name, found[name], progress) for name, progress in jobs.progress_of(found).items()]
         lines = terminal.columns([_HEAD, *(one.row() for one in seen)], _TEXT)
         lines += [f"{one.name}: {problem}" for one in seen for problem in one.problems()]
         if name:
@@ -68,6 +68,25 @@ def put_job(folder: Path) -> None:
     click.echo("made" if is_new else "changed")
 
 
+@click.command("stop")
+@click.argument("name")
+@one_line_errors
+def stop_job(name: str) -> None:
+    """Have workers leave the job NAME alone, within two seconds, until `wz job start`.
+
+    It keeps its state and its place: its hubs keep the events that it has not read.
+    """
+    job_registry().stop(name)
+
+
+@click.command("start")
+@click.argument("name")
+@one_line_errors
+def start_job(name: str) -> None:
+    """Have workers run the job NAME, which was stopped: it goes on where it was."""
+    job_registry().start(name)
+
+
 @click.command("delete")
 @click.argument("name")
 @click.confirmation_option(
@@ -79,7 +98,7 @@ def delete_job(name: str) -> None:
     job_registry().delete(name)
 
 
-COMMANDS = (list_jobs, show_status, put_job, delete_job)
+COMMANDS = (list_jobs, show_status, put_job, stop_job, start_job, delete_job)
 
 
 def job_registry(creates: bool = False) -> JobRegistry:
@@ -92,9 +111,10 @@ def job_registry(creates: bool = False) -> JobRegistry:
 class _Seen:
     """The status of a job when it was read."""
 
-    def __init__(self, jobs: JobRegistry, name: str, job: JobRecord) -> None:
+    def __init__(self, name: str, job: JobRecord, progress: JobProgress) -> None:
         self.name = name
-        self.state, self.status, self.deliveries = jobs.progress(name, job)
+        self.stopped = job.stopped
+        self.state, self.status, self.deliveries = progress
 
     def row(self) -> tuple[str, ...]:
         if self.status is None:
@@ -110,6 +130,8 @@ class _Seen:
         )
 
     def problems(self) -> Iterator[str]:
+        if self.stopped is not None:
+            yield f"stopped at {_time(self.stopped)}: `wz job start {self.name}` lets it go on"
         if self.status is not None and self.status.error is not None:
             error = self.status.error
             yield f"{_time(error.time)}, task {error.task}: {error.message}"

@@ -14,6 +14,7 @@ import click
 
 from .. import logs
 from ..boards import Boards
+from ..console.history_task import History
 from ..errors import PipelineError
 from ..hub.namespace import Hubs
 from ..hub.relay import GROUP, Relays
@@ -70,7 +71,7 @@ def worker() -> None:
     else:
         until_there(lambda: _warn_of_lost_relays(hubs))
     registry = JobRegistry(client, hubs, boards)
-    folders = JobFolders(settings.jobs, registry.load) if settings.jobs is not None else None
+    folders = JobFolders(settings.jobs, registry.load, registry.stopped) if settings.jobs is not None else None
     registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))
 
     def jobs() -> list[Job]:
@@ -83,10 +84,11 @@ def worker() -> None:
             relay.attach()
 
     until_there(attach)  # before anything is dropped
-    retention = Retention(hubs)
+    retention, history = Retention(hubs), History(hubs, registry)
 
     def find() -> list[Task]:
-        return [*(task for job in jobs() for task in job.workers), *(relays.tasks() if relays else ()), retention]
+        its_jobs = [task for job in jobs() for task in job.workers]
+        return [*its_jobs, *(relays.tasks() if relays else ()), retention, history]
 
     logger.info("%s", ", ".join(sorted({task.name for task in until_there(find)})))
 

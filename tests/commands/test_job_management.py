@@ -86,6 +86,19 @@ def test_a_job_is_put_listed_run_watched_and_deleted(
     assert len(StreamOutput(redis, "Output").read()) == 8
 
 
+def test_a_job_is_stopped_and_started(wz: Wz, work: Callable[[], None]) -> None:
+    wz("put", JOB)
+    assert wz("stop", "context_reward").exit_code == 0
+    work()
+    lines = wz("status").output.splitlines()
+    assert lines[1].split()[1] == "stopped"
+    assert "`wz job start context_reward` lets it go on" in lines[2]
+
+    wz("start", "context_reward")
+    work()
+    assert rows(wz("status"))[1][1] == "running"
+
+
 def test_an_error_in_the_query_is_shown_with_its_line(wz: Wz, tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_text('[inputs.Input]\nhub = "events"\n[outputs.Sums]\ntype = "stream"\n')
     (tmp_path / "query.asaql").write_text(
@@ -121,6 +134,8 @@ def test_a_job_that_fails_says_why(wz: Wz, hubs: Hubs, work: Callable[[], None])
         pytest.param(
             ("status", "nothing"), "there is no job 'nothing'; `wz job list` shows which there are", id="status"
         ),
+        pytest.param(("stop", "nothing"), "there is no job 'nothing'", id="stop"),
+        pytest.param(("start", "nothing"), "there is no job 'nothing'", id="start"),
         pytest.param(("delete", "nothing", "--yes"), "there is no job 'nothing'", id="delete"),
     ],
 )

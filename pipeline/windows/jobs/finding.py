@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from ...errors import PipelineError
@@ -30,9 +30,13 @@ class JobFolders:
     some of its jobs. Later, such a job stays as it was, and the error is logged once.
     """
 
-    def __init__(self, folder: Path, load: Callable[[Path], Job]) -> None:
+    def __init__(
+        self, folder: Path, load: Callable[[Path], Job], stopped: Callable[[], Collection[str]] = frozenset
+    ) -> None:
+        """`stopped` returns the names of jobs that are not to run; one that is to run again is made again."""
         self._folder = folder
         self._load = load
+        self._stopped = stopped
         self._jobs: dict[Path, tuple[_Stamp, Job | None]] = {}
         self._is_first = True
 
@@ -42,7 +46,8 @@ class JobFolders:
         The first call raises `PipelineError`.
         """
         folders = sorted(file.parent for file in self._folder.glob("*/job.toml"))
-        self._jobs = {folder: self._job(folder) for folder in folders}
+        stopped = self._stopped()
+        self._jobs = {folder: self._job(folder) for folder in folders if folder.resolve().name not in stopped}
         self._is_first = False
         return [job for _, job in self._jobs.values() if job is not None]
 
@@ -63,7 +68,8 @@ class JobFolders:
 class RegisteredJobs:
     """The jobs made over HTTP. If one is put again, a new `Job` is made, which takes over from the old one.
 
-    A job that can't begin, for example because its hub was deleted, is tried again at each call of `jobs`.
+    A job that can't begin, for example because its hub was deleted, is tried again at each call of `jobs`. A job that
+    was stopped is left out; once it is started, a new `Job` is made.
     """
 
     def __init__(self, registry: JobRegistry, make: Callable[[str, Definition], Job]) -> None:
@@ -75,7 +81,8 @@ class RegisteredJobs:
     def jobs(self) -> list[Job]:
         """Return the jobs that exist now: the same objects for jobs that were not put again. Stops no job."""
         self._registry.clean()
-        wanted = {name: job for name, job in self._registry.all().items() if not job.folder}
+        found = self._registry.all().items()
+        wanted = {name: job for name, job in found if not job.folder and job.stopped is None}
         self._jobs = {name: (job.revision, self._job(name, job)) for name, job in wanted.items()}
         return [job for _, job in self._jobs.values() if job is not None]
 

@@ -15,7 +15,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `revision` is different after each time that the job is put; `updated` is UTC. `groups` are its consumer groups,
     each as (hub, group). `tasks` and `outboxes` are all for which it may have keys in Redis, including those from
-    before it was changed.
+    before it was changed. `stopped` is the UTC time at which it was stopped, None if workers are to run it.
     """
 
     definition: Definition
@@ -25,3 +25,4 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     groups: list[tuple[str, str]]
     tasks: list[str]
     outboxes: list[str]
+    stopped: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -21,9 +22,9 @@ from .erase import queue_detach, queue_erase
 from .job import Job
 from .job_toml import InvalidJob, ReferenceInput, config_of
 from .keys import MERGE
-from .outputs import DeliveryStatus, Outbox, delivery_status, release_outputs
+from .outputs import DeliveryStatus, Outbox, delivery_status_of, queue_delivery_status, release_outputs
 from .record import BEGIN, JobRecord
-from .reports import JobStatus, Reports
+from .reports import JobStatus, Reports, lags_of, queue_status, status_of
 
 #: Milliseconds from a job's deletion until no worker can be about to begin it.
 SETTLE_MS = 10_000
@@ -93,9 +94,19 @@ class JobRegistry:
     def put(self, name: str, definition: Definition) -> bool:
         """Make a job, or change one; return whether it is new. Workers begin it within two seconds.
 
-        Its outputs exist at once. A delivery that has stopped begins again, even if the definition is the same. Raises
-        `InvalidJob`, `OutputTaken`, or `JobExists` if a job of this name comes from a folder.
+        Its outputs exist at once. A delivery that has stopped begins again, even if the definition is the same. A job
+        that was stopped stays so. Raises `InvalidJob`, `OutputTaken`, or `JobExists` if a job of this name comes from a
+        folder.
         """
+        self.check_references(name, definition)
+        self._refuse_taken(name, is_folder=False)  # before its outputs are declared
+        old = self._record(Job.of(name, definition, self.redis, self.hubs, self.boards), definition, is_folder=False)
+        reports = Reports(self.redis, name)
+        self.redis.delete(reports.key, reports.errors_key)  # they are about the old definition
+        return old is None
+
+    def check_references(self, name: str, definition: Definition) -> None:
+        """Raise `InvalidJob` if a definition that comes over HTTP joins a hash that it may not read."""
         path = Path(name)
         for input_name, table in config_of(definition.document, path / "job.toml").inputs.items():
             hash_ = table.reference.hash if isinstance(table, ReferenceInput) else None
@@ -104,11 +115,6 @@ class JobRegistry:
                 raise InvalidJob(
                     path, f"[{field}]: the name of a hash that is joined must begin with {REFERENCES}", field
                 )
-        self._refuse_taken(name, is_folder=False)  # before its outputs are declared
-        old = self._record(Job.of(name, definition, self.redis, self.hubs, self.boards), definition, is_folder=False)
-        reports = Reports(self.redis, name)
-        self.redis.delete(reports.key, reports.errors_key)  # they are about the old definition
-        return old is None
 
     def load(self, folder: Path) -> Job:
         """Make the job of a worker's folder, and record it.
@@ -121,6 +127,30 @@ class JobRegistry:
         job = Job.of(name, definition, self.redis, self.hubs, self.boards, folder)
         self._record(job, definition, is_folder=True)
         return job
+
+    def stop(self, name: str) -> None:
+        """Have workers leave a job alone, within two seconds, until `start`. Raises `UnknownJob`.
+
+        It keeps its state and its place: its hubs keep the events that it has not read, as while no worker runs.
+        """
+        self._change(name, lambda job: job.stopped or isoformat(from_unix_ms(clock_ms(self.redis))))
+
+    def start(self, name: str) -> None:
+        """Have workers run a job that was stopped: it goes on where it was. Raises `UnknownJob`."""
+        self._change(name, lambda job: None)
+
+    def stopped(self) -> set[str]:
+        """Return the names of the jobs that were stopped."""
+        return {name for name, job in self.all().items() if job.stopped is not None}
+
+    def _change(self, name: str, stopped: Callable[[JobRecord], str | None]) -> None:
+        def replace(pipe: Pipeline) -> None:
+            job = self.get(name)
+            pipe.multi()
+            changed = msgspec.structs.replace(job, stopped=stopped(job))
+            pipe.hset(keys.JOBS, name, msgspec.json.encode(changed))
+
+        self.redis.transaction(replace, keys.JOBS)
 
     def delete(self, name: str) -> None:
         """Delete a job with its state and its consumer groups; workers stop it within two seconds.
@@ -165,14 +195,32 @@ class JobRegistry:
         return bool(self.redis.exists(keys.workers(name)))
 
     def progress(self, name: str, job: JobRecord) -> JobProgress:
-        """Return the state of a job, its status and its deliveries."""
-        status = Reports(self.redis, name).read()
-        deliveries = [delivery_status(self.redis, name, output) for output in job.outboxes]
-        if any(delivery.stopped for delivery in deliveries) or (status is not None and _is_failing(status)):
-            state = State.FAILED
-        else:
-            state = State.RUNNING if self.is_run(name) else State.STOPPED
-        return JobProgress(state, status, deliveries)
+        """Return the state of a job, its status and its deliveries. Costs two round trips."""
+        return self.progress_of({name: job})[name]
+
+    def progress_of(self, jobs: Mapping[str, JobRecord]) -> dict[str, JobProgress]:
+        """Return the progress of each of these jobs: two round trips, however many they are."""
+        if not jobs:
+            return {}
+        with self.redis.pipeline(transaction=False) as pipe:
+            for name, job in jobs.items():
+                pipe.exists(keys.workers(name))
+                queue_status(pipe, name)
+                for output in job.outboxes:
+                    queue_delivery_status(pipe, name, output)
+            replies = iter(pipe.execute())
+        found: dict[str, tuple[bool, JobStatus | None, list[DeliveryStatus]]] = {}
+        for name, job in jobs.items():
+            is_run = bool(next(replies))
+            status = status_of(name, replies)
+            found[name] = is_run, status, [delivery_status_of(output, replies) for output in job.outboxes]
+        lags = lags_of(self.redis, {name: status for name, (_, status, _) in found.items() if status is not None})
+        progress = {}
+        for name, (is_run, status, deliveries) in found.items():
+            if status is not None:
+                status = msgspec.structs.replace(status, lag=lags[name])
+            progress[name] = JobProgress(_state(jobs[name], is_run, status, deliveries), status, deliveries)
+        return progress
 
     def _refuse_taken(self, name: str, *, is_folder: bool) -> None:
         data = cast("bytes | None", self.redis.hget(keys.JOBS, name))
@@ -213,7 +261,16 @@ class JobRegistry:
             groups=sorted(groups),
             tasks=sorted({*tasks, *job.opened.tasks}),
             outboxes=sorted(outboxes.union(before)),
+            stopped=None if old is None else old.stopped,
         )
+
+
+def _state(job: JobRecord, is_run: bool, status: JobStatus | None, deliveries: Sequence[DeliveryStatus]) -> State:
+    if job.stopped is None and (
+        any(delivery.stopped for delivery in deliveries) or (status is not None and _is_failing(status))
+    ):
+        return State.FAILED
+    return State.RUNNING if is_run else State.STOPPED
 
 
 def _is_failing(status: JobStatus) -> bool:

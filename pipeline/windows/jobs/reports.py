@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import msgspec
 
 from ...hub.keys import HubKeys
-from ...store import Redis
+from ...store import Pipeline, Redis
 from ..language.ticks import BEGINNING, isoformat
 from . import keys
 from .state import ROWS, Progress
@@ -103,39 +103,59 @@ class Reports:
     def read(self) -> JobStatus | None:
         """Return the status of the job, None if it has never run. Costs two round trips."""
         with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hgetall(self.key)
-            pipe.hvals(self.errors_key)
-            reports, errors = pipe.execute()
-        if not reports and not errors:
+            queue_status(pipe, self.job)
+            status = status_of(self.job, iter(pipe.execute()))
+        if status is None:
             return None
-        found = {task.decode(): msgspec.json.decode(report, type=TaskStatus) for task, report in reports.items()}
-        tasks = {name: found[name] for name in sorted(found, key=lambda name: (len(name), name))}
-        watermarks = [task.watermark for task in tasks.values()]
-        known = [watermark for watermark in watermarks if watermark is not None]
-        return JobStatus(
-            job=self.job,
-            watermark=min(known) if watermarks and len(known) == len(watermarks) else None,
-            lag=self._lag(tasks),
-            rows=_total([task.rows for task in tasks.values()]),
-            faults=_total([task.faults for task in tasks.values()]),
-            error=max(
-                (msgspec.json.decode(error, type=TaskError) for error in errors),
-                key=lambda error: error.time,
-                default=None,
-            ),
-            tasks=tasks,
-        )
+        return msgspec.structs.replace(status, lag=lags_of(self.redis, {self.job: status})[self.job])
 
-    def _lag(self, tasks: Mapping[str, TaskStatus]) -> int:
-        following = {place: number for task in tasks.values() for place, number in task.next.items()}
-        with self.redis.pipeline(transaction=False) as pipe:
-            for place in following:
-                hub, partition = _partition_at(place)
-                pipe.get(HubKeys(hub)[partition].sequence)
-            sequences = cast("list[bytes | None]", pipe.execute())
-        return sum(
-            max(0, int(sequence or 0) - number) for sequence, number in zip(sequences, following.values(), strict=True)
-        )
+
+def queue_status(pipe: Pipeline, job: str) -> None:
+    """Ask for what the tasks of a job have reported."""
+    pipe.hgetall(keys.status(job))
+    pipe.hvals(keys.errors(job))
+
+
+def status_of(job: str, replies: Iterator[Any]) -> JobStatus | None:
+    """Return what the replies to `queue_status` say, without the lag; None if the job has never run."""
+    reports, errors = next(replies), next(replies)
+    if not reports and not errors:
+        return None
+    found = {task.decode(): msgspec.json.decode(report, type=TaskStatus) for task, report in reports.items()}
+    tasks = {name: found[name] for name in sorted(found, key=lambda name: (len(name), name))}
+    watermarks = [task.watermark for task in tasks.values()]
+    known = [watermark for watermark in watermarks if watermark is not None]
+    return JobStatus(
+        job=job,
+        watermark=min(known) if watermarks and len(known) == len(watermarks) else None,
+        lag=0,
+        rows=_total([task.rows for task in tasks.values()]),
+        faults=_total([task.faults for task in tasks.values()]),
+        error=max(
+            (msgspec.json.decode(error, type=TaskError) for error in errors),
+            key=lambda error: error.time,
+            default=None,
+        ),
+        tasks=tasks,
+    )
+
+
+def lags_of(client: Redis, statuses: Mapping[str, JobStatus]) -> dict[str, int]:
+    """Return the lag of each job: one round trip, however many they are."""
+    following = {
+        job: {place: number for task in status.tasks.values() for place, number in task.next.items()}
+        for job, status in statuses.items()
+    }
+    places = list(dict.fromkeys(place for its in following.values() for place in its))
+    with client.pipeline(transaction=False) as pipe:
+        for place in places:
+            hub, partition = _partition_at(place)
+            pipe.get(HubKeys(hub)[partition].sequence)
+        sequences = dict(zip(places, cast("list[bytes | None]", pipe.execute()), strict=True))
+    return {
+        job: sum(max(0, int(sequences[place] or 0) - number) for place, number in its.items())
+        for job, its in following.items()
+    }
 
 
 def _total(counts: list[Mapping[str, int]]) -> dict[str, int]:

@@ -301,3 +301,20 @@ def test_jobs_are_changed_with_manage_only(
     headers = {"Authorization": stack.token(connection=connection)}
 
     assert client.open(path, method=method, headers=headers, json=BODY).status_code == status
+
+
+def test_a_job_is_stopped_and_started(client: ServiceClient, work: Work) -> None:
+    client.put("/jobs/per-minute", json=BODY)
+    stopped = client.put("/jobs/per-minute/state", json={"state": "stopped"})
+    assert (stopped.status_code, stopped.json["state"]) == (200, "stopped")
+    assert stopped.json["stopped_time"].endswith("Z")
+    work()
+    assert client.get("/jobs/per-minute").json["status"] is None
+
+    started = client.put("/jobs/per-minute/state", json={"state": "running"})
+    assert started.json["stopped_time"] is None
+    work()
+    assert client.get("/jobs/per-minute").json["state"] == "running"
+
+    assert client.put("/jobs/per-minute/state", json={"state": "failed"}).status_code == 422
+    assert client.put("/jobs/none/state", json={"state": "stopped"}).status_code == 404

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,15 +17,18 @@ from pipeline.hub.runtime import runtime
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs import registry as registry_module
 from pipeline.windows.jobs.definition import Definition
-from pipeline.windows.jobs.finding import RegisteredJobs
+from pipeline.windows.jobs.finding import JobFolders, RegisteredJobs
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, State, UnknownJob
 from pipeline.windows.jobs.reports import Reports
+from pipeline.windows.jobs.state import Checkpoint
+from pipeline.windows.language.ticks import parse
 
 from ..support.example import JOB
+from ..support.running_jobs import write_job
 
 
 def definition(query: str = "SELECT n INTO Out FROM Input", **document: Any) -> Definition:
@@ -40,6 +44,20 @@ def hubs(redis: redis_py.Redis) -> Hubs:
 @pytest.fixture
 def registry(redis: redis_py.Redis, hubs: Hubs) -> JobRegistry:
     return JobRegistry(redis, hubs)
+
+
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return a list that grows with each round trip of this thread to Redis."""
+    trips: list[object] = []
+    send, ours = redis_py.Connection.send_packed_command, threading.get_ident()
+
+    def counted(connection: redis_py.Connection, *args: Any, **options: Any) -> None:
+        if threading.get_ident() == ours:  # and not the thread that renews leases
+            trips.append(args)
+        send(connection, *args, **options)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(redis_py.connection.AbstractConnection, "send_packed_command", counted)
+    return trips
 
 
 Find = Callable[[], list[Job]]
@@ -104,6 +122,80 @@ def test_a_job_that_is_put_again_goes_on_where_it_was(registry: JobRegistry, hub
 
     assert second is not first
     assert rows(registry) == [b'{"n":1}', b'{"n":2,"m":3}']
+
+
+def test_a_job_that_is_stopped_keeps_its_state_and_its_place(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
+    registry.put("j", definition("SELECT n, COUNT(*) AS m INTO Out FROM Input GROUP BY n, TumblingWindow(day, 1)"))
+    send(hubs, 1)
+    (job,) = find()
+    run(job)
+    registry.stop("j")
+
+    assert find() == []
+    job.stop()  # as a worker does
+    assert (state(registry), registry.get("j").stopped is not None) == (State.STOPPED, True)
+    assert attached(hubs) == {"job:j"}
+
+    before = Checkpoint(registry.redis, "j", "merge").load().commits
+    registry.start("j")
+    (again,) = find()
+    run(again)
+    assert (again is not job, state(registry), registry.get("j").stopped) == (True, State.RUNNING, None)
+    assert Checkpoint(registry.redis, "j", "merge").load().commits >= before  # it has not begun anew
+
+
+def test_a_job_that_is_stopped_stays_so_when_it_is_changed(registry: JobRegistry, find: Find) -> None:
+    registry.put("j", definition())
+    registry.stop("j")
+    first = registry.get("j").stopped
+    registry.stop("j")
+    registry.put("j", definition("SELECT n + 1 AS n INTO Out FROM Input"))
+
+    assert registry.get("j").stopped == first
+    assert find() == []
+
+
+def test_a_job_that_failed_and_was_stopped_does_not_count_as_failed(registry: JobRegistry, find: Find) -> None:
+    registry.put("j", definition())
+    Reports(registry.redis, "j").error("0", "it broke", parse("2024-05-01T11:00:00Z"))
+    assert state(registry) is State.FAILED
+    registry.stop("j")
+
+    assert state(registry) is State.STOPPED
+
+
+def test_a_folder_s_job_is_stopped_and_started(registry: JobRegistry, tmp_path: Path) -> None:
+    write_job(tmp_path / "j", "SELECT n INTO Out FROM Input", '[inputs.Input]\nhub = "events"\n')
+    folders = JobFolders(tmp_path, registry.load, registry.stopped)
+    (first,) = folders.jobs()
+    registry.stop("j")
+    assert list(folders.jobs()) == []
+    registry.start("j")
+
+    (second,) = folders.jobs()
+    assert second is not first
+
+
+@pytest.mark.parametrize("what", ["stop", "start"])
+def test_a_job_that_there_is_not_is_neither_stopped_nor_started(registry: JobRegistry, what: str) -> None:
+    with pytest.raises(UnknownJob):
+        getattr(registry, what)("j")
+
+
+def test_the_progress_of_many_jobs_takes_two_round_trips(
+    registry: JobRegistry, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        out = {f"Out{number}": {"type": "stream"}}
+        registry.put(f"j{number}", definition(f"SELECT n INTO Out{number} FROM Input", outputs=out))
+    for job in find():
+        run(job)
+    found = registry.all()
+    trips = round_trips(monkeypatch)
+    progress = registry.progress_of(found)
+
+    assert len(trips) == 2
+    assert {each.state for each in progress.values()} == {State.RUNNING}
 
 
 class Overtaken(JobRegistry):

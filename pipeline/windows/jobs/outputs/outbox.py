@@ -26,7 +26,7 @@ Invariant.
        receiver has to deal with that: the hub drops the rows, the file receiver checks the lease while it has the file
        locked (`Batch.check`), a webhook sees an old id.
 
-Change together: a field of the state, in `_State`, `deliver`, `note`, `delivery_status` and `keys.delivery`; what a
+Change together: a field of the state, in `_State`, `deliver`, `note`, `delivery_status_of` and `keys.delivery`; what a
 receiver may raise, in `Receiver.send` and `Delivery.step`; `MOST_WAITING`, which the task that fills the outbox
 observes (`StageTask._read`).
 """
@@ -34,7 +34,7 @@ observes (`StageTask._read`).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol, cast
@@ -245,9 +245,19 @@ class Outbox(Sink):
 def delivery_status(client: Redis, job: str, output: str) -> DeliveryStatus:
     """Return the status of a job's output outside Redis."""
     with client.pipeline(transaction=False) as pipe:
-        pipe.xlen(keys.outbox(job, output))
-        pipe.hmget(keys.delivery(job, output), "delivered", "error", "stopped")
-        waiting, (delivered, error, stopped) = pipe.execute()
+        queue_delivery_status(pipe, job, output)
+        return delivery_status_of(output, iter(pipe.execute()))
+
+
+def queue_delivery_status(pipe: Pipeline, job: str, output: str) -> None:
+    """Ask for the status of a job's output outside Redis."""
+    pipe.xlen(keys.outbox(job, output))
+    pipe.hmget(keys.delivery(job, output), "delivered", "error", "stopped")
+
+
+def delivery_status_of(output: str, replies: Iterator[Any]) -> DeliveryStatus:
+    """Return what the replies to `queue_delivery_status` say."""
+    waiting, (delivered, error, stopped) = next(replies), next(replies)
     text = None if error is None else error.decode()
     return DeliveryStatus(output, waiting, int(delivered or 0), stopped is not None, text)
 
