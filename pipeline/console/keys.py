@@ -52,7 +52,11 @@ TRACE = Key(
     "a newer trace, if there are WZ_TRACES",
 )
 TRACES = Key(
-    "console:traces", "list", "the ids of the traces, newest first", f"{TRACE_TTL // 60} min from the last one", "nobody"
+    "console:traces",
+    "list",
+    "the ids of the traces, newest first",
+    f"{TRACE_TTL // 60} min from the last one",
+    "nobody",
 )
 
 KEYS: tuple[Key, ...] = (CODE, SESSION, HUB_HISTORY, JOB_HISTORY, HISTORY_LEASE, TRACE, TRACES)
