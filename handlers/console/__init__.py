@@ -9,12 +9,12 @@ from __future__ import annotations
 from wz import App
 from wz.templates import Templates
 
-from . import frame
+from . import frame, trace_json
 
 __all__ = ["install"]
 
 #: In the order of the pages' way: the frame has the files that all use.
-BLUEPRINTS = (frame.blueprint,)
+BLUEPRINTS = (frame.blueprint, trace_json.blueprint)
 
 
 def install(app: App) -> None:
