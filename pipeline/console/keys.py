@@ -1,12 +1,27 @@
 """Every Redis key of the console.
 
-NAME is the name of a hub or of a job, ID a request's id.
+NAME is the name of a hub or of a job, ID a request's id. HASH is the SHA-256, in hex, of what only a browser or a
+printed link has.
 """
 
 from __future__ import annotations
 
 from ..store.keys import Key
 
+CODE = Key(
+    "console:code:HASH",
+    "string",
+    "the SAS token that a link signs in with, which has not been used yet",
+    "when the link expires (1 hour)",
+    "the first use of the link",
+)
+SESSION = Key(
+    "console:session:HASH",
+    "string",
+    "the SAS token that a browser has signed in with",
+    "when the token expires",
+    "signing out",
+)
 #: Seconds between two samples of the history, and for how many of them it goes back: an hour.
 PERIOD, SAMPLES = 10, 360
 
@@ -44,4 +59,4 @@ TRACES = Key(
     "nobody",
 )
 
-KEYS: tuple[Key, ...] = (HUB_HISTORY, JOB_HISTORY, HISTORY_LEASE, TRACE, TRACES)
+KEYS: tuple[Key, ...] = (CODE, SESSION, HUB_HISTORY, JOB_HISTORY, HISTORY_LEASE, TRACE, TRACES)
