@@ -10,12 +10,23 @@ from wz import App
 from wz.templates import Templates
 
 from .. import sessions
-from . import errors, frame, sign_in
+from . import dead_letters, errors, events, frame, groups, hub, hub_settings, hubs, rules, sign_in
 
 __all__ = ["install"]
 
 #: In the order of the pages' way: the frame has the files that all use.
-BLUEPRINTS = (frame.blueprint, frame.icons, sign_in.blueprint)
+BLUEPRINTS = (
+    frame.blueprint,
+    frame.icons,
+    sign_in.blueprint,
+    hubs.blueprint,
+    hub.blueprint,
+    events.blueprint,
+    groups.blueprint,
+    hub_settings.blueprint,
+    dead_letters.blueprint,
+    rules.blueprint,
+)
 
 
 def install(app: App) -> None:

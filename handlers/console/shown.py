@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from pipeline.store.clock import machine_now
+from pipeline.windows.language.ticks import to_unix_ms
 
 #: Characters of a body, and bytes of one that is no text, that a page shows.
 TEXT, BYTES = 16 * 1024, 256
@@ -17,7 +18,7 @@ TEXT, BYTES = 16 * 1024, 256
 UNPACKED = 256 * 1024
 
 _GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
-_NOT_SHOWN = {code: "\ufffd" for code in (*range(9), 11, 12, *range(14, 32), 127)}
+_NOT_SHOWN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 
 
 def clock(ms: int | None, places: int = 3) -> str:
@@ -105,4 +106,4 @@ def _unpacked(data: bytes) -> tuple[bytes, bool] | None:
     return found, bool(unpacker.unconsumed_tail)
 
 
-FILTERS = {"clock": clock, "age": age, "size": size, "body": body}
+FILTERS = {"window_end": to_unix_ms, "clock": clock, "age": age, "size": size, "body": body}
