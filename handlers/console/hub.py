@@ -98,14 +98,8 @@ def hub_page(request: Request, hub: Hub, status: int = 200, group: Form | None =
         seen=_taken(partitions, partition),
         follow="1" if shown.following else None,
     )
-    values |= {
-        "listing": shown,
-        "story": its,
-        "group": Form() if group is None else group,
-        "more": 0,
-        "beginnings": PLACES,
-    }
-    return page(request, "hub.html", status, live=followed, **values)
+    values |= {"listing": shown, "story": its, "more": 0, "beginnings": PLACES}
+    return page(request, "hub.html", status, live=followed, group=Form() if group is None else group, **values)
 
 
 def figures(request: Request, hub: Hub) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator
 from html import unescape
 
 import pytest
@@ -58,7 +57,8 @@ class Person:
     @staticmethod
     def _read(answer: TestResponse, status: int) -> str:
         assert answer.status_code == status, answer.text
-        return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", answer.text)))
+        text = unescape(re.sub(r"<[^>]*>", " ", answer.text)).replace("\N{EN DASH}", "-")
+        return re.sub(r"\s+", " ", text)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def hubs(redis: redis_py.Redis, settings: Settings) -> Hubs:
 
 
 @pytest.fixture
-def letters(hub: Hub, upstream: ScriptedUpstream) -> Iterator[list[str]]:
+def letters(hub: Hub, upstream: ScriptedUpstream) -> list[str]:
     """Two events that the upstream took, and three that it refused, all in partition 1."""
     upstream.answer = lambda received: Answer(400 if b"bad" in received.body else 201, b"not this")
     hub.append(
@@ -87,7 +87,7 @@ def letters(hub: Hub, upstream: ScriptedUpstream) -> Iterator[list[str]]:
     while relay.step():
         pass
     relay.stop()
-    yield [letter.id for letter in DeadLetters(hub).read()]
+    return [letter.id for letter in DeadLetters(hub).read()]
 
 
 def listener(app: App, redis: redis_py.Redis, hub: str, *rights: Right) -> Person:
@@ -101,7 +101,7 @@ def listener(app: App, redis: redis_py.Redis, hub: str, *rights: Right) -> Perso
 def test_the_list_of_hubs(person: Person, hub: Hub) -> None:
     hub.append([Event(b"x" * 2000)] * 1234)
 
-    assert "events – 4 1,234 2.4 – – 0 0 0" in person.get("/console/hubs")
+    assert "events - 4 1,234 2.4 - - 0 0 0" in person.get("/console/hubs")
 
 
 def test_a_hub_is_made_changed_and_deleted(person: Person, hubs: Hubs) -> None:
@@ -159,10 +159,10 @@ def test_partitions_and_readers(person: Person, hub: Hub) -> None:
     ConsumerGroup(hub, "job:gone").attach()
 
     text = person.get("/console/hubs/EVENTS")
-    assert re.search(r"\b2 0 0\.\d 30 0\.0 29 \d\d:\d\d:\d\d", text) or "30 0.0 29" in text
-    assert re.search(r"audit – 20 \S+ s – – 20 – no", text)
-    assert re.search(r"job:gone – 30 \S+ s 0 0 30 0 yes", text)
-    assert "$Default – 0 – – – – – no" in text
+    assert re.search(r" 2 0\.\d 30 0\.0 29 \d\d:\d\d:\d\d", text)
+    assert re.search(r"audit - 20 \S+ s - - 20 - no", text)
+    assert re.search(r"job:gone - 30 \S+ s 0 0 30 0 yes", text)
+    assert "$Default - 0 - - - - - no" in text
 
 
 def test_a_full_partition_says_who_holds_it(person: Person, hubs: Hubs) -> None:
@@ -347,7 +347,7 @@ def test_rows_of_a_job_and_readers(person: Person, hub: Hub) -> None:
     ConsumerGroup(hub, "audit").store(1, hub.read(1)[0].offset)
     after = person.get(path)
     assert re.search(
-        r"row of 2024-05-01 12:00:10 in Counts, written at \d\d:\d\d:\d\d\.\d+, on board b : a \+ 2", after
+        r"row of 2024-05-01 12:00:00 in Counts, written at \d\d:\d\d:\d\d\.\d+, on board b : a \+ 2", after
     )
     assert "audit read, by the offset" in after
     assert "condition leaves it out" not in after
