@@ -10,7 +10,20 @@ from wz import App
 from wz.templates import Templates
 
 from .. import sessions
-from . import dead_letters, errors, events, frame, groups, hub, hub_settings, hubs, rules, sign_in
+from . import (
+    dead_letters,
+    errors,
+    events,
+    frame,
+    groups,
+    home,
+    hub,
+    hub_settings,
+    hubs,
+    rules,
+    send,
+    sign_in,
+)
 
 __all__ = ["install"]
 
@@ -19,6 +32,8 @@ BLUEPRINTS = (
     frame.blueprint,
     frame.icons,
     sign_in.blueprint,
+    home.blueprint,
+    send.blueprint,
     hubs.blueprint,
     hub.blueprint,
     events.blueprint,
