@@ -11,12 +11,27 @@ from wz.templates import Templates
 
 from .. import sessions
 from . import (
+<<<<<<< HEAD
     errors,
     frame,
     home,
     send,
     sign_in,
     trace_json,
+=======
+    dead_letters,
+    errors,
+    events,
+    frame,
+    groups,
+    home,
+    hub,
+    hub_settings,
+    hubs,
+    rules,
+    send,
+    sign_in,
+>>>>>>> h-hub
 )
 
 __all__ = ["install"]
@@ -26,9 +41,21 @@ BLUEPRINTS = (
     frame.blueprint,
     frame.icons,
     sign_in.blueprint,
+<<<<<<< HEAD
     trace_json.blueprint,
     home.blueprint,
     send.blueprint,
+=======
+    home.blueprint,
+    send.blueprint,
+    hubs.blueprint,
+    hub.blueprint,
+    events.blueprint,
+    groups.blueprint,
+    hub_settings.blueprint,
+    dead_letters.blueprint,
+    rules.blueprint,
+>>>>>>> h-hub
 )
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from pipeline.store.clock import machine_now
+from pipeline.windows.language.ticks import to_unix_ms
 
 #: Characters of a body, and bytes of one that is no text, that a page shows.
 TEXT, BYTES = 16 * 1024, 256
@@ -105,4 +106,4 @@ def _unpacked(data: bytes) -> tuple[bytes, bool] | None:
     return found, bool(unpacker.unconsumed_tail)
 
 
-FILTERS = {"clock": clock, "age": age, "size": size, "body": body}
+FILTERS = {"window_end": to_unix_ms, "clock": clock, "age": age, "size": size, "body": body}
