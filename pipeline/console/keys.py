@@ -26,4 +26,20 @@ HISTORY_LEASE = Key(
     "its worker when it stops",
 )
 
-KEYS: tuple[Key, ...] = (HUB_HISTORY, JOB_HISTORY, HISTORY_LEASE)
+DEMO = Key(
+    "console:demo",
+    "hash",
+    "state: begins, plays, stopped or done; begun, ms since the Unix epoch; speed; events sent, of a total; second, of "
+    "the two days, up to which they are sent",
+    None,
+    "deleting the demo",
+)
+DEMO_LEASE = Key(
+    "console:demo:lease",
+    "string",
+    "the worker that plays the demo, or the process that begins or deletes it",
+    "8 s from each renewal",
+    "its holder when it is done",
+)
+
+KEYS: tuple[Key, ...] = (HUB_HISTORY, JOB_HISTORY, HISTORY_LEASE, DEMO, DEMO_LEASE)
