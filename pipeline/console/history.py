@@ -5,13 +5,16 @@ Redis keys: `keys.HUB_HISTORY` and `keys.JOB_HISTORY`, a list for each hub and j
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple, cast
 
 import msgspec
 
+from ..hub.runtime import PartitionRuntime
 from ..store import Redis
+from ..windows.jobs.reports import JobStatus
 from .keys import HUB_HISTORY, JOB_HISTORY, PERIOD, SAMPLES
 
 #: The most counters of one sample: those of more consumer groups or outputs are left out.
@@ -59,6 +62,27 @@ def histories(redis: Redis, subjects: Iterable[str], last: int = SAMPLES) -> lis
     return [[Sample(*_decoder.decode(packed)) for packed in one] for one in found]
 
 
+def of_hub(partitions: Sequence[PartitionRuntime]) -> dict[str, int]:
+    """Return a hub's counters: see `Sample`."""
+    counters = Counter({"in": 0, "in_bytes": 0})
+    for one in partitions:
+        counters["in"] += one.in_events
+        counters["in_bytes"] += one.in_bytes
+    for one in partitions:
+        for group in one.groups:
+            counters[f"out:{group.name}"] += one.next - group.lag
+    return dict(counters)
+
+
+def of_job(status: JobStatus) -> dict[str, int]:
+    """Return a job's counters: see `Sample`."""
+    return {
+        "events": sum(number for task in status.tasks.values() for number in task.next.values()),
+        **{f"rows:{output}": count for output, count in status.rows.items()},
+        **{f"faults:{kind}": count for kind, count in status.faults.items()},
+    }
+
+
 def keep(redis: Redis, samples: Mapping[str, Sample]) -> None:
     """Add a sample to the history of each of these subjects, in one round trip."""
     with redis.pipeline(transaction=False) as pipe:
@@ -68,6 +92,26 @@ def keep(redis: Redis, samples: Mapping[str, Sample]) -> None:
             pipe.ltrim(subject, -SAMPLES, -1)
             pipe.expire(subject, PERIOD * SAMPLES)
         pipe.execute()
+
+
+def spans(redis: Redis, subjects: Iterable[str], most: int) -> list[tuple[Sample, Sample] | None]:
+    """Return the first and the last of the `most` newest samples of each subject, None for one without any.
+
+    One round trip, and no sample in between is read.
+    """
+    with redis.pipeline(transaction=False) as pipe:
+        for subject in subjects:
+            pipe.lrange(subject, -most, -most)
+            pipe.lrange(subject, 0, 0)
+            pipe.lrange(subject, -1, -1)
+        found = iter(cast("list[list[bytes]]", pipe.execute()))
+    return [_span(first or oldest, newest) for first, oldest, newest in zip(found, found, found, strict=True)]
+
+
+def _span(first: list[bytes], last: list[bytes]) -> tuple[Sample, Sample] | None:
+    if not first or not last:
+        return None
+    return Sample(*_decoder.decode(first[0])), Sample(*_decoder.decode(last[0]))
 
 
 def rates(samples: Sequence[Sample], counter: str) -> list[float | None]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Sequence
 
 from ..hub.namespace import Hubs
-from ..hub.runtime import PartitionRuntime, runtimes
+from ..hub.runtime import runtimes
 from ..store.clock import clock_ms
 from ..store.lease import Lease
 from ..windows.jobs.registry import JobRegistry
-from ..windows.jobs.reports import JobStatus
-from .history import Sample, hub_subject, job_subject, keep
+from .history import Sample, hub_subject, job_subject, keep, of_hub, of_job
 from .keys import HISTORY_LEASE, HISTORY_TTL, PERIOD
 
 #: Seconds after which a worker looks again whether another one still takes the samples.
@@ -57,24 +54,3 @@ class History:
 
     def stop(self) -> None:
         self.lease.release()
-
-
-def of_hub(partitions: Sequence[PartitionRuntime]) -> dict[str, int]:
-    """Return a hub's counters: see `Sample`."""
-    counters = Counter({"in": 0, "in_bytes": 0})
-    for one in partitions:
-        counters["in"] += one.in_events
-        counters["in_bytes"] += one.in_bytes
-    for one in partitions:
-        for group in one.groups:
-            counters[f"out:{group.name}"] += one.next - group.lag
-    return dict(counters)
-
-
-def of_job(status: JobStatus) -> dict[str, int]:
-    """Return a job's counters: see `Sample`."""
-    return {
-        "events": sum(number for task in status.tasks.values() for number in task.next.values()),
-        **{f"rows:{output}": count for output, count in status.rows.items()},
-        **{f"faults:{kind}": count for kind, count in status.faults.items()},
-    }

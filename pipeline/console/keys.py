@@ -1,12 +1,26 @@
 """Every Redis key of the console.
 
-NAME is the name of a hub or of a job.
+NAME is the name of a hub, of a job or of a board. HASH is the SHA-256, in hex, of what only a browser or a printed link has.
 """
 
 from __future__ import annotations
 
 from ..store.keys import Key
 
+CODE = Key(
+    "console:code:HASH",
+    "string",
+    "the SAS token that a link signs in with, which has not been used yet",
+    "when the link expires (1 hour)",
+    "the first use of the link",
+)
+SESSION = Key(
+    "console:session:HASH",
+    "string",
+    "the SAS token that a browser has signed in with",
+    "when the token expires",
+    "signing out",
+)
 #: Seconds between two samples of the history, and for how many of them it goes back: an hour.
 PERIOD, SAMPLES = 10, 360
 
@@ -42,4 +56,12 @@ DEMO_LEASE = Key(
     "its holder when it is done",
 )
 
-KEYS: tuple[Key, ...] = (HUB_HISTORY, JOB_HISTORY, HISTORY_LEASE, DEMO, DEMO_LEASE)
+BOARD_RANKS = Key(
+    "console:board-ranks:NAME",
+    "list",
+    "the first ranks of a board that somebody looks at, one entry a minute, oldest first, as MessagePack",
+    "12 min from the last entry",
+    "nobody",
+)
+
+KEYS: tuple[Key, ...] = (CODE, SESSION, HUB_HISTORY, JOB_HISTORY, HISTORY_LEASE, DEMO, DEMO_LEASE, BOARD_RANKS)
