@@ -39,10 +39,12 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Place(NamedTuple):
-    """A link of the bar on top of each page."""
+    """A link of the bar on top of each page: its word and path; what is there; and what a program asks for instead."""
 
     word: str
     path: str
+    what: str
+    program: str
 
     def is_here(self, path: str) -> bool:
         """Say whether the page at `path` is this one or below it."""
@@ -50,12 +52,12 @@ class Place(NamedTuple):
 
 
 PLACES = (
-    Place("Home", "/"),
-    Place("Hubs", "/console/hubs"),
-    Place("Jobs", "/console/jobs"),
-    Place("Boards", "/console/boards"),
-    Place("Layers", "/layers"),
-    Place("Server", "/console/server"),
+    Place("Home", "/", "The way of the data, and what needs attention", ""),
+    Place("Hubs", "/console/hubs", "Hubs: partitions, readers, events", "/hubs as JSON; /HUB/messages takes events"),
+    Place("Jobs", "/console/jobs", "Window jobs: query, plan, rows, faults", "/jobs and /outputs as JSON"),
+    Place("Boards", "/console/boards", "Boards: ranks, sums, segments", "/boards as JSON"),
+    Place("Layers", "/layers", "What each layer did with a request", "/layers/REQUEST_ID.json"),
+    Place("Server", "/console/server", "Processes, Redis, versions, settings", "/metrics for Prometheus"),
 )
 
 

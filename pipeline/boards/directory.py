@@ -40,7 +40,7 @@ class Names(Struct, frozen=True):
 
 
 class Listed(Struct, frozen=True):
-    """A board in a list, or a segment of one. `sum` and `places` are None if `stale`: its sums are not those of its scores."""
+    """A board in a list, or a segment of one. If it is `stale`, its sums are not those of its scores, and are None."""
 
     name: str
     count: int

@@ -1,6 +1,7 @@
 """Every Redis key of the console.
 
-NAME is the name of a hub, of a job or of a board. HASH is the SHA-256, in hex, of what only a browser or a printed link has.
+NAME is the name of a hub, of a job or of a board, ID a request's id. HASH is the SHA-256, in hex, of what only a
+browser or a printed link has.
 """
 
 from __future__ import annotations
@@ -64,4 +65,33 @@ BOARD_RANKS = Key(
     "nobody",
 )
 
-KEYS: tuple[Key, ...] = (CODE, SESSION, HUB_HISTORY, JOB_HISTORY, HISTORY_LEASE, DEMO, DEMO_LEASE, BOARD_RANKS)
+#: Seconds that a trace is kept.
+TRACE_TTL = 3600
+
+TRACE = Key(
+    "console:trace:ID",
+    "hash",
+    "summary and app: what the service knows of a traced request, as MessagePack; nginx: what nginx says of it, as JSON",
+    f"{TRACE_TTL // 60} min from the end of the request",
+    "a newer trace, if there are WZ_TRACES",
+)
+TRACES = Key(
+    "console:traces",
+    "list",
+    "the ids of the traces, newest first",
+    f"{TRACE_TTL // 60} min from the last one",
+    "nobody",
+)
+
+KEYS: tuple[Key, ...] = (
+    CODE,
+    SESSION,
+    HUB_HISTORY,
+    JOB_HISTORY,
+    HISTORY_LEASE,
+    DEMO,
+    DEMO_LEASE,
+    BOARD_RANKS,
+    TRACE,
+    TRACES,
+)
