@@ -10,6 +10,7 @@ from .demo import Demo as Demo
 from .demo import DemoBusy as DemoBusy
 from .demo import DemoPlays as DemoPlays
 from .demo import DemoTaken as DemoTaken
+from .demo import NoDemo as NoDemo
 from .demo import Progress as Progress
 from .demo import State as State
 from .player import Player as Player
