@@ -11,15 +11,9 @@ from wz.templates import Templates
 
 from .. import sessions
 from . import (
-<<<<<<< HEAD
-    errors,
-    frame,
-    home,
-    send,
-    sign_in,
-    trace_json,
-=======
+    boards,
     dead_letters,
+    demo,
     errors,
     events,
     frame,
@@ -31,7 +25,7 @@ from . import (
     rules,
     send,
     sign_in,
->>>>>>> h-hub
+    trace_json,
 )
 
 __all__ = ["install"]
@@ -41,11 +35,7 @@ BLUEPRINTS = (
     frame.blueprint,
     frame.icons,
     sign_in.blueprint,
-<<<<<<< HEAD
     trace_json.blueprint,
-    home.blueprint,
-    send.blueprint,
-=======
     home.blueprint,
     send.blueprint,
     hubs.blueprint,
@@ -55,7 +45,8 @@ BLUEPRINTS = (
     hub_settings.blueprint,
     dead_letters.blueprint,
     rules.blueprint,
->>>>>>> h-hub
+    boards.blueprint,
+    demo.blueprint,
 )
 
 

@@ -64,9 +64,7 @@ def _list(request: Request, wrong: str = "") -> WerkzeugResponse:
             raise ValueError
     except (ValueError, OverflowError):
         at_least, error = 0, "A number of milliseconds, such as 2.5."
-    traces = latest(
-        request, MOST, route=route, status=status if status in STATUSES else 0, at_least=at_least
-    )
+    traces = latest(request, MOST, route=route, status=status if status in STATUSES else 0, at_least=at_least)
     return page(
         request,
         "layers.html",
