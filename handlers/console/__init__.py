@@ -10,12 +10,20 @@ from wz import App
 from wz.templates import Templates
 
 from .. import sessions
-from . import errors, frame, home, send, sign_in, trace_json
+from . import errors, frame, home, layers, send, sign_in, trace_json
 
 __all__ = ["install"]
 
 #: In the order of the pages' way: the frame has the files that all use.
-BLUEPRINTS = (frame.blueprint, frame.icons, sign_in.blueprint, home.blueprint, send.blueprint, trace_json.blueprint)
+BLUEPRINTS = (
+    frame.blueprint,
+    frame.icons,
+    sign_in.blueprint,
+    home.blueprint,
+    send.blueprint,
+    layers.blueprint,
+    trace_json.blueprint,
+)
 
 
 def install(app: App) -> None:
