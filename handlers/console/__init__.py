@@ -22,6 +22,7 @@ from . import (
     hub,
     hub_settings,
     hubs,
+    layers,
     rules,
     send,
     sign_in,
@@ -47,6 +48,7 @@ BLUEPRINTS = (
     rules.blueprint,
     boards.blueprint,
     demo.blueprint,
+    layers.blueprint,
 )
 
 
