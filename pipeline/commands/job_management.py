@@ -18,6 +18,7 @@ from .terminal import one_line_errors
 
 _HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
 _TASK_HEAD = ("task", "watermark", "rows", "faults")
+_WAITING_HEAD = ("in a window of", "that ends", "rows by", "events", "groups")
 _DELIVERY_HEAD = ("delivery to", "waiting", "delivered")
 _TEXT = {0, 1, 2}
 
@@ -40,7 +41,8 @@ def list_jobs() -> None:
 def show_status(name: str | None, watch: bool, interval: float) -> None:
     """Show the status of the job NAME, or of all jobs: how far each has come, what waits, what was written, errors.
 
-    The rows of windows that end by the watermark are written. Lag is the number of events that are not done yet.
+    The rows of windows that end by the watermark are written. Lag is the number of events that are not done yet. With
+    NAME also what waits for the ends of which windows, and the job's tasks and deliveries.
     """
     jobs = job_registry()
 
@@ -140,7 +142,16 @@ class _Seen:
                 yield f"{delivery.output} {'has stopped' if delivery.stopped else 'waits'}: {delivery.error}"
 
     def parts(self) -> Iterator[str]:
-        """Yield the lines of a table of the tasks, and of one of the deliveries."""
+        """Yield the lines of tables: of what waits, if anything does, of the tasks and of the deliveries."""
+        if self.status is not None and self.status.waiting:
+            windows = [
+                (each.step, _time(each.end), _time(each.due), f"{each.events:,}", f"{each.groups:,}")
+                for each in self.status.waiting
+            ]
+            yield from terminal.columns([_WAITING_HEAD, *windows], {0, 1, 2})
+            if self.status.silent:
+                yield f"Time alone does not end the first: it waits for later events of {', '.join(self.status.silent)}"
+            yield ""
         tasks = {} if self.status is None else self.status.tasks
         rows = [(name, _time(task.watermark), _counts(task.rows), _counts(task.faults)) for name, task in tasks.items()]
         yield from terminal.columns([_TASK_HEAD, *rows], {0, 1, 2, 3})

@@ -14,6 +14,7 @@ from ..language.values import RowError
 from ..operators import analytic, join, reference
 from ..operators.faults import LATE, ROW, Faults
 from ..operators.operator import Operator
+from ..operators.waiting import Waiting
 from ..operators.windowing import window_operator
 from ..planning import nodes
 from ..planning.nodes import Node, Plan
@@ -108,6 +109,14 @@ class Engine:
             elif count < limit // 4:
                 self._stride = 2 * self._stride + 1
         return sorted(self._taken(), key=_time_of)
+
+    def waiting(self) -> dict[str, list[Waiting]]:
+        """Return what each step of the query has taken and can't give yet; steps with nothing are left out."""
+        found: dict[str, list[Waiting]] = {}
+        for place, operator in self._operators.items():
+            if waiting := operator.waiting():
+                found.setdefault(self._plan.nodes[place].step, []).extend(waiting)
+        return found
 
     def snapshot(self) -> Changes:
         """Yield the fields of the state that changed since the last `snapshot`; see `Operator`."""

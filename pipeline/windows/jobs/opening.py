@@ -29,7 +29,7 @@ from .reports import Reports
 from .tables import FileTable, HashTable, InvalidReference
 
 #: Is increased when states and exchanges that were saved before can't be read any more.
-FORMAT = 1
+FORMAT = 2
 
 
 def open_job(
@@ -79,8 +79,6 @@ def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
     meaning = [FORMAT, render(prepared.query), keys, hubs]
-    if any(reader.partitions == 1 for reader in readers):
-        meaning.append("one stage")  # in this FORMAT such jobs once had a second stage
     return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 

@@ -18,6 +18,7 @@ from .opened import OpenedJob
 from .outputs import Sink
 from .outputs.outbox import MOST_WAITING, Outbox
 from .recovery import ENTRIES, TIMES, Recovery
+from .reports import windows_of
 from .sources import TaskSource
 from .state import ROWS, Checkpoint, Position, Progress, SnapshotMark, positions
 
@@ -264,5 +265,8 @@ class StageTask:
         run.snapshot_at = time.monotonic() + self.opened.pacing.snapshot_seconds
 
     def _report(self, run: Run, now: int) -> None:
+        if not self.opened.reports.is_due(self.name):
+            return
         closed = max(run.engine.closed, run.progress.closed)
-        self.opened.reports.write(self.name, run.progress, closed, self._next_numbers(run.progress), now)
+        waiting = windows_of(run.engine.waiting(), self.opened.lateness)
+        self.opened.reports.write(self.name, run.progress, closed, self._next_numbers(run.progress), waiting, now)

@@ -14,6 +14,7 @@ from .bounds import Bound, Interval
 from .changelog import Changelog
 from .faults import ROW, Faults
 from .ordered import Ordered
+from .waiting import Waiting
 
 _Key = tuple[Tagged, ...]
 
@@ -37,6 +38,9 @@ class _Side:
         self._by_key: dict[_Key, dict[int, _Held]] = {}
         self._ends: list[tuple[int, int, _Key | None, _Held]] = []  # a heap
         self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._ends)
 
     def hold(self, key: _Key | None, held: _Held, until: int) -> None:
         self._number += 1
@@ -126,6 +130,11 @@ class StreamJoin:
         self._matched.drop(to)
         out.sort(key=attrgetter("time", "arrival"))
         return out
+
+    def waiting(self) -> list[Waiting]:
+        due = self.due()
+        events = sum(map(len, self._waiting)) + len(self._left) + len(self._right)
+        return [] if due is None else [Waiting(due, events, 0)]
 
     def snapshot(self) -> Changes:
         return chain(*(waiting.snapshot() for waiting in self._waiting), self._matched.snapshot())

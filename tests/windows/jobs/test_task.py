@@ -17,7 +17,7 @@ from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
-from pipeline.windows.language.ticks import isoformat
+from pipeline.windows.language.ticks import TICKS_PER_MINUTE, isoformat, parse
 from pipeline.windows.operators.faults import CLOCK, EARLY, EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
 
 from ..support.example import at, enqueued_ms
@@ -248,3 +248,97 @@ def test_a_hash_of_reference_data_is_joined(redis: redis_py.Redis, hubs: Hubs, n
     run(new_job(query, toml))
 
     assert rows(redis) == [(None, {"n": 1, "name": "Ann"})]
+
+
+def waiting(job: Job) -> list[tuple[str, str | None, int, int]]:
+    """What waits: the step, the minute at which its window ends, events and groups."""
+    return [(each.step, minute(each.end), each.events, each.groups) for each in status(job).waiting]
+
+
+NO_LIMIT = EVENTS + '[time]\nlate_arrival = "-1"\n'
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_what_waits_is_reported_with_the_end_of_its_window(hubs: Hubs, new_job: NewJob, partitioned: bool) -> None:
+    for time, partition, key in [("10:01", 0, "a"), ("10:02", 0, "b"), ("10:03", 0, "a"), ("10:04", 1, "c")]:
+        send(hubs, time, partition, k=key, at=isoformat(at(time)))
+    query = COUNTS.format(" TIMESTAMP BY at")
+    job = new_job(query, NO_LIMIT.replace("\n[", '\npartition_key = "k"\n[') if partitioned else NO_LIMIT)
+    run(job)
+    assert waiting(job) == [("Out", "10:10", 4, 3)]
+
+    send(hubs, "10:11", 0, k="a", at=isoformat(at("10:11")))
+    run(job)
+    left = (1, 1) if partitioned else (4, 3)  # in one stage a partition closes its windows by itself
+    assert waiting(job) == [("Out", "10:10", *left), ("Out", "10:20", 1, 1)]
+    assert status(job).silent == ["events/1"]
+    assert status(job).waiting[0].due is None
+
+    send(hubs, "10:25", 1, k="c", at=isoformat(at("10:25")))
+    run(job)
+    assert waiting(job) == [("Out", "10:20", 1, 1), ("Out", "10:30", 1, 1)]
+    assert status(job).silent == ["events/0"]
+
+
+def test_events_of_several_panes_wait_for_one_window(hubs: Hubs, new_job: NewJob) -> None:
+    for time, key in [("10:01", "a"), ("10:09", "b"), ("10:11", "a"), ("10:12", "a")]:
+        for partition in (0, 1):
+            send(hubs, time, partition, k=key, at=isoformat(at(time)))
+    query = "SELECT k, COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY at GROUP BY k, HoppingWindow(minute, 20, 10)"
+    job = new_job(query, NO_LIMIT)
+    run(job)
+
+    # Of the window that ends at 10:20, the merging task has a and b, and each partition has a.
+    assert waiting(job) == [("Out", "10:20", 8, 4), ("Out", "10:30", 4, 2)]
+
+
+def test_what_waits_is_known_after_a_restart(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    for time in ("10:01", "10:12"):
+        send(hubs, time, 0, k="a", at=isoformat(at(time)))
+        send(hubs, time, 1, k="a", at=isoformat(at(time)))
+    first = new_job(COUNTS.format(" TIMESTAMP BY at"), NO_LIMIT)
+    run(first)
+    before = waiting(first)
+    first.stop()
+    second = new_job(COUNTS.format(" TIMESTAMP BY at"), NO_LIMIT)
+    run(second)
+
+    assert waiting(second) == before == [("Out", "10:20", 2, 2)]
+
+
+def test_rows_come_by_the_end_of_their_window_and_the_late_tolerance(hubs: Hubs, new_job: NewJob) -> None:
+    hubs["events"].append([Event(b'{"k": "a"}')])
+    job = new_job(
+        "SELECT k, COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY EventEnqueuedUtcTime "
+        "GROUP BY k, TumblingWindow(day, 1)",
+        EVENTS + '[time]\nlate_arrival = "1h"\n',
+    )
+    run(job)
+    (window,) = status(job).waiting
+
+    assert window.due is not None
+    assert parse(window.due) - parse(window.end) == 60 * TICKS_PER_MINUTE
+    assert status(job).silent == []
+
+
+@pytest.mark.parametrize(
+    ("clause", "expected"),
+    [
+        pytest.param("SELECT COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY at GROUP BY SessionWindow(minute, 5, 60)",
+            [("Out", "10:16", 4, 1)], id="a session"),
+        pytest.param("SELECT COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY at GROUP BY SlidingWindow(minute, 5)",
+            [("Out", "10:12", 2, 1)], id="a sliding window"),
+        pytest.param("SELECT LAG(k) OVER (LIMIT DURATION(minute, 5)) AS k INTO Out FROM Input TIMESTAMP BY at",
+            [("Out", "10:12", 2, 0)], id="an analytic function"),
+        pytest.param("SELECT a.k INTO Out FROM Input a TIMESTAMP BY at LEFT JOIN Input b TIMESTAMP BY at "
+            "ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 1 AND 5", [("Out", "10:12", 6, 0)], id="a join"),
+    ],
+)  # fmt: skip
+def test_other_steps_wait_too(hubs: Hubs, new_job: NewJob, clause: str, expected: object) -> None:
+    for time in ("10:11", "10:12"):
+        for partition in (0, 1):
+            send(hubs, time, partition, k=str(partition), at=isoformat(at(time)))
+    job = new_job(clause, NO_LIMIT)
+    run(job)
+
+    assert waiting(job) == expected
