@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from pipeline.store import Redis
 from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.fault_examples import FaultExample, fault_examples
 from pipeline.windows.jobs.job_toml import (
     ACTION,
     FIELD_COLUMN,
@@ -127,6 +129,21 @@ class JobDocument(msgspec.Struct):
     deliveries: list[DeliveryStatus]
 
 
+class FaultKind(msgspec.Struct):
+    """`kind` is one of a job's status; `examples` are the last, newest first."""
+
+    kind: str
+    count: int
+    examples: list[FaultExample]
+
+
+class JobFaults(msgspec.Struct):
+    """All kinds, also those of which there were none."""
+
+    job: str
+    faults: list[FaultKind]
+
+
 class WantedState(msgspec.Struct, forbid_unknown_fields=True):
     """`stopped`: workers leave the job alone, and its hubs keep the events that it has not read."""
 
@@ -142,6 +159,13 @@ class Format(StrEnum):
 
 class ExplainQuery(msgspec.Struct, forbid_unknown_fields=True):
     format: Annotated[Format, msgspec.Meta(description="`mermaid` and `dot` are drawings, as text")] = Format.TEXT
+
+
+def job_faults(client: Redis, name: str, status: JobStatus | None) -> JobFaults:
+    """Return the faults of a job with examples: one round trip."""
+    counts = {} if status is None else status.faults
+    found = fault_examples(client, name)
+    return JobFaults(name, [FaultKind(kind, counts.get(kind, 0), its) for kind, its in found.items()])
 
 
 def job_body(job: JobRecord) -> JobBody:

@@ -1,4 +1,4 @@
-"""`wz job list | status | put | stop | start | delete`: the jobs of a service."""
+"""`wz job list | status | faults | put | stop | start | delete`: the jobs of a service."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from ..boards import Boards
 from ..store.client import redis_client
 from ..windows.jobs.definition import read_definition
+from ..windows.jobs.fault_examples import fault_examples
 from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobProgress, JobRegistry
 from . import terminal
@@ -58,6 +59,22 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
     terminal.show(text, interval if watch else None)
 
 
+@click.command("faults")
+@click.argument("name")
+@one_line_errors
+def show_faults(name: str) -> None:
+    """Show the last faults of the job NAME, newest first: when, of which kind, which event, and why."""
+    jobs = job_registry()
+    jobs.get(name)
+    found = [(each, kind) for kind, its in fault_examples(jobs.redis, name).items() for each in its]
+    rows = [
+        (_time(each.time), kind, f"{each.hub}/{each.partition}/{each.offset}" if each.hub else "-", each.reason)
+        for each, kind in sorted(found, key=lambda pair: pair[0].time, reverse=True)
+    ]
+    for line in terminal.columns([("time", "kind", "event", "why"), *rows], {0, 1, 2, 3}):
+        click.echo(line)
+
+
 @click.command("put")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @one_line_errors
@@ -100,7 +117,7 @@ def delete_job(name: str) -> None:
     job_registry().delete(name)
 
 
-COMMANDS = (list_jobs, show_status, put_job, stop_job, start_job, delete_job)
+COMMANDS = (list_jobs, show_status, show_faults, put_job, stop_job, start_job, delete_job)
 
 
 def job_registry(creates: bool = False) -> JobRegistry:

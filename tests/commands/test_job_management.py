@@ -102,6 +102,18 @@ def test_the_status_says_what_waits_for_which_window(
     assert end.endswith("T00:00:00Z")
 
 
+def test_the_last_faults_of_a_job_are_shown(wz: Wz, hubs: Hubs, work: Callable[[], None], tmp_path: Path) -> None:
+    wz("put", write_job(tmp_path / "plain", "SELECT n INTO Out FROM Input", '[inputs.Input]\nhub = "events"\n'))
+    hubs["events"].append([Event(b"not JSON")], partition=1)
+    work()
+
+    (_, (time, kind, event, *why)) = rows(wz("faults", "plain"))
+    assert (kind, event.rpartition("/")[0]) == ("input_errors", "events/1")
+    assert time.endswith("Z")
+    assert " ".join(why).startswith("the body is not JSON")
+    assert "there is no job 'none'" in wz("faults", "none").output
+
+
 def test_a_job_is_stopped_and_started(wz: Wz, work: Callable[[], None]) -> None:
     wz("put", JOB)
     assert wz("stop", "context_reward").exit_code == 0

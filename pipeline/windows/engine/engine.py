@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..language.ticks import BEGINNING
+from ..language.ticks import BEGINNING, isoformat
 from ..language.values import RowError
 from ..operators import analytic, join, reference
 from ..operators.faults import LATE, ROW, Faults
@@ -188,7 +188,10 @@ class Engine:
             if min(map(_time_of, rows)) <= self.closed:
                 late = [row for row in rows if row.time <= self.closed]
                 for row in late:
-                    self._faults.report(LATE, f"a row of {row.time} came when windows up to {self.closed} had closed")
+                    message = (
+                        f"a row of {isoformat(row.time)} came when windows up to {isoformat(self.closed)} had closed"
+                    )
+                    self._faults.report(LATE, message, row)
                 rows = [row for row in rows if row.time > self.closed]
             operator.feed(port, rows)
 
@@ -266,7 +269,7 @@ def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequenc
                 try:
                     given += work((row,))
                 except RowError as exc:
-                    faults.report(ROW, exc)
+                    faults.report(ROW, exc, row)
             return given
 
     return select

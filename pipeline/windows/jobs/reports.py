@@ -12,8 +12,10 @@ import msgspec
 from ...hub.keys import HubKeys
 from ...store import Pipeline, Redis
 from ..language.ticks import BEGINNING, isoformat
+from ..operators.faults import Found
 from ..operators.waiting import Waiting
 from . import keys
+from .fault_examples import queue_examples
 from .state import ROWS, Progress
 
 #: Seconds between two reports of a task.
@@ -94,7 +96,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Reports:
     """The reports of a job's tasks.
 
-    Redis keys: `keys.status` and `keys.errors`.
+    Redis keys: `keys.status`, `keys.errors` and `keys.faults`.
     """
 
     def __init__(self, client: Redis, job: str) -> None:
@@ -115,9 +117,13 @@ class Reports:
         watermark: int,
         done: Mapping[str, int],
         waiting: Sequence[WaitingWindow],
+        faults: Mapping[str, Sequence[Found]],
         now: int,
     ) -> None:
-        """Report, with one command. `done` is `TaskStatus.next`; times are in ticks."""
+        """Report, in one round trip; `done` is `TaskStatus.next`, `faults` are those since the last report.
+
+        Times are in ticks.
+        """
         self._next[task] = time.monotonic() + PERIOD
         rows = {name[len(ROWS) :]: count for name, count in progress.counts.items() if name.startswith(ROWS)}
         status = TaskStatus(
@@ -128,7 +134,11 @@ class Reports:
             faults={name: count for name, count in progress.counts.items() if not name.startswith(ROWS)},
             waiting=waiting,
         )
-        self.redis.hset(self.key, task, msgspec.json.encode(status))
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hset(self.key, task, msgspec.json.encode(status))
+            for kind, found in faults.items():
+                queue_examples(pipe, self.job, task, kind, found)
+            pipe.execute()
 
     def error(self, task: str, message: str, now: int) -> None:
         """Save the last error of a task, of reference data, or of `BEGIN`. `now` is in ticks."""

@@ -198,6 +198,7 @@ class StageTask:
 
     def _feed(self, run: Run, source: TaskSource, entries: Sequence[Any], now: int) -> tuple[list[Given], bool]:
         """Feed entries, and note what is done. Return the rows to pass on, and whether an entry was not replayed."""
+        run.faults.now = now
         given: list[Given] = []
         is_new = False
         for phase, part in run.recovery.parts(source.name, entries):
@@ -269,4 +270,5 @@ class StageTask:
             return
         closed = max(run.engine.closed, run.progress.closed)
         waiting = windows_of(run.engine.waiting(), self.opened.lateness)
-        self.opened.reports.write(self.name, run.progress, closed, self._next_numbers(run.progress), waiting, now)
+        numbers = self._next_numbers(run.progress)
+        self.opened.reports.write(self.name, run.progress, closed, numbers, waiting, run.faults.take(), now)

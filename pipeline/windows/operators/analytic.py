@@ -54,7 +54,7 @@ class AnalyticFunctions:
             try:
                 out.append(self._with_values(row))
             except RowError as exc:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
         for history in self._histories:
             history.expire(to)
         return out

@@ -182,7 +182,7 @@ class StreamJoin:
             if self._on is not None and self._on(pair) is not True:
                 return
         except RowError as exc:
-            self._faults.report(ROW, exc)
+            self._faults.report(ROW, exc, right)
             return
         if self._outer and not held.matched:
             held.matched = True
@@ -201,7 +201,7 @@ class StreamJoin:
             key = tuple([group_key(of(row)) for of in self._keys[port]])
         except RowError as exc:
             if report:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
             return _UNUSABLE
         return None if any(kind == NULL for kind, _ in key) else key
 

@@ -108,7 +108,7 @@ class Panes:
                 key = key_of(row)
                 items = items_of(row)
             except RowError as exc:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
                 continue
             partials = pane.get(key)
             if partials is None:

@@ -69,7 +69,7 @@ class Sessions:
                 columns = self._session_key_of(row), self._key_of(row), self._sides.items_of(row)
                 taken.append(Row(columns, row.time, row.arrival))
             except RowError as exc:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
         self._waiting.add(taken)
 
     def due(self) -> int | None:

@@ -57,7 +57,7 @@ class SlidingWindows:
             try:
                 taken.append(Row((self._key_of(row), self._sides.items_of(row)), row.time, row.arrival))
             except RowError as exc:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
         self._waiting.add(taken)
 
     def due(self) -> int | None:

@@ -13,12 +13,23 @@ from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs import exchange, stages
 from pipeline.windows.jobs.begin import begin
+from pipeline.windows.jobs.fault_examples import fault_examples
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
 from pipeline.windows.language.ticks import TICKS_PER_MINUTE, isoformat, parse
-from pipeline.windows.operators.faults import CLOCK, EARLY, EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
+from pipeline.windows.operators.faults import (
+    CLOCK,
+    EARLY,
+    EVENT_TIME,
+    INPUT,
+    KINDS,
+    LATE,
+    MOST_EXAMPLES,
+    OUT_OF_ORDER,
+    ROW,
+)
 
 from ..support.example import at, enqueued_ms
 from ..support.running_jobs import closed, load, rows, run, write_job
@@ -342,3 +353,60 @@ def test_other_steps_wait_too(hubs: Hubs, new_job: NewJob, clause: str, expected
     run(job)
 
     assert waiting(job) == expected
+
+
+def test_the_last_faults_of_each_kind_are_kept_with_their_events(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
+) -> None:
+    bodies = [
+        b"not JSON \xff",
+        b'{"k": "a", "at": "no time"}',
+        b'{"k": [1], "at": "2024-05-01T10:01:00Z"}',
+        *[b'{"k": "a", "at": "2024-05-01T09:00:00Z", "n": %d}' % n for n in range(MOST_EXAMPLES + 5)],
+    ]
+    for body in bodies:
+        hubs["events"].append([Event(body)], partition=0, enqueued_ms=enqueued_ms("10:01"))
+    job = new_job(COUNTS.format(" TIMESTAMP BY at"))
+    run(job)
+    status(job)
+    found = fault_examples(redis, "j")
+
+    assert list(found) == list(KINDS)
+    (unreadable,) = found[INPUT]
+    assert (unreadable.hub, unreadable.partition, unreadable.sequence_number) == ("events", 0, 0)
+    assert unreadable.body == "not JSON \ufffd"
+    assert "the body is not JSON" in unreadable.reason
+    (untimed,) = found[EVENT_TIME]
+    assert (untimed.sequence_number, untimed.event_time) == (1, isoformat(at("10:01")))  # its arrival
+    assert [each.sequence_number for each in found[ROW]] == [2]
+    newest = found[LATE][0]
+    assert hubs["events"].read(0, newest.offset or "")[:1] == []  # it was the last one
+    assert (newest.event_time, newest.task) == (isoformat(at("09:00")), "0")
+    assert [each.sequence_number for each in found[LATE]] == list(range(len(bodies) - 1, 7, -1))
+    assert status(job).faults[LATE] == MOST_EXAMPLES + 5
+
+
+def test_what_is_read_again_is_no_new_example(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    hubs["events"].append([Event(b"x")], partition=0)
+    first = new_job(COUNTS.format(""))
+    run(first)
+    status(first)
+    first.share.stop()  # it dies: its state is not saved
+    second = new_job(COUNTS.format(""))
+    run(second)
+    status(second)
+
+    assert len(fault_examples(redis, "j")[INPUT]) == 1
+
+
+def test_an_example_of_a_row_that_has_no_single_event_says_when_and_why(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
+) -> None:
+    send(hubs, "10:01", k="no number")
+    job = new_job("SELECT CAST(k AS bigint) AS n INTO Out FROM Input GROUP BY k, TumblingWindow(minute, 10)")
+    run(job)
+    status(job)
+    (found,) = fault_examples(redis, "j")[ROW]
+
+    assert (found.hub, found.body, found.event_time) == (None, None, isoformat(at("10:10")))
+    assert "bigint" in found.reason
