@@ -25,7 +25,7 @@ from .processes import GRACEFUL_SECONDS, STAGES, Interrupted, NotReady, ProcessE
 from .report import Report
 from .servers import ServerNotFound, nginx, redis_server
 from .state import keep_connection_string, locked, make_private, runtime_directory
-from .welcome import first_hub, given_by, welcome
+from .welcome import console_link, first_hub, given_by, welcome
 
 DEPLOY = Path(__file__).parent
 READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines need them, and one that fails ends sooner
@@ -110,7 +110,8 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
             processes.wait_until(lambda: redis_answers(settings), READY_SECONDS, "Redis")
         processes.start("web", "nginx", *(f"worker.{number}" for number in range(1, jobs_workers + 1)))
         processes.wait_until(lambda: service_answers(address, run_dir), READY_SECONDS, f"{address.url}/readyz")
-        click.echo(welcome(settings, address, state, first_hub(settings), key_is_new))
+        link = console_link(settings, address)
+        click.echo(welcome(settings, address, state, first_hub(settings), key_is_new, link))
         processes.watch()
 
 

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from pipeline.console.sessions import SESSION_SECONDS, sign_in_link
 from pipeline.hub.namespace import Hubs
+from pipeline.hub.sas import sign
 from pipeline.settings import Settings
 from pipeline.settings.address import sentinel_address
 from pipeline.settings.local import STATE
 from pipeline.store.client import address_of, database, hubs_client, redis_client
+from pipeline.store.clock import machine_time
 
 from .address import Address
 
@@ -25,10 +28,13 @@ def first_hub(settings: Settings) -> str | None:
     return next((name for name in (*settings.hubs, *hubs) if name in hubs), None)
 
 
-def welcome(settings: Settings, address: Address, state: Path, hub: str | None, key_is_new: bool) -> str:
+def welcome(
+    settings: Settings, address: Address, state: Path, hub: str | None, key_is_new: bool, link: str = ""
+) -> str:
     """Return what to try; `hub` is the one that takes the event, or None to show no event.
 
-    A key is shown when it was made, and no token ever: what is printed may be kept in a log.
+    A key is shown when it was made, and no token ever: what is printed may be kept in a log. `link` signs in once, and
+    only soon.
     """
     trust = ["--cacert", address.authority] if address.authority else []
     reward = curl(
@@ -49,11 +55,12 @@ def welcome(settings: Settings, address: Address, state: Path, hub: str | None, 
     lines = "\n".join(commands)
     own = f", with your {given_by()}," if given_by() else ","
     trusted = f"\nClients trust its certificate by {address.authority}: curl --cacert ..." if address.authority else ""
+    look = f"\nLook at it in a browser, by this link, which signs in once (`wz console` prints more):\n\n{link}\n"
     missing = "" if shutil.which("redis-cli") else " (redis-cli is not on PATH, and `make` does not install it)"
     return f"""
 wz answers at {address.url} until Ctrl-C.{trusted}
 {connection_string(settings, state, key_is_new)}
-
+{look if link else ""}
 In another terminal{own} this line gives you `wz` and a token:
 
 {second_terminal(state)} && auth=$(wz token --lifetime 24h --header)
@@ -65,6 +72,13 @@ In another terminal{own} this line gives you `wz` and a token:
 Then try `wz status`, `wz hub status`, `wz board top actions` or `wz --help`.
 Redis itself{missing}: {redis_cli(settings)}
 """
+
+
+def console_link(settings: Settings, address: Address) -> str:
+    """Return a link that signs a browser in with all rights. Its code is kept in Redis."""
+    root = settings.root
+    token = sign(f"{root.url}/", root.key_name, root.key, int(machine_time()) + SESSION_SECONDS)
+    return sign_in_link(redis_client(settings), address.url, token)
 
 
 def connection_string(settings: Settings, state: Path, key_is_new: bool) -> str:

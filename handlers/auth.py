@@ -1,4 +1,9 @@
-"""Every route of a blueprint that calls `protect` needs a SAS token: Listen to read, Send to write, or one for all."""
+"""Every route of a blueprint that calls `protect` needs a SAS token: Listen to read, Send to write, or one for all.
+
+A browser that has signed in at the console need not send one with GET and HEAD, so that its links, and an EventSource,
+which can't send headers, are answered. Other methods always need the header: a browser sends a cookie also with a form
+that a page of another port of this host has made, and what changes something must not be done for such a page.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ from wz import App, Blueprint, Request, Response
 from wz.openapi import operation
 
 from .services import services
+from .sessions import authorization
 
 #: The token's name in the OpenAPI document, and what it is. OpenAPI has no other type for such a token than "a header".
 SAS = "sas"
@@ -57,11 +63,12 @@ def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None =
             del segments[0]  # /hubs/events/... is read with a token for /events
         service = services(request)
         needed = right or (Right.LISTEN if method in _READS else Right.SEND)
-        token = Token.parse(environ.get("HTTP_AUTHORIZATION"))
+        token = Token.parse(authorization(request))
         audience = Audience(service.hosts, segments, hub_paths)
         rules = service.rules.find(token.key_name, audience.hub)
         now = machine_time() - service.clock_tolerance
         request.g.signed_by = authorize(token, rules, needed, audience, now)
+        request.g.token = token
 
     _checks[blueprint.name] = check_token
 
@@ -93,3 +100,9 @@ def signed_by(request: Request) -> Rule:
     """Return the rule whose key has signed the token of a request that was let in."""
     rule: Rule = request.g.signed_by
     return rule
+
+
+def token_of(request: Request) -> Token:
+    """Return the token of a request that was let in."""
+    token: Token = request.g.token
+    return token

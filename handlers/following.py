@@ -9,14 +9,13 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline.hub.sas import Token
 from pipeline.store import OUTAGES
 from pipeline.store.clock import machine_time
 from pipeline.store.offsets import OFFSET
 from wz import Problem, Request, Response
 from wz.sse import ServerSentEvent, event_stream
 
-from .auth import signed_by
+from .auth import signed_by, token_of
 from .outage import AWAY
 from .readers import RETRY_AFTER, Place, TooManyReaders
 from .services import services
@@ -105,7 +104,6 @@ def _events(followed: Followed, after: str, place: Place, end: float) -> Iterato
 
 def _end(request: Request) -> float:
     """When a stream is to end, by time.monotonic()."""
-    token = Token.parse(request.headers.get("Authorization"))
-    left = token.expiry + services(request).clock_tolerance - machine_time()
+    left = token_of(request).expiry + services(request).clock_tolerance - machine_time()
     seconds: float = request.app.config["TAIL_SECONDS"]
     return time.monotonic() + min(seconds, left)

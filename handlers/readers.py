@@ -58,12 +58,15 @@ class Readers:
         self._taken: Counter[Hashable] = Counter()
         self._lock = threading.Lock()
 
-    def enter(self, holder: Hashable, connection: socket.socket | None = None) -> Place:
-        """Take a place for a request on `connection`. Raises `TooManyReaders` or `ShareTaken`."""
+    def enter(self, holder: Hashable, connection: socket.socket | None = None, share: int | None = None) -> Place:
+        """Take a place for a request on `connection`; `share` is how many this holder may have, if not as many as all.
+
+        Raises `TooManyReaders` or `ShareTaken`.
+        """
         with self._lock:
             if self._taken.total() >= self.places:
                 raise TooManyReaders
-            if self._taken[holder] >= self.share:
+            if self._taken[holder] >= (self.share if share is None else share):
                 raise ShareTaken
             self._taken[holder] += 1
         return Place(self, holder, connection)

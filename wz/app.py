@@ -29,7 +29,8 @@ class App(URLBuilding, Development):
 
     `problems` says which status stands for an exception of the domain: `{UnknownMember: 404}`. The exception's text
     becomes the problem's detail, and its attribute `field`, if it has one, a member of the problem. A subclass has the
-    status of its nearest base class. `layers` is the WSGI middleware around it.
+    status of its nearest base class. `error_page(exc, request)` returns the page of an error for a browser; its status
+    and the error's headers are added. `layers` is the WSGI middleware around it.
     """
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -107,9 +107,11 @@ def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
     title, detail, request_id = exc.name, exc.description or "", request.environ.get(REQUEST_ID)
     headers = [(k, v) for k, v in exc.get_headers(request.environ) if k.lower() != "content-type"]
     headers += exc.headers.items() if isinstance(exc, Problem) else ()
-    if _wants_html(request):
-        page = _PAGE.format(status=status, title=escape(title), detail=escape(detail), id=escape(request_id or ""))
-        return Response(page, status, headers)
+    if wants_html(request):
+        page = request.app.error_page(exc, request)
+        page.status_code = status
+        page.headers.extend(headers)
+        return page
     document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     document |= ({"request_id": request_id} if request_id else {}) | (exc.members if isinstance(exc, Problem) else {})
     response = json_response(Response, Response.json_module.encode(document), PROBLEM_TYPES[0])
@@ -118,7 +120,16 @@ def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
     return response
 
 
-def _wants_html(request: Request) -> bool:
+def error_page(exc: HTTPException, request: Request) -> WerkzeugResponse:
+    """Return the page of an error that an app shows unless it has another: see `App.error_page`."""
+    request_id = escape(request.environ.get(REQUEST_ID) or "")
+    return Response(
+        _PAGE.format(status=exc.code, title=escape(exc.name), detail=escape(exc.description or ""), id=request_id)
+    )
+
+
+def wants_html(request: Request) -> bool:
+    """Say whether the client prefers a page to a problem document, as browsers do for what they show."""
     if "text/" not in request.environ.get("HTTP_ACCEPT", ""):
         return False  # what most programs send: nothing needs to be parsed
     return request.accept_mimetypes.best_match(PROBLEM_TYPES, default=PROBLEM_TYPES[0]) == "text/html"

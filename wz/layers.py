@@ -65,14 +65,30 @@ class Layers:
         """Return the names as lines, each layer's indented by two spaces more than the one around it."""
         return "\n".join("  " * depth + name for depth, name in enumerate(self.names()))
 
+    def compose(
+        self, app: WSGIApplication, between: Callable[[str, WSGIApplication], WSGIApplication] = lambda name, app: app
+    ) -> WSGIApplication:
+        """Return `app` inside new layers. `between` may put something around each of them and around "app", by name.
+
+        A middleware that keeps state in itself has it once for each time that it is composed.
+        """
+        composed = between("app", app)
+        for layer in self._layers:
+            composed = between(layer.name, layer.wrap(composed))
+        return composed
+
     def measure(self, make_environ: Callable[[], WSGIEnvironment], requests: int = 1000) -> list[Cost]:
         """Send requests through the layers with a clock between any two; return the costs, outermost first.
 
         Each clock's own cost, one call, is counted to the layer outside it.
         """
-        clocks = [_Clock(self._get_app())]
-        for layer in self._layers:
-            clocks.append(_Clock(layer.wrap(clocks[-1])))
+        clocks: list[_Clock] = []
+
+        def between(_: str, app: WSGIApplication) -> WSGIApplication:
+            clocks.append(_Clock(app))
+            return clocks[-1]
+
+        self.compose(self._get_app(), between)
         laps: list[list[int]] = []
         for _ in range(requests):
             for clock in clocks:
@@ -89,10 +105,7 @@ class Layers:
     def _first(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._lock:
             if self.outermost == self._first:
-                composed = self._get_app()
-                for layer in self._layers:
-                    composed = layer.wrap(composed)
-                self.outermost = composed
+                self.outermost = self.compose(self._get_app())
         return self.outermost(environ, start_response)
 
 

@@ -18,7 +18,7 @@ SECRET_KEY the two read each other's cookies: users stay logged in while a progr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -31,7 +31,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .app import App
 from .context import current_request
 from .http import Request, Response
-from .routing import Phase
+from .routing import Phase, Router
 from .tagged import TaggedJSON
 
 try:
@@ -199,10 +199,13 @@ class Sessions:
     """Gives an app sessions, in signed cookies or wherever `interface` keeps them.
 
     Settings are read at each request; `DEFAULT_CONFIG` has those that may be left out. Saving comes after every other
-    after hook, so that those can still change the session.
+    after hook, so that those can still change the session. `savers` are the routers whose requests may do so, by
+    default the app, which are all: a request of another one may read its session, and its answer needs no after hook.
     """
 
-    def __init__(self, app: App, interface: SessionInterface | None = None) -> None:
+    def __init__(
+        self, app: App, interface: SessionInterface | None = None, savers: Iterable[Router] | None = None
+    ) -> None:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has sessions already: call Sessions(app) once")
         self.app = app
@@ -210,7 +213,8 @@ class Sessions:
         app.extensions[EXTENSION] = self
         for name, value in DEFAULT_CONFIG.items():
             app.config.setdefault(name, value)
-        app.after_hooks.add(self.save, Phase.OUTER)
+        for router in (app,) if savers is None else savers:
+            router.after_hooks.add(self.save, Phase.OUTER)
 
     def open(self, request: Request) -> Session:
         """Return the session of a request and keep it there; a `NullSession` if the interface has none."""

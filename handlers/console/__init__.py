@@ -9,12 +9,13 @@ from __future__ import annotations
 from wz import App
 from wz.templates import Templates
 
-from . import frame
+from .. import sessions
+from . import errors, frame, sign_in
 
 __all__ = ["install"]
 
 #: In the order of the pages' way: the frame has the files that all use.
-BLUEPRINTS = (frame.blueprint,)
+BLUEPRINTS = (frame.blueprint, frame.icons, sign_in.blueprint)
 
 
 def install(app: App) -> None:
@@ -23,3 +24,5 @@ def install(app: App) -> None:
     frame.prepare(templates.jinja_env)
     for blueprint in BLUEPRINTS:
         app.register(blueprint)
+    sessions.install(app, sign_in.blueprint)
+    app.error_page = errors.error_page

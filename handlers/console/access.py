@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import unquote, urlsplit
 
-from pipeline.hub.sas import Audience, Right, Rule, Token, Unauthorized, authorize
+from pipeline.hub.sas import (
+    Audience,
+    InvalidAudience,
+    InvalidSignature,
+    MissingRight,
+    Right,
+    Rule,
+    Token,
+    Unauthorized,
+    authorize,
+    identify,
+)
 from pipeline.store.clock import machine_time
 from wz import Request
 
 from ..services import services
+from ..sessions import authorization
+
+_ALL = frozenset({"GET", "HEAD", "POST"})
 
 
 @dataclass(frozen=True)
@@ -22,28 +38,60 @@ class Access:
     token: Token
 
     def need(self, right: Right, *segments: str, hub: bool = False) -> Rule:
-        """Return the rule that signed the token. Raises a leaf of `Unauthorized` if it does not grant this here.
+        """Return the rule that signed the token.
 
-        One round trip to Redis, none for the root rule.
+        Raises `MissingRight` if it does not grant this here, another leaf of `Unauthorized` if the token is worth
+        nothing at all. One round trip to Redis, none for the root rule.
         """
-        found = services(self.request)
-        audience = Audience(found.hosts, segments, hub)
-        rules = found.rules.find(self.token.key_name, audience.hub)
-        return authorize(self.token, rules, right, audience, machine_time() - found.clock_tolerance)
+        audience, rules, now = self._asked(segments, hub)
+        try:
+            found = authorize(self.token, rules, right, audience, now)
+        except (InvalidSignature, InvalidAudience):  # perhaps it is good for another place
+            raise MissingRight(self.rule, right) from None
+        self.request.g.signed_by, self.request.g.token = found, self.token
+        return found
 
     def may(self, right: Right, *segments: str, hub: bool = False) -> bool:
         """Say whether `need` would return: for what a page shows or leaves out."""
         try:
             self.need(right, *segments, hub=hub)
-        except Unauthorized:
+        except MissingRight:
             return False
         return True
 
     def hubs(self, right: Right, names: Sequence[str]) -> list[str]:
         """Return those of `names` for which `may` says yes."""
+        if self.may(right):  # in the whole namespace
+            return list(names)
         return [name for name in names if self.may(right, name, hub=True)]
+
+    @cached_property
+    def rule(self) -> Rule:
+        """The rule that signed the token, wherever the token is good. Raises a leaf of `Unauthorized`."""
+        place = unquote(self.token.resource)
+        path = urlsplit(place if "://" in place else f"//{place}").path
+        segments = [segment for segment in path.split("/") if segment]
+        audience, rules, now = self._asked(segments, hub=True)
+        found = self.request.g.signed_by = identify(self.token, rules, audience, now)
+        return found
+
+    def _asked(self, segments: Sequence[str], hub: bool) -> tuple[Audience, Sequence[Rule], float]:
+        found = services(self.request)
+        audience = Audience(found.hosts, segments, hub)
+        return audience, found.rules.find(self.token.key_name, audience.hub), machine_time() - found.clock_tolerance
 
 
 def access(request: Request) -> Access:
-    """Return what the one who sent a request may do. Raises `MissingToken` if nobody has signed it."""
-    return Access(request, Token.parse(request.environ.get("HTTP_AUTHORIZATION")))
+    """Return what the one who sent a request may do. Raises `MissingToken` if nobody has signed in."""
+    found: Access | None = request.g.get("access")
+    if found is None:
+        found = request.g.access = Access(request, Token.parse(authorization(request, _ALL)))
+    return found
+
+
+def signed_in(request: Request) -> Rule | None:
+    """Return the rule of the one who sent a request, or None without one, or without one that is good."""
+    try:
+        return access(request).rule
+    except Unauthorized:
+        return None

@@ -8,7 +8,7 @@ of hubs and the lag of their readers are not public. A token for this path alone
 deploy/prometheus/ has the scrape with a token that is renewed, alerts, and docs/metrics.md every metric.
 
 Workers serve no HTTP: what they count is in Redis. Lag is computed from Redis at each scrape, so it is right even if no
-worker runs. A scrape costs Redis some round trips for each hub and job, however many events and members there are.
+worker runs. A scrape costs some ten round trips to Redis, however many hubs, jobs, events and members there are.
 """
 
 from __future__ import annotations

@@ -9,12 +9,13 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import GROUP
-from pipeline.hub.relay_status import PartitionStatus, status
+from pipeline.hub.relay_status import PartitionStatus, statuses
 
 
 def hub_metrics(hubs: Hubs) -> list[Metric]:
-    """Read the status of every partition of every hub, as `wz hub status` does: two round trips a hub."""
-    found = {name: status(hub) for name, hub in hubs.items()}
+    """Read the status of every partition of every hub, as `wz hub status` does: two round trips for all hubs."""
+    its = dict(hubs.items())
+    found = dict(zip(its, statuses(list(its.values())), strict=True))
     return [*_of_partitions(found), *_of_groups(found), _workers(found)]
 
 

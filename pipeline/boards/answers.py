@@ -140,6 +140,32 @@ class Reach(Struct, frozen=True):
     sum: Decimal
 
 
+class CurvePoint(Struct, frozen=True):
+    """The first `count` members in the order of the curve have scores that add up to `sum`."""
+
+    count: int
+    sum: Decimal
+
+
+class Bar(Struct, frozen=True):
+    """The number of members whose score is at least `low` and below `high`."""
+
+    low: Decimal
+    high: Decimal
+    count: int
+
+
+class Shape(Struct, frozen=True):
+    """Points of the cumulative sum in `order`, from no member to all of them, and a histogram of all scores.
+
+    Between two points that lie on one side of a score that many members have, the curve is the straight line.
+    """
+
+    order: Order
+    points: list[CurvePoint]
+    bars: list[Bar]
+
+
 class AtPercentile(Struct, frozen=True):
     """The lowest member such that at least `percentile` percent of all are not above it (the nearest-rank method)."""
 

@@ -10,6 +10,7 @@ from ..store import Redis
 from ..store.client import boards_client, unchecked_boards_client
 from ..store.clock import machine_now
 from ..store.scripts import ScriptClient
+from . import directory
 from .answers import Standing
 from .board import Board
 from .fanout import ask_all
@@ -55,6 +56,14 @@ class Boards:
 
     def _make(self, name: str, expires: int) -> Board:
         return Board(Shards(self.client, name, self.shards), remember=self.remember, expires=expires)
+
+    def names(self, prefix: str = "", most_keys: int = directory.MOST_KEYS) -> directory.Names:
+        """Return the names of the boards that there are: see directory.py for what it costs."""
+        return directory.names(self.client, self.shards, prefix, most_keys)
+
+    def listed(self, names: Sequence[str]) -> list[directory.Listed]:
+        """Return what a list shows of these boards, in one round; those that are gone are left out."""
+        return directory.listed([self[name].shards for name in names])
 
     def standings(self, member: str, names: Sequence[str]) -> list[tuple[Board, Standing | None]]:
         """Return a member's standing on several boards, None where it has no score. One round, if no board is split."""

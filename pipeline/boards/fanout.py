@@ -44,6 +44,13 @@ def ask_all(shards: Sequence[Shard], places: int | None, queries: Sequence[Seque
     return [next(found) if asked else [] for asked in queries]
 
 
+def try_all(shards: Sequence[Shard], queries: Sequence[Query]) -> list[list[Any] | Exception]:
+    """Ask shards of any boards the same questions, all at once. One that refuses has its error in place of answers."""
+    args = read_args(None, queries)
+    answers = _run_all(READ, [(shard, args) for shard in shards])
+    return [answer if isinstance(answer, Exception) else read_answers(queries, answer) for answer in answers]
+
+
 def update_all(
     shards: Sequence[Shard],
     places: int,
@@ -70,6 +77,15 @@ def update_all(
 
 def _send_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
     """Run a script for each shard with its arguments. Raises the first error, when all have answered."""
+    answers = _run_all(script, calls)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers
+
+
+def _run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
+    """Run a script for each shard with its arguments. Returns their answers, errors among them."""
     if not calls:
         return []
     client = calls[0][0].client
@@ -81,12 +97,7 @@ def _send_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> 
                 answers[i] = script.call(client, shard.keys, args)
             except RedisError as exc:
                 answers[i] = exc
-    for answer in answers:
-        if isinstance(answer, ResponseError):
-            raise error_of(answer)
-        if isinstance(answer, Exception):
-            raise answer
-    return answers
+    return [error_of(answer) if isinstance(answer, ResponseError) else answer for answer in answers]
 
 
 def send(client: ScriptClient, commands: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[Any]:

@@ -11,6 +11,7 @@ from ..errors import InvalidValue
 from . import cursor as cursors
 from . import estimate, listing, select
 from . import sample as samples
+from . import shape as shapes
 from .answers import (
     AtPercentile,
     EstimatedSum,
@@ -19,6 +20,7 @@ from .answers import (
     Ranks,
     Reach,
     Row,
+    Shape,
     Standing,
     Statistics,
     Sum,
@@ -220,6 +222,11 @@ class View:
                 [row] = self._page(found, order).members
                 return Reach(share, order, rank, rank + 1, row.member, row.score, row.sum)
         raise BoardChanged(self.name)
+
+    @with_places
+    def shape(self, order: Order = Order.DESC, points: int = 120, bars: int = 13) -> Shape:
+        """Return the curve of `sum` by rank, in about `points` points, and a histogram. O(points * log n), 3 rounds."""
+        return shapes.shape(self.shards, order, points, bars)
 
     # -- statistics ----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -53,25 +53,25 @@ def _where_it_was_looked_for() -> str:
 # -- settings ---------------------------------------------------------------------------------------------------------
 
 
-def settings() -> Settings:
+def settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of a command: what the environment sets, then what the `wz up` of this folder says.
 
     Nothing is read from Redis. Raises what `Settings.from_environ` does.
     """
-    return Settings.from_environ(with_service(os.environ, service_file()))
+    return Settings.from_environ(with_service(environ, service_file(environ)))
 
 
-def settings_for_redis(creates: bool = False) -> Settings:
+def settings_for_redis(creates: bool = False, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return `settings`, and see to it that nobody takes an empty database for the service's.
 
     If its database is empty, and another environment's on the same server is not, a note says so. A command that
     `creates` what it does not find is refused then, unless WZ_ENVIRONMENT says which one is meant, which is as good as
     a yes. An address with a database is not asked about. Raises `ClickException`.
     """
-    found = settings()
+    found = settings(environ)
     if database_in(found.redis_url) is not None or found.hubs_cluster or found.boards_cluster:
         return found
-    is_said = bool(with_service(os.environ, service_file()).get("WZ_ENVIRONMENT"))
+    is_said = bool(with_service(environ, service_file(environ)).get("WZ_ENVIRONMENT"))
     if (creates and is_said) or not (others := others_with_data(found)):
         return found
     named = " and ".join(f"{name} has database {number}" for name, number in others.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..hub.sas import Rules, sign
+from ..settings import Settings
 from ..store.client import hubs_client
 from ..store.clock import machine_time
 from . import terminal
@@ -22,12 +23,20 @@ def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str 
     """Print a SAS token, made with the key in WZ_CONNECTION_STRING or .wz/connection-string."""
     if publisher is not None and hub is None:
         raise click.UsageError("--publisher needs --hub: a publisher belongs to a hub")
-    settings = terminal.settings()
+    path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"
+    text = signed(terminal.settings(), rule_name, lifetime, hub, path)
+    click.echo(f"Authorization: {text}" if header else text)
+
+
+def signed(settings: Settings, rule_name: str | None, lifetime: int, hub: str | None = None, path: str = "") -> str:
+    """Return a token for a path, which is good for so many seconds, with the key of a rule; of the root rule for None.
+
+    `hub` is where the rule is looked for first. One for a hub's own rule is for that hub, unless a path is given.
+    Raises what `Rules.get` does.
+    """
     key_name, key = settings.root.key_name, settings.root.key
     if rule_name is not None and rule_name != key_name:
         rules = Rules(hubs_client(terminal.settings_for_redis()), settings.root)
-        found = rules.find(rule_name, hub) or [rules.get(rule_name)]
-        key_name, key = rule_name, found[0].primary
-    path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"
-    text = sign(f"{settings.root.url}/{path}", key_name, key, int(machine_time()) + lifetime)
-    click.echo(f"Authorization: {text}" if header else text)
+        found = (rules.find(rule_name, hub) or [rules.get(rule_name)])[0]
+        key_name, key, path = rule_name, found.primary, path or found.hub or ""
+    return sign(f"{settings.root.url}/{path}", key_name, key, int(machine_time()) + lifetime)

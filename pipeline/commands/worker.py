@@ -14,6 +14,7 @@ import click
 
 from .. import logs
 from ..boards import Boards
+from ..console.history_task import History
 from ..errors import PipelineError
 from ..hub.namespace import Hubs
 from ..hub.relay import GROUP, Relays
@@ -83,10 +84,11 @@ def worker() -> None:
             relay.attach()
 
     until_there(attach)  # before anything is dropped
-    retention = Retention(hubs)
+    retention, history = Retention(hubs), History(hubs, registry)
 
     def find() -> list[Task]:
-        return [*(task for job in jobs() for task in job.workers), *(relays.tasks() if relays else ()), retention]
+        its_jobs = [task for job in jobs() for task in job.workers]
+        return [*its_jobs, *(relays.tasks() if relays else ()), retention, history]
 
     logger.info("%s", ", ".join(sorted({task.name for task in until_there(find)})))
 

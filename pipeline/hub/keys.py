@@ -105,6 +105,14 @@ RELAY = Key(
     None,
     _WITH_THE_HUB,
 )
+SENT = Key(
+    "{hub:NAME:P}:sent",
+    "stream",
+    "the last requests that the upstream hub took, about 200: f and o, offsets of the first and of the last event of "
+    "one; t, where to; see sent.py",
+    None,
+    _WITH_THE_HUB,
+)
 
 # -- of a hub ----------------------------------------------------------------------------------------------------------
 
@@ -168,7 +176,7 @@ RULES = Key(
 
 #: The keys that are deleted with a hub.
 OF_HUB = (
-    *(EVENTS, SEQUENCE, STATS, RELAYED, BATCHES, OFFSETS, ATTACHED, LEASE, DEADLETTERS, REDRIVE, RELAY),
+    *(EVENTS, SEQUENCE, STATS, RELAYED, BATCHES, OFFSETS, ATTACHED, LEASE, DEADLETTERS, REDRIVE, RELAY, SENT),
     *(GROUPS, REVOKED, THROUGHPUT, INTENTS, WORKERS),
 )
 
@@ -190,6 +198,7 @@ class PartitionKeys:
         self.deadletters = DEADLETTERS.named(**self._parts)
         self.redrive = REDRIVE.named(**self._parts)
         self.relay = RELAY.named(**self._parts)
+        self.sent = SENT.named(**self._parts)
 
     def lease(self, group: str) -> str:
         return LEASE.named(**self._parts, GROUP=group)

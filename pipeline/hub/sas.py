@@ -63,7 +63,7 @@ class InvalidAudience(Unauthorized): ...
 class MissingRight(Unauthorized):
     def __init__(self, rule: Rule, right: Right) -> None:
         super().__init__(f"the rule {rule.name!r} does not grant {right} here")
-        self.right = right
+        self.rule, self.right = rule, right
 
 
 class UnknownRule(PipelineError, LookupError): ...
@@ -250,6 +250,17 @@ def sign(resource: str, key_name: str, key: str, expiry: int) -> str:
 def authorize(token: Token, rules: Sequence[Rule], right: Right, audience: Audience, now: float | None = None) -> Rule:
     """Return the one of `rules` that signed `token` if it grants `right` on `audience`.
 
+    Raises what `identify` does, or `MissingRight`.
+    """
+    rule = identify(token, rules, audience, now)
+    if right not in rule.rights or rule.hub not in (None, audience.hub):
+        raise MissingRight(rule, right)
+    return rule
+
+
+def identify(token: Token, rules: Sequence[Rule], audience: Audience, now: float | None = None) -> Rule:
+    """Return the one of `rules` that signed `token`, which must be good for `audience`, whatever it grants there.
+
     `rules` are those with the token's name (`Rules.find`); `now` is in Unix seconds. Raises a leaf of `Unauthorized`;
     an unknown rule and a wrong key give the same message.
     """
@@ -258,8 +269,6 @@ def authorize(token: Token, rules: Sequence[Rule], right: Right, audience: Audie
         raise ExpiredToken("the token is expired")
     if not covers(token.resource, audience):
         raise InvalidAudience("the token is made out to another host or path (its sr field)")
-    if right not in rule.rights or rule.hub not in (None, audience.hub):
-        raise MissingRight(rule, right)
     return rule
 
 

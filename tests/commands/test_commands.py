@@ -120,3 +120,30 @@ def test_manage_brings_the_other_rights(redis: redis_py.Redis, settings: Setting
     wz(settings, "rule", "add", "boss", "--right", "Manage")
 
     assert "boss  Listen, Manage, Send" in wz(settings, "rule", "list").output
+
+
+def test_a_link_to_the_console_signs_in_once(client: Client, settings: Settings) -> None:
+    shown = wz(settings, "console", "--url", "https://wz.example/")
+    (link,) = shown.stdout.splitlines()
+    assert link.startswith("https://wz.example/console/sign-in?code=")
+    assert "once, within 1 h 0 min, and gives all rights" in shown.stderr
+
+    path = link.removeprefix("https://wz.example")
+    assert [client.get(path).status_code for _ in range(2)] == [303, 410]
+
+
+def test_a_link_for_a_rule_has_its_rights(client: Client, settings: Settings) -> None:
+    wz(settings, "rule", "add", "viewer", "--right", "listen", "--hub", "events")
+    link = wz(settings, "console", "--rule", "viewer", "--hub", "events", WZ_STATE="none").stdout.strip()
+    assert link.startswith(f"https://{HOST}/console/sign-in?code=")  # the connection string's endpoint
+
+    client.get(link.removeprefix(f"https://{HOST}"))
+    assert client.get("/hubs/events").status_code == 200
+    assert client.get("/boards?member=ann&board=b").status_code == 401
+
+
+@pytest.mark.parametrize("url", ["wz.example", "ftp://wz.example", "https://", "https://wz.example/?x=1"])
+def test_what_is_no_address_of_a_service(settings: Settings, url: str) -> None:
+    result = wz(settings, "console", "--url", url)
+
+    assert (result.exit_code, "is not the address of a service" in result.output) == (2, True)

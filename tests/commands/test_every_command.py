@@ -63,7 +63,9 @@ def test_what_needs_redis_only_asks_for_no_key(
     assert result.exit_code == 0 or "Error: there is no " in result.output
 
 
-@pytest.mark.parametrize("args", [("token",), ("rule", "list"), ("rule", "add", "r", "--right", "Send")], ids=" ".join)
+@pytest.mark.parametrize(
+    "args", [("token",), ("console",), ("rule", "list"), ("rule", "add", "r", "--right", "Send")], ids=" ".join
+)
 def test_what_signs_asks_for_a_key(tmp_path: object, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]) -> None:
     monkeypatch.chdir(str(tmp_path))
     monkeypatch.delenv("WZ_CONNECTION_STRING", raising=False)
@@ -83,7 +85,7 @@ CALLS = [
     *("hub detach h g", "hub deadletters list h", "hub deadletters redrive h --all", "hub deadletters drop h --all"),
     *("job list", "job status", "job put JOB", "job delete j --yes"),
     *("rule add r --right Send", "rule list", "rule rotate r --key primary", "rule delete r"),
-    "token --rule r",
+    *("token --rule r", "console"),
 ]
 
 #: The others: they read files and settings, or, as the worker does, wait for Redis (tests/work/test_worker.py).
@@ -112,7 +114,7 @@ def test_a_redis_that_is_away_is_one_line(tmp_path: Path, call: str) -> None:
 def test_without_an_address_the_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     found = Settings(redis_url=f"redis://127.0.0.1:{free_port()}")
-    monkeypatch.setattr(terminal, "settings", lambda: found)
+    monkeypatch.setattr(terminal, "settings", lambda environ: found)
 
     result = run(("hub", "list"), WZ_ENVIRONMENT="test", WZ_REDIS_URL=None)
 

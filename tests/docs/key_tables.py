@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pipeline.boards.keys
+import pipeline.console.keys
 import pipeline.hub.keys
 import pipeline.store.keys
 import pipeline.windows.jobs.keys
@@ -13,6 +14,7 @@ MODULES = {
     "Hubs": pipeline.hub.keys,
     "Boards": pipeline.boards.keys,
     "Window jobs and their outputs": pipeline.windows.jobs.keys,
+    "The console": pipeline.console.keys,
 }
 
 DOMAINS: dict[str, tuple[Key, ...]] = {title: module.KEYS for title, module in MODULES.items()}

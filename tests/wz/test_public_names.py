@@ -41,7 +41,9 @@ OFFERED = {
         current_request g has_app_context has_request_context request require_request url_for
     """,
     "wz.development": "Development",
-    "wz.errors": "ErrorHandler ErrorHandlers PROBLEM_TYPES Problem REQUEST_ID error_response find_handler",
+    "wz.errors": """
+        ErrorHandler ErrorHandlers PROBLEM_TYPES Problem REQUEST_ID error_page error_response find_handler wants_html
+    """,
     "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response read_body send",
     "wz.flashing": "flash get_flashed_messages",
     "wz.helpers": "jsonify make_response redirect",

@@ -1,0 +1,96 @@
+"""Pages that stay current: an event stream that sends the parts of a page that have changed, as the page shows them.
+
+A part is a fragment of HTML, made by the template that the page includes, so nothing is rendered twice in two ways:
+
+    <section class="panel" data-live="attention">{% include "home/attention.html" %}</section>
+
+    @blueprint.get("/live/home")
+    def follow(request: Request) -> Response:
+        return live(request, lambda: {"attention": render_template("home/attention.html", ...)})
+
+and `page(..., live="/console/live/home")` has the page load static/live.js, which puts what changed in its place.
+
+A stream holds a thread of gunicorn's, so the console has only `MAX_LIVE` of a process's places for readers, and a page
+that nobody looks at closes its stream. With no place left, the stream has each part once and ends; the browser's
+EventSource comes again after `RETRY` seconds. So a page without a place is a few seconds old, and holds no thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from pipeline.errors import PipelineError
+from pipeline.store import OUTAGES
+from pipeline.store.clock import machine_now, machine_time
+from wz import Request, Response
+from wz.sse import ServerSentEvent, event_stream
+from wz.streaming import stream_with_context
+
+from ..readers import Place, TooManyReaders
+from ..services import services
+from .access import access
+
+#: The places of a process's readers that pages may have, all together: as many are left to the API's own streams.
+MAX_LIVE = 4
+
+#: Seconds between two looks at what has changed, at least; a look that takes long is followed by a longer pause, so
+#: that a stream works for a tenth of the time at most.
+PERIOD = 1.0
+_SHARE = 10
+
+#: Seconds after which a page whose stream has ended asks again.
+RETRY = 4
+
+#: What ends a stream: the page asks again, and then gets the error as a status.
+ENDS: tuple[type[Exception], ...] = (PipelineError, *OUTAGES)
+
+Fragments = Callable[[], Mapping[str, str]]
+
+
+def live(request: Request, fragments: Fragments) -> Response:
+    """Return an event stream of what `fragments` returns: HTML by its name, which is that of a `data-live` section.
+
+    All come first, then those that have changed, at most once a second. `fragments` is called with the request current.
+    The event `at` has the time of each look, `state` says `live`, or `full` if there is no place. The stream ends as
+    those of the API do: after some minutes, with the token, or when the process stops or the client has gone.
+    """
+    found = services(request)
+    left = access(request).token.expiry + found.clock_tolerance - machine_time()
+    if request.method == "HEAD":
+        return event_stream([])
+    try:
+        place = found.readers.enter("console", request.environ.get("gunicorn.socket"), share=MAX_LIVE)
+    except TooManyReaders:
+        return event_stream(_once(fragments()), retry=RETRY * 1000)
+    seconds: float = request.app.config["TAIL_SECONDS"]
+    events = _updates(fragments, place, time.monotonic() + min(seconds, left))
+    response = event_stream(stream_with_context(events), retry=RETRY * 1000)
+    response.call_on_close(place.leave)
+    return response
+
+
+def _once(parts: Mapping[str, str]) -> Iterator[ServerSentEvent]:
+    yield ServerSentEvent("full", event="state")
+    yield from _changes(parts, {})
+
+
+def _updates(fragments: Fragments, place: Place, end: float) -> Iterator[ServerSentEvent]:
+    yield ServerSentEvent("live", event="state")
+    sent: dict[str, str] = {}
+    while not place.is_over() and time.monotonic() < end:
+        begun = time.monotonic()
+        try:
+            parts = fragments()
+        except ENDS:
+            return
+        yield from _changes(parts, sent)
+        sent.update(parts)
+        time.sleep(max(PERIOD, (time.monotonic() - begun) * _SHARE))
+
+
+def _changes(parts: Mapping[str, str], sent: Mapping[str, str]) -> Iterator[ServerSentEvent]:
+    for name, html in parts.items():
+        if sent.get(name) != html:
+            yield ServerSentEvent(html, event=name)
+    yield ServerSentEvent(f"{machine_now():%H:%M:%S}", event="at")
