@@ -10,12 +10,12 @@ from wz import App
 from wz.templates import Templates
 
 from .. import sessions
-from . import errors, frame, sign_in
+from . import errors, frame, home, send, sign_in
 
 __all__ = ["install"]
 
 #: In the order of the pages' way: the frame has the files that all use.
-BLUEPRINTS = (frame.blueprint, frame.icons, sign_in.blueprint)
+BLUEPRINTS = (frame.blueprint, frame.icons, sign_in.blueprint, home.blueprint, send.blueprint)
 
 
 def install(app: App) -> None:
