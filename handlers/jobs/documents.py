@@ -176,6 +176,24 @@ def job_body(job: JobRecord) -> JobBody:
     return body
 
 
+def with_secrets(body: JobBody, job: JobRecord) -> JobBody:
+    """Return a definition with the secrets that `job_body` hid in it, if it came from there, put back."""
+    old = msgspec.convert({"query": "", **job.definition.document}, JobBody)
+    outputs = {name: _with_secrets(table, old.outputs.get(name)) for name, table in body.outputs.items()}
+    return msgspec.structs.replace(body, outputs=outputs)
+
+
+def _with_secrets(table: OutputConfig, old: OutputConfig | None) -> OutputConfig:
+    if not isinstance(table, WebhookConfig) or not isinstance(old, WebhookConfig):
+        return table
+    hidden = _without_secrets(old)
+    assert isinstance(hidden, WebhookConfig)
+    if table.url.partition("?")[0] != hidden.url.partition("?")[0]:  # secrets are for whom they were given to
+        return table
+    headers = {name: old.headers.get(name, text) if text == HIDDEN else text for name, text in table.headers.items()}
+    return msgspec.structs.replace(table, url=old.url if table.url == hidden.url else table.url, headers=headers)
+
+
 def _without_secrets(table: OutputConfig) -> OutputConfig:
     if not isinstance(table, WebhookConfig):
         return table
