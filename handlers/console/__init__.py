@@ -22,6 +22,9 @@ from . import (
     hub,
     hub_settings,
     hubs,
+    job,
+    job_editor,
+    jobs,
     layers,
     rules,
     send,
@@ -49,6 +52,9 @@ BLUEPRINTS = (
     boards.blueprint,
     demo.blueprint,
     layers.blueprint,
+    jobs.blueprint,
+    job.blueprint,
+    job_editor.blueprint,
 )
 
 
