@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 from pygments import lex
@@ -94,7 +95,7 @@ def _excerpt(place: str, path: Path, line: int, changed: int) -> Excerpt | None:
     if function and line <= function.lineno:
         marked = set(_telling(function))
     whole = text.splitlines()[begin - 1 : last]
-    coloured = list(_coloured("\n".join(whole)))[first - begin :]
+    coloured = list(_coloured(dedent("\n".join(whole))))[first - begin :]
     return Excerpt(
         place, [Line(number, pieces, number in marked) for number, pieces in enumerate(coloured, start=first)]
     )
