@@ -10,7 +10,27 @@ from wz import App
 from wz.templates import Templates
 
 from .. import sessions
-from . import errors, frame, home, layers, send, sign_in, trace_json
+from . import (
+    boards,
+    dead_letters,
+    demo,
+    errors,
+    events,
+    frame,
+    groups,
+    home,
+    hub,
+    hub_settings,
+    hubs,
+    job,
+    job_editor,
+    jobs,
+    layers,
+    rules,
+    send,
+    sign_in,
+    trace_json,
+)
 
 __all__ = ["install"]
 
@@ -19,10 +39,22 @@ BLUEPRINTS = (
     frame.blueprint,
     frame.icons,
     sign_in.blueprint,
+    trace_json.blueprint,
     home.blueprint,
     send.blueprint,
+    hubs.blueprint,
+    hub.blueprint,
+    events.blueprint,
+    groups.blueprint,
+    hub_settings.blueprint,
+    dead_letters.blueprint,
+    rules.blueprint,
+    boards.blueprint,
+    demo.blueprint,
     layers.blueprint,
-    trace_json.blueprint,
+    jobs.blueprint,
+    job.blueprint,
+    job_editor.blueprint,
 )
 
 

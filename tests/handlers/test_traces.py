@@ -288,8 +288,8 @@ def test_only_who_may_manage_reads_them(traced: ServiceClient, settings: Setting
     token = sign(f"https://{stack.HOST}/", rule.name, rule.primary, 4_000_000_000)
 
     assert traced.get(path, headers={"Authorization": ""}).status_code == 401
-    assert traced.get(path, headers={"Authorization": token}).status_code == 401
-    assert traced.get(path, headers={"Authorization": stack.token("layers")}).status_code == 401
+    assert traced.get(path, headers={"Authorization": token}).status_code == 403
+    assert traced.get(path, headers={"Authorization": stack.token("layers")}).status_code == 403
 
 
 # -- nginx's part ------------------------------------------------------------------------------------------------------
