@@ -159,4 +159,8 @@ def lags_of(client: Redis, statuses: Mapping[str, JobStatus]) -> dict[str, int]:
 
 
 def _total(counts: list[Mapping[str, int]]) -> dict[str, int]:
-    return dict(sorted(sum(map(Counter, counts), Counter[str]()).items()))
+    total: Counter[str] = Counter()
+    for one in counts:
+        for name, count in one.items():
+            total[name] += count
+    return dict(sorted((+total).items()))
