@@ -13,6 +13,7 @@ The contract "Hub" in pyproject.toml says which module may import which; from th
     throughput, retention    what a hub takes per second; what it drops
     publishers, deadletters  publishers who may not send; events that the upstream hub refused
     runtime                  how much a partition holds, and how far behind its readers are
+    sent                     when the relay has sent an event, and where to
     writing                  writing to partitions
     batches                  the same for several partitions of a cluster
     log                      what a hub does: `Hub.append` and `Hub.read`
@@ -21,7 +22,7 @@ The contract "Hub" in pyproject.toml says which module may import which; from th
     upstream                 the upstream hub
     relay                    what is sent there
     namespace, paging        which hubs there are; pages of events for HTTP clients
-    relay_status             the relay's state
+    relay_status, browse     the relay's state; looking at partitions, and searching them
     retention_task           the worker's task that drops old events
 """
 

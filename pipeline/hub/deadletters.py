@@ -87,6 +87,19 @@ class DeadLetters:
                 found += self._page(p, offset if p == start else "0", limit - len(found))
         return found
 
+    def of_event(self, partition: int, offset: str, most: int = 200) -> DeadLetter | None:
+        """Return the letter of the event with this offset, if it is among the first `most` that were refused since."""
+        after, wanted = f"{ms_of(offset)}-0", order(offset)
+        for _ in range(0, most, _PAGE):
+            page = self._page(partition, after, _PAGE)
+            for letter in page:
+                if order(letter.stored.offset) == wanted:
+                    return letter
+            if len(page) < _PAGE:
+                break
+            after = page[-1].id.partition(":")[2]
+        return None
+
     def redrive(self, ids: Sequence[str]) -> int:
         """Have letters sent again; returns how many of them exist. Raises `InvalidValue` for an id of another form."""
         return sum(self._ask_for(p, offsets) for p, offsets in self._by_partition(ids).items())
@@ -102,6 +115,11 @@ class DeadLetters:
     def drop_all(self, partition: int | None = None) -> int:
         """Delete all letters that are there now, of one partition or of all. Raises `UnknownPartition`."""
         return sum(self._delete(p, page) for p in self._partitions(partition) for page in self._pages(p))
+
+    def choice(self, ids: Sequence[str]) -> list[DeadLetter]:
+        """Return those of these letters that exist. Raises `InvalidValue` for an id of another form."""
+        found = [self.get(p, offset) for p, offsets in self._by_partition(ids).items() for offset in offsets]
+        return [letter for letter in found if letter is not None]
 
     # Used by the relay.
 

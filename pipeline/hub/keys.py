@@ -105,6 +105,14 @@ RELAY = Key(
     None,
     _WITH_THE_HUB,
 )
+SENT = Key(
+    "{hub:NAME:P}:sent",
+    "list",
+    "what the relay has sent last, about a note a second, 500 of them: BEGUN AT FIRST LAST TO, times in ms since the "
+    "Unix epoch, offsets, and where to; nothing for events that were refused; see sent.py",
+    None,
+    _WITH_THE_HUB,
+)
 
 # -- of a hub ----------------------------------------------------------------------------------------------------------
 
@@ -168,7 +176,7 @@ RULES = Key(
 
 #: The keys that are deleted with a hub.
 OF_HUB = (
-    *(EVENTS, SEQUENCE, STATS, RELAYED, BATCHES, OFFSETS, ATTACHED, LEASE, DEADLETTERS, REDRIVE, RELAY),
+    *(EVENTS, SEQUENCE, STATS, RELAYED, BATCHES, OFFSETS, ATTACHED, LEASE, DEADLETTERS, REDRIVE, RELAY, SENT),
     *(GROUPS, REVOKED, THROUGHPUT, INTENTS, WORKERS),
 )
 
@@ -190,6 +198,7 @@ class PartitionKeys:
         self.deadletters = DEADLETTERS.named(**self._parts)
         self.redrive = REDRIVE.named(**self._parts)
         self.relay = RELAY.named(**self._parts)
+        self.sent = SENT.named(**self._parts)
 
     def lease(self, group: str) -> str:
         return LEASE.named(**self._parts, GROUP=group)

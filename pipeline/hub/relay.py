@@ -205,13 +205,13 @@ class Relay:
     ) -> None:
         """Raises `LeaseLost` or `DeadLettersFull`, and has then done nothing."""
         its = self.hub.keys[partition]
-        keys = [self.share.leases[partition].key, its.offsets, its.relay, its.deadletters, its.redrive]
+        keys = [self.share.leases[partition].key, its.offsets, its.relay, its.deadletters, its.redrive, its.sent]
         last = sent[-1]
         progress = (GROUP, last.offset, last.sequence_number + 1) if redriven is None else ("", "", "")
         taken = [] if letters else sent
         args: list[object] = [self.share.worker, int(TTL * 1000), *progress, redriven or ""]
         args += [len(taken), sum(len(stored.event.body) for stored in taken)]
-        args.append(self.max_letters)
+        args += [self.max_letters, sent[0].offset, last.offset, self.upstream.address(self.hub.name)]
         for letter in letters:
             args += letter.fields()
         committed = _COMMIT.call(self.hub.redis, keys, args)

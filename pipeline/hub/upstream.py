@@ -72,6 +72,10 @@ class Upstream:
         self._token = ""
         self._renew_at = 0.0
 
+    def address(self, hub: str) -> str:
+        """Return where events of `hub` are sent, HOST/HUB; a connection string may name another hub."""
+        return f"{self.target.host}/{self.target.hub or hub}"
+
     def send(self, hub: str, request: UpstreamRequest) -> None:
         """Send one request to `hub`, or to the hub that the connection string names.
 

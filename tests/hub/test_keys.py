@@ -71,7 +71,8 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
 
 
 def refuse_all(hub: Hub, upstream: ScriptedUpstream) -> None:
-    upstream.answer = lambda received: Answer(404)
+    """Have a relay send all events: the first request is taken, and all others are refused."""
+    upstream.answer = lambda received: Answer(404 if upstream.received[1:] else 201)
     relay = Relay(hub, Upstream(upstream.target), beat=0.0)
     while relay.step():
         pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +18,7 @@ from .nodes import (
     ItemStar,
     Join,
     Node,
+    Output,
     Plan,
     ReferenceJoin,
     Resolved,
@@ -195,3 +196,28 @@ def _interval(call: syntax.Call) -> int:
         case (syntax.Unit(name), syntax.Constant(int() as count)):
             return WINDOW_UNITS[name] * count
     return 0
+
+
+def key_columns(plan: Plan, window: int) -> dict[int, tuple[frozenset[str], ...]]:
+    """Return the outputs that take the rows of a window through SELECTs alone, by place.
+
+    For each key of the window, in their order, there are the names of the output's columns that hold it; they may be
+    none.
+    """
+    node = plan.nodes[window]
+    assert isinstance(node, Window)
+    keys = [frozenset[Expression]({Resolved(("key",), _NOWHERE, (place,), ())}) for place in range(len(node.keys))]
+    held = {window: keys}
+    found: dict[int, tuple[frozenset[str], ...]] = {}
+    for place, each in enumerate(plan.nodes):
+        if isinstance(each, Select | Output) and each.sources[0] in held:
+            held[place] = [frozenset(_through(each, [key])) for key in held[each.sources[0]]]
+        if isinstance(each, Output) and place in held:
+            found[place] = tuple(frozenset(_names(key)) for key in held[place])
+    return found
+
+
+def _names(held: Holders) -> Iterator[str]:
+    for holder in held:
+        if isinstance(holder, Resolved) and not holder.place and len(holder.path) == 1:
+            yield holder.path[0]

@@ -1,0 +1,114 @@
+"""How pages write times, lengths of time, sizes, and the bodies of events, which are any bytes."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from pipeline.store.clock import machine_now
+from pipeline.windows.language.ticks import parse, to_unix_ms
+
+#: Characters of a body, and bytes of one that is no text, that a page shows.
+TEXT, BYTES = 16 * 1024, 256
+
+#: Bytes to which a compressed body is unpacked, at most, to be shown.
+UNPACKED = 256 * 1024
+
+_GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
+_NOT_SHOWN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
+
+
+def clock(ms: int | None, places: int = 3) -> str:
+    """Write a time, ms since the Unix epoch, in UTC: 12:37:39.970 of today, else with its date; an en dash for None."""
+    if ms is None:
+        return "\u2013"
+    try:
+        at = datetime.fromtimestamp(ms / 1000, UTC)
+    except (ValueError, OverflowError):  # a client may have chosen an offset of any time
+        return f"{ms} ms"
+    text = at.isoformat(" ", "milliseconds")[: -6 if places else -10]
+    return text[11:] if at.date() == machine_now().date() else text
+
+
+def utc(text: str, places: int = 0) -> str:
+    """Write a time that is a text, 2024-05-01T11:00:00.0000000Z, as `clock` does."""
+    return clock(to_unix_ms(parse(text)), places)
+
+
+def age(ms: float | None) -> str:
+    """Write a length of time: 0.2 s, 4 min 10 s, 3 h 20 min, 2 d 4 h; an en dash for None."""
+    if ms is None:
+        return "\u2013"
+    seconds = ms / 1000
+    if seconds < 60:
+        return f"{seconds:.1f}\u00a0s"
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
+    if days:
+        return f"{days}\u00a0d {hours % 24}\u00a0h"
+    return f"{hours}\u00a0h {minutes % 60}\u00a0min" if hours else f"{minutes}\u00a0min {int(seconds % 60)}\u00a0s"
+
+
+def size(number: float) -> str:
+    """Write bytes: 999 B, 1.5 KiB, 20.0 MiB."""
+    amount, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount, units = amount / 1024, units[1:]
+    return f"{amount:.0f}\u00a0B" if units[0] == "B" else f"{amount:,.1f}\u00a0{units[0]}"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A body as text. `kind` says what it is, `is_cut` that there is more of it than `text`."""
+
+    kind: str
+    text: str
+    is_cut: bool
+
+
+def body(data: bytes, whole: bool = True) -> Shown:
+    """Return a body to be shown; on one line, and short, unless `whole`."""
+    if data.startswith((_GZIP, *_ZLIB)) and (unpacked := _unpacked(data)) is not None:
+        inner = body(unpacked[0], whole)
+        return Shown(f"compressed, {inner.kind}", inner.text, inner.is_cut or unpacked[1])
+    try:
+        text = data[: TEXT if whole else 800].decode()
+    except UnicodeDecodeError as exc:
+        if exc.start < len(data[:TEXT]) - 4 or len(data) <= TEXT:  # not a character that was cut in two
+            return _bytes(data, whole)
+        text = data[: exc.start].decode()
+    if whole and len(data) <= TEXT:
+        try:
+            return Shown("JSON", msgspec.json.format(data, indent=2).decode().translate(_NOT_SHOWN), False)
+        except (msgspec.DecodeError, RecursionError):
+            pass
+    if not whole:
+        text = " ".join(text[:200].split())
+    return Shown("text", text.translate(_NOT_SHOWN), len(data) > len(text.encode()))
+
+
+def _bytes(data: bytes, whole: bool) -> Shown:
+    if not whole:
+        return Shown("bytes", data[:32].hex(" "), len(data) > 32)
+    some = data[:BYTES]
+    lines = [
+        f"{at:08x}  {some[at : at + 16].hex(' '):47}  "
+        + "".join(chr(code) if 32 <= code < 127 else "." for code in some[at : at + 16])
+        for at in range(0, len(some), 16)
+    ]
+    return Shown("no text, as bytes", "\n".join(lines), len(data) > BYTES)
+
+
+def _unpacked(data: bytes) -> tuple[bytes, bool] | None:
+    """Return what gzip or zlib has packed, and whether there is more; None if it is neither after all."""
+    unpacker = zlib.decompressobj(47)  # 32 + 15: either header
+    try:
+        found = unpacker.decompress(data, UNPACKED)
+    except zlib.error:
+        return None
+    return found, bool(unpacker.unconsumed_tail)
+
+
+FILTERS = {"window_end": to_unix_ms, "utc": utc, "clock": clock, "age": age, "size": size, "body": body}
