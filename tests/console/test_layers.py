@@ -94,6 +94,7 @@ def test_own_times_of_a_trace_add_up_to_the_whole() -> None:
     assert sum(step.own for step in found) == sum(shares(found).values()) == 3020
     assert shares(found)["redis"] == 227
     assert list(shares(found)) == ["nginx", "socket", "gunicorn", "wz", "handler", "redis"]
+    assert [step for step in found if step.row.own == step.row.took and step.own != step.took] == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 2000), st.integers(-500, 2000), st.integers(0, 10**9)), max_size=30))
@@ -403,6 +404,7 @@ def test_a_hostile_trace_is_text_and_bounded(visitor: Visitor, redis: redis_py.R
     assert "<script>alert" not in page.text
     assert "&lt;script&gt;alert(1)" in page.text
     assert "{{7*7}}" in page.text
+    assert "\u202e" not in page.text  # it would write what follows from right to left
     assert len(page.data) < 1_000_000
     assert len(rows(page.text)) <= 2 * MAX_ROWS + 400
     numbers = re.findall(r' (?:x|width|x1|x2)="(-?[\d.]+)%"', page.text)
