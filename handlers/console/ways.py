@@ -319,7 +319,12 @@ def _counted(boxes: Sequence[Box], boards: Boards) -> list[Box]:
 
 
 def per_second(rate: float | None) -> str:
-    """Return a rate, one decimal below 100; a dash if it is not known."""
+    """Return a rate with its unit; a dash if it is not known."""
+    return _NONE if rate is None else f"{rounded(rate)}\u00a0/s"
+
+
+def rounded(rate: float | None) -> str:
+    """Return a rate a second, one decimal below 100; a dash if it is not known."""
     if rate is None:
         return _NONE
-    return f"{rate:,.0f}\u00a0/s" if rate >= 100 or rate == 0 else f"{rate:.1f}\u00a0/s"
+    return f"{rate:,.0f}" if rate >= 100 or rate == 0 else f"{rate:.1f}"
