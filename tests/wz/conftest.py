@@ -45,6 +45,10 @@ def traced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         check(recording)
 
 
-@pytest.fixture(params=["flask", "wz"])
-def web(request: pytest.FixtureRequest) -> Web:
+@pytest.fixture(params=["flask", "wz", "traced"])
+def web(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Web:
+    """Flask, wz, and wz with each request traced, which must answer the same."""
+    if request.param == "traced":
+        trace_all(monkeypatch)
+        return Web(wz)
     return Web(pytest.importorskip(request.param))
