@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from ..errors import REQUEST_ID
+from . import traceparent
 from .hidden import Hidden
 from .spans import Change, Span, Trace, Who
 from .visits import Head, Visit
@@ -96,6 +97,7 @@ class Recording:
     def trace(self) -> Trace:
         """Return the trace. This takes some hundred microseconds: call it after the answer, in another thread."""
         hidden, environ = self.hidden, self.arrived
+        parent = environ.get("HTTP_TRACEPARENT", "").strip()
         status, answered = self.head or ("0", [])
         asked = [
             (name.removeprefix("HTTP_").replace("_", "-").title(), str(value))
@@ -115,7 +117,7 @@ class Recording:
             began=min((span.begin for span in spans), default=0),
             process=os.getpid(),
             thread=self._thread,
-            parent=hidden.text(environ.get("HTTP_TRACEPARENT", "")),
+            parent=parent if traceparent.parse(parent) else "",
             request_headers=[(name, hidden.value(name, value)) for name, value in asked[:MAX_HEADERS]],
             response_headers=[(name, hidden.value(name, value)) for name, value in answered[:MAX_HEADERS]],
             spans=spans,
