@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 from collections.abc import Callable
@@ -304,3 +305,22 @@ def test_a_line_of_a_request_that_nobody_knows_leaves_nothing(run: Path, server:
 
 def test_the_socket_is_the_service_s_own(run: Path, behind: LiveServer) -> None:
     assert (run / "trace.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_one_in_so_many_and_in_development_who_asks_on_this_machine(tmp_path: Path, server_settings: Settings) -> None:
+    with ExitStack() as running:
+        _, url = running.enter_context(stack.redis_server(tmp_path))
+        settings = dataclasses.replace(server_settings, redis_url=url, environment="development")
+        more = {"WZ_TRACE_EVERY": "5", "WEB_CONCURRENCY": "1"}
+        running.enter_context(stack.gunicorn(tmp_path, settings, **more))
+        client = Client(running.enter_context(stack.nginx(tmp_path)))
+        asked = client.get("/healthz", headers=WISH)
+        answers = [client.get("/healthz") for _ in range(10)]
+        traced = [answer for answer in answers if "traceparent" in answer.headers]
+        traces = [trace_of(client, answer) for answer in (asked, *traced)]
+
+    assert "traceparent" in asked.headers
+    assert len(traced) == 2
+    for trace in traces:
+        assert steps(trace)[:3] == ["nginx", "nginx.receive", "socket"]
+        assert sum(row.own for row in rows(trace)) == rows(trace)[0].took
