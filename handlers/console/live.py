@@ -27,8 +27,9 @@ from wz import Request, Response
 from wz.sse import ServerSentEvent, event_stream
 from wz.streaming import stream_with_context
 
-from ..readers import Place, TooManyReaders
+from ..readers import TooManyReaders
 from ..services import services
+from ..sessions import authorization
 from .access import access
 
 #: The places of a process's readers that pages may have, all together: as many are left to the API's own streams.
@@ -53,19 +54,26 @@ def live(request: Request, fragments: Fragments) -> Response:
 
     All come first, then those that have changed, at most once a second. `fragments` is called with the request current.
     The event `at` has the time of each look, `state` says `live`, or `full` if there is no place. The stream ends as
-    those of the API do: after some minutes, with the token, or when the process stops or the client has gone.
+    those of the API do: after some minutes, with the session, or when the process stops or the client has gone.
     """
-    found = services(request)
-    left = access(request).token.expiry + found.clock_tolerance - machine_time()
+    found, signed_in = services(request), authorization(request)
+    who = access(request)
+    _ = who.rule  # raises if it is good for nothing
+    first = fragments()  # what it raises is told by a status
     if request.method == "HEAD":
         return event_stream([])
     try:
         place = found.readers.enter("console", request.environ.get("gunicorn.socket"), share=MAX_LIVE)
     except TooManyReaders:
-        return event_stream(_once(fragments()), retry=RETRY * 1000)
+        return event_stream(_once(first), retry=RETRY * 1000)
     seconds: float = request.app.config["TAIL_SECONDS"]
-    events = _updates(fragments, place, time.monotonic() + min(seconds, left))
-    response = event_stream(stream_with_context(events), retry=RETRY * 1000)
+    end = time.monotonic() + min(seconds, who.token.expiry + found.clock_tolerance - machine_time())
+
+    def is_over() -> bool:
+        return place.is_over() or time.monotonic() >= end or authorization(request) != signed_in
+
+    events = stream_with_context(_updates(first, fragments, is_over))
+    response = event_stream(events, retry=RETRY * 1000)
     response.call_on_close(place.leave)
     return response
 
@@ -75,18 +83,22 @@ def _once(parts: Mapping[str, str]) -> Iterator[ServerSentEvent]:
     yield from _changes(parts, {})
 
 
-def _updates(fragments: Fragments, place: Place, end: float) -> Iterator[ServerSentEvent]:
+def _updates(first: Mapping[str, str], fragments: Fragments, is_over: Callable[[], bool]) -> Iterator[ServerSentEvent]:
     yield ServerSentEvent("live", event="state")
     sent: dict[str, str] = {}
-    while not place.is_over() and time.monotonic() < end:
+    parts, took = first, 0.0
+    while True:
+        yield from _changes(parts, sent)
+        sent.update(parts)
+        time.sleep(max(PERIOD, took * _SHARE))
         begun = time.monotonic()
         try:
+            if is_over():
+                return
             parts = fragments()
         except ENDS:
             return
-        yield from _changes(parts, sent)
-        sent.update(parts)
-        time.sleep(max(PERIOD, (time.monotonic() - begun) * _SHARE))
+        took = time.monotonic() - begun
 
 
 def _changes(parts: Mapping[str, str], sent: Mapping[str, str]) -> Iterator[ServerSentEvent]:

@@ -33,6 +33,10 @@ class Hub(StoredHub):
         # Events without a key go to each partition in turn; processes start at different ones, so that all are used.
         self._turn = itertools.count(random.randrange(partitions))
 
+    def turn(self) -> int:
+        """Return the partition whose turn it is to take an event without a key."""
+        return next(self._turn) % self.partitions
+
     def append(self, events: Sequence[Event], *, partition: int | None = None, enqueued_ms: int | None = None) -> None:
         """Append events to the partitions of their keys, or all to `partition`: all events or none, in one round trip.
 
@@ -86,7 +90,7 @@ class Hub(StoredHub):
                 key = relay_id[1]
             its = of_key.get(key)
             if its is None:
-                place = next(self._turn) % self.partitions if key is None else partition_of(key, self.partitions)
+                place = self.turn() if key is None else partition_of(key, self.partitions)
                 its = of_key[key] = by_partition[place]
             its.append(event)
         return by_partition

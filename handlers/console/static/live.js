@@ -101,8 +101,16 @@ function follow() {
   source.addEventListener("state", ({ data }) => (data === "live" ? show("live") : notLive()));
   source.addEventListener("error", () => {
     notLive(); // an EventSource whose connection was cut asks again by itself; one that was refused does not
-    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(follow, 4000);
+    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(askAgain, 4000);
   });
+}
+
+async function askAgain() {
+  const answer = await fetch(main.dataset.liveFrom, { method: "HEAD" }).catch(() => null);
+  if (document.visibilityState === "hidden") return;
+  if (answer?.status === 401) show("not live: your session has ended, reload to sign in");
+  else if (answer?.ok) follow();
+  else retry = setTimeout(askAgain, 4000);
 }
 
 function rest() {
@@ -113,8 +121,8 @@ function rest() {
 
 // A page that nobody sees needs no stream: twenty tabs hold one place.
 function follows() {
-  if (document.visibilityState === "visible") source ?? follow();
-  else rest();
+  if (document.visibilityState === "hidden") rest();
+  else if (!source) follow();
 }
 
 document.addEventListener("visibilitychange", follows);

@@ -1,0 +1,325 @@
+"""The way of the data as boxes: clients, a hub with its partitions, its readers, and where what they make goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from pipeline.boards import Boards
+from pipeline.console.attention import ACT_AT, Item, Level
+from pipeline.console.history import Sample, of_hub, of_job, rates
+from pipeline.console.overview import HubNow, JobNow, Overview, Reader
+from pipeline.console.words import cut, duration, size
+from pipeline.hub.relay import GROUP
+from pipeline.windows.jobs.job_toml import BoardConfig, FileConfig, HubConfig, OutputConfig, WebhookConfig, config_of
+from pipeline.windows.jobs.registry import State
+
+#: Readers that are drawn; of more, those that need somebody come first.
+DRAWN = 5
+
+#: Bars up to this number each have their label.
+LABELLED = 12
+
+_NONE = "\u2013"
+
+
+class Tag(NamedTuple):
+    """The state of a box; `level` is a class of the style sheet, '' if it needs nobody."""
+
+    word: str
+    level: str = ""
+
+
+@dataclass(frozen=True)
+class Out:
+    """Where a reader's results go."""
+
+    kind: str
+    name: str
+    fact: str
+    href: str | None = None
+
+
+@dataclass(frozen=True)
+class Box:
+    """A reader of the hub. `flows` says whether anything comes through."""
+
+    name: str
+    kind: str
+    href: str
+    tag: Tag | None
+    facts: Sequence[tuple[str, str]]
+    flows: bool
+    outs: Sequence[Out] = field(default_factory=list)
+
+
+class Bar(NamedTuple):
+    """A partition: how full it is, in percent of its share, or of the fullest one's bytes if it has no share."""
+
+    id: int
+    percent: float
+    is_full: bool
+    label: str
+
+
+@dataclass(frozen=True)
+class Way:
+    """What one hub's picture shows."""
+
+    name: str
+    href: str
+    tag: Tag | None
+    rate: float | None
+    byte_rate: float | None
+    spark: Sequence[float]
+    last: str
+    kept: int
+    bytes: str
+    bars: Sequence[Bar]
+    words: str
+    facts: Sequence[tuple[str, str]]
+    boxes: Sequence[Box]
+    more: int
+    more_words: str
+
+
+@dataclass(frozen=True)
+class Past:
+    """The samples of a hub or a job that a page needs: `now` is counted now, `before` ten to twenty seconds ago."""
+
+    before: Sample | None
+    now: Sample
+
+    def rate(self, counter: str) -> float | None:
+        """Return how much a counter rises a second; None without a sample, or if none counted it."""
+        return rates([self.before, self.now], counter)[0] if self.before is not None else None
+
+
+def past_of_hub(now: Overview, one: HubNow, samples: Sequence[Sample]) -> Past:
+    return Past(_before(samples), Sample(now.now_ms, of_hub([status.log for status in one.partitions])))
+
+
+def past_of_job(now: Overview, one: JobNow, samples: Sequence[Sample]) -> Past:
+    status = one.progress.status
+    return Past(_before(samples), Sample(now.now_ms, of_job(status) if status is not None else {}))
+
+
+def _before(samples: Sequence[Sample]) -> Sample | None:
+    return samples[-2] if len(samples) > 1 else samples[-1] if samples else None
+
+
+def hub_href(name: str) -> str:
+    return f"/console/hubs/{quote(name, safe='')}"
+
+
+def job_href(name: str) -> str:
+    return f"/console/jobs/{quote(name, safe='')}"
+
+
+def board_href(name: str) -> str:
+    return f"/console/boards/{quote(name, safe='')}"
+
+
+def way(
+    now: Overview,
+    one: HubNow,
+    samples: Sequence[Sample],
+    jobs: Mapping[str, Past],
+    items: Sequence[Item],
+    boards: Boards | None,
+    upstream: str | None,
+) -> Way:
+    """Return the picture of a hub.
+
+    `samples` are the hub's of the last minutes, `jobs` those of its jobs, `upstream` the address that relays send to.
+    With `boards`, their members are counted, in one round trip.
+    """
+    past = past_of_hub(now, one, samples)
+    levels = {item.name: item.level for item in sorted(items, key=lambda item: -item.level)}
+    readers = list(_readers(now, one, past, jobs, upstream))
+    if len(readers) > DRAWN:  # otherwise they stay where they are
+        readers.sort(key=lambda box: levels.get(box.name, len(Level)))
+    shown, rest = readers[:DRAWN], readers[DRAWN:]
+    if boards is not None:
+        shown = _counted(shown, boards)
+    worse = sum(box.name in levels for box in rest)
+    return Way(
+        name=one.hub.name,
+        href=hub_href(one.hub.name),
+        tag=_hub_tag(one, items),
+        rate=past.rate("in"),
+        byte_rate=past.rate("in_bytes"),
+        spark=[value or 0.0 for value in rates(samples, "in")],
+        last=_last(now, one),
+        kept=sum(status.log.events for status in one.partitions),
+        bytes=size(sum(status.log.bytes for status in one.partitions)),
+        bars=_bars(one),
+        words=_fullness(_bars(one)),
+        facts=_hub_facts(one, past),
+        boxes=shown,
+        more=len(rest),
+        more_words=f"{worse} of them need somebody" if worse else "all as they should be",
+    )
+
+
+def _last(now: Overview, one: HubNow) -> str:
+    times = [status.log.last_ms for status in one.partitions if status.log.last_ms is not None]
+    return f"{duration(max(0, now.now_ms - max(times)) // 1000)} ago" if times else "none yet"
+
+
+def _hub_tag(one: HubNow, items: Sequence[Item]) -> Tag | None:
+    full = next((item for item in items if item.key == f"full {one.hub.name}"), None)
+    if full is not None:
+        return Tag("nearly full", "act" if full.level is Level.ACT else "look")
+    return None
+
+
+def _bars(one: HubNow) -> list[Bar]:
+    cap = one.hub.settings.partition_bytes
+    most = cap or max((status.log.bytes for status in one.partitions), default=0) or 1
+    bars = []
+    for partition, status in enumerate(one.partitions):
+        percent = min(100.0, status.log.bytes * 100 / most)
+        held, _ = one.held(partition)
+        is_full = bool(cap) and held >= cap * ACT_AT
+        label = f"{percent:.0f}\u00a0%" if cap else size(status.log.bytes)
+        bars.append(Bar(partition, percent, is_full, label))
+    return bars
+
+
+def _fullness(bars: Sequence[Bar]) -> str:
+    if len(bars) <= LABELLED:
+        return f"How full partitions are: {', '.join(f'{bar.id} {bar.label}' for bar in bars)}"
+    full = [bar for bar in bars if bar.is_full]
+    fullest = max(bars, key=lambda bar: bar.percent)
+    return f"How full {len(bars)} partitions are: {len(full)} are nearly full, {fullest.id} most, with {fullest.label}"
+
+
+def _hub_facts(one: HubNow, past: Past) -> list[tuple[str, str]]:
+    out = [past.rate(counter) for counter in past.now.counters if counter.startswith("out:")]
+    known = [rate for rate in out if rate is not None]
+    oldest = [reader.oldest_ms for reader in one.readers if reader.attached and reader.oldest_ms is not None]
+    return [
+        ("in", per_second(past.rate("in"))),
+        ("out", per_second(sum(known) if known else None)),
+        ("oldest", duration(max(oldest) / 1000) if oldest else _NONE),
+        ("dead letters", f"{one.deadletters:,}"),
+    ]
+
+
+# -- readers ----------------------------------------------------------------------------------------------------------
+
+
+def _readers(now: Overview, one: HubNow, past: Past, jobs: Mapping[str, Past], upstream: str | None) -> Iterator[Box]:
+    """Yield a box for the relay, for each job and for each other group."""
+    name = one.hub.name
+    groups = {reader.name: reader for reader in one.readers}
+    if upstream or GROUP in groups:
+        yield _relay(one, groups.pop(GROUP, None), past, upstream)
+    for job in now.jobs.values():
+        for hub, group in job.record.groups:
+            if hub == name:
+                yield _job(job, groups.pop(group, None), jobs[job.name])
+    for group, reader in groups.items():
+        rate = past.rate(f"out:{group}")
+        facts = [("past", per_second(rate)), *_lag(reader)]
+        tag = None if reader.attached else Tag("may miss events")
+        yield Box(group, "group", f"{hub_href(name)}#readers", tag, facts, bool(rate))
+
+
+def _lag(reader: Reader | None) -> list[tuple[str, str]]:
+    if reader is None:
+        return [("lag", _NONE)]
+    facts = [("lag", f"{reader.lag:,}")]
+    if reader.oldest_ms is not None:
+        facts.append(("oldest", duration(reader.oldest_ms / 1000)))
+    return facts
+
+
+def _relay(one: HubNow, reader: Reader | None, past: Past, upstream: str | None) -> Box:
+    rate = past.rate(f"out:{GROUP}")
+    errors = [status.relay.error for status in one.partitions if status.relay.error is not None]
+    if any(status.relay.is_full for status in one.partitions):
+        tag: Tag | None = Tag("waits: dead letters", "act")
+    elif errors:
+        tag = Tag("waits", "look")
+    elif not any(status.relay.worker for status in one.partitions):
+        tag = Tag("no worker", "look")
+    else:
+        tag = None
+    fact = cut(errors[0])[:80] if errors else f"{sum(status.relay.events for status in one.partitions):,} events"
+    host = urlsplit(upstream).hostname or upstream if upstream else "no upstream"
+    outs = [Out("upstream", f"{host}/{one.hub.name}", fact)]
+    facts = [("out", per_second(rate)), *_lag(reader)]
+    return Box("relay", "to the upstream hub", f"{hub_href(one.hub.name)}#readers", tag, facts, bool(rate), outs)
+
+
+def _job(one: JobNow, reader: Reader | None, past: Past) -> Box:
+    rate = past.rate("events")
+    status = one.progress.status
+    faults = sum(status.faults.values()) if status is not None else 0
+    facts = [("in", per_second(rate)), *_lag(reader), ("faults", f"{faults:,}")]
+    return Box(one.name, "job", job_href(one.name), _job_tag(one), facts, bool(rate), list(_outs(one, past)))
+
+
+def _job_tag(one: JobNow) -> Tag | None:
+    match one.progress.state:
+        case State.FAILED:
+            return Tag("failed", "act")
+        case State.STOPPED if one.record.stopped is not None:
+            return Tag("stopped", "look" if one.progress.status and one.progress.status.lag else "")
+        case State.STOPPED:
+            return Tag("no worker", "look")
+    return None
+
+
+def _outs(one: JobNow, past: Past) -> Iterator[Out]:
+    config = config_of(one.record.definition.document, Path(one.name))
+    deliveries = {delivery.output: delivery for delivery in one.progress.deliveries}
+    for name, output in config.outputs.items():
+        delivery = deliveries.get(name)
+        if delivery is None:
+            fact = f"{past.now.counters.get(f'rows:{name}', 0):,} rows"
+        elif delivery.error is not None:
+            fact = f"{delivery.waiting:,} wait: {cut(delivery.error)[:60]}"
+        else:
+            fact = f"{delivery.delivered:,} rows"
+        yield _out(one.name, name, output, fact)
+    for name, board in config.boards:
+        yield _out(one.name, name, board, f"{past.now.counters.get(f'rows:{name}', 0):,} rows")
+
+
+def _out(job: str, name: str, output: OutputConfig, fact: str) -> Out:
+    match output:
+        case BoardConfig(board=board):
+            return Out("board", board, fact, board_href(board))
+        case HubConfig(hub=hub):
+            return Out("hub", hub, fact, hub_href(hub))
+        case FileConfig(file=file):
+            return Out("file", Path(file).name, fact)
+        case WebhookConfig(url=url):  # its path and query may be secrets
+            return Out("webhook", urlsplit(url).hostname or name, fact)
+    return Out("stream", name, fact, f"{job_href(job)}#outputs")
+
+
+def _counted(boxes: Sequence[Box], boards: Boards) -> list[Box]:
+    """Show how many members boards have, in place of the rows that came to them."""
+    names = {out.name for box in boxes for out in box.outs if out.kind == "board"}
+    counts = {one.name: one.count for one in boards.listed(sorted(names))} if names else {}
+
+    def counted(out: Out) -> Out:
+        if out.kind != "board":
+            return out
+        return Out(out.kind, out.name, f"{counts.get(boards[out.name].shards.name, 0):,} members", out.href)
+
+    return [Box(**{**vars(box), "outs": [counted(out) for out in box.outs]}) for box in boxes]
+
+
+def per_second(rate: float | None) -> str:
+    """Return a rate, one decimal below 100; a dash if it is not known."""
+    if rate is None:
+        return _NONE
+    return f"{rate:,.0f}\u00a0/s" if rate >= 100 or rate == 0 else f"{rate:.1f}\u00a0/s"
