@@ -10,12 +10,52 @@ from wz import App
 from wz.templates import Templates
 
 from .. import sessions
-from . import errors, frame, home, send, sign_in
+from . import (
+    boards,
+    dead_letters,
+    demo,
+    errors,
+    events,
+    frame,
+    groups,
+    home,
+    hub,
+    hub_settings,
+    hubs,
+    job,
+    job_editor,
+    jobs,
+    layers,
+    rules,
+    send,
+    sign_in,
+    trace_json,
+)
 
 __all__ = ["install"]
 
 #: In the order of the pages' way: the frame has the files that all use.
-BLUEPRINTS = (frame.blueprint, frame.icons, sign_in.blueprint, home.blueprint, send.blueprint)
+BLUEPRINTS = (
+    frame.blueprint,
+    frame.icons,
+    sign_in.blueprint,
+    trace_json.blueprint,
+    home.blueprint,
+    send.blueprint,
+    hubs.blueprint,
+    hub.blueprint,
+    events.blueprint,
+    groups.blueprint,
+    hub_settings.blueprint,
+    dead_letters.blueprint,
+    rules.blueprint,
+    boards.blueprint,
+    demo.blueprint,
+    layers.blueprint,
+    jobs.blueprint,
+    job.blueprint,
+    job_editor.blueprint,
+)
 
 
 def install(app: App) -> None:

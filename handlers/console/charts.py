@@ -10,6 +10,19 @@ from collections.abc import Sequence
 _STEPS = tuple(digit * int(10**power) for power in range(12) for digit in (1, 2, 5))  # of an axis
 
 
+def path_with_gaps(values: Sequence[float | None], high: float) -> str:
+    """Return a path as `path` does, which has a gap where there is no value, and a dot where there is but one."""
+    step = 100 / max(1, len(values) - 1)
+    parts: list[str] = []
+    before: float | None = None
+    for number, value in enumerate(values):
+        if value is not None:
+            at = f"{number * step:.2f},{100 - value * 100 / high:.2f}"
+            parts.append(f"L{at}" if before is not None else f"M{at} L{at}")
+        before = value
+    return " ".join(parts)
+
+
 def path(values: Sequence[float], low: float = 0.0, high: float | None = None, closed: bool = False) -> str:
     """Return a path through `values`, evenly spaced over a view box of 100 x 100; `closed` is for an area below them.
 
@@ -21,6 +34,14 @@ def path(values: Sequence[float], low: float = 0.0, high: float | None = None, c
         f"{number * step:.2f},{100 - (value - low) * 100 / (top - low):.2f}" for number, value in enumerate(values)
     ]
     return "M" + " L".join([*(["0,100"] if closed else []), *points, *(["100,100Z"] if closed else [])])
+
+
+def polyline(points: Sequence[tuple[float, float]], floor: float | None = None) -> str:
+    """Return a path through points of a view box of 100 x 100; with `floor`, an area between them and that height."""
+    line = " L".join(f"{x:.3f},{y:.3f}" for x, y in points)
+    if floor is None:
+        return f"M{line}"
+    return f"M{points[0][0]:.3f},{floor:.3f} L{line} L{points[-1][0]:.3f},{floor:.3f}Z"
 
 
 def axis_step(span: float) -> int:
