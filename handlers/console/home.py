@@ -16,8 +16,10 @@ from pipeline.hub.log import Hub
 from pipeline.hub.sas import Right
 from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request, Response
+from wz.errors import wants_html
 from wz.templates import render_template
 
+from ..hub.atom import public_services
 from ..services import Services, services
 from .access import Access, access
 from .frame import Pages, page
@@ -57,7 +59,9 @@ class Form(msgspec.Struct):
 
 @blueprint.get("/")
 def home(request: Request, query: HomeQuery) -> Response:
-    """Show the way of the data."""
+    """Show the way of the data; a program that looks whether somebody is here gets what Azure has there."""
+    if not wants_html(request):
+        return public_services(request.host_url)
     return show(request, query.hub)
 
 
