@@ -170,7 +170,7 @@ def _href(item: Item) -> str:
         case Where.HUB:
             return f"{hub_href(item.name)}#readers"
         case Where.DEAD_LETTERS:
-            return f"{hub_href(item.name)}/deadletters"
+            return f"{hub_href(item.name)}/dead-letters"
         case Where.JOB:
             return job_href(item.name)
         case Where.SERVER:
@@ -209,7 +209,7 @@ def _others(found: Services, now: Overview, items: Sequence[Item], chosen: str) 
                 "word": _WORDS[level] if level is not None else "",
                 "events": sum(status.log.events for status in one.partitions),
                 "rate": rounded(past_of_hub(now, one, its).rate("in")),
-                "lag": sum(reader.lag for reader in one.readers if reader.attached),
+                "lag": sum(reader.lag for reader in now.readers(name)),
                 "letters": one.deadletters,
             }
         )

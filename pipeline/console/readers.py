@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,12 +58,22 @@ def readers(hub: Hub, partitions: Sequence[PartitionStatus], registry: JobRegist
     `partitions` is the status of all of them. Costs four round trips.
     """
     recorded = ConsumerGroups(hub).list()
+    jobs = {name: job for name, job in registry.all().items() if any(its == hub.name for its, _ in job.groups)}
+    return readers_of(hub, partitions, jobs, registry.progress_of(jobs), recorded)
+
+
+def readers_of(
+    hub: Hub,
+    partitions: Sequence[PartitionStatus],
+    jobs: Mapping[str, JobRecord],
+    progress: Mapping[str, JobProgress],
+    recorded: Collection[str] = (),
+) -> list[Reader]:
+    """Return `readers` of what was read before: all jobs and their progress, and the names of recorded groups."""
     groups: dict[str, dict[int, GroupRuntime]] = {name: {} for name in recorded}
     for one in partitions:
         for group in one.log.groups:
             groups.setdefault(group.name, {})[one.log.partition] = group
-    jobs = {name: job for name, job in registry.all().items() if any(its == hub.name for its, _ in job.groups)}
-    progress = registry.progress_of(jobs)
     by_group = dict(_by_group(hub.name, jobs))
     for name in by_group:
         groups.setdefault(name, {})  # a job that no worker has begun has no place in any partition
