@@ -67,7 +67,7 @@ http_parser = "python"  # not "auto", which takes the one in C where that happen
 # Bytes of the request line without its CRLF, gunicorn's maximum; with it nginx's 8k of large_client_header_buffers.
 limit_request_line = 8190
 limit_request_field_size = 8192  # bytes of one header with its CRLF: the same 8k
-limit_request_fields = 100  # headers, among them the six that nginx sets
+limit_request_fields = 100  # headers, among them the six or seven that nginx sets
 # The app limits a body's size (1 MiB, or 256 MiB for many members of a board), and nginx's client_max_body_size is the
 # second limit, above that.
 
@@ -127,13 +127,30 @@ def child_exit(server, worker):  # type: ignore[no-untyped-def]
         file.unlink()
 
 
+# -- traces ----------------------------------------------------------------------------------------------------------
+
+# Where nginx says how long it had a traced request; nginx.conf names it. The workers inherit it, and all read it.
+trace_socket = str(Path(bind.removeprefix("unix:")).with_name("trace.sock"))
+
+
+def pre_fork(server, worker):  # type: ignore[no-untyped-def]
+    from deploy import tracing
+
+    try:
+        tracing.listen(trace_socket)
+    except OSError as exc:
+        server.log.warning("Traces will have no word of nginx: %s: %s", trace_socket, exc)
+
+
 # -- a worker's start and its end -------------------------------------------------------------------------------------
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
+    from deploy import tracing
     from handlers.metrics.process_counts import merge_ended  # it has imported the app, the master never does
 
     with suppress(OSError):  # no space, of which `post_fork` has told; the files stay for the next one
         merge_ended(metrics)
     # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.
     worker.wsgi.extensions["services"].readers.is_stopping = lambda: not worker.alive
+    tracing.install(worker)

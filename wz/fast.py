@@ -15,7 +15,7 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.datastructures import Headers
@@ -152,7 +152,7 @@ class Matcher:
         This follows every way through the tree, as Map does, so it is for requests that `match` did not find.
         """
         path: str = environ.get("PATH_INFO", "")
-        node = self._hosts.get((environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")))
+        node = self.tree(environ)
         if (
             node is None
             or not self._refuses
@@ -168,6 +168,10 @@ class Matcher:
         if environ["REQUEST_METHOD"].upper() in methods:  # there is a rule, but a converter refused the value
             return None
         return MethodNotAllowed(valid_methods=list(methods)) if methods else NotFound()
+
+    def tree(self, environ: Mapping[str, Any]) -> Node | None:
+        """Return the tree of a request's Host, if it was asked for before and there is one."""
+        return self._hosts.get((environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")))
 
     def _tree_for(self, environ: WSGIEnvironment) -> Node | None:
         if not AVAILABLE or "HTTP_HOST" not in environ:

@@ -104,8 +104,8 @@ class Route:
 
     __slots__ = (
         "_answering_options",
-        "_arguments",
         "afters",
+        "arguments",
         "befores",
         "endpoint",
         "handler",
@@ -120,7 +120,7 @@ class Route:
         self.surround_with(scopes)
         self.view: ViewFunction | None = None
         self.handler: Callable[[Any, dict[str, Any]], Any] = self._no_view
-        self._arguments: frozenset[str] = frozenset()
+        self.arguments: frozenset[str] = frozenset()
         self._answering_options: tuple[Rule, ...] = ()
 
     def surround_with(self, scopes: tuple[Router, ...]) -> None:
@@ -136,9 +136,9 @@ class Route:
         if view is not None and self.view not in (None, view):
             raise ValueError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
         self.view = view or self.view
-        self._arguments |= frozenset(arguments)
+        self.arguments |= frozenset(arguments)
         if self.view is not None:
-            self.handler = bind(self.view, self._arguments)
+            self.handler = bind(self.view, self.arguments)
 
     def answer_options_of(self, rule: Rule) -> None:
         """Leave OPTIONS of this rule to the app, instead of calling the view."""

@@ -35,11 +35,16 @@ def bind(view: ViewFunction, url_arguments: frozenset[str]) -> Callable[[Request
 
     Raises TypeError at once for a parameter whose annotation can't be read although its type would matter.
     """
-    arguments = _arguments(view, url_arguments)
-    view = synchronous(view)
+    return with_arguments(synchronous(view), arguments_of(view, url_arguments))
+
+
+def with_arguments(
+    view: Callable[..., Any], arguments: Mapping[str, Argument]
+) -> Callable[[Request, Mapping[str, Any]], Any]:
+    """Return `view` as a function of a request, from which `arguments` are read, and the URL's values."""
     if not arguments:
         return lambda request, values: view(**values)
-    if arguments == {"request": _the_request}:
+    if arguments == {"request": the_request}:
         return lambda request, values: view(request=request, **values)
 
     def call(request: Request, values: Mapping[str, Any]) -> Any:
@@ -57,13 +62,14 @@ def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     return functools.wraps(hook)(lambda request, *args: hook(*args))
 
 
-def _arguments(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str, Argument]:
+def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str, Argument]:
+    """Return what reads each argument that is no value of the URL. Raises TypeError as `bind` does."""
     arguments: dict[str, Argument] = {}
     for name, parameter in inspect.signature(view).parameters.items():
         if name in url_arguments:
             continue
         if name == "request":
-            arguments[name] = _the_request
+            arguments[name] = the_request
             continue
         annotation = evaluate(view, parameter.annotation)
         if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
@@ -88,7 +94,8 @@ def evaluate(view: ViewFunction, annotation: Any) -> Any:
         ) from exc
 
 
-def _the_request(request: Request) -> Request:
+def the_request(request: Request) -> Request:
+    """Read the argument `request`, which is the request itself."""
     return request
 
 

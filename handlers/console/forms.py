@@ -22,9 +22,9 @@ class Form:
         self.errors: dict[str, str] = {}
 
     @classmethod
-    def of(cls, request: Request) -> Form:
-        """Read a form that was posted. Raises a 413 for one that is too long."""
-        request.max_content_length = MAX_FORM
+    def of(cls, request: Request, most: int = MAX_FORM) -> Form:
+        """Read a form that was posted. Raises a 413 for one of more bytes than `most`."""
+        request.max_content_length = most
         return cls({name: value.strip() for name, value in request.form.items()})
 
     def __getitem__(self, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -23,6 +24,14 @@ _refused = Counter(
 _bulk_records = Counter(
     "wz_bulk_records", "Records of bulk changes of boards, by what became of them.", ["result"], registry=REGISTRY
 )
+_traces = Counter(
+    "wz_traces",
+    "Traced requests, by what became of their trace: kept, or dropped, since Redis was away or slow.",
+    ["result"],
+    registry=REGISTRY,
+)
+for _result in ("kept", "dropped"):
+    _traces.labels(_result)  # both are there from the start, as 0
 _starts = Counter("wz_process_starts", "Processes of gunicorn that have loaded the service.", registry=REGISTRY)
 
 
@@ -41,6 +50,11 @@ def count_bulk(records: int, refused: int) -> None:
     """Count the records of one bulk change, `refused` of which were not carried out."""
     _bulk_records.labels("carried out").inc(records - refused)
     _bulk_records.labels("refused").inc(refused)
+
+
+def count_traces(result: Literal["kept", "dropped"], number: int = 1) -> None:
+    """Count traced requests."""
+    _traces.labels(result).inc(number)
 
 
 def count_start() -> None:

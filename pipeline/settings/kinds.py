@@ -36,15 +36,15 @@ def one_of(*choices: str) -> Kind:
     return Kind(f"one of {', '.join(choices)}", "", read)
 
 
-def number(most: int, unit: str) -> Kind:
-    """A whole number from 1 to `most`."""
+def number(most: int, unit: str, least: int = 1) -> Kind:
+    """A whole number from `least` to `most`."""
 
     def read(text: str) -> int:
-        if not (_is_number(text) and 1 <= int(text) <= most):
-            raise InvalidValue(f"{_short(text)}: write a number from 1 to {most}", "number")
+        if not (_is_number(text) and least <= int(text) <= most):
+            raise InvalidValue(f"{_short(text)}: write a number from {least} to {most}", "number")
         return int(text)
 
-    return Kind(f"number from 1 to {most:,}", unit, read)
+    return Kind(f"number from {least} to {most:,}", unit, read)
 
 
 def _is_number(text: str) -> bool:

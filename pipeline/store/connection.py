@@ -45,7 +45,7 @@ class _Packer(HiredisRespSerializer):
         return super().pack(*args)  # type: ignore[no-any-return]
 
 
-class _Counting:
+class Counting:
     """What all connections have in common; it comes before a connection's class of redis-py."""
 
     def __init__(self, **options: Any) -> None:
@@ -86,15 +86,15 @@ class _Counting:
         super().disconnect(*args, **options)  # type: ignore[misc]
 
 
-class _TCP(_Counting, Connection):
+class _TCP(Counting, Connection):
     pass
 
 
-class _TLS(_Counting, SSLConnection):
+class _TLS(Counting, SSLConnection):
     pass
 
 
-class _Unix(_Counting, UnixDomainSocketConnection):
+class _Unix(Counting, UnixDomainSocketConnection):
     pass
 
 

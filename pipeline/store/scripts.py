@@ -15,6 +15,9 @@ from redis.exceptions import NoScriptError
 
 from .writes import READING_SCRIPTS
 
+#: What people call a script, the name of its last file, by its text and by its digest.
+SCRIPT_NAMES: dict[str, str] = {}
+
 
 class ScriptClient(Protocol):
     """The methods that scripts need, which `Redis` and `RedisCluster` have in common."""
@@ -34,6 +37,7 @@ class Script:
     def __init__(self, *files: Traversable, reads_only: bool = False) -> None:
         self.text = self.finish("".join(file.read_text() for file in files))
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        SCRIPT_NAMES[self.text] = SCRIPT_NAMES[self.sha] = files[-1].name
         if reads_only:
             READING_SCRIPTS.update((self.text, self.sha))
         self._registered: WeakKeyDictionary[Redis, RegisteredScript] = WeakKeyDictionary()

@@ -45,6 +45,7 @@ LAYERS = [
     "tagged",
     "templates",
     "testing",
+    "tracing",
     "views",
 ]
 

@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
-#: Whose time a span is, apart from what it called: `socket` and `redis` are waits for another process.
-Who = Literal["nginx", "socket", "gunicorn", "wz", "handler", "redis"]
+#: Whose time a span is, apart from what it called: `socket` and `redis` are waits for another process, `rest` is what
+#: no span covers between the first moment and the last (see `wz.tracing.waterfall`).
+Who = Literal["nginx", "socket", "gunicorn", "wz", "handler", "redis", "rest"]
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,12 +48,12 @@ class Trace(msgspec.Struct, omit_defaults=True):
     id: str
     method: str
     path: str
-    status: int
+    status: int  # 0 if the application raised an exception instead of answering
     rule: str  # of the Map; empty if none matched
     began: int
     process: int
     thread: str
-    parent: str = ""  # the traceparent that it came with (W3C Trace Context)
+    parent: str = ""  # the header traceparent that it came with, if it is valid (W3C Trace Context)
     request_headers: list[tuple[str, str]] = []
     response_headers: list[tuple[str, str]] = []
     spans: list[Span] = []
@@ -66,6 +67,7 @@ STEPS = {
     "gunicorn.queue": "the connection waits for a thread",
     "gunicorn.parse": "gunicorn reads and parses the request",
     "gunicorn.environ": "gunicorn makes the environ",
+    "ask": "the service finds out whether the request may be traced",
     "wsgi": "the server calls the application",
     "layer": "a WSGI middleware, in and out",
     "app": "wsgi_app, inside all layers",
@@ -83,4 +85,5 @@ STEPS = {
     "teardown": "the teardown hooks",
     "send": "the server writes the answer, from its first byte to its last",
     "nginx.send": "nginx sends the answer to the client",
+    "rest": "time that no step covers",
 }

@@ -1,0 +1,91 @@
+"""Traces of requests in Redis: the newest so many, none for longer than an hour, each of at most so many bytes.
+
+What is in a trace is for `handlers/traces.py` to say: here it is bytes. It has two parts, since the service and nginx
+each know their own and say it at times of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import NamedTuple, cast
+
+from ..store import Redis
+from ..store.scripts import Script
+from .keys import TRACE, TRACE_TTL, TRACES
+
+#: Bytes of one trace's part of the service. WZ_TRACES times these is the most that all can take.
+MAX_TRACE = 64 * 1024
+
+#: Bytes of nginx's part.
+MAX_LINE = 4 * 1024
+
+_ATTACH = Script(files(__package__) / "attach.lua")
+
+
+class Part(NamedTuple):
+    """What the service says of a request: `summary` is for lists."""
+
+    id: str
+    summary: bytes
+    app: bytes
+
+
+class Stored(NamedTuple):
+    app: bytes
+    nginx: bytes | None
+
+
+class Traces:
+    """`most` is how many are kept."""
+
+    def __init__(self, redis: Redis, most: int) -> None:
+        self.redis = redis
+        self.most = most
+
+    def keep(self, parts: Sequence[Part]) -> None:
+        """Store the service's parts of some traces, and delete the oldest beyond `most`. Two round trips.
+
+        Raises ValueError for one that is larger than `MAX_TRACE`, and what a command of Redis does.
+        """
+        with self.redis.pipeline() as pipe:
+            for part in parts:
+                if len(part.app) + len(part.summary) > MAX_TRACE:
+                    raise ValueError(f"the trace {part.id} has {len(part.app):,} bytes")
+                name = TRACE.named(ID=part.id)
+                pipe.delete(name)  # of an earlier request that was given the same id
+                pipe.lrem(TRACES.pattern, 0, part.id)
+                pipe.hset(name, mapping={"summary": part.summary, "app": part.app})
+                pipe.expire(name, TRACE_TTL)
+                pipe.lpush(TRACES.pattern, part.id)
+            pipe.lrange(TRACES.pattern, self.most, -1)
+            pipe.ltrim(TRACES.pattern, 0, self.most - 1)
+            pipe.expire(TRACES.pattern, TRACE_TTL)
+            *_, beyond, _, _ = pipe.execute()
+        if beyond:
+            self.redis.unlink(*(TRACE.named(ID=one.decode()) for one in beyond))
+
+    def attach(self, lines: Mapping[str, bytes]) -> set[str]:
+        """Add nginx's part to the traces with these ids; return those that are not there (yet). One round trip."""
+        calls = [([TRACE.named(ID=one)], ["nginx", line[:MAX_LINE]]) for one, line in lines.items()]
+        done = _ATTACH.call_all(self.redis, calls)
+        return {one for one, found in zip(lines, done, strict=True) if not found}
+
+    def find(self, id: str) -> Stored | None:
+        app, nginx = self._read([id], "app", "nginx")[0]
+        return None if app is None else Stored(app, nginx)
+
+    def summaries(self) -> list[tuple[bytes, bytes | None]]:
+        """Return the summary and nginx's part of all, newest first. Two round trips."""
+        ids = [one.decode() for one in cast("list[bytes]", self.redis.lrange(TRACES.pattern, 0, -1))]
+        return [(summary, nginx) for summary, nginx in self._read(ids, "summary", "nginx") if summary is not None]
+
+    def read(self, ids: Sequence[str]) -> list[Stored | None]:
+        """Return the traces with these ids. One round trip."""
+        return [None if app is None else Stored(app, nginx) for app, nginx in self._read(ids, "app", "nginx")]
+
+    def _read(self, ids: Sequence[str], *fields: str) -> list[list[bytes | None]]:
+        with self.redis.pipeline(transaction=False) as pipe:
+            for one in ids:
+                pipe.hmget(TRACE.named(ID=one), list(fields))
+            return cast("list[list[bytes | None]]", pipe.execute())

@@ -1,0 +1,81 @@
+"""Which way a request was matched: by the compiled tree, or by Werkzeug's Map, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.routing import MapAdapter, ValidationError
+
+from .. import fast
+from ..fast import Matcher, Node
+from ..http import Request
+from .source import source_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_TREE, _REFUSAL, _MAP = map(source_of, (Matcher.match, Matcher.refuse, MapAdapter.match))
+
+
+def way_of(request: Request, matcher: Matcher, environ: WSGIEnvironment) -> tuple[str, Callable[[], str]]:
+    """Return where a request was matched, and a function that says how; `environ` is as the app was given it."""
+    asked_map = "url_adapter" in vars(request)  # it is made for no other reason before the hooks
+    rule, values, error = request.url_rule, request.view_args or {}, request.routing_exception
+    found = repr(rule.rule) if rule else str(error.code or type(error).__name__) if error else "nothing"
+    values = {name: value for name, value in values.items() if isinstance(value, str | int | float)}
+
+    def says() -> str:
+        way = f"Werkzeug's Map: {_doubt(matcher, environ)}" if asked_map else "the compiled tree"
+        return "; ".join([f"{found} by {way}", *(f"{name}={value!r}" for name, value in values.items())])
+
+    return _MAP if asked_map else _TREE if rule else _REFUSAL, says
+
+
+def _doubt(matcher: Matcher, environ: Mapping[str, Any]) -> str:
+    """Why the compiled tree does not answer this request, by the walk of `Matcher.match`."""
+    path: str = environ.get("PATH_INFO", "")
+    node = matcher.tree(environ)
+    if not fast.AVAILABLE:
+        return "wz/fast.py was not written for this Werkzeug"
+    if node is None:
+        return "there is no tree for this Host"
+    if "HTTP_UPGRADE" in environ:
+        return "the request has the header Upgrade"
+    if not path.isascii():
+        return "the path is not ASCII"
+    if "//" in path:
+        return "Map merges slashes"
+    values: list[str] = []
+    for part in path.split("/"):
+        following = _follow(node, part, values)
+        if isinstance(following, str):
+            return following
+        node = following
+    if node.is_doubtful:
+        return "several rules end here, or one that redirects"
+    end = node.ends.get(environ["REQUEST_METHOD"])
+    if end is None:
+        return f"no rule is for {environ['REQUEST_METHOD']}"
+    for place, convert in end[2]:
+        try:
+            convert(values[place])
+        except ValidationError:
+            return f"the converter of {end[1][place]!r} refuses {values[place]!r}"
+    return "it was compiled meanwhile"
+
+
+def _follow(node: Node, part: str, values: list[str]) -> Node | str:
+    """Return the node to which a segment leads, or why that is in doubt."""
+    if part in node.static:
+        return node.static[part]
+    for matches, following in node.dynamic:
+        if following is None:
+            return f"a value may take more than the segment {part!r}"
+        if matches is None and part:
+            values.append(part)
+            return following
+        if matches is not None and (found := matches(part)):
+            values += found.groups()
+            return following
+    return f"no rule has the segment {part!r} here"

@@ -1,0 +1,132 @@
+"""The second App: one whose steps note their time, and which shares all state with the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from werkzeug.exceptions import HTTPException
+
+from ..app import App
+from ..context import PRESERVE, PreservedContext
+from ..http import Request
+from .matching import way_of
+from .recording import Recording, current, now
+from .routes import TimedRoutes, timed
+from .source import name_of, owner_of, source_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def twin_of(app: App) -> App:
+    """Return an app that answers as `app` does, with its very `__dict__`: what is set on one is set on both.
+
+    Only methods differ: those of `Steps` come before those of the app's own class.
+    """
+    traced = type("Traced", (Steps, type(app)), {"original": app, "timed_routes": TimedRoutes()})
+    twin = cast("App", object.__new__(traced))
+    twin.__dict__ = app.__dict__
+    return twin
+
+
+class Steps(App):
+    """Each step of an App, with a span. `original` is the app itself, which hooks and handlers are to see."""
+
+    original: ClassVar[App]
+    timed_routes: ClassVar[TimedRoutes]
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        _recording().entered = now()
+        preserve = environ.get(PRESERVE)
+        if preserve is None:
+            return super().wsgi_app(environ, start_response)
+        environ[PRESERVE] = partial(_preserve, preserve, self.original)
+        try:
+            return super().wsgi_app(environ, start_response)
+        finally:
+            environ[PRESERVE] = preserve
+
+    def respond(self, request: Request) -> WSGIApplication:
+        recording = _recording()
+        request.app = self.original
+        recording.add("request", type(request).__name__, "wz", recording.entered, where=_source(type(request).__init__))
+        return super().respond(request)
+
+    def match(self, request: Request) -> None:
+        recording = _recording()
+        begin = now()
+        super().match(request)
+        end = now()
+        environ = recording.visit.environ if recording.visit else recording.arrived
+        where, detail = way_of(request, self.url_map.compiled, environ)
+        recording.rule = request.url_rule.rule if request.url_rule else ""
+        recording.add("match", "match", "wz", begin, end, where, detail)
+        request.route = self.timed_routes.of(request.route)
+
+    def finalize(self, request: Request, value: Any) -> WSGIApplication:
+        recording = _recording()
+        if request.after_hooks and not request.finalized:
+            request.after_hooks = [timed("after", name_of(hook), hook) for hook in request.after_hooks]
+        begin = now()
+        response = super().finalize(request, value)
+        became = f"{type(value).__name__} -> {type(response).__name__}"
+        self._add(recording, "finalize", begin, became)
+        return partial(_respond, response)
+
+    def handle_user_exception(self, request: Request, exc: Exception) -> Any:
+        begin = now()
+        try:
+            return super().handle_user_exception(request, exc)
+        finally:
+            self._add(_recording(), "handle_user_exception", begin, _kind(exc), "error")
+            del exc  # or this frame, which the traceback refers to, would keep it alive
+
+    def handle_exception(self, request: Request, exc: Exception) -> WSGIApplication:
+        begin = now()
+        try:
+            return super().handle_exception(request, exc)
+        finally:
+            self._add(_recording(), "handle_exception", begin, _kind(exc), "error")
+            del exc  # as above
+
+    def teardown(self, request: Request, error: BaseException | None) -> None:
+        begin = now()
+        super().teardown(request, error)
+        self._add(_recording(), "teardown", begin)
+
+    def _add(self, recording: Recording, method: str, begin: int, detail: str = "", step: str = "") -> None:
+        end = now()
+        where = _source(getattr(type(self.original), method))
+        recording.add(step or method, method, owner_of(where), begin, end, where, detail)
+
+
+def _recording() -> Recording:
+    """The current recording; outside of any, as in a thread that a layer has begun, one that nobody keeps."""
+    return current.get() or Recording({})
+
+
+def _preserve(preserve: Callable[[PreservedContext], object], app: App, context: PreservedContext) -> None:
+    context.app = app
+    preserve(context)
+
+
+def _respond(response: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    recording = _recording()
+    begin = now()
+    try:
+        return response(environ, start_response)
+    finally:
+        where = _source(type(response).__call__)
+        recording.add("response", type(response).__name__, "wz", begin, where=where)
+
+
+def _kind(exc: Exception) -> str:
+    """An exception in a trace: its text could hold what a client has sent."""
+    return f"{type(exc).__name__} {exc.code}" if isinstance(exc, HTTPException) else type(exc).__name__
+
+
+@cache
+def _source(function: Any) -> str:
+    return source_of(function)
