@@ -12,6 +12,7 @@ from pipeline.console.attention import Item, Level, Where, attention
 from pipeline.console.history import histories, hub_subject, job_subject
 from pipeline.console.keys import PERIOD
 from pipeline.console.overview import HubNow, Overview, overview
+from pipeline.console.readers import readers
 from pipeline.hub.log import Hub
 from pipeline.hub.sas import Right
 from pipeline.windows.jobs.registry import JobRegistry
@@ -209,7 +210,7 @@ def _others(found: Services, now: Overview, items: Sequence[Item], chosen: str) 
                 "word": _WORDS[level] if level is not None else "",
                 "events": sum(status.log.events for status in one.partitions),
                 "rate": rounded(past_of_hub(now, one, its).rate("in")),
-                "lag": sum(reader.lag for reader in now.readers(name)),
+                "lag": sum(reader.lag for reader in readers(now.hubs[name], now.jobs)),
                 "letters": one.deadletters,
             }
         )

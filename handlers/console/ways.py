@@ -12,7 +12,7 @@ from pipeline.boards import Boards
 from pipeline.console.attention import ACT_AT, LONG, Item, Level, clock, seconds_until
 from pipeline.console.history import Sample, of_hub, of_job, rates
 from pipeline.console.overview import HubNow, JobNow, Overview
-from pipeline.console.readers import Reader
+from pipeline.console.readers import Reader, readers
 from pipeline.console.words import cut, duration, size
 from pipeline.hub.relay import GROUP
 from pipeline.windows.jobs.job_toml import BoardConfig, FileConfig, HubConfig, OutputConfig, WebhookConfig, config_of
@@ -142,9 +142,9 @@ def way(
     """
     past = past_of_hub(now, one, samples)
     levels = {item.name: item.level for item in sorted(items, key=lambda item: -item.level)}
-    readers = now.readers(one.hub.name)
-    boxes = [_box(now, one, reader, past, jobs, upstream) for reader in readers]
-    if upstream and not any(reader.kind == "relay" for reader in readers):
+    its_readers = readers(one, now.jobs)
+    boxes = [_box(now, one, reader, past, jobs, upstream) for reader in its_readers]
+    if upstream and not any(reader.kind == "relay" for reader in its_readers):
         boxes.insert(0, _relay(one, None, past, upstream))
     if len(boxes) > DRAWN:  # otherwise they stay where they are
         boxes.sort(key=lambda box: levels.get(box.name, len(Level)))
@@ -164,7 +164,7 @@ def way(
         bytes=size(sum(status.log.bytes for status in one.partitions)),
         bars=_bars(one),
         words=_fullness(_bars(one)),
-        facts=_hub_facts(one, past, readers),
+        facts=_hub_facts(one, past, its_readers),
         boxes=shown,
         more=len(rest),
         more_words=f"{worse} of them need somebody" if worse else "all as they should be",
@@ -223,7 +223,7 @@ def _box(now: Overview, one: HubNow, reader: Reader, past: Past, jobs: Mapping[s
     if reader.kind == "relay":
         return _relay(one, reader, past, upstream)
     if reader.job is not None:
-        return _job(now, now.jobs[reader.job], reader, jobs[reader.job])
+        return _job(now, reader.job, reader, jobs[reader.job.name])
     rate = past.rate(f"out:{reader.name}")
     tag = None if reader.holds else Tag("may miss events")
     facts = [("past", per_second(rate)), *_lag(reader)]
