@@ -10,12 +10,30 @@ from wz import App
 from wz.templates import Templates
 
 from .. import sessions
-from . import boards, demo, errors, frame, home, send, sign_in
+from . import (
+    boards,
+    demo,
+    errors,
+    frame,
+    home,
+    send,
+    sign_in,
+    trace_json,
+)
 
 __all__ = ["install"]
 
 #: In the order of the pages' way: the frame has the files that all use.
-BLUEPRINTS = (frame.blueprint, frame.icons, sign_in.blueprint, home.blueprint, send.blueprint, boards.blueprint, demo.blueprint)
+BLUEPRINTS = (
+    frame.blueprint,
+    frame.icons,
+    sign_in.blueprint,
+    home.blueprint,
+    send.blueprint,
+    boards.blueprint,
+    demo.blueprint,
+    trace_json.blueprint,
+)
 
 
 def install(app: App) -> None:

@@ -71,7 +71,7 @@ TRACE_TTL = 3600
 TRACE = Key(
     "console:trace:ID",
     "hash",
-    "summary and app: what the service knows of a traced request, as MessagePack; nginx: what nginx says of it, as JSON",
+    "summary and app: what the service knows of a traced request, as MessagePack; nginx: what nginx says, as JSON",
     f"{TRACE_TTL // 60} min from the end of the request",
     "a newer trace, if there are WZ_TRACES",
 )
