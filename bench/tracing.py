@@ -139,7 +139,8 @@ def main(as_json: bool, quick: bool) -> None:
             for place, what in enumerate(("latency", "processor time of nginx and gunicorn")):
                 base = statistics.median(one[place] for one in found["without"])
                 medians = {
-                    way: base * statistics.median(
+                    way: base
+                    * statistics.median(
                         one[place] / other[place] for one, other in zip(found[way], found["without"], strict=True)
                     )
                     for way in WAYS

@@ -12,10 +12,8 @@ from wz.templates import Templates
 from .. import sessions
 from . import (
     boards,
-    demo,
-    errors,
-    frame,
-    home,
+from . import (
+)
     send,
     sign_in,
     trace_json,
@@ -28,11 +26,8 @@ BLUEPRINTS = (
     frame.blueprint,
     frame.icons,
     sign_in.blueprint,
-    home.blueprint,
-    send.blueprint,
-    boards.blueprint,
-    demo.blueprint,
-    trace_json.blueprint,
+from . import (
+)
 )
 
 

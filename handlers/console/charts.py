@@ -10,6 +10,19 @@ from collections.abc import Sequence
 _STEPS = tuple(digit * int(10**power) for power in range(12) for digit in (1, 2, 5))  # of an axis
 
 
+def path_with_gaps(values: Sequence[float | None], high: float) -> str:
+    """Return a path as `path` does, which has a gap where there is no value, and a dot where there is but one."""
+    step = 100 / max(1, len(values) - 1)
+    parts: list[str] = []
+    before: float | None = None
+    for number, value in enumerate(values):
+        if value is not None:
+            at = f"{number * step:.2f},{100 - value * 100 / high:.2f}"
+            parts.append(f"L{at}" if before is not None else f"M{at} L{at}")
+        before = value
+    return " ".join(parts)
+
+
 def path(values: Sequence[float], low: float = 0.0, high: float | None = None, closed: bool = False) -> str:
     """Return a path through `values`, evenly spaced over a view box of 100 x 100; `closed` is for an area below them.
 

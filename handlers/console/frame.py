@@ -20,7 +20,7 @@ from wz.static import send_from_directory
 from wz.templates import render_template
 
 from ..services import services
-from . import charts
+from . import charts, shown
 
 #: Nothing inline, nothing from elsewhere.
 CONTENT_SECURITY_POLICY = (
@@ -164,6 +164,8 @@ def prepare(environment: jinja2.Environment) -> None:
     """Add what templates need to print numbers and charts."""
     environment.undefined = jinja2.StrictUndefined
     environment.filters |= {"n": number, "pc": percent, "signed": signed, "short": short, "clock": clock}
+    environment.filters |= shown.FILTERS
+    environment.globals |= {"path_with_gaps": charts.path_with_gaps, "zip": zip}
     environment.globals |= {"path": charts.path, "axis_marks": charts.axis_marks, "min": min, "max": max, "len": len}
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from pipeline.store.clock import machine_now
+from pipeline.windows.language.ticks import parse, to_unix_ms
 
 #: Characters of a body, and bytes of one that is no text, that a page shows.
 TEXT, BYTES = 16 * 1024, 256
@@ -30,6 +31,11 @@ def clock(ms: int | None, places: int = 3) -> str:
         return f"{ms} ms"
     text = at.isoformat(" ", "milliseconds")[: -6 if places else -10]
     return text[11:] if at.date() == machine_now().date() else text
+
+
+def utc(text: str, places: int = 0) -> str:
+    """Write a time that is a text, 2024-05-01T11:00:00.0000000Z, as `clock` does."""
+    return clock(to_unix_ms(parse(text)), places)
 
 
 def age(ms: float | None) -> str:
@@ -105,4 +111,4 @@ def _unpacked(data: bytes) -> tuple[bytes, bool] | None:
     return found, bool(unpacker.unconsumed_tail)
 
 
-FILTERS = {"clock": clock, "age": age, "size": size, "body": body}
+FILTERS = {"window_end": to_unix_ms, "utc": utc, "clock": clock, "age": age, "size": size, "body": body}

@@ -20,7 +20,18 @@ from wz.openapi import Content, operation
 
 from ..auth import protect
 from ..services import services
-from .documents import ExplainQuery, Format, JobBody, JobDocument, JobList, JobSummary, WantedState, job_body
+from .documents import (
+    ExplainQuery,
+    Format,
+    JobBody,
+    JobDocument,
+    JobFaults,
+    JobList,
+    JobSummary,
+    WantedState,
+    job_body,
+    job_faults,
+)
 
 blueprint = Blueprint("jobs", url_prefix="/jobs")
 protect(blueprint)
@@ -65,6 +76,15 @@ def explain_job(request: Request, name: JobName, query: ExplainQuery) -> Respons
     partitions = partition_counts(found.config, registry.hubs)
     media_type = "application/json" if query.format is Format.JSON else "text/plain"
     return Response(explain(found.plan, found.config, query.format.value, partitions), mimetype=media_type)
+
+
+@blueprint.get("/<name>/faults")
+@operation(responses=_NO_JOB)
+def faults(request: Request, name: JobName) -> JobFaults:
+    """Show what went wrong with single events and rows: how often, and the last examples of each kind."""
+    registry = _registry(request)
+    status = registry.progress(name, registry.get(name)).status
+    return job_faults(registry.redis, name, status)
 
 
 @changing.put("/<name>")

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from pipeline.store import Redis
 from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.fault_examples import FaultExample, fault_examples
 from pipeline.windows.jobs.job_toml import (
     ACTION,
     FIELD_COLUMN,
@@ -127,6 +129,21 @@ class JobDocument(msgspec.Struct):
     deliveries: list[DeliveryStatus]
 
 
+class FaultKind(msgspec.Struct):
+    """`kind` is one of a job's status; `examples` are the last, newest first."""
+
+    kind: str
+    count: int
+    examples: list[FaultExample]
+
+
+class JobFaults(msgspec.Struct):
+    """All kinds, also those of which there were none."""
+
+    job: str
+    faults: list[FaultKind]
+
+
 class WantedState(msgspec.Struct, forbid_unknown_fields=True):
     """`stopped`: workers leave the job alone, and its hubs keep the events that it has not read."""
 
@@ -144,12 +161,37 @@ class ExplainQuery(msgspec.Struct, forbid_unknown_fields=True):
     format: Annotated[Format, msgspec.Meta(description="`mermaid` and `dot` are drawings, as text")] = Format.TEXT
 
 
+def job_faults(client: Redis, name: str, status: JobStatus | None) -> JobFaults:
+    """Return the faults of a job with examples: one round trip."""
+    counts = {} if status is None else status.faults
+    found = fault_examples(client, name)
+    return JobFaults(name, [FaultKind(kind, counts.get(kind, 0), its) for kind, its in found.items()])
+
+
 def job_body(job: JobRecord) -> JobBody:
     """Return a job's definition without its secrets."""
     document: Mapping[str, Any] = {"query": job.definition.query, **job.definition.document}
     body = msgspec.convert(document, JobBody)
     body.outputs = {name: _without_secrets(table) for name, table in body.outputs.items()}
     return body
+
+
+def with_secrets(body: JobBody, job: JobRecord) -> JobBody:
+    """Return a definition with the secrets that `job_body` hid in it, if it came from there, put back."""
+    old = msgspec.convert({"query": "", **job.definition.document}, JobBody)
+    outputs = {name: _with_secrets(table, old.outputs.get(name)) for name, table in body.outputs.items()}
+    return msgspec.structs.replace(body, outputs=outputs)
+
+
+def _with_secrets(table: OutputConfig, old: OutputConfig | None) -> OutputConfig:
+    if not isinstance(table, WebhookConfig) or not isinstance(old, WebhookConfig):
+        return table
+    hidden = _without_secrets(old)
+    assert isinstance(hidden, WebhookConfig)
+    if table.url.partition("?")[0] != hidden.url.partition("?")[0]:  # secrets are for whom they were given to
+        return table
+    headers = {name: old.headers.get(name, text) if text == HIDDEN else text for name, text in table.headers.items()}
+    return msgspec.structs.replace(table, url=old.url if table.url == hidden.url else table.url, headers=headers)
 
 
 def _without_secrets(table: OutputConfig) -> OutputConfig:

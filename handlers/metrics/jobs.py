@@ -30,6 +30,15 @@ def _progress(jobs: dict[str, JobProgress], now: int) -> Iterator[Metric]:
         labels=["job_name"],
     )
     lag = GaugeMetricFamily("wz_job_lag_events", "Events of its hubs that it has not done yet.", labels=["job_name"])
+    waiting = GaugeMetricFamily(
+        "wz_job_waiting_events", "Events that wait for the end of the window that ends next.", labels=["job_name"]
+    )
+    due = GaugeMetricFamily(
+        "wz_job_rows_due_seconds",
+        "In how many seconds that window's rows come at the latest, if a worker runs the job. Absent if only further "
+        "events tell.",
+        labels=["job_name"],
+    )
     events = CounterMetricFamily("wz_job_events", "Events of its hubs up to where it has come.", labels=["job_name"])
     for name, (its_state, status, _) in jobs.items():
         for one in State:
@@ -39,8 +48,12 @@ def _progress(jobs: dict[str, JobProgress], now: int) -> Iterator[Metric]:
         if status.watermark is not None:
             delay.add_metric([name], (now - parse(status.watermark)) / TICKS_PER_SECOND)
         lag.add_metric([name], status.lag)
+        window = status.waiting[0] if status.waiting else None
+        waiting.add_metric([name], window.events if window else 0)
+        if window and window.due is not None:
+            due.add_metric([name], (parse(window.due) - now) / TICKS_PER_SECOND)
         events.add_metric([name], sum(number for task in status.tasks.values() for number in task.next.values()))
-    yield from (state, delay, lag, events)
+    yield from (state, delay, lag, waiting, due, events)
 
 
 def _results(jobs: dict[str, JobProgress]) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""`wz job list | status | put | stop | start | delete`: the jobs of a service."""
+"""`wz job list | status | faults | put | stop | start | delete`: the jobs of a service."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from ..boards import Boards
 from ..store.client import redis_client
 from ..windows.jobs.definition import read_definition
+from ..windows.jobs.fault_examples import fault_examples
 from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobProgress, JobRegistry
 from . import terminal
@@ -18,6 +19,7 @@ from .terminal import one_line_errors
 
 _HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
 _TASK_HEAD = ("task", "watermark", "rows", "faults")
+_WAITING_HEAD = ("in a window of", "that ends", "rows by", "events", "groups")
 _DELIVERY_HEAD = ("delivery to", "waiting", "delivered")
 _TEXT = {0, 1, 2}
 
@@ -40,7 +42,8 @@ def list_jobs() -> None:
 def show_status(name: str | None, watch: bool, interval: float) -> None:
     """Show the status of the job NAME, or of all jobs: how far each has come, what waits, what was written, errors.
 
-    The rows of windows that end by the watermark are written. Lag is the number of events that are not done yet.
+    The rows of windows that end by the watermark are written. Lag is the number of events that are not done yet. With
+    NAME also what waits for the ends of which windows, and the job's tasks and deliveries.
     """
     jobs = job_registry()
 
@@ -54,6 +57,22 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
         return "\n".join(lines)
 
     terminal.show(text, interval if watch else None)
+
+
+@click.command("faults")
+@click.argument("name")
+@one_line_errors
+def show_faults(name: str) -> None:
+    """Show the last faults of the job NAME, newest first: when, of which kind, which event, and why."""
+    jobs = job_registry()
+    jobs.get(name)
+    found = [(each, kind) for kind, its in fault_examples(jobs.redis, name).items() for each in its]
+    rows = [
+        (_time(each.time), kind, f"{each.hub}/{each.partition}/{each.offset}" if each.hub else "-", each.reason)
+        for each, kind in sorted(found, key=lambda pair: pair[0].time, reverse=True)
+    ]
+    for line in terminal.columns([("time", "kind", "event", "why"), *rows], {0, 1, 2, 3}):
+        click.echo(line)
 
 
 @click.command("put")
@@ -98,7 +117,7 @@ def delete_job(name: str) -> None:
     job_registry().delete(name)
 
 
-COMMANDS = (list_jobs, show_status, put_job, stop_job, start_job, delete_job)
+COMMANDS = (list_jobs, show_status, show_faults, put_job, stop_job, start_job, delete_job)
 
 
 def job_registry(creates: bool = False) -> JobRegistry:
@@ -140,7 +159,16 @@ class _Seen:
                 yield f"{delivery.output} {'has stopped' if delivery.stopped else 'waits'}: {delivery.error}"
 
     def parts(self) -> Iterator[str]:
-        """Yield the lines of a table of the tasks, and of one of the deliveries."""
+        """Yield the lines of tables: of what waits, if anything does, of the tasks and of the deliveries."""
+        if self.status is not None and self.status.waiting:
+            windows = [
+                (each.step, _time(each.end), _time(each.due), f"{each.events:,}", f"{each.groups:,}")
+                for each in self.status.waiting
+            ]
+            yield from terminal.columns([_WAITING_HEAD, *windows], {0, 1, 2})
+            if self.status.silent:
+                yield f"Time alone does not end the first: it waits for later events of {', '.join(self.status.silent)}"
+            yield ""
         tasks = {} if self.status is None else self.status.tasks
         rows = [(name, _time(task.watermark), _counts(task.rows), _counts(task.faults)) for name, task in tasks.items()]
         yield from terminal.columns([_TASK_HEAD, *rows], {0, 1, 2, 3})

@@ -65,6 +65,8 @@ def readers(hub: Hub, partitions: Sequence[PartitionStatus], registry: JobRegist
     jobs = {name: job for name, job in registry.all().items() if any(its == hub.name for its, _ in job.groups)}
     progress = registry.progress_of(jobs)
     by_group = dict(_by_group(hub.name, jobs))
+    for name in by_group:
+        groups.setdefault(name, {})  # a job that no worker has begun has no place in any partition
     found = [
         _reader(hub, name, its, partitions, by_group.get(name), progress, name in recorded)
         for name, its in groups.items()

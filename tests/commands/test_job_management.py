@@ -11,6 +11,7 @@ import redis as redis_py
 from click.testing import CliRunner, Result
 
 from pipeline.commands.job import job as command
+from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.jobs.finding import RegisteredJobs
@@ -20,7 +21,7 @@ from pipeline.windows.jobs.registry import JobRegistry
 
 from ..stack import ROOT
 from ..windows.support.example import EVENTS, JOB, event
-from ..windows.support.running_jobs import run
+from ..windows.support.running_jobs import run, write_job
 
 Wz = Callable[..., Result]
 
@@ -84,6 +85,33 @@ def test_a_job_is_put_listed_run_watched_and_deleted(
     assert wz("delete", "context_reward", "--yes").exit_code == 0
     assert rows(wz("list")) == [["job", "of"]]
     assert len(StreamOutput(redis, "Output").read()) == 8
+
+
+def test_the_status_says_what_waits_for_which_window(
+    wz: Wz, hubs: Hubs, work: Callable[[], None], tmp_path: Path
+) -> None:
+    query = "SELECT k, COUNT(*) AS n INTO Out FROM Input GROUP BY k, TumblingWindow(day, 1)"
+    wz("put", write_job(tmp_path / "daily", query, '[inputs.Input]\nhub = "events"\n'))
+    hubs["events"].append([Event(b'{"k": 1}'), Event(b'{"k": 1}'), Event(b'{"k": 2}')], partition=0)
+    work()
+
+    shown = rows(wz("status", "daily"))
+    place = shown.index(["in", "a", "window", "of", "that", "ends", "rows", "by", "events", "groups"])
+    step, end, due, *counts = shown[place + 1]
+    assert (step, end, counts) == ("Out", due, ["3", "2"])
+    assert end.endswith("T00:00:00Z")
+
+
+def test_the_last_faults_of_a_job_are_shown(wz: Wz, hubs: Hubs, work: Callable[[], None], tmp_path: Path) -> None:
+    wz("put", write_job(tmp_path / "plain", "SELECT n INTO Out FROM Input", '[inputs.Input]\nhub = "events"\n'))
+    hubs["events"].append([Event(b"not JSON")], partition=1)
+    work()
+
+    (_, (time, kind, event, *why)) = rows(wz("faults", "plain"))
+    assert (kind, event.rpartition("/")[0]) == ("input_errors", "events/1")
+    assert time.endswith("Z")
+    assert " ".join(why).startswith("the body is not JSON")
+    assert "there is no job 'none'" in wz("faults", "none").output
 
 
 def test_a_job_is_stopped_and_started(wz: Wz, work: Callable[[], None]) -> None:

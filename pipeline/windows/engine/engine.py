@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from ..language.ticks import BEGINNING
+from ..language.ticks import BEGINNING, isoformat
 from ..language.values import RowError
 from ..operators import analytic, join, reference
 from ..operators.faults import LATE, ROW, Faults
 from ..operators.operator import Operator
+from ..operators.waiting import Waiting
 from ..operators.windowing import window_operator
 from ..planning import nodes
 from ..planning.nodes import Node, Plan
@@ -109,6 +110,14 @@ class Engine:
                 self._stride = 2 * self._stride + 1
         return sorted(self._taken(), key=_time_of)
 
+    def waiting(self) -> dict[str, list[Waiting]]:
+        """Return what each step of the query has taken and can't give yet; steps with nothing are left out."""
+        found: dict[str, list[Waiting]] = {}
+        for place, operator in self._operators.items():
+            if waiting := operator.waiting():
+                found.setdefault(self._plan.nodes[place].step, []).extend(waiting)
+        return found
+
     def snapshot(self) -> Changes:
         """Yield the fields of the state that changed since the last `snapshot`; see `Operator`."""
         for place, operator in self._operators.items():
@@ -179,7 +188,10 @@ class Engine:
             if min(map(_time_of, rows)) <= self.closed:
                 late = [row for row in rows if row.time <= self.closed]
                 for row in late:
-                    self._faults.report(LATE, f"a row of {row.time} came when windows up to {self.closed} had closed")
+                    message = (
+                        f"a row of {isoformat(row.time)} came when windows up to {isoformat(self.closed)} had closed"
+                    )
+                    self._faults.report(LATE, message, row)
                 rows = [row for row in rows if row.time > self.closed]
             operator.feed(port, rows)
 
@@ -257,7 +269,7 @@ def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequenc
                 try:
                     given += work((row,))
                 except RowError as exc:
-                    faults.report(ROW, exc)
+                    faults.report(ROW, exc, row)
             return given
 
     return select

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..language.ticks import BEGINNING, TICKS_PER_MINUTE, TICKS_PER_SECOND, isoformat
 from ..operators.faults import EARLY, LATE, OUT_OF_ORDER, Faults
+from ..row import Row
 
 #: Ticks by which the time of an event may be after its arrival. Stream Analytics has no setting for this either.
 EARLY_TOLERANCE = 5 * TICKS_PER_MINUTE
@@ -65,23 +66,24 @@ class EventTimes:
         self._by_key: dict[Hashable, int] | None = {} if substreams else None
         self._forget_at = _FORGET
 
-    def time_of(self, time: int, arrival: int, key: Hashable = None) -> int | None:
+    def time_of(self, time: int, arrival: int, key: Hashable = None, row: Row | None = None) -> int | None:
         """Return the time that counts for an event, None if it is dropped. Every dropped or changed one is a fault.
 
-        `time` and `arrival` are in ticks; `arrival` must never go back. `key` is that of the substream.
+        `time` and `arrival` are in ticks; `arrival` must never go back. `key` is that of the substream, `row` the
+        event's, which a fault is about.
         """
         self._clock = max(self._clock, arrival)
         if time > arrival + EARLY_TOLERANCE:
-            self._faults.report(EARLY, f"an event of {isoformat(time)} arrived at {isoformat(arrival)}")
+            self._report(EARLY, time, f"arrived at {isoformat(arrival)}", row)
             return None
         if self._late is not None and time < arrival - self._late:
-            self._faults.report(LATE, f"an event of {isoformat(time)} arrived at {isoformat(arrival)}")
+            self._report(LATE, time, f"arrived at {isoformat(arrival)}", row)
             if self._is_dropping:
                 return None
             time = arrival - self._late
         highest = self._highest if self._by_key is None else self._by_key.get(key, BEGINNING)
         if time < highest - self._out_of_order:
-            self._faults.report(OUT_OF_ORDER, f"an event of {isoformat(time)} came after one of {isoformat(highest)}")
+            self._report(OUT_OF_ORDER, time, f"came after one of {isoformat(highest)}", row)
             if self._is_dropping:
                 return None
             time = highest - self._out_of_order
@@ -116,6 +118,10 @@ class EventTimes:
         self._clock, self._highest, by_key = state
         if self._by_key is not None:
             self._by_key = dict(by_key)
+
+    def _report(self, kind: str, time: int, what: str, row: Row | None) -> None:
+        timed = None if row is None else Row(row.columns, time, row.arrival)
+        self._faults.report(kind, f"an event of {isoformat(time)} {what}", timed)
 
     def _record(self, time: int, key: Hashable) -> None:
         self._highest = max(self._highest, time)

@@ -132,12 +132,12 @@ class InputRows:
             if value is None:
                 raise RowError("TIMESTAMP BY is NULL")
             key: Hashable = tuple(group_key(part.evaluate(row)) for part in stream.over)
-            time = times.time_of(int(to_datetime(value)), row.time, key)
+            time = times.time_of(int(to_datetime(value)), row.time, key, row)
         except RowError as exc:
-            self._faults.report(EVENT_TIME, exc)
+            self._faults.report(EVENT_TIME, exc, row)
             return None
         return None if time is None else Row(row.columns, time, row.arrival)
 
     def _adjusted(self, row: Row, time: int) -> Row:
-        self._faults.report(CLOCK, "an event came for a time that is already closed: Redis's clock went back")
+        self._faults.report(CLOCK, "an event came for a time that is already closed: Redis's clock went back", row)
         return Row(row.columns, time, row.arrival)

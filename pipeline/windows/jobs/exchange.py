@@ -124,6 +124,6 @@ class ExchangeSource:
 
     def _open(self, rows: list[Row], closed: int) -> list[Row]:
         late = [row for row in rows if row.time <= closed]
-        for _ in late:
-            self._faults.report(CLOCK, "a row came for a time that is already closed: Redis's clock went back")
+        for row in late:
+            self._faults.report(CLOCK, "a row came for a time that is already closed: Redis's clock went back", row)
         return [row for row in rows if row.time > closed] if late else rows

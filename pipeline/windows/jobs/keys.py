@@ -7,6 +7,7 @@ list: all that have the job's name and no TTL.
     OUTPUT     an output's name, as the query has it
     TASK       a partition's number, or MERGE
     PARTITION  a partition's number
+    KIND       a kind of fault, as a job's status names it
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from itertools import product
 
 from ...hub.share import GONE, TTL
 from ...store.keys import WORD, Key
+from ..operators.faults import KINDS
 
 #: The name of the task that merges.
 MERGE = "merge"
@@ -71,6 +73,13 @@ _ERRORS = Key(
     "task, reference table or `begin` -> TaskError as JSON",
     None,
     "when the job begins in another version, and with the job",
+)
+_FAULTS = Key(
+    "job:JOB:faults:KIND",
+    "list",
+    "the last faults of a kind as JSON, the newest first; see fault_examples.py",
+    None,
+    _WITH_THE_JOB,
 )
 _LEASE = Key("job:JOB:lease:TASK", "string", "the worker that has the task", _LEASE_TTL, "its worker, when it stops")
 _WORKERS = Key(
@@ -131,6 +140,7 @@ KEYS: tuple[Key, ...] = (
     _WATERMARK,
     _STATUS,
     _ERRORS,
+    _FAULTS,
     _LEASE,
     _WORKERS,
     _OUTBOX,
@@ -174,6 +184,10 @@ def errors(job: str) -> str:
     return _ERRORS.named(JOB=job)
 
 
+def faults(job: str, kind: str) -> str:
+    return _FAULTS.named(JOB=job, KIND=kind)
+
+
 def lease(job: str, task: str) -> str:
     return _LEASE.named(JOB=job, TASK=task)
 
@@ -209,6 +223,7 @@ def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Itera
         "TASK": tasks,
         "PARTITION": [task for task in tasks if task != MERGE],
         "OUTPUT": outboxes,
+        "KIND": KINDS,
     }
     for key in KEYS:
         parts = WORD.findall(key.pattern)

@@ -85,6 +85,16 @@ class OpenedJob:
     def key(self) -> str:
         return keys.job(self.name)
 
+    @property
+    def lateness(self) -> int | None:
+        """By how much, in ticks, the rows of a window may come after its end, by Redis's clock; None for any time.
+
+        After it no event of the window is waited for, even if a partition is silent.
+        """
+        late = [0 if stream.timestamp is None else self.policies.late for stream in self.plan.streams]
+        known = [each for each in late if each is not None]
+        return max(known) if len(known) == len(late) else None
+
     def current_version(self) -> str | None:
         """Return the version of the job that was begun last, None if none was. Costs a round trip."""
         stored = self.client.hget(self.key, "version")

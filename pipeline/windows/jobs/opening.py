@@ -29,7 +29,7 @@ from .reports import Reports
 from .tables import FileTable, HashTable, InvalidReference
 
 #: Is increased when states and exchanges that were saved before can't be read any more.
-FORMAT = 1
+FORMAT = 2
 
 
 def open_job(
@@ -55,7 +55,7 @@ def open_job(
         raise InvalidJob(config_path, NO_JOBS_ON_A_CLUSTER)
     prepared = prepare(definition, path)
     config = prepared.config
-    readers = [_reader(name, input_name, config, hubs, config_path) for input_name in prepared.plan.inputs]
+    readers = [hub_reader(name, input_name, config, hubs, config_path) for input_name in prepared.plan.inputs]
     counts = {reader.input: reader.partitions for reader in readers}
     layout = topology(prepared.plan, config.partition_keys, counts)
     opened = OpenedJob(
@@ -64,7 +64,7 @@ def open_job(
         plan=layout.plan,
         stages=tuple(filter(None, (layout.partitioned, layout.merging))),
         readers=readers,
-        tables=_tables(config, client, folder, config_path),
+        tables=reference_tables(config, client, folder, config_path),
         sinks=_sinks(name, config, client, hubs, boards, folder, config_path),
         client=client,
         reports=Reports(client, name),
@@ -79,8 +79,6 @@ def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
     meaning = [FORMAT, render(prepared.query), keys, hubs]
-    if any(reader.partitions == 1 for reader in readers):
-        meaning.append("one stage")  # in this FORMAT such jobs once had a second stage
     return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 
@@ -94,7 +92,8 @@ def partition_counts(config: JobConfig, hubs: Hubs) -> dict[str, int]:
     return counts
 
 
-def _reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -> HubReader:
+def hub_reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -> HubReader:
+    """Return the reader of a job's input. Raises `InvalidJob`; `path` is for messages."""
     table, field = config.inputs[name], f"inputs.{name}"
     if not isinstance(table, HubInput):
         raise InvalidJob(path, f"[{field}]: a worker reads only hubs; `wz job run` reads files", field)
@@ -107,7 +106,8 @@ def _reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -> H
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
 
 
-def _tables(config: JobConfig, client: Redis, folder: Path | None, path: Path) -> dict[str, Table]:
+def reference_tables(config: JobConfig, client: Redis, folder: Path | None, path: Path) -> dict[str, Table]:
+    """Return the reference data of a job, read from Redis and files. Raises `InvalidJob`; `path` is for messages."""
     tables: dict[str, Table] = {}
     for name, table in config.inputs.items():
         if not isinstance(table, ReferenceInput):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -12,7 +12,10 @@ import msgspec
 from ...hub.keys import HubKeys
 from ...store import Pipeline, Redis
 from ..language.ticks import BEGINNING, isoformat
+from ..operators.faults import Found
+from ..operators.waiting import Waiting
 from . import keys
+from .fault_examples import queue_examples
 from .state import ROWS, Progress
 
 #: Seconds between two reports of a task.
@@ -30,6 +33,23 @@ def _partition_at(place: str) -> tuple[str, int]:
     return hub, int(partition)
 
 
+class WaitingWindow(msgspec.Struct, frozen=True):
+    """Events that a step of the query has taken, and whose rows wait until the watermark has passed `end`.
+
+    `step` is its name in the query, or its output's. `end` is the end of a window, or of the session that ends first if
+    nothing more comes; of a step without windows, the earliest time of a row. `groups` is 0 without groups. A group
+    counts for each partition that has it unless the events' partition key is in the GROUP BY, and 10,000 groups in
+    several panes of a window are only estimated. The rows come by `due`, by Redis's clock, if a worker runs the job; it
+    is None if only further events move the watermark.
+    """
+
+    step: str
+    end: str
+    events: int
+    groups: int
+    due: str | None = None
+
+
 class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`next` has, for each partition of a hub, as `HUB/P`, the sequence number of the event that comes next.
 
@@ -41,6 +61,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: Mapping[str, int] = {}
     rows: Mapping[str, int] = {}
     faults: Mapping[str, int] = {}
+    waiting: Sequence[WaitingWindow] = ()
 
 
 class TaskError(msgspec.Struct, frozen=True):
@@ -55,8 +76,10 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`watermark`: the rows of windows that end by this time are written, for all partitions. None before the first.
 
     `lag` is the number of events of the hubs that are not done yet. `rows`, by output, and `faults`, by kind
-    (faults.py), are totals since the job was made. `error` is the last error that stopped a task for a while. `tasks`
-    has the status of each task.
+    (faults.py), are totals since the job was made. `waiting` has the windows that are not over, those that end first
+    first. If time alone does not end the first of them, `silent` has the partitions, as `HUB/P`, that it waits for: its
+    rows come after later events of all of these. `error` is the last error that stopped a task for a while. `tasks` has
+    the status of each task.
     """
 
     job: str
@@ -64,6 +87,8 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag: int
     rows: Mapping[str, int]
     faults: Mapping[str, int]
+    waiting: Sequence[WaitingWindow]
+    silent: Sequence[str]
     error: TaskError | None
     tasks: Mapping[str, TaskStatus]
 
@@ -71,7 +96,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Reports:
     """The reports of a job's tasks.
 
-    Redis keys: `keys.status` and `keys.errors`.
+    Redis keys: `keys.status`, `keys.errors` and `keys.faults`.
     """
 
     def __init__(self, client: Redis, job: str) -> None:
@@ -81,10 +106,24 @@ class Reports:
         self.errors_key = keys.errors(job)
         self._next: dict[str, float] = {}  # time.monotonic()
 
-    def write(self, task: str, progress: Progress, watermark: int, done: Mapping[str, int], now: int) -> None:
-        """Report, at most once a second, with one command. `done` is `TaskStatus.next`; times are in ticks."""
-        if time.monotonic() < self._next.get(task, 0.0):
-            return
+    def is_due(self, task: str) -> bool:
+        """Return whether a task has not reported within the last second."""
+        return time.monotonic() >= self._next.get(task, 0.0)
+
+    def write(
+        self,
+        task: str,
+        progress: Progress,
+        watermark: int,
+        done: Mapping[str, int],
+        waiting: Sequence[WaitingWindow],
+        faults: Mapping[str, Sequence[Found]],
+        now: int,
+    ) -> None:
+        """Report, in one round trip; `done` is `TaskStatus.next`, `faults` are those since the last report.
+
+        Times are in ticks.
+        """
         self._next[task] = time.monotonic() + PERIOD
         rows = {name[len(ROWS) :]: count for name, count in progress.counts.items() if name.startswith(ROWS)}
         status = TaskStatus(
@@ -93,8 +132,13 @@ class Reports:
             next=done,
             rows=rows,
             faults={name: count for name, count in progress.counts.items() if not name.startswith(ROWS)},
+            waiting=waiting,
         )
-        self.redis.hset(self.key, task, msgspec.json.encode(status))
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hset(self.key, task, msgspec.json.encode(status))
+            for kind, found in faults.items():
+                queue_examples(pipe, self.job, task, kind, found)
+            pipe.execute()
 
     def error(self, task: str, message: str, now: int) -> None:
         """Save the last error of a task, of reference data, or of `BEGIN`. `now` is in ticks."""
@@ -125,12 +169,15 @@ def status_of(job: str, replies: Iterator[Any]) -> JobStatus | None:
     tasks = {name: found[name] for name in sorted(found, key=lambda name: (len(name), name))}
     watermarks = [task.watermark for task in tasks.values()]
     known = [watermark for watermark in watermarks if watermark is not None]
+    waiting = _together([window for task in tasks.values() for window in task.waiting])
     return JobStatus(
         job=job,
         watermark=min(known) if watermarks and len(known) == len(watermarks) else None,
         lag=0,
         rows=_total([task.rows for task in tasks.values()]),
         faults=_total([task.faults for task in tasks.values()]),
+        waiting=waiting,
+        silent=_silent(waiting[0].end, tasks) if waiting and waiting[0].due is None else [],
         error=max(
             (msgspec.json.decode(error, type=TaskError) for error in errors),
             key=lambda error: error.time,
@@ -156,6 +203,39 @@ def lags_of(client: Redis, statuses: Mapping[str, JobStatus]) -> dict[str, int]:
         job: sum(max(0, int(sequences[place] or 0) - number) for place, number in its.items())
         for job, its in following.items()
     }
+
+
+def windows_of(waiting: Mapping[str, Sequence[Waiting]], lateness: int | None) -> list[WaitingWindow]:
+    """Return what a task reports of what its operators wait for; `lateness` is that of `OpenedJob`."""
+    return [
+        WaitingWindow(
+            step,
+            isoformat(each.end),
+            each.events,
+            each.groups,
+            None if lateness is None else isoformat(each.end + lateness),
+        )
+        for step, its in waiting.items()
+        for each in its
+    ]
+
+
+def _together(windows: Sequence[WaitingWindow]) -> list[WaitingWindow]:
+    """Return the windows of all tasks, those that end first first, and the same window of several tasks as one."""
+    found: dict[tuple[str, str], WaitingWindow] = {}
+    for window in windows:
+        same = found.get((window.end, window.step))
+        if same is not None:
+            events, groups = same.events + window.events, same.groups + window.groups
+            window = msgspec.structs.replace(same, events=events, groups=groups)
+        found[window.end, window.step] = window
+    return [found[key] for key in sorted(found)]
+
+
+def _silent(end: str, tasks: Mapping[str, TaskStatus]) -> list[str]:
+    """Return the partitions whose watermark has not passed `end`."""
+    behind = [task for task in tasks.values() if task.watermark is None or task.watermark < end]
+    return sorted({place for task in behind for place in task.next}, key=_partition_at)
 
 
 def _total(counts: list[Mapping[str, int]]) -> dict[str, int]:

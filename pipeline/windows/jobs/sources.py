@@ -59,6 +59,7 @@ class HubSource:
         self.name = name
         self.watermark = rows.watermark
         self._has_ended = False
+        self._hub = hub.name
         self._key = hub.keys[partition].events
         self._partition = partition
         self._rows = rows
@@ -84,10 +85,12 @@ class HubSource:
         return len(entries)
 
     def feed(self, engine: Engine, entries: Sequence[StoredEvent], now: int) -> list[Given]:
+        self._faults.reading(self._hub, entries)
         rows = [row for stored in entries for row in self._rows_of(stored, now)]
         given: list[Given] = []
         for stream, taken in self._rows.by_stream(rows, engine.closed):
             given += engine.feed(stream, taken)
+        self._faults.reading("", ())
         return given
 
     def settle(self, now: int) -> None:
@@ -106,5 +109,5 @@ class HubSource:
         try:
             return rows_of(stored, now, self._names)
         except InputError as exc:
-            self._faults.report(INPUT, f"{exc} (partition {stored.partition}, offset {stored.offset})")
+            self._faults.report(INPUT, f"{exc} (partition {stored.partition}, offset {stored.offset})", event=stored)
             return []

@@ -18,6 +18,7 @@ from .opened import OpenedJob
 from .outputs import Sink
 from .outputs.outbox import MOST_WAITING, Outbox
 from .recovery import ENTRIES, TIMES, Recovery
+from .reports import windows_of
 from .sources import TaskSource
 from .state import ROWS, Checkpoint, Position, Progress, SnapshotMark, positions
 
@@ -197,6 +198,7 @@ class StageTask:
 
     def _feed(self, run: Run, source: TaskSource, entries: Sequence[Any], now: int) -> tuple[list[Given], bool]:
         """Feed entries, and note what is done. Return the rows to pass on, and whether an entry was not replayed."""
+        run.faults.now = now
         given: list[Given] = []
         is_new = False
         for phase, part in run.recovery.parts(source.name, entries):
@@ -264,5 +266,9 @@ class StageTask:
         run.snapshot_at = time.monotonic() + self.opened.pacing.snapshot_seconds
 
     def _report(self, run: Run, now: int) -> None:
+        if not self.opened.reports.is_due(self.name):
+            return
         closed = max(run.engine.closed, run.progress.closed)
-        self.opened.reports.write(self.name, run.progress, closed, self._next_numbers(run.progress), now)
+        waiting = windows_of(run.engine.waiting(), self.opened.lateness)
+        numbers = self._next_numbers(run.progress)
+        self.opened.reports.write(self.name, run.progress, closed, numbers, waiting, run.faults.take(), now)

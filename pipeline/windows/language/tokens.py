@@ -91,6 +91,21 @@ def tokens(text: str) -> Iterator[Token]:
     yield Token("end", "", At(line, position - line_start + 1))
 
 
+def spelled(text: str) -> Iterator[tuple[str, str]]:
+    """Yield all of a query as it is written: kind and text of its words, of spaces and comments (kind `space`).
+
+    What can't be read, and all that comes after it, is of the kind `unreadable`.
+    """
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            yield "unreadable", text[position:]
+            return
+        yield str(match.lastgroup), match[0]
+        position = match.end()
+
+
 def _unreadable(text: str, position: int) -> str:
     sign = text[position]
     if sign == "/":

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...hub.event import StoredEvent
 from ..engine.engine import Engine, Given, OutputRow
 from ..jobs.definition import read_definition
 from ..jobs.job_toml import FileInput, InvalidJob, JobConfig, ReferenceInput
 from ..jobs.prepare import prepare
 from ..jobs.tables import FileTable, InvalidReference
 from ..language.ticks import END
-from ..operators.faults import Faults
+from ..operators.faults import Faults, Timed
 from ..operators.reference import Table
 from ..planning.nodes import Plan
 from .files import EventFile
@@ -86,7 +87,7 @@ class FirstFaults(Faults):
         self.first: dict[str, str] = {}
         super().__init__("", self.counts)
 
-    def report(self, kind: str, message: object) -> None:
+    def report(self, kind: str, message: object, row: Timed | None = None, event: StoredEvent | None = None) -> None:
         self.counts[kind] += 1
         self.first.setdefault(kind, str(message))
 

@@ -20,6 +20,7 @@ from .faults import ROW, Faults
 from .groups import grouping
 from .history import Among, History, IsFirst, Lag, Moving
 from .ordered import Ordered
+from .waiting import Waiting
 
 Make = Callable[[str], History]
 """Makes a new, empty history of a function. Takes the prefix of its fields' names."""
@@ -53,10 +54,14 @@ class AnalyticFunctions:
             try:
                 out.append(self._with_values(row))
             except RowError as exc:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
         for history in self._histories:
             history.expire(to)
         return out
+
+    def waiting(self) -> list[Waiting]:
+        due = self.due()
+        return [] if due is None else [Waiting(due, len(self._waiting), 0)]
 
     def snapshot(self) -> Changes:
         return chain(self._waiting.snapshot(), *(history.snapshot() for history in self._histories))

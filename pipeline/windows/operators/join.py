@@ -14,6 +14,7 @@ from .bounds import Bound, Interval
 from .changelog import Changelog
 from .faults import ROW, Faults
 from .ordered import Ordered
+from .waiting import Waiting
 
 _Key = tuple[Tagged, ...]
 
@@ -37,6 +38,9 @@ class _Side:
         self._by_key: dict[_Key, dict[int, _Held]] = {}
         self._ends: list[tuple[int, int, _Key | None, _Held]] = []  # a heap
         self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._ends)
 
     def hold(self, key: _Key | None, held: _Held, until: int) -> None:
         self._number += 1
@@ -127,6 +131,11 @@ class StreamJoin:
         out.sort(key=attrgetter("time", "arrival"))
         return out
 
+    def waiting(self) -> list[Waiting]:
+        due = self.due()
+        events = sum(map(len, self._waiting)) + len(self._left) + len(self._right)
+        return [] if due is None else [Waiting(due, events, 0)]
+
     def snapshot(self) -> Changes:
         return chain(*(waiting.snapshot() for waiting in self._waiting), self._matched.snapshot())
 
@@ -173,7 +182,7 @@ class StreamJoin:
             if self._on is not None and self._on(pair) is not True:
                 return
         except RowError as exc:
-            self._faults.report(ROW, exc)
+            self._faults.report(ROW, exc, right)
             return
         if self._outer and not held.matched:
             held.matched = True
@@ -192,7 +201,7 @@ class StreamJoin:
             key = tuple([group_key(of(row)) for of in self._keys[port]])
         except RowError as exc:
             if report:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
             return _UNUSABLE
         return None if any(kind == NULL for kind, _ in key) else key
 

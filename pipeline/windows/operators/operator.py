@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ..row import Changes, Row
+from .waiting import Waiting
 
 
 class Operator(Protocol):
@@ -34,6 +35,12 @@ class Operator(Protocol):
 
         The iterator must be read to its end before another method is called: it may make the rows, and change the
         state, while it is read.
+        """
+
+    def waiting(self) -> list[Waiting]:
+        """Return what was taken and can't be given yet, by `end`; about `MOST_WINDOWS` ends.
+
+        It may cost as much as there are panes, or open sessions: it is asked for once a second.
         """
 
     def snapshot(self) -> Changes:

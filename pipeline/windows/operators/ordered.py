@@ -27,6 +27,7 @@ class Ordered:
         """
         self._times: list[int] = []
         self._rows: dict[int, list[Row]] = {}
+        self._count = 0
         self._changelog = Changelog(name, until)
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -34,6 +35,10 @@ class Ordered:
         rows = list(rows)
         self._hold(rows)
         self._changelog.add(rows)
+
+    def __len__(self) -> int:
+        """Return how many rows wait."""
+        return self._count
 
     def due(self) -> int | None:
         """Return the time of the first row, None if there are no rows. Constant time."""
@@ -48,6 +53,7 @@ class Ordered:
             if len(rows) > 1:
                 rows.sort(key=attrgetter("arrival"))
             taken += rows
+        self._count -= len(taken)
         self._changelog.drop(to)
         return taken
 
@@ -65,6 +71,7 @@ class Ordered:
 
     def _hold(self, rows: Iterable[Row]) -> None:
         for row in rows:
+            self._count += 1
             if (same := self._rows.get(row.time)) is not None:
                 same.append(row)
             else:

@@ -25,7 +25,9 @@ Invariant.
        oldest first.
     2. A passed pane does not change any more, on which the totals rely. It is so because every row that is fed is later
        than the last `advance` (operator.py).
-    3. `_written` has the number of fields, END:0, END:1 ..., that snapshots left of each pane. A pane in `_changed` is
+    3. `_events` has the number of rows that were added to each pane, which only `waiting` tells; the field END:0 has
+       it as well.
+    4. `_written` has the number of fields, END:0, END:1 ..., that snapshots left of each pane. A pane in `_changed` is
        written again as a whole; it never has fewer fields than before, since its groups only become more. A pane in
        `_gone` has its fields deleted. The totals are not saved: `restore` makes them from the panes.
 
@@ -55,6 +57,7 @@ from .groups import group_of, grouping, key_of, parts_of, values_of
 from .results import result_rows, totals_of
 from .slices import Slices
 from .totals import Pane, totals_of_panes
+from .waiting import MOST_WINDOWS, Waiting, count_groups
 
 _FIELD = 4_096  # groups, so that no field is of many megabytes
 
@@ -79,6 +82,7 @@ class Panes:
         self._faults = faults
         self._closed = closed
         self._panes: dict[int, Pane] = {}  # by the pane's end
+        self._events: dict[int, int] = {}  # by the pane's end
         self._open: list[int] = []  # ends of the panes that are open, a heap
         self._passed: deque[int] = deque()  # ends of those that are passed, oldest first
         self._totals = totals_of_panes(slices.most, self._sides)
@@ -90,8 +94,12 @@ class Panes:
         key_of, sides, items_of = self._key_of, self._sides, self._sides.items_of
         since = until = -1
         pane: Pane | None = None
+        taken = 0
         for row in rows:
             if not since < row.time <= until:
+                if taken:
+                    self._events[until] += taken
+                    taken = 0
                 since, until = self._slices.around(row.time)
                 pane = self._pane(until)
             if pane is None:
@@ -100,13 +108,16 @@ class Panes:
                 key = key_of(row)
                 items = items_of(row)
             except RowError as exc:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
                 continue
             partials = pane.get(key)
             if partials is None:
                 pane[key] = sides.start(items)
             else:
                 sides.add(partials, items)
+            taken += 1
+        if taken:
+            self._events[until] += taken
 
     def due(self) -> int | None:
         if self._totals:
@@ -122,6 +133,22 @@ class Panes:
         self._closed = max(self._closed, to)
         self._drop(to)
 
+    def waiting(self) -> list[Waiting]:
+        found: list[Waiting] = []
+        if not self._panes:
+            return found
+        end = max(self._slices.first_end(min(self._panes)), self._slices.end_after(self._closed))
+        last = self._slices.last_end(max(self._panes))
+        while end <= last and len(found) < MOST_WINDOWS:
+            inside = [each for each in self._panes if self._slices.contains(end, each)]
+            if inside:
+                events = sum([self._events[each] for each in inside])
+                found.append(Waiting(end, events, count_groups([self._panes[each] for each in inside])))
+                end = self._slices.end_after(end)
+            else:  # nothing came for a while: the next pane is some windows later
+                end = self._slices.first_end(min(each for each in self._panes if each > end))
+        return found
+
     def snapshot(self) -> Changes:
         for end in self._gone:
             yield from ((f"{end}:{n}", None) for n in range(self._written.pop(end)))
@@ -129,7 +156,7 @@ class Panes:
             groups = iter(self._panes[end].items())
             n = 0
             while some := [(values_of(group_of(key)), partials) for key, partials in islice(groups, _FIELD)]:
-                yield f"{end}:{n}", pack(some)
+                yield f"{end}:{n}", pack((0 if n else self._events[end], some))
                 n += 1
             self._written[end] = n
         self._gone.clear()
@@ -145,7 +172,9 @@ class Panes:
     def _load(self, fields: Mapping[str, bytes]) -> None:
         for name, packed in fields.items():
             end = int(name.partition(":")[0])
-            self._panes.setdefault(end, {}).update((key_of(values), partials) for values, partials in unpack(packed))
+            events, groups = unpack(packed)
+            self._panes.setdefault(end, {}).update((key_of(values), partials) for values, partials in groups)
+            self._events[end] = self._events.get(end, 0) + events
             self._written[end] = self._written.get(end, 0) + 1
 
     def _pane(self, end: int) -> Pane | None:
@@ -155,6 +184,7 @@ class Panes:
             if self._slices.last_end(end) < end:
                 return None
             pane = self._panes[end] = {}
+            self._events[end] = 0
             heapq.heappush(self._open, end)
         self._changed.add(end)
         return pane
@@ -171,6 +201,7 @@ class Panes:
         while self._passed and self._slices.last_end(self._passed[0]) <= to:
             end = self._passed.popleft()
             pane = self._panes.pop(end)
+            del self._events[end]
             self._totals.pop(pane)
             self._forget(end)
 
@@ -186,7 +217,10 @@ class Panes:
 
 
 class PartialPanes(Panes):
-    """Panes for another operator to merge. Gives Row((key values, partials), the pane's end, the group)."""
+    """Panes for another operator to merge. Gives Row((key values, partials, events), the pane's end, the group).
+
+    `events` is the number of the pane's rows in the first row of a pane, and 0 in the others.
+    """
 
     def due(self) -> int | None:
         return self._open[0] if self._open else None
@@ -195,10 +229,11 @@ class PartialPanes(Panes):
         self._closed = max(self._closed, to)
         while self._open and self._open[0] <= to:
             end = heapq.heappop(self._open)
-            pane = self._panes.pop(end)
+            pane, events = self._panes.pop(end), self._events.pop(end)
             for key, partials in totals_of(pane):
                 group, values = parts_of(key)
-                yield Row((values, partials), end, group)
+                yield Row((values, partials, events), end, group)
+                events = 0
             self._forget(end)
 
 
@@ -209,7 +244,8 @@ class MergedPanes(Panes):
         for row in rows:
             pane = self._pane(row.time)
             assert pane is not None, "a partial result of a time that is in no window"
-            values, partials = row.columns
+            values, partials, events = row.columns
+            self._events[row.time] += events
             key = key_of(values)
             known = pane.get(key)
             pane[key] = partials if known is None else self._sides.combine(known, partials)

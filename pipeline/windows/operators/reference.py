@@ -64,7 +64,7 @@ class TableJoin:
         try:
             pairs = [pair for pair in self._candidates(row) if self._on is None or self._on(pair) is True]
         except RowError as exc:
-            self._faults.report(ROW, exc)
+            self._faults.report(ROW, exc, row)
             return []
         if not pairs and self._outer:
             return [Row((row, None), row.time, (row.arrival, ()))]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
+from typing import Any
 
 from ..language.ticks import BEGINNING
 from ..language.values import RowError
@@ -22,6 +23,7 @@ from .faults import ROW, Faults
 from .groups import Key, group_of, grouping
 from .ordered import Ordered
 from .results import result_rows, totals_of
+from .waiting import Waiting
 
 _PREFIX = "open:"
 
@@ -32,7 +34,7 @@ class Sessions:
     Without session keys there is one session of all rows, and the groups only divide its rows.
 
     Fields: rows:0, rows:1 ... are rows that the watermark has not passed, as changelog.py keeps them; open:0, open:1
-    ... are the open sessions, each as (session key, opened, last, groups).
+    ... are the open sessions, each as (session key, opened, last, groups, events).
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Sessions:
         self._numbers: dict[int, _Session] = {}  # the same sessions, by number
         self._next = 0
         self._ends: list[tuple[int, int]] = []  # a heap: a time before which the session does not close, and its number
+        self._events = 0  # of all open sessions
         self._changed: set[int] = set()
         self._written: set[int] = set()
 
@@ -66,7 +69,7 @@ class Sessions:
                 columns = self._session_key_of(row), self._key_of(row), self._sides.items_of(row)
                 taken.append(Row(columns, row.time, row.arrival))
             except RowError as exc:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
         self._waiting.add(taken)
 
     def due(self) -> int | None:
@@ -87,13 +90,21 @@ class Sessions:
         out.sort(key=attrgetter("time", "arrival"))
         return out
 
+    def waiting(self) -> list[Waiting]:
+        """Return the end of the session that ends first, unless more comes, and what is in all that are open."""
+        if not self._sessions:
+            due = self.due()
+            return [] if due is None else [Waiting(due, len(self._waiting), 0)]
+        first = min(map(self._end, self._sessions.values()))
+        return [Waiting(first, self._events + len(self._waiting), len(self._sessions))]
+
     def snapshot(self) -> Changes:
         yield from self._waiting.snapshot()
         for number in sorted(self._changed):
             session = self._numbers.get(number)
             if session is not None:
                 self._written.add(number)
-                yield f"{_PREFIX}{number}", pack((session.key, session.opened, session.last, session.groups))
+                yield f"{_PREFIX}{number}", pack(session.state)
             elif number in self._written:
                 self._written.remove(number)
                 yield f"{_PREFIX}{number}", None
@@ -103,10 +114,10 @@ class Sessions:
         self._waiting.restore(fields, closed)
         for name, packed in fields.items():
             if name.startswith(_PREFIX):
-                key, opened, last, groups = unpack(packed)
-                number = int(name[len(_PREFIX) :])
-                self._open(_Session(number, key, opened, last, groups))
-                self._written.add(number)
+                session = _Session(int(name[len(_PREFIX) :]), *unpack(packed))
+                self._events += session.events
+                self._open(session)
+                self._written.add(session.number)
         self._next = max(self._written, default=-1) + 1
 
     def _take(self, row: Row, out: list[Row]) -> None:
@@ -122,6 +133,8 @@ class Sessions:
             session.groups[key] = self._sides.start(items)
         else:
             self._sides.add(partials, items)
+        session.events += 1
+        self._events += 1
         self._changed.add(session.number)
 
     def _open(self, session: _Session) -> None:
@@ -133,11 +146,13 @@ class Sessions:
         while (end := self._end(session)) <= to:
             out += self._rows(session, end)
             self._changed.add(session.number)
+            self._events -= session.events
             if end >= session.last + self._timeout:
                 del self._sessions[session.key], self._numbers[session.number]
                 return False
             session.opened = end
             session.groups = {}
+            session.events = 0
         return True
 
     def _end(self, session: _Session) -> int:
@@ -155,11 +170,18 @@ class Sessions:
 
 
 class _Session:
-    __slots__ = ("groups", "key", "last", "number", "opened")
+    __slots__ = ("events", "groups", "key", "last", "number", "opened")
 
-    def __init__(self, number: int, key: Key, opened: int, last: int, groups: dict[Key, Partials]) -> None:
+    def __init__(
+        self, number: int, key: Key, opened: int, last: int, groups: dict[Key, Partials], events: int = 0
+    ) -> None:
         self.number = number
         self.key = key
         self.opened = opened
         self.last = last
         self.groups = groups
+        self.events = events
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        return self.key, self.opened, self.last, self.groups, self.events

@@ -51,6 +51,10 @@ class Slices:
         """Return the end of the first window that ends after `time`."""
         return _down(time - self.offset, self.hop) + self.hop + self.offset
 
+    def contains(self, end: int, slice_end: int) -> bool:
+        """Return whether the window that ends at `end` contains this slice."""
+        return end - self.duration < slice_end <= end
+
 
 def _down(value: int, step: int) -> int:
     return value // step * step

@@ -21,6 +21,7 @@ from .groups import Key, grouping, in_order
 from .ordered import Ordered
 from .results import result_rows
 from .rollup import Rollup
+from .waiting import Waiting
 
 Entry = tuple[int, Key, Partials]
 """The time at which it leaves, its group, and the partial results of the group's rows at one instant."""
@@ -56,7 +57,7 @@ class SlidingWindows:
             try:
                 taken.append(Row((self._key_of(row), self._sides.items_of(row)), row.time, row.arrival))
             except RowError as exc:
-                self._faults.report(ROW, exc)
+                self._faults.report(ROW, exc, row)
         self._waiting.add(taken)
 
     def due(self) -> int | None:
@@ -74,6 +75,10 @@ class SlidingWindows:
         self._leave(to, out)
         self._changelog.drop(to)
         return out
+
+    def waiting(self) -> list[Waiting]:
+        due = self.due()
+        return [] if due is None else [Waiting(due, len(self._waiting), len(self._groups))]
 
     def snapshot(self) -> Changes:
         yield from self._waiting.snapshot()

@@ -13,6 +13,7 @@ import redis as redis_py
 
 from pipeline.connection_string import ConnectionString
 from pipeline.errors import InvalidValue
+from pipeline.hub import Event
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.sas import Right, Rules
@@ -22,6 +23,7 @@ from pipeline.windows.jobs.finding import RegisteredJobs
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import JobConfig, config_of
 from pipeline.windows.jobs.registry import JobRegistry
+from pipeline.windows.operators.faults import KINDS
 
 from ... import stack
 from ...windows.support import example
@@ -318,3 +320,22 @@ def test_a_job_is_stopped_and_started(client: ServiceClient, work: Work) -> None
 
     assert client.put("/jobs/per-minute/state", json={"state": "failed"}).status_code == 422
     assert client.put("/jobs/none/state", json={"state": "stopped"}).status_code == 404
+
+
+def test_the_faults_of_a_job_are_shown_with_their_events(
+    client: ServiceClient, registry: JobRegistry, work: Work
+) -> None:
+    client.put("/jobs/per-minute", json=BODY)
+    registry.hubs["events"].append([Event(b"<p>")], partition=0)
+    work()
+    found = client.get("/jobs/per-minute/faults").json
+
+    assert found["job"] == "per-minute"
+    assert [each["kind"] for each in found["faults"]] == list(KINDS)
+    unreadable = found["faults"][0]
+    assert unreadable["count"] == 1
+    (example,) = unreadable["examples"]
+    assert (example["hub"], example["partition"], example["body"]) == ("events", 0, "<p>")
+    assert client.get(f"/hubs/events/partitions/0/events?after={example['offset']}").json["events"] == []
+    assert [each["examples"] for each in found["faults"][1:]] == [[]] * 7
+    assert client.get("/jobs/none/faults").status_code == 404

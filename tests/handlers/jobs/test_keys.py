@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis as redis_py
 
+from pipeline.hub import Event
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
@@ -124,6 +125,7 @@ def test_every_key_is_listed_and_goes_with_its_job_and_its_outputs(
         for when, columns in example.EVENTS:
             registry.hubs[hub].append([example.event(columns)], enqueued_ms=example.enqueued_ms(when))
         registry.hubs[hub].append([example.event(columns)])  # whose windows stay open
+        registry.hubs[hub].append([Event(b"not JSON")])
     workers.run()
     seen = set(found(redis).values())
     assert {"job:two:checkpoint:merge", "job:one:checkpoint:0"} <= found(redis).keys()

@@ -13,12 +13,23 @@ from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs import exchange, stages
 from pipeline.windows.jobs.begin import begin
+from pipeline.windows.jobs.fault_examples import fault_examples
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
-from pipeline.windows.language.ticks import isoformat
-from pipeline.windows.operators.faults import CLOCK, EARLY, EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
+from pipeline.windows.language.ticks import TICKS_PER_MINUTE, isoformat, parse
+from pipeline.windows.operators.faults import (
+    CLOCK,
+    EARLY,
+    EVENT_TIME,
+    INPUT,
+    KINDS,
+    LATE,
+    MOST_EXAMPLES,
+    OUT_OF_ORDER,
+    ROW,
+)
 
 from ..support.example import at, enqueued_ms
 from ..support.running_jobs import closed, load, rows, run, write_job
@@ -248,3 +259,154 @@ def test_a_hash_of_reference_data_is_joined(redis: redis_py.Redis, hubs: Hubs, n
     run(new_job(query, toml))
 
     assert rows(redis) == [(None, {"n": 1, "name": "Ann"})]
+
+
+def waiting(job: Job) -> list[tuple[str, str | None, int, int]]:
+    """What waits: the step, the minute at which its window ends, events and groups."""
+    return [(each.step, minute(each.end), each.events, each.groups) for each in status(job).waiting]
+
+
+NO_LIMIT = EVENTS + '[time]\nlate_arrival = "-1"\n'
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_what_waits_is_reported_with_the_end_of_its_window(hubs: Hubs, new_job: NewJob, partitioned: bool) -> None:
+    for time, partition, key in [("10:01", 0, "a"), ("10:02", 0, "b"), ("10:03", 0, "a"), ("10:04", 1, "c")]:
+        send(hubs, time, partition, k=key, at=isoformat(at(time)))
+    query = COUNTS.format(" TIMESTAMP BY at")
+    job = new_job(query, NO_LIMIT.replace("\n[", '\npartition_key = "k"\n[') if partitioned else NO_LIMIT)
+    run(job)
+    assert waiting(job) == [("Out", "10:10", 4, 3)]
+
+    send(hubs, "10:11", 0, k="a", at=isoformat(at("10:11")))
+    run(job)
+    left = (1, 1) if partitioned else (4, 3)  # in one stage a partition closes its windows by itself
+    assert waiting(job) == [("Out", "10:10", *left), ("Out", "10:20", 1, 1)]
+    assert status(job).silent == ["events/1"]
+    assert status(job).waiting[0].due is None
+
+    send(hubs, "10:25", 1, k="c", at=isoformat(at("10:25")))
+    run(job)
+    assert waiting(job) == [("Out", "10:20", 1, 1), ("Out", "10:30", 1, 1)]
+    assert status(job).silent == ["events/0"]
+
+
+def test_events_of_several_panes_wait_for_one_window(hubs: Hubs, new_job: NewJob) -> None:
+    for time, key in [("10:01", "a"), ("10:09", "b"), ("10:11", "a"), ("10:12", "a")]:
+        for partition in (0, 1):
+            send(hubs, time, partition, k=key, at=isoformat(at(time)))
+    query = "SELECT k, COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY at GROUP BY k, HoppingWindow(minute, 20, 10)"
+    job = new_job(query, NO_LIMIT)
+    run(job)
+
+    # Of the window that ends at 10:20, the merging task has a and b, and each partition has a.
+    assert waiting(job) == [("Out", "10:20", 8, 4), ("Out", "10:30", 4, 2)]
+
+
+def test_what_waits_is_known_after_a_restart(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    for time in ("10:01", "10:12"):
+        send(hubs, time, 0, k="a", at=isoformat(at(time)))
+        send(hubs, time, 1, k="a", at=isoformat(at(time)))
+    first = new_job(COUNTS.format(" TIMESTAMP BY at"), NO_LIMIT)
+    run(first)
+    before = waiting(first)
+    first.stop()
+    second = new_job(COUNTS.format(" TIMESTAMP BY at"), NO_LIMIT)
+    run(second)
+
+    assert waiting(second) == before == [("Out", "10:20", 2, 2)]
+
+
+def test_rows_come_by_the_end_of_their_window_and_the_late_tolerance(hubs: Hubs, new_job: NewJob) -> None:
+    hubs["events"].append([Event(b'{"k": "a"}')])
+    job = new_job(
+        "SELECT k, COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY EventEnqueuedUtcTime "
+        "GROUP BY k, TumblingWindow(day, 1)",
+        EVENTS + '[time]\nlate_arrival = "1h"\n',
+    )
+    run(job)
+    (window,) = status(job).waiting
+
+    assert window.due is not None
+    assert parse(window.due) - parse(window.end) == 60 * TICKS_PER_MINUTE
+    assert status(job).silent == []
+
+
+@pytest.mark.parametrize(
+    ("clause", "expected"),
+    [
+        pytest.param("SELECT COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY at GROUP BY SessionWindow(minute, 5, 60)",
+            [("Out", "10:16", 4, 1)], id="a session"),
+        pytest.param("SELECT COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY at GROUP BY SlidingWindow(minute, 5)",
+            [("Out", "10:12", 2, 1)], id="a sliding window"),
+        pytest.param("SELECT LAG(k) OVER (LIMIT DURATION(minute, 5)) AS k INTO Out FROM Input TIMESTAMP BY at",
+            [("Out", "10:12", 2, 0)], id="an analytic function"),
+        pytest.param("SELECT a.k INTO Out FROM Input a TIMESTAMP BY at LEFT JOIN Input b TIMESTAMP BY at "
+            "ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 1 AND 5", [("Out", "10:12", 6, 0)], id="a join"),
+    ],
+)  # fmt: skip
+def test_other_steps_wait_too(hubs: Hubs, new_job: NewJob, clause: str, expected: object) -> None:
+    for time in ("10:11", "10:12"):
+        for partition in (0, 1):
+            send(hubs, time, partition, k=str(partition), at=isoformat(at(time)))
+    job = new_job(clause, NO_LIMIT)
+    run(job)
+
+    assert waiting(job) == expected
+
+
+def test_the_last_faults_of_each_kind_are_kept_with_their_events(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
+) -> None:
+    bodies = [
+        b"not JSON \xff",
+        b'{"k": "a", "at": "no time"}',
+        b'{"k": [1], "at": "2024-05-01T10:01:00Z"}',
+        *[b'{"k": "a", "at": "2024-05-01T09:00:00Z", "n": %d}' % n for n in range(MOST_EXAMPLES + 5)],
+    ]
+    for body in bodies:
+        hubs["events"].append([Event(body)], partition=0, enqueued_ms=enqueued_ms("10:01"))
+    job = new_job(COUNTS.format(" TIMESTAMP BY at"))
+    run(job)
+    status(job)
+    found = fault_examples(redis, "j")
+
+    assert list(found) == list(KINDS)
+    (unreadable,) = found[INPUT]
+    assert (unreadable.hub, unreadable.partition, unreadable.sequence_number) == ("events", 0, 0)
+    assert unreadable.body == "not JSON \ufffd"
+    assert "the body is not JSON" in unreadable.reason
+    (untimed,) = found[EVENT_TIME]
+    assert (untimed.sequence_number, untimed.event_time) == (1, isoformat(at("10:01")))  # its arrival
+    assert [each.sequence_number for each in found[ROW]] == [2]
+    newest = found[LATE][0]
+    assert hubs["events"].read(0, newest.offset or "")[:1] == []  # it was the last one
+    assert (newest.event_time, newest.task) == (isoformat(at("09:00")), "0")
+    assert [each.sequence_number for each in found[LATE]] == list(range(len(bodies) - 1, 7, -1))
+    assert status(job).faults[LATE] == MOST_EXAMPLES + 5
+
+
+def test_what_is_read_again_is_no_new_example(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    hubs["events"].append([Event(b"x")], partition=0)
+    first = new_job(COUNTS.format(""))
+    run(first)
+    status(first)
+    first.share.stop()  # it dies: its state is not saved
+    second = new_job(COUNTS.format(""))
+    run(second)
+    status(second)
+
+    assert len(fault_examples(redis, "j")[INPUT]) == 1
+
+
+def test_an_example_of_a_row_that_has_no_single_event_says_when_and_why(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
+) -> None:
+    send(hubs, "10:01", k="no number")
+    job = new_job("SELECT CAST(k AS bigint) AS n INTO Out FROM Input GROUP BY k, TumblingWindow(minute, 10)")
+    run(job)
+    status(job)
+    (found,) = fault_examples(redis, "j")[ROW]
+
+    assert (found.hub, found.body, found.event_time) == (None, None, isoformat(at("10:10")))
+    assert "bigint" in found.reason

@@ -39,7 +39,7 @@ class BoardOutput(Sink):
             change = self.op, _member(member, self.member), _decimal(score, self.score)
             self.boards[self.board].queue_update(pipe, *change)
         except InvalidValue as exc:
-            faults.report(BOARD, f"board {self.board}: {exc}")
+            faults.report(BOARD, f"board {self.board}: {exc}", row)
 
     def replied(self, reply: Any, faults: Faults) -> None:
         """Report a change that the board refused, or could not make, as a fault. Raises any other error.

@@ -159,7 +159,7 @@ class Outbox(Sink):
         try:
             key = self.receiver.key(row)
         except RowError as exc:
-            faults.report(ROW, f"a row for {self.output} is left out: {exc}")
+            faults.report(ROW, f"a row for {self.output} is left out: {exc}", row)
             return
         json = encoded(row, faults)
         if json is not None:

@@ -36,7 +36,7 @@ def encoded(row: OutputRow, faults: Faults) -> bytes | None:
     try:
         return to_json(row.columns)
     except RecursionError:
-        faults.report(ROW, f"a row for {row.output} is nested too deeply to be written")
+        faults.report(ROW, f"a row for {row.output} is nested too deeply to be written", row)
         return None
 
 

@@ -114,10 +114,19 @@ class StreamOutput(Sink):
             is_known, entries = pipe.execute()
         if not is_known:
             raise UnknownOutput(self.name)
-        return [
-            StoredRow(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
-            for entry_id, fields in entries
-        ]
+        return list(map(_stored, entries))
+
+    def newest(self, limit: int = 100, before: str | None = None) -> list[StoredRow]:
+        """Return up to `limit` rows, newest first; with `before` those whose id is less. Raises `UnknownOutput`."""
+        if before is not None and not re.fullmatch(OFFSET, before):
+            raise InvalidValue(f"before must be the id of a row, such as 1714558500000-0, not {before!r}", "before")
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hexists(keys.OUTPUTS, self.name)
+            pipe.xrevrange(self.key, max="+" if before is None else f"({before}", count=limit)
+            is_known, entries = pipe.execute()
+        if not is_known:
+            raise UnknownOutput(self.name)
+        return list(map(_stored, entries))
 
     def latest(self) -> str:
         """Return the id of the newest row, '0' if there is none. Raises `UnknownOutput`."""
@@ -132,6 +141,11 @@ class StreamOutput(Sink):
     def wait(self, after: str, seconds: float, is_over: Callable[[], bool]) -> bool:
         """Wait up to `seconds` for a row after an id; return whether there is one. See `wait_for_entry`."""
         return wait_for_entry(self.redis, self.key, after, seconds, is_over)
+
+
+def _stored(entry: tuple[bytes, dict[bytes, bytes]]) -> StoredRow:
+    entry_id, fields = entry
+    return StoredRow(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
 
 
 def list_outputs(client: Redis) -> list[OutputSummary]:

@@ -1,0 +1,115 @@
+"""Runs a definition over the last events of its hubs, before it is put: no output, no state and no place is touched."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...hub import browse
+from ...hub.event import StoredEvent
+from ...hub.log import Hub
+from ...store import Redis
+from ..engine.engine import Engine, Given, OutputRow
+from ..engine.input_rows import InputError, InputRows, rows_of
+from ..jobs.definition import Definition
+from ..jobs.opening import hub_reader, reference_tables
+from ..jobs.prepare import Prepared, prepare
+from ..jobs.registry import JobRegistry
+from ..language.ticks import from_unix_ms
+from ..operators.faults import INPUT
+from ..operators.waiting import Waiting
+from .run import FirstFaults
+
+#: Events of each hub, at most.
+EVENTS = 1_000
+
+#: Rows of an output that are kept, the last ones.
+KEPT = 20
+
+#: A trial ends after so many rows, or so many seconds.
+MOST_ROWS = 100_000
+SECONDS = 5.0
+
+_PAGE = 500
+
+
+@dataclass
+class Trial:
+    """What a trial gave. `rows` are the numbers of rows by output, `last` the last of each.
+
+    `waiting` is what would wait for the ends of windows, by step. `is_cut`: it gave too many rows, or took too long.
+    """
+
+    events: int = 0
+    rows: Counter[str] = field(default_factory=Counter)
+    last: defaultdict[str, deque[OutputRow]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=KEPT)))
+    faults: FirstFaults = field(default_factory=FirstFaults)
+    waiting: Mapping[str, Sequence[Waiting]] = field(default_factory=dict)
+    is_cut: bool = False
+
+
+def try_out(name: str, definition: Definition, registry: JobRegistry) -> tuple[Prepared, Trial]:
+    """Run a definition over the last events of its hubs, as if they were all that there are.
+
+    The first windows lack what came before these events. Costs at most `SECONDS`, or one step of the engine. Raises
+    `InvalidJob`.
+    """
+    registry.check_references(name, definition)
+    prepared = prepare(definition, Path(name))
+    trial = Trial()
+    run = _Run(name, prepared, registry, trial)
+    for given in run.steps():
+        for row in given:
+            assert isinstance(row, OutputRow)  # one engine runs the whole plan
+            trial.rows[row.output] += 1
+            trial.last[row.output].append(row)
+        if trial.rows.total() > MOST_ROWS or time.monotonic() > run.deadline:
+            trial.is_cut = True
+            break
+    trial.waiting = run.engine.waiting()
+    return prepared, trial
+
+
+class _Run:
+    def __init__(self, name: str, prepared: Prepared, registry: JobRegistry, trial: Trial) -> None:
+        path = Path(name) / "job.toml"
+        client: Redis = registry.redis
+        self.plan, self.config, self.trial = prepared.plan, prepared.config, trial
+        self.hubs: dict[str, Hub] = {
+            each: hub_reader(name, each, self.config, registry.hubs, path).group.hub for each in self.plan.inputs
+        }
+        tables = reference_tables(self.config, client, None, path)
+        self.engine = Engine(self.plan, trial.faults, tables)
+        self.deadline = time.monotonic() + SECONDS
+
+    def steps(self) -> Iterator[list[Given]]:
+        """Yield what each step of the trial gives."""
+        sources: dict[tuple[str, int], InputRows] = {}
+        now = 0
+        for name, hub in self.hubs.items():
+            now = max(now, from_unix_ms(hub.clock_ms()))
+            events = browse.search_all(hub, EVENTS, browse.ANY).events[::-1]
+            self.trial.events += len(events)
+            for partition in range(hub.partitions):
+                rows = sources[name, partition] = InputRows(
+                    self.plan.streams, name, self.config.policies, self.trial.faults
+                )
+                yield from self._feed(rows, [each for each in events if each.partition == partition], now)
+        for rows in sources.values():
+            rows.idle(now)
+        watermark = min(rows.watermark for rows in sources.values())
+        while self.engine.closed < watermark:
+            yield self.engine.advance(watermark, _PAGE)
+
+    def _feed(self, source: InputRows, events: Sequence[StoredEvent], now: int) -> Iterator[list[Given]]:
+        rows = []
+        for stored in events:
+            try:
+                rows += rows_of(stored, now, self.plan.names)
+            except InputError as exc:
+                self.trial.faults.report(INPUT, f"{exc} (partition {stored.partition}, offset {stored.offset})")
+        for stream, taken in source.by_stream(rows, self.engine.closed):
+            yield self.engine.feed(stream, taken)
