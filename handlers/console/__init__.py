@@ -12,8 +12,21 @@ from wz.templates import Templates
 from .. import sessions
 from . import (
     boards,
-from . import (
-)
+    dead_letters,
+    demo,
+    errors,
+    events,
+    frame,
+    groups,
+    home,
+    hub,
+    hub_settings,
+    hubs,
+    job,
+    job_editor,
+    jobs,
+    layers,
+    rules,
     send,
     sign_in,
     trace_json,
@@ -26,8 +39,22 @@ BLUEPRINTS = (
     frame.blueprint,
     frame.icons,
     sign_in.blueprint,
-from . import (
-)
+    trace_json.blueprint,
+    home.blueprint,
+    send.blueprint,
+    hubs.blueprint,
+    hub.blueprint,
+    events.blueprint,
+    groups.blueprint,
+    hub_settings.blueprint,
+    dead_letters.blueprint,
+    rules.blueprint,
+    boards.blueprint,
+    demo.blueprint,
+    layers.blueprint,
+    jobs.blueprint,
+    job.blueprint,
+    job_editor.blueprint,
 )
 
 
