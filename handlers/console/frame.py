@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
@@ -163,7 +162,7 @@ def page(request: Request, template: str, status: int = 200, live: str | None = 
 def prepare(environment: jinja2.Environment) -> None:
     """Add what templates need to print numbers and charts."""
     environment.undefined = jinja2.StrictUndefined
-    environment.filters |= {"n": number, "pc": percent, "signed": signed, "short": short, "clock": clock}
+    environment.filters |= {"n": number, "pc": percent, "signed": signed, "short": short}
     environment.filters |= shown.FILTERS
     environment.globals |= {"path_with_gaps": charts.path_with_gaps, "zip": zip}
     environment.globals |= {"path": charts.path, "axis_marks": charts.axis_marks, "min": min, "max": max, "len": len}
@@ -187,11 +186,6 @@ def short(value: float | Decimal) -> str:
         return number(value)
     rounded = f"{float(value) / 10 ** (3 * power):.3g}" if power < 5 else f"{float(value):.0e}"
     return rounded.replace("-", "\u2212") + ("", "k", "M", "G", "T", "")[power]
-
-
-def clock(ms: int) -> str:
-    """Return a time in ms since the Unix epoch as UTC's time of day."""
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M:%S}"
 
 
 def percent(value: float) -> str:
