@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
@@ -179,13 +180,12 @@ def signed(value: float | Decimal) -> str:
 
 
 def short(value: float | Decimal) -> str:
-    """Return a number for a label that must be narrow: from 10,000 on in thousands, millions, ..., rounded."""
-    size = abs(value)
-    power = next((power for power in range(5, 0, -1) if size >= 10 ** (3 * power)), 0)
-    if power == 0 or size < 10_000:
+    """Return a number for a label that must be narrow: from 10,000 on rounded, in thousands (k), millions (M), ..."""
+    size = abs(float(value))
+    if size < 10_000:
         return number(value)
-    rounded = f"{float(value) / 10 ** (3 * power):.3g}" if power < 5 else f"{float(value):.0e}"
-    return rounded.replace("-", "\u2212") + ("", "k", "M", "G", "T", "")[power]
+    power = min(4, int(math.log10(size) / 3))
+    return f"{float(value) / 10 ** (3 * power):.3g}".replace("-", "\u2212") + "kMGT"[power - 1]
 
 
 def percent(value: float) -> str:
