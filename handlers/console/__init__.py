@@ -10,7 +10,23 @@ from wz import App
 from wz.templates import Templates
 
 from .. import sessions
-from . import dead_letters, errors, events, frame, groups, home, hub, hub_settings, hubs, job, job_editor, jobs, rules, send, sign_in
+from . import (
+    dead_letters,
+    errors,
+    events,
+    frame,
+    groups,
+    home,
+    hub,
+    hub_settings,
+    hubs,
+    job,
+    job_editor,
+    jobs,
+    rules,
+    send,
+    sign_in,
+)
 
 __all__ = ["install"]
 
