@@ -31,8 +31,7 @@ from ..windows.jobs.test_registry import round_trips
 from ..windows.support.running_jobs import run
 
 DAILY = (
-    "SELECT k, COUNT(*) AS n INTO Daily FROM Input GROUP BY k, TumblingWindow(day, 1)"
-DAILY += "\nSELECT k INTO Each FROM Input"
+    "SELECT k, COUNT(*) AS n INTO Daily FROM Input GROUP BY k, TumblingWindow(day, 1)\nSELECT k INTO Each FROM Input"
 )
 DOCUMENT: dict[str, Any] = {
     "inputs": {"Input": {"hub": "events"}},
