@@ -28,6 +28,7 @@ from typing import Any
 from gunicorn.workers import gthread
 from gunicorn.workers.gthread import TConn
 
+from .tracing import now
 from .worker import Worker
 
 LINGER: float = gthread.STOP_KEEPALIVE_LINGER  # type: ignore[attr-defined]  # seconds
@@ -121,6 +122,8 @@ class EpollWorker(Worker):
         """Return the connection that this thread is to answer now, if it is to."""
         with self._lock:
             conn = self._waiting.pop(descriptor, None)
+            if conn:
+                conn.seen = now()  # type: ignore[attr-defined]
             if conn and self._busy >= self.cfg.threads and not _is_health(conn.sock):
                 self._parked.append(conn)
                 conn = None
@@ -145,6 +148,7 @@ class EpollWorker(Worker):
         if not keep:
             self._close(conn)
         elif conn.parser.unreader.buf.getvalue():  # type: ignore[union-attr]  # the next request came with this one
+            conn.seen = now()  # type: ignore[attr-defined]
             with self._lock:
                 self._parked.append(conn)
         else:

@@ -1,6 +1,7 @@
-"""gunicorn's gthread, but for two things that it does otherwise. epoll.py derives the worker of production from it.
+"""gunicorn's gthread, but for three things that it does otherwise. epoll.py derives the worker of production from it.
 
 - What it refuses itself, it answers in the service's form, with the request's id (refusals.py).
+- It notes when a request was there, when a thread took it and when it was parsed (tracing.py).
 - It does not end by itself after `max_requests`: the master (serve.py) replaces it. gunicorn's own stops taking
   requests at once, and is started again when it has ended. If all reach their `max_requests` at about the same time,
   nobody answers until the new ones have imported the app.
@@ -19,6 +20,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
 from .refusals import KeptRequest, Refusal
+from .tracing import noted, now
 
 
 class Worker(ThreadWorker):
@@ -37,6 +39,18 @@ class Worker(ThreadWorker):
     def init_process(self) -> None:
         RequestParser.mesg_class = KeptRequest
         super().init_process()
+
+    def enqueue_req(self, conn: Any) -> None:
+        conn.seen = now()
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        noted.seen, noted.taken = conn.seen, now()
+        return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        noted.parsed = now()
+        return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Log why a request can't be handled, and answer it. The connection is closed then.

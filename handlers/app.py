@@ -8,7 +8,7 @@ from wz import App, Problem
 from wz.openapi import OpenAPI
 from wz.request_id import RequestID
 
-from . import auth, boards, console, following, health, hub, jobs, metrics
+from . import auth, boards, console, following, health, hub, jobs, metrics, tracing
 from .boards.parameters import DECIMAL
 from .error_table import PROBLEMS
 from .hub.canonical_path import CanonicalPath
@@ -78,6 +78,7 @@ def create_app(settings: Settings | None = None) -> App:
     keep_facts(app)
     app.layers.add("request id", RequestID)
     metrics.measure(app)
+    tracing.instrument(app)
     return app
 
 

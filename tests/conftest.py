@@ -56,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="|".join((*LAYERS, "all")),
         help="run tests of endpoints over this layer, or these; by default over wsgi and nginx, and the core over all",
     )
+    parser.addoption("--traced", action="store_true", help="trace each request of the tests of wz, in tests/wz")
 
 
 def layers(picked: list[str] | None, core: bool) -> list[str]:

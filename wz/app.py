@@ -15,7 +15,7 @@ from werkzeug.routing import RequestRedirect
 
 from .context import PRESERVE, PreservedContext, current
 from .development import Development
-from .errors import Problem, error_response, find_handler
+from .errors import Problem, error_page, error_response, find_handler
 from .fast import Match
 from .http import JSON_TYPES, JSONReply, Request, Response, to_response
 from .urls import URLBuilding
@@ -29,8 +29,8 @@ class App(URLBuilding, Development):
 
     `problems` says which status stands for an exception of the domain: `{UnknownMember: 404}`. The exception's text
     becomes the problem's detail, and its attribute `field`, if it has one, a member of the problem. A subclass has the
-    status of its nearest base class. `error_page(exc, request)` returns the page of an error for a browser; its status
-    and the error's headers are added. `layers` is the WSGI middleware around it.
+    status of its nearest base class. `error_page(exc, request, headers)` returns the page of an error for a
+    browser, with its status and these headers. `layers` is the WSGI middleware around it.
     """
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -201,7 +201,7 @@ class App(URLBuilding, Development):
             return self.finalize(request, error if handler is None else handler(error))
         except Exception:
             self.logger.exception("the answer to an error of %s %s failed", request.method, request.path)
-            return error_response(error, request)
+            return error_response(error, request, error_page)
 
     def _find_handler(self, request: Request, exc: Exception) -> Callable[[Any], Any] | None:
         return find_handler((scope.error_handlers for scope in reversed(request.route.scopes)), exc)

@@ -12,7 +12,7 @@ from werkzeug.wsgi import get_host
 from .aio import synchronous
 from .blueprints import Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute
-from .errors import error_page
+from .errors import ErrorPage, error_page
 from .http import Request, Response
 from .json import JSON, json
 from .layers import Layers
@@ -21,8 +21,6 @@ from .typed import ViewFunction
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-    from werkzeug.exceptions import HTTPException
-    from werkzeug.wrappers import Response as WerkzeugResponse
 
     from .app import App  # upwards: requests, blueprints and contexts are given the whole app
 
@@ -57,7 +55,7 @@ class BaseApp(Router):
         self.json: JSON = json
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
-        self.error_page: Callable[[HTTPException, Request], WerkzeugResponse] = error_page
+        self.error_page: ErrorPage = error_page
         self.subdomain_matching = subdomain_matching
         self.url_map = Map(self._adapter_for, host_matching=host_matching)
         self.url_map.converters = dict(self.url_map.default_converters)

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import code
 import functools
-import inspect
 import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.serving import is_running_from_reloader, run_simple
-from werkzeug.test import EnvironBuilder
 
 try:
     import click
@@ -28,7 +24,9 @@ except ModuleNotFoundError as exc:
 
 from .app import App
 from .context import g
+from .loading import load_app, reason_of, see_the_project
 from .project import Project, current_folder
+from .tracing.commands import layers, trace
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,10 +36,7 @@ _IN_CONTEXT = "_wz_in_context"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FILES = ("app.py", "wsgi.py")
-_NAMES = ("app", "application", "create_app", "make_app")
 _ENTRY = re.compile(r"[\w.]+:[\w.]+")
-_TARGET = re.compile(r"(?P<module>[\w.]+)(?::(?P<name>\w+)(?P<call>\(\))?)?")
 
 
 def with_appcontext(function: F) -> F:
@@ -111,7 +106,7 @@ class Group(click.Group):
                 return _load(point)
             except (Exception, SystemExit) as exc:
                 raise click.ClickException(
-                    f"`wz {cmd_name}` can't be loaded from {point.value!r}: {_reason(exc)}"
+                    f"`wz {cmd_name}` can't be loaded from {point.value!r}: {reason_of(exc)}"
                 ) from exc
         project = Project.find()
         file = project.file if project else f"a pyproject.toml in {current_folder()} or above it"
@@ -138,13 +133,13 @@ class Group(click.Group):
                 _load(point)
                 names.append(name)
             except (Exception, SystemExit) as exc:  # importing a module of commands may raise anything
-                failed.setdefault(_reason(exc), []).append(name)
+                failed.setdefault(reason_of(exc), []).append(name)
         for reason, unlisted in failed.items():
             _warn(ctx, f"not listed are {', '.join(unlisted)}: {reason}")
         return names
 
     def _app_group(self, ctx: click.Context) -> AppGroup:
-        _see_the_project()
+        see_the_project()
         loaded = load_app(_target(ctx))
         group: AppGroup = loaded.extensions.get("cli") or AppGroup("none")
         return group
@@ -169,7 +164,7 @@ def _target(ctx: click.Context) -> str | None:
 def main(ctx: click.Context, target: str | None) -> None:
     """Run and inspect WSGI applications made with wz."""
     ctx.obj = target
-    _see_the_project()
+    see_the_project()
 
 
 @main.command()
@@ -227,67 +222,8 @@ def shell(target: str | None) -> None:
         code.interact(banner=f"Python {sys.version.split()[0]}, app {app.name}", local=names, exitmsg="")
 
 
-@main.command()
-@click.option("--time", "path", metavar="PATH", help="Send requests for PATH and show how long each layer takes.")
-@click.option("-n", "requests", default=1000, show_default=True, type=click.IntRange(1), help="Requests to time.")
-@click.option("--differences", is_flag=True, help="Say where servers around the app answer otherwise than it, and why.")
-@click.pass_obj
-def layers(target: str | None, path: str | None, requests: int, differences: bool) -> None:
-    """Draw the WSGI layers around the app, outermost first."""
-    if differences:
-        click.echo(_differences())
-        return
-    app = load_app(target)
-    if path is None:
-        click.echo(app.layers.draw())
-        return
-    builder = EnvironBuilder(path)
-    for depth, cost in enumerate(app.layers.measure(builder.get_environ, requests)):
-        click.echo(f"{'  ' * depth + cost.name:<40}{cost.microseconds:>10.1f} us")
-
-
-def _differences() -> str:
-    """Return what the project says of its servers. Raises `click.ClickException` if it says nothing."""
-    project = _see_the_project()
-    if project is None or project.differences is None:
-        raise click.UsageError('no differences are known: name them in [tool.wz], differences = "module:function"')
-    try:
-        text: str = EntryPoint("differences", project.differences, COMMANDS).load()()
-    except (Exception, SystemExit) as exc:
-        raise click.ClickException(f"{project.differences!r} can't be loaded: {_reason(exc)}") from exc
-    return text
-
-
-def load_app(target: str | None) -> App:
-    """Import the app that `target` names, or find it. Raises `click.UsageError` that says what was looked for."""
-    target = target or _find_app()
-    if target is None:
-        raise click.UsageError(
-            "no app found: give --app module:name, set WZ_APP, or run where there is an app.py or wsgi.py"
-        )
-    match = _TARGET.fullmatch(target)
-    if match is None:
-        raise click.UsageError(f"--app {target!r}: write module, module:name or module:function()")
-
-    try:
-        loaded = import_module(match["module"])
-    except ModuleNotFoundError as exc:
-        if exc.name is None or not match["module"].startswith(exc.name):
-            raise  # the module exists, but something that it imports does not
-        raise click.UsageError(f"--app {target!r}: there is no module {exc.name!r} in {current_folder()}") from None
-    names = [match["name"]] if match["name"] else _NAMES
-    found: Any = next((getattr(loaded, name) for name in names if hasattr(loaded, name)), None)
-    if found is None:
-        raise click.UsageError(f"--app {target!r}: the module has none of {', '.join(names)}")
-    if not isinstance(found, App) and callable(found):
-        try:
-            inspect.signature(found).bind()
-        except TypeError as exc:
-            raise click.UsageError(f"--app {target!r}: {names[0]}() can't be called without arguments: {exc}") from None
-        found = found()
-    if not isinstance(found, App):
-        raise click.UsageError(f"--app {target!r}: found a {type(found).__name__}, not a wz.App")
-    return found
+main.add_command(layers)
+main.add_command(trace)
 
 
 def _load_to_serve(target: str | None) -> WSGIApplication:
@@ -306,22 +242,10 @@ def _load_to_serve(target: str | None) -> WSGIApplication:
     return fail
 
 
-def _see_the_project() -> Project | None:
-    """Import from the project's folder, then from the current one: a console script by itself imports from neither.
-
-    The project comes first: a file in a folder below it must not be taken for one of its packages.
-    """
-    project = Project.find()
-    for folder in ("", str(project.folder)) if project else ("",):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
-    return project
-
-
 def _added() -> dict[str, EntryPoint]:
     """Return each command that a package or the project adds; if both add a name, the project's command."""
     points = {point.name: point for point in entry_points(group=COMMANDS)}
-    if project := _see_the_project():
+    if project := see_the_project():
         points |= {name: EntryPoint(name, target, COMMANDS) for name, target in project.commands.items()}
     return points
 
@@ -336,24 +260,6 @@ def _load(point: EntryPoint) -> click.Command:
     return loaded
 
 
-def _reason(error: BaseException) -> str:
-    """Return one line that says why a command can't be loaded."""
-    if isinstance(error, SystemExit):
-        return f"importing it ends the process, with {error.code!r}"
-    text = error.message if isinstance(error, click.ClickException) else str(error)
-    kind = "" if isinstance(error, (click.ClickException, ImportError)) else f"{type(error).__name__}: "
-    return " ".join(f"{kind}{text}".split())
-
-
 def _warn(ctx: click.Context, text: str) -> None:
     if not ctx.resilient_parsing:  # a shell asks for completions; what is printed would appear in its prompt
         click.secho(f"{text}\n", err=True, fg="red")
-
-
-def _find_app() -> str | None:
-    """Return the app that is nearest: the current folder's pyproject.toml, its app.py or wsgi.py, the project's."""
-    project = Project.find()
-    app = project.app if project else None
-    if project and app and project.folder == current_folder():
-        return app
-    return next((file.removesuffix(".py") for file in _FILES if Path(file).is_file()), app)

@@ -14,6 +14,7 @@ from .fast import json_response
 from .http import Request, Response
 
 ErrorHandler = Callable[[Any], Any]
+ErrorPage = Callable[[HTTPException, Request, list[tuple[str, str]]], WerkzeugResponse]
 
 #: The environ's key of the request's id, if a layer gives requests one: see `wz.request_id`.
 REQUEST_ID = "wz.request_id"
@@ -21,14 +22,9 @@ REQUEST_ID = "wz.request_id"
 PROBLEM_TYPES = ("application/problem+json", "application/json", "text/html")
 
 _PAGE = """\
-<!doctype html>
-<html lang=en>
-<meta charset=utf-8>
-<title>{status} {title}</title>
+<!doctype html><html lang=en><meta charset=utf-8><title>{0} {1}</title>
 <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}}</style>
-<h1>{status} {title}</h1>
-<p>{detail}</p>
-<p><small>{id}</small></p>
+<h1>{0} {1}</h1><p>{2}</p><p><small>{3}</small></p>
 """
 
 
@@ -97,8 +93,11 @@ def find_handler(scopes: Iterable[ErrorHandlers], exc: Exception) -> ErrorHandle
     return next((handler for handler in found if handler), None)
 
 
-def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
-    """Return the default answer to an HTTP error: in the form that the client's Accept header prefers, else as JSON."""
+def error_response(exc: HTTPException, request: Request, page: ErrorPage | None = None) -> WerkzeugResponse:
+    """Return the default answer to an HTTP error: in the form that the client's Accept header prefers, else as JSON.
+
+    `page` makes the page, instead of the app's `error_page`.
+    """
     if exc.response is not None:
         return cast("WerkzeugResponse", exc.response)  # abort(Response(...))
     status = exc.code or 500
@@ -108,10 +107,7 @@ def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
     headers = [(k, v) for k, v in exc.get_headers(request.environ) if k.lower() != "content-type"]
     headers += exc.headers.items() if isinstance(exc, Problem) else ()
     if wants_html(request):
-        page = request.app.error_page(exc, request)
-        page.status_code = status
-        page.headers.extend(headers)
-        return page
+        return (page or request.app.error_page)(exc, request, headers)
     document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     document |= ({"request_id": request_id} if request_id else {}) | (exc.members if isinstance(exc, Problem) else {})
     response = json_response(Response, Response.json_module.encode(document), PROBLEM_TYPES[0])
@@ -120,12 +116,10 @@ def error_response(exc: HTTPException, request: Request) -> WerkzeugResponse:
     return response
 
 
-def error_page(exc: HTTPException, request: Request) -> WerkzeugResponse:
+def error_page(exc: HTTPException, request: Request, headers: list[tuple[str, str]]) -> WerkzeugResponse:
     """Return the page of an error that an app shows unless it has another: see `App.error_page`."""
-    request_id = escape(request.environ.get(REQUEST_ID) or "")
-    return Response(
-        _PAGE.format(status=exc.code, title=escape(exc.name), detail=escape(exc.description or ""), id=request_id)
-    )
+    texts = map(escape, (exc.name, exc.description or "", request.environ.get(REQUEST_ID, "")))
+    return Response(_PAGE.format(exc.code, *texts), exc.code, headers)
 
 
 def wants_html(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""The WSGI middleware around an app: composed once, in layers that have names and can be timed and drawn.
+"""The WSGI middleware around an app: composed once, in layers that have names and are drawn.
 
 app.layers.add("proxy_fix", ProxyFix, x_for=1)
 app.layers.add("gzip", Gzip)
@@ -11,9 +11,7 @@ gzip            the one added last is outermost and sees the request first
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable
-from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +25,6 @@ class Layer:
 
     name: str
     wrap: Callable[[WSGIApplication], WSGIApplication]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Median microseconds of a request that are spent in the layer itself, without the layers inside it."""
-
-    name: str
-    microseconds: float
 
 
 class Layers:
@@ -77,48 +67,8 @@ class Layers:
             composed = between(layer.name, layer.wrap(composed))
         return composed
 
-    def measure(self, make_environ: Callable[[], WSGIEnvironment], requests: int = 1000) -> list[Cost]:
-        """Send requests through the layers with a clock between any two; return the costs, outermost first.
-
-        Each clock's own cost, one call, is counted to the layer outside it.
-        """
-        clocks: list[_Clock] = []
-
-        def between(_: str, app: WSGIApplication) -> WSGIApplication:
-            clocks.append(_Clock(app))
-            return clocks[-1]
-
-        self.compose(self._get_app(), between)
-        laps: list[list[int]] = []
-        for _ in range(requests):
-            for clock in clocks:
-                clock.nanoseconds = 0
-            answer = clocks[-1](make_environ(), lambda *_: lambda data: None)
-            with closing(answer) if hasattr(answer, "close") else nullcontext():  # type: ignore[type-var]
-                for _chunk in answer:
-                    pass
-            laps.append([clock.nanoseconds for clock in clocks])
-        inclusive = [sorted(times)[requests // 2] for times in zip(*laps, strict=True)]
-        own = [outer - inner for outer, inner in zip(inclusive, [0, *inclusive], strict=False)]
-        return [Cost(name, ns / 1000) for name, ns in zip(self.names(), reversed(own), strict=True)]
-
     def _first(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._lock:
             if self.outermost == self._first:
                 self.outermost = self.compose(self._get_app())
         return self.outermost(environ, start_response)
-
-
-class _Clock:
-    """Adds up the time that an application takes until it returns its iterable."""
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self.app = app
-        self.nanoseconds = 0
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        begin = time.perf_counter_ns()
-        try:
-            return self.app(environ, start_response)
-        finally:
-            self.nanoseconds += time.perf_counter_ns() - begin

@@ -11,7 +11,9 @@ from wz.templates import Templates
 
 from .. import sessions
 from . import (
+    boards,
     dead_letters,
+    demo,
     errors,
     events,
     frame,
@@ -23,9 +25,11 @@ from . import (
     job,
     job_editor,
     jobs,
+    layers,
     rules,
     send,
     sign_in,
+    trace_json,
 )
 
 __all__ = ["install"]
@@ -35,6 +39,7 @@ BLUEPRINTS = (
     frame.blueprint,
     frame.icons,
     sign_in.blueprint,
+    trace_json.blueprint,
     home.blueprint,
     send.blueprint,
     hubs.blueprint,
@@ -44,6 +49,9 @@ BLUEPRINTS = (
     hub_settings.blueprint,
     dead_letters.blueprint,
     rules.blueprint,
+    boards.blueprint,
+    demo.blueprint,
+    layers.blueprint,
     jobs.blueprint,
     job.blueprint,
     job_editor.blueprint,

@@ -36,6 +36,14 @@ def path(values: Sequence[float], low: float = 0.0, high: float | None = None, c
     return "M" + " L".join([*(["0,100"] if closed else []), *points, *(["100,100Z"] if closed else [])])
 
 
+def polyline(points: Sequence[tuple[float, float]], floor: float | None = None) -> str:
+    """Return a path through points of a view box of 100 x 100; with `floor`, an area between them and that height."""
+    line = " L".join(f"{x:.3f},{y:.3f}" for x, y in points)
+    if floor is None:
+        return f"M{line}"
+    return f"M{points[0][0]:.3f},{floor:.3f} L{line} L{points[-1][0]:.3f},{floor:.3f}Z"
+
+
 def axis_step(span: float) -> int:
     """Return a round step that cuts an axis of `span` into three to six parts."""
     return next(step for step in _STEPS if span / step <= 6.5)

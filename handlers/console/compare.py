@@ -19,12 +19,12 @@ _NOISE = 50
 _NAMED = 3
 
 _WORDS = {
-    "gunicorn.queue": "it waited for a thread",
-    "gunicorn.parse": "gunicorn read and parsed it",
-    "socket": "it was on the socket",
-    "nginx.receive": "nginx received it",
-    "nginx.send": "nginx sent the answer",
-    "redis": "it waited for Redis",
+    "nginx.receive": "receiving it in nginx",
+    "socket": "on the socket",
+    "gunicorn.queue": "waiting for a thread",
+    "gunicorn.parse": "parsing it in gunicorn",
+    "redis": "waiting for Redis",
+    "nginx.send": "sending the answer in nginx",
 }
 
 
@@ -124,7 +124,8 @@ def reasons(pairs: Sequence[Pair], threshold: int) -> str:
     large = sorted((item for item in by_step.items() if abs(item[1]) >= threshold), key=lambda item: -abs(item[1]))
     if not large:
         return f"No step differs by {threshold:,}\u00a0µs or more."
-    named = [f"{abs(more):,} {'more' if more > 0 else 'less'} {words}" for words, more in large[:_NAMED]]
-    others = [abs(more) for words, more in by_step.items() if words not in dict(large[:_NAMED])]
-    rest = f"; each other step differs by at most {max(others):,}" if others and max(others) else ""
-    return f"In µs: {', '.join(named)}{rest}."
+    among = dict(large[:_NAMED])
+    named = [f"{abs(more):,}\u00a0µs {'more' if more > 0 else 'less'} {words}" for words, more in among.items()]
+    most = max((abs(more) for words, more in by_step.items() if words not in among), default=0)
+    rest = f"; each other step differs by at most {most:,}\u00a0µs" if most else ""
+    return f"{', '.join(named)}{rest}."

@@ -14,7 +14,7 @@ class FlaskPlace(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The file of the function, as `flask/app.py`."""
+        """The file of the function below the folder of packages."""
         return self.function.partition(":")[0].replace(".", "/") + ".py"
 
     @property
@@ -34,6 +34,10 @@ FLASK = {
     "gunicorn.environ": FlaskPlace(
         "Nothing yet. The environ is the whole input of a WSGI application; Flask's request is a view of it, too.",
         reads="the parsed head and the worker's settings",
+    ),
+    "ask": FlaskPlace(
+        "Nothing: this is the service's own question, and only for a request that asks to be traced.",
+        reads="environ REMOTE_ADDR, HTTP_X_FORWARDED_FOR; the token or the session",
     ),
     "wsgi": FlaskPlace(
         "The server calls the Flask object, which calls its wsgi_app. That these are two is what lets one write "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
@@ -39,10 +40,12 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Place(NamedTuple):
-    """A link of the bar on top of each page."""
+    """A link of the bar on top of each page: its word and path; what is there; and what a program asks for instead."""
 
     word: str
     path: str
+    what: str
+    program: str
 
     def is_here(self, path: str) -> bool:
         """Say whether the page at `path` is this one or below it."""
@@ -50,12 +53,12 @@ class Place(NamedTuple):
 
 
 PLACES = (
-    Place("Home", "/"),
-    Place("Hubs", "/console/hubs"),
-    Place("Jobs", "/console/jobs"),
-    Place("Boards", "/console/boards"),
-    Place("Layers", "/layers"),
-    Place("Server", "/console/server"),
+    Place("Home", "/", "The way of the data, and what needs attention", ""),
+    Place("Hubs", "/console/hubs", "Hubs: partitions, readers, events", "/hubs as JSON; /HUB/messages takes events"),
+    Place("Jobs", "/console/jobs", "Window jobs: query, plan, rows, faults", "/jobs and /outputs as JSON"),
+    Place("Boards", "/console/boards", "Boards: ranks, sums, segments", "/boards as JSON"),
+    Place("Layers", "/layers", "What each layer did with a request", "/layers/REQUEST_ID.json"),
+    Place("Server", "/console/server", "Processes, Redis, versions, settings", "/metrics for Prometheus"),
 )
 
 
@@ -160,7 +163,7 @@ def page(request: Request, template: str, status: int = 200, live: str | None = 
 def prepare(environment: jinja2.Environment) -> None:
     """Add what templates need to print numbers and charts."""
     environment.undefined = jinja2.StrictUndefined
-    environment.filters |= {"n": number, "pc": percent, "signed": signed}
+    environment.filters |= {"n": number, "pc": percent, "signed": signed, "short": short, "clock": clock}
     environment.filters |= shown.FILTERS
     environment.globals |= {"path_with_gaps": charts.path_with_gaps, "zip": zip}
     environment.globals |= {"path": charts.path, "axis_marks": charts.axis_marks, "min": min, "max": max, "len": len}
@@ -174,6 +177,21 @@ def number(value: float | Decimal) -> str:
 def signed(value: float | Decimal) -> str:
     """Return `number` with its sign."""
     return f"{value:+,}".replace("-", "\u2212")
+
+
+def short(value: float | Decimal) -> str:
+    """Return a number for a label that must be narrow: from 10,000 on in thousands, millions, ..., rounded."""
+    size = abs(value)
+    power = next((power for power in range(5, 0, -1) if size >= 10 ** (3 * power)), 0)
+    if power == 0 or size < 10_000:
+        return number(value)
+    rounded = f"{float(value) / 10 ** (3 * power):.3g}" if power < 5 else f"{float(value):.0e}"
+    return rounded.replace("-", "\u2212") + ("", "k", "M", "G", "T", "")[power]
+
+
+def clock(ms: int) -> str:
+    """Return a time in ms since the Unix epoch as UTC's time of day."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M:%S}"
 
 
 def percent(value: float) -> str:

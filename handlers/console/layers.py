@@ -6,6 +6,7 @@ All need Manage on the whole namespace: a trace has paths, names of keys and hea
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote
 
 from werkzeug.test import create_environ, run_wsgi_app
@@ -23,6 +24,7 @@ from ..services import Services, services
 from ..traces import find, latest, part_of
 from .access import access
 from .compare import compare
+from .flask_places import FLASK
 from .frame import Pages, page
 from .measured import PARTS, measured
 from .trace_page import cut, label, trace_page
@@ -31,7 +33,17 @@ from .waterfall import WHOSE, indent
 blueprint = Pages("console_layers", "/layers")
 
 #: What the button on the page can trace: each ends by itself, changes nothing and lets in whoever has signed in.
-CHOICES = ("/boards", "/hubs", "/jobs", "/", "/console/hubs", "/console/jobs", "/console/boards", "/healthz", "/readyz")
+CHOICES = (
+    "/hubs",
+    "/jobs",
+    "/outputs",
+    "/",
+    "/console/hubs",
+    "/console/jobs",
+    "/console/boards",
+    "/healthz",
+    "/readyz",
+)
 
 #: Classes of statuses, as `latest` takes them, and their words.
 STATUSES = {0: "any", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
@@ -41,7 +53,7 @@ _MS = 1_000_000  # ns
 _TRACER = "console.layers"
 
 #: What templates call and look up, besides what they are given.
-_HELPERS = {"label": label, "cut": cut, "indent": indent, "whose": WHOSE}
+_HELPERS: dict[str, Any] = {"label": label, "cut": cut, "indent": indent, "whose": WHOSE}
 
 
 @blueprint.get("")
@@ -64,9 +76,7 @@ def _list(request: Request, wrong: str = "") -> WerkzeugResponse:
             raise ValueError
     except (ValueError, OverflowError):
         at_least, error = 0, "A number of milliseconds, such as 2.5."
-    traces = latest(
-        request, MOST, route=route, status=status if status in STATUSES else 0, at_least=at_least
-    )
+    traces = latest(request, MOST, route=route, status=status if status in STATUSES else 0, at_least=at_least)
     return page(
         request,
         "layers.html",
@@ -90,15 +100,14 @@ def _list(request: Request, wrong: str = "") -> WerkzeugResponse:
 
 @blueprint.post("")
 def trace_one(request: Request) -> WerkzeugResponse:
-    """Trace a GET that is chosen from a list, in this process: for browsers without scripts, which can't send headers."""
+    """Trace a GET of `CHOICES` in this process: for browsers without scripts, which can't send the header."""
     access(request).need(Right.MANAGE)
     path = request.form.get("path", "")
     if path not in CHOICES:
         return _list(request, "Choose one of the requests in the list.")
     sent = {name: request.environ[name] for name in ("HTTP_COOKIE", "HTTP_AUTHORIZATION") if name in request.environ}
     environ = create_environ(path, request.host_url, environ_overrides={**sent, "HTTP_ACCEPT": "text/html"})
-    body, _, headers = run_wsgi_app(_tracer(request.app), environ, buffered=True)
-    del body
+    _, _, headers = run_wsgi_app(_tracer(request.app), environ, buffered=True)
     return redirect(f"/layers/{headers['X-Request-ID']}", 303)
 
 
@@ -142,12 +151,9 @@ def two(request: Request) -> WerkzeugResponse:
 def off(request: Request) -> WerkzeugResponse:
     """The same request with layers taken off, and each step beside Flask's, as it was measured."""
     access(request).need(Right.MANAGE)
-    from .flask_places import FLASK
-
     run = measured()
-    return page(
-        request, "layers_off.html", run=run, parts=PARTS, flask=FLASK, longest=max(bar.total for bar in run.bars)
-    )
+    longest = max(bar.total for bar in run.bars)
+    return page(request, "layers_off.html", run=run, parts=PARTS, flask=FLASK, longest=longest)
 
 
 def _find(request: Request, id: str) -> Trace:
@@ -156,8 +162,8 @@ def _find(request: Request, id: str) -> Trace:
         kept = services(request).settings.traces
         raise Problem(
             404,
-            f"There is no trace of the request {cut(id, 64)!r}. The newest {kept:,} are kept, and none for longer than an "
-            "hour; one that was made just now is there in a moment.",
+            f"There is no trace of the request {cut(id, 64)!r}. The newest {kept:,} are kept, and none for longer than "
+            "an hour; one that was made just now is there in a moment.",
         )
     return found
 

@@ -34,7 +34,9 @@ _CHANGED = {"environ": "environ", "status": "status", "header": "header of the a
 
 
 def cut(text: str, length: int = _TEXT) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    """Return a text as it may be shown: not too long, and without what has no shape or turns the line around."""
+    text = text if len(text) <= length else f"{text[: length - 1]}…"
+    return text if text.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def label(span: Span) -> str:
@@ -77,7 +79,7 @@ class Detail:
 
 @dataclass(frozen=True)
 class TracePage:
-    """What templates/trace.html prints. `shown` are the rows of the zoom that is chosen, `hidden` is how many are not."""
+    """What templates/trace.html prints. `shown` are rows of the chosen zoom, `hidden` is how many more it has."""
 
     trace: Trace
     title: str

@@ -27,6 +27,9 @@ MAX_ROWS = 300
 _MAX_PIECES = 100
 _MAX_DEPTH = 8  # the style sheet indents no further
 
+_LONG = 6  # characters of a number; of longer ones only every other fits below a narrow axis
+_UNITS = (("s", 1_000_000), ("ms", 1000), ("µs", 1))  # in microseconds
+
 
 class Piece(NamedTuple):
     """A bar from `x`, percent of the scale."""
@@ -103,9 +106,11 @@ class Scale:
         return self.begin + self.span
 
     def marks(self) -> list[tuple[float, str]]:
-        """Return where the axis has numbers, and which: milliseconds, or microseconds on a short one."""
-        unit, divisor = ("ms", 1000) if self.span >= 1000 else ("µs", 1)
-        words = [(x, f"{value / divisor:g}") for x, value in charts.axis_marks(self.begin, self.span)]
+        """Return where the axis has numbers, and which: in the unit in which there are few digits."""
+        unit, divisor = next((unit, of) for unit, of in _UNITS if self.span >= of or of == 1)
+        words = [(x, f"{value / divisor:,.9g}") for x, value in charts.axis_marks(self.begin, self.span)]
+        if any(len(word) > _LONG for _, word in words):
+            words = words[::2]
         return [(x, word if number else f"{word}\u00a0{unit}") for number, (x, word) in enumerate(words)]
 
     def piece(self, begin: float, end: float) -> Piece:

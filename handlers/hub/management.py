@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import cast
 
+from werkzeug.wrappers import Response as WerkzeugResponse
+
 from pipeline.errors import InvalidValue
 from pipeline.hub.sas import Right
 from wz import Blueprint, Request, Response
@@ -28,7 +30,7 @@ xml_errors.speak(watching)
 
 
 @managing.errorhandler(InvalidValue)
-def invalid_value(exc: InvalidValue) -> Response:
+def invalid_value(exc: InvalidValue) -> WerkzeugResponse:
     request = cast("Request", current_request())  # error handlers are called while one is answered
     return xml_errors.respond(request, 400, f"SubCode=40000. {exc}.")
 

@@ -6,6 +6,8 @@
 Microsoft documents "error code and message" only. The shape and the texts are those that its clients know: they look
 for the name before the colon, for SubCode (40103 a wrong signature, 40100 a missing right), and for 50002 (throttled).
 The TrackingId is the request's id in the logs.
+
+A browser, which has come here by a mistyped path, gets a page.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
 from wz import App, Blueprint, Problem, Request, Response
 from wz.context import current_request
-from wz.errors import error_response
+from wz.errors import error_response, wants_html
 from wz.openapi import operation
 from wz.request_id import KEY as REQUEST_ID
 
@@ -71,7 +73,7 @@ def answer_unmatched(app: App) -> None:
 
     def unmatched(exc: HTTPException) -> WerkzeugResponse:
         request = _request()
-        if not is_dialect(request.path):
+        if wants_html(request) or not is_dialect(request.path):
             return error_response(exc, request)
         if request.url_rule is None and isinstance(exc, NotFound) and request.path.strip("/").count("/"):
             exc = Problem(400, "The requested HTTP operation is not supported in an EventHub.")
@@ -87,8 +89,15 @@ def is_dialect(path: str) -> bool:
     return first != "" and first not in RESERVED
 
 
-def respond(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an error in Azure's shape."""
+def respond(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> WerkzeugResponse:
+    """Return an error in Azure's shape; as a page for a browser.
+
+    One that sends no token has not asked for a hub in this dialect, so for it there is nothing here.
+    """
+    if wants_html(request):
+        if status == 401 and "HTTP_AUTHORIZATION" not in request.environ:
+            return error_response(Problem(404), request)
+        return error_response(Problem(status, detail, headers), request)
     path = quote(request.path.strip("/"))
     tracking = request.environ.get(REQUEST_ID, "-")
     detail = detail if detail.endswith(".") else f"{detail}."
@@ -98,8 +107,8 @@ def respond(request: Request, status: int, detail: str, headers: Mapping[str, st
     return Response(f"<Error><Code>{status}</Code><Detail>{text}</Detail></Error>", status, headers, content_type=XML)
 
 
-def _handler(describe: Callable[[Any, Request], Answer]) -> Callable[[Exception], Response]:
-    def handle(exc: Exception) -> Response:
+def _handler(describe: Callable[[Any, Request], Answer]) -> Callable[[Exception], WerkzeugResponse]:
+    def handle(exc: Exception) -> WerkzeugResponse:
         request = _request()
         return respond(request, *describe(exc, request))
 

@@ -30,6 +30,8 @@ _traces = Counter(
     ["result"],
     registry=REGISTRY,
 )
+for _result in ("kept", "dropped"):
+    _traces.labels(_result)  # both are there from the start, as 0
 _starts = Counter("wz_process_starts", "Processes of gunicorn that have loaded the service.", registry=REGISTRY)
 
 

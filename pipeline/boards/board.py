@@ -9,10 +9,11 @@ from typing import Literal, cast
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
-from . import bulk, features, lifecycle, rebuild
+from . import bulk, directory, features, lifecycle, rebuild
 from .answers import Added, BoardSettings, Standing, Summary
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
+from .directory import Listed
 from .features import Feature
 from .keys import MOST_SEGMENTS
 from .queries import AskInfo, At
@@ -146,6 +147,10 @@ class Board(View):
     def segments(self) -> list[str]:
         """Return the names of all segments, sorted."""
         return sorted({name for shard in self.shards for name in features.segments(shard)})
+
+    def list_segments(self) -> list[Listed]:
+        """Return count and sum of each segment that has members with a score, by name. Two rounds."""
+        return directory.listed([self.shards.segment(name) for name in self.segments()])
 
     def segments_of(self, member: str) -> list[str]:
         """Return the names of the segments that a member is in, sorted. O(segments of the board)."""

@@ -40,7 +40,7 @@ class Names(Struct, frozen=True):
 
 
 class Listed(Struct, frozen=True):
-    """A board in a list. `sum` and `places` are None if `stale`: its sums are not those of its scores."""
+    """A board in a list, or a segment of one. If it is `stale`, its sums are not those of its scores, and are None."""
 
     name: str
     count: int
@@ -102,12 +102,12 @@ def _row(board: Shards, answers: Sequence[list[Any] | Exception]) -> Listed | No
             raise answer
         found.append(answer)
     infos: list[Info] = [info for info, *_ in found]
-    count = sum(info.size for info in infos)
+    name, count = board.segment_name or board.name, sum(info.size for info in infos)
     written = [info for info in infos if info.places is not None]
     if not written and not count:
         return None
     places = written[0].places if written else None
     if places is None or stale:
-        return Listed(board.name, count, None, None, None, True)
+        return Listed(name, count, None, None, None, True)
     total = sum((totals for _, totals in found), Totals()).sum
-    return Listed(board.name, count, from_units(total, places), places, isoformat(written[0].expires), False)
+    return Listed(name, count, from_units(total, places), places, isoformat(written[0].expires), False)

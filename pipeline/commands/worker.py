@@ -14,6 +14,7 @@ import click
 
 from .. import logs
 from ..boards import Boards
+from ..console.demo import Demo, Player
 from ..console.history_task import History
 from ..errors import PipelineError
 from ..hub.namespace import Hubs
@@ -84,11 +85,11 @@ def worker() -> None:
             relay.attach()
 
     until_there(attach)  # before anything is dropped
-    retention, history = Retention(hubs), History(hubs, registry)
+    others = [Retention(hubs), History(hubs, registry), Player(Demo(hubs, registry, boards))]
 
     def find() -> list[Task]:
         its_jobs = [task for job in jobs() for task in job.workers]
-        return [*its_jobs, *(relays.tasks() if relays else ()), retention, history]
+        return [*its_jobs, *(relays.tasks() if relays else ()), *others]
 
     logger.info("%s", ", ".join(sorted({task.name for task in until_there(find)})))
 

@@ -1,7 +1,7 @@
 """Every Redis key of the console.
 
-NAME is the name of a hub or of a job, ID a request's id. HASH is the SHA-256, in hex, of what only a browser or a
-printed link has.
+NAME is the name of a hub, of a job or of a board, ID a request's id. HASH is the SHA-256, in hex, of what only a
+browser or a printed link has.
 """
 
 from __future__ import annotations
@@ -41,13 +41,37 @@ HISTORY_LEASE = Key(
     "its worker when it stops",
 )
 
+DEMO = Key(
+    "console:demo",
+    "hash",
+    "state: begins, plays, stopped or done; begun, ms since the Unix epoch; speed; events sent, of a total; second, of "
+    "the two days, up to which they are sent",
+    None,
+    "deleting the demo",
+)
+DEMO_LEASE = Key(
+    "console:demo:lease",
+    "string",
+    "the worker that plays the demo, or the process that begins or deletes it",
+    "8 s from each renewal",
+    "its holder when it is done",
+)
+
+BOARD_RANKS = Key(
+    "console:board-ranks:NAME",
+    "list",
+    "the first ranks of a board that somebody looks at, one entry a minute, oldest first, as MessagePack",
+    "12 min from the last entry",
+    "nobody",
+)
+
 #: Seconds that a trace is kept.
 TRACE_TTL = 3600
 
 TRACE = Key(
     "console:trace:ID",
     "hash",
-    "summary and app: what the service knows of a traced request, as MessagePack; nginx: what nginx says of it, as JSON",
+    "summary and app: what the service knows of a traced request, as MessagePack; nginx: what nginx says, as JSON",
     f"{TRACE_TTL // 60} min from the end of the request",
     "a newer trace, if there are WZ_TRACES",
 )
@@ -59,4 +83,15 @@ TRACES = Key(
     "nobody",
 )
 
-KEYS: tuple[Key, ...] = (CODE, SESSION, HUB_HISTORY, JOB_HISTORY, HISTORY_LEASE, TRACE, TRACES)
+KEYS: tuple[Key, ...] = (
+    CODE,
+    SESSION,
+    HUB_HISTORY,
+    JOB_HISTORY,
+    HISTORY_LEASE,
+    DEMO,
+    DEMO_LEASE,
+    BOARD_RANKS,
+    TRACE,
+    TRACES,
+)

@@ -24,7 +24,7 @@ class RelayedState(StrEnum):
 
 @dataclass(frozen=True)
 class Relayed:
-    """`sent` is there if the state is `sent`, `letter` if it is `refused`."""
+    """`sent` is when it was sent, or refused, if that is still known. `letter` is a refused event's, unless dropped."""
 
     state: RelayedState
     sent: Sent | None = None
@@ -37,6 +37,7 @@ def relayed(hub: Hub, stored: StoredEvent, relay: Reader, status: PartitionStatu
         return Relayed(RelayedState.WAITS)
     if status.relay.deadletters and (letter := DeadLetters(hub).of_event(stored.partition, stored.offset)):
         return Relayed(RelayedState.REFUSED, letter=letter)
-    if (found := sent(hub, stored.partition, stored.offset)) is not None:
-        return Relayed(RelayedState.SENT, found)
-    return Relayed(RelayedState.PAST)
+    found = sent(hub, stored.partition, stored.offset)
+    if found is None:
+        return Relayed(RelayedState.PAST)
+    return Relayed(RelayedState.SENT if found.to else RelayedState.REFUSED, found)

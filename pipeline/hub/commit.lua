@@ -5,13 +5,13 @@
 -- KEYS[3]  hash, the relay's counters: see keys.py
 -- KEYS[4]  stream of dead letters
 -- KEYS[5]  list, ids of the dead letters to be re-driven
--- KEYS[6]  stream of the requests that the upstream hub took last: see sent.py
+-- KEYS[6]  list, what was sent last, and what was refused: see sent.py
 -- ARGV[1]  the worker, ARGV[2] the ms that its lease is to last from now on
 -- ARGV[3]  the group, ARGV[4] its new offset, ARGV[5] the next sequence number; '' '' '' if a dead letter was re-driven
 -- ARGV[6]  id of the dead letter that was re-driven; '' if none
 -- ARGV[7]  events that the upstream hub took, ARGV[8] bytes of their bodies
 -- ARGV[9]  the most dead letters that the partition may have
--- ARGV[10]  offset of the first event that it took, ARGV[11] of the last, ARGV[12] where they were sent
+-- ARGV[10]  offset of the first event of the request, ARGV[11] of the last, ARGV[12] where they were sent
 -- ARGV[13..]  three values for each event that it refused: the event as MessagePack, the reason, re-drives so far
 --
 -- Returns 1; or 0 if the lease is another's, or -1 if there are too many dead letters: then nothing was done.
@@ -36,7 +36,19 @@ if ARGV[7] ~= '0' then
   redis.call('HINCRBY', KEYS[3], 'events', ARGV[7])
   redis.call('HINCRBY', KEYS[3], 'bytes', ARGV[8])
   redis.call('HINCRBY', KEYS[3], 'requests', 1)
-  redis.call('XADD', KEYS[6], 'MAXLEN', '~', 200, '*', 'f', ARGV[10], 'o', ARGV[11], 't', ARGV[12])
 end
 redis.call('HDEL', KEYS[3], 'error', 'full')
+
+-- Requests that follow each other within a second have one note, so that the notes of many minutes are few.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local to = ARGV[7] ~= '0' and ARGV[12] or ''
+local begun, first, newest_to = string.match(redis.call('LINDEX', KEYS[6], -1) or '', '^(%d+) %d+ (%S+) %S+ (.*)$')
+if ARGV[6] == '' and newest_to == to and now - begun < 1000 then
+  redis.call('LSET', KEYS[6], -1, table.concat({begun, string.format('%.0f', now), first, ARGV[11], to}, ' '))
+else
+  local ms = string.format('%.0f', now)
+  redis.call('RPUSH', KEYS[6], table.concat({ms, ms, ARGV[10], ARGV[11], to}, ' '))
+  redis.call('LTRIM', KEYS[6], -500, -1)
+end
 return 1

@@ -107,9 +107,9 @@ RELAY = Key(
 )
 SENT = Key(
     "{hub:NAME:P}:sent",
-    "stream",
-    "the last requests that the upstream hub took, about 200: f and o, offsets of the first and of the last event of "
-    "one; t, where to; see sent.py",
+    "list",
+    "what the relay has sent last, about a note a second, 500 of them: BEGUN AT FIRST LAST TO, times in ms since the "
+    "Unix epoch, offsets, and where to; nothing for events that were refused; see sent.py",
     None,
     _WITH_THE_HUB,
 )

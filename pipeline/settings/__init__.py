@@ -186,14 +186,13 @@ class Settings:
         "WZ_TRACE_EVERY",
         number(1_000_000, "requests", least=0),
         "0",
-        "Of how many requests each process traces one, through all layers, for `/layers`. 0: only those that ask for it.",
+        "Of so many requests, each process traces one through all layers, for /layers. 0: only those that ask for it.",
     )
     traces: int = setting(
         "WZ_TRACES",
         number(10_000, "traces"),
         "500",
-        "How many traces of requests are kept, for an hour at most. Redis has them in memory: some 5 KiB each, 64 KiB at "
-        "most.",
+        "How many traces of requests are kept, for an hour at most, in Redis's memory: some KiB each, and at most 64.",
     )
     log_format: str = setting(
         "WZ_LOG_FORMAT",

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser
+
+from pipeline.connection_string import ConnectionString
+from pipeline.hub.sas import sign
 
 from ..conftest import NO_BROWSER
 from ..deploy.running import Up, running, wz
@@ -46,6 +51,15 @@ class Site:
         assert done.returncode == 0, done.stderr
         link: str = re.findall(r"https?://\S+", done.stdout)[-1]
         return link
+
+    def send(self, hub: str, body: str, key: str = "e1") -> None:
+        """Send an event as a client of the API does."""
+        root = ConnectionString.parse((self.up.state / "connection-string").read_text().strip())
+        token = sign(f"{root.url}/{hub}", root.key_name, root.key, int(time.time()) + 600)
+        headers = {"Authorization": token, "BrokerProperties": f'{{"PartitionKey":"{key}"}}'}
+        request = urllib.request.Request(f"{self.url}/{hub}/messages", body.encode(), headers, method="POST")
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 201
 
     def visitor(self) -> Watched:
         """Return somebody who has not signed in."""

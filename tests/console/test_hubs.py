@@ -315,7 +315,7 @@ def test_relayed_refused_and_not_yet(person: Person, hub: Hub, letters: list[str
     hub.append([Event(b"later")], partition=1)
     good, bad, *_, later = (f"/console/hubs/events/events/1/{stored.offset}" for stored in hub.read(1))
 
-    assert f"to {upstream.target.host}/events at" in person.get(good)
+    assert f"to {upstream.target.host}/events by" in person.get(good)
     assert "refused at" in person.get(bad)
     assert "answered 400: not this" in person.get(bad)
     assert "not yet" in person.get(later)

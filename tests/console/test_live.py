@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 import redis as redis_py
-from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from handlers import create_app
 from handlers.console import live as live_module
@@ -64,11 +64,11 @@ def client(app: App) -> Client:
     return Client(app)
 
 
-def follow(client: Client, path: str = "live") -> TestResponse:
+def follow(client: Client, path: str = "live") -> WerkzeugResponse:
     return client.get(f"/console/probe/{path}", headers={"Authorization": stack.token()}, buffered=False)
 
 
-def events(answer: TestResponse) -> Iterator[tuple[str, str]]:
+def events(answer: WerkzeugResponse) -> Iterator[tuple[str, str]]:
     """Yield kind and data of each event, as they come."""
     for text in answer.iter_encoded():
         lines = [line.partition(": ") for line in text.decode().splitlines()]
@@ -77,7 +77,7 @@ def events(answer: TestResponse) -> Iterator[tuple[str, str]]:
             yield kind, "\n".join(value for name, _, value in lines if name == "data")
 
 
-def some(answer: TestResponse, number: int) -> list[tuple[str, str]]:
+def some(answer: WerkzeugResponse, number: int) -> list[tuple[str, str]]:
     found = events(answer)
     return [next(found) for _ in range(number)]
 
@@ -163,23 +163,29 @@ def test_a_stream_ends_when_the_process_does(client: Client, app: App) -> None:
 # -- in a browser -----------------------------------------------------------------------------------------------------
 
 
+STATE = "document.querySelector('[data-live-state]').textContent"
+LIVE, ENDED = f"() => {STATE} === 'live'", f"() => {STATE}.includes('your session has ended')"
+NUMBER = "document.querySelector('.node.hub .big').textContent"
+AT = "document.querySelector('[data-live-at]').textContent"
+
+
 def test_a_page_changes_where_it_is_looked_at_and_keeps_what_was_typed(person: Watched, site: Site) -> None:
     page = person.page
     page.goto("/")
-    page.wait_for_function("document.querySelector('[data-live-state]').textContent === 'live'")
-    body = page.get_by_label("Body")
+    page.wait_for_function(LIVE)
+    body = page.get_by_role("textbox", name="Body")
     body.fill("half a sen")
     body.evaluate("one => { window.typed = one; window.kept = document.querySelector('.node.hub'); }")
     before = page.locator(".node.hub .big").inner_text()
 
     site.send("events", '{"eventid": "live"}')
 
-    page.wait_for_function("before => document.querySelector('.node.hub .big').textContent !== before", arg=before)
+    page.wait_for_function(f"before => {NUMBER} !== before", arg=before)
     assert page.evaluate("window.kept === document.querySelector('.node.hub')")  # the same elements
     assert page.evaluate("document.activeElement === window.typed")
     assert body.input_value() == "half a sen"
     moved = page.locator("[data-live-at]").inner_text()
-    page.wait_for_function("at => document.querySelector('[data-live-at]').textContent !== at", arg=moved)
+    page.wait_for_function(f"at => {AT} !== at", arg=moved)
 
 
 def test_more_pages_than_places_still_move_and_starve_nobody(site: Site, cookies: list[dict[str, object]]) -> None:
@@ -190,11 +196,11 @@ def test_more_pages_than_places_still_move_and_starve_nobody(site: Site, cookies
             one.context.add_cookies(cookies)  # type: ignore[arg-type]
             one.page.goto("/")
         for one in people:
-            one.page.wait_for_function("/^(live|not live, tries)/.test(document.querySelector('[data-live-state]').textContent)")
+            one.page.wait_for_function(f"() => /^(live|not live, tries)/.test({STATE})")
         before = [one.page.locator(".node.hub .big").inner_text() for one in people]
         site.send("events", '{"eventid": "all"}')
         for one, number in zip(people, before, strict=True):
-            one.page.wait_for_function("old => document.querySelector('.node.hub .big').textContent !== old", arg=number)
+            one.page.wait_for_function(f"old => {NUMBER} !== old", arg=number)
         assert [one.complaints for one in people] == [[]] * len(people)
     finally:
         for one in people:
@@ -204,10 +210,10 @@ def test_more_pages_than_places_still_move_and_starve_nobody(site: Site, cookies
 def test_a_page_that_is_signed_out_says_so(site: Site) -> None:
     one = site.visitor()
     one.page.goto(site.link())
-    one.page.wait_for_function("document.querySelector('[data-live-state]').textContent === 'live'")
+    one.page.wait_for_function(LIVE)
 
     one.page.evaluate("fetch('/console/sign-out', {method: 'POST'})")
 
-    one.page.wait_for_function("document.querySelector('[data-live-state]').textContent.includes('your session has ended')")
+    one.page.wait_for_function(ENDED)
     assert one.page.locator("main.stale").count() == 1
     one.context.close()

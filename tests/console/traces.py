@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from wz.fast import Matcher
+from wz.request_id import RequestID
+from wz.tracing.source import source_of
 from wz.tracing.spans import Change, Span, Trace, Who
 
 ID = "d9cc35f105dafa8916c3d61f5f07e368"
@@ -17,11 +20,11 @@ _REWARD: list[tuple[str, str, Who, float, float, str]] = [
     ("gunicorn.environ", "makes the environ", "gunicorn", 2044, 68, "gunicorn/http/wsgi.py:70"),
     ("wsgi", "WSGI", "wz", 2112, 878, "wz/app.py:40"),
     ("layer", "metrics", "wz", 2131, 773, "handlers/metrics/__init__.py:60"),
-    ("layer", "request id", "wz", 2140, 747.4, "wz/request_id.py:38"),
+    ("layer", "request id", "wz", 2140, 747.4, source_of(RequestID.__call__)),
     ("layer", "unread body", "handler", 2155, 731, "handlers/unread.py:26"),
     ("app", "app", "wz", 2172, 711, "wz/app.py:43"),
     ("request", "Request", "wz", 2175, 7, "wz/http.py:92"),
-    ("match", "match", "wz", 2184, 11.4, "wz/fast.py:100"),
+    ("match", "match", "wz", 2184, 11.4, source_of(Matcher.match)),
     ("before", "check_token", "handler", 2217, 36, "handlers/auth.py:60"),
     ("argument", "body", "wz", 2258, 62, "wz/typed.py:99"),
     ("view", "members.add_reward", "handler", 2342, 425, "handlers/boards/members.py:20"),
@@ -81,7 +84,7 @@ def reward(id: str = ID, slower: dict[str, float] | None = None, *, nginx: bool 
 
 def hostile(spans: int = 2000) -> Trace:
     """Return a trace of which each text is markup, with more spans than anybody draws, and times that can't be."""
-    text = "<script>alert(1)</script>\"'`${7*7}{{7*7}}%00" + "\u202e" + "x" * 5000
+    text = "<script>alert(1)</script>\"'`${7*7}{{7*7}}%00" + "\u202e" + "x" * 150
     made = [
         Span(text, text, "handler", BEGAN + number // 3, BEGAN + number // 3 - number % 5, f"{text}.py:1", text)
         for number in range(spans)

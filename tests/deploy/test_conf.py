@@ -86,7 +86,8 @@ def test_the_question_for_a_token_has_each_header_that_requests_have() -> None:
     set_in_server = dict(re.findall(r"proxy_set_header (\S+) (.+?);", server))
     set_for_question = dict(re.findall(r"proxy_set_header (\S+) (.+?);", location.partition("}")[2].partition("}")[0]))
 
-    assert set_for_question == set_in_server | {"Content-Length": '""', "X-Authorize-Only": "1"}
+    others = {"Content-Length": '""', "X-Authorize-Only": "1", "X-Wz-Trace": '""'}
+    assert set_for_question == set_in_server | others
 
 
 def test_what_is_not_asked_for_stays_in_memory() -> None:

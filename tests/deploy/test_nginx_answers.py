@@ -20,7 +20,16 @@ def get(server: LiveServer, path: str, *headers: str) -> Answer:
 
 
 @pytest.mark.parametrize(
-    "path", ["/docs", "/docs/swagger-ui.css", "/openapi.json", "/healthz", "/boards/none/members/x"]
+    "path",
+    [
+        "/docs",
+        "/docs/swagger-ui.css",
+        "/openapi.json",
+        "/healthz",
+        "/boards/none/members/x",
+        "/console/sign-in",
+        "/nothing/here",
+    ],
 )
 def test_every_answer_has_the_headers_once(edge: LiveServer, path: str) -> None:
     answer = get(edge, path)

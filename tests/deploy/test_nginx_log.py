@@ -84,7 +84,15 @@ def test_the_page_has_every_member(edge: LiveServer, access_log: Path) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["sig=SECRET", "sr=x&SIG=SECRET&se=1", "%73ig=SECRET", "access_token=SECRET", "api-key=SECRET", "x=SECRET%3D"],
+    [
+        "sig=SECRET",
+        "sr=x&SIG=SECRET&se=1",
+        "%73ig=SECRET",
+        "access_token=SECRET",
+        "api-key=SECRET",
+        "x=SECRET%3D",
+        "code=SECRET",
+    ],
 )
 def test_no_secret_of_a_query_or_a_token_is_logged(edge: LiveServer, access_log: Path, query: str) -> None:
     line = line_of(access_log, ask(edge, f"/boards/b?{query}", "Authorization: SharedAccessSignature sig=SECRET"))

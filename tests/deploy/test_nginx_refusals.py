@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,33 @@ def test_an_answer_to_head_has_no_body(nginx: LiveServer) -> None:
 
 def test_http_0_9_is_closed_without_an_answer(nginx: LiveServer) -> None:
     assert exchange(nginx.address, b"GET /openapi.json\r\n") is None
+
+
+@pytest.mark.parametrize("path", ["/boards/actions", "/events/messages", "/"])
+def test_a_browser_is_shown_a_page(nginx: LiveServer, path: str) -> None:
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/html,*/*;q=0.8\r\n\r\n"
+    answer = exchange(nginx.address, head.encode())
+
+    assert answer is not None
+    assert (answer.status, answer.headers["Content-Type"]) == (503, "text/html")
+    text = answer.body.decode()
+    assert "<h1>503 Service Unavailable</h1><p>The service is starting" in text
+    assert answer.headers["X-Request-ID"] in text
+
+
+def test_a_link_that_signs_in_is_in_no_log_while_gunicorn_is_away(tmp_path: Path) -> None:
+    """It can still be used then, so it is a secret."""
+    log = tmp_path / "access.log"
+    with stack.nginx(tmp_path, log=log, alone=True) as nginx:
+        for path in ("/console/sign-in?code=SECRET", "/console/server"):
+            answer = exchange(nginx.address, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert answer is not None
+            assert answer.status == 503
+        stack.until(lambda: log.read_text().count("\n") == 2)
+        errors = (tmp_path / "access-errors.log").read_text()
+
+    assert "/console/server" in errors  # others are there
+    assert "SECRET" not in errors + log.read_text()
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))

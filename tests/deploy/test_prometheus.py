@@ -53,6 +53,7 @@ NOT_DRAWN = {
     "wz_relay_bytes_total",
     "wz_relay_requests_total",
     "wz_sends_total",
+    "wz_traces_total",
 }
 
 

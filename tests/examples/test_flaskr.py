@@ -15,7 +15,7 @@ from wsgiref.validate import validator
 import pytest
 
 from tests.stack import REPOSITORY, process
-from wz.cli import load_app
+from wz.loading import load_app
 from wz.testing import Client, LiveServer
 
 FLASKR = REPOSITORY / "examples" / "flaskr"

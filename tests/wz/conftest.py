@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -10,6 +11,7 @@ from werkzeug.test import Client as WerkzeugClient
 import wz
 
 from ..client import validated
+from .traced import check, trace_all
 
 
 class Web:
@@ -29,6 +31,15 @@ class Web:
 
     def client(self, app: wz.App) -> WerkzeugClient:
         return validated(app) if self.module is wz else app.test_client()
+
+
+@pytest.fixture(autouse=True)
+def traced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`pytest tests/wz --traced`: each request is traced, and all tests must pass as they do without."""
+    kept = trace_all(monkeypatch) if request.config.getoption("traced") else []
+    yield
+    for recording in kept[:100]:
+        check(recording)
 
 
 @pytest.fixture(params=["flask", "wz"])

@@ -469,3 +469,25 @@ def test_a_struct_may_be_returned(app: App, client: Client) -> None:
 
     answer = client.get("/")
     assert (answer.status_code, answer.json) == (201, {"n": 3})
+
+
+def test_an_app_may_have_a_page_of_its_own_for_errors(app: App, client: Client) -> None:
+    app.error_page = lambda exc, request, headers: Response(f"<h1>{exc.code} at {request.path}", exc.code, headers)
+
+    @app.get("/limited")
+    def limited(request: Request) -> None:
+        raise Problem(503, "busy", {"Retry-After": "5"})
+
+    page = client.get("/limited", headers={"Accept": "text/html"})
+    assert (page.status_code, page.text, page.headers["Retry-After"]) == (503, "<h1>503 at /limited", "5")
+    assert client.get("/limited").json["detail"] == "busy"
+
+
+def test_a_page_for_errors_that_fails_is_replaced(app: App, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    app.testing = False
+    app.error_page = lambda exc, request, headers: Response(str(1 // 0))
+
+    page = client.get("/nowhere", headers={"Accept": "text/html"})
+
+    assert (page.status_code, page.mimetype) == (500, "text/html")
+    assert "the answer to an error of GET /nowhere failed" in caplog.text

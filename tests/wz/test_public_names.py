@@ -42,7 +42,8 @@ OFFERED = {
     """,
     "wz.development": "Development",
     "wz.errors": """
-        ErrorHandler ErrorHandlers PROBLEM_TYPES Problem REQUEST_ID error_page error_response find_handler wants_html
+        ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
+        find_handler wants_html
     """,
     "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response read_body send",
     "wz.flashing": "flash get_flashed_messages",

@@ -78,6 +78,8 @@ class OpenAPI:
         app.add_url_rule(url, "openapi", self.serve_document)
         if docs_url is not None:
             app.add_url_rule(docs_url, "openapi_docs", self.serve_docs)
+            if not docs_url.endswith("/"):  # as people may write it
+                app.add_url_rule(f"{docs_url}/", "openapi_docs_slash", self.serve_docs)
             names = ", ".join(f"'{name}'" for name in (*_ASSETS, "start.js"))
             app.add_url_rule(f"{docs_url.rstrip('/')}/<any({names}):name>", "openapi_asset", self.serve_asset)
 

@@ -67,6 +67,7 @@ STEPS = {
     "gunicorn.queue": "the connection waits for a thread",
     "gunicorn.parse": "gunicorn reads and parses the request",
     "gunicorn.environ": "gunicorn makes the environ",
+    "ask": "the service finds out whether the request may be traced",
     "wsgi": "the server calls the application",
     "layer": "a WSGI middleware, in and out",
     "app": "wsgi_app, inside all layers",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from deploy.nginx import DEPLOY
 from handlers import create_app
 from pipeline.hub.description import RESERVED
 from pipeline.settings import Settings
@@ -22,3 +25,13 @@ def test_no_hub_may_be_called_as_a_path_of_the_service(settings: Settings) -> No
         "a hub of this name would take the path of these routes: add them to RESERVED in pipeline/hub/description.py"
     )
     assert RESERVED - own == FUTURE, "RESERVED in pipeline/hub/description.py has names that are not paths any more"
+
+
+def test_nginx_knows_the_same_paths() -> None:
+    """It answers on them with problem documents, and on those of hubs in XML."""
+    conf = (DEPLOY / "nginx.conf").read_text()
+    (alternatives,) = re.findall(r'"~\^/\(([a-z|\\.]+)\)\(\[/\?\]\|\$\)" /\.refused/problem;', conf)
+
+    assert alternatives.split("|") == [re.escape(name) for name in sorted(RESERVED)], (
+        "write them into deploy/nginx.conf"
+    )

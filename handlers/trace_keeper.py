@@ -1,0 +1,108 @@
+"""Stores traces after the answers, in a thread: no request waits for it, and none notices when Redis is away."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+from pipeline.console.traces import Traces
+from pipeline.store import OUTAGES
+from pipeline.store.client import RedisUnavailable
+from pipeline.store.outage_log import outages
+from wz.tracing.recording import Recording
+
+from .metrics.counts import count_traces
+from .traces import line_id, part_of
+
+logger = logging.getLogger(__name__)
+
+#: Traces, and lines of nginx, that wait for the thread. What comes when there are as many is dropped.
+MAX_WAITING = 200
+
+#: How many are stored at once.
+_BATCH = 50
+
+#: nginx's line may come before the trace is stored: it is tried again so often, after so many seconds.
+_TRIES, _PAUSE = 10, 0.2
+
+
+class Keeper:
+    """`find` returns where traces are kept; it is called in the thread, and may raise `RedisUnavailable`."""
+
+    def __init__(self, find: Callable[[], Traces]) -> None:
+        self._find = find
+        self._waiting: queue.Queue[Recording | bytes] = queue.Queue(MAX_WAITING)
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def trace(self, recording: Recording) -> None:
+        """Have a trace stored, or drop it if too many wait."""
+        if not self._put(recording):
+            count_traces("dropped")
+
+    def line(self, data: bytes) -> None:
+        """Have a line of nginx stored, or drop it."""
+        self._put(data)
+
+    def _put(self, item: Recording | bytes) -> bool:
+        if self._thread is None:
+            self._begin()
+        try:
+            self._waiting.put_nowait(item)
+        except queue.Full:
+            return False
+        return True
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="the keeper of traces", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        late: dict[str, tuple[int, bytes]] = {}  # lines of nginx, by the id: how often they were tried
+        while True:
+            recordings, lines = self._batch(_PAUSE if late else None)
+            late |= {id: (0, line) for line in lines if (id := line_id(line))}
+            try:
+                if recordings:
+                    self._store(recordings)
+                if late:
+                    missing = self._find().attach({id: line for id, (_, line) in late.items()})
+                    late = {id: (late[id][0] + 1, late[id][1]) for id in missing if late[id][0] < _TRIES}
+            except OUTAGES as exc:
+                outages.note(exc)
+                late = {}
+            except RedisUnavailable:
+                late = {}
+            except Exception:
+                logger.exception("traces could not be kept")
+                late = {}
+
+    def _store(self, recordings: list[Recording]) -> None:
+        kept = 0
+        try:
+            self._find().keep([part_of(recording.trace()) for recording in recordings])
+            kept = len(recordings)
+        finally:
+            count_traces("kept", kept)
+            count_traces("dropped", len(recordings) - kept)
+
+    def _batch(self, seconds: float | None) -> tuple[list[Recording], list[bytes]]:
+        recordings: list[Recording] = []
+        lines: list[bytes] = []
+        try:
+            item = self._waiting.get(timeout=seconds)
+            while True:
+                if isinstance(item, bytes):
+                    lines.append(item)
+                else:
+                    recordings.append(item)
+                if len(recordings) + len(lines) >= _BATCH:
+                    break
+                item = self._waiting.get_nowait()
+        except queue.Empty:
+            pass
+        return recordings, lines

@@ -1,0 +1,37 @@
+"""docs/layers.md: its table of steps is the code's, and its numbers are those of the code."""
+
+from __future__ import annotations
+
+from handlers.console.flask_places import FLASK
+from handlers.console.measured import FILE
+from handlers.console.source import PACKAGES
+from handlers.traces import HEADER
+from pipeline.console.keys import TRACE_TTL
+from pipeline.console.traces import MAX_TRACE
+from wz.tracing.hidden import LENGTH
+from wz.tracing.spans import STEPS
+
+from .repository import ROOT
+
+PAGE = ROOT / "docs" / "layers.md"
+
+
+def test_the_table_of_steps_is_that_of_the_code() -> None:
+    table = "\n".join(
+        ["| Step | What it is |", "|---|---|", *(f"| `{step}` | {what} |" for step, what in STEPS.items())]
+    )
+
+    assert table in PAGE.read_text(), f"docs/layers.md: the table of steps must be\n\n{table}"
+
+
+def test_numbers_and_names_are_those_of_the_code() -> None:
+    page = " ".join(PAGE.read_text().split())
+
+    assert f"`{HEADER}: 1`".lower() in page.lower()
+    assert TRACE_TTL == 3600
+    assert "each for an hour and in at most 64 KiB" in page
+    assert MAX_TRACE == 64 * 1024
+    assert f"Anything longer than {LENGTH} characters" in page
+    assert (ROOT / "handlers/console/measured.json") == FILE
+    assert PACKAGES == ("wz", "handlers", "pipeline", "deploy", "werkzeug", "gunicorn", "redis", "msgspec")
+    assert all(place.does for place in FLASK.values())
