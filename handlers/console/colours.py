@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
-
 from pipeline.windows.functions import FUNCTIONS
 from pipeline.windows.language.token_reader import KEYWORD_BEFORE, RESERVED
 from pipeline.windows.language.tokens import spelled, upper
 
 _KEYWORDS = RESERVED | KEYWORD_BEFORE.keys()
+_CALLED = FUNCTIONS.keys() | {"DURATION", "HOP", "OFFSET"}  # the latter name the arguments of windows
 
 Line = list[tuple[str, str]]
 """The pieces of a line: class, or "", and text."""
@@ -17,8 +16,9 @@ Line = list[tuple[str, str]]
 def coloured(query: str) -> list[Line]:
     """Return the lines of a query."""
     lines: list[Line] = [[]]
-    words = list(spelled(query.replace("\r\n", "\n")))
-    for (kind, text), (_, following) in zip_longest(words, words[1:], fillvalue=("", "")):
+    words = list(spelled(query.replace("\r\n", "\n").rstrip()))
+    for place, (kind, text) in enumerate(words):
+        following = next((word for _, word in words[place + 1 : place + 3] if not word.isspace()), "")
         name = _class_of(kind, text, is_called=following == "(")
         for number, part in enumerate(text.split("\n")):
             if number:
@@ -31,7 +31,7 @@ def coloured(query: str) -> list[Line]:
 def _class_of(kind: str, text: str, is_called: bool) -> str:
     match kind:
         case "word":
-            return "k" if upper(text) in _KEYWORDS or (is_called and upper(text) in FUNCTIONS) else ""
+            return "k" if upper(text) in _KEYWORDS or (is_called and upper(text) in _CALLED) else ""
         case "text" | "number":
             return "l"
         case "space":

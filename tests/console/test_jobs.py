@@ -179,6 +179,7 @@ def test_the_query_has_the_colours_of_the_language_and_the_plan_is_drawn(person:
     html = person.html("/console/jobs/daily")
 
     assert '<span class="k">SELECT</span> k, <span class="k">COUNT</span>(*) <span class="k">AS</span> n' in html
+    assert '<span class="k">GROUP</span> <span class="k">BY</span> k, ' in html
     assert '<span class="k">TumblingWindow</span>(day, <span class="l">1</span>)' in html
     assert "The job's plan" in html
     for title in ("Input", "Daily", "Each", "best"):

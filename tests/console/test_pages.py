@@ -9,6 +9,10 @@ from .browser import Watched
 #: Pages by the name of their screenshots. `{...}` is what `things` has made.
 PAGES = {
     "home": "/",
+    "jobs": "/console/jobs",
+    "job": "/console/jobs/context_reward",
+    "job-new": "/console/jobs/-/new",
+    "job-delete": "/console/jobs/context_reward/delete",
 }
 
 
