@@ -39,7 +39,7 @@ from ..windows.jobs.prepare import prepare
 from ..windows.language.syntax import Session, Sliding
 from ..windows.language.ticks import END, from_unix_ms, isoformat, to_unix_ms
 from ..windows.language.values import lookup, to_json
-from ..windows.operators.faults import INPUT, Faults
+from ..windows.operators.faults import INPUT, Faults, Timed
 from ..windows.planning import nodes
 from ..windows.planning.lineage import key_columns
 from ..windows.planning.nodes import Plan
@@ -120,7 +120,7 @@ class _Told(Faults):
         self.silent = False
         self.found: list[tuple[str, str]] = []
 
-    def report(self, kind: str, message: object) -> None:
+    def report(self, kind: str, message: object, row: Timed | None = None, event: StoredEvent | None = None) -> None:
         if not self.silent:
             self.found.append((kind, str(message)))
 

@@ -16,7 +16,8 @@ from .client import address_of
 class ServerStatus:
     """`memory` is in bytes; a limit of 0 is none. `commands`, `evicted` and `rejected` count since the server's start.
 
-    `version` is its name and number, `seconds` how long it runs. `is_replica`: it refuses writes. `write_failed`: its last try to write to its disk failed.
+    `version` is its name and number, `seconds` how long it runs. `is_replica`: it refuses writes. `write_failed`: its
+    last try to write to its disk failed.
     """
 
     address: str
