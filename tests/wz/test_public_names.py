@@ -79,7 +79,7 @@ OFFERED = {
     """,
     "wz.testing": "AppRunner Client LiveServer RequestBuilder",
     "wz.tracing": "Change Instruments Probe Recording STEPS Span Trace Tracer current",
-    "wz.tracing.asking": "ASK Asked COMPLETE_WITHIN KEPT_WITHIN NoTrace TIMEOUT in_process kept through",
+    "wz.tracing.asking": "ASK Asked COMPLETE_WITHIN KEPT_WITHIN NoTrace SAFE TIMEOUT in_process kept through",
     "wz.tracing.collector": "Collector",
     "wz.tracing.commands": "asks layers trace",
     "wz.tracing.costs": "Cost measure",

@@ -21,9 +21,17 @@ from .tracer import Tracer
 #: The request header by which a trace is asked for.
 ASK = "X-Wz-Trace"
 
-#: Seconds that a service's answer may take; those in which a trace must be kept after it; those that nginx's part of it
-#: may come later than the rest.
-TIMEOUT, KEPT_WITHIN, COMPLETE_WITHIN = 60.0, 10.0, 2.0
+#: Seconds that a service's answer may take.
+TIMEOUT = 60.0
+
+#: Seconds after the answer in which the trace must be kept.
+KEPT_WITHIN = 10.0
+
+#: Seconds that nginx's part of it may come later than the rest.
+COMPLETE_WITHIN = 2.0
+
+#: Methods that change nothing, so that a request can be sent again.
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class NoTrace(Exception):
@@ -44,11 +52,16 @@ class Asked(NamedTuple):
 
 
 def in_process(app: App, asked: Asked) -> Trace:
-    """Have the app answer in this process; no server is there, so the trace begins with the call of the app."""
+    """Have the app answer in this process; no server is there, so the trace begins with the call of the app.
+
+    A request of a safe method is sent twice, and the second is returned: the first makes what is made once a process.
+    """
     kept: list[Recording] = []
+    tracer = Tracer(app, kept.append, tell=False)
     with closing(asked.builder(app)) as builder:
-        run_wsgi_app(Tracer(app, kept.append, tell=False), builder.get_environ(), buffered=True)
-    return kept[0].trace()
+        for _ in range(2 if asked.method in SAFE else 1):
+            run_wsgi_app(tracer, builder.get_environ(), buffered=True)
+    return kept[-1].trace()
 
 
 def through(url: str, asked: Asked) -> Trace:

@@ -23,9 +23,6 @@ from .spans import Trace, Who
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Methods that change nothing, so that a request can be sent a thousand times.
-_SAFE = ("GET", "HEAD", "OPTIONS")
-
 _COLOURS: dict[Who | None, dict[str, Any]] = {
     None: {"dim": True},
     "nginx": {"fg": "white"},
@@ -106,7 +103,7 @@ def layers(target: str | None, asked: Asked | None, headers: Headers, requests: 
         click.echo(app.layers.draw())
         return
     found = asking.in_process(app, asked)
-    count = requests if requests is not None else 1000 if asked.method in _SAFE else 1
+    count = requests if requests is not None else 1000 if asked.method in asking.SAFE else 1
     with closing(asked.builder(app)) as builder:
         costs = measure(app, builder.get_environ, count) if count else []
     click.echo(f"{asked.method} {asked.path}: {found.status}" + _timed(count))

@@ -26,7 +26,7 @@ class Hidden:
         self._in_query = re.compile(rf"((?:^|[?&;])(?:{query})=)[^&;#\s]+", re.IGNORECASE)
 
     def is_secret(self, name: str) -> bool:
-        """Say whether a header, or a key of the environ, is hidden by its name: `HTTP_COOKIE` is, as `Cookie`."""
+        """Say whether a header, or a key of the environ, is hidden by its name."""
         return _name(name) in self.names
 
     def value(self, name: str, value: Any) -> str:

@@ -1,6 +1,6 @@
 """The second onion: each layer of an app with a clock, and a copy of the environ, between it and the next.
 
-It is composed once, around the app's twin (see `steps.py`). The precedent is `Layers.measure`.
+It is composed once, around the app's twin (see `steps.py`).
 """
 
 from __future__ import annotations

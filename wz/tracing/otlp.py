@@ -12,8 +12,12 @@ from . import traceparent
 from .spans import Span, Trace
 from .waterfall import rows
 
-#: What OTLP calls a span's kind, and a status that is an error.
-INTERNAL, SERVER, CLIENT = 1, 2, 3
+#: OTLP's kinds of a span.
+INTERNAL = 1
+SERVER = 2
+CLIENT = 3
+
+#: OTLP's status of a span that failed.
 ERROR = 2
 
 Attributes = dict[str, str | int]
@@ -57,7 +61,7 @@ def nodes(trace: Trace) -> list[Node]:
 
 
 def document(trace: Trace, service: str = "wz") -> dict[str, Any]:
-    """Return the trace as OTLP's JSON, an `ExportTraceServiceRequest`."""
+    """Return the trace as OTLP's JSON: the body of an export request."""
     trace_id = traceparent.trace_id(trace.parent, trace.id)
     spans = [
         {
