@@ -9,6 +9,8 @@ from .browser import Watched
 #: Pages by the name of their screenshots. `{...}` is what `things` has made.
 PAGES = {
     "home": "/",
+    "server": "/console/server",
+    "sign-in": "/console/sign-in",
 }
 
 
