@@ -12,6 +12,7 @@ from pipeline.console.attention import Item, Level, Where, attention
 from pipeline.console.history import histories, hub_subject, job_subject
 from pipeline.console.keys import PERIOD
 from pipeline.console.overview import HubNow, Overview, overview
+from pipeline.console.readers import readers
 from pipeline.hub.log import Hub
 from pipeline.hub.sas import Right
 from pipeline.windows.jobs.registry import JobRegistry
@@ -24,7 +25,7 @@ from ..services import Services, services
 from .access import Access, access
 from .frame import Pages, page
 from .live import live
-from .ways import hub_href, job_href, past_of_hub, past_of_job, per_second, way
+from .ways import hub_href, job_href, past_of_hub, past_of_job, rounded, way
 
 blueprint = Pages("console_home")
 
@@ -32,7 +33,7 @@ blueprint = Pages("console_home")
 CURVE = 600 // PERIOD
 
 #: Items of Attention that are shown at once, and hubs in the table of the others.
-ITEMS, OTHERS = 6, 20
+ITEMS, OTHERS = 6, 10
 
 _WORDS = {Level.ACT: "Act", Level.LOOK: "Look", Level.WAITS: "Waits"}
 _TAGS = {Level.ACT: "act", Level.LOOK: "look", Level.WAITS: "wait"}
@@ -74,7 +75,7 @@ def follow(request: Request, query: HomeQuery) -> Response:
 def show(request: Request, hub: str, form: Form | None = None, status: int = 200) -> Response:
     """Return the page, with the picture of `hub`, or of one that needs somebody or that has most to do if it is ''."""
     values = _values(request, hub)
-    form = form or Form(hub=values["chosen"])
+    form = form or Form(hub=next((name for name in (values["chosen"], *values["sends_to"]) if name), ""))
     return page(
         request,
         "home.html",
@@ -170,7 +171,7 @@ def _href(item: Item) -> str:
         case Where.HUB:
             return f"{hub_href(item.name)}#readers"
         case Where.DEAD_LETTERS:
-            return f"{hub_href(item.name)}/deadletters"
+            return f"{hub_href(item.name)}/dead-letters"
         case Where.JOB:
             return job_href(item.name)
         case Where.SERVER:
@@ -208,8 +209,8 @@ def _others(found: Services, now: Overview, items: Sequence[Item], chosen: str) 
                 "tag": _TAGS[level] if level is not None else "",
                 "word": _WORDS[level] if level is not None else "",
                 "events": sum(status.log.events for status in one.partitions),
-                "rate": per_second(past_of_hub(now, one, its).rate("in")),
-                "lag": sum(reader.lag for reader in one.readers if reader.attached),
+                "rate": rounded(past_of_hub(now, one, its).rate("in")),
+                "lag": sum(reader.lag for reader in readers(now.hubs[name], now.jobs)),
                 "letters": one.deadletters,
             }
         )

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from pipeline.boards import Boards
-from pipeline.console.attention import ACT_AT, Item, Level
+from pipeline.console.attention import ACT_AT, LONG, Item, Level, clock, seconds_until
 from pipeline.console.history import Sample, of_hub, of_job, rates
-from pipeline.console.overview import HubNow, JobNow, Overview, Reader
+from pipeline.console.overview import HubNow, JobNow, Overview
+from pipeline.console.readers import Reader, readers
 from pipeline.console.words import cut, duration, size
 from pipeline.hub.relay import GROUP
 from pipeline.windows.jobs.job_toml import BoardConfig, FileConfig, HubConfig, OutputConfig, WebhookConfig, config_of
@@ -99,7 +100,9 @@ class Past:
 
 
 def past_of_hub(now: Overview, one: HubNow, samples: Sequence[Sample]) -> Past:
-    return Past(_before(samples), Sample(now.now_ms, of_hub([status.log for status in one.partitions])))
+    jobs = [(job.record, job.progress) for job in now.jobs.values()]
+    counted = of_hub(one.hub.name, [status.log for status in one.partitions], jobs)
+    return Past(_before(samples), Sample(now.now_ms, counted))
 
 
 def past_of_job(now: Overview, one: JobNow, samples: Sequence[Sample]) -> Past:
@@ -139,10 +142,13 @@ def way(
     """
     past = past_of_hub(now, one, samples)
     levels = {item.name: item.level for item in sorted(items, key=lambda item: -item.level)}
-    readers = list(_readers(now, one, past, jobs, upstream))
-    if len(readers) > DRAWN:  # otherwise they stay where they are
-        readers.sort(key=lambda box: levels.get(box.name, len(Level)))
-    shown, rest = readers[:DRAWN], readers[DRAWN:]
+    its_readers = readers(one, now.jobs)
+    boxes = [_box(now, one, reader, past, jobs, upstream) for reader in its_readers]
+    if upstream and not any(reader.kind == "relay" for reader in its_readers):
+        boxes.insert(0, _relay(one, None, past, upstream))
+    if len(boxes) > DRAWN:  # otherwise they stay where they are
+        boxes.sort(key=lambda box: levels.get(box.name, len(Level)))
+    shown, rest = boxes[:DRAWN], boxes[DRAWN:]
     if boards is not None:
         shown = _counted(shown, boards)
     worse = sum(box.name in levels for box in rest)
@@ -158,7 +164,7 @@ def way(
         bytes=size(sum(status.log.bytes for status in one.partitions)),
         bars=_bars(one),
         words=_fullness(_bars(one)),
-        facts=_hub_facts(one, past),
+        facts=_hub_facts(one, past, its_readers),
         boxes=shown,
         more=len(rest),
         more_words=f"{worse} of them need somebody" if worse else "all as they should be",
@@ -198,10 +204,10 @@ def _fullness(bars: Sequence[Bar]) -> str:
     return f"How full {len(bars)} partitions are: {len(full)} are nearly full, {fullest.id} most, with {fullest.label}"
 
 
-def _hub_facts(one: HubNow, past: Past) -> list[tuple[str, str]]:
+def _hub_facts(one: HubNow, past: Past, readers: Sequence[Reader]) -> list[tuple[str, str]]:
     out = [past.rate(counter) for counter in past.now.counters if counter.startswith("out:")]
     known = [rate for rate in out if rate is not None]
-    oldest = [reader.oldest_ms for reader in one.readers if reader.attached and reader.oldest_ms is not None]
+    oldest = [reader.oldest_ms for reader in readers if reader.holds and reader.oldest_ms is not None]
     return [
         ("in", per_second(past.rate("in"))),
         ("out", per_second(sum(known) if known else None)),
@@ -213,21 +219,15 @@ def _hub_facts(one: HubNow, past: Past) -> list[tuple[str, str]]:
 # -- readers ----------------------------------------------------------------------------------------------------------
 
 
-def _readers(now: Overview, one: HubNow, past: Past, jobs: Mapping[str, Past], upstream: str | None) -> Iterator[Box]:
-    """Yield a box for the relay, for each job and for each other group."""
-    name = one.hub.name
-    groups = {reader.name: reader for reader in one.readers}
-    if upstream or GROUP in groups:
-        yield _relay(one, groups.pop(GROUP, None), past, upstream)
-    for job in now.jobs.values():
-        for hub, group in job.record.groups:
-            if hub == name:
-                yield _job(job, groups.pop(group, None), jobs[job.name])
-    for group, reader in groups.items():
-        rate = past.rate(f"out:{group}")
-        facts = [("past", per_second(rate)), *_lag(reader)]
-        tag = None if reader.attached else Tag("may miss events")
-        yield Box(group, "group", f"{hub_href(name)}#readers", tag, facts, bool(rate))
+def _box(now: Overview, one: HubNow, reader: Reader, past: Past, jobs: Mapping[str, Past], upstream: str | None) -> Box:
+    if reader.kind == "relay":
+        return _relay(one, reader, past, upstream)
+    if reader.job is not None:
+        return _job(now, reader.job, reader, jobs[reader.job.name])
+    rate = past.rate(f"out:{reader.name}")
+    tag = None if reader.holds else Tag("may miss events")
+    facts = [("past", per_second(rate)), *_lag(reader)]
+    return Box(reader.name, "group", f"{hub_href(one.hub.name)}#readers", tag, facts, bool(rate))
 
 
 def _lag(reader: Reader | None) -> list[tuple[str, str]]:
@@ -241,31 +241,31 @@ def _lag(reader: Reader | None) -> list[tuple[str, str]]:
 
 def _relay(one: HubNow, reader: Reader | None, past: Past, upstream: str | None) -> Box:
     rate = past.rate(f"out:{GROUP}")
-    errors = [status.relay.error for status in one.partitions if status.relay.error is not None]
-    if any(status.relay.is_full for status in one.partitions):
-        tag: Tag | None = Tag("waits: dead letters", "act")
-    elif errors:
-        tag = Tag("waits", "look")
-    elif not any(status.relay.worker for status in one.partitions):
-        tag = Tag("no worker", "look")
-    else:
-        tag = None
-    fact = cut(errors[0])[:80] if errors else f"{sum(status.relay.events for status in one.partitions):,} events"
+    words = {
+        "stopped": Tag("no worker", "look"),
+        "full": Tag("waits: dead letters", "act"),
+        "waits": Tag("waits", "look"),
+    }
+    tag = words.get(reader.state or "") if reader is not None else Tag("no worker", "look")
+    waits = reader is not None and reader.why is not None and reader.state != "stopped"
+    fact = f"{sum(status.relay.events for status in one.partitions):,} events"
+    if reader is not None and waits:
+        fact = cut(reader.why or "")[:80]
     host = urlsplit(upstream).hostname or upstream if upstream else "no upstream"
     outs = [Out("upstream", f"{host}/{one.hub.name}", fact)]
     facts = [("out", per_second(rate)), *_lag(reader)]
     return Box("relay", "to the upstream hub", f"{hub_href(one.hub.name)}#readers", tag, facts, bool(rate), outs)
 
 
-def _job(one: JobNow, reader: Reader | None, past: Past) -> Box:
+def _job(now: Overview, one: JobNow, reader: Reader, past: Past) -> Box:
     rate = past.rate("events")
     status = one.progress.status
     faults = sum(status.faults.values()) if status is not None else 0
     facts = [("in", per_second(rate)), *_lag(reader), ("faults", f"{faults:,}")]
-    return Box(one.name, "job", job_href(one.name), _job_tag(one), facts, bool(rate), list(_outs(one, past)))
+    return Box(one.name, "job", job_href(one.name), _job_tag(now, one), facts, bool(rate), list(_outs(one, past)))
 
 
-def _job_tag(one: JobNow) -> Tag | None:
+def _job_tag(now: Overview, one: JobNow) -> Tag | None:
     match one.progress.state:
         case State.FAILED:
             return Tag("failed", "act")
@@ -273,7 +273,13 @@ def _job_tag(one: JobNow) -> Tag | None:
             return Tag("stopped", "look" if one.progress.status and one.progress.status.lag else "")
         case State.STOPPED:
             return Tag("no worker", "look")
-    return None
+    waiting = one.waiting
+    if waiting is None:
+        return None
+    if waiting.due is None:
+        return Tag("waits for later events", "wait")
+    left = seconds_until(now, waiting.due)
+    return Tag(f"waits until {clock(now, waiting.due)}", "wait") if left >= LONG else Tag(f"rows in {left:.0f}\u00a0s")
 
 
 def _outs(one: JobNow, past: Past) -> Iterator[Out]:
@@ -319,7 +325,12 @@ def _counted(boxes: Sequence[Box], boards: Boards) -> list[Box]:
 
 
 def per_second(rate: float | None) -> str:
-    """Return a rate, one decimal below 100; a dash if it is not known."""
+    """Return a rate with its unit; a dash if it is not known."""
+    return _NONE if rate is None else f"{rounded(rate)}\u00a0/s"
+
+
+def rounded(rate: float | None) -> str:
+    """Return a rate a second, one decimal below 100; a dash if it is not known."""
     if rate is None:
         return _NONE
-    return f"{rate:,.0f}\u00a0/s" if rate >= 100 or rate == 0 else f"{rate:.1f}\u00a0/s"
+    return f"{rate:,.0f}" if rate >= 100 or rate == 0 else f"{rate:.1f}"

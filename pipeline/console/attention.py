@@ -10,6 +10,7 @@ from ..store import Redis
 from ..store.server_status import ServerStatus
 from ..windows.jobs.outputs import DeliveryStatus
 from ..windows.jobs.registry import State
+from ..windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, isoformat, parse
 from .history import Sample, job_subject, spans
 from .keys import PERIOD
 from .overview import HubNow, JobNow, Overview
@@ -23,6 +24,9 @@ SOON, FAR = 3_600, 86_400
 
 #: Samples of the history in which faults must have risen to be told of: ten minutes.
 RECENT = 600 // PERIOD
+
+#: Seconds from which on it is told that rows wait: shorter windows come and go.
+LONG = 60
 
 
 class Level(IntEnum):
@@ -203,11 +207,41 @@ def _job(now: Overview, one: JobNow, span: tuple[Sample, Sample] | None) -> Iter
         text = f"No worker runs the job {one.name}."
         why = f"Nobody has stopped it; {wait(lag)} for it."
         yield item(Level.LOOK, "not run", text, why)
+    elif state is State.RUNNING and one.waiting is not None:
+        yield from (item(Level.WAITS, "waits", *said, "See what waits") for said in _waits(now, one))
     if span is not None and (risen := _risen(span)):
         took = (span[1].at_ms - span[0].at_ms) / 1000
         of = span[1].counters.get("events", 0) - span[0].counters.get("events", 0)
         text = f"Job {one.name} had {risen:,} faults in the last {duration(took)}."
         yield item(Level.LOOK, "faults", text, f"It read {events(of)} in this time.", "See which")
+
+
+def _waits(now: Overview, one: JobNow) -> Iterator[tuple[str, str]]:
+    """Say until when the next rows of a job wait, if that is long."""
+    status, waiting = one.progress.status, one.waiting
+    assert status is not None
+    assert waiting is not None
+    waits = f"{wait(waiting.events)} in it"
+    if waiting.due is None:
+        places = ", ".join(status.silent[:3]) + (
+            f" and {len(status.silent) - 3} more" if len(status.silent) > 3 else ""
+        )
+        why = f"{waits}. They come after a later event in {places or 'its hubs'}."
+        yield f"{one.name} writes no rows of {waiting.step} before a later event comes.", why
+    elif (left := seconds_until(now, waiting.due)) >= LONG:
+        text = f"{one.name} writes its next rows at {clock(now, waiting.due)}."
+        yield text, f"A window of {waiting.step} ends then, in {duration(left)}; {waits}."
+
+
+def seconds_until(now: Overview, time: str) -> float:
+    """Return how many seconds there are until a UTC time, 0 if it is past."""
+    return max(0.0, (parse(time) - from_unix_ms(now.now_ms)) / TICKS_PER_SECOND)
+
+
+def clock(now: Overview, time: str) -> str:
+    """Return a UTC time without its date if it is today, and without the parts of a second."""
+    today = isoformat(from_unix_ms(now.now_ms))[:10]
+    return time[11:19] if time.startswith(today) else time[:19].replace("T", " ")
 
 
 def _delivery(one: DeliveryStatus) -> tuple[Level, str, str, str]:

@@ -14,7 +14,9 @@ import msgspec
 
 from ..hub.runtime import PartitionRuntime
 from ..store import Redis
-from ..windows.jobs.reports import JobStatus
+from ..windows.jobs.record import JobRecord
+from ..windows.jobs.registry import JobProgress
+from ..windows.jobs.reports import JobStatus, place_of
 from .keys import HUB_HISTORY, JOB_HISTORY, PERIOD, SAMPLES
 
 #: The most counters of one sample: those of more consumer groups or outputs are left out.
@@ -62,15 +64,23 @@ def histories(redis: Redis, subjects: Iterable[str], last: int = SAMPLES) -> lis
     return [[Sample(*_decoder.decode(packed)) for packed in one] for one in found]
 
 
-def of_hub(partitions: Sequence[PartitionRuntime]) -> dict[str, int]:
-    """Return a hub's counters: see `Sample`."""
+def of_hub(
+    hub: str, partitions: Sequence[PartitionRuntime], jobs: Iterable[tuple[JobRecord, JobProgress]]
+) -> dict[str, int]:
+    """Return a hub's counters: see `Sample`. `jobs` are all: they say how far they are before they save their state."""
+    told: dict[str, Mapping[str, int]] = {}
+    for record, progress in jobs:
+        if progress.status is not None:
+            its = {place: number for task in progress.status.tasks.values() for place, number in task.next.items()}
+            told |= {group: its for name, group in record.groups if name == hub}
     counters = Counter({"in": 0, "in_bytes": 0})
     for one in partitions:
         counters["in"] += one.in_events
         counters["in_bytes"] += one.in_bytes
     for one in partitions:
         for group in one.groups:
-            counters[f"out:{group.name}"] += one.next - group.lag
+            number = told.get(group.name, {}).get(place_of(hub, one.partition), one.next - group.lag)
+            counters[f"out:{group.name}"] += number
     return dict(counters)
 
 

@@ -46,10 +46,12 @@ class History:
         """Count now: a sample of each hub and job, by subject."""
         hubs, jobs = list(self.hubs.values()), self.jobs.all()
         at_ms = clock_ms(self.jobs.redis)
-        found = {hub_subject(hub.name): of_hub(its) for hub, its in zip(hubs, runtimes(hubs), strict=True)}
-        for name, progress in self.jobs.progress_of(jobs).items():
-            if progress.status is not None:
-                found[job_subject(name)] = of_job(progress.status)
+        logs, progress = runtimes(hubs), self.jobs.progress_of(jobs)
+        its_jobs = [(jobs[name], progress[name]) for name in jobs]
+        found = {hub_subject(hub.name): of_hub(hub.name, log, its_jobs) for hub, log in zip(hubs, logs, strict=True)}
+        for name, one in progress.items():
+            if one.status is not None:
+                found[job_subject(name)] = of_job(one.status)
         return {subject: Sample(at_ms, counters) for subject, counters in found.items()}
 
     def stop(self) -> None:

@@ -8,23 +8,13 @@ from typing import cast
 
 from ..hub.log import Hub
 from ..hub.relay_status import PartitionStatus, statuses
-from ..hub.runtime import GroupRuntime
 from ..store import Redis
 from ..store.clock import reply_ms
 from ..store.server_status import ServerStatus, server_status
 from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobProgress, JobRegistry
+from ..windows.jobs.reports import WaitingWindow
 from .keys import HISTORY_LEASE
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A group of a hub, over all partitions: `lag` in events, `oldest_ms` the longest that one of them has waited."""
-
-    name: str
-    attached: bool
-    lag: int
-    oldest_ms: int | None
 
 
 @dataclass(frozen=True)
@@ -35,22 +25,8 @@ class HubNow:
     partitions: Sequence[PartitionStatus]
 
     @property
-    def readers(self) -> list[Reader]:
-        """Its groups by name; the relay is `GROUP`."""
-        found: dict[str, list[GroupRuntime]] = {}
-        for one in self.partitions:
-            for group in one.log.groups:
-                found.setdefault(group.name, []).append(group)
-        return [_reader(name, found[name]) for name in sorted(found)]
-
-    @property
     def deadletters(self) -> int:
         return sum(one.relay.deadletters for one in self.partitions)
-
-    @property
-    def is_relayed(self) -> bool:
-        """Whether there is a relay, or was one: it has come somewhere, or the hub keeps events for it."""
-        return any(one.relay.group is not None for one in self.partitions)
 
     def held(self, partition: int) -> tuple[int, str]:
         """Return about how many bytes a partition can't drop, and for which group: '' if there is none.
@@ -71,6 +47,12 @@ class JobNow:
     name: str
     record: JobRecord
     progress: JobProgress
+
+    @property
+    def waiting(self) -> WaitingWindow | None:
+        """What its next rows wait for, if it runs: the window that ends first. None if nothing waits."""
+        status = self.progress.status
+        return status.waiting[0] if status is not None and status.waiting else None
 
 
 @dataclass(frozen=True)
@@ -108,13 +90,4 @@ def overview(
         hubs={name: HubNow(hub, its) for (name, hub), its in zip(hubs.items(), found, strict=True)},
         jobs={name: JobNow(name, record, progress[name]) for name, record in records.items()},
         servers=list(servers.values()),
-    )
-
-
-def _reader(name: str, groups: Sequence[GroupRuntime]) -> Reader:
-    return Reader(
-        name,
-        any(group.attached for group in groups),
-        sum(group.lag for group in groups),
-        max((group.oldest_ms for group in groups if group.oldest_ms is not None), default=None),
     )

@@ -9,7 +9,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.boards import Boards
-from pipeline.console.attention import Item, Level, Where, attention
+from pipeline.console.attention import Item, Level, Where, attention, clock
 from pipeline.console.history import Sample, job_subject, keep
 from pipeline.console.history_task import History
 from pipeline.console.overview import Overview, overview
@@ -204,6 +204,39 @@ def test_faults_that_rise(redis: redis_py.Redis, registry: JobRegistry, worker: 
     (item,) = items(registry)
     assert item.text.replace("\u00a0", " ") == "Job j had 3 faults in the last 2 min."
     assert item.why == "It read 3 events in this time."
+
+
+def test_windows_that_wait_say_until_when(redis: redis_py.Redis, registry: JobRegistry, worker: History) -> None:
+    query = "SELECT COUNT(*) AS n INTO Out FROM Input GROUP BY TumblingWindow(hour, 2)"
+    registry.put("j", Definition(query, JOB.document))
+    registry.hubs["events"].append([Event(b'{"n": 1}')], partition=0)
+    job = Job.of("j", registry.get("j").definition, redis, registry.hubs, beat=0.0)
+    run(job)
+    found = now(registry)
+    (item,) = attention(found, redis)
+    job.share.stop()
+
+    waiting = found.jobs["j"].waiting
+    assert waiting is not None
+    assert waiting.due is not None
+    assert (item.level, item.where, item.name) == (Level.WAITS, Where.JOB, "j")
+    assert item.text == f"j writes its next rows at {clock(found, waiting.due)}."
+    assert "1 event waits in it" in item.why
+
+
+def test_windows_that_only_a_later_event_ends_say_so(
+    redis: redis_py.Redis, registry: JobRegistry, worker: History
+) -> None:
+    query = "SELECT COUNT(*) AS n INTO Out FROM Input TIMESTAMP BY t GROUP BY TumblingWindow(hour, 2)"
+    registry.put("j", Definition(query, {**JOB.document, "time": {"late_arrival": -1}}))
+    registry.hubs["events"].append([Event(b'{"t": "2026-05-01T12:00:00Z"}')], partition=0)
+    job = Job.of("j", registry.get("j").definition, redis, registry.hubs, beat=0.0)
+    run(job)
+    (item,) = items(registry)
+    job.share.stop()
+
+    assert (item.level, item.text) == (Level.WAITS, "j writes no rows of Out before a later event comes.")
+    assert "They come after a later event in events/" in item.why
 
 
 @pytest.fixture

@@ -67,6 +67,7 @@ def test_a_job_s_events_rows_and_faults(redis: redis_py.Redis, hubs: Hubs, regis
     run(job)
     job.share.stop()
 
+    assert task.samples()[hub_subject("events")].counters["out:job:j"] == 2  # though its state was not saved since
     assert task.samples()[job_subject("j")].counters == {"events": 2, "rows:Out": 1, "faults:input_errors": 1}
 
 

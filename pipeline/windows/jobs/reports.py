@@ -239,4 +239,8 @@ def _silent(end: str, tasks: Mapping[str, TaskStatus]) -> list[str]:
 
 
 def _total(counts: list[Mapping[str, int]]) -> dict[str, int]:
-    return dict(sorted(sum(map(Counter, counts), Counter[str]()).items()))
+    total: Counter[str] = Counter()
+    for one in counts:
+        for name, count in one.items():
+            total[name] += count
+    return dict(sorted((+total).items()))
