@@ -102,7 +102,7 @@ def test_it_is_kept_current_by_the_same_templates(app: App) -> None:
     with Client(app).get("/console/live/server", headers={**headers(), "Accept": "text/event-stream"}) as stream:
         assert stream.status_code == 200
         sent = b""
-        for piece in stream.response:
+        for piece in stream.iter_encoded():
             sent += piece
             if b"event: at" in sent:
                 break
