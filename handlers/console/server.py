@@ -134,7 +134,7 @@ def _processes(busy: Mapping[int, Busy]) -> list[Process]:
 def _stores(its: Services) -> dict[str, Any]:
     """Return what Redis and the workers say of themselves; `away` is why they can't be asked, otherwise empty."""
     found: dict[str, Any] = {"away": "", "servers": [], "workers": [], "states": {}, "is_worked": False}
-    found["database"] = database(its.settings)
+    found |= {"database": database(its.settings), "belongs_to": its.settings.environment}
     try:
         jobs = JobRegistry(its.redis, its.hubs, its.boards)
         all_of_it = overview(its.hubs, jobs, jobs.all(), its.stores.distinct_clients)

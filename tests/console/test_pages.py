@@ -14,6 +14,7 @@ from .conftest import Site
 #: Pages by the name of their screenshots; what is in braces, `made` has made.
 PAGES = {
     "home": "/",
+    "sign-in": "/console/sign-in",
     "hubs": "/console/hubs",
     "hub": "/console/hubs/events?partition={partition}",
     "hub-search": "/console/hubs/events?partition={partition}&key=nobody",

@@ -98,6 +98,19 @@ def test_what_other_processes_do_is_read_from_their_files(tmp_path: Path) -> Non
     assert list(busy.read(tmp_path)) == [mine]
 
 
+def test_it_is_kept_current_by_the_same_templates(app: App) -> None:
+    with Client(app).get("/console/live/server", headers={**headers(), "Accept": "text/event-stream"}) as stream:
+        assert stream.status_code == 200
+        sent = b""
+        for piece in stream.iter_encoded():
+            sent += piece
+            if b"event: at" in sent:
+                break
+
+    assert b"What their threads do now" in sent
+    assert b"environment test, database 2" in sent
+
+
 def test_behind_gunicorn_each_process_is_there(
     tmp_path: Path, server_settings: Settings, redis: redis_py.Redis
 ) -> None:
@@ -108,5 +121,5 @@ def test_behind_gunicorn_each_process_is_there(
 
     assert 'scope="row">master ' in text
     assert text.count(rows) == 2
-    assert '<td class="num">16</td>' in text  # threads
+    assert '<td class="r">16</td>' in text  # threads
     assert "<code>/console/server</code>" in text  # this very request
