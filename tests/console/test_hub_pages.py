@@ -50,7 +50,7 @@ def test_an_event_that_was_sent_is_followed_to_its_row(person: Watched, place: s
     page.get_by_role("link", name="a key of ours").click()
     expect(page.locator("#browse")).to_be_visible()
     expect(page.get_by_label("Key")).to_have_value("a key of ours")
-    page.locator("tr[data-key] th a").first.click()
+    page.locator("tr[data-key] a[href*='event=']").first.click()
     expect(page.locator("#event h3").first).to_contain_text("of partition")
     expect(page.locator("tr[aria-current=true]")).to_have_count(1)
 
