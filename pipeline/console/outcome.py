@@ -8,6 +8,7 @@ it looks for the rows that the job has written for the same windows and groups.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -116,8 +117,10 @@ class Outcome:
 
 
 class _Told(Faults):
+    """Keeps what is found wrong, and logs nothing."""
+
     def __init__(self) -> None:
-        self.silent = False
+        super().__init__("", Counter())
         self.found: list[tuple[str, str]] = []
 
     def report(self, kind: str, message: object, row: Timed | None = None, event: StoredEvent | None = None) -> None:
