@@ -8,6 +8,7 @@ it looks for the rows that the job has written for the same windows and groups.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,7 @@ from ..windows.jobs.prepare import prepare
 from ..windows.language.syntax import Session, Sliding
 from ..windows.language.ticks import END, from_unix_ms, isoformat, to_unix_ms
 from ..windows.language.values import lookup, to_json
-from ..windows.operators.faults import INPUT, Faults
+from ..windows.operators.faults import INPUT, Faults, Timed
 from ..windows.planning import nodes
 from ..windows.planning.lineage import key_columns
 from ..windows.planning.nodes import Plan
@@ -107,10 +108,10 @@ class Outcome:
 
 class _Told(Faults):
     def __init__(self) -> None:
-        self.silent = False
+        super().__init__("", Counter())
         self.found: list[tuple[str, str]] = []
 
-    def report(self, kind: str, message: object) -> None:
+    def report(self, kind: str, message: object, row: Timed | None = None, event: StoredEvent | None = None) -> None:
         if not self.silent:
             self.found.append((kind, str(message)))
 
