@@ -14,21 +14,19 @@ from msgspec import Struct
 
 from ..store import Redis, RedisCluster
 from ..store.scripts import ScriptClient
+from . import keys
 from .answers import isoformat
 from .fanout import try_all
 from .queries import ALL, AskInfo, Info, Lowest
 from .scores import from_units
 from .shard import StaleShard
-from .shards import NAME, Shards
+from .shards import Shards
 from .totals import Totals
 
 #: Keys of Redis that are looked at, at most, to find boards; and in one call of SCAN, which takes it about 1 ms.
 MOST_KEYS, _AT_ONCE = 1_000_000, 10_000
 
-#: Tree and scores of a board alone: those of its segments have another word after the tag.
-_KEYS = re.compile(rf"\{{board:({NAME})\}}:(scores|tree)")
 _PREFIX = re.compile(r"[A-Za-z0-9_.:\-]*")
-_GLOB = "{{board:{}*}}:[st][cr]*"
 
 
 class Names(Struct, frozen=True):
@@ -62,9 +60,9 @@ def names(client: ScriptClient, shards: int, prefix: str = "", most_keys: int = 
             if looked >= most_keys:
                 complete = False
                 break
-            cursor, page = cast("tuple[int, list[bytes]]", node.scan(cursor or 0, _GLOB.format(prefix), _AT_ONCE))
+            cursor, page = cast("tuple[int, list[bytes]]", node.scan(cursor or 0, keys.glob(prefix), _AT_ONCE))
             looked += _AT_ONCE
-            found.update(_board(key, shards) for key in page)
+            found.update(keys.board_of(key.decode(errors="replace"), shards) for key in page)
     found.discard("")
     return Names(sorted(found), looked, complete)
 
@@ -75,14 +73,6 @@ def _nodes(client: ScriptClient) -> Iterator[Redis]:
             yield client.get_redis_connection(node)
     else:
         yield cast("Redis", client)
-
-
-def _board(key: bytes, shards: int) -> str:
-    """Return the name of the board that a key belongs to, '' if it belongs to none."""
-    match = _KEYS.fullmatch(key.decode(errors="replace"))
-    if match is None:
-        return ""
-    return match[1] if shards == 1 else match[1].rpartition(":")[0]
 
 
 def listed(boards: Sequence[Shards]) -> list[Listed]:

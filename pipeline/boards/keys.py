@@ -144,6 +144,20 @@ def tags(board: str, shards: int) -> list[str]:
     return [_TAG.replace("SHARD", name) for name in names]
 
 
+def glob(board: str) -> str:
+    """Return what SCAN matches the trees and scores of boards with whose names begin so, and little else."""
+    return f"{_TAG.replace('SHARD', f'{board}*')}:[st][cr]*"
+
+
+def board_of(key: str, shards: int) -> str:
+    """Return the board whose tree or scores have this name; '' if it is another key."""
+    tag, _, rest = key.partition("}:")
+    if rest not in (after_prefix(TREE), after_prefix(SCORES)):
+        return ""
+    shard = tag.removeprefix(_TAG.partition("SHARD")[0])
+    return shard if shards == 1 else shard.rpartition(":")[0]
+
+
 def name(key: Key, tag: str, **parts: str) -> str:
     """Return the name that a key has in the shard of this `tag`, with the parts that are in capitals filled in."""
     rest = key.pattern.removeprefix(_TAG)

@@ -85,7 +85,7 @@ CALLS = [
     *("hub detach h g", "hub deadletters list h", "hub deadletters redrive h --all", "hub deadletters drop h --all"),
     *("job list", "job status", "job put JOB", "job delete j --yes"),
     *("rule add r --right Send", "rule list", "rule rotate r --key primary", "rule delete r"),
-    *("token --rule r", "console"),
+    *("token --rule r", "console", "demo --watch"),
 ]
 
 #: The others: they read files and settings, or, as the worker does, wait for Redis (tests/work/test_worker.py).
