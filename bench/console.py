@@ -136,7 +136,7 @@ def _members(count: int) -> Iterator[BulkChange]:
 
 
 class Looked(NamedTuple):
-    """Milliseconds until a page is there (median), of processor time of the service and of Redis; round trips and bytes."""
+    """Milliseconds until a page is there (median), and of processor time of service and Redis; round trips, bytes."""
 
     took: float
     ours: float
@@ -146,7 +146,7 @@ class Looked(NamedTuple):
 
 
 def look(client: Client, redis: Redis, path: str, turns: int = TURNS) -> Looked:
-    headers = {"Authorization": stack.token()}
+    headers = {"Authorization": stack.token(), "Accept": "text/html"}
 
     def ask() -> int:
         answer = client.get(path, headers=headers)

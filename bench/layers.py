@@ -1,6 +1,8 @@
 """What each layer of a framework costs: the same GET with layers taken off, and wz's steps beside Flask's.
 
     python -m bench.layers            a table
+    python -m bench.layers --json     the same as JSON
+    python -m bench.layers --quick    fewer rounds
     python -m bench.layers --write    the same, stored for the pages of /layers (handlers/console/measured.json)
 
 All run in one process, in turn. A request is timed with a clock that is read between its parts; each reading's own
@@ -287,12 +289,14 @@ def table(found: Measured) -> str:
 
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--write", is_flag=True, help="Store the run for the pages of /layers.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--quick", is_flag=True, help="Fewer rounds.")
-def main(write: bool, quick: bool) -> None:
+def main(write: bool, as_json: bool, quick: bool) -> None:
     found = measure(rounds=5, calls=100) if quick else measure(rounds=150, calls=100)
-    print(table(found))
+    document = msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
+    print(document if as_json else table(found))
     if write:
-        FILE.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+        FILE.write_text(document)
 
 
 if __name__ == "__main__":

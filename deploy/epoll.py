@@ -49,6 +49,11 @@ class EpollWorker(Worker):
         # out of `_parked` is the only one that may use it.
         self._waiting: dict[int, TConn] = {}
 
+    @property
+    def parked(self) -> int:
+        """How many requests wait for a thread."""
+        return len(self._parked)
+
     def run(self) -> None:
         self._epoll = select.epoll()
         for number in range(self.cfg.threads + 1):

@@ -123,7 +123,7 @@ def post_fork(server, worker):  # type: ignore[no-untyped-def]
 
 def child_exit(server, worker):  # type: ignore[no-untyped-def]
     """Forget what was true only while the worker lived; prometheus_client has a function for it, but see serve.py."""
-    for file in metrics.glob(f"gauge_live*_{worker.pid}.db"):
+    for file in (*metrics.glob(f"gauge_live*_{worker.pid}.db"), *metrics.glob(f"busy_{worker.pid}.*")):
         file.unlink()
 
 
@@ -153,4 +153,8 @@ def post_worker_init(worker):  # type: ignore[no-untyped-def]
         merge_ended(metrics)
     # Long polls and event streams end as soon as the worker is to, instead of after graceful_timeout.
     worker.wsgi.extensions["services"].readers.is_stopping = lambda: not worker.alive
+    load = worker.wsgi.extensions["load"]  # what the console shows of this process
+    load.threads = worker.cfg.threads
+    load.connections = lambda: worker.nr_conns
+    load.parked = lambda: getattr(worker, "parked", 0)
     tracing.install(worker)

@@ -43,7 +43,7 @@ class Ready(msgspec.Struct):
 def readyz(request: Request) -> Ready:
     """Say that this process can do its work: each store answers and takes writes. Nothing is written."""
     its = services(request).stores
-    states = {id(client): _state(client) for client in its.distinct_clients}
+    states = {id(client): store_state(client) for client in its.distinct_clients}
     stores = {name: states[id(client)] for name, client in its.clients.items()}
     wrong = sorted(set(stores.values()) - {"ok"})
     if wrong:
@@ -51,7 +51,8 @@ def readyz(request: Request) -> Ready:
     return Ready()
 
 
-def _state(client: Redis) -> str:
+def store_state(client: Redis) -> str:
+    """Return `ok` if a store takes writes, otherwise why not."""
     try:
         try_write(client)
     except OUTAGES as exc:

@@ -71,6 +71,11 @@ class Readers:
             self._taken[holder] += 1
         return Place(self, holder, connection)
 
+    @property
+    def taken(self) -> int:
+        """How many places are taken now."""
+        return self._taken.total()
+
     def leave(self, holder: Hashable) -> None:
         """Give back a place that `enter` took."""
         with self._lock:

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from pipeline.errors import PipelineError
+from pipeline.hub.description import RESERVED
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import WRONG_SETTINGS, Settings
 from pipeline.store import OUTAGES
@@ -39,6 +40,13 @@ logger = logging.getLogger(__name__)
 #: Seconds that a process that starts waits for the checks. A Redis that answers has answered long before.
 AT_ONCE = 2.0
 
+#: What to do about a hub whose name a later release has taken for a path.
+_SHADOWED = (
+    "the hub {name!r} was made before its name became a path of the service: events still go to /{name}/messages and "
+    "are read at /hubs/{name}, but Azure's management does not find it, and a page may take more of its paths. Move "
+    "its clients to a hub of another name, then `wz hub delete {name}`"
+)
+
 _AWAY = "the store could not be reached since this process started"
 _UNCHECKED = "the store could not be checked since this process started: its log says why"
 
@@ -52,7 +60,10 @@ def refuse(exc: PipelineError) -> NoReturn:
 def check(settings: Settings) -> None:
     """Check once. Raises `RedisUnavailable` or an error of `OUTAGES`; another `PipelineError` for what can't heal."""
     check_stores(settings)
-    Hubs.from_settings(settings, hubs_client(settings)).declare()
+    hubs = Hubs.from_settings(settings, hubs_client(settings))
+    hubs.declare()
+    for name in sorted(RESERVED & hubs.list().keys()):
+        logger.error(_SHADOWED.format(name=name))
 
 
 def open_stores(app: App, settings: Settings, end: Callable[[], None] | None = None) -> None:

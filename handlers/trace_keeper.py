@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from pipeline.console.traces import Traces
@@ -21,8 +22,9 @@ logger = logging.getLogger(__name__)
 #: Traces, and lines of nginx, that wait for the thread. What comes when there are as many is dropped.
 MAX_WAITING = 200
 
-#: How many are stored at once.
-_BATCH = 50
+#: How many are stored at once, and for how many seconds the thread waits for more to come. As it needs the interpreter,
+#: which a request then waits for, it lets others have it after each trace: Python itself would do so every 5 ms.
+_BATCH, _GATHER, _YIELD = 50, 0.05, 0.0005
 
 #: nginx's line may come before the trace is stored: it is tried again so often, after so many seconds.
 _TRIES, _PAUSE = 10, 0.2
@@ -68,7 +70,7 @@ class Keeper:
             late |= {id: (0, line) for line in lines if (id := line_id(line))}
             try:
                 if recordings:
-                    self._store(recordings)
+                    self._store(recordings, late)
                 if late:
                     missing = self._find().attach({id: line for id, (_, line) in late.items()})
                     late = {id: (late[id][0] + 1, late[id][1]) for id in missing if late[id][0] < _TRIES}
@@ -81,11 +83,17 @@ class Keeper:
                 logger.exception("traces could not be kept")
                 late = {}
 
-    def _store(self, recordings: list[Recording]) -> None:
+    def _store(self, recordings: list[Recording], lines: dict[str, tuple[int, bytes]]) -> None:
+        """Store traces, each with the line of nginx that is there, which is taken out of `lines`."""
         kept = 0
         try:
-            self._find().keep([part_of(recording.trace()) for recording in recordings])
-            kept = len(recordings)
+            parts = []
+            for recording in recordings:
+                _, line = lines.pop(recording.id, (0, None))
+                parts.append(part_of(recording.trace())._replace(nginx=line))
+                time.sleep(_YIELD)
+            self._find().keep(parts)
+            kept = len(parts)
         finally:
             count_traces("kept", kept)
             count_traces("dropped", len(recordings) - kept)
@@ -95,6 +103,7 @@ class Keeper:
         lines: list[bytes] = []
         try:
             item = self._waiting.get(timeout=seconds)
+            time.sleep(_GATHER)
             while True:
                 if isinstance(item, bytes):
                     lines.append(item)

@@ -96,14 +96,16 @@ def test_it_has_a_name_of_its_own_and_needs_werkzeug_and_msgspec(metadata: Messa
 
 def test_its_extras_are_what_its_optional_modules_need(metadata: Message) -> None:
     lines = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" in line]
-    extras = {re.search('extra == "(.*)"', line)[1]: re.match(r"[\w-]+", line)[0] for line in lines}
+    extras = {(re.search('extra == "(.*)"', line)[1], re.match(r"[\w-]+", line)[0]) for line in lines}
 
     assert extras == {
-        "cli": "click",
-        "docs": "swagger-ui-bundle-v2",
-        "sessions": "itsdangerous",
-        "signals": "blinker",
-        "templates": "jinja2",
+        ("cli", "click"),
+        ("docs", "swagger-ui-bundle-v2"),
+        ("sessions", "itsdangerous"),
+        ("signals", "blinker"),
+        ("templates", "jinja2"),
+        ("tracing", "opentelemetry-exporter-otlp-proto-http"),
+        ("tracing", "opentelemetry-sdk"),
     }
 
 

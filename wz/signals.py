@@ -51,7 +51,7 @@ message_flashed = _signals.signal("message-flashed")
 
 
 class Signals:
-    """Sends an app's signals. Its attributes are the signals, for layers that find it in `app.extensions`.
+    """Sends an app's signals. Its attributes are the signals, for files that find it in `app.extensions`.
 
     The three appcontext signals are sent for each request, as in Flask, and for each `with app.app_context():`.
     """

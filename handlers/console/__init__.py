@@ -28,6 +28,7 @@ from . import (
     layers,
     rules,
     send,
+    server,
     sign_in,
     trace_json,
 )
@@ -55,6 +56,7 @@ BLUEPRINTS = (
     jobs.blueprint,
     job.blueprint,
     job_editor.blueprint,
+    server.blueprint,
 )
 
 

@@ -101,7 +101,14 @@ def moving(found: Services, board: Board, query: BoardQuery) -> dict[str, Any]:
         "more_changes": max(0, len(moved) - CHANGES),
         "links": Links(board.name, query),
         "query": query,
+        "trimmed": trimmed,
     }
+
+
+def trimmed(number: Decimal) -> Decimal:
+    """Return a difference or a mean without the zeros at its end."""
+    found = number.normalize()
+    return found if found % 1 else found.quantize(Decimal(1))
 
 
 def _weight(change: Any) -> tuple[bool, Decimal]:

@@ -78,11 +78,12 @@ def fragments(values: Mapping[str, Any]) -> dict[str, str]:
 def show(request: Request, name: str, query: BoardQuery, form: Form | None = None, status: int = 200) -> Response:
     found = services(request)
     one = found.boards[name]
-    frame = {
+    links = Links(one.name, query)
+    frame: dict[str, Any] = {
         "name": one.name,
         "form": form or Form(member=query.member),
         "may_send": access(request).may(Right.SEND, "boards", name),
-        "links": Links(one.name, query),
+        "links": links,
         "query": query,
     }
     try:
@@ -93,7 +94,7 @@ def show(request: Request, name: str, query: BoardQuery, form: Form | None = Non
         return page(request, "board_none.html", 404 if status == 200 else status, stale=False, why=str(exc), **frame)
     except StaleBoard as exc:
         return page(request, "board_none.html", 503, stale=True, why=str(exc), **frame)
-    address = frame["links"].to().replace("/console/boards/", "/console/live/boards/", 1)  # type: ignore[attr-defined]
+    address = links.to().replace("/console/boards/", "/console/live/boards/", 1)
     return page(request, "board.html", status, live=address, parts=fragments(values), **frame | values)
 
 

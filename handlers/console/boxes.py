@@ -97,7 +97,7 @@ def box_of(
     if reader.kind == "relay":
         return relay_box(one, reader, past, upstream)
     if reader.job is not None:
-        return _job(now, now.jobs[reader.job], reader, jobs[reader.job])
+        return _job(now, reader.job, reader, jobs[reader.job.name])
     rate = past.rate(f"out:{reader.name}")
     tag = None if reader.holds else Tag("may miss events")
     facts = [("past", per_second(rate)), *_lag(reader)]

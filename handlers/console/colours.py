@@ -6,7 +6,8 @@ from pipeline.windows.functions import FUNCTIONS
 from pipeline.windows.language.token_reader import KEYWORD_BEFORE, RESERVED
 from pipeline.windows.language.tokens import spelled, upper
 
-_KEYWORDS = RESERVED | KEYWORD_BEFORE.keys() | FUNCTIONS.keys()
+_KEYWORDS = RESERVED | KEYWORD_BEFORE.keys()
+_CALLED = FUNCTIONS.keys() | {"DURATION", "HOP", "OFFSET"}  # the latter name the arguments of windows
 
 Line = list[tuple[str, str]]
 """The pieces of a line: class, or "", and text."""
@@ -15,8 +16,10 @@ Line = list[tuple[str, str]]
 def coloured(query: str) -> list[Line]:
     """Return the lines of a query."""
     lines: list[Line] = [[]]
-    for kind, text in spelled(query.replace("\r\n", "\n")):
-        name = _class_of(kind, text)
+    words = list(spelled(query.replace("\r\n", "\n").rstrip()))
+    for place, (kind, text) in enumerate(words):
+        following = next((word for _, word in words[place + 1 : place + 3] if not word.isspace()), "")
+        name = _class_of(kind, text, is_called=following == "(")
         for number, part in enumerate(text.split("\n")):
             if number:
                 lines.append([])
@@ -25,10 +28,10 @@ def coloured(query: str) -> list[Line]:
     return lines
 
 
-def _class_of(kind: str, text: str) -> str:
+def _class_of(kind: str, text: str, is_called: bool) -> str:
     match kind:
         case "word":
-            return "k" if upper(text) in _KEYWORDS else ""
+            return "k" if upper(text) in _KEYWORDS or (is_called and upper(text) in _CALLED) else ""
         case "text" | "number":
             return "l"
         case "space":

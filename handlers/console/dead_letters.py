@@ -16,7 +16,7 @@ from .access import access
 from .forms import MAX_FORM
 from .frame import Pages, page
 
-blueprint = Pages("console_dead_letters", "/console/hubs/<hub>/dead-letters")
+blueprint = Pages("console_dead_letters", "/console/hubs/<hub>/deadletters")
 
 #: Letters of a page.
 LETTERS = 50

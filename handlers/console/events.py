@@ -11,14 +11,15 @@ from pipeline.console.readers import Reader, readers
 from pipeline.console.relayed import Relayed, relayed
 from pipeline.hub import StoredEvent
 from pipeline.hub.browse import event_at
+from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.log import Hub
-from pipeline.hub.relay_status import PartitionStatus, status
+from pipeline.hub.relay_status import PartitionStatus
 from pipeline.hub.sas import Right
 from pipeline.hub.trace import trace_id, traceparent_of
+from pipeline.store import Redis
 from pipeline.store.clock import machine_time
 from pipeline.store.offsets import OFFSET
 from pipeline.windows.jobs.job_toml import InvalidJob
-from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.windows.jobs.reports import JobStatus
 from pipeline.windows.language.ticks import parse
 from wz import Problem, Request, Response
@@ -26,6 +27,7 @@ from wz import Problem, Request, Response
 from ..services import services
 from .access import access
 from .frame import Pages, page
+from .hubs import now_of
 
 blueprint = Pages("console_events", "/console/hubs/<hub>/events/<int:partition>/<offset>")
 
@@ -73,16 +75,17 @@ class Story:
     jobs: Sequence[InJob]
     clients: Sequence[tuple[Reader, bool, int]]
     now_ms: int
+    may_manage: bool
 
 
 @blueprint.get("")
 def event(request: Request, hub: str, partition: int, offset: str) -> Response:
     """Show one event, at an address of its own."""
     found, stored = _found(request, hub, partition, offset)
-    partitions = status(found)
-    registry = registry_of(request)
-    its = story(found, partitions, readers(found, partitions, registry), registry, stored)
-    return page(request, "event.html", hub=found, story=its)
+    now = now_of(request, [found.name])
+    one = now.hubs[found.name]
+    its = story(request, found, one.partitions, readers(one, now.jobs, ConsumerGroups(found).list()), stored)
+    return page(request, "event.html", hub=found, story=its, may_manage=its.may_manage)
 
 
 @blueprint.get("/body")
@@ -107,16 +110,11 @@ def _found(request: Request, hub: str, partition: int, offset: str) -> tuple[Hub
     return found, stored
 
 
-def registry_of(request: Request) -> JobRegistry:
-    found = services(request)
-    return JobRegistry(found.redis, found.hubs, found.boards)
-
-
 def story(
+    request: Request,
     hub: Hub,
     partitions: Sequence[PartitionStatus],
     its_readers: Sequence[Reader],
-    registry: JobRegistry,
     stored: StoredEvent,
 ) -> Story:
     """Return what an event became."""
@@ -124,14 +122,16 @@ def story(
     its_status = partitions[stored.partition]
     jobs = [reader for reader in its_readers if reader.kind == "job"]
     traceparent = traceparent_of(stored.event)
+    redis = services(request).redis
     return Story(
         stored=stored,
         trace=None if traceparent is None else trace_id(traceparent),
         relay_reader=relay,
         relay=None if relay is None else relayed(hub, stored, relay, its_status),
-        jobs=[_in_job(hub, stored, reader, registry, number < JOBS) for number, reader in enumerate(jobs)],
+        jobs=[_in_job(hub, stored, reader, redis, number < JOBS) for number, reader in enumerate(jobs)],
         clients=[(reader, *_place(reader, stored)) for reader in its_readers if reader.kind == "client"],
         now_ms=int(machine_time() * 1000),
+        may_manage=access(request).may(Right.MANAGE, hub.name, hub=True),
     )
 
 
@@ -143,16 +143,17 @@ def _place(reader: Reader, stored: StoredEvent) -> tuple[bool, int]:
     return False, 0 if number is None else stored.sequence_number - number
 
 
-def _in_job(hub: Hub, stored: StoredEvent, reader: Reader, registry: JobRegistry, is_worked_out: bool) -> InJob:
+def _in_job(hub: Hub, stored: StoredEvent, reader: Reader, redis: Redis, is_worked_out: bool) -> InJob:
     has_passed, behind = _place(reader, stored)
-    its = reader.progress.status if reader.progress else None
-    if not is_worked_out or reader.job is None:
-        return InJob(reader, has_passed, behind, _closed(its), why="too many jobs read this hub to look into each")
+    assert reader.job is not None
+    closed = _closed(reader.job.progress.status)
+    if not is_worked_out:
+        return InJob(reader, has_passed, behind, closed, why="too many jobs read this hub to look into each")
     try:
-        made = outcome(reader.job, registry.get(reader.job).definition, hub, stored, registry.redis)
+        made = outcome(reader.job.name, reader.job.record.definition, hub, stored, redis)
     except InvalidJob as exc:
-        return InJob(reader, has_passed, behind, _closed(its), why=f"its query can't be read: {exc}")
-    return InJob(reader, has_passed, behind, _closed(its), made)
+        return InJob(reader, has_passed, behind, closed, why=f"its query can't be read: {exc}")
+    return InJob(reader, has_passed, behind, closed, made)
 
 
 def _closed(its: JobStatus | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import math
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
@@ -163,7 +163,7 @@ def page(request: Request, template: str, status: int = 200, live: str | None = 
 def prepare(environment: jinja2.Environment) -> None:
     """Add what templates need to print numbers and charts."""
     environment.undefined = jinja2.StrictUndefined
-    environment.filters |= {"n": number, "pc": percent, "signed": signed, "short": short, "clock": clock}
+    environment.filters |= {"n": number, "pc": percent, "signed": signed, "short": short}
     environment.filters |= shown.FILTERS
     environment.globals |= {"path_with_gaps": charts.path_with_gaps, "zip": zip}
     environment.globals |= {"path": charts.path, "axis_marks": charts.axis_marks, "min": min, "max": max, "len": len}
@@ -180,18 +180,12 @@ def signed(value: float | Decimal) -> str:
 
 
 def short(value: float | Decimal) -> str:
-    """Return a number for a label that must be narrow: from 10,000 on in thousands, millions, ..., rounded."""
-    size = abs(value)
-    power = next((power for power in range(5, 0, -1) if size >= 10 ** (3 * power)), 0)
-    if power == 0 or size < 10_000:
+    """Return a number for a label that must be narrow: from 10,000 on rounded, in thousands (k), millions (M), ..."""
+    size = abs(float(value))
+    if size < 10_000:
         return number(value)
-    rounded = f"{float(value) / 10 ** (3 * power):.3g}" if power < 5 else f"{float(value):.0e}"
-    return rounded.replace("-", "\u2212") + ("", "k", "M", "G", "T", "")[power]
-
-
-def clock(ms: int) -> str:
-    """Return a time in ms since the Unix epoch as UTC's time of day."""
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M:%S}"
+    power = min(4, int(math.log10(size) / 3))
+    return f"{float(value) / 10 ** (3 * power):.3g}".replace("-", "\u2212") + "kMGT"[power - 1]
 
 
 def percent(value: float) -> str:

@@ -12,12 +12,15 @@ from pipeline.console.attention import Item, Level, Where, attention
 from pipeline.console.history import histories, hub_subject, job_subject
 from pipeline.console.keys import PERIOD
 from pipeline.console.overview import HubNow, Overview, overview
+from pipeline.console.readers import readers
 from pipeline.hub.log import Hub
 from pipeline.hub.sas import Right
 from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request, Response
+from wz.errors import wants_html
 from wz.templates import render_template
 
+from ..hub.atom import public_services
 from ..services import Services, services
 from .access import Access, access
 from .boxes import hub_href, job_href, past_of_hub, past_of_job, rounded
@@ -58,7 +61,9 @@ class Form(msgspec.Struct):
 
 @blueprint.get("/")
 def home(request: Request, query: HomeQuery) -> Response:
-    """Show the way of the data."""
+    """Show the way of the data; a program that looks whether somebody is here gets what Azure has there."""
+    if not wants_html(request):
+        return public_services(request.host_url)
     return show(request, query.hub)
 
 
@@ -206,7 +211,7 @@ def _others(found: Services, now: Overview, items: Sequence[Item], chosen: str) 
                 "word": _WORDS[level] if level is not None else "",
                 "events": sum(status.log.events for status in one.partitions),
                 "rate": rounded(past_of_hub(now, one, its).rate("in")),
-                "lag": sum(reader.lag for reader in now.readers(name)),
+                "lag": sum(reader.lag for reader in readers(now.hubs[name], now.jobs)),
                 "letters": one.deadletters,
             }
         )

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from pipeline.console.attention import ACT_AT
 from pipeline.console.history import Sample, history, hub_subject, rates
-from pipeline.console.readers import Reader, readers
+from pipeline.console.overview import HubNow
+from pipeline.console.readers import readers
+from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.log import Hub
-from pipeline.hub.relay_status import PartitionStatus, status
+from pipeline.hub.relay_status import PartitionStatus
 from pipeline.hub.sas import Right
 from wz import Request, Response
 from wz.templates import render_template
@@ -19,12 +22,12 @@ from ..services import services
 from .access import access
 from .browsing import PLACES, Listing, listing
 from .charts import axis_step
-from .events import registry_of, story
+from .events import story
 from .forms import Form
 from .frame import Pages, page
-from .hubs import NEARLY_FULL, RECENT, fill, mean, out_rates
+from .hubs import LEVELS, RECENT, mean, now_of, out_rates, said_of
 from .live import live
-from .shown import age, clock
+from .shown import clock
 
 blueprint = Pages("console_hub", "/console/hubs/<hub>")
 
@@ -38,7 +41,7 @@ MATRIX = 16
 MUCH = 10_000
 
 #: The parts of the page that are kept current.
-PARTS = ("facts", "rates", "partitions", "readers", "news")
+PARTS = ("facts", "said", "rates", "partitions", "readers", "news")
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def hub_page(request: Request, hub: Hub, status: int = 200, group: Form | None =
     partitions, shown = values["partitions"], listing(hub, values["partitions"], request.args.to_dict())
     its = None
     if shown.opened is not None:
-        its = story(hub, partitions, values["readers"], registry_of(request), shown.opened)
+        its = story(request, hub, partitions, values["readers"], shown.opened)
     partition = "" if shown.partition is None else str(shown.partition)
     followed = request.app.url_for(
         "console_hub.follow",
@@ -103,53 +106,45 @@ def hub_page(request: Request, hub: Hub, status: int = 200, group: Form | None =
 
 
 def figures(request: Request, hub: Hub) -> dict[str, Any]:
-    """Return what the templates of a hub's page show, but its events. Nine round trips, however large the hub is."""
-    may = access(request)
-    partitions = status(hub)
-    its_readers = readers(hub, partitions, registry_of(request))
-    samples = history(services(request).redis, hub_subject(hub.name), CHART)
-    largest = max(one.log.bytes for one in partitions)
+    """Return what the templates of a hub's page show, but its events. Some ten round trips."""
+    may, redis = access(request), services(request).redis
+    now = now_of(request, [hub.name])
+    one = now.hubs[hub.name]
+    samples = history(redis, hub_subject(hub.name), CHART)
+    largest = max(status.log.bytes for status in one.partitions)
     return {
         "hub": hub,
         "may_send": may.may(Right.SEND, hub.name, hub=True),
         "may_manage": may.may(Right.MANAGE, hub.name, hub=True),
-        "partitions": partitions,
-        "fills": [fill(hub, one) for one in partitions],
+        "partitions": one.partitions,
+        "bars": [_bar(one, status) for status in one.partitions],
         "unit": "MiB" if largest >= 1024 * 1024 else "KiB",
         "divisor": 1024 * 1024 if largest >= 1024 * 1024 else 1024,
-        "nearly_full": NEARLY_FULL,
-        "warnings": [text for one in partitions if (text := _warning(hub, one, its_readers)) is not None],
-        "readers": its_readers,
+        "said": [(LEVELS[item.level], item) for item in said_of(now, redis)[hub.name]],
+        "readers": readers(one, now.jobs, ConsumerGroups(hub).list()),
         "matrix": hub.partitions <= MATRIX,
         "much": MUCH,
         "rates": _rates(samples),
         "coming": mean(rates(samples[-RECENT:], "in")),
         "going": mean(out_rates(samples[-RECENT:])),
-        "kept": sum(one.log.events for one in partitions),
-        "kept_bytes": sum(one.log.bytes for one in partitions),
-        "dead": sum(one.relay.deadletters for one in partitions),
+        "kept": sum(status.log.events for status in one.partitions),
+        "kept_bytes": sum(status.log.bytes for status in one.partitions),
+        "dead": one.deadletters,
     }
+
+
+def _bar(one: HubNow, status: PartitionStatus) -> tuple[float, bool] | None:
+    """Return how full a partition is, in percent, and whether readers hold nearly all of it; None without a limit."""
+    most = one.hub.settings.partition_bytes
+    if not most:
+        return None
+    held, _ = one.held(status.log.partition)
+    return min(100.0, round(status.log.bytes * 100 / most, 1)), held >= most * ACT_AT
 
 
 def _taken(partitions: Sequence[PartitionStatus], partition: str | None) -> int:
     """Return how many events a partition, or all of them, have ever taken."""
     return sum(one.log.in_events for one in partitions if not partition or str(one.log.partition) == partition)
-
-
-def _warning(hub: Hub, one: PartitionStatus, its_readers: Sequence[Reader]) -> tuple[str, str] | None:
-    """Say when a partition is full, and who holds its events: the sentence's subject, and the rest."""
-    full = fill(hub, one)
-    if full is None or full <= NEARLY_FULL:
-        return None
-    p, left = one.log.partition, hub.settings.partition_bytes - one.log.bytes
-    when = f" in about {age(left * 1000 / one.log.in_rate)}" if one.log.in_rate else " soon"
-    first = f"Partition {p} is full" + ("" if left <= 0 else when)
-    holders = [reader for reader in its_readers if reader.holds and reader.lags[p]]
-    worst = max(holders, key=lambda reader: reader.lags[p] or 0, default=None)
-    rest = "then sends to it are answered 503."
-    if worst is not None:
-        rest += f" {worst.name} holds {worst.lags[p]:,} events there that it has not read."
-    return first, rest
 
 
 def _rates(samples: Sequence[Sample]) -> Rates | None:
@@ -159,9 +154,10 @@ def _rates(samples: Sequence[Sample]) -> Rates | None:
     coming, going = rates(samples, "in"), out_rates(samples) or [None] * (len(samples) - 1)
     highest = max([1.0, *(rate for rate in (*coming, *going) if rate is not None)])
     step = axis_step(highest)
-    top = step * ceil(highest / step)
-    ticks = [(float(value), "" if not value else f"{value:,}") for value in range(0, top + 1, step)]
-    ticks[-1] = (float(top), f"{top:,} /s")
+    last = step * ceil(highest / step)
+    ticks = [(float(value), "" if not value else f"{value:,}") for value in range(0, last + 1, step)]
+    ticks[-1] = (float(last), f"{last:,} /s")
+    top = last * 1.13  # room for the words of the highest line
     times = [sample.at_ms for sample in samples[1:]]
     ends = ((0.0, times[0], "start"), (50.0, times[len(times) // 2], "middle"), (100.0, times[-1], "end"))
     return Rates(times, coming, going, top, ticks, [(at, clock(ms, 0), anchor) for at, ms, anchor in ends])

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from pipeline.console.attention import Item, Level, attention
 from pipeline.console.history import Sample, histories, hub_subject, rates
+from pipeline.console.overview import HubNow, Overview, overview
+from pipeline.console.readers import readers
 from pipeline.errors import InvalidValue, PipelineError
 from pipeline.hub.description import Description, hub_name
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import HubBusy, HubExists
-from pipeline.hub.relay_status import PartitionStatus, statuses
 from pipeline.hub.sas import Right
 from pipeline.settings import DEFAULT_PARTITIONS
+from pipeline.store import Redis
 from pipeline.units import byte_count, milliseconds
+from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request, Response
 from wz.helpers import redirect
 
@@ -30,8 +35,9 @@ blueprint = Pages("console_hubs", "/console/hubs")
 #: Samples of history that a rate of "now" is the mean of: half a minute.
 RECENT = 4
 
-#: Percent of its bytes from which on a partition is nearly full: retention, where it may, keeps it below.
-NEARLY_FULL = 92
+#: The kinds of what may be said of a hub, in the words of its state; and the classes of their levels.
+_SAID = {"full": "nearly full", "letters": "dead letters", "relay": "relay waits", "lost relay": "relay stopped"}
+LEVELS = {Level.ACT: "act", Level.LOOK: "look", Level.WAITS: "wait"}
 
 #: The fields of a hub that can be changed, by the names that the domain gives them.
 _FIELDS = {"retention_ms": "retention", "retention_bytes": "size", "throughput_units": "units", "metadata": "metadata"}
@@ -80,7 +86,10 @@ def note(form: Form, exc: PipelineError) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """A hub in the list. `coming` and `going` are events a second, None where no worker counts them."""
+    """A hub in the list. `coming` and `going` are events a second, None where no worker counts them.
+
+    `level` and `state` say the worst that is to be said of it; both are empty for one that is well.
+    """
 
     hub: Hub
     events: int
@@ -94,50 +103,49 @@ class Row:
     state: str
 
 
+def now_of(request: Request, names: Sequence[str]) -> Overview:
+    """Return how these hubs do, with the jobs that read them, if one may see jobs. Six round trips, however many."""
+    found, may = services(request), access(request)
+    registry = JobRegistry(found.redis, found.hubs, found.boards)
+    sees_jobs = may.may(Right.LISTEN, "jobs") and may.may(Right.LISTEN, "outputs")
+    records = registry.all() if sees_jobs else {}
+    reading = {name: job for name, job in records.items() if any(hub in names for hub, _ in job.groups)}
+    return overview({name: found.hubs[name] for name in names}, registry, reading, [])
+
+
+def said_of(now: Overview, redis: Redis) -> dict[str, list[Item]]:
+    """Return what is to be said of each hub, the worst first."""
+    found: dict[str, list[Item]] = defaultdict(list)
+    for item in attention(now, redis):
+        kind, _, hub = item.key.rpartition(" ")
+        if kind in _SAID:
+            found[hub].append(item)
+    return found
+
+
 def _list(request: Request, form: Form, status: int = 200) -> Response:
     found, may = services(request), access(request)
-    hubs = dict(found.hubs.items())
-    seen = [hubs[name] for name in may.hubs(Right.LISTEN, list(hubs))]
-    samples = histories(found.redis, [hub_subject(hub.name) for hub in seen], RECENT)
-    rows = [_row(*one) for one in zip(seen, statuses(seen), samples, strict=True)]
+    now = now_of(request, may.hubs(Right.LISTEN, list(found.hubs)))
+    samples = histories(found.redis, [hub_subject(name) for name in now.hubs], RECENT)
+    said = said_of(now, found.redis)
+    rows = [_row(now, one, its, said[name]) for (name, one), its in zip(now.hubs.items(), samples, strict=True)]
     return page(request, "hubs.html", status, rows=rows, form=form, may_create=may.may(Right.MANAGE))
 
 
-def _row(hub: Hub, partitions: Sequence[PartitionStatus], samples: Sequence[Sample]) -> Row:
-    groups = {group.name for one in partitions for group in one.log.groups}
-    level, state = _state(hub, partitions)
+def _row(now: Overview, one: HubNow, samples: Sequence[Sample], said: Sequence[Item]) -> Row:
+    its_readers = readers(one, now.jobs)
     return Row(
-        hub=hub,
-        events=sum(one.log.events for one in partitions),
-        bytes=sum(one.log.bytes for one in partitions),
-        lag=sum(group.lag for one in partitions for group in one.log.groups),
-        readers=len(groups),
-        dead_letters=sum(one.relay.deadletters for one in partitions),
+        hub=one.hub,
+        events=sum(status.log.events for status in one.partitions),
+        bytes=sum(status.log.bytes for status in one.partitions),
+        lag=sum(reader.lag for reader in its_readers),
+        readers=len(its_readers),
+        dead_letters=one.deadletters,
         coming=mean(rates(samples, "in")),
         going=mean(out_rates(samples)),
-        level=level,
-        state=state,
+        level=LEVELS[said[0].level] if said else "",
+        state=_SAID[said[0].key.rpartition(" ")[0]] if said else "",
     )
-
-
-def _state(hub: Hub, partitions: Sequence[PartitionStatus]) -> tuple[str, str]:
-    """Return the worst that can be said of a hub: `act` or `look`, and why; twice nothing for one that is well."""
-    if any((fill(hub, one) or 0) > NEARLY_FULL for one in partitions):
-        return "act", "nearly full"
-    relays = [one.relay for one in partitions]
-    if any(relay.is_full for relay in relays):
-        return "act", "dead letters full"
-    if any(relay.group and relay.group.attached for relay in relays) and not any(relay.worker for relay in relays):
-        return "act", "relay stopped"
-    if any(relay.error for relay in relays):
-        return "look", "relay waits"
-    return ("look", "dead letters") if any(relay.deadletters for relay in relays) else ("", "")
-
-
-def fill(hub: Hub, one: PartitionStatus) -> float | None:
-    """Return how full a partition is, in percent of its bytes; None if there is no limit."""
-    most = hub.settings.partition_bytes
-    return min(100.0, one.log.bytes * 100 / most) if most else None
 
 
 def out_rates(samples: Sequence[Sample]) -> list[float | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def show(request: Request, name: str) -> Response:
         "drawing": _drawing(registry, prepared),
         "reason": _reason(registry, prepared),
     }
-    args = {key: value for key in ("output", "before") if (value := request.args.get(key))}
+    args: dict[str, Any] = {key: value for key in ("output", "before") if (value := request.args.get(key))}
     return page(request, "job.html", live=request.app.url_for("console_job.follow", name=name, **args), **values)
 
 
@@ -150,7 +151,7 @@ def _ask_to_delete(request: Request, name: str, refused: str = "", status: int =
     lost = [
         "Its state: what it has taken of windows that are not over.",
         f"Its place: {groups}. Made again, it begins with what the hubs still have." if groups else "Its place.",
-        "What it wrote stays: the rows of its outputs can be read until they are deleted, and boards keep their scores.",
+        "What it wrote stays: rows can be read until their output is deleted, and boards keep their scores.",
     ]
     return page(
         request,
@@ -196,7 +197,7 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
         "job": job,
         "tag": tag(job, progress),
         "progress": progress,
-        "status": status,
+        "report": status,
         "may_manage": may.may(Right.MANAGE, "jobs", name),
         "window": window,
         "until": None if window is None or window.due is None else _until(window.due),
@@ -294,7 +295,7 @@ def _minutes(samples: Sequence[Sample], chosen: str, outputs: Sequence[str]) -> 
     """Return the rows of each of the last minutes; of all outputs if there are two, else of the chosen one."""
     shown = list(outputs) if len(outputs) <= 2 else [chosen]
     found: dict[int, list[int]] = {}
-    for before, after in zip(samples, samples[1:], strict=False):
+    for before, after in pairwise(samples):
         minute = found.setdefault(after.at_ms // 60_000, [0] * len(shown))
         for place, output in enumerate(shown):
             rose = after.counters.get(f"rows:{output}", 0) - before.counters.get(f"rows:{output}", 0)
@@ -331,4 +332,3 @@ def _reason(registry: JobRegistry, prepared: Prepared | None) -> str:
     if divided.is_embarrassingly_parallel:
         return "Embarrassingly parallel: all of it runs for each partition by itself."
     return f"Not embarrassingly parallel: {next(iter(divided.reasons.values()))}."
-

@@ -1,9 +1,10 @@
-"""A job's plan as a drawing: boxes in ranks, from its inputs down to its boards, 320 px wide. The template prints it."""
+"""A job's plan as a drawing, 320 px wide: boxes in ranks, from its inputs down to its boards. A template prints it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipeline.windows.explanation.describe import describe, in_words
 from pipeline.windows.jobs.job_toml import BoardConfig, HubInput, JobConfig
@@ -82,7 +83,7 @@ def draw(divided: Topology, config: JobConfig) -> Drawing:
     width = max([WIDTH, *(_least(rank) for rank in ranks)])
     above: dict[int, list[_Item]] = {}
     for way in wires:
-        for before, after in zip(way, way[1:], strict=False):
+        for before, after in pairwise(way):
             above.setdefault(id(after), []).append(before)
     for rank in ranks:
         _place(rank, above, width)
@@ -91,12 +92,14 @@ def draw(divided: Topology, config: JobConfig) -> Drawing:
         for each in items
         if each.title is not None
     ]
-    words = ". ".join(
-        f"{each.words}, from {' and '.join(str(source.title) for source in each.sources)}" if each.sources else each.words
-        for each in items
-    )
+    words = ". ".join(map(_in_words, items))
     height = 8 + (len(ranks) - 1) * RANK + HEIGHT
     return Drawing(width, height, boxes, [_wire(way) for way in wires], words)
+
+
+def _in_words(item: _Item) -> str:
+    sources = " and ".join(str(source.title) for source in item.sources)
+    return f"{item.words}, from {sources}" if sources else item.words
 
 
 def _items(divided: Topology, config: JobConfig) -> Iterator[_Item]:
@@ -123,8 +126,8 @@ def _told(node: Node, divided: Topology, config: JobConfig) -> tuple[str, str, b
     match node:
         case nodes.Input():
             name = divided.plan.streams[node.stream].input
-            table = config.inputs.get(name)
-            return name, f"hub {table.hub}" if isinstance(table, HubInput) else "input", True
+            given = config.inputs.get(name)
+            return name, f"hub {given.hub}" if isinstance(given, HubInput) else "input", True
         case nodes.Output():
             output = config.outputs[node.output]
             kind = str(type(output).__struct_config__.tag)
@@ -134,8 +137,10 @@ def _told(node: Node, divided: Topology, config: JobConfig) -> tuple[str, str, b
             return node.step, work + _short(node.window), False
         case nodes.Analytic():
             return node.step, ", ".join(dict.fromkeys(call.function for call in node.calls)), False
-        case nodes.Join() | nodes.ReferenceJoin():
-            return node.step, f"{node.kind} JOIN" + (f" {node.table}" if isinstance(node, nodes.ReferenceJoin) else ""), False
+        case nodes.Join(kind=joined):
+            return node.step, f"{joined} JOIN", False
+        case nodes.ReferenceJoin(kind=joined, table=table):
+            return node.step, f"{joined} JOIN {table}", False
         case nodes.Union():
             return node.step, "UNION", False
         case nodes.Select(where=where, items=items):
@@ -191,7 +196,7 @@ def _cut(text: str, width: float) -> str:
 def _wire(way: Sequence[_Item]) -> tuple[str, float, float]:
     """Return the path through a wire's places, and where its head is."""
     parts = []
-    for before, after in zip(way, way[1:], strict=False):
+    for before, after in pairwise(way):
         begin, end = 4 + before.rank * RANK + HEIGHT, 4 + after.rank * RANK
         if before.title is None:
             begin -= HEIGHT

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from pipeline.console import words
 from pipeline.store.clock import machine_now
 from pipeline.windows.language.ticks import parse, to_unix_ms
 
@@ -39,24 +40,8 @@ def utc(text: str, places: int = 0) -> str:
 
 
 def age(ms: float | None) -> str:
-    """Write a length of time: 0.2 s, 4 min 10 s, 3 h 20 min, 2 d 4 h; an en dash for None."""
-    if ms is None:
-        return "\u2013"
-    seconds = ms / 1000
-    if seconds < 60:
-        return f"{seconds:.1f}\u00a0s"
-    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
-    if days:
-        return f"{days}\u00a0d {hours % 24}\u00a0h"
-    return f"{hours}\u00a0h {minutes % 60}\u00a0min" if hours else f"{minutes}\u00a0min {int(seconds % 60)}\u00a0s"
-
-
-def size(number: float) -> str:
-    """Write bytes: 999 B, 1.5 KiB, 20.0 MiB."""
-    amount, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while amount >= 1024 and len(units) > 1:
-        amount, units = amount / 1024, units[1:]
-    return f"{amount:.0f}\u00a0B" if units[0] == "B" else f"{amount:,.1f}\u00a0{units[0]}"
+    """Write a length of time in its largest units; an en dash for None."""
+    return "\u2013" if ms is None else words.duration(ms / 1000)
 
 
 @dataclass(frozen=True)
@@ -111,4 +96,4 @@ def _unpacked(data: bytes) -> tuple[bytes, bool] | None:
     return found, bool(unpacker.unconsumed_tail)
 
 
-FILTERS = {"window_end": to_unix_ms, "utc": utc, "clock": clock, "age": age, "size": size, "body": body}
+FILTERS = {"window_end": to_unix_ms, "utc": utc, "clock": clock, "age": age, "size": words.size, "body": body}

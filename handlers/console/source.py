@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 from pygments import lex
@@ -53,8 +54,8 @@ class Excerpt(NamedTuple):
 def excerpt(place: str) -> Excerpt | None:
     """Return the function around a place; of one with more than `MOST` lines those around the line itself.
 
-    Marked is the line, unless it is the function's first; then it is each that sets a key of the environ or calls
-    `start_response`. None for a place that is not in `PACKAGES`, or not there.
+    Marked is the line; but if it is the function's first, then each that sets a key of the environ or calls
+    `start_response`, if there is one. None for a place that is not in `PACKAGES`, or not there.
     """
     found = _PLACE.fullmatch(place)
     path = _path(found["package"], found["file"]) if found else None
@@ -92,9 +93,9 @@ def _excerpt(place: str, path: Path, line: int, changed: int) -> Excerpt | None:
         last = min(end, first + MOST - 1)
     marked = {line}
     if function and line <= function.lineno:
-        marked = set(_telling(function))
+        marked = set(_telling(function)) or marked
     whole = text.splitlines()[begin - 1 : last]
-    coloured = list(_coloured("\n".join(whole)))[first - begin :]
+    coloured = list(_coloured(dedent("\n".join(whole))))[first - begin :]
     return Excerpt(
         place, [Line(number, pieces, number in marked) for number, pieces in enumerate(coloured, start=first)]
     )

@@ -17,7 +17,7 @@ WHOSE = {
     "socket": "on the socket",
     "gunicorn": "gunicorn",
     "wz": "wz",
-    "handler": "handler",
+    "handler": "the service",
     "redis": "Redis",
     "rest": "no step's",
 }
@@ -66,7 +66,7 @@ def steps(trace: Trace) -> list[Step]:
     found = rows(trace)
     own = whole_microseconds([row.own for row in found])
     return [
-        Step(number, row, round(row.at / 1000), round(row.took / 1000), mine)
+        Step(number, row, round(row.at / 1000), mine if row.own == row.took else round(row.took / 1000), mine)
         for number, (row, mine) in enumerate(zip(found, own, strict=True))
     ]
 

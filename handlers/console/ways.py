@@ -10,7 +10,7 @@ from pipeline.boards import Boards
 from pipeline.console.attention import ACT_AT, Item, Level, Where
 from pipeline.console.history import Sample, rates
 from pipeline.console.overview import HubNow, Overview
-from pipeline.console.readers import Reader
+from pipeline.console.readers import Reader, readers
 from pipeline.console.words import duration, size
 
 from .boxes import NONE, Box, Past, Tag, box_of, counted_boards, hub_href, past_of_hub, per_second, relay_box
@@ -75,9 +75,9 @@ def way(
         of_tag = _LEVELS.get(box.tag.level if box.tag else "", _NOBODY)
         return min(of_tag, levels.get(box.name, _NOBODY)) if box.kind == "job" else of_tag
 
-    readers = now.readers(one.hub.name)
-    boxes = [box_of(now, one, reader, past, jobs, upstream) for reader in readers]
-    if upstream and not any(reader.kind == "relay" for reader in readers):
+    its_readers = readers(one, now.jobs)
+    boxes = [box_of(now, one, reader, past, jobs, upstream) for reader in its_readers]
+    if upstream and not any(reader.kind == "relay" for reader in its_readers):
         boxes.insert(0, relay_box(one, None, past, upstream))
     if len(boxes) > DRAWN:  # otherwise they stay where they are
         boxes.sort(key=urgency)
@@ -97,7 +97,7 @@ def way(
         bytes=size(sum(status.log.bytes for status in one.partitions)),
         bars=bars,
         words=_fullness(bars),
-        facts=_hub_facts(one, past, readers),
+        facts=_hub_facts(one, past, its_readers),
         boxes=shown,
         more=len(rest),
         more_words=f"{worse} of them need somebody" if worse else "all as they should be",

@@ -1,4 +1,4 @@
-"""The picture of a job's windows over event time: those whose rows are written, the one that ends next, those behind."""
+"""The picture of a job's windows over event time: those that are over, the one that ends next, and those behind it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from pipeline.windows.planning.nodes import Plan
 
 #: Windows that are over, and are drawn.
 DONE = 2
+
+#: Rows that an output is asked for; fewer are all that it has.
+ROWS = 500
 
 _DAY = 24 * 60 * TICKS_PER_MINUTE
 _STEPS = [each * TICKS_PER_SECOND for each in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)]
@@ -67,7 +70,9 @@ def picture(plan: Plan, status: JobStatus, rows: Sequence[StoredRow]) -> Picture
     None for a query without hopping or tumbling windows, or before anything has come.
     """
     lengths = {
-        node.step: node.window for node in plan.nodes if isinstance(node, nodes.Window) and isinstance(node.window, Hopping)
+        node.step: node.window
+        for node in plan.nodes
+        if isinstance(node, nodes.Window) and isinstance(node.window, Hopping)
     }
     waiting = [each for each in status.waiting if each.step in lengths]
     step = waiting[0].step if waiting else next(iter(lengths), None)
@@ -91,8 +96,9 @@ def picture(plan: Plan, status: JobStatus, rows: Sequence[StoredRow]) -> Picture
 
     bars = [bar(its_end, "done", f"{count:,} row{'s' * (count != 1)}") for its_end, count in done]
     for number, each in enumerate(open_):
-        what = f"{each.groups:,} group{'s' * (each.groups != 1)}"
-        label = f"{what} wait{'s' * (each.groups == 1)}" if not number else f"{what} so far"
+        count, word = (each.groups, "group") if each.groups else (each.events, "event")
+        what = f"{count:,} {word}{'s' * (count != 1)}"
+        label = f"{what} wait{'s' * (count == 1)}" if not number else f"{what} so far"
         bars.append(bar(parse(each.end), "open" if number else "next", label))
     watermark = at(parse(status.watermark))
     return Picture(
@@ -111,14 +117,10 @@ def _done(
     """Return end and number of rows of the last windows that are over; the oldest, which may be cut, is left out."""
     found = Counter(parse(row.window_end) for row in rows if row.window_end is not None)
     ends = sorted(end for end in found if end <= watermark)[-DONE - 1 :]
-    if len(ends) == len(found) and len(rows) >= _ENOUGH:
+    if len(ends) == len(found) and len(rows) >= ROWS:
         ends = ends[1:]
     first = parse(open_[0].end) - length.duration if open_ else 0
     return [(end, found[end]) for end in ends[-DONE:] if end >= first - 2 * length.duration]
-
-
-#: Rows of which an output is asked for: fewer are all that it has.
-ROWS = _ENOUGH = 500
 
 
 def _marks(begin: int, span: int) -> list[tuple[float, str]]:

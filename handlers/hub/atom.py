@@ -29,6 +29,10 @@ _FEED = Markup(
     '<feed xmlns="{atom}" xml:base="{base}"><id>{id}</id><title type="text">{title}</title><updated>{updated}</updated>'
     '<link rel="self" href="{id}"/>{entries}</feed>'
 )
+_PUBLIC = Markup(
+    '<feed xmlns="{atom}"><title type="text">Publicly Listed Services</title><subtitle type="text">This is the list of '
+    "publicly-listed services currently available.</subtitle><id>{id}</id><updated>{updated}</updated></feed>"
+)
 _DESCRIPTION = Markup(
     '<{name} xmlns="{service_bus}" xmlns:i="http://www.w3.org/2001/XMLSchema-instance">{elements}</{name}>'
 )
@@ -63,6 +67,15 @@ def feed(id: str, base: str, entries: Iterable[Markup]) -> Response:
         updated=atom_time(now_ms()),
         entries=Markup("").join(entries),
     )
+    return Response(text, content_type=FEED_TYPE)
+
+
+def public_services(base: str) -> Response:
+    """Return the feed with which Azure answers everybody who asks for a namespace's root: no service is listed there.
+
+    Microsoft's troubleshooting guide has people ask for it, to see whether a namespace can be reached.
+    """
+    text = _PUBLIC.format(atom=ATOM, id=base, updated=atom_time(now_ms()))
     return Response(text, content_type=FEED_TYPE)
 
 

@@ -53,6 +53,8 @@ _UNAUTHORIZED: Mapping[type[Exception], str] = {
     PublisherRevoked: "PublisherRevoked: {exc}.",
 }
 
+_READS = frozenset({"GET", "HEAD"})
+
 Answer = tuple[int, str, dict[str, str]]  # status, detail, headers
 
 
@@ -95,7 +97,7 @@ def respond(request: Request, status: int, detail: str, headers: Mapping[str, st
     One that sends no token has not asked for a hub in this dialect, so for it there is nothing here.
     """
     if wants_html(request):
-        if status == 401 and "HTTP_AUTHORIZATION" not in request.environ:
+        if status == 401 and request.method in _READS and "HTTP_AUTHORIZATION" not in request.environ:
             return error_response(Problem(404), request)
         return error_response(Problem(status, detail, headers), request)
     path = quote(request.path.strip("/"))

@@ -47,11 +47,11 @@ class Measured:
             status = line[:3]
             return start_response(line, headers, *exc_info)
 
-        self._load.add(1)
+        self._load.begin(environ, begin)
         try:
             return self.app(environ, start)
         finally:
-            self._load.add(-1)
+            self._load.end()
             key = environ.get(ROUTE, _NO_ROUTE), environ["REQUEST_METHOD"], status
             observe = self._observers.get(key) or self._observer(*key)
             observe(time.perf_counter() - begin)

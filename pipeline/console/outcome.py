@@ -24,13 +24,22 @@ from ..windows.engine.engine import Engine, ExchangeRow, OutputRow
 from ..windows.engine.event_times import EARLY_TOLERANCE
 from ..windows.engine.input_rows import InputError, InputRows, rows_of
 from ..windows.jobs.definition import Definition
-from ..windows.jobs.job_toml import BoardConfig, HubInput, JobConfig, StreamConfig
+from ..windows.jobs.job_toml import (
+    BoardConfig,
+    FileConfig,
+    HubConfig,
+    HubInput,
+    JobConfig,
+    OutputConfig,
+    StreamConfig,
+    WebhookConfig,
+)
 from ..windows.jobs.outputs import StoredRow, StreamOutput, UnknownOutput
 from ..windows.jobs.prepare import prepare
 from ..windows.language.syntax import Session, Sliding
 from ..windows.language.ticks import END, from_unix_ms, isoformat, to_unix_ms
 from ..windows.language.values import lookup, to_json
-from ..windows.operators.faults import INPUT, Faults
+from ..windows.operators.faults import INPUT, Faults, Timed
 from ..windows.planning import nodes
 from ..windows.planning.lineage import key_columns
 from ..windows.planning.nodes import Plan
@@ -60,7 +69,7 @@ class InOutput:
 
     A row that is made of the event alone is known before it is written: `made` has its columns. `keys` has, for each
     value of the group, the names of the output's columns that hold it; a row can be told from those of other groups
-    only if none of them is empty.
+    only if none of them is empty. `to` says where rows go that can't be read back: `board live`; "" for a stream.
     """
 
     output: str
@@ -68,6 +77,7 @@ class InOutput:
     keys: tuple[frozenset[str], ...] = ()
     row: StoredRow | None = None
     boards: tuple[BoardEntry, ...] = ()
+    to: str = ""
 
     @property
     def is_told(self) -> bool:
@@ -110,7 +120,7 @@ class _Told(Faults):
         self.silent = False
         self.found: list[tuple[str, str]] = []
 
-    def report(self, kind: str, message: object) -> None:
+    def report(self, kind: str, message: object, row: Timed | None = None, event: StoredEvent | None = None) -> None:
         if not self.silent:
             self.found.append((kind, str(message)))
 
@@ -255,7 +265,21 @@ def _found(one: Placed, output: InOutput, written: Mapping[str, _Written], confi
     row = next((row for row, columns in its if _is_it(one, output, row.window_end, columns)), None)
     columns = output.made if row is None else msgspec.json.decode(row.row)
     boards = () if columns is None else tuple(_boards(output.output, columns, config))
-    return replace(output, row=row, boards=boards)
+    return replace(output, row=row, boards=boards, to=_to(config.outputs[output.output]))
+
+
+def _to(table: OutputConfig) -> str:
+    match table:
+        case StreamConfig():
+            return ""
+        case BoardConfig(board=name):
+            return f"board {name}"
+        case HubConfig(hub=name):
+            return f"hub {name}"
+        case FileConfig():
+            return "a file"
+        case WebhookConfig():
+            return "a webhook"
 
 
 def _is_it(one: Placed, output: InOutput, end: str | None, columns: Mapping[str, Any]) -> bool:

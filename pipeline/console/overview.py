@@ -15,7 +15,6 @@ from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobProgress, JobRegistry
 from ..windows.jobs.reports import WaitingWindow
 from .keys import HISTORY_LEASE
-from .readers import Reader, readers_of
 
 
 @dataclass(frozen=True)
@@ -65,12 +64,6 @@ class Overview:
     hubs: Mapping[str, HubNow]
     jobs: Mapping[str, JobNow]
     servers: Sequence[ServerStatus]
-
-    def readers(self, hub: str) -> list[Reader]:
-        """Return the readers of a hub, those groups excepted that were made and have read nothing."""
-        one = self.hubs[hub]
-        records = {name: job.record for name, job in self.jobs.items()}
-        return readers_of(one.hub, one.partitions, records, {name: job.progress for name, job in self.jobs.items()})
 
     def job_of(self, hub: str, group: str) -> JobNow | None:
         """Return the job that reads a hub as this group, None if none does."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..hub.group_registry import ConsumerGroups
-from ..hub.log import Hub
 from ..hub.relay import GROUP
 from ..hub.relay_status import PartitionStatus
 from ..hub.runtime import GroupRuntime
 from ..store.offsets import order
-from ..windows.jobs.record import JobRecord
-from ..windows.jobs.registry import JobProgress, JobRegistry, State
-from ..windows.jobs.reports import place_of
+from ..windows.jobs.registry import State
+from ..windows.jobs.reports import JobStatus, place_of
+from .overview import HubNow, JobNow
+
+_ORDER = ("relay", "job", "client")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Reader:
 
     name: str
     kind: Literal["relay", "job", "client"]
-    job: str | None
+    job: JobNow | None
     state: str | None
     why: str | None
     holds: bool
@@ -39,8 +39,6 @@ class Reader:
     next: tuple[int | None, ...]
     oldest_ms: int | None
     workers: frozenset[str] = frozenset()
-    is_recorded: bool = False
-    progress: JobProgress | None = None
 
     @property
     def lag(self) -> int:
@@ -52,62 +50,34 @@ class Reader:
         return number < its if its is not None else order(offset) <= order(self.past[partition])
 
 
-def readers(hub: Hub, partitions: Sequence[PartitionStatus], registry: JobRegistry) -> list[Reader]:
+def readers(one: HubNow, jobs: Mapping[str, JobNow], recorded: Collection[str] = ()) -> list[Reader]:
     """Return the readers of a hub: the relay, then jobs, then clients, each by name.
 
-    `partitions` is the status of all of them. Costs four round trips.
+    `jobs` are those that read it, `recorded` the groups that users have made.
     """
-    recorded = ConsumerGroups(hub).list()
-    jobs = {name: job for name, job in registry.all().items() if any(its == hub.name for its, _ in job.groups)}
-    return readers_of(hub, partitions, jobs, registry.progress_of(jobs), recorded)
+    name = one.hub.name
+    groups: dict[str, dict[int, GroupRuntime]] = {group: {} for group in recorded}
+    for status in one.partitions:
+        for group in status.log.groups:
+            groups.setdefault(group.name, {})[status.log.partition] = group
+    by_group = {group: job for job in jobs.values() for hub, group in job.record.groups if hub == name}
+    for its in by_group:
+        groups.setdefault(its, {})  # a job that no worker has begun has no place in any partition
+    found = [_reader(one, group, its, by_group.get(group)) for group, its in groups.items()]
+    return sorted(found, key=lambda reader: (_ORDER.index(reader.kind), reader.name.lower()))
 
 
-def readers_of(
-    hub: Hub,
-    partitions: Sequence[PartitionStatus],
-    jobs: Mapping[str, JobRecord],
-    progress: Mapping[str, JobProgress],
-    recorded: Collection[str] = (),
-) -> list[Reader]:
-    """Return `readers` of what was read before: all jobs and their progress, and the names of recorded groups."""
-    groups: dict[str, dict[int, GroupRuntime]] = {name: {} for name in recorded}
-    for one in partitions:
-        for group in one.log.groups:
-            groups.setdefault(group.name, {})[one.log.partition] = group
-    by_group = dict(_by_group(hub.name, jobs))
-    for name in by_group:
-        groups.setdefault(name, {})  # a job that no worker has begun has no place in any partition
-    found = [
-        _reader(hub, name, its, partitions, by_group.get(name), progress, name in recorded)
-        for name, its in groups.items()
-    ]
-    return sorted(found, key=lambda reader: (("relay", "job", "client").index(reader.kind), reader.name.lower()))
-
-
-def _by_group(hub: str, jobs: Mapping[str, JobRecord]) -> Iterator[tuple[str, str]]:
-    for name, job in jobs.items():
-        for its, group in job.groups:
-            if its == hub:
-                yield group, name
-
-
-def _reader(
-    hub: Hub,
-    name: str,
-    groups: Mapping[int, GroupRuntime],
-    partitions: Sequence[PartitionStatus],
-    job: str | None,
-    progress: Mapping[str, JobProgress],
-    is_recorded: bool,
-) -> Reader:
-    its = progress.get(job or "")
-    told = {} if its is None or its.status is None else _next(its)
-    following = tuple(told.get(place_of(hub.name, one.log.partition)) for one in partitions)
+def _reader(one: HubNow, name: str, groups: Mapping[int, GroupRuntime], job: JobNow | None) -> Reader:
+    told = {} if job is None or job.progress.status is None else _next(job.progress.status)
+    following = tuple(told.get(place_of(one.hub.name, status.log.partition)) for status in one.partitions)
     lags = tuple(
-        _lag(one, groups.get(one.log.partition), number) for one, number in zip(partitions, following, strict=True)
+        _lag(status, groups.get(status.log.partition), number)
+        for status, number in zip(one.partitions, following, strict=True)
     )
     waits = [group.oldest_ms for group in groups.values() if group.oldest_ms is not None]
-    state, why, workers = _relay(partitions) if name == GROUP else _job(its)
+    # Until a job saves its state, its group is behind it: then it is not known for how long an event has waited.
+    is_exact = sum(lag or 0 for lag in lags) == sum(group.lag for group in groups.values())
+    state, why, workers = _relay(one.partitions) if name == GROUP else _job(job)
     return Reader(
         name=name,
         kind="relay" if name == GROUP else "client" if job is None else "job",
@@ -116,18 +86,15 @@ def _reader(
         why=why,
         holds=any(group.attached for group in groups.values()),
         lags=lags,
-        past=tuple(groups[p].offset if p in groups else "0" for p in range(hub.partitions)),
+        past=tuple(groups[p].offset if p in groups else "0" for p in range(one.hub.partitions)),
         next=following,
-        oldest_ms=max(waits, default=None) if any(lags) else None,
+        oldest_ms=max(waits, default=None) if is_exact else None,
         workers=workers,
-        is_recorded=is_recorded,
-        progress=its,
     )
 
 
-def _next(progress: JobProgress) -> dict[str, int]:
-    assert progress.status is not None
-    return {place: number for task in progress.status.tasks.values() for place, number in task.next.items()}
+def _next(status: JobStatus) -> dict[str, int]:
+    return {place: number for task in status.tasks.values() for place, number in task.next.items()}
 
 
 def _lag(one: PartitionStatus, group: GroupRuntime | None, number: int | None) -> int | None:
@@ -146,9 +113,9 @@ def _relay(partitions: Sequence[PartitionStatus]) -> tuple[str | None, str | Non
     return ("waits", waiting[0], workers) if waiting else ("running", None, workers)
 
 
-def _job(progress: JobProgress | None) -> tuple[str | None, str | None, frozenset[str]]:
-    if progress is None:
+def _job(job: JobNow | None) -> tuple[str | None, str | None, frozenset[str]]:
+    if job is None:
         return None, None, frozenset()
-    error = progress.status.error if progress.status else None
-    why = error.message if error is not None and progress.state is State.FAILED else None
-    return str(progress.state), why, frozenset()
+    error = job.progress.status.error if job.progress.status else None
+    why = error.message if error is not None and job.progress.state is State.FAILED else None
+    return str(job.progress.state), why, frozenset()

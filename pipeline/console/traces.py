@@ -24,11 +24,12 @@ _ATTACH = Script(files(__package__) / "attach.lua")
 
 
 class Part(NamedTuple):
-    """What the service says of a request: `summary` is for lists."""
+    """What the service says of a request, `summary` for lists; and nginx, if it has said it already."""
 
     id: str
     summary: bytes
     app: bytes
+    nginx: bytes | None = None
 
 
 class Stored(NamedTuple):
@@ -56,6 +57,8 @@ class Traces:
                 pipe.delete(name)  # of an earlier request that was given the same id
                 pipe.lrem(TRACES.pattern, 0, part.id)
                 pipe.hset(name, mapping={"summary": part.summary, "app": part.app})
+                if part.nginx is not None:
+                    pipe.hset(name, "nginx", part.nginx[:MAX_LINE])
                 pipe.expire(name, TRACE_TTL)
                 pipe.lpush(TRACES.pattern, part.id)
             pipe.lrange(TRACES.pattern, self.most, -1)

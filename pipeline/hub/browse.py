@@ -75,7 +75,7 @@ def forwards(hub: Hub, partition: int, after: str, limit: int, wanted: Wanted = 
 
 def backwards(hub: Hub, partition: int, before: str | None, limit: int, wanted: Wanted = ANY) -> Look:
     """Look at the events before an offset, or at all, newest first. Raises `UnknownPartition`."""
-    pages = _back(hub, hub.checked_partition(partition), before)
+    pages = _back(hub, hub.checked_partition(partition), before, LOOK_EVENTS if wanted else limit)
     return _look(pages, limit, wanted, LOOK_EVENTS, LOOK_BYTES)
 
 
@@ -104,7 +104,7 @@ def search_all(hub: Hub, limit: int, wanted: Wanted) -> Look:
     found: list[StoredEvent] = []
     looked = 0
     for partition in range(hub.partitions):
-        its = _look(_back(hub, partition, None), limit, wanted, share, LOOK_BYTES // hub.partitions)
+        its = _look(_back(hub, partition, None, share), limit, wanted, share, LOOK_BYTES // hub.partitions)
         found += its.events
         looked += its.looked
     return Look(sorted(found, key=lambda stored: order(stored.offset), reverse=True)[:limit], looked, None)
@@ -130,7 +130,8 @@ def _ahead(hub: Hub, partition: int, after: str, count: int) -> Iterator[list[St
         after = events[-1].offset
 
 
-def _back(hub: Hub, partition: int, before: str | None) -> Iterator[list[StoredEvent]]:
+def _back(hub: Hub, partition: int, before: str | None, most: int) -> Iterator[list[StoredEvent]]:
+    """Yield pages of the events before an offset, newest first, until about `most` are read, as many as are left."""
     key, count = hub.keys[partition].events, _FEW
     if before is not None:
         # An entry's id is the offset of its last event: the place may lie inside of the first entry after it.
@@ -138,10 +139,13 @@ def _back(hub: Hub, partition: int, before: str | None) -> Iterator[list[StoredE
         yield [stored for stored in reversed(inside) if order(stored.offset) < order(before)]
     end = "+" if before is None else f"({before}"
     while found := cast("list[tuple[bytes, dict[bytes, bytes]]]", hub.redis.xrevrange(key, max=end, count=count)):
-        yield _newest_first(partition, found)
+        events = _newest_first(partition, found)
+        yield events
+        most -= len(events)
         end = f"({found[-1][0].decode()}"
         size = sum(len(fields[b"e"]) for _, fields in found)
-        count = max(1, min(_MANY, _BYTES * len(found) // max(1, size)))
+        count = min(_MANY, _BYTES * len(found) // max(1, size), -(-most * len(found) // max(1, len(events))))
+        count = max(1, count)
 
 
 def _newest_first(partition: int, found: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> list[StoredEvent]:

@@ -16,10 +16,13 @@ from .client import address_of
 class ServerStatus:
     """`memory` is in bytes; a limit of 0 is none. `commands`, `evicted` and `rejected` count since the server's start.
 
-    `is_replica`: it refuses writes. `write_failed`: its last try to write to its disk failed.
+    `version` is its name and number, `seconds` how long it runs. `is_replica`: it refuses writes. `write_failed`: its
+    last try to write to its disk failed.
     """
 
     address: str
+    version: str
+    seconds: int
     memory: int
     memory_limit: int
     connections: int
@@ -54,9 +57,12 @@ def _status(address: str, info: Mapping[str, Any]) -> ServerStatus:
     def number(name: str) -> int:
         return int(info.get(name, 0))
 
+    server = info.get("server_name", "redis")  # Valkey has it, and also says which Redis it stands for
     writes = (info.get(name, "ok") for name in ("aof_last_write_status", "rdb_last_bgsave_status"))
     return ServerStatus(
         address=address,
+        version=f"{server} {info.get(f'{server}_version', info.get('redis_version', ''))}",
+        seconds=number("uptime_in_seconds"),
         memory=number("used_memory"),
         memory_limit=number("maxmemory"),
         connections=number("connected_clients"),

@@ -98,6 +98,7 @@ class Watched:
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.url = url
         self.complaints: list[str] = []
+        self.expected = 200
         self.context: BrowserContext = browser.new_context(
             base_url=url, viewport={"width": WIDE, "height": HEIGHT}, **options
         )
@@ -105,13 +106,20 @@ class Watched:
         self.context.on("page", self._watch)
         self.page: Page = self.context.new_page()
 
+    def expect(self, status: int) -> None:
+        """Let the browser complain of answers with this status."""
+        self.expected = status
+
     def _watch(self, page: Page) -> None:
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self._complain(str(error)))
         page.on("request", lambda request: self._see(request.url))
 
     def _hear(self, said: ConsoleMessage) -> None:
-        if said.type in ("error", "warning"):
+        if (
+            said.type in ("error", "warning")
+            and f"the server responded with a status of {self.expected} " not in said.text
+        ):
             self._complain(said.text)
 
     def _see(self, url: str) -> None:

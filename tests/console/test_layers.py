@@ -30,6 +30,8 @@ from wz.testing import Client
 from wz.tracing.spans import Span, Trace
 
 from .. import stack
+from .browser import Watched
+from .conftest import Site
 from .traces import BEGAN, ID, hostile, reward
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -92,6 +94,7 @@ def test_own_times_of_a_trace_add_up_to_the_whole() -> None:
     assert sum(step.own for step in found) == sum(shares(found).values()) == 3020
     assert shares(found)["redis"] == 227
     assert list(shares(found)) == ["nginx", "socket", "gunicorn", "wz", "handler", "redis"]
+    assert [step for step in found if step.row.own == step.row.took and step.own != step.took] == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 2000), st.integers(-500, 2000), st.integers(0, 10**9)), max_size=30))
@@ -401,6 +404,7 @@ def test_a_hostile_trace_is_text_and_bounded(visitor: Visitor, redis: redis_py.R
     assert "<script>alert" not in page.text
     assert "&lt;script&gt;alert(1)" in page.text
     assert "{{7*7}}" in page.text
+    assert "\u202e" not in page.text  # it would write what follows from right to left
     assert len(page.data) < 1_000_000
     assert len(rows(page.text)) <= 2 * MAX_ROWS + 400
     numbers = re.findall(r' (?:x|width|x1|x2)="(-?[\d.]+)%"', page.text)
@@ -421,3 +425,103 @@ def test_the_measured_run_is_shown_as_what_it_is(visitor: Visitor) -> None:
     for bar in run.bars:
         assert bars[bar.name][6:8] == [f"{bar.total:.2f}", f"{bar.total / run.bars[-1].total:.2f}"]
     assert all(step in bars for step in run.steps)
+
+
+# -- in a browser, through nginx and gunicorn --------------------------------------------------------------------------
+
+TRACED = re.compile(r"/layers/[0-9a-f]{32}$")
+
+
+def trace(person: Watched, path: str) -> str:
+    """Press the button for a request, and return the address of its trace, which the browser then shows."""
+    page = person.page
+    page.goto("/layers")
+    page.locator("select[name=path]").select_option(path)
+    page.get_by_role("button", name="Trace this request").click()
+    page.wait_for_url(TRACED)
+    return page.url
+
+
+def test_a_request_through_nginx_is_seen_within_a_click(person: Watched) -> None:
+    trace(person, "/hubs")
+
+    assert person.page.locator("h1").inner_text() == "GET /hubs"
+    table = person.page.locator("table.fall tbody tr")
+    names = table.locator("th").all_inner_texts()
+    expected = [
+        "nginx",
+        "receives head and body",
+        "on the socket to gunicorn",
+        "waits for a thread",
+        "reads and parses",
+        "makes the environ",
+        "WSGI",
+        "layer metrics",
+        "layer request id",
+        "layer unread body",
+        "layer canonical path",
+        "app",
+        "match",
+        "before: check_token",
+        "view hubs.hubs",
+        "finalize",
+        "start_response",
+        "first to last byte",
+        "sends the answer",
+    ]
+    assert [name for name in names if name in expected] == expected
+    assert any(name.startswith("Redis ") for name in names)
+    own = [int(text.replace(",", "")) for text in table.locator("td:nth-child(4)").all_inner_texts()]
+    took = int(table.first.locator("td:nth-child(3)").inner_text().replace(",", "").lstrip("≈ "))
+    assert sum(own) == took
+    assert all(number >= 0 for number in own)
+
+
+def test_the_pages_can_be_read_by_everybody(person: Watched) -> None:
+    page = person.page
+    one = trace(person, "/hubs")
+    wrong = person.look("trace")
+    page.goto(f"{one}?zoom=wz")
+    wrong += person.look("trace-wz")
+    trace(person, "/hubs")
+    page.goto("/layers")
+    wrong += person.look("layers")
+    for box in page.get_by_role("checkbox").all()[:2]:
+        box.check()
+    page.get_by_role("button", name="Compare the two chosen").click()
+    page.wait_for_url(re.compile(r"/layers/compare\?a="))
+    assert re.search(r"B took [\d,]+\sµs (more|less)|the same time", page.locator(".note").inner_text())
+    wrong += person.look("compare")
+    page.get_by_role("link", name="Layers", exact=True).first.click()
+    page.get_by_role("link", name="Layers taken off").click()
+    wrong += person.look("layers-off")
+
+    assert wrong == []
+
+
+def test_a_step_is_opened_by_the_keyboard(person: Watched) -> None:
+    page = person.page
+    trace(person, "/healthz")
+
+    step = page.get_by_role("link", name="match", exact=True)
+    step.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"step=\d+"))
+
+    assert page.locator("#what").inner_text() == "match"
+    assert page.locator("tr[aria-current] th").inner_text() == "match"
+    assert "wz/fast.py:" in page.locator("#bar").inner_text()
+    assert page.locator("pre.code .mark").count() > 0
+
+
+def test_all_works_without_a_script(site: Site, cookies: list[dict[str, object]]) -> None:
+    one = Watched(site.browser, site.url, java_script_enabled=False)
+    one.context.add_cookies(cookies)  # type: ignore[arg-type]
+    try:
+        trace(one, "/healthz")
+        assert "neither nginx nor gunicorn" in one.page.locator(".note").inner_text()
+        one.page.get_by_role("link", name="app", exact=True).click()
+        assert one.page.locator("#what").inner_text() == "app"
+        assert one.complaints == []
+    finally:
+        one.context.close()

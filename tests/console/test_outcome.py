@@ -186,3 +186,14 @@ def test_the_seed_s_job(hub: Hub) -> None:
         "weight": None,
         "reward": 2,
     }
+
+
+def test_an_output_that_can_t_be_read_back_says_where_its_rows_go(hub: Hub) -> None:
+    board = {"type": "board", "board": "b", "member": "k", "score": "n", "mode": "add"}
+    made = definition(
+        "SELECT k, COUNT(*) AS n INTO Out FROM Input GROUP BY k, TumblingWindow(second, 10)", outputs={"Out": board}
+    )
+    send(hub, NOON, b'{"k": "a"}')
+
+    (output,) = of(hub, made).placed[0].outputs
+    assert (output.to, output.row) == ("board b", None)

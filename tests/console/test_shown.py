@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from handlers.console.shown import BYTES, TEXT, UNPACKED, age, body, clock, size
+from handlers.console.shown import BYTES, TEXT, UNPACKED, body, clock
 
 
 def test_times_of_today_have_no_date() -> None:
@@ -16,17 +16,6 @@ def test_times_of_today_have_no_date() -> None:
     assert clock(1_714_564_800_123) == "2024-05-01 12:00:00.123"
     assert clock(1_714_564_800_123, 0) == "2024-05-01 12:00:00"
     assert (clock(None), clock(10**18)) == ("\u2013", f"{10**18} ms")
-
-
-def test_lengths_of_time_and_sizes() -> None:
-    assert [age(ms).replace("\u00a0", " ") for ms in (None, 200, 250_000, 12_000_000, 180_000_000)] == [
-        "\u2013",
-        "0.2 s",
-        "4 min 10 s",
-        "3 h 20 min",
-        "2 d 2 h",
-    ]
-    assert [size(n).replace("\u00a0", " ") for n in (0, 999, 1536, 20 << 20)] == ["0 B", "999 B", "1.5 KiB", "20.0 MiB"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import pytest
 import redis as redis_py
@@ -183,3 +184,12 @@ def test_docs_with_a_slash(client: Client) -> None:
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].text == answers[1].text  # with whole paths of its files
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/atom+xml"])
+def test_the_root_is_a_feed_for_a_program(client: Client, accept: str | None) -> None:
+    answer = client.get("/", headers={"Accept": accept} if accept else {})
+
+    assert (answer.status_code, answer.mimetype) == (200, "application/atom+xml")
+    assert fromstring(answer.data).findtext("{*}title") == "Publicly Listed Services"
+    assert client.get("/", headers=HTML).status_code == 303  # the sign-in page

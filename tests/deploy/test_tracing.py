@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +16,7 @@ import redis as redis_py
 from werkzeug.test import TestResponse
 
 from pipeline.console.keys import TRACE, TRACES
+from pipeline.settings import Settings
 from wz.testing import Client, LiveServer
 from wz.tracing.spans import STEPS, Span, Trace
 from wz.tracing.waterfall import rows, shares
@@ -24,30 +27,11 @@ WISH = {"X-Wz-Trace": "1"}
 MEMBER = "/boards/b/members/ann"
 
 #: The steps of a request that reaches a handler, as far as each has one, in the order in which they begin.
-ORDER = [
-    "nginx",
-    "nginx.receive",
-    "socket",
-    "gunicorn.queue",
-    "gunicorn.parse",
-    "gunicorn.environ",
-    "ask",
-    "wsgi",
-    "layer",
-    "app",
-    "request",
-    "match",
-    "before",
-    "argument",
-    "view",
-    "redis",
-    "finalize",
-    "response",
-    "start_response",
-    "teardown",
-    "send",
-    "nginx.send",
-]
+ORDER = (
+    *("nginx", "nginx.receive", "socket", "gunicorn.queue", "gunicorn.parse", "gunicorn.environ", "ask", "wsgi"),
+    *("layer", "app", "request", "match", "before", "argument", "view", "redis", "finalize", "response"),
+    *("start_response", "teardown", "send", "nginx.send"),
+)
 
 
 @pytest.fixture
@@ -101,7 +85,7 @@ def test_a_request_through_all_layers(server: Client) -> None:
 
     assert (answer.status_code, trace.status, trace.method, trace.path) == (200, 200, "GET", MEMBER)
     assert trace.rule == "/boards/<board>/members/<member>"
-    assert order == ORDER
+    assert tuple(order) == ORDER
     assert set(order) <= set(STEPS)
     assert waterfall[0].span.step == "nginx"
     assert sum(row.own for row in waterfall) == waterfall[0].took == sum(shares(waterfall).values())
@@ -304,3 +288,21 @@ def test_a_line_of_a_request_that_nobody_knows_leaves_nothing(run: Path, server:
 
 def test_the_socket_is_the_service_s_own(run: Path, behind: LiveServer) -> None:
     assert (run / "trace.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_one_in_so_many_and_in_development_who_asks_on_this_machine(tmp_path: Path, server_settings: Settings) -> None:
+    with ExitStack() as running:
+        _, url = running.enter_context(stack.redis_server(tmp_path))
+        settings = dataclasses.replace(server_settings, redis_url=url, environment="development")
+        running.enter_context(stack.gunicorn(tmp_path, settings, WZ_TRACE_EVERY="5", WEB_CONCURRENCY="1"))
+        client = Client(running.enter_context(stack.nginx(tmp_path)))
+        asked = client.get("/healthz", headers=WISH)
+        answers = [client.get("/healthz") for _ in range(10)]
+        traced = [answer for answer in answers if "traceparent" in answer.headers]
+        traces = [trace_of(client, answer) for answer in (asked, *traced)]
+
+    assert "traceparent" in asked.headers
+    assert len(traced) == 2
+    for trace in traces:
+        assert steps(trace)[:3] == ["nginx", "nginx.receive", "socket"]
+        assert sum(row.own for row in rows(trace)) == rows(trace)[0].took

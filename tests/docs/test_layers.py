@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from handlers.console.flask_places import FLASK
 from handlers.console.measured import FILE
 from handlers.console.source import PACKAGES
+from handlers.console.trace_json import Filters
 from handlers.traces import HEADER
 from pipeline.console.keys import TRACE_TTL
 from pipeline.console.traces import MAX_TRACE
+from wz.tracing.commands import trace
 from wz.tracing.hidden import LENGTH
 from wz.tracing.spans import STEPS
 
@@ -22,6 +26,15 @@ def test_the_table_of_steps_is_that_of_the_code() -> None:
     )
 
     assert table in PAGE.read_text(), f"docs/layers.md: the table of steps must be\n\n{table}"
+
+
+def test_the_named_options_and_filters_exist() -> None:
+    page = PAGE.read_text()
+    options = {name for parameter in trace.params for name in parameter.opts}
+
+    assert set(re.findall(r"(?<=`)--(?:url|id|format|token)(?=`)", page)) <= options
+    assert {"--url", "--token", "--id", "--format"} <= options
+    assert [name for name in re.findall(r"[?&](\w+)=", page) if name not in Filters.__struct_fields__] == []
 
 
 def test_numbers_and_names_are_those_of_the_code() -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import redis as redis_py
+from click.testing import CliRunner
 
 from handlers import create_app
 from handlers.start import open_stores
+from pipeline.commands.hub import hub
+from pipeline.hub.description import Description
+from pipeline.hub.event import Event
+from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
-from pipeline.store.client import MARKER, SHARDS_MARKER
+from pipeline.store.client import MARKER, SHARDS_MARKER, hubs_client
 
 from .. import stack
 from ..client import validated
@@ -72,3 +78,25 @@ def test_settings_that_are_found_not_to_fit_later_have_the_process_end(tmp_path:
 
     assert answer.status_code == 503
     assert "do not fit to the store" in answer.json["detail"]
+
+
+def test_a_hub_whose_name_became_a_path_is_told_and_can_be_read_and_deleted(
+    server: tuple[redis_py.Redis, Settings], caplog: pytest.LogCaptureFixture
+) -> None:
+    _, settings = server
+    client, headers = validated(app := create_app(settings)), {"Authorization": stack.token()}
+    open_stores(app, settings)
+    namespace = Hubs.from_settings(settings, hubs_client(settings))
+    namespace._make("console", Description(partitions=1))  # as an earlier release could
+    namespace["console"].append([Event(b"kept")])
+
+    open_stores(app, settings)
+
+    assert "the hub 'console' was made before its name became a path" in caplog.text
+    assert client.post("/console/messages", data="sent", headers=headers).status_code == 201
+    page = client.get("/hubs/console/partitions/0/events", headers=headers).json
+    assert [event["body"] for event in page["events"]] == ["kept", "sent"]
+    run = partial(CliRunner().invoke, hub, env=stack.environ(settings))
+    assert run(["show", "console"]).exit_code == 0
+    assert run(["delete", "console", "--yes"]).exit_code == 0
+    assert client.get("/hubs/console", headers=headers).status_code == 404

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from pipeline.hub import Event, Hub
@@ -37,7 +39,7 @@ def test_requests_of_a_second_share_a_note(hub: Hub, relay: Relay) -> None:
     notes = hub.redis.lrange(hub.keys[0].sent, 0, -1)
     assert all(sent(hub, 0, stored.offset) for stored in hub.read(0))
     begun = [int(note.split()[0]) for note in notes]
-    assert all(after - before >= 1_000 for before, after in zip(begun, begun[1:], strict=False))
+    assert all(after - before >= 1_000 for before, after in pairwise(begun))
 
 
 def test_a_refused_event_was_not_sent(hub: Hub, relay: Relay, upstream: ScriptedUpstream) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -145,7 +146,7 @@ def test_elsewhere_there_are_the_framework_s_commands_only(tmp_path: Path, monke
 
     done = wz("--help")
     commands = done.stdout.partition("Commands:\n")[2].splitlines()
-    assert [line.split()[0] for line in commands] == ["layers", "routes", "run", "shell"]
+    assert [line.split()[0] for line in commands] == ["layers", "routes", "run", "shell", "trace"]
     assert done.stderr == ""
     assert "there is no command 'token'" in wz("token").stderr
 
@@ -394,9 +395,82 @@ def test_layers_are_drawn_and_timed(shop: Path) -> None:
         file.write("app.layers.add('around', lambda inside: lambda environ, start: inside(environ, start))\n")
 
     assert wz("--app", "shop", "layers").stdout == "around\n  app\n"
-    timed = wz("--app", "shop", "layers", "--time", "/none", "-n", "1").stdout.splitlines()[1:]  # after "torn down"
-    assert [line.split()[0] for line in timed] == ["around", "app"]
-    assert all(line.endswith(" us") for line in timed)
+    lines = [
+        line for line in wz("--app", "shop", "layers", "/none", "-n", "2").stdout.splitlines() if line != "torn down"
+    ]
+    assert lines[0] == "GET /none: 404; each layer's own time, the median of 2 requests"
+    assert [line.split()[0] for line in lines[1:] if line.endswith(" us")] == ["around", "app"]
+    assert "      + status: 404 NOT FOUND" in lines
+
+
+def test_layers_of_any_request_are_timed_and_an_unsafe_one_is_sent_twice_at_most(folder: Path) -> None:
+    (folder / "app.py").write_text(ORDERS)
+
+    done = wz("layers", "POST", "/orders", "--json", '{"n": 1}', "-H", "X-Who: ann", "--token", "Bearer secret")
+    assert done.stdout.splitlines()[0] == "POST /orders: 201"
+    assert "        + X-Count: 1" in done.stdout.splitlines()
+    assert "secret" not in done.stdout
+    assert (
+        wz("layers", "/orders", "--data", "@nothing").stderr.splitlines()[-1]
+        == "Error: @nothing: No such file or directory"
+    )
+
+
+ORDERS = """\
+from wz import App, request
+
+app = App("orders")
+count = iter(range(1, 10))
+
+@app.post("/orders")
+def order(request):
+    assert request.json == {"n": 1}, request.data
+    assert request.headers["X-Who"] == "ann"
+    assert request.headers["Authorization"] == "Bearer secret"
+    return "", 201, {"X-Count": str(next(count))}
+"""
+
+
+def test_a_request_is_traced_in_this_process(folder: Path) -> None:
+    lines = wz("trace", "/hello/ann").stdout.splitlines()
+
+    assert lines[0].startswith("GET /hello/ann: 200, ")
+    assert lines[1] == "rule    /hello/<name>"
+    names = [line[31:].split("  ")[0].strip() for line in lines if line[28:29].isdigit()]
+    assert names[:3] == ["WSGI", "app", "Request"]
+    assert "view hello" in "\n".join(lines)
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in "\n".join(lines)
+
+
+def test_a_trace_is_printed_as_json_and_as_otlp(folder: Path) -> None:
+    trace = json.loads(wz("trace", "GET", "/hello/ann?x=1", "--format", "json").stdout)
+    assert (trace["path"], trace["rule"], trace["status"]) == ("/hello/ann?x=1", "/hello/<name>", 200)
+
+    (resource,) = json.loads(wz("trace", "GET", "/hello/ann", "--format", "otlp").stdout)["resourceSpans"]
+    (scope,) = resource["scopeSpans"]
+    first, second, *_ = scope["spans"]
+    assert (first["name"], first["kind"]) == ("GET /hello/<name>", 2)
+    assert second["parentSpanId"] == first["spanId"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        pytest.param([], "give a path", id="nothing"),
+        pytest.param(["hello"], "write METHOD and PATH", id="no path"),
+        pytest.param(["GET", "POST", "/"], "write METHOD and PATH", id="two methods"),
+        pytest.param(["/", "--json", "1", "--data", "1"], "--json or --data, not both", id="two bodies"),
+        pytest.param(["/", "-H", "nothing"], "-H 'nothing': write 'Name: value'", id="no header"),
+        pytest.param(["/", "--url", "nowhere"], "must be http://host:port", id="no URL"),
+        pytest.param(["/", "--url", "http://127.0.0.1:1"], "http://127.0.0.1:1: ", id="nobody there"),
+    ],
+)
+def test_what_can_not_be_traced_is_one_line(folder: Path, args: list[str], message: str) -> None:
+    done = wz("trace", *args)
+
+    assert done.returncode in (1, 2)
+    assert message in done.stderr.splitlines()[-1]
 
 
 def test_the_shell_has_the_app_and_what_its_processors_add(shop: Path) -> None:

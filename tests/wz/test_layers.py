@@ -64,6 +64,7 @@ def test_layers_have_names_and_are_drawn(app: App) -> None:
     assert app.layers.draw() == "mark\n  proxy_fix\n    app"
 
 
+@pytest.mark.untraced
 def test_an_app_without_layers_is_itself_the_only_one(app: App) -> None:
     assert app.layers.names() == ["app"]
     assert validated(app).get("/").json == {"marks": []}
@@ -79,6 +80,7 @@ def test_a_name_is_one_layer_s(app: App) -> None:
         app.layers.add("app", Mark, "other")
 
 
+@pytest.mark.untraced
 def test_after_the_first_request_it_is_too_late(app: App) -> None:
     validated(app).get("/")
 
@@ -86,6 +88,7 @@ def test_after_the_first_request_it_is_too_late(app: App) -> None:
         app.layers.add("mark", Mark, "m")
 
 
+@pytest.mark.untraced
 def test_layers_are_made_once_for_all_requests(app: App) -> None:
     made = []
 

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -19,6 +19,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import create_environ
 
 from wz import App, Blueprint, abort
+from wz.tracing import Tracer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 REQUESTS = int(os.environ.get("WZ_REQUESTS", 8_000))
 WARM_UP = 500
@@ -98,7 +102,7 @@ def app() -> App:
     return app
 
 
-def caller(app: App, environ: dict[str, Any], body: bytes = b"", status: int = 200) -> Callable[[], None]:
+def caller(app: WSGIApplication, environ: dict[str, Any], body: bytes = b"", status: int = 200) -> Callable[[], None]:
     """Return a function that makes one request, as a server does, and keeps no reference to it."""
 
     def start_response(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
@@ -186,6 +190,28 @@ def test_nothing_is_left_of_a_request(app: App, path: str, status: int, body: by
 
     assert garbage < by_werkzeug + 0.01, "there are cycles: objects a request"
     assert blocks < SLACK, f"{blocks / requests:.2f} blocks a request"
+
+
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize(("path", "status", "body", "more"), KINDS)
+def test_nothing_is_left_of_a_traced_request(
+    app: App, path: str, status: int, body: bytes, more: dict[str, str]
+) -> None:
+    environ = create_environ(path) | more | {"CONTENT_LENGTH": str(len(body))}
+    call = caller(Tracer(app, lambda recording: None), environ, body, status)
+    short = app.url_map.compiled.match(environ) is not None and environ["REQUEST_METHOD"] != "OPTIONS"
+    by_werkzeug = 0 if short else left_by_map(app, environ)
+    for _ in range(WARM_UP):
+        call()
+    gc.collect()
+
+    before = sys.getallocatedblocks()
+    for _ in range(1000):
+        call()
+    garbage = gc.collect() / 1000
+
+    assert garbage < by_werkzeug + 0.01, "there are cycles: objects a request"
+    assert sys.getallocatedblocks() - before < SLACK
 
 
 @pytest.mark.usefixtures("uncollected")

@@ -31,9 +31,10 @@ LINES_ON_THE_WAY = 1350
 LOADED_LINES = 1750
 
 #: The optional files, and what each needs besides Werkzeug and msgspec.
-LAYERS = [
+OPTIONAL = [
     "cli",
     "flashing",
+    "loading",
     "openapi",
     "project",
     "records",
@@ -235,24 +236,24 @@ def test_an_app_needs_werkzeug_and_msgspec_and_nothing_else(loaded: set[str]) ->
     assert {name for name in packages if not name.startswith("_")} - {"typing_extensions"} == expected
 
 
-def test_an_app_loads_no_layer_that_it_does_not_name(loaded: set[str]) -> None:
-    assert not {f"wz.{name}" for name in LAYERS} & loaded
+def test_an_app_loads_no_optional_file_that_it_does_not_name(loaded: set[str]) -> None:
+    assert not {f"wz.{name}" for name in OPTIONAL} & loaded
 
 
-def test_every_file_is_the_core_s_or_a_layer(loaded: set[str]) -> None:
+def test_every_file_is_the_core_s_or_optional(loaded: set[str]) -> None:
     files = {name_of(path).split(".")[0] for path in FOLDER.rglob("*.py")} - {"__init__", "__main__"}
 
-    assert files == {*LAYERS} | {name.removeprefix("wz.") for name in loaded if name.startswith("wz.")}
+    assert files == {*OPTIONAL} | {name.removeprefix("wz.") for name in loaded if name.startswith("wz.")}
 
 
-def test_an_app_that_answers_loads_no_layer_either() -> None:
+def test_an_app_that_answers_loads_no_optional_file_either() -> None:
     loaded = loaded_by(
         "from wz import App; app = App('x'); app.add_url_rule('/', 'x', lambda: {'a': 1}); "
         "environ = {'REQUEST_METHOD': 'GET', 'PATH_INFO': '/', 'HTTP_HOST': 'x', 'wsgi.url_scheme': 'http'}; "
         "assert list(app(environ, lambda *_: None)) == [b'{\"a\":1}']"
     )
 
-    assert not {f"wz.{name}" for name in LAYERS} & loaded
+    assert not {f"wz.{name}" for name in OPTIONAL} & loaded
 
 
 def test_a_program_without_coroutines_does_not_load_asyncio(loaded: set[str]) -> None:
@@ -272,11 +273,23 @@ def test_a_program_without_coroutines_does_not_load_asyncio(loaded: set[str]) ->
         pytest.param("aio", set(), id="aio"),
         pytest.param("openapi", set(), id="openapi"),
         pytest.param("testing", set(), id="testing"),
+        pytest.param("tracing", set(), id="tracing"),
+        pytest.param("tracing.collector", {"opentelemetry"}, id="tracing.collector"),
     ],
 )
-def test_a_layer_brings_its_own_package_only(module: str, brings: set[str]) -> None:
+def test_an_optional_file_brings_its_own_package_only(module: str, brings: set[str]) -> None:
     if any(find_spec(package) is None for package in brings):
         pytest.skip(f"{brings} not installed")
 
-    optional = {"blinker", "click", "itsdangerous", "jinja2", "flask", "redis", "gunicorn", "swagger_ui"}
+    optional = {
+        "blinker",
+        "click",
+        "flask",
+        "gunicorn",
+        "itsdangerous",
+        "jinja2",
+        "opentelemetry",
+        "redis",
+        "swagger_ui",
+    }
     assert {name.split(".")[0] for name in loaded_by(f"import wz.{module}")} & optional == brings

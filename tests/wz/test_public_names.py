@@ -20,7 +20,7 @@ import werkzeug.utils
 
 import wz
 
-#: The names of `wz` itself: what a program can use without loading a layer.
+#: The names of `wz` itself: what a program can use without loading an optional file.
 NAMES = """
     App Blueprint JSON Problem Request Response
     abort after_this_request copy_current_request_context current_app g has_app_context has_request_context
@@ -34,7 +34,7 @@ OFFERED = {
     "wz.base": "BaseApp",
     "wz.blueprints": "Blueprint",
     "wz.chunked": "UnknownLength stream",
-    "wz.cli": "AppGroup COMMANDS Group layers load_app main routes run shell with_appcontext",
+    "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
         AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
@@ -50,7 +50,8 @@ OFFERED = {
     "wz.helpers": "jsonify make_response redirect",
     "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
     "wz.json": "JSON json",
-    "wz.layers": "Cost Layer Layers",
+    "wz.layers": "Layer Layers",
+    "wz.loading": "differences load_app reason_of see_the_project",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
     "wz.openapi.endpoints": "OpenAPI",
@@ -77,7 +78,30 @@ OFFERED = {
         render_template_string stream_template stream_template_string
     """,
     "wz.testing": "AppRunner Client LiveServer RequestBuilder",
-    "wz.typed": "Argument ViewFunction bind evaluate invalid with_request",
+    "wz.tracing": "Change Instruments Probe Recording STEPS Span Trace Tracer current",
+    "wz.tracing.asking": "ASK Asked COMPLETE_WITHIN KEPT_WITHIN NoTrace TIMEOUT in_process kept through",
+    "wz.tracing.collector": "Collector",
+    "wz.tracing.commands": "asks layers trace",
+    "wz.tracing.costs": "Cost measure",
+    "wz.tracing.hidden": "Hidden LENGTH NAMES",
+    "wz.tracing.matching": "way_of",
+    "wz.tracing.onion": "TracedLayer compose",
+    "wz.tracing.otlp": "Attributes CLIENT ERROR INTERNAL Node SERVER document nodes",
+    "wz.tracing.recording": "Later MAX_CALLS MAX_HEADERS Recording current now",
+    "wz.tracing.routes": "TimedHooks TimedRoute TimedRoutes timed",
+    "wz.tracing.sending": "Sent watch",
+    "wz.tracing.server_timing": "NAMES server_timing",
+    "wz.tracing.source": "name_of owner_of place source_of",
+    "wz.tracing.spans": "Change STEPS Span Trace Who",
+    "wz.tracing.steps": "Steps twin_of",
+    "wz.tracing.text": "Paint WIDTH cut draw draw_change title",
+    "wz.tracing.traceparent": "Parent answer parse span_id trace_id",
+    "wz.tracing.tracer": "Answer EXTENSION Instruments Probe Tracer",
+    "wz.tracing.visits": "Head Kind MAX_CHANGES Raw Visit",
+    "wz.tracing.waterfall": "Row rows shares",
+    "wz.typed": """
+        Argument ViewFunction arguments_of bind evaluate invalid the_request with_arguments with_request
+    """,
     "wz.urls": "URLBuilding",
     "wz.views": "METHODS Method MethodView View",
 }
@@ -110,7 +134,7 @@ def written_in(module: ModuleType) -> list[str]:
     )
 
 
-def test_a_program_that_loads_no_layer_has_all_of_this() -> None:
+def test_a_program_that_loads_no_optional_file_has_all_of_this() -> None:
     names = {name for name, value in vars(wz).items() if name[0] != "_" and not isinstance(value, ModuleType)}
 
     assert sorted(wz.__all__) == sorted(names) == sorted(NAMES.split())

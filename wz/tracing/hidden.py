@@ -38,11 +38,12 @@ class Hidden:
 
     def text(self, text: str) -> str:
         """Return a text without what a query string in it hides, cut at `LENGTH`."""
-        text = self._in_query.sub(r"\1hidden", text)
+        if "=" in text:
+            text = self._in_query.sub(r"\1hidden", text)
         return text if len(text) <= LENGTH else f"{text[: LENGTH - 1]}…"
 
-    def found_in(self, headers: Iterable[tuple[str, str]]) -> re.Pattern[str] | None:
-        """Return a pattern of the secrets that these headers hold, for texts that repeat one; None if they hold none.
+    def found_in(self, headers: Iterable[tuple[str, str]]) -> list[str]:
+        """Return the secrets that these headers hold, the longest first, for texts that repeat one.
 
         Looked for are each value, what follows its scheme, and what has a name in it, as `sig=...` and each cookie.
         """
@@ -53,8 +54,7 @@ class Hidden:
                 named = [pair.partition("=")[2] for pair in re.split(r"[;,&\s]+", value)]
                 parts |= {value, token, *named}
         parts |= {unquote_plus(part) for part in parts}
-        long = sorted((part for part in parts if len(part) >= _SHORT), key=len, reverse=True)
-        return re.compile("|".join(map(re.escape, long))) if long else None
+        return sorted((part for part in parts if len(part) >= _SHORT), key=len, reverse=True)
 
 
 def _name(name: str) -> str:

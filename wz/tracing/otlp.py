@@ -38,8 +38,8 @@ def nodes(trace: Trace) -> list[Node]:
     above: list[tuple[int, str]] = []  # depth and id of the spans around the next one
     found = []
     for number, row in enumerate(rows(trace), 1):
-        if row.span.step == "rest":
-            continue
+        if row.span.step == "rest" and not row.depth:
+            continue  # the row around all others is none of the trace's spans
         while above and above[-1][0] >= row.depth:
             above.pop()
         is_call = row.span.step == "wsgi"

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from ..errors import REQUEST_ID
+from . import traceparent
 from .hidden import Hidden
 from .spans import Change, Span, Trace, Who
 from .visits import Head, Visit
@@ -96,6 +97,7 @@ class Recording:
     def trace(self) -> Trace:
         """Return the trace. This takes some hundred microseconds: call it after the answer, in another thread."""
         hidden, environ = self.hidden, self.arrived
+        parent = environ.get("HTTP_TRACEPARENT", "").strip()
         status, answered = self.head or ("0", [])
         asked = [
             (name.removeprefix("HTTP_").replace("_", "-").title(), str(value))
@@ -115,12 +117,12 @@ class Recording:
             began=min((span.begin for span in spans), default=0),
             process=os.getpid(),
             thread=self._thread,
-            parent=hidden.text(environ.get("HTTP_TRACEPARENT", "")),
+            parent=parent if traceparent.parse(parent) else "",
             request_headers=[(name, hidden.value(name, value)) for name, value in asked[:MAX_HEADERS]],
             response_headers=[(name, hidden.value(name, value)) for name, value in answered[:MAX_HEADERS]],
             spans=spans,
         )
-        return trace if secrets is None else _without(secrets, trace)
+        return _without(secrets, trace)
 
     def _span(self, noted: Any) -> Span:
         if isinstance(noted, Span):
@@ -141,11 +143,15 @@ def _path(environ: WSGIEnvironment) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _without(secrets: re.Pattern[str], trace: Trace) -> Trace:
-    """Return the trace with secrets replaced in every text that may repeat one."""
+def _without(secrets: list[str], trace: Trace) -> Trace:
+    """Return the trace with secrets replaced in every text that may repeat one. Mostly none does."""
+    texts = msgspec.msgpack.encode(trace)  # has each text as it is
+    if not any(secret.encode() in texts for secret in secrets):
+        return trace
+    pattern = re.compile("|".join(map(re.escape, secrets)))
 
     def hide(text: str) -> str:
-        return secrets.sub(lambda found: f"hidden, {len(found[0])} characters", text)
+        return pattern.sub(lambda found: f"hidden, {len(found[0])} characters", text)
 
     return msgspec.convert(_each_text(msgspec.to_builtins(trace), hide), Trace)
 

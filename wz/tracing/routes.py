@@ -106,6 +106,9 @@ class TimedRoutes:
     def __init__(self) -> None:
         self._made: dict[Route, TimedRoute] = {}
 
+    def __contains__(self, route: Route) -> bool:
+        return route in self._made
+
     def of(self, route: Route) -> TimedRoute:
         """Return a route's; a new one if the route has been given other hooks' routers or another handler since."""
         made = self._made.get(route)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from pathlib import PurePath
-from types import CodeType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from .spans import Who
@@ -13,15 +14,23 @@ from .spans import Who
 _FRAMEWORK = ("wz/", "werkzeug/", "msgspec/")
 
 
+#: Decorators and partials around a function that are looked through.
+_WRAPPERS = 20
+
+
 def source_of(function: Any) -> str:
     """Return `file:line` of a function, of a class, or of what is called when a callable object is; empty if unknown.
 
     The file is named as its module is (`handlers/boards/ranks.py`), so that no folder of this machine is in it.
     """
-    while (inner := _inside(function)) is not None:
-        function = inner
-    code, names = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    return place(code, code.co_firstlineno, names) if isinstance(code, CodeType) else ""
+    found = _innermost(function)
+    if inspect.isclass(found):
+        found = found.__init__
+    elif not isinstance(found, FunctionType):
+        found = getattr(type(found), "__call__", None)  # noqa: B004  # of its class: it may be a function of Python
+    if not isinstance(found, FunctionType):
+        return ""
+    return place(found.__code__, found.__code__.co_firstlineno, found.__globals__)
 
 
 def place(code: CodeType, line: int, names: Mapping[str, Any]) -> str:
@@ -40,14 +49,20 @@ def owner_of(where: str) -> Who:
 
 def name_of(function: Any) -> str:
     """Return a function's name, or that of a callable object's class."""
-    return getattr(inspect.unwrap(function), "__name__", None) or type(function).__name__
+    found = _innermost(function)
+    name = getattr(found, "__name__", None)
+    return name if isinstance(name, str) else type(found).__name__
 
 
-def _inside(function: Any) -> Any:
-    """What a bound method, a decorator, a partial, a class or a callable object stands for; None for a function."""
-    for name in ("__func__", "__wrapped__", "func"):
-        if hasattr(function, name):
-            return getattr(function, name)
-    if inspect.isclass(function):
-        return function.__init__ if inspect.isfunction(function.__init__) else None
-    return None if hasattr(function, "__code__") or not callable(function) else type(function).__call__
+def _innermost(function: Any) -> Any:
+    """Return the function inside of bound methods, decorators and partials; anything else as it is."""
+    for _ in range(_WRAPPERS):
+        if isinstance(function, MethodType):
+            function = function.__func__
+        elif isinstance(function, partial):
+            function = function.func
+        elif isinstance(function, FunctionType) and hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        else:
+            break
+    return function

@@ -63,7 +63,11 @@ class Steps(App):
         where, detail = way_of(request, self.url_map.compiled, environ)
         recording.rule = request.url_rule.rule if request.url_rule else ""
         recording.add("match", "match", "wz", begin, end, where, detail)
+        begin = now()
+        is_new = request.route not in self.timed_routes
         request.route = self.timed_routes.of(request.route)
+        if is_new:
+            recording.add("rest", "the first trace of this route is prepared", "rest", begin)
 
     def finalize(self, request: Request, value: Any) -> WSGIApplication:
         recording = _recording()

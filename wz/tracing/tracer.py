@@ -84,7 +84,7 @@ class Tracer:
         self._hidden = Hidden()
         self._probes: Sequence[Probe] = ()
         self._running = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # `Answer.__del__` may be run by the garbage collector at any time
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self._asked(environ):

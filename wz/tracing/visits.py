@@ -46,6 +46,8 @@ Raw = tuple[Kind, str, Any, Any]  # a Change whose values are as they are
 def _environ(before: WSGIEnvironment, after: WSGIEnvironment) -> Iterator[Raw]:
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)
+        if old is new and old is not None:
+            continue
         same = old is new or (isinstance(old, _SCALAR) and isinstance(new, _SCALAR) and old == new)
         if not same or (name in before) != (name in after):
             yield "environ", name, old, new
@@ -57,6 +59,9 @@ def _head(passed: Head | None, answered: Head) -> Iterator[Raw]:
     status, new = answered
     if status != old_status:
         yield "status", "", old_status, status
+    if new[: len(old)] == old:  # mostly, headers are added
+        yield from (("header", name, None, value) for name, value in new[len(old) :])
+        return
     gone = [*(Counter(old) - Counter(new)).elements()]
     for name, value in _in_order(Counter(new) - Counter(old), new):
         replaced = next((pair for pair in gone if pair[0].lower() == name.lower()), None)

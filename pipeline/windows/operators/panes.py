@@ -79,6 +79,7 @@ class Panes:
         self._slices = slices
         self._key_of = grouping(keys)
         self._sides = SideBySide(aggregates)
+        self._is_grouped = bool(keys)
         self._faults = faults
         self._closed = closed
         self._panes: dict[int, Pane] = {}  # by the pane's end
@@ -143,7 +144,8 @@ class Panes:
             inside = [each for each in self._panes if self._slices.contains(end, each)]
             if inside:
                 events = sum([self._events[each] for each in inside])
-                found.append(Waiting(end, events, count_groups([self._panes[each] for each in inside])))
+                groups = count_groups([self._panes[each] for each in inside]) if self._is_grouped else 0
+                found.append(Waiting(end, events, groups))
                 end = self._slices.end_after(end)
             else:  # nothing came for a while: the next pane is some windows later
                 end = self._slices.first_end(min(each for each in self._panes if each > end))

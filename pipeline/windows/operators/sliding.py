@@ -43,6 +43,7 @@ class SlidingWindows:
         closed: int = BEGINNING,
     ) -> None:
         self._duration = duration
+        self._is_grouped = bool(keys)
         self._key_of = grouping(keys)
         self._sides = SideBySide(aggregates)
         self._faults = faults
@@ -78,7 +79,7 @@ class SlidingWindows:
 
     def waiting(self) -> list[Waiting]:
         due = self.due()
-        return [] if due is None else [Waiting(due, len(self._waiting), len(self._groups))]
+        return [] if due is None else [Waiting(due, len(self._waiting), len(self._groups) if self._is_grouped else 0)]
 
     def snapshot(self) -> Changes:
         yield from self._waiting.snapshot()

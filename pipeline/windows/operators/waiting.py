@@ -16,7 +16,8 @@ class Waiting(NamedTuple):
     """Rows that an operator has taken, `events`, and that `groups` of them wait until the watermark has passed `end`.
 
     `end` is a time in ticks: the end of a window, or of a session if nothing more comes, else the earliest time at
-    which the operator may give a row. `groups` is 0 for an operator that makes none.
+    which the operator may give a row. `groups` is 0 for an operator that makes none; of
+    sessions it is how many are open.
     """
 
     end: int

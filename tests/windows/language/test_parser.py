@@ -31,7 +31,7 @@ from pipeline.windows.language.syntax import (
     Window,
 )
 from pipeline.windows.language.ticks import TICKS_PER_SECOND
-from pipeline.windows.language.tokens import At, QueryError
+from pipeline.windows.language.tokens import At, QueryError, spelled
 
 from ..support.example import JOB
 
@@ -778,3 +778,11 @@ def test_what_is_in_a_row_and_not_deep_may_be_long() -> None:
     parse(f"SELECT a FROM i WHERE a IN ({', '.join(['1'] * 9999)})")
     parse(" UNION ".join(["SELECT a FROM i"] * 999))
     parse("(" * 9999 + "SELECT a FROM i" + ")" * 9999)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SELECT a, 'it''s' -- why\nINTO [Out x] FROM Input /* all\nof it */ WHERE n >= 1.5e3", "SELECT 'no end", "", "\n"],
+)
+def test_a_query_is_spelled_as_it_is_written(text: str) -> None:
+    assert "".join(word for _, word in spelled(text)) == text
