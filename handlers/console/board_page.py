@@ -23,7 +23,7 @@ from pipeline.windows.jobs.registry import JobRegistry
 
 from ..services import Services
 from .board_curve import Curve, columns
-from .ways import board_href, job_href
+from .boxes import board_href, job_href
 
 #: Ranks in a page of the list, members on each side of the one that is looked at, and rows of what has changed.
 LENGTH, RADIUS, CHANGES = 15, 4, 10

@@ -23,9 +23,10 @@ from wz.templates import render_template
 from ..hub.atom import public_services
 from ..services import Services, services
 from .access import Access, access
+from .boxes import hub_href, job_href, past_of_hub, past_of_job, rounded
 from .frame import Pages, page
 from .live import live
-from .ways import hub_href, job_href, past_of_hub, past_of_job, rounded, way
+from .ways import way
 
 blueprint = Pages("console_home")
 

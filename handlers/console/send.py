@@ -21,9 +21,9 @@ from .. import metrics
 from ..hub.event_parser import batch, typed
 from ..services import services
 from .access import access
+from .boxes import hub_href
 from .frame import Pages
 from .home import Form, show
-from .ways import hub_href
 
 blueprint = Pages("console_send", "/console")
 

@@ -44,7 +44,7 @@ def hubs(redis: redis_py.Redis) -> Hubs:
 
 
 def ask(client: Client, path: str = "/", token: str | None = None) -> TestResponse:
-    return client.get(path, headers={"Authorization": token or stack.token()})
+    return client.get(path, headers={"Authorization": token or stack.token(), "Accept": "text/html"})
 
 
 def send(client: Client, token: str | None = None, **changed: str) -> TestResponse:
