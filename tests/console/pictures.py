@@ -1,4 +1,4 @@
-"""The pictures of the console in README and in docs/, made anew: `python -m tests.console.pictures`, some three minutes.
+"""The pictures of the console in README and in docs/, made anew by `python -m tests.console.pictures`.
 
 The service is the whole one, started by `wz up`. Its life is made up: clients that send, an upstream hub that refuses a
 few events, the demo, a board of players, and requests that are traced.
@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import math
 import random
-import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +31,8 @@ MOST = 300_000
 #: Seconds of life before the pictures: a dozen samples of the history.
 SECONDS = 125
 
-#: What a partition of the hub may keep, so that what is sent fills a part of it.
-PARTITION_BYTES = 2 * 1024 * 1024
+#: What the hub may keep, so that what is sent fills a part of it.
+HUB_BYTES = 8 * 1024 * 1024
 
 _ACTIONS = ("offer_a", "offer_b", "offer_c", "offer_d")
 
@@ -72,8 +70,8 @@ def _refuse_some(received: Received) -> Answer:
 def _live(api: APIRequestContext) -> None:
     """Send some events a second, which swell and fade, while the demo plays."""
     random.seed(1)
-    for path, form in (("demo", {}), ("hubs/events/settings", {"size": str(PARTITION_BYTES)})):
-        made = api.post(f"/console/{path}", form=form, max_redirects=0)
+    for path, size in (("demo", ""), ("hubs/events/settings", str(HUB_BYTES))):
+        made = api.post(f"/console/{path}", form={"size": size}, max_redirects=0)
         assert made.status == 303, made.text()
     for number in range(14):  # what the hub has taken before
         _event(api, {"eventid": f"old-{number % 9}", "note": "x" * 200_000})
@@ -104,7 +102,7 @@ def _post(api: APIRequestContext, path: str, body: str, headers: dict[str, str])
 
 def _last_event(api: APIRequestContext) -> tuple[int, str]:
     """Return the place of an event of some time ago, which has become something."""
-    [events] = [api.get(f"/hubs/events/partitions/1/events?limit=100").json()["events"]]
+    [events] = [api.get("/hubs/events/partitions/1/events?limit=100").json()["events"]]
     found = next(one for one in events[-40:] if "actionname" in json.dumps(one))
     return 1, found["offset"]
 
@@ -117,8 +115,8 @@ def _traced(api: APIRequestContext) -> str:
         assert answer.ok, answer.text()
     last = answer.headers["x-request-id"]
     until(lambda: '"nginx"' in api.get(f"/layers/{last}.json").text())
-    listed = api.get("/layers.json?route=/boards&limit=30").json()
-    return str(min(listed["traces"], key=lambda one: one["took"])["id"])
+    listed = [one for one in api.get("/layers.json?limit=30").json() if one["has_nginx"]]
+    return str(min(listed, key=lambda one: one["took"])["id"])
 
 
 def _picture(page: Page, name: str, path: str, last: str, most: int = 1_000) -> None:
