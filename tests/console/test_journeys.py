@@ -97,7 +97,7 @@ def test_the_demo_is_played_and_deleted_as_one(person: Watched) -> None:
 
 def test_the_layers_of_a_request_just_made_and_two_side_by_side(person: Watched) -> None:
     page = person.page
-    for path in ("/hubs", "/boards"):
+    for path in ("/hubs", "/jobs"):
         page.goto("/layers")
         page.locator("select[name=path]").select_option(path)
         page.get_by_role("button", name="Trace this request").click()
