@@ -1,4 +1,4 @@
-"""The pictures of the console in README and in docs/, made anew: `python -m tests.console.pictures`, some three minutes.
+"""The pictures of the console in README and docs/, made anew by `python -m tests.console.pictures` in three minutes.
 
 The service is the whole one, started by `wz up`. Its life is made up: clients that send, an upstream hub that refuses a
 few events, the demo, a board of players, and requests that are traced.
@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import math
 import random
-import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +102,7 @@ def _post(api: APIRequestContext, path: str, body: str, headers: dict[str, str])
 
 def _last_event(api: APIRequestContext) -> tuple[int, str]:
     """Return the place of an event of some time ago, which has become something."""
-    [events] = [api.get(f"/hubs/events/partitions/1/events?limit=100").json()["events"]]
+    [events] = [api.get("/hubs/events/partitions/1/events?limit=100").json()["events"]]
     found = next(one for one in events[-40:] if "actionname" in json.dumps(one))
     return 1, found["offset"]
 
