@@ -1,4 +1,4 @@
-"""The pictures of the console in README and in docs/, made anew by `python -m tests.console.pictures`.
+"""The pictures of the console in README and docs/, made anew by `python -m tests.console.pictures` in three minutes.
 
 The service is the whole one, started by `wz up`. Its life is made up: clients that send, an upstream hub that refuses a
 few events, the demo, a board of players, and requests that are traced.

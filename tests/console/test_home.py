@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from bench.console import build
 from bench.hub_plan import round_trips
 from handlers import create_app
-from handlers.console.home import href_of
+from handlers.console.home.home import href_of
 from pipeline.boards import Boards
 from pipeline.console.attention import Item, Level, Where
 from pipeline.console.history_task import History

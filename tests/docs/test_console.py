@@ -9,8 +9,9 @@ import pytest
 import redis as redis_py
 
 from handlers import create_app
-from handlers.console import hub, live
+from handlers.console import live
 from handlers.console.frame import PLACES
+from handlers.console.hub import hub
 from pipeline.boards import Boards
 from pipeline.commands.console import console
 from pipeline.commands.demo import demo

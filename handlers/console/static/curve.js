@@ -60,17 +60,19 @@ async function next() {
 }
 
 function want(rank) {
-  if (!Number.isFinite(rank)) return;
-  wanted = Math.min(count - 1, Math.max(0, Math.round(rank)));
-  next();
+  const wished = Math.min(count - 1, Math.max(0, Math.round(rank)));
+  if (Number.isFinite(wished)) {
+    wanted = wished;
+    next();
+  }
+  return wished;
 }
 
 if (figure) {
   const input = document.getElementById("k");
   figure.addEventListener("pointermove", (event) => {
     const box = figure.getBoundingClientRect();
-    want(((event.clientX - box.left) / box.width) * count - 1);
-    input.value = wanted ?? input.value;
+    input.value = want(((event.clientX - box.left) / box.width) * count - 1);
   });
   input.addEventListener("input", () => want(input.valueAsNumber));
 }

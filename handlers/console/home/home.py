@@ -20,12 +20,13 @@ from wz import Request, Response
 from wz.errors import wants_html
 from wz.templates import render_template
 
-from ..hub.atom import public_services
-from ..services import Services, services
-from .access import Access, access
-from .boxes import hub_href, job_href, past_of_hub, past_of_job, rounded
-from .frame import Pages, page
-from .live import live
+from ...hub.atom import public_services
+from ...services import Services, services
+from ..access import Access, access
+from ..frame import Pages, page
+from ..links import hub_href, job_href
+from ..live import live
+from .boxes import past_of_hub, past_of_job, rounded
 from .ways import way
 
 blueprint = Pages("console_home")
