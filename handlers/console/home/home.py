@@ -24,7 +24,7 @@ from ...hub.atom import public_services
 from ...services import Services, services
 from ..access import Access, access
 from ..frame import Pages, page
-from ..links import hub_href, job_href
+from ..links import dead_letters_href, hub_href, job_href
 from ..live import live
 from .boxes import past_of_hub, past_of_job, rounded
 from .ways import way
@@ -173,7 +173,7 @@ def _href(item: Item) -> str:
         case Where.HUB:
             return f"{hub_href(item.name)}#readers"
         case Where.DEAD_LETTERS:
-            return f"{hub_href(item.name)}/dead-letters"
+            return dead_letters_href(item.name)
         case Where.JOB:
             return job_href(item.name)
         case Where.SERVER:

@@ -72,7 +72,7 @@ def show(request: Request, hub: str) -> Response:
 def follow(request: Request, hub: str) -> Response:
     """Keep the page of a hub current. `seen` is how many events its partition, or all, had taken when it was made."""
     access(request).need(Right.LISTEN, hub, hub=True)
-    found, args = services(request).hubs[hub], request.args.to_dict()
+    found, args, seen = services(request).hubs[hub], request.args.to_dict(), request.args.get("seen", 0, type=int)
     parts = [*PARTS, *(["events"] if args.get("follow") else [])]
 
     def fragments() -> Mapping[str, str]:
@@ -80,7 +80,7 @@ def follow(request: Request, hub: str) -> Response:
         values["listing"] = Listing(Form(args), None)
         if args.get("follow"):
             values["listing"] = listing(found, values["partitions"], args)
-        values["more"] = _taken(values["partitions"], args.get("partition")) - int(args.get("seen", 0))
+        values["more"] = _taken(values["partitions"], args.get("partition")) - seen
         return {part: render_template(f"hub/{part}.html", **values) for part in parts}
 
     return live(request, fragments)
