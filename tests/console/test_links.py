@@ -116,4 +116,4 @@ def look(client: Client, address: str) -> tuple[int, Page | None]:
     method = "HEAD" if "/live" in address else "GET"
     with client.open(address, method=method, headers=headers) as answer:
         is_page = answer.mimetype == "text/html" and answer.status_code == 200
-        return answer.status_code, Page(answer.text) if is_page else None
+        return answer.status_code, Page(answer.get_data(as_text=True)) if is_page else None

@@ -164,11 +164,12 @@ def _shown(item: Item) -> dict[str, str]:
         "text": item.text,
         "why": item.why,
         "action": item.action,
-        "href": _href(item),
+        "href": href_of(item),
     }
 
 
-def _href(item: Item) -> str:
+def href_of(item: Item) -> str:
+    """Return the address of the page on which it is mended."""
     match item.where:
         case Where.HUB:
             return f"{hub_href(item.name)}#readers"
