@@ -8,19 +8,21 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
-from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.boards import StaleBoard, UnknownBoard, UnknownMember, UnknownSegment
 from pipeline.errors import InvalidValue
 from pipeline.hub.sas import Right
 from wz import Request, Response
+from wz.helpers import redirect
 from wz.templates import render_template
 
 from ...services import services
 from ..access import access
+from ..confirm import confirm
 from ..frame import Pages, page
 from ..live import live
+from ..shown import number
 from .board import BoardQuery, Links, moving, still
 
 blueprint = Pages("console_boards", "/console")
@@ -147,16 +149,14 @@ def ask(request: Request, board: str, query: Removal) -> Response:
     one = services(request).boards[board]
     standing = one.standing(query.member)
     features, segments = one.features(query.member), one.segments_of(query.member)
-    links = Links(one.name, BoardQuery(member=query.member))
-    return page(
-        request,
-        "board_remove.html",
-        name=one.name,
-        standing=standing,
-        features=features,
-        segments=segments,
-        links=links,
-    )
+    lost = [
+        f"Its score {number(standing.score)}, with which it has rank {number(standing.reverse_rank)}.",
+        f"Its features: {', '.join(features)[:200]}." if features else "It has no features.",
+        f"Its place in the segments {', '.join(segments)[:200]}." if segments else "It is in no segment.",
+    ]
+    back = Links(one.name, BoardQuery(member=query.member)).to("near"), one.name
+    title = f"Remove {query.member[:80]}?"
+    return confirm(request, title, lost, "Remove it", back, values=[("member", query.member)])
 
 
 @blueprint.post("/boards/<board>/remove")

@@ -15,7 +15,6 @@ from pipeline.console.overview import HubNow, Overview, overview
 from pipeline.console.readers import readers
 from pipeline.hub.log import Hub
 from pipeline.hub.sas import Right
-from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request, Response
 from wz.errors import wants_html
 from wz.templates import render_template
@@ -138,7 +137,7 @@ def _overview(found: Services, who: Access) -> Overview:
     """Read what the one who looks may see."""
     every = dict(found.hubs.items())
     hubs: dict[str, Hub] = {name: every[name] for name in who.hubs(Right.LISTEN, list(every))}
-    registry = JobRegistry(found.redis, found.hubs, found.boards)
+    registry = found.jobs
     records = registry.all() if who.may(Right.LISTEN, "jobs") else {}
     asked = found.stores.distinct_clients if who.may(Right.LISTEN, "metrics") else []
     return overview(hubs, registry, records, asked)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import msgspec
-from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub import Event, Hub, Property, paging
@@ -16,6 +15,7 @@ from pipeline.hub.sas import Right
 from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
 from wz import Problem, Request
+from wz.helpers import redirect
 
 from ... import metrics
 from ...hub.event_parser import batch, typed

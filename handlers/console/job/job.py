@@ -29,14 +29,16 @@ from wz import Request, Response
 from wz.helpers import redirect
 from wz.templates import render_template
 
+from ...services import services
 from ..access import access
 from ..charts import axis_step
+from ..confirm import confirm
 from ..forms import Form
 from ..frame import Pages, page
 from ..live import live
 from ..shown import clock
 from .colours import coloured
-from .jobs import registry_of, tag
+from .jobs import tag
 from .plan import draw
 from .windows import ROWS, headline, picture
 
@@ -88,7 +90,7 @@ class Minutes:
 def show(request: Request, name: str) -> Response:
     """Show a job."""
     access(request).need(Right.LISTEN, "jobs", name)
-    registry = registry_of(request)
+    registry = services(request).jobs
     job = registry.get(name)
     prepared = _prepared(name, job)
     values = _figures(request, registry, name, prepared)
@@ -105,7 +107,7 @@ def show(request: Request, name: str) -> Response:
 def follow(request: Request, name: str) -> Response:
     """Keep the page of a job current."""
     access(request).need(Right.LISTEN, "jobs", name)
-    registry = registry_of(request)
+    registry = services(request).jobs
 
     def fragments() -> Mapping[str, str]:
         prepared = _prepared(name, registry.get(name))
@@ -119,7 +121,7 @@ def follow(request: Request, name: str) -> Response:
 def set_state(request: Request, name: str) -> WerkzeugResponse:
     """Stop a job, or start it."""
     access(request).need(Right.MANAGE, "jobs", name)
-    registry = registry_of(request)
+    registry = services(request).jobs
     if Form.of(request)["state"] == "stopped":
         registry.stop(name)
     else:
@@ -139,32 +141,22 @@ def delete(request: Request, name: str) -> WerkzeugResponse:
     """Delete a job with its state and its place."""
     access(request).need(Right.MANAGE, "jobs", name)
     try:
-        registry_of(request).delete(name)
+        services(request).jobs.delete(name)
     except JobInUse as exc:
-        return _ask_to_delete(request, name, f"{exc}.", 409)
+        return _ask_to_delete(request, name, f"{exc}.")
     return redirect(request.app.url_for("console_jobs.jobs"), 303)
 
 
-def _ask_to_delete(request: Request, name: str, refused: str = "", status: int = 200) -> Response:
-    job = registry_of(request).get(name)
+def _ask_to_delete(request: Request, name: str, refused: str = "") -> Response:
+    job = services(request).jobs.get(name)
     groups = ", ".join(f"{group} of {hub}" for hub, group in job.groups)
     lost = [
         "Its state: what it has taken of windows that are not over.",
         f"Its place: {groups}. Made again, it begins with what the hubs still have." if groups else "Its place.",
         "What it wrote stays: rows can be read until their output is deleted, and boards keep their scores.",
     ]
-    return page(
-        request,
-        "confirm.html",
-        status,
-        title=f"Delete the job {name}?",
-        lost=lost,
-        does=f"Delete {name}",
-        back=request.app.url_for("console_job.show", name=name),
-        back_to=name,
-        values=[],
-        refused=refused,
-    )
+    back = request.app.url_for("console_job.show", name=name), name
+    return confirm(request, f"Delete the job {name}?", lost, f"Delete {name}", back, refused=refused)
 
 
 # -- what the page shows ----------------------------------------------------------------------------------------------
