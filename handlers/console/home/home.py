@@ -22,6 +22,7 @@ from wz.templates import render_template
 from ...hub.atom import public_services
 from ...services import Services, services
 from ..access import Access, access
+from ..forms import Form
 from ..frame import Pages, page
 from ..links import dead_letters_href, hub_href, job_href
 from ..live import live
@@ -40,23 +41,12 @@ _WORDS = {Level.ACT: "Act", Level.LOOK: "Look", Level.WAITS: "Waits"}
 _TAGS = {Level.ACT: "act", Level.LOOK: "look", Level.WAITS: "wait"}
 _TO = {Level.ACT: "to act on", Level.LOOK: "to look at", Level.WAITS: "waiting"}
 
-EXAMPLE = '{"eventid": "e1", "actionname": "offer_a", "reward": 0.5}'
+#: What stands in the form that sends an event, before somebody has typed something else.
+EXAMPLE = {"key": "e1", "body": '{"eventid": "e1", "actionname": "offer_a", "reward": 0.5}', "type": "json"}
 
 
 class HomeQuery(msgspec.Struct):
     hub: str = ""
-
-
-class Form(msgspec.Struct):
-    """What stands in the form that sends an event, and what was wrong with which field."""
-
-    hub: str = ""
-    key: str = "e1"
-    body: str = EXAMPLE
-    type: str = "json"
-    properties: str = ""
-    field: str = ""
-    wrong: str = ""
 
 
 @blueprint.get("/")
@@ -76,7 +66,8 @@ def follow(request: Request, query: HomeQuery) -> Response:
 def show(request: Request, hub: str, form: Form | None = None, status: int = 200) -> Response:
     """Return the page, with the picture of `hub`, or of one that needs somebody or that has most to do if it is ''."""
     values = _values(request, hub)
-    form = form or Form(hub=next((name for name in (values["chosen"], *values["sends_to"]) if name), ""))
+    if form is None:
+        form = Form({**EXAMPLE, "hub": next((name for name in (values["chosen"], *values["sends_to"]) if name), "")})
     return page(
         request,
         "home.html",
