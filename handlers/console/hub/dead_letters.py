@@ -11,10 +11,10 @@ from pipeline.hub.sas import Right
 from wz import Problem, Request, Response
 from wz.helpers import redirect
 
-from ..services import services
-from .access import access
-from .forms import MAX_FORM
-from .frame import Pages, page
+from ...services import services
+from ..access import access
+from ..forms import MAX_FORM
+from ..frame import Pages, page
 
 blueprint = Pages("console_dead_letters", "/console/hubs/<hub>/deadletters")
 

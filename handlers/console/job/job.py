@@ -29,15 +29,15 @@ from wz import Request, Response
 from wz.helpers import redirect
 from wz.templates import render_template
 
-from .access import access
-from .charts import axis_step
+from ..access import access
+from ..charts import axis_step
+from ..forms import Form
+from ..frame import Pages, page
+from ..live import live
+from ..shown import clock
 from .colours import coloured
-from .forms import Form
-from .frame import Pages, page
 from .jobs import registry_of, tag
-from .live import live
 from .plan import draw
-from .shown import clock
 from .windows import ROWS, headline, picture
 
 blueprint = Pages("console_job", "/console/jobs/<name>")

@@ -17,12 +17,12 @@ from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
 from wz import Problem, Request
 
-from .. import metrics
-from ..hub.event_parser import batch, typed
-from ..services import services
-from .access import access
-from .boxes import hub_href
-from .frame import Pages
+from ... import metrics
+from ...hub.event_parser import batch, typed
+from ...services import services
+from ..access import access
+from ..frame import Pages
+from ..links import hub_href
 from .home import Form, show
 
 blueprint = Pages("console_send", "/console")

@@ -24,9 +24,9 @@ from pipeline.windows.jobs.reports import JobStatus
 from pipeline.windows.language.ticks import parse
 from wz import Problem, Request, Response
 
-from ..services import services
-from .access import access
-from .frame import Pages, page
+from ...services import services
+from ..access import access
+from ..frame import Pages, page
 from .hubs import now_of
 
 blueprint = Pages("console_events", "/console/hubs/<hub>/events/<int:partition>/<offset>")

@@ -20,12 +20,13 @@ from wz import Request, Response
 from wz.errors import wants_html
 from wz.templates import render_template
 
-from ..hub.atom import public_services
-from ..services import Services, services
-from .access import Access, access
-from .boxes import hub_href, job_href, past_of_hub, past_of_job, rounded
-from .frame import Pages, page
-from .live import live
+from ...hub.atom import public_services
+from ...services import Services, services
+from ..access import Access, access
+from ..frame import Pages, page
+from ..links import hub_href, job_href
+from ..live import live
+from .boxes import past_of_hub, past_of_job, rounded
 from .ways import way
 
 blueprint = Pages("console_home")
@@ -163,16 +164,17 @@ def _shown(item: Item) -> dict[str, str]:
         "text": item.text,
         "why": item.why,
         "action": item.action,
-        "href": _href(item),
+        "href": href_of(item),
     }
 
 
-def _href(item: Item) -> str:
+def href_of(item: Item) -> str:
+    """Return the address of the page on which it is mended."""
     match item.where:
         case Where.HUB:
             return f"{hub_href(item.name)}#readers"
         case Where.DEAD_LETTERS:
-            return f"{hub_href(item.name)}/dead-letters"
+            return f"{hub_href(item.name)}/deadletters"
         case Where.JOB:
             return job_href(item.name)
         case Where.SERVER:

@@ -14,10 +14,10 @@ from pipeline.hub.sas import Right
 from wz import Request, Response
 from wz.helpers import redirect
 
-from ..services import services
-from .access import access
-from .forms import Form
-from .frame import Pages, page
+from ...services import services
+from ..access import access
+from ..forms import Form
+from ..frame import Pages, page
 from .hubs import changes_of, note
 
 blueprint = Pages("console_hub_settings", "/console/hubs/<hub>")

@@ -17,11 +17,11 @@ from pipeline.hub.sas import Right
 from wz import Request, Response
 from wz.templates import render_template
 
-from ..services import services
-from .access import access
-from .board_page import BoardQuery, Links, moving, still
-from .frame import Pages, page
-from .live import live
+from ...services import services
+from ..access import access
+from ..frame import Pages, page
+from ..live import live
+from .board import BoardQuery, Links, moving, still
 
 blueprint = Pages("console_boards", "/console")
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from wz.tracing.spans import Span, Trace
 from wz.tracing.waterfall import Row, rows
 
-from . import charts
+from .. import charts
 
 #: Whose time it was, in the order of the legend.
 WHOSE = {

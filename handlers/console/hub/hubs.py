@@ -25,10 +25,10 @@ from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request, Response
 from wz.helpers import redirect
 
-from ..services import services
-from .access import access
-from .forms import Form, whole_number
-from .frame import Pages, page
+from ...services import services
+from ..access import access
+from ..forms import Form, whole_number
+from ..frame import Pages, page
 
 blueprint = Pages("console_hubs", "/console/hubs")
 

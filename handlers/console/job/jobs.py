@@ -11,9 +11,9 @@ from pipeline.windows.jobs.registry import JobProgress, JobRegistry, State
 from pipeline.windows.jobs.reports import WaitingWindow
 from wz import Request, Response
 
-from ..services import services
-from .access import access
-from .frame import Pages, page
+from ...services import services
+from ..access import access
+from ..frame import Pages, page
 
 blueprint = Pages("console_jobs", "/console/jobs")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pipeline.boards import Boards
 from pipeline.console.attention import LONG, clock, seconds_until
@@ -17,6 +17,8 @@ from pipeline.console.words import cut, duration
 from pipeline.hub.relay import GROUP
 from pipeline.windows.jobs.job_toml import BoardConfig, FileConfig, HubConfig, OutputConfig, WebhookConfig, config_of
 from pipeline.windows.jobs.registry import State
+
+from ..links import board_href, hub_href, job_href
 
 #: What stands for a number that there is none of.
 NONE = "\u2013"
@@ -77,18 +79,6 @@ def past_of_job(now: Overview, one: JobNow, samples: Sequence[Sample]) -> Past:
 
 def _before(samples: Sequence[Sample]) -> Sample | None:
     return samples[-2] if len(samples) > 1 else samples[-1] if samples else None
-
-
-def hub_href(name: str) -> str:
-    return f"/console/hubs/{quote(name, safe='')}"
-
-
-def job_href(name: str) -> str:
-    return f"/console/jobs/{quote(name, safe='')}"
-
-
-def board_href(name: str) -> str:
-    return f"/console/boards/{quote(name, safe='')}"
 
 
 def box_of(

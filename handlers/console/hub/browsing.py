@@ -28,7 +28,7 @@ from pipeline.hub.relay_status import PartitionStatus
 from pipeline.store.clock import machine_now
 from pipeline.store.offsets import OFFSET, order
 
-from .forms import Form
+from ..forms import Form
 
 #: Events of a page.
 EVENTS = 20

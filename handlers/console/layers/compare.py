@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from wz.tracing.spans import Trace
 
-from .trace_page import cut, label
+from .trace import cut, label
 from .waterfall import MAX_ROWS, Scale, Step, steps
 
 #: Microseconds. What differs by less is noise, whatever the request.

@@ -9,10 +9,10 @@ from pipeline.hub.sas import Right, Rule, UnknownRule
 from wz import Problem, Request, Response
 from wz.helpers import redirect
 
-from ..services import services
-from .access import access
-from .forms import Form
-from .frame import Pages, page
+from ...services import services
+from ..access import access
+from ..forms import Form
+from ..frame import Pages, page
 
 blueprint = Pages("console_rules", "/console")
 

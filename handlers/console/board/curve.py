@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from pipeline.boards.answers import Bar, CurvePoint, Reach, Sum
 
-from .charts import axis_marks, polyline
+from ..charts import axis_marks, polyline
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from pipeline.store.clock import machine_time
 from pipeline.windows.jobs.job_toml import BoardConfig, InvalidJob, config_of
 from pipeline.windows.jobs.registry import JobRegistry
 
-from ..services import Services
-from .board_curve import Curve, columns
-from .boxes import board_href, job_href
+from ...services import Services
+from ..links import board_href, job_href
+from .curve import Curve, columns
 
 #: Ranks in a page of the list, members on each side of the one that is looked at, and rows of what has changed.
 LENGTH, RADIUS, CHANGES = 15, 4, 10

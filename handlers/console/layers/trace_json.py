@@ -12,9 +12,9 @@ import msgspec
 from pipeline.hub.sas import Right
 from wz import Problem, Request, Response
 
-from ..traces import Summary, find, latest
-from .access import access
-from .frame import Pages
+from ...traces import Summary, find, latest
+from ..access import access
+from ..frame import Pages
 
 blueprint = Pages("trace_json")
 

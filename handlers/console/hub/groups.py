@@ -14,10 +14,10 @@ from pipeline.windows.jobs.keys import leases_of_group
 from wz import Problem, Request, Response
 from wz.helpers import redirect
 
-from ..services import services
-from .access import access
-from .forms import Form
-from .frame import Pages, page
+from ...services import services
+from ..access import access
+from ..forms import Form
+from ..frame import Pages, page
 from .hub import hub_page
 
 blueprint = Pages("console_groups", "/console/hubs/<hub>/groups")

@@ -24,10 +24,10 @@ from pipeline.windows.local.trial import EVENTS, MOST_ROWS, Trial, try_out
 from wz import Request, Response
 from wz.helpers import redirect
 
-from ..jobs.documents import JobBody, job_body, with_secrets
-from .access import access
-from .forms import Form
-from .frame import Pages, page
+from ...jobs.documents import JobBody, job_body, with_secrets
+from ..access import access
+from ..forms import Form
+from ..frame import Pages, page
 from .jobs import registry_of
 
 blueprint = Pages("console_job_editor", "/console/jobs")

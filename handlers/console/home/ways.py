@@ -13,7 +13,8 @@ from pipeline.console.overview import HubNow, Overview
 from pipeline.console.readers import Reader, readers
 from pipeline.console.words import duration, size
 
-from .boxes import NONE, Box, Past, Tag, box_of, counted_boards, hub_href, past_of_hub, per_second, relay_box
+from ..links import hub_href
+from .boxes import NONE, Box, Past, Tag, box_of, counted_boards, past_of_hub, per_second, relay_box
 
 #: Readers that are drawn; of more, those that need somebody come first.
 DRAWN = 5

@@ -20,14 +20,14 @@ from wz.tracing.recording import Recording
 from wz.tracing.spans import Trace
 from wz.tracing.tracer import Tracer
 
-from ..services import Services, services
-from ..traces import find, latest, part_of
-from .access import access
+from ...services import Services, services
+from ...traces import find, latest, part_of
+from ..access import access
+from ..frame import Pages, page
 from .compare import compare
 from .flask_places import FLASK
-from .frame import Pages, page
 from .measured import PARTS, measured
-from .trace_page import cut, label, trace_page
+from .trace import cut, label, trace_page
 from .waterfall import WHOSE, indent
 
 blueprint = Pages("console_layers", "/layers")

@@ -18,16 +18,16 @@ from pipeline.hub.sas import Right
 from wz import Request, Response
 from wz.templates import render_template
 
-from ..services import services
-from .access import access
+from ...services import services
+from ..access import access
+from ..charts import axis_step
+from ..forms import Form
+from ..frame import Pages, page
+from ..live import live
+from ..shown import clock
 from .browsing import PLACES, Listing, listing
-from .charts import axis_step
 from .events import story
-from .forms import Form
-from .frame import Pages, page
 from .hubs import LEVELS, RECENT, mean, now_of, out_rates, said_of
-from .live import live
-from .shown import clock
 
 blueprint = Pages("console_hub", "/console/hubs/<hub>")
 
