@@ -47,6 +47,7 @@ class Recording:
         self.head: Head | None = None
         self.rule = ""
         self.entered = 0  # when the app, inside all layers, was called
+        self.times: dict[str, int] = {}  # nanoseconds of all spans of a kind of step so far
         self._own_id = ""
         self._thread = threading.current_thread().name
         self._spans: list[Any] = []
@@ -77,6 +78,7 @@ class Recording:
         what no longer changes. `detail` must not have what a client keeps secret, or the body.
         """
         end = now() if end is None else end
+        self.times[step] = self.times.get(step, 0) + end - begin
         if who in ("redis", "socket"):
             self._calls += 1
             if self._calls > MAX_CALLS:
@@ -85,14 +87,8 @@ class Recording:
 
     def add_span(self, span: Span) -> None:
         """Note a span that is complete, as a server knows it."""
+        self.times[span.step] = self.times.get(span.step, 0) + span.end - span.begin
         self._spans.append(span)
-
-    def times(self) -> list[tuple[str, Who, int]]:
-        """Return step, who and nanoseconds of each span so far."""
-        return [
-            (one.step, one.who, one.end - one.begin) if isinstance(one, Span) else (one[0], one[2], one[4] - one[3])
-            for one in self._spans
-        ]
 
     def trace(self) -> Trace:
         """Return the trace. This takes some hundred microseconds: call it after the answer, in another thread."""

@@ -5,9 +5,7 @@ queue;dur=0.055, parse;dur=0.193, match;dur=0.011, args;dur=0.062, view;dur=0.42
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from .spans import Who
+from collections.abc import Mapping
 
 #: Which steps each name adds up.
 NAMES = {
@@ -22,14 +20,14 @@ NAMES = {
 }
 
 
-def server_timing(times: Iterable[tuple[str, Who, int]], app: int) -> str:
-    """Return the header's value, in milliseconds. `times` are step, whose, and nanoseconds of each span so far.
+def server_timing(times: Mapping[str, int], app: int) -> str:
+    """Return the header's value, in milliseconds. `times` are the nanoseconds of each kind of step so far.
 
     `app` is the time since the server called the application. It holds all others but `queue` and `parse`; commands to
     Redis that the handler sends are in `view` as well as in `redis`. What follows the headers is not in it.
     """
     sums: dict[str, int] = {}
-    for step, _who, took in times:
+    for step, took in times.items():
         name = NAMES.get(step)
         if name:
             sums[name] = sums.get(name, 0) + took
