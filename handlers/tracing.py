@@ -11,7 +11,7 @@ import ipaddress
 import itertools
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from pipeline.console.traces import Traces
@@ -101,8 +101,13 @@ def instrument(app: App) -> None:
 
 def is_local(environ: WSGIEnvironment) -> bool:
     """Say whether a request comes from this machine, also if a proxy on this machine has passed it on."""
-    addresses = [environ.get("REMOTE_ADDR", ""), *environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    try:  # of a unix socket, REMOTE_ADDR is empty
+    return _are_local(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+@lru_cache(128)
+def _are_local(address: str, passed_on_for: str) -> bool:
+    addresses = [address, *passed_on_for.split(",")]  # of a unix socket, the first is empty
+    try:
         return all(ipaddress.ip_address(one).is_loopback for address in addresses if (one := address.strip()))
     except ValueError:
         return False

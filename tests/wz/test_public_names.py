@@ -88,7 +88,7 @@ OFFERED = {
     "wz.tracing.onion": "TracedLayer compose",
     "wz.tracing.otlp": "Attributes CLIENT ERROR INTERNAL Node SERVER document nodes",
     "wz.tracing.probing": "LINGER Probe Switch",
-    "wz.tracing.recording": "Later MAX_CALLS MAX_HEADERS Recording current now",
+    "wz.tracing.recording": "Later MAX_CALLS MAX_HEADERS Noted Place Recording current now",
     "wz.tracing.routes": "TimedHooks TimedRoute TimedRoutes timed",
     "wz.tracing.sending": "Sent watch",
     "wz.tracing.server_timing": "NAMES server_timing",

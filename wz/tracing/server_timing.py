@@ -5,7 +5,7 @@ queue;dur=0.055, parse;dur=0.193, match;dur=0.011, args;dur=0.062, view;dur=0.42
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 #: Which steps each name adds up.
 NAMES = {
@@ -20,15 +20,16 @@ NAMES = {
 }
 
 
-def server_timing(times: Mapping[str, int], app: int) -> str:
-    """Return the header's value, in milliseconds. `times` are the nanoseconds of each kind of step so far.
+def server_timing(times: Iterable[tuple[str, int]], app: int) -> str:
+    """Return the header's value, in milliseconds. `times` are kind of step and nanoseconds of each span so far.
 
     `app` is the time since the server called the application. It holds all others but `queue` and `parse`; commands to
     Redis that the handler sends are in `view` as well as in `redis`. What follows the headers is not in it.
     """
     sums: dict[str, int] = {}
-    for step, took in times.items():
-        name = NAMES.get(step)
-        if name:
+    for step, took in times:
+        if step in NAMES:
+            name = NAMES[step]
             sums[name] = sums.get(name, 0) + took
-    return ", ".join(f"{name};dur={ns / 1e6:.3f}" for name, ns in {**sums, "app": app}.items())
+    sums["app"] = app
+    return ", ".join([f"{name};dur={ns / 1e6:.3f}" for name, ns in sums.items()])

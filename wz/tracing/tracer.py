@@ -20,7 +20,7 @@ from . import traceparent
 from .hidden import Hidden
 from .onion import compose
 from .probing import Probe, Switch
-from .recording import Recording, current, now
+from .recording import Place, Recording, current, now
 from .sending import Sent, watch
 from .server_timing import server_timing
 from .source import source_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _logger = logging.getLogger(__name__)
-_CALL = source_of(App.__call__)
+_WSGI = Place("wsgi", "WSGI", "wz", source_of(App.__call__))
 
 #: Where `app.extensions` has the app's `Instruments`.
 EXTENSION = "tracing"
@@ -172,7 +172,7 @@ class Answer:
         if self._sent is not None:
             self._sent.note(recording)
         status = recording.head[0] if recording.head else "no answer"
-        recording.add("wsgi", "WSGI", "wz", self._begin, where=_CALL, detail=status)
+        recording.note((_WSGI, self._begin, now(), status, None))
         try:
             keep(recording)
         except Exception:
@@ -181,6 +181,6 @@ class Answer:
 
 def _told(recording: Recording, begin: int) -> list[tuple[str, str]]:
     return [
-        ("Server-Timing", server_timing(recording.times, now() - begin)),
+        ("Server-Timing", server_timing(recording.times(), now() - begin)),
         ("traceparent", traceparent.answer(recording.arrived.get("HTTP_TRACEPARENT", ""), recording.id)),
     ]
