@@ -101,8 +101,8 @@ def _values(request: Request, wanted: str) -> dict[str, Any]:
     now = _overview(found, who)
     items = attention(now, found.redis)
     if wanted and wanted.lower() not in now.hubs:
+        who.need(Right.LISTEN, wanted, hub=True)  # first: others are not told which hubs there are
         found.hubs[wanted]  # raises `UnknownHub`
-        who.need(Right.LISTEN, wanted, hub=True)
     chosen = wanted.lower() or _chosen(now, items)
     jobs = {name: job for name, job in now.jobs.items() if any(hub == chosen for hub, _ in job.record.groups)}
     drawn = None
@@ -163,16 +163,17 @@ def _shown(item: Item) -> dict[str, str]:
         "text": item.text,
         "why": item.why,
         "action": item.action,
-        "href": _href(item),
+        "href": href_of(item),
     }
 
 
-def _href(item: Item) -> str:
+def href_of(item: Item) -> str:
+    """Return the address of the page where something can be done about it."""
     match item.where:
         case Where.HUB:
             return f"{hub_href(item.name)}#readers"
         case Where.DEAD_LETTERS:
-            return f"{hub_href(item.name)}/dead-letters"
+            return f"{hub_href(item.name)}/deadletters"
         case Where.JOB:
             return job_href(item.name)
         case Where.SERVER:
