@@ -35,6 +35,10 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
+#: Characters of an address that is gone back to after signing in. A longer one, quoted, would not fit into the headers
+#: that nginx takes from the app (proxy_buffer_size).
+MAX_TARGET = 1000
+
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -85,7 +89,7 @@ def refuse_foreign(request: Request) -> None:
 
     Who sends a token in a header needs no page: no browser does so for a stranger's one.
     """
-    if request.method not in _SAFE and "HTTP_AUTHORIZATION" not in request.environ and not is_own(request):
+    if request.method not in _SAFE and not request.environ.get("HTTP_AUTHORIZATION") and not is_own(request):
         raise Problem(403, "This form comes from no page of this host, so nothing was done.")
 
 
@@ -128,6 +132,7 @@ def turn_away(exc: Unauthorized) -> WerkzeugResponse | Problem:
 def sign_in_url(request: Request) -> str:
     """Return the address of the sign-in page, which leads back to the page of a request."""
     here = request.environ.get("RAW_URI", "/") if request.method in _SAFE else "/"
+    here = next((one for one in (here, here.partition("?")[0]) if len(one) <= MAX_TARGET), "/")
     return request.app.url_for("console_sign_in.sign_in", next=here)
 
 

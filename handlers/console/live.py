@@ -30,7 +30,7 @@ from wz.streaming import stream_with_context
 from ..readers import TooManyReaders
 from ..services import services
 from ..sessions import authorization
-from .access import access
+from .access import Access, access
 
 #: The places of a process's readers that pages may have, all together: as many are left to the API's own streams.
 MAX_LIVE = 4
@@ -70,7 +70,10 @@ def live(request: Request, fragments: Fragments) -> Response:
     end = time.monotonic() + min(seconds, who.token.expiry + found.clock_tolerance - machine_time())
 
     def is_over() -> bool:
-        return place.is_over() or time.monotonic() >= end or authorization(request) != signed_in
+        if place.is_over() or time.monotonic() >= end or authorization(request) != signed_in:
+            return True
+        _ = Access(request, who.token).rule  # raises if the rule or its key has gone since
+        return False
 
     events = stream_with_context(_updates(first, fragments, is_over))
     response = event_stream(events, retry=RETRY * 1000)
