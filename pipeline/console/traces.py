@@ -76,7 +76,7 @@ class Traces:
         if beyond := entries[self._fit(entries) :]:
             with self.redis.pipeline(transaction=False) as pipe:
                 for entry in beyond:  # not LTRIM: another process may have pushed since
-                    pipe.lrem(TRACES.pattern, -1, entry)
+                    pipe.lrem(TRACES.pattern, -1, entry.decode())
                 pipe.unlink(*(TRACE.named(ID=_id(entry)) for entry in beyond))
                 pipe.execute()
 

@@ -310,7 +310,7 @@ def test_spans_go_to_a_collector_as_well(tmp_path: Path, server_settings: Settin
         threading.Thread(target=collector.serve_forever).start()
         _, url = running.enter_context(stack.redis_server(tmp_path))
         settings = dataclasses.replace(server_settings, redis_url=url, environment="development")
-        environ = {
+        environ: dict[str, Any] = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
             "OTEL_BSP_SCHEDULE_DELAY": "50",
             "WEB_CONCURRENCY": "1",
