@@ -83,7 +83,7 @@ def test_a_request_through_all_layers(server: Client) -> None:
     answer = ask(server)
     trace = trace_of(server, answer)
     waterfall = rows(trace)
-    order = list(dict.fromkeys(steps(trace)))
+    order = list(dict.fromkeys(step for step in steps(trace) if step != "rest"))  # a process prepares a route once
 
     assert (answer.status_code, trace.status, trace.method, trace.path) == (200, 200, "GET", MEMBER)
     assert trace.rule == "/boards/<board>/members/<member>"
