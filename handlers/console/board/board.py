@@ -19,7 +19,6 @@ from pipeline.console.board_ranks import RANKS, changes
 from pipeline.errors import InvalidValue
 from pipeline.store.clock import machine_time
 from pipeline.windows.jobs.job_toml import BoardConfig, InvalidJob, config_of
-from pipeline.windows.jobs.registry import JobRegistry
 
 from ...services import Services
 from ..links import board_href, job_href
@@ -166,7 +165,7 @@ def _member(board: Board, view: View, member: str) -> Looked:
 
 def _writers(found: Services, board: Board) -> Iterator[tuple[str, str, str]]:
     """Yield the jobs that write to the board: each one's name and address, and from which output."""
-    for name, record in JobRegistry(found.redis, found.hubs, found.boards).all().items():
+    for name, record in found.jobs.all().items():
         with suppress(InvalidJob):
             config = config_of(record.definition.document, Path(name))
             tables = [*config.outputs.items(), *config.boards]
