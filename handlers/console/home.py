@@ -172,7 +172,7 @@ def _href(item: Item) -> str:
         case Where.HUB:
             return f"{hub_href(item.name)}#readers"
         case Where.DEAD_LETTERS:
-            return f"{hub_href(item.name)}/dead-letters"
+            return f"{hub_href(item.name)}/deadletters"
         case Where.JOB:
             return job_href(item.name)
         case Where.SERVER:
