@@ -20,7 +20,7 @@ from wz.static import send_from_directory
 from wz.templates import render_template
 
 from ..services import services
-from . import charts, shown
+from . import charts, files, shown
 
 #: Nothing inline, nothing from elsewhere.
 CONTENT_SECURITY_POLICY = (
@@ -134,6 +134,7 @@ def sign_in_url(request: Request) -> str:
 
 
 blueprint = Pages("console", "/console", template_folder="templates", static_folder="static")
+blueprint.after_request(files.keep)
 icons = Pages("icons")
 
 
@@ -165,6 +166,7 @@ def prepare(environment: jinja2.Environment) -> None:
     environment.undefined = jinja2.StrictUndefined
     environment.filters |= {"n": number, "pc": percent, "signed": signed, "short": short}
     environment.filters |= shown.FILTERS
+    environment.globals["file"] = files.file_url
     environment.globals |= {"path_with_gaps": charts.path_with_gaps, "zip": zip}
     environment.globals |= {"path": charts.path, "axis_marks": charts.axis_marks, "min": min, "max": max, "len": len}
 
