@@ -19,7 +19,8 @@ from wz.tracing.waterfall import rows, shares
 
 from .services import services
 
-#: nginx's header for the app: when it had the request, seconds since the Unix epoch, and since when, seconds before.
+#: A client asks by it to be traced. On the way to the app, nginx then replaces its value by two times: when it asked
+#: gunicorn, in seconds since the Unix epoch, and for how many seconds it had had the request until then.
 HEADER = "X-Wz-Trace"
 
 _UNSURE = 1_000_000  # ns
