@@ -52,8 +52,6 @@ TURNS = 11
 #: Browsers' tabs, and for how many seconds they stay open.
 TABS, OPEN = (1, 20), 6.0
 
-Table = dict[str, "Looked"]
-
 
 class Looked(NamedTuple):
     """Milliseconds until a page is there, the first time and the median, and of processor time of service and Redis;
