@@ -19,7 +19,7 @@ from wz.static import send_from_directory
 from wz.templates import render_template
 
 from ..services import services
-from . import charts, shown
+from . import charts, files, shown
 
 #: Nothing inline, nothing from elsewhere.
 CONTENT_SECURITY_POLICY = (
@@ -137,6 +137,7 @@ def sign_in_url(request: Request) -> str:
 
 
 blueprint = Pages("console", "/console", template_folder="templates", static_folder="static")
+blueprint.after_request(files.keep)
 icons = Pages("icons")
 
 
@@ -167,5 +168,6 @@ def prepare(environment: jinja2.Environment) -> None:
     """Add what templates need to print numbers and charts."""
     environment.undefined = jinja2.StrictUndefined
     environment.filters |= shown.FILTERS
+    environment.globals["file"] = files.file_url
     environment.globals |= {"path_with_gaps": charts.path_with_gaps, "zip": zip}
     environment.globals |= {"path": charts.path, "axis_marks": charts.axis_marks, "min": min, "max": max, "len": len}

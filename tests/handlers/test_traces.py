@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import redis as redis_py
 
+from bench.hub_plan import round_trips
 from handlers import create_app
 from handlers.metrics.counts import REGISTRY
 from handlers.services import Services
@@ -256,6 +257,19 @@ def test_no_secret_is_stored(traced: ServiceClient, redis: redis_py.Redis) -> No
 
 
 # -- who reads them ----------------------------------------------------------------------------------------------------
+
+
+def test_a_trace_is_read_whole_for_the_first_list_only(traced: ServiceClient, redis: redis_py.Redis) -> None:
+    traced.get(MEMBER, headers=WISH)
+    kept(redis, 1)
+    lists, trips = [], []
+    for _ in range(2):
+        with round_trips() as sent:
+            lists.append(traced.get("/layers.json").json)
+        trips.append(len(sent))
+
+    assert lists[0] == lists[1]
+    assert trips == [3, 2]
 
 
 def test_the_list_and_its_filters(traced: ServiceClient, redis: redis_py.Redis) -> None:
