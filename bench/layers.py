@@ -3,7 +3,7 @@
     python -m bench.layers            a table
     python -m bench.layers --json     the same as JSON
     python -m bench.layers --quick    fewer rounds
-    python -m bench.layers --write    the same, stored for the pages of /layers (handlers/console/measured.json)
+    python -m bench.layers --write    the same, stored for the pages of /layers (handlers/console/layers/measured.json)
 
 All run in one process, in turn. A request is timed with a clock that is read between its parts; each reading's own
 cost is subtracted. Rounds are short, and the fastest of each is kept, as timeit does: a slower one was disturbed. So
@@ -29,7 +29,7 @@ from flask.ctx import RequestContext
 from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.wrappers import Request, Response
 
-from handlers.console.measured import FILE, PARTS, Bar, Cost, Measured
+from handlers.console.layers.measured import FILE, PARTS, Bar, Cost, Measured
 from wz import App
 from wz import Request as WzRequest
 

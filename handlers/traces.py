@@ -19,7 +19,8 @@ from wz.tracing.waterfall import rows, shares
 
 from .services import services
 
-#: nginx's header for the app: when it had the request, seconds since the Unix epoch, and since when, seconds before.
+#: A client asks by it to be traced. On the way to the app, nginx then replaces its value by two times: when it asked
+#: gunicorn, in seconds since the Unix epoch, and for how many seconds it had had the request until then.
 HEADER = "X-Wz-Trace"
 
 _UNSURE = 1_000_000  # ns
@@ -114,7 +115,7 @@ def _end(spans: Sequence[Span]) -> int:
 def find(request: Request, id: str) -> Trace | None:
     """Return the trace of the request with this id. One round trip."""
     stored = _traces(request).find(id)
-    return None if stored is None else _whole(stored)
+    return None if stored is None else _unpacked(stored)
 
 
 def latest(request: Request, limit: int = 100, *, route: str = "", status: int = 0, at_least: int = 0) -> list[Summary]:
@@ -142,7 +143,7 @@ def latest(request: Request, limit: int = 100, *, route: str = "", status: int =
             break
     for summary, stored in zip(found, traces.read([summary.id for summary in found]), strict=True):
         if stored is not None:
-            summary.shares = shares(rows(_whole(stored)))
+            summary.shares = shares(rows(_unpacked(stored)))
     return found
 
 
@@ -154,8 +155,13 @@ def _traces(request: Request) -> Traces:
 # -- the two parts as one ----------------------------------------------------------------------------------------------
 
 
-def _whole(stored: Stored) -> Trace:
-    return joined(_packed.decode(stored.app), _read(stored.nginx))
+def whole(trace: Trace, line: bytes | None) -> Trace:
+    """Return a trace with what nginx has said of it, if it has."""
+    return joined(trace, _read(line))
+
+
+def _unpacked(stored: Stored) -> Trace:
+    return whole(_packed.decode(stored.app), stored.nginx)
 
 
 def _read(data: bytes | None) -> Line | None:

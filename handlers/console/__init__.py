@@ -1,7 +1,17 @@
-"""The console: what the service holds and does, as pages. They are made with wz's own blueprints, templates and files.
+"""The console: what the service holds and does, as pages made with wz's own blueprints, templates and static files.
 
-Each page is rendered on the server and works without a script. `frame.py` has what all share, `access.py` who may see
-what; each further module is one page or a few that belong together.
+Each page is rendered on the server and works without a script. Read `frame.py` first: it has the blueprint that all
+pages are made with and what they share. Then:
+
+    access.py    who may see what: the rights of the rule that signed in, by `sign_in.py` and handlers/sessions.py
+    live.py      the event streams that keep a page current; static/live.js is their other end
+    forms.py     what was typed into a form is kept, and an error stands beside its field
+    shown.py     how times, sizes and the bytes of events are written; `charts.py` is the geometry of charts
+    errors.py    the page of an error or of an unknown path
+
+A folder has the pages of one place in the bar: `home`, `hub`, `job`, `board` and `layers`; `server.py` and `demo.py`
+are one page each. templates/ has a file for each page, and folders for the parts that a page sends anew while it is
+looked at.
 """
 
 from __future__ import annotations
@@ -10,53 +20,21 @@ from wz import App
 from wz.templates import Templates
 
 from .. import sessions
-from . import (
-    boards,
-    dead_letters,
-    demo,
-    errors,
-    events,
-    frame,
-    groups,
-    home,
-    hub,
-    hub_settings,
-    hubs,
-    job,
-    job_editor,
-    jobs,
-    layers,
-    rules,
-    send,
-    server,
-    sign_in,
-    trace_json,
-)
+from . import board, demo, errors, frame, home, hub, job, layers, server, sign_in
 
 __all__ = ["install"]
 
-#: In the order of the pages' way: the frame has the files that all use.
 BLUEPRINTS = (
     frame.blueprint,
     frame.icons,
     sign_in.blueprint,
-    trace_json.blueprint,
-    home.blueprint,
-    send.blueprint,
-    hubs.blueprint,
-    hub.blueprint,
-    events.blueprint,
-    groups.blueprint,
-    hub_settings.blueprint,
-    dead_letters.blueprint,
-    rules.blueprint,
-    boards.blueprint,
-    demo.blueprint,
-    layers.blueprint,
-    jobs.blueprint,
-    job.blueprint,
-    job_editor.blueprint,
+    *home.blueprints,
+    *hub.blueprints,
+    *job.blueprints,
+    *board.blueprints,
+    *layers.blueprints,
     server.blueprint,
+    demo.blueprint,
 )
 
 

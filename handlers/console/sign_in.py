@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import msgspec
-from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.connection_string import ConnectionString, InvalidConnectionString
@@ -13,6 +12,7 @@ from pipeline.console.sessions import SESSION_SECONDS, take_code
 from pipeline.hub.sas import InvalidSignature, MalformedToken, Token, Unauthorized, sign
 from pipeline.store.clock import machine_time
 from wz import Request, Response
+from wz.helpers import redirect
 
 from .. import sessions
 from ..services import services

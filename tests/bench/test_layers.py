@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.layers import measure, table
-from handlers.console.measured import PARTS, measured
+from handlers.console.layers.measured import PARTS, measured
 from wz.tracing.spans import STEPS
 
 

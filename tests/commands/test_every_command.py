@@ -83,7 +83,7 @@ CALLS = [
     *("board show b", "board top b", "board check b", "board rebuild b"),
     *("hub status", "hub list", "hub show h", "hub create h", "hub set h --size 1GiB", "hub delete h --yes"),
     *("hub detach h g", "hub deadletters list h", "hub deadletters redrive h --all", "hub deadletters drop h --all"),
-    *("job list", "job status", "job put JOB", "job delete j --yes"),
+    *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j", "job delete j --yes"),
     *("rule add r --right Send", "rule list", "rule rotate r --key primary", "rule delete r"),
     *("token --rule r", "console", "demo --watch"),
 ]

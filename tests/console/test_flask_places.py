@@ -8,8 +8,8 @@ from importlib import import_module, metadata
 
 import pytest
 
-from handlers.console.flask_places import FLASK
-from handlers.console.measured import measured
+from handlers.console.layers.flask_places import FLASK
+from handlers.console.layers.measured import measured
 from wz.tracing.spans import STEPS
 
 

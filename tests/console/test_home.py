@@ -14,7 +14,9 @@ from werkzeug.test import TestResponse
 from bench.console import build
 from bench.hub_plan import round_trips
 from handlers import create_app
+from handlers.console.home.home import href_of
 from pipeline.boards import Boards
+from pipeline.console.attention import Item, Level, Where
 from pipeline.console.history_task import History
 from pipeline.hub import Hub
 from pipeline.hub.consumer_group import ConsumerGroup
@@ -114,6 +116,16 @@ def test_of_several_hubs_the_one_that_needs_somebody_is_drawn(client: Client, hu
     text = ask(client, "/?hub=Quiet").text
     assert 'class="node hub" href="/console/hubs/quiet"' in text
     assert 'data-live-from="/console/live/home?hub=quiet"' in text
+
+
+@pytest.mark.parametrize("where", Where)
+def test_what_needs_somebody_leads_to_where_it_is_mended(
+    client: Client, hubs: Hubs, redis: redis_py.Redis, where: Where
+) -> None:
+    document = {"inputs": {"Input": {"hub": "events"}}, "outputs": {"Rows": {"type": "stream"}}}
+    JobRegistry(redis, hubs, Boards(redis)).put("events", Definition("SELECT n INTO Rows FROM Input", document))
+
+    assert ask(client, href_of(Item(Level.ACT, "", "", "", "", where, "events"))).status_code == 200
 
 
 def test_an_unknown_hub_is_404(client: Client) -> None:

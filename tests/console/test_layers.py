@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from handlers import create_app
-from handlers.console.compare import compare, matched
-from handlers.console.layers import CHOICES
-from handlers.console.measured import measured
-from handlers.console.source import excerpt
-from handlers.console.trace_page import trace_page
-from handlers.console.waterfall import MAX_ROWS, Scale, shares, steps, whole_microseconds
+from handlers.console.layers.compare import compare, matched
+from handlers.console.layers.layers import CHOICES
+from handlers.console.layers.measured import measured
+from handlers.console.layers.source import excerpt
+from handlers.console.layers.trace import trace_page
+from handlers.console.layers.waterfall import MAX_ROWS, Scale, shares, steps, whole_microseconds
 from handlers.traces import part_of
 from pipeline.connection_string import ConnectionString
 from pipeline.console.keys import TRACE

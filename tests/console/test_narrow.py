@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from handlers import create_app
 from handlers.console import live as live_module
 from handlers.console.frame import MAX_TARGET
-from handlers.console.home import href_of
+from handlers.console.home.home import href_of
 from pipeline.boards import Boards
 from pipeline.console.attention import Item, Level, Where
 from pipeline.hub.namespace import Hubs

@@ -21,7 +21,7 @@ PAGES = {
     "hub-settings": "/console/hubs/events/settings",
     "hub-delete": "/console/hubs/events/delete",
     "event": "/console/hubs/events/events/{partition}/{offset}",
-    "dead-letters": "/console/hubs/events/dead-letters",
+    "dead-letters": "/console/hubs/events/deadletters",
     "rules": "/console/rules",
     "jobs": "/console/jobs",
     "job": "/console/jobs/ten_seconds",

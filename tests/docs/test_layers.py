@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from handlers.console.flask_places import FLASK
-from handlers.console.measured import FILE
-from handlers.console.source import PACKAGES
-from handlers.console.trace_json import Filters
+from handlers.console.layers.flask_places import FLASK
+from handlers.console.layers.measured import FILE
+from handlers.console.layers.source import PACKAGES
+from handlers.console.layers.trace_json import Filters
 from handlers.traces import HEADER
 from pipeline.console.keys import TRACE_TTL
 from pipeline.console.traces import MAX_TRACE
@@ -45,6 +45,6 @@ def test_numbers_and_names_are_those_of_the_code() -> None:
     assert "each for an hour and in at most 64 KiB" in page
     assert MAX_TRACE == 64 * 1024
     assert f"Anything longer than {LENGTH} characters" in page
-    assert (ROOT / "handlers/console/measured.json") == FILE
+    assert (ROOT / "handlers/console/layers/measured.json") == FILE
     assert PACKAGES == ("wz", "handlers", "pipeline", "deploy", "werkzeug", "gunicorn", "redis", "msgspec")
     assert all(place.does for place in FLASK.values())

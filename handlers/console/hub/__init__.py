@@ -1,0 +1,15 @@
+"""The pages of hubs: the list, one hub, its events, readers, dead letters, settings and rules."""
+
+from . import dead_letters, events, groups, hub, hubs, rules, settings
+
+__all__ = ["blueprints"]
+
+blueprints = (
+    hubs.blueprint,
+    hub.blueprint,
+    events.blueprint,
+    groups.blueprint,
+    settings.blueprint,
+    dead_letters.blueprint,
+    rules.blueprint,
+)
