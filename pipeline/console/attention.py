@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from ..hub.relay import GROUP
 from ..store import Redis
 from ..store.server_status import ServerStatus
 from ..windows.jobs.outputs import DeliveryStatus
 from ..windows.jobs.registry import State
 from ..windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, isoformat, parse
+from ..windows.operators.faults import BOARD_NULL
 from .history import Sample, job_subject, spans
 from .keys import PERIOD
 from .overview import HubNow, JobNow, Overview
@@ -139,7 +141,7 @@ def _full(now: Overview, one: HubNow) -> Iterator[Item]:
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     job = now.job_of(one.hub.name, group)
     holds = f"holds {size(-held)} of its {size(cap)}"
-    reader = "Its relay" if one.hub.name and group.startswith("$") else f"The group {group}"
+    reader = "Its relay" if group == GROUP else f"The group {group}"
     if job is not None:
         stopped = job.progress.state is State.STOPPED
         reader = f"The job {job.name} is {'stopped' if stopped else 'behind'} and"
@@ -254,5 +256,6 @@ def _delivery(one: DeliveryStatus) -> tuple[Level, str, str, str]:
 
 def _risen(span: tuple[Sample, Sample]) -> int:
     before, after = span[0].counters, span[1].counters
-    names = [name for name in after if name.startswith("faults:")]
+    # A row without a reward has none for a board: it is counted, and nobody has to look.
+    names = [name for name in after if name.startswith("faults:") and name != f"faults:{BOARD_NULL}"]
     return sum(max(0, after[name] - before.get(name, 0)) for name in names)

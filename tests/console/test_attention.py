@@ -200,7 +200,7 @@ def test_faults_that_rise(redis: redis_py.Redis, registry: JobRegistry, worker: 
     keep(redis, {job_subject("j"): Sample(at - 120_000, {"events": 0})})
     assert told(registry) == []  # since when is not known
 
-    keep(redis, {job_subject("j"): Sample(at, {"events": 3, "faults:input_errors": 3})})
+    keep(redis, {job_subject("j"): Sample(at, {"events": 3, "faults:input_errors": 3, "faults:board_nulls": 2})})
     (item,) = items(registry)
     assert item.text.replace("\u00a0", " ") == "Job j had 3 faults in the last 2 min."
     assert item.why == "It read 3 events in this time."

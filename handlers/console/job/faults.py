@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from pipeline.windows.jobs.fault_examples import FaultExample
 from pipeline.windows.jobs.job_toml import JobConfig
 from pipeline.windows.jobs.reports import JobStatus
-from pipeline.windows.operators.faults import BOARD, CLOCK, EARLY, EVENT_TIME, INPUT, KINDS, LATE, OUT_OF_ORDER, ROW
+from pipeline.windows.operators.faults import (
+    BOARD,
+    BOARD_NULL,
+    CLOCK,
+    EARLY,
+    EVENT_TIME,
+    INPUT,
+    KINDS,
+    LATE,
+    OUT_OF_ORDER,
+    ROW,
+)
 
 #: How a page names the kinds of fault, and what becomes of the event or row. `{}` is what the job's settings say.
 _KINDS = {
@@ -18,7 +29,8 @@ _KINDS = {
     INPUT: ("not readable", "its body is not JSON objects"),
     EVENT_TIME: ("without a time", "TIMESTAMP BY gave none"),
     ROW: ("not computable", "a value is of the wrong type; left out of that step"),
-    BOARD: ("not for the board", "a row without a member or a number"),
+    BOARD: ("not for the board", "a row whose member or number the board can't take"),
+    BOARD_NULL: ("nothing for the board", "a row whose member or number is NULL; often that is as it should be"),
     CLOCK: ("clock went back", "the time of the event was over; adjusted"),
 }
 

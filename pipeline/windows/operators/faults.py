@@ -27,9 +27,10 @@ EARLY = "early_events"  # more than five minutes before its time; the event is d
 LATE = "late_events"  # its time was adjusted, or it was dropped
 OUT_OF_ORDER = "out_of_order_events"  # its time was adjusted, or it was dropped
 CLOCK = "clock_errors"  # Redis's clock went back, and the time of the event is closed: it was adjusted
-BOARD = "board_skips"  # a row without a member or a number, or out of a board's range
+BOARD = "board_skips"  # what is no member or no score, or out of a board's range
+BOARD_NULL = "board_nulls"  # the member or the score is NULL: there is nothing to add, as often is the case
 
-KINDS = (INPUT, ROW, EVENT_TIME, EARLY, LATE, OUT_OF_ORDER, CLOCK, BOARD)
+KINDS = (INPUT, ROW, EVENT_TIME, EARLY, LATE, OUT_OF_ORDER, CLOCK, BOARD, BOARD_NULL)
 
 
 class Timed(Protocol):

@@ -12,7 +12,7 @@ from ....errors import InvalidValue, PipelineError
 from ....store import Pipeline, ResponseError
 from ...engine.engine import OutputRow
 from ...language.values import lookup
-from ...operators.faults import BOARD, Faults
+from ...operators.faults import BOARD, BOARD_NULL, Faults
 from .sink import Sink
 
 
@@ -39,7 +39,8 @@ class BoardOutput(Sink):
             change = self.op, _member(member, self.member), _decimal(score, self.score)
             self.boards[self.board].queue_update(pipe, *change)
         except InvalidValue as exc:
-            faults.report(BOARD, f"board {self.board}: {exc}", row)
+            kind = BOARD_NULL if member is None or score is None else BOARD
+            faults.report(kind, f"board {self.board}: {exc}", row)
 
     def replied(self, reply: Any, faults: Faults) -> None:
         """Report a change that the board refused, or could not make, as a fault. Raises any other error.
