@@ -13,6 +13,7 @@ from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
 from pipeline.store import Redis
 from pipeline.store.client import RedisUnavailable, hubs_client, redis_client
+from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request
 
 from .readers import Readers
@@ -98,6 +99,10 @@ class Services:
     @property
     def rules(self) -> Rules:
         return self.stores.rules
+
+    @property
+    def jobs(self) -> JobRegistry:
+        return JobRegistry(self.redis, self.hubs, self.boards)
 
 
 def services(request: Request) -> Services:

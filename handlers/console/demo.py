@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.console.demo import NAME, ROWS, SPEED, Demo, DemoBusy, DemoPlays, DemoTaken, NoDemo, State
+from pipeline.console.words import sentence
 from pipeline.errors import PipelineError
 from pipeline.hub.sas import Right
 from pipeline.store.clock import machine_now
 from pipeline.windows.jobs.job_toml import InvalidJob
-from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request, Response
+from wz.helpers import redirect
 from wz.templates import render_template
 
 from ..services import services
@@ -74,18 +74,17 @@ def _done(request: Request, do: Callable[[Demo], None]) -> WerkzeugResponse:
 
 def demo_of(request: Request) -> Demo:
     found = services(request)
-    return Demo(found.hubs, JobRegistry(found.redis, found.hubs, found.boards), found.boards)
+    return Demo(found.hubs, found.jobs, found.boards)
 
 
 def show(request: Request, wrong: PipelineError | None = None, status: int = 200) -> Response:
     found = values(request)
-    text = "" if wrong is None else str(wrong)
     return page(
         request,
         "demo.html",
         status,
         live="/console/live/demo" if found["demo"] is not None else None,
-        wrong=f"{text[:1].upper()}{text[1:]}." if text else "",
+        wrong=sentence(str(wrong)) if wrong else "",
         may_manage=access(request).may(Right.MANAGE),
         parts=fragments(found),
         **found,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from pipeline.console.words import sentence
 from pipeline.errors import InvalidValue
 from wz import Request
 
@@ -47,7 +48,7 @@ class Form:
 
     def wrong(self, message: str, name: str = "") -> None:
         """Note an error; the first one of a field stays."""
-        self.errors.setdefault(name, f"{message[:1].upper()}{message[1:]}.")
+        self.errors.setdefault(name, sentence(message))
 
 
 def whole_number(text: str) -> int:

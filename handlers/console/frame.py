@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 import jinja2
-from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from pipeline.console.words import sentence
 from pipeline.hub.sas import SCHEME, MissingRight, Unauthorized
 from pipeline.store.clock import machine_now
 from wz import Blueprint, Problem, Request, Response
 from wz.context import current_request
 from wz.errors import wants_html
+from wz.helpers import redirect
 from wz.routing import RuleSpec
 from wz.static import send_from_directory
 from wz.templates import render_template
 
 from ..services import services
-from . import charts, shown
+from . import charts, files, shown
 
 #: Nothing inline, nothing from elsewhere.
 CONTENT_SECURITY_POLICY = (
@@ -35,6 +34,10 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
 }
+
+#: Characters of an address that is gone back to after signing in. A longer one, quoted, would not fit into the headers
+#: that nginx takes from the app (proxy_buffer_size).
+MAX_TARGET = 1000
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -56,7 +59,7 @@ PLACES = (
     Place("Home", "/", "The way of the data, and what needs attention", ""),
     Place("Hubs", "/console/hubs", "Hubs: partitions, readers, events", "/hubs as JSON; /HUB/messages takes events"),
     Place("Jobs", "/console/jobs", "Window jobs: query, plan, rows, faults", "/jobs and /outputs as JSON"),
-    Place("Boards", "/console/boards", "Boards: ranks, sums, segments", "/boards as JSON"),
+    Place("Boards", "/console/boards", "Boards: ranks, sums, segments", "/boards/BOARD as JSON"),
     Place("Layers", "/layers", "What each layer did with a request", "/layers/REQUEST_ID.json"),
     Place("Server", "/console/server", "Processes, Redis, versions, settings", "/metrics for Prometheus"),
 )
@@ -86,7 +89,7 @@ def refuse_foreign(request: Request) -> None:
 
     Who sends a token in a header needs no page: no browser does so for a stranger's one.
     """
-    if request.method not in _SAFE and "HTTP_AUTHORIZATION" not in request.environ and not is_own(request):
+    if request.method not in _SAFE and not request.environ.get("HTTP_AUTHORIZATION") and not is_own(request):
         raise Problem(403, "This form comes from no page of this host, so nothing was done.")
 
 
@@ -118,8 +121,7 @@ def turn_away(exc: Unauthorized) -> WerkzeugResponse | Problem:
     request = cast("Request", current_request())
     if isinstance(exc, MissingRight):
         request.g.signed_by = exc.rule  # for the bar: it may be another one that is to sign in
-        text = str(exc)
-        return Problem(403, f"{text[:1].upper()}{text[1:]}.")
+        return Problem(403, sentence(str(exc)))
     if request.method not in _SAFE or not wants_html(request):
         return Problem(401, str(exc), {"WWW-Authenticate": SCHEME})
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
@@ -130,10 +132,12 @@ def turn_away(exc: Unauthorized) -> WerkzeugResponse | Problem:
 def sign_in_url(request: Request) -> str:
     """Return the address of the sign-in page, which leads back to the page of a request."""
     here = request.environ.get("RAW_URI", "/") if request.method in _SAFE else "/"
+    here = next((one for one in (here, here.partition("?")[0]) if len(one) <= MAX_TARGET), "/")
     return request.app.url_for("console_sign_in.sign_in", next=here)
 
 
 blueprint = Pages("console", "/console", template_folder="templates", static_folder="static")
+blueprint.after_request(files.keep)
 icons = Pages("icons")
 
 
@@ -163,31 +167,7 @@ def page(request: Request, template: str, status: int = 200, live: str | None = 
 def prepare(environment: jinja2.Environment) -> None:
     """Add what templates need to print numbers and charts."""
     environment.undefined = jinja2.StrictUndefined
-    environment.filters |= {"n": number, "pc": percent, "signed": signed, "short": short}
     environment.filters |= shown.FILTERS
+    environment.globals["file"] = files.file_url
     environment.globals |= {"path_with_gaps": charts.path_with_gaps, "zip": zip}
     environment.globals |= {"path": charts.path, "axis_marks": charts.axis_marks, "min": min, "max": max, "len": len}
-
-
-def number(value: float | Decimal) -> str:
-    """Return a number with commas between thousands, and a minus sign that is as wide as a plus."""
-    return f"{value:,}".replace("-", "\u2212")
-
-
-def signed(value: float | Decimal) -> str:
-    """Return `number` with its sign."""
-    return f"{value:+,}".replace("-", "\u2212")
-
-
-def short(value: float | Decimal) -> str:
-    """Return a number for a label that must be narrow: from 10,000 on rounded, in thousands (k), millions (M), ..."""
-    size = abs(float(value))
-    if size < 10_000:
-        return number(value)
-    power = min(4, int(math.log10(size) / 3))
-    return f"{float(value) / 10 ** (3 * power):.3g}".replace("-", "\u2212") + "kMGT"[power - 1]
-
-
-def percent(value: float) -> str:
-    """Return a length of SVG."""
-    return f"{value:.2f}%"

@@ -9,6 +9,10 @@ def hub_href(name: str) -> str:
     return f"/console/hubs/{quote(name, safe='')}"
 
 
+def dead_letters_href(hub: str) -> str:
+    return f"{hub_href(hub)}/deadletters"
+
+
 def job_href(name: str) -> str:
     return f"/console/jobs/{quote(name, safe='')}"
 

@@ -24,7 +24,6 @@ from pipeline.store import OUTAGES
 from pipeline.store.client import RedisUnavailable, database
 from pipeline.store.clock import machine_time
 from pipeline.store.refusals import refusal_of
-from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request, Response
 from wz.templates import render_template
 
@@ -136,7 +135,7 @@ def _stores(its: Services) -> dict[str, Any]:
     found: dict[str, Any] = {"away": "", "servers": [], "workers": [], "states": {}, "is_worked": False}
     found |= {"database": database(its.settings), "belongs_to": its.settings.environment}
     try:
-        jobs = JobRegistry(its.redis, its.hubs, its.boards)
+        jobs = its.jobs
         all_of_it = overview(its.hubs, jobs, jobs.all(), its.stores.distinct_clients)
         relays = {name: one.partitions for name, one in all_of_it.hubs.items()}
         found["servers"] = all_of_it.servers

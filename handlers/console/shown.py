@@ -1,10 +1,12 @@
-"""How pages write times, lengths of time, sizes, and the bodies of events, which are any bytes."""
+"""How pages write numbers, times, lengths of time, sizes, and the bodies of events, which are any bytes."""
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -96,4 +98,40 @@ def _unpacked(data: bytes) -> tuple[bytes, bool] | None:
     return found, bool(unpacker.unconsumed_tail)
 
 
-FILTERS = {"window_end": to_unix_ms, "utc": utc, "clock": clock, "age": age, "size": words.size, "body": body}
+def number(value: float | Decimal) -> str:
+    """Return a number with commas between thousands, and a minus sign that is as wide as a plus."""
+    return f"{value:,}".replace("-", "\u2212")
+
+
+def signed(value: float | Decimal) -> str:
+    """Return `number` with its sign."""
+    return f"{value:+,}".replace("-", "\u2212")
+
+
+def short(value: float | Decimal) -> str:
+    """Return a number for a label that must be narrow: from 10,000 on rounded, in thousands (k), millions (M), ..."""
+    size = abs(float(value))
+    if size < 10_000:
+        return number(value)
+    power = min(4, int(math.log10(size) / 3))
+    return f"{float(value) / 10 ** (3 * power):.3g}".replace("-", "\u2212") + "kMGT"[power - 1]
+
+
+def percent(value: float) -> str:
+    """Return a length of SVG."""
+    return f"{value:.2f}%"
+
+
+#: What templates write values with.
+FILTERS = {
+    "n": number,
+    "pc": percent,
+    "signed": signed,
+    "short": short,
+    "unix_ms": to_unix_ms,
+    "utc": utc,
+    "clock": clock,
+    "age": age,
+    "size": words.size,
+    "body": body,
+}

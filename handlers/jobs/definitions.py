@@ -54,7 +54,7 @@ _NO_JOB: dict[int, str | Content] = {404: "there is no such job"}
 @blueprint.get("")
 def jobs(request: Request) -> JobList:
     """List the jobs: those in the workers' folders and those made here."""
-    registry = _registry(request)
+    registry = services(request).jobs
     found = registry.all()
     return JobList([_summary(name, found[name], progress) for name, progress in registry.progress_of(found).items()])
 
@@ -63,7 +63,7 @@ def jobs(request: Request) -> JobList:
 @operation(responses=_NO_JOB)
 def job(request: Request, name: JobName) -> JobDocument:
     """Show a job's definition and its progress."""
-    registry = _registry(request)
+    registry = services(request).jobs
     return _document(registry, name, registry.get(name))
 
 
@@ -71,7 +71,7 @@ def job(request: Request, name: JobName) -> JobDocument:
 @operation(responses={200: Content("text/plain; with `format=json`, application/json", bytes, "*/*")} | _NO_JOB)
 def explain_job(request: Request, name: JobName, query: ExplainQuery) -> Response:
     """Explain what a job does with its events: its steps, windows and stages, and what runs in parallel."""
-    registry = _registry(request)
+    registry = services(request).jobs
     found = prepare(registry.get(name).definition, Path(name))
     partitions = partition_counts(found.config, registry.hubs)
     media_type = "application/json" if query.format is Format.JSON else "text/plain"
@@ -82,7 +82,7 @@ def explain_job(request: Request, name: JobName, query: ExplainQuery) -> Respons
 @operation(responses=_NO_JOB)
 def faults(request: Request, name: JobName) -> JobFaults:
     """Show what went wrong with single events and rows: how often, and the last examples of each kind."""
-    registry = _registry(request)
+    registry = services(request).jobs
     status = registry.progress(name, registry.get(name)).status
     return job_faults(registry.redis, name, status)
 
@@ -102,7 +102,7 @@ def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobDocument
     A query that has changed makes its state anew from the events that are kept, and its first row comes after the last
     that was written. A delivery that has stopped goes on. Only jobs in folders can use files.
     """
-    registry = _registry(request)
+    registry = services(request).jobs
     is_new = registry.put(name, body.definition())
     return _document(registry, name, registry.get(name)), 201 if is_new else 200
 
@@ -114,7 +114,7 @@ def set_state(request: Request, name: JobName, body: WantedState) -> JobDocument
 
     A job that is stopped keeps its state and its place, and goes on there. It stays stopped when it is changed.
     """
-    registry = _registry(request)
+    registry = services(request).jobs
     if body.state == "stopped":
         registry.stop(name)
     else:
@@ -131,7 +131,7 @@ def delete_job(request: Request, name: JobName) -> Response:
 
     What it wrote stays: outputs can be read until they are deleted themselves.
     """
-    _registry(request).delete(name)
+    services(request).jobs.delete(name)
     return Response(status=204)
 
 
@@ -141,11 +141,6 @@ def invalid_job(exc: InvalidJob) -> Problem:
     if exc.at:
         members |= {"line": exc.at.line, "column": exc.at.column}
     return Problem(422, exc.with_notes.removeprefix(f"{exc.path}: "), **members)
-
-
-def _registry(request: Request) -> JobRegistry:
-    found = services(request)
-    return JobRegistry(found.redis, found.hubs, found.boards)
 
 
 def _summary(name: str, job: JobRecord, progress: JobProgress) -> JobSummary:

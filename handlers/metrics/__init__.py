@@ -25,7 +25,6 @@ from prometheus_client.registry import Collector
 from pipeline.store import OUTAGES
 from pipeline.store.client import RedisUnavailable
 from pipeline.store.outage_log import outages
-from pipeline.windows.jobs.registry import JobRegistry
 from wz import App, Blueprint, Request, Response
 from wz.openapi import Content, operation
 
@@ -83,7 +82,7 @@ class Stored(Collector):
             found = [
                 *server_metrics(its.stores.distinct_clients),
                 *hub_metrics(its.hubs),
-                *job_metrics(JobRegistry(its.redis, its.hubs, its.boards)),
+                *job_metrics(its.jobs),
             ]
             is_up = True
         except OUTAGES as exc:

@@ -39,6 +39,11 @@ def size(count: float) -> str:
     return f"{count:,.{digits}f}\u00a0{_UNITS[power]}"
 
 
+def sentence(text: str) -> str:
+    """Return what an error says, which begins small and has no full stop, as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def cut(text: str) -> str:
     """Return somebody else's message as one line of bounded length, without its full stop."""
     line = " ".join(text.split()).rstrip(".")

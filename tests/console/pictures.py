@@ -31,8 +31,8 @@ MOST = 300_000
 #: Seconds of life before the pictures: a dozen samples of the history.
 SECONDS = 125
 
-#: What a partition of the hub may keep, so that what is sent fills a part of it.
-PARTITION_BYTES = 2 * 1024 * 1024
+#: What the hub may keep, so that what is sent fills a part of it.
+HUB_BYTES = 8 * 1024 * 1024
 
 _ACTIONS = ("offer_a", "offer_b", "offer_c", "offer_d")
 
@@ -70,9 +70,10 @@ def _refuse_some(received: Received) -> Answer:
 def _live(api: APIRequestContext) -> None:
     """Send some events a second, which swell and fade, while the demo plays."""
     random.seed(1)
-    for path, form in (("demo", {}), ("hubs/events/settings", {"size": str(PARTITION_BYTES)})):
-        made = api.post(f"/console/{path}", form=form, max_redirects=0)
-        assert made.status == 303, made.text()
+    forms: dict[str, dict[str, str]] = {"demo": {}, "hubs/events/settings": {"size": str(HUB_BYTES)}}
+    for path, form in forms.items():
+        done = api.post(f"/console/{path}", form=form, max_redirects=0)  # type: ignore[arg-type]
+        assert done.status == 303, done.text()
     for number in range(14):  # what the hub has taken before
         _event(api, {"eventid": f"old-{number % 9}", "note": "x" * 200_000})
     scores = [{"member": f"p{number:04}", "score": round(random.paretovariate(1.2), 3)} for number in range(2_000)]
@@ -115,8 +116,8 @@ def _traced(api: APIRequestContext) -> str:
         assert answer.ok, answer.text()
     last = answer.headers["x-request-id"]
     until(lambda: '"nginx"' in api.get(f"/layers/{last}.json").text())
-    listed = api.get("/layers.json?route=/boards&limit=30").json()
-    return str(min(listed["traces"], key=lambda one: one["took"])["id"])
+    listed = [one for one in api.get("/layers.json?limit=30").json() if one["has_nginx"]]
+    return str(min(listed, key=lambda one: one["took"])["id"])
 
 
 def _picture(page: Page, name: str, path: str, last: str, most: int = 1_000) -> None:

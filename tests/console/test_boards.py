@@ -232,7 +232,7 @@ def test_a_member_is_removed_after_a_page_has_asked(visitor: Visitor, board: Boa
     board.set("bob", Decimal(4))
     board.set_features("ann", {"age": 3})
     asked = visitor.get("/console/boards/b/remove?member=ann")
-    assert "score 3, rank 1 features 1" in words(asked)
+    assert "Its score 3, with which it has rank 1. Its features: age. It is in no segment." in words(asked)
     assert board.summary().count == 2
     for _ in range(2):
         assert visitor.post("/console/boards/b/remove", data={"member": "ann"}).location == "/console/boards/b"

@@ -463,3 +463,9 @@ def test_nobody_sees_anything_without_a_token(app: App, redis: redis_py.Redis, h
 def test_no_such_hub(person: Person) -> None:
     for path in ("", "/settings", "/rules", "/delete", "/deadletters", "/groups/a/delete"):
         person.get(f"/console/hubs/nowhere{path}", 404)
+
+
+@pytest.mark.parametrize("seen", ["", "many", "9" * 5000])
+def test_a_stream_takes_any_number_that_was_seen(person: Person, hub: Hub, seen: str) -> None:
+    answer = person.client.head(f"/console/hubs/events/live?seen={seen}", headers=person.headers)
+    assert answer.status_code == 200

@@ -8,6 +8,7 @@ from pathlib import Path
 
 _CODE_BLOCK = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)|^\[[^\]]+\]: +(\S+)", re.MULTILINE)
+_IMAGE = re.compile(r'<img src="([^"]+)"')
 _HEADING = re.compile(r"^#{1,6} +(.*?) *$", re.MULTILINE)
 
 
@@ -27,8 +28,8 @@ def anchors(page: Path) -> set[str]:
 
 def broken_links(page: Path, text: str | None = None) -> Iterator[str]:
     """Yield the relative links of a page, or of a part of its text, whose file or anchor does not exist."""
-    for in_text, below in _LINK.findall(prose(page) if text is None else text):
-        link = in_text or below
+    text = prose(page) if text is None else text
+    for link in [*map("".join, _LINK.findall(text)), *_IMAGE.findall(text)]:
         if re.match(r"[a-z]+:", link):  # http:, https:, mailto:
             continue
         name, _, wanted = link.partition("#")

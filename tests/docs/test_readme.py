@@ -30,7 +30,8 @@ def test_it_shows_what_make_up_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings.from_environ({"WZ_CONNECTION_STRING": str(root)})
     state = Path.cwd() / ".wz"
 
-    printed = welcome(settings, Address("http://127.0.0.1:8080"), state, "events", key_is_new=True)
+    link = "http://127.0.0.1:8080/console/sign-in?code=MtY0"
+    printed = welcome(settings, Address("http://127.0.0.1:8080"), state, "events", key_is_new=True, link=link)
     for path, name in ((sysconfig.get_path("scripts"), "/path/to/wz/.venv/bin"), (str(REPOSITORY), "/path/to/wz")):
         printed = printed.replace(path, name)
     assert SHOWN is not None

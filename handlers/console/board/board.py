@@ -19,7 +19,6 @@ from pipeline.console.board_ranks import RANKS, changes
 from pipeline.errors import InvalidValue
 from pipeline.store.clock import machine_time
 from pipeline.windows.jobs.job_toml import BoardConfig, InvalidJob, config_of
-from pipeline.windows.jobs.registry import JobRegistry
 
 from ...services import Services
 from ..links import board_href, job_href
@@ -116,8 +115,8 @@ def _weight(change: Any) -> tuple[bool, Decimal]:
     return change.by is not None, -abs(change.by or Decimal(0))
 
 
-def still(found: Services, board: Board, query: BoardQuery, size: int) -> dict[str, Any]:
-    """Return the rest of the page, for a board that has members."""
+def still(found: Services, board: Board, query: BoardQuery, size: int, sees_jobs: bool) -> dict[str, Any]:
+    """Return the rest of the page, for a board that has members; which jobs write it only if one `sees_jobs`."""
     view = view_of(board, query)
     reach = _reach(view)
     k = min(query.k if query.k is not None else reach.rank if reach else size // 5, size - 1)
@@ -133,7 +132,7 @@ def still(found: Services, board: Board, query: BoardQuery, size: int) -> dict[s
         "looked": looked,
         "missing": missing,
         "segments": board.list_segments(),
-        "writers": list(_writers(found, board)),
+        "writers": list(_writers(found, board)) if sees_jobs else [],
     }
 
 
@@ -166,7 +165,7 @@ def _member(board: Board, view: View, member: str) -> Looked:
 
 def _writers(found: Services, board: Board) -> Iterator[tuple[str, str, str]]:
     """Yield the jobs that write to the board: each one's name and address, and from which output."""
-    for name, record in JobRegistry(found.redis, found.hubs, found.boards).all().items():
+    for name, record in found.jobs.all().items():
         with suppress(InvalidJob):
             config = config_of(record.definition.document, Path(name))
             tables = [*config.outputs.items(), *config.boards]

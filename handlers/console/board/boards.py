@@ -8,19 +8,22 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
-from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.boards import StaleBoard, UnknownBoard, UnknownMember, UnknownSegment
 from pipeline.errors import InvalidValue
 from pipeline.hub.sas import Right
 from wz import Request, Response
+from wz.helpers import redirect
 from wz.templates import render_template
 
 from ...services import services
 from ..access import access
+from ..confirm import confirm
+from ..forms import Form
 from ..frame import Pages, page
 from ..live import live
+from ..shown import number
 from .board import BoardQuery, Links, moving, still
 
 blueprint = Pages("console_boards", "/console")
@@ -32,16 +35,6 @@ LENGTH = 50
 class ListQuery(msgspec.Struct, rename={"first": "from"}):
     prefix: str = ""
     first: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
-
-
-class Form(msgspec.Struct):
-    """What stands in the form that changes a score, and what was wrong with which field."""
-
-    member: str = ""
-    number: str = ""
-    what: str = "reward"
-    field: str = ""
-    wrong: str = ""
 
 
 @blueprint.get("/boards")
@@ -58,7 +51,6 @@ def boards(request: Request, query: ListQuery) -> Response:
 @blueprint.get("/boards/<board>")
 def board(request: Request, board: str, query: BoardQuery) -> Response:
     """Show a board: its ranks, sums and members."""
-    access(request).need(Right.LISTEN, "boards", board)
     return show(request, board, query)
 
 
@@ -76,20 +68,22 @@ def fragments(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def show(request: Request, name: str, query: BoardQuery, form: Form | None = None, status: int = 200) -> Response:
-    found = services(request)
+    found, may = services(request), access(request)
+    may.need(Right.LISTEN, "boards", name)  # a form that could not be taken is answered with the page, too
     one = found.boards[name]
     links = Links(one.name, query)
     frame: dict[str, Any] = {
         "name": one.name,
-        "form": form or Form(member=query.member),
-        "may_send": access(request).may(Right.SEND, "boards", name),
+        "form": Form({"member": query.member}) if form is None else form,
+        "may_send": may.may(Right.SEND, "boards", name),
         "links": links,
         "query": query,
     }
     try:
         values = moving(found, one, query)
         size = values["summary"].count
-        values |= still(found, one, query, size) if size else {"writers": []}
+        sees_jobs = may.may(Right.LISTEN, "jobs") and may.may(Right.LISTEN, "outputs")
+        values |= still(found, one, query, size, sees_jobs) if size else {"writers": []}
     except (UnknownBoard, UnknownSegment) as exc:
         return page(request, "board_none.html", 404 if status == 200 else status, stale=False, why=str(exc), **frame)
     except StaleBoard as exc:
@@ -103,24 +97,22 @@ def change(request: Request, board: str) -> WerkzeugResponse:
     """Give a member a reward or a score."""
     access(request).need(Right.SEND, "boards", board)
     one = services(request).boards[board]
-    form = Form(**{name: request.form.get(name, "") for name in ("member", "number", "what")})
+    form = Form({name: request.form.get(name, "") for name in ("member", "number", "what")})
     try:
-        number = Decimal(form.number.strip().replace("\u2212", "-"))
-        if form.what == "score":
-            one.set(form.member, number)
+        number = Decimal(form["number"].strip().replace("\u2212", "-"))
+        if form["what"] == "score":
+            one.set(form["member"], number)
         else:
-            one.add(form.member, number)
+            one.add(form["member"], number)
     except InvalidOperation:
-        form.field, form.wrong = "number", "This is no number: write 0.5 or -3."
+        form.wrong("this is no number: write 0.5 or -3", "number")
     except InvalidValue as exc:
-        text = str(exc)
-        form.field = "member" if exc.field == "member" else "number"
-        form.wrong = f"{text[:1].upper()}{text[1:]}."
+        form.wrong(str(exc), "member" if exc.field == "member" else "number")
     except StaleBoard as exc:
         return page(request, "board_none.html", 503, **_stale(request, board, exc))
-    if form.wrong:
+    if not form:
         return show(request, board, BoardQuery(), form, 422)
-    return redirect(Links(one.name, BoardQuery(member=form.member)).to("near"), 303)
+    return redirect(Links(one.name, BoardQuery(member=form["member"])).to("near"), 303)
 
 
 def _stale(request: Request, name: str, exc: StaleBoard) -> dict[str, Any]:
@@ -144,19 +136,18 @@ class Removal(msgspec.Struct):
 def ask(request: Request, board: str, query: Removal) -> Response:
     """Ask whether a member is to be removed, and say what is lost."""
     access(request).need(Right.SEND, "boards", board)
+    access(request).need(Right.LISTEN, "boards", board)
     one = services(request).boards[board]
     standing = one.standing(query.member)
     features, segments = one.features(query.member), one.segments_of(query.member)
-    links = Links(one.name, BoardQuery(member=query.member))
-    return page(
-        request,
-        "board_remove.html",
-        name=one.name,
-        standing=standing,
-        features=features,
-        segments=segments,
-        links=links,
-    )
+    lost = [
+        f"Its score {number(standing.score)}, with which it has rank {number(standing.reverse_rank)}.",
+        f"Its features: {', '.join(features)[:200]}." if features else "It has no features.",
+        f"Its place in the segments {', '.join(segments)[:200]}." if segments else "It is in no segment.",
+    ]
+    back = Links(one.name, BoardQuery(member=query.member)).to("near"), one.name
+    title = f"Remove {query.member[:80]}?"
+    return confirm(request, title, lost, "Remove it", back, values=[("member", query.member)])
 
 
 @blueprint.post("/boards/<board>/remove")

@@ -15,7 +15,6 @@ from pipeline.console.overview import HubNow, Overview, overview
 from pipeline.console.readers import readers
 from pipeline.hub.log import Hub
 from pipeline.hub.sas import Right
-from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request, Response
 from wz.errors import wants_html
 from wz.templates import render_template
@@ -23,8 +22,9 @@ from wz.templates import render_template
 from ...hub.atom import public_services
 from ...services import Services, services
 from ..access import Access, access
+from ..forms import Form
 from ..frame import Pages, page
-from ..links import hub_href, job_href
+from ..links import dead_letters_href, hub_href, job_href
 from ..live import live
 from .boxes import past_of_hub, past_of_job, rounded
 from .ways import way
@@ -41,23 +41,12 @@ _WORDS = {Level.ACT: "Act", Level.LOOK: "Look", Level.WAITS: "Waits"}
 _TAGS = {Level.ACT: "act", Level.LOOK: "look", Level.WAITS: "wait"}
 _TO = {Level.ACT: "to act on", Level.LOOK: "to look at", Level.WAITS: "waiting"}
 
-EXAMPLE = '{"eventid": "e1", "actionname": "offer_a", "reward": 0.5}'
+#: What stands in the form that sends an event, before somebody has typed something else.
+EXAMPLE = {"key": "e1", "body": '{"eventid": "e1", "actionname": "offer_a", "reward": 0.5}', "type": "json"}
 
 
 class HomeQuery(msgspec.Struct):
     hub: str = ""
-
-
-class Form(msgspec.Struct):
-    """What stands in the form that sends an event, and what was wrong with which field."""
-
-    hub: str = ""
-    key: str = "e1"
-    body: str = EXAMPLE
-    type: str = "json"
-    properties: str = ""
-    field: str = ""
-    wrong: str = ""
 
 
 @blueprint.get("/")
@@ -77,7 +66,8 @@ def follow(request: Request, query: HomeQuery) -> Response:
 def show(request: Request, hub: str, form: Form | None = None, status: int = 200) -> Response:
     """Return the page, with the picture of `hub`, or of one that needs somebody or that has most to do if it is ''."""
     values = _values(request, hub)
-    form = form or Form(hub=next((name for name in (values["chosen"], *values["sends_to"]) if name), ""))
+    if form is None:
+        form = Form({**EXAMPLE, "hub": next((name for name in (values["chosen"], *values["sends_to"]) if name), "")})
     return page(
         request,
         "home.html",
@@ -102,8 +92,8 @@ def _values(request: Request, wanted: str) -> dict[str, Any]:
     now = _overview(found, who)
     items = attention(now, found.redis)
     if wanted and wanted.lower() not in now.hubs:
+        who.need(Right.LISTEN, wanted, hub=True)  # first: others are not told which hubs there are
         found.hubs[wanted]  # raises `UnknownHub`
-        who.need(Right.LISTEN, wanted, hub=True)
     chosen = wanted.lower() or _chosen(now, items)
     jobs = {name: job for name, job in now.jobs.items() if any(hub == chosen for hub, _ in job.record.groups)}
     drawn = None
@@ -138,7 +128,7 @@ def _overview(found: Services, who: Access) -> Overview:
     """Read what the one who looks may see."""
     every = dict(found.hubs.items())
     hubs: dict[str, Hub] = {name: every[name] for name in who.hubs(Right.LISTEN, list(every))}
-    registry = JobRegistry(found.redis, found.hubs, found.boards)
+    registry = found.jobs
     records = registry.all() if who.may(Right.LISTEN, "jobs") else {}
     asked = found.stores.distinct_clients if who.may(Right.LISTEN, "metrics") else []
     return overview(hubs, registry, records, asked)
@@ -174,7 +164,7 @@ def href_of(item: Item) -> str:
         case Where.HUB:
             return f"{hub_href(item.name)}#readers"
         case Where.DEAD_LETTERS:
-            return f"{hub_href(item.name)}/deadletters"
+            return dead_letters_href(item.name)
         case Where.JOB:
             return job_href(item.name)
         case Where.SERVER:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import msgspec
-from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub import Event, Hub, Property, paging
@@ -16,14 +15,16 @@ from pipeline.hub.sas import Right
 from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
 from wz import Problem, Request
+from wz.helpers import redirect
 
 from ... import metrics
 from ...hub.event_parser import batch, typed
 from ...services import services
 from ..access import access
+from ..forms import Form
 from ..frame import Pages
 from ..links import hub_href
-from .home import Form, show
+from .home import show
 
 blueprint = Pages("console_send", "/console")
 
@@ -47,42 +48,41 @@ def send(request: Request) -> WerkzeugResponse:
     """Store the event, and go on to its page."""
     found = services(request)
     request.max_content_length = request.max_form_memory_size = found.max_send_bytes * 5 // 4  # as nginx.conf
-    form = Form(**{name: request.form.get(name, "") for name in ("hub", "key", "body", "type", "properties")})
-    access(request).need(Right.SEND, form.hub, hub=True)
-    hub = found.hubs[form.hub]
+    form = Form({name: request.form.get(name, "") for name in ("hub", "key", "body", "type", "properties")})
+    access(request).need(Right.SEND, form["hub"], hub=True)
+    hub = found.hubs[form["hub"]]
     try:
         event = _event(form)
         if len(event.body) > found.max_send_bytes:
-            raise WrongField("body", f"An event may have {found.max_send_bytes:,} bytes.", 413)
+            raise WrongField("body", f"an event may have {found.max_send_bytes:,} bytes", 413)
         return redirect(_stored(hub, event), 303)
     except WrongField as exc:
-        form.field, form.wrong = exc.field, str(exc)
-        return show(request, form.hub, form, exc.status)
+        form.wrong(str(exc), exc.field)
+        return show(request, form["hub"], form, exc.status)
     except (HubFull, Throttled) as exc:
-        text = str(exc)
-        form.field, form.wrong = "hub", f"{text[:1].upper()}{text[1:]}."
-        return show(request, form.hub, form, 503)
+        form.wrong(str(exc), "hub")
+        return show(request, form["hub"], form, 503)
 
 
 def _event(form: Form) -> Event:
     """Make the event as an item of a batch, whose names of properties stay as they are. Raises `WrongField`."""
-    if form.type == "json":
+    if form["type"] == "json":
         try:
-            json.loads(form.body)
+            json.loads(form["body"])
         except (ValueError, RecursionError) as exc:
-            raise WrongField("body", f"This is no JSON: {exc}. Send it as text if it is not meant to be.") from exc
+            raise WrongField("body", f"this is no JSON: {exc}. Send it as text if it is not meant to be") from exc
     item: dict[str, object] = {
-        "Body": form.body.replace("\r\n", "\n"),
-        "UserProperties": dict(_properties(form.properties)),
+        "Body": form["body"].replace("\r\n", "\n"),
+        "UserProperties": dict(_properties(form["properties"])),
     }
-    if form.key:
-        item["BrokerProperties"] = {"PartitionKey": form.key}
+    if form["key"]:
+        item["BrokerProperties"] = {"PartitionKey": form["key"]}
     try:
         (event,) = batch(msgspec.json.encode([item]))
     except Problem as exc:
         field = "key" if "PartitionKey" in str(exc.description) else "properties"
-        raise WrongField(field, f"{exc.description}.") from exc
-    return msgspec.structs.replace(event, content_type=_TYPES.get(form.type))
+        raise WrongField(field, str(exc.description)) from exc
+    return msgspec.structs.replace(event, content_type=_TYPES.get(form["type"]))
 
 
 def _properties(text: str) -> Iterator[tuple[str, Property]]:
@@ -90,7 +90,7 @@ def _properties(text: str) -> Iterator[tuple[str, Property]]:
         if line.strip():
             name, colon, value = line.partition(":")
             if not colon or not name.strip():
-                raise WrongField("properties", f"Line {number} has no name and colon: write Level: 3")
+                raise WrongField("properties", f"line {number} has no name and colon: write Level: 3")
             yield name.strip(), typed(value.strip())
 
 

@@ -11,10 +11,10 @@ from pipeline.hub.sas import Right
 from wz import Problem, Request, Response
 from wz.helpers import redirect
 
-from ...services import services
-from ..access import access
+from ..confirm import confirm
 from ..forms import MAX_FORM
 from ..frame import Pages, page
+from .hubs import hub_of
 
 blueprint = Pages("console_dead_letters", "/console/hubs/<hub>/deadletters")
 
@@ -25,13 +25,13 @@ LETTERS = 50
 @blueprint.get("")
 def show(request: Request, hub: str) -> Response:
     """List dead letters, by partition and then by age."""
-    return _letters(request, _managed(request, hub))
+    return _letters(request, hub_of(request, hub, Right.MANAGE))
 
 
 @blueprint.post("")
 def act(request: Request, hub: str) -> WerkzeugResponse:
     """Have the chosen letters sent again; or go on to the page that asks before they are dropped."""
-    found = _managed(request, hub)
+    found = hub_of(request, hub, Right.MANAGE)
     request.max_content_length = MAX_FORM
     ids = request.form.getlist("id")[:LETTERS]
     try:
@@ -48,18 +48,13 @@ def act(request: Request, hub: str) -> WerkzeugResponse:
 @blueprint.post("/drop")
 def drop(request: Request, hub: str) -> WerkzeugResponse:
     """Delete dead letters for good."""
-    found = _managed(request, hub)
+    found = hub_of(request, hub, Right.MANAGE)
     request.max_content_length = MAX_FORM
     try:
         DeadLetters(found).drop(request.form.getlist("id")[:LETTERS])
     except InvalidValue as exc:
         raise Problem(422, f"{exc}.", field="id") from exc
     return redirect(_address(request, hub), 303)
-
-
-def _managed(request: Request, hub: str) -> Hub:
-    access(request).need(Right.MANAGE, hub, hub=True)
-    return services(request).hubs[hub]
 
 
 def _address(request: Request, hub: str) -> str:
@@ -87,15 +82,12 @@ def _ask_to_drop(request: Request, hub: Hub, ids: list[str]) -> Response:
         for letter in found
     ]
     count = "1 dead letter" if len(found) == 1 else f"{len(found)} dead letters"
-    return page(
+    return confirm(
         request,
-        "confirm.html",
-        title=f"Drop {count}?",
-        lost=["They are deleted for good, and are never sent. The log still has their events until retention.", *each],
-        does=f"Drop {count}",
+        f"Drop {count}?",
+        ["They are deleted for good, and are never sent. The log still has their events until retention.", *each],
+        f"Drop {count}",
+        (_address(request, hub.name), "Dead letters"),
         action=request.app.url_for("console_dead_letters.drop", hub=hub.name),
-        back=_address(request, hub.name),
-        back_to="Dead letters",
         values=[("id", letter.id) for letter in found],
-        refused="",
     )

@@ -27,7 +27,7 @@ from wz import Problem, Request, Response
 from ...services import services
 from ..access import access
 from ..frame import Pages, page
-from .hubs import now_of
+from .hubs import hub_of, now_of
 
 blueprint = Pages("console_events", "/console/hubs/<hub>/events/<int:partition>/<offset>")
 
@@ -101,8 +101,7 @@ def body(request: Request, hub: str, partition: int, offset: str) -> Response:
 
 
 def _found(request: Request, hub: str, partition: int, offset: str) -> tuple[Hub, StoredEvent]:
-    access(request).need(Right.LISTEN, hub, hub=True)
-    found = services(request).hubs[hub]
+    found = hub_of(request, hub, Right.LISTEN)
     stored = event_at(found, partition, offset) if re.fullmatch(OFFSET, offset) else None
     if stored is None:
         first = f"The hub {found.name} has no event {offset[:60]} in partition {partition}"

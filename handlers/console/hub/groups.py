@@ -14,11 +14,11 @@ from pipeline.windows.jobs.keys import leases_of_group
 from wz import Problem, Request, Response
 from wz.helpers import redirect
 
-from ...services import services
-from ..access import access
+from ..confirm import confirm
 from ..forms import Form
-from ..frame import Pages, page
+from ..frame import Pages
 from .hub import hub_page
+from .hubs import hub_of
 
 blueprint = Pages("console_groups", "/console/hubs/<hub>/groups")
 
@@ -26,7 +26,7 @@ blueprint = Pages("console_groups", "/console/hubs/<hub>/groups")
 @blueprint.post("")
 def create(request: Request, hub: str) -> WerkzeugResponse:
     """Make a consumer group."""
-    found = _managed(request, hub)
+    found = hub_of(request, hub, Right.MANAGE)
     form = Form.of(request)
     try:
         ConsumerGroups(found).create(form["group"])
@@ -39,38 +39,33 @@ def create(request: Request, hub: str) -> WerkzeugResponse:
 @blueprint.get("/<group>/delete")
 def ask_to_delete(request: Request, hub: str, group: str) -> Response:
     """Ask before a group is deleted."""
-    return _ask(request, _managed(request, hub), group, is_deleted=True)
+    return _ask(request, hub_of(request, hub, Right.MANAGE), group, is_deleted=True)
 
 
 @blueprint.post("/<group>/delete")
 def delete(request: Request, hub: str, group: str) -> WerkzeugResponse:
     """Delete a group with its offsets."""
-    found = _managed(request, hub)
+    found = hub_of(request, hub, Right.MANAGE)
     try:
         ConsumerGroups(found).delete(group, leases_of_group(group, found.partitions))
     except (InvalidValue, GroupInUse) as exc:
-        return _ask(request, found, group, is_deleted=True, refused=f"{exc}.", status=409)
+        return _ask(request, found, group, is_deleted=True, refused=f"{exc}.")
     return redirect(_readers(request, hub), 303)
 
 
 @blueprint.get("/<group>/let-go")
 def ask_to_let_go(request: Request, hub: str, group: str) -> Response:
     """Ask before the hub may drop what a group has not read."""
-    return _ask(request, _managed(request, hub), group, is_deleted=False)
+    return _ask(request, hub_of(request, hub, Right.MANAGE), group, is_deleted=False)
 
 
 @blueprint.post("/<group>/let-go")
 def let_go(request: Request, hub: str, group: str) -> WerkzeugResponse:
     """Let the hub drop what a group has not read."""
-    found = _managed(request, hub)
+    found = hub_of(request, hub, Right.MANAGE)
     _lag(found, group)
     ConsumerGroup(found, group).detach()
     return redirect(_readers(request, hub), 303)
-
-
-def _managed(request: Request, hub: str) -> Hub:
-    access(request).need(Right.MANAGE, hub, hub=True)
-    return services(request).hubs[hub]
 
 
 def _readers(request: Request, hub: str) -> str:
@@ -85,7 +80,7 @@ def _lag(hub: Hub, group: str) -> int:
     return sum(one.lag for one in its)
 
 
-def _ask(request: Request, hub: Hub, group: str, *, is_deleted: bool, refused: str = "", status: int = 200) -> Response:
+def _ask(request: Request, hub: Hub, group: str, *, is_deleted: bool, refused: str = "") -> Response:
     lag = _lag(hub, group)
     if is_deleted:
         title, does = f"Delete the group {group}?", f"Delete {group}"
@@ -99,15 +94,4 @@ def _ask(request: Request, hub: Hub, group: str, *, is_deleted: bool, refused: s
             f"The hub may then drop the {lag:,} events that it has not read, when it is time or room is needed.",
             "Its place stays. A relay or a job that runs holds on again by itself: stop it first.",
         ]
-    return page(
-        request,
-        "confirm.html",
-        status,
-        title=title,
-        lost=lost,
-        does=does,
-        back=_readers(request, hub.name),
-        back_to=hub.name,
-        values=[],
-        refused=refused,
-    )
+    return confirm(request, title, lost, does, (_readers(request, hub.name), hub.name), refused=refused)

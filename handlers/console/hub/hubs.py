@@ -21,7 +21,6 @@ from pipeline.hub.sas import Right
 from pipeline.settings import DEFAULT_PARTITIONS
 from pipeline.store import Redis
 from pipeline.units import byte_count, milliseconds
-from pipeline.windows.jobs.registry import JobRegistry
 from wz import Request, Response
 from wz.helpers import redirect
 
@@ -103,10 +102,16 @@ class Row:
     state: str
 
 
+def hub_of(request: Request, name: str, right: Right) -> Hub:
+    """Return the hub that a page is about. Raises a leaf of `Unauthorized` without the right, or `UnknownHub`."""
+    access(request).need(right, name, hub=True)
+    return services(request).hubs[name]
+
+
 def now_of(request: Request, names: Sequence[str]) -> Overview:
     """Return how these hubs do, with the jobs that read them, if one may see jobs. Six round trips, however many."""
     found, may = services(request), access(request)
-    registry = JobRegistry(found.redis, found.hubs, found.boards)
+    registry = found.jobs
     sees_jobs = may.may(Right.LISTEN, "jobs") and may.may(Right.LISTEN, "outputs")
     records = registry.all() if sees_jobs else {}
     reading = {name: job for name, job in records.items() if any(hub in names for hub, _ in job.groups)}

@@ -11,6 +11,7 @@ from wz.helpers import redirect
 
 from ...services import services
 from ..access import access
+from ..confirm import confirm
 from ..forms import Form
 from ..frame import Pages, page
 
@@ -69,17 +70,8 @@ def ask_to_delete(request: Request, name: str, hub: str | None = None) -> Respon
     if (found := _find(request, name, hub)) is None:
         raise Problem(404, f"There is no rule {name!r} here.")
     rights = ", ".join(sorted(found.rights))
-    return page(
-        request,
-        "confirm.html",
-        title=f"Delete the rule {name}?",
-        lost=[f"Every token that was made with its keys is refused from now on ({rights}). Its keys don't come back."],
-        does=f"Delete {name}",
-        back=_address(request, hub),
-        back_to="Rules",
-        values=[],
-        refused="",
-    )
+    lost = f"Every token that was made with its keys is refused from now on ({rights}). Its keys don't come back."
+    return confirm(request, f"Delete the rule {name}?", [lost], f"Delete {name}", (_address(request, hub), "Rules"))
 
 
 @blueprint.post("/rules/<name>/delete")

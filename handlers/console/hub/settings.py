@@ -16,6 +16,7 @@ from wz.helpers import redirect
 
 from ...services import services
 from ..access import access
+from ..confirm import confirm
 from ..forms import Form
 from ..frame import Pages, page
 from .hubs import changes_of, note
@@ -85,7 +86,7 @@ def delete(request: Request, hub: str) -> WerkzeugResponse:
     try:
         services(request).hubs.delete(hub)
     except HubBusy as exc:
-        return _ask_to_delete(request, hub, f"{exc}.", 409)
+        return _ask_to_delete(request, hub, f"{exc}.")
     return redirect(request.app.url_for("console_hubs.hubs"), 303)
 
 
@@ -95,7 +96,7 @@ def _settings(request: Request, hub: str, form: Form, publisher: Form, status: i
     return page(request, "hub_settings.html", status, hub=found, form=form, publisher=publisher, revoked=revoked)
 
 
-def _ask_to_delete(request: Request, hub: str, refused: str = "", status: int = 200) -> Response:
+def _ask_to_delete(request: Request, hub: str, refused: str = "") -> Response:
     found = services(request).hubs[hub]
     partitions = runtime(found)
     groups = sorted({group.name for one in partitions for group in one.groups})
@@ -104,18 +105,8 @@ def _ask_to_delete(request: Request, hub: str, refused: str = "", status: int = 
         f"Its readers lose their places: {', '.join(groups)}." if groups else "Nobody reads it.",
         "Its own rules, so that clients which use their keys are refused. None of this comes back.",
     ]
-    return page(
-        request,
-        "confirm.html",
-        status,
-        title=f"Delete the hub {found.name}?",
-        lost=lost,
-        does=f"Delete {found.name}",
-        back=request.app.url_for("console_hub.show", hub=found.name),
-        back_to=found.name,
-        values=[],
-        refused=refused,
-    )
+    back = request.app.url_for("console_hub.show", hub=found.name), found.name
+    return confirm(request, f"Delete the hub {found.name}?", lost, f"Delete {found.name}", back, refused=refused)
 
 
 def _duration(ms: int) -> str:

@@ -25,10 +25,10 @@ from wz import Request, Response
 from wz.helpers import redirect
 
 from ...jobs.documents import JobBody, job_body, with_secrets
+from ...services import services
 from ..access import access
 from ..forms import Form
 from ..frame import Pages, page
-from .jobs import registry_of
 
 blueprint = Pages("console_job_editor", "/console/jobs")
 
@@ -76,7 +76,7 @@ def put_new(request: Request) -> WerkzeugResponse:
     form.read("name", lambda text: check_name(text))
     if not form["name"]:
         form.wrong("a job needs a name", "name")
-    elif form and form["name"] in registry_of(request).all():
+    elif form and form["name"] in services(request).jobs.all():
         form.wrong(f"there is already a job {form['name']!r}: edit that one, or use another name", "name")
     return _answer(request, None, form["name"], form)
 
@@ -85,7 +85,7 @@ def put_new(request: Request) -> WerkzeugResponse:
 def edit(request: Request, name: str) -> Response:
     """Show the form of a job that there is."""
     access(request).need(Right.MANAGE, "jobs", name)
-    body = msgspec.to_builtins(job_body(registry_of(request).get(name)))
+    body = msgspec.to_builtins(job_body(services(request).jobs.get(name)))
     query = body.pop("query")
     settings = msgspec.json.format(msgspec.json.encode(body)).decode()
     return _page(request, name, Form({"query": query, "settings": settings}))
@@ -95,7 +95,7 @@ def edit(request: Request, name: str) -> Response:
 def put(request: Request, name: str) -> WerkzeugResponse:
     """Try a definition of a job, or put it."""
     access(request).need(Right.MANAGE, "jobs", name)
-    registry_of(request).get(name)  # raises `UnknownJob`
+    services(request).jobs.get(name)  # raises `UnknownJob`
     return _answer(request, name, name, _typed(request))
 
 
@@ -108,8 +108,8 @@ def _typed(request: Request) -> Form:
 
 def _answer(request: Request, old: str | None, name: str, form: Form) -> WerkzeugResponse:
     """Put a definition that was tried as it is, or else try it."""
-    registry = registry_of(request)
-    definition = _definition(form, registry, name)
+    registry = services(request).jobs
+    definition = _definition(request, form, registry, name)
     if definition is None or not form:
         return _page(request, old, form, status=422)
     excerpt = ""
@@ -132,14 +132,20 @@ def _answer(request: Request, old: str | None, name: str, form: Form) -> Werkzeu
     return _page(request, old, form, status=422, excerpt=excerpt)
 
 
-def _definition(form: Form, registry: JobRegistry, name: str) -> Definition | None:
-    """Return what was typed, with the secrets that the page did not show; None, with an error, if it is none."""
+def _definition(request: Request, form: Form, registry: JobRegistry, name: str) -> Definition | None:
+    """Return what was typed, with the secrets that the page did not show; None, with an error, if it is none.
+
+    A trial shows what is made of a hub's events, so who may not listen to the hub gets an error, too.
+    """
     try:
         document = _document(form["settings"])
         body = msgspec.convert({**document, "query": form["query"]}, JobBody)
     except (InvalidValue, msgspec.ValidationError) as exc:
         form.wrong(str(exc), "settings")
         return None
+    for hub in filter(None, (table.hub for table in body.inputs.values())):
+        if not access(request).may(Right.LISTEN, hub, hub=True):
+            form.wrong(f"you may not listen to the hub {hub!r}, so nothing can be tried with its events", "settings")
     try:
         return with_secrets(body, registry.get(name)).definition()
     except UnknownJob:
@@ -194,7 +200,7 @@ def _page(
     is_changed: bool = False,
     excerpt: str = "",
 ) -> Response:
-    job: JobRecord | None = registry_of(request).get(name) if name is not None else None
+    job: JobRecord | None = services(request).jobs.get(name) if name is not None else None
     return page(
         request,
         "job_edit.html",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.console.history import Sample, histories, job_subject, rates
 from pipeline.hub.sas import Right
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import JobProgress, JobRegistry, State
+from pipeline.windows.jobs.registry import JobProgress, State
 from pipeline.windows.jobs.reports import WaitingWindow
 from wz import Request, Response
 
@@ -46,7 +46,7 @@ def jobs(request: Request) -> Response:
     """List the jobs: the state of each, how far it has come, and when its next rows come."""
     may = access(request)
     may.need(Right.LISTEN, "jobs")
-    registry = registry_of(request)
+    registry = services(request).jobs
     records = registry.all()
     progress = registry.progress_of(records)
     samples = histories(registry.redis, map(job_subject, records), MINUTE) if records else []
@@ -55,11 +55,6 @@ def jobs(request: Request) -> Response:
         for (name, record), its in zip(records.items(), samples, strict=True)
     ]
     return page(request, "jobs.html", rows=rows, may_make=may.may(Right.MANAGE, "jobs"))
-
-
-def registry_of(request: Request) -> JobRegistry:
-    found = services(request)
-    return JobRegistry(found.redis, found.hubs, found.boards)
 
 
 def tag(record: JobRecord, progress: JobProgress) -> tuple[str, str]:

@@ -17,6 +17,10 @@ WIDTH = 320
 HEIGHT, RANK = 44, 84
 _GAP, _DUMMY, _WIDEST, _NARROWEST = 10, 6, 200, 92
 _LETTER = 6.6  # px of a letter of 12 px, and of a bold one
+_TOP = 4  # px above the first rank
+
+#: What rows do to a board, by its mode.
+_DOES = {"add": "adds", "set": "sets", "max": "highest"}
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,12 @@ def draw(divided: Topology, config: JobConfig) -> Drawing:
     for rank in ranks:
         _place(rank, above, width)
     boxes = [
-        Box(each.x, 4 + each.rank * RANK, each.width, each.title, each.kind, each.far, each.words)
+        Box(each.x, _TOP + each.rank * RANK, each.width, each.title, each.kind, each.far, each.words)
         for each in items
         if each.title is not None
     ]
     words = ". ".join(map(_in_words, items))
-    height = 8 + (len(ranks) - 1) * RANK + HEIGHT
+    height = 2 * _TOP + (len(ranks) - 1) * RANK + HEIGHT
     return Drawing(width, height, boxes, [_wire(way) for way in wires], words)
 
 
@@ -116,9 +120,6 @@ def _items(divided: Topology, config: JobConfig) -> Iterator[_Item]:
             if isinstance(node, nodes.Output) and node.output == output
         )
         yield _Item(board.board, f"board, {_DOES[board.mode]} {board.score}", True, f"board {board.board}", (source,))
-
-
-_DOES: Mapping[str, str] = {"add": "adds", "set": "sets", "max": "highest"}
 
 
 def _told(node: Node, divided: Topology, config: JobConfig) -> tuple[str, str, bool]:
@@ -197,14 +198,12 @@ def _wire(way: Sequence[_Item]) -> tuple[str, float, float]:
     """Return the path through a wire's places, and where its head is."""
     parts = []
     for before, after in pairwise(way):
-        begin, end = 4 + before.rank * RANK + HEIGHT, 4 + after.rank * RANK
-        if before.title is None:
-            begin -= HEIGHT
-            parts.append(f"L{before.middle:.1f},{begin + HEIGHT:.1f}")
-            begin += HEIGHT
+        begin, end = _TOP + before.rank * RANK + HEIGHT, _TOP + after.rank * RANK
+        if before.title is None:  # it passes this rank, straight down
+            parts.append(f"L{before.middle:.1f},{begin:.1f}")
         half = (begin + end) / 2
         if not parts:
             parts.append(f"M{before.middle:.1f},{begin:.1f}")
         parts.append(f"C{before.middle:.1f},{half:.1f} {after.middle:.1f},{half:.1f} {after.middle:.1f},{end:.1f}")
     last = way[-1]
-    return " ".join(parts), last.middle, 4 + last.rank * RANK
+    return " ".join(parts), last.middle, _TOP + last.rank * RANK

@@ -5,17 +5,16 @@ All need Manage on the whole namespace: a trace has paths, names of keys and hea
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from werkzeug.test import create_environ, run_wsgi_app
-from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.console.traces import Traces
 from pipeline.hub.sas import Right
 from wz import App, Problem, Request
+from wz.helpers import redirect
 from wz.tracing.recording import Recording
 from wz.tracing.spans import Trace
 from wz.tracing.tracer import Tracer
@@ -50,6 +49,7 @@ STATUSES = {0: "any", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 MOST = 100
 _MS = 1_000_000  # ns
+_LONGEST_ID = 64  # characters of an id in an address: a request's has 32
 _TRACER = "console.layers"
 
 #: What templates call and look up, besides what they are given.
@@ -61,7 +61,7 @@ def index(request: Request) -> WerkzeugResponse:
     """The newest traces, how to make one, and how to find one."""
     access(request).need(Right.MANAGE)
     if id := request.args.get("id", "").strip():
-        return redirect(f"/layers/{quote(id, safe='')}", 303)
+        return redirect(f"/layers/{quote(id[:_LONGEST_ID], safe='')}", 303)
     return _list(request)
 
 
@@ -94,7 +94,6 @@ def _list(request: Request, wrong: str = "") -> WerkzeugResponse:
         choices=CHOICES,
         chosen=given.getlist("chosen")[:2],
         host=request.host_url.rstrip("/"),
-        clock=clock,
     )
 
 
@@ -128,7 +127,7 @@ def one(request: Request, id: str) -> WerkzeugResponse:
     access(request).need(Right.MANAGE)
     trace = _find(request, id)
     found = trace_page(trace, request.args.get("zoom", ""), request.args.get("step", type=int))
-    return page(request, "trace.html", **_HELPERS, it=found, clock=clock)
+    return page(request, "trace.html", **_HELPERS, it=found)
 
 
 @blueprint.get("/compare")
@@ -139,12 +138,12 @@ def two(request: Request) -> WerkzeugResponse:
     if chosen:
         if len(chosen) != 2:
             return _list(request, "Choose two requests to compare.")
-        a, b = (quote(id, safe="") for id in chosen)
+        a, b = (quote(id[:_LONGEST_ID], safe="") for id in chosen)
         return redirect(f"/layers/compare?a={a}&b={b}", 303)
     if "a" not in request.args or "b" not in request.args:
         return _list(request, "Choose two requests to compare.")
     found = compare(_find(request, request.args["a"]), _find(request, request.args["b"]))
-    return page(request, "compare.html", **_HELPERS, it=found, clock=clock)
+    return page(request, "compare.html", **_HELPERS, it=found)
 
 
 @blueprint.get("/off")
@@ -166,11 +165,3 @@ def _find(request: Request, id: str) -> Trace:
             "an hour; one that was made just now is there in a moment.",
         )
     return found
-
-
-def clock(nanoseconds: int) -> str:
-    """Return the time of day, UTC, with milliseconds. A trace is never older than an hour."""
-    try:
-        return datetime.fromtimestamp(nanoseconds // _MS / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
-    except (ValueError, OverflowError, OSError):
-        return "unknown"
