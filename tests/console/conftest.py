@@ -7,6 +7,7 @@ import re
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -82,20 +83,27 @@ def cookies(site: Site) -> list[dict[str, object]]:
     return [dict(cookie) for cookie in found]
 
 
+@contextmanager
+def looking(site: Site, cookies: list[dict[str, object]]) -> Iterator[Watched]:
+    """Somebody with these cookies. What the browser complains about fails the test."""
+    one = site.visitor()
+    one.context.add_cookies(cookies)  # type: ignore[arg-type]
+    try:
+        yield one
+    finally:
+        one.context.close()
+    assert one.complaints == []
+
+
 @pytest.fixture
 def visitor(site: Site) -> Iterator[Watched]:
-    """Somebody who has not signed in. What the browser complains about fails the test."""
-    visitor = site.visitor()
-    yield visitor
-    visitor.context.close()
-    assert visitor.complaints == []
+    """Somebody who has not signed in."""
+    with looking(site, []) as visitor:
+        yield visitor
 
 
 @pytest.fixture
 def person(site: Site, cookies: list[dict[str, object]]) -> Iterator[Watched]:
     """Somebody who has signed in, with all rights."""
-    person = site.visitor()
-    person.context.add_cookies(cookies)  # type: ignore[arg-type]
-    yield person
-    person.context.close()
-    assert person.complaints == []
+    with looking(site, cookies) as person:
+        yield person

@@ -1,4 +1,4 @@
-"""Boards, the job of ten seconds and the demo, as a person sees them: in Chromium, before the whole service."""
+"""The page of a board in a browser: a script moves along its curve and keeps it current."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from ..stack import until
 from .browser import Watched
 from .conftest import Site
 
@@ -35,19 +34,6 @@ def board(site: Site) -> str:
     ask(site, "/boards/seen/members/m7/segments/gold", method="PUT")
     ask(site, "/boards/seen/members/m7/features", {"age": 31, "gender": "f"}, "PUT")
     return "/console/boards/seen"
-
-
-def test_what_is_posted_is_a_row_and_on_a_board(site: Site, person: Watched) -> None:
-    """Shown with one event and silence after it: a window ends by the clock."""
-    site.send("events", '{"eventid": "e1", "actionname": "posted", "reward": 0.25}')
-    until(lambda: ask(site, "/boards/live/members/posted") is not None)
-    assert ask(site, "/boards/live/members/posted")["score"] == 0.25
-    rows = [row["row"] for row in ask(site, "/outputs/TenSeconds")["rows"]]
-    assert {"actionname": "posted", "events": 1, "reward": 0.25} in rows
-    person.page.goto("/console/boards/live")
-    assert person.page.locator("#ranks").count() == 1
-    assert person.page.get_by_role("link", name="posted", exact=True).count() >= 1
-    assert person.page.get_by_role("link", name="ten_seconds").count() == 1
 
 
 def test_the_sum_for_the_rank_under_the_pointer_is_asked_from_the_service(
@@ -89,35 +75,3 @@ def test_a_score_is_changed_and_a_member_removed(site: Site, board: str, person:
     page.get_by_role("button", name="Remove it").click()
     page.wait_for_url("**/console/boards/seen")
     assert ask(site, "/boards/seen/members/a%20%26%20b") is None
-
-
-def test_pages_of_boards_are_right_for_everybody(site: Site, board: str, person: Watched) -> None:
-    ask(site, "/boards/both/members", [{"member": f"m{n}", "score": n - 30} for n in range(50)], "POST")
-    wrong = []
-    for name, path in {
-        "board": f"{board}?member=m7",
-        "board-negative": "/console/boards/both",
-        "board-none": "/console/boards/none",
-        "boards": "/console/boards",
-    }.items():
-        person.page.goto(path)
-        wrong += person.look(name)
-        person.complaints[:] = [one for one in person.complaints if "404" not in one]  # the page that is not there
-    assert wrong == []
-
-
-def test_the_demo_is_played_stopped_and_deleted_by_its_buttons(site: Site, person: Watched) -> None:
-    page = person.page
-    page.goto("/")
-    page.get_by_role("button", name="Play it").click()
-    page.wait_for_url("**/console/demo")
-    page.wait_for_function("() => document.querySelector('[data-live=progress]').textContent.includes('by 8 actions')")
-    assert ask(site, "/outputs/demo_rows")["rows"]
-    wrong = person.look("demo")
-    page.get_by_role("button", name="Stop it").click()
-    page.get_by_text("It was stopped.").wait_for()
-    page.get_by_role("button", name="Delete all of it").click()
-    page.get_by_role("button", name="Play it").wait_for()
-    assert ask(site, "/boards/demo") is None
-    assert ask(site, "/jobs/demo") is None
-    assert wrong == []

@@ -306,30 +306,6 @@ def test_a_turn_of_the_history_costs_eight_round_trips(server_settings: Settings
 # -- in a browser -----------------------------------------------------------------------------------------------------
 
 
-def test_an_event_is_sent_by_the_form(person: Watched) -> None:
-    page = person.page
-    page.goto("/")
-    page.get_by_label("Partition key").fill("from-the-form")
-    page.get_by_role("textbox", name="Body").fill('{"eventid": "from-the-form", "actionname": "offer_a", "reward": 1}')
-    with page.expect_navigation():
-        page.get_by_role("button", name="Send, and follow it").click()
-
-    assert "/console/hubs/events/events/" in page.url
-
-
-def test_a_wrong_body_is_shown_with_its_text(person: Watched) -> None:
-    page = person.page
-    page.goto("/")
-    page.get_by_role("textbox", name="Body").fill('{"eventid"')
-    with page.expect_navigation():
-        page.get_by_role("button", name="Send, and follow it").click()
-
-    assert "This is no JSON" in page.get_by_role("alert").inner_text()
-    assert page.get_by_role("textbox", name="Body").input_value() == '{"eventid"'
-    assert person.look("home-wrong") == []
-    person.complaints.clear()  # Chromium says in its console that a page was answered with 422
-
-
 def test_it_works_without_a_script(person: Watched, browser: Any, site: Any, cookies: Any) -> None:
     without = Watched(browser, site.url, java_script_enabled=False)
     without.context.add_cookies(cookies)

@@ -10,8 +10,6 @@ from .. import stack
 from .browser import Watched
 from .conftest import Site
 
-expect.set_options(timeout=stack.PATIENCE * 1000)
-
 
 def until_shown(person: Watched, path: str, text: str) -> None:
     """Open a page again and again until it shows a text."""
@@ -59,9 +57,12 @@ def test_an_event_is_followed_from_the_form_to_a_row_and_a_board(person: Watched
     assert re.search(r"/console/hubs/events/events/\d/\d+-\d+$", page.url)
     event = page.url
     expect(page.locator("main")).to_contain_text("Level")
-    until_shown(person, event, "12.5")  # the row that it is in
+    until_shown(person, event, "row of")
+    assert person.look("event-row") == []
     until_shown(person, "/console/jobs/ten_seconds", "journey")
     until_shown(person, "/console/boards/live", "journey")
+    expect(page.locator("main")).to_contain_text("12.5")
+    expect(page.get_by_role("link", name="ten_seconds")).to_be_visible()
     page.goto("/console/hubs/events")
     page.locator("#browse ~ * input[name=key], input[name=key]").first.fill("journey")
     page.get_by_role("button", name="Show", exact=True).click()
@@ -77,22 +78,28 @@ def test_an_event_that_is_refused_keeps_its_text(person: Watched) -> None:
 
     expect(page.locator("textarea[name=body]")).to_have_value('{"eventid": ')
     expect(page.locator("textarea[name=body]")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("alert")).to_contain_text("This is no JSON")
+    assert person.look("home-wrong") == []
 
 
-def test_the_demo_is_played_and_deleted_as_one(person: Watched) -> None:
+def test_the_demo_is_played_stopped_and_deleted_as_one(person: Watched) -> None:
     page = person.page
     page.goto("/")
     page.get_by_role("button", name="Play it").click()
 
     expect(page).to_have_url(re.compile("/console/demo$"))
-    expect(page.get_by_role("button", name="Stop it")).to_be_visible()
+    expect(page.locator("[data-live=progress]")).to_contain_text("by 8 actions")  # without a reload
+    assert person.look("demo-plays") == []
     until_shown(person, "/console/jobs/demo", "offer")
     until_shown(person, "/console/boards/demo", "offer")
     page.goto("/console/demo")
+    page.get_by_role("button", name="Stop it").click()
+    expect(page.get_by_text("It was stopped.")).to_be_visible()
     page.get_by_role("button", name="Delete all of it").click()
     expect(page.get_by_role("button", name="Play it")).to_be_visible()
-    page.goto("/console/hubs")
-    expect(page.get_by_role("rowheader", name="demo")).to_have_count(0)
+    for path in ("hubs", "jobs", "boards"):
+        page.goto(f"/console/{path}")
+        expect(page.get_by_role("rowheader", name="demo")).to_have_count(0)
 
 
 def test_the_layers_of_a_request_just_made_and_two_side_by_side(person: Watched) -> None:
@@ -120,3 +127,4 @@ def test_the_layers_of_a_request_just_made_and_two_side_by_side(person: Watched)
     page.get_by_role("button", name="Compare the two chosen").click()
     expect(page).to_have_url(re.compile("/layers/compare"))
     expect(page.get_by_role("cell").first).to_be_visible()
+    expect(page.locator(".note").first).to_contain_text(re.compile(r"B took [\d,]+\sµs (more|less)|the same time"))

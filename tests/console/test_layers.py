@@ -477,28 +477,6 @@ def test_a_request_through_nginx_is_seen_within_a_click(person: Watched) -> None
     assert all(number >= 0 for number in own)
 
 
-def test_the_pages_can_be_read_by_everybody(person: Watched) -> None:
-    page = person.page
-    one = trace(person, "/hubs")
-    wrong = person.look("trace")
-    page.goto(f"{one}?zoom=wz")
-    wrong += person.look("trace-wz")
-    trace(person, "/hubs")
-    page.goto("/layers")
-    wrong += person.look("layers")
-    for box in page.get_by_role("checkbox").all()[:2]:
-        box.check()
-    page.get_by_role("button", name="Compare the two chosen").click()
-    page.wait_for_url(re.compile(r"/layers/compare\?a="))
-    assert re.search(r"B took [\d,]+\sµs (more|less)|the same time", page.locator(".note").inner_text())
-    wrong += person.look("compare")
-    page.get_by_role("link", name="Layers", exact=True).first.click()
-    page.get_by_role("link", name="Layers taken off").click()
-    wrong += person.look("layers-off")
-
-    assert wrong == []
-
-
 def test_a_step_is_opened_by_the_keyboard(person: Watched) -> None:
     page = person.page
     trace(person, "/healthz")
