@@ -122,7 +122,7 @@ def _end(spans: Sequence[Span]) -> int:
 def find(request: Request, id: str) -> Trace | None:
     """Return the trace of the request with this id. One round trip."""
     stored = _traces(request).find(id)
-    return None if stored is None else _whole(stored)
+    return None if stored is None else _unpacked(stored)
 
 
 def latest(request: Request, limit: int = 100, *, route: str = "", status: int = 0, at_least: int = 0) -> list[Summary]:
@@ -161,7 +161,7 @@ def _work_out_shares(traces: Traces, found: Sequence[tuple[_Known, Summary]]) ->
     if missing:
         for (known, summary), stored in zip(missing, traces.read([one.id for _, one in missing]), strict=True):
             if stored is not None:
-                summary.shares = shares(rows(_whole(stored)))
+                summary.shares = shares(rows(_unpacked(stored)))
                 if stored.nginx == known[1]:  # or nginx has told its part since
                     _shares[known] = summary.shares
     for known, summary in found:
@@ -176,8 +176,13 @@ def _traces(request: Request) -> Traces:
 # -- the two parts as one ----------------------------------------------------------------------------------------------
 
 
-def _whole(stored: Stored) -> Trace:
-    return joined(_packed.decode(stored.app), _read(stored.nginx))
+def whole(trace: Trace, line: bytes | None) -> Trace:
+    """Return a trace with what nginx has said of it, if it has."""
+    return joined(trace, _read(line))
+
+
+def _unpacked(stored: Stored) -> Trace:
+    return whole(_packed.decode(stored.app), stored.nginx)
 
 
 def _read(data: bytes | None) -> Line | None:

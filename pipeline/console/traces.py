@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from itertools import accumulate
 from typing import NamedTuple, cast
 
 from ..store import Redis
 from ..store.scripts import Script
 from .keys import TRACE, TRACE_TTL, TRACES
 
-#: Bytes of one trace's part of the service. WZ_TRACES times these is the most that all can take.
+#: Bytes of one trace's part of the service.
 MAX_TRACE = 64 * 1024
+
+#: Bytes of all of these. Most traces have some KiB, so WZ_TRACES of them have far less.
+MAX_ALL = 16 * 1024 * 1024
 
 #: Bytes of nginx's part.
 MAX_LINE = 4 * 1024
@@ -31,10 +35,19 @@ class Part(NamedTuple):
     app: bytes
     nginx: bytes | None = None
 
+    @property
+    def size(self) -> int:
+        return len(self.summary) + len(self.app)
+
 
 class Stored(NamedTuple):
     app: bytes
     nginx: bytes | None
+
+
+def _id(entry: bytes) -> str:
+    """Return the id of an entry of the list, which has the trace's bytes behind it."""
+    return entry.decode().partition(" ")[0]
 
 
 class Traces:
@@ -45,28 +58,48 @@ class Traces:
         self.most = most
 
     def keep(self, parts: Sequence[Part]) -> None:
-        """Store the service's parts of some traces, and delete the oldest beyond `most`. Two round trips.
+        """Store the service's parts of some traces, and delete the oldest beyond `most` and `MAX_ALL`.
 
-        Raises ValueError for one that is larger than `MAX_TRACE`, and what a command of Redis does.
+        Three round trips. Raises ValueError for one that is larger than `MAX_TRACE`, and what a command of Redis does.
         """
+        parts = list({part.id: part for part in parts}.values())
+        earlier = self._sizes(parts)
         with self.redis.pipeline() as pipe:
-            for part in parts:
-                if len(part.app) + len(part.summary) > MAX_TRACE:
+            for part, size in zip(parts, earlier, strict=True):
+                if part.size > MAX_TRACE:
                     raise ValueError(f"the trace {part.id} has {len(part.app):,} bytes")
                 name = TRACE.named(ID=part.id)
-                pipe.delete(name)  # of an earlier request that was given the same id
-                pipe.lrem(TRACES.pattern, 0, part.id)
+                if size:  # of an earlier request that was given the same id
+                    pipe.delete(name)
+                    pipe.lrem(TRACES.pattern, 0, f"{part.id} {size}")
                 pipe.hset(name, mapping={"summary": part.summary, "app": part.app})
                 if part.nginx is not None:
                     pipe.hset(name, "nginx", part.nginx[:MAX_LINE])
                 pipe.expire(name, TRACE_TTL)
-                pipe.lpush(TRACES.pattern, part.id)
-            pipe.lrange(TRACES.pattern, self.most, -1)
-            pipe.ltrim(TRACES.pattern, 0, self.most - 1)
+                pipe.lpush(TRACES.pattern, f"{part.id} {part.size}")
+            pipe.lrange(TRACES.pattern, 0, -1)
             pipe.expire(TRACES.pattern, TRACE_TTL)
-            *_, beyond, _, _ = pipe.execute()
-        if beyond:
-            self.redis.unlink(*(TRACE.named(ID=one.decode()) for one in beyond))
+            *_, entries, _ = pipe.execute()
+        if beyond := entries[self._fit(entries) :]:
+            with self.redis.pipeline(transaction=False) as pipe:
+                for entry in beyond:  # not LTRIM: another process may have pushed since
+                    pipe.lrem(TRACES.pattern, -1, entry)
+                pipe.unlink(*(TRACE.named(ID=_id(entry)) for entry in beyond))
+                pipe.execute()
+
+    def _sizes(self, parts: Sequence[Part]) -> list[int]:
+        """Return the bytes of the traces that are kept under these ids, 0 where none is."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for part in parts:
+                for field in ("summary", "app"):
+                    pipe.hstrlen(TRACE.named(ID=part.id), field)
+            found = cast("list[int]", pipe.execute())
+        return [summary + app for summary, app in zip(found[::2], found[1::2], strict=True)]
+
+    def _fit(self, entries: Sequence[bytes]) -> int:
+        """Return how many of the newest may stay."""
+        sizes = accumulate(int(entry.partition(b" ")[2]) for entry in entries[: self.most])
+        return sum(size <= MAX_ALL for size in sizes)
 
     def attach(self, lines: Mapping[str, bytes]) -> set[str]:
         """Add nginx's part to the traces with these ids; return those that are not there (yet). One round trip."""
@@ -80,7 +113,7 @@ class Traces:
 
     def summaries(self) -> list[tuple[bytes, bytes | None]]:
         """Return the summary and nginx's part of all, newest first. Two round trips."""
-        ids = [one.decode() for one in cast("list[bytes]", self.redis.lrange(TRACES.pattern, 0, -1))]
+        ids = [_id(entry) for entry in cast("list[bytes]", self.redis.lrange(TRACES.pattern, 0, -1))]
         return [(summary, nginx) for summary, nginx in self._read(ids, "summary", "nginx") if summary is not None]
 
     def read(self, ids: Sequence[str]) -> list[Stored | None]:
