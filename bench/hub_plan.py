@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -135,13 +135,17 @@ def cost(client: redis.Redis, step: Callable[[], object], times: int) -> tuple[f
 
 
 @contextmanager
-def round_trips() -> Iterator[list[object]]:
-    """Record each time that something is sent to Redis: a pipeline is sent as a whole, on a cluster to each node."""
+def round_trips(threads: Sequence[threading.Thread] = ()) -> Iterator[list[object]]:
+    """Record each time that something is sent to Redis by the main thread, or by one of `threads`.
+
+    A pipeline is sent as a whole, on a cluster to each node.
+    """
+    counted = threads or [threading.main_thread()]  # another renews the leases now and then
     sent: list[object] = []
     send = AbstractConnection.send_packed_command
 
     def noting(self: AbstractConnection, *args: Any, **options: Any) -> None:
-        if threading.current_thread() is threading.main_thread():  # another renews the leases now and then
+        if threading.current_thread() in counted:
             sent.append(self)
         send(self, *args, **options)  # type: ignore[no-untyped-call]
 

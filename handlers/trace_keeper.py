@@ -13,9 +13,10 @@ from pipeline.store import OUTAGES
 from pipeline.store.client import RedisUnavailable
 from pipeline.store.outage_log import outages
 from wz.tracing.recording import Recording
+from wz.tracing.spans import Trace
 
 from .metrics.counts import count_traces
-from .traces import line_id, part_of
+from .traces import line_id, part_of, whole
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +32,14 @@ _TRIES, _PAUSE = 10, 0.2
 
 
 class Keeper:
-    """`find` returns where traces are kept; it is called in the thread, and may raise `RedisUnavailable`."""
+    """`find` returns where traces are kept; it is called in the thread, and may raise `RedisUnavailable`.
 
-    def __init__(self, find: Callable[[], Traces]) -> None:
+    `send`, if there is one, is given each trace as well, and must not wait for anything.
+    """
+
+    def __init__(self, find: Callable[[], Traces], send: Callable[[Trace], object] | None = None) -> None:
         self._find = find
+        self._send = send
         self._waiting: queue.Queue[Recording | bytes] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -90,7 +95,10 @@ class Keeper:
             parts = []
             for recording in recordings:
                 _, line = lines.pop(recording.id, (0, None))
-                parts.append(part_of(recording.trace())._replace(nginx=line))
+                trace = recording.trace()
+                if self._send is not None:
+                    self._send(whole(trace, line))
+                parts.append(part_of(trace)._replace(nginx=line))
                 time.sleep(_YIELD)
             self._find().keep(parts)
             kept = len(parts)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import logging
+import os
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from pipeline.console.traces import Traces
@@ -20,7 +22,7 @@ from pipeline.store.command_probes import CommandProbes, Note, RoundTrip
 from wz import App
 from wz.tracing.recording import Recording, current, now
 from wz.tracing.source import source_of
-from wz.tracing.spans import Span
+from wz.tracing.spans import Span, Trace
 from wz.tracing.tracer import EXTENSION, Instruments, Tracer
 
 from .console.access import access
@@ -31,10 +33,15 @@ from .traces import HEADER
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+logger = logging.getLogger(__name__)
+
 _KEY = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 #: Names of what no trace shows, as headers or in a query: what nginx's log leaves out, and the code that signs in.
 SECRETS = ("sig", "signature", "token", "key", "secret", "password", "authorization", "code")
+
+#: OpenTelemetry's own variables: with one of them, traces are sent as well as kept. Its others count, too.
+COLLECTOR = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 #: Spans of before the application was called, which was at that time: what the server knows.
 ServerTimes = Callable[["WSGIEnvironment", int], Iterable[Span]]
@@ -54,7 +61,7 @@ class Tracing:
         services: Services = app.extensions["services"]
         settings = services.settings
         self.app = app
-        self.keeper = Keeper(lambda: Traces(services.redis, settings.traces))
+        self.keeper = Keeper(lambda: Traces(services.redis, settings.traces), _collector())
         self.tracer = Tracer(app, self.keeper.trace, asked=self.is_asked, received=self.received)
         self._server_times = server_times
         self._asked = _Asked()
@@ -99,10 +106,30 @@ def instrument(app: App) -> None:
     app.extensions[EXTENSION] = Instruments([CommandProbes(_listener)], SECRETS)
 
 
+def _collector() -> Callable[[Trace], object] | None:
+    """Return what sends traces to the OpenTelemetry collector that the environment names, if it names one.
+
+    To be called after the fork, as the sender has a thread.
+    """
+    if not any(os.environ.get(name) for name in COLLECTOR):
+        return None
+    try:
+        from wz.tracing.collector import Collector  # a third of a second, for those who have one
+    except ModuleNotFoundError as exc:
+        logger.warning("No trace is sent to the collector: %s", exc)
+        return None
+    return Collector("wz").send
+
+
 def is_local(environ: WSGIEnvironment) -> bool:
     """Say whether a request comes from this machine, also if a proxy on this machine has passed it on."""
-    addresses = [environ.get("REMOTE_ADDR", ""), *environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    try:  # of a unix socket, REMOTE_ADDR is empty
+    return _are_local(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+@lru_cache(128)
+def _are_local(address: str, passed_on_for: str) -> bool:
+    addresses = [address, *passed_on_for.split(",")]  # of a unix socket, the first is empty
+    try:
         return all(ipaddress.ip_address(one).is_loopback for address in addresses if (one := address.strip()))
     except ValueError:
         return False

@@ -5,11 +5,12 @@ from __future__ import annotations
 from difflib import get_close_matches
 from urllib.parse import quote
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from wz import Request
 from wz.errors import REQUEST_ID
+from wz.errors import error_page as plain_page
 
 from .frame import PLACES, Place, page, sign_in_url
 
@@ -32,18 +33,21 @@ def error_page(exc: HTTPException, request: Request, headers: list[tuple[str, st
     """Return the page of an error. It asks Redis for nothing, which may be what is away."""
     path = request.path
     is_unknown = exc.code == 404 and (request.url_rule is None or not isinstance(exc.description, str))
-    shown = page(
-        request,
-        "error.html",
-        exc.code or 500,
-        error=exc,
-        shown=path if len(path) <= 2 * _LONGEST else f"{path[: 2 * _LONGEST]}\u2026",
-        is_unknown=is_unknown,
-        near=nearest(path) if is_unknown else None,
-        others=OTHERS,
-        sign_in=sign_in_url(request),
-        id=request.environ.get(REQUEST_ID, ""),
-    )
+    try:
+        shown = page(
+            request,
+            "error.html",
+            exc.code or 500,
+            error=exc,
+            shown=path if len(path) <= 2 * _LONGEST else f"{path[: 2 * _LONGEST]}\u2026",
+            is_unknown=is_unknown,
+            near=nearest(path) if is_unknown else None,
+            others=OTHERS,
+            sign_in=sign_in_url(request),
+            id=request.environ.get(REQUEST_ID, ""),
+        )
+    except BadHost as bad:  # no address can be made for such a Host, and the page has some
+        return plain_page(bad, request, headers)
     shown.headers.extend(headers)
     return shown
 

@@ -19,7 +19,7 @@ from wz.static import send_from_directory
 from wz.templates import render_template
 
 from ..services import services
-from . import charts, shown
+from . import charts, files, shown
 
 #: Nothing inline, nothing from elsewhere.
 CONTENT_SECURITY_POLICY = (
@@ -34,6 +34,10 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
 }
+
+#: Characters of an address that is gone back to after signing in. A longer one, quoted, would not fit into the headers
+#: that nginx takes from the app (proxy_buffer_size).
+MAX_TARGET = 1000
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -55,7 +59,7 @@ PLACES = (
     Place("Home", "/", "The way of the data, and what needs attention", ""),
     Place("Hubs", "/console/hubs", "Hubs: partitions, readers, events", "/hubs as JSON; /HUB/messages takes events"),
     Place("Jobs", "/console/jobs", "Window jobs: query, plan, rows, faults", "/jobs and /outputs as JSON"),
-    Place("Boards", "/console/boards", "Boards: ranks, sums, segments", "/boards as JSON"),
+    Place("Boards", "/console/boards", "Boards: ranks, sums, segments", "/boards/BOARD as JSON"),
     Place("Layers", "/layers", "What each layer did with a request", "/layers/REQUEST_ID.json"),
     Place("Server", "/console/server", "Processes, Redis, versions, settings", "/metrics for Prometheus"),
 )
@@ -85,7 +89,7 @@ def refuse_foreign(request: Request) -> None:
 
     Who sends a token in a header needs no page: no browser does so for a stranger's one.
     """
-    if request.method not in _SAFE and "HTTP_AUTHORIZATION" not in request.environ and not is_own(request):
+    if request.method not in _SAFE and not request.environ.get("HTTP_AUTHORIZATION") and not is_own(request):
         raise Problem(403, "This form comes from no page of this host, so nothing was done.")
 
 
@@ -128,10 +132,12 @@ def turn_away(exc: Unauthorized) -> WerkzeugResponse | Problem:
 def sign_in_url(request: Request) -> str:
     """Return the address of the sign-in page, which leads back to the page of a request."""
     here = request.environ.get("RAW_URI", "/") if request.method in _SAFE else "/"
+    here = next((one for one in (here, here.partition("?")[0]) if len(one) <= MAX_TARGET), "/")
     return request.app.url_for("console_sign_in.sign_in", next=here)
 
 
 blueprint = Pages("console", "/console", template_folder="templates", static_folder="static")
+blueprint.after_request(files.keep)
 icons = Pages("icons")
 
 
@@ -162,5 +168,6 @@ def prepare(environment: jinja2.Environment) -> None:
     """Add what templates need to print numbers and charts."""
     environment.undefined = jinja2.StrictUndefined
     environment.filters |= shown.FILTERS
+    environment.globals["file"] = files.file_url
     environment.globals |= {"path_with_gaps": charts.path_with_gaps, "zip": zip}
     environment.globals |= {"path": charts.path, "axis_marks": charts.axis_marks, "min": min, "max": max, "len": len}

@@ -10,6 +10,8 @@ A part is a fragment of HTML, made by the template that the page includes, so no
 
 and `page(..., live="/console/live/home")` has the page load static/live.js, which puts what changed in its place.
 
+Streams of one address and one token show the same, so they share what is rendered: see `Shared`.
+
 A stream holds a thread of gunicorn's, so the console has only `MAX_LIVE` of a process's places for readers, and a page
 that nobody looks at closes its stream. With no place left, the stream has each part once and ends; the browser's
 EventSource comes again after `RETRY` seconds. So a page without a place is a few seconds old, and holds no thread.
@@ -17,8 +19,10 @@ EventSource comes again after `RETRY` seconds. So a page without a place is a fe
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from pipeline.errors import PipelineError
 from pipeline.store import OUTAGES
@@ -30,7 +34,7 @@ from wz.streaming import stream_with_context
 from ..readers import TooManyReaders
 from ..services import services
 from ..sessions import authorization
-from .access import access
+from .access import Access, access
 
 #: The places of a process's readers that pages may have, all together: as many are left to the API's own streams.
 MAX_LIVE = 4
@@ -49,6 +53,29 @@ ENDS: tuple[type[Exception], ...] = (PipelineError, *OUTAGES)
 Fragments = Callable[[], Mapping[str, str]]
 
 
+class Shared:
+    """The parts of one page as one token may see them, for all its streams: twenty tabs cost no more than one.
+
+    `pause` is for how many seconds they are good.
+    """
+
+    def __init__(self) -> None:
+        self.pause = PERIOD
+        self._lock = threading.Lock()
+        self._parts: Mapping[str, str] = {}
+        self._until = 0.0  # monotonic seconds
+
+    def render(self, fragments: Fragments, fresh: bool = False) -> Mapping[str, str]:
+        """Return the parts as another stream has just sent them, or, with `fresh`, as they are now."""
+        with self._lock:
+            begun = time.monotonic()
+            if fresh or begun >= self._until:
+                self._parts = fragments()
+                self.pause = max(PERIOD, (time.monotonic() - begun) * _SHARE)
+                self._until = begun + self.pause
+            return self._parts
+
+
 def live(request: Request, fragments: Fragments) -> Response:
     """Return an event stream of what `fragments` returns: HTML by its name, which is that of a `data-live` section.
 
@@ -59,23 +86,39 @@ def live(request: Request, fragments: Fragments) -> Response:
     found, signed_in = services(request), authorization(request)
     who = access(request)
     _ = who.rule  # raises if it is good for nothing
-    first = fragments()  # what it raises is told by a status
+    shared = _shared(request, signed_in)
     if request.method == "HEAD":
+        shared.render(fragments)  # what it raises is told by a status
         return event_stream([])
     try:
         place = found.readers.enter("console", request.environ.get("gunicorn.socket"), share=MAX_LIVE)
     except TooManyReaders:
-        return event_stream(_once(first), retry=RETRY * 1000)
+        return event_stream(_once(shared.render(fragments)), retry=RETRY * 1000)
+    try:
+        first = shared.render(fragments, fresh=True)  # not older than the page
+    except BaseException:
+        place.leave()
+        raise
     seconds: float = request.app.config["TAIL_SECONDS"]
     end = time.monotonic() + min(seconds, who.token.expiry + found.clock_tolerance - machine_time())
 
     def is_over() -> bool:
-        return place.is_over() or time.monotonic() >= end or authorization(request) != signed_in
+        if place.is_over() or time.monotonic() >= end or authorization(request) != signed_in:
+            return True
+        _ = Access(request, who.token).rule  # raises if the rule or its key has gone since
+        return False
 
-    events = stream_with_context(_updates(first, fragments, is_over))
+    events = stream_with_context(_updates(first, shared, fragments, is_over))
     response = event_stream(events, retry=RETRY * 1000)
     response.call_on_close(place.leave)
     return response
+
+
+def _shared(request: Request, token: str | None) -> Shared:
+    """Return what this request shares with the others of its address and its token while there are any."""
+    extensions = request.app.extensions
+    every: weakref.WeakValueDictionary[Hashable, Shared] = extensions.setdefault("live", weakref.WeakValueDictionary())
+    return every.setdefault((request.url, token), Shared())
 
 
 def _once(parts: Mapping[str, str]) -> Iterator[ServerSentEvent]:
@@ -83,22 +126,21 @@ def _once(parts: Mapping[str, str]) -> Iterator[ServerSentEvent]:
     yield from _changes(parts, {})
 
 
-def _updates(first: Mapping[str, str], fragments: Fragments, is_over: Callable[[], bool]) -> Iterator[ServerSentEvent]:
+def _updates(
+    first: Mapping[str, str], shared: Shared, fragments: Fragments, is_over: Callable[[], bool]
+) -> Iterator[ServerSentEvent]:
     yield ServerSentEvent("live", event="state")
-    sent: dict[str, str] = {}
-    parts, took = first, 0.0
+    parts, sent = first, dict[str, str]()
     while True:
         yield from _changes(parts, sent)
         sent.update(parts)
-        time.sleep(max(PERIOD, took * _SHARE))
-        begun = time.monotonic()
+        time.sleep(shared.pause)
         try:
             if is_over():
                 return
-            parts = fragments()
+            parts = shared.render(fragments)
         except ENDS:
             return
-        took = time.monotonic() - begun
 
 
 def _changes(parts: Mapping[str, str], sent: Mapping[str, str]) -> Iterator[ServerSentEvent]:

@@ -17,7 +17,7 @@ from wz.helpers import redirect
 from .. import sessions
 from ..services import services
 from .access import Access
-from .frame import Pages, page
+from .frame import MAX_TARGET, Pages, page
 
 blueprint = Pages("console_sign_in", "/console")
 
@@ -85,7 +85,7 @@ def _enter(request: Request, token: str, target: str) -> WerkzeugResponse:
     """Begin a session, if a token is good for anything here. Raises a leaf of `Unauthorized` otherwise."""
     _ = Access(request, Token.parse(token)).rule
     sessions.sign_in(request, token)
-    return redirect(target if _OWN_PATH.fullmatch(target) else "/", 303)
+    return redirect(target if len(target) <= MAX_TARGET and _OWN_PATH.fullmatch(target) else "/", 303)
 
 
 def _form(request: Request, target: str, status: int = 200, wrong: str = "") -> Response:

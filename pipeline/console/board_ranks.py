@@ -9,13 +9,14 @@ Redis key: `keys.BOARD_RANKS`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import NamedTuple, cast
 
 import msgspec
 
 from ..boards.answers import Row
-from ..store import Redis
+from ..store import OUTAGES, Redis
 from .keys import BOARD_RANKS
 
 #: The ranks that are kept, from 0.
@@ -64,7 +65,8 @@ def changes(redis: Redis, board: str, now_ms: int, rows: Sequence[Row]) -> Chang
         oldest, newest = cast("list[bytes | None]", pipe.execute())
     if newest is None or now_ms - msgspec.msgpack.decode(newest, type=Kept).at_ms >= _PERIOD_MS:
         kept = Kept(now_ms, [row.member for row in rows[:RANKS]], [str(row.score) for row in rows[:RANKS]])
-        with redis.pipeline(transaction=False) as pipe:
+        # A store that is full or read-only answers all else, so that the board can be looked at.
+        with suppress(*OUTAGES), redis.pipeline(transaction=False) as pipe:
             pipe.rpush(key, msgspec.msgpack.encode(kept))
             pipe.ltrim(key, -_ENTRIES, -1)
             pipe.expire(key, _TTL)

@@ -78,7 +78,7 @@ TRACE = Key(
 TRACES = Key(
     "console:traces",
     "list",
-    "the ids of the traces, newest first",
+    "the traces, newest first: id, blank, bytes",
     f"{TRACE_TTL // 60} min from the last one",
     "nobody",
 )

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from itertools import accumulate
 from typing import NamedTuple, cast
 
 from ..store import Redis
 from ..store.scripts import Script
 from .keys import TRACE, TRACE_TTL, TRACES
 
-#: Bytes of one trace's part of the service. WZ_TRACES times these is the most that all can take.
+#: Bytes of one trace's part of the service.
 MAX_TRACE = 64 * 1024
+
+#: Bytes of all of these. Most traces have some KiB, so WZ_TRACES of them have far less.
+MAX_ALL = 16 * 1024 * 1024
 
 #: Bytes of nginx's part.
 MAX_LINE = 4 * 1024
 
+_KEEP = Script(files(__package__) / "keep.lua")
 _ATTACH = Script(files(__package__) / "attach.lua")
 
 
@@ -31,10 +36,19 @@ class Part(NamedTuple):
     app: bytes
     nginx: bytes | None = None
 
+    @property
+    def size(self) -> int:
+        return len(self.summary) + len(self.app)
+
 
 class Stored(NamedTuple):
     app: bytes
     nginx: bytes | None
+
+
+def _id(entry: bytes) -> str:
+    """Return the id of an entry of the list, which has the trace's bytes behind it."""
+    return entry.decode().partition(" ")[0]
 
 
 class Traces:
@@ -45,28 +59,31 @@ class Traces:
         self.most = most
 
     def keep(self, parts: Sequence[Part]) -> None:
-        """Store the service's parts of some traces, and delete the oldest beyond `most`. Two round trips.
+        """Store the service's parts of some traces, and delete the oldest beyond `most` and `MAX_ALL`.
 
-        Raises ValueError for one that is larger than `MAX_TRACE`, and what a command of Redis does.
+        Two round trips, three with something to delete. Raises ValueError for one that is larger than `MAX_TRACE`, and
+        what a command of Redis does.
         """
-        with self.redis.pipeline() as pipe:
-            for part in parts:
-                if len(part.app) + len(part.summary) > MAX_TRACE:
-                    raise ValueError(f"the trace {part.id} has {len(part.app):,} bytes")
-                name = TRACE.named(ID=part.id)
-                pipe.delete(name)  # of an earlier request that was given the same id
-                pipe.lrem(TRACES.pattern, 0, part.id)
-                pipe.hset(name, mapping={"summary": part.summary, "app": part.app})
-                if part.nginx is not None:
-                    pipe.hset(name, "nginx", part.nginx[:MAX_LINE])
-                pipe.expire(name, TRACE_TTL)
-                pipe.lpush(TRACES.pattern, part.id)
-            pipe.lrange(TRACES.pattern, self.most, -1)
-            pipe.ltrim(TRACES.pattern, 0, self.most - 1)
-            pipe.expire(TRACES.pattern, TRACE_TTL)
-            *_, beyond, _, _ = pipe.execute()
-        if beyond:
-            self.redis.unlink(*(TRACE.named(ID=one.decode()) for one in beyond))
+        calls = []
+        for part in parts:
+            if part.size > MAX_TRACE:
+                raise ValueError(f"the trace {part.id} has {len(part.app):,} bytes")
+            line = (part.nginx or b"")[:MAX_LINE]
+            keys = [TRACE.named(ID=part.id), TRACES.pattern]
+            calls.append((keys, [part.id, part.summary, part.app, line, TRACE_TTL]))
+        _KEEP.call_all(self.redis, calls)  # a script, as redis-py takes 20 us for each command
+        entries = cast("list[bytes]", self.redis.lrange(TRACES.pattern, 0, -1))
+        if beyond := entries[self._fit(entries) :]:
+            with self.redis.pipeline(transaction=False) as pipe:
+                for entry in beyond:  # not LTRIM: another process may have pushed since
+                    pipe.lrem(TRACES.pattern, -1, entry.decode())
+                pipe.unlink(*(TRACE.named(ID=_id(entry)) for entry in beyond))
+                pipe.execute()
+
+    def _fit(self, entries: Sequence[bytes]) -> int:
+        """Return how many of the newest may stay."""
+        sizes = accumulate(int(entry.partition(b" ")[2]) for entry in entries[: self.most])
+        return sum(size <= MAX_ALL for size in sizes)
 
     def attach(self, lines: Mapping[str, bytes]) -> set[str]:
         """Add nginx's part to the traces with these ids; return those that are not there (yet). One round trip."""
@@ -80,7 +97,7 @@ class Traces:
 
     def summaries(self) -> list[tuple[bytes, bytes | None]]:
         """Return the summary and nginx's part of all, newest first. Two round trips."""
-        ids = [one.decode() for one in cast("list[bytes]", self.redis.lrange(TRACES.pattern, 0, -1))]
+        ids = [_id(entry) for entry in cast("list[bytes]", self.redis.lrange(TRACES.pattern, 0, -1))]
         return [(summary, nginx) for summary, nginx in self._read(ids, "summary", "nginx") if summary is not None]
 
     def read(self, ids: Sequence[str]) -> list[Stored | None]:

@@ -134,6 +134,8 @@ def _back(hub: Hub, partition: int, before: str | None, most: int) -> Iterator[l
     """Yield pages of the events before an offset, newest first, until about `most` are read, as many as are left."""
     key, count = hub.keys[partition].events, _FEW
     if before is not None:
+        if order(before) == (0, 0):  # Redis refuses to look before it
+            return
         # An entry's id is the offset of its last event: the place may lie inside of the first entry after it.
         inside = events_of(partition, "0", cast("list[Any]", hub.redis.xrange(key, min=before, count=1)))
         yield [stored for stored in reversed(inside) if order(stored.offset) < order(before)]

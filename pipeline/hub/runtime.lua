@@ -33,14 +33,21 @@ end
 local known, groups = {}, {}
 local stored = redis.call('HGETALL', offsets)
 for i = 1, #stored, 2 do known[stored[i]] = stored[i + 1] end
-for _, name in ipairs(redis.call('SMEMBERS', attached)) do known[name] = known[name] or '0' end
+local is_attached = {}
+for _, name in ipairs(redis.call('SMEMBERS', attached)) do
+  known[name], is_attached[name] = known[name] or '0', 1
+end
+local waiting = {}  -- by offset: readers that keep up are all at the same, and it is looked up once
 for name, offset in pairs(known) do
-  local number, id = -1, ''
-  local waiting = redis.call('XRANGE', events, '(' .. offset, '+', 'COUNT', 1)[1]
-  if waiting then
-    id, number = first_after(offset, waiting[1], tonumber(waiting[2][2]), tonumber(waiting[2][4]))
+  if not waiting[offset] then
+    local entry = redis.call('XRANGE', events, '(' .. offset, '+', 'COUNT', 1)[1]
+    waiting[offset] = {'', -1}
+    if entry then
+      waiting[offset] = {first_after(offset, entry[1], tonumber(entry[2][2]), tonumber(entry[2][4]))}
+    end
   end
-  groups[#groups + 1] = {name, offset, redis.call('SISMEMBER', attached, name), number, id}
+  local id, number = unpack(waiting[offset])
+  groups[#groups + 1] = {name, offset, is_attached[name] or 0, number, id}
 end
 
 return {now, redis.call('GET', sequence) or '0', last, redis.call('HGETALL', stats), groups}

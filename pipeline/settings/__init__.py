@@ -192,7 +192,8 @@ class Settings:
         "WZ_TRACES",
         number(10_000, "traces"),
         "500",
-        "How many traces of requests are kept, for an hour at most, in Redis's memory: some KiB each, and at most 64.",
+        "How many traces of requests are kept, for an hour at most, in Redis's memory: some KiB each, at "
+        "most 64, and 16 MiB in all.",
     )
     log_format: str = setting(
         "WZ_LOG_FORMAT",

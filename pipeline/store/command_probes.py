@@ -12,7 +12,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 from .clock import machine_nanoseconds
@@ -111,13 +113,17 @@ def _word(value: Any, longest: int | None = _LONGEST) -> str:
 
 def _caller() -> str:
     """Return where the domain or a handler asked: the first frame that is neither of this package nor a library's."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
-        file = frame.f_code.co_filename
-        if file.startswith(_PROJECT) and not file.startswith(_BELOW):
-            return f"{file.removeprefix(_PROJECT)}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
+        if file := _asker(frame.f_code.co_filename):
+            return f"{file}:{frame.f_lineno}"
+        frame = frame.f_back
     return ""
+
+
+@cache
+def _asker(file: str) -> str:
+    return file.removeprefix(_PROJECT) if file.startswith(_PROJECT) and not file.startswith(_BELOW) else ""
 
 
 # -- the methods that take the place of a connection's own ------------------------------------------------------------

@@ -70,9 +70,10 @@ def _refuse_some(received: Received) -> Answer:
 def _live(api: APIRequestContext) -> None:
     """Send some events a second, which swell and fade, while the demo plays."""
     random.seed(1)
-    for path, size in (("demo", ""), ("hubs/events/settings", str(HUB_BYTES))):
-        made = api.post(f"/console/{path}", form={"size": size}, max_redirects=0)
-        assert made.status == 303, made.text()
+    forms: dict[str, dict[str, str]] = {"demo": {}, "hubs/events/settings": {"size": str(HUB_BYTES)}}
+    for path, form in forms.items():
+        done = api.post(f"/console/{path}", form=form, max_redirects=0)  # type: ignore[arg-type]
+        assert done.status == 303, done.text()
     for number in range(14):  # what the hub has taken before
         _event(api, {"eventid": f"old-{number % 9}", "note": "x" * 200_000})
     scores = [{"member": f"p{number:04}", "score": round(random.paretovariate(1.2), 3)} for number in range(2_000)]

@@ -11,7 +11,7 @@ import redis as redis_py
 from markupsafe import escape
 from werkzeug.test import TestResponse
 
-from bench.console import build
+from bench.console_data import build
 from bench.hub_plan import round_trips
 from handlers import create_app
 from handlers.console.home.home import href_of

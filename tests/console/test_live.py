@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from handlers import create_app
 from handlers.console import live as live_module
 from handlers.console.frame import Pages
-from handlers.console.live import MAX_LIVE, RETRY, live
+from handlers.console.live import MAX_LIVE, RETRY, Shared, live
 from handlers.readers import MAX_READERS
 from handlers.services import Services
 from pipeline.hub.namespace import UnknownHub
@@ -109,6 +109,33 @@ def test_without_a_place_all_parts_come_once(client: Client, app: App) -> None:
         place.close()
     with follow(client) as answer:
         assert some(answer, 1) == [("state", "live")]
+
+
+def test_tabs_of_one_page_and_one_token_share_what_is_rendered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "PERIOD", 60.0)
+    places = [follow(client) for _ in range(MAX_LIVE)]
+
+    texts = [follow(client).get_data(as_text=True) for _ in range(3)]
+    assert all(f"<b>{MAX_LIVE - 1}</b>" in text for text in texts)  # what the last of them has shown
+    other = stack.token(lifetime=700)
+    answer = client.get("/console/probe/live", headers={"Authorization": other})
+    assert f"<b>{MAX_LIVE}</b>" in answer.text
+    for place in places:
+        place.close()
+
+
+def test_what_is_shared_is_no_older_than_its_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, numbers = Shared(), count()
+
+    def fragments() -> dict[str, str]:
+        return {"number": str(next(numbers))}
+
+    monkeypatch.setattr(live_module, "PERIOD", 60.0)
+    assert [shared.render(fragments)["number"] for _ in range(3)] == ["0", "0", "0"]
+    assert shared.render(fragments, fresh=True) == {"number": "1"}
+    monkeypatch.setattr(live_module, "PERIOD", 0.0)
+    shared.render(fragments, fresh=True)
+    stack.until(lambda: shared.render(fragments) == {"number": "3"})
 
 
 def test_pages_leave_half_of_the_places() -> None:

@@ -41,6 +41,11 @@ def client(app: App, redis: redis_py.Redis) -> Client:
     return Client(app)
 
 
+@pytest.mark.parametrize("path", re.findall(r"(?<!\w)/[a-z]+(?![\w/.])", " ".join(place.program for place in PLACES)))
+def test_what_programs_are_told_to_ask_for_is_there(client: Client, path: str) -> None:
+    assert client.get(path, headers={"Authorization": stack.token()}).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/console/nothing", "/nowhere", "/no/such/place", "/job/context_reward", "/boards/"])
 def test_a_browser_is_shown_what_there_is(client: Client, path: str) -> None:
     answer = client.get(path, headers=HTML)

@@ -91,5 +91,13 @@ def test_a_page_needs_the_right_that_the_table_says(
     assert seen == (set(Right) if needed == "Any" else {Right(needed)})
 
 
+def test_what_the_pages_have_traced_is_there(client: Client) -> None:
+    pages = " ".join((ROOT / name).read_text() for name in ("README.md", "docs/layers.md"))
+    paths = set(re.findall(r"wz trace GET (\S+) --url", pages))
+
+    assert paths
+    assert {client.get(path, headers={"Authorization": stack.token()}).status_code for path in paths} == {200}
+
+
 def test_the_table_has_every_place() -> None:
     assert [place.path for place in PLACES if place.path not in dict(ROWS)] == []

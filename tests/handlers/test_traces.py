@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import redis as redis_py
 
+from bench.hub_plan import round_trips
 from handlers import create_app
 from handlers.metrics.counts import REGISTRY
 from handlers.services import Services
@@ -18,7 +19,7 @@ from handlers.trace_keeper import MAX_WAITING, Keeper
 from handlers.traces import Line, Summary, joined, part_of
 from handlers.tracing import Tracing, is_local
 from pipeline.console.keys import TRACE, TRACE_TTL, TRACES
-from pipeline.console.traces import MAX_TRACE, Traces
+from pipeline.console.traces import MAX_TRACE, Part, Traces
 from pipeline.hub.sas import Right, sign
 from pipeline.settings import DATABASES, Settings
 from wz.tracing.recording import Recording
@@ -47,7 +48,7 @@ def traced(tracing: Tracing, redis: redis_py.Redis) -> ServiceClient:
 
 
 def ids(redis: redis_py.Redis) -> list[str]:
-    return [one.decode() for one in redis.lrange(TRACES.pattern, 0, -1)]
+    return [one.decode().partition(" ")[0] for one in redis.lrange(TRACES.pattern, 0, -1)]
 
 
 def kept(redis: redis_py.Redis, number: int) -> list[str]:
@@ -138,6 +139,18 @@ def test_the_newest_are_kept_and_none_for_longer_than_an_hour(settings: Settings
 
     assert ids(redis) == sent[:1:-1]
     assert all(0 < redis.ttl(key) <= TRACE_TTL for key in [*redis.keys(TRACE.named(ID="*")), TRACES.pattern])
+
+
+def test_all_together_have_so_many_bytes(redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.console.traces.MAX_ALL", 10_000)
+    traces = Traces(redis, 100)
+    for number in range(20):
+        traces.keep([Part(f"id-{number}", b"summary", b"x" * 993)])
+    traces.keep([Part("id-19", b"summary", b"x" * 1993)])  # the same request once more
+
+    assert ids(redis) == [f"id-{number}" for number in range(19, 10, -1)]
+    assert len(redis.keys(TRACE.named(ID="*"))) == 9
+    assert len(traces.summaries()) == 9
 
 
 def test_one_that_is_too_large_loses_its_shortest_steps() -> None:
@@ -244,6 +257,19 @@ def test_no_secret_is_stored(traced: ServiceClient, redis: redis_py.Redis) -> No
 
 
 # -- who reads them ----------------------------------------------------------------------------------------------------
+
+
+def test_a_trace_is_read_whole_for_the_first_list_only(traced: ServiceClient, redis: redis_py.Redis) -> None:
+    traced.get(MEMBER, headers=WISH)
+    kept(redis, 1)
+    lists, trips = [], []
+    for _ in range(2):
+        with round_trips() as sent:
+            lists.append(traced.get("/layers.json").json)
+        trips.append(len(sent))
+
+    assert lists[0] == lists[1]
+    assert trips == [3, 2]
 
 
 def test_the_list_and_its_filters(traced: ServiceClient, redis: redis_py.Redis) -> None:

@@ -6,7 +6,9 @@ import json
 
 import pytest
 import redis as redis_py
+from redis.cluster import RedisCluster
 
+from bench.hub_plan import round_trips
 from pipeline.errors import InvalidValue
 from pipeline.hub import Event, Hub
 from pipeline.hub.deadletters import DeadLetters
@@ -51,6 +53,16 @@ def test_a_letter_has_the_event_and_the_reason(hub: Hub) -> None:
     assert {letter.reason for letter in letters} == {"127.0.0.1 answered 400: never"}
     assert {letter.redrives for letter in letters} == {0}
     assert all(0 <= letter.refused_ms - letter.stored.enqueued_ms < 60_000 for letter in letters)
+
+
+def test_a_page_is_read_in_two_round_trips_to_each_server(hub: Hub) -> None:
+    letters = DeadLetters(hub)
+    for after in (None, letters.read()[0].id):
+        with round_trips() as trips:
+            letters.read(after=after)
+        assert len(trips) <= 2 * (len(hub.redis.get_primaries()) if isinstance(hub.redis, RedisCluster) else 1)
+    assert [letter.id for letter in letters.read(limit=3)] == [letter.id for letter in letters.read()[:3]]
+    assert letters.read(limit=0) == []
 
 
 def test_pages_follow_each_other_over_all_partitions(hub: Hub) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis as redis_py
+from redis.cluster import RedisCluster
 
 from pipeline.errors import InvalidValue
 from pipeline.hub import Event, Hub
@@ -87,6 +90,29 @@ def test_the_group_of_a_worker_is_deleted_when_no_worker_reads_as_it(
     groups.delete(name, ["its-own-lease:0", "its-own-lease:1"])
 
     assert [partition.groups for partition in runtime(hub)] == [(), ()]
+
+
+def test_readers_at_one_offset_are_looked_up_once(hub: Hub, redis: redis_py.Redis) -> None:
+    hub.append([Event(b"1"), Event(b"22")], partition=0)
+    first = hub.read(0)[0].offset
+    for number in range(5):
+        group = ConsumerGroup(hub, f"group-{number}")
+        group.attach()
+        group.store(0, first)
+    before = looked_up(redis)
+
+    (found,) = runtime(hub, [0])
+
+    assert [(group.lag, group.offset, group.attached) for group in found.groups] == [(1, first, True)] * 5
+    assert looked_up(redis) - before == 1
+
+
+def looked_up(redis: redis_py.Redis) -> int:
+    """How often events were looked up, on whichever server."""
+    nodes: list[Any] = [redis]
+    if isinstance(redis, RedisCluster):
+        nodes = [redis.get_redis_connection(node) for node in redis.get_primaries()]
+    return sum(node.info("commandstats").get("cmdstat_xrange", {"calls": 0})["calls"] for node in nodes)
 
 
 def test_the_lag_of_a_group(hub: Hub) -> None:

@@ -87,7 +87,8 @@ OFFERED = {
     "wz.tracing.matching": "way_of",
     "wz.tracing.onion": "TracedLayer compose",
     "wz.tracing.otlp": "Attributes CLIENT ERROR INTERNAL Node SERVER document nodes",
-    "wz.tracing.recording": "Later MAX_CALLS MAX_HEADERS Recording current now",
+    "wz.tracing.probing": "LINGER Probe Switch",
+    "wz.tracing.recording": "Later MAX_CALLS MAX_HEADERS Noted Place Recording current now",
     "wz.tracing.routes": "TimedHooks TimedRoute TimedRoutes timed",
     "wz.tracing.sending": "Sent watch",
     "wz.tracing.server_timing": "NAMES server_timing",
@@ -96,7 +97,7 @@ OFFERED = {
     "wz.tracing.steps": "Steps twin_of",
     "wz.tracing.text": "Paint WIDTH cut draw draw_change title",
     "wz.tracing.traceparent": "Parent answer parse span_id trace_id",
-    "wz.tracing.tracer": "Answer EXTENSION Instruments Probe Tracer",
+    "wz.tracing.tracer": "Answer EXTENSION Instruments Tracer",
     "wz.tracing.visits": "Head Kind MAX_CHANGES Raw Visit",
     "wz.tracing.waterfall": "Row rows shares",
     "wz.typed": """

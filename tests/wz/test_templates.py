@@ -356,3 +356,15 @@ def test_without_jinja_it_says_what_to_install() -> None:
     )
 
     assert "wz.templates needs the package Jinja2: pip install jinja2" in done.stderr
+
+
+def test_all_templates_are_compiled_at_once(app: App, folder: Path) -> None:
+    write(folder, "one.html", "{{ 1 }}")
+    write(folder, "inner/two.html", "{{ 2 }}")
+
+    app.extensions["templates"].compile()
+
+    (folder / "one.html").unlink()
+    (folder / "inner/two.html").unlink()
+    with app.test_request_context("/"):
+        assert render_template("one.html") + render_template("inner/two.html") == "12"

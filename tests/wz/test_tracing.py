@@ -23,6 +23,7 @@ from wz.tracing.recording import MAX_CALLS, now
 from wz.tracing.waterfall import rows
 
 from ..client import ServerlikeClient
+from ..stack import PATIENCE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -287,19 +288,24 @@ def test_what_the_server_knows_comes_first(app: App, kept: list[Recording]) -> N
 
 
 class Switch:
-    """A probe that adds a span for each call of `call` while it is on."""
+    """A probe that says when it was switched."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.is_off = threading.Event()
 
     def on(self) -> None:
         self.seen.append("on")
 
     def off(self) -> None:
         self.seen.append("off")
+        self.is_off.set()
 
 
-def test_probes_are_on_while_somebody_is_traced(app: App, kept: list[Recording]) -> None:
+def test_probes_are_on_while_somebody_is_traced(
+    app: App, kept: list[Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wz.tracing.probing.LINGER", 0.05)
     probe = Switch()
     app.extensions["tracing"] = Instruments(probes=[probe])
 
@@ -317,15 +323,26 @@ def test_probes_are_on_while_somebody_is_traced(app: App, kept: list[Recording])
     tracer = Tracer(app, kept.append)
     first, _status, _headers = run_wsgi_app(tracer, EnvironBuilder("/stream").get_environ())
     second, _status, _headers = run_wsgi_app(tracer, EnvironBuilder("/files/a").get_environ())
-    assert probe.seen == ["on"]
+    assert not probe.is_off.wait(0.2)  # both are under way
     for body in (first, second):
         assert [*body]
         body.close()  # type: ignore[attr-defined]
+    assert probe.is_off.wait(PATIENCE)
     assert probe.seen == ["on", "off"]
     assert len(kept) == 2
     streamed = kept[0].trace() if kept[0].arrived["PATH_INFO"] == "/stream" else kept[1].trace()
     assert sum(span.step == "redis" for span in streamed.spans) == MAX_CALLS
     assert streamed.spans[-1].detail.endswith("; 5 more calls are left out")
+
+
+def test_probes_stay_on_between_requests_that_follow_each_other(app: App, kept: list[Recording]) -> None:
+    probe = Switch()
+    app.extensions["tracing"] = Instruments(probes=[probe])
+    client = Client(Tracer(app, kept.append))
+    for _ in range(20):
+        client.get("/files/a").close()
+
+    assert probe.seen == ["on"]
 
 
 def test_a_body_that_nobody_closes_ends_the_trace_when_it_is_dropped(app: App, kept: list[Recording]) -> None:

@@ -10,24 +10,29 @@ from werkzeug.routing import MapAdapter, ValidationError
 from .. import fast
 from ..fast import Matcher, Node
 from ..http import Request
+from .recording import Place
 from .source import source_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_TREE, _REFUSAL, _MAP = map(source_of, (Matcher.match, Matcher.refuse, MapAdapter.match))
+_TREE, _REFUSAL, _MAP = (
+    Place("match", "match", "wz", source_of(function)) for function in (Matcher.match, Matcher.refuse, MapAdapter.match)
+)
 
 
-def way_of(request: Request, matcher: Matcher, environ: WSGIEnvironment) -> tuple[str, Callable[[], str]]:
+def way_of(request: Request, matcher: Matcher, environ: WSGIEnvironment) -> tuple[Place, Callable[[], str]]:
     """Return where a request was matched, and a function that says how; `environ` is as the app was given it."""
     asked_map = "url_adapter" in vars(request)  # it is made for no other reason before the hooks
-    rule, values, error = request.url_rule, request.view_args or {}, request.routing_exception
-    found = repr(rule.rule) if rule else str(error.code or type(error).__name__) if error else "nothing"
-    values = {name: value for name, value in values.items() if isinstance(value, str | int | float)}
+    rule, error = request.url_rule, request.routing_exception
+    refused = str(error.code or type(error).__name__) if error else "nothing"
+    values = dict(request.view_args or ())  # hooks may change them
 
     def says() -> str:
+        found = repr(rule.rule) if rule else refused
         way = f"Werkzeug's Map: {_doubt(matcher, environ)}" if asked_map else "the compiled tree"
-        return "; ".join([f"{found} by {way}", *(f"{name}={value!r}" for name, value in values.items())])
+        shown = [f"{name}={value!r}" for name, value in values.items() if isinstance(value, str | int | float)]
+        return "; ".join([f"{found} by {way}", *shown])
 
     return _MAP if asked_map else _TREE if rule else _REFUSAL, says
 

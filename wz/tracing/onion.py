@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..app import App
-from .recording import Recording, current, now
+from .recording import Place, Recording, current, now
 from .source import owner_of, source_of
 from .steps import twin_of
 from .visits import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_START = Place("start_response", "start_response", "wz")
 
 
 def compose(app: App) -> WSGIApplication:
@@ -31,11 +33,9 @@ class TracedLayer:
     """Around a layer, or around the app, the innermost: notes its time, and what it changes on the way in and out."""
 
     def __init__(self, name: str, app: WSGIApplication, where: str) -> None:
-        self.name = name
         self.app = app
-        self.where = where
-        self.who = owner_of(where)
-        self.step = "app" if name == "app" else "layer"
+        self.is_app = name == "app"
+        self.place = Place("app" if self.is_app else "layer", name, owner_of(where), where)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         recording = current.get()
@@ -52,13 +52,13 @@ class TracedLayer:
 
         begin = now()
         try:
-            return self.app(environ, start if self.step == "layer" else _timed(recording, start))
+            return self.app(environ, _timed(recording, start) if self.is_app else start)
         finally:
             end = now()
-            if self.step == "app":
+            if self.is_app:
                 visit.left = environ.copy()
             recording.visit = outer
-            recording.add(self.step, self.name, self.who, begin, end, self.where, changes=visit.changes)
+            recording.note((self.place, begin, end, "", visit.changes))
 
 
 def _timed(recording: Recording, start_response: StartResponse) -> StartResponse:
@@ -69,6 +69,6 @@ def _timed(recording: Recording, start_response: StartResponse) -> StartResponse
         try:
             return start_response(status, headers, *exc_info)
         finally:
-            recording.add("start_response", "start_response", "wz", begin, detail=status)
+            recording.note((_START, begin, now(), status, None))
 
     return start

@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from ..aio import synchronous
 from ..routing import Hooks, Route
 from ..typed import arguments_of, the_request, with_arguments
-from .recording import current, now
+from .recording import Place, current, now
 from .source import name_of, owner_of, source_of
 
 
@@ -21,7 +21,7 @@ def timed(step: str, name: str, function: Callable[..., Any], says_type: bool = 
     The span's detail is the type of what is returned, unless that is None or `says_type` is false, or of the exception.
     """
     where = source_of(function)
-    who = owner_of(where)
+    place = Place(step, name, owner_of(where), where)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -32,10 +32,10 @@ def timed(step: str, name: str, function: Callable[..., Any], says_type: bool = 
         try:
             value = function(*args, **kwargs)
         except BaseException as exc:
-            recording.add(step, name, who, begin, where=where, detail=f"raised {type(exc).__name__}")
+            recording.note((place, begin, now(), f"raised {type(exc).__name__}", None))
             raise
-        detail = type(value).__name__ if says_type and value is not None else ""
-        recording.add(step, name, who, begin, where=where, detail=detail)
+        end = now()
+        recording.note((place, begin, end, type(value).__name__ if says_type and value is not None else "", None))
         return value
 
     return call

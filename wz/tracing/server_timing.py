@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .spans import Who
-
 #: Which steps each name adds up.
 NAMES = {
     "gunicorn.queue": "queue",
@@ -22,15 +20,16 @@ NAMES = {
 }
 
 
-def server_timing(times: Iterable[tuple[str, Who, int]], app: int) -> str:
-    """Return the header's value, in milliseconds. `times` are step, whose, and nanoseconds of each span so far.
+def server_timing(times: Iterable[tuple[str, int]], app: int) -> str:
+    """Return the header's value, in milliseconds. `times` are kind of step and nanoseconds of each span so far.
 
     `app` is the time since the server called the application. It holds all others but `queue` and `parse`; commands to
     Redis that the handler sends are in `view` as well as in `redis`. What follows the headers is not in it.
     """
     sums: dict[str, int] = {}
-    for step, _who, took in times:
-        name = NAMES.get(step)
-        if name:
+    for step, took in times:
+        if step in NAMES:
+            name = NAMES[step]
             sums[name] = sums.get(name, 0) + took
-    return ", ".join(f"{name};dur={ns / 1e6:.3f}" for name, ns in {**sums, "app": app}.items())
+    sums["app"] = app
+    return ", ".join([f"{name};dur={ns / 1e6:.3f}" for name, ns in sums.items()])

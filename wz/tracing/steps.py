@@ -12,12 +12,15 @@ from ..app import App
 from ..context import PRESERVE, PreservedContext
 from ..http import Request
 from .matching import way_of
-from .recording import Recording, current, now
+from .recording import Place, Recording, current, now
 from .routes import TimedRoutes, timed
 from .source import name_of, owner_of, source_of
+from .spans import Who
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_PREPARED = Place("rest", "the first trace of this route is prepared", "rest")
 
 
 def twin_of(app: App) -> App:
@@ -51,7 +54,8 @@ class Steps(App):
     def respond(self, request: Request) -> WSGIApplication:
         recording = _recording()
         request.app = self.original
-        recording.add("request", type(request).__name__, "wz", recording.entered, where=_source(type(request).__init__))
+        kind = type(request)
+        recording.note((_place("request", kind.__name__, kind.__init__, "wz"), recording.entered, now(), "", None))
         return super().respond(request)
 
     def match(self, request: Request) -> None:
@@ -60,14 +64,14 @@ class Steps(App):
         super().match(request)
         end = now()
         environ = recording.visit.environ if recording.visit else recording.arrived
-        where, detail = way_of(request, self.url_map.compiled, environ)
+        place, detail = way_of(request, self.url_map.compiled, environ)
         recording.rule = request.url_rule.rule if request.url_rule else ""
-        recording.add("match", "match", "wz", begin, end, where, detail)
+        recording.note((place, begin, end, detail, None))
         begin = now()
         is_new = request.route not in self.timed_routes
         request.route = self.timed_routes.of(request.route)
         if is_new:
-            recording.add("rest", "the first trace of this route is prepared", "rest", begin)
+            recording.note((_PREPARED, begin, now(), "", None))
 
     def finalize(self, request: Request, value: Any) -> WSGIApplication:
         recording = _recording()
@@ -102,8 +106,8 @@ class Steps(App):
 
     def _add(self, recording: Recording, method: str, begin: int, detail: str = "", step: str = "") -> None:
         end = now()
-        where = _source(getattr(type(self.original), method))
-        recording.add(step or method, method, owner_of(where), begin, end, where, detail)
+        place = _place(step or method, method, getattr(type(self.original), method))
+        recording.note((place, begin, end, detail, None))
 
 
 def _recording() -> Recording:
@@ -122,8 +126,8 @@ def _respond(response: WSGIApplication, environ: WSGIEnvironment, start_response
     try:
         return response(environ, start_response)
     finally:
-        where = _source(type(response).__call__)
-        recording.add("response", type(response).__name__, "wz", begin, where=where)
+        end, kind = now(), type(response)
+        recording.note((_place("response", kind.__name__, kind.__call__, "wz"), begin, end, "", None))
 
 
 def _kind(exc: Exception) -> str:
@@ -132,5 +136,6 @@ def _kind(exc: Exception) -> str:
 
 
 @cache
-def _source(function: Any) -> str:
-    return source_of(function)
+def _place(step: str, name: str, function: Any, who: Who | None = None) -> Place:
+    where = source_of(function)
+    return Place(step, name, who or owner_of(where), where)

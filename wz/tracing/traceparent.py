@@ -30,7 +30,7 @@ def parse(header: str) -> Parent | None:
     A version above 00 may have more fields behind those that are known, 00 may not; ff is none, and ids of zeros alone
     are none.
     """
-    found = _FORMAT.fullmatch(header.strip(" \t"))
+    found = _FORMAT.fullmatch(header.strip(" \t")) if header else None
     if found is None:
         return None
     version, trace_id, span_id, flags, more = found.groups()

@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..app import App
 from . import traceparent
 from .hidden import Hidden
 from .onion import compose
-from .recording import Recording, current, now
+from .probing import Probe, Switch
+from .recording import Place, Recording, current, now
 from .sending import Sent, watch
 from .server_timing import server_timing
 from .source import source_of
@@ -29,20 +30,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _logger = logging.getLogger(__name__)
-_CALL = source_of(App.__call__)
+_WSGI = Place("wsgi", "WSGI", "wz", source_of(App.__call__))
 
 #: Where `app.extensions` has the app's `Instruments`.
 EXTENSION = "tracing"
-
-
-class Probe(Protocol):
-    """What adds spans for calls that the framework doesn't see, and costs something only while it is on."""
-
-    def on(self) -> None:
-        """Begin: a request is traced, and none was."""
-
-    def off(self) -> None:
-        """End: no request is traced any more."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +73,8 @@ class Tracer:
         self._tell = tell
         self._traced: WSGIApplication | None = None
         self._hidden = Hidden()
-        self._probes: Sequence[Probe] = ()
-        self._running = 0
-        self._lock = threading.RLock()  # `Answer.__del__` may be run by the garbage collector at any time
+        self._switch = Switch(())
+        self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self._asked(environ):
@@ -94,7 +84,7 @@ class Tracer:
         recording = Recording(environ, self._hidden)
         for span in self._received(environ):
             recording.add_span(span)
-        answer = Answer(self, recording, begin, watch(start_response))
+        answer = Answer(self.keep, self._switch, recording, begin, watch(start_response))
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             recording.head = status, headers
@@ -102,7 +92,7 @@ class Tracer:
                 headers = [*headers, *_told(recording, begin)]
             return start_response(status, headers, *exc_info)
 
-        self.count(1)
+        self._switch.begin()
         token = current.set(recording)
         try:
             body = traced(environ, start)
@@ -113,18 +103,11 @@ class Tracer:
             current.reset(token)
         return answer.over(body, environ.get("wsgi.file_wrapper"))
 
-    def count(self, change: int) -> None:
-        """Count one more traced request, or one less; with the first the probes are on, without any they are off."""
-        with self._lock:
-            before, self._running = self._running, self._running + change
-            for probe in self._probes if not (before and self._running) else ():
-                (probe.on if self._running else probe.off)()
-
     def _compose(self) -> WSGIApplication:
         with self._lock:
             if self._traced is None:
                 instruments = self.app.extensions.get(EXTENSION, Instruments())
-                self._hidden, self._probes = Hidden(instruments.secrets), instruments.probes
+                self._hidden, self._switch = Hidden(instruments.secrets), Switch(instruments.probes)
                 self._traced = compose(self.app)
         return self._traced
 
@@ -135,8 +118,11 @@ class Answer:
     A server that forgets to, or a test, ends it by dropping it.
     """
 
-    def __init__(self, tracer: Tracer, recording: Recording, begin: int, sent: Sent | None) -> None:
-        self._tracer: Tracer | None = tracer  # None once it is closed
+    def __init__(
+        self, keep: Callable[[Recording], object], switch: Switch, recording: Recording, begin: int, sent: Sent | None
+    ) -> None:
+        self._keep: Callable[[Recording], object] | None = keep  # None once it is closed
+        self._switch = switch
         self._recording = recording
         self._begin = begin
         self._sent = sent
@@ -166,9 +152,9 @@ class Answer:
 
     def close(self) -> None:
         """Close the body, as the server wants it, and end the trace."""
-        tracer, self._tracer = self._tracer, None
+        keep, self._keep = self._keep, None
         close, self._close = self._close, None  # of a file: or the two would keep each other alive
-        if tracer is None:
+        if keep is None:
             return
         token = current.set(self._recording)
         try:
@@ -176,19 +162,19 @@ class Answer:
                 close()
         finally:
             current.reset(token)
-            tracer.count(-1)
-            self._end(tracer)
+            self._switch.end()
+            self._end(keep)
 
     __del__ = close
 
-    def _end(self, tracer: Tracer) -> None:
+    def _end(self, keep: Callable[[Recording], object]) -> None:
         recording = self._recording
         if self._sent is not None:
             self._sent.note(recording)
         status = recording.head[0] if recording.head else "no answer"
-        recording.add("wsgi", "WSGI", "wz", self._begin, where=_CALL, detail=status)
+        recording.note((_WSGI, self._begin, now(), status, None))
         try:
-            tracer.keep(recording)
+            keep(recording)
         except Exception:
             _logger.exception("the trace of a request could not be kept")
 

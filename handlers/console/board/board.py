@@ -115,8 +115,8 @@ def _weight(change: Any) -> tuple[bool, Decimal]:
     return change.by is not None, -abs(change.by or Decimal(0))
 
 
-def still(found: Services, board: Board, query: BoardQuery, size: int) -> dict[str, Any]:
-    """Return the rest of the page, for a board that has members."""
+def still(found: Services, board: Board, query: BoardQuery, size: int, sees_jobs: bool) -> dict[str, Any]:
+    """Return the rest of the page, for a board that has members; which jobs write it only if one `sees_jobs`."""
     view = view_of(board, query)
     reach = _reach(view)
     k = min(query.k if query.k is not None else reach.rank if reach else size // 5, size - 1)
@@ -132,7 +132,7 @@ def still(found: Services, board: Board, query: BoardQuery, size: int) -> dict[s
         "looked": looked,
         "missing": missing,
         "segments": board.list_segments(),
-        "writers": list(_writers(found, board)),
+        "writers": list(_writers(found, board)) if sees_jobs else [],
     }
 
 

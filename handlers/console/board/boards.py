@@ -51,7 +51,6 @@ def boards(request: Request, query: ListQuery) -> Response:
 @blueprint.get("/boards/<board>")
 def board(request: Request, board: str, query: BoardQuery) -> Response:
     """Show a board: its ranks, sums and members."""
-    access(request).need(Right.LISTEN, "boards", board)
     return show(request, board, query)
 
 
@@ -69,20 +68,22 @@ def fragments(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def show(request: Request, name: str, query: BoardQuery, form: Form | None = None, status: int = 200) -> Response:
-    found = services(request)
+    found, may = services(request), access(request)
+    may.need(Right.LISTEN, "boards", name)  # a form that could not be taken is answered with the page, too
     one = found.boards[name]
     links = Links(one.name, query)
     frame: dict[str, Any] = {
         "name": one.name,
         "form": Form({"member": query.member}) if form is None else form,
-        "may_send": access(request).may(Right.SEND, "boards", name),
+        "may_send": may.may(Right.SEND, "boards", name),
         "links": links,
         "query": query,
     }
     try:
         values = moving(found, one, query)
         size = values["summary"].count
-        values |= still(found, one, query, size) if size else {"writers": []}
+        sees_jobs = may.may(Right.LISTEN, "jobs") and may.may(Right.LISTEN, "outputs")
+        values |= still(found, one, query, size, sees_jobs) if size else {"writers": []}
     except (UnknownBoard, UnknownSegment) as exc:
         return page(request, "board_none.html", 404 if status == 200 else status, stale=False, why=str(exc), **frame)
     except StaleBoard as exc:
@@ -135,6 +136,7 @@ class Removal(msgspec.Struct):
 def ask(request: Request, board: str, query: Removal) -> Response:
     """Ask whether a member is to be removed, and say what is lost."""
     access(request).need(Right.SEND, "boards", board)
+    access(request).need(Right.LISTEN, "boards", board)
     one = services(request).boards[board]
     standing = one.standing(query.member)
     features, segments = one.features(query.member), one.segments_of(query.member)

@@ -93,8 +93,8 @@ def _values(request: Request, wanted: str) -> dict[str, Any]:
     now = _overview(found, who)
     items = attention(now, found.redis)
     if wanted and wanted.lower() not in now.hubs:
+        who.need(Right.LISTEN, wanted, hub=True)  # first: others are not told which hubs there are
         found.hubs[wanted]  # raises `UnknownHub`
-        who.need(Right.LISTEN, wanted, hub=True)
     chosen = wanted.lower() or _chosen(now, items)
     jobs = {name: job for name, job in now.jobs.items() if any(hub == chosen for hub, _ in job.record.groups)}
     sends_to = who.hubs(Right.SEND, list(now.hubs or found.hubs))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from pipeline.console.attention import ACT_AT
 from pipeline.console.history import Sample, history, hub_subject, rates
@@ -67,11 +69,16 @@ def show(request: Request, hub: str) -> Response:
     return hub_page(request, hub_of(request, hub, Right.LISTEN))
 
 
+class Seen(msgspec.Struct):
+    """What a stream is told beside what the list of events is."""
+
+    seen: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] = 0
+
+
 @blueprint.get("/live")
-def follow(request: Request, hub: str) -> Response:
+def follow(request: Request, hub: str, query: Seen) -> Response:
     """Keep the page of a hub current. `seen` is how many events its partition, or all, had taken when it was made."""
     found, args = hub_of(request, hub, Right.LISTEN), request.args.to_dict()
-    seen = request.args.get("seen", 0, type=int)
     parts = [*PARTS, *(["events"] if args.get("follow") else [])]
 
     def fragments() -> Mapping[str, str]:
@@ -79,7 +86,7 @@ def follow(request: Request, hub: str) -> Response:
         values["listing"] = Listing(Form(args), None)
         if args.get("follow"):
             values["listing"] = listing(found, values["partitions"], args)
-        values["more"] = _taken(values["partitions"], args.get("partition")) - seen
+        values["more"] = _taken(values["partitions"], args.get("partition")) - query.seen
         return {part: render_template(f"hub/{part}.html", **values) for part in parts}
 
     return live(request, fragments)

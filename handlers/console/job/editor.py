@@ -109,7 +109,7 @@ def _typed(request: Request) -> Form:
 def _answer(request: Request, old: str | None, name: str, form: Form) -> WerkzeugResponse:
     """Put a definition that was tried as it is, or else try it."""
     registry = services(request).jobs
-    definition = _definition(form, registry, name)
+    definition = _definition(request, form, registry, name)
     if definition is None or not form:
         return _page(request, old, form, status=422)
     excerpt = ""
@@ -132,14 +132,20 @@ def _answer(request: Request, old: str | None, name: str, form: Form) -> Werkzeu
     return _page(request, old, form, status=422, excerpt=excerpt)
 
 
-def _definition(form: Form, registry: JobRegistry, name: str) -> Definition | None:
-    """Return what was typed, with the secrets that the page did not show; None, with an error, if it is none."""
+def _definition(request: Request, form: Form, registry: JobRegistry, name: str) -> Definition | None:
+    """Return what was typed, with the secrets that the page did not show; None, with an error, if it is none.
+
+    A trial shows what is made of a hub's events, so who may not listen to the hub gets an error, too.
+    """
     try:
         document = _document(form["settings"])
         body = msgspec.convert({**document, "query": form["query"]}, JobBody)
     except (InvalidValue, msgspec.ValidationError) as exc:
         form.wrong(str(exc), "settings")
         return None
+    for hub in filter(None, (table.hub for table in body.inputs.values())):
+        if not access(request).may(Right.LISTEN, hub, hub=True):
+            form.wrong(f"you may not listen to the hub {hub!r}, so nothing can be tried with its events", "settings")
     try:
         return with_secrets(body, registry.get(name)).definition()
     except UnknownJob:

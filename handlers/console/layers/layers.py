@@ -49,6 +49,7 @@ STATUSES = {0: "any", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 MOST = 100
 _MS = 1_000_000  # ns
+_LONGEST_ID = 64  # characters of an id in an address: a request's has 32
 _TRACER = "console.layers"
 
 #: What templates call and look up, besides what they are given.
@@ -60,7 +61,7 @@ def index(request: Request) -> WerkzeugResponse:
     """The newest traces, how to make one, and how to find one."""
     access(request).need(Right.MANAGE)
     if id := request.args.get("id", "").strip():
-        return redirect(f"/layers/{quote(id, safe='')}", 303)
+        return redirect(f"/layers/{quote(id[:_LONGEST_ID], safe='')}", 303)
     return _list(request)
 
 
@@ -137,7 +138,7 @@ def two(request: Request) -> WerkzeugResponse:
     if chosen:
         if len(chosen) != 2:
             return _list(request, "Choose two requests to compare.")
-        a, b = (quote(id, safe="") for id in chosen)
+        a, b = (quote(id[:_LONGEST_ID], safe="") for id in chosen)
         return redirect(f"/layers/compare?a={a}&b={b}", 303)
     if "a" not in request.args or "b" not in request.args:
         return _list(request, "Choose two requests to compare.")

@@ -4,6 +4,8 @@
 const main = document.querySelector("main[data-live-from]");
 const KEEP = new Set(["open", "value", "checked", "selected"]); // what the reader has done
 
+const RETRY = 4000; // ms until a stream that was refused is asked for again, as in live.py
+
 let source = null;
 let retry = 0;
 
@@ -83,7 +85,7 @@ function show(words) {
 }
 
 function notLive() {
-  show("not live, tries again in 4 s");
+  show(`not live, tries again in ${RETRY / 1000} s`);
 }
 
 function follow() {
@@ -101,7 +103,7 @@ function follow() {
   source.addEventListener("state", ({ data }) => (data === "live" ? show("live") : notLive()));
   source.addEventListener("error", () => {
     notLive(); // an EventSource whose connection was cut asks again by itself; one that was refused does not
-    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(askAgain, 4000);
+    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(askAgain, RETRY);
   });
 }
 
@@ -110,7 +112,7 @@ async function askAgain() {
   if (document.visibilityState === "hidden") return;
   if (answer?.status === 401) show("not live: your session has ended, reload to sign in");
   else if (answer?.ok) follow();
-  else retry = setTimeout(askAgain, 4000);
+  else retry = setTimeout(askAgain, RETRY);
 }
 
 function rest() {

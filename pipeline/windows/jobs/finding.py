@@ -11,8 +11,9 @@ from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms
 from .definition import Definition
 from .job import Job
+from .outputs import OutputTaken
 from .record import BEGIN, JobRecord
-from .registry import JobRegistry
+from .registry import JobExists, JobRegistry
 from .reports import Reports
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ class JobFolders:
     """The jobs whose folders are in `folder`. If one changes, a new `Job` is made, which takes over from the old one.
 
     The first call of `jobs` raises the error of a job that can't be read, so that a worker does not start with only
-    some of its jobs. Later, such a job stays as it was, and the error is logged once.
+    some of its jobs. Later, such a job stays as it was, and the error is logged once. One whose name or output another
+    job has is no reason not to start, as that one could then not be deleted: it is logged once, and begins when it can.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class JobFolders:
         self._load = load
         self._stopped = stopped
         self._jobs: dict[Path, tuple[_Stamp, Job | None]] = {}
+        self._refusals: dict[Path, str] = {}
         self._is_first = True
 
     def jobs(self) -> Iterable[Job]:
@@ -58,6 +61,11 @@ class JobFolders:
             return stamp, job
         try:
             return stamp, self._load(folder)
+        except (JobExists, OutputTaken) as exc:
+            if self._refusals.get(folder) != str(exc):
+                logger.error("job %s can't begin: %s", folder.resolve().name, exc)
+                self._refusals[folder] = str(exc)
+            return (), job
         except PipelineError as exc:
             if self._is_first:
                 raise

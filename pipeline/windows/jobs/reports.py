@@ -76,10 +76,10 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`watermark`: the rows of windows that end by this time are written, for all partitions. None before the first.
 
     `lag` is the number of events of the hubs that are not done yet. `rows`, by output, and `faults`, by kind
-    (faults.py), are totals since the job was made. `waiting` has the windows that are not over, those that end first
-    first. If time alone does not end the first of them, `silent` has the partitions, as `HUB/P`, that it waits for: its
-    rows come after later events of all of these. `error` is the last error that stopped a task for a while. `tasks` has
-    the status of each task.
+    (operators/faults.py), are totals since the job was made. `waiting` has the windows that are not over, those that
+    end first first. If time alone does not end the first of them, `silent` has the partitions, as `HUB/P`, that it
+    waits for: its rows come after later events of all of these. `error` is the last error that stopped a task for a
+    while. `tasks` has the status of each task.
     """
 
     job: str

@@ -429,3 +429,16 @@ def test_a_folder_can_t_have_the_name_of_a_job_made_over_http(registry: JobRegis
     with pytest.raises(JobExists, match="made over HTTP"):
         registry.load(folder)
     assert [output.name for output in list_outputs(registry.redis)] == ["Out"]
+
+
+def test_a_folder_waits_for_the_job_that_has_its_name(registry: JobRegistry, tmp_path: Path) -> None:
+    """A worker that did not start for it would leave nobody to delete that job."""
+    hub = '[inputs.Input]\nhub = "events"\n'
+    write_job(tmp_path / "first", "SELECT n INTO First FROM Input", hub, "First")
+    write_job(tmp_path / "shipped", "SELECT n INTO Shipped FROM Input", hub, "Shipped")
+    registry.put("shipped", definition())
+    folders = JobFolders(tmp_path, registry.load, registry.stopped)
+
+    assert [[job.name for job in folders.jobs()] for _ in range(2)] == [["first"]] * 2
+    registry.delete("shipped")
+    assert [job.name for job in folders.jobs()] == ["first", "shipped"]
