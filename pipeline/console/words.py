@@ -40,8 +40,8 @@ def size(count: float) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return what an error says, which begins small and has no full stop, as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}."
+    """Return what an error says, which begins small and has no full stop, as a sentence. A question keeps its mark."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"
 
 
 def cut(text: str) -> str:

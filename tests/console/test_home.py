@@ -118,6 +118,20 @@ def test_of_several_hubs_the_one_that_needs_somebody_is_drawn(client: Client, hu
     assert 'data-live-from="/console/live/home?hub=quiet"' in text
 
 
+def test_an_example_goes_to_the_demo_only_if_it_is_asked_for(client: Client, hubs: Hubs) -> None:
+    assert ">Play it<" in ask(client).text
+    hubs.create("demo", Description(partitions=1))
+    send(client, hub="demo")
+
+    text = ask(client).text
+    assert 'href="/console/hubs/demo"' in text  # it has most events, and is drawn
+    assert "/events/messages" in text
+    assert "<option selected>events" in text
+    assert ">Play it<" not in text
+    assert 'href="/console/demo">See how far it is<' in text
+    assert "/demo/messages" in ask(client, "/?hub=demo").text
+
+
 @pytest.mark.parametrize("where", Where)
 def test_what_needs_somebody_leads_to_where_it_is_mended(
     client: Client, hubs: Hubs, redis: redis_py.Redis, where: Where
@@ -168,6 +182,7 @@ def test_a_rule_of_one_hub_sees_that_hub_alone(client: Client, redis: redis_py.R
     assert "/console/hubs/others" in text
     assert "/console/hubs/events" not in text
     assert "secret-job" not in text
+    assert ">Play it<" not in text
     assert "There is no hub that you may send to" in text
     assert ask(client, "/?hub=events", token=signed(redis, Right.LISTEN, hub="others")).status_code == 403
 

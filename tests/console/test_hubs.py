@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Iterator
 from html import unescape
 
 import pytest
@@ -363,6 +364,31 @@ def test_a_window_that_is_open_says_until_when(person: Person, hub: Hub) -> None
 
     text = person.get(f"/console/hubs/events/events/1/{hub.read(1)[0].offset}")
     assert re.search(r"waits until (\d{4}-\d\d-\d\d )?\d\d:00:00 for a row of Counts", text)
+
+
+def test_what_it_became_is_kept_current(person: Person, hub: Hub) -> None:
+    inputs, outputs = {"Input": {"hub": "events"}}, {"Rows": {"type": "stream"}}
+    made = Definition("SELECT k INTO Rows FROM Input", {"inputs": inputs, "outputs": outputs})
+    JobRegistry(hub.redis, Hubs(hub.redis, {})).put("each", made)
+    hub.append([Event(b'{"k": "a"}')], partition=1)
+    path = f"/console/hubs/events/events/1/{hub.read(1)[0].offset}"
+    page = person.client.get(path, headers=person.headers).text
+    assert f'data-live-from="{path}/live"' in page
+    assert 'data-live="became"' in page
+
+    with person.client.get(f"{path}/live", headers=person.headers, buffered=False) as answer:
+        stream = answer.iter_encoded()
+        before = _until(stream, "not read yet")
+        run(job := Job.of("each", made, hub.redis, Hubs(hub.redis, {}), beat=0.0))
+        job.share.stop()
+        assert "event: became" in before
+        assert "row</a> in Rows, written at" in _until(stream, "written at")
+    person.get("/console/hubs/events/events/1/1-0/live", 404)
+
+
+def _until(stream: Iterator[bytes], text: str) -> str:
+    """Return the first event of a stream that has a text."""
+    return next(found for one in stream if text in (found := one.decode()))
 
 
 # -- dead letters ------------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def test_an_event_is_followed_from_the_form_to_a_row_and_a_board(person: Watched
     assert re.search(r"/console/hubs/events/events/\d/\d+-\d+$", page.url)
     event = page.url
     expect(page.locator("main")).to_contain_text("Level")
+    expect(page.get_by_role("link", name="board live")).to_be_visible()  # without a reload: what it became is live
     until_shown(person, event, "row of")
     assert person.look("event-row") == []
     until_shown(person, "/console/jobs/ten_seconds", "journey")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from pipeline.console.attention import Item, Level, Where, attention
+from pipeline.console.demo import NAME as DEMO
 from pipeline.console.history import histories, hub_subject, job_subject
 from pipeline.console.keys import PERIOD
 from pipeline.console.overview import HubNow, Overview, overview
@@ -67,7 +68,7 @@ def show(request: Request, hub: str, form: Form | None = None, status: int = 200
     """Return the page, with the picture of `hub`, or of one that needs somebody or that has most to do if it is ''."""
     values = _values(request, hub)
     if form is None:
-        form = Form({**EXAMPLE, "hub": next((name for name in (values["chosen"], *values["sends_to"]) if name), "")})
+        form = Form({**EXAMPLE, "hub": values["to"]})
     return page(
         request,
         "home.html",
@@ -96,6 +97,8 @@ def _values(request: Request, wanted: str) -> dict[str, Any]:
         found.hubs[wanted]  # raises `UnknownHub`
     chosen = wanted.lower() or _chosen(now, items)
     jobs = {name: job for name, job in now.jobs.items() if any(hub == chosen for hub, _ in job.record.groups)}
+    sends_to = who.hubs(Right.SEND, list(now.hubs or found.hubs))
+    to = _example_goes_to(wanted.lower(), chosen, sends_to)
     drawn = None
     if chosen:
         its_jobs = histories(found.redis, map(job_subject, jobs), 2)
@@ -118,10 +121,18 @@ def _values(request: Request, wanted: str) -> dict[str, Any]:
         "said": _said(items),
         "others": _others(found, now, items, chosen),
         "hidden": max(0, len(now.hubs) - 1 - OTHERS),
-        "sends_to": who.hubs(Right.SEND, list(now.hubs or found.hubs)),
+        "sends_to": sends_to,
+        "to": to,
+        "has_demo": DEMO in now.hubs,
         "may_make": who.may(Right.MANAGE),
-        "jobs": list(jobs),
+        "jobs": [name for name, job in now.jobs.items() if any(hub == to for hub, _ in job.record.groups)],
     }
+
+
+def _example_goes_to(wanted: str, chosen: str, sends_to: Sequence[str]) -> str:
+    """Return the hub of the form and of the line of curl: not the demo's by itself, as its events carry their times."""
+    order = [wanted, *(name for name in (chosen, *sends_to) if name != DEMO), chosen, *sends_to]
+    return next((name for name in order if name), "")
 
 
 def _overview(found: Services, who: Access) -> Overview:

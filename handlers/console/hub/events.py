@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.console.outcome import Outcome, Placed, outcome
@@ -23,10 +23,12 @@ from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.reports import JobStatus
 from pipeline.windows.language.ticks import parse
 from wz import Problem, Request, Response
+from wz.templates import render_template
 
 from ...services import services
 from ..access import access
 from ..frame import Pages, page
+from ..live import live
 from .hubs import hub_of, now_of
 
 blueprint = Pages("console_events", "/console/hubs/<hub>/events/<int:partition>/<offset>")
@@ -82,10 +84,26 @@ class Story:
 def event(request: Request, hub: str, partition: int, offset: str) -> Response:
     """Show one event, at an address of its own."""
     found, stored = _found(request, hub, partition, offset)
-    now = now_of(request, [found.name])
-    one = now.hubs[found.name]
-    its = story(request, found, one.partitions, readers(one, now.jobs, ConsumerGroups(found).list()), stored)
-    return page(request, "event.html", hub=found, story=its, may_manage=its.may_manage)
+    its = _story(request, found, stored)
+    followed = request.app.url_for("console_events.follow", hub=found.name, partition=partition, offset=offset)
+    return page(request, "event.html", live=followed, hub=found, story=its, may_manage=its.may_manage)
+
+
+@blueprint.get("/live")
+def follow(request: Request, hub: str, partition: int, offset: str) -> Response:
+    """Keep what it became current: the one who has sent it waits for its rows."""
+    found, stored = _found(request, hub, partition, offset)
+
+    def fragments() -> Mapping[str, str]:
+        return {"became": render_template("hub/became.html", hub=found, story=_story(request, found, stored))}
+
+    return live(request, fragments)
+
+
+def _story(request: Request, hub: Hub, stored: StoredEvent) -> Story:
+    now = now_of(request, [hub.name])
+    one = now.hubs[hub.name]
+    return story(request, hub, one.partitions, readers(one, now.jobs, ConsumerGroups(hub).list()), stored)
 
 
 @blueprint.get("/body")
