@@ -14,7 +14,7 @@ from pipeline.boards import Boards
 from pipeline.boards.bulk import BulkChange
 from pipeline.console.history import Sample, hub_subject, job_subject, keep
 from pipeline.console.history_task import History
-from pipeline.console.keys import HISTORY_LEASE, PERIOD, SAMPLES, TRACES
+from pipeline.console.keys import HISTORY_LEASE, PERIOD, SAMPLES, TRACE
 from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Description
@@ -187,5 +187,6 @@ def _traces(settings: Settings, count: int) -> dict[str, str]:
     for number in range(count):
         ids.append(client.get(paths[number % len(paths)], headers=headers).headers["X-Request-ID"])
         if not (number + 1) % BATCH_OF_TRACES or number + 1 == count:
-            stack.until(lambda: redis_client(settings).lpos(TRACES.pattern, ids[-1]) is not None)
+            key = TRACE.named(ID=ids[-1])
+            stack.until(lambda: redis_client(settings).exists(key) == 1)  # noqa: B023 - it is called at once
     return {"trace": ids[0], "other_trace": ids[-1]}

@@ -39,6 +39,7 @@ RESERVED = frozenset(
         "hubs",
         "jobs",
         "layers",
+        "layers.json",
         "metrics",
         "openapi.json",
         "outputs",

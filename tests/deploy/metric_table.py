@@ -29,6 +29,13 @@ JOB = {
     "outputs": {"Rows": {"type": "hub", "hub": "rows"}},
 }
 
+#: One whose window is open for as long as anybody looks.
+WINDOWS = {
+    "query": "SELECT COUNT(*) AS n INTO Counted FROM Input GROUP BY TumblingWindow(day, 1)",
+    "inputs": {"Input": {"hub": "events"}},
+    "outputs": {"Counted": {"type": "stream"}},
+}
+
 #: What is counted last of all.
 LAST = {"wz_job_delivered_rows_total", "wz_dead_letters"}
 
@@ -113,7 +120,8 @@ def furnish(client: Client, settings: Settings) -> None:
     redis.sadd("{hub:small:0}:attached", "$relay")
     for status in (201, 503):
         assert client.post("/small/messages", data=b"x" * 1024 * 1024, headers=headers).status_code == status
-    assert client.put("/jobs/copies", json=JOB, headers=headers).status_code == 201
+    for name, job in {"copies": JOB, "counted": WINDOWS}.items():
+        assert client.put(f"/jobs/{name}", json=job, headers=headers).status_code == 201
     assert client.post("/events/messages", data=b'{"a":1}', headers=headers).status_code == 201
     records = '{"member":"m","score":1}\n{"member":"m","score":"none"}\n'
     bulk = client.post("/boards/b/members", data=records, content_type="application/x-ndjson", headers=headers)

@@ -46,6 +46,8 @@ NOT_DRAWN = {
     "wz_dead_letters_full",
     "wz_hub_kept_events",
     "wz_job_delivery_stopped",
+    "wz_job_rows_due_seconds",
+    "wz_job_waiting_events",
     "wz_process_max_fds",
     "wz_process_start_time_seconds",
     "wz_process_virtual_memory_bytes",

@@ -13,14 +13,18 @@ from handlers.hub.xml_errors import _KINDS
 from handlers.readers import TooManyReaders
 from pipeline.errors import PipelineError
 
-#: What workers and commands tell, and what becomes another error before it leaves the domain.
+#: What workers and commands tell, what a page shows, and what becomes another error before it leaves the domain.
 NOT_ANSWERED = {
     "DeadLettersFull",
+    "DemoBusy",
+    "DemoPlays",
+    "DemoTaken",
     "InvalidCase",
     "InvalidConnectionString",
     "InvalidFile",
     "InvalidReference",
     "InvalidSetting",
+    "NoDemo",
     "OtherPlaces",
     "PartitionCountChanged",
     "QueryError",

@@ -436,7 +436,8 @@ def test_a_request_is_traced_in_this_process(folder: Path) -> None:
 
     assert lines[0].startswith("GET /hello/ann: 200, ")
     assert lines[1] == "rule    /hello/<name>"
-    names = [line[31:].lstrip().split("  ")[0] for line in lines if line[28:29].isdigit()]
+    steps = lines[lines.index("") :]
+    names = [line[31:].lstrip().split("  ")[0] for line in steps if line[28:29].isdigit()]
     assert names[:3] == ["WSGI", "app", "Request"]
     assert "view hello" in "\n".join(lines)
     assert max(map(len, lines)) <= 80

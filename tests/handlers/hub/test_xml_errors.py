@@ -111,6 +111,6 @@ def test_what_xml_cannot_hold_is_answered_in_xml(client: ServiceClient, path: st
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("path", ["/boards/none", "/outputs/none", "/hubs/events/none", "/"])
+@pytest.mark.parametrize("path", ["/boards/none", "/outputs/none", "/hubs/events/none", "/layers/none"])
 def test_everything_else_answers_problem_documents(client: ServiceClient, path: str) -> None:
     assert client.get(path).content_type == "application/problem+json"
