@@ -48,7 +48,9 @@ from types import SimpleNamespace
 from wz import App
 
 app = App("version")
-app.extensions["services"] = SimpleNamespace(readers=SimpleNamespace())
+settings = SimpleNamespace(environment="test", trace_every=0, traces=1)
+app.extensions["services"] = SimpleNamespace(readers=SimpleNamespace(), settings=settings)
+app.extensions["load"] = SimpleNamespace()
 
 @app.get("/healthz")
 def health(request):
