@@ -31,9 +31,10 @@ def test_what_a_killed_worker_had_is_taken_over(
             for _ in range(2)
         ]
         stack.until(lambda: len(set(owners(hub))) == 2 and None not in owners(hub))
+        had = owners(hub)
         both[0].kill()
         both[0].wait()
-        (dead,) = {str(owner) for owner in owners(hub) if f"-{both[0].pid}-" in str(owner)}
+        (dead,) = {str(owner) for owner in had if f"-{both[0].pid}-" in str(owner)}
         its = [hub.keys[p].lease("$relay") for p, owner in enumerate(owners(hub)) if owner == dead]
 
         # Only its owner renews a lease, and the others look for free ones once a beat.
