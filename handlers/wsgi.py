@@ -16,6 +16,9 @@ from .app import create_app
 from .log_fields import RequestFields
 from .start import open_stores, refuse
 
+#: Seconds after which the templates are compiled.
+SOON = 5.0
+
 
 def start() -> App:
     """Return the app, or end the process with status 4 if its settings are wrong."""
@@ -31,9 +34,14 @@ def start() -> App:
 
 
 def compile_templates(app: App) -> None:
-    """Compile the console's templates in a thread that works a quarter of the time: no page has to wait for it."""
+    """Compile the console's templates soon, in a thread that works a quarter of the time: no page has to wait for it.
+
+    Not at once: while a worker starts, or a reload replaces all, the processor is wanted for that.
+    """
     templates: Templates = app.extensions[EXTENSION]
-    threading.Thread(target=templates.compile, args=(3.0,), name="the compiler of templates", daemon=True).start()
+    later = threading.Timer(SOON, templates.compile, args=(3.0,))
+    later.daemon = True
+    later.start()
 
 
 app = start()
