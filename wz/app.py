@@ -84,7 +84,7 @@ class App(URLBuilding, Development):
         else:
             request.url_rule = rule
             request.view_args = values
-            request.route = self.routes.get(rule.endpoint) or self.route_of(rule.endpoint)
+            request.route = self.endpoints.get(rule.endpoint) or self.route_of(rule.endpoint)
 
     def preprocess(self, request: Request) -> Any:
         """Run the before hooks, the app's first, until one of them answers."""

@@ -61,7 +61,7 @@ class BaseApp(Router):
         self.url_map.converters = dict(self.url_map.default_converters)
         self.url_build_error_handlers: list[Callable[[BuildError, str, dict[str, Any]], str | None]] = []
         self.blueprints: dict[str, Blueprint] = {}
-        self.routes: dict[str, Route] = {}
+        self.endpoints: dict[str, Route] = {}
         self.error_hooks: list[Callable[[Request, Exception], Any]] = []
         self.appcontext_hooks: list[Callable[[], Any]] = []
         self.appcontext_teardown_hooks = Hooks()
@@ -95,7 +95,7 @@ class BaseApp(Router):
         methods = {*spec.methods, "OPTIONS"} if automatic else spec.methods
         # Werkzeug's own Rule, since a program may add such rules to the map: rules of two classes are never equal.
         rule = Rule(spec.rule, endpoint=spec.endpoint, methods=methods, **spec.options)
-        is_new = spec.endpoint not in self.routes
+        is_new = spec.endpoint not in self.endpoints
         route = self.route_of(spec.endpoint, scopes)
         if route.view is not None and spec.view not in (None, route.view):
             route.answer_with(spec.view)  # raises before the map has the rule
@@ -104,7 +104,7 @@ class BaseApp(Router):
                 self.url_map.add(rule)
             except Exception:
                 if is_new:
-                    del self.routes[spec.endpoint]
+                    del self.endpoints[spec.endpoint]
                 raise
             route.answer_with(spec.view, rule.arguments)
             if automatic:
@@ -112,7 +112,7 @@ class BaseApp(Router):
 
     def route_of(self, endpoint: str, scopes: tuple[Router, ...] | None = None) -> Route:
         """Return the endpoint's route, made if it does not exist; `scopes` are the routers around it, if known."""
-        route = self.routes.setdefault(endpoint, Route(endpoint, (self,)))
+        route = self.endpoints.setdefault(endpoint, Route(endpoint, (self,)))
         if scopes:
             route.surround_with(scopes)
         return route
@@ -129,7 +129,7 @@ class BaseApp(Router):
     @property
     def view_functions(self) -> dict[str, ViewFunction]:
         """The endpoints' views. This is a copy: change endpoints with `add_url_rule` and `endpoint`."""
-        return {name: route.view for name, route in self.routes.items() if route.view is not None}
+        return {name: route.view for name, route in self.endpoints.items() if route.view is not None}
 
     def register(
         self,

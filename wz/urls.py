@@ -74,7 +74,7 @@ class URLBuilding(BaseApp):
         raise error
 
     def _inject_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
-        route = self.routes.get(endpoint)
+        route = self.endpoints.get(endpoint)
         for scope in (self,) if route is None else route.scopes:
             for hook in scope.default_hooks:
                 hook(endpoint, values)

@@ -75,7 +75,7 @@ def test_a_rule_that_the_map_refuses_leaves_no_endpoint() -> None:
         with pytest.raises(LookupError, match="nonsense"):
             app.add_url_rule("/<nonsense:x>", endpoint, nothing)
 
-    assert "new" not in app.routes
+    assert "new" not in app.endpoints
     assert app.view_functions["there"] is nothing
 
 

@@ -74,7 +74,7 @@ class Document:
         """Return the whole document. Call it once: schemas and ids are collected while the rules are walked."""
         paths: dict[str, JSON] = {}
         for rule in self.app.url_map.iter_rules():
-            view = self.app.routes[rule.endpoint].view
+            view = self.app.endpoints[rule.endpoint].view
             if view is None or rule.build_only or rule.redirect_to or rule.alias or rule.websocket:
                 continue
             path = paths.setdefault(path_template(rule), {})
@@ -94,7 +94,7 @@ class Document:
 
     def operation(self, rule: WerkzeugRule, method: str, view: Callable[..., Any]) -> JSON:
         """Return the Operation Object of a rule's method; `view` is the function, or a class-based view's method."""
-        hooks = chain.from_iterable(self.app.routes[rule.endpoint].befores)
+        hooks = chain.from_iterable(self.app.endpoints[rule.endpoint].befores)
         said = [found for hook in hooks if (found := said_of(hook))]
         own = said_of(view) or Operation()
         signature = inspect.signature(view)
