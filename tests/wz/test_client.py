@@ -12,8 +12,9 @@ from werkzeug.debug import DebuggedApplication
 
 import wz
 from wz import App
+from wz.live_server import LiveServer
 from wz.session import Sessions, session
-from wz.testing import Client, LiveServer
+from wz.testing import Client
 
 from .conftest import Web
 
