@@ -12,7 +12,7 @@ from werkzeug.test import EnvironBuilder, TestResponse
 from werkzeug.wrappers import Request as WerkzeugRequest
 
 from .app import App
-from .context import PRESERVE, PreservedContext
+from .context import PRESERVE, RequestContext
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -47,7 +47,7 @@ class Client(WerkzeugClient):
     """
 
     _keeps = False
-    _kept: PreservedContext | None = None
+    _kept: RequestContext | None = None
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         if isinstance(self.application, App) and not (args and isinstance(args[0], _REQUESTS)):
@@ -63,7 +63,7 @@ class Client(WerkzeugClient):
         if not self._keeps:
             return super().run_wsgi_app(environ, buffered)
         self._leave()
-        preserved: list[PreservedContext] = []
+        preserved: list[RequestContext] = []
         environ[PRESERVE] = preserved.append
         try:
             return super().run_wsgi_app(environ, buffered)

@@ -37,7 +37,7 @@ OFFERED = {
     "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
-        AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
+        AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
     """,
     "wz.development": "Development",
