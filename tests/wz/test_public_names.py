@@ -78,7 +78,7 @@ OFFERED = {
         EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
         render_template_string stream_template stream_template_string
     """,
-    "wz.testing": "AppRunner Client RequestBuilder",
+    "wz.testing": "AppRunner Client EnvironBuilder",
     "wz.tracing": "Change Instruments Probe Recording STEPS Span Trace Tracer current",
     "wz.tracing.asking": "ASK Asked COMPLETE_WITHIN KEPT_WITHIN NoTrace SAFE TIMEOUT in_process kept through",
     "wz.tracing.collector": "Collector",
