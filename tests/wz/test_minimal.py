@@ -34,6 +34,7 @@ LOADED_LINES = 1750
 OPTIONAL = [
     "cli",
     "flashing",
+    "live_server",
     "loading",
     "openapi",
     "project",

@@ -37,7 +37,7 @@ OFFERED = {
     "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
-        AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
+        AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
     """,
     "wz.development": "Development",
@@ -51,6 +51,7 @@ OFFERED = {
     "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
     "wz.json": "JSON json",
     "wz.layers": "Layer Layers",
+    "wz.live_server": "LiveServer",
     "wz.loading": "differences load_app reason_of see_the_project",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
@@ -77,7 +78,7 @@ OFFERED = {
         EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
         render_template_string stream_template stream_template_string
     """,
-    "wz.testing": "AppRunner Client LiveServer RequestBuilder",
+    "wz.testing": "AppRunner Client EnvironBuilder",
     "wz.tracing": "Change Instruments Probe Recording STEPS Span Trace Tracer current",
     "wz.tracing.asking": "ASK Asked COMPLETE_WITHIN KEPT_WITHIN NoTrace SAFE TIMEOUT in_process kept through",
     "wz.tracing.collector": "Collector",
