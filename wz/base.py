@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from .app import App  # upwards: requests, blueprints and contexts are given the whole app
+    from .routes import RouteRow  # upwards: `App.routes` has these rows
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -130,6 +131,13 @@ class BaseApp(Router):
     def view_functions(self) -> dict[str, ViewFunction]:
         """The endpoints' views. This is a copy: change endpoints with `add_url_rule` and `endpoint`."""
         return {name: route.view for name, route in self.endpoints.items() if route.view is not None}
+
+    @property
+    def routes(self) -> tuple[RouteRow, ...]:
+        """The table of rules, made anew each time: a row for each rule, in the map's order."""
+        from .routes import table  # optional: no request needs it
+
+        return table(self._app)
 
     def register(
         self,

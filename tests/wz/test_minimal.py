@@ -39,6 +39,7 @@ OPTIONAL = [
     "project",
     "records",
     "request_id",
+    "routes",
     "session",
     "signals",
     "sse",
@@ -205,12 +206,14 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
 
     assert found == {
         ("base", "app"): "upwards: requests, blueprints and contexts are given the whole app",
+        ("base", "routes"): "upwards: `App.routes` has these rows",
         ("blueprints", "app"): "upwards: a blueprint is installed in an app, and what it recorded is called with one",
         ("context", "app"): "upwards: the current app is one",
         ("development", "cli"): "upwards: `App.cli` is a group of commands",
         ("development", "testing"): "upwards: `App.test_client` and `App.test_cli_runner` return them",
         ("http", "app"): "upwards: a request knows the app that answers it",
         ("http", "routing"): "upwards: a request knows the route that answers it",
+        ("routes", "app"): "upwards: a table is an app's",
         ("testing", "session"): "beside it, but optional: `Client.session_transaction` yields one",
     }
 

@@ -60,6 +60,7 @@ OFFERED = {
     "wz.project": "Project current_folder",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
+    "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec root_path",
     "wz.session": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
