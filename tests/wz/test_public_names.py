@@ -52,6 +52,7 @@ OFFERED = {
     "wz.json": "JSON json",
     "wz.layers": "Layer Layers",
     "wz.loading": "differences load_app reason_of see_the_project",
+    "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
     "wz.openapi.endpoints": "OpenAPI",
