@@ -53,6 +53,7 @@ OFFERED = {
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
     "wz.loading": "differences load_app reason_of see_the_project",
+    "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
     "wz.openapi.endpoints": "OpenAPI",
@@ -61,6 +62,7 @@ OFFERED = {
     "wz.project": "Project current_folder",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
+    "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec root_path",
     "wz.session": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
