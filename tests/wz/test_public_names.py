@@ -72,6 +72,7 @@ OFFERED = {
         Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
+    "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
     "wz.streaming": "copy_current_request_context stream_with_context",
