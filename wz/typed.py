@@ -109,7 +109,7 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         try:
             return decoder.decode(read_body(request))
         except msgspec.ValidationError as exc:
-            raise invalid(exc) from exc
+            raise invalid(exc, read_body(request), struct) from exc
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise BadRequest(f"the body is not JSON: {exc}") from exc
 
@@ -122,13 +122,11 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
     def query(request: Request) -> msgspec.Struct:
         given: dict[str, str | list[str]] = {}
         for name, values in request.args.lists() if request.environ.get("QUERY_STRING") else ():
-            if len(values) > 1 and name not in lists:
-                raise Problem(422, f"{name!r} is in the query string {len(values)} times", field=name)
-            given[name] = values if name in lists else values[0]
+            given[name] = values if name in lists or len(values) > 1 else values[0]
         try:
             return msgspec.convert(given, struct, strict=False)
         except msgspec.ValidationError as exc:
-            raise invalid(exc) from exc
+            raise invalid(exc, given, struct) from exc
 
     return query
 
@@ -139,12 +137,20 @@ def _is_list(annotation: Any) -> bool:
     return annotation is list or get_origin(annotation) is list
 
 
-def invalid(exc: msgspec.ValidationError) -> Problem:
-    """Return a 422 with the field, which msgspec names in its message only: a path from `$`, or in backticks."""
+def invalid(exc: msgspec.ValidationError, given: Any = None, type_: Any = None) -> Problem:
+    """Return a 422 with the field, which msgspec names in its message only: a path from `$`, or in backticks.
+
+    With the value that was `given` for `type_`, JSON or texts by name, `errors` has all that is wrong with it.
+    """
     message = str(exc)
     path = _PATH.search(message)
     named = _NAMED.search(message)
     field = ".".join(filter(None, [path and path["path"], named and named["name"]]))
     text = message[: path.start()] if path else message
     members: dict[str, Any] = {"field": field} if field else {}
+    if type_ is not None:
+        from .field_errors import errors_of  # when a value is wrong
+
+        members["errors"] = errors = errors_of(exc, given, type_)
+        text = errors[0].detail
     return Problem(422, f"{field}: {text}" if path else text, **members)

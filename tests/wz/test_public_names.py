@@ -46,6 +46,7 @@ OFFERED = {
         find_handler wants_html
     """,
     "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response read_body send",
+    "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
     "wz.flashing": "flash get_flashed_messages",
     "wz.helpers": "jsonify make_response redirect",
     "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",

@@ -13,6 +13,7 @@ import msgspec
 from werkzeug.routing import Rule as WerkzeugRule
 
 from ..app import App
+from ..field_errors import FieldError
 from ..typed import evaluate
 from .operations import Content, Operation, said_of
 from .schema import (
@@ -34,12 +35,15 @@ _AUTOMATIC = {
     404: "a value in the URL is not one that this path takes",
     413: "the body is too large",
     415: "the body is of another media type",
-    422: "a value has the wrong type or is out of range; `field` names it",
+    422: "a value has the wrong type or is out of range; `field` names it, and `errors` all that are wrong",
 }
 
 
 class ProblemDetails(msgspec.Struct):
     """RFC 9457. `detail` says what happened. More members may follow; `field` names the input that was wrong.
+
+    `errors` has all that is wrong with a body, a query string, a form or headers, up to fifty, what `detail` is about
+    first. A pointer (RFC 6901) into a query string, a form or headers is one into the object of their names.
 
     `request_id`, which X-Request-ID has as well, is what the logs call the request, if it is given one. A client whose
     Accept header prefers HTML gets the same as a page.
@@ -50,6 +54,7 @@ class ProblemDetails(msgspec.Struct):
     status: int
     detail: str
     request_id: str | msgspec.UnsetType = msgspec.UNSET
+    errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Document:
