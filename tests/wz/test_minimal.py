@@ -38,6 +38,8 @@ OPTIONAL = [
     "cli",
     "field_errors",
     "flashing",
+    "forms",
+    "headers",
     "loading",
     "openapi",
     "project",

@@ -14,6 +14,7 @@ from werkzeug.routing import Rule as WerkzeugRule
 
 from ..app import App
 from ..field_errors import FieldError
+from ..headers import header_name
 from ..typed import evaluate
 from .operations import Content, Operation, said_of
 from .schema import (
@@ -21,6 +22,7 @@ from .schema import (
     DECIMAL_OUT,
     JSON,
     Schemas,
+    form_types,
     is_struct,
     path_template,
     returned,
@@ -109,19 +111,22 @@ class Document:
             if name != "request"
         }
         structs = {name: type_ for name, type_ in types.items() if name not in rule.arguments and is_struct(type_)}
-        query = structs.pop("query", None)
-        body = {"application/json": next(iter(structs.values()))} if structs else own.body
+        query, form, headers = (structs.pop(name, None) for name in ("query", "form", "headers"))
+        body = own.body
+        if form or structs:
+            body = dict.fromkeys(form_types(form), form) if form else {"application/json": next(iter(structs.values()))}
 
         parameters = [self.url_value(name, schema, types.get(name)) for name, schema in url_values(rule)]
-        parameters += self.query(query) if query else []
+        parameters += self.fields(query, "query") if query else []
+        parameters += self.fields(headers, "header") if headers else []
         parameters += [self.header(name, type_) for name, type_ in own.headers.items()]
 
         wrong = {
             400: structs,
             404: url_values(rule),
             413: body and self.app.config["MAX_CONTENT_LENGTH"],
-            415: structs,
-            422: structs or query,
+            415: structs or form,
+            422: structs or form or query or headers,
         }
         responses: dict[int, str | Content] = {status: _AUTOMATIC[status] for status in wrong if wrong[status]}
         responses |= self.responses
@@ -140,7 +145,7 @@ class Document:
         result |= {"parameters": parameters} if parameters else {}
         if body:
             content = {media: self.media(type_, self.inputs) for media, type_ in body.items()}
-            result["requestBody"] = {"content": content} | ({"required": True} if structs else {})
+            result["requestBody"] = {"content": content} | ({"required": True} if structs or form else {})
         errors = next((one.errors for one in (own, *said) if one.errors), None)
         result["responses"] = self.answers(responses, evaluate(view, signature.return_annotation), errors)
         return result | ({"security": security} if security else {})
@@ -160,13 +165,14 @@ class Document:
             schema = self.inputs.of(annotation)
         return {"name": name, "in": "path", "required": True, "schema": schema} | _description(annotation)
 
-    def query(self, struct: type[msgspec.Struct]) -> list[JSON]:
+    def fields(self, struct: type[msgspec.Struct], place: str) -> list[JSON]:
         """Return a Parameter Object for each field of the Struct, required if it has no default."""
         parameters = []
         for member in msgspec.structs.fields(struct):
             given = member.default not in (msgspec.NODEFAULT, None)
             default = {"default": msgspec.to_builtins(member.default)} if given else {}
-            parameter = {"name": member.encode_name, "in": "query", "required": member.required}
+            name = header_name(member.encode_name) if place == "header" else member.encode_name
+            parameter = {"name": name, "in": place, "required": member.required}
             parameter["schema"] = self.inputs.of(member.type, default)
             parameters.append(parameter | _description(member.type))
         return parameters
