@@ -50,9 +50,9 @@ OFFERED = {
     "wz.flashing": "flash get_flashed_messages",
     "wz.forms": "FORM_TYPES form_of",
     "wz.headers": "header_name headers_of",
-    "wz.helpers": "jsonify make_response redirect",
+    "wz.helpers": "make_response redirect",
     "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
-    "wz.json": "JSON json",
+    "wz.json": "JSON dump dumps json jsonify load loads",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
     "wz.loading": "differences load_app reason_of see_the_project",
@@ -65,6 +65,7 @@ OFFERED = {
         DECIMAL_IN DECIMAL_OUT JSON Schemas form_types is_response is_struct path_template returned url_values
     """,
     "wz.project": "Project current_folder",
+    "wz.provider": "JSONProvider dump dumps jsonify load loads",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
@@ -80,6 +81,7 @@ OFFERED = {
     "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
+    "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
     "wz.streaming": "copy_current_request_context stream_with_context",
     "wz.tagged": "TaggedJSON",
     "wz.templates": """
