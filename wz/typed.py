@@ -131,7 +131,8 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
                     raise
                 from .stdlib_json import in_utf8  # most bodies are in UTF-8, without a byte order mark
 
-                return decoder.decode(in_utf8(data))
+                data = in_utf8(data)
+                return decoder.decode(data)
         except msgspec.ValidationError as exc:
             raise invalid(exc, data, struct) from exc
         except (ValueError, RecursionError) as exc:
