@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -20,7 +20,6 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from .aio import synchronous
 from .errors import Problem
-from .fast import read_body
 from .http import Request
 
 ViewFunction = Callable[..., Any]
@@ -107,7 +106,7 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         if request.environ.get("CONTENT_TYPE") != "application/json" and not request.is_json:
             raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
         try:
-            return decoder.decode(read_body(request))
+            return decoder.decode(request.get_data())
         except msgspec.ValidationError as exc:
             raise invalid(exc) from exc
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
@@ -120,17 +119,43 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
     lists = {field.encode_name for field in msgspec.structs.fields(struct) if _is_list(field.type)}
 
     def query(request: Request) -> msgspec.Struct:
-        given: dict[str, str | list[str]] = {}
-        for name, values in request.args.lists() if request.environ.get("QUERY_STRING") else ():
-            if len(values) > 1 and name not in lists:
-                raise Problem(422, f"{name!r} is in the query string {len(values)} times", field=name)
-            given[name] = values if name in lists else values[0]
+        given: Mapping[str, Any] | None = None if lists else _plain_query(request)
         try:
-            return msgspec.convert(given, struct, strict=False)
+            return msgspec.convert(_query(request, lists) if given is None else given, struct, strict=False)
         except msgspec.ValidationError as exc:
             raise invalid(exc) from exc
 
     return query
+
+
+def _query(request: Request, lists: Collection[str]) -> dict[str, str | list[str]]:
+    """Return the query string's values by name, those of `lists` as lists. Raises Problem for another that repeats."""
+    given: dict[str, str | list[str]] = {}
+    for name, values in request.args.lists():
+        if len(values) > 1 and name not in lists:
+            raise Problem(422, f"{name!r} is in the query string {len(values)} times", field=name)
+        given[name] = values if name in lists else values[0]
+    return given
+
+
+def _plain_query(request: Request) -> dict[str, str] | None:
+    """Return what `_query` would, of a query string in which nothing is encoded; None for another.
+
+    It is also None for a class of requests that reads the query string in a way of its own.
+    """
+    text: str = request.environ.get("QUERY_STRING", "")
+    kind = type(request)
+    is_usual = kind.args is Request.args and kind.query_string is Request.query_string
+    if not is_usual or "%" in text or "+" in text or not text.isascii():
+        return None
+    given: dict[str, str] = {}
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            if name in given:
+                return None
+            given[name] = value
+    return given
 
 
 def _is_list(annotation: Any) -> bool:

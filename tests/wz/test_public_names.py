@@ -33,8 +33,10 @@ OFFERED = {
     "wz.app": "App",
     "wz.base": "BaseApp",
     "wz.blueprints": "Blueprint",
+    "wz.bodies": "read_whole",
     "wz.chunked": "UnknownLength stream",
     "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
+    "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
         AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
@@ -43,12 +45,12 @@ OFFERED = {
     "wz.development": "Development",
     "wz.errors": """
         ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
-        find_handler wants_html
+        find_handler refusal wants_html
     """,
-    "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response read_body send",
+    "wz.fast": "End HOSTS Match Matcher Node Pattern",
     "wz.flashing": "flash get_flashed_messages",
     "wz.helpers": "jsonify make_response redirect",
-    "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
+    "wz.http": "Globals Limit Request Response json_response to_response",
     "wz.json": "JSON json",
     "wz.layers": "Layer Layers",
     "wz.loading": "differences load_app reason_of see_the_project",
@@ -59,8 +61,9 @@ OFFERED = {
     "wz.openapi.schema": "DECIMAL_IN DECIMAL_OUT JSON Schemas is_response is_struct path_template returned url_values",
     "wz.project": "Project current_folder",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
+    "wz.reply": "JSON_TYPES Reply STATUS_LINES reply_to send",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
-    "wz.routing": "Hooks Map Phase Route Router RuleSpec root_path",
+    "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope root_path",
     "wz.session": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
         current_session session session_of session_transaction
@@ -89,7 +92,7 @@ OFFERED = {
     "wz.tracing.otlp": "Attributes CLIENT ERROR INTERNAL Node SERVER document nodes",
     "wz.tracing.probing": "LINGER Probe Switch",
     "wz.tracing.recording": "Later MAX_CALLS MAX_HEADERS Noted Place Recording current now",
-    "wz.tracing.routes": "TimedHooks TimedRoute TimedRoutes timed",
+    "wz.tracing.routes": "TimedRoute TimedRoutes timed",
     "wz.tracing.sending": "Sent watch",
     "wz.tracing.server_timing": "NAMES server_timing",
     "wz.tracing.source": "name_of owner_of place source_of",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from functools import partial
 from itertools import permutations
 from typing import Any
@@ -31,25 +30,25 @@ def test_hooks_are_in_the_order_of_their_phases(order: tuple[Phase, ...]) -> Non
     assert [hook() for hook in hooks] == [(phase.name, number) for phase in Phase for number in (1, 2)]
 
 
-def test_the_order_of_hooks_outlives_the_methods_of_a_list() -> None:
-    first, outer, outermost, usual, last = (partial(nothing) for _ in range(5))
-    hooks = Hooks()
-    hooks.add(outer, Phase.OUTER)
-    hooks.add(usual)
-    hooks.clear()
-    hooks.add(usual)
-    hooks.add(outer, Phase.OUTER)
-    hooks.insert(1, first)
-    hooks.add(outermost, Phase.OUTERMOST)
-    assert [*map(id, hooks)] == [*map(id, (outermost, outer, first, usual))]
+def test_a_route_runs_hooks_that_are_added_after_it() -> None:
+    said: list[str] = []
+    app, outer, inner = App("test"), Blueprint("outer"), Blueprint("inner")
+    inner.add_url_rule("/", "index", lambda: "")
+    outer.register(inner)
+    app.register(outer)
+    for router in (inner, app, outer):
+        for name in ("first", "last"):
+            where = f"{getattr(router, 'import_name', '') or router.name} {name}"  # type: ignore[attr-defined]
+            router.url_value_preprocessor(lambda *_, where=where: said.append(f"value {where}"))
+            router.before_request(lambda where=where: said.append(f"before {where}"))
+            router.after_request(lambda response, where=where: (response, said.append(f"after {where}"))[0])
+            router.teardown_request(lambda error, where=where: said.append(f"teardown {where}"))
 
-    hooks.remove(outermost)
-    copied = copy(hooks)
-    copied.add(outermost, Phase.OUTERMOST)
-    copied.add(last)
-    assert [*map(id, copied)] == [*map(id, (outermost, outer, first, usual, last))]
-    hooks.add(outermost, Phase.OUTER)
-    assert [*map(id, hooks)] == [*map(id, (outer, outermost, first, usual))]
+    validated(app).get("/")
+
+    places = [f"{router} {name}" for router in ("test", "outer", "inner") for name in ("first", "last")]
+    kinds = [f"{kind} {place}" for kind in ("value", "before") for place in places]
+    assert said == [*kinds, *(f"{kind} {place}" for kind in ("after", "teardown") for place in reversed(places))]
 
 
 @pytest.mark.parametrize("phase", [7, 0, "OUTER", None])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from itertools import chain
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -94,7 +93,7 @@ class Document:
 
     def operation(self, rule: WerkzeugRule, method: str, view: Callable[..., Any]) -> JSON:
         """Return the Operation Object of a rule's method; `view` is the function, or a class-based view's method."""
-        hooks = chain.from_iterable(self.app.endpoints[rule.endpoint].befores)
+        hooks = self.app.endpoints[rule.endpoint].befores
         said = [found for hook in hooks if (found := said_of(hook))]
         own = said_of(view) or Operation()
         signature = inspect.signature(view)
