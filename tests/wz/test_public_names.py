@@ -33,8 +33,10 @@ OFFERED = {
     "wz.app": "App",
     "wz.base": "BaseApp",
     "wz.blueprints": "Blueprint",
+    "wz.bodies": "read_whole",
     "wz.chunked": "UnknownLength stream",
     "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
+    "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
         AppContext PRESERVE RequestContext active_app after_this_request current current_app
@@ -43,15 +45,15 @@ OFFERED = {
     "wz.development": "Development",
     "wz.errors": """
         ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
-        find_handler wants_html
+        find_handler refusal wants_html
     """,
-    "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response read_body send",
+    "wz.fast": "End HOSTS Match Matcher Node Pattern",
     "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
     "wz.flashing": "flash get_flashed_messages",
     "wz.forms": "FORM_TYPES form_of",
     "wz.headers": "header_name headers_of",
     "wz.helpers": "make_response redirect",
-    "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
+    "wz.http": "Globals Limit Request Response json_response to_response",
     "wz.json": "JSON dump dumps json jsonify load loads",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
@@ -67,9 +69,10 @@ OFFERED = {
     "wz.project": "Project current_folder",
     "wz.provider": "JSONProvider dump dumps jsonify load loads",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
+    "wz.reply": "JSON_TYPES Reply STATUS_LINES reply_to send",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
-    "wz.routing": "Hooks Map Phase Route Router RuleSpec root_path",
+    "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope root_path",
     "wz.session": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
         current_session session session_of session_transaction
@@ -100,7 +103,7 @@ OFFERED = {
     "wz.tracing.otlp": "Attributes CLIENT ERROR INTERNAL Node SERVER document nodes",
     "wz.tracing.probing": "LINGER Probe Switch",
     "wz.tracing.recording": "Later MAX_CALLS MAX_HEADERS Noted Place Recording current now",
-    "wz.tracing.routes": "TimedHooks TimedRoute TimedRoutes timed",
+    "wz.tracing.routes": "TimedRoute TimedRoutes timed",
     "wz.tracing.sending": "Sent watch",
     "wz.tracing.server_timing": "NAMES server_timing",
     "wz.tracing.source": "name_of owner_of place source_of",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from itertools import chain
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -99,7 +98,7 @@ class Document:
     def operation(self, row: RouteRow, method: str) -> JSON:
         """Return the Operation Object of a rule's method."""
         view, types, answer = row.handler(method)
-        hooks = chain.from_iterable(self.app.endpoints[row.endpoint].befores)
+        hooks = self.app.endpoints[row.endpoint].befores
         said = [found for hook in hooks if (found := said_of(hook))]
         own = said_of(view) or Operation()
         structs = {name: type_ for name, type_ in types.items() if name not in row.arguments and is_struct(type_)}
