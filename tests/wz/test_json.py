@@ -175,12 +175,12 @@ def test_what_flask_refuses_is_refused_and_named(web: Web, value: Any, named: st
     ("value", "message"),
     [
         pytest.param(
-            {"rows": [1, {"id": 1j}]}, r"a complex at \$\.rows\[1\]\.id has no JSON form: 1j\.", id="in a list"
+            {"rows": [1, {"id": 1j}]}, r"type complex at \$\.rows\[1\]\.id has no JSON form: 1j\.", id="in a list"
         ),
-        pytest.param({"p": Point(1, (object(),))}, r"a object at \$\.p\.y\[0\] has", id="in a dataclass"),
-        pytest.param(Named([1j]), r"a complex at \$\.first_name\[0\]", id="in a Struct"),
-        pytest.param({"a": {(1, 2): 1}}, r"a tuple as a key of \$\.a has no JSON form", id="a key"),
-        pytest.param({1j}, "a complex has no JSON form", id="in a set, which has no places"),
+        pytest.param({"p": Point(1, (object(),))}, r"type object at \$\.p\.y\[0\] has", id="in a dataclass"),
+        pytest.param(Named([1j]), r"type complex at \$\.first_name\[0\]", id="in a Struct"),
+        pytest.param({"a": {(1, 2): 1}}, r"type tuple as a key of \$\.a has no JSON form", id="a key"),
+        pytest.param({1j}, "type complex has no JSON form", id="in a set, which has no places"),
     ],
 )
 def test_a_refusal_says_where_the_value_is(value: Any, message: str) -> None:
