@@ -198,7 +198,7 @@ class TaggedJSONSerializer:
 
     A type without a tag comes back as what it is in JSON: a subclass of str as a str, a Decimal as text, a set as a
     list. Keys come back as text. The standard library writes a session as it does for Flask, also NaN; msgspec, which
-    is quicker, writes what it writes in the same way: most sessions, of texts and whole numbers.
+    is quicker, writes what it writes in the same way: dicts, lists and tuples of texts and whole numbers.
     """
 
     __slots__ = ("_is_usual", "order", "tags")
@@ -253,16 +253,10 @@ class TaggedJSONSerializer:
 
     def dumps(self, value: Any) -> bytes:
         """Encode, with tags. Raises TypeError for what has no JSON form."""
-        if (
-            self._is_usual
-            and type(value) is dict
-            and _PLAIN.issuperset(map(type, value.values()))
-            and _TEXT.issuperset(map(type, value))
-            and (len(value) != 1 or self.tags.keys().isdisjoint(value))
-        ):
+        if self._is_usual:
             try:
-                return msgspec.json.encode(value)
-            except UnicodeEncodeError:  # half of a surrogate pair
+                return msgspec.json.encode(_tagged(value))
+            except (TypeError, UnicodeEncodeError):  # another type; half of a surrogate pair
                 pass
         return _encode(self.tag(value)).encode("utf-8", "backslashreplace")
 
@@ -288,6 +282,21 @@ class TaggedJSONSerializer:
         return value
 
 
+def _tagged(value: Any) -> Any:
+    """Do what `TaggedJSONSerializer.tag` does for what most sessions hold. Raises TypeError for anything else."""
+    cls = type(value)
+    if cls is dict and _TEXT.issuperset(map(type, value)) and (len(value) != 1 or _KEYS.isdisjoint(value)):
+        if _PLAIN.issuperset(map(type, value.values())):
+            return value
+        return {key: _tagged(inner) for key, inner in value.items()}
+    if cls is list or cls is tuple:
+        items = value if _PLAIN.issuperset(map(type, value)) else [_tagged(item) for item in value]
+        return items if cls is list else {TagTuple.key: items}
+    if cls in _PLAIN:
+        return value
+    raise TypeError
+
+
 def _default(value: Any) -> Any:
     try:
         return msgspec.to_builtins(value)
@@ -295,4 +304,5 @@ def _default(value: Any) -> Any:
         raise TypeError(f"a session can't hold an object of type {type(value).__name__}: {short(value)}") from None
 
 
+_KEYS = frozenset(tag.key for tag in TaggedJSONSerializer.default_tags)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_default).encode

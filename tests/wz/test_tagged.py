@@ -195,8 +195,17 @@ def test_each_reads_what_the_other_wrote(session: dict[str, Any]) -> None:
     assert ours.loads(theirs.dumps(session).encode()) == expected
 
 
-@given(st.dictionaries(st.text(), st.text() | st.integers() | st.booleans() | st.none()))
-def test_both_ways_write_the_same_text(session: dict[str, Any]) -> None:
+PLAIN = st.recursive(
+    st.text() | st.integers() | st.booleans() | st.none(),
+    lambda inner: st.lists(inner)
+    | st.tuples(inner, inner)
+    | st.dictionaries(st.sampled_from([" t", " b", " di", "a"]) | st.text(), inner),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(), PLAIN) | PLAIN)
+def test_both_ways_write_the_same_document(session: Any) -> None:
     serializer = TaggedJSONSerializer()
 
     flat = serializer.dumps(session)
