@@ -197,9 +197,11 @@ def test_each_reads_what_the_other_wrote(session: dict[str, Any]) -> None:
 
 PLAIN = st.recursive(
     st.text() | st.integers() | st.booleans() | st.none(),
-    lambda inner: st.lists(inner)
-    | st.tuples(inner, inner)
-    | st.dictionaries(st.sampled_from([" t", " b", " di", "a"]) | st.text(), inner),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.sampled_from([" t", " b", " di", "a"]) | st.text(), inner)
+    ),
     max_leaves=12,
 )
 
