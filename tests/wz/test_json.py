@@ -28,6 +28,7 @@ import wz
 from wz import App, Request, Response
 from wz.json import JSON
 from wz.stdlib_json import NoJSON, write
+from wz.templates import Templates, render_template_string
 
 from ..client import validated
 from .conftest import Web
@@ -449,6 +450,21 @@ def test_one_app_s_settings_are_not_another_s() -> None:
     one.json.sort_keys = True
 
     assert (one.json.dumps({"b": 1, "a": 2}), other.json.dumps({"b": 1, "a": 2})) == ('{"a":2,"b":1}', '{"b":1,"a":2}')
+
+
+def test_tojson_may_indent(web: Web) -> None:
+    app = web.app()
+    app.json.sort_keys = app.json.ensure_ascii = False
+    page = "{{ {'b': '<é', 'a': 1}|tojson(indent=2) }}"
+
+    with app.app_context():
+        if web.module is wz:
+            Templates(app)
+            text = render_template_string(page)
+        else:
+            text = web.render_template_string(page)
+    keys = '{\n  "b": "\\u003cé",\n  "a": 1\n}', '{\n  "a": 1,\n  "b": "\\u003cé"\n}'
+    assert text == keys[web.module is not wz]  # Jinja has Flask sort them, whatever the setting
 
 
 # Classes of one's own, as Flask documents them.
