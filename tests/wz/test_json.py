@@ -510,6 +510,18 @@ def with_a_method(base: type[Any]) -> Any:
 
 
 @pytest.mark.parametrize("make", [with_default, with_a_method])
+def test_a_default_is_asked_for_what_is_inside_of_others(web: Web, make: Callable[[type[Any]], Any]) -> None:
+    app = web.app()
+    app.json = make(base(web))(app)
+    app.add_url_rule("/", "view", lambda: {"p": Point(AT, {Point(1, AT).x}), "in": [Point(Point(AT))]})
+
+    at = AT.timestamp()
+    assert web.client(app).get("/").json == {"p": {"x": at, "y": [1]}, "in": [{"x": {"x": at, "y": 0}, "y": 0}]}
+    if web.module is wz:
+        assert app.json.loads(app.json.encode([Named(AT), {AT}])) == [{"firstName": at}, [at]]
+
+
+@pytest.mark.parametrize("make", [with_default, with_a_method])
 def test_a_default_is_asked_for_all_that_the_standard_library_does_not_know(
     web: Web, make: Callable[[type[Any]], Any]
 ) -> None:
