@@ -28,7 +28,7 @@ ON_THE_WAY = ["app", "base", "config", "context", "errors", "fast", "http", "jso
 
 #: Lines of code, without blank lines, comments and docstrings: of these files; of all that `from wz import App` loads.
 LINES_ON_THE_WAY = 1450
-LOADED_LINES = 1950
+LOADED_LINES = 2000
 
 #: What the answer to a wrong value loads besides.
 WHEN_WRONG = ["field_errors"]
@@ -224,10 +224,10 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
         ("http", "app"): "upwards: a request knows the app that answers it",
         ("http", "routing"): "upwards: a request knows the route that answers it",
         ("logging", "app"): "upwards: a logger is an app's",
-        ("routes", "app"): "upwards: a table is an app's",
         ("provider", "app"): "upwards: a response is of the app's class",
         ("provider", "http"): "upwards: what `jsonify` returns",
         ("provider", "json"): "upwards: what a current app has",
+        ("routes", "app"): "upwards: a table is an app's",
         ("testing", "session"): "beside it, but optional: `Client.session_transaction` yields one",
     }
 
