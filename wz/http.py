@@ -183,7 +183,7 @@ class Request(WerkzeugRequest):
 
     @property
     def json_module(self) -> JSON:  # type: ignore[override]
-        """What reads `get_json`: the app's JSON."""
+        """What reads a JSON body: the app's JSON."""
         return self.app.json if "app" in self.__dict__ else json
 
     @property

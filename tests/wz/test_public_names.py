@@ -86,7 +86,9 @@ OFFERED = {
     "wz.static": "Static send_file send_from_directory",
     "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
     "wz.streaming": "copy_current_request_context stream_with_context",
-    "wz.tagged": "TaggedJSON",
+    "wz.tagged": """
+        JSONTag PassDict PassList TagBytes TagDateTime TagDict TagMarkup TagTuple TagUUID TaggedJSONSerializer
+    """,
     "wz.templates": """
         EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
         render_template_string stream_template stream_template_string
