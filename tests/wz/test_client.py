@@ -16,7 +16,6 @@ from werkzeug.test import ClientRedirectError
 from werkzeug.test import EnvironBuilder as WerkzeugEnvironBuilder
 
 import wz
-import wz.testing
 from wz import App
 from wz.testing import Client
 
@@ -139,7 +138,7 @@ def test_what_each_environ_begins_with_can_be_changed(web: Web) -> None:
 def test_a_builder_is_sent_and_can_be_sent_again(web: Web) -> None:
     app = echo(web)
     client = app.test_client()
-    builder = web.testing.EnvironBuilder(
+    builder = web.submodule("testing").EnvironBuilder(
         app, "/x", method="PUT", headers={"X-Color": "red"}, environ_base={"REMOTE_ADDR": "192.0.2.1"}
     )
 
@@ -150,7 +149,7 @@ def test_a_builder_is_sent_and_can_be_sent_again(web: Web) -> None:
 
 def test_an_environ_is_sent(web: Web) -> None:
     app = echo(web)
-    builder = web.testing.EnvironBuilder(app, "/x", method="POST", data=b"abc", headers={"X-Color": "red"})
+    builder = web.submodule("testing").EnvironBuilder(app, "/x", method="POST", data=b"abc", headers={"X-Color": "red"})
     environ = builder.get_environ()
     client = app.test_client()
     client.set_cookie("a", "b")
@@ -325,7 +324,7 @@ def test_a_cookie_belongs_to_a_domain_and_a_path(web: Web) -> None:
 
 
 def test_an_app_may_have_a_class_of_clients(web: Web) -> None:
-    theirs: Any = web.testing.FlaskClient if web.module is not wz else Client
+    theirs: Any = Client if web.module is wz else web.submodule("testing").FlaskClient
 
     class CustomClient(theirs):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
