@@ -134,6 +134,8 @@ class App(URLBuilding, Development):
                     self._tear_down(hook, error)
         if self.appcontext_teardown_hooks:
             self.teardown_context(error)
+        if "files" in request.__dict__:
+            request.close()  # those of a form
 
     def teardown_context(self, error: BaseException | None) -> None:
         """Run the hooks of `teardown_appcontext`: at the end of a request and of an `AppContext`."""
