@@ -44,7 +44,7 @@ class EnvironBuilder(WerkzeugEnvironBuilder):
 
     A URL is made of `url_scheme` or PREFERRED_URL_SCHEME, `subdomain`, SERVER_NAME or localhost, APPLICATION_ROOT and
     `path`, or of `base_url` and `path`; or else `path` is a whole URL, which has its own scheme and host. What follows
-    is Werkzeug's: `method`, `query_string`, `headers`, `data`, `json`, `auth`, `environ_overrides` and more.
+    is Werkzeug's: `method`, `query_string`, `headers`, `data`, `json`, `environ_base` and more.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Client(WerkzeugClient):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """The arguments are Werkzeug's: an application, `response_wrapper`, `use_cookies` and their like."""
+        """The arguments are Werkzeug's: an application, a class for its answers, `use_cookies` and their like."""
         super().__init__(*args, **kwargs)
         self.environ_base: WSGIEnvironment = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": _USER_AGENT}
         #: Whether this is inside of `with client:`.
@@ -167,7 +167,7 @@ class Client(WerkzeugClient):
 class AppRunner:
     """Runs an app's commands in this process: `app.test_cli_runner().invoke(args=["init-db"]).output`.
 
-    It has all that `click.testing.CliRunner` has, such as `isolated_filesystem`; the options are the same.
+    Its options are those of `click.testing.CliRunner`, which does the work and whose other methods it has too.
     """
 
     def __init__(self, app: App, **options: Any) -> None:
