@@ -127,7 +127,10 @@ class AppRunner:
 
     def invoke(self, command: Any = None, args: str | list[str] | None = None, **options: Any) -> Result:
         """Invoke a command, `app.cli` unless another is given, as if `wz --app` had loaded this app."""
-        return self._runner.invoke(command or self.app.cli, args, obj=self.app, **options)
+        from .loading import ScriptInfo  # here as above
+
+        info = ScriptInfo(create_app=lambda: self.app)
+        return self._runner.invoke(command or self.app.cli, args, **{"obj": info, **options})
 
 
 class LiveServer:

@@ -33,6 +33,7 @@ LOADED_LINES = 1750
 #: The optional files, and what each needs besides Werkzeug and msgspec.
 OPTIONAL = [
     "cli",
+    "dotenv",
     "flashing",
     "loading",
     "logging",
@@ -41,6 +42,7 @@ OPTIONAL = [
     "records",
     "request_id",
     "routes",
+    "serving",
     "session",
     "signals",
     "sse",
@@ -209,6 +211,7 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
     assert found == {
         ("base", "app"): "upwards: requests, blueprints and contexts are given the whole app",
         ("base", "routes"): "upwards: `App.routes` has these rows",
+        ("blueprints", "cli"): "upwards: `Blueprint.cli` is a group of commands",
         ("blueprints", "app"): "upwards: a blueprint is installed in an app, and what it recorded is called with one",
         ("context", "app"): "upwards: the current app is one",
         ("development", "cli"): "upwards: `App.cli` is a group of commands",
@@ -217,6 +220,7 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
         ("http", "routing"): "upwards: a request knows the route that answers it",
         ("logging", "app"): "upwards: a logger is an app's",
         ("routes", "app"): "upwards: a table is an app's",
+        ("serving", "app"): "upwards: `App.run` gives itself",
         ("testing", "session"): "beside it, but optional: `Client.session_transaction` yields one",
     }
 
@@ -274,6 +278,8 @@ def test_a_program_without_coroutines_does_not_load_asyncio(loaded: set[str]) ->
         pytest.param("signals", {"blinker"}, id="signals"),
         pytest.param("templates", {"jinja2"}, id="templates"),
         pytest.param("cli", {"click"}, id="cli"),
+        pytest.param("serving", set(), id="serving"),
+        pytest.param("dotenv", set(), id="dotenv"),
         pytest.param("static", set(), id="static"),
         pytest.param("views", set(), id="views"),
         pytest.param("aio", set(), id="aio"),
@@ -290,6 +296,7 @@ def test_an_optional_file_brings_its_own_package_only(module: str, brings: set[s
     optional = {
         "blinker",
         "click",
+        "dotenv",
         "flask",
         "gunicorn",
         "itsdangerous",
