@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import RequestRedirect
 
-from .context import PRESERVE, PreservedContext, current
+from .context import PRESERVE, RequestContext, current
 from .development import Development
 from .errors import Problem, error_page, error_response, find_handler
 from .fast import Match
@@ -45,7 +45,7 @@ class App(URLBuilding, Development):
         error: BaseException | None = None
         try:
             if PRESERVE in environ:
-                environ[PRESERVE](PreservedContext(request))
+                environ[PRESERVE](RequestContext(request))
             try:
                 response = self.respond(request)
             except Exception as exc:

@@ -20,6 +20,7 @@ from .http import Request, Response
 from .json import JSON, json
 from .layers import Layers
 from .routing import Hooks, Map, Route, Router, RuleSpec, root_path
+from .setup import setupmethod
 from .typed import ViewFunction
 
 if TYPE_CHECKING:
@@ -98,6 +99,11 @@ class BaseApp(Router):
         """The folder of the app's module."""
         return root_path(self.import_name)
 
+    def why_late(self) -> str:
+        if not self.layers.are_fixed:
+            return ""
+        return f"the app {self.name!r} has had a request. Do it where the app is made, or not all workers would have it"
+
     def add_rule(self, spec: RuleSpec, scopes: tuple[Router, ...] | None = None) -> None:
         """Add a rule to the map and its view to the endpoint's route; `scopes` are those of `route_of`."""
         automatic = spec.automatic_options
@@ -128,6 +134,7 @@ class BaseApp(Router):
             route.surround_with(scopes)
         return route
 
+    @setupmethod
     def endpoint(self, name: str) -> Callable[[F], F]:
         """Set the view of an endpoint whose rules were added without one."""
 
@@ -149,6 +156,7 @@ class BaseApp(Router):
 
         return table(self._app)
 
+    @setupmethod
     def register(
         self,
         blueprint: Blueprint,
@@ -180,6 +188,7 @@ class BaseApp(Router):
         request.app = self._app
         return request.url_adapter
 
+    @setupmethod
     def teardown_appcontext(self, hook: F) -> F:
         """Call `hook(exception)` when a request or an app context ends, after the request's teardowns."""
         self.appcontext_teardown_hooks.add(synchronous(hook))

@@ -45,7 +45,7 @@ OFFERED = {
     "wz.cli.shell": "shell_command",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG get_debug_flag",
     "wz.context": """
-        AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
+        AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
     """,
     "wz.development": "Development",
@@ -60,6 +60,7 @@ OFFERED = {
     "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
     "wz.json": "JSON json",
     "wz.layers": "Layer Layers",
+    "wz.live_server": "LiveServer",
     "wz.loading": """
         NoAppException ScriptInfo differences load_app pass_script_info reason_of see_the_project
     """,
@@ -83,6 +84,7 @@ OFFERED = {
         Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
+    "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
     "wz.streaming": "copy_current_request_context stream_with_context",
@@ -91,7 +93,7 @@ OFFERED = {
         EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
         render_template_string stream_template stream_template_string
     """,
-    "wz.testing": "AppRunner Client LiveServer RequestBuilder",
+    "wz.testing": "AppRunner Client EnvironBuilder",
     "wz.tracing": "Change Instruments Probe Recording STEPS Span Trace Tracer current",
     "wz.tracing.asking": "ASK Asked COMPLETE_WITHIN KEPT_WITHIN NoTrace SAFE TIMEOUT in_process kept through",
     "wz.tracing.collector": "Collector",
