@@ -17,7 +17,7 @@ from .blueprints import OWN_NAME, Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute, get_debug_flag
 from .errors import ErrorPage, error_page
 from .http import Request, Response
-from .json import JSON, json
+from .json import JSON
 from .layers import Layers
 from .routing import Hooks, Map, Route, Router, RuleSpec, root_path
 from .setup import setupmethod
@@ -40,6 +40,7 @@ class BaseApp(Router):
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     request_class = Request
     response_class: type[Response] = Response
+    json_provider_class = JSON
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class BaseApp(Router):
         super().__init__()
         self.import_name = import_name
         self.config = Config(self.root_path, {**DEFAULT_CONFIG, "DEBUG": get_debug_flag(), **(config or {})})
-        self.json: JSON = json
+        self.json = self.json_provider_class(self._app)
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
         self.error_page: ErrorPage = error_page

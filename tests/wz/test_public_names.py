@@ -55,10 +55,13 @@ OFFERED = {
         find_handler wants_html
     """,
     "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response read_body send",
+    "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
     "wz.flashing": "flash get_flashed_messages",
-    "wz.helpers": "jsonify make_response redirect",
+    "wz.forms": "FORM_TYPES form_of",
+    "wz.headers": "header_name headers_of",
+    "wz.helpers": "make_response redirect",
     "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
-    "wz.json": "JSON json",
+    "wz.json": "JSON dump dumps json jsonify load loads",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
     "wz.loading": """
@@ -69,8 +72,11 @@ OFFERED = {
     "wz.openapi.document": "Document ProblemDetails",
     "wz.openapi.endpoints": "OpenAPI",
     "wz.openapi.operations": "Content Operation operation said_of",
-    "wz.openapi.schema": "DECIMAL_IN DECIMAL_OUT JSON Schemas is_response is_struct path_template returned url_values",
+    "wz.openapi.schema": """
+        DECIMAL_IN DECIMAL_OUT JSON Schemas form_types is_response is_struct path_template returned url_values
+    """,
     "wz.project": "Project current_folder",
+    "wz.provider": "JSONProvider dump dumps jsonify load loads",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
@@ -87,6 +93,7 @@ OFFERED = {
     "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
+    "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
     "wz.streaming": "copy_current_request_context stream_with_context",
     "wz.tagged": "TaggedJSON",
     "wz.templates": """
@@ -117,7 +124,7 @@ OFFERED = {
     "wz.tracing.visits": "Head Kind MAX_CHANGES Raw Visit",
     "wz.tracing.waterfall": "Row rows shares",
     "wz.typed": """
-        Argument ViewFunction arguments_of bind evaluate invalid the_request with_arguments with_request
+        Argument ViewFunction arguments_of bind evaluate invalid is_list the_request with_arguments with_request
     """,
     "wz.urls": "URLBuilding",
     "wz.views": "METHODS Method MethodView View",

@@ -13,6 +13,7 @@ import click
 from werkzeug.serving import is_running_from_reloader, run_simple
 from werkzeug.utils import import_string
 
+from ..config import get_debug_flag
 from ..loading import NoAppException, ScriptInfo, pass_script_info, see_the_project
 from ..serving import HOST, PORT, show_server_banner
 from .options import debug_option
@@ -62,7 +63,8 @@ def run_command(
     a loopback address.
     """
     ssl_context = _ssl_context(cert, key)
-    debug = os.environ.setdefault("WZ_DEBUG", "1" if host in _LOOPBACK else "0") == "1"
+    os.environ.setdefault("WZ_DEBUG", "1" if host in _LOOPBACK else "0")
+    debug = get_debug_flag()
     app = _load_to_serve(info)
     show_server_banner(debug, info.app_import_path)
     run_simple(

@@ -11,10 +11,12 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
+from werkzeug.datastructures import FileStorage
 from werkzeug.routing import BaseConverter, FloatConverter, IntegerConverter, PathConverter, UUIDConverter
 from werkzeug.routing.converters import AnyConverter, UnicodeConverter
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from ..forms import FORM_TYPES
 from ..routes import VALUE, RouteRow
 
 JSON = dict[str, Any]
@@ -46,7 +48,7 @@ class Schemas:
 
         Where a component differs from the one of its name in `taken`, those that both have become `NameInput`.
         """
-        schemas, components = msgspec.json.schema_components(self.types, schema_hook=lambda _: {}, ref_template=_REF)
+        schemas, components = msgspec.json.schema_components(self.types, schema_hook=_custom, ref_template=_REF)
         schemas, components = _rewrite((schemas, components), self._write_decimal)
         shared = components.keys() & taken.keys()
         if any(components[name] != taken[name] for name in shared):
@@ -63,6 +65,17 @@ class Schemas:
         if node.get("format") != "decimal":
             return node
         return {k: v for k, v in node.items() if k not in ("type", "format")} | self.decimal
+
+
+def _custom(type_: type) -> JSON:
+    """A type of which msgspec knows nothing: a file of a form, or anything."""
+    return {"type": "string", "format": "binary"} if issubclass(type_, FileStorage) else {}
+
+
+def form_types(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The media types that can carry a form: one with a file that must be there can't be a line of text."""
+    files = (field for field in msgspec.structs.fields(struct) if field.type is FileStorage and field.required)
+    return FORM_TYPES[1:] if any(files) else FORM_TYPES
 
 
 def _rewrite(node: Any, change: Callable[[JSON], JSON]) -> Any:
