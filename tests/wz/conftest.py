@@ -77,7 +77,7 @@ class CommandLine:
         self.main: Any = self.cli.main if name == "wz" else self.cli.cli
 
     def write(self, **files: str) -> None:
-        """Write modules into the current folder: `shop="..."` is shop.py, `shop__web="..."` is shop/web.py."""
+        """Write modules into the current folder; in a name, two underscores stand for the slash after a folder's."""
         for name, text in files.items():
             file = self.folder / f"{name.replace('__', '/', 1)}.py"
             file.parent.mkdir(exist_ok=True)

@@ -134,7 +134,7 @@ def test_the_default_handler_may_be_taken_away(
 
 
 def test_a_configuration_may_name_the_stream(web: Web, root: logging.Logger) -> None:
-    """As Flask's page on logging has it; `resolve` is what `dictConfig` does with `ext://`."""
+    """As `ext://`, of which this makes an object."""
     name = f"{web.module.__name__}.logging.wsgi_errors_stream"
     stream: Any = logging.config.BaseConfigurator({}).convert(f"ext://{name}")
     root.addHandler(logging.StreamHandler(stream))

@@ -82,7 +82,7 @@ class Group(AppGroup):
     """Adds the commands that packages and the project register, then the app's own.
 
     A program's own script may use it: `@click.group(cls=Group, create_app=create_app)`. The other arguments are those
-    of Flask's `FlaskGroup`; an option's variable begins with WZ_, as in WZ_RUN_PORT.
+    of Flask's own group. An option of a command is also read from a variable: WZ, the command's name and the option's.
     """
 
     def __init__(
