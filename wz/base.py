@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from werkzeug.routing import BuildError, Rule
 
 from .aio import synchronous
-from .blueprints import Blueprint
-from .config import DEFAULT_CONFIG, Config, ConfigAttribute
+from .blueprints import OWN_NAME, Blueprint
+from .config import DEFAULT_CONFIG, Config, ConfigAttribute, get_debug_flag
 from .errors import ErrorPage, error_page
 from .http import Request, Response
 from .json import JSON
@@ -55,7 +55,7 @@ class BaseApp(Router):
         """
         super().__init__()
         self.import_name = import_name
-        self.config = Config(self.root_path, {**DEFAULT_CONFIG, **(config or {})})
+        self.config = Config(self.root_path, {**DEFAULT_CONFIG, "DEBUG": get_debug_flag(), **(config or {})})
         self.json = self.json_provider_class(self._app)
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
@@ -176,9 +176,10 @@ class BaseApp(Router):
         name: str | None = None,
         subdomain: str | None = None,
         url_defaults: Mapping[str, Any] | None = None,
+        cli_group: str | None = OWN_NAME,
     ) -> None:
         """Add a blueprint's routes, below `url_prefix` or its own; `name` lets one be registered twice."""
-        blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}))
+        blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}), cli_group)
 
     register_blueprint = register
 

@@ -179,10 +179,12 @@ class AppRunner:
     def invoke(self, cli: Any = None, args: str | Sequence[str] | None = None, **options: Any) -> Result:
         """Invoke a command, `app.cli` unless another is given, as if `wz --app` had loaded this app.
 
-        `obj`, the object of the command's context, is the app; give another app, or the text that `--app` takes, to run
-        the command with that.
+        `obj`, the object of the command's context, is a `wz.cli.ScriptInfo` of the app; give another one to run the
+        command with another app.
         """
-        options.setdefault("obj", self.app)
+        from .loading import ScriptInfo  # here as above
+
+        options.setdefault("obj", ScriptInfo(create_app=lambda: self.app))
         return self._runner.invoke(self.app.cli if cli is None else cli, args, **options)
 
     def __getattr__(self, name: str) -> Any:

@@ -32,17 +32,26 @@ OFFERED = {
     "wz.aio": "ensure_sync run synchronous",
     "wz.app": "App",
     "wz.base": "BaseApp",
-    "wz.blueprints": "Blueprint",
+    "wz.blueprints": "Blueprint OWN_NAME",
     "wz.bodies": "read_whole",
     "wz.chunked": "UnknownLength stream",
-    "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
+    "wz.cli": """
+        AppGroup COMMANDS Group NoAppException ScriptInfo load_app load_dotenv main pass_script_info
+        routes_command run_command shell_command with_appcontext
+    """,
+    "wz.cli.groups": "AppGroup COMMANDS Group with_appcontext",
+    "wz.cli.options": "app_option debug_option env_file_option version_option",
+    "wz.cli.routes": "routes_command",
+    "wz.cli.run": "run_command",
+    "wz.cli.shell": "shell_command",
     "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
-    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
+    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG get_debug_flag",
     "wz.context": """
         AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
     """,
     "wz.development": "Development",
+    "wz.dotenv": "get_load_dotenv load_dotenv",
     "wz.errors": """
         ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
         find_handler refusal wants_html
@@ -57,7 +66,9 @@ OFFERED = {
     "wz.json": "JSON dump dumps json jsonify load loads",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
-    "wz.loading": "differences load_app reason_of see_the_project",
+    "wz.loading": """
+        NoAppException ScriptInfo differences load_app pass_script_info reason_of see_the_project
+    """,
     "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
@@ -73,6 +84,7 @@ OFFERED = {
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope root_path",
+    "wz.serving": "HOST PORT RUN_FROM_CLI address run show_server_banner",
     "wz.session": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
         current_session session session_of session_transaction
