@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from werkzeug.local import LocalProxy
 
 from .http import Globals, Request
+from .naming import Origin
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -135,7 +136,13 @@ def url_for(endpoint: str, **values: Any) -> str:
 
 
 def after_this_request(hook: H) -> H:
-    """Call `hook(response)` with the answer to the current request only; it returns a response."""
+    """Call `hook(response)` with the answer to the current request only; it returns a response.
+
+    Raises RuntimeError when the response is made already: in a stream, or in a hook that is given the response.
+    """
     found = require_request()
-    found.after_hooks = [*(found.after_hooks or ()), hook]
+    if found.finalized and found.after_hooks is None:
+        raise RuntimeError(f"{Origin('the hook', hook)} comes too late: the response that it would get has been made")
+    found.after_hooks = found.after_hooks or []
+    found.after_hooks.append(hook)
     return hook

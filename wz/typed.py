@@ -55,17 +55,20 @@ def with_arguments(
 
 def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     """Return `hook` as a function whose first argument is the request, which Flask's hooks leave out."""
-    takes_request = "request" in inspect.signature(hook).parameters
+    parameters = _parameters(hook)
     hook = synchronous(hook)
-    if takes_request:
+    if "request" not in parameters:
+        return functools.wraps(hook)(lambda request, *args: hook(*args))
+    first = parameters[next(iter(parameters))]
+    if first.name == "request" and first.kind is not first.KEYWORD_ONLY:
         return hook
-    return functools.wraps(hook)(lambda request, *args: hook(*args))
+    return functools.wraps(hook)(lambda request, *args: hook(*args, request=request))
 
 
 def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str, Argument]:
     """Return what reads each argument that is no value of the URL. Raises TypeError as `bind` does."""
     arguments: dict[str, Argument] = {}
-    for name, parameter in inspect.signature(view).parameters.items():
+    for name, parameter in _parameters(view).items():
         if name in url_arguments:
             continue
         if name == "request":
@@ -75,6 +78,14 @@ def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str,
         if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
             arguments[name] = _query_of(annotation) if name == "query" else _body_of(annotation)
     return arguments
+
+
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return what a function takes; nothing for one that does not say, as many of those written in C."""
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return {}
 
 
 def evaluate(view: ViewFunction, annotation: Any) -> Any:

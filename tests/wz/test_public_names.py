@@ -52,6 +52,7 @@ OFFERED = {
     "wz.json": "JSON json",
     "wz.layers": "Layer Layers",
     "wz.loading": "differences load_app reason_of see_the_project",
+    "wz.naming": "Origin",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
     "wz.openapi.endpoints": "OpenAPI",
