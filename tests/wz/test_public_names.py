@@ -73,7 +73,7 @@ OFFERED = {
     "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
-    "wz.streaming": "copy_current_request_context stream_with_context",
+    "wz.streaming": "Stream copy_current_request_context stream_with_context",
     "wz.tagged": "TaggedJSON",
     "wz.templates": """
         EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
