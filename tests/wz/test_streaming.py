@@ -241,11 +241,11 @@ def test_what_is_no_iterable_is_refused() -> None:
 def test_outside_of_a_request_only_a_function_is_taken(web: Web) -> None:
     app = web.app()
 
-    @web.stream_with_context
     def paths() -> Iterator[str]:
         yield web.request.path
 
-    app.add_url_rule("/x", "x", lambda: paths())
+    stream = web.stream_with_context(paths)
+    app.add_url_rule("/x", "x", lambda: stream())
 
     assert web.client(app).get("/x").text == "/x"
     with pytest.raises(RuntimeError, match=r"outside of|request context"):
