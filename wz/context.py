@@ -130,7 +130,7 @@ g: Any = LocalProxy(current, "g", unbound_message=_OUTSIDE_APP.format(name="g"))
 request = cast("Request", LocalProxy(require_request))
 
 
-def url_for(endpoint: str, **values: Any) -> str:
+def url_for(endpoint: str = "", /, **values: Any) -> str:
     """`App.url_for` of the current app."""
     return current_app.url_for(endpoint, **values)
 
