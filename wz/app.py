@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import RequestRedirect
 
-from .context import PRESERVE, PreservedContext, current
+from .context import PRESERVE, RequestContext, current
 from .development import Development
 from .errors import Problem, error_page, error_response, find_handler
 from .fast import Match
@@ -46,7 +46,7 @@ class App(URLBuilding, Development):
         error: BaseException | None = None
         try:
             if PRESERVE in environ:
-                environ[PRESERVE](PreservedContext(request))
+                environ[PRESERVE](RequestContext(request))
             try:
                 response = self.respond(request)
             except Exception as exc:
@@ -141,6 +141,8 @@ class App(URLBuilding, Development):
                     self._tear_down(hook, error)
         if self.appcontext_teardown_hooks:
             self.teardown_context(error)
+        if "files" in request.__dict__:
+            request.close()  # those of a form
 
     def teardown_context(self, error: BaseException | None) -> None:
         """Run the hooks of `teardown_appcontext`: at the end of a request and of an `AppContext`."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.routing import BuildError, MapAdapter, Rule
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from .app import App  # upwards: requests, blueprints and contexts are given the whole app
+    from .routes import RouteRow  # upwards: `App.routes` has these rows
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,7 +56,6 @@ class BaseApp(Router):
         super().__init__()
         self.import_name = import_name
         self.config = Config(self.root_path, {**DEFAULT_CONFIG, **(config or {})})
-        self.logger = logging.getLogger(import_name)
         self.json: JSON = json
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
@@ -80,8 +83,16 @@ class BaseApp(Router):
 
     @property
     def name(self) -> str:
-        """The import name; `wz shell` and the app's group of commands show it."""
-        return self.import_name
+        """The import name, or a script's own; the logger and the shell are called so."""
+        file = getattr(sys.modules["__main__"], "__file__", None) if self.import_name == "__main__" else None
+        return Path(file).stem if file else self.import_name
+
+    @cached_property
+    def logger(self) -> logging.Logger:
+        """The standard library's logger of the app's name, with a handler of its own if it would have none."""
+        from .logging import create_logger  # optional: the first record, or the program's own setting up, needs it
+
+        return create_logger(self._app)
 
     @property
     def root_path(self) -> str:
@@ -137,6 +148,13 @@ class BaseApp(Router):
     def view_functions(self) -> dict[str, ViewFunction]:
         """The endpoints' views. This is a copy: change endpoints with `add_url_rule` and `endpoint`."""
         return {name: route.view for name, route in self.endpoints.items() if route.view is not None}
+
+    @property
+    def routes(self) -> tuple[RouteRow, ...]:
+        """The table of rules, made anew each time: a row for each rule, in the map's order."""
+        from .routes import table  # optional: no request needs it
+
+        return table(self._app)
 
     @setupmethod
     def register(

@@ -19,10 +19,11 @@ from werkzeug.test import create_environ
 
 import wz
 from wz import App
+from wz.live_server import LiveServer
 from wz.sse import ServerSentEvent, event_stream
 from wz.static import send_file
 from wz.templates import Templates, stream_template_string
-from wz.testing import Client, LiveServer
+from wz.testing import Client
 
 from ..client import validated
 from ..stack import answers, process, until
