@@ -24,6 +24,7 @@ from .aio import synchronous
 from .errors import Problem
 from .fast import read_body
 from .http import Request
+from .naming import written
 
 ViewFunction = Callable[..., Any]
 Argument = Callable[[Request], Any]
@@ -97,7 +98,7 @@ def evaluate(view: ViewFunction, annotation: Any) -> Any:
     """
     if not isinstance(annotation, str):
         return annotation
-    function = inspect.unwrap(getattr(view, "__func__", view))
+    function = written(view)
     try:
         return eval(annotation, getattr(function, "__globals__", {}))
     except NameError as exc:

@@ -252,9 +252,17 @@ def test_redirects_of_the_map_are_not_errors(web: Web) -> None:
     assert web.client(app).get("/folder").status_code == 308
 
 
-@pytest.mark.parametrize("handled", [pytest.param(299, id="no error's code"), pytest.param("404", id="text")])
-def test_a_handler_of_an_invalid_error_is_refused_at_once(web: Web, handled: Any) -> None:
-    with pytest.raises((ValueError, TypeError)):
+INVALID: list[Any] = [
+    pytest.param(299, (ValueError,), id="no error's code"),
+    pytest.param(list, (ValueError,), id="no error's class"),
+    pytest.param(KeyError(), (TypeError,), id="an error itself"),
+    pytest.param("404", (TypeError, ValueError), id="text"),
+]
+
+
+@pytest.mark.parametrize(("handled", "errors"), INVALID)
+def test_a_handler_of_an_invalid_error_is_refused_at_once(web: Web, handled: Any, errors: Any) -> None:
+    with pytest.raises(errors):
         web.app().register_error_handler(handled, lambda exc: "")
 
 

@@ -41,7 +41,7 @@ ON_THE_WAY = [
 
 #: Lines of code, without blank lines, comments and docstrings: of these files; of all that `from wz import App` loads.
 LINES_ON_THE_WAY = 1450
-LOADED_LINES = 1850
+LOADED_LINES = 1950
 
 #: What the answer to a wrong value loads besides.
 WHEN_WRONG = ["field_errors"]

@@ -57,7 +57,7 @@ OFFERED = {
     "wz.live_server": "LiveServer",
     "wz.loading": "differences load_app reason_of see_the_project",
     "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
-    "wz.naming": "Origin",
+    "wz.naming": "Origin innermost written",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
     "wz.openapi.endpoints": "OpenAPI",
