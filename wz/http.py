@@ -242,7 +242,7 @@ class Response(WerkzeugResponse):
         return headers
 
 
-def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str) -> WerkzeugResponse:
+def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: object) -> WerkzeugResponse:
     """Turn what a handler returned into a response.
 
     str                         200, text/html, UTF-8
@@ -287,7 +287,7 @@ def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, or
 
 
 def _from_body(
-    value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str, headers: Headers | None
+    value: Any, app: App | None, environ: WSGIEnvironment | None, origin: object, headers: Headers | None
 ) -> WerkzeugResponse:
     response_class = Response if app is None else app.response_class
     match value:

@@ -23,6 +23,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from .aio import synchronous
 from .errors import Problem
 from .http import Request
+from .naming import written
 
 ViewFunction = Callable[..., Any]
 Argument = Callable[[Request], Any]
@@ -56,17 +57,20 @@ def with_arguments(
 
 def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     """Return `hook` as a function whose first argument is the request, which Flask's hooks leave out."""
-    takes_request = "request" in inspect.signature(hook).parameters
+    parameters = _parameters(hook)
     hook = synchronous(hook)
-    if takes_request:
+    if "request" not in parameters:
+        return functools.wraps(hook)(lambda request, *args: hook(*args))
+    first = parameters[next(iter(parameters))]
+    if first.name == "request" and first.kind is not first.KEYWORD_ONLY:
         return hook
-    return functools.wraps(hook)(lambda request, *args: hook(*args))
+    return functools.wraps(hook)(lambda request, *args: hook(*args, request=request))
 
 
 def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str, Argument]:
     """Return what reads each argument that is no value of the URL. Raises TypeError as `bind` does."""
     arguments: dict[str, Argument] = {}
-    for name, parameter in inspect.signature(view).parameters.items():
+    for name, parameter in _parameters(view).items():
         if name in url_arguments:
             continue
         if name == "request":
@@ -78,6 +82,14 @@ def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str,
     return arguments
 
 
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return what a function takes; nothing for one that does not say, as many of those written in C."""
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return {}
+
+
 def evaluate(view: ViewFunction, annotation: Any) -> Any:
     """Return an annotation as a type. Text (`from __future__ import annotations`) is evaluated in the view's module.
 
@@ -85,7 +97,7 @@ def evaluate(view: ViewFunction, annotation: Any) -> Any:
     """
     if not isinstance(annotation, str):
         return annotation
-    function = inspect.unwrap(getattr(view, "__func__", view))
+    function = written(view)
     try:
         return eval(annotation, getattr(function, "__globals__", {}))
     except NameError as exc:

@@ -37,6 +37,7 @@ ON_THE_WAY = [
     "http",
     "json",
     "layers",
+    "naming",
     "reply",
     "routing",
     "typed",

@@ -70,6 +70,7 @@ OFFERED = {
         NoAppException ScriptInfo differences load_app pass_script_info reason_of see_the_project
     """,
     "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
+    "wz.naming": "Origin innermost written",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
     "wz.openapi.endpoints": "OpenAPI",
@@ -97,7 +98,7 @@ OFFERED = {
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
     "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
-    "wz.streaming": "copy_current_request_context stream_with_context",
+    "wz.streaming": "Stream copy_current_request_context stream_with_context",
     "wz.tagged": """
         JSONTag PassDict PassList TagBytes TagDateTime TagDict TagMarkup TagTuple TagUUID TaggedJSONSerializer
     """,
