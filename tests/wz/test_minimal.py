@@ -35,11 +35,15 @@ WHEN_WRONG = ["field_errors"]
 
 #: The optional files, and what each needs besides Werkzeug and msgspec.
 OPTIONAL = [
+    "caching",
     "cli",
+    "conditional",
+    "documented",
     "field_errors",
     "flashing",
     "forms",
     "headers",
+    "idempotency",
     "loading",
     "openapi",
     "project",

@@ -33,8 +33,10 @@ OFFERED = {
     "wz.app": "App",
     "wz.base": "BaseApp",
     "wz.blueprints": "Blueprint",
+    "wz.caching": "cache_control",
     "wz.chunked": "UnknownLength stream",
     "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
+    "wz.conditional": "Preconditions etag refuse_conditions require_if_match",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
         AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
@@ -45,6 +47,7 @@ OFFERED = {
         ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
         find_handler wants_html
     """,
+    "wz.documented": "Says documented said_around",
     "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response read_body send",
     "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
     "wz.flashing": "flash get_flashed_messages",
@@ -52,6 +55,9 @@ OFFERED = {
     "wz.headers": "header_name headers_of",
     "wz.helpers": "jsonify make_response redirect",
     "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
+    "wz.idempotency": """
+        Answers HEADER LONGEST MemoryAnswers PATIENCE REPLAYED fingerprint idempotent key_of
+    """,
     "wz.json": "JSON json",
     "wz.layers": "Layer Layers",
     "wz.loading": "differences load_app reason_of see_the_project",

@@ -13,6 +13,7 @@ import msgspec
 from werkzeug.routing import Rule as WerkzeugRule
 
 from ..app import App
+from ..documented import said_around
 from ..field_errors import FieldError
 from ..headers import header_name
 from ..typed import evaluate
@@ -103,6 +104,7 @@ class Document:
         """Return the Operation Object of a rule's method; `view` is the function, or a class-based view's method."""
         hooks = chain.from_iterable(self.app.endpoints[rule.endpoint].befores)
         said = [found for hook in hooks if (found := said_of(hook))]
+        around = list(said_around(view))
         own = said_of(view) or Operation()
         signature = inspect.signature(view)
         types = {
@@ -120,6 +122,7 @@ class Document:
         parameters += self.fields(query, "query") if query else []
         parameters += self.fields(headers, "header") if headers else []
         parameters += [self.header(name, type_) for name, type_ in own.headers.items()]
+        parameters += [_plain_header(name, schema) for one in around for name, schema in one.headers.items()]
 
         wrong = {
             400: structs,
@@ -132,8 +135,8 @@ class Document:
         responses |= self.responses
         if method not in _SAFE:
             responses |= self.unsafe_responses
-        for one in (*said, own):
-            responses |= one.responses
+        for more in (*(one.responses for one in said), *(one.responses for one in around), own.responses):
+            responses |= more
 
         security: list[JSON] = [{s.security: []} for s in [*said, own] if s.security]
         summary, _, description = (inspect.getdoc(view) or "").partition("\n")
@@ -216,6 +219,12 @@ class Document:
         if get_origin(type_) in (Union, UnionType) and all(is_struct(kind) for kind in get_args(type_)):
             return {"schema": {"anyOf": [schemas.of(kind) for kind in get_args(type_)]}}  # msgspec refuses such a union
         return {"schema": schemas.of(type_)}
+
+
+def _plain_header(name: str, schema: Mapping[str, Any]) -> JSON:
+    rest = {key: value for key, value in schema.items() if key not in ("required", "description")}
+    about = {key: schema[key] for key in ("required", "description") if key in schema}
+    return {"name": name, "in": "header", "schema": rest} | about
 
 
 def _description(annotation: Any) -> JSON:
