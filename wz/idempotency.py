@@ -10,7 +10,7 @@
     again, with the same request              the kept answer, with `Idempotent-Replayed: true`
     again, with another request               422; query string and body count
     again, before there is an answer          409
-    no key where one is required, or no key   400
+    no key where one is required              400
 
 A key is one of a method and a path: the same text elsewhere is another key.
 
@@ -142,7 +142,7 @@ def idempotent(
             if key is None:
                 return call(*args, **kwargs)
             store = answers(request) if callable(answers) else answers
-            name = sha256(f"{request.method} {request.path} {key}".encode()).hexdigest()
+            name = name_of(request, key)
             mark = _Record(fingerprint(request), time.time(), secrets.token_hex(8))
             found = store.begin(name, msgspec.msgpack.encode(mark))
             if found is not None:
@@ -156,17 +156,17 @@ def idempotent(
             cast("F", once),
             headers={HEADER: schema | {"description": about} | ({"required": True} if required else {})},
             responses={
-                400: f"{HEADER} is missing, or no key" if required else f"{HEADER} is no key",
+                **({400: f"{HEADER} is missing"} if required else {}),
                 409: f"a request with this {HEADER} has no answer yet",
-                422: f"this {HEADER} belongs to another request",
+                422: f"{HEADER} is no key, or belongs to another request; or a value is wrong: `field` names it",
             },
         )
 
     return decorate
 
 
-def key_of(request: Request, *, required: bool = False) -> str | None:
-    """Return the key of a request, None without one. Raises a 400 for what is none, or for none where one is required.
+def key_of(request: Request, *, required: bool = False, longest: int = LONGEST) -> str | None:
+    """Return the key of a request, None without one. Raises a 400 where one is required, a 422 for what is none.
 
     The draft wants a string in quotes; most clients leave the quotes out.
     """
@@ -176,9 +176,14 @@ def key_of(request: Request, *, required: bool = False) -> str | None:
             raise Problem(400, f"send an {HEADER}: a text that no other request has, such as a UUID", field=HEADER)
         return None
     key = unquote_header_value(header)
-    if not (0 < len(key) <= LONGEST and key.isascii() and key.isprintable()):
-        raise Problem(400, f"{HEADER} must be 1 to {LONGEST} printable ASCII characters", field=HEADER)
+    if not (0 < len(key) <= longest and key.isascii() and key.isprintable()):
+        raise Problem(422, f"{HEADER} must be 1 to {longest} printable ASCII characters", field=HEADER)
     return key
+
+
+def name_of(request: Request, key: str) -> str:
+    """Return the name under which something is kept for a key: of this method and path alone, and of a fixed length."""
+    return sha256(f"{request.method} {request.path} {key}".encode(errors="surrogatepass")).hexdigest()
 
 
 def fingerprint(request: Request) -> bytes:

@@ -16,6 +16,7 @@ from wz import Blueprint, Problem, Request, Response
 from wz.openapi import operation
 
 from ..auth import protect
+from ..idempotency import once
 from ..services import services
 from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, MemberName, plain, written
 
@@ -131,6 +132,7 @@ def delete_board(request: Request, board: BoardName) -> Response:
 
 
 @blueprint.post("/<board>/copy")
+@once
 @operation(responses=NO_BOARD | EXISTS | NO_NAME)
 def copy(request: Request, board: BoardName, body: Target) -> Named:
     """Copy a board with all its scores, features and segments."""
@@ -139,6 +141,7 @@ def copy(request: Request, board: BoardName, body: Target) -> Named:
 
 
 @blueprint.post("/<board>/rename")
+@once
 @operation(responses=NO_BOARD | EXISTS | NO_NAME)
 def rename(request: Request, board: BoardName, body: Target) -> Named:
     """Give a board another name."""
@@ -147,6 +150,7 @@ def rename(request: Request, board: BoardName, body: Target) -> Named:
 
 
 @blueprint.post("/<board>/union")
+@once
 @operation(responses={404: "one of the sources is not a board, or has no members"} | EXISTS | NO_NAME)
 def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Summary | Response:
     """Make a board from others: a member's score is the sum of its scores there, each times that board's weight."""

@@ -117,7 +117,9 @@ def test_another_request(bank: Bank, other: dict[str, Any], status: int) -> None
 
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, "\xe9", "a\tb"], ids=["", "quotes", "long", "not ASCII", "a tab"])
 def test_what_is_no_key(bank: Bank, key: str) -> None:
-    assert bank.pay(key).status_code == 400
+    answer = bank.pay(key)
+
+    assert (answer.status_code, answer.json["field"]) == (422, HEADER)
     assert bank.done == 0
 
 

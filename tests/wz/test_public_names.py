@@ -56,7 +56,7 @@ OFFERED = {
     "wz.helpers": "jsonify make_response redirect",
     "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
     "wz.idempotency": """
-        Answers HEADER LONGEST MemoryAnswers PATIENCE REPLAYED fingerprint idempotent key_of
+        Answers HEADER LONGEST MemoryAnswers PATIENCE REPLAYED fingerprint idempotent key_of name_of
     """,
     "wz.json": "JSON json",
     "wz.layers": "Layer Layers",
