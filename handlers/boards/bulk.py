@@ -15,6 +15,7 @@ from pipeline.store import OUTAGES
 from pipeline.store.outage_log import outages
 from pipeline.store.refusals import refusal_of
 from wz import Blueprint, Problem, Request, Response
+from wz.conditional import refuse_conditions
 from wz.idempotency import HEADER, key_of, name_of
 from wz.openapi import Content, operation
 from wz.records import ARRAY, LINES, BrokenBody, records
@@ -28,6 +29,7 @@ from .parameters import NO_NAME, BoardName, Exact, MemberName
 
 blueprint = Blueprint("bulk", url_prefix="/boards/<board>")
 protect(blueprint)
+blueprint.before_request(refuse_conditions)
 
 T = TypeVar("T")
 

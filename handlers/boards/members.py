@@ -11,6 +11,7 @@ from pipeline.boards.answers import Added, Ranks, Standing
 from pipeline.boards.changes import EVENT_BYTES
 from pipeline.boards.scores import LIMIT, PLACES, from_units
 from wz import Blueprint, Problem, Request, Response
+from wz.conditional import refuse_conditions
 from wz.idempotency import key_of
 from wz.openapi import operation
 
@@ -32,6 +33,7 @@ from .parameters import (
 
 blueprint = Blueprint("members", url_prefix="/boards/<board>/members/<member>")
 protect(blueprint)
+blueprint.before_request(refuse_conditions)
 
 Number = Annotated[
     Decimal,

@@ -13,6 +13,8 @@ from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
 from pipeline.boards.shards import NAME
 from wz import Blueprint, Problem, Request, Response
+from wz.caching import cache_control
+from wz.conditional import etag, refuse_conditions
 from wz.openapi import operation
 
 from ..auth import protect
@@ -22,6 +24,7 @@ from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, MemberNam
 
 blueprint = Blueprint("boards", url_prefix="/boards")
 protect(blueprint)
+blueprint.before_request(refuse_conditions)
 
 EXISTS = {409: "there is a board of that name, and `replace` is false"}
 
@@ -117,6 +120,8 @@ def configure(request: Request, board: BoardName, body: Setup) -> tuple[BoardSet
 
 
 @blueprint.get("/<board>")
+@cache_control(no_cache=True)
+@etag(weak=True)
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def summary(request: Request, board: BoardName, query: Exact) -> Summary | Response:
     """Show a board's count, sum and settings."""

@@ -195,7 +195,7 @@ class Document:
         descriptions = dict(said)
         if media_type and status:
             descriptions.setdefault(status, "")
-        if not any(code < 400 for code in descriptions):
+        if not any(code < 400 and code != 304 for code in descriptions):
             descriptions[status or 200] = ""
         responses: dict[str, JSON] = {}
         for code, text in sorted(descriptions.items()):
