@@ -122,11 +122,19 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         # The usual text needs no parsing.
         if request.environ.get("CONTENT_TYPE") != "application/json" and not request.is_json:
             raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
+        data = read_body(request)
         try:
-            return decoder.decode(read_body(request))
+            try:
+                return decoder.decode(data)
+            except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+                if isinstance(exc, msgspec.ValidationError):
+                    raise
+                from .stdlib_json import in_utf8  # most bodies are in UTF-8, without a byte order mark
+
+                return decoder.decode(in_utf8(data))
         except msgspec.ValidationError as exc:
-            raise invalid(exc, read_body(request), struct) from exc
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            raise invalid(exc, data, struct) from exc
+        except (ValueError, RecursionError) as exc:
             raise BadRequest(f"the body is not JSON: {exc}") from exc
 
     return body
