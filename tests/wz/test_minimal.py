@@ -54,12 +54,16 @@ WHEN_WRONG = ["field_errors", "logging"]
 
 #: The optional files, and what each needs besides Werkzeug and msgspec.
 OPTIONAL = [
+    "caching",
     "cli",
+    "conditional",
+    "documented",
     "dotenv",
     "field_errors",
     "flashing",
     "forms",
     "headers",
+    "idempotency",
     "live_server",
     "loading",
     "logging",

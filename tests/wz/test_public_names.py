@@ -34,6 +34,7 @@ OFFERED = {
     "wz.base": "BaseApp",
     "wz.blueprints": "Blueprint OWN_NAME",
     "wz.bodies": "read_whole",
+    "wz.caching": "cache_control",
     "wz.chunked": "UnknownLength stream",
     "wz.cli": """
         AppGroup COMMANDS Group NoAppException ScriptInfo load_app load_dotenv main pass_script_info
@@ -45,6 +46,7 @@ OFFERED = {
     "wz.cli.run": "run_command",
     "wz.cli.shell": "shell_command",
     "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
+    "wz.conditional": "Preconditions etag refuse_conditions require_if_match",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG get_debug_flag",
     "wz.context": """
         AppContext PRESERVE RequestContext active_app after_this_request current current_app
@@ -56,6 +58,7 @@ OFFERED = {
         ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
         find_handler refusal wants_html
     """,
+    "wz.documented": "Says documented said_around",
     "wz.fast": "End HOSTS Match Matcher Node Pattern",
     "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
     "wz.flashing": "flash get_flashed_messages",
@@ -63,6 +66,9 @@ OFFERED = {
     "wz.headers": "header_name headers_of",
     "wz.helpers": "make_response redirect",
     "wz.http": "Globals Limit Request Response json_response to_response",
+    "wz.idempotency": """
+        Answers HEADER LONGEST MemoryAnswers PATIENCE REPLAYED fingerprint idempotent key_of name_of
+    """,
     "wz.json": "JSON dump dumps json jsonify load loads",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
