@@ -11,7 +11,7 @@ from werkzeug.wsgi import get_host
 
 from .aio import synchronous
 from .blueprints import Blueprint
-from .config import DEFAULT_CONFIG, Config, ConfigAttribute
+from .config import DEFAULT_CONFIG, Config, ConfigAttribute, duration
 from .errors import ErrorPage, error_page
 from .http import Request, Response
 from .json import JSON, json
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from .app import App  # upwards: requests, blueprints and contexts are given the whole app
+    from .session import SessionInterface  # optional: the app of a program that has sessions keeps its interface
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +34,8 @@ class BaseApp(Router):
     testing = ConfigAttribute[bool]("TESTING", bool)
     debug = ConfigAttribute[bool]("DEBUG", bool)
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute("PERMANENT_SESSION_LIFETIME", duration)
+    session_interface: SessionInterface  # given by `wz.session.Sessions`, and then by anybody
     request_class = Request
     response_class: type[Response] = Response
 

@@ -41,6 +41,7 @@ OPTIONAL = [
     "request_id",
     "session",
     "signals",
+    "signing",
     "sse",
     "static",
     "tagged",
@@ -205,6 +206,7 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
 
     assert found == {
         ("base", "app"): "upwards: requests, blueprints and contexts are given the whole app",
+        ("base", "session"): "optional: the app of a program that has sessions keeps its interface",
         ("blueprints", "app"): "upwards: a blueprint is installed in an app, and what it recorded is called with one",
         ("context", "app"): "upwards: the current app is one",
         ("development", "cli"): "upwards: `App.cli` is a group of commands",

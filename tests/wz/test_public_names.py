@@ -35,7 +35,7 @@ OFFERED = {
     "wz.blueprints": "Blueprint",
     "wz.chunked": "UnknownLength stream",
     "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
-    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
+    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG duration",
     "wz.context": """
         AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
@@ -62,13 +62,14 @@ OFFERED = {
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec root_path",
     "wz.session": """
-        DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
-        current_session session session_of session_transaction
+        DEFAULT_CONFIG EXTENSION NullSession SecureCookieSession SecureCookieSessionInterface SessionInterface
+        SessionMixin Sessions current_session session session_of session_transaction
     """,
     "wz.signals": """
         Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
+    "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
     "wz.streaming": "copy_current_request_context stream_with_context",
