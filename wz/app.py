@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import RequestRedirect
 
-from .context import PRESERVE, PreservedContext, current
+from .context import PRESERVE, RequestContext, current
 from .development import Development
 from .errors import Problem, error_page, error_response, find_handler
 from .fast import Match
@@ -45,7 +45,7 @@ class App(URLBuilding, Development):
         error: BaseException | None = None
         try:
             if PRESERVE in environ:
-                environ[PRESERVE](PreservedContext(request))
+                environ[PRESERVE](RequestContext(request))
             try:
                 response = self.respond(request)
             except Exception as exc:
@@ -134,6 +134,8 @@ class App(URLBuilding, Development):
                     self._tear_down(hook, error)
         if self.appcontext_teardown_hooks:
             self.teardown_context(error)
+        if "files" in request.__dict__:
+            request.close()  # those of a form
 
     def teardown_context(self, error: BaseException | None) -> None:
         """Run the hooks of `teardown_appcontext`: at the end of a request and of an `AppContext`."""
@@ -153,8 +155,9 @@ class App(URLBuilding, Development):
         return Response(headers={"Allow": ", ".join(sorted(request.url_adapter.allowed_methods()))})
 
     def _is_plain(self, request: Request) -> bool:
-        """Say whether no hook and no other response class needs the response as an object."""
-        return request.after_hooks is None and not any(request.route.afters) and self.response_class is Response
+        """Say whether no hook, no other response class and no JSON of its own needs the response as an object."""
+        is_plain = self.response_class is Response and self.json.is_plain
+        return is_plain and request.after_hooks is None and not any(request.route.afters)
 
     def _tear_down(self, hook: Callable[..., Any], error: BaseException | None) -> None:
         try:

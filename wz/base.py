@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.routing import BuildError, MapAdapter, Rule
@@ -14,16 +17,17 @@ from .blueprints import Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute, duration
 from .errors import ErrorPage, error_page
 from .http import Request, Response
-from .json import JSON, json
+from .json import JSON
 from .layers import Layers
 from .routing import Hooks, Map, Route, Router, RuleSpec, root_path
+from .setup import setupmethod
 from .typed import ViewFunction
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from .app import App  # upwards: requests, blueprints and contexts are given the whole app
-    from .session import SessionInterface  # optional: the app of a program that has sessions keeps its interface
+    from .routes import RouteRow  # upwards: `App.routes` has these rows
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,9 +39,10 @@ class BaseApp(Router):
     debug = ConfigAttribute[bool]("DEBUG", bool)
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     permanent_session_lifetime = ConfigAttribute("PERMANENT_SESSION_LIFETIME", duration)
-    session_interface: SessionInterface  # given by `wz.session.Sessions`, and then by anybody
+    session_interface: Any = None  # a `wz.session.SessionInterface`; `Sessions(app)` gives one
     request_class = Request
     response_class: type[Response] = Response
+    json_provider_class = JSON
 
     def __init__(
         self,
@@ -54,8 +59,7 @@ class BaseApp(Router):
         super().__init__()
         self.import_name = import_name
         self.config = Config(self.root_path, {**DEFAULT_CONFIG, **(config or {})})
-        self.logger = logging.getLogger(import_name)
-        self.json: JSON = json
+        self.json = self.json_provider_class(self._app)
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
         self.error_page: ErrorPage = error_page
@@ -82,13 +86,26 @@ class BaseApp(Router):
 
     @property
     def name(self) -> str:
-        """The import name; `wz shell` and the app's group of commands show it."""
-        return self.import_name
+        """The import name, or a script's own; the logger and the shell are called so."""
+        file = getattr(sys.modules["__main__"], "__file__", None) if self.import_name == "__main__" else None
+        return Path(file).stem if file else self.import_name
+
+    @cached_property
+    def logger(self) -> logging.Logger:
+        """The standard library's logger of the app's name, with a handler of its own if it would have none."""
+        from .logging import create_logger  # optional: the first record, or the program's own setting up, needs it
+
+        return create_logger(self._app)
 
     @property
     def root_path(self) -> str:
         """The folder of the app's module."""
         return root_path(self.import_name)
+
+    def why_late(self) -> str:
+        if not self.layers.are_fixed:
+            return ""
+        return f"the app {self.name!r} has had a request. Do it where the app is made, or not all workers would have it"
 
     def add_rule(self, spec: RuleSpec, scopes: tuple[Router, ...] | None = None) -> None:
         """Add a rule to the map and its view to the endpoint's route; `scopes` are those of `route_of`."""
@@ -120,6 +137,7 @@ class BaseApp(Router):
             route.surround_with(scopes)
         return route
 
+    @setupmethod
     def endpoint(self, name: str) -> Callable[[F], F]:
         """Set the view of an endpoint whose rules were added without one."""
 
@@ -134,6 +152,14 @@ class BaseApp(Router):
         """The endpoints' views. This is a copy: change endpoints with `add_url_rule` and `endpoint`."""
         return {name: route.view for name, route in self.endpoints.items() if route.view is not None}
 
+    @property
+    def routes(self) -> tuple[RouteRow, ...]:
+        """The table of rules, made anew each time: a row for each rule, in the map's order."""
+        from .routes import table  # optional: no request needs it
+
+        return table(self._app)
+
+    @setupmethod
     def register(
         self,
         blueprint: Blueprint,
@@ -164,6 +190,7 @@ class BaseApp(Router):
         request.app = self._app
         return request.url_adapter
 
+    @setupmethod
     def teardown_appcontext(self, hook: F) -> F:
         """Call `hook(exception)` when a request or an app context ends, after the request's teardowns."""
         self.appcontext_teardown_hooks.add(synchronous(hook))

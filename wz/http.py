@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import chunked, fast
-from .json import json
+from .json import JSON, json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -73,7 +73,6 @@ class Request(WerkzeugRequest):
     The request is not put into the environ: they would keep each other alive until the garbage collector comes.
     """
 
-    json_module = json  # type: ignore[assignment]
     shallow = False
 
     max_content_length = Limit("MAX_CONTENT_LENGTH")
@@ -166,6 +165,11 @@ class Request(WerkzeugRequest):
     def g(self) -> Globals:
         """What `wz.g` stands for during this request."""
         return Globals()
+
+    @property
+    def json_module(self) -> JSON:  # type: ignore[override]
+        """What reads `get_json`: the app's JSON."""
+        return self.app.json if "app" in self.__dict__ else json
 
     @property
     def endpoint(self) -> str | None:
@@ -306,6 +310,7 @@ def _from_body(
 
 def json_response(value: Any, app: App | None) -> Response:
     """Return a 200 with `value` as the app's JSON writes it; without an app, as the default JSON does."""
-    if app is None or app.response_class is Response:
-        return fast.json_response(Response, (json if app is None else app.json).encode(value))
-    return app.response_class(app.json.encode(value), mimetype="application/json")
+    provider = json if app is None else app.json
+    if provider.is_plain and (app is None or app.response_class is Response):
+        return fast.json_response(Response, provider.encode(value))
+    return provider.response(value)

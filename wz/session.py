@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.datastructures import CallbackDict
 from werkzeug.local import LocalProxy
@@ -277,7 +277,7 @@ class Sessions:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has sessions already: call Sessions(app) once")
         self.app = app
-        app.session_interface = interface or getattr(app, "session_interface", None) or SecureCookieSessionInterface()
+        app.session_interface = interface or app.session_interface or SecureCookieSessionInterface()
         app.extensions[EXTENSION] = self
         for name, value in DEFAULT_CONFIG.items():
             app.config.setdefault(name, value)
@@ -287,9 +287,9 @@ class Sessions:
     def open(self, request: Request) -> SessionMixin:
         """Return the session of a request and keep it there; a null session if the interface has none."""
         interface = self.app.session_interface
-        session = interface.open_session(self.app, request)
+        session: SessionMixin | None = interface.open_session(self.app, request)
         if session is None:
-            session = interface.make_null_session(self.app)
+            session = cast("SessionMixin", interface.make_null_session(self.app))
         session.accessed = True
         request.__dict__[_OPENED] = session
         return session
@@ -336,20 +336,25 @@ session: SessionMixin = LocalProxy(current_session)  # type: ignore[assignment]
 def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> Iterator[SessionMixin]:
     """Yield the session that `client` has on `app`, and give the client the cookie that saves it.
 
-    The session is that of a request made from the other arguments, as `app.test_request_context` takes them; that
-    request is current in the block. Nothing is saved if the block raises. Raises TypeError for a client that keeps no
-    cookies.
+    The session is that of a request made from the other arguments, as `app.test_request_context` takes them; it is
+    current while the session is opened and saved, and not in the block. Nothing is saved if the block raises. Raises
+    TypeError for a client that keeps no cookies, RuntimeError for an app without sessions or without a SECRET_KEY.
     """
     # There is no public way to ask a client for the cookies that suit a request.
     if client._cookies is None:
         raise TypeError("the client keeps no cookies, so it has no session: make it with use_cookies=True")
-    with app.test_request_context(*args, **kwargs) as context:
-        request = context.request
-        client._add_cookies_to_wsgi(request.environ)
-        yield session_of(request)
-        response = app.extensions[EXTENSION].save(request, Response())
-        host = request.host.partition(":")[0]
-        client._update_cookies_from_response(host, request.path, response.headers.getlist("Set-Cookie"))
+    context = app.test_request_context(*args, **kwargs)
+    request = context.request
+    client._add_cookies_to_wsgi(request.environ)
+    with context:
+        opened = session_of(request)
+    if app.session_interface.is_null_session(opened):
+        raise RuntimeError(_NO_SECRET_KEY)
+    yield opened
+    with context:
+        response = app.extensions[EXTENSION].save(request, app.response_class())
+    host = request.host.partition(":")[0]
+    client._update_cookies_from_response(host, request.path, response.headers.getlist("Set-Cookie"))
 
 
 def _vary_on_cookie(response: WerkzeugResponse) -> None:
