@@ -235,6 +235,14 @@ class Response(WerkzeugResponse):
         sent = send(self, environ, start_response) if type(self) is Response else None
         return super().__call__(environ, start_response) if sent is None else sent
 
+    @property
+    def max_cookie_size(self) -> int:  # type: ignore[override]
+        """MAX_COOKIE_SIZE of the current app: bytes above which `set_cookie` warns, as browsers may ignore a cookie."""
+        from .context import active_app  # here, since wz.context imports this file
+
+        app = active_app()
+        return super().max_cookie_size if app is None else app.config["MAX_COOKIE_SIZE"]
+
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         headers = super().get_wsgi_headers(environ)
         if self.status_code == 204:
