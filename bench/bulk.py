@@ -39,8 +39,8 @@ from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from tests import stack
 from wz import Request
+from wz.live_server import LiveServer
 from wz.records import ARRAY, LINES, records
-from wz.testing import LiveServer
 
 from .side_by_side import Goal, Row, report
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import msgspec
-from werkzeug.routing import Rule
 
 from handlers import create_app
 from handlers.tracing import Tracing
@@ -29,6 +28,7 @@ from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.windows.jobs.reports import TaskStatus, place_of
 from tests import stack
 from wz import App
+from wz.routes import VALUE, RouteRow
 from wz.testing import Client
 
 PARTITIONS, JOBS, MEMBERS = 100, 50, 1_000_000
@@ -67,33 +67,30 @@ def pages(app: App, found: Mapping[str, str]) -> dict[str, str]:
 
     Raises KeyError for a route with a value in its path that `VALUES` has not.
     """
-    return {rule.rule: _address(rule, found) for rule in _rules(app) if _name(rule) not in NO_PAGES}
+    return {row.rule: _address(row, found) for row in _rules(app) if _name(row) not in NO_PAGES}
 
 
 def streams(app: App, found: Mapping[str, str]) -> dict[str, str]:
     """Return the addresses of all streams that keep pages current, by their routes."""
-    return {rule.rule: _address(rule, found) for rule in _rules(app) if _name(rule) == "follow"}
+    return {row.rule: _address(row, found) for row in _rules(app) if _name(row) == "follow"}
 
 
-def _rules(app: App) -> Iterator[Rule]:
+def _rules(app: App) -> Iterator[RouteRow]:
     """Yield the routes of the console that are asked by GET."""
-    for rule in app.url_map.iter_rules():
-        is_ours = rule.rule == "/" or rule.rule.startswith(("/console", "/layers"))
-        if is_ours and "GET" in (rule.methods or ()):
-            yield rule
+    for row in app.routes:
+        is_ours = row.rule == "/" or row.rule.startswith(("/console", "/layers"))
+        if is_ours and "GET" in (row.methods or ()):
+            yield row
 
 
-def _name(rule: Rule) -> str:
-    return str(rule.endpoint).rpartition(".")[2]
+def _name(row: RouteRow) -> str:
+    return row.endpoint.rpartition(".")[2]
 
 
-def _address(rule: Rule, found: Mapping[str, str]) -> str:
-    path = rule.rule
-    values = VALUES | OTHER_VALUES.get(rule.endpoint, {})
-    for name in rule.arguments:
-        for converter in ("", "int:"):
-            path = path.replace(f"<{converter}{name}>", values[name])
-    return (path + QUERIES.get(rule.endpoint, "")).format(**found)
+def _address(row: RouteRow, found: Mapping[str, str]) -> str:
+    values = VALUES | OTHER_VALUES.get(row.endpoint, {})
+    path = VALUE.sub(lambda value: values[value["name"]], row.rule)
+    return (path + QUERIES.get(row.endpoint, "")).format(**found)
 
 
 def build(

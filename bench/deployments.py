@@ -17,7 +17,8 @@ from deploy import servers
 from deploy.nginx import render_nginx
 from deploy.up import DEPLOY
 from tests import stack
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 
 from . import counted
 

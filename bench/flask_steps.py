@@ -21,8 +21,8 @@ from werkzeug.exceptions import NotFound
 import wz
 from wz.request_id import RequestID
 
+from .api import Score, standing
 from .framework import BODY, MEMBER, Call, environ_of
-from .peers import Score, standing
 from .side_by_side import Round, in_turn
 
 _RULE = "/boards/<board>/members/<member>"

@@ -36,7 +36,8 @@ from deploy import servers
 from deploy.nginx import DEPLOY, render_nginx
 from pipeline.settings import Settings
 from tests import stack
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 
 from .bulk import own_stdout
 from .load import measure

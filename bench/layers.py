@@ -33,9 +33,9 @@ from handlers.console.layers.measured import FILE, PARTS, Bar, Cost, Measured
 from wz import App
 from wz import Request as WzRequest
 
+from .api import standing
 from .flask_steps import steps, undisturbed
 from .framework import MEMBER, Call, environ_of, verify
-from .peers import standing
 from .side_by_side import in_turn
 
 REQUEST = "GET /boards/<board>/members/<member>"

@@ -1,7 +1,7 @@
 """What the benches share: contenders take turns, medians are compared, and goals are about ratios only.
 
 A machine that others use is faster in one second than in the next. So each round lets every contender run once, in
-another order each time, and the median over the rounds is what counts.
+another order each time, and the median over the rounds is what counts, unless a bench says otherwise.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import random
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ class Goal:
 
 @dataclass
 class Row:
-    """One measurement: each contender's median, in `unit`."""
+    """One measurement: each contender's median, or what the bench takes for it, in `unit`."""
 
     name: str
     medians: dict[str, float]
@@ -62,9 +62,11 @@ def in_turn(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str,
     return results
 
 
-def take_turns(contenders: Mapping[str, Round], rounds: int) -> dict[str, float]:
-    """The same, and return each one's median."""
-    return {name: statistics.median(results) for name, results in in_turn(contenders, rounds).items()}
+def take_turns(
+    contenders: Mapping[str, Round], rounds: int, of_all: Callable[[Sequence[float]], float] = statistics.median
+) -> dict[str, float]:
+    """The same, and return for each one what `of_all` makes of its rounds."""
+    return {name: of_all(results) for name, results in in_turn(contenders, rounds).items()}
 
 
 def table(rows: list[Row], against: list[str]) -> str:

@@ -34,7 +34,8 @@ _STREAM = 1
 class HTTP2Server:
     """A WSGI application that hands each request, as it is, to a server on a connection of its own.
 
-    The counterpart of `wz.testing.LiveServer`. `name` is the one in the server's certificate; `timeout` is in seconds.
+    The counterpart of `wz.live_server.LiveServer`. `name` is the one in the server's certificate; `timeout` is in
+    seconds.
     """
 
     def __init__(self, address: tuple[str, int], name: str, context: ssl.SSLContext, timeout: float) -> None:

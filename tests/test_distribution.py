@@ -22,7 +22,8 @@ from pathlib import Path
 
 import pytest
 
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 
 from .stack import PATIENCE, REPOSITORY, free_port, process
 

@@ -15,7 +15,7 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 from werkzeug.wsgi import get_host
 
-from .context import PRESERVE, PreservedContext, current
+from .context import PRESERVE, RequestContext, current
 from .development import Development
 from .errors import Problem, error_page, error_response, find_handler, refusal
 from .fast import Match
@@ -48,7 +48,7 @@ class App(URLBuilding, Development):
         error: BaseException | None = None
         try:
             if PRESERVE in environ:
-                environ[PRESERVE](PreservedContext(request))
+                environ[PRESERVE](RequestContext(request))
             try:
                 response = self.respond(request)
             except Exception as exc:
@@ -140,6 +140,8 @@ class App(URLBuilding, Development):
         """Run every teardown hook, whatever happened before; one that fails is logged and does not stop the others."""
         for hook in request.route.teardowns:
             self._tear_down(hook, error)
+        if request.has_form:
+            request.close()  # its files
 
     def teardown_context(self, error: BaseException | None) -> None:
         """Run the hooks of `teardown_appcontext` alone: at the end of an `AppContext`."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.routing import BuildError, Rule
@@ -16,12 +19,14 @@ from .http import Request, Response
 from .json import JSON, json
 from .layers import Layers
 from .routing import Map, Route, Router, RuleSpec, root_path
+from .setup import setupmethod
 from .typed import ViewFunction
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from .app import App  # upwards: requests, blueprints and contexts are given the whole app
+    from .routes import RouteRow  # upwards: `App.routes` has these rows
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,7 +55,6 @@ class BaseApp(Router):
         super().__init__()
         self.import_name = import_name
         self.config = Config(self.root_path, {**DEFAULT_CONFIG, **(config or {})})
-        self.logger = logging.getLogger(import_name)
         self.json: JSON = json
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
@@ -78,8 +82,16 @@ class BaseApp(Router):
 
     @property
     def name(self) -> str:
-        """The import name; `wz shell` and the app's group of commands show it."""
-        return self.import_name
+        """The import name, or a script's own; the logger and the shell are called so."""
+        file = getattr(sys.modules["__main__"], "__file__", None) if self.import_name == "__main__" else None
+        return Path(file).stem if file else self.import_name
+
+    @cached_property
+    def logger(self) -> logging.Logger:
+        """The standard library's logger of the app's name, with a handler of its own if it would have none."""
+        from .logging import create_logger  # optional: the first record, or the program's own setting up, needs it
+
+        return create_logger(self._app)
 
     @property
     def root_path(self) -> str:
@@ -96,6 +108,11 @@ class BaseApp(Router):
         self._subdomain_matching = value
         with self.url_map.lock:
             self.url_map.compiled.forget()  # it decides which hosts are served
+
+    def why_late(self) -> str:
+        if not self.layers.are_fixed:
+            return ""
+        return f"the app {self.name!r} has had a request. Do it where the app is made, or not all workers would have it"
 
     def add_rule(self, spec: RuleSpec, scopes: tuple[Router, ...] | None = None) -> None:
         """Add a rule to the map and its view to the endpoint's route; `scopes` are those of `route_of`."""
@@ -127,6 +144,7 @@ class BaseApp(Router):
             route.surround_with(tuple(router.scope for router in scopes))
         return route
 
+    @setupmethod
     def endpoint(self, name: str) -> Callable[[F], F]:
         """Set the view of an endpoint whose rules were added without one."""
 
@@ -141,6 +159,14 @@ class BaseApp(Router):
         """The endpoints' views. This is a copy: change endpoints with `add_url_rule` and `endpoint`."""
         return {name: route.view for name, route in self.endpoints.items() if route.view is not None}
 
+    @property
+    def routes(self) -> tuple[RouteRow, ...]:
+        """The table of rules, made anew each time: a row for each rule, in the map's order."""
+        from .routes import table  # optional: no request needs it
+
+        return table(self._app)
+
+    @setupmethod
     def register(
         self,
         blueprint: Blueprint,
@@ -155,6 +181,7 @@ class BaseApp(Router):
 
     register_blueprint = register
 
+    @setupmethod
     def teardown_appcontext(self, hook: F) -> F:
         """Call `hook(exception)` when a request or an app context ends, after the request's teardowns."""
         self.appcontext_teardown_hooks.add(synchronous(hook))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .routing import F, Router, RuleSpec, root_path
+from .setup import setupmethod
 
 if TYPE_CHECKING:
     from .app import App  # upwards: a blueprint is installed in an app, and what it recorded is called with one
@@ -52,16 +53,17 @@ class Blueprint(Router):
         """The folder of the module `import_name`; without one, that of the program's main module."""
         return root_path(self.import_name or "__main__")
 
+    def why_late(self) -> str:
+        if not self.installed:
+            return ""
+        return f"the blueprint {self.name!r} is registered already. Do it before app.register(...), or no app has it"
+
     def add_rule(self, spec: RuleSpec) -> None:
         if "." in spec.endpoint:
             raise ValueError(f"an endpoint of a blueprint must not contain a dot, like {spec.endpoint!r}")
-        if self.installed:
-            raise RuntimeError(
-                f"the blueprint {self.name!r} is registered already: an app would not see the rule {spec.rule!r}. Add "
-                "all routes before app.register(...)"
-            )
         self.rules.append(spec)
 
+    @setupmethod
     def register(
         self,
         blueprint: Blueprint,
@@ -79,14 +81,17 @@ class Blueprint(Router):
 
     register_blueprint = register
 
+    @setupmethod
     def record(self, function: Callable[[App], Any]) -> None:
         """Call `function(app)` whenever the blueprint is registered."""
         self.recorded.append(function)
 
+    @setupmethod
     def record_once(self, function: Callable[[App], Any]) -> None:
         """Call `function(app)` when the blueprint is registered for the first time."""
         self.record(lambda app: None if self.installed > 1 else function(app))
 
+    @setupmethod
     def endpoint(self, name: str) -> Callable[[F], F]:
         """Set the view of an endpoint whose rules were added without one, by its whole name with the blueprint's."""
 
@@ -96,31 +101,37 @@ class Blueprint(Router):
 
         return decorate
 
+    @setupmethod
     def before_app_request(self, hook: F) -> F:
         """`before_request` of the app: the hook runs before every request, whichever view answers it."""
         self.record(lambda app: app.before_request(hook))
         return hook
 
+    @setupmethod
     def after_app_request(self, hook: F) -> F:
         """`after_request` of the app: the hook is called with every response."""
         self.record(lambda app: app.after_request(hook))
         return hook
 
+    @setupmethod
     def teardown_app_request(self, hook: F) -> F:
         """`teardown_request` of the app: the hook is called at the end of every request."""
         self.record(lambda app: app.teardown_request(hook))
         return hook
 
+    @setupmethod
     def app_url_value_preprocessor(self, hook: F) -> F:
         """`url_value_preprocessor` of the app: the hook sees the values of every request's URL."""
         self.record(lambda app: app.url_value_preprocessor(hook))
         return hook
 
+    @setupmethod
     def app_url_defaults(self, hook: F) -> F:
         """`url_defaults` of the app: the hook may add values to every URL that is built."""
         self.record(lambda app: app.url_defaults(hook))
         return hook
 
+    @setupmethod
     def app_errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
         """`errorhandler` of the app: errors of other blueprints, and of a path without a rule, as well."""
 

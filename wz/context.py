@@ -6,9 +6,11 @@ attribute (about a microsecond), which is the price of not passing things on.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from werkzeug.local import LocalProxy
 
@@ -43,51 +45,69 @@ Working outside of an application.
 
 
 class AppContext:
-    """`with` makes an app current without a request, for scripts and commands; its teardowns run at the end."""
+    """Makes an app current without a request, for scripts and commands: in a `with`, or from `push` to `pop`.
+
+    Its teardowns run at the end; if it was pushed more than once, at the last `pop`.
+    """
 
     def __init__(self, app: App) -> None:
         self.app = app
         self.g = Globals()
         self._tokens: list[Token[Request | AppContext]] = []
 
-    def __enter__(self) -> AppContext:
-        self._tokens.append(current.set(self))
+    def push(self) -> None:
+        """Make it current, until it is popped."""
+        self._tokens.append(current.set(self._subject()))
         for hook in self.app.appcontext_hooks:
             hook()
+
+    def pop(self, exc: BaseException | EllipsisType | None = ...) -> None:
+        """End it and make current what was so before. The teardowns are told `exc`, or what is being handled.
+
+        Raises LookupError if it was not pushed, and AssertionError if another one was pushed since and not popped.
+        """
+        if not self._tokens:
+            raise LookupError(f"this {type(self).__name__} is popped, but it was not pushed")
+        found = current.get(None)
+        try:
+            if len(self._tokens) == 1:
+                self._tear_down(sys.exception() if exc is ... else exc)
+        finally:
+            current.reset(self._tokens.pop())
+        if found is not self._subject():
+            raise AssertionError(f"{self._subject()!r} is popped, but {found!r} was pushed since: pop that one first")
+
+    def __enter__(self) -> Self:
+        self.push()
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        try:
-            self.app.teardown_context(error)
-        finally:
-            current.reset(self._tokens.pop())
+        self.pop(error)
+
+    def _subject(self) -> Request | AppContext:
+        return self
+
+    def _tear_down(self, error: BaseException | None) -> None:
+        self.app.teardown_context(error)
 
 
-class RequestContext:
-    """`with` makes a request current, as the app does for one that it answers; its teardowns run at the end."""
+class RequestContext(AppContext):
+    """Makes a request current, as the app does for one that it answers.
+
+    That of a request which was answered can be entered again, to look at it: its teardowns then run once more, for what
+    was opened meanwhile.
+    """
 
     def __init__(self, request: Request) -> None:
-        self.app = request.app
+        super().__init__(request.app)
         self.request = request
         self.g = request.g
-        self._tokens: list[Token[Request | AppContext]] = []
 
-    def __enter__(self) -> RequestContext:
-        self._tokens.append(current.set(self.request))
-        return self
+    def _subject(self) -> Request:
+        return self.request
 
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        try:
-            self.app.teardown(self.request, error)
-        finally:
-            current.reset(self._tokens.pop())
-
-
-class PreservedContext(RequestContext):
-    """The context of a request that was answered, entered again to look at it: its teardowns are not run again."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        current.reset(self._tokens.pop())
+    def _tear_down(self, error: BaseException | None) -> None:
+        self.app.teardown(self.request, error)
 
 
 #: The request that is being answered, or the context of an app that is current without a request.

@@ -7,6 +7,7 @@ only answers requests loads nothing of it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.serving import run_simple
@@ -24,14 +25,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Development(BaseApp):
-    """An app's methods for scripts, tests and the command line; answering a request calls none of them."""
+    """An app's methods for scripts, tests and the command line; answering a request calls none of them.
+
+    `test_client_class` and `test_cli_runner_class` are what tests are given, if not None: a subclass of
+    `wz.testing.Client` or of `wz.testing.AppRunner`. Set them on a subclass or on an app.
+    """
+
+    test_client_class: type[Client] | None = None
+    test_cli_runner_class: type[AppRunner] | None = None
 
     def app_context(self) -> AppContext:
-        """Return a context for `with`, in which this app is current without a request: for scripts and commands."""
+        """Return a context in which this app is current without a request: for scripts and commands."""
         return AppContext(self._app)
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
-        """Return a context for `with`, of a request that is matched, but not answered."""
+        """Return a context of a request that is matched, but not answered."""
         request = self.request_class(environ)
         request.app = self._app
         request.route = self._unmatched
@@ -39,22 +47,24 @@ class Development(BaseApp):
         return RequestContext(request)
 
     def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
-        """`request_context` of a request made by Werkzeug's EnvironBuilder, of the app's own host, root and scheme."""
-        from .testing import RequestBuilder  # optional
+        """`request_context` of the request that `wz.testing.EnvironBuilder` makes of the arguments."""
+        from .testing import EnvironBuilder  # optional
 
-        return self.request_context(RequestBuilder(self._app, *args, **kwargs).get_environ())
+        with closing(EnvironBuilder(self._app, *args, **kwargs)) as builder:
+            return self.request_context(builder.get_environ())
 
-    def test_client(self, **options: Any) -> Client:
-        """Return a `wz.testing.Client` of this app; `options` are Werkzeug's, such as `use_cookies=False`."""
+    def test_client(self, use_cookies: bool = True, **options: Any) -> Client:
+        """Return a client whose answers are of `response_class`; other options are those of `test_client_class`."""
         from .testing import Client  # optional
 
-        return Client(self._app, **options)
+        made = self.test_client_class or Client
+        return made(self._app, self.response_class, use_cookies=use_cookies, **options)
 
     def test_cli_runner(self, **options: Any) -> AppRunner:
         """Return a runner of this app's commands; `options` are those of `click.testing.CliRunner`. Needs click."""
         from .testing import AppRunner  # optional
 
-        return AppRunner(self._app, **options)
+        return (self.test_cli_runner_class or AppRunner)(self._app, **options)
 
     def run(self, host: str = "127.0.0.1", port: int = 5000, debug: bool | None = None, **options: Any) -> None:
         """Serve for development; `options` are those of `werkzeug.serving.run_simple`. `wz run` can also reload."""

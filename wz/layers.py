@@ -41,7 +41,7 @@ class Layers:
 
         Raises ValueError for a name that is taken, RuntimeError after the first request.
         """
-        if self.outermost != self._first:
+        if self.are_fixed:
             raise RuntimeError(f"the layer {name!r} comes too late: a request has been answered without it")
         if name in self.names():
             raise ValueError(f"there is a layer {name!r} already: {', '.join(self.names())}")
@@ -67,8 +67,17 @@ class Layers:
             composed = between(layer.name, layer.wrap(composed))
         return composed
 
-    def _first(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    @property
+    def are_fixed(self) -> bool:
+        """Whether a request has come."""
+        return self.outermost != self._first
+
+    def fix(self) -> WSGIApplication:
+        """Compose the layers that requests pass, at the first of them, and return the outermost."""
         with self._lock:
-            if self.outermost == self._first:
+            if not self.are_fixed:
                 self.outermost = self.compose(self._get_app())
-        return self.outermost(environ, start_response)
+        return self.outermost
+
+    def _first(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self.fix()(environ, start_response)

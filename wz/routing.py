@@ -17,6 +17,7 @@ from werkzeug.routing import Rule, RuleFactory
 from .aio import synchronous
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
+from .setup import setupmethod
 from .typed import ViewFunction, bind, with_request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -189,10 +190,15 @@ class Router:
         self.before_hooks, self.after_hooks = scope.before_hooks, scope.after_hooks
         self.teardown_hooks, self.error_handlers = scope.teardown_hooks, scope.error_handlers
 
+    def why_late(self) -> str:
+        """Say why nothing can be added any more; an empty text while it can. `wz.setup` asks."""
+        raise NotImplementedError
+
     def add_rule(self, spec: RuleSpec) -> None:
         """Add a rule that `add_url_rule` has made from its arguments."""
         raise NotImplementedError
 
+    @setupmethod
     def add_url_rule(
         self,
         rule: str,
@@ -258,26 +264,31 @@ class Router:
             raise TypeError(f"use route() to give {rule!r} several methods")
         return self.route(rule, methods=[method], **options)
 
+    @setupmethod
     def before_request(self, hook: F) -> F:
         """Call `hook()` before the view; what it returns, unless None, is the answer."""
         self.before_hooks.add(with_request(hook))
         return hook
 
+    @setupmethod
     def after_request(self, hook: F) -> F:
         """Call `hook(response)` with each response; it returns that response or another."""
         self.after_hooks.add(with_request(hook))
         return hook
 
+    @setupmethod
     def teardown_request(self, hook: F) -> F:
         """Call `hook(exception)` when a request ends, however it ends; the exception is None if all went well."""
         self.teardown_hooks.add(synchronous(hook))
         return hook
 
+    @setupmethod
     def url_value_preprocessor(self, hook: F) -> F:
         """Call `hook(endpoint, values)` before the before hooks; it may change the URL's values. They may be None."""
         self.value_hooks.add(hook)
         return hook
 
+    @setupmethod
     def url_defaults(self, hook: F) -> F:
         """Call `hook(endpoint, values)` when a URL is built; it may add values."""
         self.default_hooks.add(hook)
@@ -292,6 +303,7 @@ class Router:
 
         return decorate
 
+    @setupmethod
     def register_error_handler(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
         """Do what `errorhandler` does, for a function that is not decorated.
 

@@ -30,7 +30,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .app import App
 from .context import current_request
-from .http import Request, Response
+from .http import Request
 from .routing import Phase, Router
 from .tagged import TaggedJSON
 
@@ -264,20 +264,25 @@ session: Session = LocalProxy(current_session)  # type: ignore[assignment]
 def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> Iterator[Session]:
     """Yield the session that `client` has on `app`, and give the client the cookie that saves it.
 
-    The session is that of a request made from the other arguments, as `app.test_request_context` takes them; that
-    request is current in the block. Nothing is saved if the block raises. Raises TypeError for a client that keeps no
-    cookies.
+    The session is that of a request made from the other arguments, as `app.test_request_context` takes them; it is
+    current while the session is opened and saved, and not in the block. Nothing is saved if the block raises. Raises
+    TypeError for a client that keeps no cookies, RuntimeError for an app without sessions or without a SECRET_KEY.
     """
     # There is no public way to ask a client for the cookies that suit a request.
     if client._cookies is None:
         raise TypeError("the client keeps no cookies, so it has no session: make it with use_cookies=True")
-    with app.test_request_context(*args, **kwargs) as context:
-        request = context.request
-        client._add_cookies_to_wsgi(request.environ)
-        yield session_of(request)
-        response = app.extensions[EXTENSION].save(request, Response())
-        host = request.host.partition(":")[0]
-        client._update_cookies_from_response(host, request.path, response.headers.getlist("Set-Cookie"))
+    context = app.test_request_context(*args, **kwargs)
+    request = context.request
+    client._add_cookies_to_wsgi(request.environ)
+    with context:
+        opened = session_of(request)
+    if isinstance(opened, NullSession):
+        raise RuntimeError(_NO_SECRET_KEY)
+    yield opened
+    with context:
+        response = app.extensions[EXTENSION].save(request, app.response_class())
+    host = request.host.partition(":")[0]
+    client._update_cookies_from_response(host, request.path, response.headers.getlist("Set-Cookie"))
 
 
 # Signing.

@@ -1,105 +1,157 @@
-"""Werkzeug's test client with Flask's conveniences, over the app in this process or over one that a server runs.
+"""A test client: WSGI without a server. `app.test_client()` returns one.
 
-    client = app.test_client()
-    client = Client(LiveServer("http://127.0.0.1:8080"))
-    client = Client(LiveServer("unix:/run/wz/gunicorn.sock"))
+A server calls the app with an environ, a dict, and gets a status, headers and an iterable of bytes. So does a test, in
+its own process and without a socket:
 
-To the client, each of these is a WSGI application, so the same tests can be run on all of them.
+    environ       EnvironBuilder makes it of what a test would say: path="/posts?page=2", json={...}, subdomain="api"
+    app           Client hands it to the app, whose layers, hooks and error handlers run as they do behind a server
+    TestResponse  Werkzeug makes it of what comes back: status_code, headers, text, json, and history after redirects
+    cookies       kept by domain and path, as a browser does, and put into the next environ
+    context       inside `with client:`, the request that was answered stays current, for a test to look at
+
+Werkzeug's `EnvironBuilder` and `Client` do all of this for any WSGI application. Here they learn what is an app's own:
+its host, root and scheme, its JSON, its contexts, sessions and commands.
 """
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, closing, suppress
-from http.client import HTTPConnection, HTTPResponse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from werkzeug.datastructures import EnvironHeaders, Headers
-from werkzeug.http import is_hop_by_hop_header
+from werkzeug.datastructures import Headers
 from werkzeug.test import Client as WerkzeugClient
-from werkzeug.test import EnvironBuilder, TestResponse
+from werkzeug.test import EnvironBuilder as WerkzeugEnvironBuilder
+from werkzeug.test import TestResponse
 from werkzeug.wrappers import Request as WerkzeugRequest
-from werkzeug.wsgi import get_input_stream
 
 from .app import App
-from .context import PRESERVE, PreservedContext
+from .context import PRESERVE, RequestContext
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
     from click.testing import Result
 
     from .session import Session  # beside it, but optional: `Client.session_transaction` yields one
 
+_USER_AGENT = f"Werkzeug/{version('werkzeug')}"
 
-class RequestBuilder(EnvironBuilder):
-    """Werkzeug's, for the host, root, scheme and JSON of an app."""
 
-    def __init__(self, app: App, path: str = "/", base_url: str | None = None, *args: Any, **kwargs: Any) -> None:
-        self.app = app
+class EnvironBuilder(WerkzeugEnvironBuilder):
+    """Makes the environ of a request to an app: Werkzeug's, and it knows where the app is served.
+
+    The URL is PREFERRED_URL_SCHEME, `subdomain`, SERVER_NAME or localhost, APPLICATION_ROOT, and then `path`. A `path`
+    that is a whole URL has its own scheme and host, `base_url` replaces all of it, and `url_scheme` the scheme.
+    All else is Werkzeug's: `method`, `query_string`, `headers`, `data`, `json`, `auth`, `environ_overrides` and more.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        path: str = "/",
+        base_url: str | None = None,
+        subdomain: str | None = None,
+        url_scheme: str | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Raises TypeError if `base_url` is given and something that is a part of it as well."""
+        if base_url is not None and (subdomain or url_scheme):
+            raise TypeError("a base_url has a scheme and a host: give no subdomain and no url_scheme beside it")
         if base_url is None:
-            config = app.config
-            host, root = config["SERVER_NAME"] or "localhost", config["APPLICATION_ROOT"].strip("/")
-            base_url = f"{config['PREFERRED_URL_SCHEME']}://{host}/{root}"
+            config, url = app.config, urlsplit(path)
+            host = config["SERVER_NAME"] or "localhost"
+            host = url.netloc or (f"{subdomain}.{host}" if subdomain else host)
+            scheme = url.scheme or url_scheme or config["PREFERRED_URL_SCHEME"]
+            base_url = f"{scheme}://{host}/{config['APPLICATION_ROOT'].strip('/')}"
+            path = f"{url.path}?{url.query}" if url.query else url.path
+        self.app = app
         super().__init__(path, base_url, *args, **kwargs)
 
-    def json_dumps(self, obj: Any, **_: Any) -> str:
-        return self.app.json.dumps(obj)
-
-
-_REQUESTS = (EnvironBuilder, WerkzeugRequest, dict)  # what Werkzeug's client takes as it is
+    def json_dumps(self, obj: Any, **options: Any) -> str:
+        """Write `json=` as the app would."""
+        return self.app.json.dumps(obj, **options)
 
 
 class Client(WerkzeugClient):
-    """Keeps cookies; `client.get(path, json=..., headers=..., query_string=...)` as Werkzeug's.
+    """Sends requests to an app, or to any other WSGI application, and keeps its cookies.
 
-    Inside `with client:` the last request stays current after it was answered, so that a test can look at `request`,
-    `g` and `session`. Its teardown hooks have run by then.
+    `client.get(path, json=..., headers=..., query_string=...)` takes what `EnvironBuilder` takes; for an application
+    that is not an App, what Werkzeug's takes. `environ_base` is what each environ begins with: change it to come from
+    another address.
+
+    Inside `with client:` the last request stays current after it was answered, until the next one or the end of the
+    block, so that a test can look at `request`, `g` and `session`. Its teardowns have run when the answer is there, and
+    run once more when it is current no longer. Its exception, if one reaches the test, changes nothing of this.
     """
 
-    _keeps = False
-    _kept: PreservedContext | None = None
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """The arguments are Werkzeug's: an application, `response_wrapper`, `use_cookies` and their like."""
+        super().__init__(*args, **kwargs)
+        self.environ_base: WSGIEnvironment = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": _USER_AGENT}
+        #: Whether this is inside of `with client:`.
+        self.preserve_context = False
+        self._preserved = ExitStack()
 
-    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        if isinstance(self.application, App) and not (args and isinstance(args[0], _REQUESTS)):
-            how: dict[str, Any] = {
-                name: kwargs.pop(name) for name in ("buffered", "follow_redirects") if name in kwargs
-            }
-            with closing(RequestBuilder(self.application, *args, **kwargs)) as builder:
-                args, kwargs = (builder.get_request(),), how
-        return super().open(*args, **kwargs)
+    def open(self, *args: Any, buffered: bool = False, follow_redirects: bool = False, **kwargs: Any) -> TestResponse:
+        """Send a request, and one more for each redirect if `follow_redirects`.
+
+        It is made of the arguments, or is the first of them: a builder, an environ, or a request, such as an answer's.
+        """
+        request = WerkzeugRequest(self.environ_base | self._environ(*args, **kwargs))
+        response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
+        if isinstance(self.application, App):
+            response.json_module = self.application.json  # type: ignore[assignment]
+        return response
+
+    def _environ(self, *args: Any, **kwargs: Any) -> WSGIEnvironment:
+        match args:
+            case (WerkzeugEnvironBuilder() as given, *_):
+                return given.get_environ()
+            case (WerkzeugRequest() as given, *_):
+                return given.environ
+            case (dict() as given, *_):
+                return given
+        builder: WerkzeugEnvironBuilder
+        if isinstance(self.application, App):
+            builder = EnvironBuilder(self.application, *args, **kwargs)
+        else:
+            builder = WerkzeugEnvironBuilder(*args, **kwargs)
+        with closing(builder):
+            return builder.get_environ()
 
     def run_wsgi_app(self, environ: WSGIEnvironment, buffered: bool = False) -> tuple[Iterable[bytes], str, Headers]:
         """Send one request; `open` calls this once more for each redirect that it follows."""
-        if not self._keeps:
+        self._preserved.close()
+        if not self.preserve_context:
             return super().run_wsgi_app(environ, buffered)
-        self._leave()
-        preserved: list[PreservedContext] = []
-        environ[PRESERVE] = preserved.append
+        contexts: list[RequestContext] = []
+        environ[PRESERVE] = contexts.append
         try:
             return super().run_wsgi_app(environ, buffered)
         finally:
             del environ[PRESERVE]
-            if preserved:
-                self._kept = preserved.pop()
-                self._kept.__enter__()
+            for context in contexts:
+                self._preserved.enter_context(context)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         self._app()
-        if self._keeps:
+        if self.preserve_context:
             raise RuntimeError("`with client:` can't be nested")
-        self._keeps = True
+        self.preserve_context = True
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._keeps = False
-        self._leave()
+        self.preserve_context = False
+        self._preserved.close()
 
     def session_transaction(self, *args: Any, **kwargs: Any) -> AbstractContextManager[Session]:
         """`with client.session_transaction() as session:` opens the client's session and saves it at the end.
 
-        The arguments are those of a request, for sessions that depend on the path or the host.
+        The arguments are those of a request, for sessions that depend on the path or the host. Raises TypeError for a
+        client without cookies, and RuntimeError for an app without sessions or without a SECRET_KEY.
         """
         from .session import session_transaction  # loaded only by tests that use sessions: it needs itsdangerous
 
@@ -110,14 +162,12 @@ class Client(WerkzeugClient):
             raise RuntimeError(f"this needs a client of the app itself, not of a {type(self.application).__name__}")
         return self.application
 
-    def _leave(self) -> None:
-        if self._kept is not None:
-            self._kept.__exit__(None, None, None)
-            self._kept = None
-
 
 class AppRunner:
-    """Runs the app's own commands in this process: `app.test_cli_runner().invoke(args=["init-db"])`."""
+    """Runs an app's commands in this process: `app.test_cli_runner().invoke(args=["init-db"]).output`.
+
+    It has all that `click.testing.CliRunner` has, such as `isolated_filesystem`; the options are the same.
+    """
 
     def __init__(self, app: App, **options: Any) -> None:
         from click.testing import CliRunner  # here, since other tests need no click
@@ -125,70 +175,14 @@ class AppRunner:
         self.app = app
         self._runner = CliRunner(**options)
 
-    def invoke(self, command: Any = None, args: str | list[str] | None = None, **options: Any) -> Result:
-        """Invoke a command, `app.cli` unless another is given, as if `wz --app` had loaded this app."""
-        return self._runner.invoke(command or self.app.cli, args, obj=self.app, **options)
+    def invoke(self, cli: Any = None, args: str | Sequence[str] | None = None, **options: Any) -> Result:
+        """Invoke a command, `app.cli` unless another is given, as if `wz --app` had loaded this app.
 
+        `obj`, the object of the command's context, is the app; give another app, or the text that `--app` takes, to run
+        the command with that.
+        """
+        options.setdefault("obj", self.app)
+        return self._runner.invoke(self.app.cli if cli is None else cli, args, **options)
 
-class LiveServer:
-    """A WSGI application that hands each request, as it is, to the server at `address`, on a connection of its own.
-
-    `address` is an `http://host:port` or `unix:/path`; `timeout` is in seconds. The Host header is the request's
-    own, the path goes out with its escapes as the client wrote them. Werkzeug's `ProxyMiddleware` would decode and
-    re-encode the path, which turns `%C3%A9` into `%C3%83%C2%A9`, and knows no unix sockets.
-    """
-
-    def __init__(self, address: str, timeout: float = 10.0) -> None:
-        self.address = address
-        self.timeout = timeout
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        connection = self.connect()
-        try:
-            response = _exchange(connection, environ)
-        except BaseException:
-            connection.close()
-            raise
-        headers = [(k, v) for k, v in response.getheaders() if not is_hop_by_hop_header(k)]
-        start_response(f"{response.status} {response.reason}", headers)
-        return _body(response, connection)
-
-    def connect(self) -> HTTPConnection:
-        """Return a connection that is open. Raises OSError."""
-        parts = urlsplit(self.address)
-        if parts.scheme == "unix":
-            connection = HTTPConnection("localhost", timeout=self.timeout)
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(self.timeout)
-            try:
-                connection.sock.connect(parts.path)
-            except OSError:
-                connection.close()
-                raise
-            return connection
-        if parts.scheme != "http" or not parts.hostname:
-            raise ValueError(f"{self.address!r} must be http://host:port or unix:/path")
-        connection = HTTPConnection(parts.hostname, parts.port, timeout=self.timeout)
-        connection.connect()
-        return connection
-
-
-def _exchange(connection: HTTPConnection, environ: WSGIEnvironment) -> HTTPResponse:
-    connection.putrequest(environ["REQUEST_METHOD"], environ["REQUEST_URI"], skip_host=True, skip_accept_encoding=True)
-    for name, value in EnvironHeaders(environ).items():
-        if not is_hop_by_hop_header(name):
-            connection.putheader(name, value.encode("latin-1"))
-    connection.putheader("Connection", "close")
-    connection.endheaders()
-    # A server may answer, and close, before it has read a body that it refuses.
-    with suppress(BrokenPipeError, ConnectionResetError):
-        connection.send(get_input_stream(environ).read())
-    return connection.getresponse()
-
-
-def _body(response: HTTPResponse, connection: HTTPConnection) -> Iterator[bytes]:
-    try:
-        while chunk := response.read1(64 * 1024):
-            yield chunk
-    finally:
-        connection.close()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runner, name)

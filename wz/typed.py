@@ -3,6 +3,8 @@
 request             a parameter of this name is the Request
 query: Page         a parameter of this name, annotated with a msgspec.Struct, is the decoded query string; a field
                     that is a list takes all values of a name that is there more than once
+form: Upload        the form, read likewise: see `wz.forms`
+headers: Conditions the headers that the fields are called for: see `wz.headers`
 body: Score         any other parameter annotated with a Struct is the decoded JSON body
 board: str          everything else is a value of the URL
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -72,7 +74,7 @@ def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str,
             continue
         annotation = evaluate(view, parameter.annotation)
         if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-            arguments[name] = _query_of(annotation) if name == "query" else _body_of(annotation)
+            arguments[name] = _reader_of(name, annotation)
     return arguments
 
 
@@ -98,6 +100,20 @@ def the_request(request: Request) -> Request:
     return request
 
 
+def _reader_of(name: str, struct: type[msgspec.Struct]) -> Argument:
+    if name == "query":
+        return _query_of(struct)
+    if name == "form":
+        from .forms import form_of  # for a view that takes a form
+
+        return form_of(struct)
+    if name == "headers":
+        from .headers import headers_of  # for a view that takes headers
+
+        return headers_of(struct)
+    return _body_of(struct)
+
+
 def _body_of(struct: type[msgspec.Struct]) -> Argument:
     decoder = msgspec.json.Decoder(struct)
 
@@ -108,7 +124,7 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         try:
             return decoder.decode(request.get_data())
         except msgspec.ValidationError as exc:
-            raise invalid(exc) from exc
+            raise invalid(exc, request.get_data(), struct) from exc
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise BadRequest(f"the body is not JSON: {exc}") from exc
 
@@ -116,30 +132,23 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
 
 
 def _query_of(struct: type[msgspec.Struct]) -> Argument:
-    lists = {field.encode_name for field in msgspec.structs.fields(struct) if _is_list(field.type)}
+    lists = {field.encode_name for field in msgspec.structs.fields(struct) if is_list(field.type)}
 
     def query(request: Request) -> msgspec.Struct:
         given: Mapping[str, Any] | None = None if lists else _plain_query(request)
+        if given is None:
+            named = request.args.lists()
+            given = {name: values if name in lists or len(values) > 1 else values[0] for name, values in named}
         try:
-            return msgspec.convert(_query(request, lists) if given is None else given, struct, strict=False)
+            return msgspec.convert(given, struct, strict=False)
         except msgspec.ValidationError as exc:
-            raise invalid(exc) from exc
+            raise invalid(exc, given, struct) from exc
 
     return query
 
 
-def _query(request: Request, lists: Collection[str]) -> dict[str, str | list[str]]:
-    """Return the query string's values by name, those of `lists` as lists. Raises Problem for another that repeats."""
-    given: dict[str, str | list[str]] = {}
-    for name, values in request.args.lists():
-        if len(values) > 1 and name not in lists:
-            raise Problem(422, f"{name!r} is in the query string {len(values)} times", field=name)
-        given[name] = values if name in lists else values[0]
-    return given
-
-
 def _plain_query(request: Request) -> dict[str, str] | None:
-    """Return what `_query` would, of a query string in which nothing is encoded; None for another.
+    """Return the values by name of a query string in which nothing is encoded and no name repeats; None for another.
 
     It is also None for a class of requests that reads the query string in a way of its own.
     """
@@ -158,18 +167,27 @@ def _plain_query(request: Request) -> dict[str, str] | None:
     return given
 
 
-def _is_list(annotation: Any) -> bool:
+def is_list(annotation: Any) -> bool:
+    """Say whether a field takes all values of a name that is there more than once."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return annotation is list or get_origin(annotation) is list
 
 
-def invalid(exc: msgspec.ValidationError) -> Problem:
-    """Return a 422 with the field, which msgspec names in its message only: a path from `$`, or in backticks."""
+def invalid(exc: msgspec.ValidationError, given: Any = None, type_: Any = None) -> Problem:
+    """Return a 422 with the field, which msgspec names in its message only: a path from `$`, or in backticks.
+
+    With the value that was `given` for `type_`, JSON or texts by name, `errors` has all that is wrong with it.
+    """
     message = str(exc)
     path = _PATH.search(message)
     named = _NAMED.search(message)
     field = ".".join(filter(None, [path and path["path"], named and named["name"]]))
     text = message[: path.start()] if path else message
     members: dict[str, Any] = {"field": field} if field else {}
+    if type_ is not None:
+        from .field_errors import errors_of  # when a value is wrong
+
+        members["errors"] = errors = errors_of(exc, given, type_)
+        text = errors[0].detail
     return Problem(422, f"{field}: {text}" if path else text, **members)

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pipeline.hub.upstream_requests import BATCH_TYPE
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 

@@ -21,7 +21,7 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 

@@ -28,7 +28,8 @@ from deploy import servers
 from deploy.container import STOP_SECONDS, child_environ, stages_within
 from deploy.nginx import DEPLOY, render_nginx
 from pipeline.settings import Settings
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 
 from .. import stack
 from ..stack import PATIENCE, REPOSITORY, environ, free_port, until

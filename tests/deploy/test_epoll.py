@@ -29,7 +29,7 @@ from gunicorn.config import Config
 from gunicorn.workers import gthread
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 

@@ -17,7 +17,8 @@ from werkzeug.test import TestResponse
 from deploy import servers
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 
 from .. import stack
 from ..upstream import Answer, Received, ScriptedUpstream, scripted_upstream

@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 from .wire import Answer, exchange

@@ -17,7 +17,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.settings import Settings
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 from .wire import Answer, exchange

@@ -12,7 +12,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.hub.log import Hub
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 from .flood import flooding

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 from .wire import Answer, exchange

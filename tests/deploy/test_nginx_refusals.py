@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.hub.description import RESERVED
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 from .wire import exchange

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pipeline.settings import Settings
 from pipeline.store.client import check_server, redis_client
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 
 from .. import stack
 from ..stack import ROOT

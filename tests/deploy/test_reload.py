@@ -24,7 +24,7 @@ import pytest
 from deploy import servers
 from deploy.serve import read_status
 from pipeline.settings import Settings
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 from ..client import ServerlikeClient

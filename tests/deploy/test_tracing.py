@@ -19,7 +19,8 @@ from werkzeug.test import TestResponse
 
 from pipeline.console.keys import TRACE, TRACES
 from pipeline.settings import Settings
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 from wz.tracing.spans import STEPS, Span, Trace
 from wz.tracing.waterfall import rows, shares
 

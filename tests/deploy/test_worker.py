@@ -16,7 +16,8 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from deploy.refusals import STATUSES
 from pipeline.settings import Settings
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 
 from .. import stack
 from .wire import exchange

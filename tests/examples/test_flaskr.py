@@ -15,8 +15,9 @@ from wsgiref.validate import validator
 import pytest
 
 from tests.stack import REPOSITORY, process
+from wz.live_server import LiveServer
 from wz.loading import load_app
-from wz.testing import Client, LiveServer
+from wz.testing import Client
 
 FLASKR = REPOSITORY / "examples" / "flaskr"
 

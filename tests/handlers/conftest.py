@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 from handlers import create_app
 from pipeline.settings import Settings
 from wz import App
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 from ..client import ServerlikeClient

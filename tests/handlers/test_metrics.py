@@ -16,7 +16,8 @@ from pipeline.hub.relay import Relay
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 
 from .. import stack
 from ..upstream import Answer, ScriptedUpstream

@@ -22,7 +22,7 @@ from pipeline.hub.log import Hub
 from pipeline.hub.partition import partition_of
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.sas import signature
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 from .conftest import ServiceClient

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pipeline.settings import Settings
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 from .corpus import HOPS

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.message import Message
 
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 
 @dataclass(frozen=True)

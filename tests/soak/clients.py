@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.hub.upstream_requests import BATCH_TYPE
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from .. import stack
 

@@ -421,11 +421,11 @@ def test_a_blueprint_may_be_registered_twice(app: App, client: Client) -> None:
     blueprint.add_url_rule("/", "view", lambda: url_for(".view"))
     app.register(blueprint, url_prefix="/one")
     app.register(blueprint, url_prefix="/two", name="second")
+    with pytest.raises(ValueError, match="another name="):
+        app.register(blueprint)
 
     assert client.get("/one/").text == "/one/"
     assert client.get("/two/").text == "/two/"
-    with pytest.raises(ValueError, match="another name="):
-        app.register(blueprint)
 
 
 def test_one_endpoint_has_one_view(app: App) -> None:

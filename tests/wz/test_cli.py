@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from wz import App, current_app
 from wz.cli import main, with_appcontext
-from wz.testing import Client, LiveServer
+from wz.live_server import LiveServer
+from wz.testing import Client
 
 from ..stack import PATIENCE, REPOSITORY, free_port, process
 

@@ -119,10 +119,11 @@ def test_both_ways_answer_alike(monkeypatch: pytest.MonkeyPatch, available: bool
 def test_a_rule_that_is_added_while_serving_is_found() -> None:
     app = App("test")
     app.add_url_rule("/<name>", "any", lambda name: f"any {name}")
+    app.endpoint("new")(lambda: "new")
     client = validated(app)
     assert client.get("/new").text == "any new"
 
-    app.add_url_rule("/new", "new", lambda: "new")
+    app.url_map.add(Rule("/new", endpoint="new"))
 
     assert client.get("/new").text == "new"
 

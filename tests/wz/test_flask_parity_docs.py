@@ -67,7 +67,7 @@ def test_each_row_has_its_code_and_its_test(row: Row) -> None:
     found: Any = import_module(path.removesuffix(".py").replace("/", "."))
     assert (ROOT / path).is_file()
     for part in name.split("."):
-        found = inspect.getattr_static(found, part)
+        found = inspect.unwrap(inspect.getattr_static(found, part))
     if inspect.isfunction(found) or inspect.isclass(found):
         assert inspect.getsourcefile(found) == str(ROOT / path), f"{name} is not written there"
 

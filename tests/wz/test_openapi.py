@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import pytest
 import schemathesis
+from werkzeug.datastructures import FileStorage
 
 from wz import App, Blueprint, Request, Response
 from wz.openapi import Content, OpenAPI, operation
@@ -138,6 +139,81 @@ def test_operation_ids_are_unique() -> None:
     ids = [one["operationId"] for path in document(app)["paths"].values() for one in path.values()]
 
     assert ids == ["view", "view.post", "view.post2"]
+
+
+class Upload(msgspec.Struct):
+    title: str
+    cover: FileStorage | None = None
+
+
+class Scan(msgspec.Struct):
+    pages: list[FileStorage]
+    first: FileStorage
+
+
+class Conditions(msgspec.Struct):
+    if_match: str
+    x_batch: Annotated[int, msgspec.Meta(ge=1, description="Rows at once")] = 5
+
+
+FILE = {"type": "string", "format": "binary"}
+
+
+def test_a_form_struct_is_the_request_body_in_both_media_types() -> None:
+    app = App("test", config={"MAX_CONTENT_LENGTH": 1000})
+
+    @app.post("/")
+    def view(form: Upload) -> str:
+        return ""
+
+    found = document(app)
+    operation = found["paths"]["/"]["post"]
+
+    body = {"schema": {"$ref": "#/components/schemas/Upload"}}
+    assert operation["requestBody"] == {
+        "required": True,
+        "content": {"application/x-www-form-urlencoded": body, "multipart/form-data": body},
+    }
+    properties = found["components"]["schemas"]["Upload"]["properties"]
+    assert properties["cover"]["anyOf"] == [FILE, {"type": "null"}]
+    assert {"413", "415", "422"} < operation["responses"].keys()
+    assert "400" not in operation["responses"]
+
+
+def test_a_form_with_a_file_that_must_be_there_is_multipart() -> None:
+    app = App("test")
+
+    @app.post("/")
+    def view(form: Scan) -> str:
+        return ""
+
+    found = document(app)
+
+    assert found["paths"]["/"]["post"]["requestBody"]["content"].keys() == {"multipart/form-data"}
+    assert found["components"]["schemas"]["Scan"]["properties"]["pages"] == {"type": "array", "items": FILE}
+
+
+def test_a_headers_struct_is_header_parameters() -> None:
+    app = App("test")
+
+    @app.put("/")
+    def view(headers: Conditions) -> str:
+        return ""
+
+    operation = only_operation(app)
+
+    assert operation["parameters"] == [
+        {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}},
+        {
+            "name": "X-Batch",
+            "in": "header",
+            "required": False,
+            "description": "Rows at once",
+            "schema": {"type": "integer", "minimum": 1, "description": "Rows at once", "default": 5},
+        },
+    ]
+    assert "422" in operation["responses"]
+    assert "requestBody" not in operation
 
 
 def test_a_query_struct_is_parameters() -> None:

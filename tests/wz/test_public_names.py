@@ -39,7 +39,7 @@ OFFERED = {
     "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
     "wz.context": """
-        AppContext PRESERVE PreservedContext RequestContext active_app after_this_request current current_app
+        AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
     """,
     "wz.development": "Development",
@@ -48,21 +48,29 @@ OFFERED = {
         find_handler refusal wants_html
     """,
     "wz.fast": "End HOSTS Match Matcher Node Pattern",
+    "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
     "wz.flashing": "flash get_flashed_messages",
+    "wz.forms": "FORM_TYPES form_of",
+    "wz.headers": "header_name headers_of",
     "wz.helpers": "jsonify make_response redirect",
     "wz.http": "Globals Limit Request Response json_response to_response",
     "wz.json": "JSON json",
     "wz.layers": "Layer Layers",
+    "wz.live_server": "LiveServer",
     "wz.loading": "differences load_app reason_of see_the_project",
+    "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
     "wz.openapi.endpoints": "OpenAPI",
     "wz.openapi.operations": "Content Operation operation said_of",
-    "wz.openapi.schema": "DECIMAL_IN DECIMAL_OUT JSON Schemas is_response is_struct path_template returned url_values",
+    "wz.openapi.schema": """
+        DECIMAL_IN DECIMAL_OUT JSON Schemas form_types is_response is_struct path_template returned url_values
+    """,
     "wz.project": "Project current_folder",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
     "wz.reply": "JSON_TYPES Reply STATUS_LINES reply_to send",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
+    "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope root_path",
     "wz.session": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
@@ -72,6 +80,7 @@ OFFERED = {
         Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
+    "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
     "wz.streaming": "copy_current_request_context stream_with_context",
@@ -80,7 +89,7 @@ OFFERED = {
         EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
         render_template_string stream_template stream_template_string
     """,
-    "wz.testing": "AppRunner Client LiveServer RequestBuilder",
+    "wz.testing": "AppRunner Client EnvironBuilder",
     "wz.tracing": "Change Instruments Probe Recording STEPS Span Trace Tracer current",
     "wz.tracing.asking": "ASK Asked COMPLETE_WITHIN KEPT_WITHIN NoTrace SAFE TIMEOUT in_process kept through",
     "wz.tracing.collector": "Collector",
@@ -104,7 +113,7 @@ OFFERED = {
     "wz.tracing.visits": "Head Kind MAX_CHANGES Raw Visit",
     "wz.tracing.waterfall": "Row rows shares",
     "wz.typed": """
-        Argument ViewFunction arguments_of bind evaluate invalid the_request with_arguments with_request
+        Argument ViewFunction arguments_of bind evaluate invalid is_list the_request with_arguments with_request
     """,
     "wz.urls": "URLBuilding",
     "wz.views": "METHODS Method MethodView View",

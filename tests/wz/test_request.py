@@ -16,6 +16,8 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 
 from wz import Request
 
+from .conftest import Web
+
 Environ = dict[str, Any]
 
 
@@ -322,3 +324,17 @@ _bytes = st.one_of(_text, st.text(max_size=6).map(lambda text: text.encode(error
 )
 def test_generated_environs(changes: Environ, body: bytes, limit: int | None) -> None:
     assert_same(environ_with(**changes), body, max_content_length=limit)
+
+
+def test_the_files_of_a_form_are_closed_with_the_request(web: Web) -> None:
+    app, kept = web.app(), []
+
+    @app.route("/", methods=["POST"])
+    def take() -> str:
+        kept.extend(web.request.files.getlist("files"))
+        return str([file.closed for file in kept])
+
+    files = [(io.BytesIO(b"one"), "1.txt"), (io.BytesIO(b"two"), "2.txt")]
+    assert web.client(app).post("/", data={"files": files}).text == "[False, False]"
+
+    assert [file.closed for file in kept] == [True, True]

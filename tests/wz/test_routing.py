@@ -36,19 +36,23 @@ def test_a_route_runs_hooks_that_are_added_after_it() -> None:
     inner.add_url_rule("/", "index", lambda: "")
     outer.register(inner)
     app.register(outer)
-    for router in (inner, app, outer):
-        for name in ("first", "last"):
-            where = f"{getattr(router, 'import_name', '') or router.name} {name}"  # type: ignore[attr-defined]
-            router.url_value_preprocessor(lambda *_, where=where: said.append(f"value {where}"))
-            router.before_request(lambda where=where: said.append(f"before {where}"))
-            router.after_request(lambda response, where=where: (response, said.append(f"after {where}"))[0])
-            router.teardown_request(lambda error, where=where: said.append(f"teardown {where}"))
+
+    def note(kind: str, where: str, answer: Any, *_: object) -> Any:
+        said.append(f"{kind} {where}")
+        return answer if kind == "after" else None
+
+    for name, router in (("inner", inner), ("app", app), ("outer", outer)):
+        for where in (f"{name} 1", f"{name} 2"):
+            router.value_hooks.add(partial(note, "value", where))
+            router.before_hooks.add(partial(note, "before", where))
+            router.after_hooks.add(lambda request, response, where=where: note("after", where, response))
+            router.teardown_hooks.add(partial(note, "teardown", where))
 
     validated(app).get("/")
 
-    places = [f"{router} {name}" for router in ("test", "outer", "inner") for name in ("first", "last")]
-    kinds = [f"{kind} {place}" for kind in ("value", "before") for place in places]
-    assert said == [*kinds, *(f"{kind} {place}" for kind in ("after", "teardown") for place in reversed(places))]
+    places = [f"{name} {number}" for name in ("app", "outer", "inner") for number in (1, 2)]
+    inwards = [f"{kind} {place}" for kind in ("value", "before") for place in places]
+    assert said == [*inwards, *(f"{kind} {place}" for kind in ("after", "teardown") for place in reversed(places))]
 
 
 @pytest.mark.parametrize("phase", [7, 0, "OUTER", None])

@@ -376,14 +376,21 @@ def test_handlers_see_the_app_itself(app: App, kept: list[Recording]) -> None:
     assert [span.name for span in kept[0].trace().spans if span.step == "after"] == ["<lambda>", "sign"]
 
 
-def test_settings_and_hooks_that_come_later_are_seen(app: App, client: Client, kept: list[Recording]) -> None:
+def test_settings_that_come_later_are_seen(app: App, client: Client, kept: list[Recording]) -> None:
+    seen: list[object] = []
+    app.before_request(lambda: seen.append(app.config.get("LATER")))
     client.get("/files/a")
-    calls: list[str] = []
-    app.before_request(lambda: calls.append("later"))
     app.config["LATER"] = True
     client.get("/files/a")
 
-    assert calls == ["later"]
+    assert seen == [None, True]
+
+
+def test_set_up_is_over_after_a_traced_request(app: App, client: Client, kept: list[Recording]) -> None:
+    client.get("/files/a")
+
+    with pytest.raises(RuntimeError, match="has had a request"):
+        app.before_request(lambda: None)
 
 
 def test_a_file_is_still_sent_by_the_server_and_closed(app: App, kept: list[Recording]) -> None:

@@ -9,16 +9,18 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
-from werkzeug.routing import Rule as WerkzeugRule
 
 from ..app import App
-from ..typed import evaluate
+from ..field_errors import FieldError
+from ..headers import header_name
+from ..routes import RouteRow
 from .operations import Content, Operation, said_of
 from .schema import (
     DECIMAL_IN,
     DECIMAL_OUT,
     JSON,
     Schemas,
+    form_types,
     is_struct,
     path_template,
     returned,
@@ -33,12 +35,15 @@ _AUTOMATIC = {
     404: "a value in the URL is not one that this path takes",
     413: "the body is too large",
     415: "the body is of another media type",
-    422: "a value has the wrong type or is out of range; `field` names it",
+    422: "a value has the wrong type or is out of range; `field` names it, and `errors` all that are wrong",
 }
 
 
 class ProblemDetails(msgspec.Struct):
     """RFC 9457. `detail` says what happened. More members may follow; `field` names the input that was wrong.
+
+    `errors` has all that is wrong with a body, a query string, a form or headers, up to fifty, what `detail` is about
+    first. A pointer (RFC 6901) into a query string, a form or headers is one into the object of their names.
 
     `request_id`, which X-Request-ID has as well, is what the logs call the request, if it is given one. A client whose
     Accept header prefers HTML gets the same as a page.
@@ -49,6 +54,7 @@ class ProblemDetails(msgspec.Struct):
     status: int
     detail: str
     request_id: str | msgspec.UnsetType = msgspec.UNSET
+    errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Document:
@@ -72,15 +78,13 @@ class Document:
     def build(self, info: JSON, security_schemes: JSON) -> JSON:
         """Return the whole document. Call it once: schemas and ids are collected while the rules are walked."""
         paths: dict[str, JSON] = {}
-        for rule in self.app.url_map.iter_rules():
-            view = self.app.endpoints[rule.endpoint].view
-            if view is None or rule.build_only or rule.redirect_to or rule.alias or rule.websocket:
+        for row in self.app.routes:
+            if row.view is None or row.kind != "view":
                 continue
-            path = paths.setdefault(path_template(rule), {})
-            for method in sorted(rule.methods or (), key=str):
-                function = getattr(getattr(view, "view_class", None), method.lower(), view)  # MethodView's
-                if method in _METHODS and not _is_hidden(function):
-                    path.setdefault(method.lower(), self.operation(rule, method, function))
+            path = paths.setdefault(path_template(row), {})
+            for method in row.methods or ():
+                if method in _METHODS and not _is_hidden(row.function(method)):
+                    path.setdefault(method.lower(), self.operation(row, method))
         paths = {template: path for template, path in paths.items() if path}
         components: JSON = {"schemas": self.outputs.finish({})}
         components["schemas"] |= self.inputs.finish(components["schemas"])
@@ -91,31 +95,29 @@ class Document:
             document["servers"] = [{"url": self.app.config["APPLICATION_ROOT"]}]
         return document
 
-    def operation(self, rule: WerkzeugRule, method: str, view: Callable[..., Any]) -> JSON:
-        """Return the Operation Object of a rule's method; `view` is the function, or a class-based view's method."""
-        hooks = self.app.endpoints[rule.endpoint].befores
+    def operation(self, row: RouteRow, method: str) -> JSON:
+        """Return the Operation Object of a rule's method."""
+        view, types, answer = row.handler(method)
+        hooks = self.app.endpoints[row.endpoint].befores
         said = [found for hook in hooks if (found := said_of(hook))]
         own = said_of(view) or Operation()
-        signature = inspect.signature(view)
-        types = {
-            name: evaluate(view, parameter.annotation)
-            for name, parameter in signature.parameters.items()
-            if name != "request"
-        }
-        structs = {name: type_ for name, type_ in types.items() if name not in rule.arguments and is_struct(type_)}
-        query = structs.pop("query", None)
-        body = {"application/json": next(iter(structs.values()))} if structs else own.body
+        structs = {name: type_ for name, type_ in types.items() if name not in row.arguments and is_struct(type_)}
+        query, form, headers = (structs.pop(name, None) for name in ("query", "form", "headers"))
+        body = own.body
+        if form or structs:
+            body = dict.fromkeys(form_types(form), form) if form else {"application/json": next(iter(structs.values()))}
 
-        parameters = [self.url_value(name, schema, types.get(name)) for name, schema in url_values(rule)]
-        parameters += self.query(query) if query else []
+        parameters = [self.url_value(name, schema, types.get(name)) for name, schema in url_values(row)]
+        parameters += self.fields(query, "query") if query else []
+        parameters += self.fields(headers, "header") if headers else []
         parameters += [self.header(name, type_) for name, type_ in own.headers.items()]
 
         wrong = {
             400: structs,
-            404: url_values(rule),
+            404: url_values(row),
             413: body and self.app.config["MAX_CONTENT_LENGTH"],
-            415: structs,
-            422: structs or query,
+            415: structs or form,
+            422: structs or form or query or headers,
         }
         responses: dict[int, str | Content] = {status: _AUTOMATIC[status] for status in wrong if wrong[status]}
         responses |= self.responses
@@ -126,17 +128,17 @@ class Document:
 
         security: list[JSON] = [{s.security: []} for s in [*said, own] if s.security]
         summary, _, description = (inspect.getdoc(view) or "").partition("\n")
-        tag = rule.endpoint.rpartition(".")[0]
-        result: JSON = {"operationId": self.operation_id(rule.endpoint, method)}
+        tag = row.endpoint.rpartition(".")[0]
+        result: JSON = {"operationId": self.operation_id(row.endpoint, method)}
         result |= {"tags": [tag]} if tag else {}
         result |= {"summary": summary} if summary else {}
         result |= {"description": description.strip()} if description.strip() else {}
         result |= {"parameters": parameters} if parameters else {}
         if body:
             content = {media: self.media(type_, self.inputs) for media, type_ in body.items()}
-            result["requestBody"] = {"content": content} | ({"required": True} if structs else {})
+            result["requestBody"] = {"content": content} | ({"required": True} if structs or form else {})
         errors = next((one.errors for one in (own, *said) if one.errors), None)
-        result["responses"] = self.answers(responses, evaluate(view, signature.return_annotation), errors)
+        result["responses"] = self.answers(responses, answer, errors)
         return result | ({"security": security} if security else {})
 
     def operation_id(self, endpoint: str, method: str) -> str:
@@ -154,13 +156,14 @@ class Document:
             schema = self.inputs.of(annotation)
         return {"name": name, "in": "path", "required": True, "schema": schema} | _description(annotation)
 
-    def query(self, struct: type[msgspec.Struct]) -> list[JSON]:
+    def fields(self, struct: type[msgspec.Struct], place: str) -> list[JSON]:
         """Return a Parameter Object for each field of the Struct, required if it has no default."""
         parameters = []
         for member in msgspec.structs.fields(struct):
             given = member.default not in (msgspec.NODEFAULT, None)
             default = {"default": msgspec.to_builtins(member.default)} if given else {}
-            parameter = {"name": member.encode_name, "in": "query", "required": member.required}
+            name = header_name(member.encode_name) if place == "header" else member.encode_name
+            parameter = {"name": name, "in": place, "required": member.required}
             parameter["schema"] = self.inputs.of(member.type, default)
             parameters.append(parameter | _description(member.type))
         return parameters

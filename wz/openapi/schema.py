@@ -6,17 +6,18 @@ OpenAPI 3.1 takes JSON Schema 2020-12, which msgspec writes, so nothing is trans
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
+from werkzeug.datastructures import FileStorage
 from werkzeug.routing import BaseConverter, FloatConverter, IntegerConverter, PathConverter, UUIDConverter
-from werkzeug.routing import Rule as WerkzeugRule
 from werkzeug.routing.converters import AnyConverter, UnicodeConverter
-from werkzeug.routing.rules import parse_converter_args
 from werkzeug.wrappers import Response as WerkzeugResponse
+
+from ..forms import FORM_TYPES
+from ..routes import VALUE, RouteRow
 
 JSON = dict[str, Any]
 
@@ -25,7 +26,6 @@ DECIMAL_OUT: JSON = {"type": "number"}
 DECIMAL_IN: JSON = {"type": ["number", "string"], "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"}
 
 _REF = "#/components/schemas/{name}"
-_VARIABLE = re.compile(r"<(?:(?P<converter>\w+)(?:\((?P<arguments>.*?)\))?:)?(?P<name>\w+)>")
 
 
 class Schemas:
@@ -48,7 +48,7 @@ class Schemas:
 
         Where a component differs from the one of its name in `taken`, those that both have become `NameInput`.
         """
-        schemas, components = msgspec.json.schema_components(self.types, schema_hook=lambda _: {}, ref_template=_REF)
+        schemas, components = msgspec.json.schema_components(self.types, schema_hook=_custom, ref_template=_REF)
         schemas, components = _rewrite((schemas, components), self._write_decimal)
         shared = components.keys() & taken.keys()
         if any(components[name] != taken[name] for name in shared):
@@ -67,25 +67,35 @@ class Schemas:
         return {k: v for k, v in node.items() if k not in ("type", "format")} | self.decimal
 
 
+def _custom(type_: type) -> JSON:
+    """A type of which msgspec knows nothing: a file of a form, or anything."""
+    return {"type": "string", "format": "binary"} if issubclass(type_, FileStorage) else {}
+
+
+def form_types(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The media types that can carry a form: one with a file that must be there can't be a line of text."""
+    files = (field for field in msgspec.structs.fields(struct) if field.type is FileStorage and field.required)
+    return FORM_TYPES[1:] if any(files) else FORM_TYPES
+
+
 def _rewrite(node: Any, change: Callable[[JSON], JSON]) -> Any:
     if isinstance(node, dict):
         return change({key: _rewrite(value, change) for key, value in node.items()})
     return [_rewrite(item, change) for item in node] if isinstance(node, (list, tuple)) else node
 
 
-def path_template(rule: WerkzeugRule) -> str:
+def path_template(row: RouteRow) -> str:
     """Return a rule's path as OpenAPI writes it: `/boards/<name:board>` is `/boards/{board}`."""
-    return _VARIABLE.sub(r"{\g<name>}", rule.rule)
+    return VALUE.sub(r"{\g<name>}", row.rule)
 
 
-def url_values(rule: WerkzeugRule) -> list[tuple[str, JSON]]:
+def url_values(row: RouteRow) -> list[tuple[str, JSON]]:
     """The names and schemas of the values in a rule's path."""
-    values = []
-    for variable in _VARIABLE.finditer(rule.rule):
-        name, kind = variable["name"], variable["converter"] or "default"
-        args, kwargs = parse_converter_args(variable["arguments"]) if variable["arguments"] else ((), {})
-        values.append((name, _converter_schema(rule.get_converter(name, kind, args, kwargs), args, kwargs)))
-    return values
+    return [
+        (name, _converter_schema(value.converter, value.args, value.kwargs))
+        for name, value in row.arguments.items()
+        if value.in_path
+    ]
 
 
 def _converter_schema(converter: BaseConverter, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> JSON:

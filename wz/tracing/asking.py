@@ -13,7 +13,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import run_wsgi_app
 
 from ..app import App
-from ..testing import RequestBuilder
+from ..testing import EnvironBuilder
 from .recording import Recording
 from .spans import Trace
 from .tracer import Tracer
@@ -46,9 +46,9 @@ class Asked(NamedTuple):
     headers: Headers
     body: bytes | None = None
 
-    def builder(self, app: App) -> RequestBuilder:
+    def builder(self, app: App) -> EnvironBuilder:
         """Return what makes an environ of it, as often as it is asked to."""
-        return RequestBuilder(app, self.path, method=self.method, headers=self.headers, data=self.body)
+        return EnvironBuilder(app, self.path, method=self.method, headers=self.headers, data=self.body)
 
 
 def in_process(app: App, asked: Asked) -> Trace:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from werkzeug.exceptions import HTTPException
 
 from ..app import App
-from ..context import PRESERVE, PreservedContext
+from ..context import PRESERVE, RequestContext
 from ..http import Request
 from .matching import way_of
 from .recording import Place, Recording, current, now
@@ -118,7 +118,7 @@ def _recording() -> Recording:
     return current.get() or Recording({})
 
 
-def _preserve(preserve: Callable[[PreservedContext], object], app: App, context: PreservedContext) -> None:
+def _preserve(preserve: Callable[[RequestContext], object], app: App, context: RequestContext) -> None:
     context.app = app
     preserve(context)
 

@@ -108,6 +108,7 @@ class Tracer:
             if self._traced is None:
                 instruments = self.app.extensions.get(EXTENSION, Instruments())
                 self._hidden, self._switch = Hidden(instruments.secrets), Switch(instruments.probes)
+                self.app.layers.fix()  # set-up is over, as after a request that is not traced
                 self._traced = compose(self.app)
         return self._traced
 

@@ -84,7 +84,7 @@ def _list(request: Request, wrong: str = "") -> WerkzeugResponse:
         **_HELPERS,
         traces=traces,
         longest=max((trace.took for trace in traces), default=1) or 1,
-        routes=sorted({rule.rule for rule in request.app.url_map.iter_rules()}),
+        routes=sorted({row.rule for row in request.app.routes}),
         filters={"route": route, "status": status, "ms": text},
         is_filtered=bool(route or status or text),
         error=error,

@@ -15,8 +15,8 @@ import redis as redis_py
 from deploy import servers
 from handlers import create_app
 from pipeline.settings import Settings
+from wz.live_server import LiveServer
 from wz.records import ARRAY, LINES
-from wz.testing import LiveServer
 
 from ... import stack
 from ..conftest import ServiceClient

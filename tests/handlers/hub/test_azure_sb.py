@@ -24,7 +24,7 @@ from deploy import servers
 from deploy.nginx import render_nginx
 from pipeline.hub.log import Hub
 from pipeline.hub.partition import partition_of
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from ... import stack
 from ..conftest import ServiceClient

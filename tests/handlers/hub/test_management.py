@@ -21,7 +21,7 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.runtime import runtime
 from pipeline.hub.sas import Right, Rules
 from pipeline.store.lease import Lease
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from ... import stack
 from ..conftest import ServiceClient

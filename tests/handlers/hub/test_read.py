@@ -23,7 +23,7 @@ from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.sas import Right, Rules
 from pipeline.settings import Settings
-from wz.testing import LiveServer
+from wz.live_server import LiveServer
 
 from ... import stack
 from ..conftest import ServiceClient
