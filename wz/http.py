@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import msgspec
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
+from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
@@ -92,6 +93,8 @@ class Request(WerkzeugRequest):
     route: Route
     #: Functions for this one response: see `wz.context.after_this_request`.
     after_hooks: list[Callable[[WerkzeugResponse], WerkzeugResponse]] | None = None
+    #: Whether a form was read, which may have files that are to be closed.
+    has_form = False
     #: Whether the after hooks have begun: one that fails is not run again for the answer to its failure.
     finalized = False
 
@@ -164,6 +167,10 @@ class Request(WerkzeugRequest):
                 if parse_form_data:
                     own["form"], own["files"] = self.parameter_storage_class(), self.parameter_storage_class()
         return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
+
+    def make_form_data_parser(self) -> FormDataParser:
+        self.has_form = True
+        return super().make_form_data_parser()
 
     @cached_property
     def stream(self) -> IO[bytes]:
