@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -10,8 +11,8 @@ from markupsafe import escape
 from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from .fast import json_response
 from .http import Request, Response
+from .reply import Reply
 
 ErrorHandler = Callable[[Any], Any]
 ErrorPage = Callable[[HTTPException, Request, list[tuple[str, str]]], WerkzeugResponse]
@@ -57,7 +58,8 @@ class ErrorHandlers:
     def add(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
         """Add a handler in place of one for the same code or class.
 
-        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is not an exception class.
+        Raises ValueError for a status that is not that of an HTTP error and for another class, TypeError for any other
+        thing.
         """
         if isinstance(code_or_class, int):
             if code_or_class not in default_exceptions:
@@ -67,7 +69,8 @@ class ErrorHandlers:
             self._by_code[code_or_class][Problem] = handler
             return
         if not (isinstance(code_or_class, type) and issubclass(code_or_class, Exception)):
-            raise TypeError(f"{code_or_class!r} is neither a status code nor an exception class")
+            error = ValueError if isinstance(code_or_class, type) else TypeError
+            raise error(f"{code_or_class!r} is neither a status code nor an exception class")
         code = code_or_class.code if issubclass(code_or_class, HTTPException) else None
         self._by_code.setdefault(code, {})[code_or_class] = handler
 
@@ -86,9 +89,9 @@ def find_handler(scopes: Iterable[ErrorHandlers], exc: Exception) -> ErrorHandle
     `scopes` come innermost first. The order is Flask's.
     """
     scopes = [scope for scope in scopes if scope]
-    if not scopes:
-        return None
-    codes = [exc.code, None] if isinstance(exc, HTTPException) and exc.code else [None]
+    if not scopes or (isinstance(exc, HTTPException) and exc.code is None):
+        return None  # without a code, it is an answer: abort(Response(...))
+    codes = [exc.code, None] if isinstance(exc, HTTPException) else [None]
     found = (scope.find(exc, code) for code in codes for scope in scopes)
     return next((handler for handler in found if handler), None)
 
@@ -110,10 +113,26 @@ def error_response(exc: HTTPException, request: Request, page: ErrorPage | None 
         return (page or request.app.error_page)(exc, request, headers)
     document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     document |= ({"request_id": request_id} if request_id else {}) | (exc.members if isinstance(exc, Problem) else {})
-    response = json_response(Response, Response.json_module.encode(document), PROBLEM_TYPES[0])
+    response = Reply(Response.json_module.encode(document), content_type=PROBLEM_TYPES[0]).as_response(Response)
     response.status_code = status
     response.headers.extend(headers)
     return response
+
+
+def refusal(request: Request) -> Reply | WerkzeugResponse:
+    """Return `error_response` to a request that no rule matched, made only once if it is the same for all clients."""
+    if REQUEST_ID in request.environ or wants_html(request):
+        return error_response(cast("HTTPException", request.routing_exception), request)
+    return _refusal(request.refused)
+
+
+@lru_cache(maxsize=256)
+def _refusal(refused: frozenset[str]) -> Reply:
+    request = Request({})
+    request.refused = refused
+    response = error_response(cast("HTTPException", request.routing_exception), request)
+    more = [pair for pair in response.headers if pair[0] not in ("Content-Type", "Content-Length")]
+    return Reply(response.get_data(), response.status_code, PROBLEM_TYPES[0], tuple(more))
 
 
 def error_page(exc: HTTPException, request: Request, headers: list[tuple[str, str]]) -> WerkzeugResponse:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -22,8 +22,8 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from .aio import synchronous
 from .errors import Problem
-from .fast import read_body
 from .http import Request
+from .naming import written
 
 ViewFunction = Callable[..., Any]
 Argument = Callable[[Request], Any]
@@ -57,17 +57,20 @@ def with_arguments(
 
 def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     """Return `hook` as a function whose first argument is the request, which Flask's hooks leave out."""
-    takes_request = "request" in inspect.signature(hook).parameters
+    parameters = _parameters(hook)
     hook = synchronous(hook)
-    if takes_request:
+    if "request" not in parameters:
+        return functools.wraps(hook)(lambda request, *args: hook(*args))
+    first = parameters[next(iter(parameters))]
+    if first.name == "request" and first.kind is not first.KEYWORD_ONLY:
         return hook
-    return functools.wraps(hook)(lambda request, *args: hook(*args))
+    return functools.wraps(hook)(lambda request, *args: hook(*args, request=request))
 
 
 def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str, Argument]:
     """Return what reads each argument that is no value of the URL. Raises TypeError as `bind` does."""
     arguments: dict[str, Argument] = {}
-    for name, parameter in inspect.signature(view).parameters.items():
+    for name, parameter in _parameters(view).items():
         if name in url_arguments:
             continue
         if name == "request":
@@ -79,6 +82,14 @@ def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str,
     return arguments
 
 
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return what a function takes; nothing for one that does not say, as many of those written in C."""
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return {}
+
+
 def evaluate(view: ViewFunction, annotation: Any) -> Any:
     """Return an annotation as a type. Text (`from __future__ import annotations`) is evaluated in the view's module.
 
@@ -86,7 +97,7 @@ def evaluate(view: ViewFunction, annotation: Any) -> Any:
     """
     if not isinstance(annotation, str):
         return annotation
-    function = inspect.unwrap(getattr(view, "__func__", view))
+    function = written(view)
     try:
         return eval(annotation, getattr(function, "__globals__", {}))
     except NameError as exc:
@@ -122,7 +133,7 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         # The usual text needs no parsing.
         if request.environ.get("CONTENT_TYPE") != "application/json" and not request.is_json:
             raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
-        data = read_body(request)
+        data = request.get_data()
         try:
             try:
                 return decoder.decode(data)
@@ -131,7 +142,8 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
                     raise
                 from .stdlib_json import in_utf8  # most bodies are in UTF-8, without a byte order mark
 
-                return decoder.decode(in_utf8(data))
+                data = in_utf8(data)
+                return decoder.decode(data)
         except msgspec.ValidationError as exc:
             raise invalid(exc, data, struct) from exc
         except (ValueError, RecursionError) as exc:
@@ -144,15 +156,40 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
     lists = {field.encode_name for field in msgspec.structs.fields(struct) if is_list(field.type)}
 
     def query(request: Request) -> msgspec.Struct:
-        given: dict[str, str | list[str]] = {}
-        for name, values in request.args.lists() if request.environ.get("QUERY_STRING") else ():
-            given[name] = values if name in lists or len(values) > 1 else values[0]
+        given = None if lists else _plain_query(request)
+        if given is None:
+            given = _query(request, lists)
         try:
             return msgspec.convert(given, struct, strict=False)
         except msgspec.ValidationError as exc:
             raise invalid(exc, given, struct) from exc
 
     return query
+
+
+def _query(request: Request, lists: Collection[str]) -> dict[str, Any]:
+    """Return the query string's values by name: as a list those of `lists`, and those of a name that repeats."""
+    return {name: values if name in lists or len(values) > 1 else values[0] for name, values in request.args.lists()}
+
+
+def _plain_query(request: Request) -> dict[str, Any] | None:
+    """Return what `_query` would, of a query string in which nothing is encoded; None for another.
+
+    It is also None for a class of requests that reads the query string in a way of its own.
+    """
+    text: str = request.environ.get("QUERY_STRING", "")
+    kind = type(request)
+    is_usual = kind.args is Request.args and kind.query_string is Request.query_string
+    if not is_usual or "%" in text or "+" in text or not text.isascii():
+        return None
+    given: dict[str, str] = {}
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            if name in given:
+                return None
+            given[name] = value
+    return given
 
 
 def is_list(annotation: Any) -> bool:

@@ -35,6 +35,10 @@ class Web:
             return wz.App("tests.wz", **options)
         return cast("wz.App", self.module.Flask("tests.wz", static_folder=None, **options))
 
+    def submodule(self, name: str) -> Any:
+        """Return a module of the framework, such as `testing`, which has the same name in both."""
+        return import_module(f"{self.module.__name__}.{name}")
+
     def client(self, app: wz.App) -> WerkzeugClient:
         return validated(app) if self.module is wz else app.test_client()
 
