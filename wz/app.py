@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.exceptions import HTTPException, InternalServerError
-from werkzeug.routing import RequestRedirect
+from werkzeug.routing import MapAdapter, RequestRedirect
+from werkzeug.wrappers import Response as WerkzeugResponse
+from werkzeug.wsgi import get_host
 
 from .context import PRESERVE, RequestContext, current
 from .development import Development
-from .errors import Problem, error_page, error_response, find_handler
+from .errors import Problem, error_page, error_response, find_handler, refusal
 from .fast import Match
-from .http import JSON_TYPES, JSONReply, Request, Response, to_response
+from .http import Request, Response, to_response
 from .naming import Origin
+from .reply import reply_to
 from .urls import URLBuilding
 
 if TYPE_CHECKING:
@@ -62,8 +65,8 @@ class App(URLBuilding, Development):
             # An exception's traceback refers to this frame, which refers to the exception and the request: break these
             # cycles.
             error = None
-            if request.routing_exception is not None:
-                request.routing_exception.__traceback__ = request.routing_exception.__context__ = None
+            if request.routing_error is not None:
+                request.routing_error.__traceback__ = request.routing_error.__context__ = None
 
     def respond(self, request: Request) -> WSGIApplication:
         """Return the answer of a hook, the handler or an error handler; raise an exception that none handles."""
@@ -79,83 +82,107 @@ class App(URLBuilding, Development):
     def match(self, request: Request) -> None:
         """Find the rule. A failure is kept for `dispatch`, so that hooks also see unmatched requests."""
         try:
-            rule, values = self.url_map.compiled.match(request.environ) or self._match_slowly(request)
+            found = self.url_map.compiled.match(request.environ) or self._match_slowly(request)
         except HTTPException as exc:
-            request.routing_exception = exc
-        else:
+            request.routing_error = exc
+            return
+        if found is not None:
+            rule, request.view_args = found
             request.url_rule = rule
-            request.view_args = values
             request.route = self.endpoints.get(rule.endpoint) or self.route_of(rule.endpoint)
 
     def preprocess(self, request: Request) -> Any:
         """Run the before hooks, the app's first, until one of them answers."""
         route = request.route
-        for hooks in route.value_hooks:
-            for hook in hooks:
-                hook(request.endpoint, request.view_args)
-        for hooks in route.befores:
-            for hook in hooks:
-                value = hook(request)
-                if value is not None:
-                    return self._answer(request, value, Origin("the before hook", hook))
+        for hook in route.value_hooks:
+            hook(request.endpoint, request.view_args)
+        for hook in route.befores:
+            value = hook(request)
+            if value is not None:
+                return self._answer(request, value, Origin("the before hook", hook))
         return None
 
     def dispatch(self, request: Request) -> Any:
-        """Call the handler, or raise what `match` found."""
+        """Call the handler, or refuse the request as `match` found."""
         rule = request.url_rule
         if rule is None:
+            if self.is_refused_at_once(request):
+                return refusal(request)
             raise request.routing_exception or RuntimeError("the request was not matched")
         if request.environ["REQUEST_METHOD"] == "OPTIONS" and request.route.has_automatic_options(rule):
             return self.options_response(request)
         return request.route.handler(request, request.view_args or {})
 
     def finalize(self, request: Request, value: Any) -> WSGIApplication:
-        """Make a response from what was returned, and run the after hooks, the innermost and latest first."""
-        route = request.route
-        if isinstance(value, JSON_TYPES) and self._is_plain(request):
-            return JSONReply(self.json.encode(value))
-        if isinstance(value, HTTPException):  # returned instead of raised
-            value = error_response(value, request)
-        response = to_response(value, self, request.environ, f"the view of {route.endpoint!r}")
+        """Make an answer of what was returned, and run the after hooks, the innermost and latest first.
+
+        Hooks are given a Response. Where there are none, a smaller `Reply` answers what most handlers return.
+        """
+        route, these = request.route, request.after_hooks
+        is_usual = self.response_class is Response and self.json.is_plain
+        reply = reply_to(value, self.json.encode) if is_usual else None
+        if reply is not None:
+            if these is None and not route.afters:
+                return reply
+            response: WerkzeugResponse = reply.as_response(Response)
+        else:
+            if isinstance(value, HTTPException):  # returned instead of raised
+                value = error_response(value, request)
+            response = to_response(value, self, request.environ, f"the view of {route.endpoint!r}")
         if request.finalized:
             return response
         request.finalized = True
-        if request.after_hooks is not None:
-            for this in request.after_hooks:
+        if these is not None:
+            for this in these:
                 response = this(response)
                 if response is None:
                     raise _returned_none(this)
             request.after_hooks = None  # from now on, `after_this_request` refuses
-        for hooks in route.afters:
-            for hook in reversed(hooks):
-                response = hook(request, response)
-                if response is None:
-                    raise _returned_none(hook)
+        for hook in route.afters:
+            response = hook(request, response)
+            if response is None:
+                raise _returned_none(hook)
         return response
 
     def teardown(self, request: Request, error: BaseException | None) -> None:
         """Run every teardown hook, whatever happened before; one that fails is logged and does not stop the others."""
-        for hooks in request.route.teardowns:
-            if hooks:  # it is cheaper to ask than to make an iterator, and most routers have none
-                for hook in reversed(hooks):
-                    self._tear_down(hook, error)
-        if self.appcontext_teardown_hooks:
-            self.teardown_context(error)
+        for hook in request.route.teardowns:
+            self._tear_down(hook, error)
         if "files" in request.__dict__:
             request.close()  # those of a form
 
     def teardown_context(self, error: BaseException | None) -> None:
-        """Run the hooks of `teardown_appcontext`: at the end of a request and of an `AppContext`."""
+        """Run the hooks of `teardown_appcontext` alone: at the end of an `AppContext`."""
         for hook in reversed(self.appcontext_teardown_hooks):
             self._tear_down(hook, error)
 
     # Helpers of the steps above.
 
-    def _match_slowly(self, request: Request) -> Match:
-        refusal = self.url_map.compiled.refuse(request.environ)
-        if refusal is not None:
-            raise refusal
-        return cast("Match", request.url_adapter.match(return_rule=True))
+    def create_url_adapter(self, request: Request) -> MapAdapter:
+        """Return Map's adapter for a request. SERVER_NAME counts only with `subdomain_matching`."""
+        if self.config["TRUSTED_HOSTS"] is not None:
+            request.trusted_hosts = self.config["TRUSTED_HOSTS"]
+            get_host(request.environ, request.trusted_hosts)  # raises SecurityError, a 400
+        if self.url_map.host_matching:
+            return self.url_map.bind_to_environ(request.environ)
+        if self.subdomain_matching:
+            return self.url_map.bind_to_environ(request.environ, self.config["SERVER_NAME"])
+        return self.url_map.bind_to_environ(request.environ, subdomain=self.url_map.default_subdomain)
+
+    def _match_slowly(self, request: Request) -> Match | None:
+        """Return what the compiled match finds of a new Host, or Map; None if `request.refused` says all."""
+        compiled, environ = self.url_map.compiled, request.environ
+        if not compiled.knows(environ):
+            compiled.learn(environ, lambda: request.url_adapter)
+            if found := compiled.match(environ):
+                return found
+        request.refused = compiled.refuse(environ)
+        return cast("Match", request.url_adapter.match(return_rule=True)) if request.refused is None else None
+
+    def is_refused_at_once(self, request: Request) -> bool:
+        """Say whether no error handler, nor a `handle_user_exception` of the program's, is to see a 404 or 405."""
+        usual = getattr(self.handle_user_exception, "__func__", None) is App.handle_user_exception
+        return usual and request.refused is not None and not self.error_handlers
 
     def options_response(self, request: Request) -> Response:
         """Return an empty 200 whose Allow header has the methods of all rules for the request's path."""
@@ -164,10 +191,6 @@ class App(URLBuilding, Development):
     def _answer(self, request: Request, value: Any, origin: Origin) -> Any:
         """Make a response of what a hook or an error handler returned, so that an error names it, and not the view."""
         return value if isinstance(value, HTTPException) else to_response(value, self, request.environ, origin)
-
-    def _is_plain(self, request: Request) -> bool:
-        """Say whether no hook and no other response class needs the response as an object."""
-        return request.after_hooks is None and not any(request.route.afters) and self.response_class is Response
 
     def _tear_down(self, hook: Callable[..., Any], error: BaseException | None) -> None:
         try:

@@ -9,17 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from werkzeug.routing import BuildError, MapAdapter, Rule
-from werkzeug.wsgi import get_host
+from werkzeug.routing import BuildError, Rule
 
 from .aio import synchronous
-from .blueprints import Blueprint
-from .config import DEFAULT_CONFIG, Config, ConfigAttribute
+from .blueprints import OWN_NAME, Blueprint
+from .config import DEFAULT_CONFIG, Config, ConfigAttribute, get_debug_flag
 from .errors import ErrorPage, error_page
 from .http import Request, Response
-from .json import JSON, json
+from .json import JSON
 from .layers import Layers
-from .routing import Hooks, Map, Route, Router, RuleSpec, root_path
+from .routing import Map, Route, Router, RuleSpec, root_path
 from .setup import setupmethod
 from .typed import ViewFunction
 
@@ -40,6 +39,7 @@ class BaseApp(Router):
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     request_class = Request
     response_class: type[Response] = Response
+    json_provider_class = JSON
 
     def __init__(
         self,
@@ -55,22 +55,22 @@ class BaseApp(Router):
         """
         super().__init__()
         self.import_name = import_name
-        self.config = Config(self.root_path, {**DEFAULT_CONFIG, **(config or {})})
-        self.json: JSON = json
+        self.config = Config(self.root_path, {**DEFAULT_CONFIG, "DEBUG": get_debug_flag(), **(config or {})})
+        self.json = self.json_provider_class(self._app)
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
         self.error_page: ErrorPage = error_page
+        self.url_map = Map(self.config, host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
-        self.url_map = Map(self._adapter_for, host_matching=host_matching)
         self.url_map.converters = dict(self.url_map.default_converters)
         self.url_build_error_handlers: list[Callable[[BuildError, str, dict[str, Any]], str | None]] = []
         self.blueprints: dict[str, Blueprint] = {}
         self.endpoints: dict[str, Route] = {}
         self.error_hooks: list[Callable[[Request, Exception], Any]] = []
         self.appcontext_hooks: list[Callable[[], Any]] = []
-        self.appcontext_teardown_hooks = Hooks()
+        self.appcontext_teardown_hooks = self.scope.context_hooks
         self.layers = Layers(lambda: self.wsgi_app)
-        self._unmatched = Route("", (self,))
+        self._unmatched = Route("", (self.scope,))
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, inside all layers."""
@@ -104,6 +104,17 @@ class BaseApp(Router):
             return ""
         return f"the app {self.name!r} has had a request. Do it where the app is made, or not all workers would have it"
 
+    @property
+    def subdomain_matching(self) -> bool:
+        """Whether each subdomain of SERVER_NAME has rules of its own."""
+        return self._subdomain_matching
+
+    @subdomain_matching.setter
+    def subdomain_matching(self, value: bool) -> None:
+        self._subdomain_matching = value
+        with self.url_map.lock:
+            self.url_map.compiled.forget()  # it decides which hosts are served
+
     def add_rule(self, spec: RuleSpec, scopes: tuple[Router, ...] | None = None) -> None:
         """Add a rule to the map and its view to the endpoint's route; `scopes` are those of `route_of`."""
         automatic = spec.automatic_options
@@ -129,9 +140,9 @@ class BaseApp(Router):
 
     def route_of(self, endpoint: str, scopes: tuple[Router, ...] | None = None) -> Route:
         """Return the endpoint's route, made if it does not exist; `scopes` are the routers around it, if known."""
-        route = self.endpoints.setdefault(endpoint, Route(endpoint, (self,)))
+        route = self.endpoints.setdefault(endpoint, Route(endpoint, (self.scope,)))
         if scopes:
-            route.surround_with(scopes)
+            route.surround_with(tuple(router.scope for router in scopes))
         return route
 
     @setupmethod
@@ -165,27 +176,12 @@ class BaseApp(Router):
         name: str | None = None,
         subdomain: str | None = None,
         url_defaults: Mapping[str, Any] | None = None,
+        cli_group: str | None = OWN_NAME,
     ) -> None:
         """Add a blueprint's routes, below `url_prefix` or its own; `name` lets one be registered twice."""
-        blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}))
+        blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}), cli_group)
 
     register_blueprint = register
-
-    def create_url_adapter(self, request: Request) -> MapAdapter:
-        """Return Map's adapter for a request. SERVER_NAME counts only with `subdomain_matching`."""
-        if self.config["TRUSTED_HOSTS"] is not None:
-            request.trusted_hosts = self.config["TRUSTED_HOSTS"]
-            get_host(request.environ, request.trusted_hosts)  # raises SecurityError, a 400
-        if self.url_map.host_matching:
-            return self.url_map.bind_to_environ(request.environ)
-        if self.subdomain_matching:
-            return self.url_map.bind_to_environ(request.environ, self.config["SERVER_NAME"])
-        return self.url_map.bind_to_environ(request.environ, subdomain=self.url_map.default_subdomain)
-
-    def _adapter_for(self, environ: WSGIEnvironment) -> MapAdapter:
-        request = self.request_class(environ)
-        request.app = self._app
-        return request.url_adapter
 
     @setupmethod
     def teardown_appcontext(self, hook: F) -> F:

@@ -40,6 +40,11 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
 }
 
 
+def get_debug_flag() -> bool:
+    """Say whether WZ_DEBUG asks for debug; `wz --debug` sets it."""
+    return os.environ.get("WZ_DEBUG", "").lower() not in ("", "0", "false", "no")
+
+
 class Config(dict[str, Any]):
     """A dict of settings, named in capitals. Relative file names start at `root_path`, the app's folder."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -10,8 +11,8 @@ from markupsafe import escape
 from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from .fast import json_response
 from .http import Request, Response
+from .reply import Reply
 
 ErrorHandler = Callable[[Any], Any]
 ErrorPage = Callable[[HTTPException, Request, list[tuple[str, str]]], WerkzeugResponse]
@@ -112,10 +113,26 @@ def error_response(exc: HTTPException, request: Request, page: ErrorPage | None 
         return (page or request.app.error_page)(exc, request, headers)
     document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     document |= ({"request_id": request_id} if request_id else {}) | (exc.members if isinstance(exc, Problem) else {})
-    response = json_response(Response, Response.json_module.encode(document), PROBLEM_TYPES[0])
+    response = Reply(Response.json_module.encode(document), content_type=PROBLEM_TYPES[0]).as_response(Response)
     response.status_code = status
     response.headers.extend(headers)
     return response
+
+
+def refusal(request: Request) -> Reply | WerkzeugResponse:
+    """Return `error_response` to a request that no rule matched, made only once if it is the same for all clients."""
+    if REQUEST_ID in request.environ or wants_html(request):
+        return error_response(cast("HTTPException", request.routing_exception), request)
+    return _refusal(request.refused)
+
+
+@lru_cache(maxsize=256)
+def _refusal(refused: frozenset[str]) -> Reply:
+    request = Request({})
+    request.refused = refused
+    response = error_response(cast("HTTPException", request.routing_exception), request)
+    more = [pair for pair in response.headers if pair[0] not in ("Content-Type", "Content-Length")]
+    return Reply(response.get_data(), response.status_code, PROBLEM_TYPES[0], tuple(more))
 
 
 def error_page(exc: HTTPException, request: Request, headers: list[tuple[str, str]]) -> WerkzeugResponse:

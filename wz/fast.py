@@ -1,62 +1,53 @@
-"""The short ways, and every private name of Werkzeug's that they need.
+"""The compiled match: a tree that is derived from Map's own, and answers plain requests by walking it.
 
-A plain request is answered here: it is matched by walking a small tree, its body is read without a stream around it,
-and its response is made without constructors. Whatever is in doubt goes the long way, to Werkzeug's own Map, Request
-and Response. Both ways must give the same answers: tests/wz/test_match.py, test_fast.py and test_response.py compare
-them. `python -m bench.framework` measures how much time it saves.
-
-If Werkzeug changes, so that a name used here is gone or means something else, `AVAILABLE` is False and everything goes
-the long way, with the same answers, but slower. A warning in the log of `wz.fast` says so and names what does not fit,
-once in each process.
+Whatever is in doubt is left to Werkzeug's Map. Both must find the same: tests/wz/test_match.py compares them.
 """
 
 from __future__ import annotations
 
-import io
-import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
-from werkzeug.datastructures import Headers
-from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule, ValidationError
-from werkzeug.wrappers import Request, Response
+
+from . import compat
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.routing.matcher import State
 
-#: How many pairs of scheme and Host are remembered; with more of them, the rest go the long way.
+#: How many pairs of scheme and Host are remembered. Of a service's own there are a few, but clients may invent any.
 HOSTS = 1024
 
-_ANY = r"(?P<__werkzeug_0>[^/]{1,})\Z"  # the default converter alone in its segment: any text that is not empty
+Match = tuple[Rule, dict[str, Any]]
+Pattern = Callable[[str], re.Match[str] | None]
 
-_LENGTH = re.compile("[0-9]{1,18}")
-
-R = TypeVar("R", bound=Response)
-
-Match = tuple[Any, dict[str, Any]]
-Convert = Callable[[str], Any]
+_NO_METHODS: frozenset[str] = frozenset()
 
 
 class Node:
     """One state of Werkzeug's matcher: where a segment leads, and which rules end here.
 
-    `static` is looked up first; then the pairs of `dynamic` are tried in Werkzeug's order. The first of a pair is a
-    pattern's `match`, or None for any segment that is not empty; the second is the node that follows, or None if that
-    is in doubt. `ends` has for each method a rule, the names of its values, and the converters that change a value,
-    each with the value's place. `is_doubtful` says that other rules end here as well, and `is_loose` that a rule which
-    ends here allows one more slash.
+    `static` is looked up first. Where the default converter is all that takes other segments, `value` is the node that
+    follows it; otherwise the triples of `dynamic` are tried in Werkzeug's order: a pattern's `match`, or None for any
+    segment that is not empty; the names of its values; the node that follows, or None if that is in doubt.
+
+    A value is written down by the name that all rules beyond it have for it, on the way (`name` is that of `value`). If
+    they have different ones, it gets a number for a name, and the rule's `End` has the names.
+
+    `ends` has for each method where its rule ends. `is_doubtful` says that other rules end here as well, and `is_loose`
+    that a rule which ends here allows one more slash.
     """
 
-    __slots__ = ("dynamic", "ends", "is_doubtful", "is_loose", "static")
+    __slots__ = ("dynamic", "ends", "is_doubtful", "is_loose", "methods", "name", "static", "value")
 
-    def __init__(self, state: State, doubted: set[Any], count: int = 0) -> None:
-        """`count` is the number of values on the way here."""
-        self.static = {part: Node(child, doubted, count) for part, child in state.static.items()}
-        self.dynamic: list[tuple[Callable[[str], re.Match[str] | None] | None, Node | None]] = []
-        self.ends: dict[str, tuple[Rule, list[str], list[tuple[int, Convert]]]] = {}
+    def __init__(self, state: State, doubted: set[Any], names: tuple[str, ...] = ()) -> None:
+        """`names` are those of the values on the way here."""
+        self.static = {part: Node(child, doubted, names) for part, child in state.static.items()}
+        self.dynamic: list[tuple[Pattern | None, tuple[str, ...], Node | None]] = []
+        self.ends: dict[str, End] = {}
         self.is_loose = not all(rule.strict_slashes for rule in state.rules)
         self.is_doubtful = False
         for part, child in state.dynamic:
@@ -65,10 +56,14 @@ class Node:
             # empty, since Map merges slashes first; and at a pattern with groups of its own, which shift the others.
             groups = part.content.count("(?P<__werkzeug_")
             plain = not part.final and pattern.groups == groups and pattern.match("") is None
-            node = Node(child, doubted, count + groups) if plain else None
-            self.dynamic.append((None if part.content == _ANY else pattern.match, node))
+            here = _names_of_values(child, len(names), groups)
+            node = Node(child, doubted, names + here) if plain else None
+            self.dynamic.append((None if part.content == compat.ANY_TEXT else pattern.match, here, node))
+        self.name, self.value = "", None
+        if len(self.dynamic) == 1 and self.dynamic[0][0] is None:
+            ((_, (self.name,), self.value),) = self.dynamic
         for rule in state.rules:
-            repeats = len(rule._converters) != count  # one name has several values
+            repeats = len(rule._converters) != len(names)  # one name has several values
             if (
                 repeats
                 or rule.methods is None
@@ -79,75 +74,104 @@ class Node:
             ):
                 self.is_doubtful = True
                 break  # the first rule that takes a method wins: what comes after this one is in doubt
-            converters: list[tuple[int, Convert]] = [
-                (place, converter.to_python)
-                for place, converter in enumerate(rule._converters.values())
-                if type(converter).to_python is not BaseConverter.to_python
-            ]
+            end = End(rule, names)
             for method in rule.methods:
-                self.ends.setdefault(method, (rule, list(rule._converters), converters))
+                self.ends.setdefault(method, end)
+        self.methods = frozenset(self.ends)
+
+    def follow(self, part: str, values: dict[str, Any]) -> Node | None:
+        """Return where a segment leads that is not in `static`, and write its values down; None if that is in doubt."""
+        for matches, names, following in self.dynamic:
+            if following is None:
+                return None
+            if matches is None:
+                if part:
+                    values[names[0]] = part
+                    return following
+            elif found := matches(part):
+                values.update(zip(names, found.groups(), strict=True))
+                return following
+        return None
+
+
+class End:
+    """A rule where it ends: its values' names, unless they were written down by these; and what changes its values."""
+
+    __slots__ = ("converters", "names", "rule")
+
+    def __init__(self, rule: Rule, names: tuple[str, ...]) -> None:
+        """`names` are those that the values were given on the way here."""
+        own = tuple(rule._converters)
+        self.rule = rule
+        self.names = None if own == names else own
+        self.converters: list[tuple[str, Callable[[str], Any]]] = [
+            (name, converter.to_python)
+            for name, converter in rule._converters.items()
+            if type(converter).to_python is not BaseConverter.to_python
+        ]
 
 
 class Matcher:
     """The compiled match over a Map. It answers clean matches only: None means that Map must be asked.
 
-    `bind` makes the adapter that Map would be asked through. It is called once for each Host, so that a Host that Map
-    refuses is refused, and each other one gets the tree of its subdomain.
+    Whether a Host is served, and which subdomain it is, depends on `settings`, the app's configuration. What Map says
+    of it is remembered, and forgotten when one of these settings has changed, which is seen at the next request.
     """
 
-    def __init__(self, url_map: Map, bind: Callable[[WSGIEnvironment], MapAdapter]) -> None:
+    def __init__(self, url_map: Map, settings: Mapping[str, Any]) -> None:
         self._map = url_map
-        self._bind = bind
-        self._hosts: dict[tuple[str, str], Node | None] = {}
-        self._trees: dict[str, Node | None] = {}  # by the matcher's first segment: the subdomain, or the host
+        self._settings = settings
+        self._known_with: tuple[Any, Any] = (None, None)
+        self._hosts: dict[str, dict[str, Node | None]] = {}  # by scheme
+        self._trees: dict[str, Node] | None = None  # by the matcher's first segment: the subdomain, or the host
         self._refuses = False
 
     def forget(self) -> None:
         """Compile again at the next request. The caller holds the lock under which rules are added."""
         self._hosts = {}
-        self._trees = {}
+        self._trees = None
 
     def match(self, environ: WSGIEnvironment) -> Match | None:
         """Return the rule and its values, or None if anything is in doubt."""
-        path: str = environ.get("PATH_INFO", "")
         try:
-            node = self._hosts[environ["wsgi.url_scheme"], environ["HTTP_HOST"]]
+            path: str = environ["PATH_INFO"]
+            node = self._hosts[environ["wsgi.url_scheme"]][environ["HTTP_HOST"]]
+            trusted_hosts, server_name = self._known_with
+            if self._settings["TRUSTED_HOSTS"] != trusted_hosts or self._settings["SERVER_NAME"] != server_name:
+                return None
         except KeyError:
-            node = self._tree_for(environ)
+            return None
         if node is None or "HTTP_UPGRADE" in environ or not path.isascii():
             return None
 
-        values: list[str] = []
+        values: dict[str, Any] = {}
         for part in path.split("/"):
-            following = node.static.get(part)
-            if following is None:
-                for matches, following in node.dynamic:
-                    if following is None:
-                        return None
-                    if matches is None:
-                        if part:
-                            values.append(part)
-                            break
-                    elif found := matches(part):
-                        values += found.groups()
-                        break
-                else:
+            static = node.static
+            if part in static:
+                node = static[part]
+            elif node.value is not None and part:
+                values[node.name] = part
+                node = node.value
+            else:
+                node = node.follow(part, values)
+                if node is None:
                     return None
-            node = following
 
-        end = node.ends.get(environ["REQUEST_METHOD"])
-        if end is None:
+        method = environ["REQUEST_METHOD"]
+        if method not in node.ends:
             return None
-        rule, names, converters = end
-        for place, convert in converters:
+        end = node.ends[method]
+        if end.names is not None:
+            values = dict(zip(end.names, values.values(), strict=True))
+        for name, convert in end.converters:
             try:
-                values[place] = convert(values[place])
+                values[name] = convert(values[name])
             except ValidationError:
                 return None
-        return rule, dict(zip(names, values, strict=False))
+        return end.rule, values
 
-    def refuse(self, environ: WSGIEnvironment) -> HTTPException | None:
-        """Return the 404 or 405 of a request that nothing can match, or None if anything is in doubt.
+    def refuse(self, environ: WSGIEnvironment) -> frozenset[str] | None:
+        """Return the methods that a path has rules for, if this request's is none of them; None if that is in doubt.
 
         This follows every way through the tree, as Map does, so it is for requests that `match` did not find.
         """
@@ -162,159 +186,81 @@ class Matcher:
             or path[:1] != "/"
         ):
             return None
-        methods: set[str] = set()
-        if _may_match(node, path.split("/"), 0, methods):
+        methods = _methods_at(node, path.split("/"))
+        if methods and environ["REQUEST_METHOD"].upper() in methods:  # there is a rule: a converter refused the value
             return None
-        if environ["REQUEST_METHOD"].upper() in methods:  # there is a rule, but a converter refused the value
-            return None
-        return MethodNotAllowed(valid_methods=list(methods)) if methods else NotFound()
+        return methods
 
     def tree(self, environ: Mapping[str, Any]) -> Node | None:
-        """Return the tree of a request's Host, if it was asked for before and there is one."""
-        return self._hosts.get((environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")))
+        """Return the tree of a request's Host, if that is known and has one."""
+        return self._hosts.get(environ["wsgi.url_scheme"], {}).get(environ.get("HTTP_HOST", ""))
 
-    def _tree_for(self, environ: WSGIEnvironment) -> Node | None:
-        if not AVAILABLE or "HTTP_HOST" not in environ:
-            return None
-        adapter = self._bind(environ)
+    def knows(self, environ: Mapping[str, Any]) -> bool:
+        """Say whether the Host of a request is known, with the settings as they are."""
+        hosts = self._hosts.get(environ["wsgi.url_scheme"], {})
+        return environ.get("HTTP_HOST") in hosts and self._deciding() == self._known_with
+
+    def learn(self, environ: WSGIEnvironment, bind: Callable[[], MapAdapter]) -> None:
+        """Remember a request's Host; `bind` returns the adapter through which Map is asked, or raises its error."""
+        settings = self._deciding()  # before they are used: if they change meanwhile, this Host is soon forgotten
+        adapter = bind()
+        if not compat.AVAILABLE or "HTTP_HOST" not in environ:
+            return
         domain = (adapter.server_name if self._map.host_matching else adapter.subdomain) or ""
         with self._map.lock:  # type: ignore[attr-defined]  # wz.routing.Map
-            if domain not in self._trees and len(self._trees) < HOSTS:
+            if self._trees is None:
                 self._map.update()
                 root = self._map._matcher._root
                 self._refuses = not root.dynamic  # a rule for any subdomain may match what those for this one do not
-                state = root.static.get(domain)
-                self._trees[domain] = None if state is None else Node(state, _with_defaults(self._map))
-            tree = self._trees.get(domain)
-            if len(self._hosts) < HOSTS:
-                self._hosts[environ["wsgi.url_scheme"], environ["HTTP_HOST"]] = tree
-        return tree
+                doubted = _with_defaults(self._map)
+                self._trees = {name: Node(state, doubted) for name, state in root.static.items()}
+            # A full table is begun anew, which costs nothing as long as it is not full: each Host that is in use comes
+            # back with its next request. To drop the one that was used least recently, each request would have to say
+            # which one it uses, for the sake of Hosts that somebody has invented.
+            if settings != self._known_with or sum(map(len, self._hosts.values())) >= HOSTS:
+                self._hosts, self._known_with = {}, settings
+            self._hosts.setdefault(environ["wsgi.url_scheme"], {})[environ["HTTP_HOST"]] = self._trees.get(domain)
+
+    def _deciding(self) -> tuple[Any, Any]:
+        """Return the settings by which a Host is served, as they are now."""
+        return copy(self._settings["TRUSTED_HOSTS"]), self._settings["SERVER_NAME"]
 
 
-def _may_match(node: Node, parts: list[str], place: int, methods: set[str]) -> bool:
-    """Follow every way from `node`. True if one is in doubt; else `methods` has those of all rules reached."""
-    if place == len(parts):
-        methods.update(node.ends)
-        return node.is_doubtful or "" in node.static  # a slash is missing
-    part = parts[place]
-    if part == "" and place == len(parts) - 1 and node.is_loose:
-        return True
-    if part in node.static and _may_match(node.static[part], parts, place + 1, methods):
-        return True
-    for matches, following in node.dynamic:
-        if following is None:
-            return True
-        found = part if matches is None else matches(part)
-        if found and _may_match(following, parts, place + 1, methods):
-            return True
-    return False
-
-
-def read_body(request: Request) -> bytes:
-    """Return what `request.get_data()` does, without the streams that Werkzeug makes first, and keep it there.
-
-    Raises `ClientDisconnected` or `RequestEntityTooLarge`. The long way is for a body whose length is not given or is
-    above the limit, and for one that something has begun to read.
-    """
-    known, length, limit = request.__dict__, request.environ.get("CONTENT_LENGTH", ""), request.max_content_length
-    is_begun = "stream" in known or "_cached_data" in known or request.shallow
-    if is_begun or not AVAILABLE or not _LENGTH.fullmatch(length) or (limit is not None and int(length) > limit):
-        return request.get_data()
-    # If the server says where it ends, a body that was decoded may have another length than the header says.
-    size = int(length) if "wsgi.input_terminated" not in request.environ else -1 if limit is None else limit + 1
-    body: bytes = request.environ["wsgi.input"].read(size)
-    if limit is not None and len(body) > limit:
-        raise RequestEntityTooLarge
-    if size == int(length) > len(body):
-        raise ClientDisconnected
-    known.update(stream=io.BytesIO(), _cached_data=body)  # nothing is left to be read
-    return body
-
-
-def json_response(cls: type[R], body: bytes, content_type: str = "application/json") -> R:
-    """Return what `cls(body, content_type=content_type)` does; `cls` must not override Response's constructors."""
-    return _json_response(cls, body, content_type) if AVAILABLE else cls(body, content_type=content_type)
-
-
-def send(response: Response, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes] | None:
-    """Send a response on which Werkzeug would have nothing to do; return None for one that must go the long way.
-
-    The long way is for bodies that are streamed or not bytes, callbacks at the response's end, statuses that allow no
-    body, Location (which is made a URI) and HEAD.
-    """
-    body = response.response
-    if (
-        not AVAILABLE
-        or type(body) is not list
-        or len(body) != 1
-        or type(body[0]) is not bytes
-        or response._on_close
-        or response.direct_passthrough
-        or not 200 <= response._status_code < 600
-        or response._status_code in (204, 304)
-        or environ["REQUEST_METHOD"] == "HEAD"
-    ):
+def _methods_at(root: Node, parts: list[str]) -> frozenset[str] | None:
+    """Follow every way from `root` at once; return the methods of all rules reached, or None if one is in doubt."""
+    nodes = [root]
+    for part in parts:
+        reached: list[Node] = []
+        for node in nodes:
+            if not part and node.is_loose:  # the end of a path with one more slash, as it has no empty segment within
+                return None
+            if part in node.static:
+                reached.append(node.static[part])
+            for matches, _, following in node.dynamic:
+                if following is None:
+                    return None
+                if part if matches is None else matches(part):
+                    reached.append(following)
+        if not reached:
+            return _NO_METHODS
+        nodes = reached
+    if any(node.is_doubtful or "" in node.static for node in nodes):  # or a slash is missing
         return None
-    headers = list(response.headers._list)
-    has_length = False
-    for name, _ in headers:
-        lower = name.lower()
-        if lower == "content-length":
-            has_length = True
-        elif lower in ("location", "content-location"):
-            return None
-    if not has_length:
-        headers.append(("Content-Length", str(len(body[0]))))
-    start_response(response._status, headers)
-    return body
+    return nodes[0].methods if len(nodes) == 1 else frozenset().union(*(node.methods for node in nodes))
 
 
-def _json_response(cls: type[R], body: bytes, content_type: str) -> R:
-    response = cls.__new__(cls)
-    headers = response.headers = Headers.__new__(Headers)
-    headers._list = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
-    response._status = "200 OK"
-    response._status_code = 200
-    response.direct_passthrough = False
-    response._on_close = []
-    response.response = [body]
-    return response
+def _names_of_values(state: State, count: int, groups: int) -> tuple[str, ...]:
+    """Return the names of a pattern's values, after `count` values: those of all rules from `state` on, or numbers."""
+    found: set[tuple[str, ...]] = set()
+    waiting = [state]
+    while waiting:
+        beyond = waiting.pop()
+        found.update(tuple(rule._converters)[count : count + groups] for rule in beyond.rules)
+        waiting += [*beyond.static.values(), *(child for _, child in beyond.dynamic)]
+    names = found.pop()
+    return names if not found and len(names) == groups else tuple(map(str, range(count, count + groups)))
 
 
 def _with_defaults(url_map: Map) -> set[Any]:
     """Return the endpoints with defaults: Map may redirect to a rule whose defaults are the URL's values."""
     return {rule.endpoint for rule in url_map.iter_rules() if rule.defaults}
-
-
-def _find_misfit() -> str:
-    """Return what has changed about the private names that are used here; an empty text if nothing has."""
-    try:
-        rule = Rule("/a/<b>", endpoint="e", methods=["GET"])
-        url_map = Map([rule])
-        url_map.update()
-        ((part, child),) = url_map._matcher._root.static[""].static[""].static["a"].dynamic
-        if part.content != _ANY:
-            return f"the default converter's pattern is {part.content!r}"
-        if part.final or child.rules != [rule] or list(rule._converters) != ["b"]:
-            return "the matcher's states have another structure"
-        short, long = _json_response(Response, b"{}", "text/json"), Response(b"{}", content_type="text/json")
-        if vars(short).keys() != vars(long).keys():
-            return f"a response has other attributes: {', '.join(sorted(vars(short).keys() ^ vars(long).keys()))}"
-        if vars(short) != vars(long) or short.headers._list != long.headers._list:
-            return "a response's attributes have other values"
-        posted = Request({"wsgi.input": io.BytesIO(b"body"), "CONTENT_LENGTH": "4"})
-        if posted.get_data() != b"body" or vars(posted).get("_cached_data") != b"body" or "stream" not in vars(posted):
-            return "a request keeps its body in another place"
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        return f"{type(exc).__name__}: {exc}"
-    return ""
-
-
-_misfit = _find_misfit()
-AVAILABLE = not _misfit
-if _misfit:
-    logging.getLogger(__name__).warning(
-        "wz takes Werkzeug's own way for each request, which gives the same answers several times slower, since "
-        "wz/fast.py was not written for this Werkzeug: %s",
-        _misfit,
-    )

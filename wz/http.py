@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import msgspec
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from . import chunked, fast
-from .json import json
+from . import bodies, chunked
+from .json import JSON, json
+from .reply import Reply, send
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from .routing import Route  # upwards: a request knows the route that answers it
 
 
-#: What a handler may return to have it sent as JSON.
-JSON_TYPES = (dict, list, msgspec.Struct)
+#: The media types of bodies that Werkzeug parses as forms.
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 class Globals(SimpleNamespace):
@@ -73,7 +75,6 @@ class Request(WerkzeugRequest):
     The request is not put into the environ: they would keep each other alive until the garbage collector comes.
     """
 
-    json_module = json  # type: ignore[assignment]
     shallow = False
 
     max_content_length = Limit("MAX_CONTENT_LENGTH")
@@ -81,10 +82,12 @@ class Request(WerkzeugRequest):
     max_form_parts = Limit("MAX_FORM_PARTS", 1_000)
 
     app: App
-    #: What the match found: the rule and its values, or the error that is raised instead.
+    #: What the match found: the rule and its values; or the methods that the path has rules for, of which this
+    #: request's is none (without any, it is a 404); or an error of Map's, such as a redirect.
     url_rule: Rule | None = None
     view_args: dict[str, Any] | None = None
-    routing_exception: HTTPException | None = None
+    refused: frozenset[str] | None = None
+    routing_error: HTTPException | None = None
     #: What answers: the endpoint's route, or the app's own for a request that matched none.
     route: Route
     #: Functions for this one response: see `wz.context.after_this_request`.
@@ -151,6 +154,17 @@ class Request(WerkzeugRequest):
         except (KeyError, TypeError, ValueError):
             return name, None  # a unix socket
 
+    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:
+        own = self.__dict__
+        if cache and not ("stream" in own or "_cached_data" in own or self.shallow):
+            is_form = parse_form_data and self.mimetype in _FORMS
+            body = None if is_form else bodies.read_whole(self.environ, self.max_content_length)
+            if body is not None:
+                own["_cached_data"], own["stream"] = body, io.BytesIO()  # nothing is left to be read
+                if parse_form_data:
+                    own["form"], own["files"] = self.parameter_storage_class(), self.parameter_storage_class()
+        return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
+
     @cached_property
     def stream(self) -> IO[bytes]:
         if self.shallow or self.content_length is not None:
@@ -166,6 +180,22 @@ class Request(WerkzeugRequest):
     def g(self) -> Globals:
         """What `wz.g` stands for during this request."""
         return Globals()
+
+    @property
+    def json_module(self) -> JSON:  # type: ignore[override]
+        """What reads a JSON body: the app's JSON."""
+        return self.app.json if "app" in self.__dict__ else json
+
+    @property
+    def routing_exception(self) -> HTTPException | None:
+        """Why there is no rule, made when it is first asked for: most 404s are answered without it."""
+        if self.routing_error is None and self.refused is not None:
+            self.routing_error = MethodNotAllowed(sorted(self.refused)) if self.refused else NotFound()
+        return self.routing_error
+
+    @routing_exception.setter
+    def routing_exception(self, error: HTTPException | None) -> None:
+        self.refused, self.routing_error = None, error
 
     @property
     def endpoint(self) -> str | None:
@@ -202,7 +232,7 @@ class Response(WerkzeugResponse):
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # A subclass may override a step of Werkzeug's, so only this class goes the short way.
-        sent = fast.send(self, environ, start_response) if type(self) is Response else None
+        sent = send(self, environ, start_response) if type(self) is Response else None
         return super().__call__(environ, start_response) if sent is None else sent
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
@@ -210,20 +240,6 @@ class Response(WerkzeugResponse):
         if self.status_code == 204:
             headers.remove("Content-Type")  # there is no content: wsgiref.validate refuses one that has a type
         return headers
-
-
-class JSONReply:
-    """A 200 with a JSON body, for when no hook needs a Response: a WSGI application as small as it can be."""
-
-    __slots__ = ("body",)
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(self.body)))]
-        start_response("200 OK", headers)
-        return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
 
 
 def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: object) -> WerkzeugResponse:
@@ -298,6 +314,7 @@ def _from_body(
 
 def json_response(value: Any, app: App | None) -> Response:
     """Return a 200 with `value` as the app's JSON writes it; without an app, as the default JSON does."""
-    if app is None or app.response_class is Response:
-        return fast.json_response(Response, (json if app is None else app.json).encode(value))
-    return app.response_class(app.json.encode(value), mimetype="application/json")
+    provider = json if app is None else app.json
+    if provider.is_plain and (app is None or app.response_class is Response):
+        return Reply(provider.encode(value)).as_response(Response)
+    return provider.response(value)

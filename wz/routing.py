@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from werkzeug.routing import Map as WerkzeugMap
-from werkzeug.routing import MapAdapter, Rule, RuleFactory
+from werkzeug.routing import Rule, RuleFactory
 
 from .aio import synchronous
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
 from .setup import setupmethod
 from .typed import ViewFunction, bind, with_request
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,31 +31,52 @@ class Phase(IntEnum):
     USUAL = 2
 
 
-class Hooks(list[Callable[..., Any]]):
+class Hooks:
     """A router's hooks of one kind, the outermost first; those that follow the view are run from the last to the first.
 
     Before hooks are called with the request, after hooks with the request and the response, teardowns with the error.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        # The phases of the hooks that were added, by identity; kept with the hook, so that no other takes its place.
-        self._phases: dict[int, tuple[Callable[..., Any], Phase]] = {}
+    def __init__(self, routes: Collection[Route] = ()) -> None:
+        """`routes` run these hooks, and are told of each new one."""
+        self._routes = routes
+        self._phases: list[tuple[Phase, Callable[..., Any]]] = []
 
     def add(self, hook: Callable[..., Any], phase: Phase = Phase.USUAL) -> None:
         """Add a hook: inside of those of outer phases, and inside of the earlier ones of its own phase.
 
-        What the methods of a list put here is of the usual phase, wherever it is. Raises TypeError for another phase.
+        Raises TypeError for another phase.
         """
         if not isinstance(phase, Phase):
             names = ", ".join(f"Phase.{one.name}" for one in Phase)
             raise TypeError(f"the phase of a hook is one of {names}, not {phase!r}")
-        at = max((number for number, other in enumerate(self, 1) if self._phase_of(other) <= phase), default=0)
-        self._phases[id(hook)] = hook, phase
-        self.insert(at, hook)
+        self._phases.append((phase, hook))
+        self._phases.sort(key=itemgetter(0))  # a stable sort
+        for route in tuple(self._routes):
+            route.flatten()
 
-    def _phase_of(self, hook: Callable[..., Any]) -> Phase:
-        return self._phases.get(id(hook), (hook, Phase.USUAL))[1]
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        return (hook for _, hook in self._phases)
+
+    def __reversed__(self) -> Iterator[Callable[..., Any]]:
+        return (hook for _, hook in reversed(self._phases))
+
+    def __len__(self) -> int:
+        return len(self._phases)
+
+
+class Scope:
+    """What routes get from a router around them: hooks and error handlers."""
+
+    def __init__(self) -> None:
+        self.routes: set[Route] = set()
+        self.value_hooks = Hooks(self.routes)
+        self.default_hooks = Hooks()
+        self.before_hooks = Hooks(self.routes)
+        self.after_hooks = Hooks(self.routes)
+        self.teardown_hooks = Hooks(self.routes)
+        self.context_hooks = Hooks(self.routes)  # an app's teardowns that also run at the end of an `AppContext`
+        self.error_handlers = ErrorHandlers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +103,10 @@ class RuleSpec:
 class Map(WerkzeugMap):
     """Werkzeug's map, the only source of truth for URLs, and the compiled match that is derived from it."""
 
-    def __init__(self, bind: Callable[[WSGIEnvironment], MapAdapter], **options: Any) -> None:
+    def __init__(self, settings: Mapping[str, Any], **options: Any) -> None:
+        """`settings` are the app's; `options` those of Werkzeug's Map."""
         self.lock = threading.RLock()  # rules may be added while requests are answered
-        self.compiled = Matcher(self, bind)
+        self.compiled = Matcher(self, settings)
         super().__init__(**options)
 
     def add(self, rulefactory: RuleFactory) -> None:
@@ -98,10 +117,7 @@ class Map(WerkzeugMap):
 
 
 class Route:
-    """An endpoint as it answers: its handler, and the hooks of the routers around it in the order in which they run.
-
-    The hooks are the routers' own lists, so that one added later is seen.
-    """
+    """An endpoint as it answers: its handler, and the hooks of the routers around it in the order in which they run."""
 
     __slots__ = (
         "_answering_options",
@@ -116,7 +132,7 @@ class Route:
         "view",
     )
 
-    def __init__(self, endpoint: str, scopes: tuple[Router, ...]) -> None:
+    def __init__(self, endpoint: str, scopes: tuple[Scope, ...]) -> None:
         self.endpoint = endpoint
         self.surround_with(scopes)
         self.view: ViewFunction | None = None
@@ -124,13 +140,21 @@ class Route:
         self.arguments: frozenset[str] = frozenset()
         self._answering_options: tuple[Rule, ...] = ()
 
-    def surround_with(self, scopes: tuple[Router, ...]) -> None:
+    def surround_with(self, scopes: tuple[Scope, ...]) -> None:
         """Use the hooks of these routers: the app first, then each blueprint inwards."""
         self.scopes = scopes
-        self.value_hooks = tuple(scope.value_hooks for scope in scopes)
-        self.befores = tuple(scope.before_hooks for scope in scopes)
-        self.afters = tuple(scope.after_hooks for scope in reversed(scopes))
-        self.teardowns = tuple(scope.teardown_hooks for scope in reversed(scopes))
+        for scope in scopes:
+            scope.routes.add(self)
+        self.flatten()
+
+    def flatten(self) -> None:
+        """Take the hooks as they are now: a router calls this when it has got another."""
+        outwards = self.scopes[::-1]
+        self.value_hooks = tuple(hook for scope in self.scopes for hook in scope.value_hooks)
+        self.befores = tuple(hook for scope in self.scopes for hook in scope.before_hooks)
+        self.afters = tuple(hook for scope in outwards for hook in reversed(scope.after_hooks))
+        ends = [hooks for scope in outwards for hooks in (scope.teardown_hooks, scope.context_hooks)]
+        self.teardowns = tuple(hook for hooks in ends for hook in reversed(hooks))
 
     def answer_with(self, view: ViewFunction | None, arguments: Iterable[str] = ()) -> None:
         """Bind the view for a rule with these values, in addition to the values of the endpoint's other rules."""
@@ -157,16 +181,14 @@ class Router:
     """Routes, hooks and error handlers; the decorators have Flask's names and meaning.
 
     A hook may take the request as its first argument, called `request`, or leave it out, as Flask's do. An extension
-    whose hook must be outside of the program's adds it to the list itself: `app.after_hooks.add(hook, Phase.OUTER)`.
+    whose hook must be outside of the program's says so: `app.after_hooks.add(hook, Phase.OUTER)`.
     """
 
     def __init__(self) -> None:
-        self.value_hooks = Hooks()
-        self.default_hooks = Hooks()
-        self.before_hooks = Hooks()
-        self.after_hooks = Hooks()
-        self.teardown_hooks = Hooks()
-        self.error_handlers = ErrorHandlers()
+        scope = self.scope = Scope()
+        self.value_hooks, self.default_hooks = scope.value_hooks, scope.default_hooks
+        self.before_hooks, self.after_hooks = scope.before_hooks, scope.after_hooks
+        self.teardown_hooks, self.error_handlers = scope.teardown_hooks, scope.error_handlers
 
     def why_late(self) -> str:
         """Say why nothing can be added any more; an empty text while it can. `wz.setup` asks."""

@@ -32,7 +32,7 @@ from .app import App
 from .context import current_request
 from .http import Request
 from .routing import Phase, Router
-from .tagged import TaggedJSON
+from .tagged import TaggedJSONSerializer
 
 try:
     from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
@@ -159,6 +159,8 @@ class SecureCookieSessionInterface(SessionInterface):
     """Keeps the whole session in the cookie: JSON, base64, the time, and an HMAC over them."""
 
     salt = "cookie-session"
+    #: An object whose `dumps` returns what the session holds as bytes, and whose `loads` reads them.
+    serializer: Any = TaggedJSONSerializer()
 
     def open_session(self, app: App, request: Request) -> Session | None:
         signing = self._signing(app)
@@ -192,7 +194,8 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def _signing(self, app: App) -> _Signing | None:
         key = app.config["SECRET_KEY"]
-        return _signing(self.salt, key, tuple(app.config["SECRET_KEY_FALLBACKS"] or ())) if key else None
+        fallbacks = tuple(app.config["SECRET_KEY_FALLBACKS"] or ())
+        return _signing(self.salt, key, fallbacks, self.serializer) if key else None
 
 
 class Sessions:
@@ -291,7 +294,7 @@ _Signing: TypeAlias = tuple[TimestampSigner, URLSafeTimedSerializer]
 
 
 @lru_cache(maxsize=16)
-def _signing(salt: str, key: str | bytes, fallbacks: tuple[str | bytes, ...]) -> _Signing:
+def _signing(salt: str, key: str | bytes, fallbacks: tuple[str | bytes, ...], serializer: Any) -> _Signing:
     """Return what signs and reads cookies, made once for each set of keys.
 
     itsdangerous would derive each key anew for each cookie, which takes longer than all the rest.
@@ -302,7 +305,7 @@ def _signing(salt: str, key: str | bytes, fallbacks: tuple[str | bytes, ...]) ->
     # If the digest is given by name, hmac leaves all to OpenSSL, which is faster. SHA-1 is sound in an HMAC, and it is
     # Flask's.
     signer = TimestampSigner(derived, salt=salt, key_derivation="none", digest_method="sha1")
-    return signer, URLSafeTimedSerializer(keys, salt=salt, serializer=TaggedJSON)  # type: ignore[arg-type]
+    return signer, URLSafeTimedSerializer(keys, salt=salt, serializer=serializer)  # type: ignore[arg-type]
 
 
 def _lifetime(app: App) -> int:

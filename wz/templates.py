@@ -27,7 +27,7 @@ from werkzeug.local import LocalProxy
 from .aio import synchronous
 from .app import App
 from .context import current_app, current_request, g, request
-from .routing import Router
+from .routing import Router, Scope
 from .streaming import stream_with_context
 
 try:
@@ -42,7 +42,7 @@ Name = str | jinja2.Template | list[str | jinja2.Template]
 EXTENSION = "templates"  # the key in `app.extensions`
 
 _ESCAPED = ("html", "htm", "xml", "xhtml", "svg")
-_processors: WeakKeyDictionary[Router, list[Processor]] = WeakKeyDictionary()
+_processors: WeakKeyDictionary[Scope, list[Processor]] = WeakKeyDictionary()
 
 
 class Templates:
@@ -57,7 +57,8 @@ class Templates:
         self.jinja_env = jinja2.Environment(
             **{"loader": Loader(self), "autoescape": jinja2.select_autoescape(_ESCAPED), **options}
         )
-        self.jinja_env.policies["json.dumps_function"] = lambda value, **_: app.json.dumps(value)
+        self.jinja_env.policies["json.dumps_function"] = lambda value, **options: app.json.dumps(value, **options)
+        self.jinja_env.policies["json.dumps_kwargs"] = {}  # Jinja's own would sort the keys
         self.jinja_env.globals.update(
             config=app.config,
             g=g,
@@ -127,7 +128,7 @@ class Templates:
     def prepare(self, template: jinja2.Template, context: dict[str, Any]) -> dict[str, Any]:
         """Add what the context processors say: the inner blueprint's wins over the app's, the caller's over both."""
         current = current_request()
-        scopes = (self.app,) if current is None else current.route.scopes
+        scopes = (self.app.scope,) if current is None else current.route.scopes
         added: dict[str, Any] = {}
         for scope in scopes:
             for processor in _processors.get(scope, ()):
@@ -190,7 +191,7 @@ def context_processor(router: Router) -> Callable[[F], F]:
     """
 
     def decorate(processor: F) -> F:
-        _processors.setdefault(router, []).append(synchronous(processor))
+        _processors.setdefault(router.scope, []).append(synchronous(processor))
         return processor
 
     return decorate

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -22,7 +22,6 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from .aio import synchronous
 from .errors import Problem
-from .fast import read_body
 from .http import Request
 from .naming import written
 
@@ -134,11 +133,20 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         # The usual text needs no parsing.
         if request.environ.get("CONTENT_TYPE") != "application/json" and not request.is_json:
             raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
+        data = request.get_data()
         try:
-            return decoder.decode(read_body(request))
+            try:
+                return decoder.decode(data)
+            except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+                if isinstance(exc, msgspec.ValidationError):
+                    raise
+                from .stdlib_json import in_utf8  # most bodies are in UTF-8, without a byte order mark
+
+                data = in_utf8(data)
+                return decoder.decode(data)
         except msgspec.ValidationError as exc:
-            raise invalid(exc, read_body(request), struct) from exc
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            raise invalid(exc, data, struct) from exc
+        except (ValueError, RecursionError) as exc:
             raise BadRequest(f"the body is not JSON: {exc}") from exc
 
     return body
@@ -148,15 +156,40 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
     lists = {field.encode_name for field in msgspec.structs.fields(struct) if is_list(field.type)}
 
     def query(request: Request) -> msgspec.Struct:
-        given: dict[str, str | list[str]] = {}
-        for name, values in request.args.lists() if request.environ.get("QUERY_STRING") else ():
-            given[name] = values if name in lists or len(values) > 1 else values[0]
+        given = None if lists else _plain_query(request)
+        if given is None:
+            given = _query(request, lists)
         try:
             return msgspec.convert(given, struct, strict=False)
         except msgspec.ValidationError as exc:
             raise invalid(exc, given, struct) from exc
 
     return query
+
+
+def _query(request: Request, lists: Collection[str]) -> dict[str, Any]:
+    """Return the query string's values by name: as a list those of `lists`, and those of a name that repeats."""
+    return {name: values if name in lists or len(values) > 1 else values[0] for name, values in request.args.lists()}
+
+
+def _plain_query(request: Request) -> dict[str, Any] | None:
+    """Return what `_query` would, of a query string in which nothing is encoded; None for another.
+
+    It is also None for a class of requests that reads the query string in a way of its own.
+    """
+    text: str = request.environ.get("QUERY_STRING", "")
+    kind = type(request)
+    is_usual = kind.args is Request.args and kind.query_string is Request.query_string
+    if not is_usual or "%" in text or "+" in text or not text.isascii():
+        return None
+    given: dict[str, str] = {}
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            if name in given:
+                return None
+            given[name] = value
+    return given
 
 
 def is_list(annotation: Any) -> bool:

@@ -79,6 +79,6 @@ class URLBuilding(BaseApp):
 
     def _inject_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
         route = self.endpoints.get(endpoint)
-        for scope in (self,) if route is None else route.scopes:
+        for scope in (self.scope,) if route is None else route.scopes:
             for hook in scope.default_hooks:
                 hook(endpoint, values)

@@ -23,7 +23,6 @@ from werkzeug.exceptions import ClientDisconnected
 from pipeline.hub.event import MAX_KEY, Event, Property
 from pipeline.hub.headers import CONTROL, RESERVED, RESERVED_PREFIXES
 from wz import Problem, Request
-from wz.fast import read_body
 
 #: Bytes of a property's value: the service's limit.
 MAX_PROPERTY = 32 * 1024
@@ -84,7 +83,7 @@ def batch(body: bytes) -> list[Event]:
 
 def whole_body(request: Request) -> bytes:
     """Read the body. Raises `ClientDisconnected` if it ends before its announced length."""
-    body = read_body(request)
+    body = bytes(request.get_data())
     length = request.environ.get("CONTENT_LENGTH", "")
     if _LENGTH.fullmatch(length) and len(body) < int(length):
         raise ClientDisconnected

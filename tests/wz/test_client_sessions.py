@@ -8,7 +8,7 @@ import pytest
 
 import wz
 from wz import App
-from wz.session import SecureCookieSessionInterface, Sessions, session
+from wz.session import Sessions, session
 
 from .conftest import Web
 
@@ -101,11 +101,9 @@ def test_the_session_may_depend_on_the_request(web: Web) -> None:
 
 
 def test_the_app_is_current_while_the_session_is_opened_and_saved(web: Web) -> None:
-    theirs: Any = SecureCookieSessionInterface
-    if web.module is not wz:
-        theirs = web.sessions.SecureCookieSessionInterface
+    sessions = web.submodule("session" if web.module is wz else "sessions")
 
-    class Noting(theirs):  # type: ignore[misc]
+    class Noting(sessions.SecureCookieSessionInterface):  # type: ignore[name-defined, misc]
         def open_session(self, app: Any, request: Any) -> Any:
             noted.append((web.current_app.name, web.request.path))
             return super().open_session(app, request)

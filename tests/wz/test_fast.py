@@ -14,13 +14,13 @@ from werkzeug.routing.matcher import State, StateMachineMatcher
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from wz import App, Request, Response, fast
+from wz import App, Request, Response, compat, fast
 
 from ..client import validated
 
 
 def test_the_installed_werkzeug_is_the_one_that_is_known() -> None:
-    assert fast.AVAILABLE
+    assert compat.AVAILABLE
 
 
 def rename(monkeypatch: pytest.MonkeyPatch, cls: type, old: str, new: str) -> None:
@@ -48,13 +48,13 @@ def rename(monkeypatch: pytest.MonkeyPatch, cls: type, old: str, new: str) -> No
 def test_a_name_that_changed_is_noticed(monkeypatch: pytest.MonkeyPatch, cls: type, old: str, new: str) -> None:
     rename(monkeypatch, cls, old, new)
 
-    assert old in fast._find_misfit()
+    assert old in compat.find_misfit()
 
 
 def test_a_default_converter_that_changed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "_ANY", r"(?P<value>[^/]+)\Z")
+    monkeypatch.setattr(compat, "ANY_TEXT", r"(?P<value>[^/]+)\Z")
 
-    assert "the default converter's pattern is" in fast._find_misfit()
+    assert "the default converter's pattern is" in compat.find_misfit()
 
 
 def test_a_new_attribute_of_responses_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_a_new_attribute_of_responses_is_noticed(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(WerkzeugResponse, "__init__", changed)
 
-    assert "trailers" in fast._find_misfit()
+    assert "trailers" in compat.find_misfit()
 
 
 def test_another_werkzeug_is_logged_once() -> None:
@@ -80,10 +80,10 @@ def changed(self, *args, **kwargs):
 
 werkzeug.routing.Map.__init__ = changed
 import wz
-from wz import fast
+from wz import compat
 for name in "ab":
     wz.App(name)
-print(fast.AVAILABLE)
+print(compat.AVAILABLE)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
@@ -97,7 +97,7 @@ print(fast.AVAILABLE)
 
 @pytest.mark.parametrize("available", [True, False], ids=["the short way", "the long way"])
 def test_both_ways_answer_alike(monkeypatch: pytest.MonkeyPatch, available: bool) -> None:
-    monkeypatch.setattr(fast, "AVAILABLE", available)
+    monkeypatch.setattr(compat, "AVAILABLE", available)
     app = App("test")
     app.add_url_rule("/<int:n>/<name>", "json", lambda n, name: {"n": n, "name": name})
     app.add_url_rule("/text", "text", lambda: ("text", 201, {"X-A": "b"}))
@@ -146,7 +146,7 @@ def test_many_hosts_take_no_more_memory_than_some() -> None:
     for n in range(fast.HOSTS + 10):
         assert client.get("/", base_url=f"http://h{n}.example").status_code == 200
 
-    assert len(app.url_map.compiled._hosts) == fast.HOSTS
+    assert sum(map(len, app.url_map.compiled._hosts.values())) <= fast.HOSTS
 
 
 def test_a_rule_of_werkzeug_s_own_may_be_added_to_the_map() -> None:
@@ -179,8 +179,8 @@ def test_a_body_that_is_read_at_once_stays_readable(limit: int | None, terminate
         request.environ["wsgi.input_terminated"] = True
     request.max_content_length = limit
 
-    assert fast.read_body(request) == b"body"
-    assert fast.read_body(request) == request.get_data() == request.data == b"body"
+    assert request.get_data() == b"body"
+    assert request.get_data() == request.data == b"body"
     assert request.stream.read() == b""
 
 
@@ -188,7 +188,7 @@ def test_a_body_that_is_not_whole_is_not_taken() -> None:
     request = Request(create_environ(method="POST", data=b"body") | {"CONTENT_LENGTH": "5"})
 
     with pytest.raises(ClientDisconnected):
-        fast.read_body(request)
+        request.get_data()
 
 
 def test_a_body_is_no_larger_than_it_may_be() -> None:
@@ -197,7 +197,7 @@ def test_a_body_is_no_larger_than_it_may_be() -> None:
     request.max_content_length = 5
 
     with pytest.raises(RequestEntityTooLarge):
-        fast.read_body(request)
+        request.get_data()
     assert not hasattr(request, "_cached_data")
 
 
@@ -205,4 +205,4 @@ def test_a_body_that_was_decoded_is_whole() -> None:
     request = Request(create_environ(method="POST", data=b"decoded") | {"wsgi.input_terminated": True})
     request.environ["CONTENT_LENGTH"] = "5"  # as it was sent
 
-    assert fast.read_body(request) == b"decoded"
+    assert request.get_data() == b"decoded"

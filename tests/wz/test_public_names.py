@@ -32,30 +32,49 @@ OFFERED = {
     "wz.aio": "ensure_sync run synchronous",
     "wz.app": "App",
     "wz.base": "BaseApp",
-    "wz.blueprints": "Blueprint",
+    "wz.blueprints": "Blueprint OWN_NAME",
+    "wz.bodies": "read_whole",
+    "wz.caching": "cache_control",
     "wz.chunked": "UnknownLength stream",
-    "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
-    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
+    "wz.cli": """
+        AppGroup COMMANDS Group NoAppException ScriptInfo load_app load_dotenv main pass_script_info
+        routes_command run_command shell_command with_appcontext
+    """,
+    "wz.cli.groups": "AppGroup COMMANDS Group with_appcontext",
+    "wz.cli.options": "app_option debug_option env_file_option version_option",
+    "wz.cli.routes": "routes_command",
+    "wz.cli.run": "run_command",
+    "wz.cli.shell": "shell_command",
+    "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
+    "wz.conditional": "Preconditions etag refuse_conditions require_if_match",
+    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG get_debug_flag",
     "wz.context": """
         AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
     """,
     "wz.development": "Development",
+    "wz.dotenv": "get_load_dotenv load_dotenv",
     "wz.errors": """
         ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
-        find_handler wants_html
+        find_handler refusal wants_html
     """,
-    "wz.fast": "AVAILABLE Convert HOSTS Match Matcher Node json_response read_body send",
+    "wz.documented": "Says documented said_around",
+    "wz.fast": "End HOSTS Match Matcher Node Pattern",
     "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
     "wz.flashing": "flash get_flashed_messages",
     "wz.forms": "FORM_TYPES form_of",
     "wz.headers": "header_name headers_of",
-    "wz.helpers": "jsonify make_response redirect",
-    "wz.http": "Globals JSONReply JSON_TYPES Limit Request Response json_response to_response",
-    "wz.json": "JSON json",
+    "wz.helpers": "make_response redirect",
+    "wz.http": "Globals Limit Request Response json_response to_response",
+    "wz.idempotency": """
+        Answers HEADER LONGEST MemoryAnswers PATIENCE REPLAYED fingerprint idempotent key_of name_of
+    """,
+    "wz.json": "JSON dump dumps json jsonify load loads",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
-    "wz.loading": "differences load_app reason_of see_the_project",
+    "wz.loading": """
+        NoAppException ScriptInfo differences load_app pass_script_info reason_of see_the_project
+    """,
     "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
     "wz.naming": "Origin innermost written",
     "wz.openapi": "Content OpenAPI operation",
@@ -66,10 +85,13 @@ OFFERED = {
         DECIMAL_IN DECIMAL_OUT JSON Schemas form_types is_response is_struct path_template returned url_values
     """,
     "wz.project": "Project current_folder",
+    "wz.provider": "JSONProvider dump dumps jsonify load loads",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
+    "wz.reply": "JSON_TYPES Reply STATUS_LINES reply_to send",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
-    "wz.routing": "Hooks Map Phase Route Router RuleSpec root_path",
+    "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope root_path",
+    "wz.serving": "HOST PORT RUN_FROM_CLI address run show_server_banner",
     "wz.session": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
         current_session session session_of session_transaction
@@ -81,8 +103,11 @@ OFFERED = {
     "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
+    "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
     "wz.streaming": "Stream copy_current_request_context stream_with_context",
-    "wz.tagged": "TaggedJSON",
+    "wz.tagged": """
+        JSONTag PassDict PassList TagBytes TagDateTime TagDict TagMarkup TagTuple TagUUID TaggedJSONSerializer
+    """,
     "wz.templates": """
         EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
         render_template_string stream_template stream_template_string
@@ -99,7 +124,7 @@ OFFERED = {
     "wz.tracing.otlp": "Attributes CLIENT ERROR INTERNAL Node SERVER document nodes",
     "wz.tracing.probing": "LINGER Probe Switch",
     "wz.tracing.recording": "Later MAX_CALLS MAX_HEADERS Noted Place Recording current now",
-    "wz.tracing.routes": "TimedHooks TimedRoute TimedRoutes timed",
+    "wz.tracing.routes": "TimedRoute TimedRoutes timed",
     "wz.tracing.sending": "Sent watch",
     "wz.tracing.server_timing": "NAMES server_timing",
     "wz.tracing.source": "name_of owner_of place source_of",

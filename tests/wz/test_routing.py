@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from functools import partial
 from itertools import permutations
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from werkzeug.routing import Rule
 
 from wz import App, Blueprint
-from wz.routing import Hooks, Phase, RuleSpec
+from wz.routing import Hooks, Phase, Router, RuleSpec
 from wz.session import Sessions
 from wz.signals import Signals
 
@@ -31,25 +30,34 @@ def test_hooks_are_in_the_order_of_their_phases(order: tuple[Phase, ...]) -> Non
     assert [hook() for hook in hooks] == [(phase.name, number) for phase in Phase for number in (1, 2)]
 
 
-def test_the_order_of_hooks_outlives_the_methods_of_a_list() -> None:
-    first, outer, outermost, usual, last = (partial(nothing) for _ in range(5))
-    hooks = Hooks()
-    hooks.add(outer, Phase.OUTER)
-    hooks.add(usual)
-    hooks.clear()
-    hooks.add(usual)
-    hooks.add(outer, Phase.OUTER)
-    hooks.insert(1, first)
-    hooks.add(outermost, Phase.OUTERMOST)
-    assert [*map(id, hooks)] == [*map(id, (outermost, outer, first, usual))]
+def test_a_route_runs_hooks_that_are_added_after_it() -> None:
+    said: list[str] = []
 
-    hooks.remove(outermost)
-    copied = copy(hooks)
-    copied.add(outermost, Phase.OUTERMOST)
-    copied.add(last)
-    assert [*map(id, copied)] == [*map(id, (outermost, outer, first, usual, last))]
-    hooks.add(outermost, Phase.OUTER)
-    assert [*map(id, hooks)] == [*map(id, (outer, outermost, first, usual))]
+    def add_hooks(router: Router, place: str) -> None:
+        def after(response: Any) -> Any:
+            said.append(f"after {place}")
+            return response
+
+        router.url_value_preprocessor(lambda *_: said.append(f"value {place}"))
+        router.before_request(lambda: said.append(f"before {place}"))
+        router.after_request(after)
+        router.teardown_request(lambda error: said.append(f"teardown {place}"))
+
+    app, outer, inner = App("test"), Blueprint("outer"), Blueprint("inner")
+    inner.add_url_rule("/", "index", lambda: "")
+    for router, name in ((inner, "inner"), (outer, "outer")):
+        add_hooks(router, f"{name} first")
+        add_hooks(router, f"{name} last")
+    outer.register(inner)
+    app.register(outer)
+    add_hooks(app, "test first")
+    add_hooks(app, "test last")
+
+    validated(app).get("/")
+
+    places = [f"{router} {name}" for router in ("test", "outer", "inner") for name in ("first", "last")]
+    kinds = [f"{kind} {place}" for kind in ("value", "before") for place in places]
+    assert said == [*kinds, *(f"{kind} {place}" for kind in ("after", "teardown") for place in reversed(places))]
 
 
 @pytest.mark.parametrize("phase", [7, 0, "OUTER", None])

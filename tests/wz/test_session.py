@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from wz import App, Request
 from wz.session import Session, SessionInterface, Sessions, session, session_of, session_transaction
-from wz.tagged import TaggedJSON
+from wz.tagged import TaggedJSONSerializer
 from wz.testing import Client
 
 from ..client import validated
@@ -269,7 +269,8 @@ VALUES = {
 
 
 def test_values_keep_their_types() -> None:
-    found = TaggedJSON.loads(TaggedJSON.dumps(VALUES))
+    serializer = TaggedJSONSerializer()
+    found = serializer.loads(serializer.dumps(VALUES))
 
     assert found == VALUES
     assert [type(value) for value in found.values()] == [type(value) for value in VALUES.values()]
@@ -306,7 +307,7 @@ def test_a_value_without_a_json_form_is_an_error_of_the_request_that_wrote_it(ap
         session_of(request)["object"] = object()
         return ""
 
-    with pytest.raises((TypeError, NotImplementedError), match="object"):
+    with pytest.raises(TypeError, match="a session can't hold an object of type object"):
         client.post("/object")
 
 

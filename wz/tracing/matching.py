@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.routing import MapAdapter, ValidationError
 
-from .. import fast
-from ..fast import Matcher, Node
+from .. import compat
+from ..fast import Matcher
 from ..http import Request
 from .recording import Place
 from .source import source_of
@@ -23,8 +23,8 @@ _TREE, _REFUSAL, _MAP = (
 
 def way_of(request: Request, matcher: Matcher, environ: WSGIEnvironment) -> tuple[Place, Callable[[], str]]:
     """Return where a request was matched, and a function that says how; `environ` is as the app was given it."""
-    asked_map = "url_adapter" in vars(request)  # it is made for no other reason before the hooks
     rule, error = request.url_rule, request.routing_exception
+    asked_map = request.refused is None and matcher.match(environ) is None
     refused = str(error.code or type(error).__name__) if error else "nothing"
     values = dict(request.view_args or ())  # hooks may change them
 
@@ -41,8 +41,8 @@ def _doubt(matcher: Matcher, environ: Mapping[str, Any]) -> str:
     """Why the compiled tree does not answer this request, by the walk of `Matcher.match`."""
     path: str = environ.get("PATH_INFO", "")
     node = matcher.tree(environ)
-    if not fast.AVAILABLE:
-        return "wz/fast.py was not written for this Werkzeug"
+    if not compat.AVAILABLE:
+        return "the short ways were not written for this Werkzeug"
     if node is None:
         return "there is no tree for this Host"
     if "HTTP_UPGRADE" in environ:
@@ -51,36 +51,23 @@ def _doubt(matcher: Matcher, environ: Mapping[str, Any]) -> str:
         return "the path is not ASCII"
     if "//" in path:
         return "Map merges slashes"
-    values: list[str] = []
+    values: dict[str, Any] = {}
     for part in path.split("/"):
-        following = _follow(node, part, values)
-        if isinstance(following, str):
-            return following
+        following = node.static.get(part) or node.follow(part, values)
+        if following is None:
+            if any(beyond is None for _, _, beyond in node.dynamic):
+                return f"a value may take more than the segment {part!r}"
+            return f"no rule has the segment {part!r} here"
         node = following
     if node.is_doubtful:
         return "several rules end here, or one that redirects"
     end = node.ends.get(environ["REQUEST_METHOD"])
     if end is None:
         return f"no rule is for {environ['REQUEST_METHOD']}"
-    for place, convert in end[2]:
+    values = dict(zip(end.names or values, values.values(), strict=True))
+    for name, convert in end.converters:
         try:
-            convert(values[place])
+            convert(values[name])
         except ValidationError:
-            return f"the converter of {end[1][place]!r} refuses {values[place]!r}"
+            return f"the converter of {name!r} refuses {values[name]!r}"
     return "it was compiled meanwhile"
-
-
-def _follow(node: Node, part: str, values: list[str]) -> Node | str:
-    """Return the node to which a segment leads, or why that is in doubt."""
-    if part in node.static:
-        return node.static[part]
-    for matches, following in node.dynamic:
-        if following is None:
-            return f"a value may take more than the segment {part!r}"
-        if matches is None and part:
-            values.append(part)
-            return following
-        if matches is not None and (found := matches(part)):
-            values += found.groups()
-            return following
-    return f"no rule has the segment {part!r} here"

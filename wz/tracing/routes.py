@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from werkzeug.routing import Rule
 
 from ..aio import synchronous
-from ..routing import Hooks, Route
+from ..routing import Route
 from ..typed import arguments_of, the_request, with_arguments
 from .recording import Place, current, now
 from .source import name_of, owner_of, source_of
@@ -41,32 +41,6 @@ def timed(step: str, name: str, function: Callable[..., Any], says_type: bool = 
     return call
 
 
-class TimedHooks:
-    """A router's own list of hooks, each timed when it is taken from it: a hook that is added later is seen."""
-
-    def __init__(self, step: str, hooks: Iterable[Callable[..., Any]], says_type: bool = False) -> None:
-        self._step = step
-        self._hooks: Any = hooks
-        self._says_type = says_type
-        self._made: dict[
-            int, tuple[Any, Callable[..., Any]]
-        ] = {}  # by identity, with the hook, so that it stays unique
-
-    def __len__(self) -> int:
-        return len(self._hooks)
-
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
-        return map(self._timed, self._hooks)
-
-    def __reversed__(self) -> Iterator[Callable[..., Any]]:
-        return map(self._timed, reversed(self._hooks))
-
-    def _timed(self, hook: Callable[..., Any]) -> Callable[..., Any]:
-        if id(hook) not in self._made:
-            self._made[id(hook)] = hook, timed(self._step, name_of(hook), hook, self._says_type)
-        return self._made[id(hook)][1]
-
-
 class TimedRoute(Route):
     """The same endpoint as `route`, whose every part notes its time."""
 
@@ -75,7 +49,7 @@ class TimedRoute(Route):
     def __init__(self, route: Route) -> None:
         self.route = route
         #: What the route was made of; if it has changed, another TimedRoute is needed.
-        self.is_of = route.scopes, route.handler
+        self.is_of = _parts(route)
         self.endpoint, self.scopes, self.view, self.arguments = (
             route.endpoint,
             route.scopes,
@@ -110,12 +84,16 @@ class TimedRoutes:
         return route in self._made
 
     def of(self, route: Route) -> TimedRoute:
-        """Return a route's; a new one if the route has been given other hooks' routers or another handler since."""
+        """Return a route's; a new one if the route has been given other hooks or another handler since."""
         made = self._made.get(route)
-        if made is None or made.is_of != (route.scopes, route.handler):
+        if made is None or made.is_of != _parts(route):
             made = self._made[route] = TimedRoute(route)
         return made
 
 
-def _timed(step: str, kinds: tuple[Hooks, ...], says_type: bool = False) -> Any:
-    return tuple(TimedHooks(step, hooks, says_type) for hooks in kinds)
+def _parts(route: Route) -> tuple[Any, ...]:
+    return route.value_hooks, route.befores, route.afters, route.teardowns, route.handler
+
+
+def _timed(step: str, hooks: tuple[Callable[..., Any], ...], says_type: bool = False) -> tuple[Callable[..., Any], ...]:
+    return tuple(timed(step, name_of(hook), hook, says_type) for hook in hooks)

@@ -83,6 +83,9 @@ class Steps(App):
         self._add(recording, "finalize", begin, became)
         return partial(_respond, response)
 
+    def is_refused_at_once(self, request: Request) -> bool:
+        return self.original.is_refused_at_once(request)
+
     def handle_user_exception(self, request: Request, exc: Exception) -> Any:
         begin = now()
         try:
