@@ -19,8 +19,7 @@ from .context import PRESERVE, RequestContext, current
 from .development import Development
 from .errors import Problem, error_page, error_response, find_handler, refusal
 from .fast import Match
-from .http import Request, Response, to_response
-from .reply import reply_to
+from .http import Request, Response, reply_to, to_response
 from .urls import URLBuilding
 
 if TYPE_CHECKING:
@@ -117,10 +116,10 @@ class App(URLBuilding, Development):
 
         Hooks are given a Response. Where there are none, a smaller `Reply` answers what most handlers return.
         """
-        route, these = request.route, request.after_hooks
-        reply = reply_to(value, self.json.encode) if self.response_class is Response else None
+        route = request.route
+        reply = reply_to(value, self)
         if reply is not None:
-            if these is None and not route.afters:
+            if request.after_hooks is None and not route.afters:
                 return reply
             response: WerkzeugResponse = reply.as_response(Response)
         else:
@@ -130,7 +129,7 @@ class App(URLBuilding, Development):
         if request.finalized:
             return response
         request.finalized = True
-        for this in these or ():
+        for this in request.after_hooks or ():
             response = this(response)
         for hook in route.afters:
             response = hook(request, response)

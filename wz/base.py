@@ -16,7 +16,7 @@ from .blueprints import Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute
 from .errors import ErrorPage, error_page
 from .http import Request, Response
-from .json import JSON, json
+from .json import JSON
 from .layers import Layers
 from .routing import Map, Route, Router, RuleSpec, root_path
 from .setup import setupmethod
@@ -39,6 +39,7 @@ class BaseApp(Router):
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     request_class = Request
     response_class: type[Response] = Response
+    json_provider_class = JSON
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class BaseApp(Router):
         super().__init__()
         self.import_name = import_name
         self.config = Config(self.root_path, {**DEFAULT_CONFIG, **(config or {})})
-        self.json: JSON = json
+        self.json = self.json_provider_class(self._app)
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
         self.error_page: ErrorPage = error_page

@@ -1,4 +1,4 @@
-"""Small things that handlers call: `redirect`, `jsonify`, `make_response`."""
+"""Small things that handlers call: `redirect`, `make_response`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ from werkzeug import utils
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .context import active_app, current_request
-from .http import Response, json_response, to_response
+from .http import Response, to_response
 
 
 def redirect(location: str, code: int = 302) -> Response:
     """Return a redirect to a URL or path; 301, 302, 303, 305, 307 or 308."""
     return cast("Response", utils.redirect(location, code, Response))
-
-
-def jsonify(*args: Any, **kwargs: Any) -> Response:
-    """Return a JSON response of one value, of a list of several, or of an object made from keywords."""
-    if args and kwargs:
-        raise TypeError("jsonify() takes either values or keywords, not both")
-    return json_response(kwargs if not args else args[0] if len(args) == 1 else args, active_app())
 
 
 def make_response(*args: Any) -> WerkzeugResponse:

@@ -17,8 +17,8 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import bodies, chunked
-from .json import json
-from .reply import Reply, send
+from .json import JSON, json
+from .reply import STATUS_LINES, Reply, send
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .app import App  # upwards: a request knows the app that answers it
     from .routing import Route  # upwards: a request knows the route that answers it
 
+
+#: What a handler may return to have it sent as JSON.
+JSON_TYPES = (dict, list, msgspec.Struct)
 
 #: The media types of bodies that Werkzeug parses as forms.
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -76,7 +79,6 @@ class Request(WerkzeugRequest):
     The request is not put into the environ: they would keep each other alive until the garbage collector comes.
     """
 
-    json_module = json  # type: ignore[assignment]
     shallow = False
 
     max_content_length = Limit("MAX_CONTENT_LENGTH")
@@ -201,6 +203,11 @@ class Request(WerkzeugRequest):
         self.refused, self.routing_error = None, error
 
     @property
+    def json_module(self) -> JSON:  # type: ignore[override]
+        """What reads `get_json`: the app's JSON."""
+        return self.app.json if "app" in self.__dict__ else json
+
+    @property
     def endpoint(self) -> str | None:
         """The endpoint of the matched rule, with its blueprint's name in front; None if no rule matched."""
         return None if self.url_rule is None else self.url_rule.endpoint
@@ -243,6 +250,25 @@ class Response(WerkzeugResponse):
         if self.status_code == 204:
             headers.remove("Content-Type")  # there is no content: wsgiref.validate refuses one that has a type
         return headers
+
+
+def reply_to(value: Any, app: App) -> Reply | None:
+    """Return a `Reply` for what most handlers return: JSON or text, with a status or without.
+
+    None for anything else, which `to_response` looks at.
+    """
+    if type(value) is Reply:
+        return value
+    if app.response_class is not Response or not app.json.is_plain:
+        return None
+    status_code = 200
+    if type(value) is tuple and len(value) == 2 and type(value[1]) is int and value[1] in STATUS_LINES:
+        value, status_code = value
+    if isinstance(value, JSON_TYPES):
+        return Reply(app.json.encode(value), status_code)
+    if type(value) is str:
+        return Reply(value.encode(), status_code, "text/html; charset=utf-8")
+    return None
 
 
 def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str) -> WerkzeugResponse:
@@ -317,6 +343,7 @@ def _from_body(
 
 def json_response(value: Any, app: App | None) -> Response:
     """Return a 200 with `value` as the app's JSON writes it; without an app, as the default JSON does."""
-    if app is None or app.response_class is Response:
-        return Reply((json if app is None else app.json).encode(value)).as_response(Response)
-    return app.response_class(app.json.encode(value), mimetype="application/json")
+    provider = json if app is None else app.json
+    if provider.is_plain and (app is None or app.response_class is Response):
+        return Reply(provider.encode(value)).as_response(Response)
+    return provider.response(value)

@@ -57,7 +57,8 @@ class Templates:
         self.jinja_env = jinja2.Environment(
             **{"loader": Loader(self), "autoescape": jinja2.select_autoescape(_ESCAPED), **options}
         )
-        self.jinja_env.policies["json.dumps_function"] = lambda value, **_: app.json.dumps(value)
+        self.jinja_env.policies["json.dumps_function"] = lambda value, **options: app.json.dumps(value, **options)
+        self.jinja_env.policies["json.dumps_kwargs"] = {}  # Jinja's own would sort the keys
         self.jinja_env.globals.update(
             config=app.config,
             g=g,

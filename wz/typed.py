@@ -121,11 +121,20 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         # The usual text needs no parsing.
         if request.environ.get("CONTENT_TYPE") != "application/json" and not request.is_json:
             raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
+        data = request.get_data()
         try:
-            return decoder.decode(request.get_data())
+            try:
+                return decoder.decode(data)
+            except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+                if isinstance(exc, msgspec.ValidationError):
+                    raise
+                from .stdlib_json import in_utf8  # most bodies are in UTF-8, without a byte order mark
+
+                data = in_utf8(data)
+                return decoder.decode(data)
         except msgspec.ValidationError as exc:
-            raise invalid(exc, request.get_data(), struct) from exc
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            raise invalid(exc, data, struct) from exc
+        except (ValueError, RecursionError) as exc:
             raise BadRequest(f"the body is not JSON: {exc}") from exc
 
     return body

@@ -46,7 +46,7 @@ ON_THE_WAY = [
 #: `from wz import App` loads.
 CORE_LINES = 950
 LINES_ON_THE_WAY = 1450
-LOADED_LINES = 2100
+LOADED_LINES = 2250
 
 #: What the answer to a wrong value loads besides.
 WHEN_WRONG = ["field_errors"]
@@ -70,6 +70,7 @@ OPTIONAL = [
     "signals",
     "sse",
     "static",
+    "stdlib_json",
     "tagged",
     "templates",
     "testing",
@@ -247,6 +248,9 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
         ("http", "app"): "upwards: a request knows the app that answers it",
         ("http", "routing"): "upwards: a request knows the route that answers it",
         ("logging", "app"): "upwards: a logger is an app's",
+        ("provider", "app"): "upwards: a response is of the app's class",
+        ("provider", "http"): "upwards: what `jsonify` returns",
+        ("provider", "json"): "upwards: what a current app has",
         ("routes", "app"): "upwards: a table is an app's",
         ("testing", "session"): "beside it, but optional: `Client.session_transaction` yields one",
     }
