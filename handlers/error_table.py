@@ -17,6 +17,7 @@ from pipeline.boards import (
     UnknownSegment,
     WrongPlaces,
 )
+from pipeline.boards.features import FeaturesChanged
 from pipeline.errors import InvalidValue
 from pipeline.hub.group_registry import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.namespace import HubBusy, HubExists, UnknownHub
@@ -48,5 +49,6 @@ PROBLEMS: dict[type[Exception], int] = {
     OutputInUse: 409,
     OutputTaken: 409,
     WrongPlaces: 409,
+    FeaturesChanged: 412,
     StaleBoard: 503,
 }

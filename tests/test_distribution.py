@@ -101,6 +101,7 @@ def test_its_extras_are_what_its_optional_modules_need(metadata: Message) -> Non
 
     assert extras == {
         ("cli", "click"),
+        ("dotenv", "python-dotenv"),
         ("docs", "swagger-ui-bundle-v2"),
         ("sessions", "itsdangerous"),
         ("signals", "blinker"),

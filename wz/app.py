@@ -20,6 +20,7 @@ from .development import Development
 from .errors import Problem, error_page, error_response, find_handler, refusal
 from .fast import Match
 from .http import Request, Response, reply_to, to_response
+from .naming import Origin
 from .urls import URLBuilding
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class App(URLBuilding, Development):
         for hook in route.befores:
             value = hook(request)
             if value is not None:
-                return value
+                return self._answer(request, value, Origin("the before hook", hook))
         return None
 
     def dispatch(self, request: Request) -> Any:
@@ -129,10 +130,16 @@ class App(URLBuilding, Development):
         if request.finalized:
             return response
         request.finalized = True
-        for this in request.after_hooks or ():
-            response = this(response)
+        if request.after_hooks is not None:
+            for this in request.after_hooks:
+                response = this(response)
+                if response is None:
+                    raise _returned_none(this)
+            request.after_hooks = None  # from now on, `after_this_request` refuses
         for hook in route.afters:
             response = hook(request, response)
+            if response is None:
+                raise _returned_none(hook)
         return response
 
     def teardown(self, request: Request, error: BaseException | None) -> None:
@@ -179,6 +186,10 @@ class App(URLBuilding, Development):
         """Return an empty 200 whose Allow header has the methods of all rules for the request's path."""
         return Response(headers={"Allow": ", ".join(sorted(request.url_adapter.allowed_methods()))})
 
+    def _answer(self, request: Request, value: Any, origin: Origin) -> Any:
+        """Make a response of what a hook or an error handler returned, so that an error names it, and not the view."""
+        return value if isinstance(value, HTTPException) else to_response(value, self, request.environ, origin)
+
     def _tear_down(self, hook: Callable[..., Any], error: BaseException | None) -> None:
         try:
             hook(error)
@@ -199,7 +210,7 @@ class App(URLBuilding, Development):
                 exc = Problem(status, str(exc), **({"field": field} if field else {}))
                 handler = self._find_handler(request, exc)
         if handler is not None:
-            return handler(exc)
+            return self._answer(request, handler(exc), Origin("the error handler", handler))
         if isinstance(exc, HTTPException):
             return error_response(exc, request)
         try:
@@ -221,10 +232,16 @@ class App(URLBuilding, Development):
         error = InternalServerError(original_exception=exc)
         handler = self._find_handler(request, error)
         try:
-            return self.finalize(request, error if handler is None else handler(error))
+            if handler is None:
+                return self.finalize(request, error)
+            return self.finalize(request, self._answer(request, handler(error), Origin("the error handler", handler)))
         except Exception:
             self.logger.exception("the answer to an error of %s %s failed", request.method, request.path)
             return error_response(error, request, error_page)
 
     def _find_handler(self, request: Request, exc: Exception) -> Callable[[Any], Any] | None:
         return find_handler((scope.error_handlers for scope in reversed(request.route.scopes)), exc)
+
+
+def _returned_none(hook: Callable[..., Any]) -> TypeError:
+    return TypeError(f"{Origin('the after hook', hook)} returned None: it must return a response, such as its own")

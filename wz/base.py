@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from werkzeug.routing import BuildError, Rule
 
 from .aio import synchronous
-from .blueprints import Blueprint
-from .config import DEFAULT_CONFIG, Config, ConfigAttribute
+from .blueprints import OWN_NAME, Blueprint
+from .config import DEFAULT_CONFIG, Config, ConfigAttribute, duration, get_debug_flag
 from .errors import ErrorPage, error_page
 from .http import Request, Response
 from .json import JSON
@@ -37,6 +37,8 @@ class BaseApp(Router):
     testing = ConfigAttribute[bool]("TESTING", bool)
     debug = ConfigAttribute[bool]("DEBUG", bool)
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute("PERMANENT_SESSION_LIFETIME", duration)
+    session_interface: Any = None  # a `wz.session.SessionInterface`; `Sessions(app)` gives one
     request_class = Request
     response_class: type[Response] = Response
     json_provider_class = JSON
@@ -55,7 +57,7 @@ class BaseApp(Router):
         """
         super().__init__()
         self.import_name = import_name
-        self.config = Config(self.root_path, {**DEFAULT_CONFIG, **(config or {})})
+        self.config = Config(self.root_path, {**DEFAULT_CONFIG, "DEBUG": get_debug_flag(), **(config or {})})
         self.json = self.json_provider_class(self._app)
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
@@ -99,6 +101,11 @@ class BaseApp(Router):
         """The folder of the app's module."""
         return root_path(self.import_name)
 
+    def why_late(self) -> str:
+        if not self.layers.are_fixed:
+            return ""
+        return f"the app {self.name!r} has had a request. Do it where the app is made, or not all workers would have it"
+
     @property
     def subdomain_matching(self) -> bool:
         """Whether each subdomain of SERVER_NAME has rules of its own."""
@@ -109,11 +116,6 @@ class BaseApp(Router):
         self._subdomain_matching = value
         with self.url_map.lock:
             self.url_map.compiled.forget()  # it decides which hosts are served
-
-    def why_late(self) -> str:
-        if not self.layers.are_fixed:
-            return ""
-        return f"the app {self.name!r} has had a request. Do it where the app is made, or not all workers would have it"
 
     def add_rule(self, spec: RuleSpec, scopes: tuple[Router, ...] | None = None) -> None:
         """Add a rule to the map and its view to the endpoint's route; `scopes` are those of `route_of`."""
@@ -176,9 +178,10 @@ class BaseApp(Router):
         name: str | None = None,
         subdomain: str | None = None,
         url_defaults: Mapping[str, Any] | None = None,
+        cli_group: str | None = OWN_NAME,
     ) -> None:
         """Add a blueprint's routes, below `url_prefix` or its own; `name` lets one be registered twice."""
-        blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}))
+        blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}), cli_group)
 
     register_blueprint = register
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .routing import F, Router, RuleSpec, root_path
@@ -11,6 +12,9 @@ from .setup import setupmethod
 
 if TYPE_CHECKING:
     from .app import App  # upwards: a blueprint is installed in an app, and what it recorded is called with one
+    from .cli import AppGroup  # upwards: `Blueprint.cli` is a group of commands
+
+OWN_NAME: Any = object()  #: `cli_group` of commands that are grouped by the blueprint's own name
 
 
 class Blueprint(Router):
@@ -27,8 +31,12 @@ class Blueprint(Router):
         static_folder: str | None = None,
         static_url_path: str | None = None,
         template_folder: str | None = None,
+        cli_group: str | None = OWN_NAME,
     ) -> None:
-        """Both folders are below the module's: one is served by `wz.static`, one is read by `wz.templates`."""
+        """Both folders are below the module's: one is served by `wz.static`, one is read by `wz.templates`.
+
+        `cli_group` is the name that the blueprint's commands are below; with None they are beside the app's.
+        """
         if not name or "." in name:
             raise ValueError(f"a blueprint's name must not be empty or contain a dot, like {name!r}")
         super().__init__()
@@ -43,6 +51,7 @@ class Blueprint(Router):
         self.views: dict[str, Callable[..., Any]] = {}  # by endpoint, for rules without one
         self.installed = 0  # how often it was registered
         self.template_folder = template_folder
+        self.cli_group = cli_group
         if static_folder is not None:
             from .static import Static  # optional: only a blueprint that names a folder loads it
 
@@ -52,6 +61,13 @@ class Blueprint(Router):
     def root_path(self) -> str:
         """The folder of the module `import_name`; without one, that of the program's main module."""
         return root_path(self.import_name or "__main__")
+
+    @cached_property
+    def cli(self) -> AppGroup:
+        """The blueprint's own commands, which the app has after registration; needs click."""
+        from .cli import AppGroup  # optional
+
+        return AppGroup(self.name)
 
     def why_late(self) -> str:
         if not self.installed:
@@ -72,11 +88,13 @@ class Blueprint(Router):
         name: str | None = None,
         subdomain: str | None = None,
         url_defaults: dict[str, Any] | None = None,
+        cli_group: str | None = OWN_NAME,
     ) -> None:
         """Nest another blueprint: its names and prefix follow this one's, and its hooks run inside this one's."""
         if blueprint is self:
             raise ValueError("a blueprint can't be registered on itself")
         options = {"url_prefix": url_prefix, "name": name, "subdomain": subdomain, "values": url_defaults}
+        options["cli_group"] = cli_group
         self.children.append((blueprint, options))
 
     register_blueprint = register
@@ -151,6 +169,7 @@ class Blueprint(Router):
         name: str | None = None,
         subdomain: str | None = None,
         values: dict[str, Any] | None = None,
+        cli_group: str | None = OWN_NAME,
     ) -> None:
         """Add the routes to `app`, below `path`, and those of the blueprints in this one; what `App.register` does.
 
@@ -174,6 +193,9 @@ class Blueprint(Router):
             app.route_of(endpoint, scopes).answer_with(view)
         for function in self.recorded:
             function(app)
+        if "cli" in vars(self) and self.cli.commands:
+            group = self.cli_group if cli_group is OWN_NAME else cli_group
+            app.cli.add_group(self.cli, name if group is OWN_NAME else group)
         for child, how in self.children:
             inner = how["subdomain"] or child.subdomain
             how = {**how, "subdomain": f"{inner}.{subdomain}" if inner and subdomain else inner or subdomain}

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from errno import EISDIR, ENOENT, ENOTDIR
 from importlib import import_module
 from types import ModuleType
@@ -25,6 +26,7 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
     "APPLICATION_ROOT": "/",
     "DEBUG": False,
     "MAX_CONTENT_LENGTH": None,  # bytes
+    "MAX_COOKIE_SIZE": 4093,  # bytes; a larger cookie is warned of, 0 warns of none
     "MAX_FORM_MEMORY_SIZE": 500_000,  # bytes of a form's fields, files not counted
     "MAX_FORM_PARTS": 1_000,
     "PREFERRED_URL_SCHEME": "http",
@@ -38,6 +40,11 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
     "TRUSTED_HOSTS": None,
     "USE_X_SENDFILE": False,
 }
+
+
+def get_debug_flag() -> bool:
+    """Say whether WZ_DEBUG asks for debug; `wz --debug` sets it."""
+    return os.environ.get("WZ_DEBUG", "").lower() not in ("", "0", "false", "no")
 
 
 class Config(dict[str, Any]):
@@ -166,6 +173,11 @@ class ConfigAttribute(Generic[T]):
 
     def __set__(self, owner: Any, value: T) -> None:
         owner.config[self.name] = value
+
+
+def duration(value: timedelta | float) -> timedelta:
+    """Return a setting that may be a timedelta or seconds as a timedelta."""
+    return value if isinstance(value, timedelta) else timedelta(seconds=value)
 
 
 def _import(name: str) -> Any:

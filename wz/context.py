@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from werkzeug.local import LocalProxy
 
 from .http import Globals, Request
+from .naming import Origin
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -149,13 +150,19 @@ g: Any = LocalProxy(current, "g", unbound_message=_OUTSIDE_APP.format(name="g"))
 request = cast("Request", LocalProxy(require_request))
 
 
-def url_for(endpoint: str, **values: Any) -> str:
+def url_for(endpoint: str = "", /, **values: Any) -> str:
     """`App.url_for` of the current app."""
     return current_app.url_for(endpoint, **values)
 
 
 def after_this_request(hook: H) -> H:
-    """Call `hook(response)` with the answer to the current request only; it returns a response."""
+    """Call `hook(response)` with the answer to the current request only; it returns a response.
+
+    Raises RuntimeError when the response is made already: in a stream, or in a hook that is given the response.
+    """
     found = require_request()
-    found.after_hooks = [*(found.after_hooks or ()), hook]
+    if found.finalized and found.after_hooks is None:
+        raise RuntimeError(f"{Origin('the hook', hook)} comes too late: the response that it would get has been made")
+    found.after_hooks = found.after_hooks or []
+    found.after_hooks.append(hook)
     return hook

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from werkzeug.serving import run_simple
-
 from .base import BaseApp
 from .context import AppContext, RequestContext
 
@@ -66,10 +64,22 @@ class Development(BaseApp):
 
         return (self.test_cli_runner_class or AppRunner)(self._app, **options)
 
-    def run(self, host: str = "127.0.0.1", port: int = 5000, debug: bool | None = None, **options: Any) -> None:
-        """Serve for development; `options` are those of `werkzeug.serving.run_simple`. `wz run` can also reload."""
-        self.debug = self.debug if debug is None else debug
-        run_simple(host, port, self._app, **{"threaded": True, "use_debugger": self.debug, **options})
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        debug: bool | None = None,
+        load_dotenv: bool = True,
+        **options: Any,
+    ) -> None:
+        """Serve for development, where SERVER_NAME says, or at 127.0.0.1:5000; in debug with a reloader and a debugger.
+
+        WZ_DEBUG overrides the app's `debug`, and the argument both. With `load_dotenv`, files such as `.env` are read.
+        `options` are those of `werkzeug.serving.run_simple`. While a command of `wz` runs, this does nothing.
+        """
+        from .serving import run  # optional: no other server needs Werkzeug's
+
+        run(self._app, host, port, debug, load_dotenv, options)
 
     @property
     def cli(self) -> AppGroup:

@@ -58,7 +58,8 @@ class ErrorHandlers:
     def add(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
         """Add a handler in place of one for the same code or class.
 
-        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is not an exception class.
+        Raises ValueError for a status that is not that of an HTTP error and for another class, TypeError for any other
+        thing.
         """
         if isinstance(code_or_class, int):
             if code_or_class not in default_exceptions:
@@ -68,7 +69,8 @@ class ErrorHandlers:
             self._by_code[code_or_class][Problem] = handler
             return
         if not (isinstance(code_or_class, type) and issubclass(code_or_class, Exception)):
-            raise TypeError(f"{code_or_class!r} is neither a status code nor an exception class")
+            error = ValueError if isinstance(code_or_class, type) else TypeError
+            raise error(f"{code_or_class!r} is neither a status code nor an exception class")
         code = code_or_class.code if issubclass(code_or_class, HTTPException) else None
         self._by_code.setdefault(code, {})[code_or_class] = handler
 
@@ -87,9 +89,9 @@ def find_handler(scopes: Iterable[ErrorHandlers], exc: Exception) -> ErrorHandle
     `scopes` come innermost first. The order is Flask's.
     """
     scopes = [scope for scope in scopes if scope]
-    if not scopes:
-        return None
-    codes = [exc.code, None] if isinstance(exc, HTTPException) and exc.code else [None]
+    if not scopes or (isinstance(exc, HTTPException) and exc.code is None):
+        return None  # without a code, it is an answer: abort(Response(...))
+    codes = [exc.code, None] if isinstance(exc, HTTPException) else [None]
     found = (scope.find(exc, code) for code in codes for scope in scopes)
     return next((handler for handler in found if handler), None)
 

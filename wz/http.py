@@ -192,6 +192,11 @@ class Request(WerkzeugRequest):
         return Globals()
 
     @property
+    def json_module(self) -> JSON:  # type: ignore[override]
+        """What reads a JSON body: the app's JSON."""
+        return self.app.json if "app" in self.__dict__ else json
+
+    @property
     def routing_exception(self) -> HTTPException | None:
         """Why there is no rule, made when it is first asked for: most 404s are answered without it."""
         if self.routing_error is None and self.refused is not None:
@@ -201,11 +206,6 @@ class Request(WerkzeugRequest):
     @routing_exception.setter
     def routing_exception(self, error: HTTPException | None) -> None:
         self.refused, self.routing_error = None, error
-
-    @property
-    def json_module(self) -> JSON:  # type: ignore[override]
-        """What reads `get_json`: the app's JSON."""
-        return self.app.json if "app" in self.__dict__ else json
 
     @property
     def endpoint(self) -> str | None:
@@ -245,6 +245,14 @@ class Response(WerkzeugResponse):
         sent = send(self, environ, start_response) if type(self) is Response else None
         return super().__call__(environ, start_response) if sent is None else sent
 
+    @property
+    def max_cookie_size(self) -> int:  # type: ignore[override]
+        """MAX_COOKIE_SIZE of the current app: bytes above which `set_cookie` warns, as browsers may ignore a cookie."""
+        from .context import active_app  # here, since wz.context imports this file
+
+        app = active_app()
+        return super().max_cookie_size if app is None else app.config["MAX_COOKIE_SIZE"]
+
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         headers = super().get_wsgi_headers(environ)
         if self.status_code == 204:
@@ -271,7 +279,7 @@ def reply_to(value: Any, app: App) -> Reply | None:
     return None
 
 
-def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str) -> WerkzeugResponse:
+def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: object) -> WerkzeugResponse:
     """Turn what a handler returned into a response.
 
     str                         200, text/html, UTF-8
@@ -316,7 +324,7 @@ def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, or
 
 
 def _from_body(
-    value: Any, app: App | None, environ: WSGIEnvironment | None, origin: str, headers: Headers | None
+    value: Any, app: App | None, environ: WSGIEnvironment | None, origin: object, headers: Headers | None
 ) -> WerkzeugResponse:
     response_class = Response if app is None else app.response_class
     match value:

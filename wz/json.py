@@ -1,8 +1,10 @@
 """JSON, by msgspec, as an app's requests and responses use it; and the functions of `flask.json`.
 
-app.json.sort_keys = True            # a setting
-app.json = MyJSON(app)               # a subclass, with `default`, or with `dumps` and `loads`
-text = json.dumps(value, indent=2)   # from wz import json: by the current app's JSON
+    app.json.sort_keys = True            # a setting
+    app.json = MyJSON(app)               # a subclass, with `default`, or with `dumps` and `loads`
+    text = json.dumps(value, indent=2)   # from wz import json: by the current app's JSON
+
+msgspec writes and reads what it can; the rest of what Flask takes is left to the standard library (wz/stdlib_json.py).
 """
 
 from __future__ import annotations

@@ -123,8 +123,7 @@ class JSONProvider:
 
         What a view returns as JSON goes through this if a subclass overrides it, or if `compact` or `mimetype` is set.
         """
-        from . import http  # which imports wz.json
-        from .reply import Reply  # as http does
+        from . import http, reply  # http imports wz.json
 
         if args and kwargs:
             raise TypeError("response() and jsonify() take either values or keywords, not both")
@@ -134,7 +133,7 @@ class JSONProvider:
         body = self.dumps(value, indent=2).encode() if indents else self.encode(value)
         cls = app.response_class if app else http.Response
         if cls is http.Response:
-            return Reply(body, 200, self.mimetype).as_response(cls)
+            return reply.Reply(body, content_type=self.mimetype).as_response(cls)
         return cls(body, mimetype=self.mimetype)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, TypeVar
 
@@ -39,18 +39,25 @@ class BrokenBody(Problem):
     """Takes the place of a record after which nothing can be read, since it is unknown where the next one begins."""
 
 
-def records(request: Request, type_: type[T]) -> Iterator[T | Problem]:
+def records(request: Request, type_: type[T], accept: Callable[[bytes], None] | None = None) -> Iterator[T | Problem]:
     """Yield each record of the body as `type_`, or as the `Problem` that it has; the last may be a `BrokenBody`.
 
     The whole body is read before this returns, so that a client may send all of it before it reads any answer. Set
-    `request.max_content_length` first if the app's own limit is too low for it. Blank lines are not records. Raises
-    `UnsupportedMediaType`; a 413; a 422 if the body is JSON, but no array.
+    `request.max_content_length` first if the app's own limit is too low for it. Blank lines are not records. `accept`
+    is called with the SHA-256 of the body, and may refuse it. Raises `UnsupportedMediaType`; a 413; a 422 if the body
+    is JSON, but no array; and what `accept` does.
     """
     if request.mimetype not in (*LINES, ARRAY):
         raise UnsupportedMediaType(f"send the records as {LINES[0]}, one per line, or as a JSON array, {ARRAY}")
     body: IO[bytes] = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # the iterator closes it
+    digest = sha256()
     try:
-        shutil.copyfileobj(request.stream, body)
+        while part := request.stream.read(RECORD_BYTES):
+            body.write(part)
+            if accept is not None:
+                digest.update(part)
+        if accept is not None:
+            accept(digest.digest())
         body.seek(0)
         found = _elements(body) if request.mimetype == ARRAY else _lines(body)
     except BaseException:

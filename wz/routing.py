@@ -307,7 +307,7 @@ class Router:
     def register_error_handler(self, code_or_class: int | type[Exception], handler: ErrorHandler) -> None:
         """Do what `errorhandler` does, for a function that is not decorated.
 
-        Raises ValueError for a status that is not that of an HTTP error, TypeError for what is not an exception class.
+        Raises ValueError for a status that is not that of an HTTP error, and for a class that is no exception's.
         """
         self.error_handlers.add(code_or_class, synchronous(handler))
 

@@ -42,15 +42,12 @@ def event_stream(events: Iterable[ServerSentEvent | None], retry: int | None = N
     response = Response(_encode(events, retry), content_type="text/event-stream; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # nginx passes on what it has, instead of waiting for more
+    if hasattr(events, "close"):
+        response.call_on_close(events.close)  # also when no event is asked for: a generator around it would not do it
     return response
 
 
 def _encode(events: Iterable[ServerSentEvent | None], retry: int | None) -> Iterator[bytes]:
-    try:
-        yield COMMENT if retry is None else f"retry: {retry}\n\n".encode()  # so that the header goes out at once
-        for event in events:
-            yield COMMENT if event is None else event.encode()
-    finally:
-        close = getattr(events, "close", None)
-        if close is not None:
-            close()
+    yield COMMENT if retry is None else f"retry: {retry}\n\n".encode()  # so that the header goes out at once
+    for event in events:
+        yield COMMENT if event is None else event.encode()

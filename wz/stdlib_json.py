@@ -6,16 +6,18 @@ encoding than UTF-8. What both can write, both write as the same values.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from reprlib import repr as short
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -33,6 +35,7 @@ _EXACT: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (bytes, lambda value: bytes(memoryview(value))),
     (msgspec.Raw, msgspec.json.decode),  # only to_builtins refuses it
 )
+_LEAVES = (bytes, bytearray, date, datetime, Decimal, time, timedelta, UUID)
 _NAMES = {None: "null", True: "true", False: "false"}
 _KEY = " as a key of "
 
@@ -42,8 +45,8 @@ class NoJSON(TypeError):
 
     def __init__(self, value: Any, place: str = "") -> None:
         super().__init__(
-            f"a {type(value).__name__}{place} has no JSON form: {short(value)}. Send something that has one, or say "
-            "what to write: app.json = JSON(app, enc_hook=function)"
+            f"an object of type {type(value).__name__}{place} has no JSON form: {short(value)}. Send something that "
+            "has one, or say what to write: app.json = JSON(app, enc_hook=function)"
         )
         self.value = value
 
@@ -68,9 +71,12 @@ def plain(obj: Any, enc_hook: Callable[[Any], Any] | None = None) -> Any:
 def default(obj: Any) -> Any:
     """Return what the standard library's encoder knows, or a decimal: the JSON form of an object that it does not know.
 
-    Raises NoJSON, which is a TypeError.
+    Values inside of it are left as they are, for whatever `default` is in use. Raises NoJSON, which is a TypeError.
     """
-    return _builtins(obj, None)
+    if dataclasses.is_dataclass(obj):
+        return {field.name: getattr(obj, field.name) for field in dataclasses.fields(obj)}
+    found = msgspec.to_builtins(obj, builtin_types=_LEAVES, enc_hook=plain)
+    return _builtins(obj, None) if found is obj else found
 
 
 def write(

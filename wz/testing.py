@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from click.testing import Result
 
-    from .session import Session  # beside it, but optional: `Client.session_transaction` yields one
+    from .session import SessionMixin  # beside it, but optional: `Client.session_transaction` yields one
 
 _USER_AGENT = f"Werkzeug/{version('werkzeug')}"
 
@@ -42,9 +42,9 @@ _USER_AGENT = f"Werkzeug/{version('werkzeug')}"
 class EnvironBuilder(WerkzeugEnvironBuilder):
     """Makes the environ of a request to an app: Werkzeug's, and it knows where the app is served.
 
-    The URL is PREFERRED_URL_SCHEME, `subdomain`, SERVER_NAME or localhost, APPLICATION_ROOT, and then `path`. A `path`
-    that is a whole URL has its own scheme and host, `base_url` replaces all of it, and `url_scheme` the scheme.
-    All else is Werkzeug's: `method`, `query_string`, `headers`, `data`, `json`, `auth`, `environ_overrides` and more.
+    A URL is made of `url_scheme` or PREFERRED_URL_SCHEME, `subdomain`, SERVER_NAME or localhost, APPLICATION_ROOT and
+    `path`, or of `base_url` and `path`; or else `path` is a whole URL, which has its own scheme and host. What follows
+    is Werkzeug's: `method`, `query_string`, `headers`, `data`, `json`, `environ_base` and more.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class EnvironBuilder(WerkzeugEnvironBuilder):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Raises TypeError if `base_url` is given and something that is a part of it as well."""
+        """Raises TypeError for a `base_url` beside a `subdomain` or `url_scheme`, which it has already."""
         if base_url is not None and (subdomain or url_scheme):
             raise TypeError("a base_url has a scheme and a host: give no subdomain and no url_scheme beside it")
         if base_url is None:
@@ -82,13 +82,13 @@ class Client(WerkzeugClient):
     that is not an App, what Werkzeug's takes. `environ_base` is what each environ begins with: change it to come from
     another address.
 
-    Inside `with client:` the last request stays current after it was answered, until the next one or the end of the
-    block, so that a test can look at `request`, `g` and `session`. Its teardowns have run when the answer is there, and
-    run once more when it is current no longer. Its exception, if one reaches the test, changes nothing of this.
+    Inside `with client:` the last request stays current after it was answered, or after it failed, until the next one
+    or the end of the block, so that a test can look at `request`, `g` and `session`. Its teardowns have run when the
+    answer is there; they run once more when it is left, and close what the test itself has opened meanwhile.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """The arguments are Werkzeug's: an application, `response_wrapper`, `use_cookies` and their like."""
+        """The arguments are Werkzeug's: an application, a class for its answers, `use_cookies` and their like."""
         super().__init__(*args, **kwargs)
         self.environ_base: WSGIEnvironment = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": _USER_AGENT}
         #: Whether this is inside of `with client:`.
@@ -98,7 +98,8 @@ class Client(WerkzeugClient):
     def open(self, *args: Any, buffered: bool = False, follow_redirects: bool = False, **kwargs: Any) -> TestResponse:
         """Send a request, and one more for each redirect if `follow_redirects`.
 
-        It is made of the arguments, or is the first of them: a builder, an environ, or a request, such as an answer's.
+        It is made of the arguments, or the first of them is one: a builder, an environ, or a request, such as the one
+        that an answer has. The method and all else are then its own.
         """
         request = WerkzeugRequest(self.environ_base | self._environ(*args, **kwargs))
         response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
@@ -147,7 +148,7 @@ class Client(WerkzeugClient):
         self.preserve_context = False
         self._preserved.close()
 
-    def session_transaction(self, *args: Any, **kwargs: Any) -> AbstractContextManager[Session]:
+    def session_transaction(self, *args: Any, **kwargs: Any) -> AbstractContextManager[SessionMixin]:
         """`with client.session_transaction() as session:` opens the client's session and saves it at the end.
 
         The arguments are those of a request, for sessions that depend on the path or the host. Raises TypeError for a
@@ -166,7 +167,7 @@ class Client(WerkzeugClient):
 class AppRunner:
     """Runs an app's commands in this process: `app.test_cli_runner().invoke(args=["init-db"]).output`.
 
-    It has all that `click.testing.CliRunner` has, such as `isolated_filesystem`; the options are the same.
+    Its options are those of `click.testing.CliRunner`, which does the work and whose other methods it has too.
     """
 
     def __init__(self, app: App, **options: Any) -> None:
@@ -178,10 +179,12 @@ class AppRunner:
     def invoke(self, cli: Any = None, args: str | Sequence[str] | None = None, **options: Any) -> Result:
         """Invoke a command, `app.cli` unless another is given, as if `wz --app` had loaded this app.
 
-        `obj`, the object of the command's context, is the app; give another app, or the text that `--app` takes, to run
-        the command with that.
+        `obj`, the object of the command's context, is a `wz.cli.ScriptInfo` of the app; give another one to run the
+        command with another app.
         """
-        options.setdefault("obj", self.app)
+        from .loading import ScriptInfo  # here as above
+
+        options.setdefault("obj", ScriptInfo(create_app=lambda: self.app))
         return self._runner.invoke(self.app.cli if cli is None else cli, args, **options)
 
     def __getattr__(self, name: str) -> Any:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -23,6 +23,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from .aio import synchronous
 from .errors import Problem
 from .http import Request
+from .naming import written
 
 ViewFunction = Callable[..., Any]
 Argument = Callable[[Request], Any]
@@ -56,17 +57,20 @@ def with_arguments(
 
 def with_request(hook: Callable[..., Any]) -> Callable[..., Any]:
     """Return `hook` as a function whose first argument is the request, which Flask's hooks leave out."""
-    takes_request = "request" in inspect.signature(hook).parameters
+    parameters = _parameters(hook)
     hook = synchronous(hook)
-    if takes_request:
+    if "request" not in parameters:
+        return functools.wraps(hook)(lambda request, *args: hook(*args))
+    first = parameters[next(iter(parameters))]
+    if first.name == "request" and first.kind is not first.KEYWORD_ONLY:
         return hook
-    return functools.wraps(hook)(lambda request, *args: hook(*args))
+    return functools.wraps(hook)(lambda request, *args: hook(*args, request=request))
 
 
 def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str, Argument]:
     """Return what reads each argument that is no value of the URL. Raises TypeError as `bind` does."""
     arguments: dict[str, Argument] = {}
-    for name, parameter in inspect.signature(view).parameters.items():
+    for name, parameter in _parameters(view).items():
         if name in url_arguments:
             continue
         if name == "request":
@@ -78,6 +82,14 @@ def arguments_of(view: ViewFunction, url_arguments: frozenset[str]) -> dict[str,
     return arguments
 
 
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return what a function takes; nothing for one that does not say, as many of those written in C."""
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return {}
+
+
 def evaluate(view: ViewFunction, annotation: Any) -> Any:
     """Return an annotation as a type. Text (`from __future__ import annotations`) is evaluated in the view's module.
 
@@ -85,7 +97,7 @@ def evaluate(view: ViewFunction, annotation: Any) -> Any:
     """
     if not isinstance(annotation, str):
         return annotation
-    function = inspect.unwrap(getattr(view, "__func__", view))
+    function = written(view)
     try:
         return eval(annotation, getattr(function, "__globals__", {}))
     except NameError as exc:
@@ -144,10 +156,9 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
     lists = {field.encode_name for field in msgspec.structs.fields(struct) if is_list(field.type)}
 
     def query(request: Request) -> msgspec.Struct:
-        given: Mapping[str, Any] | None = None if lists else _plain_query(request)
+        given = None if lists else _plain_query(request)
         if given is None:
-            named = request.args.lists()
-            given = {name: values if name in lists or len(values) > 1 else values[0] for name, values in named}
+            given = _query(request, lists)
         try:
             return msgspec.convert(given, struct, strict=False)
         except msgspec.ValidationError as exc:
@@ -156,8 +167,13 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
     return query
 
 
-def _plain_query(request: Request) -> dict[str, str] | None:
-    """Return the values by name of a query string in which nothing is encoded and no name repeats; None for another.
+def _query(request: Request, lists: Collection[str]) -> dict[str, Any]:
+    """Return the query string's values by name: as a list those of `lists`, and those of a name that repeats."""
+    return {name: values if name in lists or len(values) > 1 else values[0] for name, values in request.args.lists()}
+
+
+def _plain_query(request: Request) -> dict[str, Any] | None:
+    """Return what `_query` would, of a query string in which nothing is encoded; None for another.
 
     It is also None for a class of requests that reads the query string in a way of its own.
     """

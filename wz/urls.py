@@ -18,7 +18,8 @@ class URLBuilding(BaseApp):
 
     def url_for(
         self,
-        endpoint: str,
+        endpoint: str = "",
+        /,
         *,
         _anchor: str | None = None,
         _method: str | None = None,
@@ -28,10 +29,13 @@ class URLBuilding(BaseApp):
     ) -> str:
         """Build the URL of an endpoint; `.name` is one of the current request's blueprint.
 
+        Values may have any name, also `self`, and `endpoint` if the endpoint itself is not given by keyword.
         Values that the rule has no place for become the query string. Outside of a request the URL is external if
         there is a `SERVER_NAME`, otherwise a path. Raises `werkzeug.routing.BuildError`, which suggests the nearest
         endpoint, unless one of `url_build_error_handlers` returns a URL.
         """
+        if not endpoint and not (endpoint := values.pop("endpoint", "")):
+            raise TypeError("url_for() needs an endpoint")
         request = current_request()
         if request is not None and request.app is self:
             adapter = request.url_adapter
@@ -54,7 +58,7 @@ class URLBuilding(BaseApp):
         try:
             url = adapter.build(endpoint, values, method=_method, url_scheme=_scheme, force_external=external)
         except BuildError as exc:
-            values |= {"_anchor": _anchor, "_method": _method, "_scheme": _scheme, "_external": _external}
+            values |= {"_anchor": _anchor, "_method": _method, "_scheme": _scheme, "_external": external}
             return self.handle_url_build_error(exc, endpoint, values)
         return url if _anchor is None else f"{url}#{quote(_anchor, safe=_FRAGMENT)}"
 

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from pipeline.boards.bulk import CHUNK, BulkChange, Outcome
+from pipeline.boards.changes import EVENT_BYTES
 from pipeline.errors import PipelineError
 from pipeline.store import OUTAGES
 from pipeline.store.outage_log import outages
 from pipeline.store.refusals import refusal_of
 from wz import Blueprint, Problem, Request, Response
+from wz.conditional import refuse_conditions
+from wz.idempotency import HEADER, key_of, name_of
 from wz.openapi import Content, operation
 from wz.records import ARRAY, LINES, BrokenBody, records
 
 from .. import metrics
 from ..auth import protect
+from ..idempotency import answers
 from ..services import services
 from .members import EventId, Number
 from .parameters import NO_NAME, BoardName, Exact, MemberName
 
 blueprint = Blueprint("bulk", url_prefix="/boards/<board>")
 protect(blueprint)
+blueprint.before_request(refuse_conditions)
 
 T = TypeVar("T")
 
+#: Characters of an Idempotency-Key, which must leave room in an event's id for the number of the record.
+KEY = EVENT_BYTES - 10
+
 #: What to do with a record that has no result.
-AGAIN = "send these again, a reward with the event that it had; otherwise look first"
+AGAIN = "send these again, a reward with the event, or all with the key, that they had; otherwise look first"
 
 
 class MemberScore(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,27 +92,48 @@ RESULTS: dict[int, str | Content] = {
 @operation(body={LINES[0]: MemberScore, ARRAY: list[MemberScore]}, responses=RESULTS | NO_NAME)
 def set_scores(request: Request, board: BoardName, query: Exact) -> Response:
     """Set many scores: one record per line, or an array of them."""
-    return _bulk(request, board, query, MemberScore, lambda one: BulkChange(one.member, score=one.score))
+    return _bulk(request, board, query, MemberScore, lambda one, _: BulkChange(one.member, score=one.score))
 
 
 @blueprint.post("/rewards")
-@operation(body={LINES[0]: MemberReward, ARRAY: list[MemberReward]}, responses=RESULTS | NO_NAME)
+@operation(
+    body={LINES[0]: MemberReward, ARRAY: list[MemberReward]},
+    headers={HEADER: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY, description="A key of the whole body")]},
+    responses=RESULTS | NO_NAME | {422: f"{NO_NAME[422]}; or the {HEADER} belongs to another body"},
+)
 def add_rewards(request: Request, board: BoardName, query: Exact) -> Response:
-    """Add to many scores: one record per line, or an array of them. A reward with an `event` may be sent again."""
-    return _bulk(
-        request,
-        board,
-        query,
-        MemberReward,
-        lambda one: BulkChange(one.member, reward=one.reward, event=one.event or ""),
-    )
+    """Add to many scores: one record per line, or an array of them. A reward with an `event` may be sent again.
+
+    With an Idempotency-Key all of them may: a record without an event then has one of its own, of the key and of its
+    number. So a body that broke off is sent again as it was, and each of its rewards counts once.
+    """
+    key = key_of(request, longest=KEY)
+
+    def change(one: MemberReward, number: int) -> BulkChange:
+        event = one.event or (f"{key}#{number}" if key else "")
+        return BulkChange(one.member, reward=one.reward, event=event)
+
+    return _bulk(request, board, query, MemberReward, change, key)
 
 
-def _bulk(request: Request, name: str, query: Exact, type_: type[T], change: Callable[[T], BulkChange]) -> Response:
+def _bulk(
+    request: Request,
+    name: str,
+    query: Exact,
+    type_: type[T],
+    change: Callable[[T, int], BulkChange],
+    key: str | None = None,
+) -> Response:
     board, readers = services(request).boards[name], services(request).readers
     request.max_content_length = request.app.config["MAX_BULK_LENGTH"]
     summary = BulkSummary()
-    outcomes = board.apply(_changes(records(request, type_), change, summary, lambda: readers.is_stopping()))
+
+    def accept(digest: bytes) -> None:
+        if key is not None and answers(request).begin(name_of(request, key), digest) is not None:
+            raise Problem(422, f"this {HEADER} belongs to another body: use a new one", field=HEADER)
+
+    found = records(request, type_, accept if key else None)
+    outcomes = board.apply(_changes(found, change, summary, lambda: readers.is_stopping()))
     first = list(islice(outcomes, 1))  # an error in the first chunk can still be answered by the status
     lines = result_lines(chain(first, outcomes), summary, msgspec.json.Encoder(decimal_format=query.exact.value))
     return Response(lines, mimetype=LINES[0])
@@ -112,7 +141,7 @@ def _bulk(request: Request, name: str, query: Exact, type_: type[T], change: Cal
 
 def _changes(
     found: Iterable[T | Problem],
-    change: Callable[[T], BulkChange],
+    change: Callable[[T, int], BulkChange],
     summary: BulkSummary,
     is_stopping: Callable[[], bool],
 ) -> Iterator[BulkChange | Outcome]:
@@ -121,7 +150,7 @@ def _changes(
             summary.error = STOPPING
             return
         if not isinstance(record, Problem):
-            yield change(record)
+            yield change(record, number + 1)
             continue
         if isinstance(record, BrokenBody):
             summary.error = record.description or ""

@@ -6,9 +6,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, PreconditionFailed, UnsupportedMediaType
+from werkzeug.http import quote_etag
 
+from pipeline.boards.features import version
 from wz import Blueprint, Problem, Request, Response
+from wz.caching import cache_control
+from wz.conditional import Preconditions, etag
 from wz.openapi import operation
 
 from ..auth import protect
@@ -45,41 +49,59 @@ BODY = {
     422: "a name can't be taken, or a feature is not a string, number or boolean; `field` names it",
 }
 
+CONDITION = {"If-Match": Annotated[str, msgspec.Meta(description="The ETag of the features that were read")]}
+CHANGED = {412: "the features are not those that If-Match names; nothing was changed"}
+
 # Any, because msgspec has no union of str and Decimal; an int is exact at any length.
 _decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 @blueprint.get("")
+@cache_control(no_cache=True)
+@etag
 @operation(responses=NO_NAME)
-def features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
-    """Read a member's features; none is an empty object."""
-    return _answer(services(request).boards[board].features(member), query)
+def features(
+    request: Request, board: BoardName, member: MemberName, query: Exact
+) -> tuple[Features | Response, dict[str, str]]:
+    """Read a member's features; none is an empty object. The ETag is for the If-Match of a change."""
+    found = services(request).boards[board].features(member)
+    return _answer(found, query), {"ETag": quote_etag(version(found))}
 
 
 @blueprint.put("")
-@operation(body={"application/json": Features}, responses=BODY)
+@operation(body={"application/json": Features}, headers=CONDITION, responses=BODY | CHANGED)
 def set_features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
     """Replace all features of a member, with a score or without."""
     given = _read(request)
     for name, value in given.items():
         if value is None:
             raise Problem(422, f"{name} is null: leave out features that the member does not have", field=name)
-    return _answer(services(request).boards[board].set_features(member, given, replace=True), query)
+    changed = services(request).boards[board].set_features(member, given, replace=True, versions=_wanted(request))
+    return _answer(changed, query)
 
 
 @blueprint.patch("")
-@operation(body={MERGE_PATCH: Patch, "application/json": Patch}, responses=BODY)
+@operation(body={MERGE_PATCH: Patch, "application/json": Patch}, headers=CONDITION, responses=BODY | CHANGED)
 def patch_features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
     """Change some features of a member as JSON Merge Patch (RFC 7396) does: null removes one."""
-    return _answer(services(request).boards[board].set_features(member, _read(request)), query)
+    changes, versions = _read(request), _wanted(request)
+    return _answer(services(request).boards[board].set_features(member, changes, versions=versions), query)
 
 
 @blueprint.delete("")
-@operation(responses={204: "the member has no features"} | NO_NAME)
+@operation(headers=CONDITION, responses={204: "the member has no features"} | NO_NAME | CHANGED)
 def delete_features(request: Request, board: BoardName, member: MemberName) -> Response:
     """Remove all features of a member."""
-    services(request).boards[board].set_features(member, {}, replace=True)
+    services(request).boards[board].set_features(member, {}, replace=True, versions=_wanted(request))
     return Response(status=204)
+
+
+def _wanted(request: Request) -> set[str] | None:
+    """Return the versions that If-Match names, None for any. They are compared in the step that changes."""
+    asked = Preconditions.of(request)
+    if asked.if_none_match is not None:
+        raise PreconditionFailed("features are there even if they are none: use If-Match")
+    return None if asked.if_match is None or asked.if_match.star_tag else asked.if_match.as_set()
 
 
 def _read(request: Request) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Annotated
 
 import msgspec
-from werkzeug.http import unquote_header_value
 
 from pipeline.boards.answers import Added, Ranks, Standing
 from pipeline.boards.changes import EVENT_BYTES
 from pipeline.boards.scores import LIMIT, PLACES, from_units
 from wz import Blueprint, Problem, Request, Response
+from wz.conditional import refuse_conditions
+from wz.idempotency import key_of
 from wz.openapi import operation
 
 from ..auth import protect
@@ -32,6 +33,7 @@ from .parameters import (
 
 blueprint = Blueprint("members", url_prefix="/boards/<board>/members/<member>")
 protect(blueprint)
+blueprint.before_request(refuse_conditions)
 
 Number = Annotated[
     Decimal,
@@ -135,16 +137,10 @@ def leave_segment(request: Request, board: BoardName, member: MemberName, segmen
 
 
 def _event(request: Request, body: Reward) -> str:
-    """Return the event's id, "" for none, from the body or from Idempotency-Key.
-
-    The draft (draft-ietf-httpapi-idempotency-key-header) wants a string in quotes; most clients leave the quotes out.
-    """
-    header = request.headers.get("Idempotency-Key")
-    if header is None:
+    """Return the event's id, "" for none, from the body or from Idempotency-Key."""
+    key = key_of(request, longest=EVENT_BYTES)
+    if key is None:
         return body.event or ""
-    key = unquote_header_value(header)
-    if not (0 < len(key) <= EVENT_BYTES and key.isascii()):
-        raise Problem(422, f"Idempotency-Key must be 1 to {EVENT_BYTES} ASCII characters", field="Idempotency-Key")
     if body.event not in (None, key):
         raise Problem(422, "event differs from the Idempotency-Key: send one of them", field="event")
     return key

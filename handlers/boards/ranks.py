@@ -13,6 +13,8 @@ from pipeline.boards.answers import AtPercentile, EstimatedSum, Order, Page, Rea
 from pipeline.boards.view import DEFAULT_PAGE, DEFAULT_RADIUS, PAGE, RADIUS_LIMIT
 from pipeline.errors import InvalidValue
 from wz import Blueprint, Problem, Request, Response
+from wz.caching import cache_control
+from wz.conditional import etag
 from wz.openapi import operation
 
 from ..auth import protect
@@ -86,6 +88,8 @@ class ReachQuery(BestFirst, kw_only=True):
 
 
 @blueprint.get("/<board>/members")
+@cache_control(no_cache=True)
+@etag(weak=True)
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | Response, dict[str, str]]:
     """List members: ranks `from` to `to`, those `around` one, or pages, perhaps of the scores `min` to `max` only.
@@ -109,6 +113,8 @@ def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | 
 
 
 @blueprint.get("/<board>/top")
+@cache_control(no_cache=True)
+@etag(weak=True)
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def top(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
     """List the highest scores, the highest first."""
@@ -117,6 +123,8 @@ def top(request: Request, board: BoardName, query: End) -> tuple[Page | Response
 
 
 @blueprint.get("/<board>/bottom")
+@cache_control(no_cache=True)
+@etag(weak=True)
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def bottom(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
     """List the lowest scores, the lowest first."""

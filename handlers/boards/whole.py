@@ -13,14 +13,18 @@ from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
 from pipeline.boards.shards import NAME
 from wz import Blueprint, Problem, Request, Response
+from wz.caching import cache_control
+from wz.conditional import etag, refuse_conditions
 from wz.openapi import operation
 
 from ..auth import protect
+from ..idempotency import once
 from ..services import services
 from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, MemberName, plain, written
 
 blueprint = Blueprint("boards", url_prefix="/boards")
 protect(blueprint)
+blueprint.before_request(refuse_conditions)
 
 EXISTS = {409: "there is a board of that name, and `replace` is false"}
 
@@ -116,6 +120,8 @@ def configure(request: Request, board: BoardName, body: Setup) -> tuple[BoardSet
 
 
 @blueprint.get("/<board>")
+@cache_control(no_cache=True)
+@etag(weak=True)
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def summary(request: Request, board: BoardName, query: Exact) -> Summary | Response:
     """Show a board's count, sum and settings."""
@@ -131,6 +137,7 @@ def delete_board(request: Request, board: BoardName) -> Response:
 
 
 @blueprint.post("/<board>/copy")
+@once
 @operation(responses=NO_BOARD | EXISTS | NO_NAME)
 def copy(request: Request, board: BoardName, body: Target) -> Named:
     """Copy a board with all its scores, features and segments."""
@@ -139,6 +146,7 @@ def copy(request: Request, board: BoardName, body: Target) -> Named:
 
 
 @blueprint.post("/<board>/rename")
+@once
 @operation(responses=NO_BOARD | EXISTS | NO_NAME)
 def rename(request: Request, board: BoardName, body: Target) -> Named:
     """Give a board another name."""
@@ -147,6 +155,7 @@ def rename(request: Request, board: BoardName, body: Target) -> Named:
 
 
 @blueprint.post("/<board>/union")
+@once
 @operation(responses={404: "one of the sources is not a board, or has no members"} | EXISTS | NO_NAME)
 def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Summary | Response:
     """Make a board from others: a member's score is the sum of its scores there, each times that board's weight."""

@@ -16,6 +16,8 @@ from pipeline.windows.jobs.prepare import prepare
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobProgress, JobRegistry
 from wz import Blueprint, Problem, Request, Response
+from wz.caching import cache_control
+from wz.conditional import etag, refuse_conditions
 from wz.openapi import Content, operation
 
 from ..auth import protect
@@ -38,6 +40,7 @@ protect(blueprint)
 
 changing = Blueprint("jobs_management", url_prefix="/jobs")
 protect(changing, right=Right.MANAGE)
+changing.before_request(refuse_conditions)
 
 JobName = Annotated[
     str,
@@ -60,6 +63,8 @@ def jobs(request: Request) -> JobList:
 
 
 @blueprint.get("/<name>")
+@cache_control(no_cache=True)
+@etag(weak=True)
 @operation(responses=_NO_JOB)
 def job(request: Request, name: JobName) -> JobDocument:
     """Show a job's definition and its progress."""

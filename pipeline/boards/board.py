@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, cast
@@ -139,10 +139,19 @@ class Board(View):
         return features.read(self.shards.of(member), checked_member(member))
 
     def set_features(
-        self, member: str, changes: Mapping[str, Feature | None], *, replace: bool = False
+        self,
+        member: str,
+        changes: Mapping[str, Feature | None],
+        *,
+        replace: bool = False,
+        versions: Collection[str] | None = None,
     ) -> dict[str, Feature]:
-        """Set the named features, remove those that are None, and with `replace` all others. Returns all features."""
-        return features.write(self.shards.of(member), checked_member(member), changes, replace, self.expires)
+        """Set the named features, remove those that are None, and with `replace` all others. Returns all features.
+
+        With `versions` (`features.version`), only if they are of one of these: else `FeaturesChanged`.
+        """
+        shard = self.shards.of(member)
+        return features.write(shard, checked_member(member), changes, replace, self.expires, versions)
 
     def segments(self) -> list[str]:
         """Return the names of all segments, sorted."""

@@ -6,12 +6,19 @@
 -- ARGV[1]     member
 -- ARGV[2]     '1' to remove those that are not named
 -- ARGV[3]     Unix time in ms at which the features are deleted if there is no board yet, 0 for never
--- ARGV[4...]  pairs: feature, and its JSON, '' to remove it
+-- ARGV[4]     versions (features.py) of which they must be one, or '' for any
+-- ARGV[5...]  pairs: feature, and its JSON, '' to remove it
 --
--- Returns the hash as it is afterwards.
+-- Returns the hash as it is afterwards; false if it is of another version, and then nothing was changed.
 
+if ARGV[4] ~= '' then
+  local stored, digests = call('HGETALL', KEYS[4]), {}
+  for i = 1, #stored, 2 do digests[#digests + 1] = redis.sha1hex(#stored[i] .. ' ' .. stored[i] .. stored[i + 1]) end
+  table.sort(digests)
+  if not string.find(ARGV[4], redis.sha1hex(table.concat(digests)), 1, true) then return false end
+end
 if ARGV[2] == '1' then call('DEL', KEYS[4]) end
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   if ARGV[i + 1] == '' then call('HDEL', KEYS[4], ARGV[i]) else call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end
 end
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
+from hashlib import sha1
 from typing import Any
 
 import msgspec
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, PipelineError
 from . import keys
 from .lua import BoardScript
 from .shard import Shard
@@ -24,25 +25,51 @@ _MEMBERSHIPS = BoardScript("memberships.lua", reads_only=True)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
+class FeaturesChanged(PipelineError):
+    """The features are of another version than the writer has read; nothing was changed."""
+
+    def __init__(self, member: str) -> None:
+        super().__init__(f"the features of {member!r} are not those that were read: read them again, then change them")
+        self.member = member
+
+
 def read(shard: Shard, member: str) -> dict[str, Feature]:
     """Return a member's features, sorted by name; {} without any. One command."""
     return _decoded(shard.client.execute_command("HGETALL", keys.name(keys.FEATURES, shard.tag, MEMBER=member)))
 
 
+def version(features: Mapping[str, Feature]) -> str:
+    """Return a digest of a member's features: another one for any other features."""
+    pairs = ((name.encode(), _encoded(name, value)) for name, value in features.items())
+    digests = (_sha1(b"%d " % len(name) + name + value) for name, value in pairs)
+    return _sha1("".join(sorted(digests)).encode())
+
+
 def write(
-    shard: Shard, member: str, changes: Mapping[str, Feature | None], replace: bool, expires: int = 0
+    shard: Shard,
+    member: str,
+    changes: Mapping[str, Feature | None],
+    replace: bool,
+    expires: int = 0,
+    versions: Collection[str] | None = None,
 ) -> dict[str, Feature]:
     """Set features, remove those that are None, and with `replace` all that are not named. Returns all features.
 
     `expires` (Unix time in ms, 0 for never) is when they are deleted if there is no board yet that has such a time.
+    `versions` are those of which the features must be one, None for any. Raises `FeaturesChanged`.
     """
+    if versions is not None and not versions:
+        raise FeaturesChanged(member)
     if len(changes) > MOST:
         raise InvalidValue(f"a member has at most {MOST} features", field="features")
-    args: list[Any] = [member, int(replace), expires]
+    args: list[Any] = [member, int(replace), expires, " ".join(versions or ())]
     for name, value in changes.items():
         args += [name, b"" if value is None else _encoded(name, value)]
     own = [keys.name(keys.FEATURES, shard.tag, MEMBER=member), keys.name(keys.FEATURED, shard.tag)]
-    return _decoded(_WRITE.call(shard.client, [*shard.keys, *own], args))
+    reply = _WRITE.call(shard.client, [*shard.keys, *own], args)
+    if reply is None:
+        raise FeaturesChanged(member)
+    return _decoded(reply)
 
 
 def segments(shard: Shard) -> set[str]:
@@ -53,6 +80,10 @@ def segments(shard: Shard) -> set[str]:
 def segments_of(shard: Shard, member: str) -> list[str]:
     """Return the segments of a member, sorted. O(segments of the board): each is asked."""
     return sorted(name.decode() for name in _MEMBERSHIPS.call(shard.client, shard.keys, [member]))
+
+
+def _sha1(data: bytes) -> str:
+    return sha1(data, usedforsecurity=False).hexdigest()
 
 
 def _encoded(name: str, value: Feature) -> bytes:

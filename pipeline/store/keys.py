@@ -31,5 +31,12 @@ ENVIRONMENT = Key("wz:environment", "string", "the environment that the database
 BOARD_SHARDS = Key(
     "wz:board-shards", "string", "into how many shards each board is split", None, "an operator, by hand"
 )
+ANSWER = Key(
+    "wz:answer:DIGEST",
+    "string",
+    "for the SHA-256 of a method, a path and an Idempotency-Key: that the request was begun, or the answer to it",
+    "`WZ_REMEMBER_EVENTS` after the answer, or after the beginning of a request that has none",
+    "a request that was refused",
+)
 
-KEYS = (ENVIRONMENT, BOARD_SHARDS)
+KEYS = (ENVIRONMENT, BOARD_SHARDS, ANSWER)

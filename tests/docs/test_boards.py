@@ -59,14 +59,14 @@ def tools(redis: redis_py.Redis, settings: Settings) -> dict[str, Run]:
     parser = ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("-X", dest="method", default="GET")
-    parser.add_argument("-H", dest="header", default="Content-Type: application/json")
+    parser.add_argument("-H", dest="headers", action="append", default=[])
     parser.add_argument("--json", "--data-binary", dest="data")
 
     def curl(words: list[str]) -> str:
         args = parser.parse_args(words)
         method = "POST" if args.data and args.method == "GET" else args.method
-        name, _, value = args.header.partition(": ")
-        headers = {"Authorization": token(), name: value}
+        headers = {"Authorization": token(), "Content-Type": "application/json"}
+        headers |= dict(header.split(": ", 1) for header in args.headers)
         return client.open(args.url.replace("...", "/boards", 1), method=method, headers=headers, data=args.data).text
 
     def redis_cli(words: list[str]) -> str:

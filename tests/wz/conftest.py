@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -29,6 +35,10 @@ class Web:
             return wz.App("tests.wz", **options)
         return cast("wz.App", self.module.Flask("tests.wz", static_folder=None, **options))
 
+    def submodule(self, name: str) -> Any:
+        """Return a module of the framework, such as `testing`, which has the same name in both."""
+        return import_module(f"{self.module.__name__}.{name}")
+
     def client(self, app: wz.App) -> WerkzeugClient:
         return validated(app) if self.module is wz else app.test_client()
 
@@ -52,3 +62,57 @@ def web(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Web:
         trace_all(monkeypatch)
         return Web(wz)
     return Web(pytest.importorskip(request.param))
+
+
+class CommandLine:
+    """The command line of one of the two: `line.cli` is the module, `line.Group` the class of a program's own script.
+
+    In the text of a program, FRAMEWORK stands for the module, and App for the class of apps.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.cli: Any = import_module(f"{name}.cli")
+        self.prefix = name.upper()
+        self.module: Any = import_module(name)
+        self.App: Any = wz.App if name == "wz" else self.module.Flask
+        self.Group: Any = self.cli.Group if name == "wz" else self.cli.FlaskGroup
+        self.main: Any = self.cli.main if name == "wz" else self.cli.cli
+
+    def write(self, **files: str) -> None:
+        """Write modules into the current folder; in a name, two underscores stand for the slash after a folder's."""
+        for name, text in files.items():
+            file = self.folder / f"{name.replace('__', '/', 1)}.py"
+            file.parent.mkdir(exist_ok=True)
+            text = text.replace("FRAMEWORK", self.name)
+            file.write_text(text if self.name == "wz" else re.sub(r"import App\b", "import Flask as App", text))
+
+    def run(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run the command in the current folder, in a process of its own."""
+        command = [sys.executable, "-m", self.name, *args]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **options)
+
+    def load(self, target: str | None = None) -> Any:
+        """Load an app as `--app` does; modules of the current folder are forgotten by the next test."""
+        return self.cli.ScriptInfo(target).load_app()
+
+
+@pytest.fixture(params=["flask", "wz"])
+def line(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    """Flask's command line and wz's, in an empty folder, in an environment that says nothing of either."""
+    pytest.importorskip(request.param)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(("FLASK_", "WZ_")):
+            monkeypatch.delenv(name)
+    modules = set(sys.modules)
+    yield CommandLine(request.param, tmp_path)
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+    monkeypatch.undo()
+    for name in set(os.environ) - set(before):  # what a command has set
+        del os.environ[name]

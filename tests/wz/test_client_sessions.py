@@ -8,7 +8,7 @@ import pytest
 
 import wz
 from wz import App
-from wz.session import SecureCookieSessionInterface, Sessions, session
+from wz.session import Sessions, session
 
 from .conftest import Web
 
@@ -20,7 +20,7 @@ def with_sessions(web: Web, interface: Any = None, **options: Any) -> tuple[App,
     if web.module is wz:
         Sessions(app, interface)
     elif interface is not None:
-        app.session_interface = interface  # type: ignore[attr-defined]
+        app.session_interface = interface
     current: Any = session if web.module is wz else web.session
     app.add_url_rule("/", "index", lambda: {"user": current.get("user")})
     app.add_url_rule("/login/<name>", "login", lambda name: (current.update(user=name), name)[1])
@@ -101,11 +101,9 @@ def test_the_session_may_depend_on_the_request(web: Web) -> None:
 
 
 def test_the_app_is_current_while_the_session_is_opened_and_saved(web: Web) -> None:
-    theirs: Any = SecureCookieSessionInterface
-    if web.module is not wz:
-        theirs = web.sessions.SecureCookieSessionInterface
+    sessions = web.submodule("session" if web.module is wz else "sessions")
 
-    class Noting(theirs):  # type: ignore[misc]
+    class Noting(sessions.SecureCookieSessionInterface):  # type: ignore[name-defined, misc]
         def open_session(self, app: Any, request: Any) -> Any:
             noted.append((web.current_app.name, web.request.path))
             return super().open_session(app, request)

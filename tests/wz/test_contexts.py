@@ -356,7 +356,7 @@ def test_json_has_a_hook_for_what_it_does_not_know() -> None:
     app.testing = True
     app.add_url_rule("/", "view", lambda: {"z": 1j})
 
-    with pytest.raises(TypeError, match=r"a complex at \$\.z has no JSON form: 1j\..*enc_hook"):
+    with pytest.raises(TypeError, match=r"type complex at \$\.z has no JSON form: 1j\..*enc_hook"):
         app.test_client().get("/")
     app.json = JSON(enc_hook=lambda obj: [obj.real, obj.imag])
     assert validated(app).get("/").json == {"z": [0.0, 1.0]}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -250,9 +252,17 @@ def test_redirects_of_the_map_are_not_errors(web: Web) -> None:
     assert web.client(app).get("/folder").status_code == 308
 
 
-@pytest.mark.parametrize("handled", [pytest.param(299, id="no error's code"), pytest.param("404", id="text")])
-def test_a_handler_of_an_invalid_error_is_refused_at_once(web: Web, handled: Any) -> None:
-    with pytest.raises((ValueError, TypeError)):
+INVALID: list[Any] = [
+    pytest.param(299, (ValueError,), id="no error's code"),
+    pytest.param(list, (ValueError,), id="no error's class"),
+    pytest.param(KeyError(), (TypeError,), id="an error itself"),
+    pytest.param("404", (TypeError, ValueError), id="text"),
+]
+
+
+@pytest.mark.parametrize(("handled", "errors"), INVALID)
+def test_a_handler_of_an_invalid_error_is_refused_at_once(web: Web, handled: Any, errors: Any) -> None:
+    with pytest.raises(errors):
         web.app().register_error_handler(handled, lambda exc: "")
 
 
@@ -412,3 +422,167 @@ def test_the_log_names_the_request(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_abort_and_redirect_are_werkzeug_s() -> None:
     assert wz.abort is werkzeug_abort
+
+
+def test_an_after_hook_that_returns_nothing_is_named(web: Web) -> None:
+    app = web.app(config={"TESTING": True}) if web.module is wz else web.app()
+    calls: list[str] = []
+
+    def forgets(response: object) -> None:
+        calls.append("forgets")
+
+    app.after_request(lambda response: response)
+    app.after_request(forgets)
+    app.add_url_rule("/", "view", lambda: "")
+
+    if web.module is wz:
+        with pytest.raises(
+            TypeError, match=r"^the after hook .*forgets \(.*test_hooks.py:\d+\) returned None: it must"
+        ):
+            web.client(app).get("/")
+    else:
+        with pytest.raises((TypeError, AttributeError)):
+            web.client(app).get("/")
+    assert calls == ["forgets"]
+
+
+@pytest.mark.parametrize("testing", [True, False])
+def test_a_hook_of_one_request_that_returns_nothing_is_named(testing: bool, caplog: pytest.LogCaptureFixture) -> None:
+    app = App("test", config={"TESTING": testing})
+    told: list[BaseException | None] = []
+    app.teardown_request(told.append)
+
+    def forgets(response: object) -> Any: ...
+
+    @app.get("/")
+    def view() -> str:
+        wz.after_this_request(forgets)
+        return ""
+
+    if testing:
+        with pytest.raises(TypeError, match=r"^the after hook .*forgets"):
+            validated(app).get("/")
+    else:
+        assert validated(app).get("/").status_code == 500
+        assert "forgets" in caplog.text
+    assert [type(error) for error in told] == [TypeError]
+
+
+WRONG: list[Any] = [
+    pytest.param("before hook", lambda app, wrong: app.before_request(wrong), id="a before hook"),
+    pytest.param("error handler", lambda app, wrong: app.register_error_handler(404, wrong), id="an error handler"),
+    pytest.param("error handler", lambda app, wrong: app.register_error_handler(500, wrong), id="a handler of 500"),
+]
+
+
+@pytest.mark.parametrize(("what", "register"), WRONG)
+def test_a_hook_that_returns_what_is_no_answer_is_named_and_not_the_view(
+    what: str, register: Callable[[App, Any], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrong(*args: object) -> int:
+        return 7
+
+    app = App("test")
+    app.add_url_rule("/missing", "missing", lambda: wz.abort(404))
+    app.add_url_rule("/broken", "broken", lambda: fail(Leaf()))
+    register(app, wrong)
+    for path in ("/missing", "/broken"):
+        validated(app).get(path)
+
+    assert re.search(rf"TypeError: the {what} .*wrong \(.*test_hooks.py:\d+\) returned a int: it must be", caplog.text)
+
+
+def test_a_before_hook_may_raise_or_return_an_http_error(web: Web) -> None:
+    app = web.app()
+    app.before_request(lambda: Forbidden("return") if web.request.path == "/return" else web.abort(403, "raise"))
+    app.register_error_handler(403, lambda exc: (exc.description, 499))
+
+    client = web.client(app)
+    assert client.get("/raise").text == "raise"
+    assert client.get("/return").status_code == 403  # what is returned is the answer, and no error to handle
+
+
+class Called:
+    def __call__(self, *args: object) -> str:
+        return "called"
+
+
+HOOKS: list[Any] = [
+    pytest.param(dict, "{}", id="a class that has no signature"),
+    pytest.param(partial(str, b"partial", encoding="ascii"), "partial", id="a partial function"),
+    pytest.param("bound".upper, "BOUND", id="a builtin method"),
+    pytest.param(Called(), "called", id="an object"),
+]
+
+
+@pytest.mark.parametrize(("hook", "text"), HOOKS)
+def test_a_hook_may_be_anything_that_is_called(web: Web, hook: Any, text: str) -> None:
+    app = web.app()
+    app.before_request(hook)
+    app.add_url_rule("/", "view", lambda: "view")
+    app.add_url_rule("/other", "other", hook)
+
+    client = web.client(app)
+    assert client.get("/").text.strip() == text
+    assert client.get("/other").text.strip() == text
+
+
+def test_the_request_may_be_any_parameter_of_a_hook() -> None:
+    app = App("test")
+
+    @app.after_request
+    def after(response: wz.Response, request: Request) -> wz.Response:
+        response.headers["X-Path"] = request.path
+        return response
+
+    @app.before_request
+    def before(*, request: Request) -> str | None:
+        return "before" if request.args else None
+
+    app.add_url_rule("/", "view", lambda: "view")
+
+    assert validated(app).get("/").headers["X-Path"] == "/"
+    assert validated(app).get("/?a").text == "before"
+
+
+def test_a_hook_for_one_request_may_add_another(web: Web) -> None:
+    app = web.app()
+
+    def first(response: Any) -> Any:
+        web.after_this_request(second)
+        return response
+
+    def second(response: Any) -> Any:
+        response.headers["X-Second"] = "yes"
+        return response
+
+    @app.get("/")
+    def view() -> str:
+        web.after_this_request(first)
+        return ""
+
+    assert web.client(app).get("/").headers["X-Second"] == "yes"
+
+
+@pytest.mark.parametrize("path", ["/stream", "/hook"])
+def test_a_hook_for_a_response_that_is_made_is_refused(path: str) -> None:
+    app = App("test", config={"TESTING": True})
+
+    def late(response: Any) -> Any:
+        return response
+
+    def stream() -> Iterator[str]:
+        yield "a"
+        wz.after_this_request(late)
+
+    @app.after_request
+    def after(response: Any) -> Any:
+        if wz.request.path == "/hook":
+            wz.after_this_request(late)
+        return response
+
+    app.add_url_rule("/stream", "stream", lambda: wz.stream_with_context(stream()))
+    app.add_url_rule("/hook", "hook", lambda: "")
+
+    with pytest.raises(RuntimeError, match=r"^the hook .*late \(.*\) comes too late: the response that it would"):
+        _ = app.test_client().get(path).text

@@ -28,6 +28,7 @@ import wz
 from wz import App, Request, Response
 from wz.json import JSON
 from wz.stdlib_json import NoJSON, write
+from wz.templates import Templates, render_template_string
 
 from ..client import validated
 from .conftest import Web
@@ -175,12 +176,12 @@ def test_what_flask_refuses_is_refused_and_named(web: Web, value: Any, named: st
     ("value", "message"),
     [
         pytest.param(
-            {"rows": [1, {"id": 1j}]}, r"a complex at \$\.rows\[1\]\.id has no JSON form: 1j\.", id="in a list"
+            {"rows": [1, {"id": 1j}]}, r"type complex at \$\.rows\[1\]\.id has no JSON form: 1j\.", id="in a list"
         ),
-        pytest.param({"p": Point(1, (object(),))}, r"a object at \$\.p\.y\[0\] has", id="in a dataclass"),
-        pytest.param(Named([1j]), r"a complex at \$\.first_name\[0\]", id="in a Struct"),
-        pytest.param({"a": {(1, 2): 1}}, r"a tuple as a key of \$\.a has no JSON form", id="a key"),
-        pytest.param({1j}, "a complex has no JSON form", id="in a set, which has no places"),
+        pytest.param({"p": Point(1, (object(),))}, r"type object at \$\.p\.y\[0\] has", id="in a dataclass"),
+        pytest.param(Named([1j]), r"type complex at \$\.first_name\[0\]", id="in a Struct"),
+        pytest.param({"a": {(1, 2): 1}}, r"type tuple as a key of \$\.a has no JSON form", id="a key"),
+        pytest.param({1j}, "type complex has no JSON form", id="in a set, which has no places"),
     ],
 )
 def test_a_refusal_says_where_the_value_is(value: Any, message: str) -> None:
@@ -451,6 +452,21 @@ def test_one_app_s_settings_are_not_another_s() -> None:
     assert (one.json.dumps({"b": 1, "a": 2}), other.json.dumps({"b": 1, "a": 2})) == ('{"a":2,"b":1}', '{"b":1,"a":2}')
 
 
+def test_tojson_may_indent(web: Web) -> None:
+    app = web.app()
+    app.json.sort_keys = app.json.ensure_ascii = False
+    page = "{{ {'b': '<é', 'a': 1}|tojson(indent=2) }}"
+
+    with app.app_context():
+        if web.module is wz:
+            Templates(app)
+            text = render_template_string(page)
+        else:
+            text = web.render_template_string(page)
+    keys = '{\n  "b": "\\u003cé",\n  "a": 1\n}', '{\n  "a": 1,\n  "b": "\\u003cé"\n}'
+    assert text == keys[web.module is not wz]  # Jinja has Flask sort them, whatever the setting
+
+
 # Classes of one's own, as Flask documents them.
 
 
@@ -491,6 +507,18 @@ def with_a_method(base: type[Any]) -> Any:
             return super().default(obj)
 
     return Provider
+
+
+@pytest.mark.parametrize("make", [with_default, with_a_method])
+def test_a_default_is_asked_for_what_is_inside_of_others(web: Web, make: Callable[[type[Any]], Any]) -> None:
+    app = web.app()
+    app.json = make(base(web))(app)
+    app.add_url_rule("/", "view", lambda: {"p": Point(AT, {Point(1, AT).x}), "in": [Point(Point(AT))]})
+
+    at = AT.timestamp()
+    assert web.client(app).get("/").json == {"p": {"x": at, "y": [1]}, "in": [{"x": {"x": at, "y": 0}, "y": 0}]}
+    if web.module is wz:
+        assert app.json.loads(app.json.encode([Named(AT), {AT}])) == [{"firstName": at}, [at]]
 
 
 @pytest.mark.parametrize("make", [with_default, with_a_method])

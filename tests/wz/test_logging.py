@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import logging.config
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -129,6 +131,39 @@ def test_the_default_handler_may_be_taken_away(
     app.logger.warning("few apples")
 
     assert capsys.readouterr().err == "few apples\n"
+
+
+def test_a_configuration_may_name_the_stream(web: Web, root: logging.Logger) -> None:
+    """As `ext://`, of which this makes an object."""
+    name = f"{web.module.__name__}.logging.wsgi_errors_stream"
+    stream: Any = logging.config.BaseConfigurator({}).convert(f"ext://{name}")
+    root.addHandler(logging.StreamHandler(stream))
+    errors = io.StringIO()
+    web.client(failing(web)).get("/", errors_stream=errors)
+
+    assert errors.getvalue().startswith("few apples\n")
+
+
+def test_a_formatter_may_add_what_is_known_of_the_request(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    class RequestFormatter(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            record.url = web.request.url if web.has_request_context() else None
+            return super().format(record)
+
+    handler = module_of(web).default_handler
+    monkeypatch.setattr(handler, "formatter", RequestFormatter("%(url)s: %(message)s"))
+    errors = io.StringIO()
+    web.client(failing(web)).get("/", errors_stream=errors)
+
+    assert errors.getvalue().startswith("http://localhost/: few apples\n")
+
+
+def test_the_handler_may_be_given_to_other_loggers(web: Web, capsys: pytest.CaptureFixture[str]) -> None:
+    other = logging.Logger("other")
+    other.addHandler(module_of(web).default_handler)
+    other.warning("from elsewhere")
+
+    assert capsys.readouterr().err.endswith("] WARNING in test_logging: from elsewhere\n")
 
 
 def output(script: Path) -> subprocess.CompletedProcess[str]:

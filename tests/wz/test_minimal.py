@@ -37,6 +37,7 @@ ON_THE_WAY = [
     "http",
     "json",
     "layers",
+    "naming",
     "reply",
     "routing",
     "typed",
@@ -48,16 +49,21 @@ CORE_LINES = 950
 LINES_ON_THE_WAY = 1450
 LOADED_LINES = 2250
 
-#: What the answer to a wrong value loads besides.
-WHEN_WRONG = ["field_errors"]
+#: What the answer to a wrong value loads besides, and the first record of a failure.
+WHEN_WRONG = ["field_errors", "logging"]
 
 #: The optional files, and what each needs besides Werkzeug and msgspec.
 OPTIONAL = [
+    "caching",
     "cli",
+    "conditional",
+    "documented",
+    "dotenv",
     "field_errors",
     "flashing",
     "forms",
     "headers",
+    "idempotency",
     "live_server",
     "loading",
     "logging",
@@ -66,8 +72,10 @@ OPTIONAL = [
     "records",
     "request_id",
     "routes",
+    "serving",
     "session",
     "signals",
+    "signing",
     "sse",
     "static",
     "stdlib_json",
@@ -125,7 +133,6 @@ def passed() -> set[str]:
     app.teardown_request(lambda error: None)
     app.errorhandler(409)(lambda exc: ("conflict", 409))
     app.problems[KeyError] = 404
-    assert app.logger  # loads a file of its own, once, as a record of what fails would
     for view in (say, take, fail, unknown, conflict):
         app.add_url_rule(f"/{view.__name__}/<name>", None, view, methods=["POST" if view is take else "GET"])
     requests = [
@@ -241,6 +248,7 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
     assert found == {
         ("base", "app"): "upwards: requests, blueprints and contexts are given the whole app",
         ("base", "routes"): "upwards: `App.routes` has these rows",
+        ("blueprints", "cli"): "upwards: `Blueprint.cli` is a group of commands",
         ("blueprints", "app"): "upwards: a blueprint is installed in an app, and what it recorded is called with one",
         ("context", "app"): "upwards: the current app is one",
         ("development", "cli"): "upwards: `App.cli` is a group of commands",
@@ -252,6 +260,7 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
         ("provider", "http"): "upwards: what `jsonify` returns",
         ("provider", "json"): "upwards: what a current app has",
         ("routes", "app"): "upwards: a table is an app's",
+        ("serving", "app"): "upwards: `App.run` gives itself",
         ("testing", "session"): "beside it, but optional: `Client.session_transaction` yields one",
     }
 
@@ -309,6 +318,8 @@ def test_a_program_without_coroutines_does_not_load_asyncio(loaded: set[str]) ->
         pytest.param("signals", {"blinker"}, id="signals"),
         pytest.param("templates", {"jinja2"}, id="templates"),
         pytest.param("cli", {"click"}, id="cli"),
+        pytest.param("serving", set(), id="serving"),
+        pytest.param("dotenv", set(), id="dotenv"),
         pytest.param("static", set(), id="static"),
         pytest.param("views", set(), id="views"),
         pytest.param("aio", set(), id="aio"),
@@ -325,6 +336,7 @@ def test_an_optional_file_brings_its_own_package_only(module: str, brings: set[s
     optional = {
         "blinker",
         "click",
+        "dotenv",
         "flask",
         "gunicorn",
         "itsdangerous",

@@ -32,21 +32,33 @@ OFFERED = {
     "wz.aio": "ensure_sync run synchronous",
     "wz.app": "App",
     "wz.base": "BaseApp",
-    "wz.blueprints": "Blueprint",
+    "wz.blueprints": "Blueprint OWN_NAME",
     "wz.bodies": "read_whole",
+    "wz.caching": "cache_control",
     "wz.chunked": "UnknownLength stream",
-    "wz.cli": "AppGroup COMMANDS Group main routes run shell with_appcontext",
+    "wz.cli": """
+        AppGroup COMMANDS Group NoAppException ScriptInfo load_app load_dotenv main pass_script_info
+        routes_command run_command shell_command with_appcontext
+    """,
+    "wz.cli.groups": "AppGroup COMMANDS Group with_appcontext",
+    "wz.cli.options": "app_option debug_option env_file_option version_option",
+    "wz.cli.routes": "routes_command",
+    "wz.cli.run": "run_command",
+    "wz.cli.shell": "shell_command",
     "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
-    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG",
+    "wz.conditional": "Preconditions etag refuse_conditions require_if_match",
+    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG duration get_debug_flag",
     "wz.context": """
         AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
     """,
     "wz.development": "Development",
+    "wz.dotenv": "get_load_dotenv load_dotenv",
     "wz.errors": """
         ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
         find_handler refusal wants_html
     """,
+    "wz.documented": "Says documented said_around",
     "wz.fast": "End HOSTS Match Matcher Node Pattern",
     "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
     "wz.flashing": "flash get_flashed_messages",
@@ -54,11 +66,17 @@ OFFERED = {
     "wz.headers": "header_name headers_of",
     "wz.helpers": "make_response redirect",
     "wz.http": "Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
+    "wz.idempotency": """
+        Answers HEADER LONGEST MemoryAnswers PATIENCE REPLAYED fingerprint idempotent key_of name_of
+    """,
     "wz.json": "JSON dump dumps json jsonify load loads",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
-    "wz.loading": "differences load_app reason_of see_the_project",
+    "wz.loading": """
+        NoAppException ScriptInfo differences load_app pass_script_info reason_of see_the_project
+    """,
     "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
+    "wz.naming": "Origin innermost written",
     "wz.openapi": "Content OpenAPI operation",
     "wz.openapi.document": "Document ProblemDetails",
     "wz.openapi.endpoints": "OpenAPI",
@@ -73,20 +91,24 @@ OFFERED = {
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope root_path",
+    "wz.serving": "HOST PORT RUN_FROM_CLI address run show_server_banner",
     "wz.session": """
-        DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
-        current_session session session_of session_transaction
+        DEFAULT_CONFIG EXTENSION NullSession SecureCookieSession SecureCookieSessionInterface SessionInterface
+        SessionMixin Sessions current_session session session_of session_transaction
     """,
     "wz.signals": """
         Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
+    "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing",
     "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",
     "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
-    "wz.streaming": "copy_current_request_context stream_with_context",
-    "wz.tagged": "TaggedJSON",
+    "wz.streaming": "Stream copy_current_request_context stream_with_context",
+    "wz.tagged": """
+        JSONTag PassDict PassList TagBytes TagDateTime TagDict TagMarkup TagTuple TagUUID TaggedJSONSerializer
+    """,
     "wz.templates": """
         EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
         render_template_string stream_template stream_template_string

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.routing import Rule
 
 from wz import App, Blueprint
-from wz.routing import Hooks, Phase, RuleSpec
+from wz.routing import Hooks, Phase, Router, RuleSpec
 from wz.session import Sessions
 from wz.signals import Signals
 
@@ -32,27 +32,32 @@ def test_hooks_are_in_the_order_of_their_phases(order: tuple[Phase, ...]) -> Non
 
 def test_a_route_runs_hooks_that_are_added_after_it() -> None:
     said: list[str] = []
+
+    def add_hooks(router: Router, place: str) -> None:
+        def after(response: Any) -> Any:
+            said.append(f"after {place}")
+            return response
+
+        router.url_value_preprocessor(lambda *_: said.append(f"value {place}"))
+        router.before_request(lambda: said.append(f"before {place}"))
+        router.after_request(after)
+        router.teardown_request(lambda error: said.append(f"teardown {place}"))
+
     app, outer, inner = App("test"), Blueprint("outer"), Blueprint("inner")
     inner.add_url_rule("/", "index", lambda: "")
+    for router, name in ((inner, "inner"), (outer, "outer")):
+        add_hooks(router, f"{name} first")
+        add_hooks(router, f"{name} last")
     outer.register(inner)
     app.register(outer)
-
-    def note(kind: str, where: str, answer: Any, *_: object) -> Any:
-        said.append(f"{kind} {where}")
-        return answer if kind == "after" else None
-
-    for name, router in (("inner", inner), ("app", app), ("outer", outer)):
-        for where in (f"{name} 1", f"{name} 2"):
-            router.value_hooks.add(partial(note, "value", where))
-            router.before_hooks.add(partial(note, "before", where))
-            router.after_hooks.add(lambda request, response, where=where: note("after", where, response))
-            router.teardown_hooks.add(partial(note, "teardown", where))
+    add_hooks(app, "test first")
+    add_hooks(app, "test last")
 
     validated(app).get("/")
 
-    places = [f"{name} {number}" for name in ("app", "outer", "inner") for number in (1, 2)]
-    inwards = [f"{kind} {place}" for kind in ("value", "before") for place in places]
-    assert said == [*inwards, *(f"{kind} {place}" for kind in ("after", "teardown") for place in reversed(places))]
+    places = [f"{router} {name}" for router in ("test", "outer", "inner") for name in ("first", "last")]
+    kinds = [f"{kind} {place}" for kind in ("value", "before") for place in places]
+    assert said == [*kinds, *(f"{kind} {place}" for kind in ("after", "teardown") for place in reversed(places))]
 
 
 @pytest.mark.parametrize("phase", [7, 0, "OUTER", None])

@@ -13,8 +13,16 @@ from werkzeug.test import Client as PlainClient
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from wz import App, Request
-from wz.session import Session, SessionInterface, Sessions, session, session_of, session_transaction
-from wz.tagged import TaggedJSON
+from wz.session import (
+    SecureCookieSession,
+    SessionInterface,
+    SessionMixin,
+    Sessions,
+    session,
+    session_of,
+    session_transaction,
+)
+from wz.tagged import TaggedJSONSerializer
 from wz.testing import Client
 
 from ..client import validated
@@ -173,7 +181,7 @@ def test_without_a_key_reading_is_empty_and_writing_says_what_to_do(app: App, cl
     ],
 )
 def test_every_way_to_write_is_noticed_and_refused_without_a_key(app: App, write: Any) -> None:
-    found = Session({"a": 1})
+    found = SecureCookieSession({"a": 1})
     assert not found.modified
     write(found)
     assert found.modified
@@ -184,7 +192,7 @@ def test_every_way_to_write_is_noticed_and_refused_without_a_key(app: App, write
 
 
 def test_reading_modifies_nothing() -> None:
-    found = Session({"a": 1})
+    found = SecureCookieSession({"a": 1})
     found.get("a"), found.pop("b", None), found.setdefault("a", 2)
 
     assert not found.modified
@@ -269,7 +277,8 @@ VALUES = {
 
 
 def test_values_keep_their_types() -> None:
-    found = TaggedJSON.loads(TaggedJSON.dumps(VALUES))
+    serializer = TaggedJSONSerializer()
+    found = serializer.loads(serializer.dumps(VALUES))
 
     assert found == VALUES
     assert [type(value) for value in found.values()] == [type(value) for value in VALUES.values()]
@@ -306,7 +315,7 @@ def test_a_value_without_a_json_form_is_an_error_of_the_request_that_wrote_it(ap
         session_of(request)["object"] = object()
         return ""
 
-    with pytest.raises((TypeError, NotImplementedError), match="object"):
+    with pytest.raises(TypeError, match="a session can't hold an object of type object"):
         client.post("/object")
 
 
@@ -361,11 +370,11 @@ def test_a_store_on_the_server_takes_the_place_of_the_cookie() -> None:
     class Store(SessionInterface):
         rows: dict[str, dict[str, Any]] = {}  # noqa: RUF012
 
-        def open_session(self, app: App, request: Request) -> Session | None:
+        def open_session(self, app: App, request: Request) -> SessionMixin | None:
             row = self.rows.get(request.cookies.get(self.get_cookie_name(app), ""))
-            return Session(row, new=row is None)
+            return SecureCookieSession(row)
 
-        def save_session(self, app: App, session: Session, response: WerkzeugResponse) -> None:
+        def save_session(self, app: App, session: SessionMixin, response: WerkzeugResponse) -> None:
             if self.should_set_cookie(app, session):
                 self.rows["7"] = dict(session)
                 response.set_cookie(self.get_cookie_name(app), "7", **self.get_cookie_options(app))
@@ -417,6 +426,7 @@ def test_a_transaction_needs_a_client_with_cookies(app: App) -> None:
 def test_without_itsdangerous_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "itsdangerous", None)
     monkeypatch.delitem(sys.modules, "wz.session")
+    monkeypatch.delitem(sys.modules, "wz.signing")
 
     with pytest.raises(ModuleNotFoundError, match=r"pip install itsdangerous"):
         import_module("wz.session")

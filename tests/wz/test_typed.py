@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -134,3 +135,17 @@ def test_a_type_that_cannot_be_read_is_said_at_registration() -> None:
         @app.post("/")
         def view(body: Missing) -> str:
             return ""
+
+
+class Handler:
+    def __call__(self, mark: str, body: Inner) -> str:
+        return f"{mark}{body.n}"
+
+
+@pytest.mark.parametrize("view", [partial(Handler().__call__, "a"), partial(Handler(), mark="a"), Handler()])
+def test_a_partial_and_an_object_have_typed_arguments_as_well(view: Any) -> None:
+    app = App("test")
+    app.add_url_rule("/", "view", view, methods=["POST"], defaults={"mark": "a"} if isinstance(view, Handler) else None)
+
+    assert validated(app).post("/", json={"n": 4}).text == "a4"
+    assert validated(app).post("/", json={}).status_code == 422

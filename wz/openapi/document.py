@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 
 from ..app import App
+from ..documented import said_around
 from ..field_errors import FieldError
 from ..headers import header_name
 from ..routes import RouteRow
@@ -100,6 +101,7 @@ class Document:
         view, types, answer = row.handler(method)
         hooks = self.app.endpoints[row.endpoint].befores
         said = [found for hook in hooks if (found := said_of(hook))]
+        around = list(said_around(view))
         own = said_of(view) or Operation()
         structs = {name: type_ for name, type_ in types.items() if name not in row.arguments and is_struct(type_)}
         query, form, headers = (structs.pop(name, None) for name in ("query", "form", "headers"))
@@ -111,6 +113,7 @@ class Document:
         parameters += self.fields(query, "query") if query else []
         parameters += self.fields(headers, "header") if headers else []
         parameters += [self.header(name, type_) for name, type_ in own.headers.items()]
+        parameters += [_plain_header(name, schema) for one in around for name, schema in one.headers.items()]
 
         wrong = {
             400: structs,
@@ -123,8 +126,8 @@ class Document:
         responses |= self.responses
         if method not in _SAFE:
             responses |= self.unsafe_responses
-        for one in (*said, own):
-            responses |= one.responses
+        for more in (*(one.responses for one in said), *(one.responses for one in around), own.responses):
+            responses |= more
 
         security: list[JSON] = [{s.security: []} for s in [*said, own] if s.security]
         summary, _, description = (inspect.getdoc(view) or "").partition("\n")
@@ -183,7 +186,7 @@ class Document:
         descriptions = dict(said)
         if media_type and status:
             descriptions.setdefault(status, "")
-        if not any(code < 400 for code in descriptions):
+        if not any(code < 400 and code != 304 for code in descriptions):
             descriptions[status or 200] = ""
         responses: dict[str, JSON] = {}
         for code, text in sorted(descriptions.items()):
@@ -207,6 +210,12 @@ class Document:
         if get_origin(type_) in (Union, UnionType) and all(is_struct(kind) for kind in get_args(type_)):
             return {"schema": {"anyOf": [schemas.of(kind) for kind in get_args(type_)]}}  # msgspec refuses such a union
         return {"schema": schemas.of(type_)}
+
+
+def _plain_header(name: str, schema: Mapping[str, Any]) -> JSON:
+    rest = {key: value for key, value in schema.items() if key not in ("required", "description")}
+    about = {key: schema[key] for key in ("required", "description") if key in schema}
+    return {"name": name, "in": "header", "schema": rest} | about
 
 
 def _description(annotation: Any) -> JSON:

@@ -14,8 +14,8 @@ import click
 import msgspec
 from werkzeug.datastructures import Headers
 
+from ..loading import ScriptInfo, pass_script_info
 from ..loading import differences as differences_of_project
-from ..loading import load_app
 from . import asking, otlp, text
 from .asking import Asked, NoTrace
 from .costs import measure
@@ -58,9 +58,9 @@ def asks(command: F) -> F:
 @click.option("--url", metavar="URL", help="Through a service that runs: nginx, gunicorn and all layers.")
 @click.option("--id", "trace_id", metavar="ID", help="With --url: the trace that it has kept of this request.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "otlp"]), default="text", show_default=True)
-@click.pass_obj
+@pass_script_info
 def trace(
-    target: str | None, asked: Asked | None, headers: Headers, url: str | None, trace_id: str | None, form: str
+    info: ScriptInfo, asked: Asked | None, headers: Headers, url: str | None, trace_id: str | None, form: str
 ) -> None:
     """Show one request's way through every layer: what took how long, where it is written, what it changed.
 
@@ -76,7 +76,7 @@ def trace(
                 "give a path, as in `wz trace GET /`, or --url and --id of a request that was traced"
             )
         else:
-            found = asking.through(url, asked) if url else asking.in_process(load_app(target), asked)
+            found = asking.through(url, asked) if url else asking.in_process(info.load_app(), asked)
     except NoTrace as exc:
         raise click.ClickException(str(exc)) from exc
     _show(found, form)
@@ -88,8 +88,8 @@ def trace(
     "-n", "requests", type=click.IntRange(0), help="Requests to time. Default: 1000 if the method is safe, else 1."
 )
 @click.option("--differences", is_flag=True, help="Say where servers around the app answer otherwise than it, and why.")
-@click.pass_obj
-def layers(target: str | None, asked: Asked | None, headers: Headers, requests: int | None, differences: bool) -> None:
+@pass_script_info
+def layers(info: ScriptInfo, asked: Asked | None, headers: Headers, requests: int | None, differences: bool) -> None:
     """Draw the layers, which are the WSGI middleware around the app, outermost first.
 
     With a path, send requests through them, in this process: what each layer costs, and what it changes on the way in
@@ -98,7 +98,7 @@ def layers(target: str | None, asked: Asked | None, headers: Headers, requests: 
     if differences:
         click.echo(differences_of_project())
         return
-    app = load_app(target)
+    app = info.load_app()
     if asked is None:
         click.echo(app.layers.draw())
         return

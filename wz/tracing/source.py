@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from functools import partial
 from pathlib import PurePath
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType
 from typing import Any
 
+from ..naming import innermost, written
 from .spans import Who
 
 _FRAMEWORK = ("wz/", "werkzeug/", "msgspec/")
-
-
-#: Decorators and partials around a function that are looked through.
-_WRAPPERS = 20
 
 
 def source_of(function: Any) -> str:
@@ -23,11 +19,9 @@ def source_of(function: Any) -> str:
 
     The file is named as its module is (`handlers/boards/ranks.py`), so that no folder of this machine is in it.
     """
-    found = _innermost(function)
+    found = written(function)
     if inspect.isclass(found):
         found = found.__init__
-    elif not isinstance(found, FunctionType):
-        found = getattr(type(found), "__call__", None)  # noqa: B004  # of its class: it may be a function of Python
     if not isinstance(found, FunctionType):
         return ""
     return place(found.__code__, found.__code__.co_firstlineno, found.__globals__)
@@ -49,20 +43,6 @@ def owner_of(where: str) -> Who:
 
 def name_of(function: Any) -> str:
     """Return a function's name, or that of a callable object's class."""
-    found = _innermost(function)
+    found = innermost(function)
     name = getattr(found, "__name__", None)
     return name if isinstance(name, str) else type(found).__name__
-
-
-def _innermost(function: Any) -> Any:
-    """Return the function inside of bound methods, decorators and partials; anything else as it is."""
-    for _ in range(_WRAPPERS):
-        if isinstance(function, MethodType):
-            function = function.__func__
-        elif isinstance(function, partial):
-            function = function.func
-        elif isinstance(function, FunctionType) and hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        else:
-            break
-    return function

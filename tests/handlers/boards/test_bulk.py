@@ -100,6 +100,50 @@ def test_rewards_are_added_once_for_each_event(client: ServiceClient, media_type
     ]
 
 
+@pytest.mark.core
+@pytest.mark.parametrize("media_type", [NDJSON, ARRAY])
+def test_a_body_with_a_key_is_sent_again_and_each_reward_counts_once(client: ServiceClient, media_type: str) -> None:
+    lines_ = [
+        b'{"member":"ann","reward":1}',
+        b'{"member":"ann","reward":1}',
+        b'{"member":"bob","reward":2,"event":"e"}',
+    ]
+    body = b"\n".join(lines_) if media_type == NDJSON else b"[" + b",".join(lines_) + b"]"
+
+    def send(key: str, body: bytes) -> Any:
+        headers = {"Idempotency-Key": key}
+        return client.post("/boards/b/rewards", data=body, content_type=media_type, headers=headers)
+
+    first, second, other, third = send("k", body), send('"k"', body), send("k", body + b" "), send("l", body)
+
+    assert lines(first.data)[-1] == summary(3, changed=3)
+    assert [result.get("repeated") for result in lines(second.data)[:3]] == [True] * 3
+    assert lines(second.data)[-1] == summary(3, changed=0, repeated=3)
+    assert (other.status_code, other.json["field"]) == (422, "Idempotency-Key")
+    assert lines(third.data)[-1] == summary(3, changed=2, repeated=1)
+    assert scores(client) == {"ann": 4, "bob": 2}
+
+
+@pytest.mark.parametrize("key", ["", "k" * 119, "\xe9"])
+def test_what_is_no_key_for_a_body_is_refused(client: ServiceClient, key: str) -> None:
+    answer = client.post("/boards/b/rewards", data=b"", content_type=NDJSON, headers={"Idempotency-Key": key})
+
+    assert (answer.status_code, answer.json["field"]) == (422, "Idempotency-Key")
+
+
+def test_a_body_that_broke_off_goes_on_where_it_was(client: ServiceClient) -> None:
+    """What a process that died left behind: the first records, under the events that they have from the key."""
+    for number in (1, 2):
+        client.post("/boards/b/members/ann/rewards", json={"reward": 1, "event": f"k#{number}"})
+
+    headers = {"Idempotency-Key": "k"}
+    body = b'{"member":"ann","reward":1}\n' * 3
+    answer = client.post("/boards/b/rewards", data=body, content_type=NDJSON, headers=headers)
+
+    assert lines(answer.data)[-1] == summary(3, changed=1, repeated=2)
+    assert scores(client) == {"ann": 3}
+
+
 @pytest.mark.parametrize(("record", "field"), BAD_SCORES)
 @pytest.mark.parametrize("media_type", [NDJSON, ARRAY])
 def test_a_record_is_refused_by_itself(

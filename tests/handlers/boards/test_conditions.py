@@ -1,0 +1,118 @@
+"""Conditional requests: what the client has is not sent again, and no write is made under a false condition."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from pipeline.boards.features import version
+
+from ..conftest import ServiceClient
+
+FEATURES = "/boards/b/members/ann/features"
+MEMBER = "/boards/b/members/ann"
+
+
+@pytest.fixture(autouse=True)
+def board(client: ServiceClient) -> None:
+    client.put(MEMBER, json={"score": 1})
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("path", ["/boards/b", "/boards/b/top", "/boards/b/bottom", "/boards/b/members", FEATURES])
+def test_a_client_that_has_the_answer_is_not_sent_it_again(client: ServiceClient, path: str) -> None:
+    first = client.get(path)
+    again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    client.put("/boards/b/members/bob", json={"score": 2})
+    client.put(FEATURES, json={"age": 1})
+    changed = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+
+    assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "no-cache"
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    assert (changed.status_code, changed.json) == (200, client.get(path).json)
+
+
+@pytest.mark.core
+def test_features_are_changed_only_if_they_are_those_that_were_read(client: ServiceClient) -> None:
+    client.put(FEATURES, json={"age": 31, "weight": 61.50, "name": "Ann", "vip": True})
+    read = client.get(FEATURES).headers["ETag"]
+    mine = client.patch(FEATURES, json={"age": 32}, headers={"If-Match": read})
+    theirs = client.patch(FEATURES, json={"age": 33}, headers={"If-Match": read})
+
+    assert (mine.status_code, mine.json["age"]) == (200, 32)
+    assert (theirs.status_code, client.get(FEATURES).json["age"]) == (412, 32)
+    assert "read them again" in theirs.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        pytest.param("*", 200, id="any"),
+        pytest.param('"x", {tag}', 200, id="one of several"),
+        pytest.param("W/{tag}", 412, id="a weak tag"),
+        pytest.param('"x"', 412, id="another"),
+        pytest.param("nope", 412, id="no tag"),
+        pytest.param("", 412, id="none"),
+    ],
+)
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_what_if_match_may_say(client: ServiceClient, method: str, condition: str, status: int) -> None:
+    tag = client.get(FEATURES).headers["ETag"]
+    body: dict[str, Any] = {} if method == "DELETE" else {"json": {"age": 1}}
+
+    answer = client.open(FEATURES, method=method, headers={"If-Match": condition.format(tag=tag)}, **body)
+
+    assert answer.status_code == (204 if method == "DELETE" and status == 200 else status)
+    assert client.get(FEATURES).json == ({"age": 1} if status == 200 and body else {})
+
+
+def test_of_writers_who_have_read_the_same_one_writes(client: ServiceClient) -> None:
+    tag = client.get(FEATURES).headers["ETag"]
+    barrier = threading.Barrier(4)
+    statuses: list[int] = []
+
+    def write(number: int) -> None:
+        barrier.wait()
+        statuses.append(client.put(FEATURES, json={"n": number}, headers={"If-Match": tag}).status_code)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(statuses) == [200, 412, 412, 412]
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", MEMBER),
+        ("DELETE", MEMBER),
+        ("POST", f"{MEMBER}/rewards"),
+        ("POST", "/boards/b/rewards"),
+        ("PUT", "/boards/b"),
+        ("DELETE", "/boards/b"),
+        ("POST", "/boards/b/copy"),
+        ("PUT", "/jobs/j"),
+        ("DELETE", "/jobs/j"),
+    ],
+)
+def test_a_condition_that_can_t_be_checked_with_the_write_is_refused(
+    client: ServiceClient, method: str, path: str, header: str
+) -> None:
+    answer = client.open(path, method=method, headers={header: "*"}, json={"score": 5, "reward": 5})
+
+    assert answer.status_code == 412
+    assert header in answer.json["detail"]
+    assert client.get(MEMBER).json["score"] == 1
+
+
+def test_a_version_is_of_names_and_values() -> None:
+    different: list[dict[str, Any]] = [{}, {"a": 1}, {"a": "1"}, {"a": True}, {"a1": 1}, {"a": 1, "b": 1}, {"b": 1}]
+
+    assert len({version(features) for features in different}) == len(different)
+    assert version({"a": 1, "b": 2}) == version({"b": 2, "a": 1})
