@@ -19,9 +19,8 @@ from .context import PRESERVE, RequestContext, current
 from .development import Development
 from .errors import Problem, error_page, error_response, find_handler, refusal
 from .fast import Match
-from .http import Request, Response, to_response
+from .http import Request, Response, reply_to, to_response
 from .naming import Origin
-from .reply import reply_to
 from .urls import URLBuilding
 
 if TYPE_CHECKING:
@@ -118,11 +117,10 @@ class App(URLBuilding, Development):
 
         Hooks are given a Response. Where there are none, a smaller `Reply` answers what most handlers return.
         """
-        route, these = request.route, request.after_hooks
-        is_usual = self.response_class is Response and self.json.is_plain
-        reply = reply_to(value, self.json.encode) if is_usual else None
+        route = request.route
+        reply = reply_to(value, self)
         if reply is not None:
-            if these is None and not route.afters:
+            if request.after_hooks is None and not route.afters:
                 return reply
             response: WerkzeugResponse = reply.as_response(Response)
         else:
@@ -132,8 +130,8 @@ class App(URLBuilding, Development):
         if request.finalized:
             return response
         request.finalized = True
-        if these is not None:
-            for this in these:
+        if request.after_hooks is not None:
+            for this in request.after_hooks:
                 response = this(response)
                 if response is None:
                     raise _returned_none(this)

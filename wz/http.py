@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import bodies, chunked
 from .json import JSON, json
-from .reply import Reply, send
+from .reply import STATUS_LINES, Reply, send
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .app import App  # upwards: a request knows the app that answers it
     from .routing import Route  # upwards: a request knows the route that answers it
 
+
+#: What a handler may return to have it sent as JSON.
+JSON_TYPES = (dict, list, msgspec.Struct)
 
 #: The media types of bodies that Werkzeug parses as forms.
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -255,6 +258,25 @@ class Response(WerkzeugResponse):
         if self.status_code == 204:
             headers.remove("Content-Type")  # there is no content: wsgiref.validate refuses one that has a type
         return headers
+
+
+def reply_to(value: Any, app: App) -> Reply | None:
+    """Return a `Reply` for what most handlers return: JSON or text, with a status or without.
+
+    None for anything else, which `to_response` looks at.
+    """
+    if type(value) is Reply:
+        return value
+    if app.response_class is not Response or not app.json.is_plain:
+        return None
+    status_code = 200
+    if type(value) is tuple and len(value) == 2 and type(value[1]) is int and value[1] in STATUS_LINES:
+        value, status_code = value
+    if isinstance(value, JSON_TYPES):
+        return Reply(app.json.encode(value), status_code)
+    if type(value) is str:
+        return Reply(value.encode(), status_code, "text/html; charset=utf-8")
+    return None
 
 
 def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: object) -> WerkzeugResponse:

@@ -65,7 +65,7 @@ OFFERED = {
     "wz.forms": "FORM_TYPES form_of",
     "wz.headers": "header_name headers_of",
     "wz.helpers": "make_response redirect",
-    "wz.http": "Globals Limit Request Response json_response to_response",
+    "wz.http": "Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
     "wz.idempotency": """
         Answers HEADER LONGEST MemoryAnswers PATIENCE REPLAYED fingerprint idempotent key_of name_of
     """,
@@ -87,7 +87,7 @@ OFFERED = {
     "wz.project": "Project current_folder",
     "wz.provider": "JSONProvider dump dumps jsonify load loads",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
-    "wz.reply": "JSON_TYPES Reply STATUS_LINES reply_to send",
+    "wz.reply": "Reply STATUS_LINES send",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope root_path",
