@@ -114,9 +114,12 @@ class BaseApp(Router):
         """This app with its whole type: every BaseApp is an App."""
         return cast("App", self)
 
-    @property
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    @cached_property
     def name(self) -> str:
-        """The import name, or a script's own; the logger and the shell are called so."""
+        """The import name, or a script's own, unless it is set; the logger and the shell are called so."""
         file = getattr(sys.modules["__main__"], "__file__", None) if self.import_name == "__main__" else None
         return Path(file).stem if file else self.import_name
 

@@ -71,6 +71,9 @@ class Blueprint(BlueprintNames, Router):
 
         return AppGroup(self.name)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
     def why_late(self) -> str:
         if not self.installed:
             return ""

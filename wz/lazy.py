@@ -56,7 +56,9 @@ BLUEPRINT = BOTH | {
         add_app_template_filter add_app_template_global add_app_template_test app_context_processor
         app_template_filter app_template_global app_template_test
     """,
-    "untaken:BlueprintUntaken": "deferred_functions error_handler_spec make_setup_state view_functions",
+    "untaken:BlueprintUntaken": """
+        deferred_functions error_handler_spec make_setup_state url_values_defaults view_functions
+    """,
 }
 
 

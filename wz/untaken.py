@@ -52,6 +52,7 @@ BLUEPRINT = {
     "deferred_functions": "use record(function), which is called with the app",
     "error_handler_spec": _HANDLERS,
     "make_setup_state": "use record(function), which is called with the app",
+    "url_values_defaults": "use url_values",
     "view_functions": "use add_url_rule, or the app's view_functions after register",
 }
 

@@ -225,6 +225,16 @@ def test_codes_of_a_program_s_own(web: Web) -> None:
         web.abort(499)  # no app is current
 
 
+def test_an_app_has_a_name_that_may_be_set(web: Web) -> None:
+    app = web.app()
+    assert (app.name, repr(app)) == ("tests.wz", f"<{web.App.__name__} 'tests.wz'>")
+    app.name = "shop"
+    assert (repr(app), repr(web.Blueprint("part", "tests.wz"))) == (
+        f"<{web.App.__name__} 'shop'>",
+        "<Blueprint 'part'>",
+    )
+
+
 def test_redirects_and_responses_are_the_app_s(web: Web) -> None:
     class Response(web.Response):  # type: ignore[name-defined, misc]
         pass
