@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import msgspec
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
+from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
@@ -17,7 +18,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import bodies, chunked
 from .json import JSON, json
-from .reply import Reply, send
+from .reply import STATUS_LINES, Reply, send
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from .app import App  # upwards: a request knows the app that answers it
     from .routing import Route  # upwards: a request knows the route that answers it
 
+
+#: What a handler may return to have it sent as JSON.
+JSON_TYPES = (dict, list, msgspec.Struct)
 
 #: The media types of bodies that Werkzeug parses as forms.
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -58,12 +62,18 @@ class Limit:
 
     def __init__(self, setting: str, default: int | None = None) -> None:
         self.setting = setting
-        self.default = default  # for a request without an app
+        self.default = default  # for a request where no app is current
 
     def __get__(self, request: Request, owner: type[Request]) -> Any:
         own = request.__dict__
-        settings = request.app.config if "app" in own else {}
-        return own[self.setting] if self.setting in own else settings.get(self.setting, self.default)
+        if self.setting in own:
+            return own[self.setting]
+        app = own.get("app")
+        if app is None:
+            from .context import active_app  # upwards: a request made by hand has the limits of the current app
+
+            app = active_app()
+        return self.default if app is None else app.config.get(self.setting, self.default)
 
     def __set__(self, request: Request, limit: int | None) -> None:
         request.__dict__[self.setting] = limit
@@ -92,6 +102,8 @@ class Request(WerkzeugRequest):
     route: Route
     #: Functions for this one response: see `wz.context.after_this_request`.
     after_hooks: list[Callable[[WerkzeugResponse], WerkzeugResponse]] | None = None
+    #: Whether a form was read, which may have files that are to be closed.
+    has_form = False
     #: Whether the after hooks have begun: one that fails is not run again for the answer to its failure.
     finalized = False
 
@@ -165,6 +177,10 @@ class Request(WerkzeugRequest):
                     own["form"], own["files"] = self.parameter_storage_class(), self.parameter_storage_class()
         return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
 
+    def make_form_data_parser(self) -> FormDataParser:
+        self.has_form = True
+        return super().make_form_data_parser()
+
     @cached_property
     def stream(self) -> IO[bytes]:
         if self.shallow or self.content_length is not None:
@@ -177,9 +193,9 @@ class Request(WerkzeugRequest):
         return self.app.create_url_adapter(self)
 
     @cached_property
-    def g(self) -> Globals:
+    def g(self) -> Any:
         """What `wz.g` stands for during this request."""
-        return Globals()
+        return self.app.app_ctx_globals_class() if "app" in self.__dict__ else Globals()
 
     @property
     def json_module(self) -> JSON:  # type: ignore[override]
@@ -213,6 +229,13 @@ class Request(WerkzeugRequest):
         names = self.blueprint.split(".") if self.blueprint else []
         return [".".join(names[:depth]) for depth in range(len(names), 0, -1)]
 
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        if "app" in self.__dict__ and self.app.debug and self.mimetype == "application/x-www-form-urlencoded":
+            from .debughelpers import ExplainedFiles  # in debug mode only
+
+            self.__dict__["files"] = ExplainedFiles(self)
+
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         if e is None:
             return super().on_json_loading_failed(e)  # another media type: 415
@@ -235,11 +258,38 @@ class Response(WerkzeugResponse):
         sent = send(self, environ, start_response) if type(self) is Response else None
         return super().__call__(environ, start_response) if sent is None else sent
 
+    @property
+    def max_cookie_size(self) -> int:  # type: ignore[override]
+        """MAX_COOKIE_SIZE of the current app: bytes above which `set_cookie` warns, as browsers may ignore a cookie."""
+        from .context import active_app  # here, since wz.context imports this file
+
+        app = active_app()
+        return super().max_cookie_size if app is None else app.config["MAX_COOKIE_SIZE"]
+
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         headers = super().get_wsgi_headers(environ)
         if self.status_code == 204:
             headers.remove("Content-Type")  # there is no content: wsgiref.validate refuses one that has a type
         return headers
+
+
+def reply_to(value: Any, app: App) -> Reply | None:
+    """Return a `Reply` for what most handlers return: JSON or text, with a status or without.
+
+    None for anything else, which `to_response` looks at.
+    """
+    if type(value) is Reply:
+        return value
+    if app.response_class is not Response or not app.json.is_plain:
+        return None
+    status_code = 200
+    if type(value) is tuple and len(value) == 2 and type(value[1]) is int and value[1] in STATUS_LINES:
+        value, status_code = value
+    if isinstance(value, JSON_TYPES):
+        return Reply(app.json.encode(value), status_code)
+    if type(value) is str:
+        return Reply(value.encode(), status_code, "text/html; charset=utf-8")
+    return None
 
 
 def to_response(value: Any, app: App | None, environ: WSGIEnvironment | None, origin: object) -> WerkzeugResponse:

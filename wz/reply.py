@@ -6,8 +6,8 @@ the installed Werkzeug is not the one that is known (`wz/compat.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from werkzeug.datastructures import Headers
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 R = TypeVar("R", bound=Response)
-
-#: What a handler may return to have it sent as JSON.
-JSON_TYPES = (dict, list, msgspec.Struct)
 
 #: The statuses that a body may come with, and their lines as Werkzeug writes them.
 STATUS_LINES = {
@@ -60,23 +57,6 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
         response._on_close = []
         response.response = [self.body]
         return response
-
-
-def reply_to(value: Any, encode: Callable[[Any], bytes]) -> Reply | None:
-    """Return the answer to what most handlers return; None for what `wz.http.to_response` must look at.
-
-    These are JSON and text, both also with a status: `{"a": 1}`, `({"a": 1}, 201)`, `"text"`. `encode` writes JSON.
-    """
-    if type(value) is Reply:
-        return value
-    status_code = 200
-    if type(value) is tuple and len(value) == 2 and type(value[1]) is int and value[1] in STATUS_LINES:
-        value, status_code = value
-    if isinstance(value, JSON_TYPES):
-        return Reply(encode(value), status_code)
-    if type(value) is str:
-        return Reply(value.encode(), status_code, "text/html; charset=utf-8")
-    return None
 
 
 def send(response: Response, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes] | None:

@@ -57,8 +57,11 @@ class Stream:
         self._request = request
         self._has_begun = False
         self._has_ended = False
-        self._body = body
         self._steps = iter(body)
+        self._closing = ExitStack()
+        for opened in (body,) if self._steps is body else (body, self._steps):
+            if hasattr(opened, "close"):
+                self._closing.callback(opened.close)
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -96,15 +99,10 @@ class Stream:
     def _end(self, error: BaseException | None) -> None:
         self._has_ended = True
         try:
-            with ExitStack() as closing:
-                for opened in (self._body, self._steps) if self._body is not self._steps else (self._steps,):
-                    closing.callback(getattr(opened, "close", _nothing))
+            self._closing.close()
         except BaseException as exc:
             error = exc
             raise
         finally:
             self._request.app.teardown(self._request, error)
             del error  # or this frame, which the exception's traceback refers to, would keep it alive
-
-
-def _nothing() -> None: ...
