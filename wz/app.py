@@ -148,8 +148,8 @@ class App(URLBuilding, Development):
         """Run every teardown hook, whatever happened before; one that fails is logged and does not stop the others."""
         for hook in request.route.teardowns:
             self._tear_down(hook, error)
-        if "files" in request.__dict__:
-            request.close()  # those of a form
+        if request.has_form:
+            request.close()  # its files
 
     def teardown_context(self, error: BaseException | None) -> None:
         """Run the hooks of `teardown_appcontext` alone: at the end of an `AppContext`."""

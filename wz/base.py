@@ -13,7 +13,7 @@ from werkzeug.routing import BuildError, Rule
 
 from .aio import synchronous
 from .blueprints import OWN_NAME, Blueprint
-from .config import DEFAULT_CONFIG, Config, ConfigAttribute, get_debug_flag
+from .config import DEFAULT_CONFIG, Config, ConfigAttribute, duration, get_debug_flag
 from .errors import ErrorPage, error_page
 from .http import Request, Response
 from .json import JSON
@@ -37,6 +37,8 @@ class BaseApp(Router):
     testing = ConfigAttribute[bool]("TESTING", bool)
     debug = ConfigAttribute[bool]("DEBUG", bool)
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute("PERMANENT_SESSION_LIFETIME", duration)
+    session_interface: Any = None  # a `wz.session.SessionInterface`; `Sessions(app)` gives one
     request_class = Request
     response_class: type[Response] = Response
     json_provider_class = JSON

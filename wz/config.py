@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from errno import EISDIR, ENOENT, ENOTDIR
 from importlib import import_module
 from types import ModuleType
@@ -25,6 +26,7 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
     "APPLICATION_ROOT": "/",
     "DEBUG": False,
     "MAX_CONTENT_LENGTH": None,  # bytes
+    "MAX_COOKIE_SIZE": 4093,  # bytes; a larger cookie is warned of, 0 warns of none
     "MAX_FORM_MEMORY_SIZE": 500_000,  # bytes of a form's fields, files not counted
     "MAX_FORM_PARTS": 1_000,
     "PREFERRED_URL_SCHEME": "http",
@@ -171,6 +173,11 @@ class ConfigAttribute(Generic[T]):
 
     def __set__(self, owner: Any, value: T) -> None:
         owner.config[self.name] = value
+
+
+def duration(value: timedelta | float) -> timedelta:
+    """Return a setting that may be a timedelta or seconds as a timedelta."""
+    return value if isinstance(value, timedelta) else timedelta(seconds=value)
 
 
 def _import(name: str) -> Any:

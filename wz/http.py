@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import msgspec
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
+from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
@@ -92,6 +93,8 @@ class Request(WerkzeugRequest):
     route: Route
     #: Functions for this one response: see `wz.context.after_this_request`.
     after_hooks: list[Callable[[WerkzeugResponse], WerkzeugResponse]] | None = None
+    #: Whether a form was read, which may have files that are to be closed.
+    has_form = False
     #: Whether the after hooks have begun: one that fails is not run again for the answer to its failure.
     finalized = False
 
@@ -165,6 +168,10 @@ class Request(WerkzeugRequest):
                     own["form"], own["files"] = self.parameter_storage_class(), self.parameter_storage_class()
         return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
 
+    def make_form_data_parser(self) -> FormDataParser:
+        self.has_form = True
+        return super().make_form_data_parser()
+
     @cached_property
     def stream(self) -> IO[bytes]:
         if self.shallow or self.content_length is not None:
@@ -234,6 +241,14 @@ class Response(WerkzeugResponse):
         # A subclass may override a step of Werkzeug's, so only this class goes the short way.
         sent = send(self, environ, start_response) if type(self) is Response else None
         return super().__call__(environ, start_response) if sent is None else sent
+
+    @property
+    def max_cookie_size(self) -> int:  # type: ignore[override]
+        """MAX_COOKIE_SIZE of the current app: bytes above which `set_cookie` warns, as browsers may ignore a cookie."""
+        from .context import active_app  # here, since wz.context imports this file
+
+        app = active_app()
+        return super().max_cookie_size if app is None else app.config["MAX_COOKIE_SIZE"]
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         headers = super().get_wsgi_headers(environ)

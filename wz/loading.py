@@ -1,9 +1,9 @@
 """Finding the app that a command is for, and the project that it belongs to.
 
-    shop                      its `app` or `application`, or its only App, or what `create_app()` or `make_app()` makes
-shop:admin                the module's `admin`, an App or a function that makes one
+shop                      its `app` or `application`, or its only App, or what `create_app()` or `make_app()` makes
+shop:admin                what is called so in the module: an App, or a function that makes one
 shop:create_app("test")   what the function makes of these arguments, which are literals
-src/shop.py               a file, or a package's folder, instead of a module's name
+./hello.py                a file, or a package's folder, instead of a module's name
 """
 
 from __future__ import annotations

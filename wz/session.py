@@ -18,11 +18,12 @@ SECRET_KEY the two read each other's cookies: users stay logged in while a progr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.datastructures import CallbackDict
 from werkzeug.local import LocalProxy
@@ -30,16 +31,10 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .app import App
 from .context import current_request
-from .http import Request
+from .http import Request, Response
 from .routing import Phase, Router
+from .signing import BadData, Signing, URLSafeTimedSerializer, around_value, cookie_of, signing
 from .tagged import TaggedJSONSerializer
-
-try:
-    from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
-except ModuleNotFoundError as exc:
-    raise ModuleNotFoundError(
-        "wz.session needs the package itsdangerous: pip install itsdangerous", name=exc.name
-    ) from exc
 
 if TYPE_CHECKING:
     from werkzeug.test import Client
@@ -76,22 +71,15 @@ Working outside of a request.
 """
 
 
-class Session(CallbackDict[str, Any]):
-    """One client's data; keys are strings.
-
-    Only what is done to the dict itself is noticed: after `session["cart"].append(...)`, set `session.modified = True`.
-    """
+class SessionMixin(MutableMapping[str, Any]):
+    """What any session has. A store of one's own returns sessions such as `class Session(dict, SessionMixin)`."""
 
     #: There was no cookie that could be used, so the client comes for the first time or after a long time.
     new = False
-    #: It is written only if this is true, or to refresh a permanent one.
-    modified = False
-    #: A session that was opened was asked for; so the answer may depend on the cookie, and `Vary` says so.
-    accessed = True
-
-    def __init__(self, initial: Mapping[str, Any] | None = None, *, new: bool = False) -> None:
-        super().__init__(initial, _mark_modified)
-        self.new = new
+    #: It is written only if this is true, or to refresh a permanent one. Here it is, for a dict that notices nothing.
+    modified = True
+    #: It was asked for in this request, so that the answer may depend on the cookie, and `Vary` says so.
+    accessed = False
 
     @property
     def permanent(self) -> bool:
@@ -103,11 +91,23 @@ class Session(CallbackDict[str, Any]):
         self["_permanent"] = bool(value)
 
 
+class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
+    """One client's data; keys are strings.
+
+    Only what is done to the dict itself is noticed: after `session["cart"].append(...)`, set `session.modified = True`.
+    """
+
+    modified = False
+
+    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+        super().__init__(initial, _mark_modified)
+
+
 def _mark_modified(session: CallbackDict[str, Any]) -> None:
     session.modified = True  # type: ignore[attr-defined]
 
 
-class NullSession(Session):
+class NullSession(SecureCookieSession):
     """Stands in where no session could be opened: empty to read, a RuntimeError to write."""
 
     def _fail(self, *_: Any, **__: Any) -> Any:
@@ -122,35 +122,73 @@ class SessionInterface:
     Its cookie holds an id; `get_cookie_options` and the other methods say how to set it according to Flask's settings.
     """
 
-    def open_session(self, app: App, request: Request) -> Session | None:
+    #: What stands in for a session that `open_session` could not open.
+    null_session_class: type[Any] = NullSession
+    #: Extensions ask this before they put objects into a session that only pickle could keep.
+    pickle_based = False
+
+    def open_session(self, app: App, request: Request) -> SessionMixin | None:
         """Return the session of a request, called once, when it is first asked for; None if it can't have one."""
         raise NotImplementedError
 
-    def save_session(self, app: App, session: Session, response: WerkzeugResponse) -> None:
-        """Save an opened session, after all after hooks. Not called for one that `open_session` did not return."""
+    def save_session(self, app: App, session: Any, response: WerkzeugResponse) -> None:
+        """Save an opened session, after all after hooks. Not called for a null session."""
         raise NotImplementedError
 
+    def make_null_session(self, app: App) -> Any:
+        """Return a session for reading alone, in place of one that could not be opened."""
+        return self.null_session_class()
+
+    def is_null_session(self, obj: object) -> bool:
+        """Say whether this is what `make_null_session` makes, which is not saved."""
+        return isinstance(obj, self.null_session_class)
+
     def get_cookie_name(self, app: App) -> str:
-        """SESSION_COOKIE_NAME; override it for a name that depends on the app."""
+        """SESSION_COOKIE_NAME; override it, like those that follow, for what depends on the app or the request."""
         return str(app.config["SESSION_COOKIE_NAME"])
+
+    def get_cookie_domain(self, app: App) -> str | None:
+        """SESSION_COOKIE_DOMAIN; None is the host that set the cookie, without its subdomains."""
+        domain: str | None = app.config["SESSION_COOKIE_DOMAIN"]
+        return domain
+
+    def get_cookie_path(self, app: App) -> str:
+        """SESSION_COOKIE_PATH, or else APPLICATION_ROOT."""
+        return app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"] or "/"
+
+    def get_cookie_secure(self, app: App) -> bool:
+        """SESSION_COOKIE_SECURE."""
+        return bool(app.config["SESSION_COOKIE_SECURE"])
+
+    def get_cookie_httponly(self, app: App) -> bool:
+        """SESSION_COOKIE_HTTPONLY."""
+        return bool(app.config["SESSION_COOKIE_HTTPONLY"])
+
+    def get_cookie_samesite(self, app: App) -> str | None:
+        """SESSION_COOKIE_SAMESITE."""
+        samesite: str | None = app.config["SESSION_COOKIE_SAMESITE"]
+        return samesite
+
+    def get_cookie_partitioned(self, app: App) -> bool:
+        """SESSION_COOKIE_PARTITIONED."""
+        return bool(app.config["SESSION_COOKIE_PARTITIONED"])
 
     def get_cookie_options(self, app: App) -> dict[str, Any]:
         """The keywords that `set_cookie` and `delete_cookie` have in common; they must agree, or nothing is deleted."""
-        config = app.config
         return {
-            "domain": config["SESSION_COOKIE_DOMAIN"],
-            "path": config["SESSION_COOKIE_PATH"] or config.get("APPLICATION_ROOT") or "/",
-            "secure": config["SESSION_COOKIE_SECURE"],
-            "httponly": config["SESSION_COOKIE_HTTPONLY"],
-            "samesite": config["SESSION_COOKIE_SAMESITE"],
-            "partitioned": config["SESSION_COOKIE_PARTITIONED"],
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "secure": self.get_cookie_secure(app),
+            "httponly": self.get_cookie_httponly(app),
+            "samesite": self.get_cookie_samesite(app),
+            "partitioned": self.get_cookie_partitioned(app),
         }
 
-    def get_expiration_time(self, app: App, session: Session) -> datetime | None:
+    def get_expiration_time(self, app: App, session: Any) -> datetime | None:
         """When a permanent session ends; None for one that ends with the browser."""
-        return datetime.now(UTC) + timedelta(seconds=_lifetime(app)) if session.permanent else None
+        return datetime.now(UTC) + app.permanent_session_lifetime if session.permanent else None
 
-    def should_set_cookie(self, app: App, session: Session) -> bool:
+    def should_set_cookie(self, app: App, session: Any) -> bool:
         """Say whether an opened session is to be sent: it was changed, or it is permanent and to be refreshed."""
         return session.modified or bool(session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"])
 
@@ -159,43 +197,70 @@ class SecureCookieSessionInterface(SessionInterface):
     """Keeps the whole session in the cookie: JSON, base64, the time, and an HMAC over them."""
 
     salt = "cookie-session"
+    #: SHA-1 is sound in an HMAC, and it is Flask's. Cookies signed with another digest are not read.
+    digest_method: Any = staticmethod(hashlib.sha1)
+    key_derivation = "hmac"
     #: An object whose `dumps` returns what the session holds as bytes, and whose `loads` reads them.
     serializer: Any = TaggedJSONSerializer()
+    session_class = SecureCookieSession
 
-    def open_session(self, app: App, request: Request) -> Session | None:
+    def get_signing_serializer(self, app: App) -> URLSafeTimedSerializer | None:
+        """Return what signs and reads cookies, the same object for the same keys; None without a SECRET_KEY."""
+        key = app.config["SECRET_KEY"]
+        if not key:
+            return None
+        keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), key)
+        return _serializer(keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
+
+    def open_session(self, app: App, request: Request) -> SecureCookieSession | None:
         signing = self._signing(app)
         if signing is None:
             return None
-        cookie = request.cookies.get(self.get_cookie_name(app))
-        if not cookie:
-            return Session(new=True)
-        signer, serializer = signing
-        try:
-            data = serializer.load_payload(signer.unsign(cookie, max_age=_lifetime(app)))
-        except BadData:  # forged, expired, of another key, or not ours at all
-            return Session(new=True)
-        return Session(data) if isinstance(data, dict) else Session(new=True)
+        cookie = cookie_of(request, self.get_cookie_name(app))
+        if cookie:
+            try:
+                data = signing.loads(cookie, int(app.permanent_session_lifetime.total_seconds()))
+            except BadData:  # forged, expired, of another key, or not ours at all
+                data = None
+            if isinstance(data, dict):
+                return self.session_class(data)
+        session = self.session_class()
+        session.new = True
+        return session
 
-    def save_session(self, app: App, session: Session, response: WerkzeugResponse) -> None:
+    def save_session(self, app: App, session: Any, response: WerkzeugResponse) -> None:
         if not session:
             if session.modified:
                 response.delete_cookie(self.get_cookie_name(app), **self.get_cookie_options(app))
             return
-        signing = self._signing(app)
-        if signing is None or not self.should_set_cookie(app, session):
+        if not self.should_set_cookie(app, session):
             return
-        signer, serializer = signing
-        response.set_cookie(
-            self.get_cookie_name(app),
-            signer.sign(serializer.dump_payload(dict(session))).decode(),
-            expires=self.get_expiration_time(app, session),
-            **self.get_cookie_options(app),
-        )
+        signing = self._signing(app)
+        if signing is None:
+            return
+        name, value = self.get_cookie_name(app), signing.dumps(dict(session))
+        expires, options = self.get_expiration_time(app, session), self.get_cookie_options(app)
+        if type(response) is Response:
+            whole_second = expires and expires.replace(microsecond=0)
+            before, after = around_value(name, whole_second, tuple(options.items()))
+            limit = app.config["MAX_COOKIE_SIZE"]
+            if not limit or len(before) + len(value) + len(after) <= limit:
+                response.headers.add("Set-Cookie", before + value + after)
+                return
+        response.set_cookie(name, value, expires=expires, **options)  # warns of a cookie that is too long
 
-    def _signing(self, app: App) -> _Signing | None:
-        key = app.config["SECRET_KEY"]
-        fallbacks = tuple(app.config["SECRET_KEY_FALLBACKS"] or ())
-        return _signing(self.salt, key, fallbacks, self.serializer) if key else None
+    def _signing(self, app: App) -> Signing | None:
+        serializer = self.get_signing_serializer(app)
+        return None if serializer is None else signing(serializer)
+
+
+@lru_cache(maxsize=16)
+def _serializer(
+    keys: tuple[str | bytes, ...], salt: str, serializer: Any, key_derivation: str, digest_method: Any
+) -> URLSafeTimedSerializer:
+    """`keys` are read, and the last one signs."""
+    options = {"key_derivation": key_derivation, "digest_method": digest_method}
+    return URLSafeTimedSerializer(keys, salt=salt, serializer=serializer, signer_kwargs=options)  # type: ignore[arg-type]
 
 
 class Sessions:
@@ -212,38 +277,42 @@ class Sessions:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has sessions already: call Sessions(app) once")
         self.app = app
-        self.interface = interface or SecureCookieSessionInterface()
+        app.session_interface = interface or app.session_interface or SecureCookieSessionInterface()
         app.extensions[EXTENSION] = self
         for name, value in DEFAULT_CONFIG.items():
             app.config.setdefault(name, value)
         for router in (app,) if savers is None else savers:
             router.after_hooks.add(self.save, Phase.OUTER)
 
-    def open(self, request: Request) -> Session:
-        """Return the session of a request and keep it there; a `NullSession` if the interface has none."""
-        session = self.interface.open_session(self.app, request)
+    def open(self, request: Request) -> SessionMixin:
+        """Return the session of a request and keep it there; a null session if the interface has none."""
+        interface = self.app.session_interface
+        session: SessionMixin | None = interface.open_session(self.app, request)
         if session is None:
-            session = NullSession()
+            session = cast("SessionMixin", interface.make_null_session(self.app))
+        session.accessed = True
         request.__dict__[_OPENED] = session
         return session
 
     def save(self, request: Request, response: WerkzeugResponse) -> WerkzeugResponse:
         """Save the request's session, if it was opened, and let the response vary by the cookie: an after hook."""
         session = request.__dict__.get(_OPENED)
-        if session is not None and not isinstance(session, NullSession):
-            self.interface.save_session(self.app, session, response)
-            _vary_on_cookie(response)
+        if session is not None:
+            interface = self.app.session_interface
+            if not interface.is_null_session(session):
+                interface.save_session(self.app, session, response)
+                _vary_on_cookie(response)
         return response
 
 
-def session_of(request: Request) -> Session:
+def session_of(request: Request) -> SessionMixin:
     """Return the request's session, opened if it is not yet.
 
     It is empty if the client has none, or if its cookie was tampered with or is too old. Without a SECRET_KEY it is
     empty as well, and writing to it raises RuntimeError. What is written after the response's headers went out (in a
     stream) is lost.
     """
-    opened: Session | None = request.__dict__.get(_OPENED)
+    opened: SessionMixin | None = request.__dict__.get(_OPENED)
     if opened is not None:
         return opened
     sessions: Sessions | None = request.app.extensions.get(EXTENSION)
@@ -252,7 +321,7 @@ def session_of(request: Request) -> Session:
     return sessions.open(request)
 
 
-def current_session() -> Session:
+def current_session() -> SessionMixin:
     """Return the current request's session, not the proxy to it. Raises RuntimeError outside of a request."""
     request = current_request()
     if request is None:
@@ -260,11 +329,11 @@ def current_session() -> Session:
     return session_of(request)
 
 
-session: Session = LocalProxy(current_session)  # type: ignore[assignment]
+session: SessionMixin = LocalProxy(current_session)  # type: ignore[assignment]
 
 
 @contextmanager
-def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> Iterator[Session]:
+def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> Iterator[SessionMixin]:
     """Yield the session that `client` has on `app`, and give the client the cookie that saves it.
 
     The session is that of a request made from the other arguments, as `app.test_request_context` takes them; it is
@@ -279,7 +348,7 @@ def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> 
     client._add_cookies_to_wsgi(request.environ)
     with context:
         opened = session_of(request)
-    if isinstance(opened, NullSession):
+    if app.session_interface.is_null_session(opened):
         raise RuntimeError(_NO_SECRET_KEY)
     yield opened
     with context:
@@ -288,34 +357,9 @@ def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> 
     client._update_cookies_from_response(host, request.path, response.headers.getlist("Set-Cookie"))
 
 
-# Signing.
-
-_Signing: TypeAlias = tuple[TimestampSigner, URLSafeTimedSerializer]
-
-
-@lru_cache(maxsize=16)
-def _signing(salt: str, key: str | bytes, fallbacks: tuple[str | bytes, ...], serializer: Any) -> _Signing:
-    """Return what signs and reads cookies, made once for each set of keys.
-
-    itsdangerous would derive each key anew for each cookie, which takes longer than all the rest.
-    """
-    keys = [*fallbacks, key]  # itsdangerous signs with the last, and reads with all
-    deriving = TimestampSigner(keys, salt=salt, key_derivation="hmac", digest_method="sha1")  # type: ignore[arg-type]
-    derived = [deriving.derive_key(each) for each in keys]
-    # If the digest is given by name, hmac leaves all to OpenSSL, which is faster. SHA-1 is sound in an HMAC, and it is
-    # Flask's.
-    signer = TimestampSigner(derived, salt=salt, key_derivation="none", digest_method="sha1")
-    return signer, URLSafeTimedSerializer(keys, salt=salt, serializer=serializer)  # type: ignore[arg-type]
-
-
-def _lifetime(app: App) -> int:
-    """PERMANENT_SESSION_LIFETIME in seconds."""
-    lifetime = app.config["PERMANENT_SESSION_LIFETIME"]
-    return int(lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime)
-
-
 def _vary_on_cookie(response: WerkzeugResponse) -> None:
-    if response.headers.getlist("Vary"):
-        response.vary.add("Cookie")
-    else:
-        response.headers.add("Vary", "Cookie")  # the same, without parsing first
+    for name, _ in response.headers:
+        if name.lower() == "vary":
+            response.vary.add("Cookie")
+            return
+    response.headers.add("Vary", "Cookie")  # the same, without parsing first

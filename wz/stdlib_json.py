@@ -45,8 +45,8 @@ class NoJSON(TypeError):
 
     def __init__(self, value: Any, place: str = "") -> None:
         super().__init__(
-            f"an object of type {type(value).__name__}{place} has no JSON form: {short(value)}. Send something that has "
-            "one, or say what to write: app.json = JSON(app, enc_hook=function)"
+            f"an object of type {type(value).__name__}{place} has no JSON form: {short(value)}. Send something that "
+            "has one, or say what to write: app.json = JSON(app, enc_hook=function)"
         )
         self.value = value
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from click.testing import Result
 
-    from .session import Session  # beside it, but optional: `Client.session_transaction` yields one
+    from .session import SessionMixin  # beside it, but optional: `Client.session_transaction` yields one
 
 _USER_AGENT = f"Werkzeug/{version('werkzeug')}"
 
@@ -148,7 +148,7 @@ class Client(WerkzeugClient):
         self.preserve_context = False
         self._preserved.close()
 
-    def session_transaction(self, *args: Any, **kwargs: Any) -> AbstractContextManager[Session]:
+    def session_transaction(self, *args: Any, **kwargs: Any) -> AbstractContextManager[SessionMixin]:
         """`with client.session_transaction() as session:` opens the client's session and saves it at the end.
 
         The arguments are those of a request, for sessions that depend on the path or the host. Raises TypeError for a

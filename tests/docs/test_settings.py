@@ -13,8 +13,8 @@ from pipeline.settings.deployment import DEPLOYMENT
 
 from ..stack import REPOSITORY
 
-#: Names that are read by none of our programs, or hold for tests alone.
-_NOT_SETTINGS = {"WZ_EXAMPLES", "WZ_REQUESTS"}
+#: Names that are read by none of our programs, hold for tests alone, or are the framework's own.
+_NOT_SETTINGS = {"WZ_EXAMPLES", "WZ_REQUESTS", "WZ_DEBUG", "WZ_SKIP_DOTENV"}
 
 
 def test_the_page_has_the_tables_of_wz_settings() -> None:

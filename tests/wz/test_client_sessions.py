@@ -20,7 +20,7 @@ def with_sessions(web: Web, interface: Any = None, **options: Any) -> tuple[App,
     if web.module is wz:
         Sessions(app, interface)
     elif interface is not None:
-        app.session_interface = interface  # type: ignore[attr-defined]
+        app.session_interface = interface
     current: Any = session if web.module is wz else web.session
     app.add_url_rule("/", "index", lambda: {"user": current.get("user")})
     app.add_url_rule("/login/<name>", "login", lambda name: (current.update(user=name), name)[1])

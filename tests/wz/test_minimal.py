@@ -75,6 +75,7 @@ OPTIONAL = [
     "serving",
     "session",
     "signals",
+    "signing",
     "sse",
     "static",
     "stdlib_json",

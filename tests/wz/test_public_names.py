@@ -47,7 +47,7 @@ OFFERED = {
     "wz.cli.shell": "shell_command",
     "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
     "wz.conditional": "Preconditions etag refuse_conditions require_if_match",
-    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG get_debug_flag",
+    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG duration get_debug_flag",
     "wz.context": """
         AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
@@ -93,13 +93,14 @@ OFFERED = {
     "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope root_path",
     "wz.serving": "HOST PORT RUN_FROM_CLI address run show_server_banner",
     "wz.session": """
-        DEFAULT_CONFIG EXTENSION NullSession SecureCookieSessionInterface Session SessionInterface Sessions
-        current_session session session_of session_transaction
+        DEFAULT_CONFIG EXTENSION NullSession SecureCookieSession SecureCookieSessionInterface SessionInterface
+        SessionMixin Sessions current_session session session_of session_transaction
     """,
     "wz.signals": """
         Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
+    "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing",
     "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "Static send_file send_from_directory",

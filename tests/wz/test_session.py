@@ -13,7 +13,15 @@ from werkzeug.test import Client as PlainClient
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from wz import App, Request
-from wz.session import Session, SessionInterface, Sessions, session, session_of, session_transaction
+from wz.session import (
+    SecureCookieSession,
+    SessionInterface,
+    SessionMixin,
+    Sessions,
+    session,
+    session_of,
+    session_transaction,
+)
 from wz.tagged import TaggedJSONSerializer
 from wz.testing import Client
 
@@ -173,7 +181,7 @@ def test_without_a_key_reading_is_empty_and_writing_says_what_to_do(app: App, cl
     ],
 )
 def test_every_way_to_write_is_noticed_and_refused_without_a_key(app: App, write: Any) -> None:
-    found = Session({"a": 1})
+    found = SecureCookieSession({"a": 1})
     assert not found.modified
     write(found)
     assert found.modified
@@ -184,7 +192,7 @@ def test_every_way_to_write_is_noticed_and_refused_without_a_key(app: App, write
 
 
 def test_reading_modifies_nothing() -> None:
-    found = Session({"a": 1})
+    found = SecureCookieSession({"a": 1})
     found.get("a"), found.pop("b", None), found.setdefault("a", 2)
 
     assert not found.modified
@@ -362,11 +370,11 @@ def test_a_store_on_the_server_takes_the_place_of_the_cookie() -> None:
     class Store(SessionInterface):
         rows: dict[str, dict[str, Any]] = {}  # noqa: RUF012
 
-        def open_session(self, app: App, request: Request) -> Session | None:
+        def open_session(self, app: App, request: Request) -> SessionMixin | None:
             row = self.rows.get(request.cookies.get(self.get_cookie_name(app), ""))
-            return Session(row, new=row is None)
+            return SecureCookieSession(row)
 
-        def save_session(self, app: App, session: Session, response: WerkzeugResponse) -> None:
+        def save_session(self, app: App, session: SessionMixin, response: WerkzeugResponse) -> None:
             if self.should_set_cookie(app, session):
                 self.rows["7"] = dict(session)
                 response.set_cookie(self.get_cookie_name(app), "7", **self.get_cookie_options(app))
@@ -418,6 +426,7 @@ def test_a_transaction_needs_a_client_with_cookies(app: App) -> None:
 def test_without_itsdangerous_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "itsdangerous", None)
     monkeypatch.delitem(sys.modules, "wz.session")
+    monkeypatch.delitem(sys.modules, "wz.signing")
 
     with pytest.raises(ModuleNotFoundError, match=r"pip install itsdangerous"):
         import_module("wz.session")

@@ -1,7 +1,7 @@
 """The `wz` command: run an app, show its routes, and what an installed package, a project or the app itself adds to it.
 
-A package adds commands by entry points of the group `COMMANDS`, a project by its pyproject.toml (see `wz/project.py`), an
-app or a blueprint by `@app.cli.command()`. A program's own script is a `Group` that knows how its app is made:
+A package adds commands by entry points of the group `COMMANDS`, a project by its pyproject.toml (see `wz/project.py`),
+an app or a blueprint by `@app.cli.command()`. A program's own script is a `Group` that knows how its app is made:
 
     @click.group(cls=Group, create_app=create_app)
     def shop() -> None:
