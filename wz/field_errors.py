@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cache
 from itertools import chain, islice
 from re import compile as pattern
 from types import GenericAlias, NoneType, UnionType
@@ -155,7 +156,7 @@ class _Look:
         return None
 
     def _errors_of_struct(self, members: dict[str, Any], kind: Any, path: tuple[Step, ...]) -> Iterator[FieldError]:
-        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        fields = _fields(kind)
         config = (get_origin(kind) or kind).__struct_config__
         for name, value in members.items():
             if name in fields:
@@ -178,6 +179,11 @@ class _Look:
                 yield FieldError(_PATH.sub("", str(exc)), pointer((*path, name)))
             else:
                 yield from self.errors(value, value_type, (*path, name))
+
+
+@cache  # of the program's types; msgspec leaves a cycle at each call
+def _fields(struct: Any) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(struct)}
 
 
 def _kinds(type_: Any) -> Iterator[Any]:
