@@ -21,6 +21,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UnsetType, ValidationError
 
+from .errors import Problem
+
 #: How many errors are told at most.
 MOST = 50
 
@@ -46,6 +48,24 @@ class FieldError(msgspec.Struct, frozen=True):
 
     detail: str
     pointer: str
+
+
+def invalid(exc: ValidationError, given: Any = None, type_: Any = None) -> Problem:
+    """Return a 422 with the field, which msgspec names in its message only: a path from `$`, or in backticks.
+
+    With the value that was `given` for `type_`, JSON or texts by name, `errors` has all that is wrong with it.
+    """
+    message = str(exc)
+    path = _PATH.search(message)
+    named = _NAMED.search(message)
+    where = path["path"].removeprefix(".").removesuffix("[...]") if path else ""
+    field = ".".join(filter(None, [where, named and named["name"]]))
+    text = message[: path.start()] if path else message
+    members: dict[str, Any] = {"field": field} if field else {}
+    if type_ is not None:
+        members["errors"] = errors = errors_of(exc, given, type_)
+        text = errors[0].detail
+    return Problem(422, f"{field}: {text}" if path else text, **members)
 
 
 def errors_of(exc: ValidationError, given: Any, type_: Any) -> list[FieldError]:
