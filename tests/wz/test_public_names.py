@@ -62,7 +62,7 @@ OFFERED = {
     """,
     "wz.documented": "Says documented said_around",
     "wz.fast": "End HOSTS Match Matcher Node Pattern",
-    "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
+    "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of invalid pointer",
     "wz.flashing": "flash get_flashed_messages",
     "wz.folders": "root_path",
     "wz.forms": "FORM_TYPES form_of",
@@ -147,7 +147,7 @@ OFFERED = {
     "wz.tracing.visits": "Head Kind MAX_CHANGES Raw Visit",
     "wz.tracing.waterfall": "Row rows shares",
     "wz.typed": """
-        Argument ViewFunction arguments_of bind evaluate invalid is_list the_request with_arguments with_request
+        Argument ViewFunction arguments_of bind evaluate is_list the_request with_arguments with_request
     """,
     "wz.untaken": """
         APP AppUntaken BLUEPRINT BlueprintUntaken SETTINGS Untaken UntakenWarning warn_of_setting warn_too_late
