@@ -110,7 +110,7 @@ OFFERED = {
         Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
-    "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing",
+    "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing_of",
     "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "ENDPOINT Static StaticFolder send_file send_from_directory",
