@@ -70,7 +70,7 @@ OFFERED = {
     "wz.helpers": "Answers abort make_response redirect",
     "wz.http": "Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
     "wz.idempotency": """
-        Answers HEADER LONGEST MemoryAnswers PATIENCE REPLAYED fingerprint idempotent key_of name_of
+        Answers HEADER LONGEST MemoryAnswers PATIENCE PATTERN REPLAYED fingerprint idempotent key_of name_of
     """,
     "wz.jinja": """
         AppTemplates BlueprintTemplates Decorator Environment Loader Processor RouterTemplates Source follow_settings
