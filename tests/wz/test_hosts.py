@@ -1,4 +1,4 @@
-"""Which hosts are served is decided by the settings as they are at each request, also for a Host that was seen before."""
+"""Which hosts are served is decided by the settings as they are at each request, also for a Host seen before."""
 
 from __future__ import annotations
 
