@@ -81,8 +81,9 @@ class View:
 class MethodView(View):
     """Subclass it and define `get`, `post` and so on: `methods` follows from them, and HEAD is answered by `get`.
 
-    For any other method, such as PROPFIND, define one of its name in small letters, and list it in `methods`. To do something around every
-    method, override `dispatch_request(self, **values)`, which may have a parameter `request` as well.
+    For any other method, such as PROPFIND, define one of its name in small letters, and list it in `methods`. To do
+    something around every method, override `dispatch_request(self, **values)`, which may have a parameter `request` as
+    well.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
