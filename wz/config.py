@@ -17,9 +17,9 @@ from datetime import timedelta
 from errno import EISDIR, ENOENT, ENOTDIR
 from importlib import import_module
 from types import ModuleType
-from typing import IO, Any, Generic, TypeVar, overload
+from typing import IO, Any
 
-T = TypeVar("T")
+from .config_attribute import ConfigAttribute as ConfigAttribute
 
 #: What an app begins with. Sessions add their own when they are named.
 DEFAULT_CONFIG: Mapping[str, Any] = {
@@ -147,32 +147,6 @@ class Config(dict[str, Any]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {super().__repr__()}>"
-
-
-class ConfigAttribute(Generic[T]):
-    """An attribute that is an item of its owner's `config`: `secret_key = ConfigAttribute("SECRET_KEY")`.
-
-    `get` converts what is read. An item that is missing reads as None.
-    """
-
-    def __init__(self, name: str, get: Callable[[Any], T] | None = None) -> None:
-        self.name = name
-        self.get = get
-
-    @overload
-    def __get__(self, owner: None, owner_type: type | None = None) -> ConfigAttribute[T]: ...
-
-    @overload
-    def __get__(self, owner: Any, owner_type: type | None = None) -> T: ...
-
-    def __get__(self, owner: Any, owner_type: type | None = None) -> ConfigAttribute[T] | T:
-        if owner is None:
-            return self
-        value = owner.config.get(self.name)
-        return value if self.get is None else self.get(value)
-
-    def __set__(self, owner: Any, value: T) -> None:
-        owner.config[self.name] = value
 
 
 def duration(value: timedelta | float) -> timedelta:

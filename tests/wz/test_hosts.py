@@ -1,4 +1,4 @@
-"""Which hosts are served is decided by the settings as they are at each request, also for a Host that was seen before."""
+"""The settings as they are at each request decide which hosts are served, also for a Host that was seen before."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ CORE = ["app", "context", "errors", "http", "layers", "routing"]
 ON_THE_WAY = [
     "app",
     "bodies",
-    "config",
+    "config_attribute",
     "context",
     "errors",
     "fast",
@@ -49,8 +49,8 @@ CORE_LINES = 950
 LINES_ON_THE_WAY = 1450
 LOADED_LINES = 2250
 
-#: What the answer to a wrong value loads besides, and the first record of a failure.
-WHEN_WRONG = ["field_errors", "logging"]
+#: What the answer to a wrong value passes besides, and the first record of a failure, for which the logger is made.
+WHEN_WRONG = ["base", "field_errors", "logging"]
 
 #: The optional files, and what each needs besides Werkzeug and msgspec.
 OPTIONAL = [

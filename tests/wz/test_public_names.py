@@ -48,6 +48,7 @@ OFFERED = {
     "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
     "wz.conditional": "Preconditions etag refuse_conditions require_if_match",
     "wz.config": "Config ConfigAttribute DEFAULT_CONFIG duration get_debug_flag",
+    "wz.config_attribute": "ConfigAttribute",
     "wz.context": """
         AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
