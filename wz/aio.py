@@ -45,6 +45,14 @@ def ensure_sync(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]
     return call
 
 
+class Coroutines:
+    """What an app has of this file."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a plain function: a decorator calls a view by it, which may be a coroutine function."""
+        return synchronous(func)
+
+
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, in a thread of its own if this one's event loop is running already."""
     context = copy_context()

@@ -17,9 +17,11 @@ from werkzeug.wsgi import get_host
 
 from .context import PRESERVE, RequestContext, current
 from .development import Development
-from .errors import Problem, error_page, error_response, find_handler, refusal
+from .errors import Problem, error_page, error_response, find_handler, refusal, trap
 from .fast import Match
+from .helpers import Answers
 from .http import Request, Response, reply_to, to_response
+from .lazy import AppNames
 from .naming import Origin
 from .urls import URLBuilding
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-class App(URLBuilding, Development):
+class App(URLBuilding, Development, Answers, AppNames):
     """A WSGI application.
 
     `problems` says which status stands for an exception of the domain: `{UnknownMember: 404}`. The exception's text
@@ -180,7 +182,8 @@ class App(URLBuilding, Development):
     def is_refused_at_once(self, request: Request) -> bool:
         """Say whether no error handler, nor a `handle_user_exception` of the program's, is to see a 404 or 405."""
         usual = getattr(self.handle_user_exception, "__func__", None) is App.handle_user_exception
-        return usual and request.refused is not None and not self.error_handlers
+        trapped = self.config["TRAP_HTTP_EXCEPTIONS"]
+        return usual and request.refused is not None and not (self.error_handlers or trapped)
 
     def options_response(self, request: Request) -> Response:
         """Return an empty 200 whose Allow header has the methods of all rules for the request's path."""
@@ -202,6 +205,7 @@ class App(URLBuilding, Development):
         """Return a registered handler's answer, the default answer to an HTTP error, or raise `exc` again."""
         if isinstance(exc, RequestRedirect):
             return exc.get_response(request.environ)
+        is_trapped = isinstance(exc, HTTPException) and trap(exc, self.config)
         handler = self._find_handler(request, exc)
         if handler is None and not isinstance(exc, HTTPException):
             status = next((self.problems[cls] for cls in type(exc).__mro__ if cls in self.problems), None)
@@ -211,7 +215,7 @@ class App(URLBuilding, Development):
                 handler = self._find_handler(request, exc)
         if handler is not None:
             return self._answer(request, handler(exc), Origin("the error handler", handler))
-        if isinstance(exc, HTTPException):
+        if isinstance(exc, HTTPException) and not is_trapped:
             return error_response(exc, request)
         try:
             raise exc

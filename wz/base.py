@@ -9,20 +9,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from werkzeug.exceptions import Aborter
 from werkzeug.routing import BuildError, Rule
 
 from .aio import synchronous
 from .blueprints import OWN_NAME, Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute, duration, get_debug_flag
 from .errors import ErrorPage, error_page
-from .http import Request, Response
+from .folders import root_path as folder_of
+from .http import Globals, Request, Response
 from .json import JSON
 from .layers import Layers
-from .routing import Map, Route, Router, RuleSpec, root_path
+from .lazy import ReadOnce
+from .routing import Map, Route, Router, RuleSpec
 from .setup import setupmethod
-from .typed import ViewFunction
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from .app import App  # upwards: requests, blueprints and contexts are given the whole app
@@ -41,7 +45,14 @@ class BaseApp(Router):
     session_interface: Any = None  # a `wz.session.SessionInterface`; `Sessions(app)` gives one
     request_class = Request
     response_class: type[Response] = Response
-    json_provider_class = JSON
+    url_rule_class: type[Rule] = Rule
+    app_ctx_globals_class: type[Any] = Globals
+    default_config: Mapping[str, Any] = DEFAULT_CONFIG
+    # What the constructor makes of these is `config`, `url_map`, `json` and `aborter`.
+    config_class = ReadOnce[type[Config]](Config)
+    url_map_class = ReadOnce[type[Map]](Map)
+    json_provider_class = ReadOnce[type[JSON]](JSON)
+    aborter_class = ReadOnce[type[Aborter]](Aborter)
 
     def __init__(
         self,
@@ -50,19 +61,34 @@ class BaseApp(Router):
         config: Mapping[str, Any] | None = None,
         host_matching: bool = False,
         subdomain_matching: bool = False,
+        root_path: str | PathLike[str] | None = None,
+        static_folder: str | PathLike[str] | None = None,
+        static_url_path: str | None = None,
+        static_host: str | None = None,
+        template_folder: str | PathLike[str] | None = "templates",
+        instance_path: str | PathLike[str] | None = None,
+        instance_relative_config: bool = False,
     ) -> None:
         """`import_name` is the `__name__` of the module beside the app's folders; `config` overrides the defaults.
 
         `subdomain_matching` gives each subdomain of SERVER_NAME rules of its own, `host_matching` each host.
+        `root_path` is another folder than the module's. The folders are read by `wz.static` and `wz.templates`. The
+        files of the configuration are in `root_path`, or, with `instance_relative_config`, in the `instance_path`.
         """
         super().__init__()
         self.import_name = import_name
-        self.config = Config(self.root_path, {**DEFAULT_CONFIG, "DEBUG": get_debug_flag(), **(config or {})})
+        self.root_path: str = folder_of(import_name) if root_path is None else str(root_path)
+        self.template_folder: str | PathLike[str] | None = template_folder
+        if instance_path is not None:
+            self._app.instance_path = instance_path  # loads wz.resources
+        self.config = self.make_config(instance_relative_config)
+        self.config.update(config or {})
         self.json = self.json_provider_class(self._app)
+        self.aborter = self.make_aborter()
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
         self.error_page: ErrorPage = error_page
-        self.url_map = Map(self.config, host_matching=host_matching)
+        self.url_map = self.url_map_class(self.config, host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self.url_map.converters = dict(self.url_map.default_converters)
         self.url_build_error_handlers: list[Callable[[BuildError, str, dict[str, Any]], str | None]] = []
@@ -73,6 +99,11 @@ class BaseApp(Router):
         self.appcontext_teardown_hooks = self.scope.context_hooks
         self.layers = Layers(lambda: self.wsgi_app)
         self._unmatched = Route("", (self.scope,))
+        if static_folder is not None or static_url_path is not None:
+            from .static import Static  # optional: only an app that names a folder loads it
+
+            folder = "static" if static_folder is None else static_folder
+            Static(self._app, folder, static_url_path, host=static_host)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, inside all layers."""
@@ -83,9 +114,12 @@ class BaseApp(Router):
         """This app with its whole type: every BaseApp is an App."""
         return cast("App", self)
 
-    @property
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    @cached_property
     def name(self) -> str:
-        """The import name, or a script's own; the logger and the shell are called so."""
+        """The import name, or a script's own, unless it is set; the logger and the shell are called so."""
         file = getattr(sys.modules["__main__"], "__file__", None) if self.import_name == "__main__" else None
         return Path(file).stem if file else self.import_name
 
@@ -96,10 +130,14 @@ class BaseApp(Router):
 
         return create_logger(self._app)
 
-    @property
-    def root_path(self) -> str:
-        """The folder of the app's module."""
-        return root_path(self.import_name)
+    def make_config(self, instance_relative: bool = False) -> Config:
+        """Return the settings that the app begins with; they read files of `instance_path` if `instance_relative`."""
+        folder = self._app.instance_path if instance_relative else self.root_path
+        return self.config_class(folder, {**self.default_config, "DEBUG": get_debug_flag()})
+
+    def make_aborter(self) -> Aborter:
+        """Return what `abort` calls while this app is current: another knows other codes."""
+        return self.aborter_class()
 
     def why_late(self) -> str:
         if not self.layers.are_fixed:
@@ -124,7 +162,7 @@ class BaseApp(Router):
             automatic = self.config["PROVIDE_AUTOMATIC_OPTIONS"]
         methods = {*spec.methods, "OPTIONS"} if automatic else spec.methods
         # Werkzeug's own Rule, since a program may add such rules to the map: rules of two classes are never equal.
-        rule = Rule(spec.rule, endpoint=spec.endpoint, methods=methods, **spec.options)
+        rule = self.url_rule_class(spec.rule, endpoint=spec.endpoint, methods=methods, **spec.options)
         is_new = spec.endpoint not in self.endpoints
         route = self.route_of(spec.endpoint, scopes)
         if route.view is not None and spec.view not in (None, route.view):
@@ -156,11 +194,6 @@ class BaseApp(Router):
             return view
 
         return decorate
-
-    @property
-    def view_functions(self) -> dict[str, ViewFunction]:
-        """The endpoints' views. This is a copy: change endpoints with `add_url_rule` and `endpoint`."""
-        return {name: route.view for name, route in self.endpoints.items() if route.view is not None}
 
     @property
     def routes(self) -> tuple[RouteRow, ...]:

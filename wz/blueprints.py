@@ -7,17 +7,21 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .routing import F, Router, RuleSpec, root_path
+from .folders import root_path as folder_of
+from .lazy import BlueprintNames
+from .routing import F, Router, RuleSpec
 from .setup import setupmethod
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from .app import App  # upwards: a blueprint is installed in an app, and what it recorded is called with one
     from .cli import AppGroup  # upwards: `Blueprint.cli` is a group of commands
 
 OWN_NAME: Any = object()  #: `cli_group` of commands that are grouped by the blueprint's own name
 
 
-class Blueprint(Router):
+class Blueprint(BlueprintNames, Router):
     """Routes, hooks and error handlers that an app registers together; the hooks see the blueprint's requests only."""
 
     def __init__(
@@ -28,20 +32,23 @@ class Blueprint(Router):
         url_prefix: str = "",
         subdomain: str | None = None,
         url_defaults: dict[str, Any] | None = None,
-        static_folder: str | None = None,
+        root_path: str | PathLike[str] | None = None,
+        static_folder: str | PathLike[str] | None = None,
         static_url_path: str | None = None,
-        template_folder: str | None = None,
+        template_folder: str | PathLike[str] | None = None,
         cli_group: str | None = OWN_NAME,
     ) -> None:
-        """Both folders are below the module's: one is served by `wz.static`, one is read by `wz.templates`.
+        """Both folders are below the module's, or below `root_path`: `wz.static` serves one, `wz.templates` reads one.
 
-        `cli_group` is the name that the blueprint's commands are below; with None they are beside the app's.
+        Without `import_name` the module is the program's main one. `cli_group` is the name that the blueprint's
+        commands are below; with None they are beside the app's.
         """
         if not name or "." in name:
             raise ValueError(f"a blueprint's name must not be empty or contain a dot, like {name!r}")
         super().__init__()
         self.name = name
         self.import_name = import_name
+        self.root_path: str = folder_of(import_name or "__main__") if root_path is None else str(root_path)
         self.url_prefix = url_prefix
         self.subdomain = subdomain
         self.url_values = url_defaults or {}
@@ -50,17 +57,12 @@ class Blueprint(Router):
         self.recorded: list[Callable[[App], Any]] = []
         self.views: dict[str, Callable[..., Any]] = {}  # by endpoint, for rules without one
         self.installed = 0  # how often it was registered
-        self.template_folder = template_folder
+        self.template_folder: str | PathLike[str] | None = template_folder
         self.cli_group = cli_group
         if static_folder is not None:
             from .static import Static  # optional: only a blueprint that names a folder loads it
 
             Static(self, static_folder, static_url_path)
-
-    @property
-    def root_path(self) -> str:
-        """The folder of the module `import_name`; without one, that of the program's main module."""
-        return root_path(self.import_name or "__main__")
 
     @cached_property
     def cli(self) -> AppGroup:
@@ -68,6 +70,9 @@ class Blueprint(Router):
         from .cli import AppGroup  # optional
 
         return AppGroup(self.name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
 
     def why_late(self) -> str:
         if not self.installed:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from errno import EISDIR, ENOENT, ENOTDIR
@@ -25,6 +25,7 @@ from .config_attribute import ConfigAttribute as ConfigAttribute
 DEFAULT_CONFIG: Mapping[str, Any] = {
     "APPLICATION_ROOT": "/",
     "DEBUG": False,
+    "EXPLAIN_TEMPLATE_LOADING": False,
     "MAX_CONTENT_LENGTH": None,  # bytes
     "MAX_COOKIE_SIZE": 4093,  # bytes; a larger cookie is warned of, 0 warns of none
     "MAX_FORM_MEMORY_SIZE": 500_000,  # bytes of a form's fields, files not counted
@@ -37,8 +38,16 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
     "SERVER_NAME": None,
     "TEMPLATES_AUTO_RELOAD": None,  # None: in debug only
     "TESTING": False,
+    "TRAP_BAD_REQUEST_ERRORS": None,  # None: in debug, for a key that a form or query lacks
+    "TRAP_HTTP_EXCEPTIONS": False,
     "TRUSTED_HOSTS": None,
     "USE_X_SENDFILE": False,
+}
+
+#: Settings that Flask has, or had, and that nothing reads: see `wz.untaken`.
+UNTAKEN = {
+    *("ENV", "JSONIFY_MIMETYPE", "JSONIFY_PRETTYPRINT_REGULAR", "JSON_AS_ASCII", "JSON_SORT_KEYS"),
+    "PRESERVE_CONTEXT_ON_EXCEPTION",
 }
 
 
@@ -54,6 +63,22 @@ class Config(dict[str, Any]):
         super().__init__(defaults or {})
         self.root_path = root_path
 
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name in UNTAKEN:
+            from .untaken import warn_of_setting  # optional: a program that does nothing in vain does not load it
+
+            warn_of_setting(name)
+        super().__setitem__(name, value)
+
+    def update(self, *args: Any, **values: Any) -> None:
+        for name, value in dict(*args, **values).items():
+            self[name] = value
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        if name not in self:
+            self[name] = default
+        return self[name]
+
     def from_object(self, obj: object) -> None:
         """Take the upper-case attributes of `obj`: a module, a class, an instance, or the import name of one."""
         if isinstance(obj, str):
@@ -62,9 +87,9 @@ class Config(dict[str, Any]):
             if name.isupper():
                 self[name] = getattr(obj, name)
 
-    def from_mapping(self, mapping: Mapping[str, Any] | None = None, **values: Any) -> bool:
-        """Take the items with upper-case keys, keywords over `mapping`. Always returns True."""
-        self.update({key: value for key, value in {**(mapping or {}), **values}.items() if key.isupper()})
+    def from_mapping(self, mapping: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None, **values: Any) -> bool:
+        """Take the items with upper-case keys, keywords over those of a mapping or of pairs. Always returns True."""
+        self.update({key: value for key, value in dict(mapping or {}, **values).items() if key.isupper()})
         return True
 
     def from_file(

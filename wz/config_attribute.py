@@ -1,4 +1,4 @@
-"""An attribute of an app that is a setting."""
+"""ConfigAttribute: a setting that is read and set as an attribute. It is what a request passes of the configuration."""
 
 from __future__ import annotations
 

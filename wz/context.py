@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from werkzeug.local import LocalProxy
 
-from .http import Globals, Request
+from .http import Request
 from .naming import Origin
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class AppContext:
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self.g = Globals()
+        self.g: Any = app.app_ctx_globals_class()
         self._tokens: list[Token[Request | AppContext]] = []
 
     def push(self) -> None:

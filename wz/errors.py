@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from markupsafe import escape
-from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, default_exceptions
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .http import Request, Response
@@ -94,6 +94,19 @@ def find_handler(scopes: Iterable[ErrorHandlers], exc: Exception) -> ErrorHandle
     codes = [exc.code, None] if isinstance(exc, HTTPException) else [None]
     found = (scope.find(exc, code) for code in codes for scope in scopes)
     return next((handler for handler in found if handler), None)
+
+
+def trap(exc: HTTPException, config: Mapping[str, Any]) -> bool:
+    """Say whether an HTTP error that no handler answers is raised like any other exception, to be seen by a developer.
+
+    `TRAP_HTTP_EXCEPTIONS` asks for all of them, `TRAP_BAD_REQUEST_ERRORS` for each 400; debug mode for a key that a
+    form or query lacks, unless the latter is False. Where it is looked for, such a 400 names the key.
+    """
+    bad_requests = config["TRAP_BAD_REQUEST_ERRORS"]
+    if isinstance(exc, BadRequestKeyError) and (bad_requests or config["DEBUG"]):
+        exc.show_exception = True
+        bad_requests = bad_requests is not False
+    return bool(config["TRAP_HTTP_EXCEPTIONS"] or (bad_requests and isinstance(exc, BadRequest)))
 
 
 def error_response(exc: HTTPException, request: Request, page: ErrorPage | None = None) -> WerkzeugResponse:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cache
 from itertools import chain, islice
 from re import compile as pattern
 from types import GenericAlias, NoneType, UnionType
@@ -19,6 +20,8 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import UnsetType, ValidationError
+
+from .errors import Problem
 
 #: How many errors are told at most.
 MOST = 50
@@ -45,6 +48,24 @@ class FieldError(msgspec.Struct, frozen=True):
 
     detail: str
     pointer: str
+
+
+def invalid(exc: ValidationError, given: Any = None, type_: Any = None) -> Problem:
+    """Return a 422 with the field, which msgspec names in its message only: a path from `$`, or in backticks.
+
+    With the value that was `given` for `type_`, JSON or texts by name, `errors` has all that is wrong with it.
+    """
+    message = str(exc)
+    path = _PATH.search(message)
+    named = _NAMED.search(message)
+    where = path["path"].removeprefix(".").removesuffix("[...]") if path else ""
+    field = ".".join(filter(None, [where, named and named["name"]]))
+    text = message[: path.start()] if path else message
+    members: dict[str, Any] = {"field": field} if field else {}
+    if type_ is not None:
+        members["errors"] = errors = errors_of(exc, given, type_)
+        text = errors[0].detail
+    return Problem(422, f"{field}: {text}" if path else text, **members)
 
 
 def errors_of(exc: ValidationError, given: Any, type_: Any) -> list[FieldError]:
@@ -155,7 +176,7 @@ class _Look:
         return None
 
     def _errors_of_struct(self, members: dict[str, Any], kind: Any, path: tuple[Step, ...]) -> Iterator[FieldError]:
-        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        fields = _fields(kind)
         config = (get_origin(kind) or kind).__struct_config__
         for name, value in members.items():
             if name in fields:
@@ -178,6 +199,11 @@ class _Look:
                 yield FieldError(_PATH.sub("", str(exc)), pointer((*path, name)))
             else:
                 yield from self.errors(value, value_type, (*path, name))
+
+
+@cache  # of the program's types; msgspec leaves a cycle at each call
+def _fields(struct: Any) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(struct)}
 
 
 def _kinds(type_: Any) -> Iterator[Any]:

@@ -26,8 +26,9 @@ import msgspec
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import UnsupportedMediaType
 
+from .field_errors import invalid
 from .http import Request
-from .typed import Argument, invalid, is_list
+from .typed import Argument, is_list
 
 #: The media types of forms: HTML Standard, 4.10.21.
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")

@@ -1,19 +1,42 @@
-"""Small things that handlers call: `redirect`, `make_response`."""
+"""Small things that handlers call: `abort`, `redirect`, `make_response`."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
-from werkzeug import utils
+from werkzeug import exceptions, utils
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .base import BaseApp
 from .context import active_app, current_request
 from .http import Response, to_response
 
 
+class Answers(BaseApp):
+    """An app's methods of these names. `redirect` may be overridden, and the function calls the current app's."""
+
+    def redirect(self, location: str, code: int = 302) -> Response:
+        """Return a redirect, of the app's `response_class`, to a URL or path; 301, 302, 303, 305, 307 or 308."""
+        return cast("Response", utils.redirect(location, code, self.response_class))
+
+    def make_response(self, rv: Any) -> WerkzeugResponse:
+        """Return a response of what a handler might return, a tuple included."""
+        request = current_request()
+        return to_response(rv, self._app, request.environ if request else None, "the caller of make_response")
+
+
+def abort(code: int | WerkzeugResponse, *args: Any, **kwargs: Any) -> NoReturn:
+    """Raise the error of a status, with a description, or answer with a response; by the current app's `aborter`."""
+    app = active_app()
+    if app is not None:
+        app.aborter(code, *args, **kwargs)
+    exceptions.abort(code, *args, **kwargs)
+
+
 def redirect(location: str, code: int = 302) -> Response:
     """Return a redirect to a URL or path; 301, 302, 303, 305, 307 or 308."""
-    return cast("Response", utils.redirect(location, code, Response))
+    app = active_app()
+    return cast("Response", utils.redirect(location, code, Response)) if app is None else app.redirect(location, code)
 
 
 def make_response(*args: Any) -> WerkzeugResponse:

@@ -62,12 +62,18 @@ class Limit:
 
     def __init__(self, setting: str, default: int | None = None) -> None:
         self.setting = setting
-        self.default = default  # for a request without an app
+        self.default = default  # for a request where no app is current
 
     def __get__(self, request: Request, owner: type[Request]) -> Any:
         own = request.__dict__
-        settings = request.app.config if "app" in own else {}
-        return own[self.setting] if self.setting in own else settings.get(self.setting, self.default)
+        if self.setting in own:
+            return own[self.setting]
+        app = own.get("app")
+        if app is None:
+            from .context import active_app  # upwards: a request made by hand has the limits of the current app
+
+            app = active_app()
+        return self.default if app is None else app.config.get(self.setting, self.default)
 
     def __set__(self, request: Request, limit: int | None) -> None:
         request.__dict__[self.setting] = limit
@@ -187,9 +193,9 @@ class Request(WerkzeugRequest):
         return self.app.create_url_adapter(self)
 
     @cached_property
-    def g(self) -> Globals:
+    def g(self) -> Any:
         """What `wz.g` stands for during this request."""
-        return Globals()
+        return self.app.app_ctx_globals_class() if "app" in self.__dict__ else Globals()
 
     @property
     def json_module(self) -> JSON:  # type: ignore[override]
@@ -222,6 +228,13 @@ class Request(WerkzeugRequest):
         """The names of the endpoint's blueprint and of those around it, innermost first."""
         names = self.blueprint.split(".") if self.blueprint else []
         return [".".join(names[:depth]) for depth in range(len(names), 0, -1)]
+
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        if "app" in self.__dict__ and self.app.debug and self.mimetype == "application/x-www-form-urlencoded":
+            from .debughelpers import ExplainedFiles  # in debug mode only
+
+            self.__dict__["files"] = ExplainedFiles(self)
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         if e is None:

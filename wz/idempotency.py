@@ -47,8 +47,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 
-#: Characters of a key.
+#: Characters of a key; and the keys without quotes, for the OpenAPI document.
 LONGEST = 255
+PATTERN = "^[!#-~]+$"
 
 #: Seconds for which a mark without an answer may be that of a request that is being carried out.
 PATIENCE = 60.0
@@ -150,7 +151,7 @@ def idempotent(
             after_this_request(lambda response: _finish(request, store, name, mark, response, is_undone))
             return call(*args, **kwargs)
 
-        schema = {"type": "string", "minLength": 1, "maxLength": LONGEST}
+        schema = {"type": "string", "pattern": PATTERN, "maxLength": LONGEST}
         about = "A text that no other request has, such as a UUID. Sent again with it, this one is done once"
         return documented(
             cast("F", once),

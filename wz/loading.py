@@ -59,9 +59,11 @@ class ScriptInfo:
         self._app: App | None = None
 
     def load_app(self) -> App:
-        """Return the app, the same one each time. Raises `NoAppException`."""
+        """Return the app, the same one each time. Raises `NoAppException`, or what `create_app()` raises."""
         if self._app is None:
             app = self.create_app() if self.create_app else load_app(self.app_import_path)
+            if not isinstance(app, App):
+                raise NoAppException(f"create_app() made a {type(app).__name__}, not a wz.App")
             if self.set_debug_flag:
                 app.debug = get_debug_flag()
             self._app = app

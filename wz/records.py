@@ -17,8 +17,8 @@ import msgspec
 from werkzeug.exceptions import UnsupportedMediaType
 
 from .errors import Problem
+from .field_errors import invalid
 from .http import Request
-from .typed import invalid
 
 T = TypeVar("T")
 

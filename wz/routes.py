@@ -1,6 +1,6 @@
 """Routes as data: `app.routes` is a table with a row for each rule.
 
-    assert not [row.rule for row in app.routes if "DELETE" in row.methods and row.blueprint is None]
+    assert not [row.rule for row in app.routes if row.kind == "view" and row.view is None]
 
 `wz routes` prints it, `wz routes --json` writes it for programs, and OpenAPI's document is made from it.
 """

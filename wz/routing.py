@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, TypeVar
 
 from werkzeug.routing import Map as WerkzeugMap
@@ -50,8 +48,15 @@ class Hooks:
         if not isinstance(phase, Phase):
             names = ", ".join(f"Phase.{one.name}" for one in Phase)
             raise TypeError(f"the phase of a hook is one of {names}, not {phase!r}")
-        self._phases.append((phase, hook))
-        self._phases.sort(key=itemgetter(0))  # a stable sort
+        self._arrange([*self._phases, (phase, hook)])
+
+    def replace(self, hooks: Iterable[Callable[..., Any]]) -> None:
+        """Have these hooks instead, each in its phase; one that was not here before is of the usual one."""
+        known = {id(hook): phase for phase, hook in self._phases}
+        self._arrange([(known.get(id(hook), Phase.USUAL), hook) for hook in hooks])
+
+    def _arrange(self, phases: list[tuple[Phase, Callable[..., Any]]]) -> None:
+        self._phases = sorted(phases, key=itemgetter(0))  # a stable sort
         for route in tuple(self._routes):
             route.flatten()
 
@@ -310,9 +315,3 @@ class Router:
         Raises ValueError for a status that is not that of an HTTP error, and for a class that is no exception's.
         """
         self.error_handlers.add(code_or_class, synchronous(handler))
-
-
-def root_path(import_name: str) -> str:
-    """Return the folder of a module; for a module without a file, as in a shell, the current folder."""
-    file = getattr(sys.modules.get(import_name), "__file__", None)
-    return str(Path(file).resolve().parent) if file else str(Path.cwd())

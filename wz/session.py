@@ -33,7 +33,7 @@ from .app import App
 from .context import current_request
 from .http import Request, Response
 from .routing import Phase, Router
-from .signing import BadData, Signing, URLSafeTimedSerializer, around_value, cookie_of, signing
+from .signing import BadData, Signing, URLSafeTimedSerializer, around_value, cookie_of, signing_of
 from .tagged import TaggedJSONSerializer
 
 if TYPE_CHECKING:
@@ -117,8 +117,9 @@ class NullSession(SecureCookieSession):
 
 
 class SessionInterface:
-    """Where sessions are kept. A store on the server subclasses this, and is installed by `Sessions(app, Store())`.
+    """Where sessions are kept. A store on the server subclasses this, and is given to `Sessions(app, Store())`.
 
+    It is `app.session_interface` then, which may be set to another one before the first request.
     Its cookie holds an id; `get_cookie_options` and the other methods say how to set it according to Flask's settings.
     """
 
@@ -200,7 +201,7 @@ class SecureCookieSessionInterface(SessionInterface):
     #: SHA-1 is sound in an HMAC, and it is Flask's. Cookies signed with another digest are not read.
     digest_method: Any = staticmethod(hashlib.sha1)
     key_derivation = "hmac"
-    #: An object whose `dumps` returns what the session holds as bytes, and whose `loads` reads them.
+    #: An object whose `dumps` returns a dict as bytes or text, and whose `loads` reads them.
     serializer: Any = TaggedJSONSerializer()
     session_class = SecureCookieSession
 
@@ -251,7 +252,7 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def _signing(self, app: App) -> Signing | None:
         serializer = self.get_signing_serializer(app)
-        return None if serializer is None else signing(serializer)
+        return None if serializer is None else signing_of(serializer)
 
 
 @lru_cache(maxsize=16)

@@ -96,7 +96,7 @@ class Signing:
         return _encode(mac.digest())
 
 
-signing = lru_cache(maxsize=16)(Signing)  # one for each serializer
+signing_of = lru_cache(maxsize=16)(Signing)  # one for each serializer
 
 
 def _encode(data: bytes) -> bytes:
@@ -116,9 +116,10 @@ def _stamp(second: int) -> bytes:
 def cookie_of(request: Request, name: str) -> str | None:
     """Return `request.cookies.get(name)`, without parsing the others if the header has the name once."""
     header: str = request.environ.get("HTTP_COOKIE", "")
-    if header.count(name) == 1 and '"' not in header and (found := _finder(name)(header)):
+    is_usual = header.count(name) == 1 and '"' not in header and type(request).cookies is Request.cookies
+    if is_usual and (found := _finder(name)(header)):
         return found[1]
-    return request.cookies.get(name) if header else None
+    return request.cookies.get(name)
 
 
 @lru_cache(maxsize=64)

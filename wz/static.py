@@ -11,6 +11,7 @@ In production, let the server in front serve the files: it does so without Pytho
 from __future__ import annotations
 
 import os
+import weakref
 from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,14 +22,16 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .app import App
 from .blueprints import Blueprint
-from .context import current_request
-from .http import Response
+from .context import current_app, current_request
+from .routing import Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Path = str | os.PathLike[str]
     MaxAge = int | Callable[[str | None], int | None]
+
+ENDPOINT = "static"
 
 
 def send_file(
@@ -69,9 +72,9 @@ def send_file(
         conditional=conditional,
         etag=etag,
         last_modified=last_modified,
-        max_age=_default_max_age(app) if max_age is None else max_age,
+        max_age=app.get_send_file_max_age if max_age is None else max_age,
         use_x_sendfile=app.config.get("USE_X_SENDFILE", False),
-        response_class=Response,
+        response_class=app.response_class,
     )
 
 
@@ -96,7 +99,9 @@ class Static:
 
     A relative folder is one beside the app's or blueprint's module. `options` are those of `add_url_rule`, such as
     `host=`. A blueprint without a prefix needs a `url_path` that is not the app's, or the app's files hide its own.
-    Raises NotADirectoryError for a folder that does not exist, which would answer 404 to every request.
+    The endpoint `static` is the router's own: its `static_folder` and `static_url_path` are set, and its
+    `send_static_file` and `get_send_file_max_age` may be overridden. Raises NotADirectoryError for a folder that does
+    not exist, which would answer 404 to every request, and ValueError for a host in an app that does not match hosts.
     """
 
     def __init__(
@@ -105,25 +110,86 @@ class Static:
         folder: Path = "static",
         url_path: str | None = None,
         *,
-        endpoint: str = "static",
+        endpoint: str = ENDPOINT,
         max_age: MaxAge | None = None,
         **options: Any,
     ) -> None:
-        self.folder = os.path.abspath(os.path.join(router.root_path, folder))
+        if isinstance(router, App) and router.url_map.host_matching != bool(options.get("host")):
+            raise ValueError(
+                "static files need a host= in an app with host_matching=True, and can't have one in another"
+            )
+        joined = _join(router.root_path, folder)
+        self.folder = os.path.abspath(joined)
         self.max_age = max_age
+        self._router = weakref.ref(router)  # or the app would refer to itself
         if not os.path.isdir(self.folder):
             raise NotADirectoryError(f"there is no folder {self.folder!r} to serve files from")
-        prefix = f"/{os.path.basename(self.folder)}" if url_path is None else url_path.rstrip("/")
-        router.add_url_rule(f"{prefix}/<path:filename>", endpoint, self.send_static_file, **options)
+        prefix = _url_path(joined) if url_path is None else url_path.rstrip("/")
+        self._is_the_router_s = endpoint == ENDPOINT and max_age is None
+        if endpoint == ENDPOINT:
+            router.static_folder = folder
+            router.static_url_path = prefix
+        router.add_url_rule(f"{prefix}/<path:filename>", endpoint, self._view, **options)
 
     def send_static_file(self, filename: str) -> WerkzeugResponse:
-        """The view: answer with a file of the folder, or 404 as `send_from_directory` does."""
+        """Answer with a file of the folder, or 404 as `send_from_directory` does."""
         return send_from_directory(self.folder, filename, max_age=self.max_age)
 
-    send_static_file.__undocumented__ = True  # type: ignore[attr-defined]  # files are no operations for wz.openapi
+    def _view(self, filename: str) -> WerkzeugResponse:
+        router = self._router()
+        if self._is_the_router_s and router is not None:
+            return router.send_static_file(filename)
+        return self.send_static_file(filename)
+
+    _view.__undocumented__ = True  # type: ignore[attr-defined]  # files are no operations for wz.openapi
 
 
-def _default_max_age(app: App) -> int | None:
-    """In seconds."""
-    value: int | timedelta | None = app.config.get("SEND_FILE_MAX_AGE_DEFAULT")
-    return int(value.total_seconds()) if isinstance(value, timedelta) else value
+class StaticFolder(Router):
+    """What an app and a blueprint have of the folder that `App(static_folder=...)` or `Static` gives them."""
+
+    root_path: str
+
+    @property
+    def static_folder(self) -> str | None:
+        """The folder's whole path; None if there is no folder. It may be set; the rule is made by `Static` alone."""
+        folder = self.__dict__.get("_static_folder")
+        return None if folder is None else _join(self.root_path, folder)
+
+    @static_folder.setter
+    def static_folder(self, folder: Path | None) -> None:
+        self.__dict__["_static_folder"] = folder
+
+    @property
+    def static_url_path(self) -> str | None:
+        """The beginning of the files' URLs: `/` and the folder's name, unless it was given; None without a folder."""
+        folder, given = self.static_folder, self.__dict__.get("_static_url_path")
+        return given if folder is None or given is not None else _url_path(folder)
+
+    @static_url_path.setter
+    def static_url_path(self, path: str | None) -> None:
+        self.__dict__["_static_url_path"] = None if path is None else path.rstrip("/")
+
+    @property
+    def has_static_folder(self) -> bool:
+        """Whether there is a folder."""
+        return self.static_folder is not None
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """Return how long a file may be cached, in seconds, if its sender does not say: `SEND_FILE_MAX_AGE_DEFAULT`."""
+        value: int | timedelta | None = current_app.config["SEND_FILE_MAX_AGE_DEFAULT"]
+        return int(value.total_seconds()) if isinstance(value, timedelta) else value
+
+    def send_static_file(self, filename: str) -> WerkzeugResponse:
+        """Answer with a file of `static_folder`, or 404 as `send_from_directory` does."""
+        if self.static_folder is None:
+            raise RuntimeError("there is no folder to serve files from: set static_folder")
+        return send_from_directory(self.static_folder, filename, max_age=self.get_send_file_max_age(filename))
+
+
+def _join(root_path: str, folder: Path) -> str:
+    return os.path.join(root_path, os.fspath(folder).rstrip("/\\") or os.fspath(folder))
+
+
+def _url_path(folder: str) -> str:
+    """Return `/` and the last part of a path; nothing for one that ends in a slash, as the module's own folder does."""
+    return f"/{os.path.basename(folder)}".rstrip("/")

@@ -67,8 +67,6 @@ class Stream:
         return self
 
     def __next__(self) -> Any:
-        if self._has_ended:
-            raise StopIteration
         self._has_begun = True
         token = current.set(self._request)
         try:
@@ -84,8 +82,6 @@ class Stream:
 
     def close(self) -> None:
         """End the stream; a server does so after the last byte, or when the client has gone."""
-        if self._has_ended:
-            return
         token = current.set(self._request)
         try:
             self._end(GeneratorExit() if self._has_begun else None)
@@ -97,7 +93,10 @@ class Stream:
             self.close()
 
     def _end(self, error: BaseException | None) -> None:
+        if self._has_ended:
+            return
         self._has_ended = True
+        self._steps = iter(())
         try:
             self._closing.close()
         except BaseException as exc:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
@@ -21,15 +20,11 @@ import msgspec
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from .aio import synchronous
-from .errors import Problem
 from .http import Request
 from .naming import written
 
 ViewFunction = Callable[..., Any]
 Argument = Callable[[Request], Any]
-
-_PATH = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*?)(?:\[\.\.\.\])?`$")
-_NAMED = re.compile(r"field `(?P<name>[^`]+)`")
 
 
 def bind(view: ViewFunction, url_arguments: frozenset[str]) -> Callable[[Request, Mapping[str, Any]], Any]:
@@ -145,6 +140,8 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
                 data = in_utf8(data)
                 return decoder.decode(data)
         except msgspec.ValidationError as exc:
+            from .field_errors import invalid  # when a value is wrong
+
             raise invalid(exc, data, struct) from exc
         except (ValueError, RecursionError) as exc:
             raise BadRequest(f"the body is not JSON: {exc}") from exc
@@ -162,6 +159,8 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
         try:
             return msgspec.convert(given, struct, strict=False)
         except msgspec.ValidationError as exc:
+            from .field_errors import invalid  # when a value is wrong
+
             raise invalid(exc, given, struct) from exc
 
     return query
@@ -197,22 +196,3 @@ def is_list(annotation: Any) -> bool:
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return annotation is list or get_origin(annotation) is list
-
-
-def invalid(exc: msgspec.ValidationError, given: Any = None, type_: Any = None) -> Problem:
-    """Return a 422 with the field, which msgspec names in its message only: a path from `$`, or in backticks.
-
-    With the value that was `given` for `type_`, JSON or texts by name, `errors` has all that is wrong with it.
-    """
-    message = str(exc)
-    path = _PATH.search(message)
-    named = _NAMED.search(message)
-    field = ".".join(filter(None, [path and path["path"], named and named["name"]]))
-    text = message[: path.start()] if path else message
-    members: dict[str, Any] = {"field": field} if field else {}
-    if type_ is not None:
-        from .field_errors import errors_of  # when a value is wrong
-
-        members["errors"] = errors = errors_of(exc, given, type_)
-        text = errors[0].detail
-    return Problem(422, f"{field}: {text}" if path else text, **members)

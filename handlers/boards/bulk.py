@@ -16,7 +16,7 @@ from pipeline.store.outage_log import outages
 from pipeline.store.refusals import refusal_of
 from wz import Blueprint, Problem, Request, Response
 from wz.conditional import refuse_conditions
-from wz.idempotency import HEADER, key_of, name_of
+from wz.idempotency import HEADER, PATTERN, key_of, name_of
 from wz.openapi import Content, operation
 from wz.records import ARRAY, LINES, BrokenBody, records
 
@@ -98,7 +98,9 @@ def set_scores(request: Request, board: BoardName, query: Exact) -> Response:
 @blueprint.post("/rewards")
 @operation(
     body={LINES[0]: MemberReward, ARRAY: list[MemberReward]},
-    headers={HEADER: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY, description="A key of the whole body")]},
+    headers={
+        HEADER: Annotated[str, msgspec.Meta(pattern=PATTERN, max_length=KEY, description="A key of the whole body")]
+    },
     responses=RESULTS | NO_NAME | {422: f"{NO_NAME[422]}; or the {HEADER} belongs to another body"},
 )
 def add_rewards(request: Request, board: BoardName, query: Exact) -> Response:

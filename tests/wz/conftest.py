@@ -19,6 +19,13 @@ import wz
 from ..client import validated
 from .traced import check, trace_all
 
+#: Where wz has names that Flask has in `flask` itself.
+OPTIONAL = {
+    "render_template": "wz.templates",
+    "render_template_string": "wz.templates",
+    "send_file": "wz.static",
+}
+
 
 class Web:
     """One of the two frameworks, by the names that they share: `web.Blueprint`, `web.g`, `web.abort`."""
@@ -27,13 +34,17 @@ class Web:
         self.module = module
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.module, name)
+        is_optional = self.module is wz and name in OPTIONAL
+        return getattr(import_module(OPTIONAL[name]) if is_optional else self.module, name)
 
-    def app(self, **options: Any) -> wz.App:
+    @property
+    def App(self) -> type[wz.App]:
+        """The class of apps, to be subclassed."""
+        return wz.App if self.module is wz else cast("type[wz.App]", self.module.Flask)
+
+    def app(self, import_name: str = "tests.wz", **options: Any) -> wz.App:
         """Return an app of the framework; the type checker takes both for wz's."""
-        if self.module is wz:
-            return wz.App("tests.wz", **options)
-        return cast("wz.App", self.module.Flask("tests.wz", static_folder=None, **options))
+        return self.App(import_name, **{"static_folder": None, **options})
 
     def submodule(self, name: str) -> Any:
         """Return a module of the framework, such as `testing`, which has the same name in both."""

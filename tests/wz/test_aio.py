@@ -4,6 +4,8 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
+from functools import wraps
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +16,7 @@ from wz.aio import ensure_sync
 from wz.views import MethodView, View
 
 from ..client import validated
+from .conftest import Web
 
 where: ContextVar[str] = ContextVar("where", default="nowhere")
 
@@ -195,3 +198,30 @@ def test_it_looks_like_the_function_it_was_made_of() -> None:
     made = ensure_sync(view)
 
     assert (made.__name__, made.__doc__, asyncio.iscoroutinefunction(made)) == ("view", "Say it.", False)
+
+
+def test_a_decorator_may_ask_the_app_for_a_plain_function(web: Web) -> None:
+    app = web.app()
+
+    def logged(view: Any) -> Any:
+        @wraps(view)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return f"logged {app.ensure_sync(view)(*args, **kwargs)}"
+
+        return call
+
+    @app.get("/<name>")
+    @logged
+    def hello(name: str) -> str:
+        return name
+
+    assert app.ensure_sync(hello) is hello
+    if web.module.__name__ == "wz":  # Flask needs another package for coroutines
+
+        @app.get("/later/<name>")
+        @logged
+        async def later(name: str) -> str:
+            return name
+
+        assert web.client(app).get("/later/ann").text == "logged ann"
+    assert web.client(app).get("/ann").text == "logged ann"

@@ -55,28 +55,25 @@ def test_it_invokes_a_command_that_is_given(web: Web) -> None:
     assert runner.invoke(cli=plain, args=["a"]).output == "a False\n"
 
 
-def test_the_command_s_object_may_be_another_app(web: Web) -> None:
-    """Flask loads apps by a ScriptInfo; in wz the app itself is the object."""
-    other = App("other")
-    obj: Any = other
-    if web.module is not wz:
-        obj = web.submodule("cli").ScriptInfo(create_app=lambda: web.module.Flask("other"))
+def test_the_command_s_object_may_be_another_app_s(web: Web) -> None:
+    other = web.app()
+    info = web.submodule("cli").ScriptInfo(create_app=lambda: other)
 
-    assert shop(web).test_cli_runner().invoke(args="hello", obj=obj).output == "Hello, World, in other\n"
+    assert shop(web).test_cli_runner().invoke(args="hello", obj=info).output == "Hello, World, in tests.wz\n"
 
 
-def test_the_object_is_the_app() -> None:
-    app = App("shop")
+def test_the_object_knows_the_app(web: Web) -> None:
+    app = shop(web)
 
     @click.command()
     @click.pass_obj
-    def show(obj: object) -> None:
-        click.echo(repr(obj))
+    def show(obj: Any) -> None:
+        click.echo(obj and obj.load_app() is app)
 
     runner = app.test_cli_runner()
     assert runner.app is app
-    assert runner.invoke(show).output == f"{app!r}\n"
-    assert runner.invoke(show, obj=None).output == "None\n"
+    assert runner.invoke(show).output == "True\n"
+    assert runner.invoke(show, obj=None).output == "\n"
 
 
 def test_it_takes_the_options_of_click(web: Web) -> None:

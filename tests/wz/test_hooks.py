@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from werkzeug.exceptions import BadRequestKeyError, Forbidden, HTTPException, InternalServerError, NotFound
-from werkzeug.exceptions import abort as werkzeug_abort
 
 import wz
 from wz import App, Request
@@ -418,10 +417,6 @@ def test_the_log_names_the_request(caplog: pytest.LogCaptureFixture) -> None:
 
     (record,) = caplog.records
     assert (record.name, record.levelname, record.getMessage()) == ("shop", "ERROR", "GET /x failed")
-
-
-def test_abort_and_redirect_are_werkzeug_s() -> None:
-    assert wz.abort is werkzeug_abort
 
 
 def test_an_after_hook_that_returns_nothing_is_named(web: Web) -> None:

@@ -9,6 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from wz.cli import NoAppException, ScriptInfo
+
 from .conftest import CommandLine
 
 APP = "from FRAMEWORK import App\n"
@@ -215,3 +217,8 @@ def test_an_error_in_the_program_s_own_words_is_left_as_it_is(line: CommandLine)
 
     with pytest.raises(click.ClickException, match=r"^no settings$"):
         line.load("shop")
+
+
+def test_a_script_s_function_that_makes_no_app_is_told() -> None:
+    with pytest.raises(NoAppException, match=r"create_app\(\) made a NoneType, not a wz.App"):
+        ScriptInfo(create_app=lambda: None).load_app()  # type: ignore[arg-type, return-value]

@@ -14,6 +14,7 @@ import schemathesis
 from werkzeug.datastructures import FileStorage
 
 from wz import App, Blueprint, Request, Response
+from wz.conditional import etag
 from wz.openapi import Content, OpenAPI, operation
 from wz.static import Static
 
@@ -157,6 +158,21 @@ class Conditions(msgspec.Struct):
 
 
 FILE = {"type": "string", "format": "binary"}
+
+
+def test_a_304_has_no_body() -> None:
+    app = App("test")
+
+    @app.get("/")
+    @etag
+    def view() -> tuple[Item, dict[str, str]]:
+        raise NotImplementedError
+
+    operation = only_operation(app)
+
+    assert operation["responses"]["304"] == {"description": "the client has this answer already"}
+    assert operation["responses"]["200"]["content"].keys() == {"application/json"}
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["If-None-Match"]
 
 
 def test_a_form_struct_is_the_request_body_in_both_media_types() -> None:

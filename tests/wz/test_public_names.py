@@ -29,7 +29,7 @@ NAMES = """
 
 #: The names that each module writes itself.
 OFFERED = {
-    "wz.aio": "ensure_sync run synchronous",
+    "wz.aio": "Coroutines ensure_sync run synchronous",
     "wz.app": "App",
     "wz.base": "BaseApp",
     "wz.blueprints": "Blueprint OWN_NAME",
@@ -47,30 +47,37 @@ OFFERED = {
     "wz.cli.shell": "shell_command",
     "wz.compat": "ANY_TEXT AVAILABLE find_misfit",
     "wz.conditional": "Preconditions etag refuse_conditions require_if_match",
-    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG duration get_debug_flag",
+    "wz.config": "Config ConfigAttribute DEFAULT_CONFIG UNTAKEN duration get_debug_flag",
     "wz.config_attribute": "ConfigAttribute",
     "wz.context": """
         AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
     """,
+    "wz.debughelpers": "DebugFilesKeyError ExplainedFiles explain_template_loading",
     "wz.development": "Development",
     "wz.dotenv": "get_load_dotenv load_dotenv",
     "wz.errors": """
         ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
-        find_handler refusal wants_html
+        find_handler refusal trap wants_html
     """,
     "wz.documented": "Says documented said_around",
     "wz.fast": "End HOSTS Match Matcher Node Pattern",
-    "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of pointer",
+    "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of invalid pointer",
     "wz.flashing": "flash get_flashed_messages",
+    "wz.folders": "root_path",
     "wz.forms": "FORM_TYPES form_of",
     "wz.headers": "header_name headers_of",
-    "wz.helpers": "make_response redirect",
+    "wz.helpers": "Answers abort make_response redirect",
     "wz.http": "Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
     "wz.idempotency": """
-        Answers HEADER LONGEST MemoryAnswers PATIENCE REPLAYED fingerprint idempotent key_of name_of
+        Answers HEADER LONGEST MemoryAnswers PATIENCE PATTERN REPLAYED fingerprint idempotent key_of name_of
+    """,
+    "wz.jinja": """
+        AppTemplates BlueprintTemplates Decorator Environment Loader Processor RouterTemplates Source follow_settings
+        processors_of reloads
     """,
     "wz.json": "JSON dump dumps json jsonify load loads",
+    "wz.lazy": "APP BLUEPRINT BOTH Lazy Names ReadOnce",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
     "wz.loading": """
@@ -88,10 +95,12 @@ OFFERED = {
     "wz.project": "Project current_folder",
     "wz.provider": "JSONProvider dump dumps jsonify load loads",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
+    "wz.registries": "AppRegistries ByScope Hook HookList Registries ViewFunctions",
     "wz.reply": "Reply STATUS_LINES send",
     "wz.request_id": "KEY RequestID RequestIDFilter current_environ",
+    "wz.resources": "AppResources Resources",
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
-    "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope root_path",
+    "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope",
     "wz.serving": "HOST PORT RUN_FROM_CLI address run show_server_banner",
     "wz.session": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSession SecureCookieSessionInterface SessionInterface
@@ -101,17 +110,17 @@ OFFERED = {
         Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
-    "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing",
+    "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing_of",
     "wz.setup": "setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
-    "wz.static": "Static send_file send_from_directory",
+    "wz.static": "ENDPOINT Static StaticFolder send_file send_from_directory",
     "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
     "wz.streaming": "Stream copy_current_request_context stream_with_context",
     "wz.tagged": """
         JSONTag PassDict PassList TagBytes TagDateTime TagDict TagMarkup TagTuple TagUUID TaggedJSONSerializer
     """,
     "wz.templates": """
-        EXTENSION Loader Name Processor Templates context_processor get_template_attribute render_template
+        EXTENSION Name Templates context_processor get_template_attribute render_template
         render_template_string stream_template stream_template_string
     """,
     "wz.testing": "AppRunner Client EnvironBuilder",
@@ -138,7 +147,10 @@ OFFERED = {
     "wz.tracing.visits": "Head Kind MAX_CHANGES Raw Visit",
     "wz.tracing.waterfall": "Row rows shares",
     "wz.typed": """
-        Argument ViewFunction arguments_of bind evaluate invalid is_list the_request with_arguments with_request
+        Argument ViewFunction arguments_of bind evaluate is_list the_request with_arguments with_request
+    """,
+    "wz.untaken": """
+        APP AppUntaken BLUEPRINT BlueprintUntaken SETTINGS Untaken UntakenWarning warn_of_setting warn_too_late
     """,
     "wz.urls": "URLBuilding",
     "wz.views": "METHODS Method MethodView View",

@@ -265,6 +265,15 @@ def test_a_cookie_is_found_as_werkzeug_parses_it(parts: list[str], between: str)
     assert cookie_of(request, "session") == Request(request.environ).cookies.get("session")
 
 
+def test_a_request_class_may_have_cookies_of_its_own() -> None:
+    class Own(Request):
+        @property
+        def cookies(self) -> Any:
+            return {"session": "elsewhere"}
+
+    assert cookie_of(Own({**create_environ(), "HTTP_COOKIE": "session=abc"}), "session") == "elsewhere"
+
+
 @pytest.mark.parametrize("name", ["session", "__Host-wz-8000", "a.b", "sitzung-ä"])
 @pytest.mark.parametrize("expires", [None, datetime(2099, 1, 1, tzinfo=UTC)])
 def test_what_stands_around_a_value_is_werkzeug_s(name: str, expires: datetime | None) -> None:

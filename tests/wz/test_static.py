@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
+import wz
 from wz import App, Blueprint, url_for
 from wz.static import Static, send_file, send_from_directory
 from wz.testing import Client
 
 from ..client import validated
+from .conftest import Web
 
 TEXT = "0123456789" * 10
 WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -281,3 +286,130 @@ def test_a_relative_directory_is_beside_the_module() -> None:
 def test_outside_of_a_request_it_says_what_to_do(folder: Path) -> None:
     with pytest.raises(RuntimeError, match="test_request_context"):
         send_file(folder / "a.txt")
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """A program's folder, with files in `static` and `assets`."""
+    for name in ("static", "assets"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text(f"in {name}")
+    (tmp_path / "a.txt").write_text("in the folder itself")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("options", "url", "text"),
+    [
+        ({"static_folder": "static"}, "/static", "in static"),
+        ({"static_folder": "assets/"}, "/assets", "in assets"),
+        ({"static_folder": Path("assets")}, "/assets", "in assets"),
+        ({"static_folder": "assets", "static_url_path": "/files/"}, "/files", "in assets"),
+        ({"static_folder": "assets", "static_url_path": ""}, "", "in assets"),
+        ({"static_folder": "assets", "static_url_path": "/"}, "", "in assets"),
+        ({"static_folder": ""}, "", "in the folder itself"),
+    ],
+)
+def test_a_folder_may_be_an_argument(web: Web, beside: Path, options: dict[str, Any], url: str, text: str) -> None:
+    app = web.app(root_path=str(beside), **options)
+    blueprint = web.Blueprint("shop", "tests.wz", root_path=str(beside), url_prefix="/shop", **options)
+    app.register_blueprint(blueprint)
+
+    get = getter(web, app)
+    assert (get(f"{url}/a.txt").text, get(f"/shop{url}/a.txt").text) == (text, text)
+    for router in (app, blueprint):
+        folder = os.path.join(beside, str(options["static_folder"]).rstrip("/"))
+        assert (router.has_static_folder, router.static_folder, router.static_url_path) == (True, folder, url)
+    with app.test_request_context():
+        assert url_for_of(web, "static") == f"{url}/a.txt"
+        assert url_for_of(web, "shop.static") == f"/shop{url}/a.txt"
+
+
+def getter(web: Web, app: App) -> Callable[..., TestResponse]:
+    """Return a client's `get`, whose answers have closed their files."""
+    return partial(web.client(app).get, buffered=True)
+
+
+def url_for_of(web: Web, endpoint: str) -> str:
+    url: str = web.url_for(endpoint, filename="a.txt")
+    return url
+
+
+def test_without_one_there_is_none(web: Web) -> None:
+    for router in (web.app(), web.Blueprint("shop", "tests.wz")):
+        assert (router.has_static_folder, router.static_folder, router.static_url_path) == (False, None, None)
+        with pytest.raises(RuntimeError, match="static_folder"):
+            router.send_static_file("a.txt")
+
+
+def test_the_url_alone_means_the_usual_folder(beside: Path) -> None:
+    app = App("test", root_path=beside, static_url_path="/files")
+
+    assert getter(Web(wz), app)("/files/a.txt").text == "in static"
+
+
+def test_a_host_has_the_files_where_hosts_are_matched(web: Web, beside: Path) -> None:
+    app = web.app(root_path=str(beside), static_folder="static", static_host="files.test", host_matching=True)
+
+    get = getter(web, app)
+    assert get("/static/a.txt", base_url="http://files.test").text == "in static"
+    assert get("/static/a.txt", base_url="http://other.test").status_code == 404
+    with pytest.raises((AssertionError, ValueError), match="host"):
+        web.app(root_path=str(beside), static_folder="static", host_matching=True)
+    with pytest.raises((AssertionError, ValueError), match="host"):
+        web.app(root_path=str(beside), static_folder="static", static_host="files.test")
+
+
+def test_the_folder_may_be_set_later(web: Web, beside: Path) -> None:
+    app = web.app(root_path=str(beside))
+    app.static_folder = "assets"
+    app.add_url_rule("/more/<path:filename>", "static", app.send_static_file)
+
+    get = getter(web, app)
+    assert get("/more/a.txt").text == "in assets"
+    app.static_folder = beside / "static"
+    assert get("/more/a.txt").text == "in static"
+    assert app.static_url_path == "/static"
+    app.static_url_path = "/other/"
+    assert app.static_url_path == "/other"
+    app.static_folder = None
+    assert not app.has_static_folder
+
+
+def test_the_time_to_cache_may_be_overridden(web: Web, beside: Path) -> None:
+    class Mine(web.App):  # type: ignore[name-defined, misc]
+        def get_send_file_max_age(self, filename: str | None) -> int | None:
+            return 7 if str(filename).endswith(".txt") else super().get_send_file_max_age(filename)
+
+    class Shop(web.Blueprint):  # type: ignore[name-defined, misc]
+        def get_send_file_max_age(self, filename: str | None) -> int | None:
+            return 9
+
+    app = Mine("tests.wz", root_path=str(beside), static_folder="static")
+    app.register_blueprint(Shop("shop", "tests.wz", root_path=str(beside), static_folder="assets", url_prefix="/shop"))
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(hours=1)
+    (beside / "static" / "b.css").touch()
+    app.add_url_rule("/sent", "sent", lambda: web.send_file(str(beside / "a.txt")))
+
+    get = getter(web, app)
+    paths = ("/static/a.txt", "/shop/assets/a.txt", "/sent", "/static/b.css")
+    assert [get(path).cache_control.max_age for path in paths] == [7, 9, 7, 3600]
+
+
+def test_how_a_file_is_sent_may_be_overridden(web: Web, beside: Path) -> None:
+    class Mine(web.App):  # type: ignore[name-defined, misc]
+        def send_static_file(self, filename: str) -> Any:
+            response = super().send_static_file(filename)
+            response.headers["X-Sent"] = filename
+            return response
+
+    get = getter(web, Mine("tests.wz", root_path=str(beside), static_folder="static"))
+
+    assert get("/static/a.txt").headers["X-Sent"] == "a.txt"
+
+
+def test_an_app_with_static_files_is_freed(beside: Path) -> None:
+    static = Static(App("test", root_path=beside), "assets")
+
+    with pytest.raises(RuntimeError, match="answers a request"):
+        static.send_static_file("a.txt")

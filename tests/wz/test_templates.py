@@ -201,13 +201,6 @@ def test_filters_tests_and_globals(app: App) -> None:
     assert text == "cba True xx"
 
 
-def test_a_decorator_without_parentheses_is_told(app: App) -> None:
-    templates: Templates = app.extensions["templates"]
-
-    with pytest.raises(TypeError, match="write parentheses"):
-        templates.template_filter(str.upper)  # type: ignore[arg-type]
-
-
 def test_json_is_the_app_s_and_safe_in_a_script(app: App) -> None:
     with app.app_context():
         assert render_template_string("{{ {'a': '</script>'}|tojson }}") == '{"a":"\\u003c/script\\u003e"}'
@@ -342,11 +335,6 @@ def test_jinja_s_own_options_may_be_given(folder: Path) -> None:
         assert render_template("a") == "A"
         with pytest.raises(jinja2.UndefinedError):
             render_template_string("{{ nothing }}")
-
-
-def test_an_app_without_templates_says_what_to_do() -> None:
-    with App("bare").app_context(), pytest.raises(RuntimeError, match="the app 'bare' has no templates: write Templ"):
-        render_template("page.html")
 
 
 def test_without_jinja_it_says_what_to_install() -> None:

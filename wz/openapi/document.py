@@ -195,7 +195,7 @@ class Document:
                 content = {errors: {}} if errors else {"application/problem+json": {"schema": self.problem}}
             elif isinstance(text, Content):
                 content = {text.media_type: self.media(text.type, self.outputs)} if text.type is not None else {}
-            elif media_type and code == (status or code):
+            elif media_type and code != 304 and code == (status or code):
                 content = {media_type: self.media(type_, self.outputs)}
             description = text.description if isinstance(text, Content) else text
             responses[str(code)] = {"description": description or HTTPStatus(code).phrase}
