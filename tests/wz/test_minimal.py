@@ -58,6 +58,7 @@ OPTIONAL = [
     "caching",
     "cli",
     "conditional",
+    "dates",
     "documented",
     "dotenv",
     "debughelpers",

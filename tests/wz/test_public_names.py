@@ -64,6 +64,7 @@ OFFERED = {
     """,
     "wz.documented": "Says documented said_around",
     "wz.fast": "End HOSTS Match Matcher Node Pattern",
+    "wz.dates": "parse_date with_readable_dates",
     "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of invalid pointer",
     "wz.flashing": "flash get_flashed_messages",
     "wz.folders": "root_path",
