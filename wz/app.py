@@ -165,7 +165,7 @@ class App(URLBuilding, Development, Answers, AppNames):
             get_host(request.environ, request.trusted_hosts)  # raises SecurityError, a 400
         if self.url_map.host_matching:
             return self.url_map.bind_to_environ(request.environ)
-        if self.subdomain_matching:
+        if self._subdomain_matching:
             return self.url_map.bind_to_environ(request.environ, self.config["SERVER_NAME"])
         return self.url_map.bind_to_environ(request.environ, subdomain=self.url_map.default_subdomain)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -96,7 +96,7 @@ class BaseApp(Router):
         self.error_hooks: list[Callable[[Request, Exception], Any]] = []
         self.appcontext_hooks: list[Callable[[], Any]] = []
         self.appcontext_teardown_hooks = self.scope.context_hooks
-        self.layers = Layers(lambda: self.wsgi_app)
+        self.layers = Layers(partial(getattr, self, "wsgi_app"))
         self._unmatched = Route("", (self.scope,))
         if static_folder is not None or static_url_path is not None:
             from .static import Static  # optional: only an app that names a folder loads it
