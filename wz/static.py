@@ -126,7 +126,7 @@ class Static:
         if not os.path.isdir(self.folder):
             raise NotADirectoryError(f"there is no folder {self.folder!r} to serve files from")
         prefix = _url_path(joined) if url_path is None else url_path.rstrip("/")
-        self._is_the_router_s = endpoint == ENDPOINT and max_age is None
+        self._asks_router = endpoint == ENDPOINT and max_age is None
         if endpoint == ENDPOINT:
             router.static_folder = folder
             router.static_url_path = prefix
@@ -138,7 +138,7 @@ class Static:
 
     def _view(self, filename: str) -> WerkzeugResponse:
         router = self._router()
-        if self._is_the_router_s and router is not None:
+        if self._asks_router and router is not None:
             return router.send_static_file(filename)
         return self.send_static_file(filename)
 

@@ -81,6 +81,7 @@ OFFERED = {
     """,
     "wz.json": "JSON dump dumps json jsonify load loads",
     "wz.lazy": "APP BLUEPRINT BOTH Lazy MODULES Names PACKAGE ReadOnce name_of_package",
+    "wz.lazy": "APP BLUEPRINT BOTH Lazy Names",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
     "wz.loading": """
@@ -114,7 +115,7 @@ OFFERED = {
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
     "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing_of",
-    "wz.setup": "setupmethod",
+    "wz.setup": "ReadOnce setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "ENDPOINT Static StaticFolder send_file send_from_directory",
     "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
