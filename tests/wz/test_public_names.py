@@ -68,10 +68,10 @@ OFFERED = {
     "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of invalid pointer",
     "wz.flashing": "flash get_flashed_messages",
     "wz.folders": "root_path",
-    "wz.forms": "FORM_TYPES form_of",
+    "wz.forms": "form_of",
     "wz.headers": "header_name headers_of",
     "wz.helpers": "Answers abort make_response redirect",
-    "wz.http": "Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
+    "wz.http": "FORM_TYPES Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
     "wz.idempotency": """
         Answers HEADER LONGEST MemoryAnswers PATIENCE PATTERN REPLAYED fingerprint idempotent key_of name_of
     """,
