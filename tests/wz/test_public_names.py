@@ -110,7 +110,7 @@ OFFERED = {
         SessionMixin Sessions current_session session session_of session_transaction
     """,
     "wz.signals": """
-        Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
+        EXTENSION Signal Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
     "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing_of",
