@@ -64,7 +64,7 @@ repository: python -c 'import secrets; print(secrets.token_hex())'\
 """
 _NOT_INSTALLED = "The app {app!r} has no sessions: call wz.session.Sessions(app) where you make it."
 _OUTSIDE = """\
-Working outside of a request.
+Working outside of request context.
 
 `session` belongs to the request that this thread is answering, but it is not answering any. In a test, use
 `with app.test_request_context("/path"):`, or `with client.session_transaction() as session:`.\
