@@ -20,9 +20,8 @@ from .folders import root_path as folder_of
 from .http import Globals, Request, Response
 from .json import JSON
 from .layers import Layers
-from .lazy import ReadOnce
 from .routing import Map, Route, Router, RuleSpec
-from .setup import setupmethod
+from .setup import ReadOnce, setupmethod
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -42,7 +41,7 @@ class BaseApp(Router):
     debug = ConfigAttribute[bool]("DEBUG", bool)
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     permanent_session_lifetime = ConfigAttribute("PERMANENT_SESSION_LIFETIME", duration)
-    session_interface: Any = None  # a `wz.session.SessionInterface`; `Sessions(app)` gives one
+    session_interface: Any = None  # a `wz.sessions.SessionInterface`; `Sessions(app)` gives one
     request_class = Request
     response_class: type[Response] = Response
     url_rule_class: type[Rule] = Rule

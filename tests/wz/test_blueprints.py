@@ -204,12 +204,7 @@ def test_what_a_blueprint_does_for_the_whole_app(web: Web) -> None:
     calls: Any = []
     blueprint = web.Blueprint("bp", "tests.wz")
     blueprint.before_app_request(lambda: calls.append("before"))
-
-    @blueprint.after_app_request
-    def after(response: Any) -> Any:
-        calls.append("after")
-        return response
-
+    blueprint.after_app_request(lambda response: calls.append("after") or response)
     blueprint.teardown_app_request(lambda error: calls.append("teardown"))
     blueprint.app_url_value_preprocessor(lambda endpoint, values: calls.append("values"))
     blueprint.app_url_defaults(lambda endpoint, values: values.update(q=1))
@@ -277,14 +272,9 @@ def test_a_blueprint_may_do_more_when_it_is_registered(web: Web) -> None:
 
 def test_what_a_blueprint_does_for_the_whole_app_is_done_once(web: Web) -> None:
     app, blueprint = web.app(), web.Blueprint("bp", "tests.wz")
-    calls: list[str] = []
+    calls: Any = []
     blueprint.before_app_request(lambda: calls.append("before"))
-
-    @blueprint.after_app_request
-    def after(response: Any) -> Any:
-        calls.append("after")
-        return response
-
+    blueprint.after_app_request(lambda response: calls.append("after") or response)
     blueprint.teardown_app_request(lambda error: calls.append("teardown"))
     blueprint.add_url_rule("/", "index", lambda: "index")
     app.register_blueprint(blueprint)
