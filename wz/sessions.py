@@ -65,7 +65,7 @@ Set app.config["SECRET_KEY"] to a long random text that is the same for all work
 repository: python -c 'import secrets; print(secrets.token_hex())'\
 """
 _OUTSIDE = """\
-Working outside of a request.
+Working outside of request context.
 
 `session` belongs to the request that this thread is answering, but it is not answering any. In a test, use
 `with app.test_request_context("/path"):`, or `with client.session_transaction() as session:`.\

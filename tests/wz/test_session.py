@@ -352,7 +352,7 @@ def test_the_proxy_is_the_same_session(app: App, client: Client) -> None:
 
 
 def test_outside_of_a_request_there_is_no_session() -> None:
-    with pytest.raises(RuntimeError, match="Working outside of a request"):
+    with pytest.raises(RuntimeError, match="Working outside of request context"):
         session.get("user")
 
 
