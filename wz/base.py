@@ -41,7 +41,7 @@ class BaseApp(Router):
     debug = ConfigAttribute[bool]("DEBUG", bool)
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     permanent_session_lifetime = ConfigAttribute("PERMANENT_SESSION_LIFETIME", duration)
-    session_interface: Any = None  # a `wz.session.SessionInterface`; `Sessions(app)` gives one
+    session_interface: Any = None  # a `wz.sessions.SessionInterface`; `Sessions(app)` gives one
     request_class = Request
     response_class: type[Response] = Response
     url_rule_class: type[Rule] = Rule

@@ -289,12 +289,12 @@ def processors_of(router: Router) -> list[Processor]:
 
 
 def _get_flashed_messages(*args: Any, **kwargs: Any) -> Any:
-    from .flashing import get_flashed_messages  # for a template that uses it: wz.session needs itsdangerous
+    from .flashing import get_flashed_messages  # for a template that uses it: wz.sessions needs itsdangerous
 
     return get_flashed_messages(*args, **kwargs)
 
 
 def _session() -> Any:
-    from .session import current_session  # as above
+    from .sessions import current_session  # as above
 
     return current_session()

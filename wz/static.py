@@ -23,6 +23,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .app import App
 from .blueprints import Blueprint
 from .context import current_app, current_request
+from .dates import with_readable_dates
 from .routing import Router
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def send_file(
         path_or_file = os.path.join(app.root_path, path_or_file)
     return utils.send_file(
         path_or_file,
-        request.environ,
+        with_readable_dates(request.environ),
         mimetype=mimetype,
         as_attachment=as_attachment,
         download_name=download_name,

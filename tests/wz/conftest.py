@@ -19,13 +19,6 @@ import wz
 from ..client import validated
 from .traced import check, trace_all
 
-#: Where wz has names that Flask has in `flask` itself.
-OPTIONAL = {
-    "render_template": "wz.templates",
-    "render_template_string": "wz.templates",
-    "send_file": "wz.static",
-}
-
 
 class Web:
     """One of the two frameworks, by the names that they share: `web.Blueprint`, `web.g`, `web.abort`."""
@@ -34,8 +27,7 @@ class Web:
         self.module = module
 
     def __getattr__(self, name: str) -> Any:
-        is_optional = self.module is wz and name in OPTIONAL
-        return getattr(import_module(OPTIONAL[name]) if is_optional else self.module, name)
+        return getattr(self.module, name)
 
     @property
     def App(self) -> type[wz.App]:

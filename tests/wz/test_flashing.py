@@ -6,7 +6,7 @@ import pytest
 
 from wz import App, Request, redirect
 from wz.flashing import flash, get_flashed_messages
-from wz.session import Sessions
+from wz.sessions import Sessions
 from wz.signals import Signals, message_flashed
 from wz.testing import Client
 

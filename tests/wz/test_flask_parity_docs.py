@@ -17,7 +17,7 @@ import pytest
 
 import wz
 from wz.config import DEFAULT_CONFIG
-from wz.session import DEFAULT_CONFIG as SESSION_CONFIG
+from wz.sessions import DEFAULT_CONFIG as SESSION_CONFIG
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "flask.md"

@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 
 from wz import App, Blueprint
 from wz.routing import Hooks, Phase, Router, RuleSpec
-from wz.session import Sessions
+from wz.sessions import Sessions
 from wz.signals import Signals
 
 from ..client import validated

@@ -13,7 +13,7 @@ from werkzeug.test import Client as PlainClient
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from wz import App, Request
-from wz.session import (
+from wz.sessions import (
     SecureCookieSession,
     SessionInterface,
     SessionMixin,
@@ -425,8 +425,8 @@ def test_a_transaction_needs_a_client_with_cookies(app: App) -> None:
 
 def test_without_itsdangerous_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "itsdangerous", None)
-    monkeypatch.delitem(sys.modules, "wz.session")
+    monkeypatch.delitem(sys.modules, "wz.sessions")
     monkeypatch.delitem(sys.modules, "wz.signing")
 
     with pytest.raises(ModuleNotFoundError, match=r"pip install itsdangerous"):
-        import_module("wz.session")
+        import_module("wz.sessions")

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from wz import App, Request, current_app, g
-from wz.session import Sessions, session_of
+from wz.sessions import Sessions, session_of
 from wz.signals import (
     Signals,
     appcontext_popped,

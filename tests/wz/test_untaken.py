@@ -83,7 +83,7 @@ def test_settings_of_wz_and_of_the_program_do_not_warn() -> None:
 
 
 def test_each_setting_of_flask_is_there_or_is_told() -> None:
-    from wz.session import DEFAULT_CONFIG as OF_SESSIONS
+    from wz.sessions import DEFAULT_CONFIG as OF_SESSIONS
 
     assert flask_s_names()["settings"] - App("test").config.keys() - OF_SESSIONS.keys() - UNTAKEN <= {"MAX_COOKIE_SIZE"}
 

@@ -62,7 +62,7 @@ The session can't be written: there is no secret key to sign its cookie with.
 Set app.config["SECRET_KEY"] to a long random text that is the same for all workers and after restarts, and not in a
 repository: python -c 'import secrets; print(secrets.token_hex())'\
 """
-_NOT_INSTALLED = "The app {app!r} has no sessions: call wz.session.Sessions(app) where you make it."
+_NOT_INSTALLED = "The app {app!r} has no sessions: call wz.sessions.Sessions(app) where you make it."
 _OUTSIDE = """\
 Working outside of a request.
 
