@@ -224,9 +224,9 @@ class Router:
             if view_func is None:
                 raise SetupError(f"the rule {rule!r} has neither an endpoint nor a view")
             endpoint = view_func.__name__
-        if isinstance(methods, str):  # or each letter would be a method
-            raise TypeError(f"the rule {rule!r}: methods must be a list of strings, such as ['GET']")
         chosen = methods or getattr(view_func, "methods", None) or ("GET",)
+        if isinstance(chosen, str):  # or each letter would be a method
+            raise TypeError(f"the rule {rule!r}: methods must be a list of strings, such as ['GET']")
         wanted = {method.upper() for method in (*chosen, *getattr(view_func, "required_methods", ()))}
         automatic = provide_automatic_options
         if automatic is None:

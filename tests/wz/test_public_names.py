@@ -70,7 +70,7 @@ OFFERED = {
     "wz.folders": "root_path",
     "wz.forms": "form_of",
     "wz.headers": "header_name headers_of",
-    "wz.helpers": "Answers abort make_response redirect",
+    "wz.helpers": "Helpers abort make_response redirect",
     "wz.http": "FORM_TYPES Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
     "wz.idempotency": """
         Answers HEADER LONGEST MemoryAnswers PATIENCE PATTERN REPLAYED fingerprint idempotent key_of name_of
