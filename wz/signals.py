@@ -30,6 +30,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .app import App
 from .http import Request
 from .routing import Phase
+from .setup import refuse_late
 
 try:
     from blinker import Namespace
@@ -70,6 +71,7 @@ class Signals:
     def __init__(self, app: App) -> None:
         if "signals" in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has signals already: call Signals(app) once")
+        refuse_late(app, "Signals(app)")
         app.extensions["signals"] = self
         self.app = app
         app.before_hooks.add(self._start, Phase.OUTERMOST)
