@@ -80,8 +80,7 @@ OFFERED = {
         processors_of reloads
     """,
     "wz.json": "JSON dump dumps json jsonify load loads",
-    "wz.lazy": "APP BLUEPRINT BOTH Lazy MODULES Names PACKAGE ReadOnce name_of_package",
-    "wz.lazy": "APP BLUEPRINT BOTH Lazy Names",
+    "wz.lazy": "APP BLUEPRINT BOTH Lazy MODULES Names PACKAGE name_of_package",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
     "wz.loading": """
