@@ -36,7 +36,7 @@ def setupmethod(method: F) -> F:
 
 
 def refuse_late(router: Any, what: str) -> None:
-    """Raise SetupError that names `what` when `router.why_late()` has a reason: for set-up that is no router's method."""
+    """Raise SetupError, which names `what`, when `router.why_late()` has a reason: for set-up that is no method."""
     if why := router.why_late():
         raise SetupError(f"{what} comes too late: {why}")
 
