@@ -20,9 +20,8 @@ from .folders import root_path as folder_of
 from .http import Globals, Request, Response
 from .json import JSON
 from .layers import Layers
-from .lazy import ReadOnce
 from .routing import Map, Route, Router, RuleSpec
-from .setup import setupmethod
+from .setup import ReadOnce, setupmethod
 
 if TYPE_CHECKING:
     from os import PathLike

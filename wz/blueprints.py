@@ -98,9 +98,8 @@ class Blueprint(BlueprintNames, Router):
         """Nest another blueprint: its names and prefix follow this one's, and its hooks run inside this one's."""
         if blueprint is self:
             raise ValueError("a blueprint can't be registered on itself")
-        options = {"url_prefix": url_prefix, "name": name, "subdomain": subdomain, "values": url_defaults}
-        options["cli_group"] = cli_group
-        self.children.append((blueprint, options))
+        how = {"url_prefix": url_prefix, "name": name, "subdomain": subdomain, "values": url_defaults}
+        self.children.append((blueprint, {**how, "cli_group": cli_group}))
 
     register_blueprint = register
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
 from inspect import getattr_static
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .aio import Coroutines  # beside it, and loaded anyway
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .registries import AppRegistries, Registries  # the same
     from .resources import AppResources, Resources  # the same
     from .static import StaticFolder  # the same
-
-T = TypeVar("T")
 
 #: What both have: the names, by the file and the class in it.
 BOTH = {
@@ -129,24 +127,6 @@ class Names:
                 above = vars(base).get(name)
                 if isinstance(above, Lazy) and above.place.startswith("untaken:"):
                     above.found.warn(f"{cls.__qualname__}.{name}")
-
-
-class ReadOnce(Generic[T]):
-    """A class attribute that an app's constructor reads: a subclass may have another, an app itself is told."""
-
-    def __init__(self, value: T) -> None:
-        self.value = value
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, instance: object, owner: type | None = None) -> T:
-        return self.value
-
-    def __set__(self, instance: object, value: T) -> None:
-        from .untaken import warn_too_late  # optional: a program that does nothing in vain does not load it
-
-        warn_too_late(instance, self.name)
 
 
 if TYPE_CHECKING:

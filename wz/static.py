@@ -23,6 +23,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .app import App
 from .blueprints import Blueprint
 from .context import current_app, current_request
+from .dates import with_readable_dates
 from .routing import Router
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def send_file(
         path_or_file = os.path.join(app.root_path, path_or_file)
     return utils.send_file(
         path_or_file,
-        request.environ,
+        with_readable_dates(request.environ),
         mimetype=mimetype,
         as_attachment=as_attachment,
         download_name=download_name,
@@ -125,7 +126,7 @@ class Static:
         if not os.path.isdir(self.folder):
             raise NotADirectoryError(f"there is no folder {self.folder!r} to serve files from")
         prefix = _url_path(joined) if url_path is None else url_path.rstrip("/")
-        self._is_the_router_s = endpoint == ENDPOINT and max_age is None
+        self._asks_router = endpoint == ENDPOINT and max_age is None
         if endpoint == ENDPOINT:
             router.static_folder = folder
             router.static_url_path = prefix
@@ -137,7 +138,7 @@ class Static:
 
     def _view(self, filename: str) -> WerkzeugResponse:
         router = self._router()
-        if self._is_the_router_s and router is not None:
+        if self._asks_router and router is not None:
             return router.send_static_file(filename)
         return self.send_static_file(filename)
 
