@@ -46,7 +46,11 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
 
 #: Settings that Flask has, or had, and that nothing reads: see `wz.untaken`.
 UNTAKEN = {
-    *("ENV", "JSONIFY_MIMETYPE", "JSONIFY_PRETTYPRINT_REGULAR", "JSON_AS_ASCII", "JSON_SORT_KEYS"),
+    "ENV",
+    "JSONIFY_MIMETYPE",
+    "JSONIFY_PRETTYPRINT_REGULAR",
+    "JSON_AS_ASCII",
+    "JSON_SORT_KEYS",
     "PRESERVE_CONTEXT_ON_EXCEPTION",
 }
 
