@@ -37,7 +37,7 @@ OFFERED = {
     "wz.blueprints": "Blueprint BlueprintSetupState OWN_NAME",
     "wz.bodies": "read_whole",
     "wz.caching": "cache_control",
-    "wz.chunked": "UnknownLength stream",
+    "wz.chunked": "Terminated is_decoded stream",
     "wz.cli": """
         AppGroup COMMANDS Group NoAppException ScriptInfo load_app load_dotenv main pass_script_info
         routes_command run_command shell_command with_appcontext
