@@ -282,12 +282,15 @@ class Sessions:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has sessions already: call Sessions(app) once")
         refuse_late(app, "Sessions(app)")
+        self._add_to(app, interface, (app,) if savers is None else savers)
+
+    def _add_to(self, app: App, interface: SessionInterface | None, savers: Iterable[Router]) -> None:
         self.app = app
         app.session_interface = interface or app.session_interface or SecureCookieSessionInterface()
         app.extensions[EXTENSION] = self
         for name, value in DEFAULT_CONFIG.items():
             app.config.setdefault(name, value)
-        for router in (app,) if savers is None else savers:
+        for router in savers:
             router.after_hooks.add(self.save, Phase.OUTER)
 
     def open(self, request: Request) -> SessionMixin:
@@ -329,7 +332,10 @@ def _install(app: App) -> Sessions:
     """Return the sessions of an app that had none. Its hook is there before the request that asks has an answer."""
     with _installing:
         sessions: Sessions | None = app.extensions.get(EXTENSION)
-        return sessions or Sessions(app)
+        if sessions is None:  # every worker does the same, so it is never too late
+            sessions = Sessions.__new__(Sessions)
+            sessions._add_to(app, None, (app,))
+        return sessions
 
 
 def current_session() -> SessionMixin:
