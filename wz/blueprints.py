@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,33 @@ if TYPE_CHECKING:
     from .cli import AppGroup  # upwards: `Blueprint.cli` is a group of commands
 
 OWN_NAME: Any = object()  #: `cli_group` of commands that are grouped by the blueprint's own name
+
+
+@dataclass(frozen=True, slots=True)
+class SetupState:
+    """One registration of a blueprint, which its recorded functions are called with: Flask's BlueprintSetupState."""
+
+    app: App
+    blueprint: Blueprint
+    scopes: tuple[Router, ...]  #: the app, and each blueprint inwards
+    name: str  #: with those of the blueprints around it and dots, as its endpoints begin
+    url_prefix: str
+    subdomain: str | None
+    url_defaults: dict[str, Any]
+    first_registration: bool  #: of this blueprint in this app
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Callable[..., Any] | None = None, **options: Any
+    ) -> None:
+        """`add_url_rule` of the app, with the blueprint's prefix, values and name."""
+        name = f"{self.name}.{endpoint or getattr(view_func, '__name__', '')}"
+        self.app.route_of(name, self.scopes)
+        self.app.add_url_rule(_join(self.url_prefix, rule), name, view_func, **self.rule_options(options))
+
+    def rule_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a rule's options, with the subdomain and the values that it has not itself."""
+        defaults = {**self.url_defaults, **(options.get("defaults") or {})} or None
+        return {"subdomain": self.subdomain, **options, "defaults": defaults}
 
 
 class Blueprint(BlueprintNames, Router):
@@ -54,7 +81,7 @@ class Blueprint(BlueprintNames, Router):
         self.url_values = url_defaults or {}
         self.rules: list[RuleSpec] = []
         self.children: list[tuple[Blueprint, dict[str, Any]]] = []
-        self.recorded: list[Callable[[App], Any]] = []
+        self.recorded: list[Callable[[SetupState], Any]] = []
         self.views: dict[str, Callable[..., Any]] = {}  # by endpoint, for rules without one
         self.installed = 0  # how often it was registered
         self.template_folder: str | PathLike[str] | None = template_folder
@@ -104,14 +131,14 @@ class Blueprint(BlueprintNames, Router):
     register_blueprint = register
 
     @setupmethod
-    def record(self, function: Callable[[App], Any]) -> None:
-        """Call `function(app)` whenever the blueprint is registered."""
+    def record(self, function: Callable[[SetupState], Any]) -> None:
+        """Call `function(state)` whenever the blueprint is registered; `state.app` is where."""
         self.recorded.append(function)
 
     @setupmethod
-    def record_once(self, function: Callable[[App], Any]) -> None:
-        """Call `function(app)` when the blueprint is registered for the first time."""
-        self.record(lambda app: None if self.installed > 1 else function(app))
+    def record_once(self, function: Callable[[SetupState], Any]) -> None:
+        """Call `function(state)` when the blueprint is registered in an app for the first time."""
+        self.record(lambda state: function(state) if state.first_registration else None)
 
     @setupmethod
     def endpoint(self, name: str) -> Callable[[F], F]:
@@ -126,31 +153,31 @@ class Blueprint(BlueprintNames, Router):
     @setupmethod
     def before_app_request(self, hook: F) -> F:
         """`before_request` of the app: the hook runs before every request, whichever view answers it."""
-        self.record(lambda app: app.before_request(hook))
+        self.record_once(lambda state: state.app.before_request(hook))
         return hook
 
     @setupmethod
     def after_app_request(self, hook: F) -> F:
         """`after_request` of the app: the hook is called with every response."""
-        self.record(lambda app: app.after_request(hook))
+        self.record_once(lambda state: state.app.after_request(hook))
         return hook
 
     @setupmethod
     def teardown_app_request(self, hook: F) -> F:
         """`teardown_request` of the app: the hook is called at the end of every request."""
-        self.record(lambda app: app.teardown_request(hook))
+        self.record_once(lambda state: state.app.teardown_request(hook))
         return hook
 
     @setupmethod
     def app_url_value_preprocessor(self, hook: F) -> F:
         """`url_value_preprocessor` of the app: the hook sees the values of every request's URL."""
-        self.record(lambda app: app.url_value_preprocessor(hook))
+        self.record_once(lambda state: state.app.url_value_preprocessor(hook))
         return hook
 
     @setupmethod
     def app_url_defaults(self, hook: F) -> F:
         """`url_defaults` of the app: the hook may add values to every URL that is built."""
-        self.record(lambda app: app.url_defaults(hook))
+        self.record_once(lambda state: state.app.url_defaults(hook))
         return hook
 
     @setupmethod
@@ -158,7 +185,7 @@ class Blueprint(BlueprintNames, Router):
         """`errorhandler` of the app: errors of other blueprints, and of a path without a rule, as well."""
 
         def decorate(handler: F) -> F:
-            self.record(lambda app: app.register_error_handler(code_or_class, handler))
+            self.record_once(lambda state: state.app.register_error_handler(code_or_class, handler))
             return handler
 
         return decorate
@@ -182,21 +209,21 @@ class Blueprint(BlueprintNames, Router):
         name = f"{parent}{name or self.name}"
         if name in app.blueprints:
             raise ValueError(f"there is a blueprint {name!r} already: register this one under another name=")
+        is_first = self not in app.blueprints.values()
         app.blueprints[name] = self
         self.installed += 1
         scopes = (*scopes, self)
         path = _join(path, self.url_prefix if url_prefix is None else url_prefix)
         subdomain = self.subdomain if subdomain is None else subdomain
         values = {**self.url_values, **(values or {})}
+        state = SetupState(app, self, scopes, name, path, subdomain, values, is_first)
         for spec in self.rules:
-            options = {"subdomain": subdomain, **spec.options}
-            options["defaults"] = {**values, **(options.get("defaults") or {})} or None
             rule, endpoint = _join(path, spec.rule), f"{name}.{spec.endpoint}"
-            app.add_rule(replace(spec, rule=rule, endpoint=endpoint, options=options), scopes)
+            app.add_rule(replace(spec, rule=rule, endpoint=endpoint, options=state.rule_options(spec.options)), scopes)
         for endpoint, view in self.views.items():
             app.route_of(endpoint, scopes).answer_with(view)
         for function in self.recorded:
-            function(app)
+            function(state)
         if "cli" in vars(self) and self.cli.commands:
             group = self.cli_group if cli_group is OWN_NAME else cli_group
             app.cli.add_group(self.cli, name if group is OWN_NAME else group)

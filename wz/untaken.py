@@ -49,9 +49,9 @@ APP = {
 
 #: The same for a blueprint.
 BLUEPRINT = {
-    "deferred_functions": "use record(function), which is called with the app",
+    "deferred_functions": "use record(function), which is called with a wz.blueprints.SetupState",
     "error_handler_spec": _HANDLERS,
-    "make_setup_state": "use record(function), which is called with the app",
+    "make_setup_state": "use record(function), which is called with a wz.blueprints.SetupState",
     "url_values_defaults": "use url_values",
     "view_functions": "use add_url_rule, or the app's view_functions after register",
 }

@@ -218,19 +218,53 @@ def test_what_a_blueprint_does_for_the_whole_app(web: Web) -> None:
     assert client.get("/none").text == "not here"
 
 
-def test_what_is_recorded_is_done_at_each_registration_or_once() -> None:
-    app = App("test")
-    blueprint = Blueprint("bp")
+def test_what_is_recorded_is_done_at_each_registration_or_once_in_each_app(web: Web) -> None:
+    first, second = web.app(), web.app()
+    blueprint = web.Blueprint("bp", "tests.wz")
     seen: list[App] = []
     once: list[App] = []
-    blueprint.record(seen.append)
-    blueprint.record_once(once.append)
+    blueprint.record(lambda state: seen.append(state.app))
+    blueprint.record_once(lambda state: once.append(state.app))
     assert seen == []
 
-    app.register(blueprint)
-    app.register(blueprint, name="again", url_prefix="/again")
+    first.register_blueprint(blueprint)
+    first.register_blueprint(blueprint, name="again", url_prefix="/again")
+    second.register_blueprint(blueprint)
 
-    assert (seen, once) == ([app, app], [app])
+    assert (seen, once) == ([first, first, second], [first, second])
+
+
+def test_a_recorded_function_knows_where_it_is_registered(web: Web) -> None:
+    app = web.app()
+    blueprint = web.Blueprint("bp", "tests.wz", url_prefix="/own", subdomain="s", url_defaults={"a": 1, "b": 2})
+    states: list[Any] = []
+
+    def note(state: Any) -> None:
+        states.append(state)
+        state.add_url_rule("/rule", "rule", lambda **values: values, defaults={"b": 3}, subdomain=None)
+
+    blueprint.record(note)
+    blueprint.before_request(lambda: hooked.append(web.request.endpoint))
+    hooked: list[str] = []
+    app.register_blueprint(blueprint, url_prefix="/other", url_defaults={"c": 4})
+    (state,) = states
+
+    assert (state.app, state.blueprint, state.first_registration) == (app, blueprint, True)
+    assert (state.url_prefix, state.subdomain, state.url_defaults) == ("/other", "s", {"a": 1, "b": 2, "c": 4})
+    assert web.client(app).get("/other/rule").json == {"a": 1, "b": 3, "c": 4}
+    assert hooked == ["bp.rule"]
+
+
+def test_what_a_blueprint_does_for_the_whole_app_is_done_once(web: Web) -> None:
+    app = web.app()
+    calls: list[str] = []
+    blueprint = web.Blueprint("bp", "tests.wz")
+    blueprint.before_app_request(lambda: calls.append("before"))
+    app.register_blueprint(blueprint)
+    app.register_blueprint(blueprint, name="again", url_prefix="/again")
+    web.client(app).get("/")
+
+    assert calls == ["before"]
 
 
 def test_the_endpoint_decorator_takes_the_whole_name(web: Web) -> None:

@@ -34,7 +34,7 @@ OFFERED = {
     "wz.aio": "Coroutines ensure_sync run synchronous",
     "wz.app": "App",
     "wz.base": "BaseApp",
-    "wz.blueprints": "Blueprint OWN_NAME",
+    "wz.blueprints": "Blueprint OWN_NAME SetupState",
     "wz.bodies": "read_whole",
     "wz.caching": "cache_control",
     "wz.chunked": "UnknownLength stream",
