@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .app import App  # upwards: a blueprint is installed in an app, and what it recorded is called with one
     from .cli import AppGroup  # upwards: `Blueprint.cli` is a group of commands
 
+_Options = Mapping[str, Any]
 OWN_NAME: Any = object()  #: `cli_group` of commands that are grouped by the blueprint's own name
 
 
@@ -154,13 +155,11 @@ class Blueprint(BlueprintNames, Router):
 
         return decorate
 
-    def make_setup_state(
-        self, app: App, options: Mapping[str, Any], first_registration: bool = False
-    ) -> BlueprintSetupState:
+    def make_setup_state(self, app: App, options: _Options, first_registration: bool = False) -> BlueprintSetupState:
         """Return what the functions of `record` are called with; a subclass may give them more."""
         return BlueprintSetupState(self, app, options, first_registration)
 
-    def register(self, app: App, options: Mapping[str, Any]) -> None:
+    def register(self, app: App, options: _Options) -> None:
         """Add the routes to `app`, and those of the blueprints in this one; what `App.register` does.
 
         A subclass may override it, to do something at each registration. To nest blueprints, see `register_blueprint`.
@@ -177,8 +176,7 @@ class Blueprint(BlueprintNames, Router):
         for function in self.recorded:
             function(state)
         if "cli" in vars(self) and self.cli.commands:
-            group = options.get("cli_group", OWN_NAME)
-            group = self.cli_group if group is OWN_NAME else group
+            group = self.cli_group if (given := options.get("cli_group", OWN_NAME)) is OWN_NAME else given
             app.cli.add_group(self.cli, state.full_name if group is OWN_NAME else group)
         for child, how in self.children:
             child.register(app, {**how, **state.around(child, how)})
@@ -187,9 +185,7 @@ class Blueprint(BlueprintNames, Router):
 class BlueprintSetupState:
     """One registration of a blueprint, with its `options`, as the functions that were recorded see it."""
 
-    def __init__(
-        self, blueprint: Blueprint, app: App, options: Mapping[str, Any], first_registration: bool = False
-    ) -> None:
+    def __init__(self, blueprint: Blueprint, app: App, options: _Options, first_registration: bool = False) -> None:
         """`first_registration` is whether this app has not had the blueprint before, under any name."""
         self.blueprint = blueprint
         self.app = app
@@ -226,7 +222,7 @@ class BlueprintSetupState:
         rule, endpoint = _join(self.url_prefix, spec.rule), f"{self.full_name}.{spec.endpoint}"
         self.app.add_rule(replace(spec, rule=rule, endpoint=endpoint, options=options), self.scopes)
 
-    def around(self, child: Blueprint, options: Mapping[str, Any]) -> dict[str, Any]:
+    def around(self, child: Blueprint, options: _Options) -> dict[str, Any]:
         """Return the options of a blueprint in this one that depend on this one."""
         subdomains = (_given(options, "subdomain", child.subdomain), self.subdomain)
         return {
@@ -236,7 +232,7 @@ class BlueprintSetupState:
         }
 
 
-def _given(options: Mapping[str, Any], name: str, default: Any) -> Any:
+def _given(options: _Options, name: str, default: Any) -> Any:
     value = options.get(name)
     return default if value is None else value
 

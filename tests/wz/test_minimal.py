@@ -84,6 +84,7 @@ OPTIONAL = [
     "signing",
     "sse",
     "static",
+    "steps",
     "stdlib_json",
     "tagged",
     "templates",
@@ -277,6 +278,7 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
         ("lazy", "registries"): "the same",
         ("lazy", "resources"): "the same",
         ("lazy", "static"): "the same",
+        ("lazy", "steps"): "the same",
         ("serving", "app"): "upwards: `App.run` gives itself",
         ("testing", "sessions"): "beside it, but optional: `Client.session_transaction` yields one",
     }

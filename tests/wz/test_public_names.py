@@ -117,6 +117,7 @@ OFFERED = {
     "wz.setup": "ReadOnce SetupError setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "ENDPOINT Static StaticFolder send_file send_from_directory",
+    "wz.steps": "AppSteps Step",
     "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
     "wz.streaming": "Stream copy_current_request_context stream_with_context",
     "wz.tagged": """
