@@ -124,7 +124,7 @@ class App(URLBuilding, Development, Answers, AppNames):
         route = request.route
         reply = reply_to(value, self)
         if reply is not None:
-            if request.after_hooks is None and not route.afters:
+            if request.after_hooks is None and not route.afters and type(self).process is App.process:
                 return reply
             response: WerkzeugResponse = reply.as_response(Response)
         else:

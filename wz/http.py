@@ -64,7 +64,9 @@ class Limit:
         self.setting = setting
         self.default = default  # for a request where no app is current
 
-    def __get__(self, request: Request, owner: type[Request]) -> Any:
+    def __get__(self, request: Request | None, owner: type[Request]) -> Any:
+        if request is None:
+            return self
         own = request.__dict__
         if self.setting in own:
             return own[self.setting]

@@ -27,11 +27,11 @@ from werkzeug.local import LocalProxy
 from .aio import synchronous
 from .app import App
 from .base import BaseApp
-from .blueprints import BlueprintSetupState
 from .context import current, current_request, g, request
 from .http import Request
 from .routing import Router
 from .setup import setupmethod
+from .setup_state import BlueprintSetupState
 
 try:
     import jinja2 as jinja2  # wz.templates takes it from here, where its absence is told

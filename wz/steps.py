@@ -43,6 +43,7 @@ class Step:
 
     def __set__(self, app: App, function: Callable[..., Any]) -> None:
         vars(app).update({self.name: function, self.step: lambda request, *args: function(*args)})
+        app.after_hooks.add(lambda request, response: response)  # what no hook sees is not processed
 
     def overridden(self, cls: type, name: str) -> None:
         """Let the step call the method `name` of a subclass."""

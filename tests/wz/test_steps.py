@@ -116,6 +116,25 @@ def test_a_step_may_be_set_on_an_app(web: Web) -> None:
     assert web.client(app).get("/").text == "around index"
 
 
+def test_every_answer_is_processed_also_where_no_hook_sees_it(web: Web) -> None:
+    class Marked(web.App):  # type: ignore[name-defined,misc]
+        def process_response(self, response: Any) -> Any:
+            response.headers["X-Mark"] = "class"
+            return super().process_response(response)
+
+    def mark(response: Any) -> Any:
+        response.headers["X-Mark"] = "app"
+        return response
+
+    of_class, of_app = Marked("tests.wz", static_folder=None), web.app()
+    of_app.process_response = mark
+    for app in (of_class, of_app):
+        app.add_url_rule("/", "index", lambda: "index")
+    marks = [web.client(app).get(path).headers["X-Mark"] for app in (of_class, of_app) for path in ("/", "/none")]
+
+    assert marks == ["class", "class", "app", "app"]
+
+
 def test_what_fails_may_be_logged_elsewhere(web: Web) -> None:
     logged: list[Any] = []
 
