@@ -15,6 +15,7 @@ from typing import Any, TypeVar, overload
 from .aio import synchronous
 from .base import BaseApp
 from .blueprints import Blueprint
+from .context import g
 from .routing import Hooks, Router
 from .typed import ViewFunction, with_request
 
@@ -142,7 +143,7 @@ class Registries(Router):
 
     @property
     def template_context_processors(self) -> ByScope[list[Hook]]:
-        """The functions of `context_processor`. The request and `g` are known to templates without one."""
+        """The functions of `context_processor`; the app's first adds the request and `g`."""
         from .jinja import processors_of  # needs Jinja2, which the other names don't
 
         return ByScope(self, processors_of)
@@ -166,6 +167,13 @@ class AppRegistries(Registries, BaseApp):
         """The functions of `shell_context_processor`."""
         processors: list[Hook] = self.extensions.setdefault("shell_context_processors", [])
         return processors
+
+    def make_shell_context(self) -> dict[str, Any]:
+        """Return the names that `wz shell` begins with: `app`, `g` and those of the processors."""
+        names = {"app": self._app, "g": g}
+        for processor in self.shell_context_processors:
+            names |= processor()
+        return names
 
     def iter_blueprints(self) -> ValuesView[Blueprint]:
         """Return the blueprints in the order in which they were registered, the nested ones among them."""

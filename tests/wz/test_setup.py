@@ -32,7 +32,10 @@ OF_BOTH: dict[str, Callable[[Any], Any]] = {
     "errorhandler": lambda router: router.errorhandler(404)(hook),
     "register_error_handler": lambda router: router.register_error_handler(404, hook),
 }
-OF_AN_APP = OF_BOTH | {"teardown_appcontext": lambda app: app.teardown_appcontext(hook)}
+OF_AN_APP = OF_BOTH | {
+    "teardown_appcontext": lambda app: app.teardown_appcontext(hook),
+    "shell_context_processor": lambda app: app.shell_context_processor(hook),
+}
 OF_A_BLUEPRINT = OF_BOTH | {
     "before_app_request": lambda blueprint: blueprint.before_app_request(hook),
     "after_app_request": lambda blueprint: blueprint.after_app_request(hook),
