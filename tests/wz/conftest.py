@@ -17,7 +17,7 @@ from werkzeug.test import Client as WerkzeugClient
 import wz
 
 from ..client import validated
-from .flask_page import BEHAVIOURS, ROOT, codes_of, place_of, watch
+from .flask_page import BEHAVIOURS, ELSEWHERE, ROOT, codes_of, place_of, watch
 from .traced import check, trace_all
 
 #: Where wz has names that Flask has in `flask` itself.
@@ -33,7 +33,7 @@ OPTIONAL = {
 #: The places that docs/flask.md names for each test that it names.
 PLACES: dict[str, set[str]] = {}
 for row in BEHAVIOURS:
-    for test in row.tests:
+    for test in {*row.tests} - {ELSEWHERE}:
         PLACES.setdefault(test, set()).add(row.place)
 
 

@@ -65,6 +65,9 @@ def functions_in(path: str) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
+#: A test whose program runs in a process of its own, where no call is seen.
+ELSEWHERE = "wz/test_minimal.py::test_an_app_loads_no_optional_file_that_it_does_not_name"
+
 #: The fixtures of tests/wz/conftest.py that run a test on Flask and on wz.
 ON_BOTH = {"web", "line"}
 

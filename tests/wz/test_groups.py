@@ -160,12 +160,9 @@ def test_the_shell_has_the_app_g_and_what_the_processors_add(
 
 
 def test_the_commands_are_names_of_the_module(line: CommandLine) -> None:
-    cli = line.cli
-    assert [each.name for each in (cli.routes_command, cli.run_command, cli.shell_command)] == [
-        "routes",
-        "run",
-        "shell",
-    ]
+    cli, context = line.cli, click.Context(line.main)
+    for name, command in (("routes", cli.routes_command), ("run", cli.run_command), ("shell", cli.shell_command)):
+        assert line.main.get_command(context, name) is command
 
 
 def test_a_program_s_own_script(line: CommandLine) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from werkzeug.exceptions import ImATeapot
+from werkzeug.exceptions import ImATeapot, NotFound
 
 import wz
 import wz.json
@@ -484,3 +484,30 @@ def test_the_parts_of_a_logger(web: Web) -> None:
     assert logging.has_level_handler(logger)
     assert app.logger is logger
     logger.removeHandler(logging.default_handler)
+
+
+# What docs/flask.md says that is not the same.
+
+
+def test_an_error_that_is_returned(web: Web) -> None:
+    app = web.app()
+    app.get("/")(lambda: NotFound("gone"))
+
+    answer = web.client(app).get("/")
+    assert (answer.status_code, answer.mimetype) == (
+        404,
+        "application/problem+json" if web.module is wz else "text/html",
+    )
+
+
+def test_a_request_inside_of_an_app_context_has_its_own_g(web: Web) -> None:
+    app = web.app()
+    ended: list[str] = []
+    app.teardown_appcontext(lambda error: ended.append(web.g.get("name", "none")))
+    app.get("/")(lambda: web.g.get("name", "none"))
+
+    with app.app_context():
+        web.g.name = "outer"
+        assert web.client(app).get("/").text == ("none" if web.module is wz else "outer")
+        assert ended == (["none"] if web.module is wz else [])
+    assert ended == (["none", "outer"] if web.module is wz else ["outer"])
