@@ -121,7 +121,7 @@ def werkzeug(folder: Path) -> Any:
 
 def wz(folder: Path) -> Any:
     from wz import App, Response
-    from wz.session import Sessions, session_of
+    from wz.sessions import Sessions, session_of
     from wz.static import Static
     from wz.templates import Templates, render_template
 

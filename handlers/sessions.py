@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 from pipeline.store.clock import machine_time
 from wz import App, Blueprint, Request
 from wz.context import current_request
-from wz.session import SecureCookieSessionInterface, Sessions, session_of
+from wz.sessions import SecureCookieSessionInterface, Sessions, session_of
 
 from .services import services
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -13,16 +13,15 @@ from werkzeug.exceptions import Aborter
 from werkzeug.routing import BuildError, Rule
 
 from .aio import synchronous
-from .blueprints import OWN_NAME, Blueprint
+from .blueprints import Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute, duration, get_debug_flag
 from .errors import ErrorPage, error_page
 from .folders import root_path as folder_of
 from .http import Globals, Request, Response
 from .json import JSON
 from .layers import Layers
-from .lazy import ReadOnce
 from .routing import Map, Route, Router, RuleSpec
-from .setup import setupmethod
+from .setup import ReadOnce, setupmethod
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -42,7 +41,7 @@ class BaseApp(Router):
     debug = ConfigAttribute[bool]("DEBUG", bool)
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     permanent_session_lifetime = ConfigAttribute("PERMANENT_SESSION_LIFETIME", duration)
-    session_interface: Any = None  # a `wz.session.SessionInterface`; `Sessions(app)` gives one
+    session_interface: Any = None  # a `wz.sessions.SessionInterface`; `Sessions(app)` gives one
     request_class = Request
     response_class: type[Response] = Response
     url_rule_class: type[Rule] = Rule
@@ -97,7 +96,7 @@ class BaseApp(Router):
         self.error_hooks: list[Callable[[Request, Exception], Any]] = []
         self.appcontext_hooks: list[Callable[[], Any]] = []
         self.appcontext_teardown_hooks = self.scope.context_hooks
-        self.layers = Layers(lambda: self.wsgi_app)
+        self.layers = Layers(partial(getattr, self, "wsgi_app"))
         self._unmatched = Route("", (self.scope,))
         if static_folder is not None or static_url_path is not None:
             from .static import Static  # optional: only an app that names a folder loads it
@@ -203,18 +202,12 @@ class BaseApp(Router):
         return table(self._app)
 
     @setupmethod
-    def register(
-        self,
-        blueprint: Blueprint,
-        *,
-        url_prefix: str | None = None,
-        name: str | None = None,
-        subdomain: str | None = None,
-        url_defaults: Mapping[str, Any] | None = None,
-        cli_group: str | None = OWN_NAME,
-    ) -> None:
-        """Add a blueprint's routes, below `url_prefix` or its own; `name` lets one be registered twice."""
-        blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}), cli_group)
+    def register(self, blueprint: Blueprint, **options: Any) -> None:
+        """Add a blueprint's routes. The options win over the blueprint's own, and `record` sees them.
+
+        They are `url_prefix`, `subdomain`, `url_defaults`, `cli_group`, and `name`, which lets one be registered twice.
+        """
+        blueprint.register(self._app, options)
 
     register_blueprint = register
 

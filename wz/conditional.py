@@ -25,11 +25,12 @@ from typing import Any, TypeVar, cast, overload
 
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
-from werkzeug.http import parse_date, parse_etags, unquote_etag
+from werkzeug.http import parse_etags, unquote_etag
 from werkzeug.wrappers import Response
 
 from .aio import synchronous
 from .context import after_this_request, require_request
+from .dates import parse_date
 from .documented import documented
 from .errors import error_response
 from .http import Request

@@ -53,8 +53,15 @@ class FieldError(msgspec.Struct, frozen=True):
 def invalid(exc: ValidationError, given: Any = None, type_: Any = None) -> Problem:
     """Return a 422 with the field, which msgspec names in its message only: a path from `$`, or in backticks.
 
-    With the value that was `given` for `type_`, JSON or texts by name, `errors` has all that is wrong with it.
+    With the value that was `given` for `type_`, JSON or texts by name, `errors` has all that is wrong with it. It is a
+    400 for bytes that are no JSON: msgspec stops at the first wrong value, which may come before what is broken.
     """
+    if isinstance(given, bytes):
+        try:
+            given.decode()
+            msgspec.json.decode(given, type=msgspec.Raw)
+        except (ValueError, RecursionError) as broken:
+            return Problem(400, f"the body is not JSON: {broken}")
     message = str(exc)
     path = _PATH.search(message)
     named = _NAMED.search(message)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Literal, overload
 
 from .context import current_request
-from .session import current_session
+from .sessions import current_session
 
 _KEY = "_flashes"  # in the session, and in the request's __dict__ once they were taken out
 

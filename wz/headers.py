@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from werkzeug.http import parse_date, parse_list_header
+from werkzeug.http import parse_list_header
 
+from .dates import parse_date
 from .errors import Problem
 from .field_errors import FieldError, errors_of
 from .http import Request

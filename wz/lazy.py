@@ -1,8 +1,9 @@
-"""Attributes of an app and of a blueprint whose code is in optional files: a file is loaded when one is first used.
+"""Names of an app, a blueprint and `wz` itself that are in optional files: a file is loaded when one is first used.
 
 `app.open_resource(...)` loads `wz/resources.py`; an app that never says it never does. To the type checker, `AppNames`
 and `BlueprintNames` are the classes of those files. When a program runs they have a `Lazy` for each name instead, in a
-class, so that a subclass may override the name and call `super()` as usual.
+class, so that a subclass may override the name and call `super()` as usual. `from wz import session` loads
+`wz/sessions.py` in the same way, by the table `PACKAGE`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
 from inspect import getattr_static
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .aio import Coroutines  # beside it, and loaded anyway
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from .registries import AppRegistries, Registries  # the same
     from .resources import AppResources, Resources  # the same
     from .static import StaticFolder  # the same
-
-T = TypeVar("T")
 
 #: What both have: the names, by the file and the class in it.
 BOTH = {
@@ -57,9 +56,34 @@ BLUEPRINT = BOTH | {
         app_template_filter app_template_global app_template_test
     """,
     "untaken:BlueprintUntaken": """
-        deferred_functions error_handler_spec make_setup_state url_values_defaults view_functions
+        deferred_functions error_handler_spec view_functions
     """,
 }
+#: What `wz` itself has, so that `from flask import ...` becomes `from wz import ...`.
+PACKAGE = {
+    "flashing": "flash get_flashed_messages",
+    "sessions": "session",
+    "signals": """
+        appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template got_request_exception
+        message_flashed request_finished request_started request_tearing_down template_rendered
+    """,
+    "static": "send_file send_from_directory",
+    "templates": """
+        get_template_attribute render_template render_template_string stream_template stream_template_string
+    """,
+}
+#: Files that `import wz` is enough for, as `import flask` is: `wz.signals.request_started`.
+MODULES = ("cli", "logging", "sessions", "signals", "templates", "testing", "views")
+
+
+def name_of_package(name: str) -> Any:
+    """Return what `PACKAGE` and `MODULES` have under this name. Raises AttributeError."""
+    if name in MODULES:
+        return import_module(f"wz.{name}")
+    for module, names in PACKAGE.items():
+        if name in names.split():
+            return getattr(import_module(f"wz.{module}"), name)
+    raise AttributeError(f"module 'wz' has no attribute {name!r}", name=name)
 
 
 class Lazy:
@@ -103,24 +127,6 @@ class Names:
                 above = vars(base).get(name)
                 if isinstance(above, Lazy) and above.place.startswith("untaken:"):
                     above.found.warn(f"{cls.__qualname__}.{name}")
-
-
-class ReadOnce(Generic[T]):
-    """A class attribute that an app's constructor reads: a subclass may have another, an app itself is told."""
-
-    def __init__(self, value: T) -> None:
-        self.value = value
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, instance: object, owner: type | None = None) -> T:
-        return self.value
-
-    def __set__(self, instance: object, value: T) -> None:
-        from .untaken import warn_too_late  # optional: a program that does nothing in vain does not load it
-
-        warn_too_late(instance, self.name)
 
 
 if TYPE_CHECKING:

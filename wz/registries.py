@@ -67,7 +67,7 @@ class HookList(MutableSequence[Hook]):
     def __getitem__(self, index: slice) -> list[Hook]: ...
 
     def __getitem__(self, index: int | slice) -> Hook | list[Hook]:
-        return [*map(_written, self.hooks)][index]
+        return [*map(_as_added, self.hooks)][index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         hooks = [*self.hooks]
@@ -172,7 +172,7 @@ class AppRegistries(Registries, BaseApp):
         return self.blueprints.values()
 
 
-def _written(hook: Hook) -> Hook:
+def _as_added(hook: Hook) -> Hook:
     """Return a hook without what the router has put around it, which calls it as its signature wants."""
     while getattr(hook, "__globals__", {}).get("__name__") in ("wz.aio", "wz.typed"):
         hook = hook.__wrapped__  # type: ignore[attr-defined]

@@ -62,8 +62,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 def send(response: Response, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes] | None:
     """Send a response on which Werkzeug would have nothing to do; return None for one that must go the long way.
 
-    The long way is for bodies that are streamed or not bytes, callbacks at the response's end, statuses that allow no
-    body, Location (which is made a URI) and HEAD.
+    The long way is for bodies that are streamed or not bytes, headers that were replaced by a dict, callbacks at the
+    response's end, statuses that allow no body, Location (which is made a URI) and HEAD.
     """
     body = response.response
     if (
@@ -71,6 +71,7 @@ def send(response: Response, environ: WSGIEnvironment, start_response: StartResp
         or type(body) is not list
         or len(body) != 1
         or type(body[0]) is not bytes
+        or type(response.headers) is not Headers
         or response._on_close
         or response.direct_passthrough
         or not 200 <= response._status_code < 600

@@ -24,7 +24,7 @@ PORT = 5000
 
 
 def run(
-    app: App, host: str | None, port: int | None, debug: bool | None, is_dotenv_loaded: bool, options: dict[str, Any]
+    app: App, host: str | None, port: int | None, debug: bool | None, reads_dotenv: bool, options: dict[str, Any]
 ) -> None:
     """Serve the app until the process is interrupted; what `App.run` does."""
     if os.environ.get(RUN_FROM_CLI) == "true":
@@ -35,7 +35,7 @@ def run(
                 file=sys.stderr,
             )
         return
-    if get_load_dotenv(is_dotenv_loaded):
+    if get_load_dotenv(reads_dotenv):
         load_dotenv()
         if "WZ_DEBUG" in os.environ:
             app.debug = get_debug_flag()

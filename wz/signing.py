@@ -28,7 +28,7 @@ try:
     from itsdangerous import URLSafeTimedSerializer as URLSafeTimedSerializer
 except ModuleNotFoundError as exc:
     raise ModuleNotFoundError(
-        "wz.session needs the package itsdangerous: pip install itsdangerous", name=exc.name
+        "wz.sessions needs the package itsdangerous: pip install itsdangerous", name=exc.name
     ) from exc
 
 

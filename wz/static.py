@@ -23,7 +23,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .app import App
 from .blueprints import Blueprint
 from .context import current_app, current_request
+from .dates import with_readable_dates
 from .routing import Router
+from .setup import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +67,7 @@ def send_file(
         path_or_file = os.path.join(app.root_path, path_or_file)
     return utils.send_file(
         path_or_file,
-        request.environ,
+        with_readable_dates(request.environ),
         mimetype=mimetype,
         as_attachment=as_attachment,
         download_name=download_name,
@@ -101,7 +103,7 @@ class Static:
     `host=`. A blueprint without a prefix needs a `url_path` that is not the app's, or the app's files hide its own.
     The endpoint `static` is the router's own: its `static_folder` and `static_url_path` are set, and its
     `send_static_file` and `get_send_file_max_age` may be overridden. Raises NotADirectoryError for a folder that does
-    not exist, which would answer 404 to every request, and ValueError for a host in an app that does not match hosts.
+    not exist, which would answer 404 to every request, and SetupError for a host in an app that does not match hosts.
     """
 
     def __init__(
@@ -115,7 +117,7 @@ class Static:
         **options: Any,
     ) -> None:
         if isinstance(router, App) and router.url_map.host_matching != bool(options.get("host")):
-            raise ValueError(
+            raise SetupError(
                 "static files need a host= in an app with host_matching=True, and can't have one in another"
             )
         joined = _join(router.root_path, folder)
@@ -125,7 +127,7 @@ class Static:
         if not os.path.isdir(self.folder):
             raise NotADirectoryError(f"there is no folder {self.folder!r} to serve files from")
         prefix = _url_path(joined) if url_path is None else url_path.rstrip("/")
-        self._is_the_router_s = endpoint == ENDPOINT and max_age is None
+        self._asks_router = endpoint == ENDPOINT and max_age is None
         if endpoint == ENDPOINT:
             router.static_folder = folder
             router.static_url_path = prefix
@@ -137,7 +139,7 @@ class Static:
 
     def _view(self, filename: str) -> WerkzeugResponse:
         router = self._router()
-        if self._is_the_router_s and router is not None:
+        if self._asks_router and router is not None:
             return router.send_static_file(filename)
         return self.send_static_file(filename)
 

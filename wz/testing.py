@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from click.testing import Result
 
-    from .session import SessionMixin  # beside it, but optional: `Client.session_transaction` yields one
+    from .sessions import SessionMixin  # beside it, but optional: `Client.session_transaction` yields one
 
 _USER_AGENT = f"Werkzeug/{version('werkzeug')}"
 
@@ -154,7 +154,7 @@ class Client(WerkzeugClient):
         The arguments are those of a request, for sessions that depend on the path or the host. Raises TypeError for a
         client without cookies, and RuntimeError for an app without sessions or without a SECRET_KEY.
         """
-        from .session import session_transaction  # loaded only by tests that use sessions: it needs itsdangerous
+        from .sessions import session_transaction  # loaded only by tests that use sessions: it needs itsdangerous
 
         return session_transaction(self, self._app(), *args, **kwargs)
 

@@ -10,7 +10,8 @@ from ..store.scripts import Script
 from . import keys
 from .scores import PLACES
 
-_CONSTANT = re.compile(r"^local ([A-Z][A-Z0-9_]+) = (.*?)(?:  --.*)?\n", re.MULTILINE)
+_CONSTANT = re.compile(r"local ([A-Z][A-Z0-9_]+) = (.*?)(?:  --.*)?\n")
+_WORD = re.compile(r"\w+")
 
 
 class BoardScript(Script):
@@ -26,12 +27,16 @@ class BoardScript(Script):
         super().__init__(*(folder / name for name in names), reads_only=reads_only)
 
     def finish(self, text: str) -> str:
-        text = constants() + text
-        while constant := _CONSTANT.search(text):
-            name, value = constant.groups()
-            rest = re.split(rf"\b{name}\b", text[constant.end() :])
-            text = text[: constant.start()] + f"({value})".join(rest)
-        return text
+        values: dict[str, str] = {}
+        lines = []
+        for line in (constants() + text).splitlines(keepends=True):
+            written = _WORD.sub(lambda word: values.get(word[0], word[0]), line)
+            if constant := _CONSTANT.fullmatch(written):
+                name, value = constant.groups()
+                values[name] = f"({value})"
+            else:
+                lines.append(written)
+        return "".join(lines)
 
 
 def constants() -> str:

@@ -44,13 +44,9 @@ def say_version(response):
 """
 SERVICE = "from handlers.wsgi import app"
 LIGHT = """
-from types import SimpleNamespace
 from wz import App
 
 app = App("version")
-settings = SimpleNamespace(environment="test", trace_every=0, traces=1)
-app.extensions["services"] = SimpleNamespace(readers=SimpleNamespace(), settings=settings)
-app.extensions["load"] = SimpleNamespace()
 
 @app.get("/healthz")
 def health(request):
@@ -80,6 +76,8 @@ globals().update(runpy.run_path("{stack.REPOSITORY}/deploy/gunicorn.conf.py"))
 pythonpath += ",."
 wsgi_app = "version:app"
 """
+#: Without what only the service itself has, for which each new worker would import all of it.
+LIGHT_CONF = f"{CONF}\ndel post_worker_init\n"
 
 
 @dataclass
@@ -100,7 +98,7 @@ class Service:
         (self.folder / "go").touch()
 
     def configure(self, more: str) -> None:
-        (self.folder / "conf.py").write_text(CONF + more)
+        (self.folder / "conf.py").write_text((LIGHT_CONF if self.app == LIGHT else CONF) + more)
 
     @property
     def master(self) -> int:
@@ -338,7 +336,7 @@ def test_workers_that_had_their_requests_are_replaced_without_a_gap(service: Ser
 
 
 def test_one_of_the_first_workers_that_fails_does_not_end_the_other(tmp_path: Path, settings: Settings) -> None:
-    (tmp_path / "conf.py").write_text(CONF)
+    (tmp_path / "conf.py").write_text(LIGHT_CONF)
     version = VERSION.format(app=LIGHT, name="first", waits=False, more=FAILS_AS_THE_SECOND)
     (tmp_path / "version.py").write_text(version)
     with stack.gunicorn(tmp_path, settings, conf=tmp_path / "conf.py") as server:

@@ -17,6 +17,7 @@ from pipeline.hub.sas import new_key
 from pipeline.settings import Settings
 
 from ..stack import REPOSITORY
+from ..wz.test_minimal import CORE, CORE_LINES, LINES_ON_THE_WAY
 
 SECTION = (REPOSITORY / "README.md").read_text().partition("\n## The service\n")[2].partition("\n## ")[0]
 SHOWN = re.search(r"```console\n\$ make up\n(.*?)```", SECTION, re.DOTALL)
@@ -51,3 +52,11 @@ def test_make_has_what_it_names(target: str) -> None:
     done = subprocess.run(["make", "--dry-run", target], cwd=REPOSITORY, capture_output=True, check=False)
 
     assert done.returncode == 0
+
+
+def test_it_says_how_much_a_request_passes() -> None:
+    text = " ".join((REPOSITORY / "README.md").read_text().split())
+
+    assert len(CORE) == 6
+    assert f"The six that one must know are under {CORE_LINES:,} lines of code" in text
+    assert f"all that a request passes, counted by whole files, is under {LINES_ON_THE_WAY:,}." in text

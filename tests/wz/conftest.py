@@ -20,16 +20,6 @@ from ..client import validated
 from .flask_page import BEHAVIOURS, ELSEWHERE, ROOT, codes_of, place_of, watch
 from .traced import check, trace_all
 
-#: Where wz has names that Flask has in `flask` itself.
-OPTIONAL = {
-    "Config": "wz.config",
-    "session": "wz.session",
-    **dict.fromkeys(("flash", "get_flashed_messages"), "wz.flashing"),
-    **dict.fromkeys(("send_file", "send_from_directory"), "wz.static"),
-    **dict.fromkeys(("render_template", "render_template_string", "get_template_attribute"), "wz.templates"),
-    **dict.fromkeys(("stream_template", "stream_template_string"), "wz.templates"),
-}
-
 #: The places that docs/flask.md names for each test that it names.
 PLACES: dict[str, set[str]] = {}
 for row in BEHAVIOURS:
@@ -44,8 +34,7 @@ class Web:
         self.module = module
 
     def __getattr__(self, name: str) -> Any:
-        is_optional = self.module is wz and name in OPTIONAL
-        return getattr(import_module(OPTIONAL[name]) if is_optional else self.module, name)
+        return getattr(self.module, name)
 
     @property
     def App(self) -> type[wz.App]:

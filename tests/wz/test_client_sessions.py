@@ -8,7 +8,7 @@ import pytest
 
 import wz
 from wz import App
-from wz.session import Sessions, session
+from wz.sessions import Sessions, session
 
 from .conftest import Web
 
@@ -101,7 +101,7 @@ def test_the_session_may_depend_on_the_request(web: Web) -> None:
 
 
 def test_the_app_is_current_while_the_session_is_opened_and_saved(web: Web) -> None:
-    sessions = web.submodule("session" if web.module is wz else "sessions")
+    sessions = web.submodule("sessions")
 
     class Noting(sessions.SecureCookieSessionInterface):  # type: ignore[name-defined, misc]
         def open_session(self, app: Any, request: Any) -> Any:
@@ -134,9 +134,4 @@ def test_an_app_without_a_secret_key_opens_no_session(web: Web) -> None:
     message = "SECRET_KEY" if web.module is wz else "did not open a session"
 
     with pytest.raises(RuntimeError, match=message), app.test_client().session_transaction():
-        pass
-
-
-def test_an_app_without_sessions_says_so() -> None:
-    with pytest.raises(RuntimeError, match=r"Sessions\(app\)"), App("test").test_client().session_transaction():
         pass

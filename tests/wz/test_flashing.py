@@ -6,7 +6,7 @@ import pytest
 
 from wz import App, Request, redirect
 from wz.flashing import flash, get_flashed_messages
-from wz.session import Sessions
+from wz.sessions import Sessions
 from wz.signals import Signals, message_flashed
 from wz.testing import Client
 
@@ -123,6 +123,6 @@ def test_the_signal_has_the_message(app: App, client: Client) -> None:
     assert seen == [("message", "Saved."), ("warning", "The name is odd."), ("error", "The year is missing.")]
 
 
-def test_without_sessions_the_error_says_what_is_missing() -> None:
-    with App("bare").test_request_context("/"), pytest.raises(RuntimeError, match="has no sessions"):
+def test_without_a_key_the_error_says_what_is_missing() -> None:
+    with App("bare").test_request_context("/"), pytest.raises(RuntimeError, match="there is no secret key"):
         flash("Saved.")

@@ -17,7 +17,7 @@ import pytest
 
 import wz
 from wz.config import DEFAULT_CONFIG
-from wz.session import DEFAULT_CONFIG as SESSION_CONFIG
+from wz.sessions import DEFAULT_CONFIG as SESSION_CONFIG
 from wz.untaken import APP, BLUEPRINT, SETTINGS, UntakenWarning
 
 from .flask_page import BEHAVIOURS, NOT_TAKEN_OVER, ROOT, ROWS, Row, functions_in, place_of, runs_on_both

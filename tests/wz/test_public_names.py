@@ -19,10 +19,12 @@ import pytest
 import werkzeug.utils
 
 import wz
+from wz.lazy import MODULES as LAZY_MODULES
+from wz.lazy import PACKAGE
 
 #: The names of `wz` itself: what a program can use without loading an optional file.
 NAMES = """
-    App Blueprint JSON Problem Request Response
+    App Blueprint Config JSON Problem Request Response
     abort after_this_request copy_current_request_context current_app g has_app_context has_request_context
     jsonify make_response redirect request stream_with_context url_for
 """
@@ -32,10 +34,10 @@ OFFERED = {
     "wz.aio": "Coroutines ensure_sync run synchronous",
     "wz.app": "App",
     "wz.base": "BaseApp",
-    "wz.blueprints": "Blueprint OWN_NAME",
+    "wz.blueprints": "Blueprint BlueprintSetupState OWN_NAME",
     "wz.bodies": "read_whole",
     "wz.caching": "cache_control",
-    "wz.chunked": "UnknownLength stream",
+    "wz.chunked": "Terminated is_decoded stream",
     "wz.cli": """
         AppGroup COMMANDS Group NoAppException ScriptInfo load_app load_dotenv main pass_script_info
         routes_command run_command shell_command with_appcontext
@@ -62,13 +64,14 @@ OFFERED = {
     """,
     "wz.documented": "Says documented said_around",
     "wz.fast": "End HOSTS Match Matcher Node Pattern",
+    "wz.dates": "parse_date with_readable_dates",
     "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of invalid pointer",
     "wz.flashing": "flash get_flashed_messages",
     "wz.folders": "root_path",
-    "wz.forms": "FORM_TYPES form_of",
+    "wz.forms": "form_of",
     "wz.headers": "header_name headers_of",
-    "wz.helpers": "Answers abort make_response redirect",
-    "wz.http": "Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
+    "wz.helpers": "Helpers abort make_response redirect",
+    "wz.http": "FORM_TYPES Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
     "wz.idempotency": """
         Answers HEADER LONGEST MemoryAnswers PATIENCE PATTERN REPLAYED fingerprint idempotent key_of name_of
     """,
@@ -77,7 +80,7 @@ OFFERED = {
         processors_of reloads
     """,
     "wz.json": "JSON dump dumps json jsonify load loads",
-    "wz.lazy": "APP BLUEPRINT BOTH Lazy Names ReadOnce",
+    "wz.lazy": "APP BLUEPRINT BOTH Lazy MODULES Names PACKAGE name_of_package",
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
     "wz.loading": """
@@ -102,16 +105,16 @@ OFFERED = {
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope",
     "wz.serving": "HOST PORT RUN_FROM_CLI address run show_server_banner",
-    "wz.session": """
+    "wz.sessions": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSession SecureCookieSessionInterface SessionInterface
         SessionMixin Sessions current_session session session_of session_transaction
     """,
     "wz.signals": """
-        Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
+        EXTENSION Signal Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
     "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing_of",
-    "wz.setup": "setupmethod",
+    "wz.setup": "ReadOnce SetupError refuse_late setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "ENDPOINT Static StaticFolder send_file send_from_directory",
     "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
@@ -184,10 +187,43 @@ def written_in(module: ModuleType) -> list[str]:
     )
 
 
-def test_a_program_that_loads_no_optional_file_has_all_of_this() -> None:
-    names = {name for name, value in vars(wz).items() if name[0] != "_" and not isinstance(value, ModuleType)}
+LAZY = {name for names in PACKAGE.values() for name in names.split()}
 
-    assert sorted(wz.__all__) == sorted(names) == sorted(NAMES.split())
+
+def test_a_program_that_loads_no_optional_file_has_all_of_this() -> None:
+    tree = ast.parse(Path(str(wz.__file__)).read_text())
+    names = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    helpers = {"Any", "TYPE_CHECKING", "annotations", "name_of_package"}
+
+    assert sorted(wz.__all__) == sorted(names - helpers) == sorted(NAMES.split())
+
+
+def test_names_of_optional_files_are_had_from_wz_as_well() -> None:
+    found = {
+        name: getattr(import_module(f"wz.{module}"), name) for module in PACKAGE for name in PACKAGE[module].split()
+    }
+
+    assert [name for name, value in found.items() if getattr(wz, name) is not value] == []
+    assert [name for name in LAZY_MODULES if getattr(wz, name) is not import_module(f"wz.{name}")] == []
+    with pytest.raises(AttributeError, match="module 'wz' has no attribute 'nothing'"):
+        _ = wz.nothing  # type: ignore[attr-defined]
+
+
+def test_the_type_checker_knows_the_same_names() -> None:
+    tree = ast.parse(Path(str(wz.__file__)).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = {
+        (node.module, alias.name) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+
+    assert imports == {(module, name) for module, names in PACKAGE.items() for name in names.split()}
+
+
+def test_all_that_flask_exports_is_exported_here() -> None:
+    flask = pytest.importorskip("flask")
+    names = {name for name, value in vars(flask).items() if name[0] != "_" and not isinstance(value, ModuleType)}
+
+    assert names - {*NAMES.split(), *LAZY} == {"Flask", "annotations"}
 
 
 def test_every_module_is_listed() -> None:

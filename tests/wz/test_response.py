@@ -100,6 +100,12 @@ def multiple(cls: type[WerkzeugResponse]) -> WerkzeugResponse:
     return response
 
 
+def plain(cls: type[WerkzeugResponse]) -> WerkzeugResponse:
+    response = cls("x")
+    response.headers = {"X-A": "b", "Content-Type": "text/x"}  # type: ignore[assignment]
+    return response
+
+
 #: id -> what a view returns, and the same as a Response of Werkzeug's.
 RETURNS: dict[str, tuple[Callable[[], Any], Callable[[], WerkzeugResponse]]] = {
     "dict": (lambda: {"a": 1}, lambda: as_json(b'{"a":1}')),
@@ -154,6 +160,7 @@ RETURNS: dict[str, tuple[Callable[[], Any], Callable[[], WerkzeugResponse]]] = {
     "cookies": (lambda: with_cookie(Response), lambda: with_cookie(WerkzeugResponse)),
     "an entity tag": (lambda: tagged(Response), lambda: tagged(WerkzeugResponse)),
     "headers that are there twice": (lambda: multiple(Response), lambda: multiple(WerkzeugResponse)),
+    "headers that are a dict": (lambda: plain(Response), lambda: plain(WerkzeugResponse)),
     "a type of its own": (lambda: ("x", {"Content-Type": "text/x"}), lambda: html("x", content_type="text/x")),
     "JSON of a type of its own": (
         lambda: ({}, {"Content-Type": "application/ld+json"}),

@@ -157,6 +157,7 @@ def test_blueprints_are_registered(web: Web) -> None:
     app.register_blueprint(admin, url_prefix="/admin")
 
     assert app.blueprints == {"shop": shop, "admin": admin}
+    assert web.Blueprint("some", "tests.wz", url_defaults={"year": 1}).url_values_defaults == {"year": 1}
     assert [web.client(app).get(f"/{name}/").text for name in ("shop", "admin")] == ["shop", "admin"]
 
 

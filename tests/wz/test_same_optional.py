@@ -13,7 +13,7 @@ import pytest
 from markupsafe import Markup
 
 import wz
-from wz.session import Sessions
+from wz.sessions import Sessions
 from wz.signals import Signals
 
 from .conftest import Web

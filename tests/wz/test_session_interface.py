@@ -14,9 +14,9 @@ from itsdangerous import URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
 import wz
-import wz.session
+import wz.sessions
 from wz import App
-from wz.session import Sessions
+from wz.sessions import Sessions
 
 from .conftest import Web
 
@@ -26,7 +26,7 @@ KEY = "a key that only the tests have"
 def sessions(web: Web) -> Any:
     """The names of sessions in the framework: those of `flask.sessions`, and the proxy."""
     if web.module is wz:
-        return wz.session
+        return wz.sessions
     module = pytest.importorskip("flask.sessions")
     return SimpleNamespace(**vars(module), session=web.session)
 
@@ -109,14 +109,14 @@ def test_the_interface_may_be_a_class_attribute(web: Web) -> None:
 
 
 def test_the_interface_may_be_set_after_sessions_were_added() -> None:
-    class Named(wz.session.SecureCookieSessionInterface):
+    class Named(wz.sessions.SecureCookieSessionInterface):
         def get_cookie_name(self, app: App) -> str:
             return "sid"
 
     app = App("test", config={"SECRET_KEY": KEY})
     Sessions(app)
     app.session_interface = Named()
-    app.get("/")(lambda: str(wz.session.session.setdefault("user", "ann")))
+    app.get("/")(lambda: str(wz.sessions.session.setdefault("user", "ann")))
 
     assert cookie(app.test_client().get("/"))[0] == "sid"
 

@@ -128,6 +128,8 @@ def draw(chance: random.Random) -> tuple[dict[str, Any], bytes]:
     environ = create_environ("/", method=chance.choice(METHODS))
     drawn = "/" + "/".join(chance.choices(PARTS, k=chance.randint(1, 5)))
     environ["PATH_INFO"] = chance.choice([chance.choice(PATHS), chance.choice(PATHS), drawn])
+    if environ["PATH_INFO"] in ("/scores", "/read") and chance.random() < 0.8:
+        environ["REQUEST_METHOD"] = "POST"
     environ["QUERY_STRING"] = chance.choice(QUERIES)
     environ["CONTENT_TYPE"] = chance.choice(TYPES)
     size = len(body)

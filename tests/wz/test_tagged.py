@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 import wz
 from wz import App, Request
-from wz.session import SecureCookieSessionInterface, Sessions, session_of
+from wz.sessions import SecureCookieSessionInterface, Sessions, session_of
 from wz.tagged import JSONTag, TagDateTime, TaggedJSONSerializer, TagTuple
 
 from ..client import validated

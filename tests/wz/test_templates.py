@@ -114,7 +114,7 @@ def test_outside_of_a_request_there_is_none(app: App) -> None:
 def test_sessions_and_flashes_are_there_if_the_app_has_them(app: App, client: Client) -> None:
     pytest.importorskip("itsdangerous")
     from wz.flashing import flash
-    from wz.session import Sessions, session
+    from wz.sessions import Sessions, session
 
     app.config["SECRET_KEY"] = "a key for this test"
     Sessions(app)
@@ -137,7 +137,7 @@ def test_what_a_template_does_not_use_is_not_loaded() -> None:
         "from wz.templates import Templates, render_template_string\n"
         "app = App('x'); Templates(app)\n"
         "with app.app_context(): render_template_string('{{ config }}')\n"
-        "assert not {'wz.session', 'wz.flashing', 'wz.signals', 'itsdangerous', 'blinker'} & sys.modules.keys()\n"
+        "assert not {'wz.sessions', 'wz.flashing', 'wz.signals', 'itsdangerous', 'blinker'} & sys.modules.keys()\n"
     )
 
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
@@ -165,7 +165,7 @@ def test_context_processors_go_from_the_app_inwards_and_the_caller_wins(app: App
 
     for router in (app, outer, inner):
         router.add_url_rule("/", "view", view)
-    outer.register(inner)
+    outer.register_blueprint(inner)
     app.register(outer)
 
     assert client.get("/").text == "app app app view"

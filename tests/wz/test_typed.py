@@ -74,6 +74,15 @@ def test_any_json_media_type_will_do(client: Client) -> None:
         pytest.param(b"{", JSON, 400, None, id="cut off"),
         pytest.param(b'{"name": "", "inner": {"n": 1, "x": ' + b"[" * 100_000, JSON, 400, None, id="nested deeply"),
         pytest.param(b'{"name": "\xff", "inner": {"n": 1}}', JSON, 400, None, id="not UTF-8"),
+        pytest.param(b'{"name": 1, "x": ', JSON, 400, None, id="cut off after a wrong value"),
+        pytest.param(b'{"name": 1} x', JSON, 400, None, id="more after a wrong value"),
+        pytest.param(b'{"name": 1, "x": [1 2]}', JSON, 400, None, id="broken after a wrong value"),
+        pytest.param(b'{"name": 1, "inner": NaN}', JSON, 400, None, id="NaN after a wrong value"),
+        pytest.param(b'{"name": 1, "x": "\xff"}', JSON, 400, None, id="not UTF-8 after a wrong value"),
+        pytest.param(b'{"name": 1, "x": ' + b"[" * 100_000, JSON, 400, None, id="nested deeply after a wrong value"),
+        pytest.param(
+            b'{"name": 1, "tags": ["\\ud800"]}', JSON, 400, None, id="half of a surrogate pair after a wrong value"
+        ),
         pytest.param(b"[]", JSON, 422, None, id="no object"),
         pytest.param(b'{"inner": {"n": 1}}', JSON, 422, "name", id="a missing field"),
         pytest.param(b'{"name": 1, "inner": {"n": 1}}', JSON, 422, "name", id="a wrong type"),

@@ -14,7 +14,7 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from wz import App
-from wz.session import Sessions
+from wz.sessions import Sessions
 from wz.static import Static
 from wz.templates import Templates, render_template
 

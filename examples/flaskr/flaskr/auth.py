@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from wz import Blueprint, Request, g, redirect, url_for
 from wz.flashing import flash
-from wz.session import session
+from wz.sessions import session
 from wz.templates import render_template
 
 from .db import get_db

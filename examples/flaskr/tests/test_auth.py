@@ -5,7 +5,7 @@ from conftest import Auth
 from flaskr.db import get_db
 
 from wz import App, g
-from wz.session import session
+from wz.sessions import session
 from wz.testing import Client
 
 
