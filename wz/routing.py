@@ -237,6 +237,8 @@ class Router:
 
     def route(self, rule: str, **options: Any) -> Callable[[F], F]:
         """Decorate a view: `add_url_rule` with these options, of which `endpoint` names it. The view stays as it is."""
+        if callable(rule):
+            raise TypeError(f"the decorator of {rule!r} takes its rule, as in @app.route('/')")
 
         def decorate(view: F) -> F:
             self.add_url_rule(rule, options.pop("endpoint", None), view, **options)
@@ -301,6 +303,8 @@ class Router:
 
     def errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
         """Answer a status code or an exception class, and its subclasses, by what the function returns."""
+        if not isinstance(code_or_class, int | type):
+            raise TypeError(f"{code_or_class!r} is neither a status code nor an exception class")
 
         def decorate(handler: F) -> F:
             self.register_error_handler(code_or_class, handler)

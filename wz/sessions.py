@@ -34,6 +34,7 @@ from .app import App
 from .context import current_request
 from .http import Request, Response
 from .routing import Phase, Router
+from .setup import refuse_late
 from .signing import BadData, Signing, URLSafeTimedSerializer, around_value, cookie_of, signing_of
 from .tagged import TaggedJSONSerializer
 
@@ -280,6 +281,7 @@ class Sessions:
     ) -> None:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has sessions already: call Sessions(app) once")
+        refuse_late(app, "Sessions(app)")
         self.app = app
         app.session_interface = interface or app.session_interface or SecureCookieSessionInterface()
         app.extensions[EXTENSION] = self
