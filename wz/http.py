@@ -183,9 +183,10 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def stream(self) -> IO[bytes]:
-        if self.shallow or self.content_length is not None:
+        if self.shallow:
             return super().stream
-        return chunked.stream(self.environ, self.max_content_length) or super().stream
+        found = chunked.stream(self.environ, self.max_content_length, self.content_length)
+        return super().stream if found is None else found
 
     @cached_property
     def url_adapter(self) -> MapAdapter:

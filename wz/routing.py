@@ -15,7 +15,7 @@ from werkzeug.routing import Rule, RuleFactory
 from .aio import synchronous
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
-from .setup import setupmethod
+from .setup import SetupError, setupmethod
 from .typed import ViewFunction, bind, with_request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -164,7 +164,7 @@ class Route:
     def answer_with(self, view: ViewFunction | None, arguments: Iterable[str] = ()) -> None:
         """Bind the view for a rule with these values, in addition to the values of the endpoint's other rules."""
         if view is not None and self.view not in (None, view):
-            raise ValueError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
+            raise SetupError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
         self.view = view or self.view
         self.arguments |= frozenset(arguments)
         if self.view is not None:
@@ -222,7 +222,7 @@ class Router:
         """
         if endpoint is None:
             if view_func is None:
-                raise TypeError(f"the rule {rule!r} has neither an endpoint nor a view")
+                raise SetupError(f"the rule {rule!r} has neither an endpoint nor a view")
             endpoint = view_func.__name__
         chosen = methods or getattr(view_func, "methods", None) or ("GET",)
         if isinstance(chosen, str):  # or each letter would be a method
@@ -237,6 +237,8 @@ class Router:
 
     def route(self, rule: str, **options: Any) -> Callable[[F], F]:
         """Decorate a view: `add_url_rule` with these options, of which `endpoint` names it. The view stays as it is."""
+        if callable(rule):
+            raise TypeError(f"the decorator of {rule!r} takes its rule, as in @app.route('/')")
 
         def decorate(view: F) -> F:
             self.add_url_rule(rule, options.pop("endpoint", None), view, **options)
@@ -301,6 +303,8 @@ class Router:
 
     def errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
         """Answer a status code or an exception class, and its subclasses, by what the function returns."""
+        if not isinstance(code_or_class, int | type):
+            raise TypeError(f"{code_or_class!r} is neither a status code nor an exception class")
 
         def decorate(handler: F) -> F:
             self.register_error_handler(code_or_class, handler)

@@ -49,7 +49,7 @@ def test_a_route_runs_hooks_that_are_added_after_it() -> None:
     for router, name in ((inner, "inner"), (outer, "outer")):
         add_hooks(router, f"{name} first")
         add_hooks(router, f"{name} last")
-    outer.register(inner)
+    outer.register_blueprint(inner)
     app.register(outer)
     add_hooks(app, "test first")
     add_hooks(app, "test last")
