@@ -10,6 +10,7 @@ For programs that move over: the decorators are shorter, and a router's own list
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence, ValuesView
+from inspect import unwrap
 from typing import Any, TypeVar, overload
 
 from .aio import synchronous
@@ -18,6 +19,9 @@ from .blueprints import Blueprint
 from .context import g
 from .routing import Hooks, Router
 from .typed import ViewFunction, with_request
+
+#: The modules whose functions a router puts around hooks.
+_WRAPPING = ("wz.aio", "wz.typed")
 
 Hook = Callable[..., Any]
 V = TypeVar("V")
@@ -182,6 +186,5 @@ class AppRegistries(Registries, BaseApp):
 
 def _as_added(hook: Hook) -> Hook:
     """Return a hook without what the router has put around it, which calls it as its signature wants."""
-    while getattr(hook, "__globals__", {}).get("__name__") in ("wz.aio", "wz.typed"):
-        hook = hook.__wrapped__  # type: ignore[attr-defined]
-    return hook
+    found: Hook = unwrap(hook, stop=lambda one: getattr(one, "__globals__", {}).get("__name__") not in _WRAPPING)
+    return found

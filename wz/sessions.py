@@ -346,7 +346,7 @@ def current_session() -> SessionMixin:
     return session_of(request)
 
 
-session: SessionMixin = LocalProxy(current_session)  # type: ignore[assignment]
+session = cast("SessionMixin", LocalProxy(current_session))
 
 
 @contextmanager

@@ -84,7 +84,7 @@ OFFERED = {
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
     "wz.loading": """
-        NoAppException ScriptInfo differences load_app pass_script_info reason_of see_the_project
+        NoAppException ScriptInfo differences_of_project load_app pass_script_info reason_of put_project_on_path
     """,
     "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
     "wz.naming": "Origin innermost written",
