@@ -181,9 +181,7 @@ def duration(value: timedelta | float) -> timedelta:
     try:
         return timedelta(seconds=value)
     except TypeError:
-        raise TypeError(
-            f"{value!r} is no time: a setting such as this is a timedelta, or a number of seconds"
-        ) from None
+        raise TypeError(f"{value!r} is no time: write a timedelta, or a number of seconds") from None
 
 
 def _import(name: str) -> Any:

@@ -238,7 +238,7 @@ class Router:
     def route(self, rule: str, **options: Any) -> Callable[[F], F]:
         """Decorate a view: `add_url_rule` with these options, of which `endpoint` names it. The view stays as it is."""
         if callable(rule):
-            raise TypeError(f"the decorator of {rule.__qualname__} takes its rule, as in @app.route('/')")
+            raise TypeError(f"the decorator of {rule} takes its rule, as in @app.route('/')")
 
         def decorate(view: F) -> F:
             self.add_url_rule(rule, options.pop("endpoint", None), view, **options)

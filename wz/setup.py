@@ -32,7 +32,7 @@ def setupmethod(method: F) -> F:
 
 
 def refuse_late(router: Any, what: str) -> None:
-    """Raise RuntimeError that names `what` when `router.why_late()` has a reason: for set-up that is no router's method."""
+    """Raise RuntimeError that names `what` when `router.why_late()` has a reason: for parts such as `Sessions`."""
     if why := router.why_late():
         raise RuntimeError(f"{what} comes too late: {why}")
 

@@ -128,7 +128,9 @@ def test_a_part_that_has_hooks_comes_too_late_as_well(part: Callable[[App], obje
 @pytest.mark.parametrize("router", [App("shop"), Blueprint("boards")])
 def test_a_decorator_without_its_parentheses_is_told(router: Any) -> None:
     for decorator in (router.route, router.get, router.post):
-        with pytest.raises(TypeError, match=r"the decorator of <function hook.*> takes its rule, as in @app.route\('/'\)"):
+        with pytest.raises(
+            TypeError, match=r"the decorator of <function hook.*> takes its rule, as in @app.route\('/'\)"
+        ):
             decorator(hook)
-    with pytest.raises(TypeError, match="hook.* is neither a status code nor an exception class"):
+    with pytest.raises(TypeError, match=r"hook.* is neither a status code nor an exception class"):
         router.errorhandler(hook)
