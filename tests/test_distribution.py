@@ -205,12 +205,7 @@ def test_the_command_names_click_where_it_is_missing(folder: Path) -> None:
 # -- the other examples, from the wheel -------------------------------------------------------------------------------
 
 PAGES = [REPOSITORY / "docs" / name for name in ("framework.md", "from-flask.md")]
-EXAMPLES = [
-    pytest.param(block, id=f"{block.page.stem} line {block.line}")
-    for page in PAGES
-    for block in python_blocks(page)
-    if not block.mark
-]
+EXAMPLES = [block for page in PAGES for block in python_blocks(page) if not block.mark]
 
 
 @pytest.fixture(scope="module")
