@@ -13,7 +13,7 @@ from werkzeug.exceptions import Aborter
 from werkzeug.routing import BuildError, Rule
 
 from .aio import synchronous
-from .blueprints import OWN_NAME, Blueprint
+from .blueprints import Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute, duration, get_debug_flag
 from .errors import ErrorPage, error_page
 from .folders import root_path as folder_of
@@ -202,18 +202,12 @@ class BaseApp(Router):
         return table(self._app)
 
     @setupmethod
-    def register(
-        self,
-        blueprint: Blueprint,
-        *,
-        url_prefix: str | None = None,
-        name: str | None = None,
-        subdomain: str | None = None,
-        url_defaults: Mapping[str, Any] | None = None,
-        cli_group: str | None = OWN_NAME,
-    ) -> None:
-        """Add a blueprint's routes, below `url_prefix` or its own; `name` lets one be registered twice."""
-        blueprint.install(self._app, (self,), "", "", url_prefix, name, subdomain, dict(url_defaults or {}), cli_group)
+    def register(self, blueprint: Blueprint, **options: Any) -> None:
+        """Add a blueprint's routes. The options win over the blueprint's own, and `record` sees them.
+
+        They are `url_prefix`, `subdomain`, `url_defaults`, `cli_group`, and `name`, which lets one be registered twice.
+        """
+        blueprint.register(self._app, options)
 
     register_blueprint = register
 

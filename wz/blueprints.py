@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ class Blueprint(BlueprintNames, Router):
         name: str,
         import_name: str | None = None,
         *,
-        url_prefix: str = "",
+        url_prefix: str | None = None,
         subdomain: str | None = None,
         url_defaults: dict[str, Any] | None = None,
         root_path: str | PathLike[str] | None = None,
@@ -51,12 +51,12 @@ class Blueprint(BlueprintNames, Router):
         self.root_path: str = folder_of(import_name or "__main__") if root_path is None else str(root_path)
         self.url_prefix = url_prefix
         self.subdomain = subdomain
-        self.url_values = url_defaults or {}
+        self.url_values_defaults = url_defaults or {}
         self.rules: list[RuleSpec] = []
         self.children: list[tuple[Blueprint, dict[str, Any]]] = []
-        self.recorded: list[Callable[[App], Any]] = []
+        self.recorded: list[Callable[[BlueprintSetupState], Any]] = []
         self.views: dict[str, Callable[..., Any]] = {}  # by endpoint, for rules without one
-        self.installed = 0  # how often it was registered
+        self.is_registered = False
         self.template_folder: str | PathLike[str] | None = template_folder
         self.cli_group = cli_group
         if static_folder is not None:
@@ -75,7 +75,7 @@ class Blueprint(BlueprintNames, Router):
         return f"<{type(self).__name__} {self.name!r}>"
 
     def why_late(self) -> str:
-        if not self.installed:
+        if not self.is_registered:
             return ""
         return f"the blueprint {self.name!r} is registered already. Do it before app.register(...), or no app has it"
 
@@ -85,34 +85,24 @@ class Blueprint(BlueprintNames, Router):
         self.rules.append(spec)
 
     @setupmethod
-    def register(
-        self,
-        blueprint: Blueprint,
-        *,
-        url_prefix: str | None = None,
-        name: str | None = None,
-        subdomain: str | None = None,
-        url_defaults: dict[str, Any] | None = None,
-        cli_group: str | None = OWN_NAME,
-    ) -> None:
-        """Nest another blueprint: its names and prefix follow this one's, and its hooks run inside this one's."""
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """Nest another blueprint: its names and prefix follow this one's, and its hooks run inside this one's.
+
+        `options` are those of `App.register`.
+        """
         if blueprint is self:
             raise ValueError("a blueprint can't be registered on itself")
-        options = {"url_prefix": url_prefix, "name": name, "subdomain": subdomain, "values": url_defaults}
-        options["cli_group"] = cli_group
         self.children.append((blueprint, options))
 
-    register_blueprint = register
-
     @setupmethod
-    def record(self, function: Callable[[App], Any]) -> None:
-        """Call `function(app)` whenever the blueprint is registered."""
+    def record(self, function: Callable[[BlueprintSetupState], Any]) -> None:
+        """Call `function(state)` whenever the blueprint is registered; the app is `state.app`."""
         self.recorded.append(function)
 
     @setupmethod
-    def record_once(self, function: Callable[[App], Any]) -> None:
-        """Call `function(app)` when the blueprint is registered for the first time."""
-        self.record(lambda app: None if self.installed > 1 else function(app))
+    def record_once(self, function: Callable[[BlueprintSetupState], Any]) -> None:
+        """Call `function(state)` when the blueprint is registered for the first time in an app."""
+        self.record(lambda state: function(state) if state.first_registration else None)
 
     @setupmethod
     def endpoint(self, name: str) -> Callable[[F], F]:
@@ -127,31 +117,31 @@ class Blueprint(BlueprintNames, Router):
     @setupmethod
     def before_app_request(self, hook: F) -> F:
         """`before_request` of the app: the hook runs before every request, whichever view answers it."""
-        self.record(lambda app: app.before_request(hook))
+        self.record_once(lambda state: state.app.before_request(hook))
         return hook
 
     @setupmethod
     def after_app_request(self, hook: F) -> F:
         """`after_request` of the app: the hook is called with every response."""
-        self.record(lambda app: app.after_request(hook))
+        self.record_once(lambda state: state.app.after_request(hook))
         return hook
 
     @setupmethod
     def teardown_app_request(self, hook: F) -> F:
         """`teardown_request` of the app: the hook is called at the end of every request."""
-        self.record(lambda app: app.teardown_request(hook))
+        self.record_once(lambda state: state.app.teardown_request(hook))
         return hook
 
     @setupmethod
     def app_url_value_preprocessor(self, hook: F) -> F:
         """`url_value_preprocessor` of the app: the hook sees the values of every request's URL."""
-        self.record(lambda app: app.url_value_preprocessor(hook))
+        self.record_once(lambda state: state.app.url_value_preprocessor(hook))
         return hook
 
     @setupmethod
     def app_url_defaults(self, hook: F) -> F:
         """`url_defaults` of the app: the hook may add values to every URL that is built."""
-        self.record(lambda app: app.url_defaults(hook))
+        self.record_once(lambda state: state.app.url_defaults(hook))
         return hook
 
     @setupmethod
@@ -159,53 +149,97 @@ class Blueprint(BlueprintNames, Router):
         """`errorhandler` of the app: errors of other blueprints, and of a path without a rule, as well."""
 
         def decorate(handler: F) -> F:
-            self.record(lambda app: app.register_error_handler(code_or_class, handler))
+            self.record_once(lambda state: state.app.register_error_handler(code_or_class, handler))
             return handler
 
         return decorate
 
-    def install(
-        self,
-        app: App,
-        scopes: tuple[Router, ...],
-        path: str,
-        parent: str,
-        url_prefix: str | None = None,
-        name: str | None = None,
-        subdomain: str | None = None,
-        values: dict[str, Any] | None = None,
-        cli_group: str | None = OWN_NAME,
-    ) -> None:
-        """Add the routes to `app`, below `path`, and those of the blueprints in this one; what `App.register` does.
+    def make_setup_state(
+        self, app: App, options: Mapping[str, Any], first_registration: bool = False
+    ) -> BlueprintSetupState:
+        """Return what the functions of `record` are called with; a subclass may give them more."""
+        return BlueprintSetupState(self, app, options, first_registration)
 
-        `scopes` are the routers around this one, `parent` the dotted name in front of its own.
+    def register(self, app: App, options: Mapping[str, Any]) -> None:
+        """Add the routes to `app`, and those of the blueprints in this one; what `App.register` does.
+
+        A subclass may override it, to do something at each registration. To nest blueprints, see `register_blueprint`.
         """
-        name = f"{parent}{name or self.name}"
-        if name in app.blueprints:
-            raise ValueError(f"there is a blueprint {name!r} already: register this one under another name=")
-        app.blueprints[name] = self
-        self.installed += 1
-        scopes = (*scopes, self)
-        path = _join(path, self.url_prefix if url_prefix is None else url_prefix)
-        subdomain = self.subdomain if subdomain is None else subdomain
-        values = {**self.url_values, **(values or {})}
+        state = self.make_setup_state(app, options, all(other is not self for other in app.blueprints.values()))
+        if state.full_name in app.blueprints:
+            raise ValueError(f"there is a blueprint {state.full_name!r} already: register this one under another name=")
+        app.blueprints[state.full_name] = self
+        self.is_registered = True
         for spec in self.rules:
-            options = {"subdomain": subdomain, **spec.options}
-            options["defaults"] = {**values, **(options.get("defaults") or {})} or None
-            rule, endpoint = _join(path, spec.rule), f"{name}.{spec.endpoint}"
-            app.add_rule(replace(spec, rule=rule, endpoint=endpoint, options=options), scopes)
+            state.add_rule(spec)
         for endpoint, view in self.views.items():
-            app.route_of(endpoint, scopes).answer_with(view)
+            app.route_of(endpoint, state.scopes).answer_with(view)
         for function in self.recorded:
-            function(app)
+            function(state)
         if "cli" in vars(self) and self.cli.commands:
-            group = self.cli_group if cli_group is OWN_NAME else cli_group
-            app.cli.add_group(self.cli, name if group is OWN_NAME else group)
+            group = options.get("cli_group", OWN_NAME)
+            group = self.cli_group if group is OWN_NAME else group
+            app.cli.add_group(self.cli, state.full_name if group is OWN_NAME else group)
         for child, how in self.children:
-            inner = how["subdomain"] or child.subdomain
-            how = {**how, "subdomain": f"{inner}.{subdomain}" if inner and subdomain else inner or subdomain}
-            child.install(app, scopes, path, f"{name}.", **how)
+            child.register(app, {**how, **state.around(child, how)})
 
 
-def _join(prefix: str, rule: str) -> str:
-    return f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if prefix and rule else prefix or rule
+class BlueprintSetupState:
+    """One registration of a blueprint, with its `options`, as the functions that were recorded see it."""
+
+    def __init__(
+        self, blueprint: Blueprint, app: App, options: Mapping[str, Any], first_registration: bool = False
+    ) -> None:
+        """`first_registration` is whether this app has not had the blueprint before, under any name."""
+        self.blueprint = blueprint
+        self.app = app
+        self.options = options
+        self.first_registration = first_registration
+        self.name: str = options.get("name") or blueprint.name
+        self.name_prefix: str = options.get("name_prefix", "")
+        self.url_prefix: str | None = _given(options, "url_prefix", blueprint.url_prefix)
+        self.subdomain: str | None = _given(options, "subdomain", blueprint.subdomain)
+        self.url_defaults: dict[str, Any] = {**blueprint.url_values_defaults, **(options.get("url_defaults") or {})}
+
+    @property
+    def full_name(self) -> str:
+        """The name with those of the blueprints around it in front, such as `shop.cart`."""
+        return self.name_prefix + self.name
+
+    @property
+    def scopes(self) -> tuple[Router, ...]:
+        """The routers around the routes, the app first and the blueprint last."""
+        around = self.name_prefix.split(".")
+        names = (".".join(around[:depth]) for depth in range(1, len(around)))
+        return (self.app, *(self.app.blueprints[name] for name in names), self.blueprint)
+
+    def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
+        """Add a route to the app as the blueprint does: with its prefix, its name and its values."""
+        one = Blueprint(self.blueprint.name)
+        one.add_url_rule(rule, endpoint, view_func, **options)
+        self.add_rule(*one.rules)
+
+    def add_rule(self, spec: RuleSpec) -> None:
+        """Add a rule of the blueprint to the app."""
+        options = {"subdomain": self.subdomain, **spec.options}
+        options["defaults"] = {**self.url_defaults, **(options.get("defaults") or {})} or None
+        rule, endpoint = _join(self.url_prefix, spec.rule), f"{self.full_name}.{spec.endpoint}"
+        self.app.add_rule(replace(spec, rule=rule, endpoint=endpoint, options=options), self.scopes)
+
+    def around(self, child: Blueprint, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a blueprint in this one that depend on this one."""
+        subdomains = (_given(options, "subdomain", child.subdomain), self.subdomain)
+        return {
+            "name_prefix": f"{self.full_name}.",
+            "url_prefix": _join(self.url_prefix, _given(options, "url_prefix", child.url_prefix)),
+            "subdomain": ".".join(filter(None, subdomains)) or None,
+        }
+
+
+def _given(options: Mapping[str, Any], name: str, default: Any) -> Any:
+    value = options.get(name)
+    return default if value is None else value
+
+
+def _join(prefix: str | None, rule: str | None) -> str:
+    return f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if prefix and rule else prefix or rule or ""

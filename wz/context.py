@@ -30,7 +30,7 @@ H = TypeVar("H", bound="Callable[[Response], Response]")
 PRESERVE = "werkzeug.debug.preserve_context"
 
 _OUTSIDE_REQUEST = """\
-Working outside of a request.
+Working outside of request context.
 
 `{name}` stands for the request that this thread is answering, but it is not answering any. In a handler, take `request`
 as an argument; in a test, use `with app.test_request_context("/path"):`; in a function that runs later or in another
@@ -38,7 +38,7 @@ thread, see `copy_current_request_context` and `stream_with_context`.\
 """
 
 _OUTSIDE_APP = """\
-Working outside of an application.
+Working outside of application context.
 
 `{name}` belongs to the current app, but no app is current here. In a script or a test, use
 `with app.app_context():`.\

@@ -27,6 +27,7 @@ from werkzeug.local import LocalProxy
 from .aio import synchronous
 from .app import App
 from .base import BaseApp
+from .blueprints import BlueprintSetupState
 from .context import current_request, g, request
 from .routing import Router
 from .setup import setupmethod
@@ -229,14 +230,14 @@ class AppTemplates(RouterTemplates, BaseApp):
 class BlueprintTemplates(RouterTemplates):
     """What a blueprint has: it gives its functions to the app's environment when it is registered."""
 
-    def record(self, function: Callable[[App], Any]) -> None:
-        """`Blueprint.record`: a blueprint is one of these, to the type checker."""
+    def record_once(self, function: Callable[[BlueprintSetupState], Any]) -> None:
+        """`Blueprint.record_once`: a blueprint is one of these, to the type checker."""
         raise NotImplementedError
 
     @setupmethod
     def app_context_processor(self, f: F) -> F:
         """`context_processor` of the app: for templates of all requests."""
-        self.record(lambda app: None if f in processors_of(app) else app.context_processor(f))
+        self.record_once(lambda state: state.app.context_processor(f))
         return f
 
     @property
@@ -257,17 +258,17 @@ class BlueprintTemplates(RouterTemplates):
     @setupmethod
     def add_app_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
         """`add_template_filter` of the app."""
-        self.record(lambda app: app.add_template_filter(f, name))
+        self.record_once(lambda state: state.app.add_template_filter(f, name))
 
     @setupmethod
     def add_app_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
         """`add_template_test` of the app."""
-        self.record(lambda app: app.add_template_test(f, name))
+        self.record_once(lambda state: state.app.add_template_test(f, name))
 
     @setupmethod
     def add_app_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
         """`add_template_global` of the app."""
-        self.record(lambda app: app.add_template_global(f, name))
+        self.record_once(lambda state: state.app.add_template_global(f, name))
 
 
 def reloads(app: App) -> bool:

@@ -56,7 +56,7 @@ BLUEPRINT = BOTH | {
         app_template_filter app_template_global app_template_test
     """,
     "untaken:BlueprintUntaken": """
-        deferred_functions error_handler_spec make_setup_state url_values_defaults view_functions
+        deferred_functions error_handler_spec view_functions
     """,
 }
 #: What `wz` itself has, so that `from flask import ...` becomes `from wz import ...`.

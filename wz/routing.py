@@ -15,7 +15,7 @@ from werkzeug.routing import Rule, RuleFactory
 from .aio import synchronous
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
-from .setup import setupmethod
+from .setup import SetupError, setupmethod
 from .typed import ViewFunction, bind, with_request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -164,7 +164,7 @@ class Route:
     def answer_with(self, view: ViewFunction | None, arguments: Iterable[str] = ()) -> None:
         """Bind the view for a rule with these values, in addition to the values of the endpoint's other rules."""
         if view is not None and self.view not in (None, view):
-            raise ValueError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
+            raise SetupError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
         self.view = view or self.view
         self.arguments |= frozenset(arguments)
         if self.view is not None:
@@ -222,11 +222,11 @@ class Router:
         """
         if endpoint is None:
             if view_func is None:
-                raise TypeError(f"the rule {rule!r} has neither an endpoint nor a view")
+                raise SetupError(f"the rule {rule!r} has neither an endpoint nor a view")
             endpoint = view_func.__name__
-        if isinstance(methods, str):  # or each letter would be a method
-            raise TypeError(f"the rule {rule!r}: methods must be a list of strings, such as ['GET']")
         chosen = methods or getattr(view_func, "methods", None) or ("GET",)
+        if isinstance(chosen, str):  # or each letter would be a method
+            raise TypeError(f"the rule {rule!r}: methods must be a list of strings, such as ['GET']")
         wanted = {method.upper() for method in (*chosen, *getattr(view_func, "required_methods", ()))}
         automatic = provide_automatic_options
         if automatic is None:
@@ -238,7 +238,7 @@ class Router:
     def route(self, rule: str, **options: Any) -> Callable[[F], F]:
         """Decorate a view: `add_url_rule` with these options, of which `endpoint` names it. The view stays as it is."""
         if callable(rule):
-            raise TypeError(f"the decorator of {rule} takes its rule, as in @app.route('/')")
+            raise TypeError(f"the decorator of {rule!r} takes its rule, as in @app.route('/')")
 
         def decorate(view: F) -> F:
             self.add_url_rule(rule, options.pop("endpoint", None), view, **options)

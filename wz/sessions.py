@@ -1,7 +1,7 @@
 """Sessions: a dict for each client, kept in a signed cookie. It needs the package itsdangerous.
 
     app.config["SECRET_KEY"] = os.environ["SECRET_KEY"]      # python -c 'import secrets; print(secrets.token_hex())'
-    Sessions(app)
+    Sessions(app)                                            # or when a session of the app is first asked for
 
     @app.post("/login")
     def login(request):
@@ -19,6 +19,7 @@ SECRET_KEY the two read each other's cookies: users stay logged in while a progr
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,6 @@ from .app import App
 from .context import current_request
 from .http import Request, Response
 from .routing import Phase, Router
-from .setup import refuse_late
 from .signing import BadData, Signing, URLSafeTimedSerializer, around_value, cookie_of, signing_of
 from .tagged import TaggedJSONSerializer
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 EXTENSION = "sessions"  # the key in `app.extensions`
 _OPENED = "_session"  # the key in a request's __dict__, once its session is open
+_installing = threading.Lock()
 
 DEFAULT_CONFIG: Mapping[str, Any] = {
     "PERMANENT_SESSION_LIFETIME": timedelta(days=31),  # or seconds; an older cookie is not accepted
@@ -63,9 +64,8 @@ The session can't be written: there is no secret key to sign its cookie with.
 Set app.config["SECRET_KEY"] to a long random text that is the same for all workers and after restarts, and not in a
 repository: python -c 'import secrets; print(secrets.token_hex())'\
 """
-_NOT_INSTALLED = "The app {app!r} has no sessions: call wz.sessions.Sessions(app) where you make it."
 _OUTSIDE = """\
-Working outside of a request.
+Working outside of request context.
 
 `session` belongs to the request that this thread is answering, but it is not answering any. In a test, use
 `with app.test_request_context("/path"):`, or `with client.session_transaction() as session:`.\
@@ -211,7 +211,10 @@ class SecureCookieSessionInterface(SessionInterface):
         key = app.config["SECRET_KEY"]
         if not key:
             return None
-        keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), key)
+        former = app.config["SECRET_KEY_FALLBACKS"] or ()
+        if isinstance(former, str | bytes):  # or each of its letters would be a key
+            raise TypeError("SECRET_KEY_FALLBACKS must be a list of keys")
+        keys = (*former, key)
         return _serializer(keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
 
     def open_session(self, app: App, request: Request) -> SecureCookieSession | None:
@@ -260,7 +263,9 @@ class SecureCookieSessionInterface(SessionInterface):
 def _serializer(
     keys: tuple[str | bytes, ...], salt: str, serializer: Any, key_derivation: str, digest_method: Any
 ) -> URLSafeTimedSerializer:
-    """`keys` are read, and the last one signs."""
+    """`keys` are read, and the last one signs. Raises TypeError, which does not show them, if one is no text."""
+    if wrong := [type(key).__name__ for key in keys if not isinstance(key, str | bytes)]:
+        raise TypeError(f"SECRET_KEY and SECRET_KEY_FALLBACKS must be text or bytes, not {', '.join(wrong)}")
     options = {"key_derivation": key_derivation, "digest_method": digest_method}
     return URLSafeTimedSerializer(keys, salt=salt, serializer=serializer, signer_kwargs=options)  # type: ignore[arg-type]
 
@@ -268,9 +273,11 @@ def _serializer(
 class Sessions:
     """Gives an app sessions, in signed cookies or wherever `interface` keeps them.
 
-    Settings are read at each request; `DEFAULT_CONFIG` has those that may be left out. Saving comes after every other
-    after hook, so that those can still change the session. `savers` are the routers whose requests may do so, by
-    default the app, which are all: a request of another one may read its session, and its answer needs no after hook.
+    An app that was not given any has those of its `session_interface`, or else signed cookies, from the first time that
+    one is asked for. Settings are read at each request; `DEFAULT_CONFIG` has those that may be left out. Saving comes
+    after every other after hook, so that those can still change the session. `savers` are the routers whose requests
+    may do so, by default the app, which are all: a request of another one may read its session, and its answer needs
+    no after hook.
     """
 
     def __init__(
@@ -278,7 +285,6 @@ class Sessions:
     ) -> None:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has sessions already: call Sessions(app) once")
-        refuse_late(app, "Sessions(app)")
         self.app = app
         app.session_interface = interface or app.session_interface or SecureCookieSessionInterface()
         app.extensions[EXTENSION] = self
@@ -319,9 +325,14 @@ def session_of(request: Request) -> SessionMixin:
     if opened is not None:
         return opened
     sessions: Sessions | None = request.app.extensions.get(EXTENSION)
-    if sessions is None:
-        raise RuntimeError(_NOT_INSTALLED.format(app=request.app.import_name))
-    return sessions.open(request)
+    return (sessions or _install(request.app)).open(request)
+
+
+def _install(app: App) -> Sessions:
+    """Return the sessions of an app that had none. Its hook is there before the request that asks has an answer."""
+    with _installing:
+        sessions: Sessions | None = app.extensions.get(EXTENSION)
+        return sessions or Sessions(app)
 
 
 def current_session() -> SessionMixin:
@@ -341,7 +352,7 @@ def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> 
 
     The session is that of a request made from the other arguments, as `app.test_request_context` takes them; it is
     current while the session is opened and saved, and not in the block. Nothing is saved if the block raises. Raises
-    TypeError for a client that keeps no cookies, RuntimeError for an app without sessions or without a SECRET_KEY.
+    TypeError for a client that keeps no cookies, RuntimeError for an app without a SECRET_KEY.
     """
     # There is no public way to ask a client for the cookies that suit a request.
     if client._cookies is None:

@@ -15,8 +15,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
+class SetupError(AssertionError, RuntimeError):
+    """What is set up comes too late, or contradicts itself. It is an AssertionError, as programs expect it of Flask."""
+
+
 def setupmethod(method: F) -> F:
-    """Let a router's method be called during set-up only; it raises RuntimeError when `router.why_late()` has a reason.
+    """Let a router's method be called during set-up only; it raises SetupError when `router.why_late()` has a reason.
 
     A request pays nothing for it.
     """
@@ -32,9 +36,9 @@ def setupmethod(method: F) -> F:
 
 
 def refuse_late(router: Any, what: str) -> None:
-    """Raise RuntimeError that names `what` when `router.why_late()` has a reason: for parts such as `Sessions`."""
+    """Raise SetupError, which names `what`, when `router.why_late()` has a reason: for set-up that is no method."""
     if why := router.why_late():
-        raise RuntimeError(f"{what} comes too late: {why}")
+        raise SetupError(f"{what} comes too late: {why}")
 
 
 class ReadOnce(Generic[T]):

@@ -25,6 +25,7 @@ from .blueprints import Blueprint
 from .context import current_app, current_request
 from .dates import with_readable_dates
 from .routing import Router
+from .setup import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +103,7 @@ class Static:
     `host=`. A blueprint without a prefix needs a `url_path` that is not the app's, or the app's files hide its own.
     The endpoint `static` is the router's own: its `static_folder` and `static_url_path` are set, and its
     `send_static_file` and `get_send_file_max_age` may be overridden. Raises NotADirectoryError for a folder that does
-    not exist, which would answer 404 to every request, and ValueError for a host in an app that does not match hosts.
+    not exist, which would answer 404 to every request, and SetupError for a host in an app that does not match hosts.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Static:
         **options: Any,
     ) -> None:
         if isinstance(router, App) and router.url_map.host_matching != bool(options.get("host")):
-            raise ValueError(
+            raise SetupError(
                 "static files need a host= in an app with host_matching=True, and can't have one in another"
             )
         joined = _join(router.root_path, folder)

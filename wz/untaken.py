@@ -49,10 +49,8 @@ APP = {
 
 #: The same for a blueprint.
 BLUEPRINT = {
-    "deferred_functions": "use record(function), which is called with the app",
+    "deferred_functions": "use record(function), which is called at each registration",
     "error_handler_spec": _HANDLERS,
-    "make_setup_state": "use record(function), which is called with the app",
-    "url_values_defaults": "use url_values",
     "view_functions": "use add_url_rule, or the app's view_functions after register",
 }
 

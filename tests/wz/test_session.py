@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -26,6 +28,7 @@ from wz.tagged import TaggedJSONSerializer
 from wz.testing import Client
 
 from ..client import validated
+from .conftest import Web
 
 KEY = "a key that only the tests have"
 
@@ -155,6 +158,25 @@ def test_cookies_of_former_keys_are_read_and_signed_anew_when_they_are_written(a
     assert client.get("/get").json == {"user": "ann", "seen": "1"}
     app.config["SECRET_KEY"] = "one more"
     assert client.get("/get").json == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        pytest.param({"SECRET_KEY": 123456}, "must be text or bytes, not int", id="digits from the environment"),
+        pytest.param({"SECRET_KEY_FALLBACKS": KEY}, "SECRET_KEY_FALLBACKS must be a list of keys", id="no list"),
+        pytest.param({"SECRET_KEY_FALLBACKS": [1]}, "must be text or bytes, not int", id="a list of numbers"),
+    ],
+)
+def test_a_key_that_is_none_is_told_and_not_shown(
+    app: App, client: Client, settings: dict[str, Any], message: str
+) -> None:
+    app.config.update(settings)
+    app.testing = True
+
+    with pytest.raises(TypeError, match=message) as told:
+        client.get("/get")
+    assert "123456" not in str(told.value)
 
 
 def test_without_a_key_reading_is_empty_and_writing_says_what_to_do(app: App, client: Client) -> None:
@@ -349,16 +371,43 @@ def test_the_proxy_is_the_same_session(app: App, client: Client) -> None:
 
 
 def test_outside_of_a_request_there_is_no_session() -> None:
-    with pytest.raises(RuntimeError, match="Working outside of a request"):
+    with pytest.raises(RuntimeError, match="Working outside of request context"):
         session.get("user")
 
 
-def test_an_app_without_sessions_says_so() -> None:
-    with (
-        App("bare").test_request_context("/"),
-        pytest.raises(RuntimeError, match=r"'bare' has no sessions.*Sessions\("),
-    ):
-        session.get("user")
+def test_an_app_has_sessions_when_one_is_asked_for(web: Web) -> None:
+    app = web.app()
+    app.secret_key = "a key that only the tests have"
+    session = web.session
+
+    @app.get("/write")
+    def write() -> str:
+        session["user"] = "ann"
+        return "written"
+
+    app.add_url_rule("/read", view_func=lambda: session["user"], endpoint="read")
+    app.add_url_rule("/other", view_func=lambda: "nothing", endpoint="other")
+    client = web.client(app)
+    answers = [client.get(path) for path in ("/other", "/write", "/read")]
+
+    assert [answer.text for answer in answers] == ["nothing", "written", "ann"]
+    assert [answer.headers.get("Vary") for answer in answers] == [None, "Cookie", "Cookie"]
+
+
+def test_threads_that_ask_first_at_once_install_one() -> None:
+    app = App("test", config={"SECRET_KEY": "a key that only the tests have"})
+    barrier = threading.Barrier(4)
+
+    @app.get("/")
+    def view(request: Request) -> str:
+        barrier.wait(timeout=10)
+        return str(len(session_of(request)))
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: app.test_client().get("/").text, range(4)))
+
+    assert answers == ["0"] * 4
+    assert len(app.after_hooks) == 1
 
 
 def test_sessions_are_installed_once(app: App) -> None:

@@ -165,7 +165,7 @@ def test_context_processors_go_from_the_app_inwards_and_the_caller_wins(app: App
 
     for router in (app, outer, inner):
         router.add_url_rule("/", "view", view)
-    outer.register(inner)
+    outer.register_blueprint(inner)
     app.register(outer)
 
     assert client.get("/").text == "app app app view"

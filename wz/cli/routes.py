@@ -34,7 +34,7 @@ def routes_command(info: ScriptInfo, sort: str, all_methods: bool, as_json: bool
         click.echo(json.dumps([row.as_dict() for row, _ in lines], indent=2, default=repr))
         return
     if not lines:
-        click.echo("The app has no routes.")
+        click.echo("No routes were registered.")
         return
     titles = {"endpoint": "Endpoint", "methods": "Methods", "domain": "", "rule": "Rule"}
     if any(row.domain for row, _ in lines):
