@@ -72,9 +72,7 @@ class URLBuilding(BaseApp):
                 if url is not None:
                     return url
         if error.endpoint == "static":
-            error.add_note(
-                'The app has no static folder: App(__name__, static_folder="static"), or wz.static.Static(app).'
-            )
+            error.add_note('The app serves no files: App(__name__, static_folder="static"), or wz.static.Static(app).')
         raise error
 
     def adapter_of_settings(self) -> MapAdapter:
