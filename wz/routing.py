@@ -15,7 +15,7 @@ from werkzeug.routing import Rule, RuleFactory
 from .aio import synchronous
 from .errors import ErrorHandler, ErrorHandlers
 from .fast import Matcher
-from .setup import setupmethod
+from .setup import SetupError, setupmethod
 from .typed import ViewFunction, bind, with_request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -164,7 +164,7 @@ class Route:
     def answer_with(self, view: ViewFunction | None, arguments: Iterable[str] = ()) -> None:
         """Bind the view for a rule with these values, in addition to the values of the endpoint's other rules."""
         if view is not None and self.view not in (None, view):
-            raise ValueError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
+            raise SetupError(f"the endpoint {self.endpoint!r} has another view already: give one of them endpoint=...")
         self.view = view or self.view
         self.arguments |= frozenset(arguments)
         if self.view is not None:

@@ -15,8 +15,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
+class SetupError(AssertionError, RuntimeError):
+    """A program sets its app up in a way that can't be: too late, or with two views for one endpoint.
+
+    Programs of Flask's catch an AssertionError.
+    """
+
+
 def setupmethod(method: F) -> F:
-    """Let a router's method be called during set-up only; it raises RuntimeError when `router.why_late()` has a reason.
+    """Let a router's method be called during set-up only; it raises SetupError when `router.why_late()` has a reason.
 
     A request pays nothing for it.
     """
@@ -26,7 +33,7 @@ def setupmethod(method: F) -> F:
         why = router.why_late()
         if why:
             what = "".join(map(_shown, [*args, *kwargs.values()][:1]))
-            raise RuntimeError(f"{method.__name__}({what}) comes too late: {why}")
+            raise SetupError(f"{method.__name__}({what}) comes too late: {why}")
         return method(router, *args, **kwargs)
 
     return cast("F", call)

@@ -430,7 +430,7 @@ def test_a_blueprint_may_be_registered_twice(app: App, client: Client) -> None:
 
 def test_one_endpoint_has_one_view(app: App) -> None:
     app.add_url_rule("/a", "same", lambda: "")
-    with pytest.raises(ValueError, match="the endpoint 'same' has another view"):
+    with pytest.raises(RuntimeError, match="the endpoint 'same' has another view"):
         app.add_url_rule("/b", "same", lambda: "")
 
 

@@ -114,7 +114,7 @@ OFFERED = {
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
     "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing_of",
-    "wz.setup": "ReadOnce setupmethod",
+    "wz.setup": "ReadOnce SetupError setupmethod",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "ENDPOINT Static StaticFolder send_file send_from_directory",
     "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
