@@ -34,7 +34,7 @@ def access_log(run: Path) -> Path:
 @pytest.fixture(scope="module")
 def behind(run: Path, gunicorn_log: Path, server_settings: Settings) -> Iterator[LiveServer]:
     """gunicorn, on its socket, with one worker."""
-    more = {"GUNICORN_CMD_ARGS": f"--error-logfile {gunicorn_log}", "WEB_CONCURRENCY": "1"}
+    more: dict[str, Any] = {"GUNICORN_CMD_ARGS": f"--error-logfile {gunicorn_log}", "WEB_CONCURRENCY": "1"}
     with stack.gunicorn(run, server_settings, **more) as server:
         yield server
 

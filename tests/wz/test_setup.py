@@ -67,6 +67,14 @@ def test_nothing_is_added_to_a_blueprint_after_its_registration(web: Web, method
         OF_A_BLUEPRINT[method](blueprint)
 
 
+def test_an_endpoint_has_one_view(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/a", "same", lambda: "")
+
+    with pytest.raises(AssertionError, match="same"):
+        app.add_url_rule("/b", "same", lambda: "")
+
+
 def test_no_blueprint_is_registered_late(web: Web) -> None:
     app, inner, outer = web.app(), web.Blueprint("inner", "tests.wz"), web.Blueprint("outer", "tests.wz")
     app.register_blueprint(outer)

@@ -246,10 +246,11 @@ def test_redirects_and_responses_are_the_app_s(web: Web) -> None:
 
     app = Mine("tests.wz", static_folder=None)
     with app.test_request_context():
-        assert type(web.redirect("/x")) is Response
+        assert type(web.redirect("/x")) is type(web.redirect("/x", 303, web.Response)) is Response
         assert app.redirect("/x").status_code == 303
         made = app.make_response(("text", 201, {"X-A": "b"}))
     assert (type(made), made.status_code, made.headers["X-A"], made.get_data()) == (Response, 201, "b", b"text")
+    assert type(web.redirect("/x", Response=Response)) is Response  # where no app is current
 
 
 # What is written twice is the same.
