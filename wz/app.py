@@ -19,7 +19,7 @@ from .context import PRESERVE, RequestContext, current, require_request
 from .development import Development
 from .errors import Problem, error_page, error_response, find_handler, refusal, trap
 from .fast import Match
-from .helpers import Answers
+from .helpers import Helpers
 from .http import Request, Response, reply_to, to_response
 from .lazy import AppNames
 from .naming import Origin
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-class App(URLBuilding, Development, Answers, AppNames):
+class App(URLBuilding, Development, Helpers, AppNames):
     """A WSGI application.
 
     `problems` says which status stands for an exception of the domain: `{UnknownMember: 404}`. The exception's text

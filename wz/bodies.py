@@ -1,15 +1,16 @@
 """Bodies whose length is told: read at once, without the stream that Werkzeug makes first.
 
-Bodies that come in chunks, whose length is known at their end only, are in `wz/chunked.py`.
+Bodies that come in chunks, whose length is known at their end only, and streams are in `wz/chunked.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from . import compat
+from .chunked import is_decoded
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -29,20 +30,20 @@ def read_whole(environ: WSGIEnvironment, limit: int | None) -> bytes | None:
         return None  # to be refused, or of no length after all
     source = environ["wsgi.input"]
     is_terminated = "wsgi.input_terminated" in environ
-    if is_terminated:
-        # The server says where the body ends: one that something has decoded has another length than it was sent with.
-        if limit is None:
-            return cast("bytes", source.read())
-        size = limit + 1
+    left = limit + 1 if is_terminated and limit is not None else size
     parts: list[bytes] = []
     try:
-        while size and (part := source.read(size)):  # an input may give less than it is asked for, and still have more
+        if is_terminated and limit is None:
+            parts.append(source.read())
+            left = 0
+        while left and (part := source.read(left)):  # an input may give less than it is asked for, and still have more
             parts.append(part)
-            size -= len(part)
+            left -= len(part)
     except (OSError, ValueError):
         raise ClientDisconnected from None
-    if is_terminated and not size:
+    body = b"".join(parts)
+    if is_terminated and limit is not None and not left:
         raise RequestEntityTooLarge
-    if size and not is_terminated:
+    if len(body) < size and not (is_terminated and is_decoded(environ)):
         raise ClientDisconnected
-    return b"".join(parts)
+    return body

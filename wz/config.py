@@ -46,7 +46,11 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
 
 #: Settings that Flask has, or had, and that nothing reads: see `wz.untaken`.
 UNTAKEN = {
-    *("ENV", "JSONIFY_MIMETYPE", "JSONIFY_PRETTYPRINT_REGULAR", "JSON_AS_ASCII", "JSON_SORT_KEYS"),
+    "ENV",
+    "JSONIFY_MIMETYPE",
+    "JSONIFY_PRETTYPRINT_REGULAR",
+    "JSON_AS_ASCII",
+    "JSON_SORT_KEYS",
     "PRESERVE_CONTEXT_ON_EXCEPTION",
 }
 
@@ -175,8 +179,15 @@ class Config(dict[str, Any]):
 
 
 def duration(value: timedelta | float) -> timedelta:
-    """Return a setting that may be a timedelta or seconds as a timedelta."""
-    return value if isinstance(value, timedelta) else timedelta(seconds=value)
+    """Return a setting that may be a timedelta or seconds as a timedelta. Raises TypeError for anything else."""
+    if isinstance(value, timedelta):
+        return value
+    try:
+        return timedelta(seconds=value)
+    except TypeError:
+        raise TypeError(
+            f"{value!r} is no time: a setting such as this is a timedelta, or a number of seconds"
+        ) from None
 
 
 def _import(name: str) -> Any:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule, ValidationError
+from werkzeug.routing import BaseConverter, MapAdapter, Rule, ValidationError
 
 from . import compat
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.routing.matcher import State
+
+    from .routing import Map  # upwards: a map has the match that is compiled from it
 
 #: How many pairs of scheme and Host are remembered. Of a service's own there are a few, but clients may invent any.
 HOSTS = 1024
@@ -207,7 +209,7 @@ class Matcher:
         if not compat.AVAILABLE or "HTTP_HOST" not in environ:
             return
         domain = (adapter.server_name if self._map.host_matching else adapter.subdomain) or ""
-        with self._map.lock:  # type: ignore[attr-defined]  # wz.routing.Map
+        with self._map.lock:
             if self._trees is None:
                 self._map.update()
                 root = self._map._matcher._root

@@ -8,9 +8,9 @@
     @app.post("/uploads")
     def upload(form: Upload) -> Receipt: ...
 
-A form is of one of `FORM_TYPES`; a field whose type is Werkzeug's `FileStorage` is a file of the second. A field that
-is a list takes all values of a name. A browser also sends what nobody filled in, as an empty text or a file without a
-name: such a field counts as left out, unless its type takes an empty text.
+A form is of one of `wz.http.FORM_TYPES`. The second carries files, for fields whose type is Werkzeug's `FileStorage`. A
+field that is a list takes all values of a name. A browser also sends what nobody filled in, as an empty text or a file
+without a name: such a field counts as left out, unless its type takes an empty text.
 
 Errors are those of a typed query string: 422, with each field and its JSON Pointer. Another media type is a 415.
 `wz.typed` loads this file for the first view that has such a parameter.
@@ -27,11 +27,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import UnsupportedMediaType
 
 from .field_errors import invalid
-from .http import Request
+from .http import FORM_TYPES, Request
 from .typed import Argument, is_list
-
-#: The media types of forms: HTML Standard, 4.10.21.
-FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def form_of(struct: type[msgspec.Struct]) -> Argument:

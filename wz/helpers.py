@@ -12,8 +12,8 @@ from .context import active_app, current_request
 from .http import Response, to_response
 
 
-class Answers(BaseApp):
-    """An app's methods of these names. `redirect` may be overridden, and the function calls the current app's."""
+class Helpers(BaseApp):
+    """An app's own `redirect` and `make_response`; the function `redirect` calls the first, which may be overridden."""
 
     def redirect(self, location: str, code: int = 302) -> Response:
         """Return a redirect, of the app's `response_class`, to a URL or path; 301, 302, 303, 305, 307 or 308."""

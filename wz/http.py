@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 #: What a handler may return to have it sent as JSON.
 JSON_TYPES = (dict, list, msgspec.Struct)
 
-#: The media types of bodies that Werkzeug parses as forms.
-_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+#: The media types of forms (HTML Standard, 4.10.21); the second alone carries files.
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class Globals(SimpleNamespace):
@@ -171,7 +171,7 @@ class Request(WerkzeugRequest):
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:
         own = self.__dict__
         if cache and not ("stream" in own or "_cached_data" in own or self.shallow):
-            is_form = parse_form_data and self.mimetype in _FORMS
+            is_form = parse_form_data and self.mimetype in FORM_TYPES
             body = None if is_form else bodies.read_whole(self.environ, self.max_content_length)
             if body is not None:
                 own["_cached_data"], own["stream"] = body, io.BytesIO()  # nothing is left to be read
@@ -185,9 +185,10 @@ class Request(WerkzeugRequest):
 
     @cached_property
     def stream(self) -> IO[bytes]:
-        if self.shallow or self.content_length is not None:
+        if self.shallow:
             return super().stream
-        return chunked.stream(self.environ, self.max_content_length) or super().stream
+        found = chunked.stream(self.environ, self.max_content_length, self.content_length)
+        return super().stream if found is None else found
 
     @cached_property
     def url_adapter(self) -> MapAdapter:
@@ -233,7 +234,7 @@ class Request(WerkzeugRequest):
 
     def _load_form_data(self) -> None:
         super()._load_form_data()
-        if "app" in self.__dict__ and self.app.debug and self.mimetype == "application/x-www-form-urlencoded":
+        if "app" in self.__dict__ and self.app.debug and self.mimetype == FORM_TYPES[0]:
             from .debughelpers import ExplainedFiles  # in debug mode only
 
             self.__dict__["files"] = ExplainedFiles(self)

@@ -71,7 +71,7 @@ class Answers(Protocol):
         """Remove what is under the key."""
 
 
-class MemoryAnswers:
+class MemoryAnswers(Answers):
     """The answers of one process, for `seconds`; of more than `most`, the oldest go."""
 
     def __init__(self, seconds: float = 86_400, most: int = 10_000) -> None:
@@ -81,7 +81,6 @@ class MemoryAnswers:
         self._lock = threading.Lock()
 
     def begin(self, key: str, mark: bytes) -> bytes | None:
-        """Keep `mark` if there is nothing under the key, in one step; else return what there is."""
         with self._lock:
             ended = time.monotonic() - self.seconds
             while self._kept and next(iter(self._kept.values()))[0] <= ended:
@@ -92,12 +91,10 @@ class MemoryAnswers:
             return None
 
     def keep(self, key: str, answer: bytes) -> None:
-        """Put the answer into the place of the mark; the time goes on from then."""
         with self._lock:
             self._put(key, answer)
 
     def forget(self, key: str) -> None:
-        """Remove what is under the key."""
         with self._lock:
             self._kept.pop(key, None)
 

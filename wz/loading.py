@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import re
 import sys
 import traceback
@@ -79,8 +80,9 @@ def load_app(target: str | None = None) -> App:
     see_the_project()
     target = target or _find_app()
     if target is None:
+        of_flask = " (FLASK_APP is not read)" if "FLASK_APP" in os.environ else ""
         raise NoAppException(
-            "no app found: give --app module:name, set WZ_APP, or run where there is an app.py or wsgi.py"
+            f"no app found: give --app module:name, set WZ_APP{of_flask}, or run where there is an app.py or wsgi.py"
         )
     path, *rest = _COLON.split(target, maxsplit=1)
     try:
@@ -166,7 +168,8 @@ def _call_of(module: ModuleType, text: str) -> Any:
         raise NoAppException(wrong)
     name = call.func.id
     if not hasattr(module, name):
-        raise NoAppException(f"the module has none of {name}")
+        others = [other for other, value in vars(module).items() if isinstance(value, App) or other in _FACTORIES]
+        raise NoAppException(f"the module has no {name}" + (f"; it has {', '.join(others)}" if others else ""))
     found = getattr(module, name)
     return found if isinstance(found, App) or not callable(found) else _made_by(found, args, kwargs)
 

@@ -224,9 +224,9 @@ class Router:
             if view_func is None:
                 raise SetupError(f"the rule {rule!r} has neither an endpoint nor a view")
             endpoint = view_func.__name__
-        if isinstance(methods, str):  # or each letter would be a method
-            raise TypeError(f"the rule {rule!r}: methods must be a list of strings, such as ['GET']")
         chosen = methods or getattr(view_func, "methods", None) or ("GET",)
+        if isinstance(chosen, str):  # or each letter would be a method
+            raise TypeError(f"the rule {rule!r}: methods must be a list of strings, such as ['GET']")
         asked = {method.upper() for method in chosen}
         wanted = asked.union(method.upper() for method in getattr(view_func, "required_methods", ()))
         automatic = provide_automatic_options
@@ -238,6 +238,8 @@ class Router:
 
     def route(self, rule: str, **options: Any) -> Callable[[F], F]:
         """Decorate a view: `add_url_rule` with these options, of which `endpoint` names it. The view stays as it is."""
+        if callable(rule):
+            raise TypeError(f"the decorator of {rule!r} takes its rule, as in @app.route('/')")
 
         def decorate(view: F) -> F:
             self.add_url_rule(rule, options.pop("endpoint", None), view, **options)
@@ -302,6 +304,8 @@ class Router:
 
     def errorhandler(self, code_or_class: int | type[Exception]) -> Callable[[F], F]:
         """Answer a status code or an exception class, and its subclasses, by what the function returns."""
+        if not isinstance(code_or_class, int | type):
+            raise TypeError(f"{code_or_class!r} is neither a status code nor an exception class")
 
         def decorate(handler: F) -> F:
             self.register_error_handler(code_or_class, handler)

@@ -1,7 +1,7 @@
 """Sessions: a dict for each client, kept in a signed cookie. It needs the package itsdangerous.
 
     app.config["SECRET_KEY"] = os.environ["SECRET_KEY"]      # python -c 'import secrets; print(secrets.token_hex())'
-    Sessions(app)
+    Sessions(app)                                            # or when a session of the app is first asked for
 
     @app.post("/login")
     def login(request):
@@ -19,6 +19,7 @@ SECRET_KEY the two read each other's cookies: users stay logged in while a progr
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ from .app import App
 from .context import current_request
 from .http import Request, Response
 from .routing import Phase, Router
+from .setup import refuse_late
 from .signing import BadData, Signing, URLSafeTimedSerializer, around_value, cookie_of, signing_of
 from .tagged import TaggedJSONSerializer
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 EXTENSION = "sessions"  # the key in `app.extensions`
 _OPENED = "_session"  # the key in a request's __dict__, once its session is open
+_installing = threading.Lock()
 
 DEFAULT_CONFIG: Mapping[str, Any] = {
     "PERMANENT_SESSION_LIFETIME": timedelta(days=31),  # or seconds; an older cookie is not accepted
@@ -62,7 +65,6 @@ The session can't be written: there is no secret key to sign its cookie with.
 Set app.config["SECRET_KEY"] to a long random text that is the same for all workers and after restarts, and not in a
 repository: python -c 'import secrets; print(secrets.token_hex())'\
 """
-_NOT_INSTALLED = "The app {app!r} has no sessions: call wz.sessions.Sessions(app) where you make it."
 _OUTSIDE = """\
 Working outside of request context.
 
@@ -267,9 +269,11 @@ def _serializer(
 class Sessions:
     """Gives an app sessions, in signed cookies or wherever `interface` keeps them.
 
-    Settings are read at each request; `DEFAULT_CONFIG` has those that may be left out. Saving comes after every other
-    after hook, so that those can still change the session. `savers` are the routers whose requests may do so, by
-    default the app, which are all: a request of another one may read its session, and its answer needs no after hook.
+    An app that was not given any has those of its `session_interface`, or else signed cookies, from the first time that
+    one is asked for. Settings are read at each request; `DEFAULT_CONFIG` has those that may be left out. Saving comes
+    after every other after hook, so that those can still change the session. `savers` are the routers whose requests
+    may do so, by default the app, which are all: a request of another one may read its session, and its answer needs
+    no after hook.
     """
 
     def __init__(
@@ -277,12 +281,16 @@ class Sessions:
     ) -> None:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has sessions already: call Sessions(app) once")
+        refuse_late(app, "Sessions(app)")
+        self._add_to(app, interface, (app,) if savers is None else savers)
+
+    def _add_to(self, app: App, interface: SessionInterface | None, savers: Iterable[Router]) -> None:
         self.app = app
         app.session_interface = interface or app.session_interface or SecureCookieSessionInterface()
         app.extensions[EXTENSION] = self
         for name, value in DEFAULT_CONFIG.items():
             app.config.setdefault(name, value)
-        for router in (app,) if savers is None else savers:
+        for router in savers:
             router.after_hooks.add(self.save, Phase.OUTER)
 
     def open(self, request: Request) -> SessionMixin:
@@ -317,9 +325,17 @@ def session_of(request: Request) -> SessionMixin:
     if opened is not None:
         return opened
     sessions: Sessions | None = request.app.extensions.get(EXTENSION)
-    if sessions is None:
-        raise RuntimeError(_NOT_INSTALLED.format(app=request.app.import_name))
-    return sessions.open(request)
+    return (sessions or _install(request.app)).open(request)
+
+
+def _install(app: App) -> Sessions:
+    """Return the sessions of an app that had none. Its hook is there before the request that asks has an answer."""
+    with _installing:
+        sessions: Sessions | None = app.extensions.get(EXTENSION)
+        if sessions is None:  # every worker does the same, so it is never too late
+            sessions = Sessions.__new__(Sessions)
+            sessions._add_to(app, None, (app,))
+        return sessions
 
 
 def current_session() -> SessionMixin:
@@ -339,7 +355,7 @@ def session_transaction(client: Client, app: App, *args: Any, **kwargs: Any) -> 
 
     The session is that of a request made from the other arguments, as `app.test_request_context` takes them; it is
     current while the session is opened and saved, and not in the block. Nothing is saved if the block raises. Raises
-    TypeError for a client that keeps no cookies, RuntimeError for an app without sessions or without a SECRET_KEY.
+    TypeError for a client that keeps no cookies, RuntimeError for an app without a SECRET_KEY.
     """
     # There is no public way to ask a client for the cookies that suit a request.
     if client._cookies is None:

@@ -27,13 +27,18 @@ def setupmethod(method: F) -> F:
 
     @functools.wraps(method)
     def call(router: Any, *args: Any, **kwargs: Any) -> Any:
-        why = router.why_late()
-        if why:
+        if router.why_late():
             what = "".join(map(_shown, [*args, *kwargs.values()][:1]))
-            raise SetupError(f"{method.__name__}({what}) comes too late: {why}")
+            refuse_late(router, f"{method.__name__}({what})")
         return method(router, *args, **kwargs)
 
     return cast("F", call)
+
+
+def refuse_late(router: Any, what: str) -> None:
+    """Raise SetupError, which names `what`, when `router.why_late()` has a reason: for set-up that is no method."""
+    if why := router.why_late():
+        raise SetupError(f"{what} comes too late: {why}")
 
 
 class ReadOnce(Generic[T]):

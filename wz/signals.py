@@ -1,9 +1,9 @@
 """Flask's signals: they tell the receivers that are connected what an app does. It needs the package blinker.
 
-    Signals(app)
-
     @request_finished.connect_via(app)
     def count(sender, response, **extra): ...
+
+    Signals(app)                        # for receivers that are connected without an app: they hear all that have this
 
 A receiver is called with the app as `sender` and the keywords below; it should also take `**extra`. It can't change
 what happens: use a hook for that. An exception that it raises is raised where the signal is sent.
@@ -16,8 +16,8 @@ what happens: use a hook for that. An exception that it raises is raised where t
     before_render_template(template, context), template_rendered(template, context)
     message_flashed(message, category)
 
-An app without `Signals(app)` sends nothing and pays nothing. A module that sends a signal does not import this one; it
-looks whether the app has signals:
+An app sends nothing, and pays nothing, until a receiver is connected for it, or `Signals(app)` is called. A module that
+sends a signal does not import this one; it looks whether the app has signals:
 
     if signals := app.extensions.get("signals"):
         signals.template_rendered.send(app, template=template, context=context)
@@ -25,29 +25,44 @@ looks whether the app has signals:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .app import App
 from .http import Request
 from .routing import Phase
+from .setup import refuse_late
 
 try:
-    from blinker import Namespace
+    from blinker import ANY, NamedSignal
 except ModuleNotFoundError as exc:
     raise ModuleNotFoundError("wz.signals needs the package blinker: pip install blinker", name=exc.name) from exc
 
-_signals = Namespace()
+EXTENSION = "signals"  # the key in `app.extensions`
+F = TypeVar("F", bound=Callable[..., Any])
 
-request_started = _signals.signal("request-started")
-request_finished = _signals.signal("request-finished")
-request_tearing_down = _signals.signal("request-tearing-down")
-got_request_exception = _signals.signal("got-request-exception")
-appcontext_pushed = _signals.signal("appcontext-pushed")
-appcontext_popped = _signals.signal("appcontext-popped")
-appcontext_tearing_down = _signals.signal("appcontext-tearing-down")
-before_render_template = _signals.signal("before-render-template")
-template_rendered = _signals.signal("template-rendered")
-message_flashed = _signals.signal("message-flashed")
+
+class Signal(NamedSignal):
+    """A signal that an app sends once a receiver is connected for it: `signal.connect(receiver, app)`."""
+
+    def connect(self, receiver: F, sender: Any = ANY, weak: bool = True) -> F:
+        if isinstance(sender, App) and EXTENSION not in sender.extensions:
+            Signals(sender)
+        return super().connect(receiver, sender, weak)
+
+
+request_started = Signal("request-started")
+request_finished = Signal("request-finished")
+request_tearing_down = Signal("request-tearing-down")
+got_request_exception = Signal("got-request-exception")
+appcontext_pushed = Signal("appcontext-pushed")
+appcontext_popped = Signal("appcontext-popped")
+appcontext_tearing_down = Signal("appcontext-tearing-down")
+before_render_template = Signal("before-render-template")
+template_rendered = Signal("template-rendered")
+message_flashed = Signal("message-flashed")
 
 
 class Signals:
@@ -68,9 +83,10 @@ class Signals:
     message_flashed = message_flashed
 
     def __init__(self, app: App) -> None:
-        if "signals" in app.extensions:
+        if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has signals already: call Signals(app) once")
-        app.extensions["signals"] = self
+        refuse_late(app, "Signals(app)")
+        app.extensions[EXTENSION] = self
         self.app = app
         app.before_hooks.add(self._start, Phase.OUTERMOST)
         app.after_hooks.add(self._finish, Phase.OUTERMOST)

@@ -71,6 +71,10 @@ class URLBuilding(BaseApp):
             else:
                 if url is not None:
                     return url
+        if error.endpoint == "static":
+            error.add_note(
+                'The app has no static folder: App(__name__, static_folder="static"), or wz.static.Static(app).'
+            )
         raise error
 
     def adapter_of_settings(self) -> MapAdapter:

@@ -20,6 +20,7 @@ from pipeline.hub.sas import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.registry import JobRegistry
+from wz import App
 
 from .. import stack
 from ..client import ServerlikeClient
@@ -43,9 +44,14 @@ def board(boards: Boards) -> Board:
     return boards["b"]
 
 
+@pytest.fixture(scope="module")
+def app(server_settings: Settings) -> App:
+    return create_app(server_settings)
+
+
 @pytest.fixture
-def visitor(redis: redis_py.Redis, settings: Settings) -> Visitor:
-    return Visitor(create_app(settings))
+def visitor(app: App, redis: redis_py.Redis) -> Visitor:
+    return Visitor(app)
 
 
 def fill(board: Board, scores: list[int]) -> None:

@@ -26,6 +26,7 @@ from pipeline.hub.sas import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.registry import JobRegistry
+from wz import App
 from wz.testing import Client
 
 from .. import stack
@@ -35,9 +36,14 @@ MIB = 1024 * 1024
 FIELDS = {"hub": "events", "key": "e1", "body": '{"n": 1}', "type": "json", "properties": ""}
 
 
+@pytest.fixture(scope="module")
+def app(server_settings: Settings) -> App:
+    return create_app(server_settings)
+
+
 @pytest.fixture
-def client(server_settings: Settings, redis: redis_py.Redis) -> Client:
-    return Client(create_app(server_settings))
+def client(app: App, redis: redis_py.Redis) -> Client:
+    return Client(app)
 
 
 @pytest.fixture
@@ -294,7 +300,7 @@ def test_who_may_not_send_to_a_hub_is_refused(client: Client, redis: redis_py.Re
 
 
 def trips(settings: Settings, partitions: int, jobs: int) -> int:
-    build(settings, partitions=partitions, jobs=jobs, members=10, samples=3)
+    build(settings, partitions=partitions, jobs=jobs, members=10, events=10, samples=3, traced=4)
     client = Client(create_app(settings))
     ask(client)
     with round_trips() as found:
@@ -310,7 +316,7 @@ def test_round_trips_do_not_grow_with_partitions_and_jobs(server_settings: Setti
 
 
 def test_a_turn_of_the_history_costs_eight_round_trips(server_settings: Settings, redis: redis_py.Redis) -> None:
-    build(server_settings, partitions=20, jobs=5, members=1, samples=1)
+    build(server_settings, partitions=20, jobs=5, members=1, events=10, samples=1, traced=4)
     hubs = Hubs(redis, {})
     task = History(hubs, JobRegistry(redis, hubs))
     with round_trips() as found:

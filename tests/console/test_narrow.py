@@ -40,13 +40,13 @@ WRITER = {
 }
 
 
-@pytest.fixture
-def app(server_settings: Settings, redis: redis_py.Redis) -> App:
+@pytest.fixture(scope="module")
+def app(server_settings: Settings) -> App:
     return create_app(server_settings)
 
 
 @pytest.fixture
-def client(app: App) -> Client:
+def client(app: App, redis: redis_py.Redis) -> Client:
     return Client(app)
 
 

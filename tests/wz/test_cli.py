@@ -58,7 +58,7 @@ def test_routes_are_listed(folder: Path) -> None:
     ("target", "message"),
     [
         pytest.param("nothere:app", "there is no module 'nothere'", id="no module"),
-        pytest.param("app:nothere", "the module has none of nothere", id="no such name"),
+        pytest.param("app:nothere", "the module has no nothere; it has app", id="no such name"),
         pytest.param("app:hello", "hello() can't be called without arguments", id="a view"),
         pytest.param("sys:path", "found a list, not a wz.App", id="no app"),
         pytest.param("nothere.py", "there is no file 'nothere.py'", id="no file"),
@@ -78,6 +78,13 @@ def test_without_an_app_help_is_given(tmp_path: Path, monkeypatch: pytest.Monkey
 
     done = wz("routes")
     assert (done.returncode, "no app found" in done.stderr) == (2, True)
+
+
+def test_a_variable_of_flask_s_is_told_where_no_app_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLASK_APP", "shop")
+
+    assert "set WZ_APP (FLASK_APP is not read), or run" in wz("routes").stderr
 
 
 def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,8 +135,3 @@ def test_an_app_without_a_secret_key_opens_no_session(web: Web) -> None:
 
     with pytest.raises(RuntimeError, match=message), app.test_client().session_transaction():
         pass
-
-
-def test_an_app_without_sessions_says_so() -> None:
-    with pytest.raises(RuntimeError, match=r"Sessions\(app\)"), App("test").test_client().session_transaction():
-        pass

@@ -161,7 +161,7 @@ def test_what_has_no_tag(client: Client, method: str, path: str) -> None:
     assert "ETag" not in client.open(path, method=method, headers={"If-None-Match": "*"}).headers
 
 
-def test_a_weak_tag(client: Client) -> None:
+def test_a_weak_tag_saves_reading_and_never_allows_a_write(client: Client) -> None:
     tag = client.get("/weak").headers["ETag"]
 
     assert tag.startswith('W/"')

@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from wz.config import Config, ConfigAttribute
+from wz.config import Config, ConfigAttribute, duration
 
 
 @pytest.fixture
@@ -194,3 +195,9 @@ def test_an_attribute_forwards_to_the_config(config: Config) -> None:
     config["LEVEL"] = "3"
 
     assert (config["SECRET_KEY"], owner.level) == ("key", 3)
+
+
+def test_a_time_that_is_none_is_named() -> None:
+    assert duration(90) == duration(timedelta(seconds=90)) == timedelta(seconds=90)
+    with pytest.raises(TypeError, match=r"^'a day' is no time: .* is a timedelta, or a number of seconds$"):
+        duration("a day")  # type: ignore[arg-type]

@@ -97,7 +97,7 @@ def test_all_errors_have_their_places(members: dict[str, Any], expected: list[st
     assert pointers(GOOD | members) == expected
 
 
-def test_missing_fields() -> None:
+def test_each_field_that_is_missing_is_told() -> None:
     assert errors({}) == [
         FieldError("Object missing required field `name`", "#/name"),
         FieldError("Object missing required field `age`", "#/age"),

@@ -123,6 +123,6 @@ def test_the_signal_has_the_message(app: App, client: Client) -> None:
     assert seen == [("message", "Saved."), ("warning", "The name is odd."), ("error", "The year is missing.")]
 
 
-def test_without_sessions_the_error_says_what_is_missing() -> None:
-    with App("bare").test_request_context("/"), pytest.raises(RuntimeError, match="has no sessions"):
+def test_without_a_key_the_error_says_what_is_missing() -> None:
+    with App("bare").test_request_context("/"), pytest.raises(RuntimeError, match="there is no secret key"):
         flash("Saved.")

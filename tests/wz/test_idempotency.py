@@ -106,7 +106,7 @@ def test_quotes_may_be_left_out(bank: Bank) -> None:
         pytest.param({"key": None}, 201, id="no key"),
     ],
 )
-def test_another_request(bank: Bank, other: dict[str, Any], status: int) -> None:
+def test_a_key_is_of_one_request_on_one_path(bank: Bank, other: dict[str, Any], status: int) -> None:
     bank.pay("k")
     answer = bank.pay(**{"key": "k"} | other)
 
@@ -116,7 +116,7 @@ def test_another_request(bank: Bank, other: dict[str, Any], status: int) -> None
 
 
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, "\xe9", "a\tb"], ids=["", "quotes", "long", "not ASCII", "a tab"])
-def test_what_is_no_key(bank: Bank, key: str) -> None:
+def test_a_text_that_is_no_key_is_refused_before_the_view(bank: Bank, key: str) -> None:
     answer = bank.pay(key)
 
     assert (answer.status_code, answer.json["field"]) == (422, HEADER)

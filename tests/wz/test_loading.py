@@ -81,7 +81,10 @@ def test_without_a_target_wsgi_and_app_are_looked_for(line: CommandLine, files: 
     [
         pytest.param("one, two = App('a'), App('b')", "shop", "multiple", "has several apps, one, two", id="several"),
         pytest.param("", "shop", "Failed to find", "has no app, and none of create_app, make_app", id="none"),
-        pytest.param("", "shop:app", "Failed to find", "has none of app", id="no such name"),
+        pytest.param("", "shop:app", "Failed to find", "has no app$", id="no such name"),
+        pytest.param(
+            "def create_app(): ...", "shop:creat_app", "Failed to find", "no creat_app; it has create_app", id="a typo"
+        ),
         pytest.param("app = 3", "shop:app", "not obtained", "found a int, not a wz.App", id="no app"),
         pytest.param("make = lambda: 3", "shop:make", "not obtained", "found a int, not a wz.App", id="makes none"),
         pytest.param("def create_app(a): ...", "shop", "without arguments", "without arguments", id="needs arguments"),

@@ -37,7 +37,7 @@ OFFERED = {
     "wz.blueprints": "Blueprint OWN_NAME",
     "wz.bodies": "read_whole",
     "wz.caching": "cache_control",
-    "wz.chunked": "UnknownLength stream",
+    "wz.chunked": "Terminated is_decoded stream",
     "wz.cli": """
         AppGroup COMMANDS Group NoAppException ScriptInfo load_app load_dotenv main pass_script_info
         routes_command run_command shell_command with_appcontext
@@ -68,10 +68,10 @@ OFFERED = {
     "wz.field_errors": "DEPTH FieldError LOOKS MOST Step errors_of invalid pointer",
     "wz.flashing": "flash get_flashed_messages",
     "wz.folders": "root_path",
-    "wz.forms": "FORM_TYPES form_of",
+    "wz.forms": "form_of",
     "wz.headers": "header_name headers_of",
-    "wz.helpers": "Answers abort make_response redirect",
-    "wz.http": "Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
+    "wz.helpers": "Helpers abort make_response redirect",
+    "wz.http": "FORM_TYPES Globals JSON_TYPES Limit Request Response json_response reply_to to_response",
     "wz.idempotency": """
         Answers HEADER LONGEST MemoryAnswers PATIENCE PATTERN REPLAYED fingerprint idempotent key_of name_of
     """,
@@ -110,11 +110,11 @@ OFFERED = {
         SessionMixin Sessions current_session session session_of session_transaction
     """,
     "wz.signals": """
-        Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
+        EXTENSION Signal Signals appcontext_popped appcontext_pushed appcontext_tearing_down before_render_template
         got_request_exception message_flashed request_finished request_started request_tearing_down template_rendered
     """,
     "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing_of",
-    "wz.setup": "ReadOnce SetupError setupmethod",
+    "wz.setup": "ReadOnce SetupError refuse_late setupmethod",
     "wz.setup_state": "BlueprintSetupState",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "ENDPOINT Static StaticFolder send_file send_from_directory",

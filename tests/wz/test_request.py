@@ -105,6 +105,9 @@ def assert_same(environ: Environ, body: bytes = b"", **attributes: Any) -> None:
         return
     for name, read in BODY_READERS.items():
         with make(Request) as ours, make(WerkzeugRequest) as theirs:
+            # A body that the server ends before its length is cut off, which Werkzeug says where the server doesn't.
+            if theirs.content_length is not None and len(body) <= theirs.content_length:
+                theirs.environ.pop("wsgi.input_terminated", None)
             answer = outcome(read, ours)
             assert answer == outcome(read, theirs) or (is_cut and answer == ("raised", 413)), name
 

@@ -53,7 +53,7 @@ def test_it_is_sorted(line: CommandLine, args: list[str], first: str) -> None:
     assert table(line, PROGRAM, *args)[2][0] == first
 
 
-def test_all_methods(line: CommandLine) -> None:
+def test_methods_that_come_by_themselves_are_shown_when_asked_for(line: CommandLine) -> None:
     assert [row[1] for row in table(line, PROGRAM, "--all-methods")[2:]] == [
         "GET, HEAD, OPTIONS, POST",
         "DELETE, OPTIONS",
@@ -94,7 +94,7 @@ app.register(shop)
 """
 
 
-def test_as_json(line: CommandLine) -> None:
+def test_json_has_all_that_is_known_of_a_route(line: CommandLine) -> None:
     if line.name == "flask":
         pytest.skip("Flask has a table only")
     line.write(app=TYPED)

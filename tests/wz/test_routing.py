@@ -15,6 +15,7 @@ from wz.sessions import Sessions
 from wz.signals import Signals
 
 from ..client import validated
+from .conftest import Web
 
 
 def nothing() -> None: ...
@@ -74,6 +75,17 @@ def test_a_route_may_be_written_with_any_iterable_of_methods() -> None:
     assert RuleSpec("/", "index", None, ["GET"], None, {}) == RuleSpec("/", "index", None, {"GET"}, None, {})
     with pytest.raises(TypeError, match="methods must be a list of strings"):
         RuleSpec("/", "index", None, "GET", None, {})
+
+
+def test_one_text_is_no_list_of_methods(web: Web) -> None:
+    def view() -> str:
+        return ""
+
+    with pytest.raises(TypeError, match="list of strings"):
+        web.app().add_url_rule("/", view_func=view, methods="GET")
+    view.methods = "GET"  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match="list of strings"):
+        web.app().add_url_rule("/", view_func=view)
 
 
 def test_a_rule_that_the_map_refuses_leaves_no_endpoint() -> None:

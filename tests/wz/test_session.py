@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -26,6 +28,7 @@ from wz.tagged import TaggedJSONSerializer
 from wz.testing import Client
 
 from ..client import validated
+from .conftest import Web
 
 KEY = "a key that only the tests have"
 
@@ -353,12 +356,39 @@ def test_outside_of_a_request_there_is_no_session() -> None:
         session.get("user")
 
 
-def test_an_app_without_sessions_says_so() -> None:
-    with (
-        App("bare").test_request_context("/"),
-        pytest.raises(RuntimeError, match=r"'bare' has no sessions.*Sessions\("),
-    ):
-        session.get("user")
+def test_an_app_has_sessions_when_one_is_asked_for(web: Web) -> None:
+    app = web.app()
+    app.secret_key = "a key that only the tests have"
+    session = web.session
+
+    @app.get("/write")
+    def write() -> str:
+        session["user"] = "ann"
+        return "written"
+
+    app.add_url_rule("/read", view_func=lambda: session["user"], endpoint="read")
+    app.add_url_rule("/other", view_func=lambda: "nothing", endpoint="other")
+    client = web.client(app)
+    answers = [client.get(path) for path in ("/other", "/write", "/read")]
+
+    assert [answer.text for answer in answers] == ["nothing", "written", "ann"]
+    assert [answer.headers.get("Vary") for answer in answers] == [None, "Cookie", "Cookie"]
+
+
+def test_threads_that_ask_first_at_once_install_one() -> None:
+    app = App("test", config={"SECRET_KEY": "a key that only the tests have"})
+    barrier = threading.Barrier(4)
+
+    @app.get("/")
+    def view(request: Request) -> str:
+        barrier.wait(timeout=10)
+        return str(len(session_of(request)))
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: app.test_client().get("/").text, range(4)))
+
+    assert answers == ["0"] * 4
+    assert len(app.after_hooks) == 1
 
 
 def test_sessions_are_installed_once(app: App) -> None:

@@ -9,6 +9,8 @@ import pytest
 from werkzeug.routing import Rule
 
 from wz import App, Blueprint
+from wz.sessions import Sessions
+from wz.signals import Signals
 
 from ..client import validated
 from .conftest import Web
@@ -115,3 +117,23 @@ def test_the_error_says_what_comes_too_late_and_where_it_belongs() -> None:
         app.register(blueprint, name="again")
     with pytest.raises(AssertionError, match=r"^add_url_rule\('/late'\) comes too late: the blueprint 'boards' "):
         blueprint.get("/late")(hook)
+
+
+@pytest.mark.parametrize("part", [Sessions, Signals])
+def test_a_part_that_has_hooks_comes_too_late_as_well(part: Callable[[App], object]) -> None:
+    app = App("shop")
+    validated(app).get("/")
+
+    with pytest.raises(RuntimeError, match=rf"^{part.__name__}\(app\) comes too late: the app 'shop' has had"):
+        part(app)
+
+
+@pytest.mark.parametrize("router", [App("shop"), Blueprint("boards")])
+def test_a_decorator_without_its_parentheses_is_told(router: Any) -> None:
+    for decorator in (router.route, router.get, router.post):
+        with pytest.raises(
+            TypeError, match=r"the decorator of <function hook.*> takes its rule, as in @app.route\('/'\)"
+        ):
+            decorator(hook)
+    with pytest.raises(TypeError, match=r"hook.* is neither a status code nor an exception class"):
+        router.errorhandler(hook)

@@ -24,6 +24,7 @@ from wz.signals import (
 from wz.testing import Client
 
 from ..client import validated
+from .conftest import Web
 
 
 @pytest.fixture
@@ -195,6 +196,22 @@ def test_an_app_without_the_layer_sends_nothing() -> None:
         validated(app).get("/")
 
     assert heard == []
+
+
+def test_an_app_sends_signals_to_receivers_that_are_connected_for_it(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/", view_func=lambda: "hello", endpoint="hello")
+    heard: list[object] = []
+
+    def receive(sender: App, **_: object) -> None:
+        heard.append(sender)
+
+    with web.request_started.connected_to(receive, app):
+        web.client(app).get("/")
+        web.request_finished.connect(receive, app)
+        web.client(app).get("/")
+
+    assert heard == [app, app, app]
 
 
 def test_signals_are_installed_once(app: App) -> None:

@@ -167,7 +167,7 @@ def test_any_time_is_judged_alike(when: bytes) -> None:
         pytest.param(60, False, id="from the future"),
     ],
 )
-def test_the_age(seconds: int, is_read: bool) -> None:
+def test_a_cookie_is_read_from_its_second_on_and_until_it_expires(seconds: int, is_read: bool) -> None:
     assert same(signed(encoded(b'{"a":1}'), at(seconds))) == ({"a": 1} if is_read else REFUSED)
 
 

@@ -376,7 +376,7 @@ def endless():
 
 
 @pytest.mark.parametrize("module", ["flask", "wz"])
-def test_over_gunicorn(module: str, tmp_path: Path) -> None:
+def test_teardowns_are_told_of_failures_and_clients_that_leave_over_gunicorn(module: str, tmp_path: Path) -> None:
     pytest.importorskip(module)
     (tmp_path / "program.py").write_text(PROGRAM.format(module=module, app="Flask" if module == "flask" else "App"))
     notes = tmp_path / "notes"

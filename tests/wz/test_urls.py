@@ -349,6 +349,16 @@ def test_the_error_of_a_url_suggests_the_nearest_endpoint(web: Web) -> None:
         web.url_for("indxe")
 
 
+def test_the_error_for_a_static_file_says_what_the_app_lacks() -> None:
+    app = App("test")
+
+    with app.test_request_context(), pytest.raises(BuildError) as told:
+        app.url_for("static", filename="style.css")
+    assert told.value.__notes__ == [
+        'The app serves no files: App(__name__, static_folder="static"), or wz.static.Static(app).'
+    ]
+
+
 def test_hosts_may_be_restricted(web: Web) -> None:
     app = web.app()
     app.config["TRUSTED_HOSTS"] = ["example.com", ".example.org"]

@@ -57,7 +57,7 @@ def run_command(
     extra_files: list[str] | None,
     exclude_patterns: list[str] | None,
 ) -> None:
-    """Serve the app for development. Not for production: see deploy/.
+    """Serve the app for development. Not for production: there, gunicorn or another WSGI server calls it.
 
     Without --debug or --no-debug, and without WZ_DEBUG, debug mode is on where no other machine can reach the app: on
     a loopback address.

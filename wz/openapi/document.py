@@ -130,12 +130,7 @@ class Document:
             responses |= more
 
         security: list[JSON] = [{s.security: []} for s in [*said, own] if s.security]
-        summary, _, description = (inspect.getdoc(view) or "").partition("\n")
-        tag = row.endpoint.rpartition(".")[0]
-        result: JSON = {"operationId": self.operation_id(row.endpoint, method)}
-        result |= {"tags": [tag]} if tag else {}
-        result |= {"summary": summary} if summary else {}
-        result |= {"description": description.strip()} if description.strip() else {}
+        result = self.names(row, method, view)
         result |= {"parameters": parameters} if parameters else {}
         if body:
             content = {media: self.media(type_, self.inputs) for media, type_ in body.items()}
@@ -143,6 +138,14 @@ class Document:
         errors = next((one.errors for one in (own, *said) if one.errors), None)
         result["responses"] = self.answers(responses, answer, errors)
         return result | ({"security": security} if security else {})
+
+    def names(self, row: RouteRow, method: str, view: Callable[..., Any]) -> JSON:
+        """Return the members by which a reader finds an operation; its texts are the view's docstring."""
+        summary, _, description = (inspect.getdoc(view) or "").partition("\n")
+        found: JSON = {"operationId": self.operation_id(row.endpoint, method)}
+        found |= {"tags": [row.blueprint]} if row.blueprint else {}
+        found |= {"summary": summary} if summary else {}
+        return found | ({"description": description.strip()} if description.strip() else {})
 
     def operation_id(self, endpoint: str, method: str) -> str:
         """The endpoint; with several rules or methods, the method and a number are added, since ids are unique."""

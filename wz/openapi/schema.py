@@ -16,7 +16,7 @@ from werkzeug.routing import BaseConverter, FloatConverter, IntegerConverter, Pa
 from werkzeug.routing.converters import AnyConverter, UnicodeConverter
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from ..forms import FORM_TYPES
+from ..http import FORM_TYPES
 from ..routes import VALUE, RouteRow
 
 JSON = dict[str, Any]

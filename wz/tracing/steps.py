@@ -13,7 +13,7 @@ from ..context import PRESERVE, RequestContext
 from ..http import Request
 from .matching import way_of
 from .recording import Place, Recording, current, now
-from .routes import TimedRoutes, timed
+from .routes import TimedRoute, TimedRoutes, timed
 from .source import name_of, owner_of, source_of
 from .spans import Who
 
@@ -75,6 +75,8 @@ class Steps(App):
 
     def finalize(self, request: Request, value: Any) -> WSGIApplication:
         recording = _recording()
+        if isinstance(request.route, TimedRoute):  # the first to ask for a session adds a hook
+            request.route = self.timed_routes.of(request.route.route)
         if request.after_hooks and not request.finalized:
             request.after_hooks = [timed("after", name_of(hook), hook) for hook in request.after_hooks]
         begin = now()

@@ -266,7 +266,8 @@ def test_windows_agree_with_duckdb(duration: int, hop: int) -> None:
     windows.feed(0, rows(*((time, {"k": key, "v": v, "t": Datetime(time), "n": n}) for time, key, v, n in table)))
     connection = duckdb.connect()
     connection.execute("CREATE TABLE events (t BIGINT, k VARCHAR, v BIGINT, n BIGINT)")
-    connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", table)
+    columns = list(zip(*table, strict=True))
+    connection.execute("INSERT INTO events SELECT unnest(?), unnest(?), unnest(?), unnest(?)", columns)
 
     expected = connection.execute(
         """
