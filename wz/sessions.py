@@ -282,6 +282,11 @@ class Sessions:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has sessions already: call Sessions(app) once")
         refuse_late(app, "Sessions(app)")
+        self._add_to(app, interface, savers)
+
+    def _add_to(
+        self, app: App, interface: SessionInterface | None = None, savers: Iterable[Router] | None = None
+    ) -> None:
         self.app = app
         app.session_interface = interface or app.session_interface or SecureCookieSessionInterface()
         app.extensions[EXTENSION] = self
@@ -329,7 +334,10 @@ def _install(app: App) -> Sessions:
     """Return the sessions of an app that had none. Its hook is there before the request that asks has an answer."""
     with _installing:
         sessions: Sessions | None = app.extensions.get(EXTENSION)
-        return sessions or Sessions(app)
+        if sessions is None:
+            sessions = Sessions.__new__(Sessions)  # each worker does so when it has to, so it is never too late
+            sessions._add_to(app)
+        return sessions
 
 
 def current_session() -> SessionMixin:
