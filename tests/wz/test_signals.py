@@ -206,6 +206,7 @@ def test_an_app_sends_signals_to_receivers_that_are_connected_for_it(web: Web) -
     def receive(sender: App, **_: object) -> None:
         heard.append(sender)
 
+    web.client(app).get("/")  # which ends set-up, but not the time for receivers
     with web.request_started.connected_to(receive, app):
         web.client(app).get("/")
         web.request_finished.connect(receive, app)
