@@ -33,7 +33,6 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .app import App
 from .http import Request
 from .routing import Phase
-from .setup import refuse_late
 
 try:
     from blinker import ANY, NamedSignal
@@ -85,7 +84,6 @@ class Signals:
     def __init__(self, app: App) -> None:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has signals already: call Signals(app) once")
-        refuse_late(app, "Signals(app)")
         app.extensions[EXTENSION] = self
         self.app = app
         app.before_hooks.add(self._start, Phase.OUTERMOST)

@@ -115,7 +115,6 @@ OFFERED = {
     """,
     "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing_of",
     "wz.setup": "ReadOnce SetupError refuse_late setupmethod",
-    "wz.setup": "ReadOnce SetupError setupmethod",
     "wz.setup_state": "BlueprintSetupState",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "ENDPOINT Static StaticFolder send_file send_from_directory",
