@@ -34,8 +34,8 @@ def access_log(run: Path) -> Path:
 @pytest.fixture(scope="module")
 def behind(run: Path, gunicorn_log: Path, server_settings: Settings) -> Iterator[LiveServer]:
     """gunicorn, on its socket, with one worker."""
-    more: dict[str, Any] = {"GUNICORN_CMD_ARGS": f"--error-logfile {gunicorn_log}", "WEB_CONCURRENCY": "1"}
-    with stack.gunicorn(run, server_settings, **more) as server:
+    options = f"--error-logfile {gunicorn_log}"
+    with stack.gunicorn(run, server_settings, GUNICORN_CMD_ARGS=options, WEB_CONCURRENCY="1") as server:
         yield server
 
 
