@@ -33,7 +33,6 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .app import App
 from .http import Request
 from .routing import Phase
-from .setup import refuse_late
 
 try:
     from blinker import ANY, NamedSignal
@@ -49,7 +48,7 @@ class Signal(NamedSignal):
 
     def connect(self, receiver: F, sender: Any = ANY, weak: bool = True) -> F:
         if isinstance(sender, App) and EXTENSION not in sender.extensions:
-            Signals.__new__(Signals)._add_to(sender)  # the app may have had requests: a receiver comes when it comes
+            Signals(sender)
         return super().connect(receiver, sender, weak)
 
 
@@ -85,10 +84,6 @@ class Signals:
     def __init__(self, app: App) -> None:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has signals already: call Signals(app) once")
-        refuse_late(app, "Signals(app)")
-        self._add_to(app)
-
-    def _add_to(self, app: App) -> None:
         app.extensions[EXTENSION] = self
         self.app = app
         app.before_hooks.add(self._start, Phase.OUTERMOST)

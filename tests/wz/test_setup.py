@@ -9,8 +9,6 @@ import pytest
 from werkzeug.routing import Rule
 
 from wz import App, Blueprint
-from wz.setup import SetupError
-from wz.signals import Signals
 
 from ..client import validated
 from .conftest import Web
@@ -125,14 +123,6 @@ def test_the_error_says_what_comes_too_late_and_where_it_belongs() -> None:
         app.register(blueprint, name="again")
     with pytest.raises(AssertionError, match=r"^add_url_rule\('/late'\) comes too late: the blueprint 'boards' "):
         blueprint.get("/late")(hook)
-
-
-def test_a_part_that_has_hooks_comes_too_late_as_well() -> None:
-    app = App("shop")
-    validated(app).get("/")
-
-    with pytest.raises(SetupError, match=r"^Signals\(app\) comes too late: the app 'shop' has had a request"):
-        Signals(app)
 
 
 @pytest.mark.parametrize("router", [App("shop"), Blueprint("boards")])

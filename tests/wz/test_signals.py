@@ -215,6 +215,18 @@ def test_an_app_sends_signals_to_receivers_that_are_connected_for_it(web: Web) -
     assert heard == [app, app, app]
 
 
+def test_a_receiver_may_be_connected_after_the_first_request(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/", view_func=lambda: "hello", endpoint="hello")
+    heard: list[object] = []
+    web.client(app).get("/")
+
+    with web.request_started.connected_to(lambda sender, **_: heard.append(sender), app):
+        web.client(app).get("/")
+
+    assert heard == [app]
+
+
 def test_signals_are_installed_once(app: App) -> None:
     with pytest.raises(RuntimeError, match="already"):
         Signals(app)
