@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .jinja import Loader  # upwards: it asks for this when a developer wants it
 
 
-class DebugFilesKeyError(KeyError):
-    """There is no such file, since the form was sent without its files."""
+class DebugFilesKeyError(KeyError, AssertionError):
+    """There is no such file, since the form was sent without its files. Programs may expect either of the two bases."""
 
     def __init__(self, request: Request, name: str) -> None:
         super().__init__(name)

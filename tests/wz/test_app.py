@@ -223,6 +223,14 @@ def test_a_response_of_another_class_becomes_one_of_the_app_s(web: Web) -> None:
         assert type(web.make_response(WerkzeugResponse())) is Own
 
 
+def test_an_endpoint_without_a_view_is_named(app: App) -> None:
+    app.testing = True
+    app.add_url_rule("/later", "later")
+
+    with pytest.raises(RuntimeError, match=r"the endpoint 'later' has no view: give it one with @app.endpoint"):
+        app.test_client().get("/later")
+
+
 def test_hooks_run_in_flask_s_order(app: App, client: Client) -> None:
     calls: list[str] = []
     blueprint = Blueprint("bp")

@@ -53,6 +53,13 @@ def test_the_error_says_what_to_do(use: Any, advice: str) -> None:
         use()
 
 
+def test_how_an_app_and_g_show_themselves() -> None:
+    app = wz.App("shop")
+    with app.app_context():
+        wz.g.user = "ann"
+        assert (repr(wz.current_app), repr(wz.g)) == ("<App 'shop'>", "Globals(user='ann')")
+
+
 def test_what_is_current_where(web: Web) -> None:
     app = web.app()
     app.add_url_rule("/", "view", lambda: {"request": web.has_request_context(), "app": web.has_app_context()})

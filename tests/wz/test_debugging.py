@@ -117,6 +117,7 @@ def test_a_form_without_its_files_is_explained_in_debug(web: Web) -> None:
     assert 'enctype="multipart/form-data"' in str(caught.value)
     assert "'cat.png'" in str(caught.value)
     assert "'photo'" in str(caught.value)
+    assert isinstance(caught.value, AssertionError)
     with pytest.raises(BadRequestKeyError):
         client.post("/", data={"other": "cat.png"})
     assert client.post("/get", data={"photo": "cat.png"}).text == "None"
