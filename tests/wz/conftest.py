@@ -17,13 +17,13 @@ from werkzeug.test import Client as WerkzeugClient
 import wz
 
 from ..client import validated
-from .flask_page import BEHAVIOURS, ELSEWHERE, ROOT, codes_of, place_of, watch
+from .flask_page import BEHAVIOURS, ELSEWHERE, codes_of, place_of, watch
 from .traced import check, trace_all
 
 #: The places that docs/flask.md names for each test that it names.
 PLACES: dict[str, set[str]] = {}
 for row in BEHAVIOURS:
-    for test in {*row.tests} - {ELSEWHERE}:
+    for test in {*row.tests} - ELSEWHERE:
         PLACES.setdefault(test, set()).add(row.place)
 
 
@@ -56,9 +56,10 @@ class Web:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Function) -> Generator[None, Any, None]:
     """A test that docs/flask.md names fails if, on wz, it does not call what the page says does it."""
-    test = f"{item.path.relative_to(ROOT / 'tests')}::{item.originalname}"
-    framework = item.callspec.params.get("web") or item.callspec.params.get("line") if hasattr(item, "callspec") else ""
-    places = set() if framework == "flask" else PLACES.get(test, set())
+    test = f"{item.path.name}::{item.originalname}"
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    on_flask = "flask" in (params.get("web"), params.get("line"))
+    places = set() if on_flask else PLACES.get(test, set())
     with watch({place: codes_of(place_of(place)) for place in places}) as missing:
         outcome = yield
     if outcome.excinfo is None and missing:

@@ -16,6 +16,7 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
+FOLDER = Path(__file__).parent
 PAGE = ROOT / "docs" / "flask.md"
 
 _CODE = re.compile(r"`([^`]+)`")
@@ -37,8 +38,8 @@ class Row(NamedTuple):
 
     @property
     def tests(self) -> list[str]:
-        """The tests, each with its file's path below tests."""
-        return [test if "/" in test else f"wz/{test}" for test in _CODE.findall(self.cells[3])]
+        """The tests, each as `test_app.py::test_head`; all are in tests/wz."""
+        return _CODE.findall(self.cells[3])
 
     def names(self) -> set[str]:
         """The identifiers in the code of the first column."""
@@ -60,13 +61,16 @@ NOT_TAKEN_OVER = [row for row in ROWS if row.topic == "Not taken over"]
 
 
 @cache
-def functions_in(path: str) -> dict[str, ast.FunctionDef]:
-    tree = ast.parse((ROOT / "tests" / path).read_text())
+def functions_in(file: str) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse((FOLDER / file).read_text())
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-#: A test whose program runs in a process of its own, where no call is seen.
-ELSEWHERE = "wz/test_minimal.py::test_an_app_loads_no_optional_file_that_it_does_not_name"
+#: Tests in which no call is seen: the place is called in a process of its own, or once for the whole process.
+ELSEWHERE = {
+    "test_minimal.py::test_an_app_loads_no_optional_file_that_it_does_not_name",
+    "test_public_names.py::test_all_that_flask_exports_is_exported_here",
+}
 
 #: The fixtures of tests/wz/conftest.py that run a test on Flask and on wz.
 ON_BOTH = {"web", "line"}
@@ -74,8 +78,8 @@ ON_BOTH = {"web", "line"}
 
 def runs_on_both(test: str) -> bool:
     """Whether the test takes one of `ON_BOTH`, or a fixture of its file that takes one."""
-    path, _, name = test.partition("::")
-    functions, seen, names = functions_in(path), set[str](), [name]
+    file, _, name = test.partition("::")
+    functions, seen, names = functions_in(file), set[str](), [name]
     for each in names:
         seen.add(each)
         if each in functions:

@@ -15,7 +15,6 @@ from wz import request as current
 from wz.testing import Client
 
 from ..client import validated
-from .conftest import Web
 
 
 @pytest.fixture
@@ -38,26 +37,6 @@ def test_a_route_answers(app: App, client: Client) -> None:
     assert (answer.status_code, answer.mimetype, answer.text) == (200, "text/html", "Hello, ann!")
 
 
-@pytest.mark.parametrize(
-    ("rule", "path", "value"),
-    [
-        ("/<int:value>", "/42", 42),
-        ("/<int(signed=True):value>", "/-42", -42),
-        ("/<float:value>", "/0.5", 0.5),
-        ("/<path:value>", "/a/b/c", "a/b/c"),
-        ("/<any(red, green):value>", "/red", "red"),
-        ("/<string(length=2):value>", "/ab", "ab"),
-    ],
-)
-def test_converters(app: App, client: Client, rule: str, path: str, value: object) -> None:
-    @app.get(rule)
-    def view(value: object) -> dict[str, object]:
-        return {"value": value}
-
-    assert client.get(path).json == {"value": value}
-    assert client.get("/not/of/this/type/").status_code == 404 or rule.startswith("/<path")
-
-
 def test_methods(app: App, client: Client) -> None:
     @app.get("/thing")
     def read() -> str:
@@ -72,14 +51,6 @@ def test_methods(app: App, client: Client) -> None:
     wrong = client.post("/thing")
     assert wrong.status_code == 405
     assert wrong.allow.as_set() == {"get", "head", "options", "put"}
-
-
-def test_head_comes_with_get(app: App, client: Client) -> None:
-    app.add_url_rule("/", "index", lambda: "body")
-
-    answer = client.head("/")
-
-    assert (answer.status_code, answer.data, answer.content_length) == (200, b"", 4)
 
 
 def test_options_is_answered_by_the_app(app: App, client: Client) -> None:
@@ -476,15 +447,6 @@ def test_a_blueprint_may_be_registered_twice(app: App, client: Client) -> None:
 
     assert client.get("/one/").text == "/one/"
     assert client.get("/two/").text == "/two/"
-
-
-def test_one_endpoint_has_one_view(web: Web) -> None:
-    app = web.app()
-    app.add_url_rule("/a", "same", lambda: "")
-    with pytest.raises(AssertionError, match=r"(?i)view .*same|'same' has another view"):
-        app.add_url_rule("/b", "same", lambda: "")
-    with pytest.raises(AssertionError):
-        app.add_url_rule("/c")
 
 
 def test_proxies_stand_for_the_current_request(app: App, client: Client) -> None:
