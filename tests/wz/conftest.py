@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,14 @@ from werkzeug.test import Client as WerkzeugClient
 import wz
 
 from ..client import validated
+from .flask_page import BEHAVIOURS, ELSEWHERE, ROOT, codes_of, place_of, watch
 from .traced import check, trace_all
+
+#: The places that docs/flask.md names for each test that it names.
+PLACES: dict[str, set[str]] = {}
+for row in BEHAVIOURS:
+    for test in {*row.tests} - {ELSEWHERE}:
+        PLACES.setdefault(test, set()).add(row.place)
 
 
 class Web:
@@ -44,6 +51,18 @@ class Web:
 
     def client(self, app: wz.App) -> WerkzeugClient:
         return validated(app) if self.module is wz else app.test_client()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Function) -> Generator[None, Any, None]:
+    """A test that docs/flask.md names fails if, on wz, it does not call what the page says does it."""
+    test = f"{item.path.relative_to(ROOT / 'tests')}::{item.originalname}"
+    framework = item.callspec.params.get("web") or item.callspec.params.get("line") if hasattr(item, "callspec") else ""
+    places = set() if framework == "flask" else PLACES.get(test, set())
+    with watch({place: codes_of(place_of(place)) for place in places}) as missing:
+        outcome = yield
+    if outcome.excinfo is None and missing:
+        outcome.force_exception(AssertionError(f"docs/flask.md says that {', '.join(missing)} does it: not called"))
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -102,18 +103,17 @@ def test_without_the_package_a_hint_is_given(
     assert "FROM_ENV" not in os.environ
 
 
-def test_a_file_of_flask_s_is_not_read_and_that_is_told(line: CommandLine) -> None:
+def test_a_file_of_flask_s_is_not_read_and_that_is_told(line: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
     if line.name == "flask":
         pytest.skip("Flask reads it")
     files(line)
     (line.folder / ".wzenv").rename(line.folder / ".flaskenv")
 
+    tip = " * Tip: there is a .flaskenv, which is not read: rename it to .wzenv, and FLASK_ in it to WZ_.\n"
     done = line.run("-A", "shop", "show")
-    assert done.stdout == "env \u00e9nv - -\n"
-    assert (
-        done.stderr
-        == " * Tip: there is a .flaskenv, which is not read: rename it to .wzenv, and FLASK_ in it to WZ_.\n"
-    )
+    assert (done.stdout, done.stderr) == ("env \u00e9nv - -\n", tip)
+    assert line.cli.load_dotenv()
+    assert capsys.readouterr().err == tip
 
 
 def test_app_run_reads_them_unless_told_otherwise(line: CommandLine) -> None:
@@ -122,6 +122,7 @@ def test_app_run_reads_them_unless_told_otherwise(line: CommandLine) -> None:
     line.write(
         served="""\
 import sys
+from importlib import import_module
 from werkzeug import serving
 from FRAMEWORK import App
 serving.run_simple = lambda *args, **options: None
@@ -136,3 +137,19 @@ print(app.debug)
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
 
     assert (debug(), debug("not")) == ("True", "False")
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"),
+    [(None, False), ("", False), ("0", False), ("false", False), ("no", False), ("1", True), ("x", True)],
+)
+def test_variables_that_are_flags(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch, value: str | None, flag: bool
+) -> None:
+    helpers = ("flask.helpers", "flask.helpers") if line.name == "flask" else ("wz.config", "wz.dotenv")
+    for name in ("DEBUG", "SKIP_DOTENV"):
+        if value is not None:
+            monkeypatch.setenv(f"{line.prefix}_{name}", value)
+
+    assert import_module(helpers[0]).get_debug_flag() is flag
+    assert import_module(helpers[1]).get_load_dotenv() is not flag

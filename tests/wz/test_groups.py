@@ -135,6 +135,36 @@ def test_an_app_s_commands_and_their_callbacks_have_its_context(line: CommandLin
     assert CliRunner().invoke(line.main, ["--app", "shop", *args]).output == f"{said}\ntorn down\n"
 
 
+def test_any_command_may_have_the_app_s_context(line: CommandLine) -> None:
+    @click.command()
+    @line.cli.with_appcontext  # type: ignore[untyped-decorator]
+    def name() -> None:
+        click.echo(line.module.current_app.name)
+
+    assert line.App("shop").test_cli_runner().invoke(name).output == "shop\n"
+
+
+def test_the_shell_has_the_app_g_and_what_the_processors_add(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.write(
+        shop="from FRAMEWORK import App\napp = App('shop')\napp.shell_context_processor(lambda: {'answer': 42})\n"
+    )
+    names: dict[str, Any] = {}
+    monkeypatch.setattr("code.interact", lambda banner, local, **_: names.update(local))
+    monkeypatch.delenv("PYTHONSTARTUP", raising=False)
+
+    assert CliRunner().invoke(line.main, ["--app", "shop", "shell"]).exit_code == 0
+    assert names.keys() == {"app", "g", "answer"}
+    assert (names["app"].name, names["answer"]) == ("shop", 42)
+
+
+def test_the_commands_are_names_of_the_module(line: CommandLine) -> None:
+    cli, context = line.cli, click.Context(line.main)
+    for name, command in (("routes", cli.routes_command), ("run", cli.run_command), ("shell", cli.shell_command)):
+        assert line.main.get_command(context, name) is command
+
+
 def test_a_program_s_own_script(line: CommandLine) -> None:
     def create_app() -> Any:
         app = line.App("shop")

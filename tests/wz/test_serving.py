@@ -126,6 +126,17 @@ def test_what_run_gives_the_server(line: CommandLine, served: Served) -> None:
     assert (served["use_reloader"], served["use_debugger"], served["ssl_context"]) == (False, False, None)
 
 
+def test_a_change_that_breaks_the_app_is_shown_at_the_next_request(
+    line: CommandLine, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.write(app=f"{APP}1 / 0\n")
+    monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")  # as in the process that the reloader starts anew
+    run(line)
+
+    with pytest.raises(ZeroDivisionError):
+        served["app"]({}, None)
+
+
 @pytest.mark.parametrize(
     ("args", "debug", "reload", "debugger"),
     [
