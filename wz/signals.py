@@ -49,7 +49,7 @@ class Signal(NamedSignal):
 
     def connect(self, receiver: F, sender: Any = ANY, weak: bool = True) -> F:
         if isinstance(sender, App) and EXTENSION not in sender.extensions:
-            Signals(sender)
+            Signals.__new__(Signals)._add_to(sender)  # the app may have had requests: a receiver comes when it comes
         return super().connect(receiver, sender, weak)
 
 
@@ -86,6 +86,9 @@ class Signals:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has signals already: call Signals(app) once")
         refuse_late(app, "Signals(app)")
+        self._add_to(app)
+
+    def _add_to(self, app: App) -> None:
         app.extensions[EXTENSION] = self
         self.app = app
         app.before_hooks.add(self._start, Phase.OUTERMOST)
