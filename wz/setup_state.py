@@ -38,7 +38,7 @@ class BlueprintSetupState:
 
     @property
     def full_name(self) -> str:
-        """The name with those of the blueprints around it in front, such as `shop.cart`."""
+        """The name, with those of the blueprints around it and dots in front."""
         return self.name_prefix + self.name
 
     @property

@@ -15,6 +15,7 @@ from wz import request as current
 from wz.testing import Client
 
 from ..client import validated
+from .conftest import Web
 
 
 @pytest.fixture
