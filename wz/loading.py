@@ -77,7 +77,7 @@ pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)
 
 def load_app(target: str | None = None) -> App:
     """Import the app that `target` names, or find it. Raises `NoAppException` that says what was looked for."""
-    see_the_project()
+    put_project_on_path()
     target = target or _find_app()
     if target is None:
         of_flask = " (FLASK_APP is not read)" if "FLASK_APP" in os.environ else ""
@@ -206,7 +206,7 @@ def _own(exc: Exception) -> Any:
     return found
 
 
-def see_the_project() -> Project | None:
+def put_project_on_path() -> Project | None:
     """Import from the project's folder, then from the current one: a console script by itself imports from neither.
 
     The project comes first: a file in a folder below it must not be taken for one of its packages.
@@ -218,9 +218,9 @@ def see_the_project() -> Project | None:
     return project
 
 
-def differences() -> str:
+def differences_of_project() -> str:
     """Return what the project says of its servers. Raises `click.ClickException` if it says nothing."""
-    project = see_the_project()
+    project = put_project_on_path()
     if project is None or project.differences is None:
         raise click.UsageError('no differences are known: name them in [tool.wz], differences = "module:function"')
     try:

@@ -10,13 +10,18 @@ For programs that move over: the decorators are shorter, and a router's own list
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence, ValuesView
+from inspect import unwrap
 from typing import Any, TypeVar, overload
 
 from .aio import synchronous
 from .base import BaseApp
 from .blueprints import Blueprint
+from .context import g
 from .routing import Hooks, Router
 from .typed import ViewFunction, with_request
+
+#: The modules whose functions a router puts around hooks.
+_WRAPPING = ("wz.aio", "wz.typed")
 
 Hook = Callable[..., Any]
 V = TypeVar("V")
@@ -142,7 +147,7 @@ class Registries(Router):
 
     @property
     def template_context_processors(self) -> ByScope[list[Hook]]:
-        """The functions of `context_processor`. The request and `g` are known to templates without one."""
+        """The functions of `context_processor`; the app's first adds the request and `g`."""
         from .jinja import processors_of  # needs Jinja2, which the other names don't
 
         return ByScope(self, processors_of)
@@ -167,6 +172,13 @@ class AppRegistries(Registries, BaseApp):
         processors: list[Hook] = self.extensions.setdefault("shell_context_processors", [])
         return processors
 
+    def make_shell_context(self) -> dict[str, Any]:
+        """Return the names that `wz shell` begins with: `app`, `g` and those of the processors."""
+        names = {"app": self._app, "g": g}
+        for processor in self.shell_context_processors:
+            names |= processor()
+        return names
+
     def iter_blueprints(self) -> ValuesView[Blueprint]:
         """Return the blueprints in the order in which they were registered, the nested ones among them."""
         return self.blueprints.values()
@@ -174,6 +186,5 @@ class AppRegistries(Registries, BaseApp):
 
 def _as_added(hook: Hook) -> Hook:
     """Return a hook without what the router has put around it, which calls it as its signature wants."""
-    while getattr(hook, "__globals__", {}).get("__name__") in ("wz.aio", "wz.typed"):
-        hook = hook.__wrapped__  # type: ignore[attr-defined]
-    return hook
+    found: Hook = unwrap(hook, stop=lambda one: getattr(one, "__globals__", {}).get("__name__") not in _WRAPPING)
+    return found

@@ -227,11 +227,12 @@ class Router:
         chosen = methods or getattr(view_func, "methods", None) or ("GET",)
         if isinstance(chosen, str):  # or each letter would be a method
             raise TypeError(f"the rule {rule!r}: methods must be a list of strings, such as ['GET']")
-        wanted = {method.upper() for method in (*chosen, *getattr(view_func, "required_methods", ()))}
+        asked = {method.upper() for method in chosen}
+        wanted = asked.union(method.upper() for method in getattr(view_func, "required_methods", ()))
         automatic = provide_automatic_options
         if automatic is None:
             automatic = getattr(view_func, "provide_automatic_options", None)
-        if automatic is None and "OPTIONS" in wanted:
+        if automatic is None and "OPTIONS" in asked:
             automatic = False
         self.add_rule(RuleSpec(rule, endpoint, view_func, frozenset(wanted), automatic, options))
 

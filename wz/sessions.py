@@ -34,7 +34,6 @@ from .app import App
 from .context import current_request
 from .http import Request, Response
 from .routing import Phase, Router
-from .setup import refuse_late
 from .signing import BadData, Signing, URLSafeTimedSerializer, around_value, cookie_of, signing_of
 from .tagged import TaggedJSONSerializer
 
@@ -212,7 +211,10 @@ class SecureCookieSessionInterface(SessionInterface):
         key = app.config["SECRET_KEY"]
         if not key:
             return None
-        keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), key)
+        former = app.config["SECRET_KEY_FALLBACKS"] or ()
+        if isinstance(former, str | bytes):  # or each of its letters would be a key
+            raise TypeError("SECRET_KEY_FALLBACKS must be a list of keys")
+        keys = (*former, key)
         return _serializer(keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
 
     def open_session(self, app: App, request: Request) -> SecureCookieSession | None:
@@ -261,7 +263,9 @@ class SecureCookieSessionInterface(SessionInterface):
 def _serializer(
     keys: tuple[str | bytes, ...], salt: str, serializer: Any, key_derivation: str, digest_method: Any
 ) -> URLSafeTimedSerializer:
-    """`keys` are read, and the last one signs."""
+    """`keys` are read, and the last one signs. Raises TypeError, which does not show them, if one is no text."""
+    if wrong := [type(key).__name__ for key in keys if not isinstance(key, str | bytes)]:
+        raise TypeError(f"SECRET_KEY and SECRET_KEY_FALLBACKS must be text or bytes, not {', '.join(wrong)}")
     options = {"key_derivation": key_derivation, "digest_method": digest_method}
     return URLSafeTimedSerializer(keys, salt=salt, serializer=serializer, signer_kwargs=options)  # type: ignore[arg-type]
 
@@ -281,7 +285,6 @@ class Sessions:
     ) -> None:
         if EXTENSION in app.extensions:
             raise RuntimeError(f"the app {app.import_name!r} has sessions already: call Sessions(app) once")
-        refuse_late(app, "Sessions(app)")
         self.app = app
         app.session_interface = interface or app.session_interface or SecureCookieSessionInterface()
         app.extensions[EXTENSION] = self

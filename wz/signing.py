@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from hmac import compare_digest
 from time import time
+from traceback import clear_frames
 from typing import Any
 
 from werkzeug.http import dump_cookie
@@ -75,6 +76,9 @@ class Signing:
                     pass
         try:
             return self._serializer.loads(cookie, max_age=max_age)
+        except BadData as exc:
+            clear_frames(exc.__traceback__)  # itsdangerous keeps errors in frames that these refer to: a cycle
+            raise
         except (OSError, OverflowError, ValueError) as exc:  # its time is none that a date can have
             raise BadData(f"the cookie's time can't be read: {exc}") from exc
 

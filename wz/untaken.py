@@ -28,20 +28,11 @@ _HANDLERS = "add to router.error_handlers, or use register_error_handler(code_or
 #: An app's attributes, and what to write instead.
 APP = {
     "async_to_sync": "wz.aio.ensure_sync makes a plain function of a coroutine function, as all of wz does",
-    "dispatch_request": _STEP.format("dispatch"),
     "do_teardown_appcontext": "override teardown_context, which takes the error",
     "do_teardown_request": _STEP.format("teardown"),
     "error_handler_spec": _HANDLERS,
-    "finalize_request": _STEP.format("finalize"),
-    "full_dispatch_request": _STEP.format("respond"),
     "handle_http_exception": _STEP.format("handle_user_exception"),
-    "inject_url_defaults": "url_for calls the hooks of url_defaults",
-    "log_exception": _STEP.format("handle_exception"),
-    "make_default_options_response": _STEP.format("options_response"),
     "make_response": _STEP.format("finalize"),
-    "make_shell_context": "use shell_context_processor",
-    "preprocess_request": _STEP.format("preprocess"),
-    "process_response": _STEP.format("finalize"),
     "raise_routing_exception": _STEP.format("dispatch"),
     "should_ignore_error": _STEP.format("teardown"),
     "trap_http_exception": _STEP.format("handle_user_exception") + ", or set TRAP_HTTP_EXCEPTIONS",
@@ -72,6 +63,10 @@ class Untaken:
     def __set__(self, instance: Any, value: object) -> None:
         self.warn(f"{type(instance).__name__}.{self.name}")
         instance.__dict__[self.name] = value
+
+    def overridden(self, cls: type, name: str) -> None:
+        """Tell of a method of the program's class, as of an attribute that is set."""
+        self.warn(f"{cls.__qualname__}.{name}")
 
     def warn(self, name: str) -> None:
         """Tell that `name`, which the program sets or overrides, is used by nobody."""

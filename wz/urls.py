@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from werkzeug.routing import BuildError
+from werkzeug.routing import BuildError, MapAdapter
 
 from .base import BaseApp
 from .context import current_request
@@ -47,14 +47,10 @@ class URLBuilding(BaseApp):
             external = bool(server_name or _scheme) if _external is None else _external
             if external and not server_name:
                 raise RuntimeError("an external URL outside of a request needs config['SERVER_NAME']")
-            adapter = self.url_map.bind(
-                server_name or "localhost",
-                script_name=self.config["APPLICATION_ROOT"],
-                url_scheme=self.config["PREFERRED_URL_SCHEME"],
-            )
+            adapter = self.adapter_of_settings()
         if _scheme is not None and not external:
             raise ValueError("a URL with a _scheme is external: leave _external=False out")
-        self._inject_defaults(endpoint, values)
+        self.inject_url_defaults(endpoint, values)
         try:
             url = adapter.build(endpoint, values, method=_method, url_scheme=_scheme, force_external=external)
         except BuildError as exc:
@@ -76,12 +72,19 @@ class URLBuilding(BaseApp):
                 if url is not None:
                     return url
         if error.endpoint == "static":
-            error.add_note(
-                'The app has no static folder: App(__name__, static_folder="static"), or wz.static.Static(app).'
-            )
+            error.add_note('The app serves no files: App(__name__, static_folder="static"), or wz.static.Static(app).')
         raise error
 
-    def _inject_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+    def adapter_of_settings(self) -> MapAdapter:
+        """Return Map's adapter for URLs outside of a request, at SERVER_NAME or else at localhost."""
+        return self.url_map.bind(
+            self.config["SERVER_NAME"] or "localhost",
+            script_name=self.config["APPLICATION_ROOT"],
+            url_scheme=self.config["PREFERRED_URL_SCHEME"],
+        )
+
+    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+        """Add to the values of a URL what the hooks of `url_defaults` have for its endpoint."""
         route = self.endpoints.get(endpoint)
         for scope in (self.scope,) if route is None else route.scopes:
             for hook in scope.default_hooks:

@@ -8,6 +8,7 @@ pages are made with and what they share. Then:
     forms.py     what was typed into a form is kept, and an error stands beside its field
     shown.py     how times, sizes and the bytes of events are written; `charts.py` is the geometry of charts
     errors.py    the page of an error or of an unknown path
+    bytecode.py  compiled templates are kept in files
 
 A folder has the pages of one place in the bar: `home`, `hub`, `job`, `board` and `layers`; `server.py` and `demo.py`
 are one page each. templates/ has a file for each page, and folders for the parts that a page sends anew while it is
@@ -21,6 +22,7 @@ from wz.templates import Templates
 
 from .. import sessions
 from . import board, demo, errors, frame, home, hub, job, layers, server, sign_in
+from .bytecode import Bytecode
 
 __all__ = ["install"]
 
@@ -40,9 +42,15 @@ BLUEPRINTS = (
 
 def install(app: App) -> None:
     """Add the console's pages and their templates to the service."""
-    templates = Templates(app, trim_blocks=True, lstrip_blocks=True)
+    add_pages(app)
+    sessions.install(app, sign_in.blueprint)
+    app.error_page = errors.error_page
+
+
+def add_pages(app: App) -> Templates:
+    """Add the pages alone, and return their templates."""
+    templates = Templates(app, trim_blocks=True, lstrip_blocks=True, bytecode_cache=Bytecode())
     frame.prepare(templates.jinja_env)
     for blueprint in BLUEPRINTS:
         app.register(blueprint)
-    sessions.install(app, sign_in.blueprint)
-    app.error_page = errors.error_page
+    return templates

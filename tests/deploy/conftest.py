@@ -33,8 +33,9 @@ def access_log(run: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def behind(run: Path, gunicorn_log: Path, server_settings: Settings) -> Iterator[LiveServer]:
-    """gunicorn, on its socket."""
-    with stack.gunicorn(run, server_settings, GUNICORN_CMD_ARGS=f"--error-logfile {gunicorn_log}") as server:
+    """gunicorn, on its socket, with one worker."""
+    options = f"--error-logfile {gunicorn_log}"
+    with stack.gunicorn(run, server_settings, GUNICORN_CMD_ARGS=options, WEB_CONCURRENCY="1") as server:
         yield server
 
 

@@ -29,6 +29,9 @@ from ..stack import PATIENCE, REPOSITORY, free_port
 
 WZ = Path(sysconfig.get_path("scripts")) / "wz"
 
+#: Settings with which `wz up` starts soonest: one process of gunicorn, and no job.
+SMALL = {"WEB_CONCURRENCY": "1", "WZ_JOBS": ""}
+
 
 @dataclass
 class Up:

@@ -126,7 +126,7 @@ def running(
         "WZ_NGINX": str(servers.nginx()),
         "WZ_NGINX_CONF": str(conf),
         "WZ_SOCKET": str(folder / "gunicorn.sock"),
-        "WEB_CONCURRENCY": "2",
+        "WEB_CONCURRENCY": "1",
         **environ(settings),
         **more,
     }
@@ -149,7 +149,7 @@ def test_it_answers_reloads_and_ends_without_cutting_a_request(
         before_reload = psutil.Process(child.pid).children(recursive=True)
         wz = [str(image / ".venv" / "bin" / "wz"), "reload"]
         assert subprocess.run(wz, cwd=image, env=psutil.Process(child.pid).environ(), check=False).returncode == 0
-        until(lambda: sum(not one.is_running() for one in before_reload) == 2)  # the two old workers of gunicorn
+        until(lambda: sum(not one.is_running() for one in before_reload) == 1)  # the old worker of gunicorn
 
         started = psutil.Process(child.pid).children(recursive=True)
         polls = [pool.submit(poll, server, number) for number in range(4)]

@@ -18,7 +18,7 @@ from .. import stack
 
 
 def test_a_stream_ends_whole_when_gunicorn_stops(tmp_path: Path, redis: redis_py.Redis, settings: Settings) -> None:
-    with stack.gunicorn(tmp_path, settings) as server:
+    with stack.gunicorn(tmp_path, settings, WEB_CONCURRENCY="1") as server:
         connection = server.connect()
         connection.request("GET", "/hubs/events/partitions/0/tail", headers={"Authorization": stack.token()})
         answer = connection.getresponse()
@@ -34,7 +34,7 @@ def test_a_bulk_answer_ends_with_what_was_not_carried_out(
 ) -> None:
     body = b"".join(b'{"member": "m%d", "score": 1}\n' % number for number in range(60_000))
     headers = {"Authorization": stack.token(), "Content-Type": "application/x-ndjson"}
-    with stack.gunicorn(tmp_path, settings) as server, closing(server.connect()) as connection:
+    with stack.gunicorn(tmp_path, settings, WEB_CONCURRENCY="1") as server, closing(server.connect()) as connection:
         connection.request("POST", "/boards/b/members", body, headers)
         answer = connection.getresponse()
         first = answer.readline()

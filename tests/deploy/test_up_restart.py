@@ -13,7 +13,7 @@ import redis as redis_py
 from deploy.servers import nginx
 
 from ..stack import PATIENCE
-from .running import Up, leader, running, spawn, status, what_names, wz
+from .running import SMALL, Up, leader, running, spawn, status, what_names, wz
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_pause_doubles_while_it_dies_again_and_what_can_not_heal_ends_all(tm
         f'touch "{tmp_path}/started"\nexec "{nginx()}" "$@"\n'
     )
     once.chmod(0o700)
-    with running(tmp_path, environ={"WZ_NGINX": str(once), "WZ_JOBS": ""}) as up:
+    with running(tmp_path, environ={**SMALL, "WZ_NGINX": str(once)}) as up:
         os.kill(leader(up, "nginx"), signal.SIGKILL)
         up.wait_for(lambda: up.text.count("nginx ended with status 3: no licence; it is started again in") >= 1)
         pauses = [line.rpartition(" in ")[2] for line in up.text.splitlines() if "is started again in" in line]

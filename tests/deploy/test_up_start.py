@@ -27,7 +27,7 @@ from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 
 from ..stack import PATIENCE, free_port, process
-from .running import Up, mode, paste, running, spawn, without_settings
+from .running import SMALL, Up, mode, paste, running, spawn, without_settings
 
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="`source` is bash's")
 
@@ -86,7 +86,7 @@ def up_on_own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     folder = tmp_path_factory.mktemp("own")
     socket_path = folder / "redis.sock"
     command = [servers.redis_server(), "--port", "0", "--unixsocket", socket_path, "--save", "", "--dir", folder]
-    own = {"WZ_REDIS_URL": f"unix://:secret@{socket_path}", "WZ_HUBS": "orders:2", "WZ_JOBS": ""}
+    own = {**SMALL, "WZ_REDIS_URL": f"unix://:secret@{socket_path}", "WZ_HUBS": "orders:2"}
     with process([*command, "--requirepass", "secret"], ready=socket_path.exists), running(folder, environ=own) as up:
         yield up
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from ..stack import PATIENCE, REPOSITORY, until
-from .running import Up, running, runs, spawn, status, what_names, without_settings, wz
+from .running import SMALL, Up, running, runs, spawn, status, what_names, without_settings, wz
 
 
 def test_every_process_is_shown(up: Up) -> None:
@@ -61,13 +61,13 @@ def test_it_is_reloaded_from_a_folder_below(tmp_path: Path) -> None:
     root = tmp_path / "a project"
     below = root / "below"
     below.mkdir(parents=True)
-    with running(tmp_path, environ={"WZ_JOBS": ""}, state=root / ".wz") as up:
+    with running(tmp_path, environ=SMALL, state=root / ".wz") as up:
         old = web_children(up)
         command = [sys.executable, "-c", "from deploy.reload import reload; reload()"]
         env = {**without_settings(), "PYTHONPATH": str(REPOSITORY)}
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=below, env=env)
 
-        assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["2 of 2 workers are new"]), done.stderr
+        assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["1 of 1 workers are new"]), done.stderr
         until(lambda: not any(map(runs, old)))
         new = web_children(up)
         assert wz("reload", "--state", up.state).returncode == 0
@@ -97,7 +97,7 @@ def test_nobody_else_is_reloaded_by_the_number_of_one_that_has_ended(tmp_path: P
 
 def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
     """By `wz down`, and by the next `wz up`; also when a master is gone whose own processes live on."""
-    with running(tmp_path, environ={"WZ_JOBS": ""}) as up:
+    with running(tmp_path, environ=SMALL) as up:
         started = up.descendants()
         up.process.kill()
         up.process.wait()
@@ -111,7 +111,7 @@ def test_what_a_killed_one_has_left_is_named_and_ended(tmp_path: Path) -> None:
         assert left["waits_for"] == "`wz up` was killed, and these were left: `wz down` ends them"
         assert left["ready"] is True
 
-        next_one = spawn(tmp_path, port=up.port, state=up.state, environ={"WZ_JOBS": ""})
+        next_one = spawn(tmp_path, port=up.port, state=up.state, environ=SMALL)
         next_one.wait_for(lambda: "wz answers at" in next_one.text)
         assert "Ending what a killed `wz up` has left: redis (" in next_one.text
         assert not [pid for pid in started if runs(pid)]

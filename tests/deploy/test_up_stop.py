@@ -15,7 +15,7 @@ import redis as redis_py
 from deploy.processes import GRACEFUL_SECONDS, STAGES
 
 from ..stack import PATIENCE, until
-from .running import Up, leader, running, runs, status, wz
+from .running import SMALL, Up, leader, running, runs, status, wz
 
 #: Milliseconds for which Redis answers no write; less than the time that requests under way have.
 PAUSE = 1500
@@ -30,7 +30,7 @@ def test_the_times_add_up_to_less_than_a_container_s_ten_seconds() -> None:
 
 def test_requests_under_way_get_their_answers(tmp_path: Path) -> None:
     """Four clients wait for an event, and one has sent an event that Redis does not store at once."""
-    with running(tmp_path, "--jobs-workers", "2", environ={"WZ_JOBS": ""}) as up, ThreadPoolExecutor(5) as pool:
+    with running(tmp_path, "--jobs-workers", "2", environ=SMALL) as up, ThreadPoolExecutor(5) as pool:
         started = up.descendants()
         assert {row["name"] for row in status(up.state)["processes"]} >= {"worker.1", "worker.2"}
         redis = redis_py.Redis(unix_socket_path=str(up.state / "run" / "redis.sock"))

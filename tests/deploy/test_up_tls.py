@@ -27,7 +27,7 @@ def tls_port() -> int:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory, tls_port: int) -> Iterator[Up]:
-    with running(tmp_path_factory.mktemp("tls"), "--tls", "--tls-port", str(tls_port)) as up:
+    with running(tmp_path_factory.mktemp("tls"), "--tls", "--tls-port", str(tls_port), "--workers", "1") as up:
         yield up
 
 

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BuildError
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from wz import App, Blueprint, Problem, Request, Response, abort, g, redirect, url_for
 from wz import request as current
 from wz.testing import Client
 
 from ..client import validated
+from .conftest import Web
 
 
 @pytest.fixture
@@ -151,6 +153,46 @@ def test_what_a_view_may_not_return_is_named(app: App, value: object, message: s
 
     with pytest.raises(TypeError, match=message):
         app.test_client().get("/")
+
+
+def test_what_is_called_as_a_wsgi_application_and_is_none_is_named(web: Web) -> None:
+    app = web.app()
+    app.testing = True
+    app.add_url_rule("/", "index", lambda: lambda: "no application")
+
+    with pytest.raises(
+        TypeError, match=r"(?s)view .*callable|the view of 'index' returned <function .*, which is called"
+    ):
+        web.client(app).get("/")
+
+
+def test_a_response_of_another_class_becomes_one_of_the_app_s(web: Web) -> None:
+    class Own(web.Response):  # type: ignore[name-defined,misc]
+        pass
+
+    app = web.app()
+    app.response_class = Own
+    seen: list[type] = []
+
+    @app.after_request
+    def after(response: Any) -> Any:
+        seen.append(type(response))
+        return response
+
+    app.add_url_rule("/own", "own", lambda: Own("own"))
+    app.add_url_rule("/flask", "flask", lambda: web.Response("flask", 201))
+    app.add_url_rule("/werkzeug", "werkzeug", lambda: WerkzeugResponse("werkzeug", 202))
+    client = web.client(app)
+
+    answers = [client.get(path) for path in ("/own", "/flask", "/werkzeug")]
+    assert [(answer.status_code, answer.text) for answer in answers] == [
+        (200, "own"),
+        (201, "flask"),
+        (202, "werkzeug"),
+    ]
+    assert seen == [Own, Own, Own]
+    with app.test_request_context():
+        assert type(web.make_response(WerkzeugResponse())) is Own
 
 
 def test_hooks_run_in_flask_s_order(app: App, client: Client) -> None:

@@ -220,5 +220,23 @@ def test_an_attribute_forwards_to_the_config(ours: Config) -> None:
 
 def test_a_time_that_is_none_is_named() -> None:
     assert duration(90) == duration(timedelta(seconds=90)) == timedelta(seconds=90)
-    with pytest.raises(TypeError, match=r"^'a day' is no time: .* is a timedelta, or a number of seconds$"):
+    with pytest.raises(TypeError, match=r"^'a day' is no time: write a timedelta, or a number of seconds$"):
         duration("a day")  # type: ignore[arg-type]
+
+
+def test_a_number_that_is_text_is_named(ours: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WZ_MAX_CONTENT_LENGTH", "16M")
+
+    with pytest.raises(TypeError, match="the setting MAX_CONTENT_LENGTH must be a number, not the text '16M'"):
+        ours.from_prefixed_env()
+    ours["MAX_CONTENT_LENGTH"] = 16e6
+    ours["MAX_CONTENT_LENGTH"] = None
+
+
+@pytest.mark.parametrize("name", ["bad.toml", "bad.json"])
+def test_a_file_that_cannot_be_read_as_what_it_is_called_is_named(ours: Config, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("a = b")
+
+    with pytest.raises(ValueError, match="line 1") as told:
+        ours.from_file(name)
+    assert told.value.__notes__ == [f"The configuration file is {str(tmp_path / name)!r}."]

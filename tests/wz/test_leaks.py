@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import create_environ
 
 from wz import App, Blueprint, abort
+from wz.sessions import Sessions, session_of
 from wz.tracing import Tracer
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class Broken(Exception):
 
 @pytest.fixture
 def app() -> App:
-    app = App("test")
+    app = App("test", config={"SECRET_KEY": "key"})
     app.logger.disabled = True  # pytest keeps the log records of a 500
+    Sessions(app, savers=())
     hooked = Blueprint("hooked", url_prefix="/hooked")
 
     @app.get("/boards/<board>/members/<int:n>")
@@ -56,6 +58,10 @@ def app() -> App:
     @app.post("/body")
     def body(request: Any, body: Body) -> Any:
         return body, 201
+
+    @app.get("/session")
+    def session(request: Any) -> dict[str, Any]:
+        return dict(session_of(request))
 
     @app.get("/stream")
     def stream() -> Iterator[str]:
@@ -149,6 +155,8 @@ KINDS: list[Any] = [
     pytest.param("/hooked/ann", 200, b"", {}, id="hooks"),
     pytest.param("/body", 201, BODY, POST, id="a typed body"),
     pytest.param("/body", 422, WRONG, POST, id="a body that is refused"),
+    pytest.param("/session", 200, b"", {"HTTP_COOKIE": "session=e30.a.b"}, id="a forged session"),
+    pytest.param("/session", 200, b"", {"HTTP_COOKIE": "session=e30"}, id="a session that is cut off"),
     pytest.param("/stream", 200, b"", {}, id="a stream"),
     pytest.param("/folder", 308, b"", {}, id="a redirect"),
     pytest.param("/nowhere", 404, b"", {}, id="404"),

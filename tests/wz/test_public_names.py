@@ -34,7 +34,7 @@ OFFERED = {
     "wz.aio": "Coroutines ensure_sync run synchronous",
     "wz.app": "App",
     "wz.base": "BaseApp",
-    "wz.blueprints": "Blueprint BlueprintSetupState OWN_NAME",
+    "wz.blueprints": "Blueprint OWN_NAME",
     "wz.bodies": "read_whole",
     "wz.caching": "cache_control",
     "wz.chunked": "Terminated is_decoded stream",
@@ -84,7 +84,7 @@ OFFERED = {
     "wz.layers": "Layer Layers",
     "wz.live_server": "LiveServer",
     "wz.loading": """
-        NoAppException ScriptInfo differences load_app pass_script_info reason_of see_the_project
+        NoAppException ScriptInfo differences_of_project load_app pass_script_info reason_of put_project_on_path
     """,
     "wz.logging": "create_logger default_handler has_level_handler wsgi_errors_stream",
     "wz.naming": "Origin innermost written",
@@ -115,8 +115,10 @@ OFFERED = {
     """,
     "wz.signing": "Signing UNCOMPRESSED around_value cookie_of signing_of",
     "wz.setup": "ReadOnce SetupError refuse_late setupmethod",
+    "wz.setup_state": "BlueprintSetupState",
     "wz.sse": "COMMENT ServerSentEvent event_stream",
     "wz.static": "ENDPOINT Static StaticFolder send_file send_from_directory",
+    "wz.steps": "AppSteps Step",
     "wz.stdlib_json": "NoJSON default in_utf8 plain read write",
     "wz.streaming": "Stream copy_current_request_context stream_with_context",
     "wz.tagged": """

@@ -13,7 +13,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+import wz
 from wz import App, Response
+
+from .conftest import Web
 
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
@@ -341,3 +344,13 @@ def test_a_hook_may_return_another_response() -> None:
 
     assert (status, body) == ("202 ACCEPTED", b'{"a":1}')
     assert ("X-Signed", "yes") in headers
+
+
+def test_an_answer_without_content_has_no_type(web: Web) -> None:
+    app = web.app()
+    app.get("/text")(lambda: ("", 204))
+    app.get("/response", endpoint="response")(lambda: web.Response(status=204))
+
+    types = [web.client(app).get(path).headers.get("Content-Type") for path in ("/text", "/response")]
+
+    assert types == [None if web.module is wz else "text/html; charset=utf-8"] * 2

@@ -160,6 +160,25 @@ def test_cookies_of_former_keys_are_read_and_signed_anew_when_they_are_written(a
     assert client.get("/get").json == {}
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        pytest.param({"SECRET_KEY": 123456}, "must be text or bytes, not int", id="digits from the environment"),
+        pytest.param({"SECRET_KEY_FALLBACKS": KEY}, "SECRET_KEY_FALLBACKS must be a list of keys", id="no list"),
+        pytest.param({"SECRET_KEY_FALLBACKS": [1]}, "must be text or bytes, not int", id="a list of numbers"),
+    ],
+)
+def test_a_key_that_is_none_is_told_and_not_shown(
+    app: App, client: Client, settings: dict[str, Any], message: str
+) -> None:
+    app.config.update(settings)
+    app.testing = True
+
+    with pytest.raises(TypeError, match=message) as told:
+        client.get("/get")
+    assert "123456" not in str(told.value)
+
+
 def test_without_a_key_reading_is_empty_and_writing_says_what_to_do(app: App, client: Client) -> None:
     app.config["SECRET_KEY"] = None
     app.testing = True

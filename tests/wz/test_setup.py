@@ -9,7 +9,7 @@ import pytest
 from werkzeug.routing import Rule
 
 from wz import App, Blueprint
-from wz.sessions import Sessions
+from wz.setup import SetupError
 from wz.signals import Signals
 
 from ..client import validated
@@ -32,7 +32,10 @@ OF_BOTH: dict[str, Callable[[Any], Any]] = {
     "errorhandler": lambda router: router.errorhandler(404)(hook),
     "register_error_handler": lambda router: router.register_error_handler(404, hook),
 }
-OF_AN_APP = OF_BOTH | {"teardown_appcontext": lambda app: app.teardown_appcontext(hook)}
+OF_AN_APP = OF_BOTH | {
+    "teardown_appcontext": lambda app: app.teardown_appcontext(hook),
+    "shell_context_processor": lambda app: app.shell_context_processor(hook),
+}
 OF_A_BLUEPRINT = OF_BOTH | {
     "before_app_request": lambda blueprint: blueprint.before_app_request(hook),
     "after_app_request": lambda blueprint: blueprint.after_app_request(hook),
@@ -62,6 +65,14 @@ def test_nothing_is_added_to_a_blueprint_after_its_registration(web: Web, method
 
     with pytest.raises(AssertionError, match=r"setup method|comes too late"):
         OF_A_BLUEPRINT[method](blueprint)
+
+
+def test_an_endpoint_has_one_view(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/a", "same", lambda: "")
+
+    with pytest.raises(AssertionError, match="same"):
+        app.add_url_rule("/b", "same", lambda: "")
 
 
 def test_no_blueprint_is_registered_late(web: Web) -> None:
@@ -116,13 +127,12 @@ def test_the_error_says_what_comes_too_late_and_where_it_belongs() -> None:
         blueprint.get("/late")(hook)
 
 
-@pytest.mark.parametrize("part", [Sessions, Signals])
-def test_a_part_that_has_hooks_comes_too_late_as_well(part: Callable[[App], object]) -> None:
+def test_a_part_that_has_hooks_comes_too_late_as_well() -> None:
     app = App("shop")
     validated(app).get("/")
 
-    with pytest.raises(RuntimeError, match=rf"^{part.__name__}\(app\) comes too late: the app 'shop' has had"):
-        part(app)
+    with pytest.raises(SetupError, match=r"^Signals\(app\) comes too late: the app 'shop' has had a request"):
+        Signals(app)
 
 
 @pytest.mark.parametrize("router", [App("shop"), Blueprint("boards")])

@@ -90,15 +90,15 @@ def test_each_setting_of_flask_is_there_or_is_told() -> None:
 def test_attributes_that_nothing_reads_warn_and_are_kept() -> None:
     app, shop = App("test"), Blueprint("shop")
 
-    with pytest.warns(UntakenWarning, match=r"App.process_response has no effect in wz: override finalize") as caught:
-        app.process_response = list  # type: ignore[attr-defined]
+    with pytest.warns(UntakenWarning, match=r"App.should_ignore_error has no effect in wz: override tear") as caught:
+        app.should_ignore_error = list  # type: ignore[attr-defined]
     with pytest.warns(UntakenWarning, match=r"Blueprint.deferred_functions has no effect in wz: use record"):
         shop.deferred_functions = []  # type: ignore[attr-defined]
 
     assert caught[0].filename == __file__
-    assert app.process_response is list  # type: ignore[attr-defined]
-    del app.process_response  # type: ignore[attr-defined]
-    assert not hasattr(app, "process_response")
+    assert app.should_ignore_error is list  # type: ignore[attr-defined]
+    del app.should_ignore_error  # type: ignore[attr-defined]
+    assert not hasattr(app, "should_ignore_error")
 
 
 def test_attributes_that_are_not_there_say_what_is() -> None:
@@ -106,8 +106,8 @@ def test_attributes_that_are_not_there_say_what_is() -> None:
 
     with pytest.raises(AttributeError, match=r"App has no error_handler_spec: add to router.error_handlers"):
         app.error_handler_spec  # type: ignore[attr-defined]  # noqa: B018
-    with pytest.raises(AttributeError, match=r"App has no full_dispatch_request: override respond"):
-        app.full_dispatch_request()  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"App has no trap_http_exception: override handle_user"):
+        app.trap_http_exception()  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         app.nonsense  # type: ignore[attr-defined]  # noqa: B018
 
@@ -246,10 +246,11 @@ def test_redirects_and_responses_are_the_app_s(web: Web) -> None:
 
     app = Mine("tests.wz", static_folder=None)
     with app.test_request_context():
-        assert type(web.redirect("/x")) is Response
+        assert type(web.redirect("/x")) is type(web.redirect("/x", 303, web.Response)) is Response
         assert app.redirect("/x").status_code == 303
         made = app.make_response(("text", 201, {"X-A": "b"}))
     assert (type(made), made.status_code, made.headers["X-A"], made.get_data()) == (Response, 201, "b", b"text")
+    assert type(web.redirect("/x", Response=Response)) is Response  # where no app is current
 
 
 # What is written twice is the same.

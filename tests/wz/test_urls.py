@@ -207,6 +207,17 @@ def test_a_view_s_attributes_are_its_methods(web: Web) -> None:
     assert web.client(app).get("/").allow.as_set() == {"lock", "options", "post"}
 
 
+def test_options_that_a_view_requires_are_still_the_app_s(web: Web) -> None:
+    def view() -> str:
+        return "the view"
+
+    view.required_methods = ["OPTIONS"]  # type: ignore[attr-defined]
+    app = web.app()
+    app.add_url_rule("/", "view", view)
+
+    assert web.client(app).options("/").text == ""
+
+
 URLS: list[Any] = [
     pytest.param({}, "/page/1", id="a path"),
     pytest.param({"_external": True}, "https://h.org:8080/root/page/1", id="external"),

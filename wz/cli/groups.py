@@ -14,7 +14,7 @@ import click
 from ..app import App
 from ..context import active_app, has_app_context
 from ..dotenv import get_load_dotenv
-from ..loading import ScriptInfo, reason_of, see_the_project
+from ..loading import ScriptInfo, put_project_on_path, reason_of
 from ..project import Project, current_folder
 from ..serving import RUN_FROM_CLI
 from ..tracing.commands import layers, trace
@@ -199,7 +199,7 @@ def _group_of(app: App) -> AppGroup:
 def _added() -> dict[str, EntryPoint]:
     """Return each command that a package or the project adds; if both add a name, the project's command."""
     points = {point.name: point for point in entry_points(group=COMMANDS)}
-    if project := see_the_project():
+    if project := put_project_on_path():
         points |= {name: EntryPoint(name, target, COMMANDS) for name, target in project.commands.items()}
     return points
 

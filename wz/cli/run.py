@@ -14,7 +14,7 @@ from werkzeug.serving import is_running_from_reloader, run_simple
 from werkzeug.utils import import_string
 
 from ..config import get_debug_flag
-from ..loading import NoAppException, ScriptInfo, pass_script_info, see_the_project
+from ..loading import NoAppException, ScriptInfo, pass_script_info, put_project_on_path
 from ..serving import HOST, PORT, show_server_banner
 from .options import debug_option
 
@@ -121,7 +121,7 @@ def _ssl_context(cert: str | None, key: str | None) -> ssl.SSLContext | tuple[st
 def _imported_context(name: str) -> ssl.SSLContext:
     import ssl  # here, as Python may be built without it
 
-    see_the_project()
+    put_project_on_path()
     found = import_string(name, silent=True)
     if not isinstance(found, ssl.SSLContext):
         raise click.BadParameter(

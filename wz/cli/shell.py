@@ -7,7 +7,6 @@ import sys
 
 import click
 
-from ..context import g
 from ..loading import ScriptInfo, pass_script_info
 
 
@@ -17,7 +16,5 @@ def shell_command(info: ScriptInfo) -> None:
     """Open a Python shell in the app's context, with `app` and what its shell context processors add."""
     app = info.load_app()
     with app.app_context():
-        names = {"app": app, "g": g}
-        for processor in app.extensions.get("shell_context_processors", ()):
-            names |= processor()
-        code.interact(banner=f"Python {sys.version.split()[0]}, app {app.name}", local=names, exitmsg="")
+        banner = f"Python {sys.version.split()[0]}, app {app.name}"
+        code.interact(banner=banner, local=app.make_shell_context(), exitmsg="")

@@ -14,8 +14,7 @@ import click
 import msgspec
 from werkzeug.datastructures import Headers
 
-from ..loading import ScriptInfo, pass_script_info
-from ..loading import differences as differences_of_project
+from ..loading import ScriptInfo, differences_of_project, pass_script_info
 from . import asking, otlp, text
 from .asking import Asked, NoTrace
 from .costs import measure

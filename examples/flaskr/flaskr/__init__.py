@@ -14,16 +14,14 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from wz import App
-from wz.sessions import Sessions
-from wz.static import Static
-from wz.templates import Templates, render_template
+from wz.templates import render_template
 
 from . import auth, blog, db, safety
 
 
 def create_app(test_config: Mapping[str, Any] | None = None) -> App:
     """Make the app. Its settings are those below, `config.toml` in the instance folder, and FLASKR_... variables."""
-    app = App(__name__)
+    app = App(__name__, static_folder="static")
     # What belongs to one installation and to no repository: the database and the secret key.
     instance = Path(os.environ.get("FLASKR_INSTANCE") or Path(app.root_path).parent / "instance")
     app.config.from_mapping(
@@ -38,9 +36,6 @@ def create_app(test_config: Mapping[str, Any] | None = None) -> App:
     else:
         app.config.from_mapping(test_config)
 
-    Sessions(app)
-    Templates(app)
-    Static(app)
     db.init_app(app)
     safety.init_app(app)
     app.register_blueprint(auth.bp)
