@@ -224,19 +224,19 @@ def test_a_time_that_is_none_is_named() -> None:
         duration("a day")  # type: ignore[arg-type]
 
 
-def test_a_number_that_is_text_is_named(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_that_is_text_is_named(ours: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WZ_MAX_CONTENT_LENGTH", "16M")
 
     with pytest.raises(TypeError, match="the setting MAX_CONTENT_LENGTH must be a number, not the text '16M'"):
-        config.from_prefixed_env()
-    config["MAX_CONTENT_LENGTH"] = 16e6
-    config["MAX_CONTENT_LENGTH"] = None
+        ours.from_prefixed_env()
+    ours["MAX_CONTENT_LENGTH"] = 16e6
+    ours["MAX_CONTENT_LENGTH"] = None
 
 
 @pytest.mark.parametrize("name", ["bad.toml", "bad.json"])
-def test_a_file_that_cannot_be_read_as_what_it_is_called_is_named(config: Config, tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_read_as_what_it_is_called_is_named(ours: Config, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("a = b")
 
     with pytest.raises(ValueError, match="line 1") as told:
-        config.from_file(name)
+        ours.from_file(name)
     assert told.value.__notes__ == [f"The configuration file is {str(tmp_path / name)!r}."]
