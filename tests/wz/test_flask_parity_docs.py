@@ -106,7 +106,6 @@ def test_no_name_is_both_there_and_not_taken_over() -> None:
     there = {name for row in BEHAVIOURS for name in row.names()}
 
     assert there & {*SETTINGS, *APP, *BLUEPRINT} == {
-        "dispatch_request",  # a view class's
         "make_response",  # a function, and an app's method that may be called
         "view_functions",  # an app's
     }
