@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any, cast
 
 from markupsafe import escape
@@ -43,10 +42,6 @@ class Problem(HTTPException):
         self.code = status
         self.members = members
         self.headers = dict(headers or {})
-
-    @property
-    def name(self) -> str:
-        return HTTPStatus(self.code or 500).phrase
 
 
 class ErrorHandlers:

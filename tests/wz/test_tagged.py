@@ -355,7 +355,7 @@ def test_a_signed_session_whose_tag_cannot_be_read_is_empty(data: Any) -> None:
         TaggedJSONSerializer().loads(json.dumps(data))
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b'"\xff"', b"[" * 5000 + b"]" * 5000])
+@pytest.mark.parametrize("text", [b"", b"{", b'"\xff"', b"[" * 100_000 + b"]" * 100_000])
 def test_what_is_not_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError, match="can't be read"):
         TaggedJSONSerializer().loads(text)
