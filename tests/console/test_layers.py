@@ -229,11 +229,11 @@ def test_a_line_within_a_function_is_the_marked_one() -> None:
 
 
 def test_a_long_function_is_cut_around_its_line() -> None:
-    code = excerpt("wz/app.py:33")
+    code = excerpt("wz/app.py:34")
 
     assert code is not None
     assert len(code.lines) == 40
-    assert [line.number for line in code.lines if line.marked] == [33]
+    assert [line.number for line in code.lines if line.marked] == [34]
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,19 @@ def test_what_a_killed_worker_had_is_taken_over(
             running.enter_context(stack.process(command, ready=lambda: True, env=env, cwd=stack.REPOSITORY))
             for _ in range(2)
         ]
-        stack.until(lambda: len(set(owners(hub))) == 2 and None not in owners(hub))
-        had = owners(hub)
+        dead = ""
+
+        def is_shared() -> bool:
+            """Say whether each of the two has some of the partitions, and remember what the first is called."""
+            nonlocal dead
+            names = {owner for owner in owners(hub) if owner is not None}
+            first, second = ({name for name in names if f"-{each.pid}-" in name} for each in both)
+            dead = min(first, default="")
+            return len(names) == 2 and bool(first and second) and None not in owners(hub)
+
+        stack.until(is_shared)
         both[0].kill()
         both[0].wait()
-        (dead,) = {str(owner) for owner in had if f"-{both[0].pid}-" in str(owner)}
         its = [hub.keys[p].lease("$relay") for p, owner in enumerate(owners(hub)) if owner == dead]
 
         # Only its owner renews a lease, and the others look for free ones once a beat.
