@@ -42,7 +42,7 @@ class Broken(Exception):
 
 @pytest.fixture
 def app() -> App:
-    app = App("test", config={"SECRET_KEY": "key"})
+    app = App("tests.wz.leaks", config={"SECRET_KEY": "key"})  # a name, and so a logger, of its own
     app.logger.disabled = True  # pytest keeps the log records of a 500
     Sessions(app, savers=())
     hooked = Blueprint("hooked", url_prefix="/hooked")

@@ -60,7 +60,7 @@ def read(request: Request) -> dict[str, Any]:
 
 def make(kind: str) -> App:
     """Return one of five programs with the same views."""
-    app = App("test")
+    app = App("tests.wz.short_ways")  # a name, and so a logger, of its own
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.logger.disabled = True
     if kind == "limit":
