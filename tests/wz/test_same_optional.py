@@ -17,6 +17,7 @@ from wz.sessions import Sessions
 from wz.signals import Signals
 
 from .conftest import Web
+from .test_session import COOKIES
 
 KEY = "a key that only the tests have"
 
@@ -126,17 +127,7 @@ def test_a_permanent_session_has_a_date_and_is_set_again_when_it_is_read(web: We
 
 @pytest.mark.parametrize(
     ("config", "parts"),
-    [
-        ({}, {"session=", "HttpOnly", "Path=/"}),
-        ({"SESSION_COOKIE_NAME": "sid"}, {"sid=", "HttpOnly", "Path=/"}),
-        ({"SESSION_COOKIE_DOMAIN": "localhost"}, {"session=", "Domain=localhost", "HttpOnly", "Path=/"}),
-        ({"SESSION_COOKIE_PATH": "/shop"}, {"session=", "HttpOnly", "Path=/shop"}),
-        ({"APPLICATION_ROOT": "/shop"}, {"session=", "HttpOnly", "Path=/shop"}),
-        ({"SESSION_COOKIE_HTTPONLY": False}, {"session=", "Path=/"}),
-        ({"SESSION_COOKIE_SECURE": True}, {"session=", "Secure", "HttpOnly", "Path=/"}),
-        ({"SESSION_COOKIE_SAMESITE": "Lax"}, {"session=", "HttpOnly", "Path=/", "SameSite=Lax"}),
-        ({"SESSION_COOKIE_PARTITIONED": True}, {"session=", "Secure", "HttpOnly", "Path=/", "Partitioned"}),
-    ],
+    [({}, {"session=", "HttpOnly", "Path=/"}), *COOKIES],
 )
 def test_the_cookie_is_set_as_it_is_configured(web: Web, config: dict[str, Any], parts: set[str]) -> None:
     app = visits(web)

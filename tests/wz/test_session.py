@@ -32,6 +32,18 @@ from .conftest import Web
 
 KEY = "a key that only the tests have"
 
+#: Settings, and what the cookie then begins with and has.
+COOKIES: list[tuple[dict[str, Any], set[str]]] = [
+    ({"SESSION_COOKIE_NAME": "sid"}, {"sid=", "HttpOnly", "Path=/"}),
+    ({"SESSION_COOKIE_DOMAIN": "localhost"}, {"session=", "Domain=localhost", "HttpOnly", "Path=/"}),
+    ({"SESSION_COOKIE_PATH": "/shop"}, {"session=", "HttpOnly", "Path=/shop"}),
+    ({"APPLICATION_ROOT": "/shop"}, {"session=", "HttpOnly", "Path=/shop"}),
+    ({"SESSION_COOKIE_HTTPONLY": False}, {"session=", "Path=/"}),
+    ({"SESSION_COOKIE_SECURE": True}, {"session=", "Secure", "HttpOnly", "Path=/"}),
+    ({"SESSION_COOKIE_SAMESITE": "Lax"}, {"session=", "HttpOnly", "Path=/", "SameSite=Lax"}),
+    ({"SESSION_COOKIE_PARTITIONED": True}, {"session=", "Secure", "HttpOnly", "Path=/", "Partitioned"}),
+]
+
 
 @pytest.fixture
 def app() -> App:
@@ -263,16 +275,7 @@ def test_a_permanent_session_has_a_date_and_is_set_again_when_it_is_opened(app: 
 
 @pytest.mark.parametrize(
     ("config", "parts"),
-    [
-        ({"SESSION_COOKIE_NAME": "sid"}, {"sid=", "HttpOnly", "Path=/"}),
-        ({"SESSION_COOKIE_DOMAIN": "localhost"}, {"session=", "Domain=localhost", "HttpOnly", "Path=/"}),
-        ({"SESSION_COOKIE_PATH": "/shop"}, {"session=", "HttpOnly", "Path=/shop"}),
-        ({"APPLICATION_ROOT": "/shop"}, {"session=", "HttpOnly", "Path=/shop"}),
-        ({"SESSION_COOKIE_HTTPONLY": False}, {"session=", "Path=/"}),
-        ({"SESSION_COOKIE_SECURE": True}, {"session=", "Secure", "HttpOnly", "Path=/"}),
-        ({"SESSION_COOKIE_SAMESITE": "Lax"}, {"session=", "HttpOnly", "Path=/", "SameSite=Lax"}),
-        ({"SESSION_COOKIE_PARTITIONED": True}, {"session=", "Secure", "HttpOnly", "Path=/", "Partitioned"}),
-    ],
+    COOKIES,
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_the_cookie_is_set_and_deleted_as_it_is_configured(
