@@ -70,8 +70,10 @@ except FileExistsError:
     pathlib.Path("tried").touch()
     raise SystemExit(4)
 """
+#: Without bytecode: Python takes a version's for the next one's if both are written within a second and are as long.
 CONF = f"""
-import runpy
+import runpy, sys
+sys.dont_write_bytecode = True
 globals().update(runpy.run_path("{stack.REPOSITORY}/deploy/gunicorn.conf.py"))
 pythonpath += ",."
 wsgi_app = "version:app"
