@@ -44,9 +44,8 @@ class Hub(StoredHub):
         partition of its relay id, which leaves it out if it has it already. With `enqueued_ms`, recorded events are
         replayed at their own time; if one of the partitions has a later event, they are refused (`ResponseError`).
 
-        On a cluster, events for several partitions take a round trip for each, and three or four more; if the sender
-        dies, others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself
-        there.
+        On a cluster, events for several partitions take four round trips; if the sender dies, others finish what it
+        began (see batches.py). Each partition takes or refuses recorded events by itself there.
 
         Raises `UnknownPartition`, `HubFull` or `Throttled`.
         """

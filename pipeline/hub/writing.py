@@ -43,14 +43,16 @@ def write(hub: StoredHub, by_partition: Mapping[int, Sequence[Event]], time: int
         make_room(hub, full, sum(entry.size for entry in cut[full]), trimmed)
 
 
-def write_part(hub: StoredHub, partition: int, events: Sequence[Event], batch: str) -> None:
-    """Write a partition's part of a batch, which has this id; without effect if the partition has taken it before.
+def write_parts(hub: StoredHub, by_partition: Mapping[int, Sequence[Event]], batch: str) -> None:
+    """Write a batch, which has this id, each partition by itself; without effect on those that have taken it before.
 
-    It has no cap: the rest of the batch may be written already, so a full partition takes its part as well.
+    One round trip, in which all nodes are asked at the same time. If it fails for some partitions, others may have
+    taken their part. None has a cap: the rest of the batch may be written already, so a full one takes its part too.
     """
-    refused = _run(hub, {partition: entries(events)}, batch=batch)
-    if refused is not None:  # its caller would drop the intent, and the events with it
-        raise RuntimeError(f"partition {partition} of hub {hub.name!r} refused its part of the batch {batch}")
+    calls = [_call(hub, {partition: entries(events)}, batch=batch) for partition, events in by_partition.items()]
+    for partition, place in zip(by_partition, _APPEND.call_all(hub.redis, calls), strict=True):
+        if place >= 0:  # its caller would drop the intent, and the events with it
+            raise RuntimeError(f"partition {partition} of hub {hub.name!r} refused its part of the batch {batch}")
 
 
 def make_room(hub: StoredHub, partition: int, size: int, trimmed: set[int]) -> None:
@@ -64,14 +66,20 @@ def make_room(hub: StoredHub, partition: int, size: int, trimmed: set[int]) -> N
     trimmed.add(partition)
 
 
-def _run(
+def _run(hub: StoredHub, cut: Mapping[int, Sequence[PackedEntry]], cap: int, time: int | None) -> int | None:
+    """Run append.lua: returns the first partition that would have more than `cap` bytes, or None if all took theirs."""
+    place = cast("int", _APPEND.call(hub.redis, *_call(hub, cut, cap, time)))
+    return None if place < 0 else list(cut)[place]
+
+
+def _call(
     hub: StoredHub,
     cut: Mapping[int, Sequence[PackedEntry]],
     cap: int = 0,
     time: int | None = None,
     batch: str = "",
-) -> int | None:
-    """Run append.lua: returns the first partition that would have more than `cap` bytes, or None if all took theirs."""
+) -> tuple[list[str], list[object]]:
+    """Return the keys and the arguments with which append.lua writes these entries."""
     keys: list[str] = []
     args: list[object] = ["" if time is None else time, batch]
     for partition, packed in cut.items():
@@ -82,5 +90,4 @@ def _run(
         args += (cap, len(packed))
         for entry in packed:
             args += entry
-    place = cast("int", _APPEND.call(hub.redis, keys, args))
-    return None if place < 0 else list(cut)[place]
+    return keys, args

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 from redis import ConnectionError, Redis, RedisError, ResponseError, TimeoutError, WatchError
 from redis.client import Pipeline
-from redis.cluster import PipelineCommand, RedisCluster
-from redis.exceptions import AskError, NoScriptError, TryAgainError
+from redis.cluster import RedisCluster
 
 from .refusals import OUTAGES
 
 __all__ = [
     "OUTAGES",
     "UNREACHABLE",
-    "AskError",
-    "NoScriptError",
     "Pipeline",
-    "PipelineCommand",
     "Redis",
     "RedisCluster",
     "RedisError",
     "ResponseError",
     "TimeoutError",
-    "TryAgainError",
     "WatchError",
 ]
 

@@ -13,6 +13,7 @@ from redis.client import Pipeline
 from redis.commands.core import Script as RegisteredScript
 from redis.exceptions import NoScriptError
 
+from .at_once import NOT_RUN, send_at_once
 from .writes import READING_SCRIPTS
 
 #: What people call a script, the name of its last file, by its text and by its digest.
@@ -58,13 +59,10 @@ class Script:
 
         If it fails for some of them, it may have run for others; the first error is raised.
         """
-        with client.pipeline(transaction=False) as pipe:
-            for keys, args in calls:
-                # A cluster's pipeline has no method for it, but takes the command.
-                pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
-            replies = pipe.execute(raise_on_error=False)
+        commands = [("EVALSHA", self.sha, len(keys), *keys, *args) for keys, args in calls]
+        replies = send_at_once(client, commands, [keys[0] for keys, _ in calls]) if calls else []
         for place, (keys, args) in enumerate(calls):
-            if isinstance(replies[place], NoScriptError):
+            if isinstance(replies[place], NOT_RUN):
                 replies[place] = self.call(client, keys, args)
             elif isinstance(replies[place], Exception):
                 raise replies[place]

@@ -23,7 +23,7 @@ from pipeline.hub.retention_task import Retention
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.share import GONE, TTL, Share
 from pipeline.hub.upstream import Upstream
-from pipeline.hub.writing import write_part
+from pipeline.hub.writing import write_parts
 from pipeline.store import lease
 from pipeline.store.keys import Key
 
@@ -58,7 +58,7 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
     hub.append([Event(b"x", properties={"wz-event-id": "c0ffee/2/5-0"})])
     if isinstance(hub.redis, RedisCluster):
         batch = Batches(hub).record({0: [Event(b"x")], 1: [Event(b"y")]})  # whose sender dies
-        write_part(hub, 0, [Event(b"x")], batch)
+        write_parts(hub, {0: [Event(b"x")]}, batch)
     ConsumerGroups(hub).create("Readers")
     ConsumerGroups(hub).reader("readers").store(2, "0")
     ConsumerGroup(hub, "job:rewards").attach()
