@@ -39,7 +39,7 @@ _sends = operation(
             msgspec.Meta(
                 pattern=PATTERN,
                 max_length=LONGEST,
-                description="A text that no other request has, like a UUID. Sent again with it, this one is stored once",
+                description="A text that no other request has, like a UUID. Sent again with it, this is stored once",
             ),
         ],
     },
