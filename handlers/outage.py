@@ -31,10 +31,10 @@ MAY_BE_DONE = (
     "The request may have been carried out. To repeat it safely, send it with the Idempotency-Key (or, in a reward, "
     "the event) that it had; otherwise look first."
 )
-#: Instead of the latter, in the dialect of Event Hubs, which has no such key.
+#: Instead of the latter, in the dialect of Event Hubs, whose sends have such a key and whose other requests don't.
 MAY_BE_STORED = (
-    "The request may have been carried out. Events that are sent again are stored at least once, and perhaps twice; "
-    "before anything else is repeated, look first."
+    "The request may have been carried out. Events that are sent again with the Idempotency-Key that they had are "
+    "stored once, without one perhaps twice; before anything else is repeated, look first."
 )
 
 #: For the OpenAPI document: of all requests, and of those that change something.

@@ -37,9 +37,13 @@ _DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?
 
 
 class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
-    """Of the gateway's broker properties, only the partition key has a meaning for a hub; others are ignored."""
+    """Of the gateway's broker properties, these two have a meaning for a hub; others are ignored."""
 
     partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None = None
+    message_id: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None = None
+
+
+NO_BROKER_PROPERTIES = BrokerProperties()
 
 
 class BatchItem(msgspec.Struct, rename="pascal", gc=False):
@@ -59,13 +63,19 @@ def single(request: Request) -> Event:
     """Read the body, of any type, as one event, and the headers as its properties."""
     environ = request.environ
     header = environ.get("HTTP_BROKERPROPERTIES")
-    key = None
+    broker = NO_BROKER_PROPERTIES
     if header is not None:
         try:
-            key = _broker_properties.decode(_text(header)).partition_key
+            broker = _broker_properties.decode(_text(header))
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise Problem(400, f"'BrokerProperties' is invalid: {exc}", field="BrokerProperties") from exc
-    return Event(whole_body(request), key or None, environ.get("CONTENT_TYPE") or None, header_properties(environ))
+    return Event(
+        whole_body(request),
+        broker.partition_key or None,
+        environ.get("CONTENT_TYPE") or None,
+        header_properties(environ),
+        message_id=broker.message_id or None,
+    )
 
 
 def batch(body: bytes) -> list[Event]:
@@ -154,14 +164,15 @@ def _text(value: str) -> str:
 
 
 def _event(item: BatchItem, index: int) -> Event:
-    body, broker = item.body, item.broker_properties
+    body, broker = item.body, item.broker_properties or NO_BROKER_PROPERTIES
     data = body.encode() if body else b""
     if item.is_body_base64:
         try:
             data = base64.b64decode(data, validate=True)
         except binascii.Error as exc:
             raise Problem(400, f"item {index}: the Body is not base64: {exc}", field=f"[{index}].Body") from exc
-    return Event(data, (broker.partition_key or None) if broker else None, None, item.user_properties or {})
+    properties = item.user_properties or {}
+    return Event(data, broker.partition_key or None, None, properties, None, broker.message_id or None)
 
 
 def _check_properties(items: Sequence[BatchItem]) -> None:

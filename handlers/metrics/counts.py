@@ -9,6 +9,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter
 
 from pipeline.hub.log import Hub
+from pipeline.hub.repetition import Appended
 from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
 
@@ -20,6 +21,15 @@ _refused = Counter(
     "Sends that were refused since the hub was throttled or full.",
     ["hub", "reason"],
     registry=REGISTRY,
+)
+_repeated = Counter(
+    "wz_events_repeated",
+    "Events that were left out, since the hub had them: by a relay's ids, or by their MessageId.",
+    ["hub"],
+    registry=REGISTRY,
+)
+_replayed = Counter(
+    "wz_sends_replayed", "Sends that were stored before, by their Idempotency-Key.", ["hub"], registry=REGISTRY
 )
 _bulk_records = Counter(
     "wz_bulk_records", "Records of bulk changes of boards, by what became of them.", ["result"], registry=REGISTRY
@@ -44,6 +54,12 @@ def counted(hub: Hub, *, is_batch: bool) -> Iterator[None]:
         _refused.labels(hub.name, "full" if isinstance(exc, HubFull) else "throttled").inc()
         raise
     _sends.labels(hub.name, "batch" if is_batch else "single").inc()
+
+
+def count_repetitions(hub: Hub, appended: Appended) -> None:
+    """Count what a send to `hub` has repeated."""
+    _repeated.labels(hub.name).inc(appended.repeated)
+    _replayed.labels(hub.name).inc(appended.replayed)
 
 
 def count_bulk(records: int, refused: int) -> None:

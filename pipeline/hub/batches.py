@@ -46,9 +46,11 @@ import msgspec
 from ..store import RedisError
 from ..store.clock import machine_time
 from ..store.offsets import ms_of
+from . import requests
 from .entry import pack, unpack
 from .event import Event, size_of
 from .keys import REMEMBERED
+from .repetition import Appended, RequestKey
 from .stored_hub import StoredHub
 from .writing import make_room, write_parts
 
@@ -75,11 +77,21 @@ class Batches:
         self.hub = hub
         self.intents = hub.keys.intents
 
-    def append(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
-        """Append a batch: finish abandoned ones, make room, record, carry out. Raises `HubFull`, with nothing stored.
+    def append(
+        self,
+        by_partition: Mapping[int, Sequence[Event]],
+        relay: str | None = None,
+        key: RequestKey | None = None,
+    ) -> Appended:
+        """Append a batch: finish abandoned ones, make room, record, carry out.
 
-        Four round trips, if there is nothing to finish and the partitions have room.
+        `relay` and `key` are as in `Hub.append`. A batch whose key is known is not recorded again; if it was recorded
+        and not carried out, it is now. Raises `HubFull`, `BatchTooLarge` or `KeyOfAnother`, with nothing stored. Four
+        round trips, if there is nothing to finish and the partitions have room; with a key one more.
         """
+        if key and (known := requests.look(self.hub, key)):
+            self._finish(self._recorded(known))
+            return Appended(replayed=True)
         cap = self.hub.settings.partition_bytes
         sizes = {partition: size_of(events) for partition, events in by_partition.items()} if cap else {}
         abandoned, held = self._look(ABANDONED, sizes)
@@ -92,18 +104,30 @@ class Batches:
         trimmed: set[int] = set()
         while full := [its for its, size in sizes.items() if size and held[its] + size > cap]:
             for partition in full:
-                make_room(self.hub, partition, sizes[partition], trimmed)
+                make_room(self.hub, partition, sizes[partition], len(by_partition[partition]), trimmed)
             _, held = self._look(ABANDONED, sizes)
-        self.carry_out(self.record(by_partition), by_partition)
+        if key:
+            batch, is_new = requests.record(self.hub, key, _encode(by_partition, relay))
+            if not is_new:  # the same request has come meanwhile
+                self._finish(self._recorded(batch))
+                return Appended(replayed=True)
+        else:
+            batch = self.record(by_partition, relay)
+        return Appended(self.carry_out(batch, by_partition, relay))
 
-    def record(self, by_partition: Mapping[int, Sequence[Event]]) -> str:
+    def record(self, by_partition: Mapping[int, Sequence[Event]], relay: str | None = None) -> str:
         """Record the intent; returns the batch's id."""
-        return cast("bytes", self.hub.redis.xadd(self.intents, {"e": _encode(by_partition)})).decode()
+        fields = cast("dict[Any, Any]", _encode(by_partition, relay))
+        return cast("bytes", self.hub.redis.xadd(self.intents, fields)).decode()
 
-    def carry_out(self, batch: str, by_partition: Mapping[int, Sequence[Event]]) -> None:
-        """Let each partition take its part, unless it has, and drop the intent."""
-        write_parts(self.hub, by_partition, batch)
+    def carry_out(self, batch: str, by_partition: Mapping[int, Sequence[Event]], relay: str | None = None) -> int:
+        """Let each partition take its part, unless it has, and drop the intent.
+
+        Returns how many events were left out as repetitions.
+        """
+        repeated = write_parts(self.hub, by_partition, batch, relay)
         self.hub.redis.xdel(self.intents, batch)
+        return repeated
 
     def finish(self, at_least_ms: int = ABANDONED) -> int:
         """Finish the oldest intents that are as old as this by this machine's clock, ten at most; returns how many.
@@ -137,14 +161,20 @@ class Batches:
 
     def _finish(self, abandoned: Sequence[_Intent]) -> int:
         for entry, fields in abandoned:
-            self.carry_out(entry.decode(), _decode(fields[b"e"]))
+            self.carry_out(entry.decode(), *_decode(fields))
         return len(abandoned)
 
+    def _recorded(self, batch: str) -> Sequence[_Intent]:
+        """Return the intent of this batch, if it is still there."""
+        return cast("list[_Intent]", self.hub.redis.xrange(self.intents, min=batch, max=batch))
 
-def _encode(by_partition: Mapping[int, Sequence[Event]]) -> bytes:
-    return msgspec.msgpack.encode({partition: pack(events) for partition, events in by_partition.items()})
+
+def _encode(by_partition: Mapping[int, Sequence[Event]], relay: str | None) -> dict[str, bytes | str]:
+    packed = {partition: pack(events) for partition, events in by_partition.items()}
+    return {"e": msgspec.msgpack.encode(packed), **({"r": relay} if relay else {})}
 
 
-def _decode(data: bytes) -> dict[int, list[Event]]:
-    packed = msgspec.msgpack.decode(data, type=dict[int, bytes])
-    return {partition: unpack(events) for partition, events in packed.items()}
+def _decode(fields: Mapping[bytes, bytes]) -> tuple[dict[int, list[Event]], str | None]:
+    packed = msgspec.msgpack.decode(fields[b"e"], type=dict[int, bytes])
+    relay = fields.get(b"r")
+    return {partition: unpack(events) for partition, events in packed.items()}, relay.decode() if relay else None

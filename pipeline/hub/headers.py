@@ -18,7 +18,7 @@ RESERVED = frozenset(
         *("authorization", "brokerproperties", "cache-control", "connection", "cookie", "date", "dnt", "expect"),
         *("forwarded", "from", "host", "http2-settings", "keep-alive", "max-forwards", "origin", "pragma", "prefer"),
         *("priority", "range", "referer", "te", "trailer", "transfer-encoding", "true-client-ip", "upgrade"),
-        *("upgrade-insecure-requests", "user-agent", "via", "x-real-ip", "x-request-id"),
+        *("idempotency-key", "upgrade-insecure-requests", "user-agent", "via", "x-real-ip", "x-request-id"),
     }
 )
 

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal, NamedTuple, cast
@@ -39,6 +39,20 @@ class Right(StrEnum):
     SEND = "Send"
     LISTEN = "Listen"
     MANAGE = "Manage"
+    #: Says that the sender is a relay, of which the hub leaves out what it sends again: see `Hub.append`.
+    RELAY = "Relay"
+
+
+#: Each right with those that it brings. Manage does not bring Relay: who has that agrees that events are left out.
+_INCLUDED = {
+    Right.MANAGE: frozenset({Right.SEND, Right.LISTEN, Right.MANAGE}),
+    Right.RELAY: frozenset({Right.SEND, Right.RELAY}),
+}
+
+
+def rights_of(chosen: Iterable[Right]) -> frozenset[Right]:
+    """Return the rights that a rule gets with these: Manage brings Send and Listen, Relay brings Send."""
+    return frozenset(right for one in chosen for right in _INCLUDED.get(one, {one}))
 
 
 class Unauthorized(PipelineError):
@@ -73,7 +87,7 @@ class Rule(msgspec.Struct, frozen=True):
     """A named pair of keys, either of which can sign, and the rights of tokens that they signed.
 
     `hub` narrows a rule to one hub (lower case); None covers the whole namespace, boards and outputs included.
-    Manage includes Send and Listen.
+    `rights_of` says which include others.
     """
 
     name: str
@@ -81,6 +95,11 @@ class Rule(msgspec.Struct, frozen=True):
     secondary: str
     rights: frozenset[Right]
     hub: str | None = None
+
+    @property
+    def id(self) -> str:
+        """What no other rule has: the name, or HUB/NAME of a hub's own."""
+        return _field(self.name, self.hub)
 
     def __repr__(self) -> str:  # the keys must not reach a log
         return f"<Rule {self.name!r} {sorted(self.rights)} hub={self.hub!r}>"
@@ -99,7 +118,7 @@ class Rules:
 
     def __init__(self, client: Redis, root: ConnectionString) -> None:
         self.redis = client
-        self.root = Rule(root.key_name, root.key, root.key, frozenset(Right))
+        self.root = Rule(root.key_name, root.key, root.key, rights_of({Right.MANAGE}))
 
     def find(self, name: str, hub: str | None = None) -> list[Rule]:
         """Return the rules of this name that may have signed a token for `hub`: the hub's and the namespace's.
@@ -141,7 +160,7 @@ class Rules:
                 f"{name!r}: a rule's name is 1 to 50 letters, digits and . - _, and not the root rule's", field="name"
             )
         rule = Rule(name, new_key(), new_key(), rights, hub)
-        self.redis.hset(self.KEY, _field(name, hub), msgspec.json.encode(rule))
+        self.redis.hset(self.KEY, rule.id, msgspec.json.encode(rule))
         return rule
 
     def rotate(self, name: str, which: Literal["primary", "secondary"], hub: str | None = None) -> Rule:
