@@ -18,7 +18,8 @@ from ..auth import protect
 from ..outage import MAY_BE_STORED, NOTHING_CHANGED
 from ..services import services
 from . import xml_errors
-from .event_parser import BatchItem, BrokerProperties, batch, for_partition, for_publisher, single, whole_body
+from .batch import BatchItem, BrokerProperties
+from .event_parser import for_partition, for_publisher, several, single
 from .parameters import HubName, PublisherName, partition_number
 
 blueprint = Blueprint("hub")
@@ -36,6 +37,7 @@ _sends = operation(
         401: "the token is missing, expired, not valid here, or lacks Send; or the publisher is revoked",
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
+        415: "the Content-Encoding, or a batch's charset, is not one that is taken",
         502: f"the connection to the store broke. {MAY_BE_STORED}",
         503: f"the hub is throttled or full, or the store is away; {NOTHING_CHANGED}",
         504: f"the store has not answered in time. {MAY_BE_STORED}",
@@ -71,7 +73,7 @@ def send_as_publisher(request: Request, hub: HubName, publisher: PublisherName) 
 
 
 def _sent(request: Request) -> Sequence[Event]:
-    return batch(whole_body(request)) if _is_batch(request) else [single(request)]
+    return several(request) if _is_batch(request) else [single(request)]
 
 
 def _is_batch(request: Request) -> bool:
