@@ -75,12 +75,12 @@ def for_partition(events: Sequence[Event]) -> Sequence[Event]:
 
 
 def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
-    """Give the events their publisher, whose name is their key: any other key is refused."""
+    """Give the events their publisher, whose name, in any case, is their key: any other key is refused."""
     if len(name) > MAX_KEY or CONTROL.search(name):
         raise Problem(
             400, f"a publisher's name is 1 to {MAX_KEY} characters, without control characters", field="publisher"
         )
-    if any(event.partition_key not in (None, name) for event in events):
+    if any(event.partition_key and event.partition_key.lower() != name.lower() for event in events):
         raise Problem(
             400,
             f"the PartitionKey of a publisher's event must be its name, {name!r}, or be left out",

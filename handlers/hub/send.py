@@ -9,12 +9,13 @@ import msgspec
 
 from pipeline.hub import Event, Hub
 from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.resource import publisher_names
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response
 from wz.openapi import operation
 
 from .. import metrics
-from ..auth import protect
+from ..auth import protect, token_of
 from ..outage import MAY_BE_STORED, NOTHING_CHANGED
 from ..services import services
 from . import xml_errors
@@ -67,8 +68,9 @@ def send_to_partition(request: Request, hub: HubName, partition: PartitionId) ->
 def send_as_publisher(request: Request, hub: HubName, publisher: PublisherName) -> Response:
     """Store one event, or a batch, of this publisher, whose name is the partition key; a revoked one is refused."""
     target = services(request).hubs[hub]
-    events = for_publisher(_sent(request), publisher)
-    RevokedPublishers(target).check(publisher)
+    name, names = publisher_names(token_of(request).resource, publisher)
+    events = for_publisher(_sent(request), name)
+    RevokedPublishers(target).check(*names)
     return _store(request, target, events)
 
 
