@@ -268,6 +268,32 @@ def test_a_publisher_s_token(client: ServiceClient, redis: redis_py.Redis, path:
     assert client.post(path, data="x", headers=headers).status_code == status
 
 
+def test_a_publisher_s_token_gives_its_events_one_name(client: ServiceClient, redis: redis_py.Redis) -> None:
+    headers = {"Authorization": stack.token("events/publishers/Dev-1")}
+    for name in ("Dev-1", "dEV-1"):
+        headers |= {"BrokerProperties": json.dumps({"PartitionKey": name})}
+        assert client.post(f"/events/publishers/{name}/messages", data="x", headers=headers).status_code == 201
+
+    partition = partition_of("Dev-1", 4)
+    assert stored(redis) == [(partition, "x", "Dev-1", "Dev-1"), (partition, "x", "Dev-1", "Dev-1")]
+
+
+def test_a_name_with_an_escape_does_not_outlive_its_revocation(client: ServiceClient, redis: redis_py.Redis) -> None:
+    revoked = RevokedPublishers(Hub(redis, "events", 4))
+    for name in ("%62", "dev%201"):
+        revoked.revoke(name)
+    sends = {
+        "%62": {"%2562": 401, "b": 401},
+        "dev%201": {"dev%25201": 401, "dev%201": 401},
+        "dev 1": {"dev%201": 201, "dev%25201": 401},
+    }
+    for name, answers in sends.items():
+        headers = {"Authorization": stack.token(f"events/publishers/{name}")}  # which signs the name as it is
+        for path, status in answers.items():
+            answer = client.post(f"/events/publishers/{path}/messages", data="x", headers=headers)
+            assert answer.status_code == status, (name, path)
+
+
 def test_a_full_hub_says_when_to_try_again(client: ServiceClient, redis: redis_py.Redis) -> None:
     hub = Hub(redis, "events", 4)
     ConsumerGroup(hub, "$relay").attach()
