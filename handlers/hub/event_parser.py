@@ -1,39 +1,27 @@
-"""Reads the body of a send: one event, with its headers, or a batch of events.
-
-User properties come as headers, whose names reach a WSGI application in upper case (`HTTP_ALERT`): a reader gets them
-as `Alert`, and `DeviceId` as `Deviceid`, `x-tag` as `X-Tag`. To the service, names of properties ignore case. A name
-whose case matters, or that contains an underscore (nginx drops such headers), needs a batch, where names are kept as
-they are.
-"""
+"""Reads the body of a send: one event, whose user properties are headers (header_properties.py), or a batch."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import itertools
-import math
 import re
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from werkzeug.exceptions import ClientDisconnected
 
 from pipeline.hub.event import MAX_KEY, Event, Property
-from pipeline.hub.headers import CONTROL, RESERVED, RESERVED_PREFIXES
+from pipeline.hub.headers import CONTROL
 from wz import Problem, Request
+
+from .header_properties import header_properties, header_text
 
 #: Bytes of a property's value: the service's limit.
 MAX_PROPERTY = 32 * 1024
 
-# As WSGI has them.
-_RESERVED = frozenset("HTTP_" + name.upper().replace("-", "_") for name in RESERVED)
-_RESERVED_PREFIXES = tuple("HTTP_" + prefix.upper().replace("-", "_") for prefix in RESERVED_PREFIXES)
-
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _LENGTH = re.compile("[0-9]{1,18}")
-_DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 
 class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
@@ -62,7 +50,7 @@ def single(request: Request) -> Event:
     key = None
     if header is not None:
         try:
-            key = _broker_properties.decode(_text(header)).partition_key
+            key = _broker_properties.decode(header_text(header)).partition_key
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise Problem(400, f"'BrokerProperties' is invalid: {exc}", field="BrokerProperties") from exc
     return Event(whole_body(request), key or None, environ.get("CONTENT_TYPE") or None, header_properties(environ))
@@ -110,47 +98,6 @@ def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
             field="BrokerProperties",
         )
     return [msgspec.structs.replace(event, partition_key=name, publisher=name) for event in events]
-
-
-def header_properties(environ: Mapping[str, Any]) -> dict[str, Property]:
-    """Return the headers that are user properties, by their names in title case."""
-    return {name: typed(_text(value)) for key, value in environ.items() if (name := _property_name(key))}
-
-
-@lru_cache(maxsize=1024)  # clients send the same headers again and again
-def _property_name(key: str) -> str:
-    """Return the name of the user property that an environ's key stands for; "" for one that is none."""
-    if not key.startswith("HTTP_") or key in _RESERVED or key.startswith(_RESERVED_PREFIXES):
-        return ""
-    return key[5:].replace("_", "-").title()
-
-
-def typed(text: str) -> Property:
-    """Return a header's value as the service types it: an integer of up to 64 bits, a double, a bool, otherwise text.
-
-    Text may be quoted, so that it stays text: `"42"`. A number that does not fit stays text, with all its digits.
-    """
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        return text[1:-1]
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if _INTEGER.fullmatch(text):
-        number = int(text)
-        return number if -(2**63) <= number < 2**63 else text
-    if _DOUBLE.fullmatch(text) and not text.lstrip("+-").isdecimal():
-        double = float(text)
-        return double if math.isfinite(double) else text
-    return text
-
-
-def _text(value: str) -> str:
-    """Decode a header as UTF-8, which WSGI has decoded as latin-1; a value that is not UTF-8 stays latin-1."""
-    if value.isascii():
-        return value
-    try:
-        return value.encode("latin-1").decode()
-    except UnicodeDecodeError:
-        return value
 
 
 def _event(item: BatchItem, index: int) -> Event:
