@@ -94,6 +94,8 @@ EVENTS = [
     Event(b"\x00\xff", "binary", "application/octet-stream"),
     Event(b"x", "dev-1", publisher="dev-1"),
     Event(b"typed", "dev-1", "text/plain", publisher="dev-1"),
+    Event(b"headers", "names", "text/plain", {"WindAlert": "Strong Winds", "Priority": "High", "X-y": "z"}),
+    Event(b"item", "names", None, {"device_id": "d1", "app.version": "1.2.0", "Alert": 1, "alert": 2, "Priority": "i"}),
 ]
 
 

@@ -19,7 +19,7 @@ from wz.helpers import redirect
 
 from ... import metrics
 from ...hub.batch import batch
-from ...hub.event_parser import typed
+from ...hub.header_properties import typed
 from ...services import services
 from ..access import access
 from ..forms import Form
