@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub import sas
 from pipeline.hub.description import RESERVED
+from pipeline.hub.hops import RelayRing, WrongHops
 from pipeline.hub.namespace import UnknownHub
 from pipeline.hub.publishers import PublisherRevoked
 from pipeline.hub.throughput import Throttled
@@ -150,6 +151,11 @@ def _full(exc: HubFull, request: Request) -> Answer:
     return 503, f"ServerBusy: {exc}.", {"Retry-After": str(exc.seconds)}
 
 
+def _wrong_hops(exc: WrongHops, request: Request) -> Answer:
+    name = "RelayRing: " if isinstance(exc, RelayRing) else ""
+    return 400, f"{name}{exc}.", {}
+
+
 def _away(exc: Exception, request: Request) -> Answer:
     problem = outage(exc, MAY_BE_STORED)
     busy = "ServerBusy: " if problem.code == 503 else ""  # clients take this name for "send it again"
@@ -178,5 +184,6 @@ _KINDS: Mapping[type[Exception], Callable[[Any, Request], Answer]] = {
     UnknownHub: _unknown_hub,
     Throttled: _throttled,
     HubFull: _full,
+    WrongHops: _wrong_hops,
     **dict.fromkeys(ANSWERED, _away),
 }

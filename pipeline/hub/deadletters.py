@@ -51,8 +51,13 @@ class DeadLetter:
         return self.stored.partition
 
     @property
+    def offset(self) -> str:
+        """Its place among the dead letters; its event's place in the log is `stored.offset`."""
+        return self.id.partition(":")[2]
+
+    @property
     def refused_ms(self) -> int:
-        return ms_of(self.id.partition(":")[2])
+        return ms_of(self.offset)
 
     def fields(self) -> tuple[bytes, str, int]:
         """Return the fields of a dead letter that commit.lua takes."""

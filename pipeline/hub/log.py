@@ -14,6 +14,7 @@ from .batches import Batches
 from .description import HubSettings
 from .entry import Reading
 from .event import Event, StoredEvent
+from .hops import check_hops
 from .partition import partition_of
 from .stored_hub import StoredHub
 from .writing import write
@@ -48,8 +49,9 @@ class Hub(StoredHub):
         dies, others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself
         there.
 
-        Raises `UnknownPartition`, `HubFull` or `Throttled`.
+        Raises `UnknownPartition`, `HubFull`, `Throttled` or `WrongHops`.
         """
+        check_hops(events, lambda: self.hop)
         by_partition = self._divide(events, partition)
         if self.settings.throughput_units:
             throughput.take(self, sum(len(event.body) for event in events), len(events))

@@ -163,7 +163,7 @@ def test_what_is_dropped_is_gone(hub: Hub, upstream: ScriptedUpstream) -> None:
 def test_many_letters_are_asked_for_and_dropped(redis: redis_py.Redis, upstream: ScriptedUpstream) -> None:
     hub = Hub(redis, "events", 1)
     hub.append([Event(b"x")] * 120)
-    upstream.answer = lambda received: Answer(404)
+    upstream.answer = lambda received: Answer(414)
     relay(hub, upstream)
 
     assert DeadLetters(hub).redrive_all() == 120

@@ -101,14 +101,14 @@ def test_a_hub_that_is_not_there(redis: redis_py.Redis, settings: Settings) -> N
 
 def test_dead_letters_by_command(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings: Settings) -> None:
     hub.append([Event(b"one", "k"), Event(b"two", "k"), Event(b"three", "k")])
-    upstream.answer = lambda received: Answer(404, b"no\nhub")
+    upstream.answer = lambda received: Answer(414, b"no\nhub")
     while relay.step():
         pass
     first, second, third = DeadLetters(hub).read()
 
     lines = wz(settings, "deadletters", "list", "events").output.splitlines()
     assert [line.split()[0] for line in lines] == [first.id, second.id, third.id]
-    assert lines[0].endswith("0  'k'  3 B  127.0.0.1 answered 404: no hub")
+    assert lines[0].endswith("0  'k'  3 B  127.0.0.1 answered 414: no hub")
 
     assert wz(settings, "deadletters", "drop", "events", first.id).output == "1 dropped\n"
     assert wz(settings, "deadletters", "redrive", "events", second.id).output.startswith("1 to be sent again")
