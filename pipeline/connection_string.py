@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from .errors import PipelineError
@@ -128,6 +129,14 @@ class ConnectionString:
         """The HTTP address of the namespace, without a trailing slash."""
         scheme = "http" if self.development or self.endpoint.startswith("http:") else "https"
         return f"{scheme}://{urlsplit(self.endpoint).netloc}"
+
+
+def expiry(expires: int, now: float) -> str:
+    """Say until when the signature of a connection string is good; both times are in seconds since the Unix epoch."""
+    when = f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if now < expires:
+        return f"the signature of the connection string is good until {when}"
+    return f"the signature of the connection string has expired at {when}: get a new one"
 
 
 def _is_endpoint(text: str) -> bool:

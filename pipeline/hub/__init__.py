@@ -27,6 +27,7 @@ The contract "Hub" in pyproject.toml says which module may import which; from th
     relay                    what is sent there
     relays                   the relays of all hubs
     namespace, paging        which hubs there are; pages of events for HTTP clients
+    redrive_order            which dead letters come too late
     relay_status, browse     the relay's state; looking at partitions, and searching them
     retention_task           the worker's task that drops old events
 """

@@ -22,6 +22,7 @@ from .consumer_group import ConsumerGroup
 from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
 from .event import StoredEvent
 from .log import Hub
+from .relay_route import note_state
 from .share import BEAT, TTL, Share
 from .trace import trace_id, traceparent_of
 from .upstream import Upstream, UpstreamRefused, UpstreamUnavailable
@@ -110,6 +111,7 @@ class Relay:
         """Have the hub keep events that are not relayed yet. Done once, before a worker drops any event."""
         if not self._attached:
             self.group.attach()
+            note_state(self.hub, to=self.upstream.address(self.hub.name), expires=self.upstream.target.expires)
             self._attached = True
 
     def _look(self, held: Sequence[int]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
+from ..connection_string import expiry
 from .stored_hub import StoredHub
 from .upstream_answers import Action
 
@@ -43,10 +44,20 @@ class RelayState:
     ends, in seconds since the Unix epoch, None with a key. `error` says why no worker relays the hub.
     """
 
-    switch: Switch
-    to: str | None
-    expires: int | None
-    error: str | None
+    switch: Switch = Switch.ON
+    to: str | None = None
+    expires: int | None = None
+    error: str | None = None
+
+    def said(self, now: float) -> str:
+        """Say it; `now` is in seconds since the Unix epoch."""
+        if self.switch is Switch.PAUSED:
+            return "paused, and events are kept for it"
+        if self.switch is Switch.DETACHED:
+            return "detached: no event is kept for it"
+        if self.error or not self.to:
+            return self.error or "not relayed"
+        return f"to {self.to}" + ("" if self.expires is None else f"; {expiry(self.expires, now)}")
 
 
 _decode = msgspec.json.Decoder(Route).decode

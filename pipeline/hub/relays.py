@@ -12,14 +12,14 @@ from pathlib import Path
 
 import msgspec
 
-from ..connection_string import ConnectionString
+from ..connection_string import ConnectionString, expiry
 from ..settings import InvalidSetting, Settings
 from ..store.clock import machine_time
 from .log import Hub
 from .own_address import OwnAddress
 from .relay import Relay
 from .relay_route import Route, Switch, note_state, routes
-from .upstream import SOON, Upstream, expiry
+from .upstream import SOON, Upstream
 from .upstream_answers import DEFAULTS
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,6 @@ class Relays:
             logger.error("relay %s: %s", hub.name, error)
             note_state(hub, error=error)
             return []
-        note_state(hub, to=upstream.address(hub.name), expires=upstream.target.expires)
         return [self._make(hub, upstream) for _ in range(self.count)]
 
     def _upstream(self, its: Route) -> Upstream | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from ..connection_string import ConnectionString
+from ..connection_string import ConnectionString, expiry
 from ..errors import PipelineError
 from ..store.clock import machine_time
 from ..store.pace import RECEIVER_WAIT
@@ -130,14 +129,6 @@ class Upstream:
             self._token = sign(f"{self.target.url}/", self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME)
             self._renew_at = now + TOKEN_LIFETIME * 0.75
         return self._token
-
-
-def expiry(expires: float, now: float) -> str:
-    """Say until when the signature of a connection string is good; both times are in seconds since the Unix epoch."""
-    when = f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    if now < expires:
-        return f"the signature of the connection string is good until {when}"
-    return f"the signature of the connection string has expired at {when}: get a new one"
 
 
 def _pool(proxy: Proxy | None, ca: Path | None) -> urllib3.PoolManager:

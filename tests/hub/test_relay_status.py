@@ -80,7 +80,7 @@ def test_the_table(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings:
 
     assert result.exit_code == 0
     name, head, *rows, total, waits = result.output.splitlines()
-    assert name == "events"
+    assert name == "events: to 127.0.0.1/events"
     assert re.split(r" {2,}", head.strip()) == list(cli._HEAD)
     assert [row.split()[0] for row in rows] == ["0", "1", "2", "3"]
     columns = re.split(r" {2,}", rows[1].strip())
@@ -89,7 +89,7 @@ def test_the_table(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings:
     assert columns[7:] == [relay.share.worker, "1", "0"]
     assert total.split()[:4] == ["all", "2", "2.9", "KiB"]
     assert waits == "partition 1 waits: 127.0.0.1 answered 500: not now"
-    assert wz(settings, "status").output.startswith("events\n")
+    assert wz(settings, "status").output.startswith("events: to 127.0.0.1/events\n")
 
 
 def test_a_hub_that_is_not_there(redis: redis_py.Redis, settings: Settings) -> None:
