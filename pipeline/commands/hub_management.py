@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import click
 import msgspec
@@ -11,9 +11,12 @@ import msgspec
 from ..hub.description import MAX_PARTITIONS, Defaults, Description
 from ..hub.group_registry import ConsumerGroups
 from ..hub.namespace import Hubs
+from ..hub.relay_route import relay_states
 from ..hub.runtime import runtime
+from ..hub.stored_hub import StoredHub
 from ..settings import DEFAULT_PARTITIONS, Settings
 from ..store.client import hubs_client
+from ..store.clock import machine_time
 from ..units import byte_count, milliseconds
 from . import terminal
 from .terminal import columns, one_line_errors, utc
@@ -74,14 +77,15 @@ def delete(name: str) -> None:
 @click.command("list")
 @one_line_errors
 def list_() -> None:
-    """List the hubs: name, partitions, events and bytes."""
+    """List the hubs: name, partitions, events and bytes, and what their relays do."""
     hubs = existing_hubs()
-    rows = [("hub", "partitions", "events", "bytes")]
-    for name in hubs:
-        partitions = runtime(hubs[name])
+    rows = [("hub", "partitions", "events", "bytes", "relay")]
+    its = dict(hubs.items())
+    for name, said in zip(its, relays_said(list(its.values())), strict=True):
+        partitions = runtime(its[name])
         events, size = sum(one.events for one in partitions), sum(one.bytes for one in partitions)
-        rows.append((name, str(len(partitions)), f"{events:,}", f"{size:,}"))
-    for line in columns(rows, {0}):
+        rows.append((name, str(len(partitions)), f"{events:,}", f"{size:,}", said))
+    for line in columns(rows, {0, 4}):
         click.echo(line)
 
 
@@ -100,6 +104,8 @@ def show(name: str) -> None:
         "size": f"{hub.settings.retention_bytes:,} bytes" if hub.settings.retention_bytes else "no limit",
         "throughput units": hub.settings.throughput_units or "no limit",
         "metadata": description.metadata or "-",
+        "relay": relays_said([hub])[0],
+        "id": (cast("bytes | None", hub.redis.get(hub.keys.id)) or b"-").decode(),
         "made": utc(description.created_ms),
         "changed": utc(description.updated_ms),
         "events": f"{sum(one.events for one in partitions):,}",
@@ -125,6 +131,12 @@ def existing_hubs(creates: bool = False) -> Hubs:
 
 def hubs_of(settings: Settings) -> Hubs:
     return Hubs(hubs_client(settings), {}, Defaults.from_settings(settings))
+
+
+def relays_said(hubs: Sequence[StoredHub]) -> list[str]:
+    """Return what the relay of each hub does."""
+    now = machine_time()
+    return [state.said(now) for state in relay_states(hubs)]
 
 
 def _changes(

@@ -1,7 +1,8 @@
 """Requests to the upstream hub: each carries a single event or a batch.
 
 This module decides on the bytes on the wire; upstream.py sends them. Each event gets the user property `wz-event-id`,
-by which a receiver can recognize a repetition: delivery is at least once. This service drops repetitions.
+by which a receiver can recognize a repetition: delivery is at least once. This service drops repetitions. It also gets
+`wz-hops`, by which this service refuses an event that it has had: see hops.py.
 
 Body, partition key, publisher and user properties are always kept. The content type is kept for an event that goes
 alone; an item of a batch has no place for one, so there it becomes the user property `wz-content-type`. A trace goes on
@@ -21,6 +22,7 @@ import msgspec
 
 from .event import RELAY_ID, Event, Property, StoredEvent
 from .headers import CONTROL, may_be_sent
+from .hops import HOPS, is_hops, with_hop
 from .trace import common_headers
 
 BATCH_TYPE = "application/vnd.microsoft.servicebus.json"
@@ -47,11 +49,12 @@ class Outgoing:
     item: bytes = field(default=b"", repr=False)
 
     @classmethod
-    def of(cls, stored: StoredEvent, event_id: str) -> Outgoing:
-        """Add the event's id to its properties, in place of the one that a relay before this one gave it."""
-        event = stored.event
-        kept = {name: value for name, value in event.properties.items() if name.lower() != RELAY_ID}
-        return cls(stored, msgspec.structs.replace(event, properties={**kept, RELAY_ID: event_id}))
+    def of(cls, stored: StoredEvent, event_id: str, hop: str) -> Outgoing:
+        """Add the event's hop to its properties, and its id, in place of the one that an earlier relay gave it."""
+        event, before = stored.event, stored.event.properties
+        kept = {name: value for name, value in before.items() if name.lower() != RELAY_ID and not is_hops(name)}
+        its = {**kept, RELAY_ID: event_id, HOPS: with_hop(before, hop)}
+        return cls(stored, msgspec.structs.replace(event, properties=its))
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,13 @@ def test_what_signs_asks_for_a_key(tmp_path: object, monkeypatch: pytest.MonkeyP
 CALLS = [
     *("board show b", "board top b", "board check b", "board rebuild b"),
     *("hub status", "hub list", "hub show h", "hub create h", "hub set h --size 1GiB", "hub delete h --yes"),
-    *("hub detach h g", "hub deadletters list h", "hub deadletters redrive h --all", "hub deadletters drop h --all"),
+    *(
+        "hub detach h g",
+        "hub relay h --pause",
+        "hub deadletters list h",
+        "hub deadletters redrive h --all",
+        "hub deadletters drop h --all",
+    ),
     *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j", "job delete j --yes"),
     *("rule add r --right Send", "rule list", "rule rotate r --key primary", "rule delete r"),
     *("token --rule r", "console", "demo --watch"),
