@@ -9,9 +9,11 @@ import click
 from ..hub.consumer_group import ConsumerGroup
 from ..hub.relay import GROUP
 from ..hub.relay_status import PartitionStatus, status
-from . import terminal
+from . import hub_recording, terminal
 from .hub_deadletters import deadletters
 from .hub_management import COMMANDS, existing_hubs
+from .hub_send import send_events
+from .hub_tail import tail_events
 from .terminal import one_line_errors
 
 _HEAD = ("partition", "events", "bytes", "last", "relayed to", "lag", "oldest", "worker", "retries", "dead letters")
@@ -103,5 +105,5 @@ def detach(name: str, group: str) -> None:
 
 
 hub.add_command(deadletters)
-for command in COMMANDS:
+for command in (*COMMANDS, *hub_recording.COMMANDS, send_events, tail_events):
     hub.add_command(command)
