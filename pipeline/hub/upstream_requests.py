@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
@@ -72,7 +72,7 @@ class UpstreamRequest:
         return _batch(self.events[:middle]), _batch(self.events[middle:])
 
 
-def upstream_requests(events: Sequence[Outgoing], *, any_key: bool = False) -> Iterator[UpstreamRequest]:
+def upstream_requests(events: Iterable[Outgoing], *, any_key: bool = False) -> Iterator[UpstreamRequest]:
     """Cut events, in order, into as few requests as possible, each within `LIMIT` bytes as it is sent.
 
     A batch has consecutive events of one partition key or publisher, since Azure does not document what it does with
