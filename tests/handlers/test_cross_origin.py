@@ -92,6 +92,10 @@ def test_by_default_no_origin_gets_a_header(settings: Settings) -> None:
     assert (answer.status_code, answer.headers.getlist(ALLOW) + answer.headers.getlist("Vary")) == (201, [])
 
 
+def test_the_document_of_the_api_is_the_same(page: Client, settings: Settings) -> None:
+    assert page.get("/openapi.json").data == validated(create_app(settings)).get("/openapi.json").data
+
+
 # -- the setting ------------------------------------------------------------------------------------------------------
 
 
