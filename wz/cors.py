@@ -107,7 +107,11 @@ class CORS:
         if request.url_rule is not None and not self._covers(request.route.scopes):
             return response
         if ANY not in self.origins:
-            response.vary.add("Origin")  # also without one: a cache must not give this answer to a page
+            # Also without one: a cache must not give this answer to a page. Most have no Vary yet, which is quick.
+            if "Vary" in response.headers:
+                response.vary.add("Origin")
+            else:
+                response.headers["Vary"] = "Origin"
         origin = self.allowed(request)
         if origin is not None:
             response.headers.setdefault("Access-Control-Allow-Origin", origin)
