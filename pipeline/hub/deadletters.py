@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from ..errors import InvalidValue, PipelineError
-from ..store import Pipeline
+from ..store import Pipeline, full
 from ..store.offsets import ENTRY_ID, ms_of, order
 from .event import StoredEvent
 from .stored_hub import StoredHub
@@ -31,6 +31,16 @@ class DeadLettersFull(PipelineError):
         super().__init__(
             f"partition {partition} of hub {hub!r} has {most:,} dead letters or more: re-drive or drop some "
             f"(`wz hub deadletters`); the next would be refused since {reason}"
+        )
+
+
+class NoMemoryForDeadLetter(PipelineError):
+    """Redis has no memory left for the next refused event, so it stays in the log, and those after it wait."""
+
+    def __init__(self, hub: str, partition: int, reason: str) -> None:
+        super().__init__(
+            f"partition {partition} of hub {hub!r} waits until the store has memory for a dead letter; its next event "
+            f"would be refused since {reason}"
         )
 
 
@@ -186,7 +196,7 @@ class DeadLetters:
     def _ask_for(self, partition: int, offsets: Sequence[str]) -> int:
         there = [offset for offset in offsets if self.get(partition, offset) is not None]
         if there:
-            self.hub.redis.rpush(self.hub.keys[partition].redrive, *there)
+            full.queue(self.hub.redis, "RPUSH", self.hub.keys[partition].redrive, *there)
         return len(there)
 
     def _delete(self, partition: int, offsets: Sequence[str]) -> int:

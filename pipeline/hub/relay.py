@@ -17,11 +17,12 @@ from functools import partial
 from importlib.resources import files
 
 from ..settings import Settings
+from ..store import OutOfMemoryError, full
 from ..store.lease import LeaseLost
 from ..store.pace import IDLE, RECEIVER_WAIT, Pace
 from ..store.scripts import Script
 from .consumer_group import ConsumerGroup
-from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
+from .deadletters import DeadLetter, DeadLetters, DeadLettersFull, NoMemoryForDeadLetter
 from .event import StoredEvent
 from .log import Hub
 from .share import BEAT, TTL, Share
@@ -137,7 +138,7 @@ class Relay:
             self._busy.discard(partition)
             self.share.lost(partition)
             logger.warning("%s: another worker took partition %d; events may go up twice", self.name, partition)
-        except (UpstreamUnavailable, DeadLettersFull) as exc:
+        except (UpstreamUnavailable, DeadLettersFull, NoMemoryForDeadLetter) as exc:
             is_full = isinstance(exc, DeadLettersFull)
             wait = pace.failed(exc.wait if isinstance(exc, UpstreamUnavailable) else RECEIVER_WAIT)
             logger.warning("%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
@@ -148,7 +149,7 @@ class Relay:
         """Read how far the relay is. One round trip."""
         relay = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            pipe.hsetnx(relay, "source", secrets.token_hex(8))
+            full.queue(pipe, "HSETNX", relay, "source", secrets.token_hex(8))
             pipe.hget(relay, "source")
             pipe.hget(self.hub.keys[partition].offsets, GROUP)
             self.letters.queue_asked_for(pipe, partition)
@@ -203,7 +204,7 @@ class Relay:
     def _commit(
         self, partition: int, sent: list[StoredEvent], letters: list[DeadLetter], redriven: str | None = None
     ) -> None:
-        """Raises `LeaseLost` or `DeadLettersFull`, and has then done nothing."""
+        """Raises `LeaseLost`, `DeadLettersFull` or `NoMemoryForDeadLetter`, and has then done nothing."""
         its = self.hub.keys[partition]
         keys = [self.share.leases[partition].key, its.offsets, its.relay, its.deadletters, its.redrive, its.sent]
         last = sent[-1]
@@ -214,7 +215,12 @@ class Relay:
         args += [self.max_letters, sent[0].offset, last.offset, self.upstream.address(self.hub.name)]
         for letter in letters:
             args += letter.fields()
-        committed = _COMMIT.call(self.hub.redis, keys, args)
+        try:
+            committed = _COMMIT.call(self.hub.redis, keys, args)
+        except OutOfMemoryError:
+            if not letters:
+                raise
+            raise NoMemoryForDeadLetter(self.hub.name, partition, letters[0].reason) from None
         if committed == 0:
             raise LeaseLost(keys[0])
         if committed < 0:
@@ -236,8 +242,8 @@ class Relay:
     def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
         key = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            pipe.hincrby(key, "retries", 1)
-            pipe.hset(key, mapping={"error": reason, "full": int(is_full)})
+            full.queue(pipe, "HINCRBY", key, "retries", 1)
+            full.queue(pipe, "HSET", key, "error", reason, "full", int(is_full))
             pipe.execute()
 
 

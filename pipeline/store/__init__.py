@@ -9,7 +9,7 @@ from __future__ import annotations
 from redis import ConnectionError, Redis, RedisError, ResponseError, TimeoutError, WatchError
 from redis.client import Pipeline
 from redis.cluster import PipelineCommand, RedisCluster
-from redis.exceptions import AskError, NoScriptError, TryAgainError
+from redis.exceptions import AskError, NoScriptError, OutOfMemoryError, TryAgainError
 
 from .refusals import OUTAGES
 
@@ -18,6 +18,7 @@ __all__ = [
     "UNREACHABLE",
     "AskError",
     "NoScriptError",
+    "OutOfMemoryError",
     "Pipeline",
     "PipelineCommand",
     "Redis",
