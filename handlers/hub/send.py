@@ -37,7 +37,7 @@ _sends = operation(
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
         502: f"the connection to the store broke. {MAY_BE_STORED}",
-        503: f"the hub is throttled or full, or the store is away; {NOTHING_CHANGED}",
+        503: f"the hub is throttled or full, or the store is away or full; {NOTHING_CHANGED}",
         504: f"the store has not answered in time. {MAY_BE_STORED}",
     },
 )

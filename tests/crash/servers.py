@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy import servers
 from deploy.nginx import render_nginx
@@ -137,22 +138,22 @@ class Service:
         return Hubs.from_settings(self.settings, redis_client(self.settings))
 
 
-def settings(folder: Path, environment: str) -> Settings:
+def settings(folder: Path, environment: str, hubs: Mapping[str, int]) -> Settings:
     url = f"unix://{folder / environment / 'redis.sock'}"
     hosts = frozenset({stack.HOST, "127.0.0.1"})
-    return Settings(
-        environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs={"events": PARTITIONS}
-    )
+    return Settings(environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs=dict(hubs))
 
 
 class World:
     """All processes, as a context manager: started when it is entered, ended when it is left."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(
+        self, folder: Path, seed: int, hubs: Mapping[str, int] = MappingProxyType({"events": PARTITIONS})
+    ) -> None:
         self.slowness = stack.slowness()
         self.rnd = random.Random(seed)
-        self.home = Service(folder / "test", settings(folder, "test"))
-        self.upstream = Service(folder / "staging", settings(folder, "staging"))
+        self.home = Service(folder / "test", settings(folder, "test", hubs))
+        self.upstream = Service(folder / "staging", settings(folder, "staging", hubs))
         root = stack.ROOT
         target = ConnectionString(f"{self.upstream.address.address}/", root.key_name, root.key, development=True)
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]
