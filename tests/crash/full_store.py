@@ -7,7 +7,6 @@ dropped them. Nobody does anything about it but time.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import Counter
@@ -21,18 +20,14 @@ from pipeline.store.client import redis_client
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.registry import JobRegistry
-from wz.live_server import LiveServer
 
-from .. import stack
+from .filler import FILLER, Filler
 from .run import SENDERS, Report, compare, is_relayed
 from .senders import Sender
 from .servers import PARTITIONS, World
 
-#: The hub whose events fill the memory; a job reads it, and so does the relay.
-FILLER = "filler"
-SIZE = 100_000  # bytes of its events
 ROOM = 12_000_000  # bytes that Redis may have beyond those that it has at the start
-RETENTION_MS = 3_000
+RETENTION_MS = 3_000  # of the hub whose events fill the memory; a job reads it, and so does the relay
 
 #: Lines of a process's log about a store that is full: one when it begins, one for each ten seconds, one at its end.
 LINES_PER_OUTAGE, SECONDS_PER_LINE = 2, 10
@@ -45,38 +40,6 @@ class Outage:
     why: str
     seconds: float
     refused: int
-
-
-class Filler(threading.Thread):
-    """Sends large events until `stop`, each with a number of its own; notes what was answered."""
-
-    def __init__(self, server: LiveServer, stop: threading.Event) -> None:
-        super().__init__(name="filler", daemon=True)
-        self.server = server
-        self.answers: Counter[int] = Counter()
-        self.acknowledged: list[int] = []
-        self.texts: set[str] = set()
-        self.last = 0
-        self._stop_event = stop
-
-    def run(self) -> None:
-        connection = self.server.connect()
-        number = 0
-        while not self._stop_event.wait(0.01):
-            number += 1
-            body = json.dumps({"n": number, "filling": "x" * SIZE})
-            headers = {"Authorization": stack.token(), "Content-Type": "application/json"}
-            connection.request("POST", f"/{FILLER}/messages", body, headers)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            self.answers[answer.status] += 1
-            self.last = answer.status
-            if answer.status == 201:
-                self.acknowledged.append(number)
-            else:
-                self.texts.add(text.partition(" TrackingId:")[0])
-                self._stop_event.wait(0.2)
-        connection.close()
 
 
 def run(folder: Path, seed: int, times: int = 1) -> Report:
@@ -102,12 +65,12 @@ def run(folder: Path, seed: int, times: int = 1) -> Report:
         raw.config_set("maxmemory", 0)
         world.wait_until(lambda: is_relayed(world.home), "relaying the last events")
         rows = StreamOutput(raw, "Rows")
-        world.wait_until(lambda: len(_numbers(rows)) >= len(filler.acknowledged), "the job's last rows")
+        world.wait_until(lambda: len(_numbers(rows)) >= filler.count(201), "the job's last rows")
         report = compare(world, senders, seconds)
-        report.answers += Counter({str(status): count for status, count in filler.answers.items()})
+        report.answers += filler.answers
         report.kills = Counter(outage.why for outage in outages)
-        report.counts["large events acknowledged"] = len(filler.acknowledged)
-        report.counts["large events refused"] = sum(filler.answers.values()) - len(filler.acknowledged)
+        report.counts["large events acknowledged"] = filler.count(201)
+        report.counts["large events refused"] = filler.answers.total() - filler.count(201)
         report.counts["seconds of the longest outage"] = round(max(outage.seconds for outage in outages))
         report.faults += _faults(world, filler, Counter(_numbers(rows)), seconds)
         return report
@@ -134,15 +97,15 @@ def _fill(world: World, filler: Filler, why: str) -> Outage:
     if why == "upstream cut":
         nginx.down = True
         nginx.kill_all()
-    refused = filler.answers[503]
-    world.wait_until(lambda: filler.answers[503] > refused, "filling the memory")
+    refused = filler.count(503)
+    world.wait_until(lambda: filler.count(503) > refused, "filling the memory")
     begin = time.monotonic()
     if nginx.down:
-        world.wait_until(lambda: filler.answers[503] > refused + 20, "refusing while the upstream is away")
+        world.wait_until(lambda: filler.count(503) > refused + 20, "refusing while the upstream is away")
         nginx.down = False
-    taken = filler.answers[201]
-    world.wait_until(lambda: filler.answers[201] > taken + 5, f"healing ({why})")
-    return Outage(why, time.monotonic() - begin, filler.answers[503] - refused)
+    taken = filler.count(201)
+    world.wait_until(lambda: filler.count(201) > taken + 5, f"healing ({why})")
+    return Outage(why, time.monotonic() - begin, filler.count(503) - refused)
 
 
 def _numbers(rows: StreamOutput) -> list[int]:
@@ -156,14 +119,14 @@ def _numbers(rows: StreamOutput) -> list[int]:
 
 def _faults(world: World, filler: Filler, rows: Counter[int], seconds: float) -> list[str]:
     faults = []
-    if set(filler.answers) - {201, 503}:
+    if filler.answers.keys() - {"201", "503"}:
         faults.append(f"answers other than 201 and 503: {dict(filler.answers)}")
     if strange := [
-        text for text in filler.texts if "the store is full" not in text or "nothing was changed" not in text
+        text for text in filler.texts[503] if "the store is full" not in text or "nothing was changed" not in text
     ]:
         faults.append(f"refused with another text: {strange[:3]}")
-    if rows != Counter(filler.acknowledged):
-        faults.append(f"rows of the job: {len(rows)} of {len(filler.acknowledged)} events, or some twice")
+    if rows != Counter(filler.numbers[201]):
+        faults.append(f"rows of the job: {len(rows)} of {filler.count(201)} events, or some twice")
     for server in world.servers:
         lines = server.log.read_text(errors="replace").splitlines() if server.log.exists() else []
         told = [line for line in lines if "OOM" in line]
