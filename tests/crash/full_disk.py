@@ -48,9 +48,8 @@ class Report:
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [
-            f"the disk is full, appendfsync {self.fsync}: Redis began {self.starts} times, healed in {self.seconds:.1f} s"
-        ]
+        healed = f"Redis began {self.starts} times, and sends were taken again after {self.seconds:.1f} s"
+        lines = [f"a full disk, appendfsync {self.fsync}: {healed}"]
         lines += [f"  {count:>9,}  {name}" for name, count in sorted(self.answers.items())]
         lines += [f"  {self.acknowledged:>9,}  events acknowledged"]
         lines += ["FAULTS", *(f"  {fault}" for fault in self.faults)] if self.faults else ["no faults"]

@@ -39,6 +39,7 @@ def test_without_redis_the_process_is_healthy_and_not_ready(tmp_path: Path, path
 
 
 def test_a_store_that_is_full_is_told_from_one_that_is_away(client: ServiceClient, redis: redis_py.Redis) -> None:
+    assert client.post("/events/messages", data="x").status_code == 201  # which makes the hub
     with full(redis):
         send = client.post("/events/messages", data="x")
         reward = client.put("/boards/b/members/ann", json={"score": 1})
