@@ -10,12 +10,13 @@ import msgspec
 from pipeline.hub import Event, Hub
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.resource import publisher_names
+from pipeline.hub.throughput import limits_of
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response
 from wz.openapi import operation
 
 from .. import metrics
-from ..auth import protect, token_of
+from ..auth import protect, signed_by, token_of
 from ..outage import MAY_BE_STORED, NOTHING_CHANGED
 from ..services import services
 from . import xml_errors
@@ -71,7 +72,7 @@ def send_as_publisher(request: Request, hub: HubName, publisher: PublisherName) 
     name, names = publisher_names(token_of(request).resource, publisher)
     events = for_publisher(_sent(request), name)
     RevokedPublishers(target).check(*names)
-    return _store(request, target, events)
+    return _store(request, target, events, publisher=name)
 
 
 def _sent(request: Request) -> Sequence[Event]:
@@ -82,7 +83,14 @@ def _is_batch(request: Request) -> bool:
     return request.environ.get("CONTENT_TYPE") == BATCH_TYPE or request.mimetype == BATCH_TYPE
 
 
-def _store(request: Request, target: Hub, events: Sequence[Event], partition: int | None = None) -> Response:
+def _store(
+    request: Request,
+    target: Hub,
+    events: Sequence[Event],
+    partition: int | None = None,
+    publisher: str | None = None,
+) -> Response:
+    limits = limits_of(target, signed_by(request), publisher)
     with metrics.counted(target, is_batch=_is_batch(request)):
-        target.append(events, partition=partition)
+        target.append(events, partition=partition, limits=limits)
     return Response(b"", 201, content_type=xml_errors.XML)

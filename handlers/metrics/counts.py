@@ -17,10 +17,12 @@ REGISTRY = CollectorRegistry()
 _sends = Counter("wz_sends", "Sends that were stored: single events and batches.", ["hub", "kind"], registry=REGISTRY)
 _refused = Counter(
     "wz_sends_refused",
-    "Sends that were refused since the hub was throttled or full.",
+    "Sends that were refused since the hub was full or throttled, or at the limit of a rule or publisher.",
     ["hub", "reason"],
     registry=REGISTRY,
 )
+#: By what kind of limit it was.
+_THROTTLED = {"hub": "throttled", "rule": "rule limit", "publisher": "publisher limit"}
 _bulk_records = Counter(
     "wz_bulk_records", "Records of bulk changes of boards, by what became of them.", ["result"], registry=REGISTRY
 )
@@ -41,7 +43,7 @@ def counted(hub: Hub, *, is_batch: bool) -> Iterator[None]:
     try:
         yield
     except (HubFull, Throttled) as exc:
-        _refused.labels(hub.name, "full" if isinstance(exc, HubFull) else "throttled").inc()
+        _refused.labels(hub.name, "full" if isinstance(exc, HubFull) else _THROTTLED[exc.limit.kind]).inc()
         raise
     _sends.labels(hub.name, "batch" if is_batch else "single").inc()
 

@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import InvalidValue
 from ..settings import InvalidSetting, Settings
+from .rate import check_rate
 
 #: The limit of a hub in Azure's dedicated tier.
 MAX_PARTITIONS = 1024
@@ -55,13 +56,15 @@ class HubSettings:
 
     `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of events (`Event.size`) the hub
     keeps, each partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends, whichever is reached
-    first.
+    first; each publisher may also have a limit of its own.
     """
 
     partitions: int
     retention_ms: int = 0
     retention_bytes: int = 0
     throughput_units: int = 0
+    publisher_events_per_second: int = 0
+    publisher_bytes_per_second: int = 0
 
     @cached_property
     def partition_bytes(self) -> int:
@@ -97,6 +100,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     retention_ms: int | None = None
     retention_bytes: int | None = None
     throughput_units: int = 0
+    publisher_events_per_second: int = 0
+    publisher_bytes_per_second: int = 0
     metadata: str | None = None
     created_ms: int = 0
     updated_ms: int = 0
@@ -108,6 +113,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             retention_ms=defaults.retention_ms if self.retention_ms is None else self.retention_ms,
             retention_bytes=defaults.retention_bytes if self.retention_bytes is None else self.retention_bytes,
             throughput_units=self.throughput_units,
+            publisher_events_per_second=self.publisher_events_per_second,
+            publisher_bytes_per_second=self.publisher_bytes_per_second,
         )
 
     def check(self) -> None:
@@ -124,6 +131,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             )
         if not 0 <= self.throughput_units <= MAX_THROUGHPUT_UNITS:
             raise InvalidValue(f"a hub has 0 (no limit) to {MAX_THROUGHPUT_UNITS} throughput units", "throughput_units")
+        check_rate(self.publisher_events_per_second, "publisher_events_per_second")
+        check_rate(self.publisher_bytes_per_second, "publisher_bytes_per_second")
         if self.metadata is not None and len(self.metadata) > 1024:
             raise InvalidValue("the metadata of a hub has at most 1024 characters", "metadata")
 

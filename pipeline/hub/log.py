@@ -37,7 +37,14 @@ class Hub(StoredHub):
         """Return the partition whose turn it is to take an event without a key."""
         return next(self._turn) % self.partitions
 
-    def append(self, events: Sequence[Event], *, partition: int | None = None, enqueued_ms: int | None = None) -> None:
+    def append(
+        self,
+        events: Sequence[Event],
+        *,
+        partition: int | None = None,
+        enqueued_ms: int | None = None,
+        limits: Sequence[throughput.Limit] = (),
+    ) -> None:
         """Append events to the partitions of their keys, or all to `partition`: all events or none, in one round trip.
 
         Events without a key go together to the next partition in turn. But an event that a relay sent goes to the
@@ -48,11 +55,11 @@ class Hub(StoredHub):
         dies, others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself
         there.
 
-        Raises `UnknownPartition`, `HubFull` or `Throttled`.
+        `limits` are those of who sends. Raises `UnknownPartition`, `HubFull` or `Throttled`.
         """
         by_partition = self._divide(events, partition)
-        if self.settings.throughput_units:
-            throughput.take(self, sum(len(event.body) for event in events), len(events))
+        if limits or self.settings.throughput_units:
+            throughput.take(self, sum(len(event.body) for event in events), len(events), limits)
         if self._batches is None:
             write(self, by_partition, enqueued_ms)
         elif len(by_partition) == 1 or enqueued_ms is not None:

@@ -84,7 +84,13 @@ CALLS = [
     *("hub status", "hub list", "hub show h", "hub create h", "hub set h --size 1GiB", "hub delete h --yes"),
     *("hub detach h g", "hub deadletters list h", "hub deadletters redrive h --all", "hub deadletters drop h --all"),
     *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j", "job delete j --yes"),
-    *("rule add r --right Send", "rule list", "rule rotate r --key primary", "rule delete r"),
+    *(
+        "rule add r --right Send",
+        "rule list",
+        "rule set r --events-per-second 1",
+        "rule rotate r --key primary",
+        "rule delete r",
+    ),
     *("token --rule r", "console", "demo --watch"),
 ]
 

@@ -14,14 +14,27 @@ from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.description import Description
 from pipeline.hub.event import Event
 from pipeline.hub.group_registry import ConsumerGroups
-from pipeline.hub.keys import BATCHES, CHANGE, INTENTS, KEYS, LEASE, RETENTION, RETENTION_TTL, THROUGHPUT, WORKERS
+from pipeline.hub.keys import (
+    BATCHES,
+    CHANGE,
+    INTENTS,
+    KEYS,
+    LEASE,
+    PUBLISHER_THROUGHPUT,
+    RETENTION,
+    RETENTION_TTL,
+    RULE_THROUGHPUT,
+    THROUGHPUT,
+    WORKERS,
+)
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import GROUP, Relay
 from pipeline.hub.retention_task import Retention
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.sas import Right, Rule, Rules
 from pipeline.hub.share import GONE, TTL, Share
+from pipeline.hub.throughput import limits_of
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.writing import write_part
 from pipeline.store import lease
@@ -30,7 +43,7 @@ from pipeline.store.keys import Key
 from .. import stack
 from ..upstream import Answer, Received, ScriptedUpstream
 
-WORDS = {"NAME": "[a-z0-9._-]+", "P": "[0-9]+", "GROUP": ".+"}
+WORDS = {"NAME": "[a-z0-9._-]+", "P": "[0-9]+", "GROUP": ".+", "RULE": ".+", "PUBLISHER": ".+"}
 
 #: How long each key lasts that goes by itself. The bucket is empty for far less than a second after what is sent here,
 #: and stays for one more.
@@ -40,7 +53,12 @@ SECONDS: dict[Key, float] = {
     CHANGE: lease.TTL,
     RETENTION: RETENTION_TTL,
     THROUGHPUT: 1.1,
+    RULE_THROUGHPUT: 121,
+    PUBLISHER_THROUGHPUT: 121,
 }
+
+
+LIMITED = Rule("app", "", "", frozenset({Right.SEND}), events_per_second=1)
 
 
 @pytest.fixture
@@ -48,13 +66,14 @@ def hubs(redis: redis_py.Redis) -> Hubs:
     hubs = Hubs(redis, {})
     hubs.create("gone", Description(partitions=1))
     hubs.delete("gone")
-    hubs.create("orders", Description(partitions=3, throughput_units=40))
+    hubs.create("orders", Description(partitions=3, throughput_units=40, publisher_events_per_second=1))
     return hubs
 
 
 def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
     hub = hubs["orders"]
     hub.append([Event(b"x", key) for key in "abcdefghij"])
+    hub.append([Event(b"x")] * 120, limits=limits_of(hub, LIMITED, "Dev-1"))  # two minutes' worth of one a second
     hub.append([Event(b"x", properties={"wz-event-id": "c0ffee/2/5-0"})])
     if isinstance(hub.redis, RedisCluster):
         batch = Batches(hub).record({0: [Event(b"x")], 1: [Event(b"y")]})  # whose sender dies
@@ -117,7 +136,8 @@ def test_nothing_is_left_of_a_deleted_hub(redis: redis_py.Redis, hubs: Hubs, ups
 
     hubs.delete("orders")
 
-    assert names(redis) == {"hubs:deleted", "hubs:retention"}
+    buckets = {name for name in names(redis) if ":throughput:" in name}  # of senders, which go by themselves
+    assert names(redis) - buckets == {"hubs:deleted", "hubs:retention"}
     assert set(redis.hkeys("hubs:deleted")) == {b"gone", b"orders"}
 
 
