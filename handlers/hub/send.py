@@ -20,8 +20,8 @@ from ..auth import protect, signed_by, token_of
 from ..outage import MAY_BE_STORED, NOTHING_CHANGED
 from ..services import services
 from . import xml_errors
-from .batch import BatchItem, BrokerProperties
 from .event_parser import for_partition, for_publisher, several, single
+from .members import BatchItem, BrokerProperties
 from .parameters import HubName, PublisherName, partition_number
 
 blueprint = Blueprint("hub")

@@ -27,7 +27,8 @@ class Limit(NamedTuple):
     events: int
 
     def __str__(self) -> str:
-        parts = [f"{number:,} {unit}" for number, unit in ((self.events, "events"), (self.bytes, "bytes")) if number]
+        rates = ((self.events, "event"), (self.bytes, "byte"))
+        parts = [f"{number:,} {unit}{'s' if number > 1 else ''}" for number, unit in rates if number]
         verb = "takes" if self.kind == "hub" else "may send"
         return f"the {self.kind} {self.name!r} {verb} {' or '.join(parts)} a second"
 

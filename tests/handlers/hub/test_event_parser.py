@@ -170,7 +170,7 @@ KEYED = json.dumps([{"Body": "1"}, {"Body": "2", "BrokerProperties": {"Partition
             {"Content-Type": BATCH},
             '[{"UserProperties": {"p": {}}}]',
             400,
-            "not a JSON array of events",
+            "[0].UserProperties.p: a property is text, a number, a boolean or null",
             id="a property that is not a value",
         ),
     ],
@@ -348,5 +348,5 @@ def test_one_sender_can_t_use_all_that_a_hub_takes(client: ServiceClient, redis:
     assert "Reason: the rule 'a' may send 1,000 bytes a second." in refused
     items = json.dumps([{"Body": "x"}] * 300)
     assert send("/publishers/dev-1/messages", items, tokens[1], BATCH) == ""
-    assert "the publisher 'Dev-1' may send 1 events a second" in send("/publishers/Dev-1/messages", "x", tokens[1])
+    assert "the publisher 'Dev-1' may send 1 event a second" in send("/publishers/Dev-1/messages", "x", tokens[1])
     assert send("/publishers/dev-2/messages", "x", tokens[1]) == ""
