@@ -16,7 +16,7 @@ from .entry import Reading
 from .event import Event, StoredEvent
 from .partition import partition_of
 from .stored_hub import StoredHub
-from .writing import write
+from .writing import HubFull, write
 
 
 class Hub(StoredHub):
@@ -59,7 +59,17 @@ class Hub(StoredHub):
         """
         by_partition = self._divide(events, partition)
         if limits or self.settings.throughput_units:
-            throughput.take(self, sum(len(event.body) for event in events), len(events), limits)
+            size = sum(len(event.body) for event in events)
+            throughput.take(self, size, len(events), limits)
+            try:
+                self._write(by_partition, enqueued_ms)
+            except HubFull:
+                throughput.give_back(self, size, len(events), limits)
+                raise
+        else:
+            self._write(by_partition, enqueued_ms)
+
+    def _write(self, by_partition: dict[int, list[Event]], enqueued_ms: int | None) -> None:
         if self._batches is None:
             write(self, by_partition, enqueued_ms)
         elif len(by_partition) == 1 or enqueued_ms is not None:

@@ -2,10 +2,10 @@
 --
 -- KEYS     a bucket each: a hash of at (ms since the Unix epoch), bytes, events (what was left then; below 0 after a
 --          large batch)
--- ARGV[1], ARGV[2]  bytes and events of the batch
+-- ARGV[1], ARGV[2]  bytes and events of the batch; below 0 they are put back, which nothing refuses
 -- ARGV[3], ...      bytes and events a second of each bucket, in the order of KEYS; 0: no limit
 --
--- Returns {0} if the batch may go, or {ms to wait, bucket}: the longest wait, and whose it is (from 1). Then nothing was
+-- Returns {0, 0} if the batch may go, or {ms to wait, bucket}: the longest wait, and whose it is (from 1). Then nothing was
 -- taken out of any bucket. A batch may go as soon as no bucket is empty, even if it takes more than is left: otherwise
 -- one that is larger than a second's throughput could never go.
 
@@ -32,7 +32,7 @@ for i, key in ipairs(KEYS) do
   end
   buckets[i] = bucket
 end
-if wait > 0 then return {wait, whose} end
+if wait > 0 and taken.events >= 0 then return {wait, whose} end
 
 for i, key in ipairs(KEYS) do
   local left = buckets[i].left
@@ -40,4 +40,4 @@ for i, key in ipairs(KEYS) do
     'bytes', string.format('%.0f', left.bytes), 'events', string.format('%.3f', left.events))
   redis.call('PEXPIRE', key, math.ceil(buckets[i].refill) + 1000)
 end
-return {0}
+return {0, 0}

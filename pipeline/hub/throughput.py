@@ -69,11 +69,28 @@ def take(hub: StoredHub, size: int, events: int, limits: Sequence[Limit] = ()) -
 
     Redis keys: `throughput`, `rule_throughput` and `publisher_throughput`; see keys.py.
     """
-    if units := hub.settings.throughput_units:
-        limits = [Limit("hub", hub.name, hub.keys.throughput, units * UNIT_BYTES, units * UNIT_EVENTS), *limits]
+    limits = _with_units(hub, limits)
     if not limits:
         return
+    wait_ms, number = _run(hub, size, events, limits)
+    if wait_ms:
+        raise Throttled(hub.name, limits[number - 1], wait_ms / 1000)
+
+
+def give_back(hub: StoredHub, size: int, events: int, limits: Sequence[Limit] = ()) -> None:
+    """Put back what `take` took for a batch that was refused after it. One round trip, and none without any limit."""
+    limits = _with_units(hub, limits)
+    if limits:
+        _run(hub, -size, -events, limits)
+
+
+def _with_units(hub: StoredHub, limits: Sequence[Limit]) -> Sequence[Limit]:
+    units = hub.settings.throughput_units
+    if not units:
+        return limits
+    return [Limit("hub", hub.name, hub.keys.throughput, units * UNIT_BYTES, units * UNIT_EVENTS), *limits]
+
+
+def _run(hub: StoredHub, size: int, events: int, limits: Sequence[Limit]) -> list[int]:
     rates = [number for limit in limits for number in (limit.bytes, limit.events)]
-    found = cast("list[int]", _TAKE.call(hub.redis, [limit.key for limit in limits], [size, events, *rates]))
-    if found[0]:
-        raise Throttled(hub.name, limits[found[1] - 1], found[0] / 1000)
+    return cast("list[int]", _TAKE.call(hub.redis, [limit.key for limit in limits], [size, events, *rates]))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import redis as redis_py
 
@@ -7,6 +9,7 @@ from pipeline.hub import Event, Hub
 from pipeline.hub.description import HubSettings
 from pipeline.hub.sas import Right, Rule
 from pipeline.hub.throughput import Throttled, limits_of, take
+from pipeline.hub.writing import HubFull
 
 MIB = 1024 * 1024
 
@@ -145,6 +148,21 @@ def test_what_is_refused_takes_nothing_from_any_bucket(redis: redis_py.Redis) ->
 
     assert [redis.hgetall(key) for key in (hub.keys.throughput, *(limit.key for limit in mine))] == before
     assert stored(hub) == 0
+
+
+def test_a_full_hub_gives_back_what_it_does_not_take(redis: redis_py.Redis) -> None:
+    hub = shared(redis, units=1)
+    hub.settings = dataclasses.replace(hub.settings, retention_bytes=4 * MIB)
+    hub.redis.sadd(hub.keys[0].attached, "$relay")
+    hub.append([Event(b"x" * MIB)], partition=0)
+    mine = limits_of(hub, RULE, "dev-1")
+    for _ in range(3):  # which would make a debt
+        elapse(hub, 10)
+        with pytest.raises(HubFull):
+            hub.append([Event(b"x" * 1000)] * 100, partition=0, limits=mine)
+
+    hub.append([Event(b"x")], partition=1, limits=mine)
+    assert len(hub.read(1)) == 1
 
 
 def test_all_buckets_are_asked_in_one_round_trip(redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
