@@ -10,40 +10,23 @@ import base64
 import binascii
 import itertools
 from collections.abc import Sequence
-from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
-from pipeline.hub.event import MAX_KEY, Event, Property
+from pipeline.hub.event import Event
 from wz import Problem
 
 from . import members
+from .members import BatchItem, BrokerProperties
 
 #: Bytes of a property's value: the service's limit.
 MAX_PROPERTY = 32 * 1024
 
 _LINE_BREAKS = b"\t\n\r "
 
-
-class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
-    """Of the gateway's broker properties, these two have a meaning for a hub; others are ignored."""
-
-    partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | UnsetType | None = UNSET
-    message_id: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | UnsetType | None = UNSET
-
-
+#: For an event that has none.
 NO_BROKER_PROPERTIES = BrokerProperties()
-
-
-class BatchItem(msgspec.Struct, rename="pascal", gc=False):
-    """One event of a batch: a body, user properties or broker properties. Some clients omit even the body."""
-
-    body: str | UnsetType | None = UNSET
-    user_properties: dict[str, Property] | UnsetType | None = UNSET
-    broker_properties: BrokerProperties | UnsetType | None = UNSET
-    is_body_base64: bool | UnsetType = msgspec.field(name="IsBodyBase64", default=UNSET)
-
 
 _batch = msgspec.json.Decoder(list[BatchItem])
 _broker_properties = msgspec.json.Decoder(BrokerProperties)

@@ -7,26 +7,53 @@ whether anything was left out; only then, or after an error, the text is read on
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from pipeline.hub.event import MAX_KEY, Property
 from wz import Problem
 
 _encode = msgspec.json.Encoder().encode
 
-#: The members of an item of a batch.
-ITEM = ("Body", "UserProperties", "BrokerProperties", "IsBodyBase64")
 
-#: The broker properties that the gateway knows (Microsoft's "Message headers and properties"). Others are ignored, as
-#: there, unless such a name was meant and its case is wrong.
-BROKER = (
-    *("CorrelationId", "ForcePersistence", "Label", "MessageId", "PartitionKey", "ReplyTo", "ReplyToSessionId"),
-    *("ScheduledEnqueueTimeUtc", "SessionId", "TimeToLive", "TimeToLiveTimeSpan", "To", "ViaPartitionKey"),
+class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
+    """The broker properties that the gateway knows: Microsoft's "Message headers and properties".
+
+    The first two have a meaning for a hub. The others are ignored, and so are all that are not known.
+    """
+
+    partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | UnsetType | None = UNSET
+    message_id: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | UnsetType | None = UNSET
+    correlation_id: Any = UNSET
+    force_persistence: Any = UNSET
+    label: Any = UNSET
+    reply_to: Any = UNSET
+    reply_to_session_id: Any = UNSET
+    scheduled_enqueue_time_utc: Any = UNSET
+    session_id: Any = UNSET
+    time_to_live: Any = UNSET
+    time_to_live_time_span: Any = UNSET
+    to: Any = UNSET
+    via_partition_key: Any = UNSET
+
+
+class BatchItem(msgspec.Struct, rename="pascal", gc=False):
+    """One event of a batch: a body, user properties or broker properties. Some clients omit even the body."""
+
+    body: str | UnsetType | None = UNSET
+    user_properties: dict[str, Property] | UnsetType | None = UNSET
+    broker_properties: BrokerProperties | UnsetType | None = UNSET
+    is_body_base64: bool | UnsetType = msgspec.field(name="IsBodyBase64", default=UNSET)
+
+
+_ITEM, _BROKER = (
+    tuple(field.encode_name for field in msgspec.structs.fields(struct)) for struct in (BatchItem, BrokerProperties)
 )
-
-_BY_LOWER = {name.lower(): name for name in (*ITEM, *BROKER)}
+_BY_LOWER = {name.lower(): name for name in (*_ITEM, *_BROKER)}
 
 
 class _Members(list[tuple[str, Any]]):
@@ -39,7 +66,10 @@ def is_complete(text: bytes, read: object) -> bool:
     It has if it has as many strings when it is written again: a member that was dropped takes its name with it. That is
     so if there are as many quotation marks, unless one was written as an escape. Costs about as much as reading.
     """
-    again = _encode(read)
+    try:
+        again = _encode(read)
+    except RecursionError:  # of a value that is ignored, and that was just not too deep to be read
+        return False
     if text.count(b'"') == again.count(b'"') and not (b"\\" in text and rb"\u0022" in text):
         return True
     return _strings(text) == _strings(again)
@@ -58,13 +88,14 @@ def check_batch(text: bytes) -> None:
         at = f"[{number}]"
         if not isinstance(item, _Members):
             continue
-        _check_names(item, ITEM, at, others=False)
+        _check_names(item, _ITEM, at, others=False)
         for name, value in item:
             place = f"{at}.{name}"
             if name == "BrokerProperties" and isinstance(value, _Members):
-                _check_names(value, BROKER, place, others=True)
-            elif isinstance(value, _Members):
+                _check_names(value, _BROKER, place, others=True)
+            elif name == "UserProperties" and isinstance(value, _Members):
                 _check_twice(value, place)
+                _check_values(value, place)
             _check_text(value, place)
 
 
@@ -72,7 +103,7 @@ def check_broker_properties(text: bytes) -> None:
     """Look at the header `BrokerProperties` as `check_batch` does at an item's."""
     found = _loaded(text)
     if isinstance(found, _Members):
-        _check_names(found, BROKER, "BrokerProperties", others=True)
+        _check_names(found, _BROKER, "BrokerProperties", others=True)
         _check_text(found, "BrokerProperties")
 
 
@@ -104,6 +135,14 @@ def _check_twice(members: _Members, at: str) -> None:
         if name in seen:
             raise _refusal(at, name, "it is there twice")
         seen.add(name)
+
+
+def _check_values(properties: _Members, at: str) -> None:
+    for name, value in properties:
+        if isinstance(value, list):
+            raise _refusal(at, name, "a property is text, a number, a boolean or null")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _refusal(at, name, "a number of more than 64 bits, or none at all: send it as text")
 
 
 def _check_text(value: Any, at: str) -> None:

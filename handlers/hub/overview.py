@@ -57,13 +57,15 @@ class HubSummary(msgspec.Struct):
 
 
 class HubDocument(HubSummary):
-    """A retention, or a number of throughput units, of 0 sets no limit."""
+    """A retention, a number of throughput units, or what each publisher may send a second, of 0 sets no limit."""
 
     created_time: str
     updated_time: str
     retention_seconds: float
     retention_bytes: int
     throughput_units: int
+    publisher_events_per_second: int
+    publisher_bytes_per_second: int
     metadata: str | None
     partition_details: list[PartitionDocument]
 
@@ -107,6 +109,8 @@ def document(hub: Hub, description: Description) -> HubDocument:
         retention_seconds=hub.settings.retention_ms / 1000,
         retention_bytes=hub.settings.retention_bytes,
         throughput_units=hub.settings.throughput_units,
+        publisher_events_per_second=hub.settings.publisher_events_per_second,
+        publisher_bytes_per_second=hub.settings.publisher_bytes_per_second,
         metadata=description.metadata,
         partition_details=[_partition(partition) for partition in partitions],
     )

@@ -11,6 +11,7 @@ from pipeline.hub import Event, Hub
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.repetition import ALL_STORED
 from pipeline.hub.resource import publisher_names
+from pipeline.hub.throughput import limits_of
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response
 from wz.idempotency import HEADER, LONGEST, PATTERN
@@ -21,8 +22,8 @@ from ..auth import protect, signed_by, token_of
 from ..outage import MAY_BE_STORED, NOTHING_CHANGED
 from ..services import services
 from . import xml_errors
-from .batch import BatchItem, BrokerProperties
 from .event_parser import for_partition, for_publisher, several, single
+from .members import BatchItem, BrokerProperties
 from .parameters import HubName, PublisherName, partition_number
 from .repetition import key_of_request, relay_of, tell
 
@@ -85,7 +86,7 @@ def send_as_publisher(request: Request, hub: HubName, publisher: PublisherName) 
     name, names = publisher_names(token_of(request).resource, publisher)
     events = for_publisher(_sent(request), name)
     RevokedPublishers(target).check(*names)
-    return _store(request, target, events)
+    return _store(request, target, events, publisher=name)
 
 
 def _sent(request: Request) -> Sequence[Event]:
@@ -96,10 +97,17 @@ def _is_batch(request: Request) -> bool:
     return request.environ.get("CONTENT_TYPE") == BATCH_TYPE or request.mimetype == BATCH_TYPE
 
 
-def _store(request: Request, target: Hub, events: Sequence[Event], partition: int | None = None) -> Response:
+def _store(
+    request: Request,
+    target: Hub,
+    events: Sequence[Event],
+    partition: int | None = None,
+    publisher: str | None = None,
+) -> Response:
     rule = signed_by(request)
+    limits = limits_of(target, rule, publisher)
     key = key_of_request(request, rule)
     with metrics.counted(target, is_batch=_is_batch(request)):
-        appended = target.append(events, partition=partition, relay=relay_of(rule), key=key)
+        appended = target.append(events, partition=partition, relay=relay_of(rule), key=key, limits=limits)
     headers = tell(target, rule, appended) if appended != ALL_STORED else None
     return Response(b"", 201, headers, content_type=xml_errors.XML)

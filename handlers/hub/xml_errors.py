@@ -143,7 +143,7 @@ def _throttled(exc: Throttled, request: Request) -> Answer:
     seconds = max(1, math.ceil(exc.seconds))
     text = (
         f"The request was terminated because the namespace {services(request).host} is being throttled. "
-        f"Error code : 50002. Please wait {seconds} seconds and try again."
+        f"Error code : 50002. Please wait {seconds} seconds and try again. Reason: {exc.limit}."
     )
     return 503, text, {"Retry-After": str(seconds)}
 

@@ -19,10 +19,12 @@ REGISTRY = CollectorRegistry()
 _sends = Counter("wz_sends", "Sends that were stored: single events and batches.", ["hub", "kind"], registry=REGISTRY)
 _refused = Counter(
     "wz_sends_refused",
-    "Sends that were refused since the hub was throttled or full, or the store had no memory left.",
+    "Sends that were refused: the hub was full or throttled, a rule or publisher at its limit, or the store full.",
     ["hub", "reason"],
     registry=REGISTRY,
 )
+#: By what kind of limit it was.
+_THROTTLED = {"hub": "throttled", "rule": "rule limit", "publisher": "publisher limit"}
 _repeated = Counter(
     "wz_events_repeated",
     "Events that were left out, since the hub had them: by a relay's ids, or by their MessageId.",
@@ -46,7 +48,7 @@ for _result in ("kept", "dropped"):
 _starts = Counter("wz_process_starts", "Processes of gunicorn that have loaded the service.", registry=REGISTRY)
 
 
-_REASONS: dict[type[Exception], str] = {Throttled: "throttled", HubFull: "full", OutOfMemoryError: "store full"}
+_REASONS: dict[type[Exception], str] = {HubFull: "full", OutOfMemoryError: "store full"}
 
 
 @contextmanager
@@ -54,8 +56,10 @@ def counted(hub: Hub, *, is_batch: bool) -> Iterator[None]:
     """Count a send to `hub`, or why it was refused."""
     try:
         yield
-    except tuple(_REASONS) as exc:
-        _refused.labels(hub.name, _REASONS[type(exc)]).inc()
+    except (Throttled, HubFull, OutOfMemoryError) as exc:
+        _refused.labels(
+            hub.name, _THROTTLED[exc.limit.kind] if isinstance(exc, Throttled) else _REASONS[type(exc)]
+        ).inc()
         raise
     _sends.labels(hub.name, "batch" if is_batch else "single").inc()
 

@@ -30,6 +30,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _settings(command: F) -> F:
     for option in (
         click.option("--metadata", help="Any text, up to 1024 characters."),
+        click.option("--publisher-bytes", help="Bytes that each publisher may send a second, 64KiB; 0: no limit."),
+        click.option("--publisher-events", type=int, help="Events that each may send a second; 0: no limit."),
         click.option("--throughput-units", type=int, help="Sends a second: 1 MiB or 1000 events each; 0: no limit."),
         click.option("--size", help="Bytes of events that are kept, 500MiB or 1GiB; 0: no limit."),
         click.option("--retention", help="How long events are kept: 90s, 24h or 7d; 0: no limit."),
@@ -64,7 +66,10 @@ def set_(name: str, **chosen: Any) -> None:
     """Change what the hub NAME keeps or takes. All processes follow within a second."""
     changes = _changes(**chosen)
     if not changes:
-        raise click.UsageError("say what to change: --retention, --size, --throughput-units or --metadata")
+        raise click.UsageError(
+            "say what to change: --retention, --size, --throughput-units, --publisher-events, --publisher-bytes or "
+            "--metadata"
+        )
     existing_hubs().update(name, lambda old: msgspec.structs.replace(old, **changes))
 
 
@@ -101,11 +106,14 @@ def show(name: str) -> None:
     description = hubs.description(name)
     hub = hubs[name]
     partitions = runtime(hub)
+    events_each, bytes_each = hub.settings.publisher_events_per_second, hub.settings.publisher_bytes_per_second
+    each = [f"{number:,} {unit}/s" for number, unit in ((events_each, "events"), (bytes_each, "bytes")) if number]
     fields = {
         "partitions": hub.partitions,
         "retention": f"{hub.settings.retention_ms / 1000:,.0f} s" if hub.settings.retention_ms else "no limit",
         "size": f"{hub.settings.retention_bytes:,} bytes" if hub.settings.retention_bytes else "no limit",
         "throughput units": hub.settings.throughput_units or "no limit",
+        "each publisher": " or ".join(each) or "no limit",
         "metadata": description.metadata or "-",
         "relay": relays_said([hub])[0],
         "id": (cast("bytes | None", hub.redis.get(hub.keys.id)) or b"-").decode(),
@@ -158,12 +166,19 @@ def relays_said(hubs: Sequence[StoredHub]) -> list[str]:
 
 
 def _changes(
-    retention: str | None, size: str | None, throughput_units: int | None, metadata: str | None
+    retention: str | None,
+    size: str | None,
+    throughput_units: int | None,
+    publisher_events: int | None,
+    publisher_bytes: str | None,
+    metadata: str | None,
 ) -> dict[str, Any]:
     changes = {
         "retention_ms": None if retention is None else milliseconds(retention),
         "retention_bytes": None if size is None else byte_count(size),
         "throughput_units": throughput_units,
+        "publisher_events_per_second": publisher_events,
+        "publisher_bytes_per_second": None if publisher_bytes is None else byte_count(publisher_bytes),
         "metadata": metadata,
     }
     return {name: value for name, value in changes.items() if value is not None}

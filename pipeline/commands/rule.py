@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import click
 
+from ..hub.description import declared_hubs
 from ..hub.sas import Right, Rule, Rules, rights_of
 from ..settings import Settings
 from ..store.client import hubs_client
+from ..units import byte_count
 from . import terminal
+from .hub_management import hubs_of
 from .terminal import one_line_errors
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group()
 def rule() -> None:
     """Shared access rules: named keys with some of the rights Send, Listen, Manage and Relay."""
+
+
+def _limits(command: F) -> F:
+    for option in (
+        click.option("--bytes-per-second", help="What its tokens may send to a hub, 256KiB or 1MiB; 0: no limit."),
+        click.option("--events-per-second", type=int, help="Events that they may send to a hub; 0: no limit."),
+    ):
+        command = option(command)
+    return command
 
 
 @rule.command("add")
@@ -28,14 +43,32 @@ def rule() -> None:
     type=click.Choice([right.value for right in Right], case_sensitive=False),
     help="May be given several times. Manage brings Send and Listen; Relay, for the relay of another wz, brings Send.",
 )
-@click.option("--hub", help="Narrow the rule to one hub.")
+@click.option("--hub", help="Narrow the rule to one hub, which must be there.")
+@_limits
 @one_line_errors
-def add_rule(name: str, rights: tuple[str, ...], hub: str | None) -> None:
-    """Make the rule NAME, or give it new keys, and print its connection string."""
+def add_rule(name: str, rights: tuple[str, ...], hub: str | None, **limits: Any) -> None:
+    """Make the rule NAME and print its connection string. One that is there is left as it is: see `rotate`."""
     settings = terminal.settings_for_redis(creates=True)
     rules = Rules(hubs_client(settings), settings.root)
-    made = rules.add(name, rights_of(map(Right, rights)), hub.lower() if hub else None)
+    if hub is not None:
+        hub = _existing(settings, hub)
+    made = rules.add(name, rights_of(map(Right, rights)), hub, **_chosen(**limits))
     click.echo(_connection_string(settings, made, made.primary))
+
+
+@rule.command("set")
+@click.argument("name")
+@click.option("--hub", help="The hub of the rule, if several rules have this name.")
+@_limits
+@one_line_errors
+def set_rule(name: str, hub: str | None, **limits: Any) -> None:
+    """Change how much the tokens of the rule NAME may send. Its keys stay."""
+    chosen = _chosen(**limits)
+    if not chosen:
+        raise click.UsageError("say what to change: --events-per-second or --bytes-per-second")
+    settings = terminal.settings_for_redis()
+    rules = Rules(hubs_client(settings), settings.root)
+    rules.change(name, rules.get(name, hub).hub, **chosen)
 
 
 @rule.command("rotate")
@@ -63,11 +96,13 @@ def _connection_string(settings: Settings, rule: Rule, key: str) -> str:
 @rule.command("list")
 @one_line_errors
 def list_rules() -> None:
-    """Show every rule's name, rights and hub; no keys."""
+    """Show every rule's name, rights, hub and limits; no keys."""
     settings = terminal.settings_for_redis()
     rules = Rules(hubs_client(settings), settings.root)
     for found in list(rules):  # all are read before the first is printed
-        click.echo(f"{found.name}  {', '.join(sorted(found.rights))}  {found.hub or '(the whole namespace)'}")
+        limits = ((found.events_per_second, "events/s"), (found.bytes_per_second, "bytes/s"))
+        parts = [found.name, ", ".join(sorted(found.rights)), found.hub or "(the whole namespace)"]
+        click.echo("  ".join([*parts, *(f"{number:,} {unit}" for number, unit in limits if number)]))
 
 
 @rule.command("delete")
@@ -79,3 +114,17 @@ def delete_rule(name: str, hub: str | None) -> None:
     settings = terminal.settings_for_redis()
     rules = Rules(hubs_client(settings), settings.root)
     rules.remove(name, rules.get(name, hub).hub)
+
+
+def _existing(settings: Settings, hub: str) -> str:
+    """Return the name of a hub as it is stored, if there is one. Raises `UnknownHub`."""
+    name = hub.lower()
+    return name if name in declared_hubs(settings) else hubs_of(settings)[name].name
+
+
+def _chosen(events_per_second: int | None, bytes_per_second: str | None) -> dict[str, int]:
+    found = {
+        "events_per_second": events_per_second,
+        "bytes_per_second": None if bytes_per_second is None else byte_count(bytes_per_second),
+    }
+    return {field: number for field, number in found.items() if number is not None}

@@ -7,6 +7,7 @@ The contract "Hub" in pyproject.toml says which module may import which; from th
 
     event, headers, keys     what is sent and kept; headers that are no properties; the names of all Redis keys
     hops                     the hubs that an event has been in
+    rate, resource           how much may be sent in a second; the address for which a token is good
     description, entry       a hub's settings; how events are stored in a stream
     partition, sas           the partition of a key; tokens and rules
     upstream_requests        what one request to the upstream hub carries

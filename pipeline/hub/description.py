@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import InvalidValue
 from ..settings import InvalidSetting, Settings
+from .rate import check_rate
 
 #: The limit of a hub in Azure's dedicated tier.
 MAX_PARTITIONS = 1024
@@ -58,8 +59,9 @@ class HubSettings:
 
     `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of events (`Event.size`) the hub
     keeps, each partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends, whichever is reached
-    first. `duplicate_detection_ms` is for how long a partition remembers a MessageId, 0: not at all; `remember_ms`, for
-    how long the hub remembers a request's key. See repetition.py.
+    first; each publisher may also have a limit of its own. `duplicate_detection_ms` is for how long a partition
+    remembers a MessageId, 0: not at all; `remember_ms`, for how long the hub remembers a request's key. See
+    repetition.py.
     """
 
     partitions: int
@@ -68,6 +70,8 @@ class HubSettings:
     throughput_units: int = 0
     duplicate_detection_ms: int = 0
     remember_ms: int = Settings.remember_events * 1000
+    publisher_events_per_second: int = 0
+    publisher_bytes_per_second: int = 0
 
     @cached_property
     def partition_bytes(self) -> int:
@@ -105,6 +109,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     retention_bytes: int | None = None
     throughput_units: int = 0
     duplicate_detection_ms: int = 0
+    publisher_events_per_second: int = 0
+    publisher_bytes_per_second: int = 0
     metadata: str | None = None
     created_ms: int = 0
     updated_ms: int = 0
@@ -118,6 +124,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             throughput_units=self.throughput_units,
             duplicate_detection_ms=self.duplicate_detection_ms,
             remember_ms=defaults.remember_ms,
+            publisher_events_per_second=self.publisher_events_per_second,
+            publisher_bytes_per_second=self.publisher_bytes_per_second,
         )
 
     def check(self) -> None:
@@ -138,6 +146,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             raise InvalidValue(
                 "duplicates are detected for 20 seconds to 7 days, or 0: not at all", "duplicate_detection_ms"
             )
+        check_rate(self.publisher_events_per_second, "publisher_events_per_second")
+        check_rate(self.publisher_bytes_per_second, "publisher_bytes_per_second")
         if self.metadata is not None and len(self.metadata) > 1024:
             raise InvalidValue("the metadata of a hub has at most 1024 characters", "metadata")
 

@@ -157,6 +157,20 @@ THROUGHPUT = Key(
     "until a second after the throughput is full again",
     _WITH_THE_HUB,
 )
+RULE_THROUGHPUT = Key(
+    "{hub:NAME}:throughput:rule:RULE",
+    "hash",
+    "at, bytes and events, as of the hub: what a rule may still send to it; RULE is its field in `namespace:rules`",
+    "until a second after it is full again",
+    "nobody",
+)
+PUBLISHER_THROUGHPUT = Key(
+    "{hub:NAME}:throughput:publisher:PUBLISHER",
+    "hash",
+    "at, bytes and events, as of the hub: what a publisher, named in lower case, may still send to it",
+    "until a second after it is full again",
+    "nobody",
+)
 INTENTS = Key(
     "{hub:NAME:batches}:intents",
     "stream",
@@ -223,7 +237,11 @@ OF_HUB = (
     *(ID, GROUPS, UPSTREAM, REVOKED, THROUGHPUT, INTENTS, REQUESTS, OLDER_REQUESTS, WORKERS),
 )
 
-KEYS: tuple[Key, ...] = (*OF_HUB, CHANGE, HUBS, DELETED, RETENTION, RULES)
+KEYS: tuple[Key, ...] = (
+    *OF_HUB,
+    *(RULE_THROUGHPUT, PUBLISHER_THROUGHPUT),  # any number of them, each for a second or a little longer
+    *(CHANGE, HUBS, DELETED, RETENTION, RULES),
+)
 
 
 class PartitionKeys:
@@ -268,6 +286,12 @@ class HubKeys(dict[int, PartitionKeys]):
     def __missing__(self, partition: int) -> PartitionKeys:
         found = self[partition] = PartitionKeys(self._parts["NAME"], partition)
         return found
+
+    def rule_throughput(self, rule: str) -> str:
+        return RULE_THROUGHPUT.named(**self._parts, RULE=rule)
+
+    def publisher_throughput(self, publisher: str) -> str:
+        return PUBLISHER_THROUGHPUT.named(**self._parts, PUBLISHER=publisher)
 
     def workers(self, group: str) -> str:
         return WORKERS.named(**self._parts, GROUP=group)

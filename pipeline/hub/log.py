@@ -16,9 +16,9 @@ from .entry import Reading
 from .event import Event, StoredEvent
 from .hops import check_hops
 from .partition import partition_of
-from .repetition import ALL_ARE_NEW, Appended, Recognized, RequestKey
+from .repetition import ALL_ARE_NEW, Appended, KeyOfAnother, Recognized, RequestKey
 from .stored_hub import StoredHub
-from .writing import write
+from .writing import BatchTooLarge, HubFull, write
 
 
 class Hub(StoredHub):
@@ -47,6 +47,7 @@ class Hub(StoredHub):
         enqueued_ms: int | None = None,
         relay: str | None = None,
         key: RequestKey | None = None,
+        limits: Sequence[throughput.Limit] = (),
     ) -> Appended:
         """Append events to the partitions of their keys, or all to `partition`: all events or none, in one round trip.
 
@@ -58,15 +59,31 @@ class Hub(StoredHub):
         that of a request that may come again. If the hub detects duplicates, an event without a key goes to the
         partition of its MessageId.
 
-        On a cluster, events for several partitions take four round trips, and any with `key` five; if the sender dies,
-        others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself there.
+        `limits` are those of who sends. On a cluster, events for several partitions take four round trips, and any with
+        `key` five; if the sender dies, others finish what it began (see batches.py). Each partition takes or refuses
+        recorded events by itself there.
 
         Raises `UnknownPartition`, `HubFull`, `BatchTooLarge`, `Throttled`, `KeyOfAnother` or `WrongHops`.
         """
         check_hops(events, lambda: self.hop)
         by_partition = self._divide(events, partition, relay)
-        if self.settings.throughput_units:
-            throughput.take(self, sum(len(event.body) for event in events), len(events))
+        if not (limits or self.settings.throughput_units):
+            return self._write(by_partition, enqueued_ms, relay, key)
+        size = sum(len(event.body) for event in events)
+        throughput.take(self, size, len(events), limits)
+        try:
+            return self._write(by_partition, enqueued_ms, relay, key)
+        except (HubFull, BatchTooLarge, KeyOfAnother):
+            throughput.give_back(self, size, len(events), limits)
+            raise
+
+    def _write(
+        self,
+        by_partition: dict[int, list[Event]],
+        enqueued_ms: int | None,
+        relay: str | None,
+        key: RequestKey | None,
+    ) -> Appended:
         if self._batches is None:
             return write(self, by_partition, enqueued_ms, relay, key)
         if key is None and (len(by_partition) == 1 or enqueued_ms is not None):

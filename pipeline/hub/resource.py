@@ -47,7 +47,7 @@ class Resource(NamedTuple):
     @staticmethod
     @lru_cache(maxsize=_REMEMBERED)
     def parse(sr: str) -> Resource:
-        """Read an `sr` as it was sent. A plus is a blank, as `quote_plus` and .NET's `HttpUtility` write it."""
+        """Read an `sr` as it was sent. A plus is a blank, as Python's quote_plus and .NET's HttpUtility write it."""
         url = _SCHEME.sub("", unquote_plus(sr))
         query = _QUERY.search(url)
         authority, _, path = (url[: query.start()] if query else url).partition("/")

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal, NamedTuple, cast
@@ -25,6 +25,7 @@ from ..errors import InvalidValue, PipelineError
 from ..store import Pipeline, Redis
 from ..store.clock import machine_time
 from .keys import RULES
+from .rate import check_rate
 from .resource import covers
 
 #: Seconds, by some makers of tokens with decimals, or with zeros in front.
@@ -86,11 +87,19 @@ class MissingRight(Unauthorized):
 class UnknownRule(PipelineError, LookupError): ...
 
 
-class Rule(msgspec.Struct, frozen=True):
+class RuleExists(PipelineError):
+    def __init__(self, rule: str) -> None:
+        super().__init__(
+            f"there is a rule {rule!r} already, and its keys are in use: `wz rule rotate` gives it a new key, "
+            "`wz rule set` other limits, `wz rule delete` takes it away"
+        )
+
+
+class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     """A named pair of keys, either of which can sign, and the rights of tokens that they signed.
 
     `hub` narrows a rule to one hub (lower case); None covers the whole namespace, boards and outputs included.
-    `rights_of` says which include others.
+    `rights_of` says which include others. What its tokens may send to a hub in a second has a limit unless it is 0.
     """
 
     name: str
@@ -98,10 +107,12 @@ class Rule(msgspec.Struct, frozen=True):
     secondary: str
     rights: frozenset[Right]
     hub: str | None = None
+    events_per_second: int = 0
+    bytes_per_second: int = 0
 
     @property
     def id(self) -> str:
-        """What no other rule has: the name, or HUB/NAME of a hub's own."""
+        """Its field in Redis, which no other rule has: the name, or HUB/NAME of a hub's own."""
         return _field(self.name, self.hub)
 
     def __repr__(self) -> str:  # the keys must not reach a log
@@ -156,15 +167,25 @@ class Rules:
             (msgspec.json.decode(data, type=Rule) for data in stored), key=lambda r: (r.hub or "", r.name)
         )
 
-    def add(self, name: str, rights: frozenset[Right], hub: str | None = None) -> Rule:
-        """Make a rule with two new keys; it replaces any rule of that name. Raises `InvalidValue`."""
+    def add(self, name: str, rights: frozenset[Right], hub: str | None = None, **limits: int) -> Rule:
+        """Make a rule with two new keys, and the `limits` of `change`. Raises `InvalidValue` or `RuleExists`."""
         if name == self.root.name or not _RULE_NAME.fullmatch(name):
             raise InvalidValue(
                 f"{name!r}: a rule's name is 1 to 50 letters, digits and . - _, and not the root rule's", field="name"
             )
-        rule = Rule(name, new_key(), new_key(), rights, hub)
-        self.redis.hset(self.KEY, rule.id, msgspec.json.encode(rule))
+        rule = _limited(Rule(name, new_key(), new_key(), rights, hub.lower() if hub else None), limits)
+        if not self.redis.hsetnx(self.KEY, rule.id, msgspec.json.encode(rule)):
+            raise RuleExists(rule.id)
         return rule
+
+    def change(self, name: str, hub: str | None = None, **limits: int) -> Rule:
+        """Change how much a rule's tokens may send: `events_per_second`, `bytes_per_second`, 0 for no limit.
+
+        Raises `UnknownRule` or `InvalidValue`.
+        """
+        if name == self.root.name and hub is None:
+            raise InvalidValue(f"{name!r} is the root rule, which has no limit", field="name")
+        return self._replace(name, hub, lambda rule: _limited(rule, limits))
 
     def rotate(self, name: str, which: Literal["primary", "secondary"], hub: str | None = None) -> Rule:
         """Replace one of a rule's keys; tokens made with the other stay good. Raises `UnknownRule` or `InvalidValue`.
@@ -176,13 +197,16 @@ class Rules:
                 f"{name!r} is the root rule: its key is in the connection string that the service was started with",
                 field="name",
             )
+        return self._replace(name, hub, lambda rule: msgspec.structs.replace(rule, **{which: new_key()}))
+
+    def _replace(self, name: str, hub: str | None, change: Callable[[Rule], Rule]) -> Rule:
         field, changed = _field(name, hub), []
 
         def replace(pipe: Pipeline) -> None:
             data = cast("bytes | None", pipe.hget(self.KEY, field))
             if data is None:
                 raise UnknownRule(f"there is no rule {field!r}; `wz rule list` shows them")
-            changed.append(msgspec.structs.replace(msgspec.json.decode(data, type=Rule), **{which: new_key()}))
+            changed.append(change(msgspec.json.decode(data, type=Rule)))
             pipe.multi()
             pipe.hset(self.KEY, field, msgspec.json.encode(changed[-1]))
 
@@ -193,6 +217,12 @@ class Rules:
         """Delete a rule. Raises `UnknownRule`."""
         if not self.redis.hdel(self.KEY, _field(name, hub)):
             raise UnknownRule(f"there is no rule {_field(name, hub)!r} that can be deleted")
+
+
+def _limited(rule: Rule, limits: Mapping[str, int]) -> Rule:
+    for field, number in limits.items():
+        check_rate(number, field)
+    return msgspec.structs.replace(rule, **limits)
 
 
 def _field(name: str, hub: str | None) -> str:

@@ -1,30 +1,43 @@
--- Take a batch out of a hub's throughput: two buckets, of bytes and of events, that fill up in one second.
+-- Take a batch out of buckets, of which each has what one may send in a second: bytes, events, or both.
 --
--- KEYS[1]  hash: at (ms since the Unix epoch), bytes, events (what was left then; below 0 after a large batch)
--- ARGV[1]  throughput units
--- ARGV[2], ARGV[3]  bytes and events of the batch
+-- KEYS     a bucket each: a hash of at (ms since the Unix epoch), bytes, events (what was left then; below 0 after a
+--          large batch)
+-- ARGV[1], ARGV[2]  bytes and events of the batch; below 0 they are put back, which nothing refuses
+-- ARGV[3], ...      bytes and events a second of each bucket, in the order of KEYS; 0: no limit
 --
--- Returns the ms to wait before the next try, or 0 if the batch may go. It may go as soon as neither bucket is empty,
--- even if it takes more than is left: otherwise a batch that is larger than a second's throughput could never go.
+-- Returns {0, 0} if the batch may go, or {ms to wait, bucket}: the longest wait, and whose it is (from 1). Then nothing was
+-- taken out of any bucket. A batch may go as soon as no bucket is empty, even if it takes more than is left: otherwise
+-- one that is larger than a second's throughput could never go.
 
-local UNIT = {bytes = 1048576, events = 1000}  -- a second
-local taken = {bytes = tonumber(ARGV[2]), events = tonumber(ARGV[3])}
+local taken = {bytes = tonumber(ARGV[1]), events = tonumber(ARGV[2])}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local wait, whose = 0, 0
+local buckets = {}
 
-local was = redis.call('HMGET', KEYS[1], 'at', 'bytes', 'events')
-local left = {bytes = tonumber(was[2]), events = tonumber(was[3])}
-local elapsed = was[1] and math.max(0, now - was[1]) or 1000
-local wait, refill = 0, 0
-for name, unit in pairs(UNIT) do
-  local size = unit * ARGV[1]
-  left[name] = math.min(size, (left[name] or size) + size * elapsed / 1000)
-  if left[name] <= 0 then wait = math.max(wait, math.ceil(-left[name] * 1000 / size) + 1) end
-  refill = math.max(refill, (size - left[name] + taken[name]) * 1000 / size)
+for i, key in ipairs(KEYS) do
+  local was = redis.call('HMGET', key, 'at', 'bytes', 'events')
+  local elapsed = was[1] and math.max(0, now - was[1]) or 1000
+  local sizes = {bytes = tonumber(ARGV[1 + 2 * i]), events = tonumber(ARGV[2 + 2 * i])}
+  local bucket = {refill = 0, left = {bytes = 0, events = 0}}
+  local left = {bytes = tonumber(was[2]), events = tonumber(was[3])}
+  for name, size in pairs(sizes) do
+    if size > 0 then
+      local now_left = math.min(size, (left[name] or size) + size * elapsed / 1000)
+      local its_wait = now_left <= 0 and math.ceil(-now_left * 1000 / size) + 1 or 0
+      if its_wait > wait then wait, whose = its_wait, i end
+      bucket.left[name] = now_left - taken[name]
+      bucket.refill = math.max(bucket.refill, (size - bucket.left[name]) * 1000 / size)
+    end
+  end
+  buckets[i] = bucket
 end
-if wait > 0 then return wait end
+if wait > 0 and taken.events >= 0 then return {wait, whose} end
 
-redis.call('HSET', KEYS[1], 'at', string.format('%.0f', now),
-  'bytes', string.format('%.0f', left.bytes - taken.bytes), 'events', string.format('%.3f', left.events - taken.events))
-redis.call('PEXPIRE', KEYS[1], math.ceil(refill) + 1000)
-return 0
+for i, key in ipairs(KEYS) do
+  local left = buckets[i].left
+  redis.call('HSET', key, 'at', string.format('%.0f', now),
+    'bytes', string.format('%.0f', left.bytes), 'events', string.format('%.3f', left.events))
+  redis.call('PEXPIRE', key, math.ceil(buckets[i].refill) + 1000)
+end
+return {0, 0}

@@ -93,6 +93,25 @@ def test_a_rule_s_life(client: Client, settings: Settings) -> None:
     assert wz(settings, "rule", "delete", "sender").output.startswith("Error: there is no rule 'sender'")
 
 
+def test_a_rule_is_not_made_twice_nor_for_a_hub_that_is_not_there(redis: redis_py.Redis, settings: Settings) -> None:
+    made = wz(settings, "rule", "add", "sender", "--right", "send", "--bytes-per-second", "1KiB").output.strip()
+
+    again = wz(settings, "rule", "add", "sender", "--right", "manage")
+    assert (again.exit_code, again.output.count("\n")) == (1, 1)
+    assert again.output.startswith("Error: there is a rule 'sender' already")
+    assert "wz rule rotate" in again.output
+    nowhere = wz(settings, "rule", "add", "other", "--right", "send", "--hub", "nohub")
+    assert (nowhere.exit_code, nowhere.output[:30]) == (1, "Error: there is no hub 'nohub'")
+    assert redis.hlen("namespace:rules") == 1
+
+    assert wz(settings, "rule", "set", "sender", "--events-per-second", "5").exit_code == 0
+    assert "sender  Send  (the whole namespace)  5 events/s  1,024 bytes/s" in wz(settings, "rule", "list").output
+    assert wz(settings, "rule", "set", "sender", "--events-per-second", "0").exit_code == 0
+    assert "events/s" not in wz(settings, "rule", "list").output
+    assert wz(settings, "rule", "set", "sender").exit_code == 2
+    assert wz(settings, "rule", "rotate", "sender", "--key", "secondary").output.strip() != made
+
+
 @pytest.mark.parametrize("key", ["primary", "secondary"])
 def test_a_rule_s_key_is_rotated_while_the_service_runs(client: Client, settings: Settings, key: str) -> None:
     old = wz(settings, "rule", "add", "sender", "--right", "send").output.strip()

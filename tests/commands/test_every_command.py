@@ -100,7 +100,13 @@ CALLS = [
         "hub deadletters drop h --all",
     ),
     *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j", "job delete j --yes"),
-    *("rule add r --right Send", "rule list", "rule rotate r --key primary", "rule delete r"),
+    *(
+        "rule add r --right Send",
+        "rule list",
+        "rule set r --events-per-second 1",
+        "rule rotate r --key primary",
+        "rule delete r",
+    ),
     *("token --rule r", "console", "demo --watch"),
 ]
 

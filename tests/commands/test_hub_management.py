@@ -37,6 +37,8 @@ def test_a_hub_is_made_listed_shown_changed_and_deleted(redis: redis_py.Redis, w
     assert (shown["partitions"], shown["retention"], shown["size"]) == ("2", "604,800 s", "67,108,864 bytes")
     assert (shown["metadata"], shown["attached"]) == ("ours", "$relay")
 
+    assert wz("set", "orders", "--publisher-events", "5", "--publisher-bytes", "1KiB").exit_code == 0
+    assert "each publisher    5 events/s or 1,024 bytes/s\n" in wz("show", "orders").output
     assert wz("set", "orders", "--throughput-units", "3", "--retention", "0").exit_code == 0
     assert "throughput units  3\n" in wz("show", "orders").output
     assert "retention         no limit\n" in wz("show", "orders").output

@@ -62,8 +62,9 @@ def send(client: Client, token: str | None = None, **changed: str) -> TestRespon
 
 def signed(redis: redis_py.Redis, *rights: Right, hub: str = "") -> str:
     """Return a token of a rule with these rights, for the namespace or one hub."""
-    found = Rules(redis, stack.ROOT).add("narrow", frozenset(rights), hub or None)
-    return stack.token(hub, type(stack.ROOT)(stack.ROOT.url, "narrow", found.primary))
+    rules = Rules(redis, stack.ROOT)
+    found = rules.add(f"narrow-{len(list(rules))}", frozenset(rights), hub or None)
+    return stack.token(hub, type(stack.ROOT)(stack.ROOT.url, found.name, found.primary))
 
 
 # -- what is shown ----------------------------------------------------------------------------------------------------

@@ -82,8 +82,8 @@ def test_a_page_needs_the_right_that_the_table_says(
     path = path.replace("HUB", "events").replace("JOB", "sums").replace("BOARD", "points")
     seen = set()
     for right in Right:
-        made = Rules(redis, stack.ROOT).add("narrow", frozenset({right}))
-        token = stack.token("", type(stack.ROOT)(stack.ROOT.url, "narrow", made.primary))
+        made = Rules(redis, stack.ROOT).add(right.value, frozenset({right}))
+        token = stack.token("", type(stack.ROOT)(stack.ROOT.url, made.name, made.primary))
         answer = client.get(path, headers={"Authorization": token, "Accept": "text/html"})
         assert answer.status_code in (200, 403)
         if answer.status_code == 200:

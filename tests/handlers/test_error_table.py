@@ -29,6 +29,7 @@ NOT_ANSWERED = {
     "PartitionCountChanged",
     "QueryError",
     "Refused",
+    "RuleExists",
     "StaleShard",
     "Unavailable",
     "UnknownRule",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -94,7 +95,18 @@ def test_the_reason_of_a_refused_send(client: ServiceClient, hub: Hub) -> None:
     for status in (201, 503):
         assert client.post("/small/messages", data=b"x" * 1024 * 1024).status_code == status
 
+    hub.redis.hset("hubs", "fair", b'{"partitions":1,"publisher_bytes_per_second":1}')
+    rule = Rules(hub.redis, stack.ROOT).add("slow", frozenset({Right.SEND}), events_per_second=1)
+    token = stack.token("fair", ConnectionString(stack.ROOT.endpoint, rule.name, rule.primary))
+    many = {**BATCH, "data": json.dumps([{"Body": "x"}] * 600)}  # ten minutes' worth
+    for path, authorization in (("messages", token), ("publishers/a/messages", stack.token())):
+        for status in (201, 503):
+            answer = client.post(f"/fair/{path}", **many, headers={"Authorization": authorization})
+            assert answer.status_code == status
+
     assert grown(client, before, "wz_sends_refused_total", "small", "full") == 1
+    assert grown(client, before, "wz_sends_refused_total", "fair", "rule limit") == 1
+    assert grown(client, before, "wz_sends_refused_total", "fair", "publisher limit") == 1
     assert scrape(client)["wz_group_lag_events", "$relay", "small", "0"] == 1
 
 
@@ -132,7 +144,7 @@ def test_lag_age_retries_and_dead_letters(client: ServiceClient, hub: Hub, upstr
 def test_it_needs_listen(client: ServiceClient, redis: redis_py.Redis) -> None:
     assert client.get("/metrics", headers={"Authorization": ""}).status_code == 401
     for right, status in ((Right.SEND, 401), (Right.LISTEN, 200)):
-        rule = Rules(redis, stack.ROOT).add("limited", frozenset({right}))
+        rule = Rules(redis, stack.ROOT).add(right.value, frozenset({right}))
         connection = ConnectionString(stack.ROOT.endpoint, rule.name, rule.primary)
         headers = {"Authorization": stack.token(connection=connection)}
         assert client.get("/metrics", headers=headers).status_code == status

@@ -23,9 +23,11 @@ from pipeline.hub.keys import (
     MESSAGE_IDS,
     OLDER_MESSAGE_IDS,
     OLDER_REQUESTS,
+    PUBLISHER_THROUGHPUT,
     REQUESTS,
     RETENTION,
     RETENTION_TTL,
+    RULE_THROUGHPUT,
     THROUGHPUT,
     WORKERS,
 )
@@ -36,8 +38,9 @@ from pipeline.hub.relay import GROUP, Relay
 from pipeline.hub.relay_route import Route, set_route
 from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.sas import Right, Rule, Rules
 from pipeline.hub.share import GONE, TTL, Share
+from pipeline.hub.throughput import limits_of
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.writing import write_parts
 from pipeline.store import lease
@@ -46,7 +49,7 @@ from pipeline.store.keys import Key
 from .. import stack
 from ..upstream import Answer, Received, ScriptedUpstream
 
-WORDS = {"NAME": "[a-z0-9._-]+", "P": "[0-9]+", "GROUP": ".+"}
+WORDS = {"NAME": "[a-z0-9._-]+", "P": "[0-9]+", "GROUP": ".+", "RULE": ".+", "PUBLISHER": ".+"}
 
 #: How long each key lasts that goes by itself. The bucket is empty for far less than a second after what is sent here,
 #: and stays for one more.
@@ -60,7 +63,12 @@ SECONDS: dict[Key, float] = {
     OLDER_MESSAGE_IDS: 60,
     REQUESTS: 86_400,
     OLDER_REQUESTS: 86_400,
+    RULE_THROUGHPUT: 121,
+    PUBLISHER_THROUGHPUT: 121,
 }
+
+
+LIMITED = Rule("app", "", "", frozenset({Right.SEND}), events_per_second=1)
 
 
 @pytest.fixture
@@ -68,13 +76,17 @@ def hubs(redis: redis_py.Redis) -> Hubs:
     hubs = Hubs(redis, {})
     hubs.create("gone", Description(partitions=1))
     hubs.delete("gone")
-    hubs.create("orders", Description(partitions=3, throughput_units=40, duplicate_detection_ms=60_000))
+    described = Description(
+        partitions=3, throughput_units=40, publisher_events_per_second=1, duplicate_detection_ms=60_000
+    )
+    hubs.create("orders", described)
     return hubs
 
 
 def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
     hub = hubs["orders"]
     hub.append([Event(b"x", key) for key in "abcdefghij"])
+    hub.append([Event(b"x")] * 120, limits=limits_of(hub, LIMITED, "Dev-1"))  # two minutes' worth of one a second
     hub.append([Event(b"x", properties={"wz-event-id": "c0ffee/2/5-0"})], relay="relay")
     for request in ("first", "second"):
         hub.append([Event(b"x", "a", message_id=request)], key=RequestKey(request, "f"))
@@ -143,7 +155,8 @@ def test_nothing_is_left_of_a_deleted_hub(redis: redis_py.Redis, hubs: Hubs, ups
 
     hubs.delete("orders")
 
-    assert names(redis) == {"hubs:deleted", "hubs:retention"}
+    buckets = {name for name in names(redis) if ":throughput:" in name}  # of senders, which go by themselves
+    assert names(redis) - buckets == {"hubs:deleted", "hubs:retention"}
     assert set(redis.hkeys("hubs:deleted")) == {b"gone", b"orders"}
 
 

@@ -191,6 +191,9 @@ def test_what_is_no_name(hubs: Hubs, name: str) -> None:
         pytest.param(Description(partitions=1, retention_ms=91 * 86_400_000), "retention_ms", id="too long"),
         pytest.param(Description(partitions=4, retention_bytes=4 * 1024**2 - 1), "retention_bytes", id="too small"),
         pytest.param(Description(partitions=1, throughput_units=41), "throughput_units", id="too many units"),
+        pytest.param(
+            Description(partitions=1, publisher_bytes_per_second=-1), "publisher_bytes_per_second", id="a negative rate"
+        ),
         pytest.param(Description(partitions=1, metadata="x" * 1025), "metadata", id="too long a text"),
     ],
 )

@@ -253,6 +253,37 @@ def test_a_key_that_is_rotated_is_worth_nothing_at_once(
     assert after.rights == before.rights
 
 
+def test_a_rule_that_is_there_keeps_its_keys(rules: Rules) -> None:
+    made = rules.add("app", frozenset({Right.SEND}), "Events", events_per_second=5)
+    with pytest.raises(sas.RuleExists, match=r"'events/app' already.*rotate.*delete"):
+        rules.add("app", frozenset(Right), "events")
+
+    assert rules.get("app") == made
+
+
+def test_a_rule_s_limits_change_and_its_keys_stay(rules: Rules) -> None:
+    made = rules.add("app", frozenset({Right.SEND}), events_per_second=5)
+    assert rules.change("app", bytes_per_second=1024) == msgspec.structs.replace(made, bytes_per_second=1024)
+    rules.rotate("app", "primary")
+    assert rules.change("app", events_per_second=0).bytes_per_second == 1024
+
+    for limit in (-1, 10**12 + 1):
+        with pytest.raises(InvalidValue, match="0 for no limit"):
+            rules.change("app", events_per_second=limit)
+        with pytest.raises(InvalidValue):
+            rules.add("other", frozenset({Right.SEND}), bytes_per_second=limit)
+    with pytest.raises(InvalidValue, match="root rule"):
+        rules.change(ROOT.key_name, events_per_second=1)
+    with pytest.raises(sas.UnknownRule):
+        rules.change("other", events_per_second=1)
+
+
+def test_a_rule_of_an_earlier_release_has_no_limit(rules: Rules) -> None:
+    rules.redis.hset(Rules.KEY, "old", '{"name":"old","primary":"p","secondary":"s","rights":["Send"],"hub":null}')
+
+    assert rules.get("old") == Rule("old", "p", "s", frozenset({Right.SEND}))
+
+
 def test_the_root_rule_s_key_is_not_ours_to_rotate(rules: Rules) -> None:
     with pytest.raises(InvalidValue, match="connection string"):
         rules.rotate(ROOT.key_name, "primary")

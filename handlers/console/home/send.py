@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from pipeline.hub import Event, Hub, Property, paging
 from pipeline.hub.partition import partition_of
 from pipeline.hub.sas import Right
-from pipeline.hub.throughput import Throttled
+from pipeline.hub.throughput import Limit, Throttled, limits_of
 from pipeline.hub.writing import HubFull
 from wz import Problem, Request
 from wz.helpers import redirect
@@ -50,13 +50,13 @@ def send(request: Request) -> WerkzeugResponse:
     found = services(request)
     request.max_content_length = request.max_form_memory_size = found.max_send_bytes * 5 // 4  # as nginx.conf
     form = Form({name: request.form.get(name, "") for name in ("hub", "key", "body", "type", "properties")})
-    access(request).need(Right.SEND, form["hub"], hub=True)
+    rule = access(request).need(Right.SEND, form["hub"], hub=True)
     hub = found.hubs[form["hub"]]
     try:
         event = _event(form)
         if len(event.body) > found.max_send_bytes:
             raise WrongField("body", f"an event may have {found.max_send_bytes:,} bytes", 413)
-        return redirect(_stored(hub, event), 303)
+        return redirect(_stored(hub, event, limits_of(hub, rule)), 303)
     except WrongField as exc:
         form.wrong(str(exc), exc.field)
         return show(request, form["hub"], form, exc.status)
@@ -95,13 +95,13 @@ def _properties(text: str) -> Iterator[tuple[str, Property]]:
             yield name.strip(), typed(value.strip())
 
 
-def _stored(hub: Hub, event: Event) -> str:
+def _stored(hub: Hub, event: Event, limits: Sequence[Limit]) -> str:
     """Store the event and return the address of its page."""
     key = event.partition_key
     partition = hub.turn() if key is None else partition_of(key, hub.partitions)
     before = paging.latest(hub, partition)
     with metrics.counted(hub, is_batch=False):
-        hub.append([event], partition=partition)
+        hub.append([event], partition=partition, limits=limits)
     later = hub.read(partition, before, _LATER)
     offset = next((stored.offset for stored in later if stored.event == event), None)
     if offset is None:  # more came than are looked through

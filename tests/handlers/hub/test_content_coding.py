@@ -7,12 +7,16 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 
+import hypothesis
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from handlers import create_app
 from handlers.hub.content_coding import decoded
+from pipeline.hub.log import Hub
+from pipeline.settings import Settings
 
 from ..conftest import ServiceClient, detail
 from .test_send import BATCH, read_all
@@ -113,3 +117,49 @@ def test_bytes_come_out_as_they_went_in_or_are_refused(body: bytes, coding: str,
     else:
         assert plain in (None, body)
         assert plain is None or len(plain) <= 200
+
+
+PIECES = st.sampled_from(
+    [
+        b"[",
+        b"]",
+        b'{"Body":"',
+        b'"}',
+        b'{"body":1}',
+        b"\\ud800",
+        b"\\",
+        b'"',
+        b"\xff",
+        b"\xfe",
+        b"\0",
+        b"\xef\xbb\xbf",
+        "é".encode(),
+    ]
+)
+CHARSETS = st.sampled_from(
+    ["", "; charset=utf-8", "; charset=utf-16", "; charset=utf-7", '; charset="', "; charset=\xff"]
+)
+
+
+@given(
+    st.lists(PIECES, max_size=8).map(b"".join),
+    st.sampled_from([f"{BATCH}", BATCH.upper(), "text/plain"]),
+    CHARSETS,
+    st.sampled_from(["", "gzip", "deflate", "identity", "x", ",,", "gzip,identity", "\xff"]),
+    st.booleans(),
+)
+@hypothesis.settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+def test_odd_bytes_are_kept_or_refused(
+    settings: Settings, hub: Hub, body: bytes, content_type: str, charset: str, coding: str, is_coded: bool
+) -> None:
+    """Whatever is sent is stored, so that it reads back, or refused with nothing stored; and never a 5xx."""
+    data = CODINGS["deflate" if coding == "deflate" else "gzip"](body) if is_coded else body
+    headers = {"Content-Type": content_type + charset, "Content-Encoding": coding}
+    before = [hub.read(partition) for partition in range(4)]
+    answer = ServiceClient(create_app(settings)).post("/events/messages", data=data, headers=headers)
+
+    added = [stored.event.body for p in range(4) for stored in hub.read(p)[len(before[p]) :]]
+    assert answer.status_code in (201, 400, 415)
+    assert bool(added) == (answer.status_code == 201)
+    if added and content_type == "text/plain":
+        assert added == [body if is_coded and coding in ("gzip", "deflate", "gzip,identity") else data]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 import redis as redis_py
 
@@ -168,7 +169,7 @@ KEYED = json.dumps([{"Body": "1"}, {"Body": "2", "BrokerProperties": {"Partition
             {"Content-Type": BATCH},
             '[{"UserProperties": {"p": {}}}]',
             400,
-            "not a JSON array of events",
+            "[0].UserProperties.p: a property is text, a number, a boolean or null",
             id="a property that is not a value",
         ),
     ],
@@ -273,7 +274,31 @@ def test_a_throttled_hub_answers_as_the_service_does(throttled: ServiceClient) -
     assert answer.status_code == 503
     assert detail(answer).startswith(
         f"The request was terminated because the namespace {stack.HOST} is being throttled. Error code : 50002. "
-        f"Please wait {answer.headers['Retry-After']} seconds and try again."
+        f"Please wait {answer.headers['Retry-After']} seconds and try again. "
+        "Reason: the hub 'slow' takes 1,000 events or 1,048,576 bytes a second."
     )
     assert 30 < int(answer.headers["Retry-After"]) <= 61
     assert throttled.post("/events/messages", data="x").status_code == 201
+
+
+def test_one_sender_can_t_use_all_that_a_hub_takes(client: ServiceClient, redis: redis_py.Redis) -> None:
+    Hubs(redis, {"events": 4}).update("events", lambda old: msgspec.structs.replace(old, publisher_events_per_second=1))
+    made = [Rules(redis, stack.ROOT).add(name, frozenset({Right.SEND}), bytes_per_second=1000) for name in "ab"]
+    tokens = [
+        {"Authorization": stack.token("events", ConnectionString(stack.ROOT.endpoint, rule.name, rule.primary))}
+        for rule in made
+    ]
+    stack.until(lambda: client.get("/hubs/events").json["publisher_events_per_second"] == 1)
+
+    def send(path: str, data: str, token: dict[str, str], content_type: str = "text/plain") -> str:
+        answer = client.post(f"/events{path}", data=data, headers=token | {"Content-Type": content_type})
+        return "" if answer.status_code == 201 else f"{answer.status_code} {detail(answer)}"
+
+    assert send("/messages", "x" * 301_000, tokens[0]) == ""  # five minutes' worth
+    refused = send("/messages", "x", tokens[0])
+    assert refused.startswith("503 The request was terminated")
+    assert "Reason: the rule 'a' may send 1,000 bytes a second." in refused
+    items = json.dumps([{"Body": "x"}] * 300)
+    assert send("/publishers/dev-1/messages", items, tokens[1], BATCH) == ""
+    assert "the publisher 'Dev-1' may send 1 event a second" in send("/publishers/Dev-1/messages", "x", tokens[1])
+    assert send("/publishers/dev-2/messages", "x", tokens[1]) == ""
