@@ -57,13 +57,14 @@ class HubSummary(msgspec.Struct):
 
 
 class HubDocument(HubSummary):
-    """A retention, or a number of throughput units, of 0 sets no limit."""
+    """A retention, or a number of throughput units, of 0 sets no limit; duplicates are detected for so many seconds."""
 
     created_time: str
     updated_time: str
     retention_seconds: float
     retention_bytes: int
     throughput_units: int
+    duplicate_detection_seconds: float
     metadata: str | None
     partition_details: list[PartitionDocument]
 
@@ -107,6 +108,7 @@ def document(hub: Hub, description: Description) -> HubDocument:
         retention_seconds=hub.settings.retention_ms / 1000,
         retention_bytes=hub.settings.retention_bytes,
         throughput_units=hub.settings.throughput_units,
+        duplicate_detection_seconds=hub.settings.duplicate_detection_ms / 1000,
         metadata=description.metadata,
         partition_details=[_partition(partition) for partition in partitions],
     )

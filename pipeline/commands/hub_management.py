@@ -24,6 +24,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _settings(command: F) -> F:
     for option in (
         click.option("--metadata", help="Any text, up to 1024 characters."),
+        click.option(
+            "--detect-duplicates",
+            help="How long a MessageId is remembered, so that its event is taken once: 20s to 7d; 0: not at all.",
+        ),
         click.option("--throughput-units", type=int, help="Sends a second: 1 MiB or 1000 events each; 0: no limit."),
         click.option("--size", help="Bytes of events that are kept, 500MiB or 1GiB; 0: no limit."),
         click.option("--retention", help="How long events are kept: 90s, 24h or 7d; 0: no limit."),
@@ -58,7 +62,9 @@ def set_(name: str, **chosen: Any) -> None:
     """Change what the hub NAME keeps or takes. All processes follow within a second."""
     changes = _changes(**chosen)
     if not changes:
-        raise click.UsageError("say what to change: --retention, --size, --throughput-units or --metadata")
+        raise click.UsageError(
+            "say what to change: --retention, --size, --throughput-units, --detect-duplicates or --metadata"
+        )
     existing_hubs().update(name, lambda old: msgspec.structs.replace(old, **changes))
 
 
@@ -99,6 +105,9 @@ def show(name: str) -> None:
         "retention": f"{hub.settings.retention_ms / 1000:,.0f} s" if hub.settings.retention_ms else "no limit",
         "size": f"{hub.settings.retention_bytes:,} bytes" if hub.settings.retention_bytes else "no limit",
         "throughput units": hub.settings.throughput_units or "no limit",
+        "duplicates": f"detected for {hub.settings.duplicate_detection_ms / 1000:,.0f} s, by MessageId"
+        if hub.settings.duplicate_detection_ms
+        else "not detected",
         "metadata": description.metadata or "-",
         "made": utc(description.created_ms),
         "changed": utc(description.updated_ms),
@@ -128,12 +137,17 @@ def hubs_of(settings: Settings) -> Hubs:
 
 
 def _changes(
-    retention: str | None, size: str | None, throughput_units: int | None, metadata: str | None
+    retention: str | None,
+    size: str | None,
+    throughput_units: int | None,
+    detect_duplicates: str | None,
+    metadata: str | None,
 ) -> dict[str, Any]:
     changes = {
         "retention_ms": None if retention is None else milliseconds(retention),
         "retention_bytes": None if size is None else byte_count(size),
         "throughput_units": throughput_units,
+        "duplicate_detection_ms": None if detect_duplicates is None else milliseconds(detect_duplicates),
         "metadata": metadata,
     }
     return {name: value for name, value in changes.items() if value is not None}

@@ -14,11 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from deploy import servers
 from deploy.nginx import render_nginx
 from deploy.up import DEPLOY
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.namespace import Hubs
+from pipeline.hub.sas import Right, Rule, Rules, new_key
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from wz.live_server import LiveServer
@@ -153,8 +156,9 @@ class World:
         self.rnd = random.Random(seed)
         self.home = Service(folder / "test", settings(folder, "test"))
         self.upstream = Service(folder / "staging", settings(folder, "staging"))
-        root = stack.ROOT
-        target = ConnectionString(f"{self.upstream.address.address}/", root.key_name, root.key, development=True)
+        self.rule = Rule("chain", new_key(), new_key(), frozenset({Right.SEND, Right.RELAY}))
+        address = f"{self.upstream.address.address}/"
+        target = ConnectionString(address, self.rule.name, self.rule.primary, development=True)
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]
         self.relays = [
             self.home.server(
@@ -175,6 +179,9 @@ class World:
         try:
             for service in (self.home, self.upstream):
                 service.redis.tick()
+            upstream = redis_client(self.upstream.settings)
+            self.wait_until((self.upstream.folder / "redis.sock").exists, "the upstream's Redis")
+            upstream.hset(Rules.KEY, self.rule.id, msgspec.json.encode(self.rule))
             for server in self.servers:
                 server.tick()
             self.wait_until(lambda: all(stack.answers(s.address) for s in (self.home, self.upstream)), "the service")

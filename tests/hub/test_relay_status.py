@@ -88,7 +88,7 @@ def test_the_table(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings:
     assert columns[:6] == ["1", "2", "3.0 KiB", "1", "0", "2"]
     assert re.fullmatch(r"\d+\.\d s", columns[6])
     assert columns[7:] == [relay.share.worker, "1", "0"]
-    assert total.split()[:4] == ["all", "2", "2.9", "KiB"]
+    assert total.split()[:4] == ["all", "2", "3.0", "KiB"]
     assert waits == "partition 1 waits: 127.0.0.1 answered 500: not now"
     assert wz(settings, "status").output.startswith("events\n")
 
