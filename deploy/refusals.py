@@ -42,6 +42,9 @@ DETAILS = {
     505: "HTTP/1.0 and 1.1 are spoken here.",
 }
 
+#: So that nginx.conf can tell these answers from the app's. It goes no further.
+REFUSED_BY = "X-Refused-By: gunicorn"
+
 _ID = re.compile(rb"^x-request-id:[ \t]*([A-Za-z0-9._-]{8,128})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(rb"^x-forwarded-for:[ \t]*([0-9A-Fa-f.:]+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
@@ -105,7 +108,7 @@ class Refusal:
             text = json.dumps(problem | {"request_id": self.request_id})
         head = (
             f"HTTP/1.1 {self.status} {title}\r\nConnection: close\r\nContent-Type: {media_type}\r\n"
-            f"Content-Length: {len(text)}\r\nX-Request-ID: {self.request_id}\r\n\r\n"
+            f"Content-Length: {len(text)}\r\nX-Request-ID: {self.request_id}\r\n{REFUSED_BY}\r\n\r\n"
         )
         return (head if self.method == "HEAD" else head + text).encode()
 

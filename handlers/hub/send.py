@@ -10,17 +10,19 @@ import msgspec
 from pipeline.hub import Event, Hub
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.repetition import ALL_STORED
+from pipeline.hub.resource import publisher_names
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response
 from wz.idempotency import HEADER, LONGEST, PATTERN
 from wz.openapi import operation
 
 from .. import metrics
-from ..auth import protect, signed_by
+from ..auth import protect, signed_by, token_of
 from ..outage import MAY_BE_STORED, NOTHING_CHANGED
 from ..services import services
 from . import xml_errors
-from .event_parser import BatchItem, BrokerProperties, batch, for_partition, for_publisher, single, whole_body
+from .batch import BatchItem, BrokerProperties
+from .event_parser import for_partition, for_publisher, several, single
 from .parameters import HubName, PublisherName, partition_number
 from .repetition import key_of_request, relay_of, tell
 
@@ -50,6 +52,7 @@ _sends = operation(
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
         422: f"{HEADER} is no key, or belongs to another request",
+        415: "the Content-Encoding, or a batch's charset, is not one that is taken",
         502: f"the connection to the store broke. {MAY_BE_STORED}",
         503: f"the hub is throttled or full, or the store is away; {NOTHING_CHANGED}",
         504: f"the store has not answered in time. {MAY_BE_STORED}",
@@ -79,13 +82,14 @@ def send_to_partition(request: Request, hub: HubName, partition: PartitionId) ->
 def send_as_publisher(request: Request, hub: HubName, publisher: PublisherName) -> Response:
     """Store one event, or a batch, of this publisher, whose name is the partition key; a revoked one is refused."""
     target = services(request).hubs[hub]
-    events = for_publisher(_sent(request), publisher)
-    RevokedPublishers(target).check(publisher)
+    name, names = publisher_names(token_of(request).resource, publisher)
+    events = for_publisher(_sent(request), name)
+    RevokedPublishers(target).check(*names)
     return _store(request, target, events)
 
 
 def _sent(request: Request) -> Sequence[Event]:
-    return batch(whole_body(request)) if _is_batch(request) else [single(request)]
+    return several(request) if _is_batch(request) else [single(request)]
 
 
 def _is_batch(request: Request) -> bool:

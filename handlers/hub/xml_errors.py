@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub import sas
 from pipeline.hub.description import RESERVED
+from pipeline.hub.hops import RelayRing, WrongHops
 from pipeline.hub.namespace import UnknownHub
 from pipeline.hub.publishers import PublisherRevoked
 from pipeline.hub.repetition import KeyOfAnother
@@ -159,6 +160,11 @@ def _full(exc: HubFull, request: Request) -> Answer:
     return 503, f"ServerBusy: {exc}.", {"Retry-After": str(exc.seconds)}
 
 
+def _wrong_hops(exc: WrongHops, request: Request) -> Answer:
+    name = "RelayRing: " if isinstance(exc, RelayRing) else ""
+    return 400, f"{name}{exc}.", {}
+
+
 def _away(exc: Exception, request: Request) -> Answer:
     problem = outage(exc, MAY_BE_STORED)
     busy = "ServerBusy: " if problem.code == 503 else ""  # clients take this name for "send it again"
@@ -189,5 +195,6 @@ _KINDS: Mapping[type[Exception], Callable[[Any, Request], Answer]] = {
     HubFull: _full,
     BatchTooLarge: _too_large,
     KeyOfAnother: _key_of_another,
+    WrongHops: _wrong_hops,
     **dict.fromkeys(ANSWERED, _away),
 }

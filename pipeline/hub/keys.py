@@ -116,8 +116,9 @@ RELAY = Key(
     "{hub:NAME:P}:relay",
     "hash",
     "source: random, part of the ids that events get; next: sequence number to be sent; events, bytes and requests "
-    "that the upstream hub took; refused: dead letters ever; retries; error: why the relay waits, while it does; full: "
-    "1 while it waits since there are dead letters enough",
+    "that the upstream hub took; refused: dead letters ever; dropped: events that were refused and not kept; "
+    "retries; error: why the relay waits, while it does; full: 1 while it waits since there are dead letters enough; "
+    "ring: the last ring of hubs that events have come back in",
     None,
     _WITH_THE_HUB,
 )
@@ -132,12 +133,21 @@ SENT = Key(
 
 # -- of a hub ----------------------------------------------------------------------------------------------------------
 
+ID = Key("{hub:NAME}:id", "string", "random: events that its relay has sent name it, see hops.py", None, _WITH_THE_HUB)
 GROUPS = Key(
     "{hub:NAME}:groups",
     "hash",
     "name of a consumer group in lower case -> `GroupDescription` as JSON",
     None,
     f"{_WITH_THE_HUB}; a group's field with the group",
+)
+UPSTREAM = Key(
+    "{hub:NAME}:upstream",
+    "hash",
+    "route: `Route` as JSON, what `wz hub relay` was told, its connection string included; as a worker has it: to, "
+    "HOST/HUB where it sends; expires: when its signature ends, s since the Unix epoch; error: why nothing is sent",
+    None,
+    _WITH_THE_HUB,
 )
 REVOKED = Key("{hub:NAME}:revoked", "set", "publishers who may not send, in lower case", None, _WITH_THE_HUB)
 THROUGHPUT = Key(
@@ -210,7 +220,7 @@ RULES = Key(
 OF_HUB = (
     *(EVENTS, SEQUENCE, STATS, RELAYED, MESSAGE_IDS, OLDER_MESSAGE_IDS, BATCHES, OFFSETS, ATTACHED, LEASE),
     *(DEADLETTERS, REDRIVE, RELAY, SENT),
-    *(GROUPS, REVOKED, THROUGHPUT, INTENTS, REQUESTS, OLDER_REQUESTS, WORKERS),
+    *(ID, GROUPS, UPSTREAM, REVOKED, THROUGHPUT, INTENTS, REQUESTS, OLDER_REQUESTS, WORKERS),
 )
 
 KEYS: tuple[Key, ...] = (*OF_HUB, CHANGE, HUBS, DELETED, RETENTION, RULES)
@@ -245,7 +255,9 @@ class HubKeys(dict[int, PartitionKeys]):
     def __init__(self, hub: str) -> None:
         super().__init__()
         self._parts = {"NAME": hub}
+        self.id = ID.named(**self._parts)
         self.groups = GROUPS.named(**self._parts)
+        self.upstream = UPSTREAM.named(**self._parts)
         self.revoked = REVOKED.named(**self._parts)
         self.throughput = THROUGHPUT.named(**self._parts)
         self.intents = INTENTS.named(**self._parts)

@@ -14,6 +14,7 @@ from .batches import Batches
 from .description import HubSettings
 from .entry import Reading
 from .event import Event, StoredEvent
+from .hops import check_hops
 from .partition import partition_of
 from .repetition import ALL_ARE_NEW, Appended, RequestKey, recognized
 from .stored_hub import StoredHub
@@ -60,8 +61,9 @@ class Hub(StoredHub):
         On a cluster, events for several partitions take four round trips, and any with `key` five; if the sender dies,
         others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself there.
 
-        Raises `UnknownPartition`, `HubFull`, `BatchTooLarge`, `Throttled` or `KeyOfAnother`.
+        Raises `UnknownPartition`, `HubFull`, `BatchTooLarge`, `Throttled`, `KeyOfAnother` or `WrongHops`.
         """
+        check_hops(events, lambda: self.hop)
         by_partition = self._divide(events, partition, relay)
         if self.settings.throughput_units:
             throughput.take(self, sum(len(event.body) for event in events), len(events))

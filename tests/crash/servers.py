@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -29,6 +30,7 @@ from wz.live_server import LiveServer
 from .. import stack
 
 PARTITIONS = 4
+HUBS = {"events": PARTITIONS}
 
 
 @dataclass
@@ -140,30 +142,34 @@ class Service:
         return Hubs.from_settings(self.settings, redis_client(self.settings))
 
 
-def settings(folder: Path, environment: str) -> Settings:
+def settings(folder: Path, environment: str, hubs: Mapping[str, int]) -> Settings:
     url = f"unix://{folder / environment / 'redis.sock'}"
     hosts = frozenset({stack.HOST, "127.0.0.1"})
-    return Settings(
-        environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs={"events": PARTITIONS}
-    )
+    return Settings(environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs=hubs)
+
+
+def target(service: Service, rule: Rule | None = None) -> ConnectionString:
+    """Return what a relay to a service needs; with the root rule, if none is given, what it repeats is there twice."""
+    name, key = (rule.name, rule.primary) if rule else (stack.ROOT.key_name, stack.ROOT.key)
+    return ConnectionString(f"{service.address.address}/", name, key, development=True)
 
 
 class World:
-    """All processes, as a context manager: started when it is entered, ended when it is left."""
+    """All processes, as a context manager: started when it is entered, ended when it is left.
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    `upstream_hubs` are the hubs that the upstream begins with.
+    """
+
+    def __init__(self, folder: Path, seed: int, upstream_hubs: Mapping[str, int] = HUBS) -> None:
         self.slowness = stack.slowness()
         self.rnd = random.Random(seed)
-        self.home = Service(folder / "test", settings(folder, "test"))
-        self.upstream = Service(folder / "staging", settings(folder, "staging"))
+        self.home = Service(folder / "test", settings(folder, "test", HUBS))
+        self.upstream = Service(folder / "staging", settings(folder, "staging", upstream_hubs))
         self.rule = Rule("chain", new_key(), new_key(), frozenset({Right.SEND, Right.RELAY}))
-        address = f"{self.upstream.address.address}/"
-        target = ConnectionString(address, self.rule.name, self.rule.primary, development=True)
+        to = str(target(self.upstream, self.rule))
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]
         self.relays = [
-            self.home.server(
-                f"relay-{batches}", worker, WZ_UPSTREAM=str(target), WZ_RELAYS="2", WZ_RELAY_BATCHES=batches
-            )
+            self.home.server(f"relay-{batches}", worker, WZ_UPSTREAM=to, WZ_RELAYS="2", WZ_RELAY_BATCHES=batches)
             for batches in ("key", "any")
         ]
         self.kills: Counter[str] = Counter()
@@ -175,7 +181,7 @@ class World:
         first = [home.redis, upstream.redis, home.gunicorn, upstream.gunicorn]
         return [*first, *self.relays, home.nginx, upstream.nginx]
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         try:
             for service in (self.home, self.upstream):
                 service.redis.tick()

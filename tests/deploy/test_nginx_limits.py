@@ -70,8 +70,15 @@ def taken(run: Path) -> int:
 
 @pytest.mark.parametrize(
     "framing",
-    ["Content-Length: 33554432", "Transfer-Encoding: chunked"],
-    ids=["of known length", "in chunks"],
+    [
+        pytest.param("Content-Length: 33554432", id="of known length"),
+        pytest.param("Transfer-Encoding: chunked", id="in chunks"),
+        # To nginx's variables this name is that of the coding.
+        pytest.param("Authorization: x\r\nContent-Length: 33554432\r\nTransfer_Encoding: x 5", id="that says it is 5"),
+        pytest.param("Content-Length: 33554432\r\nTransfer_Encoding: x 0", id="that says it is 0"),
+        pytest.param("Transfer_Encoding: 0\r\nTransfer-Encoding: chunked", id="in chunks that are 0"),
+        pytest.param("Transfer_Encoding:\r\nTransfer-Encoding: chunked", id="in chunks that are hidden"),
+    ],
 )
 def test_nothing_is_kept_of_a_large_body_without_a_token(edge: LiveServer, run: Path, framing: str) -> None:
     head = f"POST /boards/b/members HTTP/1.1\r\nHost: 127.0.0.1\r\n{framing}\r\nContent-Type: application/json\r\n\r\n"

@@ -33,6 +33,7 @@ from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import GROUP, Relay
+from pipeline.hub.relay_route import Route, set_route
 from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
 from pipeline.hub.sas import Right, Rules
@@ -88,6 +89,7 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
     ConsumerGroup(hub, "job:rewards").attach()
     RevokedPublishers(hub).revoke("dev-1")
     Rules(hub.redis, stack.ROOT).add("app", frozenset({Right.SEND}), "orders")
+    set_route(hub, Route(name="other"))
     refuse_all(hub, upstream)
     DeadLetters(hub).redrive_all()
     Share.of(ConsumerGroup(hub, GROUP)).balance()  # as a relay's worker does that dies
@@ -96,7 +98,7 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
 
 def refuse_all(hub: Hub, upstream: ScriptedUpstream) -> None:
     """Have a relay send all events: the first request is taken, and all others are refused."""
-    upstream.answer = lambda received: Answer(404 if upstream.received[1:] else 201)
+    upstream.answer = lambda received: Answer(414 if upstream.received[1:] else 201)
     relay = Relay(hub, Upstream(upstream.target), beat=0.0)
     while relay.step():
         pass

@@ -18,7 +18,8 @@ from wz import Problem, Request
 from wz.helpers import redirect
 
 from ... import metrics
-from ...hub.event_parser import batch, typed
+from ...hub.batch import batch
+from ...hub.header_properties import typed
 from ...services import services
 from ..access import access
 from ..forms import Form
