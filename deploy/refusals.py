@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
 
 from gunicorn.http import errors
 from gunicorn.http.message import Request
@@ -44,6 +45,10 @@ DETAILS = {
 
 #: So that nginx.conf can tell these answers from the app's. It goes no further.
 REFUSED_BY = "X-Refused-By: gunicorn"
+#: What to do about it, by gunicorn's words for it.
+_ADVICE = {
+    "invalid header name": " The name of a header has ASCII letters, digits and !#$%&'*+-.^_`|~ only.",
+}
 
 _ID = re.compile(rb"^x-request-id:[ \t]*([A-Za-z0-9._-]{8,128})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(rb"^x-forwarded-for:[ \t]*([0-9A-Fa-f.:]+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
@@ -98,9 +103,12 @@ class Refusal:
         from handlers.hub.xml_errors import XML, is_dialect
 
         title = HTTPStatus(self.status).phrase
-        detail = DETAILS.get(self.status, f"This is not a valid HTTP request: {self.words}.")
+        detail = DETAILS.get(
+            self.status, f"This is not a valid HTTP request: {self.words}.{_ADVICE.get(self.words, '')}"
+        )
         if is_dialect(self.path):
             media_type = XML
+            detail = escape(detail)
             text = f"<Error><Code>{self.status}</Code><Detail>{detail} TrackingId:{self.request_id}</Detail></Error>"
         else:
             media_type = "application/problem+json"

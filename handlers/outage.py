@@ -40,7 +40,7 @@ MAY_BE_STORED = (
 #: For the OpenAPI document: of all requests, and of those that change something.
 RESPONSES = {
     500: "the store refuses what only an operator can allow, or an error in the application",
-    503: f"the store can't be reached, or takes no writes; {NOTHING_CHANGED}",
+    503: f"the store can't be reached, is full, or takes no writes; {NOTHING_CHANGED}",
 }
 UNSAFE_RESPONSES = {
     502: f"the connection to the store broke. {MAY_BE_DONE}",
@@ -66,10 +66,10 @@ def outage(exc: Exception, may_be_done: str = MAY_BE_DONE) -> Problem:
     if not isinstance(exc, OUTAGES):
         return Problem(503, f"{exc}; {NOTHING_CHANGED}", {"Retry-After": RETRY_AFTER})
     outages.note(exc)
-    _, why, heals = refusal_of(exc)
+    _, why, heals, seconds = refusal_of(exc)
     if not heals:
         return Problem(500, why)
     request = current_request()
     if (request is not None and request.method in _READS) or not writes.may_have_written():
-        return Problem(503, f"{why}; {NOTHING_CHANGED}", {"Retry-After": RETRY_AFTER})
+        return Problem(503, f"{why}; {NOTHING_CHANGED}", {"Retry-After": str(seconds)})
     return Problem(504 if isinstance(exc, TimeoutError) else 502, f"{why}. {may_be_done}")

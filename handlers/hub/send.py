@@ -54,7 +54,7 @@ _sends = operation(
         422: f"{HEADER} is no key, or belongs to another request",
         415: "the Content-Encoding, or a batch's charset, is not one that is taken",
         502: f"the connection to the store broke. {MAY_BE_STORED}",
-        503: f"the hub is throttled or full, or the store is away; {NOTHING_CHANGED}",
+        503: f"the hub is throttled or full, or the store is away or full; {NOTHING_CHANGED}",
         504: f"the store has not answered in time. {MAY_BE_STORED}",
     },
 )

@@ -12,13 +12,14 @@ from pipeline.hub.log import Hub
 from pipeline.hub.repetition import Appended
 from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
+from pipeline.store import OutOfMemoryError
 
 REGISTRY = CollectorRegistry()
 
 _sends = Counter("wz_sends", "Sends that were stored: single events and batches.", ["hub", "kind"], registry=REGISTRY)
 _refused = Counter(
     "wz_sends_refused",
-    "Sends that were refused since the hub was throttled or full.",
+    "Sends that were refused since the hub was throttled or full, or the store had no memory left.",
     ["hub", "reason"],
     registry=REGISTRY,
 )
@@ -45,13 +46,16 @@ for _result in ("kept", "dropped"):
 _starts = Counter("wz_process_starts", "Processes of gunicorn that have loaded the service.", registry=REGISTRY)
 
 
+_REASONS: dict[type[Exception], str] = {Throttled: "throttled", HubFull: "full", OutOfMemoryError: "store full"}
+
+
 @contextmanager
 def counted(hub: Hub, *, is_batch: bool) -> Iterator[None]:
     """Count a send to `hub`, or why it was refused."""
     try:
         yield
-    except (HubFull, Throttled) as exc:
-        _refused.labels(hub.name, "full" if isinstance(exc, HubFull) else "throttled").inc()
+    except tuple(_REASONS) as exc:
+        _refused.labels(hub.name, _REASONS[type(exc)]).inc()
         raise
     _sends.labels(hub.name, "batch" if is_batch else "single").inc()
 

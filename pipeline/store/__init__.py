@@ -9,12 +9,16 @@ from __future__ import annotations
 from redis import ConnectionError, Redis, RedisError, ResponseError, TimeoutError, WatchError
 from redis.client import Pipeline
 from redis.cluster import RedisCluster
+from redis.exceptions import AskError, NoScriptError, OutOfMemoryError
 
 from .refusals import OUTAGES
 
 __all__ = [
     "OUTAGES",
     "UNREACHABLE",
+    "AskError",
+    "NoScriptError",
+    "OutOfMemoryError",
     "Pipeline",
     "Redis",
     "RedisCluster",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import msgspec
@@ -145,7 +146,7 @@ class Service:
 def settings(folder: Path, environment: str, hubs: Mapping[str, int]) -> Settings:
     url = f"unix://{folder / environment / 'redis.sock'}"
     hosts = frozenset({stack.HOST, "127.0.0.1"})
-    return Settings(environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs=hubs)
+    return Settings(environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs=dict(hubs))
 
 
 def target(service: Service, rule: Rule | None = None) -> ConnectionString:
@@ -157,14 +158,21 @@ def target(service: Service, rule: Rule | None = None) -> ConnectionString:
 class World:
     """All processes, as a context manager: started when it is entered, ended when it is left.
 
-    `upstream_hubs` are the hubs that the upstream begins with.
+    Each begins with these `hubs`, the upstream with `upstream_hubs` if they are given.
     """
 
-    def __init__(self, folder: Path, seed: int, upstream_hubs: Mapping[str, int] = HUBS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        hubs: Mapping[str, int] = MappingProxyType(HUBS),
+        upstream_hubs: Mapping[str, int] | None = None,
+    ) -> None:
         self.slowness = stack.slowness()
         self.rnd = random.Random(seed)
-        self.home = Service(folder / "test", settings(folder, "test", HUBS))
-        self.upstream = Service(folder / "staging", settings(folder, "staging", upstream_hubs))
+        self.home = Service(folder / "test", settings(folder, "test", hubs))
+        its = hubs if upstream_hubs is None else upstream_hubs
+        self.upstream = Service(folder / "staging", settings(folder, "staging", its))
         self.rule = Rule("chain", new_key(), new_key(), frozenset({Right.SEND, Right.RELAY}))
         to = str(target(self.upstream, self.rule))
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]

@@ -98,6 +98,22 @@ def test_nothing_is_kept_of_a_large_body_without_a_token(edge: LiveServer, run: 
             sock.close()
 
 
+@pytest.mark.parametrize("path", ["/boards/b/members", "/events/messages", "/openapi.json"])
+@pytest.mark.parametrize("hidden", ["", "Transfer_Encoding:\r\n"], ids=["", "hidden"])
+def test_nor_of_one_that_comes_with_a_get(edge: LiveServer, run: Path, path: str, hidden: str) -> None:
+    """nginx before 1.23 has only the first of two headers in a variable, and to it both names are one."""
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{hidden}Transfer-Encoding: chunked\r\n\r\n"
+    with connect(edge.address) as sock:
+        sock.sendall(head.encode())
+        with suppress(OSError):  # it is refused meanwhile
+            sock.sendall(b"%x\r\n" % (1 << 20) + b"x" * (1 << 20) + b"\r\n")
+        answer = read(sock)
+
+        assert answer is not None
+        assert (answer.status, answer.detail) == (413, "A GET can't have such a body.")
+        assert taken(run) == 0
+
+
 @pytest.mark.parametrize(
     ("token", "why"),
     [
