@@ -60,9 +60,9 @@ class TimedSender(Sender):
     longest = 0.0
     _begun: float | None = None
 
-    def _post(self, names: list[Name]) -> bool:
+    def _post(self, names: list[Name], key: str) -> bool:
         self._begun = self._begun or time.perf_counter()
-        done = super()._post(names)
+        done = super()._post(names, key)
         if done:
             self.longest = max(self.longest, time.perf_counter() - self._begun)
             self._begun = None

@@ -57,7 +57,9 @@ class HubSummary(msgspec.Struct):
 
 
 class HubDocument(HubSummary):
-    """A retention, a number of throughput units, or what each publisher may send a second, of 0 sets no limit."""
+    """0 stands for no limit, of retention and throughput units, and of what each publisher may send a second; duplicates
+    are detected for so many seconds.
+    """
 
     created_time: str
     updated_time: str
@@ -66,6 +68,7 @@ class HubDocument(HubSummary):
     throughput_units: int
     publisher_events_per_second: int
     publisher_bytes_per_second: int
+    duplicate_detection_seconds: float
     metadata: str | None
     partition_details: list[PartitionDocument]
 
@@ -111,6 +114,7 @@ def document(hub: Hub, description: Description) -> HubDocument:
         throughput_units=hub.settings.throughput_units,
         publisher_events_per_second=hub.settings.publisher_events_per_second,
         publisher_bytes_per_second=hub.settings.publisher_bytes_per_second,
+        duplicate_detection_seconds=hub.settings.duplicate_detection_ms / 1000,
         metadata=description.metadata,
         partition_details=[_partition(partition) for partition in partitions],
     )

@@ -48,7 +48,10 @@ class EventsQuery(Page):
 
 
 class EventDocument(msgspec.Struct):
-    """An event as JSON: `body` if it is text, else `body_base64`; what the sender left out is null."""
+    """An event as JSON: `body` if it is text, else `body_base64`; what the sender left out is null.
+
+    `message_id` is there only if the sender gave one.
+    """
 
     sequence_number: int
     offset: str
@@ -59,6 +62,7 @@ class EventDocument(msgspec.Struct):
     properties: dict[str, Property]
     body: str | msgspec.UnsetType = msgspec.UNSET
     body_base64: str | msgspec.UnsetType = msgspec.UNSET
+    message_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Events(msgspec.Struct):
@@ -179,6 +183,7 @@ def event_document(stored: StoredEvent) -> EventDocument:
         publisher=event.publisher,
         content_type=event.content_type,
         properties=dict(event.properties),
+        message_id=event.message_id or msgspec.UNSET,
     )
     try:
         document.body = event.body.decode()

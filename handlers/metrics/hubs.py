@@ -22,7 +22,7 @@ def hub_metrics(hubs: Hubs) -> list[Metric]:
 def _of_partitions(hubs: dict[str, list[PartitionStatus]]) -> Iterator[Metric]:
     counters = {
         "wz_hub_events": ("Events taken.", lambda one: one.log.in_events),
-        "wz_hub_bytes": ("Bytes of the events taken, with their keys and properties.", lambda one: one.log.in_bytes),
+        "wz_hub_bytes": ("Bytes of the events taken, as they count for the hub's size.", lambda one: one.log.in_bytes),
         "wz_relay_events": ("Events that the upstream hub took.", lambda one: one.relay.events),
         "wz_relay_bytes": (
             "Bytes of the bodies of the events that the upstream hub took.",

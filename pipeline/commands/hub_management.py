@@ -32,6 +32,10 @@ def _settings(command: F) -> F:
         click.option("--metadata", help="Any text, up to 1024 characters."),
         click.option("--publisher-bytes", help="Bytes that each publisher may send a second, 64KiB; 0: no limit."),
         click.option("--publisher-events", type=int, help="Events that each may send a second; 0: no limit."),
+        click.option(
+            "--detect-duplicates",
+            help="How long a MessageId is remembered, so that its event is taken once: 20s to 7d; 0: not at all.",
+        ),
         click.option("--throughput-units", type=int, help="Sends a second: 1 MiB or 1000 events each; 0: no limit."),
         click.option("--size", help="Bytes of events that are kept, 500MiB or 1GiB; 0: no limit."),
         click.option("--retention", help="How long events are kept: 90s, 24h or 7d; 0: no limit."),
@@ -67,8 +71,8 @@ def set_(name: str, **chosen: Any) -> None:
     changes = _changes(**chosen)
     if not changes:
         raise click.UsageError(
-            "say what to change: --retention, --size, --throughput-units, --publisher-events, --publisher-bytes or "
-            "--metadata"
+            "say what to change: --retention, --size, --throughput-units, --publisher-events, --publisher-bytes, "
+            "--detect-duplicates or --metadata"
         )
     existing_hubs().update(name, lambda old: msgspec.structs.replace(old, **changes))
 
@@ -114,6 +118,9 @@ def show(name: str) -> None:
         "size": f"{hub.settings.retention_bytes:,} bytes" if hub.settings.retention_bytes else "no limit",
         "throughput units": hub.settings.throughput_units or "no limit",
         "each publisher": " or ".join(each) or "no limit",
+        "duplicates": f"detected for {hub.settings.duplicate_detection_ms / 1000:,.0f} s, by MessageId"
+        if hub.settings.duplicate_detection_ms
+        else "not detected",
         "metadata": description.metadata or "-",
         "relay": relays_said([hub])[0],
         "id": (cast("bytes | None", hub.redis.get(hub.keys.id)) or b"-").decode(),
@@ -171,6 +178,7 @@ def _changes(
     throughput_units: int | None,
     publisher_events: int | None,
     publisher_bytes: str | None,
+    detect_duplicates: str | None,
     metadata: str | None,
 ) -> dict[str, Any]:
     changes = {
@@ -179,6 +187,7 @@ def _changes(
         "throughput_units": throughput_units,
         "publisher_events_per_second": publisher_events,
         "publisher_bytes_per_second": None if publisher_bytes is None else byte_count(publisher_bytes),
+        "duplicate_detection_ms": None if detect_duplicates is None else milliseconds(detect_duplicates),
         "metadata": metadata,
     }
     return {name: value for name, value in changes.items() if value is not None}

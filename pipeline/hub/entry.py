@@ -40,22 +40,20 @@ class PackedEntry(NamedTuple):
     packed: bytes
 
 
-def entries(
-    events: Sequence[Event], max_events: int = MAX_EVENTS, recognized: Recognized = ALL_ARE_NEW
-) -> list[PackedEntry]:
-    """Cut events, in order, into entries."""
+def entries(events: Sequence[Event], max_events: int = MAX_EVENTS, by: Recognized = ALL_ARE_NEW) -> list[PackedEntry]:
+    """Cut events, in order, into entries. `by` is what they may be recognized by."""
     size = size_of(events)
-    if recognized == ALL_ARE_NEW and 0 < len(events) <= max_events and size <= MAX_BYTES:
+    if by is ALL_ARE_NEW and 0 < len(events) <= max_events and size <= MAX_BYTES:
         return [PackedEntry(len(events), size, "", "", pack(events))]
-    return list(_cut(events, max_events, recognized))
+    return list(_cut(events, max_events, by))
 
 
-def _cut(events: Sequence[Event], max_events: int, recognized: Recognized) -> Iterator[PackedEntry]:
+def _cut(events: Sequence[Event], max_events: int, by: Recognized) -> Iterator[PackedEntry]:
     run: list[Event] = []
     size = 0
     for event in events:
         its_size = event.size
-        ids = recognized.ids(event)
+        ids = by.ids(event)
         if run and (ids or len(run) >= max_events or size + its_size > MAX_BYTES):
             yield PackedEntry(len(run), size, "", "", pack(run))
             run, size = [], 0

@@ -16,7 +16,7 @@ from .entry import Reading
 from .event import Event, StoredEvent
 from .hops import check_hops
 from .partition import partition_of
-from .repetition import ALL_ARE_NEW, Appended, KeyOfAnother, Recognized, RequestKey
+from .repetition import ALL_ARE_NEW, Appended, KeyOfAnother, RequestKey, recognized
 from .stored_hub import StoredHub
 from .writing import BatchTooLarge, HubFull, write
 
@@ -114,11 +114,11 @@ class Hub(StoredHub):
             return {self.checked_partition(partition): list(events)}
         by_partition: dict[int, list[Event]] = defaultdict(list)
         of_key: dict[str | None, list[Event]] = {}
-        recognized = Recognized(relay, bool(self.settings.duplicate_detection_ms))
+        by = recognized(relay, self.settings.duplicate_detection_ms)
         for event in events:
             key = event.partition_key
-            if key is None and recognized != ALL_ARE_NEW:
-                key = recognized.partition_key(event)
+            if key is None and by is not ALL_ARE_NEW:
+                key = by.partition_key(event)
             its = of_key.get(key)
             if its is None:
                 place = self.turn() if key is None else partition_of(key, self.partitions)

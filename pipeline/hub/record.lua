@@ -1,5 +1,5 @@
 -- Record the intent of a batch that has an Idempotency-Key, unless a request with the key has come before. On a cluster;
--- after remembered.lua. See batches.py.
+-- after numbers.lua and remembered.lua. See batches.py.
 --
 -- KEYS  intents (stream), requests, older_requests (hashes), as in keys.py
 -- ARGV[1]  id of the key, ARGV[2] the request's fingerprint, ARGV[3] ms for which the two are remembered

@@ -1,16 +1,9 @@
 -- Ids that are remembered for a while, in two hashes: id -> MS REST, MS being when it came. Ids are added to the newer
 -- hash for as long as they are remembered, or until it has MOST; then it takes the place of the older one, whose ids
 -- need not be remembered any more. So what is past is never looked for, and memory has a bound. The field '' has when
--- the hash was begun.
+-- the hash was begun. After numbers.lua.
 
 local MOST = 500000
-
-local function text(number) return string.format('%.0f', number) end
-
-local function time_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
 
 -- Return MS and REST of an id that came less than `window` ms ago; nothing for any other.
 local function recall(newer, older, id, now, window)

@@ -42,7 +42,13 @@ class Recognized(NamedTuple):
         return relay_id[1] if relay_id else None
 
 
+#: Compared by identity: most sends have nothing by which to recognize them.
 ALL_ARE_NEW = Recognized()
+
+
+def recognized(relay: str | None, detection_ms: int) -> Recognized:
+    """Return by what events are recognized of this relay, or, if it is None, of any other sender."""
+    return Recognized(relay, detection_ms > 0) if relay or detection_ms else ALL_ARE_NEW
 
 
 class RequestKey(NamedTuple):

@@ -17,7 +17,7 @@ from .repetition import KeyOfAnother, RequestKey
 from .stored_hub import StoredHub
 
 _FOLDER = files(__package__)
-_RECORD = Script(_FOLDER / "remembered.lua", _FOLDER / "record.lua")
+_RECORD = Script(_FOLDER / "numbers.lua", _FOLDER / "remembered.lua", _FOLDER / "record.lua")
 
 
 def look(hub: StoredHub, key: RequestKey) -> str | None:

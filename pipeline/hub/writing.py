@@ -9,12 +9,13 @@ from ..errors import PipelineError
 from ..store.scripts import Script
 from .entry import MAX_EVENTS, PackedEntry, entries
 from .event import OVERHEAD, Event
-from .repetition import Appended, KeyOfAnother, Recognized, RequestKey
+from .repetition import ALL_ARE_NEW, ALL_STORED, Appended, KeyOfAnother, RequestKey, recognized
 from .retention import trim
 from .stored_hub import StoredHub
 
 _FOLDER = files(__package__)
-_APPEND = Script(_FOLDER / "remembered.lua", _FOLDER / "append.lua")
+_APPEND_NEW = Script(_FOLDER / "numbers.lua", _FOLDER / "all_new.lua", _FOLDER / "append.lua")
+_APPEND = Script(*(_FOLDER / f"{name}.lua" for name in ("numbers", "remembered", "recognition", "append")))
 
 #: Seconds until a hub that was full may have room: workers trim every few seconds.
 _TRIM_WAIT = 5
@@ -54,23 +55,25 @@ def write(
     `time` is that of recorded events, ms since the Unix epoch; `relay` and `key` are as in `Hub.append`. Raises
     `HubFull`, `BatchTooLarge` or `KeyOfAnother`.
     """
+    by = recognized(relay, hub.settings.duplicate_detection_ms)
     most = MAX_EVENTS if time is None else 1
-    recognized = _recognized(hub, relay)
-    cut = {partition: entries(events, most, recognized) for partition, events in by_partition.items()}
-    call = _call(hub, cut, hub.settings.partition_bytes, time, key=key)
+    cut = {partition: entries(events, most, by) for partition, events in by_partition.items()}
+    looks = by is not ALL_ARE_NEW or key is not None
+    script, call = (
+        _APPEND if looks else _APPEND_NEW,
+        _call(hub, cut, looks, hub.settings.partition_bytes, time, key=key),
+    )
     trimmed: set[int] = set()
-    while True:
-        outcome, *number = _APPEND.call(hub.redis, *call)
-        match outcome:
-            case b"full":
-                full = list(cut)[number[0]]
+    while not isinstance(reply := script.call(hub.redis, *call), int):
+        match reply:
+            case [b"full", place]:
+                full = list(cut)[place]
                 make_room(hub, full, sum(entry.size for entry in cut[full]), len(by_partition[full]), trimmed)
-            case b"known":
+            case [b"known"]:
                 return Appended(replayed=True)
-            case b"another":
-                raise KeyOfAnother
             case _:
-                return Appended(repeated=number[0])
+                raise KeyOfAnother
+    return Appended(reply) if reply else ALL_STORED
 
 
 def write_parts(
@@ -82,16 +85,19 @@ def write_parts(
     If it fails for some partitions, others may have taken their part. None has a cap: the rest of the batch may be
     written already, so a full one takes its part too.
     """
-    recognized = _recognized(hub, relay)
+    by = recognized(relay, hub.settings.duplicate_detection_ms)
+    looks = by is not ALL_ARE_NEW
     calls = [
-        _call(hub, {partition: entries(events, recognized=recognized)}, batch=batch)
+        _call(hub, {partition: entries(events, by=by)}, looks, batch=batch)
         for partition, events in by_partition.items()
     ]
     repeated = 0
-    for partition, (outcome, *number) in zip(by_partition, _APPEND.call_all(hub.redis, calls), strict=True):
-        if outcome == b"full":  # its caller would drop the intent, and the events with it
+    replies = (_APPEND if looks else _APPEND_NEW).call_all(hub.redis, calls)
+    for partition, reply in zip(by_partition, replies, strict=True):
+        if isinstance(reply, int):
+            repeated += reply
+        elif reply[0] == b"full":  # its caller would drop the intent, and the events with it
             raise RuntimeError(f"partition {partition} of hub {hub.name!r} refused its part of the batch {batch}")
-        repeated += number[0] if outcome == b"written" else 0
     return repeated
 
 
@@ -109,32 +115,33 @@ def make_room(hub: StoredHub, partition: int, size: int, events: int, trimmed: s
     trimmed.add(partition)
 
 
-def _recognized(hub: StoredHub, relay: str | None) -> Recognized:
-    return Recognized(relay, bool(hub.settings.duplicate_detection_ms))
-
-
 def _call(
     hub: StoredHub,
     cut: Mapping[int, Sequence[PackedEntry]],
+    looks: bool,
     cap: int = 0,
     time: int | None = None,
     batch: str = "",
     key: RequestKey | None = None,
 ) -> tuple[list[str], list[object]]:
-    """Return the keys and the arguments with which append.lua writes these entries."""
+    """Return the keys and the arguments with which append.lua writes these entries.
+
+    `looks`: something may be a repetition, so that recognition.lua is part of the script.
+    """
     keys: list[str] = []
-    window = hub.settings.duplicate_detection_ms
-    args: list[object] = ["" if time is None else time, batch, window, *(key or ("", "")), hub.settings.remember_ms]
+    args: list[object] = ["" if time is None else time, batch]
+    if looks:
+        args += (hub.settings.duplicate_detection_ms, *(key or ("", "")), hub.settings.remember_ms)
     for partition, packed in cut.items():
         its = hub.keys[partition]
-        keys += (its.events, its.sequence, its.stats, its.relayed)
-        if window:
-            keys += (its.message_ids, its.older_message_ids)
+        keys += (its.events, its.sequence, its.stats)
+        if looks:
+            keys += (its.relayed, its.message_ids, its.older_message_ids)
         if batch:
             keys.append(its.batches)
         args += (cap, len(packed))
         for entry in packed:
-            args += entry
+            args += entry if looks else (entry.events, entry.size, entry.packed)
     if key:
         keys += (hub.keys.requests, hub.keys.older_requests)
     return keys, args

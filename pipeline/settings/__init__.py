@@ -190,7 +190,7 @@ class Settings:
         "WZ_REMEMBER_EVENTS",
         LASTING,
         "24h",
-        "How long a board remembers an event's id, so that the event counts once.",
+        "How long a board remembers an event's id, so that the event counts once, and a hub an Idempotency-Key.",
     )
     trace_every: int = setting(
         "WZ_TRACE_EVERY",

@@ -39,7 +39,10 @@ def test_a_hub_is_made_listed_shown_changed_and_deleted(redis: redis_py.Redis, w
 
     assert wz("set", "orders", "--publisher-events", "5", "--publisher-bytes", "1KiB").exit_code == 0
     assert "each publisher    5 events/s or 1,024 bytes/s\n" in wz("show", "orders").output
-    assert wz("set", "orders", "--throughput-units", "3", "--retention", "0").exit_code == 0
+    assert "duplicates        not detected\n" in wz("show", "orders").output
+    changes = ["--throughput-units", "3", "--retention", "0", "--detect-duplicates", "10m"]
+    assert wz("set", "orders", *changes).exit_code == 0
+    assert "duplicates        detected for 600 s, by MessageId\n" in wz("show", "orders").output
     assert "throughput units  3\n" in wz("show", "orders").output
     assert "retention         no limit\n" in wz("show", "orders").output
 
@@ -64,6 +67,8 @@ def test_looking_at_hubs_makes_none(redis: redis_py.Redis, wz: Callable[..., Res
         pytest.param(["create", "a", "--retention", "x"], 1, "'x' is not a time", id="no time"),
         pytest.param(["create", "a", "--size", "1XB"], 1, "'1XB' is not a size", id="no size"),
         pytest.param(["create", "a", "--size", "1MiB"], 1, "4 partitions must hold", id="too small"),
+        pytest.param(["create", "a", "--detect-duplicates", "19s"], 1, "for 20 seconds to 7 days", id="a short time"),
+        pytest.param(["create", "a", "--detect-duplicates", "8d"], 1, "for 20 seconds to 7 days", id="a long time"),
         pytest.param(["create", "a", "--partitions", "0"], 2, "--partitions", id="no partition"),
         pytest.param(["set", "a"], 2, "say what to change", id="no change"),
     ],

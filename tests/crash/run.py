@@ -98,6 +98,7 @@ def compare(world: World, senders: list[Sender], seconds: float) -> Report:
         "acknowledged": len(acknowledged),
         "in the log": count.total(),
         "of these twice, since a client had to send them again": sum(doubled.values()) - len(doubled),
+        "requests that were sent again with a key": sum(sender.notes.with_key for sender in senders),
         "upstream": count_above.total(),
         "tries of the relay that failed": sum(relay.retries for relay in relays),
         "in requests that the relay had taken": sum(relay.events for relay in relays),

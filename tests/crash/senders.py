@@ -1,4 +1,7 @@
-"""Clients that number what they send, send again what was not acknowledged, and remember both."""
+"""Clients that number what they send, send again what was not acknowledged, and remember both.
+
+Every second request has an Idempotency-Key, with which it is stored once however often it is sent.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,14 @@ Name = tuple[str, int]
 
 @dataclass
 class Notes:
-    """What one client knows. `again`: what it had to send more than once, so that it may be there more than once."""
+    """What one client knows. `again`: what it had to send more than once without a key, so that it may be there twice.
+
+    `with_key` is how many times it had to send something again with a key.
+    """
 
     acknowledged: list[Name] = field(default_factory=list)
     again: Counter[Name] = field(default_factory=Counter)
+    with_key: int = 0
     sends: int = 0
     answers: Counter[str] = field(default_factory=Counter)
 
@@ -49,8 +56,12 @@ class Sender(threading.Thread):
         while not self._ending.is_set():
             count = self._rnd.choice([1, 1, 1, 5, 20])
             names = [self._take() for _ in range(count)]
-            while not self._post(names):
-                self.notes.again.update(names)
+            key = f"{self._rnd.getrandbits(64):016x}" if self._rnd.random() < 0.5 else ""
+            while not self._post(names, key):
+                if key:
+                    self.notes.with_key += 1
+                else:
+                    self.notes.again.update(names)
                 time.sleep(self._rnd.uniform(0.02, 0.2))
             self.notes.acknowledged += names
             time.sleep(self._rnd.uniform(*PAUSE))
@@ -61,15 +72,15 @@ class Sender(threading.Thread):
         self.next[key] += 1
         return key, self.next[key] - 1
 
-    def _post(self, names: list[Name]) -> bool:
+    def _post(self, names: list[Name], key: str) -> bool:
         """Send events in one request; say whether they were acknowledged."""
         self.notes.sends += 1
-        headers = {"Authorization": stack.token()}
+        headers = {"Authorization": stack.token(), **({"Idempotency-Key": key} if key else {})}
         if len(names) == 1:
-            ((key, _),) = names
+            ((its_key, _),) = names
             body = _body(names[0])
             headers |= {"Content-Type": "application/json"} if self._rnd.random() < 0.5 else {}
-            headers |= {"BrokerProperties": json.dumps({"PartitionKey": key})} if "-" in key else {}
+            headers |= {"BrokerProperties": json.dumps({"PartitionKey": its_key})} if "-" in its_key else {}
         else:
             items = [{"Body": _body(name), "BrokerProperties": _broker_properties(name)} for name in names]
             body = json.dumps(items)

@@ -16,11 +16,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+import msgspec
+
 from deploy import servers
 from deploy.nginx import render_nginx
 from deploy.up import DEPLOY
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.namespace import Hubs
+from pipeline.hub.sas import Right, Rule, Rules, new_key
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from wz.live_server import LiveServer
@@ -146,10 +149,10 @@ def settings(folder: Path, environment: str, hubs: Mapping[str, int]) -> Setting
     return Settings(environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs=dict(hubs))
 
 
-def target(service: Service) -> ConnectionString:
-    """Return what a relay to a service needs."""
-    root = stack.ROOT
-    return ConnectionString(f"{service.address.address}/", root.key_name, root.key, development=True)
+def target(service: Service, rule: Rule | None = None) -> ConnectionString:
+    """Return what a relay to a service needs; with the root rule, if none is given, what it repeats is there twice."""
+    name, key = (rule.name, rule.primary) if rule else (stack.ROOT.key_name, stack.ROOT.key)
+    return ConnectionString(f"{service.address.address}/", name, key, development=True)
 
 
 class World:
@@ -170,7 +173,8 @@ class World:
         self.home = Service(folder / "test", settings(folder, "test", hubs))
         its = hubs if upstream_hubs is None else upstream_hubs
         self.upstream = Service(folder / "staging", settings(folder, "staging", its))
-        to = str(target(self.upstream))
+        self.rule = Rule("chain", new_key(), new_key(), frozenset({Right.SEND, Right.RELAY}))
+        to = str(target(self.upstream, self.rule))
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]
         self.relays = [
             self.home.server(f"relay-{batches}", worker, WZ_UPSTREAM=to, WZ_RELAYS="2", WZ_RELAY_BATCHES=batches)
@@ -189,6 +193,9 @@ class World:
         try:
             for service in (self.home, self.upstream):
                 service.redis.tick()
+            upstream = redis_client(self.upstream.settings)
+            self.wait_until((self.upstream.folder / "redis.sock").exists, "the upstream's Redis")
+            upstream.hset(Rules.KEY, self.rule.id, msgspec.json.encode(self.rule))
             for server in self.servers:
                 server.tick()
             self.wait_until(lambda: all(stack.answers(s.address) for s in (self.home, self.upstream)), "the service")

@@ -123,6 +123,9 @@ def furnish(client: Client, settings: Settings) -> None:
     for name, job in {"copies": JOB, "counted": WINDOWS}.items():
         assert client.put(f"/jobs/{name}", json=job, headers=headers).status_code == 201
     assert client.post("/events/messages", data=b'{"a":1}', headers=headers).status_code == 201
+    for _ in range(2):
+        keyed = client.post("/rows/messages", data=b"again", headers=headers | {"Idempotency-Key": "k"})
+        assert keyed.status_code == 201
     records = '{"member":"m","score":1}\n{"member":"m","score":"none"}\n'
     bulk = client.post("/boards/b/members", data=records, content_type="application/x-ndjson", headers=headers)
     assert bulk.status_code == 200, bulk.text

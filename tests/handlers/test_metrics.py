@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from handlers import create_app
 from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
+from pipeline.hub.event import OVERHEAD
 from pipeline.hub.relay import Relay
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream
@@ -84,7 +85,7 @@ def test_sends_are_counted(client: ServiceClient) -> None:
     assert grown(client, before, "wz_sends_total", "events", "batch") == 1
     after = scrape(client)
     assert sum(after["wz_hub_events_total", "events", str(p)] for p in range(4)) == 3
-    assert sum(after["wz_hub_bytes_total", "events", str(p)] for p in range(4)) == 10
+    assert sum(after["wz_hub_bytes_total", "events", str(p)] for p in range(4)) == 10 + 3 * OVERHEAD
     assert sum(after["wz_hub_kept_events", "events", str(p)] for p in range(4)) == 3
 
 

@@ -64,7 +64,7 @@ def test_a_batch_is_documented_beside_a_single_event(document: dict[str, Any]) -
     send = document["paths"]["/{hub}/messages"]["post"]
 
     assert list(send["requestBody"]["content"]) == ["application/vnd.microsoft.servicebus.json", "*/*"]
-    assert send["responses"]["201"] == {"description": "the event, or every event of the batch, is stored"}
+    assert send["responses"]["201"]["description"].startswith("the event, or every event of the batch, is stored")
 
 
 @pytest.mark.core

@@ -58,7 +58,7 @@ def test_where_events_are_cut(events: list[Event], counts: list[int]) -> None:
     ],
 )
 def test_events_that_may_be_repetitions_have_entries_of_their_own(events: list[Event], ids: list[str]) -> None:
-    cut = entries(events, recognized=Recognized("rule", message_ids=True))
+    cut = entries(events, by=Recognized("rule", message_ids=True))
 
     assert [entry.relay_id or entry.message_id for entry in cut] == ids
     assert [event for entry in cut for event in unpack(entry.packed)] == events

@@ -17,6 +17,7 @@ from handlers.hub.atom import ARRAYS, ATOM, SERVICE_BUS
 from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.event import OVERHEAD
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.runtime import runtime
 from pipeline.hub.sas import Right, Rules
@@ -74,7 +75,7 @@ def test_a_hub_is_made_shown_listed_changed_and_deleted(client: ServiceClient) -
         "application/atom+xml;type=feed;charset=utf-8",
     )
     assert client.post("/orders/messages", data="12345").status_code == 201
-    assert text(client.get("/orders"), "SizeInBytes") == "5"
+    assert text(client.get("/orders"), "SizeInBytes") == str(5 + OVERHEAD)
 
     changed = client.put("/orders", data=hub_described(MessageRetentionInDays=1), headers={"If-Match": "*"})
     assert (changed.status_code, text(changed, "MessageRetentionInDays")) == (200, "1")
@@ -194,7 +195,7 @@ def test_the_runtime_information_of_partitions(client: ServiceClient, redis: red
     assert titles(client.get("/events/consumergroups/$Default/partitions")) == ["0", "1", "2", "3"]
     one = client.get("/events/consumergroups/$Default/Partitions/1?api-version=2015-01")
     assert (text(one, "SizeInBytes"), text(one, "BeginSequenceNumber"), text(one, "EndSequenceNumber")) == (
-        "3",
+        str(3 + 2 * OVERHEAD),
         "0",
         "1",
     )
@@ -297,7 +298,7 @@ def test_azure_servicebus_manages_hubs(service_bus: ServiceBusService) -> None:
     assert changed.message_retention_in_days == 1
 
     service_bus.send_event("orders", "x")
-    kept = len("x" + "application/atom+xml;type=entry;charset=utf-8")
+    kept = len("x" + "application/atom+xml;type=entry;charset=utf-8") + OVERHEAD
     assert service_bus.get_event_hub("orders").size_in_bytes == kept
     assert service_bus.delete_event_hub("orders", fail_not_exist=True)
     with pytest.raises(AzureMissingResourceHttpError):

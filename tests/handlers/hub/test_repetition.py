@@ -14,6 +14,7 @@ from handlers.hub.repetition import REPEATED
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
+from pipeline.hub.partition import partition_of
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz.idempotency import REPLAYED
@@ -206,3 +207,5 @@ def test_on_any_other_hub_a_message_id_may_come_again(client: ServiceClient) -> 
         assert REPEATED not in answer.headers
 
     assert bodies(client) == ["1", "1"]
+    events = client.get(f"/hubs/events/partitions/{partition_of('7', 4)}/events").json["events"]
+    assert [event["message_id"] for event in events] == ["a", "a"]
