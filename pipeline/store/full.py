@@ -23,7 +23,10 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     a job's task commits, reports, publishes       windows/jobs: `execute`, `queue`, `OPENING`
     an outbox gives its rows to the receiver       windows/jobs/outputs/outbox.py: `execute`
     a job of a folder is found; a job is deleted   windows/jobs/registry.py: `execute`
-    an output, a board, or a member is deleted     boards/delete.lua, stream.py: their first write is never refused
+    an output, a board, or a member is deleted     windows/jobs/outputs/stream.py, boards/delete.lua, boards/update.lua:
+                                                   what they write first is never refused
+    who looks after it signs in at the console     console/sessions.py: `queue`
+    a publisher is revoked                         hub/publishers.py: `queue`
 
     what waits                                     until there is room
     a send, a reward, all that a client adds       503, and nothing was changed
