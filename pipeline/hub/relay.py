@@ -19,6 +19,7 @@ from importlib.resources import files
 from ..settings import Settings
 from ..store import OutOfMemoryError, full
 from ..store.lease import LeaseLost
+from ..store.outage_log import outages
 from ..store.pace import IDLE, RECEIVER_WAIT, Pace
 from ..store.scripts import Script
 from .consumer_group import ConsumerGroup
@@ -141,7 +142,9 @@ class Relay:
         except (UpstreamUnavailable, DeadLettersFull, NoMemoryForDeadLetter) as exc:
             is_full = isinstance(exc, DeadLettersFull)
             wait = pace.failed(exc.wait if isinstance(exc, UpstreamUnavailable) else RECEIVER_WAIT)
-            logger.warning("%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
+            is_told = isinstance(exc, NoMemoryForDeadLetter)  # once, for all relays of the process
+            level = logging.DEBUG if is_told else logging.WARNING
+            logger.log(level, "%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
             self._note_retry(partition, str(exc), is_full)
         return 0
 
@@ -217,9 +220,10 @@ class Relay:
             args += letter.fields()
         try:
             committed = _COMMIT.call(self.hub.redis, keys, args)
-        except OutOfMemoryError:
+        except OutOfMemoryError as exc:
             if not letters:
                 raise
+            outages.note(exc)
             raise NoMemoryForDeadLetter(self.hub.name, partition, letters[0].reason) from None
         if committed == 0:
             raise LeaseLost(keys[0])

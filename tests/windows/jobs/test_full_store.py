@@ -13,7 +13,6 @@ from pipeline.hub.description import HubSettings
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim_all
-from pipeline.store import OutOfMemoryError
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.delivery import Delivery
@@ -88,13 +87,19 @@ def test_a_job_whose_rows_go_to_a_board_waits_and_loses_nothing(
     job = load(folder, redis, hubs, pacing=Pacing(0.0, 1), beat=0.0)
     run(job)
     send(hubs, 2, 3)
-    with full(redis), pytest.raises(OutOfMemoryError):
+    with full(redis):
         run(job)
+        waits = Reports(redis, "j").read()
+    for pace in job._paces:
+        pace.succeeded()  # as time would
     run(job)
     job.stop()
 
     (member,) = Boards(redis)["b"].members(0, 10).members
     assert member.score == 6
+    assert waits is not None
+    assert waits.error is not None
+    assert "no room for what this turn changes on a board" in waits.error.message
 
 
 def test_a_worker_that_begins_finds_its_jobs(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
