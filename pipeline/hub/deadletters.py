@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from ..errors import InvalidValue, PipelineError
-from ..store import Pipeline, full
+from ..store import Pipeline, while_full
 from ..store.offsets import ENTRY_ID, ms_of, order
 from .event import StoredEvent
 from .stored_hub import StoredHub
@@ -196,7 +196,7 @@ class DeadLetters:
     def _ask_for(self, partition: int, offsets: Sequence[str]) -> int:
         there = [offset for offset in offsets if self.get(partition, offset) is not None]
         if there:
-            full.queue(self.hub.redis, "RPUSH", self.hub.keys[partition].redrive, *there)
+            while_full.write(self.hub.redis, "RPUSH", self.hub.keys[partition].redrive, *there)
         return len(there)
 
     def _delete(self, partition: int, offsets: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from functools import partial
 from importlib.resources import files
 
 from ..settings import Settings
-from ..store import OutOfMemoryError, full
+from ..store import OutOfMemoryError, while_full
 from ..store.lease import LeaseLost
 from ..store.outage_log import outages
 from ..store.pace import IDLE, RECEIVER_WAIT, Pace
@@ -152,7 +152,7 @@ class Relay:
         """Read how far the relay is. One round trip."""
         relay = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            full.queue(pipe, "HSETNX", relay, "source", secrets.token_hex(8))
+            while_full.write(pipe, "HSETNX", relay, "source", secrets.token_hex(8))
             pipe.hget(relay, "source")
             pipe.hget(self.hub.keys[partition].offsets, GROUP)
             self.letters.queue_asked_for(pipe, partition)
@@ -246,8 +246,8 @@ class Relay:
     def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
         key = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            full.queue(pipe, "HINCRBY", key, "retries", 1)
-            full.queue(pipe, "HSET", key, "error", reason, "full", int(is_full))
+            while_full.write(pipe, "HINCRBY", key, "retries", 1)
+            while_full.write(pipe, "HSET", key, "error", reason, "full", int(is_full))
             pipe.execute()
 
 

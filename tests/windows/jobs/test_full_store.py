@@ -19,6 +19,7 @@ from pipeline.windows.jobs.delivery import Delivery
 from pipeline.windows.jobs.finding import JobFolders, RegisteredJobs
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.opened import Pacing
+from pipeline.windows.jobs.outputs.hub import HubReceiver
 from pipeline.windows.jobs.outputs.outbox import delivery_status
 from pipeline.windows.jobs.outputs.webhook import WebhookReceiver
 from pipeline.windows.jobs.registry import JobRegistry, State
@@ -126,6 +127,20 @@ def test_a_job_is_stopped_started_and_deleted(redis: redis_py.Redis, hubs: Hubs)
         registry.clean()
         assert found.jobs() == []
     assert not redis.exists(hubs["events"].keys[0].attached)
+
+
+def test_rows_for_a_hub_wait_and_say_so(redis: redis_py.Redis, hubs: Hubs) -> None:
+    delivery = Delivery(outbox(redis, HubReceiver(hubs, "events")), beat=0.0)
+    put(delivery.outbox, numbers(1, 2))
+    with full(redis):
+        drain(delivery)
+        waits = delivery_status(redis, "j", "Out")
+    delivery._pace.succeeded()
+    assert drain(delivery) == 2
+    delivery.stop()
+
+    assert (waits.waiting, waits.stopped) == (2, False)
+    assert "the store is full" in (waits.error or "")
 
 
 def test_an_outbox_gives_its_rows_away(redis: redis_py.Redis, upstream: ScriptedUpstream) -> None:

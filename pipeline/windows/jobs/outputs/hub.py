@@ -6,6 +6,8 @@ from ....hub.event import MAX_KEY, RELAY_ID, Event
 from ....hub.namespace import Hubs, UnknownHub
 from ....hub.throughput import Throttled
 from ....hub.writing import HubFull
+from ....store import OutOfMemoryError
+from ....store.refusals import refusal_of
 from ...engine.engine import OutputRow
 from ...expressions.casts import to_text
 from ...language.values import RowError, lookup
@@ -57,6 +59,9 @@ class HubReceiver:
             raise Unavailable(str(exc)) from exc
         except (HubFull, Throttled) as exc:
             raise Unavailable(str(exc), exc.seconds) from exc
+        except OutOfMemoryError as exc:
+            refusal = refusal_of(exc)
+            raise Unavailable(refusal.why, refusal.seconds) from exc
         return batch.mark
 
     def _event(self, source: str, row: WaitingRow, partitions: int) -> Event:
