@@ -57,8 +57,9 @@ class HubSummary(msgspec.Struct):
 
 
 class HubDocument(HubSummary):
-    """0 stands for no limit, of retention and throughput units, and of what each publisher may send a second; duplicates
-    are detected for so many seconds.
+    """0 stands for no limit: of retention, of throughput units, and of what each publisher may send a second.
+
+    Duplicates are detected for so many seconds, 0: not at all.
     """
 
     created_time: str

@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from ..errors import InvalidValue, PipelineError
-from ..store import Pipeline, full
+from ..store import Pipeline, while_full
 from ..store.offsets import ENTRY_ID, ms_of, order
 from .event import StoredEvent
 from .stored_hub import StoredHub
@@ -219,7 +219,7 @@ class DeadLetters:
             places[letter.partition].append((order(letter.stored.offset), letter.offset))
         for partition, its in places.items():
             key = self.hub.keys[partition].redrive
-            full.queue(self.hub.redis, "RPUSH", key, *(offset for _, offset in sorted(its)))
+            while_full.write(self.hub.redis, "RPUSH", key, *(offset for _, offset in sorted(its)))
         return sum(map(len, places.values()))
 
     def _delete(self, partition: int, offsets: Sequence[str]) -> int:

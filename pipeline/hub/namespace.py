@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import InvalidValue, PipelineError
 from ..settings import Settings
-from ..store import Redis, full
+from ..store import Redis, while_full
 from ..store.clock import clock_ms
 from ..store.lease import Lease
 from .description import Defaults, Description, declared_hubs, hub_name
@@ -199,7 +199,7 @@ class Hubs(Mapping[str, Hub]):
         with self._changing(name):
             partitions = self._read(name).partitions
             # First, so that what a crash in between leaves behind is deleted when the name is used again.
-            full.queue(self.redis, "HSET", DELETED.pattern, name, f"{clock_ms(self.redis)} {partitions}")
+            while_full.write(self.redis, "HSET", DELETED.pattern, name, f"{clock_ms(self.redis)} {partitions}")
             self.redis.hdel(HUBS.pattern, name)
             self._purge(name, partitions)
             rules = cast("list[bytes]", self.redis.hkeys(RULES.pattern))
@@ -241,7 +241,7 @@ class Hubs(Mapping[str, Hub]):
             made = msgspec.structs.replace(description, created_ms=now, updated_ms=now)
             record = msgspec.json.encode(made)
             if although_full:  # without its declared hubs a process could not even drop events
-                full.queue(self.redis, "HSET", HUBS.pattern, name, record)
+                while_full.write(self.redis, "HSET", HUBS.pattern, name, record)
             else:
                 self.redis.hset(HUBS.pattern, name, record)
             self.redis.hdel(DELETED.pattern, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from ..errors import PipelineError
-from ..store import full
+from ..store import while_full
 from .stored_hub import StoredHub
 
 
@@ -39,7 +39,7 @@ class RevokedPublishers:
 
     def revoke(self, name: str) -> None:
         """Refuse this publisher from now on; without effect if it is revoked already."""
-        full.queue(self.redis, "SADD", self.key, name.lower())
+        while_full.write(self.redis, "SADD", self.key, name.lower())
 
     def resume(self, name: str) -> bool:
         """Let a publisher send again; False if it was not revoked."""

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from ..settings import Settings
-from ..store import OutOfMemoryError, full
+from ..store import OutOfMemoryError, while_full
 from ..store.lease import LeaseLost
+from ..store.outage_log import outages
 from ..store.pace import IDLE, RECEIVER_WAIT, Pace
 from ..store.scripts import Script
 from .consumer_group import ConsumerGroup
@@ -145,7 +146,9 @@ class Relay:
         except (UpstreamUnavailable, DeadLettersFull, NoMemoryForDeadLetter) as exc:
             is_full = isinstance(exc, DeadLettersFull)
             wait = pace.failed(exc.wait if isinstance(exc, UpstreamUnavailable) else RECEIVER_WAIT)
-            logger.warning("%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
+            is_told = isinstance(exc, NoMemoryForDeadLetter)  # once, for all relays of the process
+            level = logging.DEBUG if is_told else logging.WARNING
+            logger.log(level, "%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
             self._note_retry(partition, str(exc), is_full)
         return 0
 
@@ -153,7 +156,7 @@ class Relay:
         """Read how far the relay is. One round trip."""
         relay = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            full.queue(pipe, "HSETNX", relay, "source", secrets.token_hex(8))
+            while_full.write(pipe, "HSETNX", relay, "source", secrets.token_hex(8))
             pipe.hget(relay, "source")
             pipe.hget(self.hub.keys[partition].offsets, GROUP)
             self.letters.queue_asked_for(pipe, partition)
@@ -233,9 +236,10 @@ class Relay:
             args += letter.fields()
         try:
             committed = _COMMIT.call(self.hub.redis, keys, args)
-        except OutOfMemoryError:
+        except OutOfMemoryError as exc:
             if not letters:
                 raise
+            outages.note(exc)
             raise NoMemoryForDeadLetter(self.hub.name, partition, letters[0].reason) from None
         if committed == 0:
             raise LeaseLost(keys[0])
@@ -258,13 +262,13 @@ class Relay:
             extra={} if traceparent is None else {"trace_id": trace_id(traceparent)},
         )
         if refused.ring:
-            full.queue(self.hub.redis, "HSET", self.hub.keys[partition].relay, "ring", refused.ring)
+            while_full.write(self.hub.redis, "HSET", self.hub.keys[partition].relay, "ring", refused.ring)
 
     def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
         key = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            full.queue(pipe, "HINCRBY", key, "retries", 1)
-            full.queue(pipe, "HSET", key, "error", reason, "full", int(is_full))
+            while_full.write(pipe, "HINCRBY", key, "retries", 1)
+            while_full.write(pipe, "HSET", key, "error", reason, "full", int(is_full))
             pipe.execute()
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from ..connection_string import expiry
-from ..store import full
+from ..store import while_full
 from .stored_hub import StoredHub
 from .upstream_answers import Action
 
@@ -84,7 +84,7 @@ def set_route(hub: StoredHub, route: Route) -> None:
         hub.redis.delete(key)
         return
     with hub.redis.pipeline(transaction=False) as pipe:
-        full.queue(pipe, "HSET", key, "route", msgspec.json.encode(route))
+        while_full.write(pipe, "HSET", key, "route", msgspec.json.encode(route))
         pipe.hdel(key, "to", "expires", "error")  # what workers have made of the last one
         pipe.execute()
 
@@ -108,7 +108,7 @@ def note_state(hub: StoredHub, *, to: str = "", expires: int | None = None, erro
     (old,) = _fields([hub], *new)
     if [(value or b"").decode() for value in old] == list(new.values()):
         return
-    full.queue(hub.redis, "HSET", hub.keys.upstream, *itertools.chain.from_iterable(new.items()))
+    while_full.write(hub.redis, "HSET", hub.keys.upstream, *itertools.chain.from_iterable(new.items()))
 
 
 def _fields(hubs: Sequence[StoredHub], *names: str) -> list[list[bytes | None]]:

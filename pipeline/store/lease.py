@@ -13,7 +13,7 @@ _HOLD = """
 local owner = redis.call('GET', KEYS[1])
 if owner == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 if owner or ARGV[3] ~= '1' then return 0 end
-redis.call('DEL', KEYS[1])  -- nothing; but a script that begins so may go on although memory is full: see full.py
+redis.call('DEL', KEYS[1])  -- deletes nothing; the script may now go on although memory is full: see while_full.py
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """

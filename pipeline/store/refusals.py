@@ -62,9 +62,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     ReadOnlyError: Refusal("READONLY", "the store takes no writes: it is a replica, as after a fail-over"),
     NoReplicasError: Refusal("NOREPLICAS", "the store takes no writes while too few replicas follow it"),
     MisconfiguredError: Refusal("MISCONF", "the store takes no writes while it can't save them to its disk"),
-    OutOfMemoryError: Refusal(
-        "OOM", "the store is full, and takes nothing new until old events are dropped", seconds=5
-    ),
+    OutOfMemoryError: Refusal("OOM", "the store is full, and takes nothing new until there is room", seconds=5),
     BusyError: Refusal("BUSY", "the store is busy with a long script"),
     BusyLoadingError: Refusal("LOADING", "the store is loading its data"),
     MasterDownError: Refusal("MASTERDOWN", "the store is a replica that has lost its primary"),

@@ -20,7 +20,7 @@ from .writes import READING_SCRIPTS
 SCRIPT_NAMES: dict[str, str] = {}
 
 #: What a script begins with that is to run although memory is full: a write that is never refused for want of memory,
-#: and has no effect. A key is renamed to its own name or, if it is not there, deleted. See full.py.
+#: and has no effect. A key is renamed to its own name or, if it is not there, deleted. See while_full.py.
 OPENING = "redis.call(redis.call('EXISTS', KEYS[1]) == 1 and 'RENAMENX' or 'DEL', KEYS[1], KEYS[1])\n"
 
 

@@ -43,7 +43,7 @@ def main(minutes: float, kills: int, full: bool, seed: int | None) -> None:
         faults += rows.faults
     if full:
         with TemporaryDirectory(prefix="crash-") as folder:
-            healed = full_store.run(Path(folder), seed, times=2)
+            healed = full_store.run(Path(folder), seed, full_store.REASONS * 2)
         click.echo(healed)
         faults += healed.faults
         for fsync in full_disk.POLICIES:

@@ -38,7 +38,9 @@ _LIMITED = 'trap "" XFSZ; ulimit -S -f "$(cat "$0")"; exec "$@"'
 
 @dataclass
 class Report:
-    """`seconds` are from when the disk was free until sends were taken; `faults` is what must not be."""
+    """`seconds` are from when the disk was free until sends were taken again. `faults` is what must not be, and empty
+    after a good run.
+    """
 
     fsync: Fsync
     seconds: float

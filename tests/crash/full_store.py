@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 import redis as redis_py
@@ -29,6 +31,9 @@ from .servers import PARTITIONS, World
 ROOM = 12_000_000  # bytes that Redis may have beyond those that it has at the start
 RETENTION_MS = 3_000  # of the hub whose events fill the memory; a job reads it, and so does the relay
 
+Reason = Literal["upstream cut", "events not old enough"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
 #: Lines of a process's log about a store that is full: one when it begins, one for each ten seconds, one at its end.
 LINES_PER_OUTAGE, SECONDS_PER_LINE = 2, 10
 
@@ -37,13 +42,13 @@ LINES_PER_OUTAGE, SECONDS_PER_LINE = 2, 10
 class Outage:
     """One time in which memory was full, until a send was taken again."""
 
-    why: str
+    why: Reason
     seconds: float
     refused: int
 
 
-def run(folder: Path, seed: int, times: int = 1) -> Report:
-    """Fill the store up `times` times for each of the two reasons.
+def run(folder: Path, seed: int, reasons: Sequence[Reason] = REASONS, refusals: int = 20) -> Report:
+    """Fill the store up for each of these reasons; with the upstream cut off, until so many sends were refused.
 
     Raises TimeoutError if it does not heal, or the relay or the job does not finish.
     """
@@ -55,9 +60,7 @@ def run(folder: Path, seed: int, times: int = 1) -> Report:
         for thread in (*senders, filler):
             thread.start()
         begin = time.monotonic()
-        outages = []
-        for _ in range(times):
-            outages += [_fill(world, filler, "upstream cut"), _fill(world, filler, "events not old enough")]
+        outages = [_fill(world, filler, why, refusals) for why in reasons]
         seconds = time.monotonic() - begin
         stop.set()
         threads = [*senders, filler]
@@ -68,7 +71,7 @@ def run(folder: Path, seed: int, times: int = 1) -> Report:
         world.wait_until(lambda: len(_numbers(rows)) >= filler.count(201), "the job's last rows")
         report = compare(world, senders, seconds)
         report.answers += filler.answers
-        report.kills = Counter(outage.why for outage in outages)
+        report.kills = Counter(f"outages: {outage.why}" for outage in outages)
         report.counts["large events acknowledged"] = filler.count(201)
         report.counts["large events refused"] = filler.answers.total() - filler.count(201)
         report.counts["seconds of the longest outage"] = round(max(outage.seconds for outage in outages))
@@ -91,7 +94,7 @@ def _prepare(world: World) -> redis_py.Redis:
     return raw
 
 
-def _fill(world: World, filler: Filler, why: str) -> Outage:
+def _fill(world: World, filler: Filler, why: Reason, refusals: int) -> Outage:
     """Wait until a send is refused, and, with the upstream back if it was cut off, until one is taken again."""
     nginx = world.upstream.nginx
     if why == "upstream cut":
@@ -101,7 +104,7 @@ def _fill(world: World, filler: Filler, why: str) -> Outage:
     world.wait_until(lambda: filler.count(503) > refused, "filling the memory")
     begin = time.monotonic()
     if nginx.down:
-        world.wait_until(lambda: filler.count(503) > refused + 20, "refusing while the upstream is away")
+        world.wait_until(lambda: filler.count(503) > refused + refusals, "refusing while the upstream is away")
         nginx.down = False
     taken = filler.count(201)
     world.wait_until(lambda: filler.count(201) > taken + 5, f"healing ({why})")

@@ -6,7 +6,7 @@ from .full_disk import run
 
 
 def test_events_that_were_acknowledged_are_there_after_a_full_disk(tmp_path: Path) -> None:
-    report = run(tmp_path, "always", seed=1)
+    report = run(tmp_path, "always", seed=1, refusals=5)
     print(report)
 
     assert report.faults == []

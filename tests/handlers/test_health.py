@@ -45,7 +45,7 @@ def test_a_store_that_is_full_is_told_from_one_that_is_away(client: ServiceClien
         reward = client.put("/boards/b/members/ann", json={"score": 1})
         ready = client.get("/readyz")
 
-    said = "the store is full, and takes nothing new until old events are dropped"
+    said = "the store is full, and takes nothing new until there is room"
     assert [(answer.status_code, answer.headers.get("Retry-After")) for answer in (send, reward)] == [(503, "5")] * 2
     assert f"ServerBusy: {said}; {NOTHING_CHANGED}" in send.text
     assert reward.json["detail"] == f"{said}; {NOTHING_CHANGED}"

@@ -10,8 +10,9 @@ from pathlib import Path
 from ...boards import Boards
 from ...hub.namespace import Hubs
 from ...hub.share import BEAT, TTL, Share
-from ...store import OUTAGES, Redis
+from ...store import OUTAGES, OutOfMemoryError, Redis
 from ...store.lease import LeaseLost
+from ...store.outage_log import outages
 from ...store.pace import FIRST_WAIT, Pace
 from ..language.ticks import from_unix_ms
 from . import keys
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks for new reference data.
 REFRESH = 60.0
+
+
+_FULL = "the store is full, and has no room for what this turn changes on a board; it is tried again"
 
 
 class Job:
@@ -134,6 +138,10 @@ class Job:
                 logger.warning("job %s: another worker has taken over task %s", self.name, task.name)
         except Superseded:
             self._rest()
+        except OutOfMemoryError as exc:  # the others go on, and so may make room
+            outages.note(exc)
+            pace.failed(FIRST_WAIT)
+            self.opened.reports.error(task.name, _FULL, self._now())
         except OUTAGES:
             raise  # all tasks meet it, and the worker's log has it once
         except Exception as exc:

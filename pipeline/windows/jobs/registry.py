@@ -13,7 +13,7 @@ import msgspec
 from ...boards import Boards
 from ...errors import PipelineError
 from ...hub.namespace import Hubs
-from ...store import Pipeline, Redis, WatchError, full
+from ...store import Pipeline, Redis, WatchError, while_full
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
 from . import keys
@@ -181,7 +181,7 @@ class JobRegistry:
                 pipe.hdel(keys.DELETED, name.decode())
                 queue_erase(pipe, self.hubs, name.decode(), deleted.job)
                 try:
-                    full.execute(self.redis, pipe, keys.DELETED, {name.decode(): data})
+                    while_full.execute(self.redis, pipe, keys.DELETED, {name.decode(): data})
                 except WatchError:
                     continue  # the next call tries it again
 
@@ -253,7 +253,7 @@ class JobRegistry:
                 pipe.multi()
                 queue(pipe, data)
                 try:
-                    full.execute(self.redis, pipe, keys.JOBS, {name: data})
+                    while_full.execute(self.redis, pipe, keys.JOBS, {name: data})
                 except WatchError:
                     continue
                 return

@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from ...hub.keys import HubKeys
-from ...store import Pipeline, Redis, full
+from ...store import Pipeline, Redis, while_full
 from ..language.ticks import BEGINNING, isoformat
 from ..operators.faults import Found
 from ..operators.waiting import Waiting
@@ -135,7 +135,7 @@ class Reports:
             waiting=waiting,
         )
         with self.redis.pipeline(transaction=False) as pipe:
-            full.queue(pipe, "HSET", self.key, task, msgspec.json.encode(status))
+            while_full.write(pipe, "HSET", self.key, task, msgspec.json.encode(status))
             for kind, found in faults.items():
                 queue_examples(pipe, self.job, task, kind, found)
             pipe.execute()
@@ -143,7 +143,7 @@ class Reports:
     def error(self, task: str, message: str, now: int) -> None:
         """Save the last error of a task, of reference data, or of `BEGIN`. `now` is in ticks."""
         error = msgspec.json.encode(TaskError(task, isoformat(now), message))
-        full.queue(self.redis, "HSET", self.errors_key, task, error)
+        while_full.write(self.redis, "HSET", self.errors_key, task, error)
 
     def read(self) -> JobStatus | None:
         """Return the status of the job, None if it has never run. Costs two round trips."""

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ...store import Pipeline, Redis, WatchError, full
+from ...store import Pipeline, Redis, WatchError, while_full
 from ...store.lease import LeaseLost
 from ..language.ticks import BEGINNING, isoformat, parse
 from ..row import Changes
@@ -83,7 +83,7 @@ class Progress:
         return max(self.closed, self.mute.advanced)
 
 
-#: What `Checkpoint.guard` has read: see `full.execute`.
+#: What `Checkpoint.guard` has read: see `while_full.execute`.
 Guarded = Mapping[str, bytes | None]
 
 
@@ -146,7 +146,7 @@ class Checkpoint:
         since the hubs keep their events until then, unless it changes a board: that raises `OutOfMemoryError`.
         """
         try:
-            return full.execute(self.redis, pipe, self.key, guarded, raise_on_error=False)
+            return while_full.execute(self.redis, pipe, self.key, guarded, raise_on_error=False)
         except WatchError:
             raise LeaseLost(self.key) from None
 

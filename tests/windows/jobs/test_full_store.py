@@ -13,13 +13,13 @@ from pipeline.hub.description import HubSettings
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim_all
-from pipeline.store import OutOfMemoryError
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.delivery import Delivery
 from pipeline.windows.jobs.finding import JobFolders, RegisteredJobs
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.opened import Pacing
+from pipeline.windows.jobs.outputs.hub import HubReceiver
 from pipeline.windows.jobs.outputs.outbox import delivery_status
 from pipeline.windows.jobs.outputs.webhook import WebhookReceiver
 from pipeline.windows.jobs.registry import JobRegistry, State
@@ -88,13 +88,19 @@ def test_a_job_whose_rows_go_to_a_board_waits_and_loses_nothing(
     job = load(folder, redis, hubs, pacing=Pacing(0.0, 1), beat=0.0)
     run(job)
     send(hubs, 2, 3)
-    with full(redis), pytest.raises(OutOfMemoryError):
+    with full(redis):
         run(job)
+        waits = Reports(redis, "j").read()
+    for pace in job._paces:
+        pace.succeeded()  # as time would
     run(job)
     job.stop()
 
     (member,) = Boards(redis)["b"].members(0, 10).members
     assert member.score == 6
+    assert waits is not None
+    assert waits.error is not None
+    assert "no room for what this turn changes on a board" in waits.error.message
 
 
 def test_a_worker_that_begins_finds_its_jobs(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
@@ -121,6 +127,20 @@ def test_a_job_is_stopped_started_and_deleted(redis: redis_py.Redis, hubs: Hubs)
         registry.clean()
         assert found.jobs() == []
     assert not redis.exists(hubs["events"].keys[0].attached)
+
+
+def test_rows_for_a_hub_wait_and_say_so(redis: redis_py.Redis, hubs: Hubs) -> None:
+    delivery = Delivery(outbox(redis, HubReceiver(hubs, "events")), beat=0.0)
+    put(delivery.outbox, numbers(1, 2))
+    with full(redis):
+        drain(delivery)
+        waits = delivery_status(redis, "j", "Out")
+    delivery._pace.succeeded()
+    assert drain(delivery) == 2
+    delivery.stop()
+
+    assert (waits.waiting, waits.stopped) == (2, False)
+    assert "the store is full" in (waits.error or "")
 
 
 def test_an_outbox_gives_its_rows_away(redis: redis_py.Redis, upstream: ScriptedUpstream) -> None:

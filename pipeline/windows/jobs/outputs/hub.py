@@ -7,6 +7,8 @@ from ....hub.namespace import Hubs, UnknownHub
 from ....hub.repetition import JOBS
 from ....hub.throughput import Throttled
 from ....hub.writing import BatchTooLarge, HubFull
+from ....store import OutOfMemoryError
+from ....store.refusals import refusal_of
 from ...engine.engine import OutputRow
 from ...expressions.casts import to_text
 from ...language.values import RowError, lookup
@@ -63,6 +65,9 @@ class HubReceiver:
             raise Unavailable(str(exc)) from exc
         except (HubFull, Throttled) as exc:
             raise Unavailable(str(exc), exc.seconds) from exc
+        except OutOfMemoryError as exc:
+            refusal = refusal_of(exc)
+            raise Unavailable(refusal.why, refusal.seconds) from exc
         return batch.mark
 
     def _event(self, source: str, row: WaitingRow, partitions: int) -> Event:

@@ -42,7 +42,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import msgspec
 
 from ....errors import PipelineError
-from ....store import Pipeline, Redis, WatchError, full
+from ....store import Pipeline, Redis, WatchError, while_full
 from ....store.lease import Lease, LeaseLost
 from ....store.offsets import following
 from ....store.pace import RECEIVER_WAIT
@@ -201,7 +201,7 @@ class Outbox(Sink):
                 pipe.hset(self.state_key, "error", error)
             if stopped:
                 pipe.hset(self.state_key, "stopped", 1)
-            full.execute(self.redis, pipe, self.state_key, {})
+            while_full.execute(self.redis, pipe, self.state_key, {})
 
     def _read(self) -> tuple[_State, list[WaitingRow]]:
         """Return the state, and the rows of the batch that is under way, or else of the next batch."""
@@ -235,7 +235,7 @@ class Outbox(Sink):
             queue(pipe)
             try:
                 # Although memory is full: it has room again when the rows have gone.
-                full.execute(self.redis, pipe, self.state_key, dict(zip(_State._fields, stored, strict=True)))
+                while_full.execute(self.redis, pipe, self.state_key, dict(zip(_State._fields, stored, strict=True)))
             except WatchError:
                 raise LeaseLost(lease.key) from None
 

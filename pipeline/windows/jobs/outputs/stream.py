@@ -10,7 +10,7 @@ import msgspec
 
 from ....errors import InvalidValue, PipelineError
 from ....hub.paging import wait_for_entry
-from ....store import Pipeline, Redis, full
+from ....store import Pipeline, Redis, while_full
 from ....store.offsets import OFFSET
 from ....store.scripts import OPENING
 from ...engine.engine import OutputRow
@@ -185,4 +185,4 @@ def release_outputs(client: Redis, job: str, keep: Container[str] = ()) -> None:
     owners = cast("dict[bytes, bytes]", client.hgetall(keys.OUTPUTS))
     released = [name for name, owner in owners.items() if owner == job.encode() and name.decode() not in keep]
     if released:
-        full.queue(client, "HSET", keys.OUTPUTS, *(word for name in released for word in (name, "")))
+        while_full.write(client, "HSET", keys.OUTPUTS, *(word for name in released for word in (name, "")))

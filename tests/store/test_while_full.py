@@ -6,11 +6,11 @@ import pytest
 import redis as redis_py
 from redis.exceptions import OutOfMemoryError
 
-from pipeline.store import WatchError, full
+from pipeline.store import WatchError, while_full
 from pipeline.store.lease import Lease
 from pipeline.store.scripts import OPENING
 
-from .. import full as full_redis
+from ..full import full
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from .. import full as full_redis
 def test_a_script_that_begins_so_may_write_and_changes_nothing_else(redis: redis_py.Redis, make: list[str]) -> None:
     redis.execute_command(*make)  # type: ignore[no-untyped-call]
     before, ends = redis.dump("key"), redis.pttl("key")
-    with full_redis.full(redis):
+    with full(redis):
         with pytest.raises(OutOfMemoryError):
             redis.eval("return redis.call('SET', KEYS[2], 1)", 2, "key", "other")
         redis.eval(OPENING + "return redis.call('SET', KEYS[2], 1)", 2, "key", "other")
@@ -38,7 +38,7 @@ def test_a_script_that_begins_so_may_write_and_changes_nothing_else(redis: redis
 
 def test_a_lease_goes_from_one_to_the_next(redis: redis_py.Redis) -> None:
     ours, theirs = Lease(redis, "lease"), Lease(redis, "lease")
-    with full_redis.full(redis):
+    with full(redis):
         assert ours.hold()
         assert ours.hold()
         assert not theirs.hold()
@@ -49,11 +49,11 @@ def test_a_lease_goes_from_one_to_the_next(redis: redis_py.Redis) -> None:
 
 
 def test_a_command_is_carried_out(redis: redis_py.Redis) -> None:
-    with full_redis.full(redis):
-        assert full.queue(redis, "HSET", "hash", "a", 1, "b", b"\xff") == 2
+    with full(redis):
+        assert while_full.write(redis, "HSET", "hash", "a", 1, "b", b"\xff") == 2
         with redis.pipeline(transaction=False) as pipe:
-            full.queue(pipe, "SADD", "set", "member")
-            full.queue(pipe, "SADD", "set", "member")
+            while_full.write(pipe, "SADD", "set", "member")
+            while_full.write(pipe, "SADD", "set", "member")
             assert pipe.execute() == [1, 0]
     assert redis.hgetall("hash") == {b"a": b"1", b"b": b"\xff"}
 
@@ -63,7 +63,7 @@ def test_a_transaction_is_done_whole(redis: redis_py.Redis, is_full: bool) -> No
     redis.hset("hash", "was", "1")
     redis.set("other", "text")
     redis.set("gone", "1")
-    with full_redis.full(redis, 1 if is_full else 0), redis.pipeline() as pipe:
+    with full(redis, 1 if is_full else 0), redis.pipeline() as pipe:
         pipe.watch("hash")  # type: ignore[no-untyped-call]
         read = {"was": pipe.hget("hash", "was"), "not": pipe.hget("hash", "not")}
         pipe.multi()
@@ -71,7 +71,7 @@ def test_a_transaction_is_done_whole(redis: redis_py.Redis, is_full: bool) -> No
         pipe.incr("other")
         pipe.xadd("stream", {"f": "v"}, maxlen=5)
         pipe.delete("gone")
-        replies = full.execute(redis, pipe, "hash", read, raise_on_error=False)  # type: ignore[arg-type]
+        replies = while_full.execute(redis, pipe, "hash", read, raise_on_error=False)  # type: ignore[arg-type]
 
     assert replies[0] == 0
     assert isinstance(replies[1], redis_py.ResponseError)
@@ -95,17 +95,17 @@ def test_a_transaction_is_not_done_if_what_was_read_is_so_no_more(
             redis.hdel("hash", "was")
         else:
             redis.hset("hash", "was", now)
-        with full_redis.full(redis, 1 if is_full else 0), pytest.raises(WatchError):
-            full.execute(redis, pipe, "hash", read)  # type: ignore[arg-type]
+        with full(redis, 1 if is_full else 0), pytest.raises(WatchError):
+            while_full.execute(redis, pipe, "hash", read)  # type: ignore[arg-type]
     assert redis.get("other") is None
 
 
 def test_a_transaction_with_a_script_waits_and_does_nothing(redis: redis_py.Redis) -> None:
-    with full_redis.full(redis), redis.pipeline() as pipe:
+    with full(redis), redis.pipeline() as pipe:
         pipe.watch("hash")  # type: ignore[no-untyped-call]
         pipe.multi()
         pipe.hset("hash", "field", "1")
         pipe.eval("return redis.call('SET', KEYS[1], 1)", 1, "other")
         with pytest.raises(OutOfMemoryError):
-            full.execute(redis, pipe, "hash", {})
+            while_full.execute(redis, pipe, "hash", {})
     assert redis.keys() == [b"wz:environment"] or redis.keys() == []

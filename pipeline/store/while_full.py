@@ -16,20 +16,24 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     a lease is taken, renewed, released            lease.py: its first write is never refused
     a worker announces itself                      hub/share.py: the same
     retention trims                                hub/retention.lua, `frees`
-    the relay attaches, commits, says why it waits hub/commit.lua: the same as a lease; `queue`
-    a consumer group attaches, detaches, moves     hub/consumer_group.py: `queue`
-    a dead letter is dropped, or sent again        pipeline/hub/deadletters.py: XDEL, `queue`
-    a hub is deleted; a declared one is made       hub/namespace.py: `queue`, UNLINK
-    a job's task commits, reports, publishes       windows/jobs: `execute`, `queue`, `OPENING`
+    the relay attaches, commits, says why it waits hub/commit.lua: the same as a lease; `write`
+    a consumer group attaches, detaches, moves     hub/consumer_group.py: `write`
+    a dead letter is dropped, or sent again        pipeline/hub/deadletters.py: XDEL, `write`
+    a hub is deleted; a declared one is made       hub/namespace.py: `write`, UNLINK
+    a job's task commits, reports, publishes       windows/jobs: `execute`, `write`, `OPENING`
     an outbox gives its rows to the receiver       windows/jobs/outputs/outbox.py: `execute`
     a job of a folder is found; a job is deleted   windows/jobs/registry.py: `execute`
-    an output, a board, or a member is deleted     boards/delete.lua, stream.py: their first write is never refused
+    an output, a board, or a member is deleted     windows/jobs/outputs/stream.py, boards/delete.lua, boards/update.lua:
+                                                   what they write first is never refused
+    who looks after it signs in at the console     console/sessions.py: `write`
+    a publisher is revoked                         hub/publishers.py: `write`
 
     what waits                                     until there is room
     a send, a reward, all that a client adds       503, and nothing was changed
     a dead letter of the relay                     its partition waits, and says so
     a task whose rows go to a board                its turn is tried again
     a job that begins anew                         the same
+    rows that an outbox has for a hub              its delivery waits, and says so
     the part of a batch on a full node             the batch's intent stays
 """
 
@@ -75,7 +79,7 @@ SCRIPT_NAMES[_ONE], SCRIPT_NAMES[_ALL] = "one command", "transaction"
 _NOT_IN_SCRIPTS = frozenset({"EVAL", "EVALSHA"})
 
 
-def queue(pipe: Redis | Pipeline, command: str, key: str, *args: Any) -> Any:
+def write(pipe: Redis | Pipeline, command: str, key: str, *args: Any) -> Any:
     """Put a command on one key into a pipeline, or send it: it is carried out although memory is full."""
     # A cluster's pipeline has no method `eval`, but takes the command.
     return pipe.execute_command("EVAL", _ONE, 1, key, command, *args)  # type: ignore[no-untyped-call]
