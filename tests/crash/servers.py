@@ -27,7 +27,6 @@ from wz.live_server import LiveServer
 from .. import stack
 
 PARTITIONS = 4
-HUBS = {"events": PARTITIONS}
 
 
 @dataclass
@@ -139,33 +138,29 @@ class Service:
         return Hubs.from_settings(self.settings, redis_client(self.settings))
 
 
-def settings(folder: Path, environment: str, hubs: Mapping[str, int]) -> Settings:
+def settings(folder: Path, environment: str) -> Settings:
     url = f"unix://{folder / environment / 'redis.sock'}"
     hosts = frozenset({stack.HOST, "127.0.0.1"})
-    return Settings(environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs=hubs)
-
-
-def target(service: Service) -> ConnectionString:
-    """Return what a relay to a service needs."""
-    root = stack.ROOT
-    return ConnectionString(f"{service.address.address}/", root.key_name, root.key, development=True)
+    return Settings(
+        environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs={"events": PARTITIONS}
+    )
 
 
 class World:
-    """All processes, as a context manager: started when it is entered, ended when it is left.
+    """All processes, as a context manager: started when it is entered, ended when it is left."""
 
-    `upstream_hubs` are the hubs that the upstream begins with.
-    """
-
-    def __init__(self, folder: Path, seed: int, upstream_hubs: Mapping[str, int] = HUBS) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
         self.slowness = stack.slowness()
         self.rnd = random.Random(seed)
-        self.home = Service(folder / "test", settings(folder, "test", HUBS))
-        self.upstream = Service(folder / "staging", settings(folder, "staging", upstream_hubs))
-        to = str(target(self.upstream))
+        self.home = Service(folder / "test", settings(folder, "test"))
+        self.upstream = Service(folder / "staging", settings(folder, "staging"))
+        root = stack.ROOT
+        target = ConnectionString(f"{self.upstream.address.address}/", root.key_name, root.key, development=True)
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]
         self.relays = [
-            self.home.server(f"relay-{batches}", worker, WZ_UPSTREAM=to, WZ_RELAYS="2", WZ_RELAY_BATCHES=batches)
+            self.home.server(
+                f"relay-{batches}", worker, WZ_UPSTREAM=str(target), WZ_RELAYS="2", WZ_RELAY_BATCHES=batches
+            )
             for batches in ("key", "any")
         ]
         self.kills: Counter[str] = Counter()
