@@ -9,10 +9,12 @@ import click
 from ..hub.consumer_group import ConsumerGroup
 from ..hub.relay import GROUP
 from ..hub.relay_status import PartitionStatus, RelayStatus, status
-from . import terminal
+from . import hub_recording, terminal
 from .hub_deadletters import deadletters
 from .hub_management import COMMANDS, existing_hubs, relays_said
 from .hub_relay import relay
+from .hub_send import send_events
+from .hub_tail import tail_events
 from .terminal import one_line_errors
 
 _HEAD = ("partition", "events", "bytes", "last", "relayed to", "lag", "oldest", "worker", "retries", "dead letters")
@@ -116,5 +118,5 @@ def detach(name: str, group: str) -> None:
 
 hub.add_command(deadletters)
 hub.add_command(relay)
-for command in COMMANDS:
+for command in (*COMMANDS, *hub_recording.COMMANDS, send_events, tail_events):
     hub.add_command(command)

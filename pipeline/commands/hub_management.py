@@ -1,14 +1,17 @@
-"""`wz hub create | set | list | show | delete`: hubs, and what they keep."""
+"""`wz hub apply | create | set | list | show | delete`: hubs, and what they keep."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 import msgspec
 
 from ..hub.description import MAX_PARTITIONS, Defaults, Description
+from ..hub.emulator_config import apply as apply_config
+from ..hub.emulator_config import read_config
 from ..hub.group_registry import ConsumerGroups
 from ..hub.namespace import Hubs
 from ..hub.relay_route import relay_states
@@ -117,8 +120,23 @@ def show(name: str) -> None:
         click.echo(line)
 
 
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@one_line_errors
+def apply(file: Path) -> None:
+    """Make the hubs and consumer groups of FILE, the Config.json of Microsoft's Event Hubs emulator.
+
+    Those that are there are kept as they are, so that it may be called again. If the file is not of that kind, or a hub
+    is there with another number of partitions, nothing is made.
+    """
+    with click.open_file(str(file), "rb") as opened:
+        wanted = read_config(opened.read())
+    for line in apply_config(existing_hubs(creates=True), wanted):
+        click.echo(line)
+
+
 #: In the order of `wz hub --help`, by name.
-COMMANDS = (create, delete, list_, set_, show)
+COMMANDS = (apply, create, delete, list_, set_, show)
 
 
 def existing_hubs(creates: bool = False) -> Hubs:

@@ -20,12 +20,15 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 -- A letter that is refused again needs no more room than before.
 if #ARGV > 13 and ARGV[6] == '' and redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[9]) then return -1 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
 
+-- The first write decides what happens if memory is full (store/full.py): a new dead letter needs room, and is refused
+-- with all else; anything else goes on.
+if ARGV[6] ~= '' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 for i = 14, #ARGV, 3 do
   redis.call('XADD', KEYS[4], '*', 'e', ARGV[i], 'r', ARGV[i + 1], 'a', ARGV[i + 2])
   redis.call('HINCRBY', KEYS[3], 'refused', 1)
 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if ARGV[6] ~= '' then
   redis.call('XDEL', KEYS[4], ARGV[6])
   redis.call('LREM', KEYS[5], 0, ARGV[6])

@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from ..errors import InvalidValue, PipelineError
-from ..store import Pipeline
+from ..store import Pipeline, full
 from ..store.offsets import ENTRY_ID, ms_of, order
 from .event import StoredEvent
 from .stored_hub import StoredHub
@@ -33,6 +33,16 @@ class DeadLettersFull(PipelineError):
         super().__init__(
             f"partition {partition} of hub {hub!r} has {most:,} dead letters or more: re-drive or drop some "
             f"(`wz hub deadletters`); the next would be refused since {reason}"
+        )
+
+
+class NoMemoryForDeadLetter(PipelineError):
+    """Redis has no memory left for the next refused event, so it stays in the log, and those after it wait."""
+
+    def __init__(self, hub: str, partition: int, reason: str) -> None:
+        super().__init__(
+            f"partition {partition} of hub {hub!r} waits until the store has memory for a dead letter; its next event "
+            f"would be refused since {reason}"
         )
 
 
@@ -208,7 +218,8 @@ class DeadLetters:
         for letter in letters:
             places[letter.partition].append((order(letter.stored.offset), letter.offset))
         for partition, its in places.items():
-            self.hub.redis.rpush(self.hub.keys[partition].redrive, *(offset for _, offset in sorted(its)))
+            key = self.hub.keys[partition].redrive
+            full.queue(self.hub.redis, "RPUSH", key, *(offset for _, offset in sorted(its)))
         return sum(map(len, places.values()))
 
     def _delete(self, partition: int, offsets: Sequence[str]) -> int:

@@ -50,8 +50,24 @@ STATS = Key(
 RELAYED = Key(
     "{hub:NAME:P}:relayed",
     "hash",
-    "SOURCE/PARTITION of a relay that sends here -> last offset that was taken from it",
+    "RULE/SOURCE/PARTITION of a relay that sends here -> last offset that was taken from it. RULE is the rule that "
+    "signs for it, HUB/NAME if it is the hub's own, or $jobs; what older versions noted has none, and is not looked at",
     None,
+    _WITH_THE_HUB,
+)
+MESSAGE_IDS = Key(
+    "{hub:NAME:P}:message-ids",
+    "hash",
+    "while the hub detects duplicates: MessageId -> when it came, ms since the Unix epoch; '' -> when the hash was "
+    "begun. See remembered.lua",
+    "the hub's time of duplicate detection after the last one",
+    _WITH_THE_HUB,
+)
+OLDER_MESSAGE_IDS = Key(
+    "{hub:NAME:P}:message-ids:older",
+    "hash",
+    "the same, of those that came before the newer hash was begun",
+    "the hub's time of duplicate detection",
     _WITH_THE_HUB,
 )
 BATCHES = Key(
@@ -144,9 +160,25 @@ THROUGHPUT = Key(
 INTENTS = Key(
     "{hub:NAME:batches}:intents",
     "stream",
-    "on a cluster: batches of several partitions that are under way; e is the batch, the entry's id is the batch's",
+    "on a cluster: batches of several partitions that are under way; e is the batch, r the rule of the relay that sent "
+    "it, the entry's id is the batch's",
     None,
     f"{_WITH_THE_HUB}; an entry once all of its partitions took their part",
+)
+REQUESTS = Key(
+    "{hub:NAME:batches}:requests",
+    "hash",
+    "digest of a rule, a path and an Idempotency-Key -> when the request came, ms since the Unix epoch, its "
+    "fingerprint, and on a cluster the id of its batch; '' -> when the hash was begun. See remembered.lua",
+    "`WZ_REMEMBER_EVENTS` after the last one",
+    _WITH_THE_HUB,
+)
+OLDER_REQUESTS = Key(
+    "{hub:NAME:batches}:requests:older",
+    "hash",
+    "the same, of those that came before the newer hash was begun",
+    "`WZ_REMEMBER_EVENTS`",
+    _WITH_THE_HUB,
 )
 WORKERS = Key(
     "{hub:NAME:workers}:GROUP",
@@ -186,8 +218,9 @@ RULES = Key(
 
 #: The keys that are deleted with a hub.
 OF_HUB = (
-    *(EVENTS, SEQUENCE, STATS, RELAYED, BATCHES, OFFSETS, ATTACHED, LEASE, DEADLETTERS, REDRIVE, RELAY, SENT),
-    *(ID, GROUPS, UPSTREAM, REVOKED, THROUGHPUT, INTENTS, WORKERS),
+    *(EVENTS, SEQUENCE, STATS, RELAYED, MESSAGE_IDS, OLDER_MESSAGE_IDS, BATCHES, OFFSETS, ATTACHED, LEASE),
+    *(DEADLETTERS, REDRIVE, RELAY, SENT),
+    *(ID, GROUPS, UPSTREAM, REVOKED, THROUGHPUT, INTENTS, REQUESTS, OLDER_REQUESTS, WORKERS),
 )
 
 KEYS: tuple[Key, ...] = (*OF_HUB, CHANGE, HUBS, DELETED, RETENTION, RULES)
@@ -202,6 +235,8 @@ class PartitionKeys:
         self.sequence = SEQUENCE.named(**self._parts)
         self.stats = STATS.named(**self._parts)
         self.relayed = RELAYED.named(**self._parts)
+        self.message_ids = MESSAGE_IDS.named(**self._parts)
+        self.older_message_ids = OLDER_MESSAGE_IDS.named(**self._parts)
         self.batches = BATCHES.named(**self._parts)
         self.offsets = OFFSETS.named(**self._parts)
         self.attached = ATTACHED.named(**self._parts)
@@ -226,6 +261,8 @@ class HubKeys(dict[int, PartitionKeys]):
         self.revoked = REVOKED.named(**self._parts)
         self.throughput = THROUGHPUT.named(**self._parts)
         self.intents = INTENTS.named(**self._parts)
+        self.requests = REQUESTS.named(**self._parts)
+        self.older_requests = OLDER_REQUESTS.named(**self._parts)
         self.change = CHANGE.named(**self._parts)
 
     def __missing__(self, partition: int) -> PartitionKeys:

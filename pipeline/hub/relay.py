@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from ..settings import Settings
+from ..store import OutOfMemoryError, full
 from ..store.lease import LeaseLost
 from ..store.pace import IDLE, RECEIVER_WAIT, Pace
 from ..store.scripts import Script
 from .consumer_group import ConsumerGroup
-from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
+from .deadletters import DeadLetter, DeadLetters, DeadLettersFull, NoMemoryForDeadLetter
 from .event import StoredEvent
 from .log import Hub
 from .relay_route import note_state
@@ -141,7 +142,7 @@ class Relay:
             self._busy.discard(partition)
             self.share.lost(partition)
             logger.warning("%s: another worker took partition %d; events may go up twice", self.name, partition)
-        except (UpstreamUnavailable, DeadLettersFull) as exc:
+        except (UpstreamUnavailable, DeadLettersFull, NoMemoryForDeadLetter) as exc:
             is_full = isinstance(exc, DeadLettersFull)
             wait = pace.failed(exc.wait if isinstance(exc, UpstreamUnavailable) else RECEIVER_WAIT)
             logger.warning("%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
@@ -152,7 +153,7 @@ class Relay:
         """Read how far the relay is. One round trip."""
         relay = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            pipe.hsetnx(relay, "source", secrets.token_hex(8))
+            full.queue(pipe, "HSETNX", relay, "source", secrets.token_hex(8))
             pipe.hget(relay, "source")
             pipe.hget(self.hub.keys[partition].offsets, GROUP)
             self.letters.queue_asked_for(pipe, partition)
@@ -213,7 +214,8 @@ class Relay:
     ) -> None:
         """Note what became of events that were sent, all taken or all `refused`.
 
-        Raises `LeaseLost` or `DeadLettersFull`, and has then done nothing."""
+        Raises `LeaseLost`, `DeadLettersFull` or `NoMemoryForDeadLetter`, and has then done nothing.
+        """
         its = self.hub.keys[partition]
         keys = [self.share.leases[partition].key, its.offsets, its.relay, its.deadletters, its.redrive, its.sent]
         last = sent[-1]
@@ -229,7 +231,12 @@ class Relay:
         args.append(len(sent) if refused and refused.is_dropped else 0)
         for letter in letters:
             args += letter.fields()
-        committed = _COMMIT.call(self.hub.redis, keys, args)
+        try:
+            committed = _COMMIT.call(self.hub.redis, keys, args)
+        except OutOfMemoryError:
+            if not letters:
+                raise
+            raise NoMemoryForDeadLetter(self.hub.name, partition, letters[0].reason) from None
         if committed == 0:
             raise LeaseLost(keys[0])
         if committed < 0:
@@ -251,13 +258,13 @@ class Relay:
             extra={} if traceparent is None else {"trace_id": trace_id(traceparent)},
         )
         if refused.ring:
-            self.hub.redis.hset(self.hub.keys[partition].relay, "ring", refused.ring)
+            full.queue(self.hub.redis, "HSET", self.hub.keys[partition].relay, "ring", refused.ring)
 
     def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
         key = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            pipe.hincrby(key, "retries", 1)
-            pipe.hset(key, mapping={"error": reason, "full": int(is_full)})
+            full.queue(pipe, "HINCRBY", key, "retries", 1)
+            full.queue(pipe, "HSET", key, "error", reason, "full", int(is_full))
             pipe.execute()
 
 

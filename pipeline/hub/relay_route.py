@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from ..connection_string import expiry
+from ..store import full
 from .stored_hub import StoredHub
 from .upstream_answers import Action
 
@@ -77,10 +79,13 @@ def routes(hubs: Sequence[StoredHub]) -> list[Route]:
 
 def set_route(hub: StoredHub, route: Route) -> None:
     """Choose a route; workers follow within some seconds. `Route()` forgets what was chosen."""
-    with hub.redis.pipeline() as pipe:
-        pipe.delete(hub.keys.upstream)  # also what workers have made of the last one
-        if route != Route():
-            pipe.hset(hub.keys.upstream, "route", msgspec.json.encode(route))
+    key = hub.keys.upstream
+    if route == Route():
+        hub.redis.delete(key)
+        return
+    with hub.redis.pipeline(transaction=False) as pipe:
+        full.queue(pipe, "HSET", key, "route", msgspec.json.encode(route))
+        pipe.hdel(key, "to", "expires", "error")  # what workers have made of the last one
         pipe.execute()
 
 
@@ -103,7 +108,7 @@ def note_state(hub: StoredHub, *, to: str = "", expires: int | None = None, erro
     (old,) = _fields([hub], *new)
     if [(value or b"").decode() for value in old] == list(new.values()):
         return
-    hub.redis.hset(hub.keys.upstream, mapping=new)
+    full.queue(hub.redis, "HSET", hub.keys.upstream, *itertools.chain.from_iterable(new.items()))
 
 
 def _fields(hubs: Sequence[StoredHub], *names: str) -> list[list[bytes | None]]:

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
@@ -33,9 +32,6 @@ LIMIT = 1024 * 1024
 
 #: The user property with the content type of an event in a batch.
 CONTENT_TYPE = "wz-content-type"
-
-#: Header names that a property may have. Proxies drop those with `_`, nginx among them.
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,128}")
 
 #: Bytes of a property's value in a header, and properties in one request: nginx and gunicorn take 8 KiB for a header,
 #: 32 KiB for all, and 100 headers.
@@ -76,7 +72,7 @@ class UpstreamRequest:
         return _batch(self.events[:middle]), _batch(self.events[middle:])
 
 
-def upstream_requests(events: Sequence[Outgoing], *, any_key: bool = False) -> Iterator[UpstreamRequest]:
+def upstream_requests(events: Iterable[Outgoing], *, any_key: bool = False) -> Iterator[UpstreamRequest]:
     """Cut events, in order, into as few requests as possible, each within `LIMIT` bytes as it is sent.
 
     A batch has consecutive events of one partition key or publisher, since Azure does not document what it does with
@@ -135,10 +131,12 @@ def _single(outgoing: Outgoing) -> UpstreamRequest | None:
         headers["BrokerProperties"] = json.dumps({"PartitionKey": event.partition_key})  # ASCII, as headers are
     for name, value in event.properties.items():
         text = _header(value)
-        if not _NAME.fullmatch(name) or not may_be_sent(name) or text is None:
+        if text is None or not may_be_sent(name, text):
             return None
         headers[name] = text
     if len(event.properties) > _PROPERTIES or sum(map(len, headers.values())) > _PROPERTIES_BYTES:
+        return None
+    if len({name.lower() for name in headers}) < len(headers):  # names that differ in case alone would be one header
         return None
     return UpstreamRequest((outgoing,), _path(event), headers, event.body)
 

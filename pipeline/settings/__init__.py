@@ -26,6 +26,7 @@ from .kinds import (
     HUBS,
     LASTING,
     NODES,
+    ORIGINS,
     SEND_SIZE,
     SIZE,
     TIME,
@@ -88,6 +89,13 @@ class Settings:
     )
     hosts: frozenset[str] = setting(
         "WZ_HOSTS", HOSTS, "", "More host names that tokens may be made out to, beside the connection string's."
+    )
+    cors_origins: frozenset[str] = setting(
+        "WZ_CORS_ORIGINS",
+        ORIGINS,
+        "",
+        "The origins, such as `https://shop.example`, whose pages may send events and read answers with a token of "
+        "their own; `*`: all. nginx has a list of its own for its errors: deploy/nginx.d/cors.origins. Unset: none.",
     )
     hubs: Mapping[str, int] = setting(
         "WZ_HUBS",

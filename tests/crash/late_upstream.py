@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline.hub.description import Description
@@ -14,19 +13,10 @@ from .senders import Sender
 from .servers import PARTITIONS, World
 
 
-class LateUpstream(World):
-    """Its upstream begins without a hub."""
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        super().__init__(folder, seed)
-        self.upstream.settings = replace(self.upstream.settings, hubs={})
-        self.upstream.gunicorn.env = {**self.upstream.gunicorn.env, **self.upstream.environ()}
-
-
 def run(folder: Path, seconds: float, seed: int) -> Report:
     """Send for so long before the hub is made, with relay workers killed; raises TimeoutError if it is not relayed."""
     stop = threading.Event()
-    with LateUpstream(folder, seed) as world:
+    with World(folder, seed, upstream_hubs={}) as world:
         senders = [Sender(number, world.home.address, seed, stop) for number in range(SENDERS)]
         for sender in senders:
             sender.start()

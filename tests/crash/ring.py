@@ -9,14 +9,12 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from pipeline.connection_string import ConnectionString
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Hub
 
-from .. import stack
 from .run import SENDERS, Report, compare, events, is_relayed
 from .senders import Sender
-from .servers import Server, World
+from .servers import Server, World, target
 
 
 class Ring(World):
@@ -25,8 +23,7 @@ class Ring(World):
     def __init__(self, folder: Path, seed: int) -> None:
         super().__init__(folder, seed)
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]
-        to = ConnectionString(f"{self.home.address.address}/", stack.ROOT.key_name, stack.ROOT.key, development=True)
-        more = {"WZ_UPSTREAM": str(to), "WZ_MAX_DEAD_LETTERS": "1000000"}
+        more = {"WZ_UPSTREAM": str(target(self.home)), "WZ_MAX_DEAD_LETTERS": "1000000"}
         self.back = self.upstream.server("relay-back", worker, **more)
 
     @property

@@ -21,6 +21,7 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay
 from pipeline.hub.relay_status import status
 from pipeline.hub.relays import Relays
+from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.upstream_answers import Action
 from pipeline.hub.upstream_requests import BATCH_TYPE
@@ -49,6 +50,15 @@ def upstream_target(
     with stack.gunicorn(folder, upstream_settings), stack.nginx(folder) as server:
         root = upstream_settings.root
         yield ConnectionString(f"{server.address}/".replace("http:", "sb:"), root.key_name, root.key, development=True)
+
+
+@pytest.fixture
+def relays_target(
+    upstream_settings: Settings, upstream_target: ConnectionString, upstream_hub: Hub
+) -> ConnectionString:
+    """The same, with a rule that says that a relay sends."""
+    rule = Rules(upstream_hub.redis, upstream_settings.root).add("chain", frozenset({Right.SEND, Right.RELAY}))
+    return ConnectionString(upstream_target.endpoint, rule.name, rule.primary, development=True)
 
 
 @pytest.fixture
@@ -89,6 +99,8 @@ EVENTS = [
     Event(b"\x00\xff", "binary", "application/octet-stream"),
     Event(b"x", "dev-1", publisher="dev-1"),
     Event(b"typed", "dev-1", "text/plain", publisher="dev-1"),
+    Event(b"headers", "names", "text/plain", {"WindAlert": "Strong Winds", "Priority": "High", "X-y": "z"}),
+    Event(b"item", "names", None, {"device_id": "d1", "app.version": "1.2.0", "Alert": 1, "alert": 2, "Priority": "i"}),
 ]
 
 
@@ -153,27 +165,39 @@ def test_two_relays_share_the_partitions(hub: Hub, upstream: ScriptedUpstream) -
 
 @pytest.mark.parametrize("any_key", [False, True])
 def test_events_that_were_sent_but_not_committed_are_not_doubled_upstream(
-    hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString, any_key: bool
+    hub: Hub, upstream_hub: Hub, relays_target: ConnectionString, any_key: bool
 ) -> None:
     keyless = [Event(b"0"), Event(b"1", None, "text/plain"), Event(b"2")]
     hub.append([*EVENTS, *keyless])
-    drain(relay_to(upstream_target, hub, any_key))
+    drain(relay_to(relays_target, hub, any_key))
     arrived = everything(upstream_hub)
     for partition in range(4):
         hub.redis.delete(hub.keys[partition].offsets)  # as if no commit had come through
     hub.append([Event(b"later", "key")])
 
-    drain(relay_to(upstream_target, hub, any_key))
+    drain(relay_to(relays_target, hub, any_key))
 
     assert sorted(map(repr, everything(upstream_hub))) == sorted(map(repr, [*arrived, Event(b"later", "key")]))
 
 
-def test_a_log_that_was_set_back_loses_nothing_that_comes_after(
+def test_with_a_rule_that_is_no_relay_s_they_are_there_twice(
     hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString
+) -> None:
+    hub.append([Event(b"1", "key")])
+    drain(relay_to(upstream_target, hub))
+    hub.redis.delete(*(hub.keys[partition].offsets for partition in range(4) if hub.read(partition)))
+
+    drain(relay_to(upstream_target, hub))
+
+    assert everything(upstream_hub) == [Event(b"1", "key")] * 2
+
+
+def test_a_log_that_was_set_back_loses_nothing_that_comes_after(
+    hub: Hub, upstream_hub: Hub, relays_target: ConnectionString
 ) -> None:
     hub.append([Event(b"1", "k")])
     hub.append([Event(b"lost", "k")])  # an entry of its own
-    drain(relay_to(upstream_target, hub))
+    drain(relay_to(relays_target, hub))
     (partition,) = (p for p in range(4) if hub.read(p))
     first, lost = hub.read(partition)
     hub.redis.xdel(hub.keys[partition].events, lost.offset)  # as if Redis had lost its last second
@@ -181,7 +205,7 @@ def test_a_log_that_was_set_back_loses_nothing_that_comes_after(
     hub.redis.hset(hub.keys[partition].offsets, GROUP, first.offset)
 
     hub.append([Event(b"new", "k")])
-    drain(relay_to(upstream_target, hub))
+    drain(relay_to(relays_target, hub))
 
     assert [stored.sequence_number for stored in hub.read(partition)] == [0, 1]
     assert [event.body for event in everything(upstream_hub)] == [b"1", b"lost", b"new"]

@@ -12,6 +12,7 @@ from pipeline.commands import hub as cli
 from pipeline.commands import terminal
 from pipeline.hub import Event, Hub
 from pipeline.hub.deadletters import DeadLetters
+from pipeline.hub.event import OVERHEAD
 from pipeline.hub.relay import Relay
 from pipeline.hub.relay_status import has_lost_its_relay, status
 from pipeline.settings import Settings
@@ -29,7 +30,7 @@ def test_a_hub_without_a_relay(hub: Hub) -> None:
 
     found = status(hub)[2]
 
-    assert (found.log.events, found.log.bytes, found.log.next) == (1, 5, 1)
+    assert (found.log.events, found.log.bytes, found.log.next) == (1, 5 + OVERHEAD, 1)
     assert (found.relay.group, found.relay.worker, found.relay.error, found.relay.deadletters) == (None, None, None, 0)
 
 
@@ -84,10 +85,10 @@ def test_the_table(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings:
     assert re.split(r" {2,}", head.strip()) == list(cli._HEAD)
     assert [row.split()[0] for row in rows] == ["0", "1", "2", "3"]
     columns = re.split(r" {2,}", rows[1].strip())
-    assert columns[:6] == ["1", "2", "2.9 KiB", "1", "0", "2"]
+    assert columns[:6] == ["1", "2", "3.0 KiB", "1", "0", "2"]
     assert re.fullmatch(r"\d+\.\d s", columns[6])
     assert columns[7:] == [relay.share.worker, "1", "0"]
-    assert total.split()[:4] == ["all", "2", "2.9", "KiB"]
+    assert total.split()[:4] == ["all", "2", "3.0", "KiB"]
     assert waits == "partition 1 waits: 127.0.0.1 answered 500: not now"
     assert wz(settings, "status").output.startswith("events: to 127.0.0.1/events\n")
 

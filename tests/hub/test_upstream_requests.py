@@ -117,6 +117,9 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
     [
         pytest.param(Event(b"x", None, "a/b", {"é": 1}), id="a name that is no header's"),
         pytest.param(Event(b"x", None, "a/b", {"with_underscore": 1}), id="a name that proxies drop"),
+        pytest.param(Event(b"x", None, "a/b", {"app.version": 1}), id="another name that proxies drop"),
+        pytest.param(Event(b"x", None, "a/b", {"Alert": 1, "alert": 2}), id="names that differ in case"),
+        pytest.param(Event(b"x", None, "a/b", {"Priority": "u=1, i"}), id="what would be a browser's"),
         pytest.param(Event(b"x", None, "a/b", {"Content-Length": 1}), id="a name with a meaning of its own"),
         pytest.param(Event(b"x", None, "a/b", {"authorization": "x"}), id="a name that would be the token's"),
         pytest.param(Event(b"x", None, "a/b", {"long": "x" * 5000}), id="a value too long for a header"),
