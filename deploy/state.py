@@ -22,7 +22,7 @@ import click
 import msgspec
 import psutil
 
-from pipeline.connection_string import ConnectionString
+from pipeline.connection_string import ConnectionString, InvalidConnectionString
 from pipeline.errors import PipelineError
 from pipeline.hub.sas import new_key
 from pipeline.settings.local import SERVICE
@@ -113,6 +113,8 @@ def keep_connection_string(path: Path, address: Address) -> bool:
     try:
         old = path.read_text()
         key = ConnectionString.parse(old).key
+        if not key:
+            raise InvalidConnectionString("connection string: a signature in place of the key")
     except FileNotFoundError:
         old, key = "", new_key()
     except (PipelineError, UnicodeDecodeError) as exc:

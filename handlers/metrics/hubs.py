@@ -9,14 +9,16 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import GROUP
+from pipeline.hub.relay_route import RelayState, Switch, relay_states
 from pipeline.hub.relay_status import PartitionStatus, statuses
 
 
 def hub_metrics(hubs: Hubs) -> list[Metric]:
-    """Read the status of every partition of every hub, as `wz hub status` does: two round trips for all hubs."""
+    """Read the status of every partition of every hub, as `wz hub status` does: three round trips for all hubs."""
     its = dict(hubs.items())
     found = dict(zip(its, statuses(list(its.values())), strict=True))
-    return [*_of_partitions(found), *_of_groups(found), _workers(found)]
+    states = dict(zip(its, relay_states(list(its.values())), strict=True))
+    return [*_of_partitions(found), *_of_groups(found), _workers(found), _paused(states)]
 
 
 def _of_partitions(hubs: dict[str, list[PartitionStatus]]) -> Iterator[Metric]:
@@ -77,6 +79,13 @@ def _of_groups(hubs: dict[str, list[PartitionStatus]]) -> list[Metric]:
                 lag.add_metric(values, group.lag)
                 oldest.add_metric(values, (group.oldest_ms or 0) / 1000)
     return [lag, oldest]
+
+
+def _paused(hubs: dict[str, RelayState]) -> Metric:
+    paused = GaugeMetricFamily("wz_relay_paused", "1 while `wz hub relay` has paused the relay.", labels=["hub"])
+    for hub, state in hubs.items():
+        paused.add_metric([hub], int(state.switch is Switch.PAUSED))
+    return paused
 
 
 def _workers(hubs: dict[str, list[PartitionStatus]]) -> Metric:

@@ -109,6 +109,8 @@ def _open(settings: Settings) -> tuple[Redis, Boards, Hubs]:
 def _relays(settings: Settings, hubs: Hubs) -> Relays:
     ca = settings.upstream_ca
     upstream = Upstream(settings.upstream, ca) if settings.upstream is not None else None
+    if upstream and upstream.proxy:
+        logger.info("events go upstream through the proxy %s", upstream.proxy.url)
     return Relays(
         hubs,
         upstream,

@@ -109,7 +109,7 @@ def _relay(one: HubNow) -> tuple[str | None, str | None, frozenset[str]]:
     workers = frozenset(one.relay.worker for one in partitions if one.relay.worker)
     waiting = [f"partition {one.log.partition}: {one.relay.error}" for one in partitions if one.relay.error]
     if one.relay.switch is not Switch.ON:
-        return "stopped", one.relay.said(0), workers
+        return str(one.relay.switch), one.relay.said(0), workers
     if not workers and one.relay.error:
         return "stopped", one.relay.error, workers
     if not workers:

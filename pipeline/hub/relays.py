@@ -57,14 +57,12 @@ class Relays:
         self._told: dict[str, float] = {}  # address -> time.monotonic()
 
     def check(self) -> None:
-        """Raise `InvalidSetting` if a hub would be relayed to itself by WZ_UPSTREAM."""
-        if self.upstream is None or not self.own.is_at(self.upstream.target):
-            return
+        """Raise `InvalidSetting` if a hub would be relayed to itself by WZ_UPSTREAM, or for a proxy that is none."""
         hubs = list(self.hubs.values())
         for hub, its in zip(hubs, routes(hubs), strict=True):
-            name = its.name or self.upstream.hub(hub.name)
-            if its.switch is Switch.ON and not its.to and self._feeds_itself(self.upstream.target, name, hub):
-                raise InvalidSetting("WZ_UPSTREAM", itself(self.upstream.target, hub.name))
+            upstream = self._upstream(its)
+            if upstream and its.switch is Switch.ON and not its.to and self._feeds_itself(upstream, hub):
+                raise InvalidSetting("WZ_UPSTREAM", itself(upstream.target, hub.name))
 
     def tasks(self) -> list[Relay]:
         """Return the relays of all hubs that there are now; for the same hub and route, the same objects as before."""
@@ -85,15 +83,17 @@ class Relays:
             Relay.group_of(hub).attach()
         if its.switch is Switch.DETACHED:
             Relay.group_of(hub).detach()
-        upstream = self._upstream(its)
-        if its.switch is not Switch.ON or upstream is None:
+        if its.switch is not Switch.ON:
             return []
-        if self._feeds_itself(upstream.target, upstream.hub(hub.name), hub):
-            error = itself(upstream.target, hub.name)
+        try:
+            upstream = self._upstream(its)
+            error = itself(upstream.target, hub.name) if upstream and self._feeds_itself(upstream, hub) else ""
+        except InvalidSetting as exc:
+            upstream, error = None, str(exc)
+        if error:
             logger.error("relay %s: %s", hub.name, error)
             note_state(hub, error=error)
-            return []
-        return [self._make(hub, upstream) for _ in range(self.count)]
+        return [self._make(hub, upstream) for _ in range(self.count)] if upstream and not error else []
 
     def _upstream(self, its: Route) -> Upstream | None:
         target = ConnectionString.parse(its.to) if its.to else self.upstream.target if self.upstream else None
@@ -101,8 +101,8 @@ class Relays:
             return self.upstream
         return Upstream(target, self.ca, name=its.name, answers={**DEFAULTS, **its.answers})
 
-    def _feeds_itself(self, target: ConnectionString, name: str, hub: Hub) -> bool:
-        return self.own.feeds_itself(target, name, hub.name)
+    def _feeds_itself(self, upstream: Upstream, hub: Hub) -> bool:
+        return self.own.feeds_itself(upstream.target, upstream.hub(hub.name), hub.name)
 
     def _warn_of_merging(self, tasks: list[Relay]) -> None:
         """Say once which hubs are sent to one hub, as a connection string's EntityPath has it."""

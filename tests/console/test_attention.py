@@ -13,12 +13,14 @@ from pipeline.console.attention import Item, Level, Where, attention, clock
 from pipeline.console.history import Sample, job_subject, keep
 from pipeline.console.history_task import History
 from pipeline.console.overview import Overview, overview
+from pipeline.console.readers import readers
 from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Description
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import Relay
+from pipeline.hub.relay_route import Route, Switch, note_state, set_route
 from pipeline.hub.retention import trim_all
 from pipeline.store.server_status import ServerStatus, server_status
 from pipeline.windows.jobs import keys
@@ -133,6 +135,47 @@ def test_dead_letters_and_a_relay_that_waits(
     assert (letters.where, letters.name) == (Where.DEAD_LETTERS, "events")
     assert (waits.level, waits.text) == (Level.LOOK, "The relay of hub events waits.")
     assert waits.why.endswith(". It tries again by itself; 1 event waits.")
+
+
+def test_a_relay_that_is_paused_needs_nobody(hub: Hub, registry: JobRegistry, worker: History, relay: Relay) -> None:
+    relay.step()
+    relay.stop()
+    set_route(hub, Route(switch=Switch.PAUSED))
+
+    assert told(registry) == []
+    (reader,) = (one for one in readers(now(registry).hubs["events"], {}) if one.kind == "relay")
+    assert (reader.state, reader.why) == ("paused", "paused, and events are kept for it")
+
+
+def test_a_hub_that_would_be_relayed_to_itself(hub: Hub, registry: JobRegistry, worker: History) -> None:
+    note_state(hub, error="up:443 is this service")
+
+    (item,) = items(registry)
+    assert (item.level, item.text, item.why) == (Level.LOOK, "Hub events is not relayed.", "up:443 is this service.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ends"), [(3600, "expires soon"), (-1, "has expired"), (90_000, None)], ids=["soon", "past", "later"]
+)
+def test_a_signature_that_expires(
+    hub: Hub, registry: JobRegistry, worker: History, seconds: int, ends: str | None
+) -> None:
+    note_state(hub, to="up/events", expires=hub.clock_ms() // 1000 + seconds)
+
+    assert told(registry) == ([(Level.LOOK, f"The relay of hub events has a signature that {ends}.")] if ends else [])
+
+
+def test_a_ring_of_relays(
+    hub: Hub, registry: JobRegistry, worker: History, upstream: ScriptedUpstream, relay: Relay
+) -> None:
+    ring = "events@00000000000a -> up@00000000000b -> events@00000000000a"
+    upstream.answer = lambda received: Answer(400, f"RelayRing: {ring}. Pause".encode())
+    hub.append([Event(b"a", "k")])
+    stack.until(lambda: relay.step() == 0 and now(registry).hubs["events"].deadletters == 1)
+
+    (item,) = items(registry)
+    assert (item.level, item.text) == (Level.ACT, "1 dead letter in hub events.")
+    assert item.why.startswith(f"Events have come back in a ring of relays, {ring}: pause one")
 
 
 def test_a_relay_that_no_worker_runs(hub: Hub, registry: JobRegistry, worker: History) -> None:

@@ -53,6 +53,7 @@ NOT_DRAWN = {
     "wz_process_virtual_memory_bytes",
     "wz_redis_connections_limit",
     "wz_relay_bytes_total",
+    "wz_relay_paused",
     "wz_relay_requests_total",
     "wz_sends_total",
     "wz_traces_total",

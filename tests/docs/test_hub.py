@@ -37,6 +37,7 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
         "WZ_REDIS_URL": settings.redis_url,
         "WZ_CONNECTION_STRING": str(ROOT),
     }
+    azure = tmp_path / "azure.txt"
     shell = {
         "HUB": "",
         "all": f"Authorization: {token()}",
@@ -44,12 +45,13 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
     }
 
     def wz(words: list[str]) -> str:
-        return CliRunner().invoke(main, words, env=environ).output
+        there = [str(azure) if word == azure.name else word for word in words]
+        return CliRunner().invoke(main, there, env=environ).output
 
     def relay(words: list[str]) -> str:
         """Run the worker until the test ends; returns when it has relayed all that is there."""
         command = [sys.executable, "-m", *words]
-        env = {**environ, "WZ_UPSTREAM_FILE": str(tmp_path / "azure.txt")}
+        env = {**environ, "WZ_UPSTREAM_FILE": str(azure)}
         running.enter_context(process(command, ready=is_relayed, env=env, cwd=REPOSITORY))
         return ""
 
@@ -59,8 +61,8 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
 
     with scripted_upstream() as upstream, ExitStack() as running:
         upstream.answer = refuse_bad
-        (tmp_path / "azure.txt").write_text(str(upstream.target))
-        (tmp_path / "azure.txt").chmod(0o600)
+        azure.write_text(str(upstream.target))
+        azure.chmod(0o600)
         yield {"curl": curl(client, shell), "wz": wz, "WZ_UPSTREAM_FILE=azure.txt": lambda words: relay(words[:-1])}
 
 

@@ -15,8 +15,10 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
 from pipeline.hub.event import OVERHEAD
 from pipeline.hub.relay import Relay
+from pipeline.hub.relay_route import Route, Switch, set_route
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream
+from pipeline.hub.upstream_answers import Action
 from pipeline.settings import Settings
 from wz.live_server import LiveServer
 from wz.testing import Client
@@ -111,6 +113,21 @@ def test_the_reason_of_a_refused_send(client: ServiceClient, hub: Hub) -> None:
     assert scrape(client)["wz_group_lag_events", "$relay", "small", "0"] == 1
 
 
+def test_what_was_dropped_and_that_a_relay_is_paused(
+    client: ServiceClient, hub: Hub, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(Answer(413))
+    hub.append([Event(b"large")], partition=1)
+    relay = Relay(hub, Upstream(upstream.target, answers={413: Action.DROP}), beat=0.0)
+    relay.step()
+    relay.stop()
+    set_route(hub, Route(switch=Switch.PAUSED))
+
+    found = scrape(client)
+    assert found["wz_relay_dropped_total", "events", "1"] == 1
+    assert found["wz_relay_paused", "events"] == 1
+
+
 def test_lag_age_retries_and_dead_letters(client: ServiceClient, hub: Hub, upstream: ScriptedUpstream) -> None:
     upstream.script(Answer(400), Answer(201), Answer(500))
     hub.append([Event(b"bad")], partition=1)
@@ -124,12 +141,14 @@ def test_lag_age_retries_and_dead_letters(client: ServiceClient, hub: Hub, upstr
 
     assert found["wz_redis_up",] == 1
     assert found["wz_relay_workers", "events"] == 1
+    assert found["wz_relay_paused", "events"] == 0
     expected = {
         "wz_relay_events_total": 1,
         "wz_relay_bytes_total": 4,
         "wz_relay_requests_total": 1,
         "wz_relay_retries_total": 1,
         "wz_relay_refused_total": 1,
+        "wz_relay_dropped_total": 0,
         "wz_relay_waiting": 1,
         "wz_dead_letters": 1,
         "wz_dead_letters_full": 0,

@@ -139,6 +139,19 @@ def test_a_connection_string_is_not_shown(hubs: dict[str, Hub], upstream: Script
     assert upstream.target.key not in repr(routes([hubs["a"]]))
 
 
+def test_a_proxy_that_is_none_stops_the_hub_and_not_its_worker(
+    hubs: dict[str, Hub], upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relays = Relays(hubs, Upstream(upstream.target))
+    monkeypatch.setenv("http_proxy", "socks5://p:1")
+    set_route(hubs["b"], Route(to=str(upstream.target)))
+
+    assert [relay.hub.name for relay in relays.tasks()] == ["a"]
+    assert relay_states([hubs["b"]])[0].said(0).startswith("HTTP_PROXY: write http://")
+    with pytest.raises(InvalidSetting, match="HTTP_PROXY"):
+        relays.check()
+
+
 def test_one_hub_for_several_is_told(
     hubs: dict[str, Hub], upstream: ScriptedUpstream, caplog: pytest.LogCaptureFixture
 ) -> None:
