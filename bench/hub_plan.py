@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -144,7 +144,7 @@ class Trips(list[object]):
 
 
 @contextmanager
-def round_trips(threads: Sequence[threading.Thread] = ()) -> Iterator[Trips]:
+def round_trips(threads: Collection[threading.Thread] = ()) -> Iterator[Trips]:
     """Record each time that something is sent to Redis by the main thread, or by one of `threads`.
 
     A pipeline is sent as a whole, on a cluster to each node.

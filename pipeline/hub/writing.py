@@ -7,13 +7,13 @@ from importlib.resources import files
 from typing import cast
 
 from ..errors import PipelineError
-from ..store.scripts import Script
+from ..store.together import SharedScript
 from .entry import PackedEntry, entries
 from .event import Event
 from .retention import trim
 from .stored_hub import StoredHub
 
-_APPEND = Script(files(__package__) / "append.lua")
+_APPEND = SharedScript(files(__package__) / "append.lua")
 
 #: Seconds until a hub that was full may have room: workers trim every few seconds.
 _TRIM_WAIT = 5
