@@ -52,13 +52,13 @@ class SharedScript(Script):
 
 
 class _Call:
-    __slots__ = ("command", "is_done", "reply", "was_sent", "woken")
+    __slots__ = ("command", "is_done", "leads", "reply", "was_sent", "woken")
 
     def __init__(self, command: tuple[Any, ...]) -> None:
         self.command = command
         self.woken = Lock()
         self.woken.acquire()
-        self.was_sent = self.is_done = False
+        self.leads = self.was_sent = self.is_done = False
         self.reply: Any = None  # or what it failed with
 
 
@@ -75,11 +75,15 @@ class Turns:
         """Return the reply to a command, or raise its error."""
         call = _Call(command)
         with self._lock:
-            leads, self._busy = not self._busy, True
+            call.leads, self._busy = not self._busy, True
             self._waiting.append(call)
-        if not leads:
-            call.woken.acquire()
-        if not call.is_done:
+        if not call.leads:
+            try:
+                call.woken.acquire()
+            except BaseException:  # the thread is to end
+                self._leave(call)
+                raise
+        if call.leads:
             self._lead(call)
         # What is counted for a request is its own call (writes.py), whoever has sent it.
         count = writes.current()
@@ -102,16 +106,28 @@ class Turns:
         finally:
             if count is not None:
                 count.sent = before
-            with self._lock:
-                following = self._waiting[0] if self._waiting else None
-                self._busy = following is not None
             for call in calls:
                 if not call.is_done:
                     call.reply, call.is_done = _copy(failed), True
                 if call is not mine:
                     call.woken.release()
-            if following is not None:
-                following.woken.release()
+            with self._lock:
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Let the first that waits lead, if one does. The caller has the lock."""
+        if self._waiting:
+            self._waiting[0].leads = True
+            self._waiting[0].woken.release()
+        else:
+            self._busy = False
+
+    def _leave(self, call: _Call) -> None:
+        with self._lock:
+            if call in self._waiting:
+                self._waiting.remove(call)
+                if call.leads:
+                    self._pass_on()
 
     def _send(self, calls: list[_Call]) -> None:
         """Send calls, and read the replies until the connection fails."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -118,6 +120,37 @@ def test_all_of_a_turn_are_told_that_their_connection_broke_and_the_next_one_goe
     operator.client_unpause()
 
     assert [future.result() for future in futures[1:]] == [10, 110]
+
+
+def test_a_thread_that_ends_while_it_waits_leaves_the_others_alone(
+    redis: redis_py.Redis, operator: redis_py.Redis, script: SharedScript, threads: ThreadPoolExecutor
+) -> None:
+    class Ended(BaseException): ...
+
+    def end(*_: object) -> None:
+        raise Ended
+
+    def call(arg: int | str) -> int:
+        return int(script.call(redis, [KEY], [arg]))
+
+    def end_main_thread() -> None:
+        turns = script._turns[redis]
+        stack.until(lambda: len(turns._waiting) == 2)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    futures = gathered(redis, operator, script, threads, call, [1, 10])
+    before = signal.signal(signal.SIGUSR1, end)
+    try:
+        killer = threads.submit(end_main_thread)
+        with pytest.raises(Ended):
+            call(100)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    killer.result()
+    futures.append(threads.submit(call, 1000))
+    operator.client_unpause()
+
+    assert [future.result() for future in futures] == [1, 11, 1011]
 
 
 def test_a_script_that_redis_has_forgotten_is_sent_again_by_each(
