@@ -1,6 +1,6 @@
 """What to plan a hub with: what an event costs, what an idle partition does, and how soon a dead worker is replaced.
 
-    python -m bench.hub_plan            some 40 seconds
+    python -m bench.hub_plan            a minute and a half
     python -m bench.hub_plan --json     the same as JSON
     python -m bench.hub_plan --quick    without the worker that is killed
 
@@ -12,10 +12,11 @@ where a worker is killed. Rates are in `python -m bench.hub`.
 from __future__ import annotations
 
 import os
+import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -43,12 +44,14 @@ from tests.upstream import scripted_upstream
 from wz.testing import Client
 
 from .bulk import own_stdout
+from .deployments import seconds
 from .hub import BODY, PARTITIONS, environ, request, wait_until
 from .side_by_side import Goal, Row, report
 
 EVENTS = 20_000
 IDLE = 1_000
 TURNS = 20
+WATCHED = 10.0  # seconds that a worker is idle
 SENDS = 300
 BATCH = 100
 RELAYED = 2_000
@@ -123,15 +126,20 @@ def idle(client: redis.Redis) -> list[Row]:
 
 
 def cost(client: redis.Redis, step: Callable[[], object], times: int) -> tuple[float, float, float]:
-    """Return round trips, one after the other, and microseconds of Redis's and of this process's time, of a call."""
+    """Return round trips, one after the other, and microseconds of Redis's and of this process's time, of a call.
+
+    Round trips are those of most calls: once a second, a process also asks which hubs there are.
+    """
     step()  # imports, scripts
     theirs, ours = redis_seconds(client), time.thread_time()
-    with round_trips() as trips:
-        for _ in range(times):
+    waits = []
+    for _ in range(times):
+        with round_trips() as trips:
             step()
+        waits.append(trips.waits)
     ours = time.thread_time() - ours
     theirs = redis_seconds(client) - theirs
-    return trips.waits / times, theirs / times * 1e6, ours / times * 1e6
+    return statistics.median(waits), theirs / times * 1e6, ours / times * 1e6
 
 
 class Trips(list[object]):
@@ -144,7 +152,7 @@ class Trips(list[object]):
 
 
 @contextmanager
-def round_trips(threads: Sequence[threading.Thread] = ()) -> Iterator[Trips]:
+def round_trips(threads: Collection[threading.Thread] = ()) -> Iterator[Trips]:
     """Record each time that something is sent to Redis by the main thread, or by one of `threads`.
 
     A pipeline is sent as a whole, on a cluster to each node.
@@ -234,21 +242,34 @@ def up(client: redis.Redis) -> Row:
     return Row("Up: processor time of an event", found)
 
 
-def takeover(settings: Settings) -> Row:
-    """Seconds from kill -9 of a worker until another has all of its partitions."""
-    hub = Hub(redis_client(settings), "events", PARTITIONS)
+def takeover(settings: Settings, partitions: int) -> list[Row]:
+    """Seconds from kill -9 of a worker until another has all of its partitions; what this one takes when it is idle."""
+    hub = Hub(redis_client(settings), "events", partitions)
     hub.redis.flushdb()
     command = [sys.executable, "-m", "wz", "worker"]
     with scripted_upstream() as upstream, ExitStack() as running:
-        env = environ(settings) | {"WZ_UPSTREAM": f"{upstream.target}"}
+        env = environ(settings) | {"WZ_HUBS": f"events:{partitions}", "WZ_UPSTREAM": f"{upstream.target}"}
         dying, other = (running.enter_context(stack.process(command, ready=lambda: True, env=env)) for _ in range(2))
         wait_until(lambda: processes(hub) == {dying.pid, other.pid})
         dying.kill()
         start = time.perf_counter()
         wait_until(lambda: processes(hub) == {other.pid})
-        seconds = time.perf_counter() - start
+        taken = time.perf_counter() - start
+        theirs, ours = redis_seconds(hub.redis), seconds(other.pid)
+        time.sleep(WATCHED)
+        theirs, ours = redis_seconds(hub.redis) - theirs, seconds(other.pid) - ours
+        resident = int(Path(f"/proc/{other.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    title = f"{partitions:,} partitions of two workers, one of which is killed (-9)"
     goals = [Goal("taken over after", "the promise", 1)]
-    return Row("A worker is killed (-9)", {"taken over after": seconds, "the promise": 10}, "s", goals=goals)
+    return [
+        Row(title, {"taken over after": taken, "the promise": 10}, "s", goals=goals),
+        Row(f"{title}: the other's memory", {"worker": resident / 2**20}, "MiB"),
+        Row(
+            f"{title}: processor time each second, when all is idle",
+            {"worker": ours / WATCHED * 1000, "Redis": theirs / WATCHED * 1000},
+            "ms",
+        ),
+    ]
 
 
 def processes(hub: Hub) -> set[int | None]:
@@ -277,7 +298,7 @@ def main(as_json: bool, quick: bool) -> None:
         rows = [*memory(client), *idle(client), *sends(settings, clustered), up(client)]
         client.config_set("appendonly", "yes")
         if not quick:
-            rows.append(takeover(settings))
+            rows += [*takeover(settings, PARTITIONS), *takeover(settings, IDLE)]
         info = client.info("server")
         version = info.get("valkey_version") or info["redis_version"]
         notes = [f"{os.cpu_count()} cores; {info.get('server_name', 'redis')} {version}"]

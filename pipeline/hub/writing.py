@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from ..errors import PipelineError
-from ..store.scripts import Script
+from ..store.together import SharedScript
 from .entry import MAX_EVENTS, PackedEntry, entries
 from .event import OVERHEAD, Event
 from .repetition import ALL_ARE_NEW, ALL_STORED, Appended, KeyOfAnother, RequestKey, recognized
@@ -14,8 +14,8 @@ from .retention import trim
 from .stored_hub import StoredHub
 
 _FOLDER = files(__package__)
-_APPEND_NEW = Script(_FOLDER / "numbers.lua", _FOLDER / "all_new.lua", _FOLDER / "append.lua")
-_APPEND = Script(*(_FOLDER / f"{name}.lua" for name in ("numbers", "remembered", "recognition", "append")))
+_APPEND_NEW = SharedScript(_FOLDER / "numbers.lua", _FOLDER / "all_new.lua", _FOLDER / "append.lua")
+_APPEND = SharedScript(*(_FOLDER / f"{name}.lua" for name in ("numbers", "remembered", "recognition", "append")))
 
 #: Seconds until a hub that was full may have room: workers trim every few seconds.
 _TRIM_WAIT = 5
