@@ -12,16 +12,21 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NewConnectionError
 
 from ..connection_string import ConnectionString
 from ..errors import PipelineError
 from ..store.clock import machine_time
 from .sas import sign
-from .upstream import TOKEN_LIFETIME, retry_after
 
 #: Seconds to connect, and for an answer: a long poll takes up to 20.
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=40.0)
+
+#: Seconds that a token lives; it is renewed when a quarter is left.
+_TOKEN_LIFETIME = 3600
+
+#: The longest Retry-After, in seconds, that is obeyed.
+_LONGEST_WAIT = 600.0
 
 #: Statuses after which the same request may succeed.
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
@@ -94,20 +99,28 @@ class RestClient:
             return response
         answer = f"{host} answered {response.status}: {_said(response)}"
         if response.status in _LATER:
-            raise NotNow(answer, response.status not in _NOTHING_DONE, retry_after(response))
+            raise NotNow(answer, response.status not in _NOTHING_DONE, _retry_after(response))
         raise Refused(answer)
 
     def _authorization(self) -> str:
         now = machine_time()
         if now >= self._renew_at:
             resource = f"{self.target.url}/{quote(self.target.hub or '')}"
-            self._token = sign(resource, self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME)
-            self._renew_at = now + TOKEN_LIFETIME * 0.75
+            self._token = sign(resource, self.target.key_name, self.target.key, int(now) + _TOKEN_LIFETIME)
+            self._renew_at = now + _TOKEN_LIFETIME * 0.75
         return self._token
 
 
 #: Errors before anything was sent.
-_NOT_SENT = (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.NewConnectionError)
+_NOT_SENT = (ConnectTimeoutError, NewConnectionError)
+
+
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
+    """Return the header's seconds, which may be given as a date; 0 without the header."""
+    try:
+        return min(urllib3.Retry().parse_retry_after(response.headers.get("Retry-After", "0")), _LONGEST_WAIT)
+    except InvalidHeader:
+        return 0.0
 
 
 def _said(response: urllib3.BaseHTTPResponse) -> str:
