@@ -104,6 +104,6 @@ def _events(followed: Followed, after: str, place: Place, end: float) -> Iterato
 
 def _end(request: Request) -> float:
     """When a stream is to end, by time.monotonic()."""
-    left = token_of(request).expiry + services(request).clock_tolerance - machine_time()
+    left = token_of(request).expires + services(request).clock_tolerance - machine_time()
     seconds: float = request.app.config["TAIL_SECONDS"]
     return time.monotonic() + min(seconds, left)

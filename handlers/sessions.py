@@ -67,7 +67,7 @@ def authorization(request: Request, methods: frozenset[str] = _SAFE) -> str | No
 def sign_in(request: Request, token: str) -> None:
     """Begin a session with a token that is good. One that the browser has is ended: no id outlives a sign-in."""
     sign_out(request)
-    left = Token.parse(token).expiry + services(request).clock_tolerance - machine_time()
+    left = Token.parse(token).expires + services(request).clock_tolerance - machine_time()
     session_of(request)[_ID] = sessions.begin(services(request).redis, token, max(1, int(left)))
 
 

@@ -12,7 +12,7 @@ process: a Redis of its own, the app and the worker in one process, which ends w
 The service is not in the distribution, which is the framework. It runs from a checkout of the repository, with the
 Python of the checkout's `.venv` where there is one: the checkout that this package is installed from (`pip install
 --editable`), or the one that `wz_checkout` in pytest's ini file, or WZ_CHECKOUT, names. So tests need nothing of what
-the service needs. Without a checkout nothing happens until a test asks for the fixture, which then says what is missing.
+the service needs. Without a checkout nothing happens until a test asks for the fixture, which says what is missing.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import unquote, urlsplit
 
+from pipeline.hub.resource import Resource
 from pipeline.hub.sas import (
     Audience,
     InvalidAudience,
@@ -68,9 +68,7 @@ class Access:
     @cached_property
     def rule(self) -> Rule:
         """The rule that signed the token, wherever the token is good. Raises a leaf of `Unauthorized`."""
-        place = unquote(self.token.resource)
-        path = urlsplit(place if "://" in place else f"//{place}").path
-        segments = [segment for segment in path.split("/") if segment]
+        segments = [name.signed for name in Resource.parse(self.token.resource).names]
         audience, rules, now = self._asked(segments, hub=True)
         found = self.request.g.signed_by = identify(self.token, rules, audience, now)
         return found

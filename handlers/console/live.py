@@ -100,7 +100,7 @@ def live(request: Request, fragments: Fragments) -> Response:
         place.leave()
         raise
     seconds: float = request.app.config["TAIL_SECONDS"]
-    end = time.monotonic() + min(seconds, who.token.expiry + found.clock_tolerance - machine_time())
+    end = time.monotonic() + min(seconds, who.token.expires + found.clock_tolerance - machine_time())
 
     def is_over() -> bool:
         if place.is_over() or time.monotonic() >= end or authorization(request) != signed_in:

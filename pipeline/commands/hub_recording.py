@@ -98,7 +98,8 @@ def import_events(name: str, file: Path, is_now: bool) -> None:
                 raise click.ClickException(
                     f"{why}\n{_how_far(written, total, not isinstance(exc, PipelineError))}"
                 ) from exc
-    click.echo(terminal.counted(total, "event"), err=True)
+    left_out = f", {written.repeated:,} of them left out as duplicates" if written.repeated else ""
+    click.echo(f"{terminal.counted(total, 'event')}{left_out}", err=True)
 
 
 def _how_far(written: Written, total: int, may_have_more: bool) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from ..hub.sas import Right, Rule, Rules
+from ..hub.sas import Right, Rule, Rules, rights_of
 from ..settings import Settings
 from ..store.client import hubs_client
 from . import terminal
@@ -15,7 +15,7 @@ from .terminal import one_line_errors
 
 @click.group()
 def rule() -> None:
-    """Shared access rules: named keys with some of the rights Send, Listen and Manage."""
+    """Shared access rules: named keys with some of the rights Send, Listen, Manage and Relay."""
 
 
 @rule.command("add")
@@ -26,7 +26,7 @@ def rule() -> None:
     multiple=True,
     required=True,
     type=click.Choice([right.value for right in Right], case_sensitive=False),
-    help="May be given several times; Manage brings the other two.",
+    help="May be given several times. Manage brings Send and Listen; Relay, for the relay of another wz, brings Send.",
 )
 @click.option("--hub", help="Narrow the rule to one hub.")
 @one_line_errors
@@ -34,8 +34,7 @@ def add_rule(name: str, rights: tuple[str, ...], hub: str | None) -> None:
     """Make the rule NAME, or give it new keys, and print its connection string."""
     settings = terminal.settings_for_redis(creates=True)
     rules = Rules(hubs_client(settings), settings.root)
-    granted = frozenset(Right) if Right.MANAGE in rights else frozenset(map(Right, rights))
-    made = rules.add(name, granted, hub.lower() if hub else None)
+    made = rules.add(name, rights_of(map(Right, rights)), hub.lower() if hub else None)
     click.echo(_connection_string(settings, made, made.primary))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import click
 
 from ..hub.sas import Rules, sign
@@ -23,7 +25,7 @@ def token(hub: str | None, publisher: str | None, lifetime: int, rule_name: str 
     """Print a SAS token, made with the key in WZ_CONNECTION_STRING or .wz/connection-string."""
     if publisher is not None and hub is None:
         raise click.UsageError("--publisher needs --hub: a publisher belongs to a hub")
-    path = hub or "" if publisher is None else f"{hub}/publishers/{publisher}"
+    path = hub or "" if publisher is None else f"{hub}/publishers/{quote(publisher, safe='')}"
     text = signed(terminal.settings(), rule_name, lifetime, hub, path)
     click.echo(f"Authorization: {text}" if header else text)
 

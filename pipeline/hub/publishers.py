@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from ..errors import PipelineError
+from ..store import full
 from .stored_hub import StoredHub
 
 
@@ -29,14 +30,16 @@ class RevokedPublishers:
         self.hub = hub.name
         self.key = hub.keys.revoked
 
-    def check(self, name: str) -> None:
-        """Raises `PublisherRevoked`. One round trip."""
-        if self.redis.sismember(self.key, name.lower()):
-            raise PublisherRevoked(self.hub, name)
+    def check(self, *names: str) -> None:
+        """Raise `PublisherRevoked` if one of a publisher's names is revoked. One round trip."""
+        found = cast("list[int]", self.redis.smismember(self.key, [name.lower() for name in names]))
+        for name, is_revoked in zip(names, found, strict=True):
+            if is_revoked:
+                raise PublisherRevoked(self.hub, name)
 
     def revoke(self, name: str) -> None:
         """Refuse this publisher from now on; without effect if it is revoked already."""
-        self.redis.sadd(self.key, name.lower())
+        full.queue(self.redis, "SADD", self.key, name.lower())
 
     def resume(self, name: str) -> bool:
         """Let a publisher send again; False if it was not revoked."""

@@ -12,21 +12,15 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from ..connection_string import ConnectionString
+from ..connection_string import ConnectionString, expiry
 from ..errors import PipelineError
 from ..store.clock import machine_time
+from .proxy import proxy_for
 from .sas import sign
-
-#: Seconds to connect, and for an answer: a long poll takes up to 20.
-_TIMEOUT = urllib3.Timeout(connect=5.0, read=40.0)
-
-#: Seconds that a token lives; it is renewed when a quarter is left.
-_TOKEN_LIFETIME = 3600
-
-#: The longest Retry-After, in seconds, that is obeyed.
-_LONGEST_WAIT = 600.0
+from .upstream import TOKEN_LIFETIME, pool
+from .upstream_answers import retry_after
 
 #: Statuses after which the same request may succeed.
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
@@ -53,14 +47,13 @@ class NotNow(PipelineError):
 class RestClient:
     """Sends requests with tokens that it makes itself.
 
-    Certificates are checked, against the system's authorities or those in the PEM file `ca`.
+    Certificates are checked, against the system's authorities or those in the PEM file `ca`. Raises `InvalidSetting`
+    for a proxy that can't be one: see proxy.py.
     """
 
     def __init__(self, target: ConnectionString, ca: Path | None = None) -> None:
         self.target = target
-        self._pool = urllib3.PoolManager(
-            retries=False, timeout=_TIMEOUT, cert_reqs="CERT_REQUIRED", ca_certs=str(ca) if ca else None
-        )
+        self._pool = pool(proxy_for(target.url), ca)
         self._token = ""
         self._renew_at = 0.0
 
@@ -99,28 +92,24 @@ class RestClient:
             return response
         answer = f"{host} answered {response.status}: {_said(response)}"
         if response.status in _LATER:
-            raise NotNow(answer, response.status not in _NOTHING_DONE, _retry_after(response))
+            raise NotNow(answer, response.status not in _NOTHING_DONE, retry_after(response))
         raise Refused(answer)
 
     def _authorization(self) -> str:
         now = machine_time()
+        if self.target.signature:
+            if self.target.expires is not None and now >= self.target.expires:
+                raise Refused(f"{self.target.host}: {expiry(self.target.expires, now)}")
+            return self.target.signature
         if now >= self._renew_at:
             resource = f"{self.target.url}/{quote(self.target.hub or '')}"
-            self._token = sign(resource, self.target.key_name, self.target.key, int(now) + _TOKEN_LIFETIME)
-            self._renew_at = now + _TOKEN_LIFETIME * 0.75
+            self._token = sign(resource, self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME)
+            self._renew_at = now + TOKEN_LIFETIME * 0.75
         return self._token
 
 
 #: Errors before anything was sent.
 _NOT_SENT = (ConnectTimeoutError, NewConnectionError)
-
-
-def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
-    """Return the header's seconds, which may be given as a date; 0 without the header."""
-    try:
-        return min(urllib3.Retry().parse_retry_after(response.headers.get("Retry-After", "0")), _LONGEST_WAIT)
-    except InvalidHeader:
-        return 0.0
 
 
 def _said(response: urllib3.BaseHTTPResponse) -> str:

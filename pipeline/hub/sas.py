@@ -12,11 +12,11 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal, NamedTuple, cast
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_plus
 
 import msgspec
 
@@ -25,7 +25,10 @@ from ..errors import InvalidValue, PipelineError
 from ..store import Pipeline, Redis
 from ..store.clock import machine_time
 from .keys import RULES
+from .resource import covers
 
+#: Seconds, by some makers of tokens with decimals, or with zeros in front.
+_EXPIRY = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,20})?")
 _RULE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?")
 
 SCHEME = "SharedAccessSignature"
@@ -39,6 +42,20 @@ class Right(StrEnum):
     SEND = "Send"
     LISTEN = "Listen"
     MANAGE = "Manage"
+    #: Says that the sender is a relay, of which the hub leaves out what it sends again: see `Hub.append`.
+    RELAY = "Relay"
+
+
+#: Each right with those that it brings. Manage does not bring Relay: who has that agrees that events are left out.
+_INCLUDED = {
+    Right.MANAGE: frozenset({Right.SEND, Right.LISTEN, Right.MANAGE}),
+    Right.RELAY: frozenset({Right.SEND, Right.RELAY}),
+}
+
+
+def rights_of(chosen: Iterable[Right]) -> frozenset[Right]:
+    """Return the rights that a rule gets with these: Manage brings Send and Listen, Relay brings Send."""
+    return frozenset(right for one in chosen for right in _INCLUDED.get(one, {one}))
 
 
 class Unauthorized(PipelineError):
@@ -73,7 +90,7 @@ class Rule(msgspec.Struct, frozen=True):
     """A named pair of keys, either of which can sign, and the rights of tokens that they signed.
 
     `hub` narrows a rule to one hub (lower case); None covers the whole namespace, boards and outputs included.
-    Manage includes Send and Listen.
+    `rights_of` says which include others.
     """
 
     name: str
@@ -81,6 +98,11 @@ class Rule(msgspec.Struct, frozen=True):
     secondary: str
     rights: frozenset[Right]
     hub: str | None = None
+
+    @property
+    def id(self) -> str:
+        """What no other rule has: the name, or HUB/NAME of a hub's own."""
+        return _field(self.name, self.hub)
 
     def __repr__(self) -> str:  # the keys must not reach a log
         return f"<Rule {self.name!r} {sorted(self.rights)} hub={self.hub!r}>"
@@ -99,7 +121,7 @@ class Rules:
 
     def __init__(self, client: Redis, root: ConnectionString) -> None:
         self.redis = client
-        self.root = Rule(root.key_name, root.key, root.key, frozenset(Right))
+        self.root = Rule(root.key_name, root.key, root.key, rights_of({Right.MANAGE}))
 
     def find(self, name: str, hub: str | None = None) -> list[Rule]:
         """Return the rules of this name that may have signed a token for `hub`: the hub's and the namespace's.
@@ -141,7 +163,7 @@ class Rules:
                 f"{name!r}: a rule's name is 1 to 50 letters, digits and . - _, and not the root rule's", field="name"
             )
         rule = Rule(name, new_key(), new_key(), rights, hub)
-        self.redis.hset(self.KEY, _field(name, hub), msgspec.json.encode(rule))
+        self.redis.hset(self.KEY, rule.id, msgspec.json.encode(rule))
         return rule
 
     def rotate(self, name: str, which: Literal["primary", "secondary"], hub: str | None = None) -> Rule:
@@ -178,12 +200,17 @@ def _field(name: str, hub: str | None) -> str:
 
 
 class Token(NamedTuple):
-    """A token's four fields; `resource` is `sr` as it was sent, still escaped; `expiry` is in Unix seconds."""
+    """A token's four fields; `resource` is `sr` and `expiry` is `se` as they were sent, for that is what is signed."""
 
     resource: str
     signature: str
-    expiry: int
+    expiry: str
     key_name: str
+
+    @property
+    def expires(self) -> float:
+        """Its end, in Unix seconds."""
+        return float(self.expiry)
 
     @staticmethod
     @lru_cache(maxsize=_REMEMBERED)
@@ -197,6 +224,11 @@ class Token(NamedTuple):
                 "the Authorization header is missing: send 'SharedAccessSignature sr=..&sig=..&se=..&skn=..'"
             )
         scheme, _, text = header.strip().partition(" ")
+        if scheme.lower() == "bearer":
+            raise MalformedToken(
+                "a Bearer token of Microsoft Entra ID is not taken here: get the connection string of a rule, and send "
+                f"a {SCHEME} that is made with its key"
+            )
         if scheme.lower() != SCHEME.lower():
             raise MalformedToken(f"the Authorization header must be of the scheme {SCHEME}")
         fields: dict[str, str] = {}
@@ -208,9 +240,9 @@ class Token(NamedTuple):
         for name in ("sr", "sig", "se", "skn"):
             if not fields.get(name):
                 raise MalformedToken(f"the token has no field {name!r}")
-        if not re.fullmatch(r"[0-9]{1,15}", fields["se"]):
+        if not _EXPIRY.fullmatch(fields["se"]):
             raise MalformedToken("the token's field 'se' must be a time in Unix seconds")
-        return Token(fields["sr"], unquote(fields["sig"]), int(fields["se"]), unquote(fields["skn"]))
+        return Token(fields["sr"], unquote(fields["sig"]), fields["se"], unquote_plus(fields["skn"]))
 
 
 class Audience(NamedTuple):
@@ -234,8 +266,8 @@ def new_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def signature(resource: str, key: str, expiry: int) -> str:
-    """Return the base64 signature of an already escaped `resource`."""
+def signature(resource: str, key: str, expiry: int | str) -> str:
+    """Return the base64 signature of an already escaped `resource`. `expiry` is signed as it is written."""
     digest = hmac.digest(key.encode(), f"{resource}\n{expiry}".encode(), hashlib.sha256)
     return base64.b64encode(digest).decode()
 
@@ -265,9 +297,9 @@ def identify(token: Token, rules: Sequence[Rule], audience: Audience, now: float
     an unknown rule and a wrong key give the same message.
     """
     rule = _signer(token, tuple(rules))
-    if token.expiry <= (machine_time() if now is None else now):
+    if token.expires <= (machine_time() if now is None else now):
         raise ExpiredToken("the token is expired")
-    if not covers(token.resource, audience):
+    if not covers(token.resource, audience.hosts, tuple(audience.segments), audience.any_case):
         raise InvalidAudience("the token is made out to another host or path (its sr field)")
     return rule
 
@@ -288,35 +320,3 @@ def _signer(token: Token, rules: tuple[Rule, ...]) -> Rule:
     if signer is None:
         raise InvalidSignature("the token has an invalid signature")
     return signer
-
-
-def covers(resource: str, audience: Audience) -> bool:
-    """Say whether an escaped `sr` is the audience's address or one above it, on whole path segments.
-
-    Scheme, port, query and trailing slash do not count. The PyPI client `azure-servicebus` writes two ports,
-    `http://host:18080:80/hub/messages?...`, and escapes path segments once more than the URL that it calls.
-    """
-    return _covers(resource, audience.hosts, tuple(audience.segments), audience.any_case)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _covers(resource: str, hosts: frozenset[str], segments: tuple[str, ...], any_case: bool) -> bool:
-    url = re.sub(r"^[a-z][a-z0-9+.-]*://", "", unquote(resource), flags=re.IGNORECASE).partition("?")[0]
-    authority, _, path = url.partition("/")
-    host = re.sub(r"(:\d+)*$", "", authority).lower()
-    once = [segment for segment in path.split("/") if segment]
-    if host not in hosts or len(once) > len(segments):
-        return False
-    twice = [unquote(segment) for segment in once]
-    forms = zip(*(_folded(names, any_case) for names in (segments, once, twice)), strict=False)
-    return all(wanted in (one, two) for wanted, one, two in forms)
-
-
-def _folded(segments: Sequence[str], any_case: bool) -> list[str]:
-    """Return a segment in lower case, if case does not matter; one of Microsoft's examples has `publisher`."""
-    if not any_case:
-        return list(segments)
-    folded = [segment.lower() for segment in segments]
-    if folded[1:2] == ["publisher"]:
-        folded[1] = "publishers"
-    return folded

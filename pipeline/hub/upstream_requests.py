@@ -1,7 +1,8 @@
 """Requests to the upstream hub: each carries a single event or a batch.
 
 This module decides on the bytes on the wire; upstream.py sends them. Each event gets the user property `wz-event-id`,
-by which a receiver can recognize a repetition: delivery is at least once. This service drops repetitions.
+by which a receiver can recognize a repetition: delivery is at least once. This service drops repetitions. It also gets
+`wz-hops`, by which this service refuses an event that it has had: see hops.py.
 
 Body, partition key, publisher and user properties are always kept. The content type is kept for an event that goes
 alone; an item of a batch has no place for one, so there it becomes the user property `wz-content-type`. A trace goes on
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +22,7 @@ import msgspec
 
 from .event import RELAY_ID, Event, Property, StoredEvent
 from .headers import CONTROL, may_be_sent
+from .hops import HOPS, is_hops, with_hop
 from .trace import common_headers
 
 BATCH_TYPE = "application/vnd.microsoft.servicebus.json"
@@ -31,9 +32,6 @@ LIMIT = 1024 * 1024
 
 #: The user property with the content type of an event in a batch.
 CONTENT_TYPE = "wz-content-type"
-
-#: Header names that a property may have. Proxies drop those with `_`, nginx among them.
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,128}")
 
 #: Bytes of a property's value in a header, and properties in one request: nginx and gunicorn take 8 KiB for a header,
 #: 32 KiB for all, and 100 headers.
@@ -51,11 +49,12 @@ class Outgoing:
     item: bytes = field(default=b"", repr=False)
 
     @classmethod
-    def of(cls, stored: StoredEvent, event_id: str) -> Outgoing:
-        """Add the event's id to its properties, in place of the one that a relay before this one gave it."""
-        event = stored.event
-        kept = {name: value for name, value in event.properties.items() if name.lower() != RELAY_ID}
-        return cls(stored, msgspec.structs.replace(event, properties={**kept, RELAY_ID: event_id}))
+    def of(cls, stored: StoredEvent, event_id: str, hop: str) -> Outgoing:
+        """Add the event's hop to its properties, and its id, in place of the one that an earlier relay gave it."""
+        event, before = stored.event, stored.event.properties
+        kept = {name: value for name, value in before.items() if name.lower() != RELAY_ID and not is_hops(name)}
+        its = {**kept, RELAY_ID: event_id, HOPS: with_hop(before, hop)}
+        return cls(stored, msgspec.structs.replace(event, properties=its))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +127,16 @@ def _single(outgoing: Outgoing) -> UpstreamRequest | None:
     headers = {"Content-Type": event.content_type or "application/octet-stream"}
     if headers["Content-Type"].partition(";")[0].strip().lower() == BATCH_TYPE:
         return None
-    if event.partition_key is not None and event.publisher is None:
-        headers["BrokerProperties"] = json.dumps({"PartitionKey": event.partition_key})  # ASCII, as headers are
+    if broker := _broker_properties(event):
+        headers["BrokerProperties"] = json.dumps(broker)  # ASCII, as headers are
     for name, value in event.properties.items():
         text = _header(value)
-        if not _NAME.fullmatch(name) or not may_be_sent(name) or text is None:
+        if text is None or not may_be_sent(name, text):
             return None
         headers[name] = text
     if len(event.properties) > _PROPERTIES or sum(map(len, headers.values())) > _PROPERTIES_BYTES:
+        return None
+    if len({name.lower() for name in headers}) < len(headers):  # names that differ in case alone would be one header
         return None
     return UpstreamRequest((outgoing,), _path(event), headers, event.body)
 
@@ -152,9 +153,14 @@ def _item(event: Event) -> bytes:
     item["UserProperties"] = dict(event.properties)
     if event.content_type is not None:
         item["UserProperties"][CONTENT_TYPE] = event.content_type
-    if event.partition_key is not None and event.publisher is None:
-        item["BrokerProperties"] = {"PartitionKey": event.partition_key}
+    if broker := _broker_properties(event):
+        item["BrokerProperties"] = broker
     return msgspec.json.encode(item)
+
+
+def _broker_properties(event: Event) -> dict[str, str]:
+    key = None if event.publisher is not None else event.partition_key  # a publisher's name is its key
+    return {name: text for name, text in (("PartitionKey", key), ("MessageId", event.message_id)) if text is not None}
 
 
 def _header(value: Property) -> str | None:

@@ -94,6 +94,7 @@ CALLS = [
         "hub import h LINES",
         "hub apply CONFIG",
         "hub detach h g",
+        "hub relay h --pause",
         "hub deadletters list h",
         "hub deadletters redrive h --all",
         "hub deadletters drop h --all",

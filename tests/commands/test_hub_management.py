@@ -30,8 +30,8 @@ def test_a_hub_is_made_listed_shown_changed_and_deleted(redis: redis_py.Redis, w
     ConsumerGroup(hub, "$relay").attach()
 
     assert wz("list").output.splitlines() == [
-        "hub     partitions  events  bytes",
-        "orders           2       1      5",
+        "hub     partitions  events  bytes  relay",
+        "orders           2       1     45  not relayed",
     ]
     shown = dict(line.split(maxsplit=1) for line in wz("show", "orders").output.splitlines())
     assert (shown["partitions"], shown["retention"], shown["size"]) == ("2", "604,800 s", "67,108,864 bytes")

@@ -74,7 +74,7 @@ def test_a_file_is_sent_in_few_requests_and_its_lines_keep_their_keys(
 
 
 def test_what_was_exported_is_sent_as_it_was(service: ConnectionString, hub: Hub, tmp_path: Path) -> None:
-    wanted = [Event(body, "k", None, {"n": n}) for n, body in enumerate(BODIES)]
+    wanted = [Event(body, "k", None, {"n": n}, None, f"m{n}") for n, body in enumerate(BODIES)]
     hub.append(wanted)
     environ = {"WZ_ENVIRONMENT": "test", "WZ_REDIS_URL": str(hub.redis.connection_pool.connection_kwargs["path"])}
     environ["WZ_REDIS_URL"] = f"unix://{environ['WZ_REDIS_URL']}"

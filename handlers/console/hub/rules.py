@@ -5,7 +5,7 @@ from __future__ import annotations
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.sas import Right, Rule, UnknownRule
+from pipeline.hub.sas import Right, Rule, UnknownRule, rights_of
 from wz import Problem, Request, Response
 from wz.helpers import redirect
 
@@ -38,9 +38,8 @@ def add(request: Request, hub: str | None = None) -> Response:
     if _find(request, form["name"], hub) is not None:  # `add` would replace it, and its keys
         form.wrong(f"there is a rule {form['name']!r} already", "name")
     if form:
-        every = frozenset(Right) if Right.MANAGE in rights else rights
         try:
-            made = found.add(form["name"], every, _stored(request, hub))
+            made = found.add(form["name"], rights_of(rights), _stored(request, hub))
             return _rules(request, hub, Form(), 201, made=made, keys=("primary", "secondary"))
         except InvalidValue as exc:
             form.wrong(str(exc), exc.field or "")

@@ -9,7 +9,6 @@ import pytest
 import redis as redis_py
 
 from handlers import create_app
-from handlers.hub.event_parser import header_properties
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Description
@@ -184,53 +183,6 @@ def test_what_cannot_be_sent(
     assert read_all(client) == []
 
 
-@pytest.mark.core
-def test_headers_become_properties(client: ServiceClient) -> None:
-    headers = {
-        "Alert": '"Strong Wind"',
-        "n": "3",
-        "X-Tag": "-0.5e1",
-        "DeviceId": "9223372036854775808",
-        "Fine": "True",
-        "place": "Zürich".encode().decode("latin-1"),
-        "x-ms-retrypolicy": "NoRetry",
-        "User-Agent": "pyazure",
-        "Accept": "*/*",
-        "X-Forwarded-For": "10.0.0.1",
-        "BrokerProperties": "{}",
-        "Expect": "100-continue",
-    }
-    client.post("/events/messages", data="x", headers=headers)
-
-    (event,) = read_all(client)
-    assert event["properties"] == {
-        "Alert": "Strong Wind",
-        "N": 3,
-        "X-Tag": -5.0,
-        "Deviceid": "9223372036854775808",
-        "Fine": True,
-        "Place": "Zürich",
-    }
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("Authorization", "BrokerProperties", "Content-Encoding", "Content-Language", "Content-MD5"),
-        *("Host", "User-Agent", "From", "Date", "Expect", "Max-Forwards", "Referer", "Origin", "Cookie", "DNT"),
-        *("Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding"),
-        *("Upgrade", "Upgrade-Insecure-Requests", "HTTP2-Settings", "Cache-Control", "Pragma", "Priority", "Prefer"),
-        *("Range", "If-Match", "If-None-Match", "If-Modified-Since", "Via", "Forwarded", "X-Forwarded-For"),
-        *("X-Forwarded-Proto", "X-Real-IP", "X-Request-ID", "True-Client-IP", "X-MS-Retrypolicy", "Sec-Fetch-Mode"),
-        *("Access-Control-Request-Method", "Accept", "Accept-Encoding", "Content-Type", "Content-Length"),
-    ],
-)
-def test_a_header_with_a_meaning_of_its_own_is_no_property(name: str) -> None:
-    key = "HTTP_" + name.upper().replace("-", "_")
-
-    assert header_properties({key: "1", f"{key[:5]}OUR_{key[5:]}": "1"}) == {f"Our-{name}".title(): 1}
-
-
 def test_a_batch_has_the_properties_of_its_items_only(client: ServiceClient) -> None:
     headers = {"Content-Type": BATCH, "Alert": "ignored", "BrokerProperties": "also ignored"}
     client.post("/events/messages", data='[{"UserProperties": {"my_Name": 1.5}}, {"Body": null}]', headers=headers)
@@ -266,6 +218,32 @@ def test_a_publisher_s_token(client: ServiceClient, redis: redis_py.Redis, path:
     headers = {"Authorization": stack.token("events/publishers/dev-1", connection)}
 
     assert client.post(path, data="x", headers=headers).status_code == status
+
+
+def test_a_publisher_s_token_gives_its_events_one_name(client: ServiceClient, redis: redis_py.Redis) -> None:
+    headers = {"Authorization": stack.token("events/publishers/Dev-1")}
+    for name in ("Dev-1", "dEV-1"):
+        headers |= {"BrokerProperties": json.dumps({"PartitionKey": name})}
+        assert client.post(f"/events/publishers/{name}/messages", data="x", headers=headers).status_code == 201
+
+    partition = partition_of("Dev-1", 4)
+    assert stored(redis) == [(partition, "x", "Dev-1", "Dev-1"), (partition, "x", "Dev-1", "Dev-1")]
+
+
+def test_a_name_with_an_escape_does_not_outlive_its_revocation(client: ServiceClient, redis: redis_py.Redis) -> None:
+    revoked = RevokedPublishers(Hub(redis, "events", 4))
+    for name in ("%62", "dev%201"):
+        revoked.revoke(name)
+    sends = {
+        "%62": {"%2562": 401, "b": 401},
+        "dev%201": {"dev%25201": 401, "dev%201": 401},
+        "dev 1": {"dev%201": 201, "dev%25201": 401},
+    }
+    for name, answers in sends.items():
+        headers = {"Authorization": stack.token(f"events/publishers/{name}")}  # which signs the name as it is
+        for path, status in answers.items():
+            answer = client.post(f"/events/publishers/{path}/messages", data="x", headers=headers)
+            assert answer.status_code == status, (name, path)
 
 
 def test_a_full_hub_says_when_to_try_again(client: ServiceClient, redis: redis_py.Redis) -> None:

@@ -1,0 +1,110 @@
+"""A batch: a JSON array of events, each with the members that Microsoft's "Send batch events" has.
+
+What would be lost is refused: an item without any of its members, and a member that is unknown, written in another
+case, or there twice (members.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from pipeline.hub.event import MAX_KEY, Event, Property
+from wz import Problem
+
+from . import members
+
+#: Bytes of a property's value: the service's limit.
+MAX_PROPERTY = 32 * 1024
+
+_LINE_BREAKS = b"\t\n\r "
+
+
+class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
+    """Of the gateway's broker properties, these two have a meaning for a hub; others are ignored."""
+
+    partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | UnsetType | None = UNSET
+    message_id: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | UnsetType | None = UNSET
+
+
+NO_BROKER_PROPERTIES = BrokerProperties()
+
+
+class BatchItem(msgspec.Struct, rename="pascal", gc=False):
+    """One event of a batch: a body, user properties or broker properties. Some clients omit even the body."""
+
+    body: str | UnsetType | None = UNSET
+    user_properties: dict[str, Property] | UnsetType | None = UNSET
+    broker_properties: BrokerProperties | UnsetType | None = UNSET
+    is_body_base64: bool | UnsetType = msgspec.field(name="IsBodyBase64", default=UNSET)
+
+
+_batch = msgspec.json.Decoder(list[BatchItem])
+_broker_properties = msgspec.json.Decoder(BrokerProperties)
+
+
+def batch(body: bytes) -> list[Event]:
+    """Read a batch; if one item is wrong, all are refused."""
+    try:
+        items = _batch.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        members.check_batch(body)
+        raise Problem(400, f"the batch is not a JSON array of events: {exc}", field="body") from exc
+    if not items:
+        raise Problem(400, "the batch holds no event", field="body")
+    if not members.is_complete(body, items):
+        members.check_batch(body)
+    if len(body) > MAX_PROPERTY:  # a smaller body can't have a property that is too large
+        _check_properties(items)
+    return list(map(_event, items, itertools.count()))
+
+
+def broker_properties(header: str) -> BrokerProperties:
+    """Read the header BrokerProperties."""
+    try:
+        text = header.encode()
+        found = _broker_properties.decode(text)
+        if not members.is_complete(text, found):
+            members.check_broker_properties(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
+        members.check_broker_properties(text)
+        raise Problem(400, f"'BrokerProperties' is invalid: {exc}", field="BrokerProperties") from exc
+    return found
+
+
+def _event(item: BatchItem, index: int) -> Event:
+    body, broker = item.body, item.broker_properties or NO_BROKER_PROPERTIES
+    if body is UNSET and item.user_properties is UNSET and item.broker_properties is UNSET:
+        raise Problem(
+            400,
+            f"[{index}] has neither Body nor UserProperties nor BrokerProperties: it would be an empty event",
+            field=f"[{index}].Body",
+        )
+    data = body.encode() if body else b""
+    if item.is_body_base64:
+        data = _from_base64(data, index)
+    properties = item.user_properties or {}
+    return Event(data, broker.partition_key or None, None, properties, None, broker.message_id or None)
+
+
+def _from_base64(data: bytes, index: int) -> bytes:
+    """Undo base64 (RFC 4648, 4), also in lines, as MIME and many encoders write it (RFC 2045, 6.8)."""
+    try:
+        return base64.b64decode(data.translate(None, _LINE_BREAKS), validate=True)
+    except binascii.Error as exc:
+        raise Problem(400, f"item {index}: the Body is not base64: {exc}", field=f"[{index}].Body") from exc
+
+
+def _check_properties(items: Sequence[BatchItem]) -> None:
+    for index, item in enumerate(items):
+        for name, value in (item.user_properties or {}).items():
+            if isinstance(value, str) and len(value) > MAX_PROPERTY // 4 and len(value.encode()) > MAX_PROPERTY:
+                raise Problem(
+                    400, f"item {index}: the property {name!r} is larger than 32 KB", field=f"[{index}].UserProperties"
+                )
