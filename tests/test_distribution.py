@@ -107,6 +107,7 @@ def test_its_extras_are_what_its_optional_modules_need(metadata: Message) -> Non
         ("sessions", "itsdangerous"),
         ("signals", "blinker"),
         ("templates", "jinja2"),
+        ("testing", "pytest"),
         ("tracing", "opentelemetry-exporter-otlp-proto-http"),
         ("tracing", "opentelemetry-sdk"),
     }

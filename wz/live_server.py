@@ -68,7 +68,10 @@ class LiveServer:
 
 
 def _exchange(connection: HTTPConnection, environ: WSGIEnvironment) -> HTTPResponse:
-    connection.putrequest(environ["REQUEST_METHOD"], environ["REQUEST_URI"], skip_host=True, skip_accept_encoding=True)
+    target, query = environ["REQUEST_URI"], environ["QUERY_STRING"]
+    if query and "?" not in target:  # Werkzeug's builder puts a `query_string` there, and not behind the path
+        target = f"{target}?{query}"
+    connection.putrequest(environ["REQUEST_METHOD"], target, skip_host=True, skip_accept_encoding=True)
     for name, value in EnvironHeaders(environ).items():
         if not is_hop_by_hop_header(name):
             connection.putheader(name, value.encode("latin-1"))

@@ -62,7 +62,7 @@ def export_events(name: str, file: Path, begin: int | None, end: int | None, par
                 at(written)
         at(written)
     sys.stdout.flush()
-    click.echo(f"{written:,} events", err=True)
+    click.echo(terminal.counted(written, "event"), err=True)
     if written < total:
         raise click.ClickException(
             f"{total - written:,} more were there at the beginning, and were dropped by the hub's retention meanwhile"
@@ -98,7 +98,8 @@ def import_events(name: str, file: Path, is_now: bool) -> None:
                 raise click.ClickException(
                     f"{why}\n{_how_far(written, total, not isinstance(exc, PipelineError))}"
                 ) from exc
-    click.echo(f"{total:,} events", err=True)
+    left_out = f", {written.repeated:,} of them left out as duplicates" if written.repeated else ""
+    click.echo(f"{terminal.counted(total, 'event')}{left_out}", err=True)
 
 
 def _how_far(written: Written, total: int, may_have_more: bool) -> str:

@@ -112,5 +112,6 @@ def _with(common: Event, number: int, event: Event) -> StoredEvent:
             event.content_type or common.content_type,
             {**common.properties, **event.properties},
             event.publisher,
+            event.message_id,
         ),
     )

@@ -153,7 +153,7 @@ def _summary(made: LocalJob, summary: Summary, places: Mapping[str, Path], secon
 
 
 def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
+    return terminal.counted(count, "row")
 
 
 def _faults(faults: FirstFaults) -> Iterator[str]:

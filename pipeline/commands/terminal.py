@@ -130,6 +130,11 @@ def size(number: int) -> str:
     return f"{number} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things as text: 1 event, 2,000 events."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def age(ms: int | None) -> str:
     """Return milliseconds as text: 0.2 s, 59.9 s, 4 min 10 s, 3 h 20 min; - for None."""
     if ms is None:

@@ -7,7 +7,7 @@
 Of these, the name of the namespace and the logging mean nothing here.
 
 Source: Microsoft's "Test locally by using the Azure Event Hubs emulator", and the files in public repositories, which
-write `PartitionCount` as a text and as a number.
+write the number of partitions as a text and as a number.
 """
 
 from __future__ import annotations

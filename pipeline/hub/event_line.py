@@ -53,6 +53,7 @@ class Metadata(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     partition_key: _Key | None = None
     publisher: _Key | None = None
     content_type: str | None = None
+    message_id: _Key | None = None
     properties: dict[str, Property] = {}
     body: str | None = None
     body_base64: bytes | None = None
@@ -87,6 +88,7 @@ def line_of(stored: StoredEvent) -> bytes:
         event.partition_key,
         event.publisher,
         event.content_type,
+        event.message_id,
         dict(event.properties),
     )
     records, is_exact = _records(event.body)
@@ -214,7 +216,7 @@ def _event(metadata: Metadata, body: bytes) -> Event:
     elif metadata.body_base64 is not None:
         body = metadata.body_base64
     key = metadata.publisher or metadata.partition_key
-    return Event(body, key, metadata.content_type, metadata.properties, metadata.publisher)
+    return Event(body, key, metadata.content_type, metadata.properties, metadata.publisher, metadata.message_id)
 
 
 def _ms(text: str) -> int:

@@ -11,6 +11,7 @@ from ..errors import PipelineError
 from .event import Event
 from .event_line import time_text
 from .event_lines import Found
+from .hops import WrongHops, check_hops
 from .log import Hub
 from .partition import partition_of
 from .runtime import runtime
@@ -31,8 +32,9 @@ class CannotImport(PipelineError):
 def check(hub: Hub, found: Iterable[Found], *, keeps_times: bool) -> int:
     """Read events to the end, and see whether the hub can take all of them and keep them. Returns how many they are.
 
-    With `keeps_times`, each needs a time; in no partition may it be before that of the line above, or of an event that
-    the hub has; and none may be so old that retention would drop it at once. Raises `CannotImport`.
+    No event may have been in the hub, by what relays note on it. With `keeps_times`, each needs a time; in no partition
+    may it be before that of the line above, or of an event that the hub has; and none may be so old that retention
+    would drop it at once. Raises `CannotImport`.
     """
     state = runtime(hub)
     latest = {one.partition: (one.last_ms or 0, "the hub's newest event there") for one in state}
@@ -42,6 +44,10 @@ def check(hub: Hub, found: Iterable[Found], *, keeps_times: bool) -> int:
     count = 0
     for place, (number, line) in enumerate(found):
         count += 1
+        try:
+            check_hops([line.event], lambda: hub.hop)
+        except WrongHops as exc:
+            raise CannotImport(f"line {number}: {exc}") from exc
         partition = partition_for(hub, line.event, line.partition, place)
         size[partition] += line.event.size
         if not keeps_times:
@@ -74,10 +80,14 @@ def check(hub: Hub, found: Iterable[Found], *, keeps_times: bool) -> int:
 
 @dataclass
 class Written:
-    """How many events are written, among them all up to the line `number`."""
+    """How many events are written, among them all up to the line `number`.
+
+    `repeated` of them the hub has left out, as duplicates by their MessageIds, if it looks for those.
+    """
 
     events: int = 0
     number: int = 0
+    repeated: int = 0
 
 
 def write(
@@ -98,7 +108,7 @@ def write(
         for place, (_, line) in run:
             by_partition[partition_for(hub, line.event, line.partition, place)].append(line.event)
         for partition, events in by_partition.items():
-            _append(hub, partition, events, run[0][1].line.enqueued_ms if keeps_times else None)
+            written.repeated += _append(hub, partition, events, run[0][1].line.enqueued_ms if keeps_times else None)
             written.events += len(events)
         written.number = run[-1][1].number
         progress()
@@ -126,12 +136,14 @@ def _runs(numbered: Iterator[tuple[int, Found]], keeps_times: bool) -> Iterator[
         yield run
 
 
-def _append(hub: Hub, partition: int, events: Sequence[Event], enqueued_ms: int | None) -> None:
-    for left in reversed(range(_TRIES)):
+def _append(hub: Hub, partition: int, events: Sequence[Event], enqueued_ms: int | None) -> int:
+    """Return how many the hub has left out."""
+    tries = 0
+    while True:
         try:
-            hub.append(events, partition=partition, enqueued_ms=enqueued_ms)
-            return
+            return hub.append(events, partition=partition, enqueued_ms=enqueued_ms).repeated
         except (HubFull, Throttled) as exc:
-            if not left:
+            tries += 1
+            if tries == _TRIES:
                 raise
             time.sleep(exc.seconds)

@@ -12,17 +12,15 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from ..connection_string import ConnectionString
+from ..connection_string import ConnectionString, expiry
 from ..errors import PipelineError
 from ..store.clock import machine_time
+from .proxy import proxy_for
 from .sas import sign
-from .upstream import TOKEN_LIFETIME
+from .upstream import TOKEN_LIFETIME, pool
 from .upstream_answers import retry_after
-
-#: Seconds to connect, and for an answer: a long poll takes up to 20.
-_TIMEOUT = urllib3.Timeout(connect=5.0, read=40.0)
 
 #: Statuses after which the same request may succeed.
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
@@ -49,14 +47,13 @@ class NotNow(PipelineError):
 class RestClient:
     """Sends requests with tokens that it makes itself.
 
-    Certificates are checked, against the system's authorities or those in the PEM file `ca`.
+    Certificates are checked, against the system's authorities or those in the PEM file `ca`. Raises `InvalidSetting`
+    for a proxy that can't be one: see proxy.py.
     """
 
     def __init__(self, target: ConnectionString, ca: Path | None = None) -> None:
         self.target = target
-        self._pool = urllib3.PoolManager(
-            retries=False, timeout=_TIMEOUT, cert_reqs="CERT_REQUIRED", ca_certs=str(ca) if ca else None
-        )
+        self._pool = pool(proxy_for(target.url), ca)
         self._token = ""
         self._renew_at = 0.0
 
@@ -100,6 +97,10 @@ class RestClient:
 
     def _authorization(self) -> str:
         now = machine_time()
+        if self.target.signature:
+            if self.target.expires is not None and now >= self.target.expires:
+                raise Refused(f"{self.target.host}: {expiry(self.target.expires, now)}")
+            return self.target.signature
         if now >= self._renew_at:
             resource = f"{self.target.url}/{quote(self.target.hub or '')}"
             self._token = sign(resource, self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME)
@@ -108,7 +109,7 @@ class RestClient:
 
 
 #: Errors before anything was sent.
-_NOT_SENT = (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.NewConnectionError)
+_NOT_SENT = (ConnectTimeoutError, NewConnectionError)
 
 
 def _said(response: urllib3.BaseHTTPResponse) -> str:

@@ -78,7 +78,7 @@ class Upstream:
         self.name = name or target.hub
         self.answers = answers
         self.proxy = proxy_for(target.url)
-        self._pool = _pool(self.proxy, ca)
+        self._pool = pool(self.proxy, ca)
         self._token = ""
         self._renew_at = 0.0
 
@@ -131,7 +131,8 @@ class Upstream:
         return self._token
 
 
-def _pool(proxy: Proxy | None, ca: Path | None) -> urllib3.PoolManager:
+def pool(proxy: Proxy | None, ca: Path | None) -> urllib3.PoolManager:
+    """Return connections, by a proxy if there is one, that check certificates: see `Upstream`."""
     options: dict[str, Any] = {"maxsize": 64, "retries": False, "timeout": TIMEOUT, "cert_reqs": "CERT_REQUIRED"}
     trusted = str(ca) if ca else None
     if proxy is None:

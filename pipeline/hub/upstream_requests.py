@@ -127,8 +127,8 @@ def _single(outgoing: Outgoing) -> UpstreamRequest | None:
     headers = {"Content-Type": event.content_type or "application/octet-stream"}
     if headers["Content-Type"].partition(";")[0].strip().lower() == BATCH_TYPE:
         return None
-    if event.partition_key is not None and event.publisher is None:
-        headers["BrokerProperties"] = json.dumps({"PartitionKey": event.partition_key})  # ASCII, as headers are
+    if broker := _broker_properties(event):
+        headers["BrokerProperties"] = json.dumps(broker)  # ASCII, as headers are
     for name, value in event.properties.items():
         text = _header(value)
         if text is None or not may_be_sent(name, text):
@@ -153,9 +153,14 @@ def _item(event: Event) -> bytes:
     item["UserProperties"] = dict(event.properties)
     if event.content_type is not None:
         item["UserProperties"][CONTENT_TYPE] = event.content_type
-    if event.partition_key is not None and event.publisher is None:
-        item["BrokerProperties"] = {"PartitionKey": event.partition_key}
+    if broker := _broker_properties(event):
+        item["BrokerProperties"] = broker
     return msgspec.json.encode(item)
+
+
+def _broker_properties(event: Event) -> dict[str, str]:
+    key = None if event.publisher is not None else event.partition_key  # a publisher's name is its key
+    return {name: text for name, text in (("PartitionKey", key), ("MessageId", event.message_id)) if text is not None}
 
 
 def _header(value: Property) -> str | None:

@@ -36,5 +36,11 @@ DEPLOYMENT = (
         "`.wz`, here or above",
         "Where `wz up` keeps its data, and commands find it.",
     ),
+    DeploymentSetting(
+        "WZ_CHECKOUT",
+        "folder",
+        "in pytest's ini file",
+        "The checkout from which the fixture of pytest runs the service.",
+    ),
     DeploymentSetting("WZ_APP", "module:name", "in pyproject.toml", "The app that `wz run` and `wz routes` load."),
 )

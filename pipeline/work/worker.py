@@ -34,14 +34,14 @@ class Task(Protocol):
         """Release everything that another worker may take over."""
 
 
-def run(find: Callable[[], Iterable[Task]], stop: threading.Event) -> None:
+def run(find: Callable[[], Iterable[Task]], stop: threading.Event, every: float = FIND) -> None:
     """Run every task that `find` returns, in a thread each, until `stop` is set, and return when all have ended.
 
-    `find` is asked again every two seconds: new tasks are started, and tasks that it does not return any more are
+    `find` is asked again after `every` seconds: new tasks are started, and tasks that it does not return any more are
     stopped. A task that has not ended `END_SECONDS` after `stop` is abandoned and named in the log: its thread ends
     with the process, and its lease expires. So is a call of `find` that has not returned by then.
     """
-    search = _Search(find, stop)
+    search = _Search(find, stop, every)
     search.start()
     stop.wait()
     deadline = time.monotonic() + END_SECONDS
@@ -65,10 +65,11 @@ class _Search(threading.Thread):
     end the worker is in `error`; then `stop` is set.
     """
 
-    def __init__(self, find: Callable[[], Iterable[Task]], stop: threading.Event) -> None:
+    def __init__(self, find: Callable[[], Iterable[Task]], stop: threading.Event, every: float) -> None:
         super().__init__(name="the search for tasks", daemon=True)
         self.error: Exception | None = None
         self._find = find
+        self._every = every
         self._stop_event = stop
         self._running: dict[Task, _Thread] = {}
         self._ending: list[_Thread] = []
@@ -78,7 +79,7 @@ class _Search(threading.Thread):
         try:
             while not self._stop_event.is_set():
                 self._look()
-                self._stop_event.wait(FIND)
+                self._stop_event.wait(self._every)
         except Exception as exc:
             self.error = exc
             self._stop_event.set()

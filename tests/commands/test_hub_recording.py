@@ -19,6 +19,7 @@ from pipeline.hub.description import Description
 from pipeline.hub.event_line import event_of, time_text
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
+from pipeline.hub.repetition import Appended
 from pipeline.settings import Settings
 
 from ..hub.test_event_line import BODIES
@@ -204,10 +205,11 @@ def test_an_import_that_stops_says_how_far_it_came(
     now = hub.clock_ms()
     append = Hub.append
 
-    def stopped(self: Hub, events: list[Event], **more: Any) -> None:
-        append(self, events, **more)
+    def stopped(self: Hub, events: list[Event], **more: Any) -> Appended:
+        appended = append(self, events, **more)
         if events[0].body == b'{"n":2}':
             raise KeyboardInterrupt
+        return appended
 
     monkeypatch.setattr(Hub, "append", stopped)
     lines = [
@@ -233,3 +235,15 @@ def test_a_file_that_is_cut_off_is_one_line(
 
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
     assert f"{file} can't be read" in result.output
+
+
+def test_what_has_been_in_the_hub_and_what_it_has_already(wz: Callable[..., Result], made: Callable[..., Hub]) -> None:
+    hub = made("one")
+    line = b'{"$event":{"properties":{"wz-hops":"%s"}}}' % hub.hop.encode()
+
+    assert "line 1: the event has been in this hub" in wz("import", "one", "-", "--now", stdin=line).output
+
+    Hubs(hub.redis, {}).update("one", lambda old: msgspec.structs.replace(old, duplicate_detection_ms=600_000))
+    line = b'{"$event":{"partition_key":"k","message_id":"a"},"n":1}\n'
+    assert content(hub) == [[], [], []]
+    assert wz("import", "one", "-", "--now", stdin=line * 2).output == "2 events, 1 of them left out as duplicates\n"

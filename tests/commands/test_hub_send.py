@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import redis as redis_py
 from click.testing import CliRunner, Result
@@ -23,10 +24,9 @@ from ..upstream import Answer, ScriptedUpstream, make_certificates, scripted_ups
 from .serving import serving
 
 
-def send(target: ConnectionString, *args: object, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(
-        command, ["send", *map(str, args)], input=stdin, env={"WZ_CONNECTION_STRING": str(target)}
-    )
+def send(target: ConnectionString, *args: object, stdin: bytes | None = None, **environ: str) -> Result:
+    env = {"WZ_CONNECTION_STRING": str(target), **environ}
+    return CliRunner().invoke(command, ["send", *map(str, args)], input=stdin, env=env)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_file_is_sent_in_few_requests_and_its_lines_keep_their_keys(
 
 
 def test_what_was_exported_is_sent_as_it_was(service: ConnectionString, hub: Hub, tmp_path: Path) -> None:
-    wanted = [Event(body, "k", None, {"n": n}) for n, body in enumerate(BODIES)]
+    wanted = [Event(body, "k", None, {"n": n}, None, f"m{n}") for n, body in enumerate(BODIES)]
     hub.append(wanted)
     environ = {"WZ_ENVIRONMENT": "test", "WZ_REDIS_URL": str(hub.redis.connection_pool.connection_kwargs["path"])}
     environ["WZ_REDIS_URL"] = f"unix://{environ['WZ_REDIS_URL']}"
@@ -183,6 +183,18 @@ def test_a_certificate_is_checked_by_the_authority_that_is_named(tmp_path: Path)
 
     assert "certificate verify failed" in refused.output
     assert (taken.exit_code, taken.output) == (0, "1 event acknowledged\n")
+
+
+def test_the_authority_of_the_wz_up_that_runs_here_is_trusted(tmp_path: Path) -> None:
+    ca, certificate = make_certificates(tmp_path)
+    with scripted_upstream(certificate) as upstream, scripted_upstream(certificate) as other:
+        service = {"address": upstream.target.url, "authority": str(ca)}
+        (tmp_path / "service.json").write_bytes(msgspec.json.encode(service))
+        taken = send(upstream.target, "events", "x", WZ_STATE=str(tmp_path))
+        refused = send(other.target, "events", "x", "--patience", "1s", WZ_STATE=str(tmp_path))
+
+    assert (taken.exit_code, taken.output) == (0, "1 event acknowledged\n")
+    assert "certificate verify failed" in refused.output
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +19,8 @@ from pipeline.settings import Settings
 from wz.cli import main
 
 from ..client import validated
+from ..commands.serving import serving
+from ..commands.test_hub_management import CONFIG
 from ..stack import REPOSITORY, ROOT, process, token
 from ..upstream import Answer, Received, scripted_upstream
 from .commands_of_pages import Run, curl, mistakes
@@ -45,8 +48,12 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
     }
 
     def wz(words: list[str]) -> str:
-        there = [str(azure) if word == azure.name else word for word in words]
-        return CliRunner().invoke(main, there, env=environ).output
+        """Call a command; `wz hub send` and `tail` find the service at a port. Files are in the test's folder."""
+        files = [
+            str(tmp_path / word) if word.endswith(("json", ".gz")) and word[0].isalpha() else word for word in words
+        ]
+        there = [str(azure) if word == azure.name else word for word in files]
+        return CliRunner().invoke(main, there, env={**environ, "WZ_CONNECTION_STRING": str(served)}).output
 
     def relay(words: list[str]) -> str:
         """Run the worker until the test ends; returns when it has relayed all that is there."""
@@ -59,7 +66,8 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
         found = [one.relay for one in status(hub)]
         return all(one.worker is not None and one.group is not None and one.group.lag == 0 for one in found)
 
-    with scripted_upstream() as upstream, ExitStack() as running:
+    shutil.copy(CONFIG, tmp_path)
+    with scripted_upstream() as upstream, serving(settings) as served, ExitStack() as running:
         upstream.answer = refuse_bad
         azure.write_text(str(upstream.target))
         azure.chmod(0o600)

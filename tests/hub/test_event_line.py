@@ -46,7 +46,7 @@ def test_a_line_has_the_whole_event(body: bytes) -> None:
     for event in (
         Event(body, "dev-1", "text/plain", {"Level": 3, "EventEnqueuedUtcTime": "x", "n": None}),
         Event(body, "dev-9", None, {}, "dev-9"),
-        Event(body),
+        Event(body, message_id="m-1"),
     ):
         line = line_of(stored(event))
 

@@ -74,6 +74,7 @@ OPTIONAL = [
     "logging",
     "openapi",
     "project",
+    "pytest_plugin",
     "records",
     "registries",
     "request_id",
@@ -283,6 +284,7 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
         ("lazy", "resources"): "the same",
         ("lazy", "static"): "the same",
         ("lazy", "steps"): "the same",
+        ("pytest_plugin", "testing"): "beside it, but optional: the client of a service",
         ("serving", "app"): "upwards: `App.run` gives itself",
         ("testing", "sessions"): "beside it, but optional: `Client.session_transaction` yields one",
     }
