@@ -42,11 +42,11 @@ DETAILS = {
     505: "HTTP/1.0 and 1.1 are spoken here.",
 }
 
-#: So that nginx.conf can tell these answers from the app's. It goes no further.
-REFUSED_BY = "X-Refused-By: gunicorn"
-
 _ID = re.compile(rb"^x-request-id:[ \t]*([A-Za-z0-9._-]{8,128})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(rb"^x-forwarded-for:[ \t]*([0-9A-Fa-f.:]+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+
+#: So that nginx.conf can tell these answers from the app's. It goes no further.
+REFUSED_BY = "X-Refused-By: gunicorn"
 
 
 class KeptRequest(Request):
