@@ -43,8 +43,6 @@ DETAILS = {
     505: "HTTP/1.0 and 1.1 are spoken here.",
 }
 
-#: So that nginx.conf can tell these answers from the app's. It goes no further.
-REFUSED_BY = "X-Refused-By: gunicorn"
 #: What to do about it, by gunicorn's words for it.
 _ADVICE = {
     "invalid header name": " The name of a header has ASCII letters, digits and !#$%&'*+-.^_`|~ only.",
@@ -52,6 +50,9 @@ _ADVICE = {
 
 _ID = re.compile(rb"^x-request-id:[ \t]*([A-Za-z0-9._-]{8,128})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(rb"^x-forwarded-for:[ \t]*([0-9A-Fa-f.:]+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+
+#: So that nginx.conf can tell these answers from the app's. It goes no further.
+REFUSED_BY = "X-Refused-By: gunicorn"
 
 
 class KeptRequest(Request):

@@ -6,16 +6,19 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import re
 import shlex
 import shutil
 import ssl
 import subprocess
 import sys
+import sysconfig
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -30,17 +33,32 @@ from pipeline.hub.log import Hub
 from pipeline.settings import Settings
 
 from ..deploy.running import Up, running
-from ..stack import PATIENCE, free_port, token
+from ..stack import PATIENCE, free_port, process, token
 from ..upstream import Answer, Received, scripted_upstream
 from .client_programs import COMMANDS, KNOWN, LANGUAGES, PAGE, PROGRAMS, PYTHON, Language, run
 from .repository import ROOT
 
 AZURE = "contoso.servicebus.windows.net"
+#: Names of properties in lower case: a header's has no other over HTTP/2, as the page says.
 SENT = [
-    ('{"t": 21.5}', "dev-1", {"Alert": "Strong Wind"}),
+    ('{"t": 21.5}', "dev-1", {"alert": "Strong Wind"}),
     ("21.6", "dev-1", {}),
-    ("21.7", "dev-1", {"Level": 3}),
+    ("21.7", "dev-1", {"level": 3}),
 ]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Language], Path]:
+    """A function that returns the folder in which a language's programs are built, once."""
+    folder = tmp_path_factory.mktemp("programs")
+
+    @cache
+    def build(name: str) -> Path:
+        (folder / name).mkdir()
+        next(one for one in LANGUAGES if one.name == name).install(folder / name)
+        return folder / name
+
+    return lambda language: build(language.name)
 
 
 @pytest.fixture(params=LANGUAGES, ids=lambda language: language.name)
@@ -51,19 +69,19 @@ def language(request: pytest.FixtureRequest) -> Language:
     return found
 
 
-def test_a_program_makes_known_tokens_and_waits_once(language: Language, tmp_path: Path) -> None:
+def test_a_program_makes_known_tokens_and_waits_once(language: Language, built: Callable[[Language], Path]) -> None:
     """It is told 503 twice in a row for the batch: then it gives up, and says so."""
-    language.install(tmp_path)
+    folder = built(language)
     for uri, key, expiry, signature in KNOWN:
         sr, sig = quote(uri, safe=""), quote(signature, safe="")
         expected = f"SharedAccessSignature sr={sr}&sig={sig}&se={expiry}&skn=keyName"
-        assert run([*language.token, uri, "keyName", key, str(expiry)], tmp_path) == [expected]
+        assert run([*language.token, uri, "keyName", key, str(expiry)], folder) == [expected]
 
     with scripted_upstream() as server:
         busy = Answer(503, headers={"Retry-After": "1"})
         server.script(busy, Answer(), busy, busy)
         hub = f"{server.target.url}/events"
-        assert run(language.send, tmp_path, HUB=hub, RULE="send", KEY="a key+/=") == ["201", "503"]
+        assert run(language.send, folder, HUB=hub, RULE="send", KEY="a key+/=") == ["201", "503"]
 
     check(server.received, hub, "a key+/=")
 
@@ -212,45 +230,48 @@ def authority(up: Up) -> Path:
     return up.state / "tls" / "authority.pem"
 
 
-def trust(up: Up, folder: Path, language: Language) -> dict[str, str]:
+def trust(authority: Path, folder: Path, language: Language) -> dict[str, str]:
     """Return the variables by which a program trusts the service: those of the page's table, or Java's options."""
     if language.name != "Java":
         names = re.findall(r"`(?:export )?([A-Z_]+_(?:CERTS|FILE|BUNDLE))", PAGE.read_text())
-        return dict.fromkeys(names, str(authority(up)))
+        return dict.fromkeys(names, str(authority))
     make, start = command("keytool").splitlines()
-    run(shlex.split(make.replace(".wz/tls/authority.pem", str(authority(up)))), folder)
-    return {"JDK_JAVA_OPTIONS": " ".join(word for word in start.split() if word.startswith("-D"))}
+    make = make.replace(".wz/tls/authority.pem", str(authority)).replace("trust.p12", str(folder / "trust.p12"))
+    run(shlex.split(make), folder)
+    options = [word.replace("trust.p12", str(folder / "trust.p12")) for word in start.split() if word.startswith("-D")]
+    return {"JDK_JAVA_OPTIONS": " ".join(options)}
 
 
 def events_after(up: Up, tls_port: int, after: str) -> tuple[list[tuple[Any, ...]], str]:
-    """Return body, key and properties of the events of partition 0 after an offset, and the last offset."""
+    """Return body, key and properties, their names in lower case, of partition 0's events after an offset, and the last
+    offset.
+    """
     context = ssl.create_default_context(cafile=str(authority(up)))
     request = urllib.request.Request(f"https://127.0.0.1:{tls_port}/hubs/events/partitions/0/events?after={after}")
     request.add_header("Authorization", up.authorization)
     with urllib.request.urlopen(request, context=context, timeout=PATIENCE) as answer:
         page = json.loads(answer.read())
-    return [(one["body"], one["partition_key"], one["properties"]) for one in page["events"]], page["next"]
+    found = []
+    for event in page["events"]:
+        properties = {name.lower(): value for name, value in event["properties"].items()}
+        found.append((event["body"], event["partition_key"], properties))
+    return found, page["next"]
 
 
 def test_each_program_s_events_are_stored_over_tls(
-    up: Up, tls_port: int, shell: dict[str, str], tmp_path: Path
+    up: Up, tls_port: int, shell: dict[str, str], built: Callable[[Language], Path], tmp_path: Path
 ) -> None:
     """One test for all languages, since they share the service."""
     after = "0"
-    for language in LANGUAGES:
-        if language.missing():
-            continue
-        folder = tmp_path / language.name
-        folder.mkdir()
-        language.install(folder)
-
-        assert run(language.send, folder, **shell, **trust(up, folder, language)) == ["201", "201"], language.name
+    for language in (one for one in LANGUAGES if not one.missing()):
+        trusting = trust(authority(up), tmp_path, language)
+        assert run(language.send, built(language), **shell, **trusting) == ["201", "201"], language.name
         stored, after = events_after(up, tls_port, after)
         assert stored == SENT, language.name
 
 
 def test_a_client_that_calls_azure_is_led_here(up: Up, tls_port: int, tmp_path: Path) -> None:
-    """Each by the page's own lines, without a change of the client: curl, http.client, requests, https and fetch."""
+    """By the page's own lines, without a change of the client: http.client, requests, fetch, https and curl."""
     root = ConnectionString.parse((up.state / "connection-string").read_text().strip())
     hub = {"HUB": f"https://{AZURE}/events", "RULE": root.key_name, "KEY": root.key}
     for name in ("here.cjs", "sitecustomize.py"):
@@ -261,7 +282,11 @@ def test_a_client_that_calls_azure_is_led_here(up: Up, tls_port: int, tmp_path: 
         f"ServiceBusService({AZURE.partition('.')[0]!r}, shared_access_key_name={root.key_name!r}, "
         f"shared_access_key_value={root.key!r}).send_event('events', '21.9')\n"
     )
-    led = {"PYTHONPATH": str(tmp_path), **trust(up, tmp_path, PYTHON)}
+    (tmp_path / "client.js").write_text(
+        f"require('node:https').request({{hostname: {AZURE!r}, port: 443, path: '/events/messages', method: 'POST', "
+        "headers: {Authorization: process.env.TOKEN}}, answer => console.log(answer.resume().statusCode)).end('22.1');"
+    )
+    led = {"PYTHONPATH": str(tmp_path), **trust(authority(up), tmp_path, PYTHON)}
     _, after = events_after(up, tls_port, "@latest")
 
     for language in LANGUAGES:
@@ -273,16 +298,52 @@ def test_a_client_that_calls_azure_is_led_here(up: Up, tls_port: int, tmp_path: 
             stored, after = events_after(up, tls_port, after)
             assert stored == SENT, language.name
     run([sys.executable, "client.py"], tmp_path, **led)
-    assert [event[0] for event in events_after(up, tls_port, after)[0]] == ["21.9"]
-    _, after = events_after(up, tls_port, "@latest")
-
+    sent = ["21.9"]
+    if shutil.which("node"):
+        words = ["node", "--require", "./here.cjs", "client.js"]
+        assert run(words, tmp_path, **led, TOKEN=up.authorization) == ["201"]
+        sent.append("22.1")
     if shutil.which("curl"):
         text = (
             command("--connect-to").replace("8443", str(tls_port)).replace(".wz/tls/authority.pem", str(authority(up)))
         )
         text = text.replace("curl ", "curl -s -w '%{http_code}\\n' ", 1)
         assert run(["bash", "-euc", text], ROOT, WZ_STATE=str(up.state)) == ["201"]
-        assert [event[0] for event in events_after(up, tls_port, after)[0]] == ["21.5"]
+        sent.append("21.5")
+    assert [event[0] for event in events_after(up, tls_port, after)[0]] == sent
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "nsenter", "ip"))),
+    reason="for root, who may give a process an /etc/hosts and a network of its own",
+)
+def test_a_client_that_calls_azure_is_led_here_by_the_machine(
+    built: Callable[[Language], Path], tmp_path: Path
+) -> None:
+    """The rest of the page's languages, by a line of /etc/hosts and port 443, of a machine that is only a namespace."""
+    state, log, hosts = tmp_path / "state", tmp_path / "log", tmp_path / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost\n127.0.0.1 {AZURE}\n")
+    start = command("wz up --tls").strip().replace(f"WZ_HOSTS={AZURE} ", "exec ")
+    script = f"mount --bind {hosts} /etc/hosts; ip link set lo up; {start} --tls-port 443 --workers 1 --state {state}"
+    unshare = ["unshare", "--mount", "--net", "--propagation", "private"]
+    if subprocess.run([*unshare, "mount", "--bind", hosts, "/etc/hosts"], check=False, capture_output=True).returncode:
+        pytest.skip("this root may not make a namespace")
+
+    def ready() -> bool:
+        return "wz answers at" in log.read_text()
+
+    scripts = sysconfig.get_path("scripts")
+    env = {"WZ_HOSTS": AZURE, "WZ_HUBS": "events:1", "PATH": f"{scripts}:{os.environ['PATH']}"}
+    with process([*unshare, "bash", "-euc", script], ready, env=env, cwd=ROOT, log=log) as machine:
+        root = ConnectionString.parse((state / "connection-string").read_text().strip())
+        hub = {"HUB": f"https://{AZURE}/events", "RULE": root.key_name, "KEY": root.key}
+        enter = ["nsenter", "--target", str(machine.pid), "--mount", "--net"]
+        for language in LANGUAGES:
+            if language.name in ("curl", "Go", "Java", "PowerShell") and not language.missing():
+                folder = built(language)
+                trusting = trust(state / "tls" / "authority.pem", tmp_path, language)
+                inside = [*enter, f"--wd={folder}", *language.send]
+                assert run(inside, folder, **hub, **trusting) == ["201", "201"], language.name
 
 
 # -- the page's text --------------------------------------------------------------------------------------------------

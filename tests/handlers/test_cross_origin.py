@@ -163,6 +163,15 @@ def test_an_error_of_nginx_is_shown_to_the_page(
     assert answer.headers.get("Access-Control-Expose-Headers") == ("Retry-After, X-Request-ID" if allowed else None)
 
 
+def test_what_gunicorn_says_of_its_refusals_stays_inside(nginx: LiveServer) -> None:
+    """By default no page is shown them either; tests/console has one that is."""
+    headers = {"Origin": PAGE, "Authorization": "x", **{f"Property-{number}": "x" for number in range(120)}}
+    answer = Client(nginx).post("/events/messages", data="x", headers=headers)
+
+    assert answer.status_code == 431
+    assert not {ALLOW, "X-Refused-By"} & {*answer.headers.keys()}
+
+
 def test_the_file_that_operators_copy_has_the_lines_of_wz_up(tmp_path: Path) -> None:
     lines = [line.removeprefix("# ") for line in (DEPLOY / "nginx.d" / "cors.origins").read_text().splitlines()]
     written = [render_nginx(tmp_path, "127.0.0.1:1", origins=[one]) for one in ("https://shop.example", "*")]
