@@ -109,7 +109,7 @@ def intake(folder: Path, settings: Settings, rounds: int, seconds: float) -> lis
                 return rate
 
             for socket, _ in contenders.values():
-                measure(socket, 0.5, file, CONNECTIONS)  # imports, caches
+                measure(socket, 2.0, file, CONNECTIONS)  # imports, caches
             medians = take_turns({name: partial(one_round, name) for name in contenders}, rounds)
             goals = [Goal("wz", "the goal", 1), Goal("wz", "Flask", 3)] if batch > 1 else []
             given = {"the goal": GOAL} if batch > 1 else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from pipeline.store.clock import machine_now
 from .address import AUTHORITY
 from .state import write_private
 
-#: All names that lead to 127.0.0.1.
+#: All names that lead to 127.0.0.1. The certificate has them, and those by which clients call the service (WZ_HOSTS).
 NAMES = ("localhost", "127.0.0.1")
 
 #: How long a certificate is good, and how long before its end a new one is made. Clients of Apple refuse one of more
@@ -21,8 +23,13 @@ NAMES = ("localhost", "127.0.0.1")
 LIFETIME, RENEWED_BEFORE = timedelta(days=397), timedelta(days=30)
 
 
-def certificate(state: Path) -> tuple[Path, Path]:
-    """Return the files of a certificate and of its key, made or renewed when it is time.
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+
+
+def certificate(state: Path, hosts: Iterable[str] = ()) -> tuple[Path, Path]:
+    """Return the files of a certificate and of its key, made or renewed when it is time, or when a host is new.
+
+    It is good for `NAMES` and `hosts`; what is no name of a host is left out.
 
     The authority stays as long as its two files are there, so that clients need to be told once.
     """
@@ -30,9 +37,10 @@ def certificate(state: Path) -> tuple[Path, Path]:
     folder.mkdir(mode=0o700, exist_ok=True)
     found, key = folder / "server.pem", folder / "server.key"
     authority = _authority(folder)  # first: without it, a certificate that is there is worth nothing
-    if not (key.exists() and _is_good(found)):
+    names = {*NAMES, *filter(_HOST.fullmatch, hosts)}
+    if not (key.exists() and _is_good(found, names)):
         now = machine_now()
-        made = authority.issue_cert(*NAMES, not_before=now - timedelta(hours=1), not_after=now + LIFETIME)
+        made = authority.issue_cert(*sorted(names), not_before=now - timedelta(hours=1), not_after=now + LIFETIME)
         write_private(key, made.private_key_pem.bytes().decode())
         write_private(found, "".join(pem.bytes().decode() for pem in made.cert_chain_pems))
     return found, key
@@ -49,7 +57,9 @@ def _authority(folder: Path) -> trustme.CA:
     return made
 
 
-def _is_good(file: Path) -> bool:
+def _is_good(file: Path, names: set[str]) -> bool:
     if not file.exists():
         return False
-    return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc - machine_now() > RENEWED_BEFORE
+    found = x509.load_pem_x509_certificate(file.read_bytes())
+    good_for = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return found.not_valid_after_utc - machine_now() > RENEWED_BEFORE and names <= {str(one.value) for one in good_for}

@@ -119,14 +119,14 @@ DIFFERENCES = (
     Difference(
         "a line that is no header",
         _raw("400 closed", "200 open"),
-        "nginx drops a header whose name is not made of letters, digits and hyphens, and takes one without a colon for "
-        "empty.",
+        "One without a colon: nginx takes that for an empty header, and writes it so.",
     ),
     Difference(
         "what gunicorn alone refuses",
         _raw("400 closed, 431 closed", "400 open, 431 open"),
-        "Control characters in a value, raw bytes above 127 in a target, more than 100 headers: nginx lets these "
-        "through and passes gunicorn's answer on. Its own connection to the client is in order and goes on.",
+        "A name that is no token, control characters in a value, raw bytes above 127 in a target, more than 100 "
+        "headers: nginx lets these through and passes gunicorn's answer on. Its own connection to the client is in "
+        "order and goes on.",
     ),
     Difference(
         "Authorization twice",

@@ -76,7 +76,10 @@ limit_request_fields = 100  # headers, among them the six or seven that nginx se
 # gunicorn believes whoever reaches a unix socket. nginx sets this header itself and so overwrites a client's; the other
 # two that gunicorn knows (X-Forwarded-Ssl, -Protocol) nginx would let through, so they must mean nothing.
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
-forwarder_headers = ""  # nginx sends neither SCRIPT_NAME nor PATH_INFO: nobody may
+forwarder_headers = ""  # nobody may send SCRIPT_NAME or PATH_INFO, which nginx would let through
+# In environ X_Forwarded_For would be the same as X-Forwarded-For: what has `_` in its name is not there. It stands in
+# `wz.headers` alone, where header_names.py has all names as they were sent, and which decides on nothing.
+header_map = "drop"
 forwarded_allow_ips = "127.0.0.1"  # only counts when `bind` is changed to a port
 
 # -- logs ------------------------------------------------------------------------------------------------------------
@@ -146,7 +149,7 @@ def pre_fork(server, worker):  # type: ignore[no-untyped-def]
 
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
-    from deploy import tracing
+    from deploy import header_names, tracing
     from handlers.metrics.process_counts import merge_ended  # it has imported the app, the master never does
 
     with suppress(OSError):  # no space, of which `post_fork` has told; the files stay for the next one
@@ -158,3 +161,4 @@ def post_worker_init(worker):  # type: ignore[no-untyped-def]
     load.connections = lambda: worker.nr_conns
     load.parked = lambda: getattr(worker, "parked", 0)
     tracing.install(worker)
+    worker.wsgi = header_names.HeaderNames(worker.wsgi)

@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import resource
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,6 +16,7 @@ from . import servers
 DEPLOY = Path(__file__).parent
 DESCRIPTORS = 20_000  # worker_rlimit_nofile, unless the user's hard limit is lower
 INCLUDE = "include /etc/wz/nginx.d/*.conf;"
+INCLUDE_ORIGINS = "include /etc/wz/nginx.d/*.origins;"
 
 
 class TLS(NamedTuple):
@@ -31,11 +33,13 @@ def render_nginx(
     tls: TLS | None = None,
     log: Literal["json", "text"] = "text",
     conf: Path = DEPLOY / "nginx.conf",
+    origins: Collection[str] = (),
 ) -> str:
     """Return nginx.conf, complete, for the user of this process, with `run_dir` in place of /run/wz.
 
     `listen` is `HOST:PORT`; with `tls`, that port sends clients on to HTTPS on the same host. No file of the machine is
-    included. `log` is the form of the access log. Raises `ValueError` if what is to be replaced is not there.
+    included. `log` is the form of the access log, `origins` are those of WZ_CORS_ORIGINS. Raises `ValueError` if what
+    is to be replaced is not there.
     """
     text = conf.read_text()
     host = listen.rpartition(":")[0]
@@ -47,6 +51,7 @@ def render_nginx(
         "/run/wz/": f"{run_dir}/",
         "listen 8080;": f"listen {listen};",
         INCLUDE: block,
+        INCLUDE_ORIGINS: " ".join(map(_page, sorted(origins))),
         "access_log /dev/stdout json ": f"access_log /dev/stdout {log} ",
     }.items():
         text = _replaced(conf, text, old, new)
@@ -69,6 +74,10 @@ def _tls(tls: TLS, host: str) -> str:
     }.items():
         text = _replaced(conf, text, old, new)
     return re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
+
+
+def _page(origin: str) -> str:
+    return "~. *;" if origin == "*" else f"{origin} $http_origin;"
 
 
 def _replaced(conf: Path, text: str, old: str, new: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
 
 from gunicorn.http import errors
 from gunicorn.http.message import Request
@@ -40,6 +41,13 @@ DETAILS = {
     500: "The service was unable to process the request.",
     501: "No transfer coding but chunked is known.",
     505: "HTTP/1.0 and 1.1 are spoken here.",
+}
+
+#: So that nginx.conf can tell these answers from the app's. It goes no further.
+REFUSED_BY = "X-Refused-By: gunicorn"
+#: What to do about it, by gunicorn's words for it.
+_ADVICE = {
+    "invalid header name": " The name of a header has ASCII letters, digits and !#$%&'*+-.^_`|~ only.",
 }
 
 _ID = re.compile(rb"^x-request-id:[ \t]*([A-Za-z0-9._-]{8,128})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
@@ -95,9 +103,12 @@ class Refusal:
         from handlers.hub.xml_errors import XML, is_dialect
 
         title = HTTPStatus(self.status).phrase
-        detail = DETAILS.get(self.status, f"This is not a valid HTTP request: {self.words}.")
+        detail = DETAILS.get(
+            self.status, f"This is not a valid HTTP request: {self.words}.{_ADVICE.get(self.words, '')}"
+        )
         if is_dialect(self.path):
             media_type = XML
+            detail = escape(detail)
             text = f"<Error><Code>{self.status}</Code><Detail>{detail} TrackingId:{self.request_id}</Detail></Error>"
         else:
             media_type = "application/problem+json"
@@ -105,7 +116,7 @@ class Refusal:
             text = json.dumps(problem | {"request_id": self.request_id})
         head = (
             f"HTTP/1.1 {self.status} {title}\r\nConnection: close\r\nContent-Type: {media_type}\r\n"
-            f"Content-Length: {len(text)}\r\nX-Request-ID: {self.request_id}\r\n\r\n"
+            f"Content-Length: {len(text)}\r\nX-Request-ID: {self.request_id}\r\n{REFUSED_BY}\r\n\r\n"
         )
         return (head if self.method == "HEAD" else head + text).encode()
 

@@ -91,10 +91,10 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
                 require_free(number, option)
         run_dir = stack.enter_context(runtime_directory(state))
         address = Address.of(state, port, tls_port)
-        write_nginx_conf(run_dir, port, tls_port, state)
         key_is_new = not given_by() and keep_connection_string(state / "connection-string", address)
         environ = {**os.environ, **child_environ(workers, state, run_dir)}
         settings = Settings.from_environ(environ)
+        write_nginx_conf(run_dir, port, tls_port, state, settings)
         redis = redis_client(settings)
         Hubs.from_settings(settings, redis)  # which checks what is set for them, before anything starts
         if "WZ_REDIS_URL" in os.environ:
@@ -145,14 +145,14 @@ def require_free(port: int, option: str) -> None:
 # -- what the processes are told --------------------------------------------------------------------------------------
 
 
-def write_nginx_conf(run_dir: Path, port: int, tls_port: int | None, state: Path) -> None:
+def write_nginx_conf(run_dir: Path, port: int, tls_port: int | None, state: Path, settings: Settings) -> None:
     """Write nginx.conf into the run directory, with a certificate if there is to be a port for TLS."""
     tls = None
     if tls_port is not None:
         from .certificates import certificate  # here, as it loads much that is needed for TLS alone
 
-        tls = TLS(*certificate(state), tls_port)
-    (run_dir / "nginx.conf").write_text(render_nginx(run_dir, f"{HOST}:{port}", tls))
+        tls = TLS(*certificate(state, {*settings.hosts, settings.root.host}), tls_port)
+    (run_dir / "nginx.conf").write_text(render_nginx(run_dir, f"{HOST}:{port}", tls, origins=settings.cors_origins))
 
 
 def child_environ(workers: int, state: Path, run_dir: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""gunicorn's gthread, but for three things that it does otherwise. epoll.py derives the worker of production from it.
+"""gunicorn's gthread, but for four things that it does otherwise. epoll.py derives the worker of production from it.
 
 - What it refuses itself, it answers in the service's form, with the request's id (refusals.py).
+- It keeps the names of headers as they were sent (header_names.py).
 - It notes when a request was there, when a thread took it and when it was parsed (tracing.py).
 - It does not end by itself after `max_requests`: the master (serve.py) replaces it. gunicorn's own stops taking
   requests at once, and is started again when it has ended. If all reach their `max_requests` at about the same time,
@@ -19,8 +20,13 @@ from typing import Any
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
+from . import header_names
 from .refusals import KeptRequest, Refusal
 from .tracing import noted, now
+
+
+class ReadRequest(KeptRequest, header_names.NamedRequest):
+    """A request whose head stays at hand, to refuse it and to name its headers."""
 
 
 class Worker(ThreadWorker):
@@ -37,7 +43,9 @@ class Worker(ThreadWorker):
             os.ftruncate(self.tmp.fileno(), 1)  # the heartbeat file, in which the master looks for it
 
     def init_process(self) -> None:
-        RequestParser.mesg_class = KeptRequest
+        header_names.check(self.cfg)
+        RequestParser.mesg_class = ReadRequest
+        os.environ[header_names.VARIABLE] = header_names.KEY  # before the app is imported, which looks for it
         super().init_process()
 
     def enqueue_req(self, conn: Any) -> None:
@@ -50,6 +58,7 @@ class Worker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         noted.parsed = now()
+        header_names.current.headers = req.sent_headers
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:

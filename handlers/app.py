@@ -10,6 +10,7 @@ from wz.request_id import RequestID
 
 from . import auth, boards, console, following, health, hub, jobs, metrics, tracing
 from .boards.parameters import DECIMAL
+from .cross_origin import allow_pages
 from .error_table import PROBLEMS
 from .hub.canonical_path import CanonicalPath
 from .hub.read import MAX_WAIT
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> App:
     app.url_map.converters.update(hub.converters)
     for blueprint in (health.blueprint, *boards.blueprints, *jobs.blueprints, *hub.blueprints, metrics.blueprint):
         app.register(blueprint)
+    allow_pages(app, settings.cors_origins, (*boards.blueprints, *jobs.blueprints, *hub.blueprints))
     OpenAPI(
         app,
         title="wz",

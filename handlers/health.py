@@ -47,7 +47,8 @@ def readyz(request: Request) -> Ready:
     stores = {name: states[id(client)] for name, client in its.clients.items()}
     wrong = sorted(set(stores.values()) - {"ok"})
     if wrong:
-        raise Problem(503, "; ".join(wrong), {"Retry-After": RETRY_AFTER}, stores=stores)
+        said = [f"{', '.join(name for name in stores if stores[name] == state)}: {state}" for state in wrong]
+        raise Problem(503, "; ".join(said), {"Retry-After": RETRY_AFTER}, stores=stores)
     return Ready()
 
 
@@ -57,6 +58,6 @@ def store_state(client: Redis) -> str:
         try_write(client)
     except OUTAGES as exc:
         outages.note(exc)
-        code, why, _ = refusal_of(exc)
+        code, why, *_ = refusal_of(exc)
         return f"{code}: {why}"
     return "ok"

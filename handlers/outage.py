@@ -31,16 +31,16 @@ MAY_BE_DONE = (
     "The request may have been carried out. To repeat it safely, send it with the Idempotency-Key (or, in a reward, "
     "the event) that it had; otherwise look first."
 )
-#: Instead of the latter, in the dialect of Event Hubs, which has no such key.
+#: Instead of the latter, in the dialect of Event Hubs, whose sends have such a key and whose other requests don't.
 MAY_BE_STORED = (
-    "The request may have been carried out. Events that are sent again are stored at least once, and perhaps twice; "
-    "before anything else is repeated, look first."
+    "The request may have been carried out. Events that are sent again with the Idempotency-Key that they had are "
+    "stored once, without one perhaps twice; before anything else is repeated, look first."
 )
 
 #: For the OpenAPI document: of all requests, and of those that change something.
 RESPONSES = {
     500: "the store refuses what only an operator can allow, or an error in the application",
-    503: f"the store can't be reached, or takes no writes; {NOTHING_CHANGED}",
+    503: f"the store can't be reached, is full, or takes no writes; {NOTHING_CHANGED}",
 }
 UNSAFE_RESPONSES = {
     502: f"the connection to the store broke. {MAY_BE_DONE}",
@@ -66,10 +66,10 @@ def outage(exc: Exception, may_be_done: str = MAY_BE_DONE) -> Problem:
     if not isinstance(exc, OUTAGES):
         return Problem(503, f"{exc}; {NOTHING_CHANGED}", {"Retry-After": RETRY_AFTER})
     outages.note(exc)
-    _, why, heals = refusal_of(exc)
+    _, why, heals, seconds = refusal_of(exc)
     if not heals:
         return Problem(500, why)
     request = current_request()
     if (request is not None and request.method in _READS) or not writes.may_have_written():
-        return Problem(503, f"{why}; {NOTHING_CHANGED}", {"Retry-After": RETRY_AFTER})
+        return Problem(503, f"{why}; {NOTHING_CHANGED}", {"Retry-After": str(seconds)})
     return Problem(504 if isinstance(exc, TimeoutError) else 502, f"{why}. {may_be_done}")

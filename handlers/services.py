@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import cast
 
 from pipeline.boards import Boards
 from pipeline.hub.description import declared_hubs
 from pipeline.hub.namespace import Hubs
+from pipeline.hub.own_address import is_loopback
 from pipeline.hub.sas import Rules
 from pipeline.settings import Settings
 from pipeline.store import Redis
@@ -62,7 +62,7 @@ class Services:
         self.settings = settings
         self.host = settings.root.host
         self.hosts = settings.hosts | {self.host}
-        if _is_loopback(self.host):
+        if is_loopback(self.host):
             self.hosts |= {"localhost", "127.0.0.1"}
         self.clock_tolerance = settings.clock_tolerance
         self.max_send_bytes = settings.max_send_bytes
@@ -108,10 +108,3 @@ class Services:
 def services(request: Request) -> Services:
     found: Services = request.app.extensions["services"]
     return found
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

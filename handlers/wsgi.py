@@ -13,6 +13,7 @@ from wz.templates import EXTENSION, Templates
 
 from . import metrics
 from .app import create_app
+from .hub.header_properties import warn_of_server
 from .log_fields import RequestFields
 from .start import open_stores, refuse
 
@@ -28,6 +29,7 @@ def start() -> App:
         app = create_app(settings)
     except PipelineError as exc:
         refuse(exc)
+    warn_of_server()
     open_stores(app, settings)
     metrics.begin(app)
     return app

@@ -1,17 +1,26 @@
 """Event Hubs connection strings: `Endpoint=sb://host/;SharedAccessKeyName=..;SharedAccessKey=..[;EntityPath=hub]`.
 
+In place of the key's name and the key there may be a token that was made from them: `SharedAccessSignature=`, and then
+`SharedAccessSignature sr=..&sig=..&se=..&skn=..`. It is sent as it is, until it expires.
+
 Source: Microsoft's "Get an Event Hubs connection string", and the parser of azure-core: a trailing `;` is dropped,
 parts split at their first `=` (keys end in `=`), names ignore case, and a name may be given only once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from .errors import PipelineError
 
-_NAMES = ("Endpoint", "SharedAccessKeyName", "SharedAccessKey", "EntityPath", "UseDevelopmentEmulator")
+_KEY = ("SharedAccessKeyName", "SharedAccessKey")
+_SIGNATURE = "SharedAccessSignature"
+_NAMES = ("Endpoint", *_KEY, _SIGNATURE, "EntityPath", "UseDevelopmentEmulator")
+
+_TOKEN = re.compile(r"SharedAccessSignature (?=.*\bsr=)(?=.*\bsig=)(?=.*\bse=([0-9]{1,15})(?:\.[0-9]+)?(?:&|$))[!-~]+")
 
 
 class InvalidConnectionString(PipelineError, ValueError):
@@ -24,6 +33,8 @@ class InvalidConnectionString(PipelineError, ValueError):
 class ConnectionString:
     """One rule's way to a namespace. `endpoint` is `sb://host[:port]/`; the key is text, not base64 to decode.
 
+    With a `signature`, which is an Authorization header, key and key name are empty.
+
     `UseDevelopmentEmulator=true` means plain HTTP, as it does to Microsoft's emulator: this service on loopback.
     """
 
@@ -32,6 +43,7 @@ class ConnectionString:
     key: str = field(repr=False)
     hub: str | None = None
     development: bool = False
+    signature: str = field(default="", repr=False)
 
     @classmethod
     def parse(cls, text: str) -> ConnectionString:
@@ -48,7 +60,14 @@ class ConnectionString:
                 raise InvalidConnectionString(f"connection string: {shown} is given twice")
             parts[name] = value.strip()
 
-        missing = [n for n in ("Endpoint", "SharedAccessKeyName", "SharedAccessKey") if n.lower() not in parts]
+        signature = parts.get(_SIGNATURE.lower(), "")
+        if signature and any(name.lower() in parts for name in _KEY):
+            raise InvalidConnectionString(f"connection string: give a key and its name, or {_SIGNATURE}, not both")
+        if signature and not _TOKEN.fullmatch(signature):
+            raise InvalidConnectionString(
+                f"connection string: {_SIGNATURE} must be a token: 'SharedAccessSignature sr=..&sig=..&se=..&skn=..'"
+            )
+        missing = [n for n in ("Endpoint", *(() if signature else _KEY)) if n.lower() not in parts]
         if missing:
             raise InvalidConnectionString(f"connection string: {', '.join(missing)} is missing")
         emulator = parts.get("usedevelopmentemulator", "false")
@@ -57,17 +76,27 @@ class ConnectionString:
 
         parsed = cls(
             endpoint=parts["endpoint"],
-            key_name=parts["sharedaccesskeyname"],
-            key=parts["sharedaccesskey"],
+            key_name=parts.get("sharedaccesskeyname", ""),
+            key=parts.get("sharedaccesskey", ""),
             hub=parts.get("entitypath"),
             development=emulator == "true",
+            signature=signature,
         )
         if not _is_endpoint(parsed.endpoint):
             raise InvalidConnectionString("connection string: Endpoint must be sb://host/ (or https://, http://)")
         return parsed
 
+    @property
+    def shown(self) -> str:
+        """The text without its secret."""
+        return str(replace(self, key="...", signature="..." if self.signature else ""))
+
     def __str__(self) -> str:
-        text = f"Endpoint={self.endpoint};SharedAccessKeyName={self.key_name};SharedAccessKey={self.key}"
+        text = f"Endpoint={self.endpoint};"
+        if self.signature:
+            text += f"{_SIGNATURE}={self.signature}"
+        else:
+            text += f"SharedAccessKeyName={self.key_name};SharedAccessKey={self.key}"
         if self.hub:
             text += f";EntityPath={self.hub}"
         if self.development:
@@ -80,10 +109,34 @@ class ConnectionString:
         return urlsplit(self.endpoint).hostname or ""
 
     @property
+    def port(self) -> int:
+        """That of the endpoint, or of its scheme."""
+        return urlsplit(self.url).port or (80 if self.url.startswith("http:") else 443)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What no log shows."""
+        return frozenset({self.signature.partition("sig=")[2].partition("&")[0] if self.signature else self.key})
+
+    @property
+    def expires(self) -> int | None:
+        """When the signature expires, in seconds since the Unix epoch; None with a key."""
+        match = _TOKEN.fullmatch(self.signature)
+        return int(match[1]) if match else None
+
+    @property
     def url(self) -> str:
         """The HTTP address of the namespace, without a trailing slash."""
         scheme = "http" if self.development or self.endpoint.startswith("http:") else "https"
         return f"{scheme}://{urlsplit(self.endpoint).netloc}"
+
+
+def expiry(expires: int, now: float) -> str:
+    """Say until when the signature of a connection string is good; both times are in seconds since the Unix epoch."""
+    when = f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if now < expires:
+        return f"the signature of the connection string is good until {when}"
+    return f"the signature of the connection string has expired at {when}: get a new one"
 
 
 def _is_endpoint(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,18 +30,24 @@ SHARDS = 8
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Run a cluster until the block ends. Yields the addresses of its nodes."""
+def running(folder: Path, replicas: bool = False, **options: object) -> Iterator[tuple[str, ...]]:
+    """Run a cluster, with these options, until the block ends. Yields the addresses of its primaries.
+
+    With `replicas`, each primary has one.
+    """
     with ExitStack() as stack:
         nodes = []
-        for _ in range(NODES):
+        for _ in range(2 * NODES if replicas else NODES):
             port = free_port()
             node = stack.enter_context(closing(redis.Redis(port=port)))
-            stack.enter_context(process(_command(port, folder), ready=partial(_answers, node)))
+            stack.enter_context(process(_command(port, folder, options), ready=partial(_answers, node)))
             nodes.append(node)
         ports = [node.connection_pool.connection_kwargs["port"] for node in nodes]
         _join(nodes, ports)
-        yield tuple(f"redis://127.0.0.1:{port}" for port in ports)
+        for primary, replica in zip(nodes, nodes[NODES:], strict=False):
+            ask(replica, "CLUSTER REPLICATE", ask(primary, "CLUSTER MYID"))
+            until(lambda replica=replica: replica.info("replication").get("master_link_status") == "up")  # type: ignore[misc]
+        yield tuple(f"redis://127.0.0.1:{port}" for port in ports[:NODES])
 
 
 @contextmanager
@@ -96,14 +102,15 @@ def free_port() -> int:
         return port
 
 
-def _command(port: int, folder: Path) -> list[object]:
-    options = {
+def _command(port: int, folder: Path, more: Mapping[str, object] = {}) -> list[object]:
+    options: dict[str, object] = {
         "port": port,
         "bind": "127.0.0.1",
         "cluster-enabled": "yes",
         "cluster-config-file": f"nodes-{port}.conf",
         "save": "",
         "dir": folder,
+        **{name.replace("_", "-"): value for name, value in more.items()},
     }
     return [servers.redis_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
@@ -119,19 +126,20 @@ def _join(nodes: Sequence[redis.Redis], ports: Sequence[int]) -> None:
     """Share the slots out, introduce the nodes to each other, and wait until all know that the cluster is whole."""
     limits = [i * SLOTS // NODES for i in range(NODES + 1)]
     for i, node in enumerate(nodes):
-        ask(node, "CLUSTER ADDSLOTS", *range(limits[i], limits[i + 1]))  # Redis 6.2 has no ADDSLOTSRANGE
+        if i < NODES:
+            ask(node, "CLUSTER ADDSLOTS", *range(limits[i], limits[i + 1]))  # Redis 6.2 has no ADDSLOTSRANGE
         ask(node, "CLUSTER SET-CONFIG-EPOCH", i + 1)
         ask(node, "CLUSTER MEET", "127.0.0.1", ports[0])
     deadline = time.monotonic() + PATIENCE
-    while not all(_is_whole(node) for node in nodes):
+    while not all(_is_whole(node, len(nodes)) for node in nodes):
         if time.monotonic() > deadline:
             raise TimeoutError(f"the nodes have not become a cluster in {PATIENCE:.0f} s")
         time.sleep(0.05)
 
 
-def _is_whole(node: redis.Redis) -> bool:
+def _is_whole(node: redis.Redis, nodes: int) -> bool:
     info = ask(node, "CLUSTER INFO")
-    return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(NODES)  # type: ignore[no-any-return]
+    return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(nodes)  # type: ignore[no-any-return]
 
 
 def ask(node: redis.Redis, *command: str | int) -> Any:

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,16 +141,21 @@ def gunicorn(
 
 @contextmanager
 def nginx(
-    folder: Path, tls: TLS | None = None, log: Path | None = None, alone: bool = False, processes: int = 2
+    folder: Path,
+    tls: TLS | None = None,
+    log: Path | None = None,
+    alone: bool = False,
+    processes: int = 2,
+    origins: Collection[str] = (),
 ) -> Iterator[LiveServer]:
     """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`.
 
     `log` is the file for its access log, in JSON; what it prints besides is in `*-errors.log` next to it. If it is
-    `alone`, there is no gunicorn that could answer.
+    `alone`, there is no gunicorn that could answer. `origins` are those of pages that may read its errors.
     """
     port = free_port()
     conf, pid = folder / "nginx.conf", folder / "nginx.pid"
-    text = render_nginx(folder, f"127.0.0.1:{port}", tls, "json" if log else "text")
+    text = render_nginx(folder, f"127.0.0.1:{port}", tls, "json" if log else "text", origins=origins)
     text = text.replace("worker_processes 2;", f"worker_processes {processes};")
     conf.write_text(text.replace("/dev/stdout", str(log)) if log else text)
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)

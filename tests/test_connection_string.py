@@ -33,10 +33,41 @@ def test_the_key_is_not_shown() -> None:
     assert "a+/b=" not in repr(ConnectionString.parse(FULL))
 
 
+TOKEN = "SharedAccessSignature sr=sb%3a%2f%2fns%2f&sig=a%2bsecret%3d&se=1893456000&skn=r"
+SIGNED = f"Endpoint=sb://ns.servicebus.windows.net/;SharedAccessSignature={TOKEN}"
+
+
+@pytest.mark.parametrize(
+    "token", [TOKEN, TOKEN.replace("000&", "000.5&"), "SharedAccessSignature se=1893456000&sig=secret&sr=x"]
+)
+def test_a_signature_may_stand_for_the_key(token: str) -> None:
+    text = f"Endpoint=sb://ns/;sharedaccesssignature={token};EntityPath=events"
+    parsed = ConnectionString.parse(text)
+
+    assert (parsed.signature, parsed.key, parsed.key_name, parsed.hub) == (token, "", "", "events")
+    assert parsed.expires == 1893456000
+    assert ConnectionString.parse(str(parsed)) == parsed
+    assert "secret" not in repr(parsed) + parsed.shown
+    assert all("secret" in secret for secret in parsed.secrets)
+
+
+def test_a_key_does_not_expire() -> None:
+    parsed = ConnectionString.parse(FULL)
+
+    assert (parsed.expires, parsed.port) == (None, 443)
+    assert parsed.secrets == {"a+/b="}
+    assert parsed.shown == FULL.replace("a+/b=", "...")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         pytest.param("", id="empty"),
+        pytest.param(f"{SIGNED};SharedAccessKeyName=r;SharedAccessKey=secret", id="a signature and a key"),
+        pytest.param(f"{SIGNED};SharedAccessKeyName=r", id="a signature and the name of a key"),
+        pytest.param(SIGNED.replace("&se=1893456000", ""), id="a signature without its end"),
+        pytest.param(SIGNED.replace("sr=", "s="), id="a signature of nothing"),
+        pytest.param(SIGNED.replace("SharedAccessSignature sr", "sr"), id="a signature without its scheme"),
         pytest.param("Endpoint=sb://h/;SharedAccessKeyName=r", id="no key"),
         pytest.param("Endpoint=sb://h/;SharedAccessKeyName=r;SharedAccessKey=", id="an empty key"),
         pytest.param(FULL + ";endpoint=sb://other/", id="a part twice"),

@@ -74,6 +74,8 @@ def _token(request: Request, secret: str) -> str:
     """Return the token that a text is, or one made with the key of the connection string that it is."""
     if secret.lower().startswith("endpoint"):
         found = ConnectionString.parse(secret)
+        if found.signature:
+            return found.signature
         expiry = int(machine_time()) + SESSION_SECONDS
         return sign(f"https://{services(request).host}/{found.hub or ''}", found.key_name, found.key, expiry)
     if not secret:

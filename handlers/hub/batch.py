@@ -26,6 +26,8 @@ MAX_PROPERTY = 32 * 1024
 _LINE_BREAKS = b"\t\n\r "
 
 
+NO_BROKER_PROPERTIES = BrokerProperties()
+
 _batch = msgspec.json.Decoder(list[BatchItem])
 _broker_properties = msgspec.json.Decoder(BrokerProperties)
 
@@ -46,8 +48,8 @@ def batch(body: bytes) -> list[Event]:
     return list(map(_event, items, itertools.count()))
 
 
-def key_of(header: str) -> str | None:
-    """Return the partition key that the header BrokerProperties names."""
+def broker_properties(header: str) -> BrokerProperties:
+    """Read the header BrokerProperties."""
     try:
         text = header.encode()
         found = _broker_properties.decode(text)
@@ -56,12 +58,12 @@ def key_of(header: str) -> str | None:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
         members.check_broker_properties(text)
         raise Problem(400, f"'BrokerProperties' is invalid: {exc}", field="BrokerProperties") from exc
-    return found.partition_key or None
+    return found
 
 
 def _event(item: BatchItem, index: int) -> Event:
-    body, broker = item.body, item.broker_properties
-    if body is UNSET and item.user_properties is UNSET and broker is UNSET:
+    body, broker = item.body, item.broker_properties or NO_BROKER_PROPERTIES
+    if body is UNSET and item.user_properties is UNSET and item.broker_properties is UNSET:
         raise Problem(
             400,
             f"[{index}] has neither Body nor UserProperties nor BrokerProperties: it would be an empty event",
@@ -70,7 +72,8 @@ def _event(item: BatchItem, index: int) -> Event:
     data = body.encode() if body else b""
     if item.is_body_base64:
         data = _from_base64(data, index)
-    return Event(data, (broker.partition_key or None) if broker else None, None, item.user_properties or {})
+    properties = item.user_properties or {}
+    return Event(data, broker.partition_key or None, None, properties, None, broker.message_id or None)
 
 
 def _from_base64(data: bytes, index: int) -> bytes:

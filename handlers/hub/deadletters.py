@@ -9,6 +9,7 @@ import msgspec
 from pipeline.errors import InvalidValue
 from pipeline.hub.deadletters import LETTER_ID, DeadLetter, DeadLetters
 from pipeline.hub.description import MAX_PARTITIONS
+from pipeline.hub.redrive_order import late_letters
 from pipeline.hub.sas import Right
 from wz import Blueprint, Request
 from wz.openapi import operation
@@ -74,8 +75,20 @@ class DropChoice(msgspec.Struct, forbid_unknown_fields=True):
     all: bool = False
 
 
+class LateLetter(msgspec.Struct):
+    """It goes upstream behind later events of its key. `behind` is the offset of the last of them; null if that is not
+    sure, since not all events in between could be looked at."""
+
+    id: str
+    partition_key: str
+    behind: str | None
+
+
 class Redriven(msgspec.Struct):
+    """`redriven` letters are sent again, by the offsets of their events. The order of a key is kept, but for `late`."""
+
     redriven: int
+    late: list[LateLetter]
 
 
 class Dropped(msgspec.Struct):
@@ -96,8 +109,11 @@ def letters(request: Request, hub: HubName, query: LetterPage) -> Letters:
 def redrive(request: Request, hub: HubName, body: Choice) -> Redriven:
     """Have the relay send dead letters again; each stays until it is sent, and comes back if it is refused."""
     body.check()
-    found = DeadLetters(services(request).hubs[hub])
-    return Redriven(found.redrive_all(body.partition) if body.ids is None else found.redrive(body.ids))
+    target = services(request).hubs[hub]
+    found = DeadLetters(target)
+    chosen = found.all(body.partition) if body.ids is None else found.choice(body.ids)
+    late = [LateLetter(*one) for one in late_letters(target, chosen)]
+    return Redriven(found.redrive_all(body.partition) if body.ids is None else found.redrive(body.ids), late)
 
 
 @blueprint.delete("")

@@ -23,14 +23,14 @@ _encode = msgspec.json.Encoder().encode
 class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
     """The broker properties that the gateway knows: Microsoft's "Message headers and properties".
 
-    Only the partition key has a meaning for a hub. The others are ignored, and so are all that are not known.
+    Only the first two have a meaning for a hub. The others are ignored, and so are all that are not known.
     """
 
     partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | UnsetType | None = UNSET
+    message_id: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | UnsetType | None = UNSET
     correlation_id: Any = UNSET
     force_persistence: Any = UNSET
     label: Any = UNSET
-    message_id: Any = UNSET
     reply_to: Any = UNSET
     reply_to_session_id: Any = UNSET
     scheduled_enqueue_time_utc: Any = UNSET

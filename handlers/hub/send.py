@@ -9,10 +9,12 @@ import msgspec
 
 from pipeline.hub import Event, Hub
 from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.repetition import ALL_STORED
 from pipeline.hub.resource import publisher_names
 from pipeline.hub.throughput import limits_of
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response
+from wz.idempotency import HEADER, LONGEST, PATTERN
 from wz.openapi import operation
 
 from .. import metrics
@@ -23,6 +25,7 @@ from . import xml_errors
 from .event_parser import for_partition, for_publisher, several, single
 from .members import BatchItem, BrokerProperties
 from .parameters import HubName, PublisherName, partition_number
+from .repetition import key_of_request, relay_of, tell
 
 blueprint = Blueprint("hub")
 protect(blueprint, hub_paths=True)
@@ -32,16 +35,27 @@ PartitionId = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,3})$", examp
 
 _sends = operation(
     body={BATCH_TYPE: Annotated[list[BatchItem], msgspec.Meta(min_length=1)], "*/*": bytes},
-    headers={"BrokerProperties": BrokerProperties},
+    headers={
+        "BrokerProperties": BrokerProperties,
+        HEADER: Annotated[
+            str,
+            msgspec.Meta(
+                pattern=PATTERN,
+                max_length=LONGEST,
+                description="A text that no other request has, like a UUID. Sent again with it, this is stored once",
+            ),
+        ],
+    },
     responses={
-        201: "the event, or every event of the batch, is stored",
+        201: "the event, or every event of the batch, is stored; or was before, if a header says so",
         400: "the batch, BrokerProperties or a name in the path can't be taken",
         401: "the token is missing, expired, not valid here, or lacks Send; or the publisher is revoked",
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
+        422: f"{HEADER} is no key, or belongs to another request",
         415: "the Content-Encoding, or a batch's charset, is not one that is taken",
         502: f"the connection to the store broke. {MAY_BE_STORED}",
-        503: f"the hub is throttled or full, or the store is away; {NOTHING_CHANGED}",
+        503: f"the hub is throttled or full, or the store is away or full; {NOTHING_CHANGED}",
         504: f"the store has not answered in time. {MAY_BE_STORED}",
     },
 )
@@ -90,7 +104,10 @@ def _store(
     partition: int | None = None,
     publisher: str | None = None,
 ) -> Response:
-    limits = limits_of(target, signed_by(request), publisher)
+    rule = signed_by(request)
+    key = key_of_request(request, rule)
+    limits = limits_of(target, rule, publisher)
     with metrics.counted(target, is_batch=_is_batch(request)):
-        target.append(events, partition=partition, limits=limits)
-    return Response(b"", 201, content_type=xml_errors.XML)
+        appended = target.append(events, partition=partition, relay=relay_of(rule), key=key, limits=limits)
+    headers = tell(target, rule, appended) if appended != ALL_STORED else None
+    return Response(b"", 201, headers, content_type=xml_errors.XML)

@@ -24,10 +24,12 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub import sas
 from pipeline.hub.description import RESERVED
+from pipeline.hub.hops import RelayRing, WrongHops
 from pipeline.hub.namespace import UnknownHub
 from pipeline.hub.publishers import PublisherRevoked
+from pipeline.hub.repetition import KeyOfAnother
 from pipeline.hub.throughput import Throttled
-from pipeline.hub.writing import HubFull
+from pipeline.hub.writing import BatchTooLarge, HubFull
 from wz import App, Blueprint, Problem, Request, Response
 from wz.context import current_request
 from wz.errors import error_response, wants_html
@@ -146,8 +148,21 @@ def _throttled(exc: Throttled, request: Request) -> Answer:
     return 503, text, {"Retry-After": str(seconds)}
 
 
+def _key_of_another(exc: KeyOfAnother, request: Request) -> Answer:
+    return 422, f"Idempotency-Key: {exc}.", {}
+
+
+def _too_large(exc: BatchTooLarge, request: Request) -> Answer:
+    return 413, f"{exc}.", {}
+
+
 def _full(exc: HubFull, request: Request) -> Answer:
     return 503, f"ServerBusy: {exc}.", {"Retry-After": str(exc.seconds)}
+
+
+def _wrong_hops(exc: WrongHops, request: Request) -> Answer:
+    name = "RelayRing: " if isinstance(exc, RelayRing) else ""
+    return 400, f"{name}{exc}.", {}
 
 
 def _away(exc: Exception, request: Request) -> Answer:
@@ -178,5 +193,8 @@ _KINDS: Mapping[type[Exception], Callable[[Any, Request], Answer]] = {
     UnknownHub: _unknown_hub,
     Throttled: _throttled,
     HubFull: _full,
+    BatchTooLarge: _too_large,
+    KeyOfAnother: _key_of_another,
+    WrongHops: _wrong_hops,
     **dict.fromkeys(ANSWERED, _away),
 }

@@ -30,7 +30,7 @@ from wz.openapi import Content, operation
 
 from ..auth import protect
 from ..services import Services, services
-from .counts import REGISTRY, count_bulk, count_start, counted
+from .counts import REGISTRY, count_bulk, count_repetitions, count_start, counted
 from .hubs import hub_metrics
 from .jobs import job_metrics
 from .process_counts import AllCounts
@@ -38,7 +38,7 @@ from .processes import Processes
 from .redis_servers import server_metrics
 from .requests import measure
 
-__all__ = ["begin", "blueprint", "count_bulk", "counted", "measure"]
+__all__ = ["begin", "blueprint", "count_bulk", "count_repetitions", "counted", "measure"]
 
 blueprint = Blueprint("metrics")
 protect(blueprint)

@@ -9,20 +9,29 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter
 
 from pipeline.hub.log import Hub
+from pipeline.hub.repetition import Appended
 from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import HubFull
+from pipeline.store import OutOfMemoryError
 
 REGISTRY = CollectorRegistry()
 
 _sends = Counter("wz_sends", "Sends that were stored: single events and batches.", ["hub", "kind"], registry=REGISTRY)
 _refused = Counter(
     "wz_sends_refused",
-    "Sends that were refused since the hub was full or throttled, or at the limit of a rule or publisher.",
+    "Sends that were refused: the hub was full or throttled, a rule or publisher at its limit, or the store full.",
     ["hub", "reason"],
     registry=REGISTRY,
 )
-#: By what kind of limit it was.
-_THROTTLED = {"hub": "throttled", "rule": "rule limit", "publisher": "publisher limit"}
+_repeated = Counter(
+    "wz_events_repeated",
+    "Events that were left out, since the hub had them: by a relay's ids, or by their MessageId.",
+    ["hub"],
+    registry=REGISTRY,
+)
+_replayed = Counter(
+    "wz_sends_replayed", "Sends that were stored before, by their Idempotency-Key.", ["hub"], registry=REGISTRY
+)
 _bulk_records = Counter(
     "wz_bulk_records", "Records of bulk changes of boards, by what became of them.", ["result"], registry=REGISTRY
 )
@@ -37,15 +46,29 @@ for _result in ("kept", "dropped"):
 _starts = Counter("wz_process_starts", "Processes of gunicorn that have loaded the service.", registry=REGISTRY)
 
 
+#: Of a `Throttled`, by the kind of its limit.
+_LIMITS = {"hub": "throttled", "rule": "rule limit", "publisher": "publisher limit"}
+_REASONS: dict[type[Exception], str] = {HubFull: "full", OutOfMemoryError: "store full"}
+
+
 @contextmanager
 def counted(hub: Hub, *, is_batch: bool) -> Iterator[None]:
     """Count a send to `hub`, or why it was refused."""
     try:
         yield
-    except (HubFull, Throttled) as exc:
-        _refused.labels(hub.name, "full" if isinstance(exc, HubFull) else _THROTTLED[exc.limit.kind]).inc()
+    except Throttled as exc:
+        _refused.labels(hub.name, _LIMITS[exc.limit.kind]).inc()
+        raise
+    except tuple(_REASONS) as exc:
+        _refused.labels(hub.name, _REASONS[type(exc)]).inc()
         raise
     _sends.labels(hub.name, "batch" if is_batch else "single").inc()
+
+
+def count_repetitions(hub: Hub, appended: Appended) -> None:
+    """Count what a send to `hub` has repeated."""
+    _repeated.labels(hub.name).inc(appended.repeated)
+    _replayed.labels(hub.name).inc(appended.replayed)
 
 
 def count_bulk(records: int, refused: int) -> None:

@@ -30,7 +30,14 @@ def _of_partitions(hubs: dict[str, list[PartitionStatus]]) -> Iterator[Metric]:
         ),
         "wz_relay_requests": ("Requests that the upstream hub took.", lambda one: one.relay.requests),
         "wz_relay_retries": ("Requests that failed and are sent again.", lambda one: one.relay.retries),
-        "wz_relay_refused": ("Events that the upstream hub will never take.", lambda one: one.relay.refused),
+        "wz_relay_refused": (
+            "Events that the upstream hub will never take, and that are kept as dead letters.",
+            lambda one: one.relay.refused,
+        ),
+        "wz_relay_dropped": (
+            "Events that the upstream hub refused and that are not kept.",
+            lambda one: one.relay.dropped,
+        ),
     }
     gauges = {
         "wz_hub_kept_events": ("Events in the log.", lambda one: one.log.events),

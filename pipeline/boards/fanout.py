@@ -9,24 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..store import (
-    AskError,
-    NoScriptError,
-    PipelineCommand,
-    Redis,
-    RedisCluster,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
-from ..store.scripts import ScriptClient
+from ..store import RedisError, ResponseError
+from ..store.at_once import NOT_RUN, send_at_once
 from .changes import Change, Reply, replies, update_args
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
 from .shard import READ, UPDATE, Shard, error_of
-
-#: Errors that mean that the script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
-_NOT_RUN = (AskError, NoScriptError, TryAgainError)
 
 
 def ask_all(shards: Sequence[Shard], places: int | None, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
@@ -90,30 +78,11 @@ def _run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> l
         return []
     client = calls[0][0].client
     commands = [("EVALSHA", script.sha, len(shard.keys), *shard.keys, *args) for shard, args in calls]
-    answers = send(client, commands, [shard.keys[0] for shard, _ in calls])
+    answers = send_at_once(client, commands, [shard.keys[0] for shard, _ in calls])
     for i, (shard, args) in enumerate(calls):
-        if isinstance(answers[i], _NOT_RUN):
+        if isinstance(answers[i], NOT_RUN):
             try:
                 answers[i] = script.call(client, shard.keys, args)
             except RedisError as exc:
                 answers[i] = exc
     return [error_of(answer) if isinstance(answer, ResponseError) else answer for answer in answers]
-
-
-def send(client: ScriptClient, commands: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[Any]:
-    """Send commands at once. Returns their answers, errors among them; none is sent twice."""
-    if isinstance(client, RedisCluster):
-        # With `execute`, redis-py would look up the keys of each command in Redis, and send a command again whose
-        # answer was lost: an update might then be applied twice.
-        stack = [
-            PipelineCommand(command, {"target_nodes": client.get_node_from_key(key)}, i)  # type: ignore[no-untyped-call]
-            for i, (command, key) in enumerate(zip(commands, keys, strict=True))
-        ]
-        with client.pipeline() as pipe:  # type: ignore[no-untyped-call]
-            sent: list[Any] = pipe.send_cluster_commands(stack, raise_on_error=False, allow_redirections=False)
-            return sent
-    assert isinstance(client, Redis)
-    with client.pipeline(transaction=False) as pipe:
-        for command in commands:
-            pipe.execute_command(*command)  # type: ignore[no-untyped-call]
-        return pipe.execute(raise_on_error=False)

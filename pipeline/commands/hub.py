@@ -1,17 +1,20 @@
-"""`wz hub`: the state of hubs, and the commands of hub_management.py and hub_deadletters.py."""
+"""`wz hub`: the state of hubs, and the commands of hub_management.py, hub_relay.py and hub_deadletters.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
 from ..hub.consumer_group import ConsumerGroup
 from ..hub.relay import GROUP
-from ..hub.relay_status import PartitionStatus, status
-from . import terminal
+from ..hub.relay_status import PartitionStatus, RelayStatus, status
+from . import hub_recording, terminal
 from .hub_deadletters import deadletters
-from .hub_management import COMMANDS, existing_hubs
+from .hub_management import COMMANDS, existing_hubs, relays_said
+from .hub_relay import relay
+from .hub_send import send_events
+from .hub_tail import tail_events
 from .terminal import one_line_errors
 
 _HEAD = ("partition", "events", "bytes", "last", "relayed to", "lag", "oldest", "worker", "retries", "dead letters")
@@ -37,7 +40,9 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
 
     def text() -> str:
         found = [hubs[name]] if name else list(hubs.values())
-        return "\n\n".join(f"{one.name}\n{table(status(one))}" for one in found)
+        return "\n\n".join(
+            f"{one.name}: {said}\n{table(status(one))}" for one, said in zip(found, relays_said(found), strict=True)
+        )
 
     terminal.show(text, interval if watch else None)
 
@@ -47,8 +52,17 @@ def table(partitions: Iterable[PartitionStatus]) -> str:
     found = list(partitions)
     rows = [_HEAD, *(_row(one) for one in found), _total(found)]
     lines = terminal.columns(rows, _TEXT)
-    lines += [f"partition {one.log.partition} waits: {one.relay.error}" for one in found if one.relay.error]
+    lines += [f"partition {one.log.partition} {text}" for one in found for text in _notes(one.relay)]
     return "\n".join(lines)
+
+
+def _notes(relay: RelayStatus) -> Iterator[str]:
+    if relay.error:
+        yield f"waits: {relay.error}"
+    if relay.ring:
+        yield f"has events that came back in a ring of relays: {relay.ring}; pause one of them (`wz hub relay`)"
+    if relay.dropped:
+        yield f"has dropped {relay.dropped:,} events that were refused, as `wz hub relay --on` says"
 
 
 def _row(one: PartitionStatus) -> Sequence[str]:
@@ -103,5 +117,6 @@ def detach(name: str, group: str) -> None:
 
 
 hub.add_command(deadletters)
-for command in COMMANDS:
+hub.add_command(relay)
+for command in (*COMMANDS, *hub_recording.COMMANDS, send_events, tail_events):
     hub.add_command(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..hub.deadletters import DeadLetters
+from ..hub.redrive_order import late_letters
 from .hub_management import existing_hubs
 from .terminal import one_line_errors, utc
 
@@ -13,6 +14,9 @@ from .terminal import one_line_errors, utc
 def deadletters() -> None:
     """Dead letters: events that the upstream hub has refused for good."""
 
+
+#: Letters that are named since they come late.
+_SHOWN = 20
 
 _partition = click.option("--partition", type=click.IntRange(0), help="Only those of this partition.")
 _all = click.option("--all", "everything", is_flag=True, help="All that exist now.")
@@ -40,11 +44,22 @@ def list_letters(name: str, partition: int | None, after: str | None, limit: int
 @_partition
 @one_line_errors
 def redrive_letters(name: str, ids: tuple[str, ...], everything: bool, partition: int | None) -> None:
-    """Have the relay send dead letters of the hub NAME again: these IDS, or --all, or those of a --partition."""
-    letters = DeadLetters(existing_hubs()[name])
+    """Have the relay send dead letters of the hub NAME again: these IDS, or --all, or those of a --partition.
+
+    Those of a partition are sent in the order of their events. Letters whose key's later events have gone already are
+    named, since they come behind them.
+    """
+    hub = existing_hubs()[name]
+    letters = DeadLetters(hub)
     _choose(ids, everything, partition)
+    late = late_letters(hub, letters.choice(ids) if ids else letters.all(partition))
     count = letters.redrive(ids) if ids else letters.redrive_all(partition)
     click.echo(f"{count} to be sent again; the relay does it at its next turn")
+    for one in late[:_SHOWN]:
+        behind = "may come behind later events" if one.behind is None else f"comes behind the event {one.behind}"
+        click.echo(f"{one.id} {behind} of its key {one.key!r}")
+    if len(late) > _SHOWN:
+        click.echo(f"and so do {len(late) - _SHOWN:,} more")
 
 
 @deadletters.command("drop")

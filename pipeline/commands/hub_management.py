@@ -1,19 +1,25 @@
-"""`wz hub create | set | list | show | delete`: hubs, and what they keep."""
+"""`wz hub apply | create | set | list | show | delete`: hubs, and what they keep."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import click
 import msgspec
 
 from ..hub.description import MAX_PARTITIONS, Defaults, Description
+from ..hub.emulator_config import apply as apply_config
+from ..hub.emulator_config import read_config
 from ..hub.group_registry import ConsumerGroups
 from ..hub.namespace import Hubs
+from ..hub.relay_route import relay_states
 from ..hub.runtime import runtime
+from ..hub.stored_hub import StoredHub
 from ..settings import DEFAULT_PARTITIONS, Settings
 from ..store.client import hubs_client
+from ..store.clock import machine_time
 from ..units import byte_count, milliseconds
 from . import terminal
 from .terminal import columns, one_line_errors, utc
@@ -79,14 +85,15 @@ def delete(name: str) -> None:
 @click.command("list")
 @one_line_errors
 def list_() -> None:
-    """List the hubs: name, partitions, events and bytes."""
+    """List the hubs: name, partitions, events and bytes, and what their relays do."""
     hubs = existing_hubs()
-    rows = [("hub", "partitions", "events", "bytes")]
-    for name in hubs:
-        partitions = runtime(hubs[name])
+    rows = [("hub", "partitions", "events", "bytes", "relay")]
+    its = dict(hubs.items())
+    for name, said in zip(its, relays_said(list(its.values())), strict=True):
+        partitions = runtime(its[name])
         events, size = sum(one.events for one in partitions), sum(one.bytes for one in partitions)
-        rows.append((name, str(len(partitions)), f"{events:,}", f"{size:,}"))
-    for line in columns(rows, {0}):
+        rows.append((name, str(len(partitions)), f"{events:,}", f"{size:,}", said))
+    for line in columns(rows, {0, 4}):
         click.echo(line)
 
 
@@ -108,6 +115,8 @@ def show(name: str) -> None:
         "throughput units": hub.settings.throughput_units or "no limit",
         "each publisher": " or ".join(each) or "no limit",
         "metadata": description.metadata or "-",
+        "relay": relays_said([hub])[0],
+        "id": (cast("bytes | None", hub.redis.get(hub.keys.id)) or b"-").decode(),
         "made": utc(description.created_ms),
         "changed": utc(description.updated_ms),
         "events": f"{sum(one.events for one in partitions):,}",
@@ -119,8 +128,23 @@ def show(name: str) -> None:
         click.echo(line)
 
 
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@one_line_errors
+def apply(file: Path) -> None:
+    """Make the hubs and consumer groups of FILE, the Config.json of Microsoft's Event Hubs emulator.
+
+    Those that are there are kept as they are, so that it may be called again. If the file is not of that kind, or a hub
+    is there with another number of partitions, nothing is made.
+    """
+    with click.open_file(str(file), "rb") as opened:
+        wanted = read_config(opened.read())
+    for line in apply_config(existing_hubs(creates=True), wanted):
+        click.echo(line)
+
+
 #: In the order of `wz hub --help`, by name.
-COMMANDS = (create, delete, list_, set_, show)
+COMMANDS = (apply, create, delete, list_, set_, show)
 
 
 def existing_hubs(creates: bool = False) -> Hubs:
@@ -133,6 +157,12 @@ def existing_hubs(creates: bool = False) -> Hubs:
 
 def hubs_of(settings: Settings) -> Hubs:
     return Hubs(hubs_client(settings), {}, Defaults.from_settings(settings))
+
+
+def relays_said(hubs: Sequence[StoredHub]) -> list[str]:
+    """Return what the relay of each hub does."""
+    now = machine_time()
+    return [state.said(now) for state in relay_states(hubs)]
 
 
 def _changes(

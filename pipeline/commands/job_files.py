@@ -19,6 +19,7 @@ from ..windows.local.cases import Outcome, find_cases, run_case, update
 from ..windows.local.files import STDIN, EventFile
 from ..windows.local.row_file import RowFile
 from ..windows.local.run import FirstFaults, LocalJob, Summary, Write, run
+from . import terminal
 from .terminal import one_line_errors
 
 #: The name of standard output.
@@ -136,12 +137,9 @@ def _progress(files: list[EventFile], places: Iterable[Path]) -> Iterator[Callab
     """Show on a terminal how much of the files is read, unless rows are printed there, or a file's size is unknown."""
     sizes = [file.size for file in files]
     total = sum(size or 0 for size in sizes)
-    is_hidden = not sys.stderr.isatty() or None in sizes or not total
-    if is_hidden or (STDOUT in places and sys.stdout.isatty()):
-        yield lambda: None
-        return
-    with click.progressbar(length=total, file=sys.stderr) as bar:
-        yield lambda: bar.update(sum(file.position for file in files) - bar.pos)
+    is_hidden = None in sizes or (STDOUT in places and sys.stdout.isatty())
+    with terminal.progress(None if is_hidden else total) as at:
+        yield lambda: at(sum(file.position for file in files))
 
 
 def _summary(made: LocalJob, summary: Summary, places: Mapping[str, Path], seconds: float) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 from ..hub.description import declared_hubs
-from ..hub.sas import Right, Rule, Rules
+from ..hub.sas import Right, Rule, Rules, rights_of
 from ..settings import Settings
 from ..store.client import hubs_client
 from ..units import byte_count
@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.group()
 def rule() -> None:
-    """Shared access rules: named keys with some of the rights Send, Listen and Manage."""
+    """Shared access rules: named keys with some of the rights Send, Listen, Manage and Relay."""
 
 
 def _limits(command: F) -> F:
@@ -41,7 +41,7 @@ def _limits(command: F) -> F:
     multiple=True,
     required=True,
     type=click.Choice([right.value for right in Right], case_sensitive=False),
-    help="May be given several times; Manage brings the other two.",
+    help="May be given several times. Manage brings Send and Listen; Relay, for the relay of another wz, brings Send.",
 )
 @click.option("--hub", help="Narrow the rule to one hub, which must be there.")
 @_limits
@@ -50,10 +50,9 @@ def add_rule(name: str, rights: tuple[str, ...], hub: str | None, **limits: Any)
     """Make the rule NAME and print its connection string. One that is there is left as it is: see `rotate`."""
     settings = terminal.settings_for_redis(creates=True)
     rules = Rules(hubs_client(settings), settings.root)
-    granted = frozenset(Right) if Right.MANAGE in rights else frozenset(map(Right, rights))
     if hub is not None:
         hub = _existing(settings, hub)
-    made = rules.add(name, granted, hub, **_chosen(**limits))
+    made = rules.add(name, rights_of(map(Right, rights)), hub, **_chosen(**limits))
     click.echo(_connection_string(settings, made, made.primary))
 
 

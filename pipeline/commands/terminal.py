@@ -6,7 +6,8 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -138,6 +139,16 @@ def age(ms: int | None) -> str:
         return f"{seconds:.1f} s"
     minutes, hours = int(seconds // 60), int(seconds // 3600)
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {int(seconds % 60)} s"
+
+
+@contextmanager
+def progress(length: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error, if that is a terminal and `length` is known; yields what tells it how far it is."""
+    if not (length and sys.stderr.isatty()):
+        yield lambda _: None
+        return
+    with click.progressbar(length=length, file=sys.stderr) as bar:
+        yield lambda position: bar.update(position - bar.pos)
 
 
 def show(text: Callable[[], str], interval: float | None) -> None:

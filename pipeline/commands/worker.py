@@ -18,8 +18,11 @@ from ..console.demo import Demo, Player
 from ..console.history_task import History
 from ..errors import PipelineError
 from ..hub.namespace import Hubs
-from ..hub.relay import GROUP, Relays
+from ..hub.own_address import OwnAddress
+from ..hub.relay import GROUP
+from ..hub.relay_route import Switch, routes
 from ..hub.relay_status import has_lost_its_relay
+from ..hub.relays import Relays
 from ..hub.retention_task import Retention
 from ..hub.upstream import Upstream
 from ..settings import WRONG_SETTINGS, Settings
@@ -56,20 +59,12 @@ def worker() -> None:
         settings = terminal.settings()
         logs.configure(settings.log_format, settings.log_level, secrets=settings.secrets)
         client, boards, hubs = until_there(lambda: _open(settings))
+        relays = _relays(settings, hubs)
+        until_there(relays.check)
     except PipelineError as exc:
         raise WrongSettings(exc.with_notes) from exc
 
-    relays: Relays | None = None
-    if settings.upstream is not None:
-        upstream = Upstream(settings.upstream, settings.upstream_ca)
-        relays = Relays(
-            hubs,
-            upstream,
-            settings.relays,
-            any_key=settings.relay_any_key,
-            max_letters=settings.max_dead_letters,
-        )
-    else:
+    if settings.upstream is None:
         until_there(lambda: _warn_of_lost_relays(hubs))
     registry = JobRegistry(client, hubs, boards)
     folders = JobFolders(settings.jobs, registry.load, registry.stopped) if settings.jobs is not None else None
@@ -81,15 +76,15 @@ def worker() -> None:
     def attach() -> None:
         for job in jobs():
             job.attach()
-        for relay in relays.tasks() if relays else ():
+        for relay in relays.tasks():
             relay.attach()
 
     until_there(attach)  # before anything is dropped
-    others = [Retention(hubs), History(hubs, registry), Player(Demo(hubs, registry, boards))]
+    others: list[Task] = [Retention(hubs), History(hubs, registry), Player(Demo(hubs, registry, boards))]
 
     def find() -> list[Task]:
         its_jobs = [task for job in jobs() for task in job.workers]
-        return [*its_jobs, *(relays.tasks() if relays else ()), *others]
+        return [*its_jobs, *relays.tasks(), *others]
 
     logger.info("%s", ", ".join(sorted({task.name for task in until_there(find)})))
 
@@ -109,6 +104,20 @@ def _open(settings: Settings) -> tuple[Redis, Boards, Hubs]:
     hubs = Hubs.from_settings(settings, hubs_client(settings))
     hubs.declare()
     return client, Boards.from_settings(settings), hubs
+
+
+def _relays(settings: Settings, hubs: Hubs) -> Relays:
+    ca = settings.upstream_ca
+    upstream = Upstream(settings.upstream, ca) if settings.upstream is not None else None
+    return Relays(
+        hubs,
+        upstream,
+        settings.relays,
+        any_key=settings.relay_any_key,
+        max_letters=settings.max_dead_letters,
+        ca=ca,
+        own=OwnAddress.from_settings(settings),
+    )
 
 
 def until_there(do: Callable[[], T]) -> T:
@@ -132,11 +141,14 @@ def _warn_of_lost_relays(hubs: Hubs) -> None:
 
     The groups are not detached: another worker may have WZ_UPSTREAM, or this one may get it back.
     """
-    for name, hub in hubs.items():
-        if has_lost_its_relay(hub):
+    its = list(hubs.values())
+    for hub, route_ in zip(its, routes(its), strict=True):
+        name = hub.name
+        if not route_.to and route_.switch is Switch.ON and has_lost_its_relay(hub):
             logger.warning(
-                "hub %s keeps all events for a relay, but no worker has WZ_UPSTREAM: set it, or drop them with "
-                "`wz hub detach %s '%s'`",
+                "hub %s keeps all events for a relay, but no worker has WZ_UPSTREAM: set it, or name another upstream "
+                "(`wz hub relay %s --to-file`), or drop them with `wz hub detach %s '%s'`",
+                name,
                 name,
                 name,
                 GROUP,

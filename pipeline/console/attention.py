@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from ..connection_string import expiry
 from ..hub.relay import GROUP
+from ..hub.relay_route import Switch
+from ..hub.upstream import SOON as EXPIRES_SOON
 from ..store import Redis
 from ..store.server_status import ServerStatus
 from ..windows.jobs.outputs import DeliveryStatus
@@ -166,9 +169,12 @@ def _dead_letters(one: HubNow) -> Iterator[Item]:
     is_full = any(status.relay.is_full for status in one.partitions)
     letters = "1 dead letter" if count == 1 else f"{count:,} dead letters"
     why = "The upstream hub has refused them: they stay until they are sent again or dropped."
+    rings = [status.relay.ring for status in one.partitions if status.relay.ring]
+    if rings:
+        why = f"Events have come back in a ring of relays, {rings[0]}: pause one of them with `wz hub relay`."
     if is_full:
         why = "They are as many as there may be: the relay of a partition waits until some are sent again or dropped."
-    level = Level.ACT if is_full else Level.LOOK
+    level = Level.ACT if is_full or rings else Level.LOOK
     yield Item(level, f"letters {name}", f"{letters} in hub {name}.", why, "Look at them", Where.DEAD_LETTERS, name)
 
 
@@ -180,6 +186,18 @@ def _relay(now: Overview, one: HubNow) -> Iterator[Item]:
         why = f"{cut(waiting[0].error or '')}. It tries again by itself; {wait(lag)}."
         text = f"The relay of hub {name} waits."
         yield Item(Level.LOOK, f"relay {name}", text, why, "See the relay", Where.HUB, name)
+    expires = one.relay.expires
+    if expires is not None and one.relay.switch is Switch.ON and now.now_ms >= (expires - EXPIRES_SOON) * 1000:
+        ends = "has expired" if now.now_ms >= expires * 1000 else "expires soon"
+        text = f"The relay of hub {name} has a signature that {ends}."
+        why = f"{expiry(expires, now.now_ms / 1000).capitalize()}."
+        yield Item(Level.LOOK, f"signature {name}", text, why, "See the hub", Where.HUB, name)
+    if one.relay.error and one.relay.switch is Switch.ON:
+        text = f"Hub {name} is not relayed."
+        yield Item(Level.LOOK, f"no relay {name}", text, f"{one.relay.error}.", "See its readers", Where.HUB, name)
+        return
+    if one.relay.switch is not Switch.ON:
+        return
     is_attached = any(status.relay.group and status.relay.group.attached for status in one.partitions)
     if now.is_worked and is_attached and not any(status.relay.worker for status in one.partitions):
         text = f"Hub {name} keeps its events for a relay that no worker runs."

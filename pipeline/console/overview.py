@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from ..hub.log import Hub
+from ..hub.relay_route import RelayState, relay_states
 from ..hub.relay_status import PartitionStatus, statuses
 from ..store import Redis
 from ..store.clock import reply_ms
@@ -19,10 +20,11 @@ from .keys import HISTORY_LEASE
 
 @dataclass(frozen=True)
 class HubNow:
-    """A hub and what its partitions hold."""
+    """A hub, what its partitions hold, and where its relay sends."""
 
     hub: Hub
     partitions: Sequence[PartitionStatus]
+    relay: RelayState
 
     @property
     def deadletters(self) -> int:
@@ -75,19 +77,19 @@ def overview(
 ) -> Overview:
     """Read how these hubs and jobs do, and the servers of the clients in `asked`.
 
-    Five round trips, however many hubs and jobs there are, and one for each server.
+    Six round trips, however many hubs and jobs there are, and one for each server.
     """
     with jobs.redis.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.exists(HISTORY_LEASE.pattern)
         now, worked = cast("tuple[tuple[int, int], int]", pipe.execute())
-    found = statuses(list(hubs.values()))
+    found = zip(statuses(list(hubs.values())), relay_states(list(hubs.values())), strict=True)
     progress = jobs.progress_of(records)
     servers = {one.address: one for client in asked for one in server_status(client)}
     return Overview(
         now_ms=reply_ms(now),
         is_worked=bool(worked),
-        hubs={name: HubNow(hub, its) for (name, hub), its in zip(hubs.items(), found, strict=True)},
+        hubs={name: HubNow(hub, *its) for (name, hub), its in zip(hubs.items(), found, strict=True)},
         jobs={name: JobNow(name, record, progress[name]) for name, record in records.items()},
         servers=list(servers.values()),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ..hub.relay import GROUP
+from ..hub.relay_route import Switch
 from ..hub.relay_status import PartitionStatus
 from ..hub.runtime import GroupRuntime
 from ..store.offsets import order
@@ -77,7 +78,7 @@ def _reader(one: HubNow, name: str, groups: Mapping[int, GroupRuntime], job: Job
     waits = [group.oldest_ms for group in groups.values() if group.oldest_ms is not None]
     # Until a job saves its state, its group is behind it: then it is not known for how long an event has waited.
     is_exact = sum(lag or 0 for lag in lags) == sum(group.lag for group in groups.values())
-    state, why, workers = _relay(one.partitions) if name == GROUP else _job(job)
+    state, why, workers = _relay(one) if name == GROUP else _job(job)
     return Reader(
         name=name,
         kind="relay" if name == GROUP else "client" if job is None else "job",
@@ -103,9 +104,14 @@ def _lag(one: PartitionStatus, group: GroupRuntime | None, number: int | None) -
     return None if group is None else group.lag
 
 
-def _relay(partitions: Sequence[PartitionStatus]) -> tuple[str | None, str | None, frozenset[str]]:
+def _relay(one: HubNow) -> tuple[str | None, str | None, frozenset[str]]:
+    partitions = one.partitions
     workers = frozenset(one.relay.worker for one in partitions if one.relay.worker)
     waiting = [f"partition {one.log.partition}: {one.relay.error}" for one in partitions if one.relay.error]
+    if one.relay.switch is not Switch.ON:
+        return "stopped", one.relay.said(0), workers
+    if not workers and one.relay.error:
+        return "stopped", one.relay.error, workers
     if not workers:
         return "stopped", "no worker relays this hub", workers
     if any(one.relay.is_full for one in partitions):

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from typing import cast
 
-from ..store import Redis
+from ..store import Redis, full
 from ..store.keys import Key
 from .keys import CODE, SESSION
 
@@ -55,7 +55,7 @@ def end(redis: Redis, session: str) -> None:
 
 def _keep(redis: Redis, key: Key, token: str, seconds: int) -> str:
     secret = secrets.token_urlsafe(_RANDOM_BYTES)
-    redis.set(_name(key, secret), token, ex=seconds)
+    full.queue(redis, "SET", _name(key, secret), token, "EX", seconds)  # who looks after a full store must get in
     return secret
 
 

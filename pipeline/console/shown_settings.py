@@ -76,7 +76,7 @@ def _with_what_depends_on_others(rows: Iterable[ShownSetting], found: Settings) 
 def _shown(row: Setting, text: str) -> str:
     value = row.read(text)
     if isinstance(value, ConnectionString):
-        return str(replace(value, key="..."))
+        return value.shown
     return without_password(text) if text and row.kind in (ADDRESS, NODES) else text
 
 

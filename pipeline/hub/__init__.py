@@ -7,11 +7,15 @@ The contract "Hub" in pyproject.toml says which module may import which; from th
 
     event, headers, keys     what is sent and kept; headers that are no properties; the names of all Redis keys
     rate, resource           how much may be sent in a second; the address for which a token is good
+    hops                     the hubs that an event has been in
     description, entry       a hub's settings; how events are stored in a stream
     partition, sas           the partition of a key; tokens and rules
     upstream_requests        what one request to the upstream hub carries
+    upstream_answers         what is done about its answer
+    own_address, proxy       whether an address is this service's; the proxy on the way upstream
     stored_hub               what a hub is: name, partitions, settings and keys
     throughput, retention    what a hub takes per second; what it drops
+    relay_route              where the relay of a hub sends, and whether it does
     publishers, deadletters  publishers who may not send; events that the upstream hub refused
     runtime                  how much a partition holds, and how far behind its readers are
     sent                     when the relay has sent an event, and where to
@@ -22,7 +26,9 @@ The contract "Hub" in pyproject.toml says which module may import which; from th
     group_registry, share    the groups that users made; which partitions of a group a worker reads
     upstream                 the upstream hub
     relay                    what is sent there
+    relays                   the relays of all hubs
     namespace, paging        which hubs there are; pages of events for HTTP clients
+    redrive_order            which dead letters come too late
     relay_status, browse     the relay's state; looking at partitions, and searching them
     retention_task           the worker's task that drops old events
 """

@@ -1,34 +1,36 @@
 """Batches of several partitions on a cluster, where no command spans two of them.
 
 Theory. On one server append.lua writes a batch to all of its partitions, or to none, in one step. On a cluster each
-partition is in a slot of its own, so a batch is written in three steps, each of which is one command:
+partition is in a slot of its own, so a batch is written in four steps. What a step sends goes to all nodes before the
+first of them is waited for: a step is one round trip, however many partitions and nodes there are.
 
-    1. record     the whole batch is added to `intents`; the id of that entry is the batch's id
-    2. carry out  each partition takes its part, and remembers the batch's id in `batches` in the same script
-    3. drop       the intent is deleted
+    1. look       for abandoned intents, and how full the partitions are
+    2. record     the whole batch is added to `intents`; the id of that entry is the batch's id
+    3. carry out  each partition takes its part, and remembers the batch's id in `batches` in the same script
+    4. drop       the intent is deleted
 
     the sender dies ...           what is there                       who continues
-    before 1                      nothing; its client had no answer   no other process
-    between 1 and the end of 2    the intent, and some of the parts   any that finds an intent `ABANDONED` ms old
-    between 2 and 3               the intent, and all of the parts    the same; no part is taken again
+    before 2                      nothing; its client had no answer   no other process
+    between 2 and the end of 3    the intent, and any of the parts    any that finds an intent `ABANDONED` ms old
+    between 3 and 4               the intent, and all of the parts    the same; no part is taken again
 
 An intent is looked for by each sender of such a batch, before its own, and by each run of a worker's `Retention`. So
-several processes may carry out one batch at the same time, in any order: the sender, if it was only slow, and those
-that believe it dead.
+several processes may carry out one batch at the same time: the sender, if it was only slow, and those that believe it
+dead. The parts of a step 3 are taken in any order.
 
 Invariant: as long as the intent is there, or its sender may still write, every partition that took its part remembers
 the id. From this the rest follows. A part is taken once, since append.lua leaves out a batch that it remembers; and a
 batch is taken whole, since an intent is dropped only by a process that has seen every partition take its part. A batch
-may be refused only before step 1. After it, parts are written even beyond the partition's cap (`write_part` passes
-none), or one of them might be missing.
+may be refused only before step 2. A partition may fill up after step 1, so step 3 writes its part even beyond its cap
+(`write_parts` passes none), or one of them might be missing.
 
-The one exception is a sender that is paused before or in step 2 for longer than `REMEMBERED`: the others finish its
+The one exception is a sender that is paused before or in step 3 for longer than `REMEMBERED`: the others finish its
 batch, the partitions forget the id, and then the sender writes its remaining parts a second time.
 
 What to change together:
 - the form of an intent (`_encode`, `_decode`): during an upgrade, old processes finish what new ones recorded, and vice
   versa;
-- `ABANDONED` is longer than a healthy sender takes for steps 2 and 3, and `REMEMBERED` is much longer than that;
+- `ABANDONED` is longer than a healthy sender takes for steps 3 and 4, and `REMEMBERED` is much longer than that;
 - `forget` drops no id that is as old as an intent or newer: if ids had another order, its comparison would change;
 - the id's time is Redis's, on the node that has `intents`; append.lua takes the score in `batches` from it.
 """
@@ -36,7 +38,7 @@ What to change together:
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -44,17 +46,25 @@ import msgspec
 from ..store import RedisError
 from ..store.clock import machine_time
 from ..store.offsets import ms_of
+from . import requests
 from .entry import pack, unpack
 from .event import Event, size_of
 from .keys import REMEMBERED
+from .repetition import Appended, RequestKey
 from .stored_hub import StoredHub
-from .writing import make_room, write_part
+from .writing import make_room, write_parts
 
 logger = logging.getLogger(__name__)
 
 #: Milliseconds after which any process that finds an intent carries it out. By then the sender has probably died; if it
 #: is only slow, both do the same work, and each part is still taken once.
 ABANDONED = 5_000
+
+#: Intents that are finished at once: each may have as many bytes as a request.
+_AT_ONCE = 10
+
+#: An entry's id, and its fields.
+_Intent = tuple[bytes, dict[bytes, bytes]]
 
 
 class Batches:
@@ -67,39 +77,66 @@ class Batches:
         self.hub = hub
         self.intents = hub.keys.intents
 
-    def append(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
-        """Append a batch: finish abandoned ones, make room, record, carry out. Raises `HubFull`, with nothing stored.
+    def append(
+        self,
+        by_partition: Mapping[int, Sequence[Event]],
+        relay: str | None = None,
+        key: RequestKey | None = None,
+    ) -> Appended:
+        """Append a batch: finish abandoned ones, make room, record, carry out.
 
-        A round trip for each partition, and three more; a fourth if the partitions have a cap.
+        `relay` and `key` are as in `Hub.append`. A batch whose key is known is not recorded again; if it was recorded
+        and not carried out, it is now. Raises `HubFull`, `BatchTooLarge` or `KeyOfAnother`, with nothing stored. Four
+        round trips, if there is nothing to finish and the partitions have room; with a key one more.
         """
-        try:
-            self.finish()
-        except RedisError as exc:  # of a partition that may not be in this batch
-            logger.warning("hub %s: an abandoned batch can't be finished yet: %s", self.hub.name, exc)
-        self._check_room(by_partition)
-        self.carry_out(self.record(by_partition), by_partition)
+        if key and (known := requests.look(self.hub, key)):
+            self._finish(self._recorded(known))
+            return Appended(replayed=True)
+        cap = self.hub.settings.partition_bytes
+        sizes = {partition: size_of(events) for partition, events in by_partition.items()} if cap else {}
+        abandoned, held = self._look(ABANDONED, sizes)
+        if abandoned:
+            try:
+                self._finish(abandoned)
+            except RedisError as exc:  # of a partition that may not be in this batch
+                logger.warning("hub %s: an abandoned batch can't be finished yet: %s", self.hub.name, exc)
+            _, held = self._look(ABANDONED, sizes)  # what was finished takes room as well
+        trimmed: set[int] = set()
+        while full := [its for its, size in sizes.items() if size and held[its] + size > cap]:
+            for partition in full:
+                make_room(self.hub, partition, sizes[partition], len(by_partition[partition]), trimmed)
+            _, held = self._look(ABANDONED, sizes)
+        if key:
+            batch, is_new = requests.record(self.hub, key, _encode(by_partition, relay))
+            if not is_new:  # the same request has come meanwhile
+                self._finish(self._recorded(batch))
+                return Appended(replayed=True)
+        else:
+            batch = self.record(by_partition, relay)
+        return Appended(self.carry_out(batch, by_partition, relay))
 
-    def record(self, by_partition: Mapping[int, Sequence[Event]]) -> str:
+    def record(self, by_partition: Mapping[int, Sequence[Event]], relay: str | None = None) -> str:
         """Record the intent; returns the batch's id."""
-        return cast("bytes", self.hub.redis.xadd(self.intents, {"e": _encode(by_partition)})).decode()
+        fields = cast("dict[Any, Any]", _encode(by_partition, relay))
+        return cast("bytes", self.hub.redis.xadd(self.intents, fields)).decode()
 
-    def carry_out(self, batch: str, by_partition: Mapping[int, Sequence[Event]]) -> None:
-        """Let each partition take its part, unless it has, and drop the intent."""
-        for partition, events in by_partition.items():
-            write_part(self.hub, partition, events, batch)
+    def carry_out(self, batch: str, by_partition: Mapping[int, Sequence[Event]], relay: str | None = None) -> int:
+        """Let each partition take its part, unless it has, and drop the intent.
+
+        Returns how many events were left out as repetitions.
+        """
+        repeated = write_parts(self.hub, by_partition, batch, relay)
         self.hub.redis.xdel(self.intents, batch)
+        return repeated
 
-    def finish(self, at_least_ms: int = ABANDONED, limit: int = 10) -> int:
-        """Finish intents that are as old as this by this machine's clock; returns how many.
+    def finish(self, at_least_ms: int = ABANDONED) -> int:
+        """Finish the oldest intents that are as old as this by this machine's clock, ten at most; returns how many.
 
         One round trip if there is none; newer intents are not read. If this clock is fast, some that are still under
         way are finished; their parts are still taken only once.
         """
-        before = int(machine_time() * 1000) - at_least_ms
-        found = cast("list[Any]", self.hub.redis.xrange(self.intents, max=str(before), count=limit))
-        for entry, fields in found:
-            self.carry_out(entry.decode(), _decode(fields[b"e"]))
-        return len(found)
+        abandoned, _ = self._look(at_least_ms)
+        return self._finish(abandoned)
 
     def forget(self) -> None:
         """Have partitions forget the batches that are older than `REMEMBERED` and than every intent."""
@@ -112,29 +149,32 @@ class Batches:
                 pipe.zremrangebyscore(self.hub.keys[partition].batches, "-inf", f"({before}")
             pipe.execute()
 
-    def _check_room(self, by_partition: Mapping[int, Sequence[Event]]) -> None:
-        cap = self.hub.settings.partition_bytes
-        if not cap:
-            return
-        sizes = {partition: size_of(events) for partition, events in by_partition.items()}
-        trimmed: set[int] = set()
-        while full := self._without_room(sizes, cap):
-            for partition in full:
-                make_room(self.hub, partition, sizes[partition], trimmed)
-
-    def _without_room(self, sizes: Mapping[int, int], cap: int) -> list[int]:
-        """Return the partitions that would have more than `cap` bytes with these parts. One round trip per node."""
+    def _look(self, at_least_ms: int, partitions: Iterable[int] = ()) -> tuple[list[_Intent], dict[int, int]]:
+        """Return the oldest intents, if they are as old as this, and the bytes of these partitions. One round trip."""
+        before = int(machine_time() * 1000) - at_least_ms
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            for partition in sizes:
+            pipe.xrange(self.intents, max=str(before), count=_AT_ONCE)
+            for partition in partitions:
                 pipe.hget(self.hub.keys[partition].stats, "bytes")
-            held = cast("list[bytes | None]", pipe.execute())
-        return [p for (p, size), its in zip(sizes.items(), held, strict=True) if size and int(its or 0) + size > cap]
+            found, *held = pipe.execute()
+        return found, {partition: int(its or 0) for partition, its in zip(partitions, held, strict=True)}
+
+    def _finish(self, abandoned: Sequence[_Intent]) -> int:
+        for entry, fields in abandoned:
+            self.carry_out(entry.decode(), *_decode(fields))
+        return len(abandoned)
+
+    def _recorded(self, batch: str) -> Sequence[_Intent]:
+        """Return the intent of this batch, if it is still there."""
+        return cast("list[_Intent]", self.hub.redis.xrange(self.intents, min=batch, max=batch))
 
 
-def _encode(by_partition: Mapping[int, Sequence[Event]]) -> bytes:
-    return msgspec.msgpack.encode({partition: pack(events) for partition, events in by_partition.items()})
+def _encode(by_partition: Mapping[int, Sequence[Event]], relay: str | None) -> dict[str, bytes | str]:
+    packed = {partition: pack(events) for partition, events in by_partition.items()}
+    return {"e": msgspec.msgpack.encode(packed), **({"r": relay} if relay else {})}
 
 
-def _decode(data: bytes) -> dict[int, list[Event]]:
-    packed = msgspec.msgpack.decode(data, type=dict[int, bytes])
-    return {partition: unpack(events) for partition, events in packed.items()}
+def _decode(fields: Mapping[bytes, bytes]) -> tuple[dict[int, list[Event]], str | None]:
+    packed = msgspec.msgpack.decode(fields[b"e"], type=dict[int, bytes])
+    relay = fields.get(b"r")
+    return {partition: unpack(events) for partition, events in packed.items()}, relay.decode() if relay else None

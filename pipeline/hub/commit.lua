@@ -12,19 +12,23 @@
 -- ARGV[7]  events that the upstream hub took, ARGV[8] bytes of their bodies
 -- ARGV[9]  the most dead letters that the partition may have
 -- ARGV[10]  offset of the first event of the request, ARGV[11] of the last, ARGV[12] where they were sent
--- ARGV[13..]  three values for each event that it refused: the event as MessagePack, the reason, re-drives so far
+-- ARGV[13]  events that it refused and that are dropped
+-- ARGV[14..]  three values for each event that it refused and that is kept: the event as MessagePack, the reason, re-drives so far
 --
 -- Returns 1; or 0 if the lease is another's, or -1 if there are too many dead letters: then nothing was done.
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 -- A letter that is refused again needs no more room than before.
-if #ARGV > 12 and ARGV[6] == '' and redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[9]) then return -1 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if #ARGV > 13 and ARGV[6] == '' and redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[9]) then return -1 end
 
-for i = 13, #ARGV, 3 do
+-- The first write decides what happens if memory is full (store/full.py): a new dead letter needs room, and is refused
+-- with all else; anything else goes on.
+if ARGV[6] ~= '' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+for i = 14, #ARGV, 3 do
   redis.call('XADD', KEYS[4], '*', 'e', ARGV[i], 'r', ARGV[i + 1], 'a', ARGV[i + 2])
   redis.call('HINCRBY', KEYS[3], 'refused', 1)
 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if ARGV[6] ~= '' then
   redis.call('XDEL', KEYS[4], ARGV[6])
   redis.call('LREM', KEYS[5], 0, ARGV[6])
@@ -37,6 +41,7 @@ if ARGV[7] ~= '0' then
   redis.call('HINCRBY', KEYS[3], 'bytes', ARGV[8])
   redis.call('HINCRBY', KEYS[3], 'requests', 1)
 end
+if ARGV[13] ~= '0' then redis.call('HINCRBY', KEYS[3], 'dropped', ARGV[13]) end
 redis.call('HDEL', KEYS[3], 'error', 'full')
 
 -- Requests that follow each other within a second have one note, so that the notes of many minutes are few.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from ..store import Pipeline
+from ..store import Pipeline, full
 from ..store.lease import Lease
 from .keys import LEASE_TTL
 from .log import Hub
@@ -42,7 +42,7 @@ class ConsumerGroup:
         key = self.hub.keys[self.hub.checked_partition(partition)].offsets
         if offset is None:
             return bool(self.hub.redis.hdel(key, self.name))
-        return not self.hub.redis.hset(key, self.name, offset)
+        return not full.queue(self.hub.redis, "HSET", key, self.name, offset)
 
     def attach(self) -> None:
         """Have the hub keep every event after this group's offsets, whatever its retention is, until `detach`.
@@ -51,7 +51,7 @@ class ConsumerGroup:
         """
         with self.hub.redis.pipeline(transaction=False) as pipe:
             for partition in range(self.hub.partitions):
-                pipe.sadd(self.hub.keys[partition].attached, self.name)
+                full.queue(pipe, "SADD", self.hub.keys[partition].attached, self.name)
             pipe.execute()
 
     def detach(self) -> None:

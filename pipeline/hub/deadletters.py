@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,7 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from ..errors import InvalidValue, PipelineError
-from ..store import Pipeline
+from ..store import Pipeline, full
 from ..store.offsets import ENTRY_ID, ms_of, order
 from .event import StoredEvent
 from .stored_hub import StoredHub
@@ -34,6 +36,16 @@ class DeadLettersFull(PipelineError):
         )
 
 
+class NoMemoryForDeadLetter(PipelineError):
+    """Redis has no memory left for the next refused event, so it stays in the log, and those after it wait."""
+
+    def __init__(self, hub: str, partition: int, reason: str) -> None:
+        super().__init__(
+            f"partition {partition} of hub {hub!r} waits until the store has memory for a dead letter; its next event "
+            f"would be refused since {reason}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """`id` is PARTITION:MS-N and rises within a partition; MS is when the event was refused, ms since the Unix epoch.
@@ -51,8 +63,13 @@ class DeadLetter:
         return self.stored.partition
 
     @property
+    def offset(self) -> str:
+        """Its place among the dead letters; its event's place in the log is `stored.offset`."""
+        return self.id.partition(":")[2]
+
+    @property
     def refused_ms(self) -> int:
-        return ms_of(self.id.partition(":")[2])
+        return ms_of(self.offset)
 
     def fields(self) -> tuple[bytes, str, int]:
         """Return the fields of a dead letter that commit.lua takes."""
@@ -63,7 +80,8 @@ class DeadLetters:
     """The dead letters of a hub.
 
     A letter that is to be re-driven stays until the relay has sent it again; if that is refused as well, it moves to
-    the end with the new reason. So a letter is never lost, and a re-drive can be asked for before any relay runs.
+    the end with the new reason. So a letter is never lost, and a re-drive can be asked for before any relay runs. Which
+    letters come behind later events of their key, redrive_order.py tells.
 
     Redis keys: `deadletters`, `redrive`; see keys.py.
     """
@@ -119,12 +137,18 @@ class DeadLetters:
         return None
 
     def redrive(self, ids: Sequence[str]) -> int:
-        """Have letters sent again; returns how many of them exist. Raises `InvalidValue` for an id of another form."""
-        return sum(self._ask_for(p, offsets) for p, offsets in self._by_partition(ids).items())
+        """Have letters sent again, those of a partition in the order of their events; returns how many of them exist.
+
+        Raises `InvalidValue` for an id of another form.
+        """
+        return self._ask_for(self.choice(ids))
 
     def redrive_all(self, partition: int | None = None) -> int:
-        """Have all letters that are there now sent again, of one partition or of all. Raises `UnknownPartition`."""
-        return sum(self._ask_for(p, page) for p in self._partitions(partition) for page in self._pages(p))
+        """Have all letters that are there now sent again, in the order of their events, of one partition or of all.
+
+        Raises `UnknownPartition`.
+        """
+        return sum(self._ask_for(self.all(p)) for p in self._partitions(partition))
 
     def drop(self, ids: Sequence[str]) -> int:
         """Delete letters; returns how many existed. Raises `InvalidValue` for an id of another form."""
@@ -132,7 +156,13 @@ class DeadLetters:
 
     def drop_all(self, partition: int | None = None) -> int:
         """Delete all letters that are there now, of one partition or of all. Raises `UnknownPartition`."""
-        return sum(self._delete(p, page) for p in self._partitions(partition) for page in self._pages(p))
+        pages = ((p, page) for p in self._partitions(partition) for page in self._pages(p))
+        return sum(self._delete(p, [letter.offset for letter in page]) for p, page in pages)
+
+    def all(self, partition: int | None = None) -> Iterator[DeadLetter]:
+        """Yield all letters that are there now, of one partition or of all, without holding them."""
+        pages = (page for p in self._partitions(partition) for page in self._pages(p))
+        return itertools.chain.from_iterable(pages)
 
     def choice(self, ids: Sequence[str]) -> list[DeadLetter]:
         """Return those of these letters that exist. Raises `InvalidValue` for an id of another form."""
@@ -171,23 +201,26 @@ class DeadLetters:
                 stored=_unpack(fields[b"e"]),
             )
 
-    def _pages(self, partition: int) -> Iterator[list[str]]:
-        """Yield, in pages, the offsets of all letters that exist when it begins."""
+    def _pages(self, partition: int) -> Iterator[list[DeadLetter]]:
+        """Yield, in pages, all letters that exist when it begins."""
         key = self.hub.keys[partition].deadletters
         newest: Any = self.hub.redis.xrevrange(key, count=1)
         if not newest:
             return
         after, last = "0", newest[0][0].decode()
         while entries := cast("list[Any]", self.hub.redis.xrange(key, min=f"({after}", max=last, count=_PAGE)):
-            offsets = [entry.decode() for entry, _ in entries]
-            after = offsets[-1]
-            yield offsets
+            after = entries[-1][0].decode()
+            yield list(self._letters(partition, entries))
 
-    def _ask_for(self, partition: int, offsets: Sequence[str]) -> int:
-        there = [offset for offset in offsets if self.get(partition, offset) is not None]
-        if there:
-            self.hub.redis.rpush(self.hub.keys[partition].redrive, *there)
-        return len(there)
+    def _ask_for(self, letters: Iterable[DeadLetter]) -> int:
+        """Put letters on the lists of their partitions, by the places of their events in the log."""
+        places: dict[int, list[tuple[tuple[int, int], str]]] = defaultdict(list)
+        for letter in letters:
+            places[letter.partition].append((order(letter.stored.offset), letter.offset))
+        for partition, its in places.items():
+            key = self.hub.keys[partition].redrive
+            full.queue(self.hub.redis, "RPUSH", key, *(offset for _, offset in sorted(its)))
+        return sum(map(len, places.values()))
 
     def _delete(self, partition: int, offsets: Sequence[str]) -> int:
         return self.hub.redis.xdel(self.hub.keys[partition].deadletters, *offsets)

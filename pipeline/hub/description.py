@@ -25,6 +25,9 @@ MIN_PARTITION_BYTES = 1024 * 1024
 
 MAX_THROUGHPUT_UNITS = 40  # Azure's, for a namespace
 
+#: Milliseconds for which a hub may remember MessageIds: Service Bus's.
+MIN_DETECTION, MAX_DETECTION = 20_000, 7 * 24 * 60 * 60 * 1000
+
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -56,7 +59,9 @@ class HubSettings:
 
     `retention_ms` is how long an event is kept; `retention_bytes` how many bytes of events (`Event.size`) the hub
     keeps, each partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends, whichever is reached
-    first; each publisher may also have a limit of its own.
+    first; each publisher may also have a limit of its own. `duplicate_detection_ms` is for how long a partition
+    remembers a MessageId, 0: not at all; `remember_ms`, for how long the hub remembers a request's key. See
+    repetition.py.
     """
 
     partitions: int
@@ -65,6 +70,8 @@ class HubSettings:
     throughput_units: int = 0
     publisher_events_per_second: int = 0
     publisher_bytes_per_second: int = 0
+    duplicate_detection_ms: int = 0
+    remember_ms: int = Settings.remember_events * 1000
 
     @cached_property
     def partition_bytes(self) -> int:
@@ -78,16 +85,17 @@ class Defaults:
 
     retention_ms: int = Settings.retention_ms
     retention_bytes: int = Settings.retention_bytes
+    remember_ms: int = Settings.remember_events * 1000
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Defaults:
-        """Return what WZ_RETENTION and WZ_RETENTION_SIZE say. Raises `InvalidSetting` if no hub may keep so much."""
+        """Return what the settings say. Raises `InvalidSetting` if WZ_RETENTION is more than a hub may keep."""
         if settings.retention_ms > MAX_DAYS * DAY_MS:
             days = f"{settings.retention_ms / DAY_MS:g}d"
             raise InvalidSetting(
                 "WZ_RETENTION", f"{days!r}: events are kept for at most {MAX_DAYS}d, or 0: without a limit"
             )
-        return cls(settings.retention_ms, settings.retention_bytes)
+        return cls(settings.retention_ms, settings.retention_bytes, settings.remember_events * 1000)
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,6 +110,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     throughput_units: int = 0
     publisher_events_per_second: int = 0
     publisher_bytes_per_second: int = 0
+    duplicate_detection_ms: int = 0
     metadata: str | None = None
     created_ms: int = 0
     updated_ms: int = 0
@@ -115,6 +124,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             throughput_units=self.throughput_units,
             publisher_events_per_second=self.publisher_events_per_second,
             publisher_bytes_per_second=self.publisher_bytes_per_second,
+            duplicate_detection_ms=self.duplicate_detection_ms,
+            remember_ms=defaults.remember_ms,
         )
 
     def check(self) -> None:
@@ -133,6 +144,10 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             raise InvalidValue(f"a hub has 0 (no limit) to {MAX_THROUGHPUT_UNITS} throughput units", "throughput_units")
         check_rate(self.publisher_events_per_second, "publisher_events_per_second")
         check_rate(self.publisher_bytes_per_second, "publisher_bytes_per_second")
+        if self.duplicate_detection_ms and not MIN_DETECTION <= self.duplicate_detection_ms <= MAX_DETECTION:
+            raise InvalidValue(
+                "duplicates are detected for 20 seconds to 7 days, or 0: not at all", "duplicate_detection_ms"
+            )
         if self.metadata is not None and len(self.metadata) > 1024:
             raise InvalidValue("the metadata of a hub has at most 1024 characters", "metadata")
 

@@ -1,8 +1,8 @@
 """Entries: how events are stored in a partition's stream, a run of consecutive events in each entry.
 
 An entry of 25 events costs Redis hardly more than one of a single event, in time and in memory. An entry is one unit:
-it is read whole, and retention drops it whole. So a run is short, and an event that may turn out to be a repetition, or
-that is a recorded one, has an entry of its own.
+it is read whole, and retention drops it whole. So a run is short, and an event that may turn out to be a repetition
+(`Recognized`), or that is a recorded one, has an entry of its own.
 
 An entry's id is the offset of its last event, and the offsets of the others count down from it: in an entry `5-9` with
 three events, the offsets are 5-7, 5-8 and 5-9. So XRANGE after any of them finds the entry that has the next event.
@@ -16,53 +16,56 @@ from typing import NamedTuple
 import msgspec
 
 from ..store.offsets import order
-from .event import RELAY_ID, Event, StoredEvent, size_of
+from .event import Event, StoredEvent, size_of
+from .repetition import ALL_ARE_NEW, Recognized
 
 #: The limits of a run: events, and bytes (`Event.size`) unless it is one event.
 MAX_EVENTS = 128
 MAX_BYTES = 64 * 1024
-
-_RELAY_ID = RELAY_ID.encode()
 
 _to_msgpack, _to_json = msgspec.msgpack.Encoder().encode, msgspec.json.Encoder().encode
 _of_msgpack, _of_json = msgspec.msgpack.Decoder(list[Event]).decode, msgspec.json.Decoder(list[Event]).decode
 
 
 class PackedEntry(NamedTuple):
-    """An entry as append.lua takes it: number of events, their bytes, relay id of the only one or '', the events."""
+    """An entry as append.lua takes it: number of events, their bytes, the ids of the only one, the events.
+
+    `relay_id` is RULE/SOURCE/PARTITION/OFFSET. An id is '' if the event is not to be recognized by it.
+    """
 
     events: int
     size: int
     relay_id: str
+    message_id: str
     packed: bytes
 
 
-def entries(events: Sequence[Event], max_events: int = MAX_EVENTS) -> list[PackedEntry]:
+def entries(
+    events: Sequence[Event], max_events: int = MAX_EVENTS, recognized: Recognized = ALL_ARE_NEW
+) -> list[PackedEntry]:
     """Cut events, in order, into entries."""
     size = size_of(events)
-    if 0 < len(events) <= max_events and size <= MAX_BYTES:
-        packed = pack(events)
-        if _RELAY_ID not in packed.lower():  # otherwise one of them may come from a relay: look at each
-            return [PackedEntry(len(events), size, "", packed)]
-    return list(_cut(events, max_events))
+    if recognized == ALL_ARE_NEW and 0 < len(events) <= max_events and size <= MAX_BYTES:
+        return [PackedEntry(len(events), size, "", "", pack(events))]
+    return list(_cut(events, max_events, recognized))
 
 
-def _cut(events: Sequence[Event], max_events: int) -> Iterator[PackedEntry]:
+def _cut(events: Sequence[Event], max_events: int, recognized: Recognized) -> Iterator[PackedEntry]:
     run: list[Event] = []
     size = 0
     for event in events:
         its_size = event.size
-        relay_id = event.relay_id if event.properties else None
-        if run and (relay_id or len(run) >= max_events or size + its_size > MAX_BYTES):
-            yield PackedEntry(len(run), size, "", pack(run))
+        ids = recognized.ids(event)
+        if run and (ids or len(run) >= max_events or size + its_size > MAX_BYTES):
+            yield PackedEntry(len(run), size, "", "", pack(run))
             run, size = [], 0
-        if relay_id:
-            yield PackedEntry(1, its_size, relay_id[0], pack([event]))
+        if ids:
+            yield PackedEntry(1, its_size, *ids, pack([event]))
         else:
             run.append(event)
             size += its_size
     if run:
-        yield PackedEntry(len(run), size, "", pack(run))
+        yield PackedEntry(len(run), size, "", "", pack(run))
 
 
 def pack(events: Sequence[Event]) -> bytes:

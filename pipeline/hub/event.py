@@ -10,10 +10,17 @@ import msgspec
 #: A user property's value, of one of the types that the service has.
 Property = str | int | float | bool | None
 
-#: Characters of a partition key, and of a publisher's name, as in Microsoft's SDKs (MAX_PARTITION_KEY_LENGTH).
+#: Characters of a partition key, as in Microsoft's SDKs (MAX_PARTITION_KEY_LENGTH), of a publisher's name and of a
+#: MessageId.
 MAX_KEY = 128
 
-#: The user property by which a hub recognizes an event that a relay sends a second time. Names ignore case.
+#: Bytes that an event counts beside its own, so that many small ones can't take more memory than their hub may have. In
+#: a stream, an event that came alone takes 26 to 37 bytes beside a small body, one of a run 8 to 17; test_sizes.py
+#: compares what is counted with what Redis uses.
+OVERHEAD = 40
+
+#: The user property by which a hub recognizes an event that a relay sends a second time. Names ignore case. From any
+#: other sender it is a property like all others.
 RELAY_ID = "wz-event-id"
 
 #: SOURCE/PARTITION/OFFSET. Not the sequence number: a Redis that lost its last second would assign those again.
@@ -24,9 +31,10 @@ _to_json = msgspec.json.Encoder().encode
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One event as its sender gave it. `body` is opaque; an absent key, type or publisher is None, never empty.
+    """One event as its sender gave it. `body` is opaque; an absent key, type, publisher or id is None, never empty.
 
-    A publisher's events have its name as their key.
+    A publisher's events have its name as their key. `message_id` is the sender's own id, by which a hub can recognize
+    a duplicate.
     """
 
     body: bytes
@@ -34,10 +42,11 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     content_type: str | None = None
     properties: Mapping[str, Property] = {}
     publisher: str | None = None
+    message_id: str | None = None  # last: logs of older versions have events without it
 
     @property
     def size(self) -> int:
-        """Bytes by which hubs are limited: those of everything that the log stores of it."""
+        """Bytes by which hubs are limited: see `size_of`."""
         return size_of([self])
 
     @property
@@ -55,11 +64,20 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 def size_of(events: Sequence[Event]) -> int:
-    """Return the bytes by which hubs are limited: bodies, keys, types, publishers, and user properties as JSON."""
-    texts = [text for event in events for text in (event.partition_key, event.content_type, event.publisher) if text]
+    """Return the bytes by which hubs are limited: all that the log stores of events, and `OVERHEAD` for each.
+
+    User properties count as JSON.
+    """
+    texts = [
+        text
+        for event in events
+        for text in (event.partition_key, event.content_type, event.publisher, event.message_id)
+        if text
+    ]
     properties = [event.properties for event in events if event.properties]
     in_json = len(_to_json(properties)) - len(properties) - 1 if properties else 0  # brackets and commas do not count
-    return sum([len(event.body) for event in events]) + len("".join(texts).encode()) + in_json
+    bodies = sum([len(event.body) for event in events])
+    return bodies + len("".join(texts).encode()) + in_json + OVERHEAD * len(events)
 
 
 class StoredEvent(msgspec.Struct, frozen=True, gc=False):

@@ -51,6 +51,14 @@ class GroupDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     updated_ms: int = 0
 
 
+def check_group_name(name: str) -> None:
+    """Raise `InvalidValue` for what no group may be called."""
+    if not _NAME.fullmatch(name):
+        raise InvalidValue(
+            f"{name!r}: a consumer group's name is 1 to 50 letters, digits and . - _, alphanumeric at both ends", "name"
+        )
+
+
 class ConsumerGroups:
     """A hub's groups by name, in any case. `$Default` is always among them and can't be deleted.
 
@@ -90,11 +98,7 @@ class ConsumerGroups:
         """Raises `InvalidValue` or `GroupExists`."""
         if name.lower() == DEFAULT.lower():
             raise GroupExists(self.hub.name, DEFAULT)
-        if not _NAME.fullmatch(name):
-            raise InvalidValue(
-                f"{name!r}: a consumer group's name is 1 to 50 letters, digits and . - _, alphanumeric at both ends",
-                "name",
-            )
+        check_group_name(name)
         if metadata is not None and len(metadata) > 1024:
             raise InvalidValue("the metadata of a consumer group has at most 1024 characters", "metadata")
         now = self.hub.clock_ms()

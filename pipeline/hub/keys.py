@@ -50,8 +50,24 @@ STATS = Key(
 RELAYED = Key(
     "{hub:NAME:P}:relayed",
     "hash",
-    "SOURCE/PARTITION of a relay that sends here -> last offset that was taken from it",
+    "RULE/SOURCE/PARTITION of a relay that sends here -> last offset that was taken from it. RULE is the rule that "
+    "signs for it, HUB/NAME if it is the hub's own, or $jobs; what older versions noted has none, and is not looked at",
     None,
+    _WITH_THE_HUB,
+)
+MESSAGE_IDS = Key(
+    "{hub:NAME:P}:message-ids",
+    "hash",
+    "while the hub detects duplicates: MessageId -> when it came, ms since the Unix epoch; '' -> when the hash was "
+    "begun. See remembered.lua",
+    "the hub's time of duplicate detection after the last one",
+    _WITH_THE_HUB,
+)
+OLDER_MESSAGE_IDS = Key(
+    "{hub:NAME:P}:message-ids:older",
+    "hash",
+    "the same, of those that came before the newer hash was begun",
+    "the hub's time of duplicate detection",
     _WITH_THE_HUB,
 )
 BATCHES = Key(
@@ -100,8 +116,9 @@ RELAY = Key(
     "{hub:NAME:P}:relay",
     "hash",
     "source: random, part of the ids that events get; next: sequence number to be sent; events, bytes and requests "
-    "that the upstream hub took; refused: dead letters ever; retries; error: why the relay waits, while it does; full: "
-    "1 while it waits since there are dead letters enough",
+    "that the upstream hub took; refused: dead letters ever; dropped: events that were refused and not kept; "
+    "retries; error: why the relay waits, while it does; full: 1 while it waits since there are dead letters enough; "
+    "ring: the last ring of hubs that events have come back in",
     None,
     _WITH_THE_HUB,
 )
@@ -116,12 +133,21 @@ SENT = Key(
 
 # -- of a hub ----------------------------------------------------------------------------------------------------------
 
+ID = Key("{hub:NAME}:id", "string", "random: events that its relay has sent name it, see hops.py", None, _WITH_THE_HUB)
 GROUPS = Key(
     "{hub:NAME}:groups",
     "hash",
     "name of a consumer group in lower case -> `GroupDescription` as JSON",
     None,
     f"{_WITH_THE_HUB}; a group's field with the group",
+)
+UPSTREAM = Key(
+    "{hub:NAME}:upstream",
+    "hash",
+    "route: `Route` as JSON, what `wz hub relay` was told, its connection string included; as a worker has it: to, "
+    "HOST/HUB where it sends; expires: when its signature ends, s since the Unix epoch; error: why nothing is sent",
+    None,
+    _WITH_THE_HUB,
 )
 REVOKED = Key("{hub:NAME}:revoked", "set", "publishers who may not send, in lower case", None, _WITH_THE_HUB)
 THROUGHPUT = Key(
@@ -148,9 +174,25 @@ PUBLISHER_THROUGHPUT = Key(
 INTENTS = Key(
     "{hub:NAME:batches}:intents",
     "stream",
-    "on a cluster: batches of several partitions that are under way; e is the batch, the entry's id is the batch's",
+    "on a cluster: batches of several partitions that are under way; e is the batch, r the rule of the relay that sent "
+    "it, the entry's id is the batch's",
     None,
     f"{_WITH_THE_HUB}; an entry once all of its partitions took their part",
+)
+REQUESTS = Key(
+    "{hub:NAME:batches}:requests",
+    "hash",
+    "digest of a rule, a path and an Idempotency-Key -> when the request came, ms since the Unix epoch, its "
+    "fingerprint, and on a cluster the id of its batch; '' -> when the hash was begun. See remembered.lua",
+    "`WZ_REMEMBER_EVENTS` after the last one",
+    _WITH_THE_HUB,
+)
+OLDER_REQUESTS = Key(
+    "{hub:NAME:batches}:requests:older",
+    "hash",
+    "the same, of those that came before the newer hash was begun",
+    "`WZ_REMEMBER_EVENTS`",
+    _WITH_THE_HUB,
 )
 WORKERS = Key(
     "{hub:NAME:workers}:GROUP",
@@ -190,8 +232,9 @@ RULES = Key(
 
 #: The keys that are deleted with a hub.
 OF_HUB = (
-    *(EVENTS, SEQUENCE, STATS, RELAYED, BATCHES, OFFSETS, ATTACHED, LEASE, DEADLETTERS, REDRIVE, RELAY, SENT),
-    *(GROUPS, REVOKED, THROUGHPUT, INTENTS, WORKERS),
+    *(EVENTS, SEQUENCE, STATS, RELAYED, MESSAGE_IDS, OLDER_MESSAGE_IDS, BATCHES, OFFSETS, ATTACHED, LEASE),
+    *(DEADLETTERS, REDRIVE, RELAY, SENT),
+    *(ID, GROUPS, UPSTREAM, REVOKED, THROUGHPUT, INTENTS, REQUESTS, OLDER_REQUESTS, WORKERS),
 )
 
 KEYS: tuple[Key, ...] = (
@@ -210,6 +253,8 @@ class PartitionKeys:
         self.sequence = SEQUENCE.named(**self._parts)
         self.stats = STATS.named(**self._parts)
         self.relayed = RELAYED.named(**self._parts)
+        self.message_ids = MESSAGE_IDS.named(**self._parts)
+        self.older_message_ids = OLDER_MESSAGE_IDS.named(**self._parts)
         self.batches = BATCHES.named(**self._parts)
         self.offsets = OFFSETS.named(**self._parts)
         self.attached = ATTACHED.named(**self._parts)
@@ -228,10 +273,14 @@ class HubKeys(dict[int, PartitionKeys]):
     def __init__(self, hub: str) -> None:
         super().__init__()
         self._parts = {"NAME": hub}
+        self.id = ID.named(**self._parts)
         self.groups = GROUPS.named(**self._parts)
+        self.upstream = UPSTREAM.named(**self._parts)
         self.revoked = REVOKED.named(**self._parts)
         self.throughput = THROUGHPUT.named(**self._parts)
         self.intents = INTENTS.named(**self._parts)
+        self.requests = REQUESTS.named(**self._parts)
+        self.older_requests = OLDER_REQUESTS.named(**self._parts)
         self.change = CHANGE.named(**self._parts)
 
     def __missing__(self, partition: int) -> PartitionKeys:

@@ -14,7 +14,9 @@ from .batches import Batches
 from .description import HubSettings
 from .entry import Reading
 from .event import Event, StoredEvent
+from .hops import check_hops
 from .partition import partition_of
+from .repetition import ALL_ARE_NEW, Appended, Recognized, RequestKey
 from .stored_hub import StoredHub
 from .writing import HubFull, write
 
@@ -22,7 +24,7 @@ from .writing import HubFull, write
 class Hub(StoredHub):
     """One hub: events are appended to its partitions, and are read from one partition, in order.
 
-    Redis keys: `events`, `sequence`, `stats`, `relayed`; see keys.py.
+    Redis keys: `events`, `sequence`, `stats`, `relayed`, `message_ids`, `requests`; see keys.py.
     """
 
     def __init__(
@@ -44,39 +46,50 @@ class Hub(StoredHub):
         partition: int | None = None,
         enqueued_ms: int | None = None,
         limits: Sequence[throughput.Limit] = (),
-    ) -> None:
+        relay: str | None = None,
+        key: RequestKey | None = None,
+    ) -> Appended:
         """Append events to the partitions of their keys, or all to `partition`: all events or none, in one round trip.
 
-        Events without a key go together to the next partition in turn. But an event that a relay sent goes to the
-        partition of its relay id, which leaves it out if it has it already. With `enqueued_ms`, recorded events are
-        replayed at their own time; if one of the partitions has a later event, they are refused (`ResponseError`).
+        Events without a key go together to the next partition in turn. With `enqueued_ms`, recorded events are replayed
+        at their own time; if one of the partitions has a later event, they are refused (`ResponseError`).
 
-        On a cluster, events for several partitions take a round trip for each, and three or four more; if the sender
-        dies, others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself
-        there.
+        What the hub has already is left out, and the answer says how much that is: see repetition.py. `relay` is the
+        rule of the relay that sends the events; one without a key then goes to the partition of its relay id. `key` is
+        that of a request that may come again. If the hub detects duplicates, an event without a key goes to the
+        partition of its MessageId.
 
-        `limits` are those of who sends. Raises `UnknownPartition`, `HubFull` or `Throttled`.
+        On a cluster, events for several partitions take four round trips, and any with `key` five; if the sender dies,
+        others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself there.
+
+        `limits` are those of who sends. Raises `UnknownPartition`, `HubFull`, `BatchTooLarge`, `Throttled`,
+        `KeyOfAnother` or `WrongHops`.
         """
-        by_partition = self._divide(events, partition)
-        if limits or self.settings.throughput_units:
-            size = sum(len(event.body) for event in events)
-            throughput.take(self, size, len(events), limits)
-            try:
-                self._write(by_partition, enqueued_ms)
-            except HubFull:
-                throughput.give_back(self, size, len(events), limits)
-                raise
-        else:
-            self._write(by_partition, enqueued_ms)
+        check_hops(events, lambda: self.hop)
+        by_partition = self._divide(events, partition, relay)
+        if not (limits or self.settings.throughput_units):
+            return self._write(by_partition, enqueued_ms, relay, key)
+        size = sum(len(event.body) for event in events)
+        throughput.take(self, size, len(events), limits)
+        try:
+            return self._write(by_partition, enqueued_ms, relay, key)
+        except HubFull:
+            throughput.give_back(self, size, len(events), limits)
+            raise
 
-    def _write(self, by_partition: dict[int, list[Event]], enqueued_ms: int | None) -> None:
+    def _write(
+        self,
+        by_partition: dict[int, list[Event]],
+        enqueued_ms: int | None,
+        relay: str | None,
+        key: RequestKey | None,
+    ) -> Appended:
         if self._batches is None:
-            write(self, by_partition, enqueued_ms)
-        elif len(by_partition) == 1 or enqueued_ms is not None:
-            for its_partition, its_events in by_partition.items():
-                write(self, {its_partition: its_events}, enqueued_ms)
-        else:
-            self._batches.append(by_partition)
+            return write(self, by_partition, enqueued_ms, relay, key)
+        if key is None and (len(by_partition) == 1 or enqueued_ms is not None):
+            each = [write(self, {place: its}, enqueued_ms, relay) for place, its in by_partition.items()]
+            return Appended(sum(one.repeated for one in each))
+        return self._batches.append(by_partition, relay, key)
 
     def finish_batches(self) -> None:
         """On a cluster, finish the batches of senders that died: see batches.py."""
@@ -96,15 +109,16 @@ class Hub(StoredHub):
             reading.add_page(cast("list[tuple[bytes, dict[bytes, bytes]]]", found))
         return reading.events
 
-    def _divide(self, events: Sequence[Event], partition: int | None) -> dict[int, list[Event]]:
+    def _divide(self, events: Sequence[Event], partition: int | None, relay: str | None) -> dict[int, list[Event]]:
         if partition is not None:
             return {self.checked_partition(partition): list(events)}
         by_partition: dict[int, list[Event]] = defaultdict(list)
         of_key: dict[str | None, list[Event]] = {}
+        recognized = Recognized(relay, bool(self.settings.duplicate_detection_ms))
         for event in events:
             key = event.partition_key
-            if key is None and event.properties and (relay_id := event.relay_id):
-                key = relay_id[1]
+            if key is None and recognized != ALL_ARE_NEW:
+                key = recognized.partition_key(event)
             its = of_key.get(key)
             if its is None:
                 place = self.turn() if key is None else partition_of(key, self.partitions)

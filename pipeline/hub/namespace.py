@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import InvalidValue, PipelineError
 from ..settings import Settings
-from ..store import Redis
+from ..store import Redis, full
 from ..store.clock import clock_ms
 from ..store.lease import Lease
 from .description import Defaults, Description, declared_hubs, hub_name
@@ -199,7 +199,7 @@ class Hubs(Mapping[str, Hub]):
         with self._changing(name):
             partitions = self._read(name).partitions
             # First, so that what a crash in between leaves behind is deleted when the name is used again.
-            self.redis.hset(DELETED.pattern, name, f"{clock_ms(self.redis)} {partitions}")
+            full.queue(self.redis, "HSET", DELETED.pattern, name, f"{clock_ms(self.redis)} {partitions}")
             self.redis.hdel(HUBS.pattern, name)
             self._purge(name, partitions)
             rules = cast("list[bytes]", self.redis.hkeys(RULES.pattern))
@@ -223,13 +223,13 @@ class Hubs(Mapping[str, Hub]):
         """Make a hub that never existed; if another process is making it, wait for that."""
         while not (self.redis.hexists(HUBS.pattern, name) or self.redis.hexists(DELETED.pattern, name)):
             try:
-                self._make(name, description)
+                self._make(name, description, although_full=True)
             except HubExists:
                 return
             except HubBusy:
                 time.sleep(0.02)
 
-    def _make(self, name: str, description: Description) -> Description:
+    def _make(self, name: str, description: Description, *, although_full: bool = False) -> Description:
         with self._changing(name):
             if self.redis.hexists(HUBS.pattern, name):
                 raise HubExists(name)
@@ -239,7 +239,11 @@ class Hubs(Mapping[str, Hub]):
                 self._purge(name, partitions)
             now = clock_ms(self.redis)
             made = msgspec.structs.replace(description, created_ms=now, updated_ms=now)
-            self.redis.hset(HUBS.pattern, name, msgspec.json.encode(made))
+            record = msgspec.json.encode(made)
+            if although_full:  # without its declared hubs a process could not even drop events
+                full.queue(self.redis, "HSET", HUBS.pattern, name, record)
+            else:
+                self.redis.hset(HUBS.pattern, name, record)
             self.redis.hdel(DELETED.pattern, name)
         return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from ..errors import PipelineError
+from ..store import full
 from .stored_hub import StoredHub
 
 
@@ -38,7 +39,7 @@ class RevokedPublishers:
 
     def revoke(self, name: str) -> None:
         """Refuse this publisher from now on; without effect if it is revoked already."""
-        self.redis.sadd(self.key, name.lower())
+        full.queue(self.redis, "SADD", self.key, name.lower())
 
     def resume(self, name: str) -> bool:
         """Let a publisher send again; False if it was not revoked."""

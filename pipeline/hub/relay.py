@@ -1,29 +1,29 @@
 """The relay: a consumer group that sends a hub's events on to the upstream hub.
 
 It guarantees that every event is sent at least once, and those of one key in order. An offset advances only when the
-upstream hub has taken the events, or has said that it never will: then they go to the partition's dead letters with its
-answer.
+upstream hub has taken the events, or has given an answer that is not waited for: then they go to the partition's dead
+letters with its answer, or, where the hub's route says so, are dropped and counted.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.resources import files
 
 from ..settings import Settings
+from ..store import OutOfMemoryError, full
 from ..store.lease import LeaseLost
 from ..store.pace import IDLE, RECEIVER_WAIT, Pace
 from ..store.scripts import Script
 from .consumer_group import ConsumerGroup
-from .deadletters import DeadLetter, DeadLetters, DeadLettersFull
+from .deadletters import DeadLetter, DeadLetters, DeadLettersFull, NoMemoryForDeadLetter
 from .event import StoredEvent
 from .log import Hub
+from .relay_route import note_state
 from .share import BEAT, TTL, Share
 from .trace import trace_id, traceparent_of
 from .upstream import Upstream, UpstreamRefused, UpstreamUnavailable
@@ -78,7 +78,7 @@ class Relay:
         self.upstream = upstream
         self.any_key = any_key
         self.max_letters = max_letters
-        self.group = ConsumerGroup(hub, GROUP)
+        self.group = self.group_of(hub)
         self.share = Share.of(self.group, beat)
         self.letters = DeadLetters(hub)
         self.name = f"relay {hub.name}"
@@ -87,6 +87,10 @@ class Relay:
         self._limits = [100] * hub.partitions
         self._busy: set[int] = set()  # partitions that had something to do when they were last looked at
         self._next_look = 0.0  # time.monotonic()
+
+    @staticmethod
+    def group_of(hub: Hub) -> ConsumerGroup:
+        return ConsumerGroup(hub, GROUP)
 
     def step(self) -> int:
         """Forward waiting events, up to 1000 per partition; return how many are done.
@@ -108,6 +112,7 @@ class Relay:
         """Have the hub keep events that are not relayed yet. Done once, before a worker drops any event."""
         if not self._attached:
             self.group.attach()
+            note_state(self.hub, to=self.upstream.address(self.hub.name), expires=self.upstream.target.expires)
             self._attached = True
 
     def _look(self, held: Sequence[int]) -> None:
@@ -137,7 +142,7 @@ class Relay:
             self._busy.discard(partition)
             self.share.lost(partition)
             logger.warning("%s: another worker took partition %d; events may go up twice", self.name, partition)
-        except (UpstreamUnavailable, DeadLettersFull) as exc:
+        except (UpstreamUnavailable, DeadLettersFull, NoMemoryForDeadLetter) as exc:
             is_full = isinstance(exc, DeadLettersFull)
             wait = pace.failed(exc.wait if isinstance(exc, UpstreamUnavailable) else RECEIVER_WAIT)
             logger.warning("%s: partition %d waits %.1f s: %s", self.name, partition, wait, exc)
@@ -148,7 +153,7 @@ class Relay:
         """Read how far the relay is. One round trip."""
         relay = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            pipe.hsetnx(relay, "source", secrets.token_hex(8))
+            full.queue(pipe, "HSETNX", relay, "source", secrets.token_hex(8))
             pipe.hget(relay, "source")
             pipe.hget(self.hub.keys[partition].offsets, GROUP)
             self.letters.queue_asked_for(pipe, partition)
@@ -161,7 +166,7 @@ class Relay:
             return 0
         size = sum(len(stored.event.body) for stored in events) // len(events)
         self._limits[partition] = max(10, min(MAX_EVENTS, PAGE_BYTES // max(size, 1)))
-        outgoing = [Outgoing.of(stored, event_id(state.source, stored)) for stored in events]
+        outgoing = [Outgoing.of(stored, event_id(state.source, stored), self.hub.hop) for stored in events]
         for request in upstream_requests(outgoing, any_key=self.any_key):
             self._publish(partition, request)
         return len(events)
@@ -169,7 +174,7 @@ class Relay:
     def _publish(self, partition: int, request: UpstreamRequest) -> None:
         """Send, and commit; a batch that is refused is cut in two until the refused event is alone."""
         sent = [outgoing.stored for outgoing in request.events]
-        letters: list[DeadLetter] = []
+        refused: UpstreamRefused | None = None
         try:
             self.upstream.send(self.hub.name, request)
         except UpstreamRefused as exc:
@@ -177,8 +182,8 @@ class Relay:
                 for half in request.halves():
                     self._publish(partition, half)
                 return
-            letters = [DeadLetter("", str(exc), 0, stored) for stored in sent]
-        self._commit(partition, sent, letters)
+            refused = exc
+        self._commit(partition, sent, refused)
 
     def _redrive(self, partition: int, state: _State) -> int:
         """Send the dead letters that are to be re-driven, each alone."""
@@ -190,54 +195,76 @@ class Relay:
                 continue
             # Not an id that the receiver would compare with later offsets: this event is late on purpose.
             id_ = f"{event_id(state.source, letter.stored)}/r{letter.redrives + 1}"
-            refused: list[DeadLetter] = []
+            refused: UpstreamRefused | None = None
             try:
-                for request in upstream_requests([Outgoing.of(letter.stored, id_)]):
+                for request in upstream_requests([Outgoing.of(letter.stored, id_, self.hub.hop)]):
                     self.upstream.send(self.hub.name, request)
             except UpstreamRefused as exc:
-                refused = [DeadLetter("", str(exc), letter.redrives + 1, letter.stored)]
-            self._commit(partition, [letter.stored], refused, redriven=offset)
+                refused = exc
+            self._commit(partition, [letter.stored], refused, redriven=letter)
             done += 1
         return done
 
     def _commit(
-        self, partition: int, sent: list[StoredEvent], letters: list[DeadLetter], redriven: str | None = None
+        self,
+        partition: int,
+        sent: list[StoredEvent],
+        refused: UpstreamRefused | None,
+        redriven: DeadLetter | None = None,
     ) -> None:
-        """Raises `LeaseLost` or `DeadLettersFull`, and has then done nothing."""
+        """Note what became of events that were sent, all taken or all `refused`.
+
+        Raises `LeaseLost`, `DeadLettersFull` or `NoMemoryForDeadLetter`, and has then done nothing.
+        """
         its = self.hub.keys[partition]
         keys = [self.share.leases[partition].key, its.offsets, its.relay, its.deadletters, its.redrive, its.sent]
         last = sent[-1]
         progress = (GROUP, last.offset, last.sequence_number + 1) if redriven is None else ("", "", "")
-        taken = [] if letters else sent
-        args: list[object] = [self.share.worker, int(TTL * 1000), *progress, redriven or ""]
+        letters: list[DeadLetter] = []
+        if refused and not refused.is_dropped:
+            redrives = 0 if redriven is None else redriven.redrives + 1
+            letters = [DeadLetter("", str(refused), redrives, stored) for stored in sent]
+        taken = [] if refused else sent
+        args: list[object] = [self.share.worker, int(TTL * 1000), *progress, redriven.offset if redriven else ""]
         args += [len(taken), sum(len(stored.event.body) for stored in taken)]
         args += [self.max_letters, sent[0].offset, last.offset, self.upstream.address(self.hub.name)]
+        args.append(len(sent) if refused and refused.is_dropped else 0)
         for letter in letters:
             args += letter.fields()
-        committed = _COMMIT.call(self.hub.redis, keys, args)
+        try:
+            committed = _COMMIT.call(self.hub.redis, keys, args)
+        except OutOfMemoryError:
+            if not letters:
+                raise
+            raise NoMemoryForDeadLetter(self.hub.name, partition, letters[0].reason) from None
         if committed == 0:
             raise LeaseLost(keys[0])
         if committed < 0:
             raise DeadLettersFull(self.hub.name, partition, self.max_letters, letters[0].reason)
-        if letters:
-            first = letters[0].stored
-            traceparent = traceparent_of(first.event)
-            logger.error(
-                "%s: %d events of partition %d are refused, the first at %s: %s",
-                self.name,
-                len(letters),
-                partition,
-                first.offset,
-                letters[0].reason,
-                extra={} if traceparent is None else {"trace_id": trace_id(traceparent)},
-            )
+        if refused:
+            self._tell(partition, sent, refused)
         self._pace[partition].succeeded()
+
+    def _tell(self, partition: int, sent: list[StoredEvent], refused: UpstreamRefused) -> None:
+        traceparent = traceparent_of(sent[0].event)
+        logger.error(
+            "%s: %d events of partition %d are %s, the first at %s: %s",
+            self.name,
+            len(sent),
+            partition,
+            "dropped" if refused.is_dropped else "refused",
+            sent[0].offset,
+            refused,
+            extra={} if traceparent is None else {"trace_id": trace_id(traceparent)},
+        )
+        if refused.ring:
+            full.queue(self.hub.redis, "HSET", self.hub.keys[partition].relay, "ring", refused.ring)
 
     def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
         key = self.hub.keys[partition].relay
         with self.hub.redis.pipeline(transaction=False) as pipe:
-            pipe.hincrby(key, "retries", 1)
-            pipe.hset(key, mapping={"error": reason, "full": int(is_full)})
+            full.queue(pipe, "HINCRBY", key, "retries", 1)
+            full.queue(pipe, "HSET", key, "error", reason, "full", int(is_full))
             pipe.execute()
 
 
@@ -249,29 +276,3 @@ def event_id(source: str, stored: StoredEvent) -> str:
     dropped.
     """
     return f"{source}/{stored.partition}/{stored.offset}"
-
-
-class Relays:
-    """`count` workers for each hub, also for hubs that are made later; they share its partitions as processes would."""
-
-    def __init__(
-        self,
-        hubs: Mapping[str, Hub],
-        upstream: Upstream,
-        count: int = 1,
-        *,
-        any_key: bool = False,
-        max_letters: int = Settings.max_dead_letters,
-    ) -> None:
-        self.hubs = hubs
-        self.count = count
-        self._make = partial(Relay, upstream=upstream, any_key=any_key, max_letters=max_letters)
-        self._relays: dict[Hub, list[Relay]] = {}
-
-    def tasks(self) -> list[Relay]:
-        """Return the workers of all hubs that there are now; for the same hub, the same objects as before."""
-        self._relays = {hub: self._relays.get(hub) or self._of(hub) for hub in self.hubs.values()}
-        return list(itertools.chain.from_iterable(self._relays.values()))
-
-    def _of(self, hub: Hub) -> list[Relay]:
-        return [self._make(hub) for _ in range(self.count)]

@@ -15,6 +15,9 @@ from .stored_hub import StoredHub
 class RelayStatus:
     """The relay's work on a partition. `retries` and `refused` count since the beginning, `deadletters` exist now.
 
+    `dropped` are events that were refused and not kept, since the beginning. `ring` is the ring of hubs in which events
+    have come back, as long as there are dead letters; see hops.py.
+
     `is_full` is true while it waits because there are as many dead letters as there may be. `group` is how far it has
     come, None if no relay was ever started; `worker` is the one that has the partition, `error` why it waits.
     """
@@ -27,9 +30,11 @@ class RelayStatus:
     requests: int
     retries: int
     refused: int
+    dropped: int
     deadletters: int
     redrives: int  # dead letters that are waiting to be sent again
     is_full: bool
+    ring: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def _relay(
     def count(name: bytes) -> int:
         return int(counters.get(name, 0))
 
-    error = counters.get(b"error")
+    error, ring = counters.get(b"error"), counters.get(b"ring")
     return RelayStatus(
         group=next((group for group in log.groups if group.name == GROUP), None),
         worker=worker.decode() if worker else None,
@@ -82,7 +87,9 @@ def _relay(
         requests=count(b"requests"),
         retries=count(b"retries"),
         refused=count(b"refused"),
+        dropped=count(b"dropped"),
         deadletters=deadletters,
         redrives=redrives,
         is_full=count(b"full") > 0,
+        ring=ring.decode(errors="replace") if ring and deadletters else None,
     )

@@ -9,7 +9,7 @@ from typing import cast
 from ..store.scripts import Script
 from .stored_hub import StoredHub
 
-_TRIM = Script(files(__package__) / "retention.lua")
+_TRIM = Script(files(__package__) / "retention.lua", frees=True)
 
 #: About how many bytes of events one call of the script reads: some milliseconds of Redis's time.
 _PAGE = 1024 * 1024

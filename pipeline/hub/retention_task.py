@@ -6,7 +6,9 @@ import logging
 import time
 from collections.abc import Mapping
 
+from ..store import OutOfMemoryError
 from ..store.lease import Lease
+from ..store.outage_log import outages
 from .keys import RETENTION, RETENTION_TTL
 from .log import Hub
 from .namespace import Hubs
@@ -37,8 +39,11 @@ class Retention:
             return 0
         dropped = 0
         for hub in self.hubs.values():
-            hub.finish_batches()
             dropped += trim_all(hub)
+            try:
+                hub.finish_batches()
+            except OutOfMemoryError as exc:  # they wait for room, which the next hub may have to give
+                outages.note(exc)
         self._next = time.monotonic() + PERIOD
         if dropped:
             logger.info("%d events dropped", dropped)

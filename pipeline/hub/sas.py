@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal, NamedTuple, cast
@@ -43,6 +43,20 @@ class Right(StrEnum):
     SEND = "Send"
     LISTEN = "Listen"
     MANAGE = "Manage"
+    #: Says that the sender is a relay, of which the hub leaves out what it sends again: see `Hub.append`.
+    RELAY = "Relay"
+
+
+#: Each right with those that it brings. Manage does not bring Relay: who has that agrees that events are left out.
+_INCLUDED = {
+    Right.MANAGE: frozenset({Right.SEND, Right.LISTEN, Right.MANAGE}),
+    Right.RELAY: frozenset({Right.SEND, Right.RELAY}),
+}
+
+
+def rights_of(chosen: Iterable[Right]) -> frozenset[Right]:
+    """Return the rights that a rule gets with these: Manage brings Send and Listen, Relay brings Send."""
+    return frozenset(right for one in chosen for right in _INCLUDED.get(one, {one}))
 
 
 class Unauthorized(PipelineError):
@@ -85,7 +99,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     """A named pair of keys, either of which can sign, and the rights of tokens that they signed.
 
     `hub` narrows a rule to one hub (lower case); None covers the whole namespace, boards and outputs included.
-    Manage includes Send and Listen. What its tokens may send to a hub in a second has a limit unless it is 0.
+    `rights_of` says which include others. What its tokens may send to a hub in a second has a limit unless it is 0.
     """
 
     name: str
@@ -98,7 +112,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def id(self) -> str:
-        """Its field in Redis, which no other rule has."""
+        """What no other rule has: the name, or HUB/NAME of a hub's own."""
         return _field(self.name, self.hub)
 
     def __repr__(self) -> str:  # the keys must not reach a log
@@ -118,7 +132,7 @@ class Rules:
 
     def __init__(self, client: Redis, root: ConnectionString) -> None:
         self.redis = client
-        self.root = Rule(root.key_name, root.key, root.key, frozenset(Right))
+        self.root = Rule(root.key_name, root.key, root.key, rights_of({Right.MANAGE}))
 
     def find(self, name: str, hub: str | None = None) -> list[Rule]:
         """Return the rules of this name that may have signed a token for `hub`: the hub's and the namespace's.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+from functools import cached_property
 from typing import cast
 
 from ..errors import PipelineError
-from ..store import Redis, RedisCluster
+from ..store import Redis, RedisCluster, full
 from ..store.clock import clock_ms
 from .description import HubSettings
 from .keys import HubKeys
@@ -29,6 +31,17 @@ class StoredHub:
         self.partitions = partitions
         self.settings = settings or HubSettings(partitions)
         self.keys = HubKeys(name)
+
+    @cached_property
+    def hop(self) -> str:
+        """NAME@ID: what events that have been in it call it, see hops.py. The ID is random, and stays.
+
+        Asks Redis once, and makes the ID if there is none yet.
+        """
+        if (found := self.redis.get(self.keys.id)) is None:
+            full.queue(self.redis, "SET", self.keys.id, secrets.token_hex(6), "NX")
+            found = self.redis.get(self.keys.id)
+        return f"{self.name}@{cast('bytes', found).decode()}"
 
     def checked_partition(self, partition: int) -> int:
         """Return the partition's number, if the hub has it. Raises `UnknownPartition`."""

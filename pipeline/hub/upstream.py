@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import re
+import html
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import urllib3
-from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.exceptions import HTTPError
 
-from ..connection_string import ConnectionString
+from ..connection_string import ConnectionString, expiry
 from ..errors import PipelineError
 from ..store.clock import machine_time
 from ..store.pace import RECEIVER_WAIT
+from .hops import RING
+from .proxy import Proxy, proxy_for
 from .sas import sign
+from .upstream_answers import DEFAULTS, ONE_OF_MANY, Action, is_busy, seconds_to_wait
 from .upstream_requests import UpstreamRequest
 
 #: Seconds that a token lives; it is renewed when a quarter is left.
 TOKEN_LIFETIME = 3600
 
-#: Seconds that the service asks its clients to wait when it is busy, at least. Its text says 10.
-BUSY_WAIT = 4.0
+#: Seconds before its expiry from which on somebody is told that a connection string's signature ends.
+SOON = 24 * 60 * 60
 
-#: The longest Retry-After, in seconds, that is obeyed.
-MAX_RETRY_AFTER = 600.0
-
-#: Statuses of requests that would fail however often they were sent. 414 and 431, for a path or a header that is too
-#: long, are caused by the event, as 413 is.
-_NEVER = frozenset({400, 404, 410, 413, 414, 431})
-
-#: Those of them that a single event of a batch may have caused.
-_ONE_OF_MANY = frozenset({400, 413})
-
-_BUSY = re.compile(rb"\b50002\b|Server ?Busy|is being throttled", re.IGNORECASE)
+#: Bytes of an answer that are kept as the reason.
+_ANSWER = 1000
 
 # The query tells the service when to give up, which is earlier: so the answer comes from it, which knows what it did.
 _QUERY = "timeout=20&api-version=2014-01"
@@ -39,15 +35,19 @@ TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 
 
 class UpstreamRefused(PipelineError):
-    """The upstream hub will never take this request; the message has the start of its answer.
+    """The request is not to be sent again; the message has the start of the upstream hub's answer.
 
-    `may_be_one`: a single event of the batch may have caused it.
+    `may_be_one`: a single event of the batch may have caused it. `is_dropped`: its events are not kept either. `ring`
+    is the ring of hubs in which they have come back, or "".
     """
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, *, is_dropped: bool = False) -> None:
         super().__init__(message)
         self.status = status
-        self.may_be_one = status in _ONE_OF_MANY
+        self.may_be_one = status in ONE_OF_MANY
+        self.is_dropped = is_dropped
+        found = RING.search(message)
+        self.ring = found[0] if found else ""
 
 
 class UpstreamUnavailable(PipelineError):
@@ -61,29 +61,43 @@ class UpstreamUnavailable(PipelineError):
 class Upstream:
     """A namespace that takes events. All threads of a process share one.
 
-    Certificates are checked, against the system's authorities or those in the PEM file `ca`.
+    `name` is the hub there, for all that are sent; without one it is the connection string's, or that of the hub here.
+    `answers` are the statuses that are not waited for. Certificates are checked, against the system's authorities or
+    those in the PEM file `ca`. Raises `InvalidSetting` for a proxy that can't be one: see proxy.py.
     """
 
-    def __init__(self, target: ConnectionString, ca: Path | None = None) -> None:
+    def __init__(
+        self,
+        target: ConnectionString,
+        ca: Path | None = None,
+        *,
+        name: str = "",
+        answers: Mapping[int, Action] = DEFAULTS,
+    ) -> None:
         self.target = target
-        self._pool = urllib3.PoolManager(
-            maxsize=64, retries=False, timeout=TIMEOUT, cert_reqs="CERT_REQUIRED", ca_certs=str(ca) if ca else None
-        )
+        self.name = name or target.hub
+        self.answers = answers
+        self.proxy = proxy_for(target.url)
+        self._pool = _pool(self.proxy, ca)
         self._token = ""
         self._renew_at = 0.0
 
+    def hub(self, hub: str) -> str:
+        """Return the name there of `hub`."""
+        return self.name or hub
+
     def address(self, hub: str) -> str:
-        """Return where events of `hub` are sent, HOST/HUB; a connection string may name another hub."""
-        return f"{self.target.host}/{self.target.hub or hub}"
+        """Return where events of `hub` are sent, HOST/HUB."""
+        return f"{self.target.host}/{self.hub(hub)}"
 
     def send(self, hub: str, request: UpstreamRequest) -> None:
-        """Send one request to `hub`, or to the hub that the connection string names.
+        """Send one request to what `hub` is there.
 
         A 401 is answered with a new token, once. Raises `UpstreamRefused` or `UpstreamUnavailable`.
         """
-        url = f"{self.target.url}/{self.target.hub or hub}/{request.path}?{_QUERY}"
+        url = f"{self.target.url}/{self.hub(hub)}/{request.path}?{_QUERY}"
         response = self._post(url, request)
-        if response.status == 401:
+        if response.status == 401 and not self.target.signature:
             self._renew_at = 0.0  # an expired token and a rotated key give the same status
             response = self._post(url, request)
         if response.status not in (200, 201):
@@ -94,30 +108,32 @@ class Upstream:
         try:
             return self._pool.request("POST", url, body=request.body, headers=headers, redirect=False)
         except HTTPError as exc:
-            raise UpstreamUnavailable(f"{self.target.host} does not answer: {exc}") from exc
+            by = f" by the proxy {self.proxy.url}" if self.proxy else ""
+            raise UpstreamUnavailable(f"{self.target.host} does not answer{by}: {exc}") from exc
 
     def _refusal(self, response: urllib3.BaseHTTPResponse) -> UpstreamRefused | UpstreamUnavailable:
-        text = response.data[:300].decode(errors="replace")
+        text = html.unescape(response.data[:_ANSWER].decode(errors="replace"))
         answer = f"{self.target.host} answered {response.status}: {text}"
-        busy = response.status == 429 or _BUSY.search(response.data)
-        if response.status in _NEVER and not busy:
-            return UpstreamRefused(answer, response.status)
-        asked = retry_after(response)
-        if busy or (response.status == 503 and not asked):
-            return UpstreamUnavailable(answer, max(BUSY_WAIT, asked))
-        return UpstreamUnavailable(answer, max(RECEIVER_WAIT, asked))
+        action = self.answers.get(response.status, Action.WAIT)
+        if action is Action.WAIT or is_busy(response.status, response.data):
+            return UpstreamUnavailable(answer, seconds_to_wait(response))
+        return UpstreamRefused(answer, response.status, is_dropped=action is Action.DROP)
 
     def _authorization(self) -> str:
         now = machine_time()
+        if self.target.signature:
+            if self.target.expires is not None and now >= self.target.expires:
+                raise UpstreamUnavailable(f"{self.target.host}: {expiry(self.target.expires, now)}")
+            return self.target.signature
         if now >= self._renew_at:
             self._token = sign(f"{self.target.url}/", self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME)
             self._renew_at = now + TOKEN_LIFETIME * 0.75
         return self._token
 
 
-def retry_after(response: urllib3.BaseHTTPResponse) -> float:
-    """Return the header's seconds, which may be given as a date; 0 without the header."""
-    try:
-        return min(urllib3.Retry().parse_retry_after(response.headers.get("Retry-After", "0")), MAX_RETRY_AFTER)
-    except InvalidHeader:
-        return 0.0
+def _pool(proxy: Proxy | None, ca: Path | None) -> urllib3.PoolManager:
+    options: dict[str, Any] = {"maxsize": 64, "retries": False, "timeout": TIMEOUT, "cert_reqs": "CERT_REQUIRED"}
+    trusted = str(ca) if ca else None
+    if proxy is None:
+        return urllib3.PoolManager(ca_certs=trusted, **options)
+    return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, ca_certs=trusted, **options)

@@ -1,7 +1,8 @@
 """Requests to the upstream hub: each carries a single event or a batch.
 
 This module decides on the bytes on the wire; upstream.py sends them. Each event gets the user property `wz-event-id`,
-by which a receiver can recognize a repetition: delivery is at least once. This service drops repetitions.
+by which a receiver can recognize a repetition: delivery is at least once. This service drops repetitions. It also gets
+`wz-hops`, by which this service refuses an event that it has had: see hops.py.
 
 Body, partition key, publisher and user properties are always kept. The content type is kept for an event that goes
 alone; an item of a batch has no place for one, so there it becomes the user property `wz-content-type`. A trace goes on
@@ -12,8 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +22,7 @@ import msgspec
 
 from .event import RELAY_ID, Event, Property, StoredEvent
 from .headers import CONTROL, may_be_sent
+from .hops import HOPS, is_hops, with_hop
 from .trace import common_headers
 
 BATCH_TYPE = "application/vnd.microsoft.servicebus.json"
@@ -31,9 +32,6 @@ LIMIT = 1024 * 1024
 
 #: The user property with the content type of an event in a batch.
 CONTENT_TYPE = "wz-content-type"
-
-#: Header names that a property may have. Proxies drop those with `_`, nginx among them.
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,128}")
 
 #: Bytes of a property's value in a header, and properties in one request: nginx and gunicorn take 8 KiB for a header,
 #: 32 KiB for all, and 100 headers.
@@ -51,11 +49,12 @@ class Outgoing:
     item: bytes = field(default=b"", repr=False)
 
     @classmethod
-    def of(cls, stored: StoredEvent, event_id: str) -> Outgoing:
-        """Add the event's id to its properties, in place of the one that a relay before this one gave it."""
-        event = stored.event
-        kept = {name: value for name, value in event.properties.items() if name.lower() != RELAY_ID}
-        return cls(stored, msgspec.structs.replace(event, properties={**kept, RELAY_ID: event_id}))
+    def of(cls, stored: StoredEvent, event_id: str, hop: str) -> Outgoing:
+        """Add the event's hop to its properties, and its id, in place of the one that an earlier relay gave it."""
+        event, before = stored.event, stored.event.properties
+        kept = {name: value for name, value in before.items() if name.lower() != RELAY_ID and not is_hops(name)}
+        its = {**kept, RELAY_ID: event_id, HOPS: with_hop(before, hop)}
+        return cls(stored, msgspec.structs.replace(event, properties=its))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class UpstreamRequest:
         return _batch(self.events[:middle]), _batch(self.events[middle:])
 
 
-def upstream_requests(events: Sequence[Outgoing], *, any_key: bool = False) -> Iterator[UpstreamRequest]:
+def upstream_requests(events: Iterable[Outgoing], *, any_key: bool = False) -> Iterator[UpstreamRequest]:
     """Cut events, in order, into as few requests as possible, each within `LIMIT` bytes as it is sent.
 
     A batch has consecutive events of one partition key or publisher, since Azure does not document what it does with
@@ -132,10 +131,12 @@ def _single(outgoing: Outgoing) -> UpstreamRequest | None:
         headers["BrokerProperties"] = json.dumps({"PartitionKey": event.partition_key})  # ASCII, as headers are
     for name, value in event.properties.items():
         text = _header(value)
-        if not _NAME.fullmatch(name) or not may_be_sent(name) or text is None:
+        if text is None or not may_be_sent(name, text):
             return None
         headers[name] = text
     if len(event.properties) > _PROPERTIES or sum(map(len, headers.values())) > _PROPERTIES_BYTES:
+        return None
+    if len({name.lower() for name in headers}) < len(headers):  # names that differ in case alone would be one header
         return None
     return UpstreamRequest((outgoing,), _path(event), headers, event.body)
 

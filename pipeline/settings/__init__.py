@@ -26,6 +26,7 @@ from .kinds import (
     HUBS,
     LASTING,
     NODES,
+    ORIGINS,
     SEND_SIZE,
     SIZE,
     TIME,
@@ -89,6 +90,13 @@ class Settings:
     hosts: frozenset[str] = setting(
         "WZ_HOSTS", HOSTS, "", "More host names that tokens may be made out to, beside the connection string's."
     )
+    cors_origins: frozenset[str] = setting(
+        "WZ_CORS_ORIGINS",
+        ORIGINS,
+        "",
+        "The origins, such as `https://shop.example`, whose pages may send events and read answers with a token of "
+        "their own; `*`: all. nginx has a list of its own for its errors: deploy/nginx.d/cors.origins. Unset: none.",
+    )
     hubs: Mapping[str, int] = setting(
         "WZ_HUBS",
         HUBS,
@@ -128,7 +136,9 @@ class Settings:
         "WZ_UPSTREAM",
         CONNECTION_STRING,
         "",
-        "The namespace that hubs are relayed to. Unset: nothing is relayed.",
+        "The namespace that hubs are relayed to, unless `wz hub relay` has named another for a hub. It may have a "
+        "SharedAccessSignature in place of a key. It is reached through HTTPS_PROXY, if that is set and NO_PROXY does "
+        "not name it.",
         file=True,
     )
     upstream_ca: Path | None = setting(
@@ -212,9 +222,9 @@ class Settings:
     @property
     def secrets(self) -> frozenset[str]:
         """The keys and passwords in these settings, which no log shows."""
-        keys = {found.key for found in (self.connection_string, self.upstream) if found is not None}
+        strings = [found.secrets for found in (self.connection_string, self.upstream) if found is not None]
         addresses = (self.redis_url, *self.hubs_cluster, *self.boards_cluster)
-        return frozenset(keys.union(*map(passwords_in, addresses)))
+        return frozenset().union(*strings, *map(passwords_in, addresses))
 
     @property
     def root(self) -> ConnectionString:
@@ -230,6 +240,10 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read every setting. Raises `InvalidSetting`, or `InvalidConnectionString`."""
         values = {row.field: row.read(row.find(environ)[0]) for row in SETTINGS}
+        if values["connection_string"] and values["connection_string"].signature:
+            raise InvalidSetting(
+                "WZ_CONNECTION_STRING", "has a signature in place of the key, with which tokens are signed and checked"
+            )
         if values["jobs"] and not can_run_jobs(environ):
             raise InvalidSetting("WZ_JOBS", f"{NO_JOBS_ON_A_CLUSTER}; unset it, or WZ_HUBS_CLUSTER")
         if values["boards_cluster"] and not environ.get("WZ_BOARD_SHARDS"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,6 +103,21 @@ def _hosts(text: str) -> frozenset[str]:
     return frozenset(host.lower() for host in _items(text))
 
 
+def _origins(text: str) -> frozenset[str]:
+    origins = frozenset(_items(text))
+    if "*" in origins and len(origins) > 1:
+        raise InvalidValue("* is any origin: write it alone", "origins")
+    for origin in origins - {"*"}:
+        if not _ORIGIN.fullmatch(origin):
+            raise InvalidValue(
+                f"{_short(origin)} is no origin: write scheme, host and port as a browser sends them, as in "
+                "https://shop.example or http://localhost:5173, in lower case, without a path and without port 80 of "
+                "http and 443 of https",
+                "origins",
+            )
+    return origins
+
+
 def _hubs(text: str) -> dict[str, int]:
     hubs: dict[str, int] = {}
     for item in _items(text):
@@ -114,10 +130,16 @@ def _hubs(text: str) -> dict[str, int]:
     return hubs
 
 
+#: As the Fetch standard writes an origin. None of its characters has a meaning in nginx.conf.
+_ORIGIN = re.compile(
+    r"null|(?!http://[^/]*:80$|https://[^/]*:443$)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+)
+
 ADDRESS = Kind("address", "redis://, rediss://, unix:// or redis+sentinel://", address)
 NODES = Kind("addresses, by comma", "redis:// or rediss://", node_addresses)
 CONNECTION_STRING = Kind("connection string", "", _connection_string)
 FILE, FOLDER = Kind("file", "", _file), Kind("folder", "", _folder)
+ORIGINS = Kind("origins, by comma; or *", "", _origins)
 HOSTS, HUBS = Kind("names, by comma", "", _hosts), Kind("name:partitions, by comma", "", _hubs)
 
 _TIME, _SIZE = "seconds, or 90s, 15m, 24h, 7d", "bytes, or 500MiB, 1GiB"

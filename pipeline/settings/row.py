@@ -51,7 +51,7 @@ class Setting:
         path = self.file and (environ.get(self.file_variable) or self._in_state_folder(environ))
         if not path:
             return self.default, DEFAULT
-        text = _read_file(self.file_variable, path, must_be_there=bool(environ.get(self.file_variable)))
+        text = read_file(self.file_variable, path, must_be_there=bool(environ.get(self.file_variable)))
         return (self.default, DEFAULT) if text is None else (text, path)
 
     def _in_state_folder(self, environ: Mapping[str, str]) -> str:
@@ -71,7 +71,8 @@ class Setting:
             raise InvalidSetting(self.variable, str(exc)) from None
 
 
-def _read_file(variable: str, path: str, must_be_there: bool) -> str | None:
+def read_file(variable: str, path: str, must_be_there: bool = True) -> str | None:
+    """Return the text of a file that may have a key; None if there need be none. Raises `InvalidSetting`."""
     try:
         with open(path, encoding="utf-8") as opened:
             _check_mode(variable, path, os.fstat(opened.fileno()))

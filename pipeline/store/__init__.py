@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from redis import ConnectionError, Redis, RedisError, ResponseError, TimeoutError, WatchError
 from redis.client import Pipeline
-from redis.cluster import PipelineCommand, RedisCluster
-from redis.exceptions import AskError, NoScriptError, TryAgainError
+from redis.cluster import RedisCluster
+from redis.exceptions import AskError, NoScriptError, OutOfMemoryError
 
 from .refusals import OUTAGES
 
@@ -18,14 +18,13 @@ __all__ = [
     "UNREACHABLE",
     "AskError",
     "NoScriptError",
+    "OutOfMemoryError",
     "Pipeline",
-    "PipelineCommand",
     "Redis",
     "RedisCluster",
     "RedisError",
     "ResponseError",
     "TimeoutError",
-    "TryAgainError",
     "WatchError",
 ]
 

@@ -11,7 +11,9 @@ from redis.client import Pipeline
 # Returns 1 if the owner holds it now.
 _HOLD = """
 local owner = redis.call('GET', KEYS[1])
-if owner ~= ARGV[1] and (owner or ARGV[3] ~= '1') then return 0 end
+if owner == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if owner or ARGV[3] ~= '1' then return 0 end
+redis.call('DEL', KEYS[1])  -- nothing; but a script that begins so may go on although memory is full: see full.py
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """

@@ -28,7 +28,7 @@ class OutageLog:
 
     def note(self, exc: Exception) -> None:
         """Log or count an error of `OUTAGES`."""
-        code, why, _ = refusal_of(exc)
+        code, why, *_ = refusal_of(exc)
         with self._lock:
             is_first = code not in self._more
             is_running = bool(self._more)

@@ -47,11 +47,14 @@ class BusyError(ResponseError):
 
 
 class Refusal(NamedTuple):
-    """`why` is for everybody: it names no host, no key and no command. `heals`: without an operator."""
+    """`why` is for everybody: it names no host, no key and no command. `heals`: without an operator; `seconds`: after
+    how many it is worth to try again.
+    """
 
     code: str
     why: str
     heals: bool = True
+    seconds: int = 1
 
 
 #: The nearest class along an error's MRO counts.
@@ -59,7 +62,9 @@ REFUSALS: dict[type[Exception], Refusal] = {
     ReadOnlyError: Refusal("READONLY", "the store takes no writes: it is a replica, as after a fail-over"),
     NoReplicasError: Refusal("NOREPLICAS", "the store takes no writes while too few replicas follow it"),
     MisconfiguredError: Refusal("MISCONF", "the store takes no writes while it can't save them to its disk"),
-    OutOfMemoryError: Refusal("OOM", "the store has no memory left, and takes no writes"),
+    OutOfMemoryError: Refusal(
+        "OOM", "the store is full, and takes nothing new until old events are dropped", seconds=5
+    ),
     BusyError: Refusal("BUSY", "the store is busy with a long script"),
     BusyLoadingError: Refusal("LOADING", "the store is loading its data"),
     MasterDownError: Refusal("MASTERDOWN", "the store is a replica that has lost its primary"),

@@ -13,10 +13,15 @@ from redis.client import Pipeline
 from redis.commands.core import Script as RegisteredScript
 from redis.exceptions import NoScriptError
 
+from .at_once import NOT_RUN, send_at_once
 from .writes import READING_SCRIPTS
 
 #: What people call a script, the name of its last file, by its text and by its digest.
 SCRIPT_NAMES: dict[str, str] = {}
+
+#: What a script begins with that is to run although memory is full: a write that is never refused for want of memory,
+#: and has no effect. A key is renamed to its own name or, if it is not there, deleted. See full.py.
+OPENING = "redis.call(redis.call('EXISTS', KEYS[1]) == 1 and 'RENAMENX' or 'DEL', KEYS[1], KEYS[1])\n"
 
 
 class ScriptClient(Protocol):
@@ -32,10 +37,14 @@ class ScriptClient(Protocol):
 
 
 class Script:
-    """A script made from files, in their order. `reads_only`: no command of it can write."""
+    """A script made from files, in their order. `reads_only`: no command of it can write.
 
-    def __init__(self, *files: Traversable, reads_only: bool = False) -> None:
-        self.text = self.finish("".join(file.read_text() for file in files))
+    `frees`: it runs although memory is full, since it frees some, or something waits for it that does.
+    """
+
+    def __init__(self, *files: Traversable, reads_only: bool = False, frees: bool = False) -> None:
+        text = "".join(file.read_text() for file in files)
+        self.text = self.finish(OPENING + text if frees else text)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         SCRIPT_NAMES[self.text] = SCRIPT_NAMES[self.sha] = files[-1].name
         if reads_only:
@@ -58,13 +67,10 @@ class Script:
 
         If it fails for some of them, it may have run for others; the first error is raised.
         """
-        with client.pipeline(transaction=False) as pipe:
-            for keys, args in calls:
-                # A cluster's pipeline has no method for it, but takes the command.
-                pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
-            replies = pipe.execute(raise_on_error=False)
+        commands = [("EVALSHA", self.sha, len(keys), *keys, *args) for keys, args in calls]
+        replies = send_at_once(client, commands, [keys[0] for keys, _ in calls]) if calls else []
         for place, (keys, args) in enumerate(calls):
-            if isinstance(replies[place], NoScriptError):
+            if isinstance(replies[place], NOT_RUN):
                 replies[place] = self.call(client, keys, args)
             elif isinstance(replies[place], Exception):
                 raise replies[place]

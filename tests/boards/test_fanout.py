@@ -10,10 +10,11 @@ import redis as redis_py
 from redis.cluster import RedisCluster
 
 from pipeline.boards.changes import Change, Code, Op
-from pipeline.boards.fanout import ask_all, send, update_all
+from pipeline.boards.fanout import ask_all, update_all
 from pipeline.boards.queries import AskInfo, ByRank
 from pipeline.boards.shard import OtherPlaces, Shard, StaleShard
 from pipeline.settings import Settings
+from pipeline.store.at_once import send_at_once
 from pipeline.store.client import cluster_client
 
 from ..cluster import SHARDS, ask
@@ -120,7 +121,7 @@ def test_what_was_sent_is_not_sent_again_when_its_answer_is_lost(
     slow = "redis.call('INCR', KEYS[1]) local begun = os.clock() while os.clock() - begun < 0.35 do end"
     keys = [f"{{board:b:{n}}}" for n in range(SHARDS)]
 
-    answers = send(impatient, [("EVAL", slow, 1, key) for key in keys], keys)
+    answers = send_at_once(impatient, [("EVAL", slow, 1, key) for key in keys], keys)
 
     assert all(isinstance(answer, redis_py.TimeoutError) for answer in answers)
     patient = cluster_client((f"{cluster_settings.boards_cluster[0]}?socket_timeout=60",), "test")

@@ -147,7 +147,11 @@ def test_a_name_that_no_rule_may_have(redis: redis_py.Redis, settings: Settings,
 def test_manage_brings_the_other_rights(redis: redis_py.Redis, settings: Settings) -> None:
     wz(settings, "rule", "add", "boss", "--right", "Manage")
 
-    assert "boss  Listen, Manage, Send" in wz(settings, "rule", "list").output
+    wz(settings, "rule", "add", "chain", "--right", "relay")
+
+    assert {"boss  Listen, Manage, Send", "chain  Relay, Send"} <= {
+        line.rpartition("  ")[0] for line in wz(settings, "rule", "list").output.splitlines()
+    }
 
 
 def test_a_link_to_the_console_signs_in_once(client: Client, settings: Settings) -> None:

@@ -78,11 +78,27 @@ def test_what_signs_asks_for_a_key(tmp_path: object, monkeypatch: pytest.MonkeyP
     )
 
 
-#: A call of every command that reads or writes Redis; `JOB` stands for a job's folder.
+#: A job's folder, a file of events, and one that says which hubs there are to be.
+FILES = {
+    "JOB": REPOSITORY / "jobs" / "context_reward",
+    "LINES": REPOSITORY / "examples" / "toll_booths" / "entry.ndjson",
+    "CONFIG": REPOSITORY / "tests" / "commands" / "Config.json",
+}
+
+#: A call of every command that reads or writes Redis, with names of `FILES`.
 CALLS = [
     *("board show b", "board top b", "board check b", "board rebuild b"),
     *("hub status", "hub list", "hub show h", "hub create h", "hub set h --size 1GiB", "hub delete h --yes"),
-    *("hub detach h g", "hub deadletters list h", "hub deadletters redrive h --all", "hub deadletters drop h --all"),
+    *(
+        "hub export h",
+        "hub import h LINES",
+        "hub apply CONFIG",
+        "hub detach h g",
+        "hub relay h --pause",
+        "hub deadletters list h",
+        "hub deadletters redrive h --all",
+        "hub deadletters drop h --all",
+    ),
     *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j", "job delete j --yes"),
     *(
         "rule add r --right Send",
@@ -94,12 +110,16 @@ CALLS = [
     *("token --rule r", "console", "demo --watch"),
 ]
 
-#: The others: they read files and settings, or, as the worker does, wait for Redis (tests/work/test_worker.py).
-NOT_CALLED = {("job", "run"), ("job", "test"), ("job", "explain"), ("settings",), ("worker",)}
+#: The others: they read files and settings, or speak HTTP, or, as the worker does, wait for Redis
+#: (tests/work/test_worker.py).
+NOT_CALLED = {
+    *(("job", "run"), ("job", "test"), ("job", "explain"), ("settings",), ("worker",)),
+    *(("hub", "send"), ("hub", "tail")),
+}
 
 
 def words(call: str) -> tuple[str, ...]:
-    return tuple(str(REPOSITORY / "jobs" / "context_reward") if word == "JOB" else word for word in call.split())
+    return tuple(str(FILES.get(word, word)) for word in call.split())
 
 
 def test_every_command_is_called_here() -> None:

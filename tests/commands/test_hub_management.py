@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis as redis_py
@@ -9,6 +10,7 @@ from click.testing import CliRunner, Result
 from pipeline.commands.hub import hub as command
 from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 
@@ -28,8 +30,8 @@ def test_a_hub_is_made_listed_shown_changed_and_deleted(redis: redis_py.Redis, w
     ConsumerGroup(hub, "$relay").attach()
 
     assert wz("list").output.splitlines() == [
-        "hub     partitions  events  bytes",
-        "orders           2       1      5",
+        "hub     partitions  events  bytes  relay",
+        "orders           2       1     45  not relayed",
     ]
     shown = dict(line.split(maxsplit=1) for line in wz("show", "orders").output.splitlines())
     assert (shown["partitions"], shown["retention"], shown["size"]) == ("2", "604,800 s", "67,108,864 bytes")
@@ -70,3 +72,73 @@ def test_what_is_refused(wz: Callable[..., Result], args: list[str], code: int, 
     result = wz(*args)
 
     assert (result.exit_code, message in result.output) == (code, True)
+
+
+# -- the emulator's Config.json ---------------------------------------------------------------------------------------
+
+CONFIG = Path(__file__).with_name("Config.json")
+
+
+def test_the_hubs_of_the_emulator_s_file_are_made_once(redis: redis_py.Redis, wz: Callable[..., Result]) -> None:
+    made = wz("apply", str(CONFIG))
+
+    assert made.exit_code == 0
+    assert made.output.splitlines() == [
+        "made hub orders, 8 partitions",
+        "made group billing of orders",
+        "made group Audit of orders",
+        "made hub clicks, 1 partition",
+    ]
+    hub = Hubs(redis, {})["orders"]
+    assert (hub.partitions, list(ConsumerGroups(hub).list())) == (8, ["$Default", "Audit", "billing"])
+
+    hub.append([Event(b"x")])
+    ConsumerGroups(hub).delete("audit")
+    again = wz("apply", str(CONFIG))
+
+    assert again.output == made.output.replace("made", "kept").replace("kept group Audit", "made group Audit")
+    assert sum(len(hub.read(partition)) for partition in range(8)) == 1
+
+
+def config(*entities: str, more: str = "", kind: str = '"Type": "EventHub", ') -> str:
+    return f'{{"UserConfig": {{"NamespaceConfig": [{{{kind}"Entities": [{", ".join(entities)}]}}{more}]}}}}'
+
+
+GOOD = '{"Name": "good", "PartitionCount": 1}'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("not JSON", "not the emulator's Config.json", id="no JSON"),
+        pytest.param("{}", "missing required field `UserConfig`", id="another file"),
+        pytest.param(config(GOOD, '{"Name": "a"}'), "`PartitionCount` - at `$.UserConfig", id="no count"),
+        pytest.param(config(GOOD, '{"Name": "a", "PartitionCount": "two"}'), "regex", id="a count that is none"),
+        pytest.param(config(GOOD, '{"Name": "a", "PartitionCount": 2000}'), "hub 'a': a hub has 1 to", id="too many"),
+        pytest.param(
+            config(GOOD, '{"Name": "boards", "PartitionCount": 1}'), "path of the service", id="a reserved name"
+        ),
+        pytest.param(config(GOOD, GOOD.replace("good", "Good")), "hub 'Good': it is there twice", id="twice"),
+        pytest.param(config(GOOD, more=', {"Entities": []}'), "2 namespaces", id="two namespaces"),
+        pytest.param(config(GOOD, kind='"Type": "ServiceBus", '), "Type 'ServiceBus'", id="the other emulator's"),
+        pytest.param(
+            config(GOOD, '{"Name": "a", "PartitionCount": 1, "ConsumerGroups": [{"Name": "/"}]}'),
+            "hub 'a': '/': a consumer group's name",
+            id="a group's name",
+        ),
+        pytest.param(
+            config(GOOD, '{"Name": "there", "PartitionCount": 1}'), "there with 4 partitions", id="other count"
+        ),
+    ],
+)
+def test_nothing_is_made_of_a_file_that_can_t_be_had(
+    redis: redis_py.Redis, wz: Callable[..., Result], tmp_path: Path, text: str, says: str
+) -> None:
+    wz("create", "there")
+    file = tmp_path / "Config.json"
+    file.write_text(text)
+
+    result = wz("apply", str(file))
+
+    assert (result.exit_code, says in result.output) == (1, True), result.output
+    assert list(Hubs(redis, {})) == ["there"]

@@ -449,7 +449,7 @@ def test_a_key_is_shown_once(
 def test_manage_of_a_rule_includes_the_rest(person: Person, redis: redis_py.Redis, hub: Hub) -> None:
     person.post("/console/rules", 201, name="boss", Manage="1")
 
-    assert Rules(redis, stack.ROOT).get("boss").rights == frozenset(Right)
+    assert Rules(redis, stack.ROOT).get("boss").rights == {Right.SEND, Right.LISTEN, Right.MANAGE}
     person.post(f"/console/rules/{stack.ROOT.key_name}/rotate", 422, key="primary")
 
 

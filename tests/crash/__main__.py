@@ -9,18 +9,22 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from . import windows
+from . import full_disk, full_store, late_upstream, ring, windows
 from .run import run
 
 
 @click.command()
 @click.option("--minutes", type=click.FloatRange(0.05), default=1.0, show_default=True)
 @click.option("--kills", default=100, show_default=True, help="Of window workers, after those minutes; 0 for none.")
+@click.option("--full/--no-full", default=True, show_default=True, help="Also fill Redis's memory, and its disk.")
 @click.option("--seed", type=int, help="Kill in the same order as another run; when exactly is left to chance.")
-def main(minutes: float, kills: int, seed: int | None) -> None:
+def main(minutes: float, kills: int, full: bool, seed: int | None) -> None:
     """Send events through the whole stack while its processes are killed, and count what is left of them.
 
-    Then do the same to the workers of window jobs, and compare their rows with those of a run without kills.
+    Then do it with an upstream hub that is made only after a minute, and with two services that relay to each other.
+
+    Then do the same to the workers of window jobs, and compare their rows with those of a run without kills. Then fill
+    Redis's memory and its disk, and see it heal by itself.
     """
     seed = random.randrange(10**6) if seed is None else seed
     click.echo(f"seed {seed}")
@@ -28,11 +32,25 @@ def main(minutes: float, kills: int, seed: int | None) -> None:
         report = run(Path(folder), minutes * 60, seed)
     click.echo(report)
     faults = report.faults
+    for what, other in (("an upstream hub that is made late", late_upstream), ("a ring of two services", ring)):
+        with TemporaryDirectory(prefix="crash-") as folder:
+            click.echo(f"{what}\n{(report := other.run(Path(folder), min(minutes, 1.0) * 60, seed))}")
+        faults += report.faults
     if kills:
         with TemporaryDirectory(prefix="crash-") as folder:
             rows = windows.run(Path(folder), kills, seed)
         click.echo(rows)
         faults += rows.faults
+    if full:
+        with TemporaryDirectory(prefix="crash-") as folder:
+            healed = full_store.run(Path(folder), seed, times=2)
+        click.echo(healed)
+        faults += healed.faults
+        for fsync in full_disk.POLICIES:
+            with TemporaryDirectory(prefix="crash-") as folder:
+                kept = full_disk.run(Path(folder), fsync, seed)
+            click.echo(kept)
+            faults += kept.faults
     sys.exit(bool(faults))
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Self
 
 from deploy import servers
 from deploy.nginx import render_nginx
@@ -26,6 +28,7 @@ from wz.live_server import LiveServer
 from .. import stack
 
 PARTITIONS = 4
+HUBS = {"events": PARTITIONS}
 
 
 @dataclass
@@ -137,29 +140,40 @@ class Service:
         return Hubs.from_settings(self.settings, redis_client(self.settings))
 
 
-def settings(folder: Path, environment: str) -> Settings:
+def settings(folder: Path, environment: str, hubs: Mapping[str, int]) -> Settings:
     url = f"unix://{folder / environment / 'redis.sock'}"
     hosts = frozenset({stack.HOST, "127.0.0.1"})
-    return Settings(
-        environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs={"events": PARTITIONS}
-    )
+    return Settings(environment=environment, redis_url=url, connection_string=stack.ROOT, hosts=hosts, hubs=dict(hubs))
+
+
+def target(service: Service) -> ConnectionString:
+    """Return what a relay to a service needs."""
+    root = stack.ROOT
+    return ConnectionString(f"{service.address.address}/", root.key_name, root.key, development=True)
 
 
 class World:
-    """All processes, as a context manager: started when it is entered, ended when it is left."""
+    """All processes, as a context manager: started when it is entered, ended when it is left.
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    Each begins with these `hubs`, the upstream with `upstream_hubs` if they are given.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        hubs: Mapping[str, int] = MappingProxyType(HUBS),
+        upstream_hubs: Mapping[str, int] | None = None,
+    ) -> None:
         self.slowness = stack.slowness()
         self.rnd = random.Random(seed)
-        self.home = Service(folder / "test", settings(folder, "test"))
-        self.upstream = Service(folder / "staging", settings(folder, "staging"))
-        root = stack.ROOT
-        target = ConnectionString(f"{self.upstream.address.address}/", root.key_name, root.key, development=True)
+        self.home = Service(folder / "test", settings(folder, "test", hubs))
+        its = hubs if upstream_hubs is None else upstream_hubs
+        self.upstream = Service(folder / "staging", settings(folder, "staging", its))
+        to = str(target(self.upstream))
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]
         self.relays = [
-            self.home.server(
-                f"relay-{batches}", worker, WZ_UPSTREAM=str(target), WZ_RELAYS="2", WZ_RELAY_BATCHES=batches
-            )
+            self.home.server(f"relay-{batches}", worker, WZ_UPSTREAM=to, WZ_RELAYS="2", WZ_RELAY_BATCHES=batches)
             for batches in ("key", "any")
         ]
         self.kills: Counter[str] = Counter()
@@ -171,7 +185,7 @@ class World:
         first = [home.redis, upstream.redis, home.gunicorn, upstream.gunicorn]
         return [*first, *self.relays, home.nginx, upstream.nginx]
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         try:
             for service in (self.home, self.upstream):
                 service.redis.tick()

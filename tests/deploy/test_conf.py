@@ -92,7 +92,7 @@ def test_the_question_for_a_token_has_each_header_that_requests_have() -> None:
 
 def test_what_is_not_asked_for_stays_in_memory() -> None:
     """A body of 99,999 bytes, the largest one with five digits."""
-    assert r'"~ \d{1,5}$"' in (DEPLOY / "nginx.conf").read_text()
+    assert r'"~^\S+ \d{1,5} $"' in (DEPLOY / "nginx.conf").read_text()
     assert amount(nginx_setting("client_body_buffer_size")) > 99_999
 
 

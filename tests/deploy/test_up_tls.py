@@ -88,3 +88,17 @@ def test_without_its_authority_a_certificate_is_made_anew(tmp_path: Path) -> Non
     certificates.certificate(tmp_path)
 
     assert file.read_text() != first
+
+
+def test_it_is_good_for_each_host_that_clients_call(tmp_path: Path) -> None:
+    """A new host has it made anew; one that is no longer among them does not, nor what is no name."""
+    file, _key = certificates.certificate(tmp_path, ["contoso.servicebus.windows.net", "10.0.0.7", "a b", "::1", ""])
+    found = x509.load_pem_x509_certificate(file.read_bytes()).extensions
+    names = [str(one.value) for one in found.get_extension_for_class(x509.SubjectAlternativeName).value]
+    first = file.read_text()
+
+    certificates.certificate(tmp_path)
+    assert sorted(names) == ["10.0.0.7", "127.0.0.1", "contoso.servicebus.windows.net", "localhost"]
+    assert file.read_text() == first
+    certificates.certificate(tmp_path, ["fabrikam.servicebus.windows.net"])
+    assert file.read_text() != first

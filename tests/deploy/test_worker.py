@@ -27,6 +27,8 @@ MANY = b"".join(b"X-%d: x\r\n" % n for n in range(101))
 REFUSED = {
     "more than 100 headers": (431, b"GET %s HTTP/1.1\r\nHost: x\r\n" + MANY + b"\r\n"),
     "a control character": (400, b"GET %s HTTP/1.1\r\nHost: x\r\nX: \x01\r\n\r\n"),
+    "a name that is not ASCII": (400, "GET %s HTTP/1.1\r\nHost: x\r\nKüche: 1\r\n\r\n".encode()),
+    "a path that is not ASCII": (400, "GET %s/Küche HTTP/1.1\r\nHost: x\r\n\r\n".encode()),
     "a method that is too long": (400, b"G" * 30 + b" %s HTTP/1.1\r\nHost: x\r\n\r\n"),
 }
 
@@ -44,6 +46,17 @@ def test_a_refusal_has_the_form_of_the_service(
     assert answer.status == status
     assert answer.detail
     assert ("problem" in answer.headers["Content-Type"]) is path.startswith(b"/boards")
+
+
+def test_a_name_that_is_refused_is_told_what_it_may_have(edge: LiveServer) -> None:
+    head = (
+        b"POST /events/messages HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nContent-Length: 1\r\ndevice(id): 1\r\n\r\nx"
+    )
+    answer = exchange(edge.address, head)
+
+    assert answer is not None
+    assert answer.status == 400
+    assert answer.detail.startswith("This is not a valid HTTP request: invalid header name. The name of a header has ")
 
 
 def test_an_expectation_that_is_not_met(behind: LiveServer) -> None:

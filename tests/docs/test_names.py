@@ -24,7 +24,6 @@ from .repository import FILES, PACKAGES, ROOT, find_file
 
 #: Names of other projects, and what a docstring has as an example.
 ELSEWHERE = {
-    "Alert",
     "EventProcessedUtcTime",  # a column
     "ProxyFix",
     "add_note",
@@ -33,7 +32,8 @@ ELSEWHERE = {
     "true",
     "DeviceId",
     "Deviceid",
-    "HTTP_ALERT",
+    "WindAlert",
+    "device_id",
     "MovedError",
     "MsgspecError",
     "NameInput",  # wz/openapi/schema.py: what the second of two types called Name becomes

@@ -6,10 +6,12 @@ import pytest
 import redis as redis_py
 
 from handlers import create_app
+from handlers.outage import NOTHING_CHANGED
 from pipeline.settings import Settings
 from wz.testing import Client
 
 from .. import stack
+from ..full import full
 from .conftest import ServiceClient
 
 pytestmark = pytest.mark.core
@@ -36,14 +38,19 @@ def test_without_redis_the_process_is_healthy_and_not_ready(tmp_path: Path, path
         assert "none.sock" not in answer.text
 
 
-def test_a_redis_without_memory_is_an_outage(client: ServiceClient, redis: redis_py.Redis) -> None:
-    redis.config_set("maxmemory", "1")
-    try:
-        answers = client.post("/events/messages", data="x"), client.put("/boards/b/members/ann", json={"score": 1})
-    finally:
-        redis.config_set("maxmemory", "0")
+def test_a_store_that_is_full_is_told_from_one_that_is_away(client: ServiceClient, redis: redis_py.Redis) -> None:
+    assert client.post("/events/messages", data="x").status_code == 201  # which makes the hub
+    with full(redis):
+        send = client.post("/events/messages", data="x")
+        reward = client.put("/boards/b/members/ann", json={"score": 1})
+        ready = client.get("/readyz")
 
-    assert [(answer.status_code, "Retry-After" in answer.headers) for answer in answers] == [(503, True)] * 2
+    said = "the store is full, and takes nothing new until old events are dropped"
+    assert [(answer.status_code, answer.headers.get("Retry-After")) for answer in (send, reward)] == [(503, "5")] * 2
+    assert f"ServerBusy: {said}; {NOTHING_CHANGED}" in send.text
+    assert reward.json["detail"] == f"{said}; {NOTHING_CHANGED}"
+    assert (ready.status_code, ready.json["stores"]["hubs"]) == (503, f"OOM: {said}")
+    assert ready.json["detail"] == f"redis, hubs, boards: OOM: {said}"
 
 
 def test_an_unknown_path_is_a_problem_document(client: ServiceClient) -> None:

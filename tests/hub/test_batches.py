@@ -8,13 +8,14 @@ from typing import Any, cast
 import pytest
 from redis.cluster import RedisCluster
 
+from bench.hub_plan import round_trips
 from pipeline.hub import writing
 from pipeline.hub.batches import Batches
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import HubSettings
 from pipeline.hub.event import Event
 from pipeline.hub.log import Hub
-from pipeline.hub.writing import HubFull, write_part
+from pipeline.hub.writing import HubFull, write_parts
 
 #: Of the partitions 3 and 2 of four.
 BATCH = {3: [Event(b"1", "7"), Event(b"2", "7", properties={"n": 1})], 2: [Event(b"3", "131", publisher="p")]}
@@ -29,8 +30,7 @@ def record(hub: Hub, taken: list[int]) -> Batches:
     """Leave a batch behind that only these partitions have taken."""
     batches = Batches(hub)
     batch = batches.record(BATCH)
-    for partition in taken:
-        write_part(hub, partition, BATCH[partition], batch)
+    write_parts(hub, {partition: BATCH[partition] for partition in taken}, batch)
     return batches
 
 
@@ -71,12 +71,24 @@ def test_a_partition_that_fills_up_meanwhile_takes_its_part_of_a_recorded_batch(
 def test_an_intent_stays_if_a_partition_refuses_its_part(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     batches = record(hub, [])
     with monkeypatch.context() as patched:
-        patched.setattr("pipeline.hub.writing._run", partial(writing._run, cap=1))
+        patched.setattr("pipeline.hub.writing._call", partial(writing._call, cap=1))
         with pytest.raises(RuntimeError, match="partition 3 of hub 'events' refused its part of the batch"):
             batches.finish(at_least_ms=0)
 
     assert batches.finish(at_least_ms=0) == 1
     assert everything(hub) == BATCH
+
+
+def test_a_batch_costs_four_round_trips_however_many_partitions_it_has(cluster: RedisCluster) -> None:
+    hub = Hub(cluster, "events", 32, HubSettings(32, retention_bytes=1_000_000))
+    batch = [Event(b"x", str(number)) for number in range(100)]
+    hub.append(batch)  # opens connections, loads the script
+    assert sum(bool(hub.read(partition)) for partition in range(32)) > 20
+    with round_trips() as trips:
+        hub.append(batch)
+
+    assert trips.waits == 4
+    assert len(trips) <= 3 + 1 + 3 + 1  # no node is asked twice in a step
 
 
 def record_long_ago(hub: Hub) -> None:
@@ -85,7 +97,7 @@ def record_long_ago(hub: Hub) -> None:
     ((_, fields),) = cast("list[Any]", hub.redis.xrange(batches.intents))
     hub.redis.delete(batches.intents)
     hub.redis.xadd(batches.intents, fields, id="1-1")
-    write_part(hub, 3, BATCH[3], "1-1")
+    write_parts(hub, {3: BATCH[3]}, "1-1")
 
 
 def test_the_next_sender_finishes_what_it_finds(hub: Hub) -> None:

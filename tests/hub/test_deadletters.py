@@ -6,16 +6,22 @@ import json
 
 import pytest
 import redis as redis_py
+from click.testing import CliRunner
 from redis.cluster import RedisCluster
 
 from bench.hub_plan import round_trips
+from pipeline.commands.hub import hub as command
 from pipeline.errors import InvalidValue
 from pipeline.hub import Event, Hub
 from pipeline.hub.deadletters import DeadLetters
+from pipeline.hub.namespace import Hubs
+from pipeline.hub.redrive_order import Late, late_letters
 from pipeline.hub.relay import Relay
 from pipeline.hub.stored_hub import UnknownPartition
 from pipeline.hub.upstream import Upstream
+from pipeline.settings import Settings
 
+from .. import stack
 from ..upstream import Answer, ScriptedUpstream
 
 EVENTS = [
@@ -163,8 +169,80 @@ def test_what_is_dropped_is_gone(hub: Hub, upstream: ScriptedUpstream) -> None:
 def test_many_letters_are_asked_for_and_dropped(redis: redis_py.Redis, upstream: ScriptedUpstream) -> None:
     hub = Hub(redis, "events", 1)
     hub.append([Event(b"x")] * 120)
-    upstream.answer = lambda received: Answer(404)
+    upstream.answer = lambda received: Answer(414)
     relay(hub, upstream)
 
     assert DeadLetters(hub).redrive_all() == 120
     assert DeadLetters(hub).drop_all() == 120
+
+
+# -- order -------------------------------------------------------------------------------------------------------------
+
+
+def refuse(hub: Hub, upstream: ScriptedUpstream, *words: bytes) -> None:
+    """Relay all that there is; requests with one of these words are refused."""
+    upstream.answer = lambda received: Answer(400 if any(word in received.body for word in words) else 201)
+    relay(hub, upstream)
+    upstream.answer = lambda received: Answer()
+    upstream.received.clear()
+
+
+def bodies(upstream: ScriptedUpstream) -> list[str]:
+    return [item["Body"] for received in upstream.received for item in json.loads(received.body)]
+
+
+def test_letters_are_sent_again_in_the_order_of_their_events(hub: Hub, upstream: ScriptedUpstream) -> None:
+    letters = DeadLetters(hub)
+    hub.append([Event(f"bad {n}".encode(), "k") for n in range(13)], partition=0)
+    refuse(hub, upstream, b"bad")
+    letters.redrive_all(0)
+    refuse(hub, upstream, b"bad 3", b"bad 7")
+    letters.redrive([letters.read(0)[1].id])  # 7
+    refuse(hub, upstream, b"bad")
+    hub.append([Event(b"bad 13", "k"), Event(b"bad 14", "k")], partition=0)
+    refuse(hub, upstream, b"bad")
+
+    ids = [letter.id for letter in letters.read(0)]
+    assert letters.redrive(ids[::-1]) == 4
+    relay(hub, upstream)
+    assert bodies(upstream) == ["bad 3", "bad 7", "bad 13", "bad 14"]
+
+
+def test_letters_that_come_behind_later_events_of_their_key_are_told(hub: Hub, upstream: ScriptedUpstream) -> None:
+    hub.append(
+        [
+            *(Event(b"bad", "passed"), Event(b"bad", "two bad ones"), Event(b"bad", "last"), Event(b"bad")),
+            *(Event(b"good", "passed"), Event(b"bad", "two bad ones"), Event(b"good"), Event(b"good", "passed")),
+        ],
+        partition=0,
+    )
+    refuse(hub, upstream, b"bad")
+    hub.append([Event(b"waits", "last")], partition=0)
+    letters = DeadLetters(hub).read(0)
+
+    first = letters[0]
+    assert late_letters(hub, letters) == [Late(first.id, "passed", hub.read(0)[7].offset)]
+
+
+def test_letters_whose_log_is_not_kept_may_come_late(hub: Hub, upstream: ScriptedUpstream) -> None:
+    hub.append([Event(b"bad", "k")], partition=0)
+    hub.append([Event(b"good", "k")], partition=0)
+    refuse(hub, upstream, b"bad")
+    (letter,) = DeadLetters(hub).read(0)
+    hub.redis.xtrim(hub.keys[0].events, maxlen=0)
+
+    assert late_letters(hub, [letter]) == [Late(letter.id, "k", None)]
+
+
+def test_the_command_tells_which_come_late(hub: Hub, upstream: ScriptedUpstream, settings: Settings) -> None:
+    hub.append([Event(b"bad", "k")], partition=0)
+    hub.append([Event(b"good", "k")], partition=0)
+    Hubs(hub.redis, {"events": 4}).declare()
+    refuse(hub, upstream, b"bad")
+    (letter,) = DeadLetters(hub).read(0)
+
+    ran = CliRunner().invoke(command, ["deadletters", "redrive", "events", letter.id], env=stack.environ(settings))
+    assert ran.output.splitlines() == [
+        "1 to be sent again; the relay does it at its next turn",
+        f"{letter.id} comes behind the event {hub.read(0)[1].offset} of its key 'k'",
+    ]

@@ -8,7 +8,9 @@ import redis as redis_py
 from pipeline.hub import Event, Hub, Property
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import HubSettings
-from pipeline.hub.entry import MAX_BYTES, MAX_EVENTS, entries
+from pipeline.hub.entry import MAX_BYTES, MAX_EVENTS, entries, unpack
+from pipeline.hub.event import OVERHEAD
+from pipeline.hub.repetition import Recognized
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
 
@@ -23,6 +25,7 @@ def numbered(count: int, first: int = 0) -> list[Event]:
 
 
 RELAYED = Event(b"r", properties={"WZ-Event-Id": "c0ffee/0/1-0"})
+RELAY_ID = "rule/c0ffee/0/1-0"
 
 
 @pytest.mark.parametrize(
@@ -30,15 +33,9 @@ RELAYED = Event(b"r", properties={"WZ-Event-Id": "c0ffee/0/1-0"})
     [
         pytest.param(numbered(MAX_EVENTS), [MAX_EVENTS], id="one run"),
         pytest.param(numbered(MAX_EVENTS + 1), [MAX_EVENTS, 1], id="too many"),
-        pytest.param([Event(b"x" * (MAX_BYTES // 2))] * 3, [2, 1], id="too large"),
+        pytest.param([Event(b"x" * (MAX_BYTES // 2 - OVERHEAD))] * 3, [2, 1], id="too large"),
         pytest.param([Event(b"x"), Event(b"x" * MAX_BYTES * 2), Event(b"x")], [1, 1, 1], id="one that is too large"),
-        pytest.param([Event(b"x"), RELAYED, RELAYED, Event(b"x")], [1, 1, 1, 1], id="relayed events are alone"),
-        pytest.param([Event(b"x", properties={"other-names": 1})] * 2, [2], id="a name as long as the relay's"),
-        pytest.param([Event(b"wz-event-id"), Event(b"x")], [2], id="a body that looks like it"),
-        pytest.param(
-            [Event(b"x", properties={"n": 2**64, "wz-event-id": 1})] * 2, [2], id="a property that looks like it"
-        ),
-        pytest.param([Event(b"x", properties={"n": 2**64}), RELAYED], [1, 1], id="a large number before it"),
+        pytest.param([Event(b"x"), RELAYED, RELAYED, Event(b"x", message_id="m")], [4], id="all are new"),
         pytest.param([], [], id="nothing"),
         pytest.param([Event(b"x", "ключ", "text/plain", {"é": 2**70, "n": 1.5}, "p")] * 3, [3], id="all that counts"),
     ],
@@ -47,6 +44,24 @@ def test_where_events_are_cut(events: list[Event], counts: list[int]) -> None:
     cut = entries(events)
 
     assert [entry.events for entry in cut] == counts
+    assert sum(entry.size for entry in cut) == sum(event.size for event in events)
+
+
+@pytest.mark.parametrize(
+    ("events", "ids"),
+    [
+        pytest.param([Event(b"x"), RELAYED, RELAYED, Event(b"x")], ["", RELAY_ID, RELAY_ID, ""], id="alone"),
+        pytest.param([Event(b"x", properties={"other-names": 1})] * 2, [""], id="a name as long as the relay's"),
+        pytest.param([Event(b"x", properties={"n": 2**64, "wz-event-id": 1})] * 2, [""], id="a value that is no id"),
+        pytest.param([Event(b"x", message_id="m"), Event(b"x"), Event(b"x")], ["m", ""], id="a MessageId"),
+        pytest.param([], [], id="nothing"),
+    ],
+)
+def test_events_that_may_be_repetitions_have_entries_of_their_own(events: list[Event], ids: list[str]) -> None:
+    cut = entries(events, recognized=Recognized("rule", message_ids=True))
+
+    assert [entry.relay_id or entry.message_id for entry in cut] == ids
+    assert [event for entry in cut for event in unpack(entry.packed)] == events
     assert sum(entry.size for entry in cut) == sum(event.size for event in events)
 
 
@@ -66,7 +81,8 @@ def test_reading_finds_every_event_however_events_were_grouped(hub: Hub) -> None
             events.insert(
                 chance.randrange(len(events)), Event(b"", properties={"wz-event-id": f"c0ffee/0/{turn + 1}-0"})
             )
-        hub.append(events, enqueued_ms=hub.clock_ms() + 1 if chance.random() < 0.1 else None)
+        relay = "rule" if chance.random() < 0.5 else None
+        hub.append(events, enqueued_ms=hub.clock_ms() + 1 if chance.random() < 0.1 else None, relay=relay)
         sent += events
 
     stored = hub.read(0, limit=len(sent) + 1)
@@ -118,7 +134,7 @@ def test_offsets_rise_when_the_numbers_were_lost(hub: Hub) -> None:
 
 
 def test_a_group_that_is_within_an_entry_keeps_all_of_it(hub: Hub) -> None:
-    hub.settings = HubSettings(1, retention_bytes=10)
+    hub.settings = HubSettings(1, retention_bytes=10 * (1 + OVERHEAD))
     group = ConsumerGroup(hub, "$relay")
     group.attach()
     hub.append(numbered(10))
@@ -136,7 +152,7 @@ def test_a_group_that_is_within_an_entry_keeps_all_of_it(hub: Hub) -> None:
 
 
 def test_the_oldest_entry_of_a_full_partition_goes_whole(hub: Hub) -> None:
-    hub.settings = HubSettings(1, retention_bytes=100)
+    hub.settings = HubSettings(1, retention_bytes=10 * (10 + OVERHEAD))
     hub.append([Event(b"x" * 10)] * 4)
     hub.append([Event(b"y" * 10)] * 6)
 

@@ -9,6 +9,7 @@ from redis.cluster import RedisCluster
 from pipeline.errors import InvalidValue
 from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.event import OVERHEAD
 from pipeline.hub.group_registry import ConsumerGroups, GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.runtime import runtime
 from pipeline.hub.stored_hub import UnknownPartition
@@ -123,7 +124,7 @@ def test_the_lag_of_a_group(hub: Hub) -> None:
 
     with_events, without = runtime(hub)
 
-    assert (with_events.first, with_events.next, with_events.events, with_events.bytes) == (0, 3, 3, 6)
+    assert (with_events.first, with_events.next, with_events.events, with_events.bytes) == (0, 3, 3, 6 + 3 * OVERHEAD)
     assert (with_events.last_offset, with_events.last_ms) == ("1000-2", 1000)
     (relay,) = with_events.groups
     assert (relay.name, relay.attached, relay.lag) == ("$relay", True, 2)

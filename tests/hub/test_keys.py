@@ -20,7 +20,11 @@ from pipeline.hub.keys import (
     INTENTS,
     KEYS,
     LEASE,
+    MESSAGE_IDS,
+    OLDER_MESSAGE_IDS,
+    OLDER_REQUESTS,
     PUBLISHER_THROUGHPUT,
+    REQUESTS,
     RETENTION,
     RETENTION_TTL,
     RULE_THROUGHPUT,
@@ -31,12 +35,14 @@ from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import GROUP, Relay
+from pipeline.hub.relay_route import Route, set_route
+from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
 from pipeline.hub.sas import Right, Rule, Rules
 from pipeline.hub.share import GONE, TTL, Share
 from pipeline.hub.throughput import limits_of
 from pipeline.hub.upstream import Upstream
-from pipeline.hub.writing import write_part
+from pipeline.hub.writing import write_parts
 from pipeline.store import lease
 from pipeline.store.keys import Key
 
@@ -55,6 +61,10 @@ SECONDS: dict[Key, float] = {
     THROUGHPUT: 1.1,
     RULE_THROUGHPUT: 121,
     PUBLISHER_THROUGHPUT: 121,
+    MESSAGE_IDS: 60,
+    OLDER_MESSAGE_IDS: 60,
+    REQUESTS: 86_400,
+    OLDER_REQUESTS: 86_400,
 }
 
 
@@ -66,7 +76,10 @@ def hubs(redis: redis_py.Redis) -> Hubs:
     hubs = Hubs(redis, {})
     hubs.create("gone", Description(partitions=1))
     hubs.delete("gone")
-    hubs.create("orders", Description(partitions=3, throughput_units=40, publisher_events_per_second=1))
+    description = Description(
+        partitions=3, throughput_units=40, publisher_events_per_second=1, duplicate_detection_ms=60_000
+    )
+    hubs.create("orders", description)
     return hubs
 
 
@@ -74,15 +87,21 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
     hub = hubs["orders"]
     hub.append([Event(b"x", key) for key in "abcdefghij"])
     hub.append([Event(b"x")] * 120, limits=limits_of(hub, LIMITED, "Dev-1"))  # two minutes' worth of one a second
-    hub.append([Event(b"x", properties={"wz-event-id": "c0ffee/2/5-0"})])
+    hub.append([Event(b"x", properties={"wz-event-id": "c0ffee/2/5-0"})], relay="relay")
+    for request in ("first", "second"):
+        hub.append([Event(b"x", "a", message_id=request)], key=RequestKey(request, "f"))
+        for newer in (hub.keys.requests, *(hub.keys[partition].message_ids for partition in range(3))):
+            if hub.redis.exists(newer):
+                hub.redis.hset(newer, "", 0)  # as time would: then the next one begins another hash
     if isinstance(hub.redis, RedisCluster):
         batch = Batches(hub).record({0: [Event(b"x")], 1: [Event(b"y")]})  # whose sender dies
-        write_part(hub, 0, [Event(b"x")], batch)
+        write_parts(hub, {0: [Event(b"x")]}, batch)
     ConsumerGroups(hub).create("Readers")
     ConsumerGroups(hub).reader("readers").store(2, "0")
     ConsumerGroup(hub, "job:rewards").attach()
     RevokedPublishers(hub).revoke("dev-1")
     Rules(hub.redis, stack.ROOT).add("app", frozenset({Right.SEND}), "orders")
+    set_route(hub, Route(name="other"))
     refuse_all(hub, upstream)
     DeadLetters(hub).redrive_all()
     Share.of(ConsumerGroup(hub, GROUP)).balance()  # as a relay's worker does that dies
@@ -91,7 +110,7 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
 
 def refuse_all(hub: Hub, upstream: ScriptedUpstream) -> None:
     """Have a relay send all events: the first request is taken, and all others are refused."""
-    upstream.answer = lambda received: Answer(404 if upstream.received[1:] else 201)
+    upstream.answer = lambda received: Answer(414 if upstream.received[1:] else 201)
     relay = Relay(hub, Upstream(upstream.target), beat=0.0)
     while relay.step():
         pass

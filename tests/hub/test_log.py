@@ -8,9 +8,10 @@ import redis as redis_py
 from pipeline.hub import Event, Hub, Property
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import HubSettings
+from pipeline.hub.event import OVERHEAD
 from pipeline.hub.partition import partition_of
 from pipeline.hub.stored_hub import UnknownPartition
-from pipeline.hub.writing import HubFull
+from pipeline.hub.writing import BatchTooLarge, HubFull
 
 
 @pytest.fixture
@@ -109,53 +110,11 @@ def test_what_is_in_a_partition_is_counted(hub: Hub) -> None:
     hub.append([Event(b"12", "7"), typed, Event(b"x", "131")])
     hub.append([Event(b"6", "7")])
 
-    size = len("127" + "3457text/plain7" + "67") + len('{"n":1,"é":"ü"}'.encode())
+    size = len("127" + "3457text/plain7" + "67") + len('{"n":1,"é":"ü"}'.encode()) + 3 * OVERHEAD
     assert stats(hub, 3) == {"bytes": size, "events": 3, "first": 0, "in_bytes": size, "in_events": 3}
     assert size == sum(stored.event.size for stored in hub.read(3))
-    assert stats(hub, 2) == {"bytes": 4, "events": 1, "first": 0, "in_bytes": 4, "in_events": 1}
-
-
-def relayed(number: int, key: str | None = "7", name: str = "wz-event-id", end: str = "") -> Event:
-    return Event(str(number).encode(), key, properties={name: f"c0ffee/2/{number}{end}"})
-
-
-def test_an_event_that_a_relay_sends_again_is_taken_once(hub: Hub) -> None:
-    hub.append([relayed(4), relayed(5)])
-    hub.append([relayed(5), relayed(6)])
-    hub.append([relayed(6, name="Wz-Event-Id"), Event(b"x", "7")])
-
-    assert [stored.event.body for stored in hub.read(3)] == [b"4", b"5", b"6", b"x"]
-    assert [stored.sequence_number for stored in hub.read(3)] == [0, 1, 2, 3]
-    assert stats(hub, 3)["events"] == 4
-
-
-def test_ids_are_compared_as_offsets(hub: Hub) -> None:
-    for offset in ("5-9", "5-10", "5-9", "15-0", "6-3", "15-1"):
-        hub.append([Event(offset.encode(), "7", properties={"wz-event-id": f"c0ffee/2/{offset}"})])
-
-    assert bodies(hub) == [b"5-9", b"5-10", b"15-0", b"15-1"]
-
-
-def test_a_repetition_without_a_key_meets_its_twin(hub: Hub) -> None:
-    for _ in range(5):
-        hub.append([relayed(1, key=None)])
-
-    assert bodies(hub) == [b"1"]
-
-
-def test_a_dead_letter_that_is_sent_again_is_taken(hub: Hub) -> None:
-    hub.append([relayed(1), relayed(2)])
-    hub.append([relayed(1, end="/r1")])
-
-    assert bodies(hub) == [b"1", b"2", b"1"]
-
-
-@pytest.mark.parametrize("value", ["c0ffee/2", "/1/2", "c0ffee/2/x", "c0ffee/2/" + "9" * 16, 7])
-def test_an_invalid_relay_id_is_a_property_like_any_other(redis: redis_py.Redis, value: str | int) -> None:
-    hub = Hub(redis, "events", 4)
-    hub.append([Event(b"1", "7", properties={"wz-event-id": value})] * 2)
-
-    assert bodies(hub) == [b"1", b"1"]
+    size = len("x131") + OVERHEAD
+    assert stats(hub, 2) == {"bytes": size, "events": 1, "first": 0, "in_bytes": size, "in_events": 1}
 
 
 def capped(hub: Hub, partition_bytes: int) -> Hub:
@@ -165,44 +124,57 @@ def capped(hub: Hub, partition_bytes: int) -> Hub:
     return hub
 
 
+LARGE, SMALL, OTHER = Event(b"x" * 100, "7"), Event(b"1", "7"), Event(b"1", "131")
+
+
 def test_a_full_partition_refuses_the_whole_batch(hub: Hub) -> None:
-    hub = capped(hub, 10)
-    hub.append([Event(b"12345678", "7")])
+    hub = capped(hub, LARGE.size + SMALL.size - 1)
+    hub.append([LARGE])
 
     with pytest.raises(HubFull) as caught:
-        hub.append([Event(b"1", "131"), Event(b"123", "7")])
+        hub.append([OTHER, SMALL])
 
     assert caught.value.partition == 3
-    assert bodies(hub) == [b"12345678"]
+    assert bodies(hub) == [LARGE.body]
 
 
 def test_a_full_partition_lets_go_what_is_done(hub: Hub) -> None:
-    capped(hub, 10).append([Event(b"12345678", "7")])
+    capped(hub, LARGE.size + SMALL.size - 1).append([LARGE])
     ConsumerGroup(hub, "$relay").detach()
-    hub.append([Event(b"1", "131"), Event(b"123", "7")])
+    hub.append([OTHER, SMALL])
 
-    assert [stored.event.body for stored in hub.read(3)] == [b"123"]
-    left = {"bytes": 4, "events": 1, "first": 1, "in_bytes": 13, "in_events": 2}
+    assert [stored.event.body for stored in hub.read(3)] == [b"1"]
+    left = {"bytes": SMALL.size, "events": 1, "first": 1, "in_bytes": LARGE.size + SMALL.size, "in_events": 2}
     assert stats(hub, 3) | left == stats(hub, 3)
 
 
 def test_a_partition_may_be_filled_to_its_last_byte(hub: Hub) -> None:
-    hub = capped(hub, 10)
-    hub.append([Event(b"1234567", "7")])
-    hub.append([Event(b"1", "7"), Event(b"1", "131")])
-    hub.append([Event(b"")], partition=3)
+    hub = capped(hub, LARGE.size + SMALL.size)
+    hub.append([LARGE])
+    hub.append([SMALL, OTHER])
 
-    assert len(bodies(hub)) == 4
+    assert len(bodies(hub)) == 3
     with pytest.raises(HubFull):
-        hub.append([Event(b"", "7")])
+        hub.append([Event(b"")], partition=3)
 
 
-def test_a_repetition_finds_room_in_a_full_partition(hub: Hub) -> None:
-    hub = capped(hub, relayed(1).size + relayed(2).size)
-    hub.append([relayed(1), relayed(2)])
-    hub.append([relayed(1), relayed(2)])
+def test_a_single_event_finds_room_in_an_empty_partition_however_large_it_is(hub: Hub) -> None:
+    hub = capped(hub, LARGE.size - 1)
+    hub.append([LARGE])
+    with pytest.raises(HubFull):
+        hub.append([LARGE])
 
-    assert bodies(hub) == [b"1", b"2"]
+    assert bodies(hub) == [LARGE.body]
+
+
+@pytest.mark.parametrize("partition", [None, 3])
+def test_events_that_no_partition_can_hold_are_told_to_be_too_many(hub: Hub, partition: int | None) -> None:
+    hub = capped(hub, 2 * OVERHEAD)
+
+    with pytest.raises(BatchTooLarge, match="3 events of the batch are for partition 3 and count"):
+        hub.append([Event(b"1", None if partition else "7")] * 3, partition=partition)
+
+    assert bodies(hub) == []
 
 
 @pytest.mark.parametrize("settings", ["server"], indirect=True)  # on a cluster, no command spans two slots

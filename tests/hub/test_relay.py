@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,9 +16,14 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.deadletters import DeadLetters
-from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay, Relays
+from pipeline.hub.description import Description
+from pipeline.hub.namespace import Hubs
+from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay
 from pipeline.hub.relay_status import status
+from pipeline.hub.relays import Relays
+from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream
+from pipeline.hub.upstream_answers import Action
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
@@ -47,6 +53,15 @@ def upstream_target(
 
 
 @pytest.fixture
+def relays_target(
+    upstream_settings: Settings, upstream_target: ConnectionString, upstream_hub: Hub
+) -> ConnectionString:
+    """The same, with a rule that says that a relay sends."""
+    rule = Rules(upstream_hub.redis, upstream_settings.root).add("chain", frozenset({Right.SEND, Right.RELAY}))
+    return ConnectionString(upstream_target.endpoint, rule.name, rule.primary, development=True)
+
+
+@pytest.fixture
 def upstream_hub(upstream_settings: Settings) -> Hub:
     client = redis_client(upstream_settings)
     client.flushdb()
@@ -54,11 +69,11 @@ def upstream_hub(upstream_settings: Settings) -> Hub:
 
 
 def everything(hub: Hub) -> list[Event]:
-    """Every event, without the id that a relay gave it."""
+    """Every event, without the id and the hop that a relay gave it."""
     events = [stored.event for p in range(hub.partitions) for stored in hub.read(p, limit=1000)]
     return [
         msgspec.structs.replace(
-            event, properties={n: v for n, v in event.properties.items() if n.lower() != "wz-event-id"}
+            event, properties={n: v for n, v in event.properties.items() if n.lower() not in ("wz-event-id", "wz-hops")}
         )
         for event in events
     ]
@@ -84,6 +99,8 @@ EVENTS = [
     Event(b"\x00\xff", "binary", "application/octet-stream"),
     Event(b"x", "dev-1", publisher="dev-1"),
     Event(b"typed", "dev-1", "text/plain", publisher="dev-1"),
+    Event(b"headers", "names", "text/plain", {"WindAlert": "Strong Winds", "Priority": "High", "X-y": "z"}),
+    Event(b"item", "names", None, {"device_id": "d1", "app.version": "1.2.0", "Alert": 1, "alert": 2, "Priority": "i"}),
 ]
 
 
@@ -148,27 +165,39 @@ def test_two_relays_share_the_partitions(hub: Hub, upstream: ScriptedUpstream) -
 
 @pytest.mark.parametrize("any_key", [False, True])
 def test_events_that_were_sent_but_not_committed_are_not_doubled_upstream(
-    hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString, any_key: bool
+    hub: Hub, upstream_hub: Hub, relays_target: ConnectionString, any_key: bool
 ) -> None:
     keyless = [Event(b"0"), Event(b"1", None, "text/plain"), Event(b"2")]
     hub.append([*EVENTS, *keyless])
-    drain(relay_to(upstream_target, hub, any_key))
+    drain(relay_to(relays_target, hub, any_key))
     arrived = everything(upstream_hub)
     for partition in range(4):
         hub.redis.delete(hub.keys[partition].offsets)  # as if no commit had come through
     hub.append([Event(b"later", "key")])
 
-    drain(relay_to(upstream_target, hub, any_key))
+    drain(relay_to(relays_target, hub, any_key))
 
     assert sorted(map(repr, everything(upstream_hub))) == sorted(map(repr, [*arrived, Event(b"later", "key")]))
 
 
-def test_a_log_that_was_set_back_loses_nothing_that_comes_after(
+def test_with_a_rule_that_is_no_relay_s_they_are_there_twice(
     hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString
+) -> None:
+    hub.append([Event(b"1", "key")])
+    drain(relay_to(upstream_target, hub))
+    hub.redis.delete(*(hub.keys[partition].offsets for partition in range(4) if hub.read(partition)))
+
+    drain(relay_to(upstream_target, hub))
+
+    assert everything(upstream_hub) == [Event(b"1", "key")] * 2
+
+
+def test_a_log_that_was_set_back_loses_nothing_that_comes_after(
+    hub: Hub, upstream_hub: Hub, relays_target: ConnectionString
 ) -> None:
     hub.append([Event(b"1", "k")])
     hub.append([Event(b"lost", "k")])  # an entry of its own
-    drain(relay_to(upstream_target, hub))
+    drain(relay_to(relays_target, hub))
     (partition,) = (p for p in range(4) if hub.read(p))
     first, lost = hub.read(partition)
     hub.redis.xdel(hub.keys[partition].events, lost.offset)  # as if Redis had lost its last second
@@ -176,7 +205,7 @@ def test_a_log_that_was_set_back_loses_nothing_that_comes_after(
     hub.redis.hset(hub.keys[partition].offsets, GROUP, first.offset)
 
     hub.append([Event(b"new", "k")])
-    drain(relay_to(upstream_target, hub))
+    drain(relay_to(relays_target, hub))
 
     assert [stored.sequence_number for stored in hub.read(partition)] == [0, 1]
     assert [event.body for event in everything(upstream_hub)] == [b"1", b"lost", b"new"]
@@ -214,17 +243,64 @@ def test_a_partition_that_waits_is_left_alone_and_the_others_are_not(hub: Hub, u
     relay.stop()
 
 
-def test_what_the_upstream_will_never_take_goes_to_the_dead_letters(
-    hub: Hub, upstream_hub: Hub, upstream_target: ConnectionString
-) -> None:
+def test_what_the_upstream_will_never_take_goes_to_the_dead_letters(hub: Hub, upstream: ScriptedUpstream) -> None:
+    upstream.answer = lambda received: Answer(414)
     hub.append([Event(b"1", "k"), Event(b"2", "k")])
-    drain(relay_to(replace(upstream_target, hub="nohub"), hub))
+    drain(relay_to(upstream.target, hub))
 
     partition = next(p for p in range(4) if hub.read(p))
     letters = DeadLetters(hub).read()
     assert [letter.stored for letter in letters] == hub.read(partition)
-    assert "answered 404" in letters[0].reason
+    assert "answered 414" in letters[0].reason
     assert ConsumerGroup(hub, GROUP).offset(partition) == hub.read(partition)[-1].offset
+
+
+def test_an_upstream_hub_that_is_made_late_is_waited_for(
+    hub: Hub, upstream_settings: Settings, upstream_hub: Hub, upstream_target: ConnectionString
+) -> None:
+    hub.append(EVENTS)
+    name = f"late-{secrets.token_hex(4)}"  # which no process there has known before
+    there = replace(upstream_target, hub=name)
+    early = relay_to(there, hub)
+    drain(early)
+
+    assert DeadLetters(hub).read() == []
+    assert {"answered 404" in one.relay.error for one in status(hub) if one.relay.error} == {True}
+    assert early._pace[next(p for p in range(4) if hub.read(p))].failures == 1
+
+    hubs = Hubs(redis_client(upstream_settings), {})
+    hubs.create(name, Description(partitions=4))
+    drain(relay_to(there, hub))
+    assert everything(hubs[name]) == everything(hub)
+
+
+@pytest.mark.parametrize("status_", [403, 413])
+def test_a_hub_may_choose_what_is_done_with_a_status(hub: Hub, upstream: ScriptedUpstream, status_: int) -> None:
+    hub.append([Event(b"wrong" if n in (2, 3) else b"good", "k", None, {"n": n}) for n in range(5)])
+    (partition,) = (p for p in range(4) if hub.read(p))
+    upstream.answer = lambda received: bad_event(received, status_)
+    for action in (Action.WAIT, Action.DROP):
+        relay = Relay(hub, Upstream(upstream.target, answers={status_: action}), beat=0.0)
+        drain(relay)
+        found = status(hub)[partition].relay
+        if action is Action.WAIT:
+            assert (found.dropped, found.group.lag if found.group else None, found.deadletters) == (0, 5, 0)
+
+    # A batch is halved only for what one of its events may have caused.
+    assert (found.dropped, found.events, found.deadletters) == ((2, 3, 0) if status_ == 413 else (5, 0, 0))
+    assert found.group
+    assert found.group.lag == 0
+
+
+def test_a_letter_whose_redrive_is_dropped_goes(hub: Hub, upstream: ScriptedUpstream) -> None:
+    hub.append([Event(b"x")], partition=1)
+    upstream.answer = lambda received: Answer(400)
+    drain(relay_to(upstream.target, hub))
+    DeadLetters(hub).redrive_all()
+    drain(Relay(hub, Upstream(upstream.target, answers={400: Action.DROP}), beat=0.0))
+
+    found = status(hub)[1].relay
+    assert (found.deadletters, found.redrives, found.dropped, found.refused) == (0, 0, 1, 1)
 
 
 def bad_event(received: Received, status: int) -> Answer:
@@ -282,7 +358,7 @@ def test_with_enough_dead_letters_the_relay_waits_and_says_why(hub: Hub, upstrea
 def test_a_batch_that_is_condemned_is_kept_whole_however_many_dead_letters_may_be(
     hub: Hub, upstream: ScriptedUpstream
 ) -> None:
-    upstream.answer = lambda received: Answer(404)
+    upstream.answer = lambda received: Answer(414)
     hub.append([Event(b"x", "k")] * 5)
     relay = Relay(hub, Upstream(upstream.target), max_letters=1, beat=0.0)
     drain(relay)
@@ -305,8 +381,8 @@ def test_idle_partitions_are_looked_at_now_and_then_and_busy_ones_always(
     relay.stop()
 
 
-def test_a_404_of_a_batch_is_not_asked_again_for_each_event(hub: Hub, upstream: ScriptedUpstream) -> None:
-    upstream.answer = lambda received: Answer(404)
+def test_a_414_of_a_batch_is_not_asked_again_for_each_event(hub: Hub, upstream: ScriptedUpstream) -> None:
+    upstream.answer = lambda received: Answer(414)
     hub.append([Event(b"x", "k")] * 50)
     drain(relay_to(upstream.target, hub))
 
@@ -400,7 +476,7 @@ def test_a_full_place_is_looked_at_again_after_waits_of_a_second_to_half_a_minut
     hub: Hub, upstream: ScriptedUpstream, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.append([Event(b"x", "a")] * 2)
-    upstream.answer = lambda received: Answer(404)
+    upstream.answer = lambda received: Answer(414)
     relay = Relay(hub, Upstream(upstream.target), max_letters=0, beat=0.0)
     for failures in (0, 16):
         for pace in relay._pace:

@@ -12,6 +12,7 @@ from pipeline.commands import hub as cli
 from pipeline.commands import terminal
 from pipeline.hub import Event, Hub
 from pipeline.hub.deadletters import DeadLetters
+from pipeline.hub.event import OVERHEAD
 from pipeline.hub.relay import Relay
 from pipeline.hub.relay_status import has_lost_its_relay, status
 from pipeline.settings import Settings
@@ -29,7 +30,7 @@ def test_a_hub_without_a_relay(hub: Hub) -> None:
 
     found = status(hub)[2]
 
-    assert (found.log.events, found.log.bytes, found.log.next) == (1, 5, 1)
+    assert (found.log.events, found.log.bytes, found.log.next) == (1, 5 + OVERHEAD, 1)
     assert (found.relay.group, found.relay.worker, found.relay.error, found.relay.deadletters) == (None, None, None, 0)
 
 
@@ -80,16 +81,16 @@ def test_the_table(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings:
 
     assert result.exit_code == 0
     name, head, *rows, total, waits = result.output.splitlines()
-    assert name == "events"
+    assert name == "events: to 127.0.0.1/events"
     assert re.split(r" {2,}", head.strip()) == list(cli._HEAD)
     assert [row.split()[0] for row in rows] == ["0", "1", "2", "3"]
     columns = re.split(r" {2,}", rows[1].strip())
-    assert columns[:6] == ["1", "2", "2.9 KiB", "1", "0", "2"]
+    assert columns[:6] == ["1", "2", "3.0 KiB", "1", "0", "2"]
     assert re.fullmatch(r"\d+\.\d s", columns[6])
     assert columns[7:] == [relay.share.worker, "1", "0"]
-    assert total.split()[:4] == ["all", "2", "2.9", "KiB"]
+    assert total.split()[:4] == ["all", "2", "3.0", "KiB"]
     assert waits == "partition 1 waits: 127.0.0.1 answered 500: not now"
-    assert wz(settings, "status").output.startswith("events\n")
+    assert wz(settings, "status").output.startswith("events: to 127.0.0.1/events\n")
 
 
 def test_a_hub_that_is_not_there(redis: redis_py.Redis, settings: Settings) -> None:
@@ -101,14 +102,14 @@ def test_a_hub_that_is_not_there(redis: redis_py.Redis, settings: Settings) -> N
 
 def test_dead_letters_by_command(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings: Settings) -> None:
     hub.append([Event(b"one", "k"), Event(b"two", "k"), Event(b"three", "k")])
-    upstream.answer = lambda received: Answer(404, b"no\nhub")
+    upstream.answer = lambda received: Answer(414, b"no\nhub")
     while relay.step():
         pass
     first, second, third = DeadLetters(hub).read()
 
     lines = wz(settings, "deadletters", "list", "events").output.splitlines()
     assert [line.split()[0] for line in lines] == [first.id, second.id, third.id]
-    assert lines[0].endswith("0  'k'  3 B  127.0.0.1 answered 404: no hub")
+    assert lines[0].endswith("0  'k'  3 B  127.0.0.1 answered 414: no hub")
 
     assert wz(settings, "deadletters", "drop", "events", first.id).output == "1 dropped\n"
     assert wz(settings, "deadletters", "redrive", "events", second.id).output.startswith("1 to be sent again")

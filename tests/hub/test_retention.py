@@ -6,6 +6,8 @@ import redis as redis_py
 from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Description, HubSettings
+from pipeline.hub.entry import pack
+from pipeline.hub.event import OVERHEAD
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.retention_task import Retention
@@ -13,6 +15,9 @@ from pipeline.hub.runtime import runtime
 from pipeline.hub.writing import HubFull
 
 MIB = 1024 * 1024
+
+#: Bytes of a body whose event counts 1 MiB.
+BODY = MIB - OVERHEAD
 DAY = 86_400_000
 
 
@@ -28,7 +33,7 @@ def expect_true_statistics(hub: Hub) -> None:
     (now,) = runtime(hub)
     kept = hub.read(0, limit=10_000)
     assert now.events == len(kept)
-    assert now.bytes == sum(len(stored.event.body) for stored in kept)
+    assert now.bytes == sum(stored.event.size for stored in kept)
     assert now.first == (kept[0].sequence_number if kept else now.next)
 
 
@@ -68,7 +73,7 @@ def test_all_may_go_and_numbers_go_on(redis: redis_py.Redis) -> None:
 def test_the_oldest_tenth_of_a_full_partition_goes(redis: redis_py.Redis) -> None:
     hub = hub_that_keeps(redis, size=20 * MIB)
     for n in range(10):
-        hub.append([Event(bytes([n]) * MIB) for _ in range(2)])
+        hub.append([Event(bytes([n]) * BODY) for _ in range(2)])
 
     assert trim(hub, 0) == 2
     assert [body[0] for body in bodies(hub)] == [n for n in range(1, 10) for _ in range(2)]
@@ -79,7 +84,7 @@ def test_the_oldest_tenth_of_a_full_partition_goes(redis: redis_py.Redis) -> Non
 def test_a_full_partition_makes_room_for_what_is_sent(redis: redis_py.Redis) -> None:
     hub = hub_that_keeps(redis, size=4 * MIB)
     for n in range(6):
-        hub.append([Event(bytes([n]) * MIB)])
+        hub.append([Event(bytes([n]) * BODY)])
 
     assert [body[0] for body in bodies(hub)] == [2, 3, 4, 5]
     expect_true_statistics(hub)
@@ -90,6 +95,21 @@ def test_many_small_events_go_in_several_pages(redis: redis_py.Redis) -> None:
     hub.append([Event(b"x")] * 2500, enqueued_ms=1000)
 
     assert trim(hub, 0) == 2500
+    expect_true_statistics(hub)
+
+
+def test_entries_of_an_older_version_count_what_they_counted_then(redis: redis_py.Redis) -> None:
+    hub = hub_that_keeps(redis)
+    older = [Event(b"old"), Event(b"er")]
+    redis.xadd(hub.keys[0].events, {"n": 0, "c": 2, "s": 5, "e": pack(older)}, id="1000-1")  # without `OVERHEAD`
+    redis.hset(hub.keys[0].stats, mapping={"bytes": 5, "in_bytes": 5, "events": 2, "in_events": 2, "first": 0})
+    redis.set(hub.keys[0].sequence, 2)
+    new = Event(b"new")
+    hub.append([new])
+    hub.settings = HubSettings(1, retention_ms=DAY)
+
+    assert trim(hub, 0) == 2
+    assert bodies(hub) == [b"new"]
     expect_true_statistics(hub)
 
 
@@ -147,8 +167,8 @@ def test_a_partition_that_is_full_of_unfinished_events_refuses_others(redis: red
     hub = hub_that_keeps(redis, size=2 * MIB)
     relay = ConsumerGroup(hub, "$relay")
     relay.attach()
-    hub.append([Event(b"0" * MIB)])
-    hub.append([Event(b"1" * MIB)])
+    hub.append([Event(b"0" * BODY)])
+    hub.append([Event(b"1" * BODY)])
 
     with pytest.raises(HubFull):
         hub.append([Event(b"2")])

@@ -10,9 +10,12 @@ import pytest
 from pipeline.hub.event import Event, Property, StoredEvent
 from pipeline.hub.upstream_requests import BATCH_TYPE, LIMIT, Outgoing, UpstreamRequest, upstream_requests
 
+#: What the hub is called by events that have been in it.
+HOP = "events@0123456789ab"
+
 
 def outgoing(*events: Event) -> list[Outgoing]:
-    return [Outgoing.of(StoredEvent(0, n, f"{n}-0", n, event), f"source/0/{n}") for n, event in enumerate(events)]
+    return [Outgoing.of(StoredEvent(0, n, f"{n}-0", n, event), f"source/0/{n}", HOP) for n, event in enumerate(events)]
 
 
 def cut(*events: Event, any_key: bool = False) -> list[UpstreamRequest]:
@@ -31,7 +34,7 @@ def items(request: UpstreamRequest) -> list[dict[str, Any]]:
 
 
 #: Bytes of JSON around the body in a batch of one event.
-AROUND = len(msgspec.json.encode([{"Body": "", "UserProperties": {"wz-event-id": "source/0/0"}}]))
+AROUND = len(msgspec.json.encode([{"Body": "", "UserProperties": {"wz-event-id": "source/0/0", "wz-hops": HOP}}]))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_an_item_has_what_its_event_has() -> None:
     assert items(request) == [
         {
             "Body": "é",
-            "UserProperties": {"n": 3, "b": True, "s": "3", "wz-event-id": "source/0/0"},
+            "UserProperties": {"n": 3, "b": True, "s": "3", "wz-event-id": "source/0/0", "wz-hops": HOP},
             "BrokerProperties": {"PartitionKey": "ключ"},
         }
     ]
@@ -105,6 +108,7 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
         "empty": '""',
         "quoted": '""q""',
         "wz-event-id": "source/0/0",
+        "wz-hops": HOP,
     }
 
 
@@ -113,6 +117,9 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
     [
         pytest.param(Event(b"x", None, "a/b", {"é": 1}), id="a name that is no header's"),
         pytest.param(Event(b"x", None, "a/b", {"with_underscore": 1}), id="a name that proxies drop"),
+        pytest.param(Event(b"x", None, "a/b", {"app.version": 1}), id="another name that proxies drop"),
+        pytest.param(Event(b"x", None, "a/b", {"Alert": 1, "alert": 2}), id="names that differ in case"),
+        pytest.param(Event(b"x", None, "a/b", {"Priority": "u=1, i"}), id="what would be a browser's"),
         pytest.param(Event(b"x", None, "a/b", {"Content-Length": 1}), id="a name with a meaning of its own"),
         pytest.param(Event(b"x", None, "a/b", {"authorization": "x"}), id="a name that would be the token's"),
         pytest.param(Event(b"x", None, "a/b", {"long": "x" * 5000}), id="a value too long for a header"),
@@ -131,6 +138,7 @@ def test_what_headers_cannot_carry_goes_in_a_batch_of_one(event: Event) -> None:
     assert item["UserProperties"] == {
         **event.properties,
         "wz-event-id": "source/0/0",
+        "wz-hops": HOP,
         "wz-content-type": event.content_type,
     }
 
@@ -147,7 +155,7 @@ def test_a_publisher_s_events_go_to_its_path_and_have_no_other_key() -> None:
 def test_the_id_of_an_earlier_relay_is_replaced() -> None:
     (request,) = cut(Event(b"x", None, None, {"Wz-Event-Id": "elsewhere/3/7"}))
 
-    assert items(request)[0]["UserProperties"] == {"wz-event-id": "source/0/0"}
+    assert items(request)[0]["UserProperties"] == {"wz-event-id": "source/0/0", "wz-hops": HOP}
 
 
 def test_a_batch_is_cut_in_two_with_all_its_events_in_order() -> None:

@@ -21,7 +21,7 @@ line leaves the CRLF out. Elsewhere `\\n`, `\\r`, `\\t`, `\\0` and `\\xff` stand
 `nginx 1.22`            The same for nginx before `STRICT`, if it is another.
 `both`                  The same for all.
 `arrives`               What the app saw in its last request: NAME = value, NAME empty, or NAME absent. Names are those
-                        of environ, and `body` and `target` of probe.py. `arrives at nginx` is for one hop.
+                        of environ, and `body`, `target` and `sent:Name` of probe.py. `arrives at nginx` is for one hop.
 `differs`               A row of deploy/differences.py: given if the answers differ, and only then.
 `client ends`           "yes" if the client closes its half after the last byte, for what leaves a server waiting; or
                         "at gunicorn".

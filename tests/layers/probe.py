@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from handlers import create_app
 from handlers.app import MAX_CONTENT_LENGTH
 from handlers.hub.event_parser import whole_body
+from handlers.hub.header_properties import SENT_HEADERS
 from pipeline.settings import Settings
 from wz import App, Request
 
@@ -32,7 +33,9 @@ TARGET, LONGEST = "X-Target", 100
 
 
 class Probe:
-    """Answers 200 with a JSON object: the texts of environ, `body` (one character a byte), `target` as it was sent."""
+    """Answers 200 with a JSON object: the texts of environ, `body` (one character a byte), `target` as it was sent, and
+    each header under `sent:` and its name as it was sent.
+    """
 
     def __init__(self, inside: WSGIApplication) -> None:
         self.inside = inside  # never called
@@ -43,7 +46,7 @@ class Probe:
         if "HTTP_X_AUTHORIZE_ONLY" in environ:  # nginx asks before it takes a body
             start_response("204 No Content", [])
             return []
-        answer: object
+        answer: Any
         if environ["PATH_INFO"] == HANDLED:
             with self.lock:
                 answer, self.handled = self.handled, []
@@ -57,6 +60,9 @@ class Probe:
                 return []
             answer = {name: value for name, value in environ.items() if isinstance(value, str)}
             answer |= {"body": body.decode("latin-1"), "target": environ["RAW_URI"]}
+            for name, value in environ[SENT_HEADERS]:
+                key = f"sent:{name}"
+                answer[key] = f"{answer[key]} | {value}" if key in answer else value
             with self.lock:
                 self.handled.append(answer)
         text = b"" if environ["REQUEST_METHOD"] == "HEAD" else json.dumps(answer).encode()

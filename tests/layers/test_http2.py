@@ -80,6 +80,12 @@ def test_what_is_for_one_hop_stays_there(hops: Hops, tls: HTTP2Server, name: byt
         assert f"HTTP_{name.decode().upper().replace('-', '_')}" not in request
 
 
+@pytest.mark.parametrize(("path", "status"), [(b"/", b"413"), (b"/boards/b/members", b"413"), (b"/a%zz", b"400")])
+def test_a_body_that_a_get_has_not_announced_is_small(hops: Hops, tls: HTTP2Server, path: bytes, status: bytes) -> None:
+    """In HTTP/2 nothing tells before its end that there is one, and nobody has looked at a token."""
+    assert statuses(tls, replaced(b":path", path), b"x" * 200_000) == [status]
+
+
 def test_cookies_in_several_headers_are_one(hops: Hops, tls: HTTP2Server) -> None:
     hops.handled()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
+from bench.hub_plan import round_trips
 from pipeline.store.scripts import Script
 
 COUNT = "return ARGV[1] == 'x' and redis.error_reply('X no number') or redis.call('INCRBY', KEYS[1], ARGV[1])"
@@ -29,7 +30,9 @@ def test_it_is_run_once_for_each_key_known_to_redis_or_not(client: redis_py.Redi
     calls: list[tuple[list[str], list[int]]] = [([key], [number]) for number, key in enumerate(KEYS)]
 
     assert script.call_all(client, calls) == list(range(20))
-    assert script.call_all(client, calls) == [2 * number for number in range(20)]
+    with round_trips() as trips:
+        assert script.call_all(client, calls) == [2 * number for number in range(20)]
+    assert trips.waits == 1
     assert script.call_all(client, []) == []
 
 

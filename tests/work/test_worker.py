@@ -142,6 +142,30 @@ def test_a_setting_that_is_wrong_is_one_line(environ: dict[str, str], hubs: str,
     assert log == f"Error: WZ_HUBS: '{hubs}': write name:partitions, {rest}\n"
 
 
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        pytest.param(
+            {"WZ_UPSTREAM": str(ROOT)},
+            f"WZ_UPSTREAM: {ROOT.host}:443 is this service, so the hub events would be relayed to itself",
+            id="this service",
+        ),
+        pytest.param(
+            {"WZ_UPSTREAM": str(ROOT).replace(ROOT.host, "up.example.com"), "HTTPS_PROXY": "socks5://user:secret@p:1"},
+            "HTTPS_PROXY: write http://[user:password@]host:port, or https:// for a proxy that speaks TLS",
+            id="no proxy",
+        ),
+    ],
+)
+def test_an_upstream_that_can_t_be_is_one_line(
+    redis: redis_py.Redis, environ: dict[str, str], variables: dict[str, str], message: str
+) -> None:
+    with start({**environ, **variables}) as worker:
+        _, log = worker.communicate(timeout=PATIENCE)
+
+    assert (worker.returncode, log) == (4, f"Error: {message}\n")
+
+
 def test_a_worker_waits_for_redis_and_says_so_at_once(tmp_path: Path, environ: dict[str, str]) -> None:
     url = f"unix://{tmp_path / 'redis.sock'}"
     with start({**environ, "WZ_REDIS_URL": url, "WZ_LOG_FORMAT": "text"}) as worker:

@@ -58,6 +58,7 @@ OPTIONAL = [
     "caching",
     "cli",
     "conditional",
+    "cors",
     "dates",
     "documented",
     "dotenv",

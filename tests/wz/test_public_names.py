@@ -55,6 +55,7 @@ OFFERED = {
         AppContext PRESERVE RequestContext active_app after_this_request current current_app
         current_request g has_app_context has_request_context request require_request url_for
     """,
+    "wz.cors": "ANY CORS MAX_AGE ORIGIN",
     "wz.debughelpers": "DebugFilesKeyError ExplainedFiles explain_template_loading",
     "wz.development": "Development",
     "wz.dotenv": "get_load_dotenv load_dotenv",

@@ -15,6 +15,7 @@ from pipeline.console.overview import HubNow, JobNow, Overview
 from pipeline.console.readers import Reader
 from pipeline.console.words import cut, duration
 from pipeline.hub.relay import GROUP
+from pipeline.hub.relay_route import Switch
 from pipeline.windows.jobs.job_toml import BoardConfig, FileConfig, HubConfig, OutputConfig, WebhookConfig, config_of
 from pipeline.windows.jobs.registry import State
 
@@ -111,12 +112,14 @@ def relay_box(one: HubNow, reader: Reader | None, past: Past, upstream: str | No
         "waits": Tag("waits", "look"),
     }
     tag = words.get(reader.state or "") if reader is not None else Tag("no worker", "look")
+    if one.relay.switch is not Switch.ON:
+        tag = Tag(str(one.relay.switch))
     waits = reader is not None and reader.why is not None and reader.state != "stopped"
     fact = f"{sum(status.relay.events for status in one.partitions):,} events"
     if reader is not None and waits:
         fact = cut(reader.why or "")[:80]
     host = urlsplit(upstream).hostname or upstream if upstream else "no upstream"
-    outs = [Out("upstream", f"{host}/{one.hub.name}", fact)]
+    outs = [Out("upstream", one.relay.to or f"{host}/{one.hub.name}", fact)]
     facts = [("out", per_second(rate)), *_lag(reader)]
     return Box("relay", "to the upstream hub", f"{hub_href(one.hub.name)}#readers", tag, facts, bool(rate), outs)
 

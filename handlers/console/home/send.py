@@ -19,7 +19,7 @@ from wz.helpers import redirect
 
 from ... import metrics
 from ...hub.batch import batch
-from ...hub.event_parser import typed
+from ...hub.header_properties import typed
 from ...services import services
 from ..access import access
 from ..forms import Form
@@ -97,14 +97,13 @@ def _properties(text: str) -> Iterator[tuple[str, Property]]:
 
 def _stored(hub: Hub, event: Event, limits: Sequence[Limit]) -> str:
     """Store the event and return the address of its page."""
-    _, of_relay = event.relay_id or (None, None)
-    key = event.partition_key or of_relay
+    key = event.partition_key
     partition = hub.turn() if key is None else partition_of(key, hub.partitions)
     before = paging.latest(hub, partition)
     with metrics.counted(hub, is_batch=False):
         hub.append([event], partition=partition, limits=limits)
     later = hub.read(partition, before, _LATER)
     offset = next((stored.offset for stored in later if stored.event == event), None)
-    if offset is None:  # more came than are looked through, or a relay had sent it before
+    if offset is None:  # more came than are looked through
         return hub_href(hub.name)
     return f"{hub_href(hub.name)}/events/{partition}/{quote(offset)}"

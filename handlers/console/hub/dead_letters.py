@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Hub
+from pipeline.hub.redrive_order import late_letters
 from pipeline.hub.sas import Right
 from wz import Problem, Request, Response
 from wz.helpers import redirect
@@ -39,9 +43,13 @@ def act(request: Request, hub: str) -> WerkzeugResponse:
             return _letters(request, found, "Choose at least one dead letter.", 422)
         if "drop" in request.form:
             return _ask_to_drop(request, found, ids)
-        DeadLetters(found).redrive(ids)
+        letters = DeadLetters(found)
+        late = [one.id for one in late_letters(found, letters.choice(ids))]
+        letters.redrive(ids)
     except InvalidValue as exc:
         raise Problem(422, f"{exc}.", field="id") from exc
+    if late:
+        return _letters(request, found, late=late)
     return redirect(_address(request, hub), 303)
 
 
@@ -61,7 +69,7 @@ def _address(request: Request, hub: str) -> str:
     return request.app.url_for("console_dead_letters.show", hub=hub)
 
 
-def _letters(request: Request, hub: Hub, wrong: str = "", status: int = 200) -> Response:
+def _letters(request: Request, hub: Hub, wrong: str = "", status: int = 200, late: Sequence[str] = ()) -> Response:
     letters = DeadLetters(hub)
     after = request.args.get("after") or None
     try:
@@ -69,9 +77,8 @@ def _letters(request: Request, hub: Hub, wrong: str = "", status: int = 200) -> 
     except InvalidValue as exc:
         raise Problem(422, f"{exc}.", field="after") from exc
     following = found[LETTERS - 1].id if len(found) > LETTERS else None
-    return page(
-        request, "dead_letters.html", status, hub=hub, letters=found[:LETTERS], after=after, next=following, wrong=wrong
-    )
+    its: dict[str, Any] = {"hub": hub, "letters": found[:LETTERS], "after": after, "next": following}
+    return page(request, "dead_letters.html", status, **its, wrong=wrong, late=late)
 
 
 def _ask_to_drop(request: Request, hub: Hub, ids: list[str]) -> Response:

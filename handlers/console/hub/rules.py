@@ -5,7 +5,7 @@ from __future__ import annotations
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.sas import Right, Rule, RuleExists, UnknownRule
+from pipeline.hub.sas import Right, Rule, RuleExists, UnknownRule, rights_of
 from wz import Problem, Request, Response
 from wz.helpers import redirect
 
@@ -36,9 +36,8 @@ def add(request: Request, hub: str | None = None) -> Response:
     if not rights:
         form.wrong("choose what tokens of the rule may do", "rights")
     if form:
-        every = frozenset(Right) if Right.MANAGE in rights else rights
         try:
-            made = found.add(form["name"], every, _stored(request, hub))
+            made = found.add(form["name"], rights_of(rights), _stored(request, hub))
             return _rules(request, hub, Form(), 201, made=made, keys=("primary", "secondary"))
         except InvalidValue as exc:
             form.wrong(str(exc), exc.field or "")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ...store import Pipeline, Redis
 from ...store.offsets import following
+from ...store.scripts import OPENING
 from ..engine.engine import Engine, ExchangeRow, Given
 from ..language.ticks import BEGINNING
 from ..operators.codec import pack, unpack
@@ -24,7 +25,7 @@ MOST_ENTRIES = 400
 _ENTRY = 100
 
 # KEYS[1] the task's checkpoint, KEYS[2] the watermark; ARGV[1] the task's count of commits, ARGV[2] the new watermark.
-_PUBLISH = f"""
+_PUBLISH = f"""{OPENING}
 if redis.call('HGET', KEYS[1], '{COMMITS}') == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2]) end
 """
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 
-from ...store import Pipeline, Redis
+from ...store import Pipeline, Redis, full
 from ..language.ticks import isoformat
 from ..operators.faults import KINDS, MOST_EXAMPLES, Found
 from . import keys
@@ -37,7 +37,7 @@ class FaultExample(msgspec.Struct, frozen=True, kw_only=True):
 def queue_examples(pipe: Pipeline, job: str, task: str, kind: str, found: Iterable[Found]) -> None:
     """Save faults of a kind, oldest first; of those that are saved the last `MOST_EXAMPLES` stay."""
     key = keys.faults(job, kind)
-    pipe.lpush(key, *(msgspec.json.encode(_example(task, each)) for each in found))
+    full.queue(pipe, "LPUSH", key, *(msgspec.json.encode(_example(task, each)) for each in found))
     pipe.ltrim(key, 0, MOST_EXAMPLES - 1)
 
 

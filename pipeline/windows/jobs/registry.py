@@ -13,7 +13,7 @@ import msgspec
 from ...boards import Boards
 from ...errors import PipelineError
 from ...hub.namespace import Hubs
-from ...store import Pipeline, Redis, WatchError
+from ...store import Pipeline, Redis, WatchError, full
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
 from . import keys
@@ -86,10 +86,7 @@ class JobRegistry:
 
     def get(self, name: str) -> JobRecord:
         """Return the record of a job. Raises `UnknownJob`."""
-        data = cast("bytes | None", self.redis.hget(keys.JOBS, name))
-        if data is None:
-            raise UnknownJob(name)
-        return msgspec.json.decode(data, type=JobRecord)
+        return _decoded(name, cast("bytes | None", self.redis.hget(keys.JOBS, name)))
 
     def put(self, name: str, definition: Definition) -> bool:
         """Make a job, or change one; return whether it is new. Workers begin it within two seconds.
@@ -144,13 +141,12 @@ class JobRegistry:
         return {name for name, job in self.all().items() if job.stopped is not None}
 
     def _change(self, name: str, stopped: Callable[[JobRecord], str | None]) -> None:
-        def replace(pipe: Pipeline) -> None:
-            job = self.get(name)
-            pipe.multi()
+        def replace(pipe: Pipeline, data: bytes | None) -> None:
+            job = _decoded(name, data)
             changed = msgspec.structs.replace(job, stopped=stopped(job))
             pipe.hset(keys.JOBS, name, msgspec.json.encode(changed))
 
-        self.redis.transaction(replace, keys.JOBS)
+        self._transact(name, replace)
 
     def delete(self, name: str) -> None:
         """Delete a job with its state and its consumer groups; workers stop it within two seconds.
@@ -159,16 +155,15 @@ class JobRegistry:
         worker runs the job from its folder.
         """
 
-        def erase(pipe: Pipeline) -> None:
-            job = self.get(name)
+        def erase(pipe: Pipeline, data: bytes | None) -> None:
+            job = _decoded(name, data)
             if job.folder and self.is_run(name):
                 raise JobInUse(f"a worker runs the job {name!r} from its folder: remove the folder first")
-            pipe.multi()
             pipe.hdel(keys.JOBS, name)
             pipe.hset(keys.DELETED, name, msgspec.json.encode(_Deleted(clock_ms(self.redis), job)))
             queue_erase(pipe, self.hubs, name, job)
 
-        self.redis.transaction(erase, keys.JOBS)
+        self._transact(name, erase)
         release_outputs(self.redis, name)
 
     def clean(self) -> None:
@@ -186,7 +181,7 @@ class JobRegistry:
                 pipe.hdel(keys.DELETED, name.decode())
                 queue_erase(pipe, self.hubs, name.decode(), deleted.job)
                 try:
-                    pipe.execute()
+                    full.execute(self.redis, pipe, keys.DELETED, {name.decode(): data})
                 except WatchError:
                     continue  # the next call tries it again
 
@@ -232,20 +227,36 @@ class JobRegistry:
         """Record a job; return its record before, None if there was none."""
         old: JobRecord | None = None
 
-        def replace(pipe: Pipeline) -> None:
+        def replace(pipe: Pipeline, data: bytes | None) -> None:
             nonlocal old
-            data = cast("bytes | None", pipe.hget(keys.JOBS, job.name))
             old = None if data is None else msgspec.json.decode(data, type=JobRecord)
             new = self._registered(job, definition, is_folder, old)
-            pipe.multi()
             pipe.hset(keys.JOBS, job.name, msgspec.json.encode(new))
             pipe.hdel(keys.DELETED, job.name)
             for hub, group in [] if old is None else set(old.groups) - set(new.groups):
                 queue_detach(pipe, self.hubs, job.name, hub, group)
 
-        self.redis.transaction(replace, keys.JOBS)
+        self._transact(job.name, replace)
         release_outputs(self.redis, job.name, keep=job.opened.sinks)
         return old
+
+    def _transact(self, name: str, queue: Callable[[Pipeline, bytes | None], None]) -> None:
+        """Do what `queue` puts into a transaction, given the record of the job as it is; again if that was changed.
+
+        It is done although Redis has no memory left: a worker that begins then must find its jobs, since hubs keep
+        events for them, and whoever deletes one makes room.
+        """
+        while True:
+            with self.redis.pipeline() as pipe:
+                pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
+                data = cast("bytes | None", pipe.hget(keys.JOBS, name))
+                pipe.multi()
+                queue(pipe, data)
+                try:
+                    full.execute(self.redis, pipe, keys.JOBS, {name: data})
+                except WatchError:
+                    continue
+                return
 
     def _registered(self, job: Job, definition: Definition, is_folder: bool, old: JobRecord | None) -> JobRecord:
         groups = {(reader.group.hub.name, reader.group.name) for reader in job.opened.readers}
@@ -263,6 +274,12 @@ class JobRegistry:
             outboxes=sorted(outboxes.union(before)),
             stopped=None if old is None else old.stopped,
         )
+
+
+def _decoded(name: str, data: bytes | None) -> JobRecord:
+    if data is None:
+        raise UnknownJob(name)
+    return msgspec.json.decode(data, type=JobRecord)
 
 
 def _state(job: JobRecord, is_run: bool, status: JobStatus | None, deliveries: Sequence[DeliveryStatus]) -> State:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from ...hub.keys import HubKeys
-from ...store import Pipeline, Redis
+from ...store import Pipeline, Redis, full
 from ..language.ticks import BEGINNING, isoformat
 from ..operators.faults import Found
 from ..operators.waiting import Waiting
@@ -135,14 +135,15 @@ class Reports:
             waiting=waiting,
         )
         with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hset(self.key, task, msgspec.json.encode(status))
+            full.queue(pipe, "HSET", self.key, task, msgspec.json.encode(status))
             for kind, found in faults.items():
                 queue_examples(pipe, self.job, task, kind, found)
             pipe.execute()
 
     def error(self, task: str, message: str, now: int) -> None:
         """Save the last error of a task, of reference data, or of `BEGIN`. `now` is in ticks."""
-        self.redis.hset(self.errors_key, task, msgspec.json.encode(TaskError(task, isoformat(now), message)))
+        error = msgspec.json.encode(TaskError(task, isoformat(now), message))
+        full.queue(self.redis, "HSET", self.errors_key, task, error)
 
     def read(self) -> JobStatus | None:
         """Return the status of the job, None if it has never run. Costs two round trips."""

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ...store import Pipeline, Redis, WatchError
+from ...store import Pipeline, Redis, WatchError, full
 from ...store.lease import LeaseLost
 from ..language.ticks import BEGINNING, isoformat, parse
 from ..row import Changes
@@ -83,6 +83,10 @@ class Progress:
         return max(self.closed, self.mute.advanced)
 
 
+#: What `Checkpoint.guard` has read: see `full.execute`.
+Guarded = Mapping[str, bytes | None]
+
+
 class Checkpoint:
     """Is saved in the transaction that writes the rows, so that each row is written once, even if the process dies.
 
@@ -112,17 +116,20 @@ class Checkpoint:
         fields = self.redis.hscan_iter(self.state_key, count=_FIELDS)
         return {cast("bytes", name).decode(): cast("bytes", value) for name, value in fields}
 
-    def guard(self, pipe: Pipeline, progress: Progress) -> None:
+    def guard(self, pipe: Pipeline, progress: Progress) -> Guarded:
         """Open a transaction that fails if another task has saved this checkpoint since `progress` was loaded.
 
-        Raises `LeaseLost` if that has happened already. This guard ensures that a row is written once; the lease of the
-        task only prevents two workers from doing the same work. The lease is not watched here: each renewal would make
-        the transaction fail, and it may have been lost and taken back without leaving a trace.
+        Returns what `commit` needs. Raises `LeaseLost` if that has happened already. This guard ensures that a row is
+        written once; the lease of the task only prevents two workers from doing the same work. The lease is not watched
+        here: each renewal would make the transaction fail, and it may have been lost and taken back without leaving a
+        trace.
         """
         pipe.watch(self.key)  # type: ignore[no-untyped-call]
-        if int(cast("bytes | None", pipe.hget(self.key, COMMITS)) or 0) != progress.commits:
+        commits = cast("bytes | None", pipe.hget(self.key, COMMITS))
+        if int(commits or 0) != progress.commits:
             raise LeaseLost(self.key)
         pipe.multi()
+        return {COMMITS: commits}
 
     def queue_commits(self, pipe: Pipeline) -> None:
         """Ask for the number of commits, in bytes; None if there is no checkpoint."""
@@ -132,13 +139,14 @@ class Checkpoint:
         """Make every task fail to commit that has loaded this checkpoint before: it counts one commit more."""
         pipe.hincrby(self.key, COMMITS, 1)
 
-    def commit(self, pipe: Pipeline) -> list[Any]:
+    def commit(self, pipe: Pipeline, guarded: Guarded) -> list[Any]:
         """Execute a guarded transaction and return its replies, which may be errors. Raises `LeaseLost`.
 
-        If one command fails, the others take effect all the same.
+        If one command fails, the others take effect all the same. It is executed although Redis has no memory left,
+        since the hubs keep their events until then, unless it changes a board: that raises `OutOfMemoryError`.
         """
         try:
-            return list(pipe.execute(raise_on_error=False))
+            return full.execute(self.redis, pipe, self.key, guarded, raise_on_error=False)
         except WatchError:
             raise LeaseLost(self.key) from None
 

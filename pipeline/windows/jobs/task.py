@@ -232,7 +232,7 @@ class StageTask:
         """
         progress = run.progress
         with self.opened.client.pipeline() as pipe:
-            self.checkpoint.guard(pipe, progress)
+            guarded = self.checkpoint.guard(pipe, progress)
             asked = self._queue_outputs(pipe, run, [row for row in given if isinstance(row, OutputRow)])
             progress.commits += 1
             progress.closed = max(progress.closed, run.engine.closed)
@@ -240,7 +240,7 @@ class StageTask:
             self.checkpoint.queue(pipe, progress)
             if is_snapshot:
                 self._queue_snapshot(pipe, run)
-            replies = self.checkpoint.commit(pipe)
+            replies = self.checkpoint.commit(pipe, guarded)
         for sink, reply in zip_longest(asked, replies):
             if sink is not None:
                 sink.replied(reply, run.faults)

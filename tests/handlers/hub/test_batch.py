@@ -70,7 +70,7 @@ def test_what_would_be_lost_is_refused_by_its_name(text: str, field: str) -> Non
         pytest.param('{"Body":null}', Event(b""), id="a body that is null"),
         pytest.param(
             '{"Body":"a","BrokerProperties":{"Label":"l","MessageId":"m","PartitionKey":"k","Own":{"a":1}}}',
-            Event(b"a", "k"),
+            Event(b"a", "k", message_id="m"),
             id="broker properties that are ignored",
         ),
         pytest.param(r'{"Body":"{\u0022t\u0022:\"\\\"}"}', Event(rb'{"t":"\"}'), id="escapes"),

@@ -63,7 +63,7 @@ def test_one_is_sent_again(
     client: ServiceClient, letters: list[dict[str, Any]], redis: redis_py.Redis, upstream: ScriptedUpstream
 ) -> None:
     answer = client.post(f"{URL}/redrive", json={"ids": [letters[1]["id"]]})
-    assert (answer.status_code, answer.json) == (200, {"redriven": 1})
+    assert (answer.status_code, answer.json) == (200, {"redriven": 1, "late": []})
 
     relay(redis, upstream)
 
@@ -74,7 +74,7 @@ def test_one_is_sent_again(
 def test_several_are_sent_again(
     client: ServiceClient, letters: list[dict[str, Any]], choice: dict[str, Any], count: int
 ) -> None:
-    assert client.post(f"{URL}/redrive", json=choice).json == {"redriven": count}
+    assert client.post(f"{URL}/redrive", json=choice).json == {"redriven": count, "late": []}
 
 
 @pytest.mark.parametrize(("query", "left"), [("all=true", 0), ("partition=1", 1), ("partition=0", 3)])

@@ -9,7 +9,6 @@ import pytest
 import redis as redis_py
 
 from handlers import create_app
-from handlers.hub.event_parser import header_properties
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Description
@@ -182,53 +181,6 @@ def test_what_cannot_be_sent(
     assert answer.status_code == status
     assert text in detail(answer)
     assert read_all(client) == []
-
-
-@pytest.mark.core
-def test_headers_become_properties(client: ServiceClient) -> None:
-    headers = {
-        "Alert": '"Strong Wind"',
-        "n": "3",
-        "X-Tag": "-0.5e1",
-        "DeviceId": "9223372036854775808",
-        "Fine": "True",
-        "place": "Zürich".encode().decode("latin-1"),
-        "x-ms-retrypolicy": "NoRetry",
-        "User-Agent": "pyazure",
-        "Accept": "*/*",
-        "X-Forwarded-For": "10.0.0.1",
-        "BrokerProperties": "{}",
-        "Expect": "100-continue",
-    }
-    client.post("/events/messages", data="x", headers=headers)
-
-    (event,) = read_all(client)
-    assert event["properties"] == {
-        "Alert": "Strong Wind",
-        "N": 3,
-        "X-Tag": -5.0,
-        "Deviceid": "9223372036854775808",
-        "Fine": True,
-        "Place": "Zürich",
-    }
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("Authorization", "BrokerProperties", "Content-Encoding", "Content-Language", "Content-MD5"),
-        *("Host", "User-Agent", "From", "Date", "Expect", "Max-Forwards", "Referer", "Origin", "Cookie", "DNT"),
-        *("Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding"),
-        *("Upgrade", "Upgrade-Insecure-Requests", "HTTP2-Settings", "Cache-Control", "Pragma", "Priority", "Prefer"),
-        *("Range", "If-Match", "If-None-Match", "If-Modified-Since", "Via", "Forwarded", "X-Forwarded-For"),
-        *("X-Forwarded-Proto", "X-Real-IP", "X-Request-ID", "True-Client-IP", "X-MS-Retrypolicy", "Sec-Fetch-Mode"),
-        *("Access-Control-Request-Method", "Accept", "Accept-Encoding", "Content-Type", "Content-Length"),
-    ],
-)
-def test_a_header_with_a_meaning_of_its_own_is_no_property(name: str) -> None:
-    key = "HTTP_" + name.upper().replace("-", "_")
-
-    assert header_properties({key: "1", f"{key[:5]}OUR_{key[5:]}": "1"}) == {f"Our-{name}".title(): 1}
 
 
 def test_a_batch_has_the_properties_of_its_items_only(client: ServiceClient) -> None:

@@ -23,7 +23,7 @@ from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.stages import PartitionTask
-from pipeline.windows.jobs.state import Checkpoint
+from pipeline.windows.jobs.state import Checkpoint, Guarded
 from pipeline.windows.language.ticks import isoformat
 from pipeline.windows.operators.faults import BOARD, BOARD_NULL, INPUT, ROW
 
@@ -218,9 +218,9 @@ def test_a_commit_that_another_was_faster_with_writes_nothing(
     job = new_job()
 
     class Late(Checkpoint):
-        def commit(self, pipe: Pipeline) -> list[Any]:
+        def commit(self, pipe: Pipeline, guarded: Guarded) -> list[Any]:
             self.redis.hincrby(self.key, "commits", 1)
-            return super().commit(pipe)
+            return super().commit(pipe, guarded)
 
     for task in job.tasks:
         task.checkpoint = Late(redis, job.name, task.name)

@@ -14,6 +14,7 @@ from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
+from pipeline.store import Pipeline
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs import registry as registry_module
 from pipeline.windows.jobs.definition import Definition
@@ -21,7 +22,6 @@ from pipeline.windows.jobs.finding import JobFolders, RegisteredJobs
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
-from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, State, UnknownJob
 from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.jobs.state import Checkpoint
@@ -203,19 +203,14 @@ class Overtaken(JobRegistry):
 
     is_overtaken = False
 
-    def get(self, name: str) -> JobRecord:
-        record = super().get(name)
-        self._be_overtaken()
-        return record
+    def _transact(self, name: str, queue: Callable[[Pipeline, bytes | None], None]) -> None:
+        def overtaken(pipe: Pipeline, data: bytes | None) -> None:
+            if not self.is_overtaken:
+                self.is_overtaken = True
+                JobRegistry(self.redis, self.hubs).put("j", definition("SELECT n + 1 AS n INTO Out FROM Input"))
+            queue(pipe, data)
 
-    def _registered(self, *args: Any) -> JobRecord:
-        self._be_overtaken()
-        return super()._registered(*args)
-
-    def _be_overtaken(self) -> None:
-        if not self.is_overtaken:
-            self.is_overtaken = True
-            JobRegistry(self.redis, self.hubs).put("j", definition("SELECT n + 1 AS n INTO Out FROM Input"))
+        super()._transact(name, overtaken)
 
 
 def test_a_job_that_another_process_made_meanwhile_is_not_made_again(redis: redis_py.Redis, hubs: Hubs) -> None:

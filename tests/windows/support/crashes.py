@@ -7,7 +7,7 @@ from typing import Any
 from redis.client import Pipeline
 
 from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.state import Checkpoint
+from pipeline.windows.jobs.state import Checkpoint, Guarded
 
 
 class Crash(BaseException):
@@ -29,11 +29,11 @@ class CrashingCheckpoint(Checkpoint):
         super().__init__(job.opened.client, job.name, task)
         self.fuse = fuse
 
-    def commit(self, pipe: Pipeline) -> list[Any]:
+    def commit(self, pipe: Pipeline, guarded: Guarded) -> list[Any]:
         self.fuse.left -= 1
         if self.fuse.left == 0 and not self.fuse.after:
             raise Crash
-        replies = super().commit(pipe)
+        replies = super().commit(pipe, guarded)
         if self.fuse.left == 0:
             raise Crash
         return replies

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ....hub.event import MAX_KEY, RELAY_ID, Event
 from ....hub.namespace import Hubs, UnknownHub
+from ....hub.repetition import JOBS
 from ....hub.throughput import Throttled
-from ....hub.writing import HubFull
+from ....hub.writing import BatchTooLarge, HubFull
 from ...engine.engine import OutputRow
 from ...expressions.casts import to_text
 from ...language.values import RowError, lookup
@@ -52,7 +53,12 @@ class HubReceiver:
         """Publish the batch. The mark never changes: the hub itself knows what it has taken."""
         try:
             hub = self.hubs[self.hub]  # looked up each time: it may have been changed, or deleted and made again
-            hub.append([self._event(batch.source, row, hub.partitions) for row in batch.rows])
+            events = [self._event(batch.source, row, hub.partitions) for row in batch.rows]
+            try:
+                hub.append(events, relay=JOBS)
+            except BatchTooLarge:  # a single one finds room
+                for event in events:
+                    hub.append([event], relay=JOBS)
         except UnknownHub as exc:
             raise Unavailable(str(exc)) from exc
         except (HubFull, Throttled) as exc:

@@ -42,7 +42,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import msgspec
 
 from ....errors import PipelineError
-from ....store import Pipeline, Redis, WatchError
+from ....store import Pipeline, Redis, WatchError, full
 from ....store.lease import Lease, LeaseLost
 from ....store.offsets import following
 from ....store.pace import RECEIVER_WAIT
@@ -201,7 +201,7 @@ class Outbox(Sink):
                 pipe.hset(self.state_key, "error", error)
             if stopped:
                 pipe.hset(self.state_key, "stopped", 1)
-            pipe.execute()
+            full.execute(self.redis, pipe, self.state_key, {})
 
     def _read(self) -> tuple[_State, list[WaitingRow]]:
         """Return the state, and the rows of the batch that is under way, or else of the next batch."""
@@ -227,13 +227,15 @@ class Outbox(Sink):
         """
         with self.redis.pipeline() as pipe:
             pipe.watch(self.state_key)  # type: ignore[no-untyped-call]
-            if _State.of(cast("list[bytes | None]", pipe.hmget(self.state_key, _State._fields))) != state:
+            stored = cast("list[bytes | None]", pipe.hmget(self.state_key, _State._fields))
+            if _State.of(stored) != state:
                 raise LeaseLost(lease.key)
             self._check(lease)
             pipe.multi()
             queue(pipe)
             try:
-                pipe.execute()
+                # Although memory is full: it has room again when the rows have gone.
+                full.execute(self.redis, pipe, self.state_key, dict(zip(_State._fields, stored, strict=True)))
             except WatchError:
                 raise LeaseLost(lease.key) from None
 

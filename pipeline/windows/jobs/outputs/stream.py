@@ -10,8 +10,9 @@ import msgspec
 
 from ....errors import InvalidValue, PipelineError
 from ....hub.paging import wait_for_entry
-from ....store import Pipeline, Redis
+from ....store import Pipeline, Redis, full
 from ....store.offsets import OFFSET
+from ....store.scripts import OPENING
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...operators.faults import Faults
@@ -20,13 +21,16 @@ from .sink import Sink, encoded
 
 # KEYS[1] the outputs; ARGV[1] the job that will write them, ARGV[2..] their names. Returns nothing, or the name of an
 # output that another job writes, and that job; in this case nothing is changed.
-_DECLARE = """
+_DECLARE = (
+    OPENING
+    + """
 for i = 2, #ARGV do
   local job = redis.call('HGET', KEYS[1], ARGV[i])
   if job and job ~= '' and job ~= ARGV[1] then return {ARGV[i], job} end
 end
 for i = 2, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], ARGV[1]) end
 """
+)
 
 # KEYS[1] the outputs, KEYS[2] an output's rows; ARGV[1] the output. Returns the job that writes the output, '' if there
 # was none and the output is deleted now, or nothing if there is no such output.
@@ -181,4 +185,4 @@ def release_outputs(client: Redis, job: str, keep: Container[str] = ()) -> None:
     owners = cast("dict[bytes, bytes]", client.hgetall(keys.OUTPUTS))
     released = [name for name, owner in owners.items() if owner == job.encode() and name.decode() not in keep]
     if released:
-        client.hset(keys.OUTPUTS, mapping=dict.fromkeys(released, ""))
+        full.queue(client, "HSET", keys.OUTPUTS, *(word for name in released for word in (name, "")))

@@ -1,0 +1,52 @@
+"""The proxy between this service and the upstream hub, as HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name it.
+
+They are read as by curl and Python's own clients: in either case, ALL_PROXY for both schemes, and NO_PROXY with names,
+which stand for all below them, separated by commas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+import urllib3
+
+from ..settings.row import InvalidSetting
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """`url` has no user name or password; they are in `headers`, which no log shows."""
+
+    url: str
+    headers: dict[str, str] = field(repr=False)
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """Return the proxy for requests to this URL, None if they go there straight. Raises `InvalidSetting`."""
+    target = urlsplit(url)
+    proxies = getproxies_environment()
+    variable = f"{target.scheme}_proxy"
+    text = proxies.get(target.scheme)
+    if text is None:
+        variable, text = "all_proxy", proxies.get("all")
+    if not text or proxy_bypass(target.netloc):
+        return None
+    return _parse(variable.upper(), text if "://" in text else f"http://{text}")
+
+
+def _parse(variable: str, text: str) -> Proxy:
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # of the host, or of the port
+        host = None
+    if not host or parts.scheme not in ("http", "https") or port == 0:
+        raise InvalidSetting(
+            variable, "write http://[user:password@]host:port, or https:// for a proxy that speaks TLS"
+        )
+    place = f"[{host}]" if ":" in host else host
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    headers = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}") if user or password else {}
+    return Proxy(f"{parts.scheme}://{place}" + (f":{port}" if port else ""), headers)

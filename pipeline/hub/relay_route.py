@@ -1,0 +1,120 @@
+"""Where the relay of a hub sends, and whether it does: what an operator has chosen, and what a worker makes of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+import msgspec
+
+from ..connection_string import expiry
+from ..store import full
+from .stored_hub import StoredHub
+from .upstream_answers import Action
+
+
+class Switch(StrEnum):
+    """`PAUSED`: nothing is sent, and events are kept for later. `DETACHED`: nothing is sent, nor kept for it."""
+
+    ON = "on"
+    PAUSED = "paused"
+    DETACHED = "detached"
+
+
+class Route(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What `wz hub relay` was told for one hub; by default it is relayed as WZ_UPSTREAM says.
+
+    `to` is a connection string, and secret; `name` is the hub's name there. `answers` are the hub's own choices of what
+    is done with events that are answered so.
+    """
+
+    switch: Switch = Switch.ON
+    to: str = ""
+    name: str = ""
+    answers: dict[int, Action] = {}
+
+    def __repr__(self) -> str:
+        return f"Route({self.switch}, to={'...' if self.to else ''!r}, name={self.name!r}, answers={self.answers})"
+
+
+@dataclass(frozen=True, slots=True)
+class RelayState:
+    """`to` is where workers send the hub's events, HOST/HUB, None if none has begun to. `expires` is when the signature
+    ends, in seconds since the Unix epoch, None with a key. `error` says why no worker relays the hub.
+    """
+
+    switch: Switch = Switch.ON
+    to: str | None = None
+    expires: int | None = None
+    error: str | None = None
+
+    def said(self, now: float) -> str:
+        """Say it; `now` is in seconds since the Unix epoch."""
+        if self.switch is Switch.PAUSED:
+            return "paused, and events are kept for it"
+        if self.switch is Switch.DETACHED:
+            return "detached: no event is kept for it"
+        if self.error or not self.to:
+            return self.error or "not relayed"
+        return f"to {self.to}" + ("" if self.expires is None else f"; {expiry(self.expires, now)}")
+
+
+_decode = msgspec.json.Decoder(Route).decode
+
+
+def route(hub: StoredHub) -> Route:
+    return routes([hub])[0]
+
+
+def routes(hubs: Sequence[StoredHub]) -> list[Route]:
+    """Return the routes of several hubs of one namespace, in their order. One round trip; on a cluster one a node.
+
+    Redis key: `upstream`, as for all of this file; see keys.py.
+    """
+    return [_decode(found) if found else Route() for (found,) in _fields(hubs, "route")]
+
+
+def set_route(hub: StoredHub, route: Route) -> None:
+    """Choose a route; workers follow within some seconds. `Route()` forgets what was chosen."""
+    key = hub.keys.upstream
+    if route == Route():
+        hub.redis.delete(key)
+        return
+    with hub.redis.pipeline(transaction=False) as pipe:
+        full.queue(pipe, "HSET", key, "route", msgspec.json.encode(route))
+        pipe.hdel(key, "to", "expires", "error")  # what workers have made of the last one
+        pipe.execute()
+
+
+def relay_states(hubs: Sequence[StoredHub]) -> list[RelayState]:
+    """Return the states of several hubs of one namespace, in their order. One round trip; on a cluster one a node."""
+    return [
+        RelayState(
+            switch=_decode(chosen).switch if chosen else Switch.ON,
+            to=to.decode() if to else None,
+            expires=int(expires) if expires else None,
+            error=error.decode() if error else None,
+        )
+        for chosen, to, expires, error in _fields(hubs, "route", "to", "expires", "error")
+    ]
+
+
+def note_state(hub: StoredHub, *, to: str = "", expires: int | None = None, error: str = "") -> None:
+    """Note what a worker makes of the hub's route. Nothing is written if all is as it was."""
+    new: dict[Any, Any] = {"to": to, "expires": "" if expires is None else str(expires), "error": error}
+    (old,) = _fields([hub], *new)
+    if [(value or b"").decode() for value in old] == list(new.values()):
+        return
+    full.queue(hub.redis, "HSET", hub.keys.upstream, *itertools.chain.from_iterable(new.items()))
+
+
+def _fields(hubs: Sequence[StoredHub], *names: str) -> list[list[bytes | None]]:
+    if not hubs:
+        return []
+    with hubs[0].redis.pipeline(transaction=False) as pipe:
+        for hub in hubs:
+            pipe.hmget(hub.keys.upstream, names)
+        return cast("list[list[bytes | None]]", pipe.execute())

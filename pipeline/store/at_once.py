@@ -1,0 +1,41 @@
+"""Commands that are sent before the first answer is awaited: on a cluster, to all nodes that have their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from redis import Redis
+from redis.cluster import PipelineCommand, RedisCluster
+from redis.exceptions import AskError, NoScriptError, TryAgainError
+
+#: Errors that mean that a script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
+NOT_RUN = (AskError, NoScriptError, TryAgainError)
+
+
+class PipelineClient(Protocol):
+    """What `Redis` and `RedisCluster` have in common."""
+
+    def pipeline(self, transaction: Any = ...) -> Any: ...
+
+
+def send_at_once(client: PipelineClient, commands: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[Any]:
+    """Send commands, each of which has one of the keys. Returns their answers, errors among them; none is sent twice.
+
+    Raises `ConnectionError` if a node of a cluster can't be connected to: then nothing was sent.
+    """
+    if isinstance(client, RedisCluster):
+        # With `execute`, redis-py would look up the keys of each script call in Redis, and send a command again whose
+        # answer was lost: an update might then be applied twice.
+        stack = [
+            PipelineCommand(command, {"target_nodes": client.get_node_from_key(key)}, i)  # type: ignore[no-untyped-call]
+            for i, (command, key) in enumerate(zip(commands, keys, strict=True))
+        ]
+        with client.pipeline() as pipe:  # type: ignore[no-untyped-call]
+            sent: list[Any] = pipe.send_cluster_commands(stack, raise_on_error=False, allow_redirections=False)
+            return sent
+    assert isinstance(client, Redis)
+    with client.pipeline(transaction=False) as pipe:
+        for command in commands:
+            pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+        return pipe.execute(raise_on_error=False)

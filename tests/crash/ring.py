@@ -1,0 +1,75 @@
+"""Two services that relay to each other, by mistake: each has every event once, and the ring stops by itself."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from pipeline.hub.deadletters import DeadLetters
+from pipeline.hub.log import Hub
+
+from .run import SENDERS, Report, compare, events, is_relayed
+from .senders import Sender
+from .servers import Server, World, target
+
+
+class Ring(World):
+    """Its upstream has a relay, too, which sends everything back."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        super().__init__(folder, seed)
+        worker: list[object] = [sys.executable, "-m", "wz", "worker"]
+        more = {"WZ_UPSTREAM": str(target(self.home)), "WZ_MAX_DEAD_LETTERS": "1000000"}
+        self.back = self.upstream.server("relay-back", worker, **more)
+
+    @property
+    def servers(self) -> list[Server]:
+        return [*super().servers, self.back]
+
+
+def run(folder: Path, seconds: float, seed: int) -> Report:
+    """Send and kill for so long; raises TimeoutError if the relays don't come to an end."""
+    stop = threading.Event()
+    with Ring(folder, seed) as world:
+        senders = [Sender(number, world.home.address, seed, stop) for number in range(SENDERS)]
+        for sender in senders:
+            sender.start()
+        begin = time.monotonic()
+        while (passed := time.monotonic() - begin) < seconds:
+            name, server = world.rnd.choice([("relay worker", world.relays[0]), ("relay worker back", world.back)])
+            server.kill()
+            world.kills[name] += 1
+            pause = time.monotonic() + world.slowness * world.rnd.uniform(0.5, 2.0)
+            while time.monotonic() < pause:
+                world.tick()
+                time.sleep(0.02)
+        stop.set()
+        world.wait_until(lambda: not any(sender.is_alive() for sender in senders), "sending the last events")
+        for service in (world.home, world.upstream):
+            world.wait_until(partial(is_relayed, service), "the end of the ring")
+        report = compare(world, senders, passed)
+        report.faults += faults(world)
+        return report
+
+
+def faults(world: World) -> list[str]:
+    """Say which events of the upstream are not there as one dead letter each, or have another reason than the ring."""
+    above = world.upstream.hubs["events"]
+    kept = Counter(name for names in events(above) for name in names)
+    letters = list(DeadLetters(above).all())
+    found = {
+        f"{kept.total():,} events upstream, and {len(letters):,} of them are dead letters": len(letters) - kept.total(),
+        "dead letters of an event twice": len(letters) - len({(one.partition, one.stored.offset) for one in letters}),
+        "dead letters with another reason": sum(
+            ring(world.home.hubs["events"], above) not in one.reason for one in letters
+        ),
+    }
+    return [f"{what}: {count}" for what, count in found.items() if count]
+
+
+def ring(home: Hub, above: Hub) -> str:
+    return f"{home.hop} -> {above.hop} -> {home.hop}"
