@@ -23,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 class BrokerProperties(msgspec.Struct, rename="pascal", frozen=True, gc=False):
     """The broker properties that the gateway knows: Microsoft's "Message headers and properties".
 
-    The first two have a meaning for a hub. The others are ignored, and so are all that are not known.
+    Only the first two have a meaning for a hub. The others are ignored, and so are all that are not known.
     """
 
     partition_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | UnsetType | None = UNSET

@@ -107,6 +107,7 @@ def _store(
     rule = signed_by(request)
     limits = limits_of(target, rule, publisher)
     key = key_of_request(request, rule)
+    limits = limits_of(target, rule, publisher)
     with metrics.counted(target, is_batch=_is_batch(request)):
         appended = target.append(events, partition=partition, relay=relay_of(rule), key=key, limits=limits)
     headers = tell(target, rule, appended) if appended != ALL_STORED else None

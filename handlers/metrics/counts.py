@@ -23,8 +23,6 @@ _refused = Counter(
     ["hub", "reason"],
     registry=REGISTRY,
 )
-#: By what kind of limit it was.
-_THROTTLED = {"hub": "throttled", "rule": "rule limit", "publisher": "publisher limit"}
 _repeated = Counter(
     "wz_events_repeated",
     "Events that were left out, since the hub had them: by a relay's ids, or by their MessageId.",
@@ -48,6 +46,8 @@ for _result in ("kept", "dropped"):
 _starts = Counter("wz_process_starts", "Processes of gunicorn that have loaded the service.", registry=REGISTRY)
 
 
+#: Of a `Throttled`, by the kind of its limit.
+_LIMITS = {"hub": "throttled", "rule": "rule limit", "publisher": "publisher limit"}
 _REASONS: dict[type[Exception], str] = {HubFull: "full", OutOfMemoryError: "store full"}
 
 
@@ -56,10 +56,11 @@ def counted(hub: Hub, *, is_batch: bool) -> Iterator[None]:
     """Count a send to `hub`, or why it was refused."""
     try:
         yield
-    except (Throttled, HubFull, OutOfMemoryError) as exc:
-        _refused.labels(
-            hub.name, _THROTTLED[exc.limit.kind] if isinstance(exc, Throttled) else _REASONS[type(exc)]
-        ).inc()
+    except Throttled as exc:
+        _refused.labels(hub.name, _LIMITS[exc.limit.kind]).inc()
+        raise
+    except tuple(_REASONS) as exc:
+        _refused.labels(hub.name, _REASONS[type(exc)]).inc()
         raise
     _sends.labels(hub.name, "batch" if is_batch else "single").inc()
 

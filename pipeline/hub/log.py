@@ -63,7 +63,8 @@ class Hub(StoredHub):
         `key` five; if the sender dies, others finish what it began (see batches.py). Each partition takes or refuses
         recorded events by itself there.
 
-        Raises `UnknownPartition`, `HubFull`, `BatchTooLarge`, `Throttled`, `KeyOfAnother` or `WrongHops`.
+        `limits` are those of who sends. Raises `UnknownPartition`, `HubFull`, `BatchTooLarge`, `Throttled`,
+        `KeyOfAnother` or `WrongHops`.
         """
         check_hops(events, lambda: self.hop)
         by_partition = self._divide(events, partition, relay)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 import redis as redis_py
 from click.testing import CliRunner, Result
@@ -76,6 +78,13 @@ def test_without_a_key_one_line_says_what_to_do(settings: Settings, tmp_path: ob
     assert result.exit_code == 1
     assert result.output.startswith("Error: WZ_CONNECTION_STRING_FILE: there is no file")
     assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(("name", "other"), [("b?x", "b"), ("%62", "b"), ("dev%201", "dev 1")])
+def test_a_publisher_s_token_is_for_that_name_alone(client: Client, settings: Settings, name: str, other: str) -> None:
+    token = wz(settings, "token", "--hub", "events", "--publisher", name).output.strip()
+    answers = [send(client, token, f"events/publishers/{quote(publisher, safe='')}") for publisher in (name, other)]
+    assert answers == [201, 401]
 
 
 def test_a_rule_s_life(client: Client, settings: Settings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import pytest
 import redis as redis_py
 
@@ -282,16 +281,16 @@ def test_a_throttled_hub_answers_as_the_service_does(throttled: ServiceClient) -
 
 
 def test_one_sender_can_t_use_all_that_a_hub_takes(client: ServiceClient, redis: redis_py.Redis) -> None:
-    Hubs(redis, {"events": 4}).update("events", lambda old: msgspec.structs.replace(old, publisher_events_per_second=1))
+    Hubs(redis, {}).create("fair", Description(partitions=1, publisher_events_per_second=1))
     made = [Rules(redis, stack.ROOT).add(name, frozenset({Right.SEND}), bytes_per_second=1000) for name in "ab"]
     tokens = [
-        {"Authorization": stack.token("events", ConnectionString(stack.ROOT.endpoint, rule.name, rule.primary))}
+        {"Authorization": stack.token("fair", ConnectionString(stack.ROOT.endpoint, rule.name, rule.primary))}
         for rule in made
     ]
-    stack.until(lambda: client.get("/hubs/events").json["publisher_events_per_second"] == 1)
+    assert client.get("/hubs/fair").json["publisher_events_per_second"] == 1
 
     def send(path: str, data: str, token: dict[str, str], content_type: str = "text/plain") -> str:
-        answer = client.post(f"/events{path}", data=data, headers=token | {"Content-Type": content_type})
+        answer = client.post(f"/fair{path}", data=data, headers=token | {"Content-Type": content_type})
         return "" if answer.status_code == 201 else f"{answer.status_code} {detail(answer)}"
 
     assert send("/messages", "x" * 301_000, tokens[0]) == ""  # five minutes' worth
