@@ -6,6 +6,7 @@ A sender must skip whatever a reader skips, or the property would be lost on the
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 #: Characters that a header's value can't have, nor a publisher's name.
 CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -44,10 +45,15 @@ _PASSES = re.compile(r"[A-Za-z0-9-]{1,128}")
 
 def is_property(name: str, value: str) -> bool:
     """Say whether a reader takes a header, whose name is in any case, as a user property."""
-    lower = name.lower()
-    if lower == "priority":
+    if len(name) == len("priority") and name.lower() == "priority":
         return not _PRIORITY.fullmatch(value)
-    return lower not in RESERVED and not lower.startswith(RESERVED_PREFIXES)
+    return not _is_reserved(name)
+
+
+@lru_cache(maxsize=1024)  # clients send the same headers again and again
+def _is_reserved(name: str) -> bool:
+    lower = name.lower()
+    return lower in RESERVED or lower.startswith(RESERVED_PREFIXES)
 
 
 def may_be_sent(name: str, value: str) -> bool:

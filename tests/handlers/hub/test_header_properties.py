@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis as redis_py
 
-from handlers.hub.header_properties import SENT_HEADERS, header_properties, warn_of_server
+from handlers.hub.header_properties import SENT_HEADERS, header_properties
 from pipeline.hub.relay import Relay
+from pipeline.settings import Settings
 from wz.live_server import LiveServer
 
 from ... import stack
@@ -141,16 +145,18 @@ def test_what_properties_headers_make(headers: list[tuple[str, str]], properties
     assert header_properties(environ) == properties
 
 
-def test_a_server_that_loses_names_is_named_at_the_start(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.delenv("WSGI_HEADERS_AS_SENT", raising=False)
-    with caplog.at_level(logging.WARNING):
-        warn_of_server()
-    assert "its name in title case" in caplog.text
+@pytest.mark.parametrize(("server", "warnings"), [("another", 1), ("ours", 0)])
+def test_a_server_that_loses_names_is_told_at_the_start(server: str, warnings: int, server_settings: Settings) -> None:
+    """All that a server of WSGI does at its start is to import the app."""
+    given = {"WSGI_HEADERS_AS_SENT": SENT_HEADERS} if server == "ours" else {}
+    environ = {**os.environ, **stack.environ(server_settings), **given}
+    command = [sys.executable, "-c", "import handlers.wsgi"]
+    done = subprocess.run(command, cwd=stack.REPOSITORY, env=environ, capture_output=True, text=True, check=True)
 
-    caplog.clear()
-    monkeypatch.setenv("WSGI_HEADERS_AS_SENT", SENT_HEADERS)
-    with caplog.at_level(logging.WARNING):
-        warn_of_server()
-    assert caplog.text == ""
+    assert done.stderr.count("a user property in a header gets its name in title case") == warnings
+
+
+def test_gunicorn_does_not_lose_them(tmp_path: Path, server_settings: Settings) -> None:
+    log = tmp_path / "log"
+    with stack.gunicorn(tmp_path, server_settings, log=log, WEB_CONCURRENCY="1"):
+        assert "title case" not in log.read_text()
