@@ -12,7 +12,16 @@ from wz import App, Blueprint
 from wz.cors import CORS
 
 #: The headers of answers that clients go by.
-EXPOSED = ("Allow", "ETag", "Idempotent-Replayed", "Link", "Retry-After", "WWW-Authenticate", "X-Request-ID")
+EXPOSED = (
+    "Allow",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+    "wz-events-repeated",
+)
 
 
 def allow_pages(app: App, origins: Iterable[str], blueprints: Iterable[Blueprint]) -> None:

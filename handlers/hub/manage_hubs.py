@@ -18,6 +18,7 @@ from wz.openapi import Content, operation
 from ..services import services
 from ..times import atom_time
 from . import atom
+from .duplicate_detection import duplicate_detection, duplicate_detection_elements
 from .management import author, done, entry_or_feed, managing, url
 from .parameters import NO_HUB, NewHub, OneHub
 
@@ -57,7 +58,8 @@ def put_hub(request: Request, hub: NewHub) -> Response:
     """Make a hub, or change it with `If-Match: *`.
 
     Of an EventHubDescription, these are used: PartitionCount (by default 4; it can't be changed),
-    MessageRetentionInDays and UserMetadata.
+    MessageRetentionInDays and UserMetadata; and of Service Bus's descriptions RequiresDuplicateDetection, with
+    DuplicateDetectionHistoryTimeWindow (PT10M unless it is given).
     """
     hubs = services(request).hubs
     changes_it = "If-Match" in request.headers
@@ -75,6 +77,8 @@ def put_hub(request: Request, hub: NewHub) -> Response:
         changes["retention_ms"] = days * DAY_MS
     if "UserMetadata" in given:
         changes["metadata"] = given["UserMetadata"]
+    if (detection := duplicate_detection(given)) is not None:
+        changes["duplicate_detection_ms"] = detection
     if changes_it:
         status, description = 200, hubs.update(hub, lambda old: msgspec.structs.replace(old, **changes))
     else:
@@ -102,6 +106,7 @@ def _hub_entry(request: Request, hub: Hub, description: Description) -> Markup:
         "PartitionCount": hub.partitions,
         "PartitionIds": [str(partition) for partition in range(hub.partitions)],
         "EntityAvailabilityStatus": "Available",
+        **duplicate_detection_elements(settings.duplicate_detection_ms),
     }
     content = atom.description("EventHubDescription", elements)
     return atom.entry(url(request, hub.name), content, author(request), description.created_ms, description.updated_ms)

@@ -102,7 +102,7 @@ class Batches:
                 logger.warning("hub %s: an abandoned batch can't be finished yet: %s", self.hub.name, exc)
             _, held = self._look(ABANDONED, sizes)  # what was finished takes room as well
         trimmed: set[int] = set()
-        while full := [its for its, size in sizes.items() if size and held[its] + size > cap]:
+        while full := [its for its, size in sizes.items() if _is_full(len(by_partition[its]), size, held[its], cap)]:
             for partition in full:
                 make_room(self.hub, partition, sizes[partition], len(by_partition[partition]), trimmed)
             _, held = self._look(ABANDONED, sizes)
@@ -167,6 +167,11 @@ class Batches:
     def _recorded(self, batch: str) -> Sequence[_Intent]:
         """Return the intent of this batch, if it is still there."""
         return cast("list[_Intent]", self.hub.redis.xrange(self.intents, min=batch, max=batch))
+
+
+def _is_full(events: int, size: int, held: int, cap: int) -> bool:
+    """Say whether a partition that holds so many bytes has no room for a part, as append.lua does."""
+    return held + size > cap and (held > 0 or events > 1)
 
 
 def _encode(by_partition: Mapping[int, Sequence[Event]], relay: str | None) -> dict[str, bytes | str]:

@@ -10,6 +10,7 @@ from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import HubSettings
 from pipeline.hub.event import OVERHEAD
 from pipeline.hub.partition import partition_of
+from pipeline.hub.repetition import RequestKey
 from pipeline.hub.stored_hub import UnknownPartition
 from pipeline.hub.writing import BatchTooLarge, HubFull
 
@@ -158,9 +159,10 @@ def test_a_partition_may_be_filled_to_its_last_byte(hub: Hub) -> None:
         hub.append([Event(b"")], partition=3)
 
 
-def test_a_single_event_finds_room_in_an_empty_partition_however_large_it_is(hub: Hub) -> None:
+@pytest.mark.parametrize("key", [None, RequestKey("id", "fingerprint")], ids=["no key", "a request's key"])
+def test_a_single_event_finds_room_in_an_empty_partition_however_large_it_is(hub: Hub, key: RequestKey | None) -> None:
     hub = capped(hub, LARGE.size - 1)
-    hub.append([LARGE])
+    hub.append([LARGE], key=key)
     with pytest.raises(HubFull):
         hub.append([LARGE])
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import redis as redis_py
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
+from pipeline.hub.runtime import runtime
 from pipeline.windows.jobs.delivery import Delivery
 from pipeline.windows.jobs.outputs import Outbox
 from pipeline.windows.jobs.outputs.file import FileReceiver
@@ -201,6 +203,16 @@ def test_a_hub_that_is_full_or_gone_is_waited_for(start: Start, hubs: Hubs) -> N
 
     assert delivery.step() == 0
     assert error(delivery) == ("there is no hub 'rows'; `wz hub list` shows which there are", False)
+
+
+def test_rows_that_are_too_many_for_a_partition_are_published_one_by_one(start: Start, hubs: Hubs) -> None:
+    hubs.update("rows", lambda old: msgspec.structs.replace(old, retention_bytes=4 * 1024 * 1024))
+    delivery = start(HubReceiver(hubs, "rows", "who"))
+    put(delivery.outbox, [{"n": n, "who": "ann", "text": "x" * 400_000} for n in range(3)])
+    run(delivery)
+
+    assert runtime(hubs["rows"])[partition_of("ann", 4)].next == 3
+    assert published(hubs)[partition_of("ann", 4)][-1] == 2
 
 
 def test_a_key_that_is_too_long_is_a_fault(start: Start, hubs: Hubs) -> None:
