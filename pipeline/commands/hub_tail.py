@@ -108,10 +108,11 @@ class _Event(msgspec.Struct):
     properties: dict[str, Property]
     body: str | None = None
     body_base64: str | None = None
+    message_id: str | None = None
 
     def stored(self, partition: int) -> StoredEvent:
         body = base64.b64decode(self.body_base64) if self.body is None else self.body.encode()  # type: ignore[arg-type]
-        event = Event(body, self.partition_key, self.content_type, self.properties, self.publisher)
+        event = Event(body, self.partition_key, self.content_type, self.properties, self.publisher, self.message_id)
         return StoredEvent(
             partition, self.sequence_number, self.offset, round(self.enqueued_time.timestamp() * 1000), event
         )

@@ -89,12 +89,12 @@ def test_the_hubs_of_the_emulator_s_file_are_made_once(redis: redis_py.Redis, wz
 
     assert made.exit_code == 0
     assert made.output.splitlines() == [
-        "made hub orders, 8 partitions",
-        "made group billing of orders",
-        "made group Audit of orders",
+        "made hub invoices, 8 partitions",
+        "made group billing of invoices",
+        "made group Audit of invoices",
         "made hub clicks, 1 partition",
     ]
-    hub = Hubs(redis, {})["orders"]
+    hub = Hubs(redis, {})["invoices"]
     assert (hub.partitions, list(ConsumerGroups(hub).list())) == (8, ["$Default", "Audit", "billing"])
 
     hub.append([Event(b"x")])

@@ -41,7 +41,8 @@ def tail(target: ConnectionString, *args: object) -> Result:
 def test_every_event_is_shown_as_it_was_stored(service: ConnectionString, hub: Hub) -> None:
     for partition in range(hub.partitions):
         hub.append(
-            [Event(body, f"k{partition}", "a/b", {"n": n}) for n, body in enumerate(BODIES)], partition=partition
+            [Event(body, f"k{partition}", "a/b", {"n": n}, None, f"m{n}") for n, body in enumerate(BODIES)],
+            partition=partition,
         )
 
     found = tail(service, "events", "--from", "earliest", "--json", "--count", 4 * len(BODIES))
