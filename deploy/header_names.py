@@ -106,6 +106,7 @@ class HeaderNames:
         self.app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if current.headers is not None:  # None in another kind of worker
-            environ[KEY] = current.headers
+        headers, current.headers = current.headers, None  # each are of one request
+        if headers is not None:  # None in another kind of worker, and for gunicorn's HTTP/2
+            environ[KEY] = headers
         return self.app(environ, start_response)
