@@ -243,8 +243,9 @@ def trust(authority: Path, folder: Path, language: Language) -> dict[str, str]:
 
 
 def events_after(up: Up, tls_port: int, after: str) -> tuple[list[tuple[Any, ...]], str]:
-    """Return body, key and properties, their names in lower case, of partition 0's events after an offset, and the last
-    offset.
+    """Return body, key and properties of the events of partition 0 after an offset, and the last offset.
+
+    The names of properties are in lower case.
     """
     context = ssl.create_default_context(cafile=str(authority(up)))
     request = urllib.request.Request(f"https://127.0.0.1:{tls_port}/hubs/events/partitions/0/events?after={after}")
