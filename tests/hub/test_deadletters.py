@@ -193,30 +193,30 @@ def bodies(upstream: ScriptedUpstream) -> list[str]:
 
 def test_letters_are_sent_again_in_the_order_of_their_events(hub: Hub, upstream: ScriptedUpstream) -> None:
     letters = DeadLetters(hub)
-    hub.append([Event(f"bad {n}".encode(), "k") for n in range(13)], partition=0)
-    refuse(hub, upstream, b"bad")
+    hub.append([Event(f"wrong {n}".encode(), "k") for n in range(13)], partition=0)
+    refuse(hub, upstream, b"wrong")
     letters.redrive_all(0)
-    refuse(hub, upstream, b"bad 3", b"bad 7")
+    refuse(hub, upstream, b"wrong 3", b"wrong 7")
     letters.redrive([letters.read(0)[1].id])  # 7
-    refuse(hub, upstream, b"bad")
-    hub.append([Event(b"bad 13", "k"), Event(b"bad 14", "k")], partition=0)
-    refuse(hub, upstream, b"bad")
+    refuse(hub, upstream, b"wrong")
+    hub.append([Event(b"wrong 13", "k"), Event(b"wrong 14", "k")], partition=0)
+    refuse(hub, upstream, b"wrong")
 
     ids = [letter.id for letter in letters.read(0)]
     assert letters.redrive(ids[::-1]) == 4
     relay(hub, upstream)
-    assert bodies(upstream) == ["bad 3", "bad 7", "bad 13", "bad 14"]
+    assert bodies(upstream) == ["wrong 3", "wrong 7", "wrong 13", "wrong 14"]
 
 
 def test_letters_that_come_behind_later_events_of_their_key_are_told(hub: Hub, upstream: ScriptedUpstream) -> None:
     hub.append(
         [
-            *(Event(b"bad", "passed"), Event(b"bad", "two bad ones"), Event(b"bad", "last"), Event(b"bad")),
-            *(Event(b"good", "passed"), Event(b"bad", "two bad ones"), Event(b"good"), Event(b"good", "passed")),
+            *(Event(b"wrong", "passed"), Event(b"wrong", "two wrong ones"), Event(b"wrong", "last"), Event(b"wrong")),
+            *(Event(b"good", "passed"), Event(b"wrong", "two wrong ones"), Event(b"good"), Event(b"good", "passed")),
         ],
         partition=0,
     )
-    refuse(hub, upstream, b"bad")
+    refuse(hub, upstream, b"wrong")
     hub.append([Event(b"waits", "last")], partition=0)
     letters = DeadLetters(hub).read(0)
 
@@ -225,9 +225,9 @@ def test_letters_that_come_behind_later_events_of_their_key_are_told(hub: Hub, u
 
 
 def test_letters_whose_log_is_not_kept_may_come_late(hub: Hub, upstream: ScriptedUpstream) -> None:
-    hub.append([Event(b"bad", "k")], partition=0)
+    hub.append([Event(b"wrong", "k")], partition=0)
     hub.append([Event(b"good", "k")], partition=0)
-    refuse(hub, upstream, b"bad")
+    refuse(hub, upstream, b"wrong")
     (letter,) = DeadLetters(hub).read(0)
     hub.redis.xtrim(hub.keys[0].events, maxlen=0)
 
@@ -235,10 +235,10 @@ def test_letters_whose_log_is_not_kept_may_come_late(hub: Hub, upstream: Scripte
 
 
 def test_the_command_tells_which_come_late(hub: Hub, upstream: ScriptedUpstream, settings: Settings) -> None:
-    hub.append([Event(b"bad", "k")], partition=0)
+    hub.append([Event(b"wrong", "k")], partition=0)
     hub.append([Event(b"good", "k")], partition=0)
     Hubs(hub.redis, {"events": 4}).declare()
-    refuse(hub, upstream, b"bad")
+    refuse(hub, upstream, b"wrong")
     (letter,) = DeadLetters(hub).read(0)
 
     ran = CliRunner().invoke(command, ["deadletters", "redrive", "events", letter.id], env=stack.environ(settings))
