@@ -24,7 +24,7 @@ from .writing import BatchTooLarge, HubFull, write
 class Hub(StoredHub):
     """One hub: events are appended to its partitions, and are read from one partition, in order.
 
-    Redis keys: `events`, `sequence`, `stats`, `relayed`, `message_ids`, `requests`; see keys.py.
+    Redis keys: `events`, `sequence`, `stats`, `relayed`, `message_ids`, `idempotency_keys`; see keys.py.
     """
 
     def __init__(

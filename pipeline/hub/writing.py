@@ -143,5 +143,5 @@ def _call(
         for entry in packed:
             args += entry if looks else (entry.events, entry.size, entry.packed)
     if key:
-        keys += (hub.keys.requests, hub.keys.older_requests)
+        keys += (hub.keys.idempotency_keys, hub.keys.older_idempotency_keys)
     return keys, args
