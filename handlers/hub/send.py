@@ -25,7 +25,7 @@ from . import xml_errors
 from .event_parser import for_partition, for_publisher, several, single
 from .members import BatchItem, BrokerProperties
 from .parameters import HubName, PublisherName, partition_number
-from .repetition import key_of_request, relay_of, tell
+from .repeated_sends import key_of_request, note_left_out, relay_of
 
 blueprint = Blueprint("hub")
 protect(blueprint, hub_paths=True)
@@ -109,5 +109,5 @@ def _store(
     limits = limits_of(target, rule, publisher)
     with metrics.counted(target, is_batch=_is_batch(request)):
         appended = target.append(events, partition=partition, relay=relay_of(rule), key=key, limits=limits)
-    headers = tell(target, rule, appended) if appended != ALL_STORED else None
+    headers = note_left_out(target, rule, appended) if appended != ALL_STORED else None
     return Response(b"", 201, headers, content_type=xml_errors.XML)

@@ -8,16 +8,14 @@ request that comes again finds the id, and has nothing to do but what is left of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from itertools import chain
 from typing import cast
 
-from ..store.scripts import Script
+from ..store.scripts import Script, lua
 from .repetition import KeyOfAnother, RequestKey
 from .stored_hub import StoredHub
 
-_FOLDER = files(__package__)
-_RECORD = Script(_FOLDER / "numbers.lua", _FOLDER / "remembered.lua", _FOLDER / "keyed_batch.lua")
+_RECORD = Script(*lua(__package__, "numbers", "remembered", "keyed_batch"))
 
 
 def look(hub: StoredHub, key: RequestKey) -> str | None:
