@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 
 import click
 import msgspec
 
-from ..connection_string import ConnectionString, expiry
+from ..connection_string import ConnectionString, validity
 from ..errors import InvalidValue
+from ..hub.description import NAME
 from ..hub.log import Hub
 from ..hub.own_address import OwnAddress
 from ..hub.relay import Relay
 from ..hub.relay_route import Route, Switch, relay_states, route, set_route
-from ..hub.relays import itself
 from ..hub.upstream_answers import DEFAULTS, Action, parse_choices
 from ..settings import Settings
 from ..settings.row import read_file
@@ -23,8 +22,6 @@ from ..store.clock import machine_time
 from . import terminal
 from .hub_management import hubs_of
 from .terminal import columns, one_line_errors
-
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254}[A-Za-z0-9])?")
 
 
 @click.command()
@@ -83,7 +80,7 @@ def relay(
 def _changed(
     old: Route, to_file: str | None, there: str | None, choices: Mapping[int, Action | None], switch: str | None
 ) -> Route:
-    if there and not _NAME.fullmatch(there):
+    if there and not NAME.fullmatch(there.lower()):
         raise InvalidValue(f"{there!r}: a hub's name is 1 to 256 letters, digits and . - _", "name")
     answers = {status: action for status, action in old.answers.items() if status not in choices}
     answers |= {status: action for status, action in choices.items() if action is not None}
@@ -104,8 +101,9 @@ def _refuse_itself(settings: Settings, hub: Hub, new: Route) -> None:
     target = ConnectionString.parse(new.to) if new.to else settings.upstream
     if target is None or new.switch is not Switch.ON:
         return
-    if OwnAddress.from_settings(settings).feeds_itself(target, new.name or target.hub or hub.name, hub.name):
-        raise InvalidValue(itself(target, hub.name), "to")
+    there = new.name or target.hub or hub.name
+    if error := OwnAddress.from_settings(settings).why_not(target, there, hub.name):
+        raise InvalidValue(error, "to")
 
 
 def _show(hub: Hub) -> None:
@@ -123,6 +121,6 @@ def _show(hub: Hub) -> None:
         "": "with all other statuses, and without an answer: wait",
     }
     if target and target.expires is not None:
-        fields["signature"] = expiry(target.expires, now)
+        fields["signature"] = validity(target.expires, now)
     for line in columns(list(fields.items()), {0, 1}):
         click.echo(line)

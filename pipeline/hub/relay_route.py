@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ..connection_string import expiry
+from ..connection_string import validity
 from ..store import while_full
 from .stored_hub import StoredHub
 from .upstream_answers import Action
@@ -59,7 +59,7 @@ class RelayState:
             return "detached: no event is kept for it"
         if self.error or not self.to:
             return self.error or "not relayed"
-        return f"to {self.to}" + ("" if self.expires is None else f"; {expiry(self.expires, now)}")
+        return f"to {self.to}" + ("" if self.expires is None else f"; {validity(self.expires, now)}")
 
 
 _decode = msgspec.json.Decoder(Route).decode

@@ -9,8 +9,8 @@ from pipeline.errors import InvalidValue
 from pipeline.hub.event import MAX_KEY
 from pipeline.hub.namespace import HubBusy
 from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.rules import Right
 from pipeline.hub.runtime import runtime
-from pipeline.hub.sas import Right
 from wz import Request, Response
 from wz.helpers import redirect
 
