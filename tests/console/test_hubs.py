@@ -112,7 +112,13 @@ def test_a_hub_is_made_changed_and_deleted(person: Person, hubs: Hubs) -> None:
     made = hubs.description("orders")
     assert (made.partitions, made.retention_ms, made.retention_bytes) == (3, 7 * 86_400_000, 1 << 30)
 
-    assert 'value="7d"' in person.client.get("/console/hubs/orders/settings", headers=person.headers).text
+    url = "/console/hubs/orders/settings"
+    person.post(url, retention="7d", duplicates="10m", publisher_events="5", publisher_bytes="64KiB")
+    taken = hubs.description("orders")
+    assert (taken.duplicate_detection_ms, taken.publisher_events_per_second) == (600_000, 5)
+    assert taken.publisher_bytes_per_second == 64 * 1024
+    typed = person.client.get(url, headers=person.headers).text
+    assert [value in typed for value in ('value="7d"', 'value="10m"', 'value="5"', 'value="65536"')] == [True] * 4
     person.post("/console/hubs/orders/settings", retention="", size="", units="0", metadata="ours")
     assert hubs.description("orders") == Description(
         partitions=3, metadata="ours", created_ms=made.created_ms, updated_ms=hubs.description("orders").updated_ms
@@ -136,6 +142,9 @@ def test_a_hub_is_made_changed_and_deleted(person: Person, hubs: Hubs) -> None:
         ({"name": "new", "retention": "91d"}, "retention", "at most 90 days"),
         ({"name": "new", "size": "10"}, "size", "must hold at least"),
         ({"name": "new", "units": "41"}, "units", "throughput units"),
+        ({"name": "new", "duplicates": "1s"}, "duplicates", "20 seconds to 7 days"),
+        ({"name": "new", "publisher_events": "-1"}, "publisher_events", "not a whole number"),
+        ({"name": "new", "publisher_bytes": "10000GiB"}, "publisher_bytes", "a second"),
         ({"name": "new", "metadata": "m" * 1025}, "metadata", "1024 characters"),
     ],
 )
@@ -160,7 +169,7 @@ def test_partitions_and_readers(person: Person, hub: Hub) -> None:
     ConsumerGroup(hub, "job:gone").attach()
 
     text = person.get("/console/hubs/EVENTS")
-    assert re.search(r" 2 0\.\d 30 0\.0 29 \d\d:\d\d:\d\d", text)
+    assert re.search(r" 2 1\.\d 30 0\.0 29 \d\d:\d\d:\d\d", text)
     assert re.search(r"audit - 20 \S+ s - - 20 - no", text)
     assert re.search(r"job:gone - 30 \S+ s 0 0 30 0 yes", text)
     assert "$Default - 0 - - - - - no" in text
