@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
+import msgspec
 import pytest
 import redis as redis_py
 from werkzeug.test import TestResponse
@@ -462,6 +463,26 @@ def test_manage_of_a_rule_includes_the_rest(person: Person, redis: redis_py.Redi
     person.post(f"/console/rules/{stack.ROOT.key_name}/rotate", 422, key="primary")
 
 
+@pytest.mark.parametrize(("url", "hub_of_rule"), [("/console/rules", None), ("/console/hubs/events/rules", "events")])
+def test_a_rule_of_a_relay_with_limits(
+    person: Person, redis: redis_py.Redis, hub: Hub, url: str, hub_of_rule: str | None
+) -> None:
+    rules = Rules(redis, stack.ROOT)
+    person.post(url, 201, name="chain", Relay="1", events="500", bytes="256KiB")
+    made = rules.get("chain", hub_of_rule)
+    assert made.rights == {Right.SEND, Right.RELAY}
+    assert (made.events_per_second, made.bytes_per_second) == (500, 256 * 1024)
+    assert "chain Relay, Send 500 events, 256 KiB" in person.get(url).replace("\N{NO-BREAK SPACE}", " ")
+
+    assert person.post(f"{url}/limits", rule="chain", events="0") == url
+    assert rules.get("chain", hub_of_rule) == msgspec.structs.replace(made, events_per_second=0)  # keys, too
+    assert "not a whole number" in person.post(f"{url}/limits", 422, rule="chain", events="some")
+    assert "0 for no limit" in person.post(f"{url}/limits", 422, rule="chain", bytes="9999GiB")
+    assert "not a size" in person.post(url, 422, name="other", Send="1", bytes="much")
+    person.post(f"{url}/limits", 404, rule="nobody", events="1")
+    assert rules.get("chain", hub_of_rule).bytes_per_second == 256 * 1024
+
+
 # -- rights ------------------------------------------------------------------------------------------------------------
 
 
@@ -479,7 +500,16 @@ def test_who_may_listen_sees_and_changes_nothing(app: App, redis: redis_py.Redis
     reader.get(f"/console/hubs/events/events/0/{hub.read(0)[0].offset}")
     for path in ("settings", "rules", "delete", "deadletters", "groups/$relay/let-go"):
         reader.get(f"/console/hubs/events/{path}", 403)
-    for path in ("settings", "publishers", "rules", "delete", "deadletters", "deadletters/drop", "groups"):
+    for path in (
+        "settings",
+        "publishers",
+        "rules",
+        "rules/limits",
+        "delete",
+        "deadletters",
+        "deadletters/drop",
+        "groups",
+    ):
         reader.post(f"/console/hubs/events/{path}", 403)
     for path in ("/console/hubs/other", "/console/rules", "/console/hubs/other/settings"):
         reader.get(path, 403)
