@@ -18,7 +18,7 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     retention trims                                hub/retention.lua: `Script(while_full=True)`
     the relay attaches, commits, says why it waits hub/commit.lua: the same as a lease; `write`
     a consumer group attaches, detaches, moves     hub/consumer_group.py: `write`
-    a hub's relay is told where to send            hub/relay_route.py: `write`
+    a relay is paused, detached, or sent elsewhere hub/route.lua: its first write is never refused
     a dead letter is dropped, or sent again        hub/deadletters.py: XDEL, `write`
     a hub is deleted; a declared one is made       hub/namespace.py: `write`, UNLINK
     a job's task commits, reports, publishes       windows/jobs: `execute`, `write`, `OPENING`
