@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from ..errors import PipelineError
+from ..store import writes
 from ..store.together import SharedScript
 from .entry import MAX_EVENTS, PackedEntry, entries
 from .event import OVERHEAD, Event
@@ -111,7 +112,8 @@ def make_room(hub: StoredHub, partition: int, size: int, events: int, trimmed: s
         raise BatchTooLarge(hub, partition, events, size)
     if partition in trimmed:
         raise HubFull(hub, partition)
-    trim(hub, partition, size)
+    with writes.uncounted():
+        trim(hub, partition, size)
     trimmed.add(partition)
 
 

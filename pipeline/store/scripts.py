@@ -46,7 +46,8 @@ class Script:
         text = "".join(file.read_text() for file in files)
         self.text = self.finish(OPENING + text if frees else text)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        SCRIPT_NAMES[self.text] = SCRIPT_NAMES[self.sha] = files[-1].name
+        self.name, self.reads_only = files[-1].name, reads_only
+        SCRIPT_NAMES[self.text] = SCRIPT_NAMES[self.sha] = self.name
         if reads_only:
             READING_SCRIPTS.update((self.text, self.sha))
         self._registered: WeakKeyDictionary[Redis, RegisteredScript] = WeakKeyDictionary()
