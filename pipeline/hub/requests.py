@@ -12,6 +12,7 @@ from importlib.resources import files
 from itertools import chain
 from typing import cast
 
+from ..store import writes
 from ..store.scripts import Script
 from .repetition import KeyOfAnother, RequestKey
 from .stored_hub import StoredHub
@@ -25,7 +26,8 @@ def look(hub: StoredHub, key: RequestKey) -> str | None:
 
     One round trip. Redis keys: `requests`, `older_requests`; see keys.py.
     """
-    return _run(hub, key, {})[1]
+    with writes.uncounted():
+        return _run(hub, key, {})[1]
 
 
 def record(hub: StoredHub, key: RequestKey, intent: Mapping[str, bytes | str]) -> tuple[str, bool]:

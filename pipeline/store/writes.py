@@ -21,9 +21,9 @@ from redis.commands.cluster import READ_COMMANDS
 #: whose own commands are counted.
 _OTHERS = frozenset(
     {
-        "ACL", "ASKING", "AUTH", "CLIENT", "CLUSTER", "COMMAND", "DISCARD", "ECHO", "EXEC", "HELLO", "INFO", "LASTSAVE",
-        "LATENCY", "MEMORY", "MULTI", "OBJECT", "PING", "READONLY", "READWRITE", "ROLE", "SCRIPT", "SELECT", "TIME",
-        "UNWATCH", "WAIT", "WATCH", "XINFO",
+        "ACL", "ASKING", "AUTH", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DISCARD", "ECHO", "EXEC", "HELLO",
+        "INFO", "LASTSAVE", "LATENCY", "MEMORY", "MULTI", "OBJECT", "PING", "READONLY", "READWRITE", "ROLE",
+        "SCRIPT", "SELECT", "TIME", "UNWATCH", "WAIT", "WATCH", "XINFO",
     }
 )  # fmt: skip
 
