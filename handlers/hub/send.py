@@ -16,6 +16,7 @@ from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response
 from wz.idempotency import HEADER, LONGEST, PATTERN
 from wz.openapi import operation
+from wz.reply import Reply
 
 from .. import metrics
 from ..auth import protect, signed_by, token_of
@@ -109,5 +110,5 @@ def _store(
     limits = limits_of(target, rule, publisher)
     with metrics.counted(target, is_batch=_is_batch(request)):
         appended = target.append(events, partition=partition, relay=relay_of(rule), key=key, limits=limits)
-    headers = note_left_out(target, rule, appended) if appended != ALL_STORED else None
-    return Response(b"", 201, headers, content_type=xml_errors.XML)
+    headers = () if appended == ALL_STORED else tuple(note_left_out(target, rule, appended).items())
+    return Reply(b"", 201, xml_errors.XML, headers).as_response(Response)

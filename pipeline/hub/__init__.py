@@ -38,6 +38,7 @@ Which module may import which, the contract "Hub" in pyproject.toml says.
 
     The relay
         relay, relays             what is sent to the upstream hub; the relays of all hubs of a worker
+        relay_choice              what an operator chooses for the relay of a hub
         relay_route, own_address  where the relay of a hub sends, and whether it does; that it is not to itself
         upstream                  the upstream hub
         upstream_requests         what one request to it carries

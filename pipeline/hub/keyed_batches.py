@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import cast
 
+from ..store import writes
 from ..store.scripts import Script, lua
 from .repetition import KeyOfAnother, RequestKey
 from .stored_hub import StoredHub
@@ -23,7 +24,8 @@ def look(hub: StoredHub, key: RequestKey) -> str | None:
 
     One round trip. Redis keys: `idempotency_keys`, `older_idempotency_keys`; see keys.py.
     """
-    return _run(hub, key, {})[1]
+    with writes.uncounted():
+        return _run(hub, key, {})[1]
 
 
 def record(hub: StoredHub, key: RequestKey, intent: Mapping[str, bytes | str]) -> tuple[str, bool]:

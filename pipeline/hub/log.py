@@ -6,9 +6,12 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
-from ..store import Redis, RedisCluster
+from ..errors import PipelineError
+from ..store import OUTAGES, Redis, RedisCluster, writes
+from ..store.refusals import NOT_RUN
 from . import throughput
 from .batches import Batches
 from .description import HubSettings
@@ -74,8 +77,10 @@ class Hub(StoredHub):
         throughput.take(self, size, len(events), limits)
         try:
             return self._write(by_partition, enqueued_ms, relay, key)
-        except (HubFull, BatchTooLarge, KeyOfAnother):
-            throughput.give_back(self, size, len(events), limits)
+        except (HubFull, BatchTooLarge, KeyOfAnother, *NOT_RUN) as exc:
+            if isinstance(exc, PipelineError) or not writes.may_have_written():
+                with suppress(*OUTAGES):  # what is to be told is why the batch was refused
+                    throughput.give_back(self, size, len(events), limits)
             raise
 
     def _write(

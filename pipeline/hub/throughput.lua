@@ -34,6 +34,8 @@ for i, key in ipairs(KEYS) do
 end
 if wait > 0 and taken.events >= 0 then return {wait, whose} end
 
+-- What is put back takes no memory, and so may go on although there is none: see store/while_full.py.
+if taken.events < 0 then redis.call('PEXPIRE', KEYS[1], 1000) end
 for i, key in ipairs(KEYS) do
   local left = buckets[i].left
   redis.call('HSET', key, 'at', text(now),

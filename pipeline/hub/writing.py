@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..errors import PipelineError
+from ..store import writes
 from ..store.scripts import lua
 from ..store.together import SharedScript
 from .entry import MAX_EVENTS, PackedEntry, entries
@@ -110,7 +111,8 @@ def make_room(hub: StoredHub, partition: int, size: int, events: int, trimmed: s
         raise BatchTooLarge(hub, partition, events, size)
     if partition in trimmed:
         raise HubFull(hub, partition)
-    trim(hub, partition, size)
+    with writes.uncounted():
+        trim(hub, partition, size)
     trimmed.add(partition)
 
 

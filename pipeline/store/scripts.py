@@ -53,7 +53,8 @@ class Script:
         text = "".join(part.read_text() for part in parts)
         self.text = self.finish(OPENING + text if while_full else text)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        SCRIPT_NAMES[self.text] = SCRIPT_NAMES[self.sha] = parts[-1].name
+        self.name, self.reads_only = parts[-1].name, reads_only
+        SCRIPT_NAMES[self.text] = SCRIPT_NAMES[self.sha] = self.name
         if reads_only:
             READING_SCRIPTS.update((self.text, self.sha))
         self._registered: WeakKeyDictionary[Redis, RegisteredScript] = WeakKeyDictionary()

@@ -35,7 +35,7 @@ from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import GROUP, Relay
-from pipeline.hub.relay_route import Route, set_route
+from pipeline.hub.relay_route import Route, change_route
 from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
 from pipeline.hub.rules import Right, Rule, Rules
@@ -101,7 +101,7 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
     ConsumerGroup(hub, "job:rewards").attach()
     RevokedPublishers(hub).revoke("dev-1")
     Rules(hub.redis, stack.ROOT).add("app", frozenset({Right.SEND}), "orders")
-    set_route(hub, Route(name="other"))
+    change_route(hub, lambda _: Route(name="other"))
     refuse_all(hub, upstream)
     DeadLetters(hub).redrive_all()
     Share.of(ConsumerGroup(hub, GROUP)).balance()  # as a relay's worker does that dies
