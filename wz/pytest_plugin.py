@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .running_service import Service
+    from .running_service import Service  # beside it, but optional: what the fixture gives
 
 _CHECKOUT = "wz_checkout"
 
