@@ -48,7 +48,7 @@ _sends = operation(
     },
     responses={
         201: "the event, or every event of the batch, is stored; or was before, if a header says so",
-        400: "the batch, BrokerProperties or a name in the path can't be taken",
+        400: "the batch, BrokerProperties or a name in the path can't be taken; or the event has been in this hub",
         401: "the token is missing, expired, not valid here, or lacks Send; or the publisher is revoked",
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
@@ -105,7 +105,6 @@ def _store(
     publisher: str | None = None,
 ) -> Response:
     rule = signed_by(request)
-    limits = limits_of(target, rule, publisher)
     key = key_of_request(request, rule)
     limits = limits_of(target, rule, publisher)
     with metrics.counted(target, is_batch=_is_batch(request)):
