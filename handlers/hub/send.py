@@ -105,7 +105,6 @@ def _store(
     publisher: str | None = None,
 ) -> Response:
     rule = signed_by(request)
-    limits = limits_of(target, rule, publisher)
     key = key_of_request(request, rule)
     limits = limits_of(target, rule, publisher)
     with metrics.counted(target, is_batch=_is_batch(request)):

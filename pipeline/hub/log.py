@@ -59,7 +59,7 @@ class Hub(StoredHub):
         that of a request that may come again. If the hub detects duplicates, an event without a key goes to the
         partition of its MessageId.
 
-        `limits` are those of who sends. On a cluster, events for several partitions take four round trips, and any with
+        On a cluster, events for several partitions take four round trips, and any with
         `key` five; if the sender dies, others finish what it began (see batches.py). Each partition takes or refuses
         recorded events by itself there.
 
