@@ -133,6 +133,7 @@ def test_a_hub_without_a_description_has_the_defaults(client: ServiceClient) -> 
             id="two publishers",
         ),
         pytest.param("PUT", "/events/revokedpublishers/a%01", "", {}, 400, id="no name for a publisher"),
+        pytest.param("PUT", "/events/revokedpublishers/a%FF", "", {}, 400, id="a publisher in another encoding"),
         pytest.param("POST", "/events", "", {}, 405, id="what hubs don't do"),
     ],
 )
