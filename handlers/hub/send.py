@@ -14,8 +14,8 @@ from pipeline.hub.resource import publisher_names
 from pipeline.hub.throughput import limits_of
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response
-from wz.idempotency import HEADER, LONGEST, PATTERN
-from wz.openapi import operation
+from wz.idempotency import HEADER, LONGEST, PATTERN, REPLAYED
+from wz.openapi import Content, operation
 from wz.reply import Reply
 
 from .. import metrics
@@ -26,7 +26,7 @@ from . import xml_errors
 from .event_parser import for_partition, for_publisher, several, single
 from .members import BatchItem, BrokerProperties
 from .parameters import HubName, PublisherName, partition_number
-from .repeated_sends import key_of_request, note_left_out, relay_of
+from .repeated_sends import REPEATED, key_of_request, note_left_out, relay_of
 
 blueprint = Blueprint("hub")
 protect(blueprint, hub_paths=True)
@@ -48,8 +48,14 @@ _sends = operation(
         ],
     },
     responses={
-        201: "the event, or every event of the batch, is stored; or was before, if a header says so",
-        400: "the batch, BrokerProperties or a name in the path can't be taken",
+        201: Content(
+            "the event, or every event of the batch, is stored; or was before, if a header says so",
+            headers={
+                REPLAYED: f"'true': the request was carried out before, by its {HEADER}",
+                REPEATED: "how many of its events were left out, since the hub has them",
+            },
+        ),
+        400: "the batch, BrokerProperties or a name in the path can't be taken; or the event has been in this hub",
         401: "the token is missing, expired, not valid here, or lacks Send; or the publisher is revoked",
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
