@@ -25,7 +25,7 @@ class PublisherRevoked(PipelineError):
 _NO_CHARACTER = frozenset("\ufffd\ufffe\uffff")
 
 
-def check_name(name: str) -> None:
+def check_publisher_name(name: str) -> None:
     """Raise `InvalidValue` for a name that no publisher can have: to send under, or to revoke."""
     if not 0 < len(name) <= MAX_KEY or CONTROL.search(name):
         raise InvalidValue(f"a publisher's name is 1 to {MAX_KEY} characters, without control characters", "publisher")
