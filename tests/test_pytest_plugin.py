@@ -92,7 +92,7 @@ def test_what_does_not_come_says_so(wz_service):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs pytest in a project's folder, neither with this checkout's settings nor in it; it finds the plugin itself."""
+    """Runs pytest in a project's folder, neither with this checkout's settings nor in it; it finds the plugin."""
 
     def run(source: str, *args: str, ini: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "test_project.py").write_text(source)
