@@ -84,13 +84,12 @@ def _from_base64(data: bytes, index: int) -> bytes:
     try:
         return base64.b64decode(data.translate(None, _LINE_BREAKS), validate=True)
     except binascii.Error as exc:
-        raise Problem(400, f"item {index}: the Body is not base64: {exc}", field=f"[{index}].Body") from exc
+        raise Problem(400, f"[{index}].Body is not base64: {exc}", field=f"[{index}].Body") from exc
 
 
 def _check_properties(items: Sequence[BatchItem]) -> None:
     for index, item in enumerate(items):
         for name, value in (item.user_properties or {}).items():
             if isinstance(value, str) and len(value) > MAX_PROPERTY // 4 and len(value.encode()) > MAX_PROPERTY:
-                raise Problem(
-                    400, f"item {index}: the property {name!r} is larger than 32 KB", field=f"[{index}].UserProperties"
-                )
+                place = f"[{index}].UserProperties"
+                raise Problem(400, f"{place}: the property {name!r} is larger than 32 KB", field=place)
