@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
@@ -150,6 +151,16 @@ def test_what_is_refused(
 @pytest.mark.parametrize("path", ["/healthz", "/boards", "/openapi.json", "/docs"])
 def test_the_service_s_own_paths_are_not_hubs(client: ServiceClient, path: str) -> None:
     assert client.delete(path).status_code == 405
+
+
+def test_an_entry_may_have_a_content_coding(client: ServiceClient) -> None:
+    data = gzip.compress(hub_described(PartitionCount=2).encode())
+    made = client.put("/orders", data=data, headers={"Content-Encoding": "gzip"})
+    refused = client.put("/refunds", data=data, headers={"Content-Encoding": "br"})
+
+    assert (made.status_code, text(made, "PartitionCount")) == (201, "2")
+    assert (refused.status_code, refused.mimetype) == (415, "application/xml")
+    assert titles(client.get("/$Resources/Eventhubs")) == ["events", "orders"]
 
 
 def test_consumer_groups(client: ServiceClient) -> None:
