@@ -10,7 +10,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.event import Event
-from pipeline.hub.publishers import check_name
+from pipeline.hub.publisher_name import check_publisher_name
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Problem, Request
 
@@ -70,7 +70,7 @@ def for_partition(events: Sequence[Event]) -> Sequence[Event]:
 def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
     """Give the events their publisher, whose name, in any case, is their key: any other key is refused."""
     try:
-        check_name(name)
+        check_publisher_name(name)
     except InvalidValue as exc:
         raise Problem(400, str(exc), field=exc.field) from exc
     if any(event.partition_key and event.partition_key.lower() != name.lower() for event in events):

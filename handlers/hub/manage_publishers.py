@@ -5,7 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from pipeline.hub.log import Hub
-from pipeline.hub.publishers import RevokedPublishers, check_name
+from pipeline.hub.publisher_name import check_publisher_name
+from pipeline.hub.publishers import RevokedPublishers
 from wz import Problem, Request, Response
 from wz.openapi import Content, operation
 
@@ -49,7 +50,7 @@ def get_revoked(request: Request, hub: HubName, publisher: PublisherName) -> Res
 def revoke(request: Request, hub: HubName, publisher: PublisherName) -> Response:
     """Stop a publisher from sending. Of a RevokedPublisherDescription, Name is used: that in the path."""
     found = services(request).hubs[hub]
-    check_name(publisher)
+    check_publisher_name(publisher)
     given = atom.read_description(plain_body(request), "RevokedPublisherDescription")
     if given.get("Name", publisher).lower() != publisher.lower():
         raise Problem(400, f"The body names the publisher {given['Name']!r}, the path {publisher!r}.")
