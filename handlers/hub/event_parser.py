@@ -8,7 +8,7 @@ import msgspec
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.event import Event
-from pipeline.hub.publishers import check_publisher_name
+from pipeline.hub.publisher_name import check_publisher_name
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Problem, Request
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from pipeline.hub.log import Hub
-from pipeline.hub.publishers import RevokedPublishers, check_publisher_name
+from pipeline.hub.publisher_name import check_publisher_name
+from pipeline.hub.publishers import RevokedPublishers
 from wz import Problem, Request, Response
 from wz.openapi import Content, operation
 

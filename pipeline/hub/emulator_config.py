@@ -69,7 +69,7 @@ def read_config(text: bytes) -> list[Wanted]:
     """Read a Config.json. Raises `InvalidConfig` if it is none, or if no hub can be as it says."""
     try:
         namespaces = msgspec.json.decode(text.removeprefix(b"\xef\xbb\xbf"), type=_Config).user_config.namespace_config
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidConfig(f"it is not the emulator's Config.json: {exc}") from exc
     reasons = []
     if len(namespaces) != 1:

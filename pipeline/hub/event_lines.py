@@ -7,6 +7,7 @@ import gzip
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,11 @@ STDIN = Path("-")
 
 #: How many wrong lines an error names.
 _SHOWN = 5
+
+
+#: Bytes of a line, with its end, from which on it is none: the longest event that a hub takes by HTTP has a sixth of
+#: them, if each of its bytes is an escape in JSON. So a file without line breaks takes little memory.
+_LONGEST = 64 * 1024 * 1024
 
 
 class InvalidLines(PipelineError):
@@ -106,9 +112,11 @@ class EventLines:
             self._raw.seek(0)
         file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if self._is_packed else self._raw
         try:
-            for number, line in enumerate(iter(file.readline, b""), 1):  # so that `position` may be asked for
+            for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), 1):  # `position` may be asked for
+                if len(line) == _LONGEST:
+                    raise InvalidLines(f"{self.name}, line {number}: it is longer than {_LONGEST - 1:,} bytes")
                 text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if not text.isspace():
                     yield number, text
-        except (OSError, EOFError) as exc:  # gzip raises both
+        except (OSError, EOFError, zlib.error) as exc:  # gzip raises each of them
             raise InvalidLines(f"{self.name} can't be read: {exc}") from exc

@@ -1,4 +1,6 @@
-"""Where the relay of a hub sends, and whether it does: what an operator has chosen, and what a worker makes of it."""
+"""The relay route of a hub: where its relay sends, and whether it does, as an operator has chosen, and what a worker
+makes of it.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.namespace import HubBusy
-from pipeline.hub.publishers import RevokedPublishers, check_publisher_name
+from pipeline.hub.publisher_name import check_publisher_name
+from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.rules import Right
 from pipeline.hub.runtime import runtime
 from wz import Request, Response
