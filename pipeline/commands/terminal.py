@@ -93,7 +93,18 @@ def settings_for_redis(creates: bool = False, environ: Mapping[str, str] = os.en
     return found
 
 
-# -- values and output ------------------------------------------------------------------------------------------------
+# -- options, values and output ---------------------------------------------------------------------------------------
+
+
+def options(*added: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds these options to a command, in the order in which its help is to show them."""
+
+    def add(command: F) -> F:
+        for option in reversed(added):
+            command = option(command)
+        return command
+
+    return add
 
 
 class Lifetime(click.ParamType[int]):
@@ -136,11 +147,6 @@ def size(number: int) -> str:
     while amount >= 1024 and len(units) > 1:
         amount, units = amount / 1024, units[1:]
     return f"{number} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things as text: 1 event, 2,000 events."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def age(ms: int | None) -> str:

@@ -15,7 +15,7 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event
 from pipeline.hub.event import Property
 from pipeline.hub.log import Hub
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 
 from ..hub.test_event_line import BODIES

@@ -38,7 +38,7 @@ from pipeline.hub.relay import GROUP, Relay
 from pipeline.hub.relay_route import Route, change_route
 from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
-from pipeline.hub.sas import Right, Rule, Rules
+from pipeline.hub.rules import Right, Rule, Rules
 from pipeline.hub.share import GONE, TTL, Share
 from pipeline.hub.throughput import UNIT_BYTES, limits_of, take
 from pipeline.hub.upstream import Upstream
