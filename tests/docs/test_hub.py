@@ -42,7 +42,7 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
     }
     azure = tmp_path / "azure.txt"
     shell = {
-        "HUB": "",
+        "URL": "",
         "all": f"Authorization: {token()}",
         "device": f"Authorization: {token('events/publishers/dev-9')}",
     }
