@@ -12,6 +12,7 @@ import msgspec
 from ..errors import PipelineError
 from ..hub.event import Event, Property, StoredEvent
 from ..hub.event_lines import EventLines
+from ..hub.headers import CONTROL
 from ..hub.rest_sender import RestSender
 from ..settings.kinds import MAX_SEND_SIZE
 from . import terminal
@@ -28,9 +29,11 @@ class NamedValue(click.ParamType[tuple[str, Property]]):
         name, sign, text = str(value).partition("=")
         if not (name and sign):
             self.fail(f"{value!r} is not NAME=VALUE, as in Level=3", param, ctx)
+        if not is_text(f"{name}{text}"):
+            self.fail(f"{value!r} is not text in this terminal's encoding", param, ctx)
         try:
             return name, msgspec.json.decode(text, type=Property)
-        except ValueError:
+        except (ValueError, RecursionError):
             return name, text
 
 
@@ -68,6 +71,8 @@ def send_events(
     """
     if body is not None and file is not None:
         raise click.UsageError("give BODY or --file, not both")
+    if not is_text(f"{key}{content_type}") or (content_type and CONTROL.search(content_type)):
+        raise click.UsageError("--key and --content-type are text, and the latter is one line")
     sender = RestSender(client(connection_string_file, ca), name, patience, batch)
     common = Event(b"", key, content_type, dict(properties))
     try:
@@ -91,6 +96,15 @@ def _standard_input() -> bytes:
             "with --file -, each line is an event"
         )
     return data
+
+
+def is_text(argument: str) -> bool:
+    """Say whether all bytes of an argument were in the terminal's encoding: Python has surrogates for the others."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _send_file(sender: RestSender, common: Event, file: Path, skip: int) -> None:

@@ -20,8 +20,8 @@ from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.event import OVERHEAD
 from pipeline.hub.namespace import Hubs
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.runtime import runtime
-from pipeline.hub.sas import Right, Rules
 from pipeline.store.lease import Lease
 from wz.live_server import LiveServer
 
@@ -133,6 +133,7 @@ def test_a_hub_without_a_description_has_the_defaults(client: ServiceClient) -> 
             id="two publishers",
         ),
         pytest.param("PUT", "/events/revokedpublishers/a%01", "", {}, 400, id="no name for a publisher"),
+        pytest.param("PUT", "/events/revokedpublishers/a%FF", "", {}, 400, id="a publisher in another encoding"),
         pytest.param("POST", "/events", "", {}, 405, id="what hubs don't do"),
     ],
 )
