@@ -17,6 +17,8 @@ from threading import Thread
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from werkzeug.test import TestResponse
+
 from .live_server import LiveServer
 from .testing import Client
 
@@ -122,9 +124,10 @@ class Service:
 
         Raises `RequestFailed` for a status of 400 and above.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test alone
         response = self.client.open(path, method=method, **options)
         if response.status_code >= 400:
-            raise RequestFailed(f"{method} {path} was answered {response.status}: {response.text}")
+            raise RequestFailed(f"{method} {path} was answered {response.status}: {_reason(response)}")
         return response.json if response.is_json else None
 
     def reset(self) -> None:
@@ -237,14 +240,16 @@ class Job:
 
         Raises `TimeoutError`, with the faults of the job.
         """
+        __tracebackhide__ = True
         name = output or self.outputs[0]
         try:
             return _until(
                 lambda: self._rows(name), lambda found: len(found) >= count, timeout, f"{count} rows of {name}"
             )
         except TimeoutError as exc:
-            faults = self.service.request("GET", f"/jobs/{quote(self.name, safe='')}/faults")
-            raise TimeoutError(f"{exc}; faults of the job: {json.dumps(faults)}") from None
+            faults = self.service.request("GET", f"/jobs/{quote(self.name, safe='')}/faults")["faults"]
+            found = [fault for fault in faults if fault["count"]]
+            raise TimeoutError(f"{exc}; faults of the job: {json.dumps(found) if found else 'none'}") from None
 
     def _rows(self, output: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -258,6 +263,12 @@ class Job:
                 return found
             found += [one["row"] for one in page["rows"]]
             after = page["next"]
+
+
+def _reason(response: TestResponse) -> str:
+    """Return the detail of a problem document with its line breaks, such as the place in a query; else the body."""
+    problem = response.get_json(silent=True) if response.mimetype == "application/problem+json" else None
+    return str(problem["detail"]) if isinstance(problem, dict) and "detail" in problem else response.text
 
 
 def _until(look: Callable[[], T], is_it: Callable[[T], bool], timeout: float, what: str) -> T:

@@ -23,7 +23,11 @@ _TEXT = {4, 7}  # columns that are not numbers
 
 @click.group()
 def hub() -> None:
-    """Hubs: show their state, and what their relays could not deliver."""
+    """Hubs: make them, send to them, read, copy and relay them, and see how they are.
+
+    `send` and `tail` speak HTTP, as any client does: a connection string with the right Send or Listen is enough. All
+    others speak to the service's Redis. docs/hub.md shows each.
+    """
 
 
 # -- status -----------------------------------------------------------------------------------------------------------

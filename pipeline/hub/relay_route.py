@@ -1,6 +1,4 @@
-"""The relay route of a hub: where its relay sends, and whether it does, as an operator has chosen, and what a worker
-makes of it.
-"""
+"""The relay route of a hub: where its relay sends, and whether it does; as chosen, and what a worker makes of it."""
 
 from __future__ import annotations
 
@@ -48,13 +46,15 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
 @dataclass(frozen=True, slots=True)
 class RelayState:
     """`to` is where workers send the hub's events, HOST/HUB, None if none has begun to. `expires` is when the signature
-    ends, in seconds since the Unix epoch, None with a key. `error` says why no worker relays the hub.
+    ends, in seconds since the Unix epoch, None with a key. `error` says why no worker relays the hub. `has_own` is true
+    if it has a connection string of its own.
     """
 
     switch: Switch = Switch.ON
     to: str | None = None
     expires: int | None = None
     error: str | None = None
+    has_own: bool = False
 
     def said(self, now: float) -> str:
         """Say it; `now` is in seconds since the Unix epoch."""
@@ -63,7 +63,7 @@ class RelayState:
         if self.switch is Switch.DETACHED:
             return "detached: no event is kept for it"
         if self.error or not self.to:
-            return self.error or "not relayed"
+            return self.error or ("not yet relayed by any worker" if self.has_own else "not relayed")
         return f"to {self.to}" + ("" if self.expires is None else f"; {validity(self.expires, now)}")
 
 
@@ -102,15 +102,19 @@ def _encode(route: Route) -> bytes:
 
 def relay_states(hubs: Sequence[StoredHub]) -> list[RelayState]:
     """Return the states of several hubs of one namespace, in their order. One round trip; on a cluster one a node."""
-    return [
-        RelayState(
-            switch=_decode(chosen).switch if chosen else Switch.ON,
-            to=to.decode() if to else None,
-            expires=int(expires) if expires else None,
-            error=error.decode() if error else None,
+    found = []
+    for chosen, to, expires, error in _fields(hubs, "route", "to", "expires", "error"):
+        route = _decode(chosen) if chosen else Route()
+        found.append(
+            RelayState(
+                switch=route.switch,
+                to=to.decode() if to else None,
+                expires=int(expires) if expires else None,
+                error=error.decode() if error else None,
+                has_own=bool(route.to),
+            )
         )
-        for chosen, to, expires, error in _fields(hubs, "route", "to", "expires", "error")
-    ]
+    return found
 
 
 def note_state(hub: StoredHub, *, to: str = "", expires: int | None = None, error: str = "") -> None:

@@ -60,7 +60,7 @@ def test_an_upstream_of_its_own(wz: Wz, orders: Hub, file: Path) -> None:
     assert "c2VjcmV0" not in shown
     rows = [line.split("  ") for line in shown.splitlines()]
     assert {row[0]: row[-1].strip() for row in rows} == {
-        "relay": "not relayed",
+        "relay": "not yet relayed by any worker",
         "upstream": "Endpoint=sb://up.example.com/;SharedAccessKeyName=send;SharedAccessKey=...",
         "name there": "Bestellungen",
         "events answered": "400 deadletter, 404 drop, 413 deadletter, 414 deadletter, 431 deadletter",
