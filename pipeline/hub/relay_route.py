@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
@@ -15,7 +15,7 @@ from ..connection_string import expiry
 from ..store import while_full
 from ..store.scripts import Script
 from .stored_hub import StoredHub
-from .upstream_answers import Action
+from .upstream_answers import DEFAULTS, Action
 
 _ROUTE = Script(files(__package__) / "route.lua", frees=True)
 
@@ -46,14 +46,24 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class RelayState:
-    """`to` is where workers send the hub's events, HOST/HUB, None if none has begun to. `expires` is when the signature
-    ends, in seconds since the Unix epoch, None with a key. `error` says why no worker relays the hub.
+    """`chosen` is the route. `to` is where workers send the hub's events, HOST/HUB, None if none has begun to.
+    `expires` is when the signature ends, in seconds since the Unix epoch, None with a key. `error` says why no worker
+    relays the hub.
     """
 
-    switch: Switch = Switch.ON
+    chosen: Route
     to: str | None = None
     expires: int | None = None
     error: str | None = None
+
+    @property
+    def switch(self) -> Switch:
+        return self.chosen.switch
+
+    @property
+    def answers(self) -> Mapping[int, Action]:
+        """What is done with events that are answered so, by status; those of all other statuses are sent again."""
+        return {**DEFAULTS, **self.chosen.answers}
 
     def said(self, now: float) -> str:
         """Say it; `now` is in seconds since the Unix epoch."""
@@ -103,7 +113,7 @@ def relay_states(hubs: Sequence[StoredHub]) -> list[RelayState]:
     """Return the states of several hubs of one namespace, in their order. One round trip; on a cluster one a node."""
     return [
         RelayState(
-            switch=_decode(chosen).switch if chosen else Switch.ON,
+            chosen=_decode(chosen) if chosen else Route(),
             to=to.decode() if to else None,
             expires=int(expires) if expires else None,
             error=error.decode() if error else None,
