@@ -52,7 +52,7 @@ def test_where_it_goes_and_why_it_waits(
     assert "to up.example.com/there; the signature of the connection string has expired" in text
     assert "its own; its name there is there" in text
     assert "Waits Partition 1: 127.0.0.1 answered 401: why. It tries again by itself." in text
-    assert "1 of them dropped" in text
+    assert "0 became dead letters, of which 0 are there; 1 dropped , as chosen for their status" in text
     assert "404 drop, 413 deadletter" in text
     assert "relay waits" in person.get("/console/hubs")
 
