@@ -17,7 +17,7 @@ from ..store.scripts import Script
 from .stored_hub import StoredHub
 from .upstream_answers import DEFAULTS, Action
 
-_ROUTE = Script(files(__package__) / "route.lua", frees=True)
+_ROUTE = Script(files(__package__) / "route.lua", while_full=True)
 
 
 class Switch(StrEnum):

@@ -22,7 +22,7 @@ import msgspec
 
 from ..connection_string import ConnectionString
 from ..errors import InvalidValue, PipelineError
-from ..store import Pipeline, Redis
+from ..store import Redis, while_full
 from ..store.clock import machine_time
 from .keys import RULES
 from .rate import check_rate
@@ -200,18 +200,14 @@ class Rules:
         return self._replace(name, hub, lambda rule: msgspec.structs.replace(rule, **{which: new_key()}))
 
     def _replace(self, name: str, hub: str | None, change: Callable[[Rule], Rule]) -> Rule:
-        field, changed = _field(name, hub), []
-
-        def replace(pipe: Pipeline) -> None:
-            data = cast("bytes | None", pipe.hget(self.KEY, field))
+        field = _field(name, hub)
+        while True:
+            data = cast("bytes | None", self.redis.hget(self.KEY, field))
             if data is None:
                 raise UnknownRule(f"there is no rule {field!r}; `wz rule list` shows them")
-            changed.append(change(msgspec.json.decode(data, type=Rule)))
-            pipe.multi()
-            pipe.hset(self.KEY, field, msgspec.json.encode(changed[-1]))
-
-        self.redis.transaction(replace, self.KEY)
-        return changed[-1]
+            changed = change(msgspec.json.decode(data, type=Rule))
+            if while_full.replace(self.redis, self.KEY, field, data, msgspec.json.encode(changed)):
+                return changed
 
     def remove(self, name: str, hub: str | None = None) -> None:
         """Delete a rule. Raises `UnknownRule`."""

@@ -11,6 +11,8 @@ import redis as redis_py
 from prometheus_client.parser import text_string_to_metric_families
 
 from handlers import create_app
+from handlers.metrics.counts import REGISTRY
+from handlers.metrics.load import Load
 from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
 from pipeline.hub.event import OVERHEAD
@@ -76,6 +78,16 @@ def test_requests_that_wait_are_under_way(gunicorn: LiveServer, redis: redis_py.
         assert client.post("/events/partitions/0/messages", data="1").status_code == 201
         assert waiting.result().status_code == 200
     stack.until(lambda: scrape(client)["wz_requests_under_way",] == 0)
+
+
+def test_a_scrape_is_not_under_way_when_its_process_writes(settings: Settings, redis: redis_py.Redis) -> None:
+    """As it does once a second, or the next scrape would find one request in a process that is idle."""
+    load: Load = create_app(settings).extensions["load"]
+    load.begin({"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}, time.perf_counter())
+
+    load.write()
+
+    assert REGISTRY.get_sample_value("wz_requests_under_way") == 0
 
 
 def test_sends_are_counted(client: ServiceClient) -> None:

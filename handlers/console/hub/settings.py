@@ -6,9 +6,8 @@ import msgspec
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.event import MAX_KEY
 from pipeline.hub.namespace import HubBusy
-from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.publishers import RevokedPublishers, check_name
 from pipeline.hub.runtime import runtime
 from pipeline.hub.sas import Right
 from wz import Request, Response
@@ -75,10 +74,12 @@ def publishers(request: Request, hub: str) -> WerkzeugResponse:
     form = Form.of(request)
     if form["resume"]:
         revoked.resume(form["resume"])
-    elif not form["publisher"] or len(form["publisher"]) > MAX_KEY or not form["publisher"].isprintable():
-        form.wrong(f"a publisher's name is 1 to {MAX_KEY} characters that can be printed", "publisher")
-        return _settings(request, hub, Form(), form, 422)
     else:
+        try:
+            check_name(form["publisher"])
+        except InvalidValue as exc:
+            note(form, exc)
+            return _settings(request, hub, Form(), form, 422)
         revoked.revoke(form["publisher"])
     return redirect(request.app.url_for("console_hub_settings.settings", hub=hub, _anchor="publishers"), 303)
 
