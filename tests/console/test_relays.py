@@ -15,6 +15,7 @@ from pipeline.hub.upstream_answers import Action
 from pipeline.settings import Settings
 from wz import App
 
+from ..full import full
 from ..upstream import Answer, ScriptedUpstream
 from .test_hubs import Person, app, hub, hubs, listener, person
 
@@ -83,6 +84,16 @@ def test_a_ring_is_told(person: Person, hub: Hub) -> None:
     hub.redis.xadd(hub.keys[0].deadletters, {"e": b"", "r": b"", "a": 0})
 
     assert "Ring a@1 -> b@2 -> a@1: pause one of these relays" in person.get(URL)
+
+
+def test_a_full_store_is_told_and_a_relay_is_let_go_of(person: Person, redis: redis_py.Redis, hub: Hub) -> None:
+    Relay.group_of(hub).attach()
+
+    with full(redis):
+        assert "Act The memory of Redis at" in person.get(URL)
+        person.post(f"{URL}/relay/detach")
+    assert (route(hub).switch, attached(hub)) == (Switch.DETACHED, False)
+    assert "The memory of Redis at" not in person.get(URL)
 
 
 def test_who_may_listen_sees_it_and_changes_nothing(app: App, redis: redis_py.Redis, hubs: Hubs, hub: Hub) -> None:
