@@ -3,6 +3,7 @@
     python -m bench.hub_cluster             about a minute
     python -m bench.hub_cluster --json      the same as JSON
     python -m bench.hub_cluster --quick     no primary is killed
+    python -m bench.hub_cluster --replicas 1 --kills 5    only kills, of a service with WZ_HUBS_REPLICAS=1
 
 The cluster has three primaries with a replica each, and a node counts as failed after two seconds (Redis's default is
 fifteen: the pause after a kill grows by the difference). In front of it is the service under gunicorn, as deployed. Ten
@@ -199,12 +200,22 @@ def kill_primary(client: Cluster, key: str) -> None:
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--quick", is_flag=True, help="No primary is killed.")
-def main(as_json: bool, quick: bool) -> None:
-    with own_stdout(), TemporaryDirectory(prefix="bench-") as name:
+@click.option("--replicas", default=0, show_default=True, help="WZ_HUBS_REPLICAS of the service.")
+@click.option("--kills", default=0, help="Do nothing but kill a primary, so often, each time in a new cluster.")
+def main(as_json: bool, quick: bool, replicas: int, kills: int) -> None:
+    with own_stdout():
+        rows = [row for _ in range(kills or 1) for row in measure(quick, replicas, only_kills=bool(kills))]
+        notes = [f"{os.cpu_count()} cores, which the load shares; cluster-node-timeout {NODE_TIMEOUT} ms"]
+        report(rows, [], notes, as_json=as_json)
+
+
+def measure(quick: bool, replicas: int, only_kills: bool) -> list[Row]:
+    """Run a cluster with the service before it, disturb it, and return what was found."""
+    rows: list[Row] = []
+    with TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         nodes = folder / "nodes"
         nodes.mkdir()
-        rows: list[Row] = []
         with (
             stack.redis_server(folder) as (_, url),
             cluster.running(nodes, replicas=True, cluster_node_timeout=NODE_TIMEOUT, appendonly="yes") as urls,
@@ -216,6 +227,7 @@ def main(as_json: bool, quick: bool) -> None:
                 hosts=frozenset({stack.HOST}),
                 hubs={"events": PARTITIONS},
                 hubs_cluster=urls,
+                hubs_replicas=replicas,
             )
             client = cluster_client(urls, "test")
             hub = Hub(client, "events", PARTITIONS)
@@ -225,12 +237,13 @@ def main(as_json: bool, quick: bool) -> None:
                     "The slot of what batches record is moved": lambda: move_slot(client, hub.keys.intents),
                     "A primary gives its role to its replica": lambda: give_role_away(client, hub.keys[1].events),
                 }
+                if only_kills:
+                    disturbances.clear()
                 if not quick:
                     disturbances["A primary is killed (-9)"] = lambda: kill_primary(client, hub.keys[2].events)
                 for title, disturb in disturbances.items():
                     rows += under_load(server, hub, disturb).rows(title)
-        notes = [f"{os.cpu_count()} cores, which the load shares; cluster-node-timeout {NODE_TIMEOUT} ms"]
-        report(rows, [], notes, as_json=as_json)
+    return rows
 
 
 if __name__ == "__main__":
