@@ -29,7 +29,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -187,14 +187,18 @@ def give_role_away(client: Cluster, key: str) -> None:
     stack.until(lambda: bool(replica.info("replication")["role"] == "master"))
 
 
-def kill_primary(client: Cluster, key: str) -> None:
-    """End the primary that has this key with kill -9, and wait until its replica has taken over."""
+def kill_primary(client: Cluster, key: str, restart: Callable[[int], object]) -> None:
+    """End the primary that has this key with kill -9, wait until its replica has taken over, and restart it.
+
+    Then it follows the other one, as after systemd has started it again. `restart` is given its port.
+    """
     client.nodes_manager.initialize()
-    node = client.get_node_from_key(key, replica=True)
+    node, port = client.get_node_from_key(key, replica=True), client.get_node_from_key(key).port
     pid = primary_of(client, key).info("server")["process_id"]
     os.kill(pid, signal.SIGKILL)
     with closing(redis.Redis(node.host, node.port)) as replica:
         stack.until(lambda: bool(replica.info("replication")["role"] == "master"))
+    restart(port)
 
 
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
@@ -216,10 +220,19 @@ def measure(quick: bool, replicas: int, only_kills: bool) -> list[Row]:
         folder = Path(name)
         nodes = folder / "nodes"
         nodes.mkdir()
+        options: dict[str, object] = {"cluster_node_timeout": NODE_TIMEOUT, "appendonly": "yes"}
+        if replicas:  # so that a send to a primary that has lost its replica is refused, not stored without an answer
+            options |= {"min_replicas_to_write": replicas, "repl_diskless_sync_delay": 0}
         with (
             stack.redis_server(folder) as (_, url),
-            cluster.running(nodes, replicas=True, cluster_node_timeout=NODE_TIMEOUT, appendonly="yes") as urls,
+            cluster.running(nodes, replicas=True, **options) as urls,
+            ExitStack() as restarted,
         ):
+
+            def restart(port: int) -> None:
+                command = cluster.command(port, nodes, {**options, "appenddirname": f"restarted-{port}"})
+                restarted.enter_context(stack.process(command, ready=lambda: True))
+
             settings = Settings(
                 environment="test",
                 redis_url=url,
@@ -240,7 +253,7 @@ def measure(quick: bool, replicas: int, only_kills: bool) -> list[Row]:
                 if only_kills:
                     disturbances.clear()
                 if not quick:
-                    disturbances["A primary is killed (-9)"] = lambda: kill_primary(client, hub.keys[2].events)
+                    disturbances["A primary is killed (-9)"] = lambda: kill_primary(client, hub.keys[2].events, restart)
                 for title, disturb in disturbances.items():
                     rows += under_load(server, hub, disturb).rows(title)
     return rows
