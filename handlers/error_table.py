@@ -1,9 +1,9 @@
 """Which HTTP status stands for which error of the domain, whose text then says the rest.
 
-Some need more than a status: a sender's errors (BatchTooLarge, HubFull, KeyOfAnother, PublisherRevoked, Throttled) are
-answered in the words of Event Hubs by hub/xml_errors.py, Unauthorized with its header by that file and by app.py,
-TooManyReaders by following.py, RedisUnavailable and EnvironmentClash by outage.py. An error that is answered nowhere is
-a 500.
+Some need more than a status: a sender's errors (BatchTooLarge, HubFull, KeyOfAnother, PublisherRevoked, Throttled,
+WrongHops) are answered in the words of Event Hubs by hub/xml_errors.py, Unauthorized with its header by that file and
+by app.py, TooManyReaders by following.py, RedisUnavailable and EnvironmentClash by outage.py. An error that is answered
+nowhere is a 500.
 """
 
 from __future__ import annotations

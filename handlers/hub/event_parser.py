@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import msgspec
 from werkzeug.exceptions import ClientDisconnected
 
-from pipeline.hub.event import MAX_KEY, Event
-from pipeline.hub.headers import CONTROL
+from pipeline.errors import InvalidValue
+from pipeline.hub.event import Event
+from pipeline.hub.publishers import check_name
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Problem, Request
 
@@ -68,10 +69,10 @@ def for_partition(events: Sequence[Event]) -> Sequence[Event]:
 
 def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
     """Give the events their publisher, whose name, in any case, is their key: any other key is refused."""
-    if len(name) > MAX_KEY or CONTROL.search(name):
-        raise Problem(
-            400, f"a publisher's name is 1 to {MAX_KEY} characters, without control characters", field="publisher"
-        )
+    try:
+        check_name(name)
+    except InvalidValue as exc:
+        raise Problem(400, str(exc), field=exc.field) from exc
     if any(event.partition_key and event.partition_key.lower() != name.lower() for event in events):
         raise Problem(
             400,

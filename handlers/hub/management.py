@@ -20,6 +20,9 @@ from ..auth import protect
 from ..services import services
 from . import xml_errors
 
+#: What a 415 says.
+WRONG_CODING = "the Content-Encoding is not one that is taken"
+
 managing = Blueprint("management")
 protect(managing, hub_paths=True, right=Right.MANAGE)
 xml_errors.speak(managing)

@@ -33,6 +33,7 @@ from ..services import Services, services
 from .counts import REGISTRY, count_bulk, count_repetitions, count_start, counted
 from .hubs import hub_metrics
 from .jobs import job_metrics
+from .load import SCRAPED
 from .process_counts import AllCounts
 from .processes import Processes
 from .redis_servers import server_metrics
@@ -44,11 +45,11 @@ blueprint = Blueprint("metrics")
 protect(blueprint)
 
 
-@blueprint.get("/metrics")
+@blueprint.get(SCRAPED)
 @operation(responses={200: Content("the metrics, in Prometheus's text format", str, "text/plain")})
 def metrics(request: Request) -> Response:
     """Show the metrics, in Prometheus's text format; while Redis can't be reached, without those that it knows."""
-    request.app.extensions["load"].write(without=1)
+    request.app.extensions["load"].write()
     stored = CollectorRegistry()
     stored.register(Stored(services(request)))
     counted_here = REGISTRY

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Seconds between two looks. A process also looks when it is the one that is scraped.
 _PERIOD = 1.0
 
+#: The path of the metrics. By the path, since a process also writes before such a request has its route.
+SCRAPED = "/metrics"
+
 _under_way = Gauge(
     "wz_requests_under_way",
     "Requests whose answer has not begun, without those for the metrics.",
@@ -71,13 +74,13 @@ class Load:
             os.getpid(), self.threads, self.connections(), self.parked(), readers.taken, readers.places, under_way
         )
 
-    def write(self, without: int = 0) -> None:
-        """Write how busy this process is now, for all processes to read; `without` so many requests."""
+    def write(self) -> None:
+        """Write how busy this process is now, for all processes to read."""
         try:
             found = [pool_connections(client) for client in self.services.stores.distinct_clients]
         except RedisUnavailable:  # not since this process started
             found = []
-        _under_way.set(len(self._under_way) - without)
+        _under_way.set(sum(environ["PATH_INFO"] != SCRAPED for environ, _ in list(self._under_way.values())))
         _pool.labels("in use").set(sum(in_use for in_use, _ in found))
         _pool.labels("idle").set(sum(idle for _, idle in found))
         if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):

@@ -47,7 +47,7 @@ import msgspec
 from ..store import RedisError
 from ..store.clock import machine_time
 from ..store.offsets import ms_of
-from . import requests
+from . import keyed_batches
 from .entry import pack, unpack
 from .event import Event, size_of
 from .keys import REMEMBERED
@@ -90,7 +90,7 @@ class Batches:
         and not carried out, it is now. Raises `HubFull`, `BatchTooLarge` or `KeyOfAnother`, with nothing stored. Four
         round trips, if there is nothing to finish and the partitions have room; with a key one more.
         """
-        if key and (known := requests.look(self.hub, key)):
+        if key and (known := keyed_batches.look(self.hub, key)):
             self._finish(self._recorded(known))
             return Appended(replayed=True)
         cap = self.hub.settings.partition_bytes
@@ -110,7 +110,7 @@ class Batches:
                 make_room(self.hub, partition, sizes[partition], len(by_partition[partition]), trimmed)
             _, held = self._look(ABANDONED, sizes)
         if key:
-            batch, is_new = requests.record(self.hub, key, _encode(by_partition, relay))
+            batch, is_new = keyed_batches.record(self.hub, key, _encode(by_partition, relay))
             if not is_new:  # the same request has come meanwhile
                 self._finish(self._recorded(batch))
                 return Appended(replayed=True)

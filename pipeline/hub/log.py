@@ -27,7 +27,7 @@ from .writing import BatchTooLarge, HubFull, write
 class Hub(StoredHub):
     """One hub: events are appended to its partitions, and are read from one partition, in order.
 
-    Redis keys: `events`, `sequence`, `stats`, `relayed`, `message_ids`, `requests`; see keys.py.
+    Redis keys: `events`, `sequence`, `stats`, `relayed`, `message_ids`, `idempotency_keys`; see keys.py.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Hub(StoredHub):
         that of a request that may come again. If the hub detects duplicates, an event without a key goes to the
         partition of its MessageId.
 
-        `limits` are those of who sends. On a cluster, events for several partitions take four round trips, and any with
+        On a cluster, events for several partitions take four round trips, and any with
         `key` five; if the sender dies, others finish what it began (see batches.py). Each partition takes or refuses
         recorded events by itself there.
 
-        `limits` are those of who sends. Raises `UnknownPartition`, `HubFull`, `BatchTooLarge`, `Throttled`,
-        `KeyOfAnother` or `WrongHops`.
+        `limits` are those of the sender, beside the hub's own: see throughput.py. Raises `UnknownPartition`, `HubFull`,
+        `BatchTooLarge`, `Throttled`, `KeyOfAnother` or `WrongHops`.
         """
         check_hops(events, lambda: self.hop)
         by_partition = self._divide(events, partition, relay)

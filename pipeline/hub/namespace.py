@@ -17,7 +17,8 @@ from ..store import Redis, while_full, writes
 from ..store.clock import clock_ms
 from ..store.lease import Lease
 from .description import Defaults, Description, declared_hubs, hub_name
-from .keys import DELETED, HUBS, RULES, HubKeys
+from .hub_keys import HubKeys
+from .keys import DELETED, HUBS, RULES
 from .log import Hub
 
 #: Seconds for which a process may use what it has read about the hubs.

@@ -12,14 +12,13 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 from ..settings import Settings
 from ..store import OutOfMemoryError, while_full
 from ..store.lease import LeaseLost
 from ..store.outage_log import outages
 from ..store.pace import IDLE, RECEIVER_WAIT, Pace
-from ..store.scripts import Script
+from ..store.scripts import Script, lua
 from .consumer_group import ConsumerGroup
 from .deadletters import DeadLetter, DeadLetters, DeadLettersFull, NoMemoryForDeadLetter
 from .event import StoredEvent
@@ -44,8 +43,8 @@ PAGE_BYTES = 4 * 1024 * 1024
 #: up to a quarter of that number; with a thousand partitions, an event waits for up to a second.
 LOOKS = 1000
 
-_COMMIT = Script(files(__package__) / "commit.lua")
-_WAITING = Script(files(__package__) / "waiting.lua", reads_only=True)
+_COMMIT = Script(*lua(__package__, "numbers", "commit"))
+_WAITING = Script(*lua(__package__, "waiting"), reads_only=True)
 
 
 @dataclass(frozen=True, slots=True)

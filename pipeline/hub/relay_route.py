@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.resources import files
 from typing import Any, cast
 
 import msgspec
 
 from ..connection_string import expiry
 from ..store import while_full
+from ..store.scripts import Script
 from .stored_hub import StoredHub
 from .upstream_answers import Action
+
+_ROUTE = Script(files(__package__) / "route.lua", while_full=True)
 
 
 class Switch(StrEnum):
@@ -25,7 +29,7 @@ class Switch(StrEnum):
 
 
 class Route(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What `wz hub relay` was told for one hub; by default it is relayed as WZ_UPSTREAM says.
+    """What was chosen for one hub (relay_choice.py); by default it is relayed as WZ_UPSTREAM says.
 
     `to` is a connection string, and secret; `name` is the hub's name there. `answers` are the hub's own choices of what
     is done with events that are answered so.
@@ -77,16 +81,22 @@ def routes(hubs: Sequence[StoredHub]) -> list[Route]:
     return [_decode(found) if found else Route() for (found,) in _fields(hubs, "route")]
 
 
-def set_route(hub: StoredHub, route: Route) -> None:
-    """Choose a route; workers follow within some seconds. `Route()` forgets what was chosen."""
-    key = hub.keys.upstream
-    if route == Route():
-        hub.redis.delete(key)
-        return
-    with hub.redis.pipeline(transaction=False) as pipe:
-        while_full.write(pipe, "HSET", key, "route", msgspec.json.encode(route))
-        pipe.hdel(key, "to", "expires", "error")  # what workers have made of the last one
-        pipe.execute()
+def change_route(hub: StoredHub, change: Callable[[Route], Route]) -> Route:
+    """Choose a route, given the one that there is, and return it; workers follow within some seconds.
+
+    `Route()` forgets what was chosen. What `change` raises changes nothing; it is called again if another has changed
+    the route meanwhile. It is done although Redis has no memory left: a relay that is let go makes room.
+    """
+    while True:
+        data = _fields([hub], "route")[0][0] or b""
+        old = _decode(data) if data else Route()
+        new = change(old)
+        if new == old or _ROUTE.call(hub.redis, [hub.keys.upstream], [data, _encode(new)]):
+            return new
+
+
+def _encode(route: Route) -> bytes:
+    return b"" if route == Route() else msgspec.json.encode(route)
 
 
 def relay_states(hubs: Sequence[StoredHub]) -> list[RelayState]:

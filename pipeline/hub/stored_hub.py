@@ -10,7 +10,7 @@ from ..errors import PipelineError
 from ..store import Redis, RedisCluster, while_full, writes
 from ..store.clock import clock_ms
 from .description import HubSettings
-from .keys import HubKeys
+from .hub_keys import HubKeys
 
 
 class UnknownPartition(PipelineError, LookupError):

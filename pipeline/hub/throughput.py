@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Literal, NamedTuple, cast
 
 from ..errors import PipelineError
 from ..store import writes
-from ..store.scripts import Script
+from ..store.scripts import Script, lua
 from .sas import Rule
 from .stored_hub import StoredHub
 
-_TAKE = Script(files(__package__) / "throughput.lua")
+_TAKE = Script(*lua(__package__, "numbers", "throughput"))
 
 #: What a throughput unit is, a second.
 UNIT_BYTES, UNIT_EVENTS = 1024 * 1024, 1000

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
 from ..errors import PipelineError
 from ..store import writes
 from ..store.replicas import Confirmation
+from ..store.scripts import lua
 from ..store.together import SharedScript
 from .entry import MAX_EVENTS, PackedEntry, entries
 from .event import OVERHEAD, Event
@@ -15,9 +15,8 @@ from .repetition import ALL_ARE_NEW, ALL_STORED, Appended, KeyOfAnother, Request
 from .retention import trim
 from .stored_hub import StoredHub
 
-_FOLDER = files(__package__)
-_APPEND_NEW = SharedScript(_FOLDER / "numbers.lua", _FOLDER / "all_new.lua", _FOLDER / "append.lua")
-_APPEND = SharedScript(*(_FOLDER / f"{name}.lua" for name in ("numbers", "remembered", "recognition", "append")))
+_APPEND_NEW = SharedScript(*lua(__package__, "numbers", "all_new", "append"))
+_APPEND = SharedScript(*lua(__package__, "numbers", "remembered", "recognition", "append"))
 
 #: Seconds until a hub that was full may have room: workers trim every few seconds.
 _TRIM_WAIT = 5
@@ -152,5 +151,5 @@ def _call(
         for entry in packed:
             args += entry if looks else (entry.events, entry.size, entry.packed)
     if key:
-        keys += (hub.keys.requests, hub.keys.older_requests)
+        keys += (hub.keys.idempotency_keys, hub.keys.older_idempotency_keys)
     return keys, args

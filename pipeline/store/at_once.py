@@ -9,8 +9,9 @@ from redis import Redis
 from redis.cluster import PipelineCommand, RedisCluster
 from redis.exceptions import AskError, NoScriptError, TryAgainError
 
-#: Errors that mean that a script has not run, so that it may be sent again. A `MovedError` is an `AskError`.
-NOT_RUN = (AskError, NoScriptError, TryAgainError)
+#: Errors after which a script is sent again, to another node or with its text: it has not run. A `MovedError` is an
+#: `AskError`.
+SEND_AGAIN = (AskError, NoScriptError, TryAgainError)
 
 
 class PipelineClient(Protocol):

@@ -17,6 +17,7 @@ from its other clients.
 
 from __future__ import annotations
 
+from importlib.resources.abc import Traversable
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -36,8 +37,8 @@ SMALL = 4096
 class SharedScript(Script):
     """A `Script` whose small calls share round trips, unless they go to a cluster or wait for replicas."""
 
-    def __init__(self, *files: Any, reads_only: bool = False) -> None:
-        super().__init__(*files, reads_only=reads_only)
+    def __init__(self, *parts: Traversable, reads_only: bool = False) -> None:
+        super().__init__(*parts, reads_only=reads_only)
         self._turns: WeakKeyDictionary[Client, Turns] = WeakKeyDictionary()
 
     def call(

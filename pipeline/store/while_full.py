@@ -15,17 +15,18 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     what runs                                      how
     a lease is taken, renewed, released            lease.py: its first write is never refused
     a worker announces itself                      hub/share.py: the same
-    retention trims                                hub/retention.lua, `frees`
+    retention trims                                hub/retention.lua: `Script(while_full=True)`
     the relay attaches, commits, says why it waits hub/commit.lua: the same as a lease; `write`
     a consumer group attaches, detaches, moves     hub/consumer_group.py: `write`
-    a dead letter is dropped, or sent again        pipeline/hub/deadletters.py: XDEL, `write`
+    a relay is paused, detached, or sent elsewhere hub/route.lua: its first write is never refused
+    a dead letter is dropped, or sent again        hub/deadletters.py: XDEL, `write`
     a hub is deleted; a declared one is made       hub/namespace.py: `write`, UNLINK
     a job begins anew                              windows/jobs/begin.py: `execute`
     a job's task commits, reports, publishes       windows/jobs: `execute`, `write`, `OPENING`
     an outbox gives its rows to the receiver       windows/jobs/outputs/outbox.py: `execute`
     a job of a folder is found; a job is deleted   windows/jobs/registry.py: `execute`
     an output, a board, or a member is deleted     windows/jobs/outputs/stream.py, boards/delete.lua, boards/update.lua:
-                                                   what they write first is never refused
+                                                   the same as a lease
     who looks after it signs in at the console     console/sessions.py: `write`
     a publisher is revoked                         hub/publishers.py: `write`
     a rule gets another key, or other limits       hub/sas.py: `replace`
@@ -92,10 +93,10 @@ SCRIPT_NAMES[_ONE], SCRIPT_NAMES[_ALL], SCRIPT_NAMES[_REPLACE] = "one command", 
 _NOT_IN_SCRIPTS = frozenset({"EVAL", "EVALSHA"})
 
 
-def write(pipe: Redis | Pipeline, command: str, key: str, *args: Any) -> Any:
-    """Put a command on one key into a pipeline, or send it: it is carried out although memory is full."""
+def write(client: Redis | Pipeline, command: str, key: str, *args: Any) -> Any:
+    """Send a command on one key, or put it into a pipeline: it is carried out although memory is full."""
     # A cluster's pipeline has no method `eval`, but takes the command.
-    return pipe.execute_command("EVAL", _ONE, 1, key, command, *args)  # type: ignore[no-untyped-call]
+    return client.execute_command("EVAL", _ONE, 1, key, command, *args)  # type: ignore[no-untyped-call]
 
 
 def replace(client: Redis, key: str, field: str, before: bytes, after: bytes) -> bool:

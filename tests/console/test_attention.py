@@ -20,7 +20,7 @@ from pipeline.hub.description import Description
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import Relay
-from pipeline.hub.relay_route import Route, Switch, note_state, set_route
+from pipeline.hub.relay_route import Route, Switch, change_route, note_state
 from pipeline.hub.retention import trim_all
 from pipeline.store.server_status import ServerStatus, server_status
 from pipeline.windows.jobs import keys
@@ -140,7 +140,7 @@ def test_dead_letters_and_a_relay_that_waits(
 def test_a_relay_that_is_paused_needs_nobody(hub: Hub, registry: JobRegistry, worker: History, relay: Relay) -> None:
     relay.step()
     relay.stop()
-    set_route(hub, Route(switch=Switch.PAUSED))
+    change_route(hub, lambda _: Route(switch=Switch.PAUSED))
 
     assert told(registry) == []
     (reader,) = (one for one in readers(now(registry).hubs["events"], {}) if one.kind == "relay")

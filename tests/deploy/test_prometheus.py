@@ -44,6 +44,7 @@ ELSEWHERE = {
 #: What the dashboard leaves out: limits, and what another metric says as well.
 NOT_DRAWN = {
     "wz_dead_letters_full",
+    "wz_events_repeated_total",
     "wz_hub_kept_events",
     "wz_job_delivery_stopped",
     "wz_job_rows_due_seconds",
@@ -55,6 +56,7 @@ NOT_DRAWN = {
     "wz_relay_bytes_total",
     "wz_relay_paused",
     "wz_relay_requests_total",
+    "wz_sends_replayed_total",
     "wz_sends_total",
     "wz_traces_total",
 }

@@ -15,16 +15,22 @@ from pipeline.errors import PipelineError
 
 #: What workers and commands tell, what a page shows, and what becomes another error before it leaves the domain.
 NOT_ANSWERED = {
+    "CannotImport",
     "DeadLettersFull",
     "DemoBusy",
     "DemoPlays",
     "DemoTaken",
     "InvalidCase",
+    "InvalidConfig",
     "InvalidConnectionString",
     "InvalidFile",
+    "InvalidLine",
+    "InvalidLines",
     "InvalidReference",
     "InvalidSetting",
     "NoDemo",
+    "NoMemoryForDeadLetter",
+    "NotNow",
     "OtherPlaces",
     "PartitionCountChanged",
     "QueryError",

@@ -11,11 +11,13 @@ import redis as redis_py
 from prometheus_client.parser import text_string_to_metric_families
 
 from handlers import create_app
+from handlers.metrics.counts import REGISTRY
+from handlers.metrics.load import Load
 from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
 from pipeline.hub.event import OVERHEAD
 from pipeline.hub.relay import Relay
-from pipeline.hub.relay_route import Route, Switch, set_route
+from pipeline.hub.relay_route import Route, Switch, change_route
 from pipeline.hub.sas import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.upstream_answers import Action
@@ -78,6 +80,16 @@ def test_requests_that_wait_are_under_way(gunicorn: LiveServer, redis: redis_py.
     stack.until(lambda: scrape(client)["wz_requests_under_way",] == 0)
 
 
+def test_a_scrape_is_not_under_way_when_its_process_writes(settings: Settings, redis: redis_py.Redis) -> None:
+    """As it does once a second, or the next scrape would find one request in a process that is idle."""
+    load: Load = create_app(settings).extensions["load"]
+    load.begin({"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}, time.perf_counter())
+
+    load.write()
+
+    assert REGISTRY.get_sample_value("wz_requests_under_way") == 0
+
+
 def test_sends_are_counted(client: ServiceClient) -> None:
     before = scrape(client)
     client.post("/events/messages", data="12345")
@@ -121,7 +133,7 @@ def test_what_was_dropped_and_that_a_relay_is_paused(
     relay = Relay(hub, Upstream(upstream.target, answers={413: Action.DROP}), beat=0.0)
     relay.step()
     relay.stop()
-    set_route(hub, Route(switch=Switch.PAUSED))
+    change_route(hub, lambda _: Route(switch=Switch.PAUSED))
 
     found = scrape(client)
     assert found["wz_relay_dropped_total", "events", "1"] == 1

@@ -18,6 +18,7 @@ from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import GROUP, Relay
+from pipeline.hub.relay_route import Route, Switch, change_route, note_state, relay_states, route
 from pipeline.hub.relay_status import status
 from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
@@ -264,3 +265,14 @@ def test_the_key_of_a_rule_is_replaced(redis: redis_py.Redis) -> None:
 
     assert rules.get("devices") == after
     assert (after.primary != before.primary, after.secondary) == (True, before.secondary)
+
+
+def test_a_relay_can_be_let_go(hub: Hub, redis: redis_py.Redis) -> None:
+    change_route(hub, lambda old: Route(switch=Switch.PAUSED))
+
+    with full(redis):
+        change_route(hub, lambda old: Route(switch=Switch.DETACHED, name="other"))
+        note_state(hub, to="host/other")
+
+        assert route(hub) == Route(switch=Switch.DETACHED, name="other")
+        assert relay_states([hub])[0].to == "host/other"

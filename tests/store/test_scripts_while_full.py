@@ -23,8 +23,8 @@ from pipeline.hub import Event, Hub, throughput
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import HubSettings
 from pipeline.hub.event import RELAY_ID
+from pipeline.hub.keyed_batches import record
 from pipeline.hub.repetition import RequestKey
-from pipeline.hub.requests import record
 from pipeline.hub.retention import trim
 from pipeline.hub.share import Share
 from pipeline.store import OutOfMemoryError, while_full
@@ -73,14 +73,14 @@ def append_with_a_message_id(client: redis_py.Redis) -> Callable[[], object]:
 def append_with_a_key(client: redis_py.Redis) -> Callable[[], object]:
     hub = hub_of(client, remember_ms=60_000)
     hub.append([Event(b"x")], key=RequestKey("one", "print"))
-    make_old(client, hub.keys.requests)
+    make_old(client, hub.keys.idempotency_keys)
     return lambda: hub.append([Event(b"x")], key=RequestKey("two", "print"))
 
 
 def record_a_batch(client: redis_py.Redis) -> Callable[[], object]:
     hub = hub_of(client, remember_ms=60_000)
     record(hub, RequestKey("one", "print"), {"e": b"batch"})
-    make_old(client, hub.keys.requests)
+    make_old(client, hub.keys.idempotency_keys)
     return lambda: record(hub, RequestKey("two", "print"), {"e": b"batch"})
 
 
@@ -151,7 +151,7 @@ ADDS: list[tuple[str, Prepare]] = [
     ("append.lua", append_of_a_relay),
     ("append.lua", append_with_a_message_id),
     ("append.lua", append_with_a_key),
-    ("record.lua", record_a_batch),
+    ("keyed_batch.lua", record_a_batch),
     ("throughput.lua", take),
     ("update.lua", reward_after_old_events),
     ("update.lua", first_member),
@@ -246,6 +246,7 @@ RUNS: list[tuple[str, Prepare | None]] = [
     ("retention.lua", old_events),
     ("throughput.lua", give_back),
     ("commit.lua", None),  # hub/test_full_store.py: an event that was sent, a dead letter that is sent again
+    ("route.lua", None),  # hub/test_full_store.py: a route is chosen, and what workers make of it noted
     ("update.lua", members_go),
     ("features.lua", features_go),
     ("delete.lua", board_goes),

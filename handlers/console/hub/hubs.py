@@ -39,7 +39,14 @@ _SAID = {"full": "nearly full", "letters": "dead letters", "relay": "relay waits
 LEVELS = {Level.ACT: "act", Level.LOOK: "look", Level.WAITS: "wait"}
 
 #: The fields of a hub that can be changed, by the names that the domain gives them.
-_FIELDS = {"retention_ms": "retention", "retention_bytes": "size", "throughput_units": "units", "metadata": "metadata"}
+_FIELDS = {
+    "retention_ms": "retention",
+    "retention_bytes": "size",
+    "throughput_units": "units",
+    "duplicate_detection_ms": "duplicates",
+    "publisher_events_per_second": "publisher_events",
+    "publisher_bytes_per_second": "publisher_bytes",
+}
 
 
 @blueprint.get("")
@@ -72,6 +79,9 @@ def changes_of(form: Form) -> dict[str, Any]:
         "retention_ms": form.read("retention", milliseconds),
         "retention_bytes": form.read("size", byte_count),
         "throughput_units": form.read("units", whole_number),
+        "duplicate_detection_ms": form.read("duplicates", milliseconds),
+        "publisher_events_per_second": form.read("publisher_events", whole_number),
+        "publisher_bytes_per_second": form.read("publisher_bytes", byte_count),
         "metadata": form["metadata"] or None,
     }
     return {field: value for field, value in found.items() if value is not None}

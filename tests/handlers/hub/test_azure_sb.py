@@ -51,7 +51,7 @@ SENDS: dict[str, list[dict[str, Any]]] = {
     "partition key": [{**OF_TEXT, "partition_key": "device-1"}],
     "accented partition key": [{**OF_TEXT, "partition_key": "Gerät"}],
     "accented partition key of bytes": [{**OF_BYTES, "partition_key": "Gerät"}],
-    "broker properties": [OF_TEXT],
+    "broker properties": [{**OF_TEXT, "message_id": "m"}],
     "custom properties": [
         {
             **OF_TEXT,

@@ -83,7 +83,7 @@ def test_what_is_refused_stores_nothing(
 def test_a_bomb_never_fills_the_memory(coding: str) -> None:
     stream = zlib.compressobj(wbits=31 if coding == "gzip" else 15)
     zeros = bytes(LIMIT)
-    bomb = b"".join(stream.compress(zeros) for _ in range(200)) + stream.flush()
+    bomb = b"".join(stream.compress(zeros) for _ in range(40)) + stream.flush()
 
     tracemalloc.start()
     with pytest.raises(RequestEntityTooLarge):
@@ -141,6 +141,12 @@ CHARSETS = st.sampled_from(
 )
 
 
+@pytest.fixture
+def in_process(settings: Settings) -> ServiceClient:
+    """The service, made once for all examples."""
+    return ServiceClient(create_app(settings))
+
+
 @given(
     st.lists(PIECES, max_size=8).map(b"".join),
     st.sampled_from([f"{BATCH}", BATCH.upper(), "text/plain"]),
@@ -150,13 +156,13 @@ CHARSETS = st.sampled_from(
 )
 @hypothesis.settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 def test_odd_bytes_are_kept_or_refused(
-    settings: Settings, hub: Hub, body: bytes, content_type: str, charset: str, coding: str, is_coded: bool
+    in_process: ServiceClient, hub: Hub, body: bytes, content_type: str, charset: str, coding: str, is_coded: bool
 ) -> None:
     """Whatever is sent is stored, so that it reads back, or refused with nothing stored; and never a 5xx."""
     data = CODINGS["deflate" if coding == "deflate" else "gzip"](body) if is_coded else body
     headers = {"Content-Type": content_type + charset, "Content-Encoding": coding}
     before = [hub.read(partition) for partition in range(4)]
-    answer = ServiceClient(create_app(settings)).post("/events/messages", data=data, headers=headers)
+    answer = in_process.post("/events/messages", data=data, headers=headers)
 
     added = [stored.event.body for p in range(4) for stored in hub.read(p)[len(before[p]) :]]
     assert answer.status_code in (201, 400, 415)

@@ -42,7 +42,7 @@ def key_of_request(request: Request, rule: Rule) -> RequestKey | None:
     return RequestKey(its_name.hexdigest()[:_DIGITS], asked.hexdigest()[:_DIGITS])
 
 
-def tell(hub: Hub, rule: Rule, appended: Appended) -> dict[str, str]:
+def note_left_out(hub: Hub, rule: Rule, appended: Appended) -> dict[str, str]:
     """Count and log what was left out; returns the headers that say so."""
     metrics.count_repetitions(hub, appended)
     if appended.replayed:

@@ -1,4 +1,7 @@
-"""Two services that relay to each other, by mistake: each has every event once, and the ring stops by itself."""
+"""An upstream whose hub is made only after a while, and which then relays back, by mistake.
+
+Its 404 is waited for, and all events go up, in order. The ring stops by itself: each of the two has every event once.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,19 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.hub.deadletters import DeadLetters
+from pipeline.hub.description import Description
 from pipeline.hub.log import Hub
 
 from .run import SENDERS, Report, compare, events, is_relayed
 from .senders import Sender
-from .servers import Server, World, target
+from .servers import PARTITIONS, Server, World, target
 
 
 class Ring(World):
-    """Its upstream has a relay, too, which sends everything back."""
+    """Its upstream has no hub at first, and a relay, which sends everything back."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        super().__init__(folder, seed)
+        super().__init__(folder, seed, upstream_hubs={})
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]
         more = {"WZ_UPSTREAM": str(target(self.home)), "WZ_MAX_DEAD_LETTERS": "1000000"}
         self.back = self.upstream.server("relay-back", worker, **more)
@@ -30,30 +34,49 @@ class Ring(World):
     def servers(self) -> list[Server]:
         return [*super().servers, self.back]
 
+    def strike_relays(self, seconds: float) -> None:
+        """Kill one of the workers after the other for so long, and at least one."""
+        end = time.monotonic() + seconds
+        while True:
+            name, server = self.rnd.choice([("relay worker", one) for one in self.relays] + [("back", self.back)])
+            server.kill()
+            self.kills[name] += 1
+            pause = time.monotonic() + self.slowness * self.rnd.uniform(0.5, 2.0)
+            while time.monotonic() < pause:
+                self.tick()
+                time.sleep(0.02)
+            if time.monotonic() >= end:
+                return
+
 
 def run(folder: Path, seconds: float, seed: int) -> Report:
-    """Send and kill for so long; raises TimeoutError if the relays don't come to an end."""
+    """Send and kill for so long before the hub is made, and for so long after.
+
+    Raises TimeoutError if it is not relayed, or if the relays don't come to an end.
+    """
     stop = threading.Event()
     with Ring(folder, seed) as world:
         senders = [Sender(number, world.home.address, seed, stop) for number in range(SENDERS)]
         for sender in senders:
             sender.start()
         begin = time.monotonic()
-        while (passed := time.monotonic() - begin) < seconds:
-            name, server = world.rnd.choice([("relay worker", world.relays[0]), ("relay worker back", world.back)])
-            server.kill()
-            world.kills[name] += 1
-            pause = time.monotonic() + world.slowness * world.rnd.uniform(0.5, 2.0)
-            while time.monotonic() < pause:
-                world.tick()
-                time.sleep(0.02)
+        world.wait_until(lambda: failed_tries(world) > 0, "asking for a hub that is not there")
+        world.strike_relays(seconds)
+        world.upstream.hubs.create("events", Description(partitions=PARTITIONS))
+        world.strike_relays(seconds)
         stop.set()
+        passed = time.monotonic() - begin
         world.wait_until(lambda: not any(sender.is_alive() for sender in senders), "sending the last events")
         for service in (world.home, world.upstream):
             world.wait_until(partial(is_relayed, service), "the end of the ring")
         report = compare(world, senders, passed)
         report.faults += faults(world)
         return report
+
+
+def failed_tries(world: World) -> int:
+    hub = world.home.hubs["events"]
+    return sum(int(hub.redis.hget(hub.keys[p].relay, "retries") or 0) for p in range(PARTITIONS))
 
 
 def faults(world: World) -> list[str]:

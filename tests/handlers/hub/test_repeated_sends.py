@@ -10,7 +10,7 @@ import pytest
 import redis as redis_py
 from werkzeug.test import TestResponse
 
-from handlers.hub.repetition import REPEATED
+from handlers.hub.repeated_sends import REPEATED
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
