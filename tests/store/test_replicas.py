@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -24,6 +25,7 @@ from pipeline.store.refusals import NotReplicated
 
 from .. import cluster, stack
 from ..client import validated
+from ..tcp_proxy import Proxy
 
 KEY = RequestKey("one", "print")
 BATCH = [Event(b"x", str(number)) for number in range(20)]
@@ -207,3 +209,36 @@ def test_a_client_is_told_that_it_may_be_stored(server: Replicated, monkeypatch:
     assert "too few replicas of the store have confirmed it in time" in answer.text
     assert MAY_BE_STORED in answer.text
     assert send().status_code == 201
+
+
+@pytest.mark.parametrize(("wanted", "lost"), [(0, 1), (1, 0)])
+def test_what_was_acknowledged_outlives_the_primary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: int, lost: int
+) -> None:
+    port = stack.free_port()
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    with (
+        stack.redis_server(one, "--port", port, "--repl-diskless-sync-delay", 0) as (process, url),
+        closing(Proxy(port)) as link,
+        stack.redis_server(other, "--replicaof", "127.0.0.1", link.port) as (_, url_of_replica),
+        redis_py.Redis.from_url(url) as primary,
+        redis_py.Redis.from_url(url_of_replica) as replica,
+    ):
+        stack.until(lambda: replica.info("replication").get("master_link_status") == "up")
+        settings = HubSettings(1, replicas=wanted)
+        hub = Hub(primary, "events", 1, settings)
+        hub.append([Event(b"one")])
+        acknowledged = 1
+        primary.wait(1, 0)  # it is there in both cases
+        link.cut.set()
+        monkeypatch.setattr(replicas, "WAIT_MS", 50)
+        with suppress(NotReplicated):
+            hub.append([Event(b"two")])
+            acknowledged += 1
+        process.kill()
+        process.wait()
+        replica.replicaof("NO", "ONE")
+
+        assert acknowledged - stored(Hub(replica, "events", 1)) == lost
