@@ -31,7 +31,11 @@ class Proxy:
         with suppress(OSError):  # it was closed
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self.target))
+                except ConnectionRefusedError:
+                    client.close()
+                    continue
                 self._ends += (client, server)
                 for ends in ((client, server), (server, client)):
                     threading.Thread(target=self._copy, args=ends, daemon=True).start()
