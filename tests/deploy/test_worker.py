@@ -98,7 +98,7 @@ def test_what_is_used_of_gunicorn_is_there() -> None:
     parser = RequestParser(Config(), iter([b""]), ("127.0.0.1", 0))
     assert parser.mesg is None
     assert parser.finish_body() is True  # type: ignore[func-returns-value]
-    assert vars(LengthReader(None, 3)).keys() >= {"length"}
+    assert vars(LengthReader(parser.unreader, 3)).keys() >= {"length"}
 
 
 def test_the_service_runs_where_there_is_no_epoll(
