@@ -1,8 +1,10 @@
-"""gunicorn's gthread, but for four things that it does otherwise. epoll.py derives the worker of production from it.
+"""gunicorn's gthread, but for five things that it does otherwise. epoll.py derives the worker of production from it.
 
 - What it refuses itself, it answers in the service's form, with the request's id (refusals.py).
 - It keeps the names of headers as they were sent (header_names.py).
 - It notes when a request was there, when a thread took it and when it was parsed (tracing.py).
+- It does not look for the rest of a body that was read to its end, which gunicorn does twice, and sets the connection's
+  time-out three times for it. In each of these steps a thread gives the interpreter's lock away, and waits for it.
 - It does not end by itself after `max_requests`: the master (serve.py) replaces it. gunicorn's own stops taking
   requests at once, and is started again when it has ended. If all reach their `max_requests` at about the same time,
   nobody answers until the new ones have imported the app.
@@ -17,6 +19,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from gunicorn.http.body import LengthReader
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -44,6 +47,8 @@ class Worker(ThreadWorker):
 
     def init_process(self) -> None:
         header_names.check(self.cfg)
+        # Each look at a setting is a call, of which a request needs some thirty. From now on, none of them changes.
+        vars(self.cfg).update((name, setting.get()) for name, setting in self.cfg.settings.items())
         RequestParser.mesg_class = ReadRequest
         os.environ[header_names.VARIABLE] = header_names.KEY  # before the app is imported, which looks for it
         super().init_process()
@@ -59,7 +64,10 @@ class Worker(ThreadWorker):
     def handle_request(self, req: Any, conn: Any) -> Any:
         noted.parsed = now()
         header_names.current.headers = req.sent_headers
-        return super().handle_request(req, conn)
+        keeps = super().handle_request(req, conn)
+        if keeps and _is_read(req):
+            conn.parser.mesg = None
+        return keeps
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Log why a request can't be handled, and answer it. The connection is closed then.
@@ -79,3 +87,9 @@ class Worker(ThreadWorker):
         log("refused %s %s: %d (%s)", *words, exc_info=exc_info, extra=facts)
         with suppress(OSError):  # the client may be gone
             client.sendall(refusal.answer())
+
+
+def _is_read(req: Any) -> bool:
+    """Say whether nothing is left of a request's body, whose length was told."""
+    reader = req.body.reader
+    return type(reader) is LengthReader and reader.length == 0

@@ -92,12 +92,12 @@ def test_what_does_not_come_says_so(wz_service):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs pytest in a project's folder, neither with this checkout's settings nor in it; it finds the plugin."""
+    """Run pytest in a project's folder, with the plugin, and neither with this checkout's settings nor in it."""
 
     def run(source: str, *args: str, ini: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "test_project.py").write_text(source)
         (tmp_path / "pytest.ini").write_text(f"[pytest]\n{ini}\n")
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *args]
+        command = [sys.executable, "-m", "pytest", "-p", "wz.pytest_plugin", "-p", "no:cacheprovider", "-q", *args]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "WZ_"))}
         return subprocess.run(command, cwd=tmp_path, env={**inherited, **environ}, capture_output=True, text=True)
 

@@ -10,8 +10,8 @@ made here. Problem documents then have it as their member `request_id`.
 from __future__ import annotations
 
 import logging
+import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class RequestID:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID", "") if self.trust else ""
-        request_id: str = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        request_id: str = given if _ID.fullmatch(given) else os.urandom(16).hex()
         environ[KEY] = request_id
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:

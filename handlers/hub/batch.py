@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import itertools
 from collections.abc import Sequence
 
 import msgspec
@@ -45,7 +44,7 @@ def batch(body: bytes) -> list[Event]:
         members.check_batch(body)
     if len(body) > MAX_PROPERTY:  # a smaller body can't have a property that is too large
         _check_properties(items)
-    return list(map(_event, items, itertools.count()))
+    return _events(items)
 
 
 def broker_properties(header: str) -> BrokerProperties:
@@ -61,19 +60,23 @@ def broker_properties(header: str) -> BrokerProperties:
     return found
 
 
-def _event(item: BatchItem, index: int) -> Event:
-    body, broker = item.body, item.broker_properties or NO_BROKER_PROPERTIES
-    if body is UNSET and item.user_properties is UNSET and item.broker_properties is UNSET:
-        raise Problem(
-            400,
-            f"[{index}] has neither Body nor UserProperties nor BrokerProperties: it would be an empty event",
-            field=f"[{index}].Body",
-        )
-    data = body.encode() if body else b""
-    if item.is_body_base64:
-        data = _from_base64(data, index)
-    properties = item.user_properties or {}
-    return Event(data, broker.partition_key or None, None, properties, None, broker.message_id or None)
+def _events(items: Sequence[BatchItem]) -> list[Event]:
+    events: list[Event] = []
+    for item in items:  # no call for each: there may be thousands
+        body, properties, broker = item.body, item.user_properties, item.broker_properties
+        if body is UNSET and properties is UNSET and broker is UNSET:
+            index = len(events)
+            raise Problem(
+                400,
+                f"[{index}] has neither Body nor UserProperties nor BrokerProperties: it would be an empty event",
+                field=f"[{index}].Body",
+            )
+        data = body.encode() if body else b""
+        if item.is_body_base64:
+            data = _from_base64(data, len(events))
+        known = broker or NO_BROKER_PROPERTIES
+        events.append(Event(data, known.partition_key or None, None, properties or {}, None, known.message_id or None))
+    return events
 
 
 def _from_base64(data: bytes, index: int) -> bytes:
@@ -81,13 +84,12 @@ def _from_base64(data: bytes, index: int) -> bytes:
     try:
         return base64.b64decode(data.translate(None, _LINE_BREAKS), validate=True)
     except binascii.Error as exc:
-        raise Problem(400, f"item {index}: the Body is not base64: {exc}", field=f"[{index}].Body") from exc
+        raise Problem(400, f"[{index}].Body is not base64: {exc}", field=f"[{index}].Body") from exc
 
 
 def _check_properties(items: Sequence[BatchItem]) -> None:
     for index, item in enumerate(items):
         for name, value in (item.user_properties or {}).items():
             if isinstance(value, str) and len(value) > MAX_PROPERTY // 4 and len(value.encode()) > MAX_PROPERTY:
-                raise Problem(
-                    400, f"item {index}: the property {name!r} is larger than 32 KB", field=f"[{index}].UserProperties"
-                )
+                place = f"[{index}].UserProperties"
+                raise Problem(400, f"{place}: the property {name!r} is larger than 32 KB", field=place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .xml_errors import is_dialect
@@ -35,6 +36,7 @@ class CanonicalPath:
         return self.app(environ, start_response)
 
 
+@lru_cache(maxsize=1024)  # most requests are for the same few paths
 def canonical(path: str) -> str:
     """Return the path as the routes spell it."""
     segments = path.split("/")

@@ -17,7 +17,8 @@ from wz.openapi import Content, operation
 from ..services import services
 from ..times import atom_time, now_ms
 from . import atom
-from .management import author, done, entry_or_feed, managing, url, watching
+from .body import plain_body
+from .management import WRONG_CODING, author, done, entry_or_feed, managing, url, watching
 from .parameters import NO_HUB, GroupName, HubName, partition_number
 
 PartitionId = Annotated[str, msgspec.Meta(examples=["0"])]
@@ -50,12 +51,13 @@ def get_group(request: Request, hub: HubName, group: GroupName) -> Response:
         400: "the name or the body can't be taken",
         404: NO_HUB,
         409: "there is a consumer group of this name already",
+        415: WRONG_CODING,
     },
 )
 def put_group(request: Request, hub: HubName, group: GroupName) -> Response:
     """Make a consumer group. Of a ConsumerGroupDescription, only UserMetadata is used."""
     found = services(request).hubs[hub]
-    given = atom.read_description(request.get_data(), "ConsumerGroupDescription")
+    given = atom.read_description(plain_body(request), "ConsumerGroupDescription")
     return atom.respond(
         _group_entry(request, found, ConsumerGroups(found).create(group, given.get("UserMetadata"))), 201
     )

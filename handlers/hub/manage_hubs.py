@@ -18,8 +18,9 @@ from wz.openapi import Content, operation
 from ..services import services
 from ..times import atom_time
 from . import atom
+from .body import plain_body
 from .duplicate_detection import duplicate_detection, duplicate_detection_elements
-from .management import author, done, entry_or_feed, managing, url
+from .management import WRONG_CODING, author, done, entry_or_feed, managing, url
 from .parameters import NO_HUB, NewHub, OneHub
 
 
@@ -52,6 +53,7 @@ def get_hub(request: Request, hub: OneHub) -> Response:
         400: "the name, the body or a value in it can't be taken; or another number of partitions",
         404: "with If-Match: there is no such hub",
         409: "there is a hub of this name already, or another request is changing it",
+        415: WRONG_CODING,
     },
 )
 def put_hub(request: Request, hub: NewHub) -> Response:
@@ -67,7 +69,7 @@ def put_hub(request: Request, hub: NewHub) -> Response:
         # Before the body is read: createQueueIfNotExists of azure-sb sends another kind of body, and goes on after a
         # 409.
         raise HubExists(hub.lower())
-    given = atom.read_description(request.get_data(), "EventHubDescription")
+    given = atom.read_description(plain_body(request), "EventHubDescription")
     changes: dict[str, Any] = {}
     if (partitions := _number(given, "PartitionCount")) is not None:
         changes["partitions"] = partitions

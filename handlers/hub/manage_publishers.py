@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from pipeline.hub.event import MAX_KEY
 from pipeline.hub.log import Hub
+from pipeline.hub.publisher_name import check_publisher_name
 from pipeline.hub.publishers import RevokedPublishers
 from wz import Problem, Request, Response
 from wz.openapi import Content, operation
@@ -13,7 +13,8 @@ from wz.openapi import Content, operation
 from ..services import services
 from ..times import now_ms
 from . import atom
-from .management import author, done, entry_or_feed, managing, url
+from .body import plain_body
+from .management import WRONG_CODING, author, done, entry_or_feed, managing, url
 from .parameters import NO_HUB, HubName, PublisherName
 
 
@@ -43,14 +44,14 @@ def get_revoked(request: Request, hub: HubName, publisher: PublisherName) -> Res
         201: entry_or_feed("revoked"),
         400: "the name or the body can't be taken, or they name two publishers",
         404: NO_HUB,
+        415: WRONG_CODING,
     },
 )
 def revoke(request: Request, hub: HubName, publisher: PublisherName) -> Response:
     """Stop a publisher from sending. Of a RevokedPublisherDescription, Name is used: that in the path."""
     found = services(request).hubs[hub]
-    if len(publisher) > MAX_KEY or not publisher.isprintable():
-        raise Problem(400, f"A publisher's name is 1 to {MAX_KEY} characters that can be printed.")
-    given = atom.read_description(request.get_data(), "RevokedPublisherDescription")
+    check_publisher_name(publisher)
+    given = atom.read_description(plain_body(request), "RevokedPublisherDescription")
     if given.get("Name", publisher).lower() != publisher.lower():
         raise Problem(400, f"The body names the publisher {given['Name']!r}, the path {publisher!r}.")
     RevokedPublishers(found).revoke(publisher)

@@ -11,7 +11,7 @@ from typing import cast
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import Blueprint, Request, Response
 from wz.context import current_request
 from wz.openapi import Content
@@ -19,6 +19,9 @@ from wz.openapi import Content
 from ..auth import protect
 from ..services import services
 from . import xml_errors
+
+#: What a 415 says.
+WRONG_CODING = "the Content-Encoding is not one that is taken"
 
 managing = Blueprint("management")
 protect(managing, hub_paths=True, right=Right.MANAGE)

@@ -14,8 +14,9 @@ from pipeline.hub.resource import publisher_names
 from pipeline.hub.throughput import limits_of
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Blueprint, Request, Response
-from wz.idempotency import HEADER, LONGEST, PATTERN
-from wz.openapi import operation
+from wz.idempotency import HEADER, LONGEST, PATTERN, REPLAYED
+from wz.openapi import Content, operation
+from wz.reply import Reply
 
 from .. import metrics
 from ..auth import protect, signed_by, token_of
@@ -25,7 +26,7 @@ from . import xml_errors
 from .event_parser import for_partition, for_publisher, several, single
 from .members import BatchItem, BrokerProperties
 from .parameters import HubName, PublisherName, partition_number
-from .repetition import key_of_request, relay_of, tell
+from .repeated_sends import REPEATED, key_of_request, note_left_out, relay_of
 
 blueprint = Blueprint("hub")
 protect(blueprint, hub_paths=True)
@@ -47,13 +48,19 @@ _sends = operation(
         ],
     },
     responses={
-        201: "the event, or every event of the batch, is stored; or was before, if a header says so",
-        400: "the batch, BrokerProperties or a name in the path can't be taken",
+        201: Content(
+            "the event, or every event of the batch, is stored; or was before, if a header says so",
+            headers={
+                REPLAYED: f"'true': the request was carried out before, by its {HEADER}",
+                REPEATED: "how many of its events were left out, since the hub has them",
+            },
+        ),
+        400: "the batch, BrokerProperties or a name in the path can't be taken; or the event has been in this hub",
         401: "the token is missing, expired, not valid here, or lacks Send; or the publisher is revoked",
         404: "there is no such hub, or no such partition",
         413: "the event or the batch is too large",
-        422: f"{HEADER} is no key, or belongs to another request",
         415: "the Content-Encoding, or a batch's charset, is not one that is taken",
+        422: f"{HEADER} is no key, or belongs to another request",
         502: f"the connection to the store broke. {MAY_BE_STORED}",
         503: f"the hub is throttled or full, or the store is away or full; {NOTHING_CHANGED}",
         504: f"the store has not answered in time. {MAY_BE_STORED}",
@@ -94,7 +101,10 @@ def _sent(request: Request) -> Sequence[Event]:
 
 
 def _is_batch(request: Request) -> bool:
-    return request.environ.get("CONTENT_TYPE") == BATCH_TYPE or request.mimetype == BATCH_TYPE
+    content_type = request.environ.get("CONTENT_TYPE") or ""
+    if len(content_type) <= len(BATCH_TYPE):  # without parameters
+        return content_type.lower() == BATCH_TYPE
+    return request.mimetype == BATCH_TYPE
 
 
 def _store(
@@ -105,10 +115,9 @@ def _store(
     publisher: str | None = None,
 ) -> Response:
     rule = signed_by(request)
-    limits = limits_of(target, rule, publisher)
     key = key_of_request(request, rule)
     limits = limits_of(target, rule, publisher)
     with metrics.counted(target, is_batch=_is_batch(request)):
         appended = target.append(events, partition=partition, relay=relay_of(rule), key=key, limits=limits)
-    headers = tell(target, rule, appended) if appended != ALL_STORED else None
-    return Response(b"", 201, headers, content_type=xml_errors.XML)
+    headers = () if appended == ALL_STORED else tuple(note_left_out(target, rule, appended).items())
+    return Reply(b"", 201, xml_errors.XML, headers).as_response(Response)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter
@@ -51,6 +52,12 @@ _LIMITS = {"hub": "throttled", "rule": "rule limit", "publisher": "publisher lim
 _REASONS: dict[type[Exception], str] = {HubFull: "full", OutOfMemoryError: "store full"}
 
 
+@lru_cache(maxsize=2048)
+def _stored(hub: str, kind: str) -> Callable[[], None]:
+    """Return what counts one; to find it costs as much as to call it."""
+    return _sends.labels(hub, kind).inc
+
+
 @contextmanager
 def counted(hub: Hub, *, is_batch: bool) -> Iterator[None]:
     """Count a send to `hub`, or why it was refused."""
@@ -62,7 +69,7 @@ def counted(hub: Hub, *, is_batch: bool) -> Iterator[None]:
     except tuple(_REASONS) as exc:
         _refused.labels(hub.name, _REASONS[type(exc)]).inc()
         raise
-    _sends.labels(hub.name, "batch" if is_batch else "single").inc()
+    _stored(hub.name, "batch" if is_batch else "single")()
 
 
 def count_repetitions(hub: Hub, appended: Appended) -> None:

@@ -26,13 +26,13 @@ if ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then
 end
 if ARGV[2] ~= '' then
   sample = tonumber(ARGV[2])
-  call('DEL', prefix .. KEY_SAMPLE)  -- another size: the caller then draws a new sample
 end
 expires = tonumber(ARGV[3]) or expires
 if ARGV[4] == '1' and flags % 2 == 0 then flags = flags + 1 end
 
 local packed = struct.pack(HEAD, free, pages, version + 1, places, flags, expires, sample)
 call('SETRANGE', KEYS[2], 0, packed .. string.sub(header, #packed + 1))
+if ARGV[2] ~= '' then call('DEL', prefix .. KEY_SAMPLE) end  -- another size: the caller then draws a new sample
 
 if ARGV[3] ~= '' or expires > 0 then
   for _, name in ipairs(key_names(prefix, 6)) do

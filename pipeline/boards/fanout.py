@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..store import RedisError, ResponseError
-from ..store.at_once import NOT_RUN, send_at_once
+from ..store.at_once import SEND_AGAIN, send_at_once
 from .changes import Change, Reply, replies, update_args
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
@@ -80,7 +80,7 @@ def _run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> l
     commands = [("EVALSHA", script.sha, len(shard.keys), *shard.keys, *args) for shard, args in calls]
     answers = send_at_once(client, commands, [shard.keys[0] for shard, _ in calls])
     for i, (shard, args) in enumerate(calls):
-        if isinstance(answers[i], NOT_RUN):
+        if isinstance(answers[i], SEND_AGAIN):
             try:
                 answers[i] = script.call(client, shard.keys, args)
             except RedisError as exc:

@@ -17,6 +17,12 @@ if ARGV[4] ~= '' then
   table.sort(digests)
   if not string.find(ARGV[4], redis.sha1hex(table.concat(digests)), 1, true) then return false end
 end
+for i = 5, #ARGV, 2 do  -- as in update.lua: what adds is refused if memory is full, before anything was deleted
+  if ARGV[i + 1] ~= '' then
+    call('SETRANGE', KEYS[2], 0, '')
+    break
+  end
+end
 if ARGV[2] == '1' then call('DEL', KEYS[4]) end
 for i = 5, #ARGV, 2 do
   if ARGV[i + 1] == '' then call('HDEL', KEYS[4], ARGV[i]) else call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end

@@ -12,6 +12,8 @@ local size = redis.call('ZCARD', KEYS[1])
 local wanted = math.min(#ARGV, size)
 local is_taken = {}
 
+-- Changes nothing, as no member has an empty name: unlike DEL, it is refused if memory is full.
+if wanted > 0 then redis.call('ZADD', KEYS[1], 'XX', 0, '') end
 redis.call('DEL', KEYS[2])
 for slot = 1, wanted do
   local last = size - wanted + slot - 1

@@ -29,6 +29,18 @@ if places ~= tonumber(ARGV[1]) then return redis.error_reply('PLACES ' .. places
 
 local come, go
 if sample > 0 then come, go = Sample() end
+
+-- Neither command changes anything. The first that writes decides what happens if memory is full (store/while_full.py):
+-- all changes are refused if one of them adds something, and none if they only remove.
+local adds = false
+for i = 5, #ARGV, 4 do
+  if ARGV[i] ~= 'remove' and ARGV[i] ~= 'leave' then
+    adds = true
+    break
+  end
+end
+if adds then call('SETRANGE', KEYS[2], 0, '') else call('ZREM', KEYS[1], '') end
+
 local segments = flags >= 2 and Segments(places, flags, expires)
 local events, now, forget_at
 local remembered = {}  -- events of this call: written after `save`, so that none outlives a change that failed

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Mapping
 
 import click
-import msgspec
 
-from ..connection_string import ConnectionString, expiry
-from ..errors import InvalidValue
+from ..connection_string import ConnectionString, InvalidConnectionString, validity
 from ..hub.log import Hub
-from ..hub.own_address import OwnAddress
-from ..hub.relay import Relay
-from ..hub.relay_route import Route, Switch, relay_states, route, set_route
-from ..hub.relays import itself
-from ..hub.upstream_answers import DEFAULTS, Action, parse_choices
-from ..settings import Settings
-from ..settings.row import read_file
+from ..hub.relay_choice import choose, forget
+from ..hub.relay_route import Switch, relay_states, route
+from ..hub.upstream_answers import DEFAULTS, parse_choices
+from ..settings.row import InvalidSetting, read_file
 from ..store.clock import machine_time
 from . import terminal
 from .hub_management import hubs_of
 from .terminal import columns, one_line_errors
-
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254}[A-Za-z0-9])?")
 
 
 @click.command()
@@ -70,42 +61,25 @@ def relay(
     if not reset and not choices and all(change is None for change in changes):
         _show(hub)
         return
-    old = route(hub)
-    new = Route() if reset else _changed(old, to_file, there, parse_choices(choices), switch)
-    _refuse_itself(settings, hub, new)
-    set_route(hub, new)
-    if new.switch is Switch.PAUSED:
-        Relay.group_of(hub).attach()
-    if new.switch is Switch.DETACHED:
-        Relay.group_of(hub).detach()
-
-
-def _changed(
-    old: Route, to_file: str | None, there: str | None, choices: Mapping[int, Action | None], switch: str | None
-) -> Route:
-    if there and not _NAME.fullmatch(there):
-        raise InvalidValue(f"{there!r}: a hub's name is 1 to 256 letters, digits and . - _", "name")
-    answers = {status: action for status, action in old.answers.items() if status not in choices}
-    answers |= {status: action for status, action in choices.items() if action is not None}
-    return msgspec.structs.replace(
-        old,
-        switch=old.switch if switch is None else Switch(switch),
-        to=old.to if to_file is None else str(ConnectionString.parse(_read(to_file))),
-        name=old.name if there is None else there,
-        answers=dict(sorted(answers.items())),
+    if reset:
+        forget(settings, hub)
+        return
+    choose(
+        settings,
+        hub,
+        switch=None if switch is None else Switch(switch),
+        to=None if to_file is None else _connection_string(to_file),
+        name=there,
+        answers=parse_choices(choices),
     )
 
 
-def _read(file: str) -> str:
-    return sys.stdin.read() if file == "-" else read_file("--to-file", file) or ""
-
-
-def _refuse_itself(settings: Settings, hub: Hub, new: Route) -> None:
-    target = ConnectionString.parse(new.to) if new.to else settings.upstream
-    if target is None or new.switch is not Switch.ON:
-        return
-    if OwnAddress.from_settings(settings).feeds_itself(target, new.name or target.hub or hub.name, hub.name):
-        raise InvalidValue(itself(target, hub.name), "to")
+def _connection_string(file: str) -> str:
+    text = sys.stdin.read() if file == "-" else read_file("--to-file", file) or ""
+    try:
+        return str(ConnectionString.parse(text))
+    except InvalidConnectionString as exc:
+        raise InvalidSetting("--to-file", str(exc)) from None
 
 
 def _show(hub: Hub) -> None:
@@ -123,6 +97,6 @@ def _show(hub: Hub) -> None:
         "": "with all other statuses, and without an answer: wait",
     }
     if target and target.expires is not None:
-        fields["signature"] = expiry(target.expires, now)
+        fields["signature"] = validity(target.expires, now)
     for line in columns(list(fields.items()), {0, 1}):
         click.echo(line)

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import quote
 
 import click
@@ -54,14 +55,14 @@ def tail_events(
     partition: int | None,
     count: int | None,
     is_json: bool,
-    connection_string_file: object,
-    ca: object,
+    connection_string_file: Path | None,
+    ca: Path | None,
 ) -> None:
     """Print the events of the hub NAME as they come, until Ctrl-C, one line each: time, partition, number, key, body.
 
     It needs the right Listen alone. While the service does not answer it tries again, and goes on where it was.
     """
-    service = client(connection_string_file, ca)  # type: ignore[arg-type]
+    service = client(connection_string_file, ca)
     if service.is_azure:
         raise PipelineError(f"{service.target.host} is Azure's, which can't be read by HTTP: this reads a hub of wz")
     follower = Follower(service, name, partition, begin)

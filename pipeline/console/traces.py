@@ -7,12 +7,11 @@ each know their own and say it at times of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from itertools import accumulate
 from typing import NamedTuple, cast
 
 from ..store import Redis
-from ..store.scripts import Script
+from ..store.scripts import Script, lua
 from .keys import TRACE, TRACE_TTL, TRACES
 
 #: Bytes of one trace's part of the service.
@@ -24,8 +23,8 @@ MAX_ALL = 16 * 1024 * 1024
 #: Bytes of nginx's part.
 MAX_LINE = 4 * 1024
 
-_KEEP = Script(files(__package__) / "keep.lua")
-_ATTACH = Script(files(__package__) / "attach.lua")
+_KEEP = Script(*lua(__package__, "keep"))
+_ATTACH = Script(*lua(__package__, "attach"))
 
 
 class Part(NamedTuple):

@@ -4,7 +4,7 @@ Theory. On one server append.lua writes a batch to all of its partitions, or to 
 partition is in a slot of its own, so a batch is written in four steps. What a step sends goes to all nodes before the
 first of them is waited for: a step is one round trip, however many partitions and nodes there are.
 
-    1. look       for abandoned intents, and how full the partitions are
+    1. look       for abandoned intents, how full the partitions are, and whether each node takes writes
     2. record     the whole batch is added to `intents`; the id of that entry is the batch's id
     3. carry out  each partition takes its part, and remembers the batch's id in `batches` in the same script
     4. drop       the intent is deleted
@@ -22,7 +22,8 @@ Invariant: as long as the intent is there, or its sender may still write, every 
 the id. From this the rest follows. A part is taken once, since append.lua leaves out a batch that it remembers; and a
 batch is taken whole, since an intent is dropped only by a process that has seen every partition take its part. A batch
 may be refused only before step 2. A partition may fill up after step 1, so step 3 writes its part even beyond its cap
-(`write_parts` passes none), or one of them might be missing.
+(`write_parts` passes none), or one of them might be missing. A node that begins to refuse writes after step 1, as one
+that has no memory left, leaves the intent: its sender is told that the batch may be stored.
 
 The one exception is a sender that is paused before or in step 3 for longer than `REMEMBERED`: the others finish its
 batch, the partitions forget the id, and then the sender writes its remaining parts a second time.
@@ -46,7 +47,7 @@ import msgspec
 from ..store import RedisError
 from ..store.clock import machine_time
 from ..store.offsets import ms_of
-from . import requests
+from . import keyed_batches
 from .entry import pack, unpack
 from .event import Event, size_of
 from .keys import REMEMBERED
@@ -89,11 +90,11 @@ class Batches:
         and not carried out, it is now. Raises `HubFull`, `BatchTooLarge` or `KeyOfAnother`, with nothing stored. Four
         round trips, if there is nothing to finish and the partitions have room; with a key one more.
         """
-        if key and (known := requests.look(self.hub, key)):
+        if key and (known := keyed_batches.look(self.hub, key)):
             self._finish(self._recorded(known))
             return Appended(replayed=True)
         cap = self.hub.settings.partition_bytes
-        sizes = {partition: size_of(events) for partition, events in by_partition.items()} if cap else {}
+        sizes = {partition: size_of(events) for partition, events in by_partition.items()}
         abandoned, held = self._look(ABANDONED, sizes)
         if abandoned:
             try:
@@ -102,12 +103,14 @@ class Batches:
                 logger.warning("hub %s: an abandoned batch can't be finished yet: %s", self.hub.name, exc)
             _, held = self._look(ABANDONED, sizes)  # what was finished takes room as well
         trimmed: set[int] = set()
-        while full := [its for its, size in sizes.items() if _is_full(len(by_partition[its]), size, held[its], cap)]:
+        while cap and (
+            full := [its for its, size in sizes.items() if _is_full(len(by_partition[its]), size, held[its], cap)]
+        ):
             for partition in full:
                 make_room(self.hub, partition, sizes[partition], len(by_partition[partition]), trimmed)
             _, held = self._look(ABANDONED, sizes)
         if key:
-            batch, is_new = requests.record(self.hub, key, _encode(by_partition, relay))
+            batch, is_new = keyed_batches.record(self.hub, key, _encode(by_partition, relay))
             if not is_new:  # the same request has come meanwhile
                 self._finish(self._recorded(batch))
                 return Appended(replayed=True)
@@ -150,14 +153,18 @@ class Batches:
             pipe.execute()
 
     def _look(self, at_least_ms: int, partitions: Iterable[int] = ()) -> tuple[list[_Intent], dict[int, int]]:
-        """Return the oldest intents, if they are as old as this, and the bytes of these partitions. One round trip."""
+        """Return the oldest intents, if they are as old as this, and the bytes of these partitions. One round trip.
+
+        Raises what a write does, if the node of one of the partitions takes none; nothing is written.
+        """
         before = int(machine_time() * 1000) - at_least_ms
         with self.hub.redis.pipeline(transaction=False) as pipe:
             pipe.xrange(self.intents, max=str(before), count=_AT_ONCE)
             for partition in partitions:
                 pipe.hget(self.hub.keys[partition].stats, "bytes")
+                pipe.setrange(self.hub.keys[partition].sequence, 0, "")  # no byte: see client.try_write
             found, *held = pipe.execute()
-        return found, {partition: int(its or 0) for partition, its in zip(partitions, held, strict=True)}
+        return found, {partition: int(its or 0) for partition, its in zip(partitions, held[::2], strict=True)}
 
     def _finish(self, abandoned: Sequence[_Intent]) -> int:
         for entry, fields in abandoned:

@@ -1,4 +1,5 @@
--- Commit what became of a request to the upstream hub: the offset, the counters and the dead letters move together, or not at all.
+-- Commit what became of a request to the upstream hub: the offset, the counters and the dead letters move together, or
+-- not at all. After numbers.lua.
 --
 -- KEYS[1]  the relay's lease of the partition
 -- KEYS[2]  hash, group -> offset
@@ -13,7 +14,8 @@
 -- ARGV[9]  the most dead letters that the partition may have
 -- ARGV[10]  offset of the first event of the request, ARGV[11] of the last, ARGV[12] where they were sent
 -- ARGV[13]  events that it refused and that are dropped
--- ARGV[14..]  three values for each event that it refused and that is kept: the event as MessagePack, the reason, re-drives so far
+-- ARGV[14..]  three values for each event that it refused and that is kept: the event as MessagePack, the reason,
+--           re-drives so far
 --
 -- Returns 1; or 0 if the lease is another's, or -1 if there are too many dead letters: then nothing was done.
 
@@ -45,15 +47,13 @@ if ARGV[13] ~= '0' then redis.call('HINCRBY', KEYS[3], 'dropped', ARGV[13]) end
 redis.call('HDEL', KEYS[3], 'error', 'full')
 
 -- Requests that follow each other within a second have one note, so that the notes of many minutes are few.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = time_ms()
 local to = ARGV[7] ~= '0' and ARGV[12] or ''
 local begun, first, newest_to = string.match(redis.call('LINDEX', KEYS[6], -1) or '', '^(%d+) %d+ (%S+) %S+ (.*)$')
 if ARGV[6] == '' and newest_to == to and now - begun < 1000 then
-  redis.call('LSET', KEYS[6], -1, table.concat({begun, string.format('%.0f', now), first, ARGV[11], to}, ' '))
+  redis.call('LSET', KEYS[6], -1, table.concat({begun, text(now), first, ARGV[11], to}, ' '))
 else
-  local ms = string.format('%.0f', now)
-  redis.call('RPUSH', KEYS[6], table.concat({ms, ms, ARGV[10], ARGV[11], to}, ' '))
+  redis.call('RPUSH', KEYS[6], table.concat({text(now), text(now), ARGV[10], ARGV[11], to}, ' '))
   redis.call('LTRIM', KEYS[6], -500, -1)
 end
 return 1

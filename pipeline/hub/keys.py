@@ -1,19 +1,14 @@
-"""Every Redis key of the hubs.
+"""Every Redis key of the hubs: what it holds, how long it lives, and who deletes it. hub_keys.py makes their names.
 
-Names are made only here, and the keys that are deleted with a hub follow from `OF_HUB`: a key that is added there needs
-no other entry. NAME is the hub's name in lower case, P the number of a partition, GROUP the name of a consumer group.
-The part in braces decides the slot of a cluster: a script may only use keys of one slot, so all keys of a partition are
-in one.
+The keys that are deleted with a hub follow from `OF_HUB`: a key that is added there needs no other entry. NAME is the
+hub's name in lower case, P the number of a partition, GROUP the name of a consumer group. The part in braces decides
+the slot of a cluster: a script may only use keys of one slot, so all keys of a partition are in one.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections import defaultdict
-from collections.abc import Iterable
-
 from ..store import lease
-from ..store.keys import WORD, Key
+from ..store.keys import Key
 
 #: Seconds that the lease on a partition lasts from each renewal, and for which a worker counts from each announcement;
 #: share.py tells what the two depend on.
@@ -179,16 +174,16 @@ INTENTS = Key(
     None,
     f"{_WITH_THE_HUB}; an entry once all of its partitions took their part",
 )
-REQUESTS = Key(
-    "{hub:NAME:batches}:requests",
+IDEMPOTENCY_KEYS = Key(
+    "{hub:NAME:batches}:idempotency-keys",
     "hash",
     "digest of a rule, a path and an Idempotency-Key -> when the request came, ms since the Unix epoch, its "
     "fingerprint, and on a cluster the id of its batch; '' -> when the hash was begun. See remembered.lua",
     "`WZ_REMEMBER_EVENTS` after the last one",
     _WITH_THE_HUB,
 )
-OLDER_REQUESTS = Key(
-    "{hub:NAME:batches}:requests:older",
+OLDER_IDEMPOTENCY_KEYS = Key(
+    "{hub:NAME:batches}:idempotency-keys:older",
     "hash",
     "the same, of those that came before the newer hash was begun",
     "`WZ_REMEMBER_EVENTS`",
@@ -234,7 +229,7 @@ RULES = Key(
 OF_HUB = (
     *(EVENTS, SEQUENCE, STATS, RELAYED, MESSAGE_IDS, OLDER_MESSAGE_IDS, BATCHES, OFFSETS, ATTACHED, LEASE),
     *(DEADLETTERS, REDRIVE, RELAY, SENT),
-    *(ID, GROUPS, UPSTREAM, REVOKED, THROUGHPUT, INTENTS, REQUESTS, OLDER_REQUESTS, WORKERS),
+    *(ID, GROUPS, UPSTREAM, REVOKED, THROUGHPUT, INTENTS, IDEMPOTENCY_KEYS, OLDER_IDEMPOTENCY_KEYS, WORKERS),
 )
 
 KEYS: tuple[Key, ...] = (
@@ -242,67 +237,3 @@ KEYS: tuple[Key, ...] = (
     *(RULE_THROUGHPUT, PUBLISHER_THROUGHPUT),  # any number of them, each for a second or a little longer
     *(CHANGE, HUBS, DELETED, RETENTION, RULES),
 )
-
-
-class PartitionKeys:
-    """The names of a partition's keys."""
-
-    def __init__(self, hub: str, partition: int) -> None:
-        self._parts = {"NAME": hub, "P": str(partition)}
-        self.events = EVENTS.named(**self._parts)
-        self.sequence = SEQUENCE.named(**self._parts)
-        self.stats = STATS.named(**self._parts)
-        self.relayed = RELAYED.named(**self._parts)
-        self.message_ids = MESSAGE_IDS.named(**self._parts)
-        self.older_message_ids = OLDER_MESSAGE_IDS.named(**self._parts)
-        self.batches = BATCHES.named(**self._parts)
-        self.offsets = OFFSETS.named(**self._parts)
-        self.attached = ATTACHED.named(**self._parts)
-        self.deadletters = DEADLETTERS.named(**self._parts)
-        self.redrive = REDRIVE.named(**self._parts)
-        self.relay = RELAY.named(**self._parts)
-        self.sent = SENT.named(**self._parts)
-
-    def lease(self, group: str) -> str:
-        return LEASE.named(**self._parts, GROUP=group)
-
-
-class HubKeys(dict[int, PartitionKeys]):
-    """The names of a hub's keys; `keys[3]` has those of partition 3, which are made when they are first asked for."""
-
-    def __init__(self, hub: str) -> None:
-        super().__init__()
-        self._parts = {"NAME": hub}
-        self.id = ID.named(**self._parts)
-        self.groups = GROUPS.named(**self._parts)
-        self.upstream = UPSTREAM.named(**self._parts)
-        self.revoked = REVOKED.named(**self._parts)
-        self.throughput = THROUGHPUT.named(**self._parts)
-        self.intents = INTENTS.named(**self._parts)
-        self.requests = REQUESTS.named(**self._parts)
-        self.older_requests = OLDER_REQUESTS.named(**self._parts)
-        self.change = CHANGE.named(**self._parts)
-
-    def __missing__(self, partition: int) -> PartitionKeys:
-        found = self[partition] = PartitionKeys(self._parts["NAME"], partition)
-        return found
-
-    def rule_throughput(self, rule: str) -> str:
-        return RULE_THROUGHPUT.named(**self._parts, RULE=rule)
-
-    def publisher_throughput(self, publisher: str) -> str:
-        return PUBLISHER_THROUGHPUT.named(**self._parts, PUBLISHER=publisher)
-
-    def workers(self, group: str) -> str:
-        return WORKERS.named(**self._parts, GROUP=group)
-
-    def deleted_with_the_hub(self, partitions: int, groups: Iterable[str]) -> list[list[str]]:
-        """Return all keys that a hub with these partitions and groups may have, a list for each slot of a cluster."""
-        values = {"NAME": [self._parts["NAME"]], "P": list(map(str, range(partitions))), "GROUP": list(groups)}
-        slots: dict[str, list[str]] = defaultdict(list)
-        for key in OF_HUB:
-            words = WORD.findall(key.pattern)
-            for parts in itertools.product(*(values[word] for word in words)):
-                name = key.named(**dict(zip(words, parts, strict=True)))
-                slots[name.partition("}")[0]].append(name)
-        return list(slots.values())

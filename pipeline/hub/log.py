@@ -6,9 +6,12 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
-from ..store import Redis, RedisCluster
+from ..errors import PipelineError
+from ..store import OUTAGES, Redis, RedisCluster, writes
+from ..store.refusals import NOT_RUN
 from . import throughput
 from .batches import Batches
 from .description import HubSettings
@@ -24,7 +27,7 @@ from .writing import BatchTooLarge, HubFull, write
 class Hub(StoredHub):
     """One hub: events are appended to its partitions, and are read from one partition, in order.
 
-    Redis keys: `events`, `sequence`, `stats`, `relayed`, `message_ids`, `requests`; see keys.py.
+    Redis keys: `events`, `sequence`, `stats`, `relayed`, `message_ids`, `idempotency_keys`; see keys.py.
     """
 
     def __init__(
@@ -59,12 +62,11 @@ class Hub(StoredHub):
         that of a request that may come again. If the hub detects duplicates, an event without a key goes to the
         partition of its MessageId.
 
-        `limits` are those of who sends. On a cluster, events for several partitions take four round trips, and any with
-        `key` five; if the sender dies, others finish what it began (see batches.py). Each partition takes or refuses
-        recorded events by itself there.
+        On a cluster, events for several partitions take four round trips, and any with `key` five; if the sender dies,
+        others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself there.
 
-        `limits` are those of who sends. Raises `UnknownPartition`, `HubFull`, `BatchTooLarge`, `Throttled`,
-        `KeyOfAnother` or `WrongHops`.
+        `limits` are those of the sender, beside the hub's own: see throughput.py. Raises `UnknownPartition`, `HubFull`,
+        `BatchTooLarge`, `Throttled`, `KeyOfAnother` or `WrongHops`.
         """
         check_hops(events, lambda: self.hop)
         by_partition = self._divide(events, partition, relay)
@@ -74,8 +76,10 @@ class Hub(StoredHub):
         throughput.take(self, size, len(events), limits)
         try:
             return self._write(by_partition, enqueued_ms, relay, key)
-        except (HubFull, BatchTooLarge, KeyOfAnother):
-            throughput.give_back(self, size, len(events), limits)
+        except (HubFull, BatchTooLarge, KeyOfAnother, *NOT_RUN) as exc:
+            if isinstance(exc, PipelineError) or not writes.may_have_written():
+                with suppress(*OUTAGES):  # what is to be told is why the batch was refused
+                    throughput.give_back(self, size, len(events), limits)
             raise
 
     def _write(

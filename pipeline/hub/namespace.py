@@ -13,11 +13,12 @@ import msgspec
 
 from ..errors import InvalidValue, PipelineError
 from ..settings import Settings
-from ..store import Redis, while_full
+from ..store import Redis, while_full, writes
 from ..store.clock import clock_ms
 from ..store.lease import Lease
 from .description import Defaults, Description, declared_hubs, hub_name
-from .keys import DELETED, HUBS, RULES, HubKeys
+from .hub_keys import HubKeys
+from .keys import DELETED, HUBS, RULES
 from .log import Hub
 
 #: Seconds for which a process may use what it has read about the hubs.
@@ -135,7 +136,8 @@ class Hubs(Mapping[str, Hub]):
         until = time.monotonic() + CACHE
         descriptions = self._recorded()
         for name in self.declared.keys() - descriptions.keys():
-            self._make_if_new(name, Description(partitions=self.declared[name]))
+            with writes.uncounted():  # a request that comes first has not asked for it
+                self._make_if_new(name, Description(partitions=self.declared[name]))
             descriptions = self._recorded()
         hubs = {}
         for name, description in descriptions.items():
@@ -185,7 +187,7 @@ class Hubs(Mapping[str, Hub]):
                     "partitions",
                 )
             new.check()
-            self.redis.hset(HUBS.pattern, name.lower(), msgspec.json.encode(new))
+            while_full.write(self.redis, "HSET", HUBS.pattern, name.lower(), msgspec.json.encode(new))
         self.refresh()
         return new
 
@@ -260,9 +262,12 @@ class Hubs(Mapping[str, Hub]):
     @contextmanager
     def _changing(self, name: str) -> Iterator[None]:
         lease = Lease(self.redis, HubKeys(name).change)
-        if not lease.hold():
+        with writes.uncounted():  # it changes nothing, also if what comes then is refused
+            is_mine = lease.hold()
+        if not is_mine:
             raise HubBusy(name)
         try:
             yield
         finally:
-            lease.release()
+            with writes.uncounted():
+                lease.release()

@@ -1,7 +1,7 @@
 -- In front of append.lua, where events or the request may be repetitions; after remembered.lua. See repetition.py.
 --
 -- KEYS  for each partition, after the three of append.lua: relayed, message_ids and older_message_ids (hashes); at the
---       end, if there is a key, requests and older_requests (hashes): all as in keys.py
+--       end, if there is a key, idempotency_keys and older_idempotency_keys (hashes): all as in keys.py
 -- ARGV[3]  ms for which a MessageId is remembered; 0 if they are not looked at
 -- ARGV[4]  id of the request's Idempotency-Key, '' if none; ARGV[5] the request's fingerprint, ARGV[6] ms for which the
 --          two are remembered

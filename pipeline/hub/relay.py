@@ -12,14 +12,13 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 from ..settings import Settings
 from ..store import OutOfMemoryError, while_full
 from ..store.lease import LeaseLost
 from ..store.outage_log import outages
 from ..store.pace import IDLE, RECEIVER_WAIT, Pace
-from ..store.scripts import Script
+from ..store.scripts import Script, lua
 from .consumer_group import ConsumerGroup
 from .deadletters import DeadLetter, DeadLetters, DeadLettersFull, NoMemoryForDeadLetter
 from .event import StoredEvent
@@ -44,8 +43,8 @@ PAGE_BYTES = 4 * 1024 * 1024
 #: up to a quarter of that number; with a thousand partitions, an event waits for up to a second.
 LOOKS = 1000
 
-_COMMIT = Script(files(__package__) / "commit.lua")
-_WAITING = Script(files(__package__) / "waiting.lua", reads_only=True)
+_COMMIT = Script(*lua(__package__, "numbers", "commit"))
+_WAITING = Script(*lua(__package__, "waiting"), reads_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +265,9 @@ class Relay:
 
     def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
         key = self.hub.keys[partition].relay
-        with self.hub.redis.pipeline(transaction=False) as pipe:
-            while_full.write(pipe, "HINCRBY", key, "retries", 1)
-            while_full.write(pipe, "HSET", key, "error", reason, "full", int(is_full))
-            pipe.execute()
+        # Not in a pipeline, which on a cluster sends a command again whose answer was lost, and would count twice.
+        while_full.write(self.hub.redis, "HINCRBY", key, "retries", 1)
+        while_full.write(self.hub.redis, "HSET", key, "error", reason, "full", int(is_full))
 
 
 def event_id(source: str, stored: StoredEvent) -> str:

@@ -5,17 +5,20 @@ makes of it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
 import msgspec
 
-from ..connection_string import expiry
+from ..connection_string import validity
 from ..store import while_full
+from ..store.scripts import Script, lua
 from .stored_hub import StoredHub
-from .upstream_answers import Action
+from .upstream_answers import DEFAULTS, Action
+
+_ROUTE = Script(*lua(__package__, "route"), while_full=True)
 
 
 class Switch(StrEnum):
@@ -27,7 +30,7 @@ class Switch(StrEnum):
 
 
 class Route(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What `wz hub relay` was told for one hub; by default it is relayed as WZ_UPSTREAM says.
+    """What was chosen for one hub (relay_choice.py); by default it is relayed as WZ_UPSTREAM says.
 
     `to` is a connection string, and secret; `name` is the hub's name there. `answers` are the hub's own choices of what
     is done with events that are answered so.
@@ -44,14 +47,24 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class RelayState:
-    """`to` is where workers send the hub's events, HOST/HUB, None if none has begun to. `expires` is when the signature
-    ends, in seconds since the Unix epoch, None with a key. `error` says why no worker relays the hub.
+    """`chosen` is the route. `to` is where workers send the hub's events, HOST/HUB, None if none has begun to.
+    `expires` is when the signature ends, in seconds since the Unix epoch, None with a key. `error` says why no worker
+    relays the hub.
     """
 
-    switch: Switch = Switch.ON
+    chosen: Route
     to: str | None = None
     expires: int | None = None
     error: str | None = None
+
+    @property
+    def switch(self) -> Switch:
+        return self.chosen.switch
+
+    @property
+    def answers(self) -> Mapping[int, Action]:
+        """What is done with events that are answered so, by status; those of all other statuses are sent again."""
+        return {**DEFAULTS, **self.chosen.answers}
 
     def said(self, now: float) -> str:
         """Say it; `now` is in seconds since the Unix epoch."""
@@ -60,8 +73,8 @@ class RelayState:
         if self.switch is Switch.DETACHED:
             return "detached: no event is kept for it"
         if self.error or not self.to:
-            return self.error or "not relayed"
-        return f"to {self.to}" + ("" if self.expires is None else f"; {expiry(self.expires, now)}")
+            return self.error or ("not yet relayed by any worker" if self.chosen.to else "not relayed")
+        return f"to {self.to}" + ("" if self.expires is None else f"; {validity(self.expires, now)}")
 
 
 _decode = msgspec.json.Decoder(Route).decode
@@ -79,23 +92,29 @@ def routes(hubs: Sequence[StoredHub]) -> list[Route]:
     return [_decode(found) if found else Route() for (found,) in _fields(hubs, "route")]
 
 
-def set_route(hub: StoredHub, route: Route) -> None:
-    """Choose a route; workers follow within some seconds. `Route()` forgets what was chosen."""
-    key = hub.keys.upstream
-    if route == Route():
-        hub.redis.delete(key)
-        return
-    with hub.redis.pipeline(transaction=False) as pipe:
-        while_full.write(pipe, "HSET", key, "route", msgspec.json.encode(route))
-        pipe.hdel(key, "to", "expires", "error")  # what workers have made of the last one
-        pipe.execute()
+def change_route(hub: StoredHub, change: Callable[[Route], Route]) -> Route:
+    """Choose a route, given the one that there is, and return it; workers follow within some seconds.
+
+    `Route()` forgets what was chosen. What `change` raises changes nothing; it is called again if another has changed
+    the route meanwhile. It is done although Redis has no memory left: a relay that is let go makes room.
+    """
+    while True:
+        data = _fields([hub], "route")[0][0] or b""
+        old = _decode(data) if data else Route()
+        new = change(old)
+        if new == old or _ROUTE.call(hub.redis, [hub.keys.upstream], [data, _encode(new)]):
+            return new
+
+
+def _encode(route: Route) -> bytes:
+    return b"" if route == Route() else msgspec.json.encode(route)
 
 
 def relay_states(hubs: Sequence[StoredHub]) -> list[RelayState]:
     """Return the states of several hubs of one namespace, in their order. One round trip; on a cluster one a node."""
     return [
         RelayState(
-            switch=_decode(chosen).switch if chosen else Switch.ON,
+            chosen=_decode(chosen) if chosen else Route(),
             to=to.decode() if to else None,
             expires=int(expires) if expires else None,
             error=error.decode() if error else None,

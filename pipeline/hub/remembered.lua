@@ -15,6 +15,7 @@ end
 local function remember(newer, older, ids, now, window)
   local begun = redis.call('HGET', newer, '')
   if begun and (now - begun >= window or redis.call('HLEN', newer) > MOST) then
+    redis.call('HSET', newer, '', begun)  -- changes nothing: unlike UNLINK, it is refused if memory is full
     redis.call('UNLINK', older)
     redis.call('RENAME', newer, older)
     redis.call('PEXPIRE', older, text(window))

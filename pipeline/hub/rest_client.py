@@ -8,18 +8,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from ..connection_string import ConnectionString, expiry
+from ..connection_string import ConnectionString
 from ..errors import PipelineError
-from ..store.clock import machine_time
-from .proxy import proxy_for
-from .sas import sign
-from .upstream import TOKEN_LIFETIME, pool
+from .authorization import Authorization, SignatureExpired
+from .proxy import pool, proxy_for
 from .upstream_answers import retry_after
 
 #: Statuses after which the same request may succeed.
@@ -27,6 +25,9 @@ _LATER = frozenset({408, 429, 500, 502, 503, 504})
 
 #: Those that say that nothing was done.
 _NOTHING_DONE = frozenset({429, 503})
+
+#: Errors before anything was sent.
+_NOT_SENT = (ConnectTimeoutError, NewConnectionError)
 
 _DETAIL = re.compile(r"<Detail>(.*?)</Detail>", re.DOTALL)
 
@@ -54,8 +55,7 @@ class RestClient:
     def __init__(self, target: ConnectionString, ca: Path | None = None) -> None:
         self.target = target
         self._pool = pool(proxy_for(target.url), ca)
-        self._token = ""
-        self._renew_at = 0.0
+        self._authorization = Authorization(target, target.hub)
 
     @property
     def is_azure(self) -> bool:
@@ -71,7 +71,7 @@ class RestClient:
         data = self._request("GET", f"{path}?{urlencode(query)}" if query else path).data
         try:
             return msgspec.json.decode(data)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise Refused(f"{self.target.host} answered what is not JSON: is it this service?") from exc
 
     def _request(
@@ -83,9 +83,11 @@ class RestClient:
                 method,
                 f"{self.target.url}/{path}",
                 body=body,
-                headers={**(headers or {}), "Authorization": self._authorization()},
+                headers={**(headers or {}), "Authorization": self._authorization.header()},
                 redirect=False,
             )
+        except SignatureExpired as exc:
+            raise Refused(str(exc)) from exc
         except HTTPError as exc:
             raise NotNow(f"{host} does not answer: {exc}", may_be_done=not isinstance(exc, _NOT_SENT)) from exc
         if response.status in (200, 201):
@@ -95,22 +97,6 @@ class RestClient:
             raise NotNow(answer, response.status not in _NOTHING_DONE, retry_after(response))
         raise Refused(answer)
 
-    def _authorization(self) -> str:
-        now = machine_time()
-        if self.target.signature:
-            if self.target.expires is not None and now >= self.target.expires:
-                raise Refused(f"{self.target.host}: {expiry(self.target.expires, now)}")
-            return self.target.signature
-        if now >= self._renew_at:
-            resource = f"{self.target.url}/{quote(self.target.hub or '')}"
-            self._token = sign(resource, self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME)
-            self._renew_at = now + TOKEN_LIFETIME * 0.75
-        return self._token
-
-
-#: Errors before anything was sent.
-_NOT_SENT = (ConnectTimeoutError, NewConnectionError)
-
 
 def _said(response: urllib3.BaseHTTPResponse) -> str:
     """Return what an answer says, in one line: the detail of a problem document or of the dialect's XML."""
@@ -118,6 +104,6 @@ def _said(response: urllib3.BaseHTTPResponse) -> str:
     if match := _DETAIL.search(text):
         text = html.unescape(match[1])
     elif "json" in response.headers.get("Content-Type", ""):
-        with suppress(ValueError, AttributeError):  # a proxy's
+        with suppress(ValueError, RecursionError, AttributeError):  # a proxy's
             text = str(msgspec.json.decode(response.data).get("detail", text))
     return " ".join(text[:500].split())

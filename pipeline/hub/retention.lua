@@ -1,5 +1,5 @@
 -- Drop the oldest entries of a partition: those whose events are too old, or too many, and that no attached group still
--- needs. An entry is dropped whole, with its last event.
+-- needs. An entry is dropped whole, with its last event. After numbers.lua.
 --
 -- KEYS  events (stream), stats (hash), offsets (hash), attached (set), all as in keys.py
 -- ARGV[1]  age in ms from which events are dropped; 0 for no limit
@@ -11,8 +11,7 @@
 local events, stats, offsets, attached = unpack(KEYS)
 local max_age, most, look = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = time_ms()
 
 local function stat(name) return tonumber(redis.call('HGET', stats, name) or 0) end
 
@@ -41,8 +40,8 @@ local function sample()
   if seconds < 5 then return end
   local total = stat('in_bytes')
   local rate = (total - stat('sampled_bytes')) / seconds
-  redis.call('HSET', stats, 'sampled_ms', string.format('%.0f', now), 'sampled_bytes', string.format('%.0f', total),
-    'in_rate', string.format('%.0f', rate))
+  redis.call('HSET', stats, 'sampled_ms', text(now), 'sampled_bytes', text(total),
+    'in_rate', text(rate))
 end
 
 local count = redis.call('XLEN', events)
@@ -63,6 +62,6 @@ end
 if dropped == 0 then return {0, 0} end
 
 redis.call('XTRIM', events, 'MAXLEN', count - entries_dropped)
-redis.call('HSET', stats, 'first', string.format('%.0f', first), 'events', string.format('%.0f', stat('events') - dropped),
-  'bytes', string.format('%.0f', math.max(0, bytes - freed)))
+redis.call('HSET', stats, 'first', text(first), 'events', text(stat('events') - dropped),
+  'bytes', text(math.max(0, bytes - freed)))
 return {dropped, entries_dropped == page and 1 or 0}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import cast
 
-from ..store.scripts import Script
+from ..store.scripts import Script, lua
 from .stored_hub import StoredHub
 
-_TRIM = Script(files(__package__) / "retention.lua", frees=True)
+_TRIM = Script(*lua(__package__, "numbers", "retention"), while_full=True)
 
 #: About how many bytes of events one call of the script reads: some milliseconds of Redis's time.
 _PAGE = 1024 * 1024

@@ -1,4 +1,4 @@
--- Return a partition's runtime information.
+-- Return a partition's runtime information. After numbers.lua.
 --
 -- KEYS  events (stream), sequence (string), stats (hash), offsets (hash), attached (set), all as in keys.py
 --
@@ -7,16 +7,13 @@
 
 local events, sequence, stats, offsets, attached = unpack(KEYS)
 
-local time = redis.call('TIME')
-local now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
-
 -- Return offset and number of the first event after an offset in an entry that begins with this number (see entry.py).
 local function first_after(offset, id, number, count)
   local ms, last = string.match(id, '^(%d+)%-(%d+)$')
   local its_ms, its_n = string.match(offset, '^(%d+)%-?(%d*)$')
   local first = tonumber(last) - count + 1
   local skipped = tonumber(its_ms) == tonumber(ms) and math.max(0, (tonumber(its_n) or 0) - first + 1) or 0
-  return ms .. '-' .. string.format('%.0f', first + skipped), number + skipped
+  return ms .. '-' .. text(first + skipped), number + skipped
 end
 
 local last = ''
@@ -50,4 +47,4 @@ for name, offset in pairs(known) do
   groups[#groups + 1] = {name, offset, is_attached[name] or 0, number, id}
 end
 
-return {now, redis.call('GET', sequence) or '0', last, redis.call('HGETALL', stats), groups}
+return {text(time_ms()), redis.call('GET', sequence) or '0', last, redis.call('HGETALL', stats), groups}

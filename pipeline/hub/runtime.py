@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import islice
 from typing import Any
 
 from ..store.offsets import ms_of
-from ..store.scripts import Script
+from ..store.scripts import Script, lua
 from .stored_hub import StoredHub
 
-_RUNTIME = Script(files(__package__) / "runtime.lua", reads_only=True)
+_RUNTIME = Script(*lua(__package__, "numbers", "runtime"), reads_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """When the relay has sent an event, and where to: it notes what the upstream hub took or refused (commit.lua).
 
-Requests that follow each other within a second share a note, and the last 500 notes of a partition are kept. Of an
-event that went before them, only the relay's offset is known, which tells that it is done.
+Requests that follow each other within a second share a note, and only the newest notes of a partition are kept (`SENT`
+in keys.py). Of an event that went before them, only the relay's offset is known, which tells that it is done.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import cast
 
 from ..errors import PipelineError
-from ..store import Redis, RedisCluster, while_full
+from ..store import Redis, RedisCluster, while_full, writes
 from ..store.clock import clock_ms
 from .description import HubSettings
-from .keys import HubKeys
+from .hub_keys import HubKeys
 
 
 class UnknownPartition(PipelineError, LookupError):
@@ -39,7 +39,8 @@ class StoredHub:
         Asks Redis once, and makes the ID if there is none yet.
         """
         if (found := self.redis.get(self.keys.id)) is None:
-            while_full.write(self.redis, "SET", self.keys.id, secrets.token_hex(6), "NX")
+            with writes.uncounted():
+                while_full.write(self.redis, "SET", self.keys.id, secrets.token_hex(6), "NX")
             found = self.redis.get(self.keys.id)
         return f"{self.name}@{cast('bytes', found).decode()}"
 

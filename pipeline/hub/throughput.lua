@@ -1,4 +1,5 @@
--- Take a batch out of buckets, of which each has what one may send in a second: bytes, events, or both.
+-- Take a batch out of buckets, of which each has what one may send in a second: bytes, events, or both. After
+-- numbers.lua.
 --
 -- KEYS     a bucket each: a hash of at (ms since the Unix epoch), bytes, events (what was left then; below 0 after a
 --          large batch)
@@ -10,8 +11,7 @@
 -- one that is larger than a second's throughput could never go.
 
 local taken = {bytes = tonumber(ARGV[1]), events = tonumber(ARGV[2])}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = time_ms()
 local wait, whose = 0, 0
 local buckets = {}
 
@@ -34,10 +34,12 @@ for i, key in ipairs(KEYS) do
 end
 if wait > 0 and taken.events >= 0 then return {wait, whose} end
 
+-- What is put back takes no memory, and so may go on although there is none: see store/while_full.py.
+if taken.events < 0 then redis.call('PEXPIRE', KEYS[1], 1000) end
 for i, key in ipairs(KEYS) do
   local left = buckets[i].left
-  redis.call('HSET', key, 'at', string.format('%.0f', now),
-    'bytes', string.format('%.0f', left.bytes), 'events', string.format('%.3f', left.events))
+  redis.call('HSET', key, 'at', text(now),
+    'bytes', text(left.bytes), 'events', string.format('%.3f', left.events))
   redis.call('PEXPIRE', key, math.ceil(buckets[i].refill) + 1000)
 end
 return {0, 0}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Literal, NamedTuple, cast
 
 from ..errors import PipelineError
-from ..store.scripts import Script
-from .sas import Rule
+from ..store import writes
+from ..store.scripts import Script, lua
+from .rules import Rule
 from .stored_hub import StoredHub
 
-_TAKE = Script(files(__package__) / "throughput.lua")
+_TAKE = Script(*lua(__package__, "numbers", "throughput"))
 
 #: What a throughput unit is, a second.
 UNIT_BYTES, UNIT_EVENTS = 1024 * 1024, 1000
@@ -78,7 +78,10 @@ def take(hub: StoredHub, size: int, events: int, limits: Sequence[Limit] = ()) -
 
 
 def give_back(hub: StoredHub, size: int, events: int, limits: Sequence[Limit] = ()) -> None:
-    """Put back what `take` took for a batch that was refused after it. One round trip, and none without any limit."""
+    """Put back what `take` took for a batch that was refused after it, also while memory is full.
+
+    One round trip, and none without any limit.
+    """
     limits = _with_units(hub, limits)
     if limits:
         _run(hub, -size, -events, limits)
@@ -93,4 +96,5 @@ def _with_units(hub: StoredHub, limits: Sequence[Limit]) -> Sequence[Limit]:
 
 def _run(hub: StoredHub, size: int, events: int, limits: Sequence[Limit]) -> list[int]:
     rates = [number for limit in limits for number in (limit.bytes, limit.events)]
-    return cast("list[int]", _TAKE.call(hub.redis, [limit.key for limit in limits], [size, events, *rates]))
+    with writes.uncounted():  # whatever becomes of it, no event is stored
+        return cast("list[int]", _TAKE.call(hub.redis, [limit.key for limit in limits], [size, events, *rates]))

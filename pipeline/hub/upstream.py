@@ -5,33 +5,24 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from ..connection_string import ConnectionString, expiry
+from ..connection_string import ConnectionString
 from ..errors import PipelineError
-from ..store.clock import machine_time
 from ..store.pace import RECEIVER_WAIT
+from .authorization import Authorization, SignatureExpired
 from .hops import RING
-from .proxy import Proxy, proxy_for
-from .sas import sign
+from .proxy import pool, proxy_for
 from .upstream_answers import DEFAULTS, ONE_OF_MANY, Action, is_busy, seconds_to_wait
 from .upstream_requests import UpstreamRequest
-
-#: Seconds that a token lives; it is renewed when a quarter is left.
-TOKEN_LIFETIME = 3600
-
-#: Seconds before its expiry from which on somebody is told that a connection string's signature ends.
-SOON = 24 * 60 * 60
 
 #: Bytes of an answer that are kept as the reason.
 _ANSWER = 1000
 
 # The query tells the service when to give up, which is earlier: so the answer comes from it, which knows what it did.
 _QUERY = "timeout=20&api-version=2014-01"
-TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 
 
 class UpstreamRefused(PipelineError):
@@ -79,8 +70,7 @@ class Upstream:
         self.answers = answers
         self.proxy = proxy_for(target.url)
         self._pool = pool(self.proxy, ca)
-        self._token = ""
-        self._renew_at = 0.0
+        self._authorization = Authorization(target, self.name)
 
     def hub(self, hub: str) -> str:
         """Return the name there of `hub`."""
@@ -93,20 +83,22 @@ class Upstream:
     def send(self, hub: str, request: UpstreamRequest) -> None:
         """Send one request to what `hub` is there.
 
-        A 401 is answered with a new token, once. Raises `UpstreamRefused` or `UpstreamUnavailable`.
+        A 401 is answered with a new token, once, since an expired token and a rotated key have the same status. Raises
+        `UpstreamRefused` or `UpstreamUnavailable`.
         """
         url = f"{self.target.url}/{self.hub(hub)}/{request.path}?{_QUERY}"
         response = self._post(url, request)
-        if response.status == 401 and not self.target.signature:
-            self._renew_at = 0.0  # an expired token and a rotated key give the same status
+        if response.status == 401 and self._authorization.renew():
             response = self._post(url, request)
         if response.status not in (200, 201):
             raise self._refusal(response)
 
     def _post(self, url: str, request: UpstreamRequest) -> urllib3.BaseHTTPResponse:
-        headers = {**request.headers, "Authorization": self._authorization()}
         try:
+            headers = {**request.headers, "Authorization": self._authorization.header()}
             return self._pool.request("POST", url, body=request.body, headers=headers, redirect=False)
+        except SignatureExpired as exc:
+            raise UpstreamUnavailable(str(exc)) from exc
         except HTTPError as exc:
             by = f" by the proxy {self.proxy.url}" if self.proxy else ""
             raise UpstreamUnavailable(f"{self.target.host} does not answer{by}: {exc}") from exc
@@ -118,23 +110,3 @@ class Upstream:
         if action is Action.WAIT or is_busy(response.status, response.data):
             return UpstreamUnavailable(answer, seconds_to_wait(response))
         return UpstreamRefused(answer, response.status, is_dropped=action is Action.DROP)
-
-    def _authorization(self) -> str:
-        now = machine_time()
-        if self.target.signature:
-            if self.target.expires is not None and now >= self.target.expires:
-                raise UpstreamUnavailable(f"{self.target.host}: {expiry(self.target.expires, now)}")
-            return self.target.signature
-        if now >= self._renew_at:
-            self._token = sign(f"{self.target.url}/", self.target.key_name, self.target.key, int(now) + TOKEN_LIFETIME)
-            self._renew_at = now + TOKEN_LIFETIME * 0.75
-        return self._token
-
-
-def pool(proxy: Proxy | None, ca: Path | None) -> urllib3.PoolManager:
-    """Return connections, by a proxy if there is one, that check certificates: see `Upstream`."""
-    options: dict[str, Any] = {"maxsize": 64, "retries": False, "timeout": TIMEOUT, "cert_reqs": "CERT_REQUIRED"}
-    trusted = str(ca) if ca else None
-    if proxy is None:
-        return urllib3.PoolManager(ca_certs=trusted, **options)
-    return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, ca_certs=trusted, **options)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
 from ..errors import PipelineError
+from ..store import writes
+from ..store.replicas import Confirmation
+from ..store.scripts import lua
 from ..store.together import SharedScript
 from .entry import MAX_EVENTS, PackedEntry, entries
 from .event import OVERHEAD, Event
@@ -13,9 +15,8 @@ from .repetition import ALL_ARE_NEW, ALL_STORED, Appended, KeyOfAnother, Request
 from .retention import trim
 from .stored_hub import StoredHub
 
-_FOLDER = files(__package__)
-_APPEND_NEW = SharedScript(_FOLDER / "numbers.lua", _FOLDER / "all_new.lua", _FOLDER / "append.lua")
-_APPEND = SharedScript(*(_FOLDER / f"{name}.lua" for name in ("numbers", "remembered", "recognition", "append")))
+_APPEND_NEW = SharedScript(*lua(__package__, "numbers", "all_new", "append"))
+_APPEND = SharedScript(*lua(__package__, "numbers", "remembered", "recognition", "append"))
 
 #: Seconds until a hub that was full may have room: workers trim every few seconds.
 _TRIM_WAIT = 5
@@ -59,12 +60,11 @@ def write(
     most = MAX_EVENTS if time is None else 1
     cut = {partition: entries(events, most, by) for partition, events in by_partition.items()}
     looks = by is not ALL_ARE_NEW or key is not None
-    script, call = (
-        _APPEND if looks else _APPEND_NEW,
-        _call(hub, cut, looks, hub.settings.partition_bytes, time, key=key),
-    )
+    script = _APPEND if looks else _APPEND_NEW
+    call = _call(hub, cut, looks, hub.settings.partition_bytes, time, key=key)
     trimmed: set[int] = set()
-    while not isinstance(reply := script.call(hub.redis, *call), int):
+    confirmation = _confirmation(hub, next(iter(cut))) if hub.settings.replicas else None
+    while not isinstance(reply := script.call(hub.redis, *call, confirmation), int):
         match reply:
             case [b"full", place]:
                 full = list(cut)[place]
@@ -92,7 +92,8 @@ def write_parts(
         for partition, events in by_partition.items()
     ]
     repeated = 0
-    replies = (_APPEND if looks else _APPEND_NEW).call_all(hub.redis, calls)
+    confirmations = [_confirmation(hub, partition) for partition in by_partition] if hub.settings.replicas else []
+    replies = (_APPEND if looks else _APPEND_NEW).call_all(hub.redis, calls, confirmations)
     for partition, reply in zip(by_partition, replies, strict=True):
         if isinstance(reply, int):
             repeated += reply
@@ -111,8 +112,13 @@ def make_room(hub: StoredHub, partition: int, size: int, events: int, trimmed: s
         raise BatchTooLarge(hub, partition, events, size)
     if partition in trimmed:
         raise HubFull(hub, partition)
-    trim(hub, partition, size)
+    with writes.uncounted():
+        trim(hub, partition, size)
     trimmed.add(partition)
+
+
+def _confirmation(hub: StoredHub, partition: int) -> Confirmation:
+    return Confirmation(hub.settings.replicas, hub.keys[partition].sequence)
 
 
 def _call(
@@ -143,5 +149,5 @@ def _call(
         for entry in packed:
             args += entry if looks else (entry.events, entry.size, entry.packed)
     if key:
-        keys += (hub.keys.requests, hub.keys.older_requests)
+        keys += (hub.keys.idempotency_keys, hub.keys.older_idempotency_keys)
     return keys, args

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha1
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -13,7 +14,8 @@ from redis.client import Pipeline
 from redis.commands.core import Script as RegisteredScript
 from redis.exceptions import NoScriptError
 
-from .at_once import NOT_RUN, send_at_once
+from .at_once import SEND_AGAIN, send_at_once
+from .replicas import Confirmation, call_confirmed, send_confirmed
 from .writes import READING_SCRIPTS
 
 #: What people call a script, the name of its last file, by its text and by its digest.
@@ -22,6 +24,11 @@ SCRIPT_NAMES: dict[str, str] = {}
 #: What a script begins with that is to run although memory is full: a write that is never refused for want of memory,
 #: and has no effect. A key is renamed to its own name or, if it is not there, deleted. See while_full.py.
 OPENING = "redis.call(redis.call('EXISTS', KEYS[1]) == 1 and 'RENAMENX' or 'DEL', KEYS[1], KEYS[1])\n"
+
+
+def lua(package: str, *names: str) -> list[Traversable]:
+    """Return the files of these names, without `.lua`, that are beside the modules of a package."""
+    return [files(package) / f"{name}.lua" for name in names]
 
 
 class ScriptClient(Protocol):
@@ -39,14 +46,16 @@ class ScriptClient(Protocol):
 class Script:
     """A script made from files, in their order. `reads_only`: no command of it can write.
 
-    `frees`: it runs although memory is full, since it frees some, or something waits for it that does.
+    `while_full`: it runs although memory is full, since it frees some, or something that does waits for it. See
+    while_full.py.
     """
 
-    def __init__(self, *files: Traversable, reads_only: bool = False, frees: bool = False) -> None:
-        text = "".join(file.read_text() for file in files)
-        self.text = self.finish(OPENING + text if frees else text)
+    def __init__(self, *parts: Traversable, reads_only: bool = False, while_full: bool = False) -> None:
+        text = "".join(part.read_text() for part in parts)
+        self.text = self.finish(OPENING + text if while_full else text)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        SCRIPT_NAMES[self.text] = SCRIPT_NAMES[self.sha] = files[-1].name
+        self.name, self.reads_only = parts[-1].name, reads_only
+        SCRIPT_NAMES[self.text] = SCRIPT_NAMES[self.sha] = self.name
         if reads_only:
             READING_SCRIPTS.update((self.text, self.sha))
         self._registered: WeakKeyDictionary[Redis, RegisteredScript] = WeakKeyDictionary()
@@ -55,23 +64,47 @@ class Script:
         """Return the text that is sent: for subclasses."""
         return text
 
-    def call(self, client: ScriptClient, keys: list[str], args: list[Any]) -> Any:
-        """Run it in one round trip, or in two if Redis does not have it (any more)."""
+    def call(
+        self, client: ScriptClient, keys: list[str], args: list[Any], confirmation: Confirmation | None = None
+    ) -> Any:
+        """Run it in one round trip, or in two if Redis does not have it (any more).
+
+        With `confirmation`, replicas must confirm what it writes, or it raises `NotReplicated`: see replicas.py.
+        """
+        if confirmation:
+            return self._confirmed(client, keys, args, confirmation)
         try:
             return client.evalsha(self.sha, len(keys), *keys, *args)
         except NoScriptError:
             return client.eval(self.text, len(keys), *keys, *args)
 
-    def call_all(self, client: Redis, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+    def _confirmed(self, client: ScriptClient, keys: list[str], args: list[Any], confirmation: Confirmation) -> Any:
+        try:
+            return call_confirmed(client, ("EVALSHA", self.sha, len(keys), *keys, *args), keys[0], confirmation)
+        except NoScriptError:
+            return call_confirmed(client, ("EVAL", self.text, len(keys), *keys, *args), keys[0], confirmation)
+
+    def call_all(
+        self,
+        client: Redis,
+        calls: Sequence[tuple[list[str], list[Any]]],
+        confirmations: Sequence[Confirmation] = (),
+    ) -> list[Any]:
         """Run it once for each of these keys and arguments, in one round trip, on a cluster one per node.
 
-        If it fails for some of them, it may have run for others; the first error is raised.
+        If it fails for some of them, it may have run for others; the first error is raised. `confirmations` are as in
+        `call`, one for each call, or none.
         """
         commands = [("EVALSHA", self.sha, len(keys), *keys, *args) for keys, args in calls]
-        replies = send_at_once(client, commands, [keys[0] for keys, _ in calls]) if calls else []
+        first = [keys[0] for keys, _ in calls]
+        replies: list[Any] = []
+        if calls and confirmations:
+            replies = send_confirmed(client, commands, first, confirmations)
+        elif calls:
+            replies = send_at_once(client, commands, first)
         for place, (keys, args) in enumerate(calls):
-            if isinstance(replies[place], NOT_RUN):
-                replies[place] = self.call(client, keys, args)
+            if isinstance(replies[place], SEND_AGAIN):
+                replies[place] = self.call(client, keys, args, confirmations[place] if confirmations else None)
             elif isinstance(replies[place], Exception):
                 raise replies[place]
         return replies

@@ -15,26 +15,31 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     what runs                                      how
     a lease is taken, renewed, released            lease.py: its first write is never refused
     a worker announces itself                      hub/share.py: the same
-    retention trims                                hub/retention.lua, `frees`
+    retention trims                                hub/retention.lua: `Script(while_full=True)`
     the relay attaches, commits, says why it waits hub/commit.lua: the same as a lease; `write`
     a consumer group attaches, detaches, moves     hub/consumer_group.py: `write`
-    a dead letter is dropped, or sent again        pipeline/hub/deadletters.py: XDEL, `write`
-    a hub is deleted; a declared one is made       hub/namespace.py: `write`, UNLINK
+    a relay is paused, detached, or sent elsewhere hub/route.lua: its first write is never refused
+    a dead letter is dropped, or sent again        hub/deadletters.py: XDEL, `write`
+    a hub keeps less, or takes more or less        hub/namespace.py: `write`
+    a hub is deleted; a declared one is made       the same, UNLINK
+    a job begins anew                              windows/jobs/begin.py: `execute`
     a job's task commits, reports, publishes       windows/jobs: `execute`, `write`, `OPENING`
     an outbox gives its rows to the receiver       windows/jobs/outputs/outbox.py: `execute`
     a job of a folder is found; a job is deleted   windows/jobs/registry.py: `execute`
     an output, a board, or a member is deleted     windows/jobs/outputs/stream.py, boards/delete.lua, boards/update.lua:
-                                                   what they write first is never refused
+                                                   the same as a lease
     who looks after it signs in at the console     console/sessions.py: `write`
     a publisher is revoked                         hub/publishers.py: `write`
+    a rule gets another key, or other limits       pipeline/hub/rules.py: `replace`
+    what a refused send took of a limit            hub/throughput.lua: its first write is never refused
 
     what waits                                     until there is room
-    a send, a reward, all that a client adds       503, and nothing was changed
+    a send, a reward, all that a client adds       503, and nothing was changed: a script that adds has no write that is
+                                                   never refused before the first that is
     a dead letter of the relay                     its partition waits, and says so
     a task whose rows go to a board                its turn is tried again
-    a job that begins anew                         the same
     rows that an outbox has for a hub              its delivery waits, and says so
-    the part of a batch on a full node             the batch's intent stays
+    a batch of which a node is full                503; only if it fills up just then, the batch's intent stays
 """
 
 from __future__ import annotations
@@ -73,16 +78,31 @@ return replies
 """
 )
 
-SCRIPT_NAMES[_ONE], SCRIPT_NAMES[_ALL] = "one command", "transaction"
+# KEYS[1] a hash; ARGV[1] a field, ARGV[2] its value, ARGV[3] the new one. Returns 1, or 0 if it has another value now.
+_REPLACE = (
+    OPENING
+    + """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+"""
+)
+
+SCRIPT_NAMES[_ONE], SCRIPT_NAMES[_ALL], SCRIPT_NAMES[_REPLACE] = "one command", "transaction", "replace"
 
 #: Commands that a script can't run.
 _NOT_IN_SCRIPTS = frozenset({"EVAL", "EVALSHA"})
 
 
-def write(pipe: Redis | Pipeline, command: str, key: str, *args: Any) -> Any:
-    """Put a command on one key into a pipeline, or send it: it is carried out although memory is full."""
+def write(client: Redis | Pipeline, command: str, key: str, *args: Any) -> Any:
+    """Send a command on one key, or put it into a pipeline: it is carried out although memory is full."""
     # A cluster's pipeline has no method `eval`, but takes the command.
-    return pipe.execute_command("EVAL", _ONE, 1, key, command, *args)  # type: ignore[no-untyped-call]
+    return client.execute_command("EVAL", _ONE, 1, key, command, *args)  # type: ignore[no-untyped-call]
+
+
+def replace(client: Redis, key: str, field: str, before: bytes, after: bytes) -> bool:
+    """Change a field of a hash, if its value is still `before`; returns whether it was."""
+    return bool(client.eval(_REPLACE, 1, key, field, before, after))
 
 
 def execute(

@@ -10,7 +10,8 @@ a client is told to look first for nothing; it must never be too low.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,9 +21,9 @@ from redis.commands.cluster import READ_COMMANDS
 #: whose own commands are counted.
 _OTHERS = frozenset(
     {
-        "ACL", "ASKING", "AUTH", "CLIENT", "CLUSTER", "COMMAND", "DISCARD", "ECHO", "EXEC", "HELLO", "INFO", "LASTSAVE",
-        "LATENCY", "MEMORY", "MULTI", "OBJECT", "PING", "READONLY", "READWRITE", "ROLE", "SCRIPT", "SELECT", "TIME",
-        "UNWATCH", "WAIT", "WATCH", "XINFO",
+        "ACL", "ASKING", "AUTH", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DISCARD", "ECHO", "EXEC", "HELLO",
+        "INFO", "LASTSAVE", "LATENCY", "MEMORY", "MULTI", "OBJECT", "PING", "READONLY", "READWRITE", "ROLE",
+        "SCRIPT", "SELECT", "TIME", "UNWATCH", "WAIT", "WATCH", "XINFO",
     }
 )  # fmt: skip
 
@@ -48,6 +49,18 @@ def begin() -> None:
     _current.set(Writes())
 
 
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Count nothing that is written in the block, as it is no part of what the client asked for."""
+    count = _current.get()
+    before = count.sent if count is not None else 0
+    try:
+        yield
+    finally:
+        if count is not None:
+            count.sent = before
+
+
 def current() -> Writes | None:
     """Return the count of this context; None outside of a request."""
     return _current.get()
@@ -63,6 +76,8 @@ def can_write(command: Sequence[Any]) -> bool:
     """Say whether a command, as redis-py sends it, can change a key."""
     name = command[0]
     if name in _READS or str(name).partition(" ")[0] in _OTHERS:  # as SCRIPT LOAD, which redis-py splits later
+        return False
+    if name == "SETRANGE" and command[3] == "":  # it asks whether Redis takes writes
         return False
     if name in _SCRIPTS:
         return command[1] not in READING_SCRIPTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from pipeline.hub.description import Description
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import Relay
-from pipeline.hub.relay_route import Route, Switch, note_state, set_route
+from pipeline.hub.relay_route import Route, Switch, change_route, note_state
 from pipeline.hub.retention import trim_all
 from pipeline.store.server_status import ServerStatus, server_status
 from pipeline.windows.jobs import keys
@@ -140,7 +141,7 @@ def test_dead_letters_and_a_relay_that_waits(
 def test_a_relay_that_is_paused_needs_nobody(hub: Hub, registry: JobRegistry, worker: History, relay: Relay) -> None:
     relay.step()
     relay.stop()
-    set_route(hub, Route(switch=Switch.PAUSED))
+    change_route(hub, lambda _: Route(switch=Switch.PAUSED))
 
     assert told(registry) == []
     (reader,) = (one for one in readers(now(registry).hubs["events"], {}) if one.kind == "relay")
@@ -163,6 +164,7 @@ def test_a_signature_that_expires(
     note_state(hub, to="up/events", expires=hub.clock_ms() // 1000 + seconds)
 
     assert told(registry) == ([(Level.LOOK, f"The relay of hub events has a signature that {ends}.")] if ends else [])
+    assert all(re.match(r"The signature of the connection string .* UTC", item.why) for item in items(registry))
 
 
 def test_a_ring_of_relays(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
+import msgspec
 import pytest
 import redis as redis_py
 from werkzeug.test import TestResponse
@@ -21,7 +22,7 @@ from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import Relay
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
@@ -112,7 +113,13 @@ def test_a_hub_is_made_changed_and_deleted(person: Person, hubs: Hubs) -> None:
     made = hubs.description("orders")
     assert (made.partitions, made.retention_ms, made.retention_bytes) == (3, 7 * 86_400_000, 1 << 30)
 
-    assert 'value="7d"' in person.client.get("/console/hubs/orders/settings", headers=person.headers).text
+    url = "/console/hubs/orders/settings"
+    person.post(url, retention="7d", duplicates="10m", publisher_events="5", publisher_bytes="64KiB")
+    taken = hubs.description("orders")
+    assert (taken.duplicate_detection_ms, taken.publisher_events_per_second) == (600_000, 5)
+    assert taken.publisher_bytes_per_second == 64 * 1024
+    typed = person.client.get(url, headers=person.headers).text
+    assert [value in typed for value in ('value="7d"', 'value="10m"', 'value="5"', 'value="65536"')] == [True] * 4
     person.post("/console/hubs/orders/settings", retention="", size="", units="0", metadata="ours")
     assert hubs.description("orders") == Description(
         partitions=3, metadata="ours", created_ms=made.created_ms, updated_ms=hubs.description("orders").updated_ms
@@ -136,6 +143,9 @@ def test_a_hub_is_made_changed_and_deleted(person: Person, hubs: Hubs) -> None:
         ({"name": "new", "retention": "91d"}, "retention", "at most 90 days"),
         ({"name": "new", "size": "10"}, "size", "must hold at least"),
         ({"name": "new", "units": "41"}, "units", "throughput units"),
+        ({"name": "new", "duplicates": "1s"}, "duplicates", "20 seconds to 7 days"),
+        ({"name": "new", "publisher_events": "-1"}, "publisher_events", "not a whole number"),
+        ({"name": "new", "publisher_bytes": "10000GiB"}, "publisher_bytes", "a second"),
         ({"name": "new", "metadata": "m" * 1025}, "metadata", "1024 characters"),
     ],
 )
@@ -160,7 +170,7 @@ def test_partitions_and_readers(person: Person, hub: Hub) -> None:
     ConsumerGroup(hub, "job:gone").attach()
 
     text = person.get("/console/hubs/EVENTS")
-    assert re.search(r" 2 0\.\d 30 0\.0 29 \d\d:\d\d:\d\d", text)
+    assert re.search(r" 2 1\.\d 30 0\.0 29 \d\d:\d\d:\d\d", text)
     assert re.search(r"audit - 20 \S+ s - - 20 - no", text)
     assert re.search(r"job:gone - 30 \S+ s 0 0 30 0 yes", text)
     assert "$Default - 0 - - - - - no" in text
@@ -200,7 +210,7 @@ def test_publishers_are_revoked_and_let_send_again(person: Person, hub: Hub) -> 
     assert "dev-1" in person.get("/console/hubs/events/settings")
     person.post("/console/hubs/events/publishers", resume="dev-1")
     assert RevokedPublishers(hub).names() == []
-    assert "can be printed" in person.post("/console/hubs/events/publishers", 422, publisher="a\nb")
+    assert "without control characters" in person.post("/console/hubs/events/publishers", 422, publisher="a\nb")
 
 
 # -- its events --------------------------------------------------------------------------------------------------------
@@ -453,6 +463,26 @@ def test_manage_of_a_rule_includes_the_rest(person: Person, redis: redis_py.Redi
     person.post(f"/console/rules/{stack.ROOT.key_name}/rotate", 422, key="primary")
 
 
+@pytest.mark.parametrize(("url", "hub_of_rule"), [("/console/rules", None), ("/console/hubs/events/rules", "events")])
+def test_a_rule_of_a_relay_with_limits(
+    person: Person, redis: redis_py.Redis, hub: Hub, url: str, hub_of_rule: str | None
+) -> None:
+    rules = Rules(redis, stack.ROOT)
+    person.post(url, 201, name="chain", Relay="1", events="500", bytes="256KiB")
+    made = rules.get("chain", hub_of_rule)
+    assert made.rights == {Right.SEND, Right.RELAY}
+    assert (made.events_per_second, made.bytes_per_second) == (500, 256 * 1024)
+    assert "chain Relay, Send 500 events, 256 KiB" in person.get(url).replace("\N{NO-BREAK SPACE}", " ")
+
+    assert person.post(f"{url}/limits", rule="chain", events="0") == url
+    assert rules.get("chain", hub_of_rule) == msgspec.structs.replace(made, events_per_second=0)  # keys, too
+    assert "not a whole number" in person.post(f"{url}/limits", 422, rule="chain", events="some")
+    assert "0 for no limit" in person.post(f"{url}/limits", 422, rule="chain", bytes="9999GiB")
+    assert "not a size" in person.post(url, 422, name="other", Send="1", bytes="much")
+    person.post(f"{url}/limits", 404, rule="nobody", events="1")
+    assert rules.get("chain", hub_of_rule).bytes_per_second == 256 * 1024
+
+
 # -- rights ------------------------------------------------------------------------------------------------------------
 
 
@@ -470,7 +500,16 @@ def test_who_may_listen_sees_and_changes_nothing(app: App, redis: redis_py.Redis
     reader.get(f"/console/hubs/events/events/0/{hub.read(0)[0].offset}")
     for path in ("settings", "rules", "delete", "deadletters", "groups/$relay/let-go"):
         reader.get(f"/console/hubs/events/{path}", 403)
-    for path in ("settings", "publishers", "rules", "delete", "deadletters", "deadletters/drop", "groups"):
+    for path in (
+        "settings",
+        "publishers",
+        "rules",
+        "rules/limits",
+        "delete",
+        "deadletters",
+        "deadletters/drop",
+        "groups",
+    ):
         reader.post(f"/console/hubs/events/{path}", 403)
     for path in ("/console/hubs/other", "/console/rules", "/console/hubs/other/settings"):
         reader.get(path, 403)

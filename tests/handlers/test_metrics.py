@@ -17,8 +17,8 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
 from pipeline.hub.event import OVERHEAD
 from pipeline.hub.relay import Relay
-from pipeline.hub.relay_route import Route, Switch, set_route
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.relay_route import Route, Switch, change_route
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.upstream_answers import Action
 from pipeline.settings import Settings
@@ -133,7 +133,7 @@ def test_what_was_dropped_and_that_a_relay_is_paused(
     relay = Relay(hub, Upstream(upstream.target, answers={413: Action.DROP}), beat=0.0)
     relay.step()
     relay.stop()
-    set_route(hub, Route(switch=Switch.PAUSED))
+    change_route(hub, lambda _: Route(switch=Switch.PAUSED))
 
     found = scrape(client)
     assert found["wz_relay_dropped_total", "events", "1"] == 1

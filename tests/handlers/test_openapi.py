@@ -60,11 +60,12 @@ def test_the_document_tells_which_operations_need_a_token(client: ServiceClient,
     assert document["components"]["securitySchemes"]["sas"]["name"] == "Authorization"
 
 
-def test_a_batch_is_documented_beside_a_single_event(document: dict[str, Any]) -> None:
+def test_a_batch_is_documented_beside_a_single_event_and_what_was_left_out(document: dict[str, Any]) -> None:
     send = document["paths"]["/{hub}/messages"]["post"]
 
     assert list(send["requestBody"]["content"]) == ["application/vnd.microsoft.servicebus.json", "*/*"]
     assert send["responses"]["201"]["description"].startswith("the event, or every event of the batch, is stored")
+    assert list(send["responses"]["201"]["headers"]) == ["Idempotent-Replayed", "wz-events-repeated"]
 
 
 @pytest.mark.core

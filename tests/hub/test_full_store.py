@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import redis as redis_py
+from redis.cluster import RedisCluster
 
 from pipeline.hub import Event, batches
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.deadletters import DeadLetters
-from pipeline.hub.description import Description
+from pipeline.hub.description import Description, HubSettings
 from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import GROUP, Relay
+from pipeline.hub.relay_route import Route, Switch, change_route, note_state, relay_states, route
 from pipeline.hub.relay_status import status
+from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
+from pipeline.hub.rules import Right, Rules, rights_of
 from pipeline.hub.share import Share
-from pipeline.store import OutOfMemoryError
+from pipeline.store import OutOfMemoryError, writes
 
 from ..full import full
+from ..stack import ROOT
 from ..upstream import Answer, ScriptedUpstream
 
 LONG_AGO = 1_000
@@ -49,6 +55,31 @@ def test_old_events_go_and_new_ones_are_taken_again(redis: redis_py.Redis) -> No
     retention.stop()
 
     assert [stored.event.body for stored in hub.read(0)] == [b"new"]
+
+
+def test_a_hub_can_be_told_to_keep_less(redis: redis_py.Redis) -> None:
+    hubs = Hubs(redis, {"events": 1})
+    hub = hubs["events"]
+    hub.append([Event(bytes(MIB))], enqueued_ms=LONG_AGO)
+    retention = Retention(hubs)
+
+    with full(redis, MIB):
+        hubs.update("events", lambda it: Description(partitions=it.partitions, retention_ms=10_000))
+        retention.step()
+    retention.stop()
+
+    assert kept(hub) == 0
+
+
+def test_a_hub_that_is_refused_has_changed_nothing(redis: redis_py.Redis) -> None:
+    hubs = Hubs(redis, {"events": 1})
+    hubs["events"].append([Event(bytes(MIB))])
+
+    with full(redis, MIB):
+        writes.begin()
+        with pytest.raises(OutOfMemoryError):
+            hubs.create("new", Description(partitions=1))
+        assert not writes.may_have_written()
 
 
 def test_retention_and_its_statistics_need_no_memory(redis: redis_py.Redis) -> None:
@@ -193,3 +224,80 @@ def test_a_publisher_is_revoked(hub: Hub, redis: redis_py.Redis) -> None:
     with full(redis):
         RevokedPublishers(hub).revoke("dev-1")
     assert "dev-1" in RevokedPublishers(hub)
+
+
+def send(hubs: Hubs, events: list[Event], name: str = "events") -> bool:
+    """Send as a request does, to a store that is full; say whether something may have been changed."""
+    writes.begin()
+    with pytest.raises(OutOfMemoryError):
+        hubs[name].append(events)
+    return writes.may_have_written()
+
+
+def test_a_send_is_refused_as_having_changed_nothing_also_if_its_hub_is_made_for_it(redis: redis_py.Redis) -> None:
+    with full(redis):
+        assert not send(Hubs(redis, {"events": 2}), [Event(b"one")])
+        assert not send(Hubs(redis, {"events": 2}), [Event(b"one", "a"), Event(b"two", "b")])
+
+
+def test_a_send_that_is_refused_takes_nothing_of_the_limit(
+    hub: Hub, redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other nodes of a cluster may have room for the limit's bucket, or memory may be full just after it was taken."""
+    hub.settings = HubSettings(hub.partitions, throughput_units=1)
+    hub.append([Event(b"one")])
+    before = float(redis.hget(hub.keys.throughput, "events") or 0)
+    write = hub._write
+
+    def fill_up_and_write(*args: Any) -> Any:
+        with full(redis):
+            return write(*args)
+
+    monkeypatch.setattr(hub, "_write", fill_up_and_write)
+    writes.begin()
+    with pytest.raises(OutOfMemoryError):
+        hub.append([Event(b"x")] * 900)
+
+    assert not writes.may_have_written()
+    assert float(redis.hget(hub.keys.throughput, "events") or 0) >= before
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_batch_of_which_one_node_is_full_is_refused_whole(cluster: RedisCluster, keyed: bool) -> None:
+    hub = Hub(cluster, "events", 8)
+    node = cluster.get_redis_connection(cluster.get_node_from_key(hub.keys[3].events))  # type: ignore[no-untyped-call]
+    batch = [Event(b"x", str(number)) for number in range(64)]
+    node.config_set("maxmemory", 1)
+    try:
+        writes.begin()
+        with pytest.raises(OutOfMemoryError):
+            hub.append(batch, key=RequestKey("one", "print") if keyed else None)
+        assert not writes.may_have_written()
+    finally:
+        node.config_set("maxmemory", 0)
+
+    assert kept(hub) == 0
+    assert not cluster.exists(hub.keys.intents)
+
+
+def test_the_key_of_a_rule_is_replaced(redis: redis_py.Redis) -> None:
+    rules = Rules(redis, ROOT)
+    before = rules.add("devices", rights_of({Right.SEND}))
+    with full(redis):
+        after = rules.rotate("devices", "primary")
+        with pytest.raises(OutOfMemoryError):
+            rules.add("others", rights_of({Right.SEND}))
+
+    assert rules.get("devices") == after
+    assert (after.primary != before.primary, after.secondary) == (True, before.secondary)
+
+
+def test_a_relay_can_be_let_go(hub: Hub, redis: redis_py.Redis) -> None:
+    change_route(hub, lambda old: Route(switch=Switch.PAUSED))
+
+    with full(redis):
+        change_route(hub, lambda old: Route(switch=Switch.DETACHED, name="other"))
+        note_state(hub, to="host/other")
+
+        assert route(hub) == Route(switch=Switch.DETACHED, name="other")
+        assert relay_states([hub])[0].to == "host/other"

@@ -17,14 +17,14 @@ from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.keys import (
     BATCHES,
     CHANGE,
+    IDEMPOTENCY_KEYS,
     INTENTS,
     KEYS,
     LEASE,
     MESSAGE_IDS,
+    OLDER_IDEMPOTENCY_KEYS,
     OLDER_MESSAGE_IDS,
-    OLDER_REQUESTS,
     PUBLISHER_THROUGHPUT,
-    REQUESTS,
     RETENTION,
     RETENTION_TTL,
     RULE_THROUGHPUT,
@@ -35,10 +35,10 @@ from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import GROUP, Relay
-from pipeline.hub.relay_route import Route, set_route
+from pipeline.hub.relay_route import Route, change_route
 from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
-from pipeline.hub.sas import Right, Rule, Rules
+from pipeline.hub.rules import Right, Rule, Rules
 from pipeline.hub.share import GONE, TTL, Share
 from pipeline.hub.throughput import UNIT_BYTES, limits_of, take
 from pipeline.hub.upstream import Upstream
@@ -61,8 +61,8 @@ SECONDS: dict[Key, float] = {
     THROUGHPUT: 121.5,
     MESSAGE_IDS: 60,
     OLDER_MESSAGE_IDS: 60,
-    REQUESTS: 86_400,
-    OLDER_REQUESTS: 86_400,
+    IDEMPOTENCY_KEYS: 86_400,
+    OLDER_IDEMPOTENCY_KEYS: 86_400,
     RULE_THROUGHPUT: 121,
     PUBLISHER_THROUGHPUT: 121,
 }
@@ -91,7 +91,7 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
     hub.append([Event(b"x", properties={"wz-event-id": "c0ffee/2/5-0"})], relay="relay")
     for request in ("first", "second"):
         hub.append([Event(b"x", "a", message_id=request)], key=RequestKey(request, "f"))
-        for newer in (hub.keys.requests, *(hub.keys[partition].message_ids for partition in range(3))):
+        for newer in (hub.keys.idempotency_keys, *(hub.keys[partition].message_ids for partition in range(3))):
             if hub.redis.exists(newer):
                 hub.redis.hset(newer, "", 0)  # as time would: then the next one begins another hash
     if isinstance(hub.redis, RedisCluster):
@@ -102,7 +102,7 @@ def make_everything(hubs: Hubs, upstream: ScriptedUpstream) -> None:
     ConsumerGroup(hub, "job:rewards").attach()
     RevokedPublishers(hub).revoke("dev-1")
     Rules(hub.redis, stack.ROOT).add("app", frozenset({Right.SEND}), "orders")
-    set_route(hub, Route(name="other"))
+    change_route(hub, lambda _: Route(name="other"))
     refuse_all(hub, upstream)
     DeadLetters(hub).redrive_all()
     Share.of(ConsumerGroup(hub, GROUP)).balance()  # as a relay's worker does that dies

@@ -14,7 +14,7 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
 from pipeline.hub.own_address import OwnAddress
 from pipeline.hub.relay import GROUP, Relay
-from pipeline.hub.relay_route import Route, Switch, relay_states, routes, set_route
+from pipeline.hub.relay_route import Route, Switch, change_route, relay_states, routes
 from pipeline.hub.relay_status import status
 from pipeline.hub.relays import Relays
 from pipeline.hub.sas import sign
@@ -65,7 +65,7 @@ def test_a_hub_has_an_upstream_of_its_own_and_another_name_there(
     hubs: dict[str, Hub], worker: Worker, upstream: ScriptedUpstream
 ) -> None:
     with scripted_upstream() as other:
-        set_route(hubs["b"], Route(to=str(other.target), name="There"))
+        change_route(hubs["b"], lambda _: Route(to=str(other.target), name="There"))
         for hub in hubs.values():
             hub.append([Event(b"x")])
         worker.work()
@@ -73,7 +73,7 @@ def test_a_hub_has_an_upstream_of_its_own_and_another_name_there(
         assert (paths(upstream), paths(other)) == (["/a/messages"], ["/There/messages"])
         assert [state.to for state in relay_states(list(hubs.values()))] == ["127.0.0.1/a", "127.0.0.1/There"]
 
-        set_route(hubs["b"], Route())
+        change_route(hubs["b"], lambda _: Route())
         hubs["b"].append([Event(b"x")])
         worker.work()
         assert (paths(upstream), paths(other)) == (["/a/messages", "/b/messages"], ["/There/messages"])
@@ -81,7 +81,7 @@ def test_a_hub_has_an_upstream_of_its_own_and_another_name_there(
 
 def test_the_relays_of_a_route_that_stays_are_the_same(hubs: dict[str, Hub], worker: Worker) -> None:
     a, b = worker.relays.tasks()
-    set_route(hubs["a"], Route(answers={404: Action.DEADLETTER}))
+    change_route(hubs["a"], lambda _: Route(answers={404: Action.DEADLETTER}))
     new, same = worker.relays.tasks()
 
     assert same is b
@@ -98,12 +98,12 @@ def test_a_paused_relay_sends_nothing_and_its_hub_keeps_all(
     hubs: dict[str, Hub], worker: Worker, upstream: ScriptedUpstream
 ) -> None:
     hub = hubs["a"]
-    set_route(hub, Route(switch=Switch.PAUSED))
+    change_route(hub, lambda _: Route(switch=Switch.PAUSED))
     hub.append([Event(b"x")])
     worker.work()
     assert (paths(upstream), attached(hub)) == ([], True)
 
-    set_route(hub, Route())
+    change_route(hub, lambda _: Route())
     worker.work()
     assert paths(upstream) == ["/a/messages"]
 
@@ -115,7 +115,7 @@ def test_a_detached_relay_sends_nothing_and_nothing_is_kept_for_it(
     worker.work()
     assert attached(hub)
 
-    set_route(hub, Route(switch=Switch.DETACHED))
+    change_route(hub, lambda _: Route(switch=Switch.DETACHED))
     hub.append([Event(b"x")])
     worker.work()
     assert (paths(upstream), attached(hub)) == ([], False)
@@ -124,7 +124,7 @@ def test_a_detached_relay_sends_nothing_and_nothing_is_kept_for_it(
 
 def test_a_hub_may_be_relayed_where_no_other_is(hubs: dict[str, Hub], upstream: ScriptedUpstream) -> None:
     relays = Relays(hubs, None)
-    set_route(hubs["b"], Route(to=str(upstream.target)))
+    change_route(hubs["b"], lambda _: Route(to=str(upstream.target)))
 
     (relay,) = relays.tasks()
     assert relay.hub is hubs["b"]
@@ -134,7 +134,7 @@ def test_a_hub_may_be_relayed_where_no_other_is(hubs: dict[str, Hub], upstream: 
 
 
 def test_a_connection_string_is_not_shown(hubs: dict[str, Hub], upstream: ScriptedUpstream) -> None:
-    set_route(hubs["a"], Route(to=str(upstream.target)))
+    change_route(hubs["a"], lambda _: Route(to=str(upstream.target)))
 
     assert upstream.target.key not in repr(routes([hubs["a"]]))
 
@@ -144,7 +144,7 @@ def test_a_proxy_that_is_none_stops_the_hub_and_not_its_worker(
 ) -> None:
     relays = Relays(hubs, Upstream(upstream.target))
     monkeypatch.setenv("http_proxy", "socks5://p:1")
-    set_route(hubs["b"], Route(to=str(upstream.target)))
+    change_route(hubs["b"], lambda _: Route(to=str(upstream.target)))
 
     assert [relay.hub.name for relay in relays.tasks()] == ["a"]
     assert relay_states([hubs["b"]])[0].said(0).startswith("HTTP_PROXY: write http://")
@@ -183,7 +183,7 @@ def test_an_upstream_that_is_this_service_is_refused(
         relays.check()
 
     for hub in hubs.values():
-        set_route(hub, Route(switch=Switch.DETACHED))
+        change_route(hub, lambda _: Route(switch=Switch.DETACHED))
     relays.check()
 
 

@@ -256,12 +256,12 @@ def test_of_requests_that_come_at_the_same_time_one_is_stored(hub: Hub, events: 
 
 def test_a_key_is_forgotten_in_time(hub: Hub) -> None:
     hub.append([Event(b"1", "7")], key=KEY)
-    remembered = cast("bytes", hub.redis.hget(hub.keys.requests, KEY.id))
-    hub.redis.hset(hub.keys.requests, KEY.id, b"1 " + remembered.partition(b" ")[2])  # as time would
+    remembered = cast("bytes", hub.redis.hget(hub.keys.idempotency_keys, KEY.id))
+    hub.redis.hset(hub.keys.idempotency_keys, KEY.id, b"1 " + remembered.partition(b" ")[2])  # as time would
     hub.append([Event(b"2", "7")], key=RequestKey(KEY.id, "of-another"))
 
     assert bodies(hub) == [b"1", b"2"]
-    assert 0 < hub.redis.pttl(hub.keys.requests) <= hub.settings.remember_ms
+    assert 0 < hub.redis.pttl(hub.keys.idempotency_keys) <= hub.settings.remember_ms
 
 
 @pytest.mark.parametrize("settings", ["cluster"], indirect=True)

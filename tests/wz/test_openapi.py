@@ -344,7 +344,11 @@ def test_an_operation_says_what_its_signature_can_not() -> None:
     @operation(
         body={"text/csv": str, "*/*": bytes},
         headers={"X-Unit": Literal["g", "kg"]},
-        responses={204: "stored", 206: Content("part of it", str, "text/csv"), 409: "it is there already"},
+        responses={
+            204: Content("stored", headers={"X-Weight": "what it weighs"}),
+            206: Content("part of it", str, "text/csv"),
+            409: "it is there already",
+        },
     )
     def view(request: Request) -> Response:
         return Response(status=204)
@@ -354,7 +358,10 @@ def test_an_operation_says_what_its_signature_can_not() -> None:
     assert found["requestBody"] == {"content": {"text/csv": {"schema": {"type": "string"}}, "*/*": {}}}
     assert found["parameters"] == [{"name": "X-Unit", "in": "header", "schema": {"enum": ["g", "kg"]}}]
     assert found["responses"] == {
-        "204": {"description": "stored"},
+        "204": {
+            "description": "stored",
+            "headers": {"X-Weight": {"description": "what it weighs", "schema": {"type": "string"}}},
+        },
         "206": {"description": "part of it", "content": {"text/csv": {"schema": {"type": "string"}}}},
         "409": {
             "description": "it is there already",

@@ -202,6 +202,8 @@ class Document:
                 content = {media_type: self.media(type_, self.outputs)}
             description = text.description if isinstance(text, Content) else text
             responses[str(code)] = {"description": description or HTTPStatus(code).phrase}
+            headers = text.headers if isinstance(text, Content) else {}
+            responses[str(code)] |= {"headers": {name: _answered(headers[name]) for name in headers}} if headers else {}
             responses[str(code)] |= {"content": content} if content else {}
         return responses
 
@@ -219,6 +221,11 @@ def _plain_header(name: str, schema: Mapping[str, Any]) -> JSON:
     rest = {key: value for key, value in schema.items() if key not in ("required", "description")}
     about = {key: schema[key] for key in ("required", "description") if key in schema}
     return {"name": name, "in": "header", "schema": rest} | about
+
+
+def _answered(what: str) -> JSON:
+    """Return the Header Object of a header that answers may have."""
+    return {"description": what, "schema": {"type": "string"}}
 
 
 def _description(annotation: Any) -> JSON:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Content(NamedTuple):
-    """An answer that the return annotation does not describe. `type` None is an empty body, bytes any body."""
+    """An answer that the return annotation does not describe. `type` None is an empty body, bytes any body.
+
+    `headers` says what each of its headers means, by name; none of them need be there.
+    """
 
     description: str
     type: Any = None
     media_type: str = "application/json"
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,25 @@
-"""Rules, of the namespace and of a hub: made, their keys replaced, deleted. A key is shown once, when it is made."""
+"""Rules, of the namespace and of a hub: made, limited, rotated, deleted. A key is shown once, when it is made."""
 
 from __future__ import annotations
 
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.sas import Right, Rule, RuleExists, UnknownRule, rights_of
+from pipeline.hub.rules import Right, Rule, RuleExists, UnknownRule, rights_of
+from pipeline.units import byte_count
 from wz import Problem, Request, Response
 from wz.helpers import redirect
 
 from ...services import services
 from ..access import access
 from ..confirm import confirm
-from ..forms import Form
+from ..forms import Form, whole_number
 from ..frame import Pages, page
 
 blueprint = Pages("console_rules", "/console")
+
+#: The limits of a rule, by the names that the domain gives them.
+_FIELDS = {"events_per_second": "events", "bytes_per_second": "bytes"}
 
 
 @blueprint.get("/rules")
@@ -35,12 +39,13 @@ def add(request: Request, hub: str | None = None) -> Response:
     rights = frozenset(right for right in Right if form[right])
     if not rights:
         form.wrong("choose what tokens of the rule may do", "rights")
+    limits = _limits(form)
     if form:
         try:
-            made = found.add(form["name"], rights_of(rights), _stored(request, hub))
+            made = found.add(form["name"], rights_of(rights), _stored(request, hub), **limits)
             return _rules(request, hub, Form(), 201, made=made, keys=("primary", "secondary"))
         except InvalidValue as exc:
-            form.wrong(str(exc), exc.field or "")
+            form.wrong(str(exc), _FIELDS.get(exc.field or "", exc.field or ""))
         except RuleExists:
             form.wrong(f"there is a rule {form['name']!r} already", "name")
     return _rules(request, hub, form, 422)
@@ -59,6 +64,24 @@ def rotate(request: Request, name: str, hub: str | None = None) -> Response:
     except (InvalidValue, UnknownRule) as exc:
         raise Problem(422 if isinstance(exc, InvalidValue) else 404, f"{exc}.") from exc
     return _rules(request, hub, Form(), made=made, keys=(which,))
+
+
+@blueprint.post("/rules/limits")
+@blueprint.post("/hubs/<hub>/rules/limits")
+def limit(request: Request, hub: str | None = None) -> WerkzeugResponse:
+    """Change how much the tokens of a rule may send; an empty field stays as it is."""
+    _need(request, hub)
+    form = Form.of(request)
+    limits = _limits(form)
+    if form:
+        try:
+            services(request).rules.change(form["rule"], _stored(request, hub), **limits)
+            return redirect(_address(request, hub), 303)
+        except InvalidValue as exc:
+            form.wrong(str(exc), _FIELDS.get(exc.field or "", ""))
+        except UnknownRule as exc:
+            raise Problem(404, f"{exc}.") from exc
+    return _rules(request, hub, Form(), 422, limits=form)
 
 
 @blueprint.get("/rules/<name>/delete")
@@ -83,6 +106,12 @@ def delete(request: Request, name: str, hub: str | None = None) -> WerkzeugRespo
     except UnknownRule as exc:
         raise Problem(404, f"{exc}.") from exc
     return redirect(_address(request, hub), 303)
+
+
+def _limits(form: Form) -> dict[str, int]:
+    """Return the limits that were typed, for `Rules.add` and `Rules.change`."""
+    found = {"events_per_second": form.read("events", whole_number), "bytes_per_second": form.read("bytes", byte_count)}
+    return {field: number for field, number in found.items() if number is not None}
 
 
 def _need(request: Request, hub: str | None) -> None:
@@ -114,8 +143,12 @@ def _rules(
     status: int = 200,
     made: Rule | None = None,
     keys: tuple[str, ...] = (),
+    limits: Form | None = None,
 ) -> Response:
-    """Return the list; with a rule that was made or changed just now, these of its keys are shown."""
+    """Return the list; with a rule that was made or changed just now, these of its keys are shown.
+
+    `limits` is the form of limits that could not be set.
+    """
     found, its_hub = services(request), _stored(request, hub)
     its = [rule for rule in found.rules if rule.hub == its_hub]
     shown = [(which, getattr(made, which)) for which in keys]
@@ -127,6 +160,8 @@ def _rules(
         rules=its,
         rights=list(Right),
         form=form,
+        limits=Form() if limits is None else limits,
+        limited=[rule.name for rule in its if rule.hub or rule.name != found.rules.root.name],
         made=made,
         keys=shown,
         host=found.host,

@@ -6,11 +6,11 @@ import msgspec
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.event import MAX_KEY
 from pipeline.hub.namespace import HubBusy
+from pipeline.hub.publisher_name import check_publisher_name
 from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.rules import Right
 from pipeline.hub.runtime import runtime
-from pipeline.hub.sas import Right
 from wz import Request, Response
 from wz.helpers import redirect
 
@@ -24,7 +24,15 @@ from .hubs import changes_of, note
 blueprint = Pages("console_hub_settings", "/console/hubs/<hub>")
 
 _UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-_DEFAULTS = {"retention_ms": None, "retention_bytes": None, "throughput_units": 0, "metadata": None}
+_DEFAULTS = {
+    "retention_ms": None,
+    "retention_bytes": None,
+    "throughput_units": 0,
+    "duplicate_detection_ms": 0,
+    "publisher_events_per_second": 0,
+    "publisher_bytes_per_second": 0,
+    "metadata": None,
+}
 
 
 @blueprint.get("/settings")
@@ -36,6 +44,9 @@ def settings(request: Request, hub: str) -> Response:
         "retention": "" if found.retention_ms is None else _duration(found.retention_ms),
         "size": "" if found.retention_bytes is None else str(found.retention_bytes),
         "units": str(found.throughput_units),
+        "duplicates": _duration(found.duplicate_detection_ms) if found.duplicate_detection_ms else "0",
+        "publisher_events": str(found.publisher_events_per_second),
+        "publisher_bytes": str(found.publisher_bytes_per_second),
         "metadata": found.metadata or "",
     }
     return _settings(request, hub, Form(typed), Form())
@@ -64,10 +75,12 @@ def publishers(request: Request, hub: str) -> WerkzeugResponse:
     form = Form.of(request)
     if form["resume"]:
         revoked.resume(form["resume"])
-    elif not form["publisher"] or len(form["publisher"]) > MAX_KEY or not form["publisher"].isprintable():
-        form.wrong(f"a publisher's name is 1 to {MAX_KEY} characters that can be printed", "publisher")
-        return _settings(request, hub, Form(), form, 422)
     else:
+        try:
+            check_publisher_name(form["publisher"])
+        except InvalidValue as exc:
+            note(form, exc)
+            return _settings(request, hub, Form(), form, 422)
         revoked.revoke(form["publisher"])
     return redirect(request.app.url_for("console_hub_settings.settings", hub=hub, _anchor="publishers"), 303)
 

@@ -38,7 +38,7 @@ from typing import cast
 import msgspec
 
 from ...hub.runtime import runtime
-from ...store import Pipeline, Redis, WatchError
+from ...store import Pipeline, Redis, WatchError, while_full
 from ...store.offsets import order
 from ..engine.event_times import EARLY_TOLERANCE
 from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
@@ -49,6 +49,9 @@ from .opened import HubReader, OpenedJob
 from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark
 
 logger = logging.getLogger(__name__)
+
+#: Fields of `keys.job` that a beginning changes.
+_STATUS = ("version", "start", "tasks", "ready")
 
 
 @dataclass(frozen=True)
@@ -73,23 +76,31 @@ def begin(opened: OpenedJob, start: str) -> None:
         _fence(opened)
         with client.pipeline() as pipe:
             pipe.watch(opened.key)  # type: ignore[no-untyped-call]
-            if _is_ready(opened, start, pipe):
+            read = _status(opened, pipe)
+            if _is_begun(opened, start, read):
                 return
             fresh = _Beginning(opened, start, _checkpoints(opened))
             pipe.multi()
             fresh.queue(pipe)
             pipe.hset(opened.key, mapping={"start": start, "tasks": msgspec.json.encode(opened.tasks), "ready": 1})
-            try:
-                pipe.execute()
+            try:  # also while memory is full: until a job has read them, its hubs keep their events
+                while_full.execute(client, pipe, opened.key, read)
             except WatchError:
                 continue
         logger.info("job %s begins %s", opened.name, fresh)
 
 
-def _is_ready(opened: OpenedJob, start: str, client: Redis | Pipeline | None = None) -> bool:
-    stored = (client or opened.client).hmget(opened.key, "version", "start", "ready")
-    version, begun, ready = cast("list[bytes | None]", stored)
-    return (version, ready) == (opened.version.encode(), b"1") and start in (LAST, (begun or b"").decode())
+def _is_ready(opened: OpenedJob, start: str) -> bool:
+    return _is_begun(opened, start, _status(opened, opened.client))
+
+
+def _status(opened: OpenedJob, client: Redis | Pipeline) -> dict[str, bytes | None]:
+    return dict(zip(_STATUS, cast("list[bytes | None]", client.hmget(opened.key, *_STATUS)), strict=True))
+
+
+def _is_begun(opened: OpenedJob, start: str, status: Mapping[str, bytes | None]) -> bool:
+    is_ours = (status["version"], status["ready"]) == (opened.version.encode(), b"1")
+    return is_ours and start in (LAST, (status["start"] or b"").decode())
 
 
 def _checkpoints(opened: OpenedJob) -> dict[str, Progress]:
@@ -106,7 +117,7 @@ def _fence(opened: OpenedJob) -> None:
         for name in checkpoints:
             Checkpoint(opened.client, opened.name, name).fence(pipe)
         pipe.hset(opened.key, mapping={"version": opened.version, "ready": 0})
-        pipe.execute()
+        while_full.execute(opened.client, pipe, opened.key, {})
 
 
 class _Beginning:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ...hub.keys import HubKeys
+from ...hub.hub_keys import HubKeys
 from ...store import Pipeline, Redis, while_full
 from ..language.ticks import BEGINNING, isoformat
 from ..operators.faults import Found

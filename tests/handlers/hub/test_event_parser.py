@@ -16,7 +16,7 @@ from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
 from pipeline.hub.publishers import RevokedPublishers
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.throughput import take
 from pipeline.settings import Settings
 
@@ -155,6 +155,10 @@ KEYED = json.dumps([{"Body": "1"}, {"Body": "2", "BrokerProperties": {"Partition
             "without control characters",
             id="a publisher with a control character",
         ),
+        pytest.param("/publishers/K%FCche/messages", {}, "x", 400, "UTF-8", id="a publisher in another encoding"),
+        pytest.param(
+            "/publishers/%2E%2E/messages", {}, "x", 400, "named '..'", id="a publisher who is a step in a path"
+        ),
         pytest.param(
             "/messages",
             {"Content-Type": BATCH},
@@ -188,6 +192,13 @@ def test_a_batch_has_the_properties_of_its_items_only(client: ServiceClient) -> 
     client.post("/events/messages", data='[{"UserProperties": {"my_Name": 1.5}}, {"Body": null}]', headers=headers)
 
     assert [(event["body"], event["properties"]) for event in read_all(client)] == [("", {"my_Name": 1.5}), ("", {})]
+
+
+@pytest.mark.parametrize("name", ["dev%E2%80%8B1", "dev%C2%A01", "dev%C2%851"])
+def test_whoever_may_send_can_be_revoked(client: ServiceClient, name: str) -> None:
+    assert client.post(f"/events/publishers/{name}/messages", data="x").status_code == 201
+    assert client.put(f"/events/revokedpublishers/{name}").status_code == 201
+    assert client.post(f"/events/publishers/{name}/messages", data="x").status_code == 401
 
 
 def test_a_revoked_publisher_is_refused_in_any_case(client: ServiceClient, redis: redis_py.Redis) -> None:

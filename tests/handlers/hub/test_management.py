@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
@@ -19,8 +20,8 @@ from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.event import OVERHEAD
 from pipeline.hub.namespace import Hubs
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.runtime import runtime
-from pipeline.hub.sas import Right, Rules
 from pipeline.store.lease import Lease
 from wz.live_server import LiveServer
 
@@ -132,6 +133,7 @@ def test_a_hub_without_a_description_has_the_defaults(client: ServiceClient) -> 
             id="two publishers",
         ),
         pytest.param("PUT", "/events/revokedpublishers/a%01", "", {}, 400, id="no name for a publisher"),
+        pytest.param("PUT", "/events/revokedpublishers/a%FF", "", {}, 400, id="a publisher in another encoding"),
         pytest.param("POST", "/events", "", {}, 405, id="what hubs don't do"),
     ],
 )
@@ -149,6 +151,16 @@ def test_what_is_refused(
 @pytest.mark.parametrize("path", ["/healthz", "/boards", "/openapi.json", "/docs"])
 def test_the_service_s_own_paths_are_not_hubs(client: ServiceClient, path: str) -> None:
     assert client.delete(path).status_code == 405
+
+
+def test_an_entry_may_have_a_content_coding(client: ServiceClient) -> None:
+    data = gzip.compress(hub_described(PartitionCount=2).encode())
+    made = client.put("/orders", data=data, headers={"Content-Encoding": "gzip"})
+    refused = client.put("/refunds", data=data, headers={"Content-Encoding": "br"})
+
+    assert (made.status_code, text(made, "PartitionCount")) == (201, "2")
+    assert (refused.status_code, refused.mimetype) == (415, "application/xml")
+    assert titles(client.get("/$Resources/Eventhubs")) == ["events", "orders"]
 
 
 def test_consumer_groups(client: ServiceClient) -> None:

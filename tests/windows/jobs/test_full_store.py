@@ -79,6 +79,23 @@ def test_a_job_goes_on_and_its_hub_drops_what_it_has_read(
         assert sorted(row["n"] for _, row in rows(redis)) == [0, 1, 2, 3]
 
 
+def test_a_job_begins_anew(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
+    """One that has not run before, and one whose query has changed: until they have read them, events stay."""
+    for sent, query in (
+        ((0, 1), "SELECT n INTO Out FROM Input"),
+        ((2, 3), "SELECT n + 10 AS n INTO Out FROM Input"),
+    ):
+        send(hubs, *sent)
+        folder = write_job(tmp_path / "j", query, TOML)
+        with full(redis):
+            job = load(folder, redis, hubs, pacing=Pacing(0.0, 1), beat=0.0)
+            run(job)
+            job.stop()
+            assert keeps(hubs) == 0
+
+    assert sorted(row["n"] for _, row in rows(redis)) == [0, 1, 12, 13]
+
+
 def test_a_job_whose_rows_go_to_a_board_waits_and_loses_nothing(
     redis: redis_py.Redis, hubs: Hubs, tmp_path: Path
 ) -> None:

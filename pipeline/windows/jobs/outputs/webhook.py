@@ -11,7 +11,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from ....errors import InvalidValue
-from ....hub.upstream import TIMEOUT
+from ....hub.proxy import TIMEOUT
 from ....hub.upstream_answers import retry_after
 from ...engine.engine import OutputRow
 from .outbox import Batch, Refused, Unavailable

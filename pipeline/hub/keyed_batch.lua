@@ -1,7 +1,7 @@
 -- Record the intent of a batch that has an Idempotency-Key, unless a request with the key has come before. On a cluster;
 -- after numbers.lua and remembered.lua. See batches.py.
 --
--- KEYS  intents (stream), requests, older_requests (hashes), as in keys.py
+-- KEYS  intents (stream), idempotency_keys, older_idempotency_keys (hashes), as in keys.py
 -- ARGV[1]  id of the key, ARGV[2] the request's fingerprint, ARGV[3] ms for which the two are remembered
 -- ARGV[4..]  the intent, fields and values; nothing to record none, only to look
 --

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from pipeline.hub import Hub
 from pipeline.hub.repetition import Appended, RequestKey
-from pipeline.hub.sas import Right, Rule
+from pipeline.hub.rules import Right, Rule
 from wz import Request
 from wz.idempotency import REPLAYED, key_of, name_of
 
@@ -42,7 +42,7 @@ def key_of_request(request: Request, rule: Rule) -> RequestKey | None:
     return RequestKey(its_name.hexdigest()[:_DIGITS], asked.hexdigest()[:_DIGITS])
 
 
-def tell(hub: Hub, rule: Rule, appended: Appended) -> dict[str, str]:
+def note_left_out(hub: Hub, rule: Rule, appended: Appended) -> dict[str, str]:
     """Count and log what was left out; returns the headers that say so."""
     metrics.count_repetitions(hub, appended)
     if appended.replayed:

@@ -1,4 +1,4 @@
-"""Requests with a key whose batch is written in several steps, on a cluster: see batches.py.
+"""Batches of requests with an Idempotency-Key on a cluster, where they are written in several steps: see batches.py.
 
 On one server append.lua notes a key in the step in which it writes the events. On a cluster it is noted in the step in
 which the intent is recorded, with the batch's id. From then on the batch will be written, by whomever, and once; so a
@@ -8,37 +8,38 @@ request that comes again finds the id, and has nothing to do but what is left of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from itertools import chain
 from typing import cast
 
-from ..store.scripts import Script
+from ..store import writes
+from ..store.scripts import Script, lua
 from .repetition import KeyOfAnother, RequestKey
 from .stored_hub import StoredHub
 
-_FOLDER = files(__package__)
-_RECORD = Script(_FOLDER / "numbers.lua", _FOLDER / "remembered.lua", _FOLDER / "record.lua")
+_RECORD = Script(*lua(__package__, "numbers", "remembered", "keyed_batch"))
 
 
 def look(hub: StoredHub, key: RequestKey) -> str | None:
     """Return the batch of the request that had this key, None if there was none. Raises `KeyOfAnother`.
 
-    One round trip. Redis keys: `requests`, `older_requests`; see keys.py.
+    One round trip. Redis keys: `idempotency_keys`, `older_idempotency_keys`; see keys.py.
     """
-    return _run(hub, key, {})[1]
+    with writes.uncounted():
+        return _run(hub, key, {})[1]
 
 
 def record(hub: StoredHub, key: RequestKey, intent: Mapping[str, bytes | str]) -> tuple[str, bool]:
     """Record an intent, unless a request has had its key; returns the batch's id, and whether it is a new one.
 
-    Raises `KeyOfAnother`. One round trip. Redis keys: `intents`, `requests`, `older_requests`; see keys.py.
+    Raises `KeyOfAnother`. One round trip. Redis keys: `intents`, `idempotency_keys`, `older_idempotency_keys`; see
+    keys.py.
     """
     outcome, batch = _run(hub, key, intent)
     return cast("str", batch), outcome == b"recorded"
 
 
 def _run(hub: StoredHub, key: RequestKey, intent: Mapping[str, bytes | str]) -> tuple[bytes, str | None]:
-    keys = [hub.keys.intents, hub.keys.requests, hub.keys.older_requests]
+    keys = [hub.keys.intents, hub.keys.idempotency_keys, hub.keys.older_idempotency_keys]
     fields = chain.from_iterable(intent.items())
     outcome, *batch = _RECORD.call(hub.redis, keys, [*key, hub.settings.remember_ms, *fields])
     if outcome == b"another":
