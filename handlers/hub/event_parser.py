@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import msgspec
-from werkzeug.exceptions import ClientDisconnected
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.event import Event
@@ -15,11 +13,9 @@ from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Problem, Request
 
 from .batch import NO_BROKER_PROPERTIES, batch, broker_properties
+from .body import plain_body
 from .charset import as_utf8
-from .content_coding import decoded
 from .header_properties import header_properties, header_text
-
-_LENGTH = re.compile("[0-9]{1,18}")
 
 
 def single(request: Request) -> Event:
@@ -42,22 +38,6 @@ def several(request: Request) -> list[Event]:
     if request.environ.get("CONTENT_TYPE") != BATCH_TYPE:  # then it has parameters, or is in another case
         charset = request.mimetype_params.get("charset")
     return batch(as_utf8(plain_body(request), charset, request.max_content_length))
-
-
-def plain_body(request: Request) -> bytes:
-    """Read the body, with its content coding undone. Raises what `whole_body` does, and `decoded`."""
-    body = whole_body(request)
-    codings = request.environ.get("HTTP_CONTENT_ENCODING")
-    return decoded(body, codings, request.max_content_length) if codings else body
-
-
-def whole_body(request: Request) -> bytes:
-    """Read the body. Raises `ClientDisconnected` if it ends before its announced length."""
-    body = bytes(request.get_data())
-    length = request.environ.get("CONTENT_LENGTH", "")
-    if _LENGTH.fullmatch(length) and len(body) < int(length):
-        raise ClientDisconnected
-    return body
 
 
 def for_partition(events: Sequence[Event]) -> Sequence[Event]:

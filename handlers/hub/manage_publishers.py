@@ -13,7 +13,7 @@ from wz.openapi import Content, operation
 from ..services import services
 from ..times import now_ms
 from . import atom
-from .event_parser import plain_body
+from .body import plain_body
 from .management import WRONG_CODING, author, done, entry_or_feed, managing, url
 from .parameters import NO_HUB, HubName, PublisherName
 

@@ -45,6 +45,8 @@ def one_line_errors(command: F) -> F:
             raise
         except OSError as exc:
             raise click.ClickException(f"{exc.filename or 'the output'}: {exc.strerror or exc}") from exc
+        except UnicodeEncodeError as exc:  # of an argument: Python has surrogates for bytes that are no UTF-8
+            raise click.ClickException(f"{exc.object[exc.start :][:80]!r} is not text in UTF-8") from exc
         except RedisError as exc:
             hint = _where_it_was_looked_for() if isinstance(exc, UNREACHABLE) else ""
             raise click.ClickException(f"Redis: {' '.join(str(exc).split())}{hint}") from exc
@@ -93,7 +95,18 @@ def settings_for_redis(creates: bool = False, environ: Mapping[str, str] = os.en
     return found
 
 
-# -- values and output ------------------------------------------------------------------------------------------------
+# -- options, values and output ---------------------------------------------------------------------------------------
+
+
+def options(*added: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds these options to a command, in the order in which its help is to show them."""
+
+    def add(command: F) -> F:
+        for option in reversed(added):
+            command = option(command)
+        return command
+
+    return add
 
 
 class Lifetime(click.ParamType[int]):
@@ -136,11 +149,6 @@ def size(number: int) -> str:
     while amount >= 1024 and len(units) > 1:
         amount, units = amount / 1024, units[1:]
     return f"{number} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things as text: 1 event, 2,000 events."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def age(ms: int | None) -> str:

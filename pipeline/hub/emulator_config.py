@@ -19,6 +19,7 @@ from typing import Annotated
 import msgspec
 
 from ..errors import InvalidValue, PipelineError
+from ..units import counted
 from .description import Description, hub_name
 from .group_registry import DEFAULT, ConsumerGroups, GroupExists, check_group_name
 from .namespace import HubExists, Hubs
@@ -126,7 +127,7 @@ def apply(hubs: Hubs, wanted: Sequence[Wanted]) -> Iterator[str]:
                 word = "made"
             except HubExists:  # meanwhile
                 pass
-        yield f"{word} hub {one.name}, {one.partitions} partition{'' if one.partitions == 1 else 's'}"
+        yield f"{word} hub {one.name}, {counted(one.partitions, 'partition')}"
         groups = ConsumerGroups(hubs[one.name])
         known = {name.lower() for name in groups.list()}
         for group in one.groups:

@@ -32,7 +32,7 @@ class InvalidLines(PipelineError):
     """A file can't be read, or has lines that are no events; the message has the numbers of the first of them."""
 
 
-class Found(NamedTuple):
+class NumberedLine(NamedTuple):
     """A line's number, counted from 1, and what it has."""
 
     number: int
@@ -74,11 +74,11 @@ class EventLines:
         """How many of the file's `size` bytes have been read, about; 0 if the size is not known."""
         return 0 if self.size is None else self._raw.tell()
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[NumberedLine]:
         """Read it, from the beginning if that is possible. Raises `InvalidLines` at the first line that is wrong."""
         for number, text in self._lines():
             try:
-                yield Found(number, event_of(text))
+                yield NumberedLine(number, event_of(text))
             except InvalidLine as exc:
                 raise InvalidLines(f"{self.name}, line {number}: {exc}") from exc
 

@@ -9,8 +9,8 @@ from pipeline.errors import InvalidValue
 from pipeline.hub.namespace import HubBusy
 from pipeline.hub.publisher_name import check_publisher_name
 from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.rules import Right
 from pipeline.hub.runtime import runtime
-from pipeline.hub.sas import Right
 from wz import Request, Response
 from wz.helpers import redirect
 
