@@ -6,8 +6,8 @@ import msgspec
 
 from pipeline.hub.description import Description
 from pipeline.hub.log import Hub
+from pipeline.hub.rules import Right
 from pipeline.hub.runtime import PartitionRuntime, runtime
-from pipeline.hub.sas import Right
 from wz import Blueprint, Request
 from wz.openapi import operation
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ..connection_string import ConnectionString, InvalidConnectionString, expiry
+from ..connection_string import ConnectionString, InvalidConnectionString, validity
 from ..hub.log import Hub
 from ..hub.relay_choice import choose, forget
 from ..hub.relay_route import Switch, relay_states, route
@@ -97,6 +97,6 @@ def _show(hub: Hub) -> None:
         "": "with all other statuses, and without an answer: wait",
     }
     if target and target.expires is not None:
-        fields["signature"] = expiry(target.expires, now)
+        fields["signature"] = validity(target.expires, now)
     for line in columns(list(fields.items()), {0, 1}):
         click.echo(line)

@@ -12,6 +12,7 @@ import msgspec
 from ..errors import PipelineError
 from ..hub.event import Event, Property, StoredEvent
 from ..hub.event_lines import EventLines
+from ..hub.headers import CONTROL
 from ..hub.rest_sender import RestSender
 from . import terminal
 from .hub_address import address_options, client
@@ -30,9 +31,11 @@ class NamedValue(click.ParamType[tuple[str, Property]]):
         name, sign, text = str(value).partition("=")
         if not (name and sign):
             self.fail(f"{value!r} is not NAME=VALUE, as in Level=3", param, ctx)
+        if not is_text(f"{name}{text}"):
+            self.fail(f"{value!r} is not text in this terminal's encoding", param, ctx)
         try:
             return name, msgspec.json.decode(text, type=Property)
-        except ValueError:
+        except (ValueError, RecursionError):
             return name, text
 
 
@@ -70,6 +73,8 @@ def send_events(
     """
     if body is not None and file is not None:
         raise click.UsageError("give BODY or --file, not both")
+    if not is_text(f"{key}{content_type}") or (content_type and CONTROL.search(content_type)):
+        raise click.UsageError("--key and --content-type are text, and the latter is one line")
     sender = RestSender(client(connection_string_file, ca), name, patience, batch)
     common = Event(b"", key, content_type, dict(properties))
     try:
@@ -83,6 +88,15 @@ def send_events(
         again = "" if file is None or sender.resume_after is None else f"; to go on there: --skip {sender.resume_after}"
         raise click.ClickException(f"{reason}\n{sender.account}{again}") from exc
     click.echo(sender.account)
+
+
+def is_text(argument: str) -> bool:
+    """Say whether all bytes of an argument were in the terminal's encoding: Python has surrogates for the others."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _send_file(sender: RestSender, common: Event, file: Path, skip: int) -> None:

@@ -1,4 +1,6 @@
-"""Where the relay of a hub sends, and whether it does: what an operator has chosen, and what a worker makes of it."""
+"""The relay route of a hub: where its relay sends, and whether it does, as an operator has chosen, and what a worker
+makes of it.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,17 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
 from typing import Any, cast
 
 import msgspec
 
-from ..connection_string import expiry
+from ..connection_string import validity
 from ..store import while_full
-from ..store.scripts import Script
+from ..store.scripts import Script, lua
 from .stored_hub import StoredHub
 from .upstream_answers import Action
 
-_ROUTE = Script(files(__package__) / "route.lua", while_full=True)
+_ROUTE = Script(*lua(__package__, "route"), while_full=True)
 
 
 class Switch(StrEnum):
@@ -65,7 +66,7 @@ class RelayState:
             return "detached: no event is kept for it"
         if self.error or not self.to:
             return self.error or ("not yet relayed by any worker" if self.has_own else "not relayed")
-        return f"to {self.to}" + ("" if self.expires is None else f"; {expiry(self.expires, now)}")
+        return f"to {self.to}" + ("" if self.expires is None else f"; {validity(self.expires, now)}")
 
 
 _decode = msgspec.json.Decoder(Route).decode

@@ -15,7 +15,7 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event
 from pipeline.hub.event import Property
 from pipeline.hub.log import Hub
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 
 from ..hub.test_event_line import BODIES
@@ -47,6 +47,16 @@ def test_one_event_with_its_key_and_properties(service: ConnectionString, hub: H
     assert (sent.exit_code, sent.output) == (0, "1 event acknowledged\n")
     properties: dict[str, Property] = {"Level": 3, "app.version": 1.2, "Text": "3", "Site": "Köln"}
     assert events(hub) == [Event(b'{"t": 21.5}', "dev-1", None, properties)]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("--key", "\udcff"), ("--property", "\udcff=1"), ("--property", "a=\udcff"), ("--content-type", "a\r\nb: c")],
+)
+def test_an_option_that_is_no_text_is_refused(args: tuple[str, str]) -> None:
+    sent = CliRunner().invoke(command, ["send", "events", "x", *args])
+
+    assert (sent.exit_code, "text" in sent.output) == (2, True), sent.output
 
 
 def test_standard_input_is_one_event_with_its_content_type(service: ConnectionString, hub: Hub) -> None:

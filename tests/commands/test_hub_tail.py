@@ -20,7 +20,7 @@ from pipeline.hub import Event
 from pipeline.hub.event import StoredEvent
 from pipeline.hub.event_line import event_of, time_text
 from pipeline.hub.log import Hub
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 
 from ..hub.test_event_line import BODIES

@@ -22,7 +22,7 @@ from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import Relay
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition

@@ -22,7 +22,7 @@ from pipeline.hub.relay_route import Route, Switch, change_route, note_state, re
 from pipeline.hub.relay_status import status
 from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
-from pipeline.hub.sas import Right, Rules, rights_of
+from pipeline.hub.rules import Right, Rules, rights_of
 from pipeline.hub.share import Share
 from pipeline.store import OutOfMemoryError, writes
 

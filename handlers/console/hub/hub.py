@@ -16,7 +16,7 @@ from pipeline.console.readers import readers
 from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.log import Hub
 from pipeline.hub.relay_status import PartitionStatus
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import Request, Response
 from wz.templates import render_template
 

@@ -17,7 +17,7 @@ from pipeline.errors import InvalidValue, PipelineError
 from pipeline.hub.description import Description, hub_name
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import HubBusy, HubExists
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.settings import DEFAULT_PARTITIONS
 from pipeline.store import Redis
 from pipeline.units import byte_count, milliseconds
