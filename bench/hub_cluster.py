@@ -3,6 +3,7 @@
     python -m bench.hub_cluster             about a minute
     python -m bench.hub_cluster --json      the same as JSON
     python -m bench.hub_cluster --quick     no primary is killed
+    python -m bench.hub_cluster --replicas 1 --kills 5    only kills, of a service with WZ_HUBS_REPLICAS=1
 
 The cluster has three primaries with a replica each, and a node counts as failed after two seconds (Redis's default is
 fifteen: the pause after a kill grows by the difference). In front of it is the service under gunicorn, as deployed. Ten
@@ -28,7 +29,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -186,29 +187,52 @@ def give_role_away(client: Cluster, key: str) -> None:
     stack.until(lambda: bool(replica.info("replication")["role"] == "master"))
 
 
-def kill_primary(client: Cluster, key: str) -> None:
-    """End the primary that has this key with kill -9, and wait until its replica has taken over."""
+def kill_primary(client: Cluster, key: str, restart: Callable[[int], object]) -> None:
+    """End the primary that has this key with kill -9, wait until its replica has taken over, and restart it.
+
+    Then it follows the other one, as after systemd has started it again. `restart` is given its port.
+    """
     client.nodes_manager.initialize()
-    node = client.get_node_from_key(key, replica=True)
+    node, port = client.get_node_from_key(key, replica=True), client.get_node_from_key(key).port
     pid = primary_of(client, key).info("server")["process_id"]
     os.kill(pid, signal.SIGKILL)
     with closing(redis.Redis(node.host, node.port)) as replica:
         stack.until(lambda: bool(replica.info("replication")["role"] == "master"))
+    restart(port)
 
 
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--quick", is_flag=True, help="No primary is killed.")
-def main(as_json: bool, quick: bool) -> None:
-    with own_stdout(), TemporaryDirectory(prefix="bench-") as name:
+@click.option("--replicas", default=0, show_default=True, help="WZ_HUBS_REPLICAS of the service.")
+@click.option("--kills", default=0, help="Do nothing but kill a primary, so often, each time in a new cluster.")
+def main(as_json: bool, quick: bool, replicas: int, kills: int) -> None:
+    with own_stdout():
+        rows = [row for _ in range(kills or 1) for row in measure(quick, replicas, only_kills=bool(kills))]
+        notes = [f"{os.cpu_count()} cores, which the load shares; cluster-node-timeout {NODE_TIMEOUT} ms"]
+        report(rows, [], notes, as_json=as_json)
+
+
+def measure(quick: bool, replicas: int, only_kills: bool) -> list[Row]:
+    """Run a cluster with the service before it, disturb it, and return what was found."""
+    rows: list[Row] = []
+    with TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         nodes = folder / "nodes"
         nodes.mkdir()
-        rows: list[Row] = []
+        options: dict[str, object] = {"cluster_node_timeout": NODE_TIMEOUT, "appendonly": "yes"}
+        if replicas:  # so that a send to a primary that has lost its replica is refused, not stored without an answer
+            options |= {"min_replicas_to_write": replicas, "repl_diskless_sync_delay": 0}
         with (
             stack.redis_server(folder) as (_, url),
-            cluster.running(nodes, replicas=True, cluster_node_timeout=NODE_TIMEOUT, appendonly="yes") as urls,
+            cluster.running(nodes, replicas=True, **options) as urls,
+            ExitStack() as restarted,
         ):
+
+            def restart(port: int) -> None:
+                command = cluster.command(port, nodes, {**options, "appenddirname": f"restarted-{port}"})
+                restarted.enter_context(stack.process(command, ready=lambda: True))
+
             settings = Settings(
                 environment="test",
                 redis_url=url,
@@ -216,6 +240,7 @@ def main(as_json: bool, quick: bool) -> None:
                 hosts=frozenset({stack.HOST}),
                 hubs={"events": PARTITIONS},
                 hubs_cluster=urls,
+                hubs_replicas=replicas,
             )
             client = cluster_client(urls, "test")
             hub = Hub(client, "events", PARTITIONS)
@@ -225,12 +250,13 @@ def main(as_json: bool, quick: bool) -> None:
                     "The slot of what batches record is moved": lambda: move_slot(client, hub.keys.intents),
                     "A primary gives its role to its replica": lambda: give_role_away(client, hub.keys[1].events),
                 }
+                if only_kills:
+                    disturbances.clear()
                 if not quick:
-                    disturbances["A primary is killed (-9)"] = lambda: kill_primary(client, hub.keys[2].events)
+                    disturbances["A primary is killed (-9)"] = lambda: kill_primary(client, hub.keys[2].events, restart)
                 for title, disturb in disturbances.items():
                     rows += under_load(server, hub, disturb).rows(title)
-        notes = [f"{os.cpu_count()} cores, which the load shares; cluster-node-timeout {NODE_TIMEOUT} ms"]
-        report(rows, [], notes, as_json=as_json)
+    return rows
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def running(folder: Path, replicas: bool = False, **options: object) -> Iterator
         for _ in range(2 * NODES if replicas else NODES):
             port = free_port()
             node = stack.enter_context(closing(redis.Redis(port=port)))
-            stack.enter_context(process(_command(port, folder, options), ready=partial(_answers, node)))
+            stack.enter_context(process(command(port, folder, options), ready=partial(_answers, node)))
             nodes.append(node)
         ports = [node.connection_pool.connection_kwargs["port"] for node in nodes]
         _join(nodes, ports)
@@ -53,7 +53,7 @@ def running(folder: Path, replicas: bool = False, **options: object) -> Iterator
 @contextmanager
 def of_one_node(folder: Path, port: int) -> Iterator[None]:
     """Run a cluster that a test may end, and start again with the same folder and port."""
-    with closing(redis.Redis(port=port)) as node, process(_command(port, folder), ready=partial(_answers, node)):
+    with closing(redis.Redis(port=port)) as node, process(command(port, folder), ready=partial(_answers, node)):
         if ask(node, "CLUSTER INFO")["cluster_slots_assigned"] == "0":
             ask(node, "CLUSTER ADDSLOTS", *range(SLOTS))
         until(lambda: bool(ask(node, "CLUSTER INFO")["cluster_state"] == "ok"))
@@ -102,7 +102,8 @@ def free_port() -> int:
         return port
 
 
-def _command(port: int, folder: Path, more: Mapping[str, object] = {}) -> list[object]:
+def command(port: int, folder: Path, more: Mapping[str, object] = {}) -> list[object]:
+    """Return how a node is started; options have `_` for `-`."""
     options: dict[str, object] = {
         "port": port,
         "bind": "127.0.0.1",

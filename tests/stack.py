@@ -110,6 +110,7 @@ def environ(settings: Settings) -> dict[str, str]:
         "WZ_ENVIRONMENT": settings.environment,
         "WZ_REDIS_URL": settings.redis_url,
         "WZ_HUBS_CLUSTER": ",".join(settings.hubs_cluster),
+        "WZ_HUBS_REPLICAS": str(settings.hubs_replicas),
         "WZ_CONNECTION_STRING": str(settings.root),
         "WZ_HOSTS": ",".join(settings.hosts),
         "WZ_HUBS": ",".join(f"{name}:{count}" for name, count in settings.hubs.items()),

@@ -97,7 +97,7 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(source: str, *args: str, ini: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "test_project.py").write_text(source)
         (tmp_path / "pytest.ini").write_text(f"[pytest]\n{ini}\n")
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *args]
+        command = [sys.executable, "-m", "pytest", "-p", "wz.pytest_plugin", "-p", "no:cacheprovider", "-q", *args]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "WZ_"))}
         # Not also by its entry point, which is there only where this checkout is installed.
         environ = {**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environ}

@@ -268,7 +268,7 @@ class Job:
 def _reason(response: TestResponse) -> str:
     """Return the detail of a problem document with its line breaks, such as the place in a query; else the body."""
     problem = response.get_json(silent=True) if response.mimetype == "application/problem+json" else None
-    return problem["detail"] if isinstance(problem, dict) and "detail" in problem else response.text
+    return str(problem["detail"]) if isinstance(problem, dict) and "detail" in problem else response.text
 
 
 def _until(look: Callable[[], T], is_it: Callable[[T], bool], timeout: float, what: str) -> T:

@@ -14,12 +14,10 @@ from ..hub.event import Event, Property, StoredEvent
 from ..hub.event_lines import EventLines
 from ..hub.headers import CONTROL
 from ..hub.rest_sender import RestSender
+from ..settings.kinds import MAX_SEND_SIZE
 from . import terminal
 from .hub_address import address_options, client
 from .terminal import Lifetime, one_line_errors
-
-#: The most bytes of a body that is read from standard input: more is refused by every hub.
-_MOST = 8 * 1024 * 1024
 
 
 class NamedValue(click.ParamType[tuple[str, Property]]):
@@ -79,7 +77,7 @@ def send_events(
     common = Event(b"", key, content_type, dict(properties))
     try:
         if file is None:
-            data = sys.stdin.buffer.read(_MOST) if body is None else body.encode(errors="surrogateescape")
+            data = _standard_input() if body is None else body.encode(errors="surrogateescape")
             sender.send([_with(common, 1, Event(data))])
         else:
             _send_file(sender, common, file, skip)
@@ -88,6 +86,16 @@ def send_events(
         again = "" if file is None or sender.resume_after is None else f"; to go on there: --skip {sender.resume_after}"
         raise click.ClickException(f"{reason}\n{sender.account}{again}") from exc
     click.echo(sender.account)
+
+
+def _standard_input() -> bytes:
+    data = sys.stdin.buffer.read(MAX_SEND_SIZE + 1)
+    if len(data) > MAX_SEND_SIZE:
+        raise PipelineError(
+            f"standard input has more than {terminal.size(MAX_SEND_SIZE)}, and no hub takes an event of that size; "
+            "with --file -, each line is an event"
+        )
+    return data
 
 
 def is_text(argument: str) -> bool:

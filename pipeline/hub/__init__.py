@@ -20,6 +20,7 @@ Which module may import which, the contract "Hub" in pyproject.toml says.
 
     Who may do what
         rules, sas, resource      access rules; tokens that they sign; the address for which a token is good
+        publisher_name            what a publisher may be called
         publishers                publishers who may not send
         throughput                how much a hub takes in a second, and from whom
 

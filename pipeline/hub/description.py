@@ -62,7 +62,7 @@ class HubSettings:
     keeps, each partition an equal share; a throughput unit is 1 MiB/s or 1,000 events/s of sends, whichever is reached
     first; each publisher may also have a limit of its own. `duplicate_detection_ms` is for how long a partition
     remembers a MessageId, 0: not at all; `remember_ms`, for how long the hub remembers a request's key. See
-    repetition.py.
+    repetition.py. `replicas` must have confirmed an append before it counts: see store/replicas.py.
     """
 
     partitions: int
@@ -73,6 +73,7 @@ class HubSettings:
     remember_ms: int = Settings.remember_events * 1000
     publisher_events_per_second: int = 0
     publisher_bytes_per_second: int = 0
+    replicas: int = 0
 
     @cached_property
     def partition_bytes(self) -> int:
@@ -87,6 +88,7 @@ class Defaults:
     retention_ms: int = Settings.retention_ms
     retention_bytes: int = Settings.retention_bytes
     remember_ms: int = Settings.remember_events * 1000
+    replicas: int = Settings.hubs_replicas
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Defaults:
@@ -96,7 +98,8 @@ class Defaults:
             raise InvalidSetting(
                 "WZ_RETENTION", f"{days!r}: events are kept for at most {MAX_DAYS}d, or 0: without a limit"
             )
-        return cls(settings.retention_ms, settings.retention_bytes, settings.remember_events * 1000)
+        remember_ms = settings.remember_events * 1000
+        return cls(settings.retention_ms, settings.retention_bytes, remember_ms, settings.hubs_replicas)
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -125,6 +128,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             throughput_units=self.throughput_units,
             duplicate_detection_ms=self.duplicate_detection_ms,
             remember_ms=defaults.remember_ms,
+            replicas=defaults.replicas,
             publisher_events_per_second=self.publisher_events_per_second,
             publisher_bytes_per_second=self.publisher_bytes_per_second,
         )

@@ -265,10 +265,9 @@ class Relay:
 
     def _note_retry(self, partition: int, reason: str, is_full: bool) -> None:
         key = self.hub.keys[partition].relay
-        with self.hub.redis.pipeline(transaction=False) as pipe:
-            while_full.write(pipe, "HINCRBY", key, "retries", 1)
-            while_full.write(pipe, "HSET", key, "error", reason, "full", int(is_full))
-            pipe.execute()
+        # Not in a pipeline, which on a cluster sends a command again whose answer was lost, and would count twice.
+        while_full.write(self.hub.redis, "HINCRBY", key, "retries", 1)
+        while_full.write(self.hub.redis, "HSET", key, "error", reason, "full", int(is_full))
 
 
 def event_id(source: str, stored: StoredEvent) -> str:

@@ -14,7 +14,7 @@ from .log import Hub
 from .own_address import OwnAddress
 from .relay import Relay
 from .relay_route import Route, Switch, change_route
-from .upstream_answers import Action
+from .upstream_answers import Action, check_status
 
 
 def choose(
@@ -29,11 +29,13 @@ def choose(
     """Change the route of a hub, and return it; workers follow within some seconds.
 
     None leaves a part as it is. "" for `to`, a connection string, and `name` takes the choice back, as None in
-    `answers` does for a status. Raises `InvalidConnectionString`, or `InvalidValue` for what is no name, or if the hub
-    would be relayed to itself; then nothing is changed.
+    `answers` does for a status. Raises `InvalidConnectionString`, or `InvalidValue` for what is no name or no status
+    with a choice, or if the hub would be relayed to itself; then nothing is changed.
     """
     if name and not NAME.fullmatch(name.lower()):
         raise InvalidValue(f"{name!r}: a hub's name is 1 to 256 letters, digits and . - _", "name")
+    for status in answers or ():
+        check_status(status)
     upstream = None if to is None else str(ConnectionString.parse(to)) if to else ""
 
     def change(old: Route) -> Route:

@@ -5,7 +5,7 @@ makes of it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
@@ -16,7 +16,7 @@ from ..connection_string import validity
 from ..store import while_full
 from ..store.scripts import Script, lua
 from .stored_hub import StoredHub
-from .upstream_answers import Action
+from .upstream_answers import DEFAULTS, Action
 
 _ROUTE = Script(*lua(__package__, "route"), while_full=True)
 
@@ -47,16 +47,24 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class RelayState:
-    """`to` is where workers send the hub's events, HOST/HUB, None if none has begun to. `expires` is when the signature
-    ends, in seconds since the Unix epoch, None with a key. `error` says why no worker relays the hub. `has_own` is true
-    if it has a connection string of its own.
+    """`chosen` is the route. `to` is where workers send the hub's events, HOST/HUB, None if none has begun to.
+    `expires` is when the signature ends, in seconds since the Unix epoch, None with a key. `error` says why no worker
+    relays the hub.
     """
 
-    switch: Switch = Switch.ON
+    chosen: Route
     to: str | None = None
     expires: int | None = None
     error: str | None = None
-    has_own: bool = False
+
+    @property
+    def switch(self) -> Switch:
+        return self.chosen.switch
+
+    @property
+    def answers(self) -> Mapping[int, Action]:
+        """What is done with events that are answered so, by status; those of all other statuses are sent again."""
+        return {**DEFAULTS, **self.chosen.answers}
 
     def said(self, now: float) -> str:
         """Say it; `now` is in seconds since the Unix epoch."""
@@ -65,7 +73,7 @@ class RelayState:
         if self.switch is Switch.DETACHED:
             return "detached: no event is kept for it"
         if self.error or not self.to:
-            return self.error or ("not yet relayed by any worker" if self.has_own else "not relayed")
+            return self.error or ("not yet relayed by any worker" if self.chosen.to else "not relayed")
         return f"to {self.to}" + ("" if self.expires is None else f"; {validity(self.expires, now)}")
 
 
@@ -104,19 +112,15 @@ def _encode(route: Route) -> bytes:
 
 def relay_states(hubs: Sequence[StoredHub]) -> list[RelayState]:
     """Return the states of several hubs of one namespace, in their order. One round trip; on a cluster one a node."""
-    found = []
-    for chosen, to, expires, error in _fields(hubs, "route", "to", "expires", "error"):
-        route = _decode(chosen) if chosen else Route()
-        found.append(
-            RelayState(
-                switch=route.switch,
-                to=to.decode() if to else None,
-                expires=int(expires) if expires else None,
-                error=error.decode() if error else None,
-                has_own=bool(route.to),
-            )
+    return [
+        RelayState(
+            chosen=_decode(chosen) if chosen else Route(),
+            to=to.decode() if to else None,
+            expires=int(expires) if expires else None,
+            error=error.decode() if error else None,
         )
-    return found
+        for chosen, to, expires, error in _fields(hubs, "route", "to", "expires", "error")
+    ]
 
 
 def note_state(hub: StoredHub, *, to: str = "", expires: int | None = None, error: str = "") -> None:

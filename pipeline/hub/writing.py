@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import PipelineError
 from ..store import writes
+from ..store.replicas import Confirmation
 from ..store.scripts import lua
 from ..store.together import SharedScript
 from .entry import MAX_EVENTS, PackedEntry, entries
@@ -59,12 +60,11 @@ def write(
     most = MAX_EVENTS if time is None else 1
     cut = {partition: entries(events, most, by) for partition, events in by_partition.items()}
     looks = by is not ALL_ARE_NEW or key is not None
-    script, call = (
-        _APPEND if looks else _APPEND_NEW,
-        _call(hub, cut, looks, hub.settings.partition_bytes, time, key=key),
-    )
+    script = _APPEND if looks else _APPEND_NEW
+    call = _call(hub, cut, looks, hub.settings.partition_bytes, time, key=key)
     trimmed: set[int] = set()
-    while not isinstance(reply := script.call(hub.redis, *call), int):
+    confirmation = _confirmation(hub, next(iter(cut))) if hub.settings.replicas else None
+    while not isinstance(reply := script.call(hub.redis, *call, confirmation), int):
         match reply:
             case [b"full", place]:
                 full = list(cut)[place]
@@ -92,7 +92,8 @@ def write_parts(
         for partition, events in by_partition.items()
     ]
     repeated = 0
-    replies = (_APPEND if looks else _APPEND_NEW).call_all(hub.redis, calls)
+    confirmations = [_confirmation(hub, partition) for partition in by_partition] if hub.settings.replicas else []
+    replies = (_APPEND if looks else _APPEND_NEW).call_all(hub.redis, calls, confirmations)
     for partition, reply in zip(by_partition, replies, strict=True):
         if isinstance(reply, int):
             repeated += reply
@@ -114,6 +115,10 @@ def make_room(hub: StoredHub, partition: int, size: int, events: int, trimmed: s
     with writes.uncounted():
         trim(hub, partition, size)
     trimmed.add(partition)
+
+
+def _confirmation(hub: StoredHub, partition: int) -> Confirmation:
+    return Confirmation(hub.settings.replicas, hub.keys[partition].sequence)
 
 
 def _call(

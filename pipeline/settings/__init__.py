@@ -176,6 +176,13 @@ class Settings:
         "Some nodes of the Redis Cluster for the hubs and the access rules; password and options are those of the "
         "first. Not with WZ_JOBS, whose transactions span partitions. Unset: WZ_REDIS_URL has them.",
     )
+    hubs_replicas: int = setting(
+        "WZ_HUBS_REPLICAS",
+        number(8, "replicas", least=0),
+        "0",
+        "How many replicas must confirm that they have what was sent to a hub before it is answered 201; after 2 s "
+        "without, the answer is 504. 0: the answer waits for none.",
+    )
     boards_cluster: tuple[str, ...] = setting(
         "WZ_BOARDS_CLUSTER", NODES, "", "The same for the boards; it may be the same cluster."
     )

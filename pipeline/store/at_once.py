@@ -20,21 +20,31 @@ class PipelineClient(Protocol):
     def pipeline(self, transaction: Any = ...) -> Any: ...
 
 
-def send_at_once(client: PipelineClient, commands: Sequence[tuple[Any, ...]], keys: Sequence[str]) -> list[Any]:
+def send_at_once(
+    client: PipelineClient, commands: Sequence[tuple[Any, ...]], keys: Sequence[str], *, asking: Any = None
+) -> list[Any]:
     """Send commands, each of which has one of the keys. Returns their answers, errors among them; none is sent twice.
+
+    `asking`: a node of a cluster to which the one slot of all keys is being moved.
 
     Raises `ConnectionError` if a node of a cluster can't be connected to: then nothing was sent.
     """
     if isinstance(client, RedisCluster):
         # With `execute`, redis-py would look up the keys of each script call in Redis, and send a command again whose
         # answer was lost: an update might then be applied twice.
+        nodes = [asking or client.get_node_from_key(key) for key in keys]  # type: ignore[no-untyped-call]
+        each = 2 if asking else 1  # ASKING holds for the next command
         stack = [
-            PipelineCommand(command, {"target_nodes": client.get_node_from_key(key)}, i)  # type: ignore[no-untyped-call]
-            for i, (command, key) in enumerate(zip(commands, keys, strict=True))
+            PipelineCommand(sent, {"target_nodes": node}, i)  # type: ignore[no-untyped-call]
+            for i, (sent, node) in enumerate(
+                (one, node)
+                for command, node in zip(commands, nodes, strict=True)
+                for one in ([("ASKING",), command] if asking else [command])
+            )
         ]
         with client.pipeline() as pipe:  # type: ignore[no-untyped-call]
-            sent: list[Any] = pipe.send_cluster_commands(stack, raise_on_error=False, allow_redirections=False)
-            return sent
+            answers: list[Any] = pipe.send_cluster_commands(stack, raise_on_error=False, allow_redirections=False)
+            return answers[each - 1 :: each]
     assert isinstance(client, Redis)
     with client.pipeline(transaction=False) as pipe:
         for command in commands:

@@ -46,6 +46,10 @@ class BusyError(ResponseError):
     """BUSY: a script has run for longer than `busy-reply-threshold`."""
 
 
+class NotReplicated(TimeoutError):
+    """Something was written, and too few replicas have confirmed it in time: see replicas.py."""
+
+
 class Refusal(NamedTuple):
     """`why` is for everybody: it names no host, no key and no command. `heals`: without an operator; `seconds`: after
     how many it is worth to try again.
@@ -71,6 +75,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     MaxConnectionsError: Refusal("POOL", "this process has as many connections to the store as it may have"),
     ClusterError: Refusal("CLUSTER", "the nodes of the store are being reassigned"),
     RedisClusterException: Refusal("CLUSTER", "the nodes of the store can't be found"),
+    NotReplicated: Refusal("REPLICAS", "too few replicas of the store have confirmed it in time"),
     TimeoutError: Refusal("TIMEOUT", "the store has not answered in time"),
     ConnectionError: Refusal("AWAY", "the store can't be reached"),
     NoPermissionError: Refusal(

@@ -15,6 +15,7 @@ from redis.commands.core import Script as RegisteredScript
 from redis.exceptions import NoScriptError
 
 from .at_once import SEND_AGAIN, send_at_once
+from .replicas import Confirmation, call_confirmed, send_confirmed
 from .writes import READING_SCRIPTS
 
 #: What people call a script, the name of its last file, by its text and by its digest.
@@ -63,23 +64,47 @@ class Script:
         """Return the text that is sent: for subclasses."""
         return text
 
-    def call(self, client: ScriptClient, keys: list[str], args: list[Any]) -> Any:
-        """Run it in one round trip, or in two if Redis does not have it (any more)."""
+    def call(
+        self, client: ScriptClient, keys: list[str], args: list[Any], confirmation: Confirmation | None = None
+    ) -> Any:
+        """Run it in one round trip, or in two if Redis does not have it (any more).
+
+        With `confirmation`, replicas must confirm what it writes, or it raises `NotReplicated`: see replicas.py.
+        """
+        if confirmation:
+            return self._confirmed(client, keys, args, confirmation)
         try:
             return client.evalsha(self.sha, len(keys), *keys, *args)
         except NoScriptError:
             return client.eval(self.text, len(keys), *keys, *args)
 
-    def call_all(self, client: Redis, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+    def _confirmed(self, client: ScriptClient, keys: list[str], args: list[Any], confirmation: Confirmation) -> Any:
+        try:
+            return call_confirmed(client, ("EVALSHA", self.sha, len(keys), *keys, *args), keys[0], confirmation)
+        except NoScriptError:
+            return call_confirmed(client, ("EVAL", self.text, len(keys), *keys, *args), keys[0], confirmation)
+
+    def call_all(
+        self,
+        client: Redis,
+        calls: Sequence[tuple[list[str], list[Any]]],
+        confirmations: Sequence[Confirmation] = (),
+    ) -> list[Any]:
         """Run it once for each of these keys and arguments, in one round trip, on a cluster one per node.
 
-        If it fails for some of them, it may have run for others; the first error is raised.
+        If it fails for some of them, it may have run for others; the first error is raised. `confirmations` are as in
+        `call`, one for each call, or none.
         """
         commands = [("EVALSHA", self.sha, len(keys), *keys, *args) for keys, args in calls]
-        replies = send_at_once(client, commands, [keys[0] for keys, _ in calls]) if calls else []
+        first = [keys[0] for keys, _ in calls]
+        replies: list[Any] = []
+        if calls and confirmations:
+            replies = send_confirmed(client, commands, first, confirmations)
+        elif calls:
+            replies = send_at_once(client, commands, first)
         for place, (keys, args) in enumerate(calls):
             if isinstance(replies[place], SEND_AGAIN):
-                replies[place] = self.call(client, keys, args)
+                replies[place] = self.call(client, keys, args, confirmations[place] if confirmations else None)
             elif isinstance(replies[place], Exception):
                 raise replies[place]
         return replies

@@ -27,6 +27,7 @@ from redis.exceptions import ConnectionError, NoScriptError, RedisError, Timeout
 from . import writes
 from .connection import Client
 from .refusals import NOT_RUN
+from .replicas import Confirmation
 from .scripts import Script, ScriptClient
 
 #: Bytes of a call's arguments up to which it shares a turn.
@@ -34,14 +35,18 @@ SMALL = 4096
 
 
 class SharedScript(Script):
-    """A `Script` whose small calls share round trips, unless they go to a cluster."""
+    """A `Script` whose small calls share round trips, unless they go to a cluster or wait for replicas."""
 
     def __init__(self, *parts: Traversable, reads_only: bool = False) -> None:
         super().__init__(*parts, reads_only=reads_only)
         self._turns: WeakKeyDictionary[Client, Turns] = WeakKeyDictionary()
 
-    def call(self, client: ScriptClient, keys: list[str], args: list[Any]) -> Any:
-        if not isinstance(client, Client) or sum([len(arg) for arg in args if isinstance(arg, bytes)]) > SMALL:
+    def call(
+        self, client: ScriptClient, keys: list[str], args: list[Any], confirmation: Confirmation | None = None
+    ) -> Any:
+        if confirmation or not isinstance(client, Client):
+            return super().call(client, keys, args, confirmation)
+        if sum([len(arg) for arg in args if isinstance(arg, bytes)]) > SMALL:
             return super().call(client, keys, args)
         turns = self._turns.get(client)
         if turns is None:
@@ -97,16 +102,13 @@ class Turns:
     def _lead(self, mine: _Call) -> None:
         with self._lock:
             calls, self._waiting = self._waiting, []
-        count = writes.current()
-        before = count.sent if count is not None else 0
         failed: Exception = ConnectionError("the thread that sent this was ended")
         try:
-            self._send(calls)
+            with writes.uncounted():  # `run` counts each call for the request that it is of
+                self._send(calls)
         except Exception as exc:
             failed = exc
         finally:
-            if count is not None:
-                count.sent = before
             for call in calls:
                 if not call.is_done:
                     call.reply, call.is_done = _copy(failed), True

@@ -22,6 +22,7 @@ PAGES = {
     "hub-search": "/console/hubs/events?partition={partition}&key=nobody",
     "hub-settings": "/console/hubs/events/settings",
     "hub-delete": "/console/hubs/events/delete",
+    "hub-relay": "/console/hubs/events/relay/detach",
     "event": "/console/hubs/events/events/{partition}/{offset}",
     "dead-letters": "/console/hubs/events/deadletters",
     "rules": "/console/rules",
