@@ -19,7 +19,7 @@ from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Description
 from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.namespace import Hubs
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from pipeline.windows.jobs import keys

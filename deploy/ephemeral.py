@@ -1,8 +1,8 @@
 """The service for somebody's tests: `python -m deploy.ephemeral`, one process that keeps nothing, with its own Redis.
 
-The pytest plugin (wz/pytest_plugin.py) starts it, in this folder's checkout, and speaks to it in lines of JSON. The
-first one on standard output says where it answers. Then each line `reset` on standard input empties it, and is answered
-by a line when that is done. It ends when standard input does, so that it never outlives what has started it.
+The pytest plugin (wz/running_service.py) starts it in the checkout, and speaks to it in lines. The first one on
+standard output, in JSON, says where it answers. Then each line `reset` on standard input empties it, and is answered by
+a line when that is done. It ends when standard input does, so that it never outlives what has started it.
 
 It is not what production runs: Werkzeug's server has the place of gunicorn and nginx, a thread that of the worker,
 which runs window jobs and retention, and no relay. It starts in about a second, most of which is imports.
@@ -11,6 +11,7 @@ which runs window jobs and retention, and no relay. It starts in about a second,
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,10 +28,10 @@ from .servers import redis_server
 #: Seconds in which Redis has to answer.
 _REDIS_SECONDS = 60.0
 
-#: Seconds between two looks for jobs that were made; a worker takes longer.
+#: Seconds between two looks for new jobs. A worker looks less often, but a test waits for it.
 _FIND = 0.05
 
-#: Seconds that the token for the tests lives.
+#: Seconds that the token for the tests lives: longer than they run.
 _LIFETIME = 7 * 24 * 3600
 
 
@@ -47,20 +48,9 @@ class Address(msgspec.Struct):
 def redis(folder: Path) -> Iterator[str]:
     """Start a Redis that keeps nothing on disk, in an empty folder; it ends with the block. Yields its address."""
     socket = folder / "redis.sock"
-    command = [
-        redis_server(),
-        "--port",
-        "0",
-        "--unixsocket",
-        socket,
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--dir",
-        folder,
-    ]
-    with subprocess.Popen([*map(str, command)], stdin=subprocess.DEVNULL, stdout=sys.stderr) as process:
+    options = {"port": "0", "unixsocket": str(socket), "save": "", "appendonly": "no", "dir": str(folder)}
+    command = [str(redis_server()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) as process:
         try:
             yield f"unix://{socket}"
         finally:
@@ -68,6 +58,7 @@ def redis(folder: Path) -> Iterator[str]:
 
 
 def main() -> None:
+    """Serve until standard input ends."""
     with tempfile.TemporaryDirectory(prefix="wz-") as folder, redis(Path(folder)) as url:
         # Redis starts while these are imported.
         from pipeline.store import OUTAGES
@@ -104,7 +95,8 @@ class _Service:
         from handlers import create_app
         from handlers.services import Services
         from pipeline.connection_string import ConnectionString
-        from pipeline.hub.sas import new_key, sign
+        from pipeline.hub.rules import new_key
+        from pipeline.hub.sas import sign
         from pipeline.settings import Settings
         from pipeline.store.clock import machine_time
 
@@ -133,7 +125,7 @@ class _Service:
         """Delete all that there is, while no job runs, and let the worker begin anew."""
         self.stop()
         self._services.redis.flushdb()
-        self._services.open()  # new ones, which know nothing of what there was
+        self._services.open()  # services that know nothing of what there was
         self._stop = threading.Event()
         self._worker = threading.Thread(target=self._work, args=(self._stop,), daemon=True)
         self._worker.start()
@@ -163,3 +155,4 @@ class _Service:
 
 if __name__ == "__main__":
     main()
+    os._exit(0)  # all has ended, and Python would take a fifth of a second to free what was imported, one by one

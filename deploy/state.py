@@ -24,7 +24,7 @@ import psutil
 
 from pipeline.connection_string import ConnectionString, InvalidConnectionString
 from pipeline.errors import PipelineError
-from pipeline.hub.sas import new_key
+from pipeline.hub.rules import new_key
 from pipeline.settings.local import SERVICE
 
 from .address import Address

@@ -47,6 +47,8 @@ class Worker(ThreadWorker):
 
     def init_process(self) -> None:
         header_names.check(self.cfg)
+        # Each look at a setting is a call, of which a request needs some thirty. From now on, none of them changes.
+        vars(self.cfg).update((name, setting.get()) for name, setting in self.cfg.settings.items())
         RequestParser.mesg_class = ReadRequest
         os.environ[header_names.VARIABLE] = header_names.KEY  # before the app is imported, which looks for it
         super().init_process()

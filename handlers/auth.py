@@ -12,7 +12,8 @@ from typing import cast
 
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from pipeline.hub.sas import Audience, Right, Rule, Token, Unauthorized, authorize
+from pipeline.hub.rules import Right, Rule
+from pipeline.hub.sas import Audience, Token, Unauthorized, authorize
 from pipeline.store.clock import machine_time
 from wz import App, Blueprint, Request, Response
 from wz.openapi import operation

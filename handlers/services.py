@@ -9,7 +9,7 @@ from pipeline.boards import Boards
 from pipeline.hub.description import declared_hubs
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.own_address import is_loopback
-from pipeline.hub.sas import Rules
+from pipeline.hub.rules import Rules
 from pipeline.settings import Settings
 from pipeline.store import Redis
 from pipeline.store.client import RedisUnavailable, hubs_client, redis_client

@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from pipeline.console.traces import Traces
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.store.command_probes import CommandProbes, Note, RoundTrip
 from wz import App
 from wz.tracing.recording import Recording, current, now

@@ -20,6 +20,9 @@ _KEY = ("SharedAccessKeyName", "SharedAccessKey")
 _SIGNATURE = "SharedAccessSignature"
 _NAMES = ("Endpoint", *_KEY, _SIGNATURE, "EntityPath", "UseDevelopmentEmulator")
 
+#: Seconds before a signature's end from which on somebody is told of it.
+EXPIRES_SOON = 24 * 60 * 60
+
 _TOKEN = re.compile(r"SharedAccessSignature (?=.*\bsr=)(?=.*\bsig=)(?=.*\bse=([0-9]{1,15})(?:\.[0-9]+)?(?:&|$))[!-~]+")
 
 
@@ -131,7 +134,7 @@ class ConnectionString:
         return f"{scheme}://{urlsplit(self.endpoint).netloc}"
 
 
-def expiry(expires: int, now: float) -> str:
+def validity(expires: int, now: float) -> str:
     """Say until when the signature of a connection string is good; both times are in seconds since the Unix epoch."""
     when = f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if now < expires:

@@ -28,3 +28,8 @@ def byte_count(text: str) -> int:
     if match is None or factor is None:
         raise InvalidValue(f"{text!r} is not a size: write 500MiB or 1GiB", "size")
     return int(match["number"]) * factor
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things as text: 1 event, 2,000 events."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

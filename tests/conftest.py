@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Generator, Iterator
 
@@ -34,6 +35,10 @@ hypothesis.settings.load_profile("any machine")
 # `--hypothesis-profile long`, for a search over night: a hundred times as many examples.
 hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("any machine"), max_examples=10_000)
 
+
+# A shell that runs pytest in the background has it ignore Ctrl-C, and so would each command that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: What may be in front of the app (tests/handlers/conftest.py has the fixtures of these names).
 LAYERS = {

@@ -7,15 +7,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import psutil
 import pytest
 
+from .deploy.running import what_names
 from .stack import REPOSITORY, until
 
 #: A project's tests: they send as a client of Azure does, and read what comes.
 PROJECT = '''
-import base64, hashlib, hmac, json, time
+import base64, hashlib, hmac, json, tempfile, time
 from urllib.parse import quote, quote_plus
 from urllib.request import Request, urlopen
 
@@ -55,6 +56,7 @@ def test_a_hub_of_the_same_name_is_another(wz_service):
     hub.send_all([b"\\xff", "text"], key="k")
 
     first, *others = hub.events(3)
+    assert wz_service.redis_url.startswith(f"unix://{tempfile.gettempdir()}/")  # where it is looked for afterwards
     assert (first["partition_key"], first["properties"], first["body"]) == ("k", {"Level": 3}, '{"n": 1}')
     assert [event.get("body") or event["body_base64"] for event in others] == ["/w==", "text"]
     assert wz_service.client.get("/hubs/orders").json["partitions"] == 3
@@ -90,7 +92,7 @@ def test_what_does_not_come_says_so(wz_service):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs pytest in a project's folder, with the plugin, and neither with this checkout's settings nor in it."""
+    """Run pytest in a project's folder, with the plugin, and neither with this checkout's settings nor in it."""
 
     def run(source: str, *args: str, ini: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "test_project.py").write_text(source)
@@ -103,22 +105,12 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 def test_a_project_s_tests_have_a_service(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    before = children()
+    with TemporaryDirectory(prefix="wz-") as folder:  # not `tmp_path`, too long for the path of a socket
+        done = run(PROJECT, ini=f"wz_checkout = {REPOSITORY}", TMPDIR=folder)
 
-    done = run(PROJECT, ini=f"wz_checkout = {REPOSITORY}")
-
-    assert done.returncode == 0, done.stdout
-    assert "5 passed" in done.stdout
-    until(lambda: children() <= before)  # no Redis is left
-
-
-def children() -> set[int]:
-    """The processes of Redis in folders of `deploy.ephemeral`, whoever has started them."""
-    found = set()
-    for process in psutil.process_iter(["cmdline"]):
-        if any("wz-" in part and "redis.sock" in part for part in process.info["cmdline"] or ()):
-            found.add(process.pid)
-    return found
+        assert done.returncode == 0, done.stdout
+        assert "5 passed" in done.stdout
+        until(lambda: not what_names(Path(folder)))  # no Redis is left
 
 
 def test_nothing_happens_without_the_fixture_and_without_a_checkout_it_says_what_to_do(

@@ -178,7 +178,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, name: str, mode: 
         pytest.param({"WZ_BOARDS_CLUSTER": "unix:///a"}, "WZ_BOARDS_CLUSTER: address 1 is not", id="a socket"),
         pytest.param({"WZ_BOARDS_CLUSTER": "redis://a/4"}, "has only 0", id="a cluster's database"),
         pytest.param({"WZ_UPSTREAM_FILE": "/no/such"}, "WZ_UPSTREAM_FILE: there is no file", id="no upstream file"),
-        pytest.param({"WZ_UPSTREAM": "nonsense"}, "connection string", id="no connection string"),
+        pytest.param({"WZ_UPSTREAM": "nonsense"}, "WZ_UPSTREAM: connection string", id="no connection string"),
     ],
 )
 def test_a_wrong_setting_is_named(

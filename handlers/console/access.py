@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pipeline.hub.resource import Resource
+from pipeline.hub.rules import Right, Rule
 from pipeline.hub.sas import (
     Audience,
     InvalidAudience,
     InvalidSignature,
     MissingRight,
-    Right,
-    Rule,
     Token,
     Unauthorized,
     authorize,

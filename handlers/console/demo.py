@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from pipeline.console.demo import NAME, ROWS, SPEED, Demo, DemoBusy, DemoPlays, DemoTaken, NoDemo, State
 from pipeline.console.words import sentence
 from pipeline.errors import PipelineError
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.store.clock import machine_now
 from pipeline.windows.jobs.job_toml import InvalidJob
 from wz import Request, Response

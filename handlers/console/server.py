@@ -18,7 +18,7 @@ from typing import Any
 from pipeline.console.overview import overview
 from pipeline.console.shown_settings import shown_settings
 from pipeline.console.workers import workers
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.settings.local import service_file
 from pipeline.store import OUTAGES
 from pipeline.store.client import RedisUnavailable, database

@@ -10,7 +10,7 @@ from pipeline.errors import InvalidValue
 from pipeline.hub.deadletters import LETTER_ID, DeadLetter, DeadLetters
 from pipeline.hub.description import MAX_PARTITIONS
 from pipeline.hub.redrive_order import late_letters
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import Blueprint, Request
 from wz.openapi import operation
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import msgspec
-from werkzeug.exceptions import ClientDisconnected
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.event import Event
-from pipeline.hub.publishers import check_name
+from pipeline.hub.publisher_name import check_publisher_name
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz import Problem, Request
 
 from .batch import NO_BROKER_PROPERTIES, batch, broker_properties
+from .body import plain_body
 from .charset import as_utf8
-from .content_coding import decoded
 from .header_properties import header_properties, header_text
-
-_LENGTH = re.compile("[0-9]{1,18}")
 
 
 def single(request: Request) -> Event:
@@ -44,22 +40,6 @@ def several(request: Request) -> list[Event]:
     return batch(as_utf8(plain_body(request), charset, request.max_content_length))
 
 
-def plain_body(request: Request) -> bytes:
-    """Read the body, with its content coding undone. Raises what `whole_body` does, and `decoded`."""
-    body = whole_body(request)
-    codings = request.environ.get("HTTP_CONTENT_ENCODING")
-    return decoded(body, codings, request.max_content_length) if codings else body
-
-
-def whole_body(request: Request) -> bytes:
-    """Read the body. Raises `ClientDisconnected` if it ends before its announced length."""
-    body = bytes(request.get_data())
-    length = request.environ.get("CONTENT_LENGTH", "")
-    if _LENGTH.fullmatch(length) and len(body) < int(length):
-        raise ClientDisconnected
-    return body
-
-
 def for_partition(events: Sequence[Event]) -> Sequence[Event]:
     """Refuse keys: they might select another partition than the path does."""
     if any(event.partition_key is not None for event in events):
@@ -70,7 +50,7 @@ def for_partition(events: Sequence[Event]) -> Sequence[Event]:
 def for_publisher(events: Sequence[Event], name: str) -> list[Event]:
     """Give the events their publisher, whose name, in any case, is their key: any other key is refused."""
     try:
-        check_name(name)
+        check_publisher_name(name)
     except InvalidValue as exc:
         raise Problem(400, str(exc), field=exc.field) from exc
     if any(event.partition_key and event.partition_key.lower() != name.lower() for event in events):

@@ -17,7 +17,7 @@ from wz.openapi import Content, operation
 from ..services import services
 from ..times import atom_time, now_ms
 from . import atom
-from .event_parser import plain_body
+from .body import plain_body
 from .management import WRONG_CODING, author, done, entry_or_feed, managing, url, watching
 from .parameters import NO_HUB, GroupName, HubName, partition_number
 

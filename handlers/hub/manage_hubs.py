@@ -18,8 +18,8 @@ from wz.openapi import Content, operation
 from ..services import services
 from ..times import atom_time
 from . import atom
+from .body import plain_body
 from .duplicate_detection import duplicate_detection, duplicate_detection_elements
-from .event_parser import plain_body
 from .management import WRONG_CODING, author, done, entry_or_feed, managing, url
 from .parameters import NO_HUB, NewHub, OneHub
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from pipeline.hub.log import Hub
-from pipeline.hub.publishers import RevokedPublishers, check_name
+from pipeline.hub.publisher_name import check_publisher_name
+from pipeline.hub.publishers import RevokedPublishers
 from wz import Problem, Request, Response
 from wz.openapi import Content, operation
 
 from ..services import services
 from ..times import now_ms
 from . import atom
-from .event_parser import plain_body
+from .body import plain_body
 from .management import WRONG_CODING, author, done, entry_or_feed, managing, url
 from .parameters import NO_HUB, HubName, PublisherName
 
@@ -49,7 +50,7 @@ def get_revoked(request: Request, hub: HubName, publisher: PublisherName) -> Res
 def revoke(request: Request, hub: HubName, publisher: PublisherName) -> Response:
     """Stop a publisher from sending. Of a RevokedPublisherDescription, Name is used: that in the path."""
     found = services(request).hubs[hub]
-    check_name(publisher)
+    check_publisher_name(publisher)
     given = atom.read_description(plain_body(request), "RevokedPublisherDescription")
     if given.get("Name", publisher).lower() != publisher.lower():
         raise Problem(400, f"The body names the publisher {given['Name']!r}, the path {publisher!r}.")

@@ -11,7 +11,7 @@ from typing import cast
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import Blueprint, Request, Response
 from wz.context import current_request
 from wz.openapi import Content

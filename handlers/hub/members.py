@@ -70,6 +70,8 @@ def is_complete(text: bytes, read: object) -> bool:
         again = _encode(read)
     except RecursionError:  # of a value that is ignored, and that was just not too deep to be read
         return False
+    if text == again:  # from a relay, for example; it costs nothing where even the lengths differ
+        return True
     if text.count(b'"') == again.count(b'"') and not (b"\\" in text and rb"\u0022" in text):
         return True
     return _strings(text) == _strings(again)

@@ -6,8 +6,10 @@ import msgspec
 
 from pipeline.hub.description import Description
 from pipeline.hub.log import Hub
+from pipeline.hub.relay_route import relay_states
+from pipeline.hub.relay_status import status
+from pipeline.hub.rules import Right
 from pipeline.hub.runtime import PartitionRuntime, runtime
-from pipeline.hub.sas import Right
 from wz import Blueprint, Request
 from wz.openapi import operation
 
@@ -15,6 +17,7 @@ from ..auth import protect
 from ..services import services
 from ..times import json_time
 from .parameters import NO_HUB, HubName
+from .relay import RelayDocument, relay_document
 
 blueprint = Blueprint("hubs", url_prefix="/hubs")
 protect(blueprint, hub_paths=True, right=Right.LISTEN)
@@ -71,6 +74,7 @@ class HubDocument(HubSummary):
     publisher_bytes_per_second: int
     duplicate_detection_seconds: float
     metadata: str | None
+    relay: RelayDocument
     partition_details: list[PartitionDocument]
 
 
@@ -105,7 +109,8 @@ def summary(hub: Hub, partitions: list[PartitionRuntime]) -> HubSummary:
 
 
 def document(hub: Hub, description: Description) -> HubDocument:
-    partitions = runtime(hub)
+    found = status(hub)
+    partitions = [one.log for one in found]
     return HubDocument(
         **msgspec.structs.asdict(summary(hub, partitions)),
         created_time=json_time(description.created_ms),
@@ -117,6 +122,7 @@ def document(hub: Hub, description: Description) -> HubDocument:
         publisher_bytes_per_second=hub.settings.publisher_bytes_per_second,
         duplicate_detection_seconds=hub.settings.duplicate_detection_ms / 1000,
         metadata=description.metadata,
+        relay=relay_document(relay_states([hub])[0], found),
         partition_details=[_partition(partition) for partition in partitions],
     )
 

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.hub import Hub, Property, StoredEvent, paging
 from pipeline.hub.group_registry import ConsumerGroups
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.store.offsets import OFFSET
 from wz import Blueprint, Problem, Request, Response
 from wz.openapi import Content, operation

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from pipeline.hub import Hub
 from pipeline.hub.repetition import Appended, RequestKey
-from pipeline.hub.sas import Right, Rule
+from pipeline.hub.rules import Right, Rule
 from wz import Request
 from wz.idempotency import REPLAYED, key_of, name_of
 

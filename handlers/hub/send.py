@@ -101,7 +101,10 @@ def _sent(request: Request) -> Sequence[Event]:
 
 
 def _is_batch(request: Request) -> bool:
-    return request.environ.get("CONTENT_TYPE") == BATCH_TYPE or request.mimetype == BATCH_TYPE
+    content_type = request.environ.get("CONTENT_TYPE") or ""
+    if len(content_type) <= len(BATCH_TYPE):  # without parameters
+        return content_type.lower() == BATCH_TYPE
+    return request.mimetype == BATCH_TYPE
 
 
 def _store(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.windows.explanation.explain import explain
 from pipeline.windows.jobs.definition import NAME
 from pipeline.windows.jobs.job_toml import InvalidJob

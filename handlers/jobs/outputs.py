@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.windows.jobs.outputs import OutputSummary, StoredRow, StreamOutput, list_outputs
 from wz import Blueprint, Request, Response
 from wz.openapi import Content, operation

@@ -1,4 +1,4 @@
-"""`wz hub`: the state of hubs, and the commands of hub_management.py, hub_relay.py and hub_deadletters.py."""
+"""`wz hub`: the state of hubs, and the commands of the files hub_*.py."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import click
 from ..hub.consumer_group import ConsumerGroup
 from ..hub.relay import GROUP
 from ..hub.relay_status import PartitionStatus, RelayStatus, status
-from . import hub_recording, terminal
+from . import hub_management, hub_recording, terminal
 from .hub_deadletters import deadletters
-from .hub_management import COMMANDS, existing_hubs, relays_said
+from .hub_management import existing_hubs, relays_said
 from .hub_relay import relay
 from .hub_send import send_events
 from .hub_tail import tail_events
@@ -23,7 +23,11 @@ _TEXT = {4, 7}  # columns that are not numbers
 
 @click.group()
 def hub() -> None:
-    """Hubs: show their state, and what their relays could not deliver."""
+    """Hubs: make them, send to them, read, copy and relay them, and see how they are.
+
+    `send` and `tail` speak HTTP, as any client does: a connection string with the right Send or Listen is enough. All
+    others speak to the service's Redis. docs/hub.md shows each.
+    """
 
 
 # -- status -----------------------------------------------------------------------------------------------------------
@@ -116,7 +120,5 @@ def detach(name: str, group: str) -> None:
     ConsumerGroup(existing_hubs()[name], group).detach()
 
 
-hub.add_command(deadletters)
-hub.add_command(relay)
-for command in (*COMMANDS, *hub_recording.COMMANDS, send_events, tail_events):
+for command in (*hub_management.COMMANDS, *hub_recording.COMMANDS, deadletters, relay, send_events, tail_events):
     hub.add_command(command)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -16,30 +14,25 @@ from ..hub.rest_client import RestClient
 from ..settings.local import read, service_file
 from . import terminal
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 class _Service(msgspec.Struct):
     address: str = ""
     authority: str = ""
 
 
-def address_options(command: F) -> F:
-    """Add the options whose values `client` takes."""
-    for option in (
-        click.option(
-            "--ca",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="PEM file with the authorities of its certificate. Default: those of `wz up --tls`, or the system's.",
-        ),
-        click.option(
-            "--connection-string-file",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Another namespace, which may be Azure's. Default: WZ_CONNECTION_STRING, or that of `wz up`.",
-        ),
-    ):
-        command = option(command)
-    return command
+#: The options whose values `client` takes.
+address_options = terminal.options(
+    click.option(
+        "--connection-string-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Another namespace, which may be Azure's. Default: WZ_CONNECTION_STRING, or that of `wz up`.",
+    ),
+    click.option(
+        "--ca",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="PEM file with the authorities of its certificate. Default: those of `wz up --tls`, or the system's.",
+    ),
+)
 
 
 def client(connection_string_file: Path | None, ca: Path | None) -> RestClient:

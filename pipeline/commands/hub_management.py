@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import click
 import msgspec
@@ -24,24 +24,18 @@ from ..units import byte_count, milliseconds
 from . import terminal
 from .terminal import columns, one_line_errors, utc
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _settings(command: F) -> F:
-    for option in (
-        click.option("--metadata", help="Any text, up to 1024 characters."),
-        click.option("--publisher-bytes", help="Bytes that each publisher may send a second, 64KiB; 0: no limit."),
-        click.option("--publisher-events", type=int, help="Events that each may send a second; 0: no limit."),
-        click.option(
-            "--detect-duplicates",
-            help="How long a MessageId is remembered, so that its event is taken once: 20s to 7d; 0: not at all.",
-        ),
-        click.option("--throughput-units", type=int, help="Sends a second: 1 MiB or 1000 events each; 0: no limit."),
-        click.option("--size", help="Bytes of events that are kept, 500MiB or 1GiB; 0: no limit."),
-        click.option("--retention", help="How long events are kept: 90s, 24h or 7d; 0: no limit."),
-    ):
-        command = option(command)
-    return command
+_settings = terminal.options(
+    click.option("--retention", help="How long events are kept: 90s, 24h or 7d; 0: no limit."),
+    click.option("--size", help="Bytes of events that are kept, 500MiB or 1GiB; 0: no limit."),
+    click.option("--throughput-units", type=int, help="Sends a second: 1 MiB or 1000 events each; 0: no limit."),
+    click.option(
+        "--detect-duplicates",
+        help="How long a MessageId is remembered, so that its event is taken once: 20s to 7d; 0: not at all.",
+    ),
+    click.option("--publisher-events", type=int, help="Events that each publisher may send a second; 0: no limit."),
+    click.option("--publisher-bytes", help="Bytes that each may send a second, 64KiB; 0: no limit."),
+    click.option("--metadata", help="Any text, up to 1024 characters."),
+)
 
 
 @click.command()
@@ -150,7 +144,6 @@ def apply(file: Path) -> None:
         click.echo(line)
 
 
-#: In the order of `wz hub --help`, by name.
 COMMANDS = (apply, create, delete, list_, set_, show)
 
 

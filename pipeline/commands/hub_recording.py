@@ -11,9 +11,10 @@ import click
 from ..errors import PipelineError
 from ..hub.event_line import line_of
 from ..hub.event_lines import EventLines
-from ..hub.export import events_of, spans
+from ..hub.export import read_spans, spans
 from ..hub.recorded import Written, check, write
 from ..store import RedisError
+from ..units import counted
 from . import terminal
 from .hub_management import existing_hubs
 from .moments import Moment
@@ -56,13 +57,13 @@ def export_events(name: str, file: Path, begin: int | None, end: int | None, par
         is_shown = file == _STDOUT and sys.stdout.isatty()
         put = _print if file == _STDOUT else opened.enter_context(RowFile(file)).write
         at = opened.enter_context(terminal.progress(None if is_shown else total))
-        for written, stored in enumerate(events_of(hub, found), 1):
+        for written, stored in enumerate(read_spans(hub, found), 1):
             put(line_of(stored))
             if not written % _STEP:
                 at(written)
         at(written)
     sys.stdout.flush()
-    click.echo(terminal.counted(written, "event"), err=True)
+    click.echo(counted(written, "event"), err=True)
     if written < total:
         raise click.ClickException(
             f"{total - written:,} more were there at the beginning, and were dropped by the hub's retention meanwhile"
@@ -99,7 +100,7 @@ def import_events(name: str, file: Path, is_now: bool) -> None:
                     f"{why}\n{_how_far(written, total, not isinstance(exc, PipelineError))}"
                 ) from exc
     left_out = f", {written.repeated:,} of them left out as duplicates" if written.repeated else ""
-    click.echo(f"{terminal.counted(total, 'event')}{left_out}", err=True)
+    click.echo(f"{counted(total, 'event')}{left_out}", err=True)
 
 
 def _how_far(written: Written, total: int, may_have_more: bool) -> str:

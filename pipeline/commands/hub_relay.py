@@ -6,12 +6,12 @@ import sys
 
 import click
 
-from ..connection_string import ConnectionString, expiry
+from ..connection_string import ConnectionString, InvalidConnectionString, validity
 from ..hub.log import Hub
 from ..hub.relay_choice import choose, forget
 from ..hub.relay_route import Switch, relay_states, route
 from ..hub.upstream_answers import DEFAULTS, parse_choices
-from ..settings.row import read_file
+from ..settings.row import InvalidSetting, read_file
 from ..store.clock import machine_time
 from . import terminal
 from .hub_management import hubs_of
@@ -68,14 +68,18 @@ def relay(
         settings,
         hub,
         switch=None if switch is None else Switch(switch),
-        to=None if to_file is None else str(ConnectionString.parse(_read(to_file))),
+        to=None if to_file is None else _connection_string(to_file),
         name=there,
         answers=parse_choices(choices),
     )
 
 
-def _read(file: str) -> str:
-    return sys.stdin.read() if file == "-" else read_file("--to-file", file) or ""
+def _connection_string(file: str) -> str:
+    text = sys.stdin.read() if file == "-" else read_file("--to-file", file) or ""
+    try:
+        return str(ConnectionString.parse(text))
+    except InvalidConnectionString as exc:
+        raise InvalidSetting("--to-file", str(exc)) from None
 
 
 def _show(hub: Hub) -> None:
@@ -93,6 +97,6 @@ def _show(hub: Hub) -> None:
         "": "with all other statuses, and without an answer: wait",
     }
     if target and target.expires is not None:
-        fields["signature"] = expiry(target.expires, now)
+        fields["signature"] = validity(target.expires, now)
     for line in columns(list(fields.items()), {0, 1}):
         click.echo(line)

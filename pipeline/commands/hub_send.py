@@ -12,13 +12,12 @@ import msgspec
 from ..errors import PipelineError
 from ..hub.event import Event, Property, StoredEvent
 from ..hub.event_lines import EventLines
+from ..hub.headers import CONTROL
 from ..hub.rest_sender import RestSender
+from ..settings.kinds import MAX_SEND_SIZE
 from . import terminal
 from .hub_address import address_options, client
 from .terminal import Lifetime, one_line_errors
-
-#: The most bytes of a body that is read from standard input: more is refused by every hub.
-_MOST = 8 * 1024 * 1024
 
 
 class NamedValue(click.ParamType[tuple[str, Property]]):
@@ -30,9 +29,11 @@ class NamedValue(click.ParamType[tuple[str, Property]]):
         name, sign, text = str(value).partition("=")
         if not (name and sign):
             self.fail(f"{value!r} is not NAME=VALUE, as in Level=3", param, ctx)
+        if not is_text(f"{name}{text}"):
+            self.fail(f"{value!r} is not text in this terminal's encoding", param, ctx)
         try:
             return name, msgspec.json.decode(text, type=Property)
-        except ValueError:
+        except (ValueError, RecursionError):
             return name, text
 
 
@@ -70,11 +71,13 @@ def send_events(
     """
     if body is not None and file is not None:
         raise click.UsageError("give BODY or --file, not both")
+    if not is_text(f"{key}{content_type}") or (content_type and CONTROL.search(content_type)):
+        raise click.UsageError("--key and --content-type are text, and the latter is one line")
     sender = RestSender(client(connection_string_file, ca), name, patience, batch)
     common = Event(b"", key, content_type, dict(properties))
     try:
         if file is None:
-            data = sys.stdin.buffer.read(_MOST) if body is None else body.encode(errors="surrogateescape")
+            data = _standard_input() if body is None else body.encode(errors="surrogateescape")
             sender.send([_with(common, 1, Event(data))])
         else:
             _send_file(sender, common, file, skip)
@@ -83,6 +86,25 @@ def send_events(
         again = "" if file is None or sender.resume_after is None else f"; to go on there: --skip {sender.resume_after}"
         raise click.ClickException(f"{reason}\n{sender.account}{again}") from exc
     click.echo(sender.account)
+
+
+def _standard_input() -> bytes:
+    data = sys.stdin.buffer.read(MAX_SEND_SIZE + 1)
+    if len(data) > MAX_SEND_SIZE:
+        raise PipelineError(
+            f"standard input has more than {terminal.size(MAX_SEND_SIZE)}, and no hub takes an event of that size; "
+            "with --file -, each line is an event"
+        )
+    return data
+
+
+def is_text(argument: str) -> bool:
+    """Say whether all bytes of an argument were in the terminal's encoding: Python has surrogates for the others."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _send_file(sender: RestSender, common: Event, file: Path, skip: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from ..units import counted
 from ..windows.engine.engine import OutputRow
 from ..windows.explanation.explain import FORMATS, explain
 from ..windows.jobs.job_toml import FileConfig
@@ -153,7 +154,7 @@ def _summary(made: LocalJob, summary: Summary, places: Mapping[str, Path], secon
 
 
 def _rows(count: int) -> str:
-    return terminal.counted(count, "row")
+    return counted(count, "row")
 
 
 def _faults(faults: FirstFaults) -> Iterator[str]:

@@ -30,9 +30,12 @@ class Moment(click.ParamType[int]):
 
 def moment(text: str) -> int:
     """Read such a time. Raises `InvalidValue`."""
+    last = text.strip()[-1:]
     try:
-        ago = milliseconds(text) if text.strip()[-1:].isalpha() and text.strip()[-1:] != "Z" else None
-        time = machine_now() - timedelta(milliseconds=ago) if ago is not None else datetime.fromisoformat(text)
+        if last.isalpha() and last != "Z":  # a unit of time
+            time = machine_now() - timedelta(milliseconds=milliseconds(text))
+        else:
+            time = datetime.fromisoformat(text)
         since = (time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH
     except (ValueError, OverflowError):
         since = timedelta(days=-1)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 
 from ..hub.description import declared_hubs
-from ..hub.sas import Right, Rule, Rules, rights_of
+from ..hub.rules import Right, Rule, Rules, rights_of
 from ..settings import Settings
 from ..store.client import hubs_client
 from ..units import byte_count
@@ -16,21 +15,16 @@ from . import terminal
 from .hub_management import hubs_of
 from .terminal import one_line_errors
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 @click.group()
 def rule() -> None:
     """Shared access rules: named keys with some of the rights Send, Listen, Manage and Relay."""
 
 
-def _limits(command: F) -> F:
-    for option in (
-        click.option("--bytes-per-second", help="What its tokens may send to a hub, 256KiB or 1MiB; 0: no limit."),
-        click.option("--events-per-second", type=int, help="Events that they may send to a hub; 0: no limit."),
-    ):
-        command = option(command)
-    return command
+_limits = terminal.options(
+    click.option("--events-per-second", type=int, help="Events that its tokens may send to a hub; 0: no limit."),
+    click.option("--bytes-per-second", help="Bytes that they may send, 256KiB or 1MiB; 0: no limit."),
+)
 
 
 @rule.command("add")

@@ -29,7 +29,11 @@ _HOME, _REST_OF_LINE, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def one_line_errors(command: F) -> F:
-    """Show an error of the pipeline or of Redis as click shows its own: one line, notes below it, exit code 1."""
+    """Show an error of the pipeline or of Redis as click shows its own: one line, notes below it, exit code 1.
+
+    So are those of the system: a full disk below a file or standard output, a file that may not be read. A closed pipe
+    is left to click, which ends without a word.
+    """
 
     @functools.wraps(command)
     def run_command(*args: Any, **kwargs: Any) -> Any:
@@ -37,6 +41,10 @@ def one_line_errors(command: F) -> F:
             return command(*args, **kwargs)
         except PipelineError as exc:
             raise click.ClickException(exc.with_notes) from exc
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            raise click.ClickException(f"{exc.filename or 'the output'}: {exc.strerror or exc}") from exc
         except RedisError as exc:
             hint = _where_it_was_looked_for() if isinstance(exc, UNREACHABLE) else ""
             raise click.ClickException(f"Redis: {' '.join(str(exc).split())}{hint}") from exc
@@ -85,7 +93,18 @@ def settings_for_redis(creates: bool = False, environ: Mapping[str, str] = os.en
     return found
 
 
-# -- values and output ------------------------------------------------------------------------------------------------
+# -- options, values and output ---------------------------------------------------------------------------------------
+
+
+def options(*added: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds these options to a command, in the order in which its help is to show them."""
+
+    def add(command: F) -> F:
+        for option in reversed(added):
+            command = option(command)
+        return command
+
+    return add
 
 
 class Lifetime(click.ParamType[int]):
@@ -128,11 +147,6 @@ def size(number: int) -> str:
     while amount >= 1024 and len(units) > 1:
         amount, units = amount / 1024, units[1:]
     return f"{number} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things as text: 1 event, 2,000 events."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def age(ms: int | None) -> str:

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import click
 
-from ..hub.sas import Rules, sign
+from ..hub.rules import Rules
+from ..hub.sas import sign
 from ..settings import Settings
 from ..store.client import hubs_client
 from ..store.clock import machine_time

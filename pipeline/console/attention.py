@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from ..connection_string import expiry
+from ..connection_string import EXPIRES_SOON, validity
 from ..hub.relay import GROUP
 from ..hub.relay_route import Switch
-from ..hub.upstream import SOON as EXPIRES_SOON
 from ..store import Redis
 from ..store.server_status import ServerStatus
 from ..windows.jobs.outputs import DeliveryStatus
@@ -190,7 +189,8 @@ def _relay(now: Overview, one: HubNow) -> Iterator[Item]:
     if expires is not None and one.relay.switch is Switch.ON and now.now_ms >= (expires - EXPIRES_SOON) * 1000:
         ends = "has expired" if now.now_ms >= expires * 1000 else "expires soon"
         text = f"The relay of hub {name} has a signature that {ends}."
-        why = f"{expiry(expires, now.now_ms / 1000).capitalize()}."
+        said = validity(expires, now.now_ms / 1000)
+        why = f"{said[:1].upper()}{said[1:]}."
         yield Item(Level.LOOK, f"signature {name}", text, why, "See the hub", Where.HUB, name)
     if one.relay.error and one.relay.switch is Switch.ON:
         text = f"Hub {name} is not relayed."

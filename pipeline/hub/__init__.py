@@ -3,34 +3,58 @@
 >>> from pipeline.hub import Event, Hubs
 >>> Hubs(client, {"events": 4})["events"].append([Event(b"hello", "key")])  # client = redis.Redis()
 
-The contract "Hub" in pyproject.toml says which module may import which; from the lowest up:
+Which module may import which, the contract "Hub" in pyproject.toml says.
 
-    event, headers, keys     what is sent and kept; headers that are no properties; the names of all Redis keys
-    hops                     the hubs that an event has been in
-    rate, resource           how much may be sent in a second; the address for which a token is good
-    description, entry       a hub's settings; how events are stored in a stream
-    partition, sas           the partition of a key; tokens and rules
-    upstream_requests        what one request to the upstream hub carries
-    upstream_answers         what is done about its answer
-    own_address, proxy       whether an address is this service's; the proxy on the way upstream
-    stored_hub               what a hub is: name, partitions, settings and keys
-    throughput, retention    what a hub takes per second; what it drops
-    relay_route              where the relay of a hub sends, and whether it does
-    publishers, deadletters  publishers who may not send; events that the upstream hub refused
-    runtime                  how much a partition holds, and how far behind its readers are
-    sent                     when the relay has sent an event, and where to
-    writing                  writing to partitions
-    batches                  the same for several partitions of a cluster
-    log                      what a hub does: `Hub.append` and `Hub.read`
-    consumer_group           how far a group has come
-    group_registry, share    the groups that users made; which partitions of a group a worker reads
-    upstream                 the upstream hub
-    relay                    what is sent there
-    relays                   the relays of all hubs
-    namespace, paging        which hubs there are; pages of events for HTTP clients
-    redrive_order            which dead letters come too late
-    relay_status, browse     the relay's state; looking at partitions, and searching them
-    retention_task           the worker's task that drops old events
+    What is sent, and how it is kept
+        event, headers            an event, with its properties; headers that are no properties
+        entry                     how events are stored in a partition's stream
+        partition                 the partition of a key
+        keys, hub_keys            all Redis keys; the names of one hub's
+        hops, trace               the hubs that an event has been in; the trace that it belongs to
+
+    What a hub is
+        description, rate         a hub's settings, and how much may be sent in a second
+        stored_hub                name, partitions, settings and keys
+        namespace                 which hubs there are
+        emulator_config           the hubs that a Config.json of Microsoft's emulator asks for
+
+    Who may do what
+        rules, sas, resource      access rules; tokens that they sign; the address for which a token is good
+        publisher_name            what a publisher may be called
+        publishers                publishers who may not send
+        throughput                how much a hub takes in a second, and from whom
+
+    Writing
+        log                       what a hub does: `Hub.append` and `Hub.read`
+        repetition                what is left out, since the hub has it already
+        writing                   writing to partitions
+        batches, keyed_batches    the same for several partitions of a cluster; with an Idempotency-Key
+        retention, retention_task what a hub drops; the worker's task that does it
+
+    Reading
+        consumer_group            how far a group has come
+        group_registry, share     the groups that users made; which partitions of a group a worker reads
+        runtime                   how much a partition holds, and how far behind its readers are
+        paging, browse            pages of events for HTTP clients; looking at partitions, and searching them
+
+    The relay
+        relay, relays             what is sent to the upstream hub; the relays of all hubs of a worker
+        relay_choice              what an operator chooses for the relay of a hub
+        relay_route, own_address  where the relay of a hub sends, and whether it does; that it is not to itself
+        upstream                  the upstream hub
+        upstream_requests         what one request to it carries
+        upstream_answers          what is done about its answer
+        sent, relay_status        when an event was sent, and where to; how far a relay has come
+        deadletters               events that the upstream hub refused
+        redrive_order             which of them would be sent too late
+
+    By HTTP to any namespace
+        authorization, proxy      the header that a connection string gives; connections, and the proxy on the way
+        rest_client, rest_sender  requests; events in order, with an account of what was acknowledged
+
+    Events in files
+        event_line, event_lines   an event as a line of NDJSON; a file of them
+        export, recorded          reading a range of time; writing events that were recorded
 """
 
 from .event import Event as Event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from ..connection_string import ConnectionString, expiry
+from ..connection_string import ConnectionString, validity
 from ..errors import PipelineError
 from ..store.clock import machine_time
 from .sas import sign
@@ -35,7 +35,7 @@ class Authorization:
         target, now = self._target, machine_time()
         if target.signature:
             if target.expires is not None and now >= target.expires:
-                raise SignatureExpired(f"{target.host}: {expiry(target.expires, now)}")
+                raise SignatureExpired(f"{target.host}: {validity(target.expires, now)}")
             return target.signature
         if now >= self._renew_at:
             self._token = sign(self._resource, target.key_name, target.key, int(now) + TOKEN_LIFETIME)

@@ -28,7 +28,8 @@ MAX_THROUGHPUT_UNITS = 40  # Azure's, for a namespace
 #: Milliseconds for which a hub may remember MessageIds: Service Bus's.
 MIN_DETECTION, MAX_DETECTION = 20_000, 7 * 24 * 60 * 60 * 1000
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
+#: A hub's name, in lower case.
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?")
 DAY_MS = 24 * 60 * 60 * 1000
 
 #: First path segments of the service's own routes, which no hub may have as its name. This is the only list of them;
@@ -159,7 +160,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 def hub_name(name: str) -> str:
     """Return a hub's name as it is stored: in lower case, since names ignore case. Raises `InvalidValue`."""
     lower = name.lower()
-    if not _NAME.fullmatch(lower):
+    if not NAME.fullmatch(lower):
         raise InvalidValue(
             f"{name!r}: a hub's name is 1 to 256 letters, digits and . - _, alphanumeric at both ends", "name"
         )

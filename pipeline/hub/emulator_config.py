@@ -19,6 +19,7 @@ from typing import Annotated
 import msgspec
 
 from ..errors import InvalidValue, PipelineError
+from ..units import counted
 from .description import Description, hub_name
 from .group_registry import DEFAULT, ConsumerGroups, GroupExists, check_group_name
 from .namespace import HubExists, Hubs
@@ -68,7 +69,7 @@ def read_config(text: bytes) -> list[Wanted]:
     """Read a Config.json. Raises `InvalidConfig` if it is none, or if no hub can be as it says."""
     try:
         namespaces = msgspec.json.decode(text.removeprefix(b"\xef\xbb\xbf"), type=_Config).user_config.namespace_config
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidConfig(f"it is not the emulator's Config.json: {exc}") from exc
     reasons = []
     if len(namespaces) != 1:
@@ -126,7 +127,7 @@ def apply(hubs: Hubs, wanted: Sequence[Wanted]) -> Iterator[str]:
                 word = "made"
             except HubExists:  # meanwhile
                 pass
-        yield f"{word} hub {one.name}, {one.partitions} partition{'' if one.partitions == 1 else 's'}"
+        yield f"{word} hub {one.name}, {counted(one.partitions, 'partition')}"
         groups = ConsumerGroups(hubs[one.name])
         known = {name.lower() for name in groups.list()}
         for group in one.groups:

@@ -24,6 +24,7 @@ import msgspec
 
 from ..errors import PipelineError
 from .event import MAX_KEY, Event, Property, StoredEvent
+from .publisher_name import check_publisher_name
 
 #: The column of what a line says of its event besides time, partition and body.
 METADATA = "$event"
@@ -211,6 +212,8 @@ def _event(metadata: Metadata, body: bytes) -> Event:
         raise InvalidLine(f"{METADATA} has both body and body_base64")
     if metadata.publisher is not None and metadata.partition_key not in (None, metadata.publisher):
         raise InvalidLine(f"the partition_key of a publisher's event is its name, {metadata.publisher!r}")
+    if metadata.publisher is not None:
+        check_publisher_name(metadata.publisher)
     if metadata.body is not None:
         body = metadata.body.encode()
     elif metadata.body_base64 is not None:

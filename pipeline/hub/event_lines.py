@@ -7,6 +7,7 @@ import gzip
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,11 +23,16 @@ STDIN = Path("-")
 _SHOWN = 5
 
 
+#: Bytes of a line, with its end, from which on it is none: the longest event that a hub takes by HTTP has a sixth of
+#: them, if each of its bytes is an escape in JSON. So a file without line breaks takes little memory.
+_LONGEST = 64 * 1024 * 1024
+
+
 class InvalidLines(PipelineError):
     """A file can't be read, or has lines that are no events; the message has the numbers of the first of them."""
 
 
-class Found(NamedTuple):
+class NumberedLine(NamedTuple):
     """A line's number, counted from 1, and what it has."""
 
     number: int
@@ -68,11 +74,11 @@ class EventLines:
         """How many of the file's `size` bytes have been read, about; 0 if the size is not known."""
         return 0 if self.size is None else self._raw.tell()
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[NumberedLine]:
         """Read it, from the beginning if that is possible. Raises `InvalidLines` at the first line that is wrong."""
         for number, text in self._lines():
             try:
-                yield Found(number, event_of(text))
+                yield NumberedLine(number, event_of(text))
             except InvalidLine as exc:
                 raise InvalidLines(f"{self.name}, line {number}: {exc}") from exc
 
@@ -106,9 +112,11 @@ class EventLines:
             self._raw.seek(0)
         file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if self._is_packed else self._raw
         try:
-            for number, line in enumerate(iter(file.readline, b""), 1):  # so that `position` may be asked for
+            for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), 1):  # `position` may be asked for
+                if len(line) == _LONGEST:
+                    raise InvalidLines(f"{self.name}, line {number}: it is longer than {_LONGEST - 1:,} bytes")
                 text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if not text.isspace():
                     yield number, text
-        except (OSError, EOFError) as exc:  # gzip raises both
+        except (OSError, EOFError, zlib.error) as exc:  # gzip raises each of them
             raise InvalidLines(f"{self.name} can't be read: {exc}") from exc

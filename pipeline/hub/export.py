@@ -44,7 +44,7 @@ def spans(hub: Hub, partitions: Sequence[int], begin_ms: int | None, end_ms: int
     return found
 
 
-def events_of(hub: Hub, found: Sequence[Span]) -> Iterator[StoredEvent]:
+def read_spans(hub: Hub, found: Sequence[Span]) -> Iterator[StoredEvent]:
     """Read the events of spans, by time; those of one partition in its order.
 
     Those that retention drops before they are read are not among them: then there are fewer than the spans count.

@@ -62,9 +62,8 @@ class Hub(StoredHub):
         that of a request that may come again. If the hub detects duplicates, an event without a key goes to the
         partition of its MessageId.
 
-        On a cluster, events for several partitions take four round trips, and any with
-        `key` five; if the sender dies, others finish what it began (see batches.py). Each partition takes or refuses
-        recorded events by itself there.
+        On a cluster, events for several partitions take four round trips, and any with `key` five; if the sender dies,
+        others finish what it began (see batches.py). Each partition takes or refuses recorded events by itself there.
 
         `limits` are those of the sender, beside the hub's own: see throughput.py. Raises `UnknownPartition`, `HubFull`,
         `BatchTooLarge`, `Throttled`, `KeyOfAnother` or `WrongHops`.

@@ -187,7 +187,7 @@ class Hubs(Mapping[str, Hub]):
                     "partitions",
                 )
             new.check()
-            self.redis.hset(HUBS.pattern, name.lower(), msgspec.json.encode(new))
+            while_full.write(self.redis, "HSET", HUBS.pattern, name.lower(), msgspec.json.encode(new))
         self.refresh()
         return new
 
@@ -262,9 +262,12 @@ class Hubs(Mapping[str, Hub]):
     @contextmanager
     def _changing(self, name: str) -> Iterator[None]:
         lease = Lease(self.redis, HubKeys(name).change)
-        if not lease.hold():
+        with writes.uncounted():  # it changes nothing, also if what comes then is refused
+            is_mine = lease.hold()
+        if not is_mine:
             raise HubBusy(name)
         try:
             yield
         finally:
-            lease.release()
+            with writes.uncounted():
+                lease.release()

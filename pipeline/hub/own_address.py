@@ -29,11 +29,14 @@ class OwnAddress:
             return cls()
         return cls(frozenset({root.host, *settings.hosts}), root.port)
 
-    def feeds_itself(self, target: ConnectionString, name: str, hub: str) -> bool:
-        """Say whether what `hub` sends to the hub `name` of `target` is sent to itself."""
-        return self.is_at(target) and name.lower() == hub.lower()
+    def why_not(self, target: ConnectionString, there: str, hub: str) -> str:
+        """Say why `hub` can't be relayed to the hub `there` of `target`: it is `hub` itself; "" if it can."""
+        if not self.is_at(target) or there.lower() != hub.lower():
+            return ""
+        return f"{target.host}:{target.port} is this service, so the hub {hub} would be relayed to itself"
 
     def is_at(self, target: ConnectionString) -> bool:
+        """Say whether a connection string is one of this service."""
         if target.port != self.port:
             return False
         host = target.host.removesuffix(".")

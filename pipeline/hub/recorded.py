@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..errors import PipelineError
 from .event import Event
 from .event_line import time_text
-from .event_lines import Found
+from .event_lines import NumberedLine
 from .hops import WrongHops, check_hops
 from .log import Hub
 from .partition import partition_of
@@ -29,8 +29,8 @@ class CannotImport(PipelineError):
     """The events can't be written as they were recorded; nothing was written."""
 
 
-def check(hub: Hub, found: Iterable[Found], *, keeps_times: bool) -> int:
-    """Read events to the end, and see whether the hub can take all of them and keep them. Returns how many they are.
+def check(hub: Hub, lines: Iterable[NumberedLine], *, keeps_times: bool) -> int:
+    """Read lines to the end, and see whether the hub can take all of them and keep them. Returns how many they are.
 
     No event may have been in the hub, by what relays note on it. With `keeps_times`, each needs a time; in no partition
     may it be before that of the line above, or of an event that the hub has; and none may be so old that retention
@@ -42,7 +42,7 @@ def check(hub: Hub, found: Iterable[Found], *, keeps_times: bool) -> int:
     now = hub.clock_ms()
     oldest = now - hub.settings.retention_ms if hub.settings.retention_ms else 0
     count = 0
-    for place, (number, line) in enumerate(found):
+    for place, (number, line) in enumerate(lines):
         count += 1
         try:
             check_hops([line.event], lambda: hub.hop)
@@ -92,7 +92,7 @@ class Written:
 
 def write(
     hub: Hub,
-    found: Iterable[Found],
+    lines: Iterable[NumberedLine],
     written: Written,
     *,
     keeps_times: bool,
@@ -103,7 +103,7 @@ def write(
     Events with a key go to its partition; others to the one that they were recorded in, as far as the hub has it. While
     the hub is full or throttled, this waits. Raises `HubFull` or `Throttled` if that takes too long.
     """
-    for run in _runs(enumerate(found), keeps_times):
+    for run in _runs(enumerate(lines), keeps_times):
         by_partition: dict[int, list[Event]] = defaultdict(list)
         for place, (_, line) in run:
             by_partition[partition_for(hub, line.event, line.partition, place)].append(line.event)
@@ -121,9 +121,9 @@ def partition_for(hub: Hub, event: Event, recorded: int | None, place: int) -> i
     return (place if recorded is None else recorded) % hub.partitions
 
 
-def _runs(numbered: Iterator[tuple[int, Found]], keeps_times: bool) -> Iterator[list[tuple[int, Found]]]:
+def _runs(numbered: Iterator[tuple[int, NumberedLine]], keeps_times: bool) -> Iterator[list[tuple[int, NumberedLine]]]:
     """Cut events into runs of one time, each of a bounded size."""
-    run: list[tuple[int, Found]] = []
+    run: list[tuple[int, NumberedLine]] = []
     size = 0
     for place, one in numbered:
         is_other = keeps_times and run and one.line.enqueued_ms != run[0][1].line.enqueued_ms

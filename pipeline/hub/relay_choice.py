@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import msgspec
@@ -10,14 +9,12 @@ import msgspec
 from ..connection_string import ConnectionString
 from ..errors import InvalidValue
 from ..settings import Settings
+from .description import NAME
 from .log import Hub
 from .own_address import OwnAddress
 from .relay import Relay
 from .relay_route import Route, Switch, change_route
-from .relays import itself
-from .upstream_answers import Action
-
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254}[A-Za-z0-9])?")
+from .upstream_answers import Action, check_status
 
 
 def choose(
@@ -32,11 +29,13 @@ def choose(
     """Change the route of a hub, and return it; workers follow within some seconds.
 
     None leaves a part as it is. "" for `to`, a connection string, and `name` takes the choice back, as None in
-    `answers` does for a status. Raises `InvalidConnectionString`, or `InvalidValue` for what is no name, or if the hub
-    would be relayed to itself; then nothing is changed.
+    `answers` does for a status. Raises `InvalidConnectionString`, or `InvalidValue` for what is no name or no status
+    with a choice, or if the hub would be relayed to itself; then nothing is changed.
     """
-    if name and not _NAME.fullmatch(name):
+    if name and not NAME.fullmatch(name.lower()):
         raise InvalidValue(f"{name!r}: a hub's name is 1 to 256 letters, digits and . - _", "name")
+    for status in answers or ():
+        check_status(status)
     upstream = None if to is None else str(ConnectionString.parse(to)) if to else ""
 
     def change(old: Route) -> Route:
@@ -77,5 +76,6 @@ def _refuse_itself(settings: Settings, hub: Hub, new: Route) -> None:
     target = ConnectionString.parse(new.to) if new.to else settings.upstream
     if target is None or new.switch is not Switch.ON:
         return
-    if OwnAddress.from_settings(settings).feeds_itself(target, new.name or target.hub or hub.name, hub.name):
-        raise InvalidValue(itself(target, hub.name), "to")
+    there = new.name or target.hub or hub.name
+    if error := OwnAddress.from_settings(settings).why_not(target, there, hub.name):
+        raise InvalidValue(error, "to")

@@ -1,23 +1,24 @@
-"""Where the relay of a hub sends, and whether it does: what an operator has chosen, and what a worker makes of it."""
+"""The relay route of a hub: where its relay sends, and whether it does, as an operator has chosen, and what a worker
+makes of it.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
 from typing import Any, cast
 
 import msgspec
 
-from ..connection_string import expiry
+from ..connection_string import validity
 from ..store import while_full
-from ..store.scripts import Script
+from ..store.scripts import Script, lua
 from .stored_hub import StoredHub
-from .upstream_answers import Action
+from .upstream_answers import DEFAULTS, Action
 
-_ROUTE = Script(files(__package__) / "route.lua", while_full=True)
+_ROUTE = Script(*lua(__package__, "route"), while_full=True)
 
 
 class Switch(StrEnum):
@@ -46,14 +47,24 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class RelayState:
-    """`to` is where workers send the hub's events, HOST/HUB, None if none has begun to. `expires` is when the signature
-    ends, in seconds since the Unix epoch, None with a key. `error` says why no worker relays the hub.
+    """`chosen` is the route. `to` is where workers send the hub's events, HOST/HUB, None if none has begun to.
+    `expires` is when the signature ends, in seconds since the Unix epoch, None with a key. `error` says why no worker
+    relays the hub.
     """
 
-    switch: Switch = Switch.ON
+    chosen: Route
     to: str | None = None
     expires: int | None = None
     error: str | None = None
+
+    @property
+    def switch(self) -> Switch:
+        return self.chosen.switch
+
+    @property
+    def answers(self) -> Mapping[int, Action]:
+        """What is done with events that are answered so, by status; those of all other statuses are sent again."""
+        return {**DEFAULTS, **self.chosen.answers}
 
     def said(self, now: float) -> str:
         """Say it; `now` is in seconds since the Unix epoch."""
@@ -62,8 +73,8 @@ class RelayState:
         if self.switch is Switch.DETACHED:
             return "detached: no event is kept for it"
         if self.error or not self.to:
-            return self.error or "not relayed"
-        return f"to {self.to}" + ("" if self.expires is None else f"; {expiry(self.expires, now)}")
+            return self.error or ("not yet relayed by any worker" if self.chosen.to else "not relayed")
+        return f"to {self.to}" + ("" if self.expires is None else f"; {validity(self.expires, now)}")
 
 
 _decode = msgspec.json.Decoder(Route).decode
@@ -103,7 +114,7 @@ def relay_states(hubs: Sequence[StoredHub]) -> list[RelayState]:
     """Return the states of several hubs of one namespace, in their order. One round trip; on a cluster one a node."""
     return [
         RelayState(
-            switch=_decode(chosen).switch if chosen else Switch.ON,
+            chosen=_decode(chosen) if chosen else Route(),
             to=to.decode() if to else None,
             expires=int(expires) if expires else None,
             error=error.decode() if error else None,

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import msgspec
 
-from ..connection_string import ConnectionString, expiry
+from ..connection_string import EXPIRES_SOON, ConnectionString, validity
 from ..settings import InvalidSetting, Settings
 from ..store.clock import machine_time
 from .log import Hub
 from .own_address import OwnAddress
 from .relay import Relay
 from .relay_route import Route, Switch, note_state, routes
-from .upstream import SOON, Upstream
+from .upstream import Upstream
 from .upstream_answers import DEFAULTS
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ class Relays:
         hubs = list(self.hubs.values())
         for hub, its in zip(hubs, routes(hubs), strict=True):
             upstream = self._upstream(its)
-            if upstream and its.switch is Switch.ON and not its.to and self._feeds_itself(upstream, hub):
-                raise InvalidSetting("WZ_UPSTREAM", itself(upstream.target, hub.name))
+            if upstream and its.switch is Switch.ON and not its.to and (error := self._why_not(upstream, hub)):
+                raise InvalidSetting("WZ_UPSTREAM", error)
 
     def tasks(self) -> list[Relay]:
         """Return the relays of all hubs that there are now; for the same hub and route, the same objects as before."""
@@ -87,7 +87,7 @@ class Relays:
             return []
         try:
             upstream = self._upstream(its)
-            error = itself(upstream.target, hub.name) if upstream and self._feeds_itself(upstream, hub) else ""
+            error = self._why_not(upstream, hub) if upstream else ""
         except InvalidSetting as exc:
             upstream, error = None, str(exc)
         if error:
@@ -101,8 +101,8 @@ class Relays:
             return self.upstream
         return Upstream(target, self.ca, name=its.name, answers={**DEFAULTS, **its.answers})
 
-    def _feeds_itself(self, upstream: Upstream, hub: Hub) -> bool:
-        return self.own.feeds_itself(upstream.target, upstream.hub(hub.name), hub.name)
+    def _why_not(self, upstream: Upstream, hub: Hub) -> str:
+        return self.own.why_not(upstream.target, upstream.hub(hub.name), hub.name)
 
     def _warn_of_merging(self, tasks: list[Relay]) -> None:
         """Say once which hubs are sent to one hub, as a connection string's EntityPath has it."""
@@ -119,12 +119,7 @@ class Relays:
         now = machine_time()
         for address, expires in {r.upstream.address(r.hub.name): r.upstream.target.expires for r in tasks}.items():
             told = self._told.get(address)
-            if expires is None or now < expires - SOON or (told and time.monotonic() < told + _TOLD_AGAIN):
+            if expires is None or now < expires - EXPIRES_SOON or (told and time.monotonic() < told + _TOLD_AGAIN):
                 continue
             self._told[address] = time.monotonic()
-            logger.warning("relay to %s: %s", address, expiry(expires, now))
-
-
-def itself(target: ConnectionString, hub: str) -> str:
-    """Say that a hub can't be relayed to where it is."""
-    return f"{target.host}:{target.port} is this service, so the hub {hub} would be relayed to itself"
+            logger.warning("relay to %s: %s", address, validity(expires, now))

@@ -8,7 +8,7 @@
 Each is noted in the same step in which the events are written, so that nothing that dies in between makes a difference.
 Nobody's event is left out because of what another has sent: a relay id counts only if its sender has the right
 `Right.RELAY`, and then among those of its rule; a key is one of a rule; and MessageIds count only on a hub whose owner
-has switched their detection on, for all senders, as in Azure Service Bus.
+has switched duplicate detection on, for all senders, as in Azure Service Bus.
 """
 
 from __future__ import annotations

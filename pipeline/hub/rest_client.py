@@ -71,7 +71,7 @@ class RestClient:
         data = self._request("GET", f"{path}?{urlencode(query)}" if query else path).data
         try:
             return msgspec.json.decode(data)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise Refused(f"{self.target.host} answered what is not JSON: is it this service?") from exc
 
     def _request(
@@ -104,6 +104,6 @@ def _said(response: urllib3.BaseHTTPResponse) -> str:
     if match := _DETAIL.search(text):
         text = html.unescape(match[1])
     elif "json" in response.headers.get("Content-Type", ""):
-        with suppress(ValueError, AttributeError):  # a proxy's
+        with suppress(ValueError, RecursionError, AttributeError):  # a proxy's
             text = str(msgspec.json.decode(response.data).get("detail", text))
     return " ".join(text[:500].split())

@@ -9,6 +9,7 @@ from itertools import chain, groupby, islice
 from urllib.parse import quote
 
 from ..store.pace import RECEIVER_WAIT, Pace
+from ..units import counted
 from .event import StoredEvent
 from .rest_client import NotNow, RestClient
 from .upstream_requests import Outgoing, UpstreamRequest, upstream_requests
@@ -47,7 +48,7 @@ class RestSender:
     @property
     def account(self) -> str:
         """What was acknowledged so far, and what is not known, in lines."""
-        text = f"{self.acknowledged:,} event{'' if self.acknowledged == 1 else 's'} acknowledged"
+        text = f"{counted(self.acknowledged, 'event')} acknowledged"
         if self._in_doubt:
             text += f", {self._in_doubt:,} of them sent again after no answer, and perhaps stored twice"
         if self._open is not None:

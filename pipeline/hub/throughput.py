@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, cast
 from ..errors import PipelineError
 from ..store import writes
 from ..store.scripts import Script, lua
-from .sas import Rule
+from .rules import Rule
 from .stored_hub import StoredHub
 
 _TAKE = Script(*lua(__package__, "numbers", "throughput"))

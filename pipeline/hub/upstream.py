@@ -18,9 +18,6 @@ from .proxy import pool, proxy_for
 from .upstream_answers import DEFAULTS, ONE_OF_MANY, Action, is_busy, seconds_to_wait
 from .upstream_requests import UpstreamRequest
 
-#: Seconds before its expiry from which on somebody is told that a connection string's signature ends.
-SOON = 24 * 60 * 60
-
 #: Bytes of an answer that are kept as the reason.
 _ANSWER = 1000
 

@@ -55,12 +55,19 @@ def parse_choices(texts: Iterable[str]) -> dict[int, Action | None]:
                 f"{text!r}: write STATUS=ACTION, a status from 400 to 599 and one of {_CHOICES}, default", "on"
             )
         status = int(match[1])
-        if status == 429:
-            raise InvalidValue("429 says that the service is busy, which is always waited for", "on")
+        check_status(status)
         if status in found:
             raise InvalidValue(f"{status} is given twice", "on")
         found[status] = None if match[2] == "default" else Action(match[2])
     return found
+
+
+def check_status(status: int) -> None:
+    """Raise `InvalidValue` for a status for which nothing can be chosen."""
+    if status == 429:
+        raise InvalidValue("429 says that the service is busy, which is always waited for", "answers")
+    if not 400 <= status <= 599:
+        raise InvalidValue(f"{status}: what is done can be chosen for the statuses from 400 to 599", "answers")
 
 
 def is_busy(status: int, body: bytes) -> bool:

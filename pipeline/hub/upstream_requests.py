@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,6 +39,10 @@ CONTENT_TYPE = "wz-content-type"
 _VALUE = 4096
 _PROPERTIES = 50
 _PROPERTIES_BYTES = 16384
+
+
+#: What a header's value may be for HTTP libraries, which write it as Latin-1.
+_LINE = re.compile("[^\x00-\x1f\x7f\u0100-\U0010ffff]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,11 @@ def _batch(events: Sequence[Outgoing]) -> UpstreamRequest:
 def _single(outgoing: Outgoing) -> UpstreamRequest | None:
     """Return a request for one event, properties as headers; None if these don't fit or it looks like a batch."""
     event = outgoing.event
-    headers = {"Content-Type": event.content_type or "application/octet-stream"}
-    if headers["Content-Type"].partition(";")[0].strip().lower() == BATCH_TYPE:
+    content_type = event.content_type or "application/octet-stream"
+    if not _LINE.fullmatch(content_type):  # none that came by HTTP; but a file may say what it likes
+        return None
+    headers = {"Content-Type": content_type}
+    if content_type.partition(";")[0].strip().lower() == BATCH_TYPE:
         return None
     if broker := _broker_properties(event):
         headers["BrokerProperties"] = json.dumps(broker)  # ASCII, as headers are

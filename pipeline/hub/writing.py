@@ -60,10 +60,8 @@ def write(
     most = MAX_EVENTS if time is None else 1
     cut = {partition: entries(events, most, by) for partition, events in by_partition.items()}
     looks = by is not ALL_ARE_NEW or key is not None
-    script, call = (
-        _APPEND if looks else _APPEND_NEW,
-        _call(hub, cut, looks, hub.settings.partition_bytes, time, key=key),
-    )
+    script = _APPEND if looks else _APPEND_NEW
+    call = _call(hub, cut, looks, hub.settings.partition_bytes, time, key=key)
     trimmed: set[int] = set()
     confirmation = _confirmation(hub, next(iter(cut))) if hub.settings.replicas else None
     while not isinstance(reply := script.call(hub.redis, *call, confirmation), int):

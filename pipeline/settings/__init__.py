@@ -245,7 +245,7 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read every setting. Raises `InvalidSetting`, or `InvalidConnectionString`."""
+        """Read every setting. Raises `InvalidSetting`."""
         values = {row.field: row.read(row.find(environ)[0]) for row in SETTINGS}
         if values["connection_string"] and values["connection_string"].signature:
             raise InvalidSetting(

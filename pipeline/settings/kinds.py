@@ -13,6 +13,9 @@ from ..errors import InvalidValue
 from ..units import byte_count, milliseconds
 from .address import address, node_addresses
 
+#: The most bytes that any service takes in one send: the largest event of Azure's dedicated clusters.
+MAX_SEND_SIZE = 20 * 1024**2
+
 
 class Kind(NamedTuple):
     """A kind of setting: how its text is read.
@@ -58,7 +61,7 @@ def _short(text: str) -> str:
 
 def _send_size(text: str) -> int:
     size = byte_count(text)
-    if not 1024 <= size <= 20 * 1024**2:  # the largest event of Azure's dedicated clusters
+    if not 1024 <= size <= MAX_SEND_SIZE:
         raise InvalidValue(f"{text!r} is not between 1KiB and 20MiB", "size")
     return size
 

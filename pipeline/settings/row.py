@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..connection_string import InvalidConnectionString
 from ..errors import InvalidValue, PipelineError
 from .kinds import Kind
 from .local import state_folder
@@ -64,10 +65,10 @@ class Setting:
         return f"{self.variable}_FILE"
 
     def read(self, text: str) -> Any:
-        """Return the value. Raises `InvalidSetting`, or `InvalidConnectionString`."""
+        """Return the value. Raises `InvalidSetting`."""
         try:
             return self.kind.read(text)
-        except InvalidValue as exc:
+        except (InvalidValue, InvalidConnectionString) as exc:
             raise InvalidSetting(self.variable, str(exc)) from None
 
 

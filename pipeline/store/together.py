@@ -102,16 +102,13 @@ class Turns:
     def _lead(self, mine: _Call) -> None:
         with self._lock:
             calls, self._waiting = self._waiting, []
-        count = writes.current()
-        before = count.sent if count is not None else 0
         failed: Exception = ConnectionError("the thread that sent this was ended")
         try:
-            self._send(calls)
+            with writes.uncounted():  # `run` counts each call for the request that it is of
+                self._send(calls)
         except Exception as exc:
             failed = exc
         finally:
-            if count is not None:
-                count.sent = before
             for call in calls:
                 if not call.is_done:
                     call.reply, call.is_done = _copy(failed), True

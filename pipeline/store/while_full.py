@@ -20,7 +20,8 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     a consumer group attaches, detaches, moves     hub/consumer_group.py: `write`
     a relay is paused, detached, or sent elsewhere hub/route.lua: its first write is never refused
     a dead letter is dropped, or sent again        pipeline/hub/deadletters.py: XDEL, `write`
-    a hub is deleted; a declared one is made       hub/namespace.py: `write`, UNLINK
+    a hub keeps less, or takes more or less        hub/namespace.py: `write`
+    a hub is deleted; a declared one is made       the same, UNLINK
     a job begins anew                              windows/jobs/begin.py: `execute`
     a job's task commits, reports, publishes       windows/jobs: `execute`, `write`, `OPENING`
     an outbox gives its rows to the receiver       windows/jobs/outputs/outbox.py: `execute`
@@ -29,7 +30,7 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
                                                    the same as a lease
     who looks after it signs in at the console     console/sessions.py: `write`
     a publisher is revoked                         hub/publishers.py: `write`
-    a rule gets another key, or other limits       hub/sas.py: `replace`
+    a rule gets another key, or other limits       pipeline/hub/rules.py: `replace`
     what a refused send took of a limit            hub/throughput.lua: its first write is never refused
 
     what waits                                     until there is room

@@ -116,6 +116,7 @@ GOOD = '{"Name": "good", "PartitionCount": 1}'
     ("text", "says"),
     [
         pytest.param("not JSON", "not the emulator's Config.json", id="no JSON"),
+        pytest.param('{"a": ' + "[" * 9000 + "]" * 9000 + "}", "not the emulator's Config.json", id="too deep"),
         pytest.param("{}", "missing required field `UserConfig`", id="another file"),
         pytest.param(config(GOOD, '{"Name": "a"}'), "`PartitionCount` - at `$.UserConfig", id="no count"),
         pytest.param(config(GOOD, '{"Name": "a", "PartitionCount": "two"}'), "regex", id="a count that is none"),

@@ -82,6 +82,34 @@ def test_what_is_exported_and_imported_is_the_same(
     assert content(other) == content(one)
 
 
+def test_a_full_disk_is_told_in_one_line(wz: Callable[..., Result], made: Callable[..., Hub]) -> None:
+    made("one").append([Event(b"{}")])
+
+    exported = wz("export", "one", "/dev/full")
+
+    assert (exported.exit_code, exported.output) == (1, "Error: /dev/full can't be written: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        pytest.param("a.gz", gzip.compress(b"1\n")[:10] + b"\xff" * 30, "can't be read", id="what is no gzip inside"),
+        pytest.param("a", b'{"$event":{"publisher":".."},"n":1}', "can't be named '..'", id="no name of a publisher"),
+        pytest.param("a.gz", gzip.compress(bytes(65 << 20)), "line 1: it is longer than", id="a line without end"),
+    ],
+)
+def test_what_is_no_file_of_events(
+    wz: Callable[..., Result], made: Callable[..., Hub], tmp_path: Path, name: str, data: bytes, told: str
+) -> None:
+    hub = made("one")
+    (tmp_path / name).write_bytes(data)
+
+    imported = wz("import", "one", tmp_path / name, "--now")
+
+    assert (imported.exit_code, told in imported.output) == (1, True), imported.output
+    assert content(hub) == [[], [], []]
+
+
 def test_a_range_of_time_and_a_partition(wz: Callable[..., Result], made: Callable[..., Hub]) -> None:
     hub = made("one")
     now = hub.clock_ms()

@@ -60,7 +60,7 @@ def test_an_upstream_of_its_own(wz: Wz, orders: Hub, file: Path) -> None:
     assert "c2VjcmV0" not in shown
     rows = [line.split("  ") for line in shown.splitlines()]
     assert {row[0]: row[-1].strip() for row in rows} == {
-        "relay": "not relayed",
+        "relay": "not yet relayed by any worker",
         "upstream": "Endpoint=sb://up.example.com/;SharedAccessKeyName=send;SharedAccessKey=...",
         "name there": "Bestellungen",
         "events answered": "400 deadletter, 404 drop, 413 deadletter, 414 deadletter, 431 deadletter",
@@ -108,7 +108,7 @@ def test_it_is_paused_resumed_and_detached(wz: Wz, orders: Hub) -> None:
         pytest.param(["orders", "--on", "200=drop"], 1, "a status from 400 to 599", id="a good answer"),
         pytest.param(["orders", "--on", "429=drop"], 1, "always waited for", id="a busy one"),
         pytest.param(["orders", "--to-file", "none"], 1, "--to-file: there is no file 'none'", id="no file"),
-        pytest.param(["orders", "--to-file", "-"], 1, "connection string:", id="nothing on standard input"),
+        pytest.param(["orders", "--to-file", "-"], 1, "--to-file: connection string:", id="nothing on standard input"),
         pytest.param(["orders", "--reset", "--pause"], 2, "--reset goes alone", id="two things at once"),
     ],
 )

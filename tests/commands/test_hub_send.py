@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,8 +16,9 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event
 from pipeline.hub.event import Property
 from pipeline.hub.log import Hub
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
+from pipeline.settings.kinds import MAX_SEND_SIZE
 
 from ..hub.test_event_line import BODIES
 from ..stack import ROOT
@@ -49,10 +51,31 @@ def test_one_event_with_its_key_and_properties(service: ConnectionString, hub: H
     assert events(hub) == [Event(b'{"t": 21.5}', "dev-1", None, properties)]
 
 
+@pytest.mark.parametrize(
+    "args",
+    [("--key", "\udcff"), ("--property", "\udcff=1"), ("--property", "a=\udcff"), ("--content-type", "a\r\nb: c")],
+)
+def test_an_option_that_is_no_text_is_refused(args: tuple[str, str]) -> None:
+    sent = CliRunner().invoke(command, ["send", "events", "x", *args])
+
+    assert (sent.exit_code, "text" in sent.output) == (2, True), sent.output
+
+
 def test_standard_input_is_one_event_with_its_content_type(service: ConnectionString, hub: Hub) -> None:
     send(service, "events", "--content-type", "image/png", stdin=b"\x89PNG\r\n\xff\n")
 
     assert [(event.body, event.content_type) for event in events(hub)] == [(b"\x89PNG\r\n\xff\n", "image/png")]
+
+
+def test_a_large_body_is_sent_whole_or_not_at_all(redis: redis_py.Redis, settings: Settings, hub: Hub) -> None:
+    body = b"\xff" * MAX_SEND_SIZE
+    with serving(replace(settings, max_send_bytes=MAX_SEND_SIZE)) as target:
+        taken = send(target, "events", stdin=body)
+        refused = send(target, "events", stdin=body + b"x")
+
+    assert (taken.exit_code, taken.output) == (0, "1 event acknowledged\n")
+    assert refused.output.startswith("Error: standard input has more than 20.0 MiB, and no hub takes an event of that")
+    assert [event.body == body for event in events(hub)] == [True]
 
 
 def test_a_file_is_sent_in_few_requests_and_its_lines_keep_their_keys(

@@ -20,11 +20,11 @@ from pipeline.hub import Event
 from pipeline.hub.event import StoredEvent
 from pipeline.hub.event_line import event_of, time_text
 from pipeline.hub.log import Hub
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 
 from ..hub.test_event_line import BODIES
-from ..stack import REPOSITORY, ROOT
+from ..stack import PATIENCE, REPOSITORY, ROOT
 from .serving import serving
 
 
@@ -141,7 +141,7 @@ def test_it_follows_through_a_restart_and_ends_by_ctrl_c(redis: redis_py.Redis, 
             assert child.stdout.readline().endswith("  k  meanwhile\n")
             assert "answers again" in child.stderr.readline()
             child.send_signal(signal.SIGINT)
-            out, err = child.communicate()
+            out, err = child.communicate(timeout=PATIENCE)
         assert (child.returncode, out, err) == (0, "", "")
     finally:
         child.kill()

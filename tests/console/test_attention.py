@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -163,6 +164,7 @@ def test_a_signature_that_expires(
     note_state(hub, to="up/events", expires=hub.clock_ms() // 1000 + seconds)
 
     assert told(registry) == ([(Level.LOOK, f"The relay of hub events has a signature that {ends}.")] if ends else [])
+    assert all(re.match(r"The signature of the connection string .* UTC", item.why) for item in items(registry))
 
 
 def test_a_ring_of_relays(

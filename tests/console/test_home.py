@@ -22,7 +22,7 @@ from pipeline.hub import Hub
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.registry import JobRegistry

@@ -22,7 +22,7 @@ from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.hub.relay import Relay
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
@@ -210,7 +210,7 @@ def test_publishers_are_revoked_and_let_send_again(person: Person, hub: Hub) -> 
     assert "dev-1" in person.get("/console/hubs/events/settings")
     person.post("/console/hubs/events/publishers", resume="dev-1")
     assert RevokedPublishers(hub).names() == []
-    assert "can be printed" in person.post("/console/hubs/events/publishers", 422, publisher="a\nb")
+    assert "without control characters" in person.post("/console/hubs/events/publishers", 422, publisher="a\nb")
 
 
 # -- its events --------------------------------------------------------------------------------------------------------

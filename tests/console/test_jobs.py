@@ -16,7 +16,7 @@ from handlers import create_app
 from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.finding import RegisteredJobs

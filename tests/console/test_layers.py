@@ -23,7 +23,7 @@ from handlers.traces import part_of
 from pipeline.connection_string import ConnectionString
 from pipeline.console.keys import TRACE
 from pipeline.console.traces import Traces
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from wz import App
 from wz.testing import Client

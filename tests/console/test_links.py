@@ -15,7 +15,7 @@ from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import Relay
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition

@@ -17,7 +17,7 @@ from handlers.console.home.home import href_of
 from pipeline.boards import Boards
 from pipeline.console.attention import Item, Level, Where
 from pipeline.hub.namespace import Hubs
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.registry import JobRegistry

@@ -20,8 +20,10 @@ PAGES = {
     "hubs": "/console/hubs",
     "hub": "/console/hubs/events?event={partition}:{offset}",
     "hub-search": "/console/hubs/events?partition={partition}&key=nobody",
+    "hub-relay": "/console/hubs/relayed",
     "hub-settings": "/console/hubs/events/settings",
     "hub-delete": "/console/hubs/events/delete",
+    "hub-relay-detach": "/console/hubs/relayed/relay/detach",
     "event": "/console/hubs/events/events/{partition}/{offset}",
     "dead-letters": "/console/hubs/events/deadletters",
     "rules": "/console/rules",
@@ -54,13 +56,16 @@ def reader(site: Site, cookies: list[dict[str, object]]) -> Iterator[Watched]:
 
 
 @pytest.fixture(scope="module")
-def made(site: Site, reader: Watched) -> dict[str, str]:
-    """An event that came late, two boards, and two traced requests: what the addresses of pages name."""
+def made(site: Site, reader: Watched) -> Iterator[dict[str, str]]:
+    """What the addresses of pages name: a late event, a hub whose relay is detached, boards, two traced requests."""
     authorization = {"Authorization": site.up.authorization}
     request = reader.context.request
     event = {"eventid": "looked-at", "actionname": "offer_a", "reward": 0.5}
     sent = {**authorization, "BrokerProperties": '{"PartitionKey":"looked-at"}'}
     assert request.post("/events/messages", headers=sent, data=json.dumps(event)).status == 201
+    assert request.put("/relayed", headers=authorization).status == 201
+    relay = {"state": "detached", "name": "there", "answers": {"404": "drop"}}
+    assert request.patch("/hubs/relayed/relay", headers=authorization, data=relay).status == 200
     lines = {**authorization, "Content-Type": "application/x-ndjson"}
     for board, lowest in (("scores", 0), ("both", -50)):
         members = [{"member": f"m{number}", "score": number * number % 97 + lowest} for number in range(400)]
@@ -75,7 +80,8 @@ def made(site: Site, reader: Watched) -> dict[str, str]:
         for stored in request.get(f"/hubs/events/partitions/{partition}/events", headers=authorization).json()["events"]
         if "looked-at" in json.dumps(stored)
     )
-    return {"partition": partition, "offset": offset, "first": ids[0], "second": ids[1]}
+    yield {"partition": partition, "offset": offset, "first": ids[0], "second": ids[1]}
+    assert request.delete("/relayed", headers=authorization).status == 200
 
 
 @pytest.mark.parametrize("name", PAGES)

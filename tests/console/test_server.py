@@ -14,7 +14,7 @@ from handlers.console.access import access
 from handlers.metrics import busy
 from handlers.metrics.busy import Busy, UnderWay
 from pipeline.connection_string import ConnectionString
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from wz import App, Request
 from wz.testing import Client

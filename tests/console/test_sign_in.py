@@ -11,7 +11,8 @@ from handlers.console.access import access
 from handlers.console.frame import Pages
 from pipeline.connection_string import ConnectionString
 from pipeline.console.sessions import new_code
-from pipeline.hub.sas import Right, Rules, sign
+from pipeline.hub.rules import Right, Rules
+from pipeline.hub.sas import sign
 from pipeline.settings import Settings
 from wz import App, Request
 from wz.testing import Client

@@ -49,14 +49,14 @@ class Ring(World):
                 return
 
 
-def run(folder: Path, seconds: float, seed: int) -> Report:
+def run(folder: Path, seconds: float, seed: int, clients: int = SENDERS) -> Report:
     """Send and kill for so long before the hub is made, and for so long after.
 
     Raises TimeoutError if it is not relayed, or if the relays don't come to an end.
     """
     stop = threading.Event()
     with Ring(folder, seed) as world:
-        senders = [Sender(number, world.home.address, seed, stop) for number in range(SENDERS)]
+        senders = [Sender(number, world.home.address, seed, stop) for number in range(clients)]
         for sender in senders:
             sender.start()
         begin = time.monotonic()

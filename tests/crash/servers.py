@@ -23,7 +23,7 @@ from deploy.nginx import render_nginx
 from deploy.up import DEPLOY
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.namespace import Hubs
-from pipeline.hub.sas import Right, Rule, Rules, new_key
+from pipeline.hub.rules import Right, Rule, Rules, new_key
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from wz.live_server import LiveServer

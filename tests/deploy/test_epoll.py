@@ -54,7 +54,7 @@ worker: Any = None  # in the worker, itself
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Echo the path; below /wait/, once the file of the rest of the path is there."""
+    """Echo the path and the body, but leave /unread's; below /wait/, once the file of the rest of the path is there."""
     path = environ["PATH_INFO"]
     if path == "/exit":
         sys.exit(3)
@@ -62,7 +62,7 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
         file = Path(path.removeprefix("/wait"))
         (file.parent / f"begun-{threading.get_ident()}").touch()
         stack.until(file.exists)
-    body = path.encode() + environ["wsgi.input"].read()
+    body = path.encode() + (b"" if path == "/unread" else environ["wsgi.input"].read())
     if path == "/state":
         state = {name: len(getattr(worker, name, ())) for name in ("_waiting", "_parked")}
         state |= {"connections": worker.nr_conns, "busy": getattr(worker, "_busy", 1)}
@@ -150,6 +150,24 @@ def test_requests_that_come_together_are_answered_in_order(running: Running) -> 
     paths = [b"/%d" % n for n in range(3 * THREADS)]
     with running.raw(b"".join(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in paths)) as connection:
         assert bodies(connection, len(paths)) == paths
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        pytest.param(b"Content-Length: 27", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", id="of a length"),
+        pytest.param(b"Transfer-Encoding: chunked", b"1\r\n\n\r\n4\r\nGET \r\n0\r\n\r\n", id="in chunks"),
+    ],
+)
+def test_what_the_app_leaves_of_a_body_is_not_the_next_request(running: Running, header: bytes, body: bytes) -> None:
+    head = b"POST /unread HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n" % header
+    following = b"POST /next HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n!"
+    with running.raw(head + body + following) as connection:
+        assert bodies(connection, 2) == [b"/unread", b"/next!"]
+    with running.raw(head) as connection:
+        assert bodies(connection, 1) == [b"/unread"]
+        connection.sendall(body + following)
+        assert bodies(connection, 1) == [b"/next!"]
 
 
 def test_a_connection_that_sends_nothing_is_closed_and_holds_no_thread(running: Running) -> None:

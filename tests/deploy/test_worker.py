@@ -9,7 +9,9 @@ import select
 from pathlib import Path
 
 import pytest
+from gunicorn.config import Config
 from gunicorn.http import errors
+from gunicorn.http.body import LengthReader
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
@@ -93,6 +95,10 @@ def test_what_is_used_of_gunicorn_is_there() -> None:
     assert list(inspect.signature(ThreadWorker.handle_error).parameters) == ["self", "req", "client", "addr", "exc"]
     assert list(inspect.signature(Request.read_into).parameters) == ["self", "unreader", "buf", "stop"]
     assert RequestParser.mesg_class is Request
+    parser = RequestParser(Config(), iter([b""]), ("127.0.0.1", 0))
+    assert parser.mesg is None
+    assert parser.finish_body() is True  # type: ignore[func-returns-value]
+    assert vars(LengthReader(parser.unreader, 3)).keys() >= {"length"}
 
 
 def test_the_service_runs_where_there_is_no_epoll(

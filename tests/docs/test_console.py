@@ -20,7 +20,7 @@ from pipeline.console.demo import SPEED
 from pipeline.console.keys import KEYS, PERIOD, SAMPLES
 from pipeline.console.sessions import CODE_SECONDS, SESSION_SECONDS
 from pipeline.hub.namespace import Hubs
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.registry import JobRegistry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,7 +20,6 @@ from wz.cli import main
 
 from ..client import validated
 from ..commands.serving import serving
-from ..commands.test_hub_management import CONFIG
 from ..stack import REPOSITORY, ROOT, process, token
 from ..upstream import Answer, Received, scripted_upstream
 from .commands_of_pages import Run, curl, mistakes
@@ -42,7 +41,7 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
     }
     azure = tmp_path / "azure.txt"
     shell = {
-        "HUB": "",
+        "URL": "",
         "all": f"Authorization: {token()}",
         "device": f"Authorization: {token('events/publishers/dev-9')}",
     }
@@ -66,7 +65,8 @@ def tools(redis: redis_py.Redis, settings: Settings, tmp_path: Path) -> Iterator
         found = [one.relay for one in status(hub)]
         return all(one.worker is not None and one.group is not None and one.group.lag == 0 for one in found)
 
-    shutil.copy(CONFIG, tmp_path)
+    config, *_ = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "Config.json").write_text(config)
     with scripted_upstream() as upstream, serving(settings) as served, ExitStack() as running:
         upstream.answer = refuse_bad
         azure.write_text(str(upstream.target))

@@ -13,7 +13,7 @@ import pytest
 from deploy.address import Address
 from deploy.welcome import welcome
 from pipeline.connection_string import ConnectionString
-from pipeline.hub.sas import new_key
+from pipeline.hub.rules import new_key
 from pipeline.settings import Settings
 
 from ..stack import REPOSITORY

@@ -18,7 +18,7 @@ from pipeline.hub import Event, Hub
 from pipeline.hub.event import OVERHEAD
 from pipeline.hub.relay import Relay
 from pipeline.hub.relay_route import Route, Switch, change_route
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.upstream_answers import Action
 from pipeline.settings import Settings

@@ -4,7 +4,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.connection_string import ConnectionString
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 
 from .. import stack
 from .conftest import ServiceClient

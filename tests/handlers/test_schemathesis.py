@@ -71,7 +71,7 @@ def service(redis: redis_py.Redis, settings: Settings) -> None:
 
 @document.parametrize()
 @hypothesis_settings(
-    max_examples=int(EXAMPLES or 10),
+    max_examples=int(EXAMPLES or 6),
     derandomize=EXAMPLES is None,
     deadline=None,
     database=None,

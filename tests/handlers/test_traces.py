@@ -20,7 +20,8 @@ from handlers.traces import Line, Summary, joined, part_of
 from handlers.tracing import Tracing, is_local
 from pipeline.console.keys import TRACE, TRACE_TTL, TRACES
 from pipeline.console.traces import MAX_TRACE, Part, Traces
-from pipeline.hub.sas import Right, sign
+from pipeline.hub.rules import Right
+from pipeline.hub.sas import sign
 from pipeline.settings import DATABASES, Settings
 from wz.tracing.recording import Recording
 from wz.tracing.spans import Span, Trace

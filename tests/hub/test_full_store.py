@@ -22,7 +22,7 @@ from pipeline.hub.relay_route import Route, Switch, change_route, note_state, re
 from pipeline.hub.relay_status import status
 from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention_task import Retention
-from pipeline.hub.sas import Right, Rules, rights_of
+from pipeline.hub.rules import Right, Rules, rights_of
 from pipeline.hub.share import Share
 from pipeline.store import OutOfMemoryError, writes
 
@@ -55,6 +55,31 @@ def test_old_events_go_and_new_ones_are_taken_again(redis: redis_py.Redis) -> No
     retention.stop()
 
     assert [stored.event.body for stored in hub.read(0)] == [b"new"]
+
+
+def test_a_hub_can_be_told_to_keep_less(redis: redis_py.Redis) -> None:
+    hubs = Hubs(redis, {"events": 1})
+    hub = hubs["events"]
+    hub.append([Event(bytes(MIB))], enqueued_ms=LONG_AGO)
+    retention = Retention(hubs)
+
+    with full(redis, MIB):
+        hubs.update("events", lambda it: Description(partitions=it.partitions, retention_ms=10_000))
+        retention.step()
+    retention.stop()
+
+    assert kept(hub) == 0
+
+
+def test_a_hub_that_is_refused_has_changed_nothing(redis: redis_py.Redis) -> None:
+    hubs = Hubs(redis, {"events": 1})
+    hubs["events"].append([Event(bytes(MIB))])
+
+    with full(redis, MIB):
+        writes.begin()
+        with pytest.raises(OutOfMemoryError):
+            hubs.create("new", Description(partitions=1))
+        assert not writes.may_have_written()
 
 
 def test_retention_and_its_statistics_need_no_memory(redis: redis_py.Redis) -> None:

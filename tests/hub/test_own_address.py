@@ -32,8 +32,8 @@ def test_which_upstream_is_this_service(root: str, hosts: tuple[str, ...], upstr
     own = OwnAddress.from_settings(Settings(connection_string=string(root), hosts=frozenset(hosts)))
 
     assert own.is_at(string(upstream)) == is_own
-    assert own.feeds_itself(string(upstream), "Events", "events") == is_own
-    assert not own.feeds_itself(string(upstream), "archive", "events")
+    assert bool(own.why_not(string(upstream), "Events", "events")) == is_own
+    assert not own.why_not(string(upstream), "archive", "events")
 
 
 def test_without_a_root_rule_nothing_is_known() -> None:

@@ -21,7 +21,7 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.relay import GROUP, MAX_EVENTS, Relay
 from pipeline.hub.relay_status import status
 from pipeline.hub.relays import Relays
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.upstream_answers import Action
 from pipeline.hub.upstream_requests import BATCH_TYPE

@@ -73,7 +73,7 @@ class Workers:
     steps=st.lists(st.tuples(st.sampled_from(["come", "come", "leave", "die", "balance"]), st.integers(0, 99))),
 )
 @hypothesis_settings(
-    max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 def test_each_partition_has_one_reader_while_workers_come_and_go(
     redis: redis_py.Redis, partitions: int, steps: list[tuple[str, int]]

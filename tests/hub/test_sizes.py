@@ -29,13 +29,13 @@ EVENTS: dict[str, Callable[[int], Event]] = {
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
-@pytest.mark.parametrize("together", [1, 2, 10, 1000])
+@pytest.mark.parametrize("together", [1, 10, 1000])
 def test_small_events_take_no_more_than_they_count(
     redis: redis_py.Redis, event: Callable[[int], Event], together: int
 ) -> None:
     hub = Hub(redis, "events", 1)
     redis.set(hub.keys[0].sequence, 10**12)  # long numbers, as after years
-    for begin in range(0, 2000, together):
+    for begin in range(0, 1000, together):
         hub.append([event(n) for n in range(begin, begin + together)])
 
     (now,) = runtime(hub)
@@ -44,7 +44,7 @@ def test_small_events_take_no_more_than_they_count(
 
 def test_a_hub_of_a_mebibyte_takes_a_mebibyte_of_empty_events(redis: redis_py.Redis) -> None:
     hub = Hub(redis, "events", 1, HubSettings(1, retention_bytes=MIB))
-    for _ in range(40):
+    for _ in range(4):
         hub.append([Event(b"")] * 10_000)
 
     (now,) = runtime(hub)

@@ -7,7 +7,7 @@ import redis as redis_py
 
 from pipeline.hub import Event, Hub
 from pipeline.hub.description import HubSettings
-from pipeline.hub.sas import Right, Rule
+from pipeline.hub.rules import Right, Rule
 from pipeline.hub.throughput import Throttled, limits_of, take
 from pipeline.hub.writing import HubFull
 

@@ -129,6 +129,8 @@ def test_an_event_that_goes_alone_has_its_properties_as_headers() -> None:
         pytest.param(Event(b"x", None, "a/b", {f"p{n}": "x" * 4000 for n in range(5)}), id="too large together"),
         pytest.param(Event(b"x", None, "a/b", {"null": None}), id="a value that is null"),
         pytest.param(Event(b"[]", None, BATCH_TYPE), id="a type that would make it a batch"),
+        pytest.param(Event(b"x", None, "a/b\r\nHost: evil"), id="a type of two lines"),
+        pytest.param(Event(b"x", None, "a/漢"), id="a type that is not Latin-1"),
     ],
 )
 def test_what_headers_cannot_carry_goes_in_a_batch_of_one(event: Event) -> None:

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from handlers import create_app
 from handlers.app import MAX_CONTENT_LENGTH
-from handlers.hub.event_parser import whole_body
+from handlers.hub.body import whole_body
 from handlers.hub.header_properties import SENT_HEADERS
 from pipeline.settings import Settings
 from wz import App, Request

@@ -80,6 +80,7 @@ OPTIONAL = [
     "request_id",
     "resources",
     "routes",
+    "running_service",
     "serving",
     "sessions",
     "setup_state",
@@ -284,7 +285,7 @@ def test_each_import_for_the_type_checker_alone_has_its_reason_beside_it() -> No
         ("lazy", "resources"): "the same",
         ("lazy", "static"): "the same",
         ("lazy", "steps"): "the same",
-        ("pytest_plugin", "testing"): "beside it, but optional: the client of a service",
+        ("pytest_plugin", "running_service"): "beside it, but optional: what the fixture gives",
         ("serving", "app"): "upwards: `App.run` gives itself",
         ("testing", "sessions"): "beside it, but optional: `Client.session_transaction` yields one",
     }

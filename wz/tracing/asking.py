@@ -106,7 +106,7 @@ def _find(url: str, trace_id: str, headers: Headers) -> Trace | None:
         raise NoTrace(f"{url} answered {status} when asked for the trace: {body[:200].decode(errors='replace')}")
     try:
         return msgspec.json.decode(body, type=Trace)
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, RecursionError) as exc:
         raise NoTrace(f"{url} answered what is no trace: {exc}") from exc
 
 

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.boards import StaleBoard, UnknownBoard, UnknownMember, UnknownSegment
 from pipeline.errors import InvalidValue
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import Request, Response
 from wz.helpers import redirect
 from wz.templates import render_template

@@ -15,7 +15,7 @@ from pipeline.console.keys import PERIOD
 from pipeline.console.overview import HubNow, Overview, overview
 from pipeline.console.readers import readers
 from pipeline.hub.log import Hub
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import Request, Response
 from wz.errors import wants_html
 from wz.templates import render_template

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.hub import Event, Hub, Property, paging
 from pipeline.hub.partition import partition_of
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.hub.throughput import Limit, Throttled, limits_of
 from pipeline.hub.writing import HubFull
 from wz import Problem, Request

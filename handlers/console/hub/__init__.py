@@ -1,6 +1,6 @@
-"""The pages of hubs: the list, one hub, its events, readers, dead letters, settings and rules."""
+"""The pages of hubs: the list, one hub, its events, readers, relay, dead letters, settings and rules."""
 
-from . import dead_letters, events, groups, hub, hubs, rules, settings
+from . import dead_letters, events, groups, hub, hubs, relays, rules, settings
 
 __all__ = ["blueprints"]
 
@@ -9,6 +9,7 @@ blueprints = (
     hub.blueprint,
     events.blueprint,
     groups.blueprint,
+    relays.blueprint,
     settings.blueprint,
     dead_letters.blueprint,
     rules.blueprint,

@@ -11,7 +11,7 @@ from pipeline.errors import InvalidValue
 from pipeline.hub.deadletters import DeadLetters
 from pipeline.hub.log import Hub
 from pipeline.hub.redrive_order import late_letters
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import Problem, Request, Response
 from wz.helpers import redirect
 

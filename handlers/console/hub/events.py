@@ -14,7 +14,7 @@ from pipeline.hub.browse import event_at
 from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.log import Hub
 from pipeline.hub.relay_status import PartitionStatus
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.hub.trace import trace_id, traceparent_of
 from pipeline.store import Redis
 from pipeline.store.clock import machine_time

@@ -8,8 +8,8 @@ from pipeline.errors import InvalidValue
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.group_registry import ConsumerGroups, GroupExists, GroupInUse
 from pipeline.hub.log import Hub
+from pipeline.hub.rules import Right
 from pipeline.hub.runtime import runtime
-from pipeline.hub.sas import Right
 from pipeline.windows.jobs.keys import leases_of_group
 from wz import Problem, Request, Response
 from wz.helpers import redirect

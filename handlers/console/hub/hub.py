@@ -16,7 +16,7 @@ from pipeline.console.readers import readers
 from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.log import Hub
 from pipeline.hub.relay_status import PartitionStatus
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import Request, Response
 from wz.templates import render_template
 
@@ -30,6 +30,7 @@ from ..shown import clock
 from .browsing import PLACES, Listing, listing
 from .events import story
 from .hubs import LEVELS, RECENT, hub_of, mean, now_of, out_rates, said_of
+from .relays import relayed
 
 blueprint = Pages("console_hub", "/console/hubs/<hub>")
 
@@ -43,7 +44,7 @@ MATRIX = 16
 MUCH = 10_000
 
 #: The parts of the page that are kept current.
-PARTS = ("facts", "said", "rates", "partitions", "readers", "news")
+PARTS = ("facts", "said", "rates", "partitions", "readers", "relay", "news")
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def hub_page(request: Request, hub: Hub, status: int = 200, group: Form | None =
 def figures(request: Request, hub: Hub) -> dict[str, Any]:
     """Return what the templates of a hub's page show, but its events. Some ten round trips."""
     may, redis = access(request), services(request).redis
-    now = now_of(request, [hub.name])
+    now = now_of(request, [hub.name], servers=True)
     one = now.hubs[hub.name]
     samples = history(redis, hub_subject(hub.name), CHART)
     largest = max(status.log.bytes for status in one.partitions)
@@ -136,6 +137,7 @@ def figures(request: Request, hub: Hub) -> dict[str, Any]:
         "kept": sum(status.log.events for status in one.partitions),
         "kept_bytes": sum(status.log.bytes for status in one.partitions),
         "dead": one.deadletters,
+        "relay": relayed(one, now.now_ms),
     }
 
 

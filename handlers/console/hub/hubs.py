@@ -17,7 +17,7 @@ from pipeline.errors import InvalidValue, PipelineError
 from pipeline.hub.description import Description, hub_name
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import HubBusy, HubExists
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.settings import DEFAULT_PARTITIONS
 from pipeline.store import Redis
 from pipeline.units import byte_count, milliseconds
@@ -35,7 +35,14 @@ blueprint = Pages("console_hubs", "/console/hubs")
 RECENT = 4
 
 #: The kinds of what may be said of a hub, in the words of its state; and the classes of their levels.
-_SAID = {"full": "nearly full", "letters": "dead letters", "relay": "relay waits", "lost relay": "relay stopped"}
+_SAID = {
+    "full": "nearly full",
+    "letters": "dead letters",
+    "relay": "relay waits",
+    "signature": "signature ends",
+    "no relay": "not relayed",
+    "lost relay": "relay stopped",
+}
 LEVELS = {Level.ACT: "act", Level.LOOK: "look", Level.WAITS: "wait"}
 
 #: The fields of a hub that can be changed, by the names that the domain gives them.
@@ -118,23 +125,30 @@ def hub_of(request: Request, name: str, right: Right) -> Hub:
     return services(request).hubs[name]
 
 
-def now_of(request: Request, names: Sequence[str]) -> Overview:
-    """Return how these hubs do, with the jobs that read them, if one may see jobs. Six round trips, however many."""
+def now_of(request: Request, names: Sequence[str], *, servers: bool = False) -> Overview:
+    """Return how these hubs do, with the jobs that read them, if one may see jobs. Six round trips, however many.
+
+    With `servers` also how Redis is, if one may see that: one more for each server.
+    """
     found, may = services(request), access(request)
     registry = found.jobs
+    asked = [found.hubs.redis] if servers and may.may(Right.LISTEN, "metrics") else []
     sees_jobs = may.may(Right.LISTEN, "jobs") and may.may(Right.LISTEN, "outputs")
     records = registry.all() if sees_jobs else {}
     reading = {name: job for name, job in records.items() if any(hub in names for hub, _ in job.groups)}
-    return overview({name: found.hubs[name] for name in names}, registry, reading, [])
+    return overview({name: found.hubs[name] for name in names}, registry, reading, asked)
 
 
 def said_of(now: Overview, redis: Redis) -> dict[str, list[Item]]:
-    """Return what is to be said of each hub, the worst first."""
+    """Return what is to be said of each hub, the worst first; what is wrong with Redis is said of all."""
     found: dict[str, list[Item]] = defaultdict(list)
     for item in attention(now, redis):
         kind, _, hub = item.key.rpartition(" ")
         if kind in _SAID:
             found[hub].append(item)
+        elif kind.startswith("redis "):
+            for name in now.hubs:
+                found[name].append(item)
     return found
 
 

@@ -1,13 +1,11 @@
-"""Rules, of the namespace and of a hub: made, limited, their keys replaced, deleted. A key is shown once, when it is
-made.
-"""
+"""Rules, of the namespace and of a hub: made, limited, rotated, deleted. A key is shown once, when it is made."""
 
 from __future__ import annotations
 
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.sas import Right, Rule, RuleExists, UnknownRule, rights_of
+from pipeline.hub.rules import Right, Rule, RuleExists, UnknownRule, rights_of
 from pipeline.units import byte_count
 from wz import Problem, Request, Response
 from wz.helpers import redirect

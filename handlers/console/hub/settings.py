@@ -7,9 +7,10 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.namespace import HubBusy
-from pipeline.hub.publishers import RevokedPublishers, check_name
+from pipeline.hub.publisher_name import check_publisher_name
+from pipeline.hub.publishers import RevokedPublishers
+from pipeline.hub.rules import Right
 from pipeline.hub.runtime import runtime
-from pipeline.hub.sas import Right
 from wz import Request, Response
 from wz.helpers import redirect
 
@@ -76,7 +77,7 @@ def publishers(request: Request, hub: str) -> WerkzeugResponse:
         revoked.resume(form["resume"])
     else:
         try:
-            check_name(form["publisher"])
+            check_publisher_name(form["publisher"])
         except InvalidValue as exc:
             note(form, exc)
             return _settings(request, hub, Form(), form, 422)

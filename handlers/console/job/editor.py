@@ -12,7 +12,7 @@ import msgspec
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.windows.jobs.definition import Definition, check_name
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputTaken

@@ -9,7 +9,7 @@ from typing import Any
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.console.history import history, job_subject
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.store.clock import machine_time
 from pipeline.windows.jobs.fault_examples import fault_examples
 from pipeline.windows.jobs.job_toml import BoardConfig, InvalidJob, JobConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.console.history import Sample, histories, job_subject, rates
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobProgress, State
 from pipeline.windows.jobs.reports import WaitingWindow

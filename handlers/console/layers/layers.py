@@ -12,7 +12,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.console.traces import Traces
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import App, Problem, Request
 from wz.helpers import redirect
 from wz.tracing.recording import Recording

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline.hub.sas import Right
+from pipeline.hub.rules import Right
 from wz import Problem, Request, Response
 
 from ...traces import Summary, find, latest

@@ -115,7 +115,7 @@ def _expected(path: Path) -> Iterator[str]:
         if line.strip():
             try:
                 yield _sorted(line)
-            except ValueError as exc:
+            except (ValueError, RecursionError) as exc:
                 raise InvalidCase(path, f"line {number} is not JSON: {exc}") from exc
 
 

@@ -8,6 +8,7 @@ import gzip
 import io
 import math
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, date, datetime, time
@@ -74,7 +75,7 @@ class EventFile:
         """Read the file, once. Raises `InvalidFile`."""
         try:
             yield from self._read(self)
-        except (OSError, EOFError, UnicodeDecodeError) as exc:  # gzip raises the first two
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as exc:  # gzip raises the first three
             raise InvalidFile(self.path, f"can't be read: {exc}") from exc
 
     def close(self) -> None:
@@ -120,7 +121,7 @@ def _json(of: EventFile) -> Iterator[Found]:
     try:
         events = msgspec.json.decode(text, type=list[msgspec.Raw])
         numbered: Iterator[tuple[int, bytes]] = ((number, bytes(event)) for number, event in enumerate(events, 1))
-    except ValueError:  # not an array: read it as NDJSON
+    except (ValueError, RecursionError):  # not an array, or not one of events: read it as NDJSON
         numbered = ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
     for number, event in numbered:
         yield from _of_text(number, event)

@@ -33,8 +33,17 @@ class RowFile:
             self._file = self._open.enter_context(gzip.GzipFile(fileobj=self._file, mode="wb", mtime=0))
 
     def write(self, line: bytes) -> None:
-        """Write one row; `line` is its JSON without a line break."""
-        self._file.write(line + b"\n")
+        """Write one row; `line` is its JSON without a line break. Raises `PipelineError`, as on a disk that is full."""
+        try:
+            self._file.write(line + b"\n")
+        except OSError as exc:
+            raise self._error(exc) from exc
+
+    def _error(self, exc: OSError) -> OSError | PipelineError:
+        """Return what is told of an error of the system; a closed pipe is for the command to end by."""
+        if isinstance(exc, BrokenPipeError):
+            return exc
+        return PipelineError(f"{self.path} can't be written: {exc.strerror}")
 
     def __enter__(self) -> RowFile:
         return self
@@ -42,10 +51,16 @@ class RowFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._open.close()
-        if self._is_direct:
-            return
-        if kind is None:
-            self._written.replace(self.path)
-        else:
-            self._written.unlink()
+        is_whole = False
+        try:
+            self._open.close()  # which writes what is left
+            is_whole = kind is None
+        except OSError as exc:
+            if kind is None:
+                raise self._error(exc) from exc
+        finally:
+            if not self._is_direct:
+                if is_whole:
+                    self._written.replace(self.path)
+                else:
+                    self._written.unlink()

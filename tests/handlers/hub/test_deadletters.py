@@ -8,7 +8,7 @@ import redis as redis_py
 from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
 from pipeline.hub.relay import Relay
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream import Upstream
 
 from ... import stack

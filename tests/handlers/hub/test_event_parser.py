@@ -16,7 +16,7 @@ from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
 from pipeline.hub.publishers import RevokedPublishers
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.throughput import take
 from pipeline.settings import Settings
 

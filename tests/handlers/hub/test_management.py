@@ -20,8 +20,8 @@ from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.event import OVERHEAD
 from pipeline.hub.namespace import Hubs
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.runtime import runtime
-from pipeline.hub.sas import Right, Rules
 from pipeline.store.lease import Lease
 from wz.live_server import LiveServer
 

@@ -22,7 +22,7 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.event import OVERHEAD
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from wz.live_server import LiveServer
 

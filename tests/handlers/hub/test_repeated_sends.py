@@ -15,7 +15,7 @@ from pipeline.connection_string import ConnectionString
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream_requests import BATCH_TYPE
 from wz.idempotency import REPLAYED
 

@@ -16,7 +16,7 @@ from pipeline.errors import InvalidValue
 from pipeline.hub import Event
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
-from pipeline.hub.sas import Right, Rules
+from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import check_name
 from pipeline.windows.jobs.finding import RegisteredJobs
