@@ -12,6 +12,7 @@ from pipeline.console.history_task import History
 from pipeline.console.keys import HISTORY_LEASE, PERIOD, SAMPLES
 from pipeline.hub import Event
 from pipeline.hub.consumer_group import ConsumerGroup
+from pipeline.hub.event import OVERHEAD
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.job import Job
@@ -50,7 +51,7 @@ def test_a_hub_s_events_and_what_its_groups_are_past(redis: redis_py.Redis, hubs
     task.step()
 
     (sample,) = history(redis, hub_subject("events"))
-    assert sample.counters == {"in": 2, "in_bytes": 5, "out:audit": 1}
+    assert sample.counters == {"in": 2, "in_bytes": 5 + 2 * OVERHEAD, "out:audit": 1}
     assert 0 <= hub.clock_ms() - sample.at_ms < 300_000
     assert history(redis, hub_subject("idle"))[0].counters == {"in": 0, "in_bytes": 0}
 

@@ -56,7 +56,8 @@ class Player:
         try:
             hub = self.demo.hubs[NAME]
             if first < end:
-                hub.append([event_of(number, told[number], progress.begin) for number in range(first, end)])
+                events = [event_of(number, told[number], progress.begin) for number in range(first, end)]
+                hub.append(events, relay=NAME)  # so that the ids in them are looked at
                 self.demo.note_sent(end)
             if end == len(told):
                 for partition in range(hub.partitions):
