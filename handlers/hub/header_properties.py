@@ -16,6 +16,7 @@ import math
 import os
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,10 @@ SENT_HEADERS = "wz.headers"
 #: The variable by which the server says that it has this key.
 _SERVER_HAS_IT = "WSGI_HEADERS_AS_SENT"
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
-_DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_DOUBLE = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+#: Digits of the texts that may be doubles: one with more than 17 that matter is none (IEEE 754), zeros may follow.
+_MOST_DIGITS = 40
 
 
 def header_properties(environ: WSGIEnvironment) -> dict[str, Property]:
@@ -61,7 +64,8 @@ def warn_of_server() -> None:
 def typed(text: str) -> Property:
     """Return a header's value as the service types it: an integer of up to 64 bits, a double, a bool, otherwise text.
 
-    Text may be quoted, so that it stays text: `"42"`. A number that does not fit stays text, with all its digits.
+    Text may be quoted, so that it stays text: `"42"`. So does a number that would be another one, or lose what it is
+    written with, such as `007`, `+49`, or one with more digits than a double has.
     """
     if len(text) >= 2 and text[0] == text[-1] == '"':
         return text[1:-1]
@@ -70,9 +74,9 @@ def typed(text: str) -> Property:
     if _INTEGER.fullmatch(text):
         number = int(text)
         return number if -(2**63) <= number < 2**63 else text
-    if _DOUBLE.fullmatch(text) and not text.lstrip("+-").isdecimal():
+    if len(text) <= _MOST_DIGITS and _DOUBLE.fullmatch(text) and not text.lstrip("-").isdecimal():
         double = float(text)
-        return double if math.isfinite(double) else text
+        return double if math.isfinite(double) and Decimal(repr(double)) == Decimal(text) else text
     return text
 
 

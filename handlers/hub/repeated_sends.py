@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 #: Of an answer: how many of the request's events were left out, since the hub has them.
 REPEATED = "wz-events-repeated"
 
+#: Headers, by their keys in an environ, that decide what a body is: one event or a batch, how it is encoded, its key.
+_COUNTED = ("CONTENT_TYPE", "HTTP_CONTENT_ENCODING", "HTTP_BROKERPROPERTIES")
+
 #: Hexadecimal digits of a digest that are kept: 128 bits.
 _DIGITS = 32
 
@@ -31,12 +34,14 @@ def key_of_request(request: Request, rule: Rule) -> RequestKey | None:
     """Return what a request with an Idempotency-Key is recognized by; None without one. Raises a 422 for what is none.
 
     A key is one of a rule, so that nobody can use up another's, and of a path, as all others. Two requests are the same
-    if they have the same body, query and BrokerProperties. Other headers don't count: a trace's are new each time.
+    if they have the same body, query, and headers of `_COUNTED`. Others don't count: a trace's are new each time.
     """
     if "HTTP_IDEMPOTENCY_KEY" not in request.environ or (key := key_of(request)) is None:
         return None
     asked = sha256(request.query_string)
-    asked.update(b"\n%s\n" % request.environ.get("HTTP_BROKERPROPERTIES", "").encode("latin-1"))
+    for name in _COUNTED:
+        asked.update(b"\n%s" % request.environ.get(name, "").encode("latin-1"))
+    asked.update(b"\n")
     asked.update(request.get_data())
     its_name = sha256(f"{rule.id} {name_of(request, key)}".encode())
     return RequestKey(its_name.hexdigest()[:_DIGITS], asked.hexdigest()[:_DIGITS])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from handlers.hub.header_properties import SENT_HEADERS, header_properties
+from handlers.hub.header_properties import SENT_HEADERS, header_properties, typed
 from pipeline.hub.relay import Relay
 from pipeline.settings import Settings
 from wz.live_server import LiveServer
@@ -160,3 +160,31 @@ def test_gunicorn_does_not_lose_them(tmp_path: Path, server_settings: Settings) 
     log = tmp_path / "log"
     with stack.gunicorn(tmp_path, server_settings, log=log, WEB_CONCURRENCY="1"):
         assert "title case" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("-7", -7),
+        ("9223372036854775807", 2**63 - 1),
+        ("1.50", 1.5),
+        ("-2.5e3", -2500.0),
+        ("1e400", "1e400"),
+        ("0.1", 0.1),
+        ("0.10000000000000000001", "0.10000000000000000001"),
+        ("9223372036854775808", "9223372036854775808"),
+        ("007", "007"),
+        ("00.5", "00.5"),
+        ("-0", "-0"),
+        ("+4912345", "+4912345"),
+        (".5", ".5"),
+        ("1_000", "1_000"),
+        ('"42"', "42"),
+        ("True", True),
+    ],
+)
+def test_a_number_is_exact_or_text(text: str, value: object) -> None:
+    found = typed(text)
+
+    assert (found, type(found)) == (value, type(value))

@@ -143,6 +143,8 @@ def test_a_key_of_another_request_is_refused(client: ServiceClient) -> None:
     answers = [
         send(client, "y", KEY),
         send(client, "x", {**KEY, "BrokerProperties": '{"PartitionKey": "k"}'}),
+        send(client, "x", {**KEY, "Content-Type": "text/css"}),
+        client.post("/events/messages", data=json.dumps(ITEMS), content_type=BATCH_TYPE, headers=KEY),
     ]
 
     for answer in answers:
