@@ -99,7 +99,9 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         (tmp_path / "pytest.ini").write_text(f"[pytest]\n{ini}\n")
         command = [sys.executable, "-m", "pytest", "-p", "wz.pytest_plugin", "-p", "no:cacheprovider", "-q", *args]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "WZ_"))}
-        return subprocess.run(command, cwd=tmp_path, env={**inherited, **environ}, capture_output=True, text=True)
+        # Not also by its entry point, which is there only where this checkout is installed.
+        environ = {**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environ}
+        return subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
 
     return run
 

@@ -30,16 +30,16 @@ if places ~= tonumber(ARGV[1]) then return redis.error_reply('PLACES ' .. places
 local come, go
 if sample > 0 then come, go = Sample() end
 
--- Neither command changes anything. The first that writes decides what happens if memory is full (store/while_full.py):
--- all changes are refused if one of them adds something, and none if they only remove.
-local adds = false
+-- The first command that writes decides what happens if memory is full (store/while_full.py): all changes are refused if
+-- one of them adds something, and none if they only remove. Without a sample and removals, the first one below is right;
+-- otherwise it is one of these two, which change nothing.
+local adds, removes = false, false
 for i = 5, #ARGV, 4 do
-  if ARGV[i] ~= 'remove' and ARGV[i] ~= 'leave' then
-    adds = true
-    break
-  end
+  if ARGV[i] == 'remove' or ARGV[i] == 'leave' then removes = true else adds = true end
 end
-if adds then call('SETRANGE', KEYS[2], 0, '') else call('ZREM', KEYS[1], '') end
+if removes or sample > 0 then
+  if adds then call('SETRANGE', KEYS[2], 0, '') else call('ZREM', KEYS[1], '') end
+end
 
 local segments = flags >= 2 and Segments(places, flags, expires)
 local events, now, forget_at
@@ -54,7 +54,6 @@ for i = 5, #ARGV, 4 do
       events, now = prefix .. KEY_EVENTS, time[1] * 1000 + math.floor(time[2] / 1000)
       forget_at = math.min(now + ARGV[2], LATEST)
     end
-    for _, old in ipairs(call('ZRANGEBYSCORE', events, '-inf', now, 'LIMIT', 0, 2)) do call('ZREM', events, old) end
     local forgotten = remembered[event] and forget_at or tonumber(call('ZSCORE', events, event) or 0)
     if forgotten > now then code = 'same' end
   end
@@ -89,7 +88,10 @@ end
 
 if #board.moved > 0 or segments and segments.is_changed then save(board, expires, segments and segments.flags or flags) end
 if segments then segments.save() end
-for event in pairs(remembered) do call('ZADD', events, forget_at, event) end
+for event in pairs(remembered) do
+  call('ZADD', events, forget_at, event)
+  for _, old in ipairs(call('ZRANGEBYSCORE', events, '-inf', '(' .. now, 'LIMIT', 0, 2)) do call('ZREM', events, old) end
+end
 if next(remembered) then  -- as long as the last of the events, but no longer than the board
   local last = math.min(tonumber(call('ZREVRANGE', events, 0, 0, 'WITHSCORES')[2]), LATEST)
   call('PEXPIREAT', events, expires > 0 and math.min(expires, last) or last)

@@ -45,6 +45,8 @@ def one_line_errors(command: F) -> F:
             raise
         except OSError as exc:
             raise click.ClickException(f"{exc.filename or 'the output'}: {exc.strerror or exc}") from exc
+        except UnicodeEncodeError as exc:  # of an argument: Python has surrogates for bytes that are no UTF-8
+            raise click.ClickException(f"{exc.object[exc.start :][:80]!r} is not text in UTF-8") from exc
         except RedisError as exc:
             hint = _where_it_was_looked_for() if isinstance(exc, UNREACHABLE) else ""
             raise click.ClickException(f"Redis: {' '.join(str(exc).split())}{hint}") from exc

@@ -1,6 +1,4 @@
-"""The relay route of a hub: where its relay sends, and whether it does, as an operator has chosen, and what a worker
-makes of it.
-"""
+"""The relay route of a hub: where its relay sends, and whether it does; as chosen, and what a worker makes of it."""
 
 from __future__ import annotations
 

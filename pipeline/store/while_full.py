@@ -19,7 +19,7 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     the relay attaches, commits, says why it waits hub/commit.lua: the same as a lease; `write`
     a consumer group attaches, detaches, moves     hub/consumer_group.py: `write`
     a relay is paused, detached, or sent elsewhere hub/route.lua: its first write is never refused
-    a dead letter is dropped, or sent again        hub/deadletters.py: XDEL, `write`
+    a dead letter is dropped, or sent again        pipeline/hub/deadletters.py: XDEL, `write`
     a hub keeps less, or takes more or less        hub/namespace.py: `write`
     a hub is deleted; a declared one is made       the same, UNLINK
     a job begins anew                              windows/jobs/begin.py: `execute`

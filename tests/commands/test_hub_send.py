@@ -55,10 +55,11 @@ def test_one_event_with_its_key_and_properties(service: ConnectionString, hub: H
     "args",
     [("--key", "\udcff"), ("--property", "\udcff=1"), ("--property", "a=\udcff"), ("--content-type", "a\r\nb: c")],
 )
-def test_an_option_that_is_no_text_is_refused(args: tuple[str, str]) -> None:
-    sent = CliRunner().invoke(command, ["send", "events", "x", *args])
+def test_an_option_that_is_no_text_is_refused(service: ConnectionString, hub: Hub, args: tuple[str, str]) -> None:
+    sent = send(service, "events", "x", *args)
 
-    assert (sent.exit_code, "text" in sent.output) == (2, True), sent.output
+    assert (isinstance(sent.exception, SystemExit), "text" in sent.output) == (True, True), sent.output
+    assert events(hub) == []
 
 
 def test_standard_input_is_one_event_with_its_content_type(service: ConnectionString, hub: Hub) -> None:

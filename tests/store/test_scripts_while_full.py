@@ -101,6 +101,7 @@ def board_of(client: redis_py.Redis) -> Board:
 
 def reward_after_old_events(client: redis_py.Redis) -> Callable[[], object]:
     board = board_of(client)
+    board.configure(sample=0)
     events = next(key for key in client.scan_iter("*events*"))
     client.zadd(events, {f"e{number}": 1 for number in range(20)}, xx=True)  # ms
     return lambda: board.add("m1", Decimal(1), "new")

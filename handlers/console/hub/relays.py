@@ -36,14 +36,12 @@ REASONS, PLACES = 4, 8
 class Relayed:
     """The relay of all partitions together. `exists` is false if there never was one, and nothing was chosen for it.
 
-    `tag` is the word of its state and `level` its class, both empty if it runs. `waits` are reasons, each with its
-    partitions in words.
+    `tag` is the word of a state at which somebody should look. `waits` are reasons, each with its partitions in words.
     """
 
     exists: bool
     switch: Switch
     tag: str
-    level: str
     said: str
     is_own: bool
     name: str
@@ -66,12 +64,11 @@ def relayed(one: HubNow, now_ms: int) -> Relayed:
         if relay.error:
             partitions[relay.error].append(partition)
     is_on, runs = state.switch is Switch.ON, any(relay.worker for relay in its)
-    tag = str(state.switch) if not is_on else "waits" if partitions else "" if runs else "stopped"
+    tag = "" if not is_on else "waits" if partitions else "" if runs else "stopped"
     return Relayed(
         exists=bool(state.chosen.to or state.to or state.error or not is_on or any(relay.group for relay in its)),
         switch=state.switch,
         tag=tag,
-        level="" if not is_on else "look",
         said=state.said(now_ms / 1000),
         is_own=bool(state.chosen.to),
         name=state.chosen.name,
