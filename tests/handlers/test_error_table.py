@@ -36,6 +36,7 @@ NOT_ANSWERED = {
     "QueryError",
     "Refused",
     "RuleExists",
+    "SignatureExpired",
     "StaleShard",
     "Unavailable",
     "UnknownRule",
