@@ -31,6 +31,7 @@ _CHECKOUT = "wz_checkout"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a project say in its configuration where the checkout is (pytest's hook)."""
     parser.addini(_CHECKOUT, "The checkout of wz that the fixture wz_service runs the service from.")
 
 

@@ -211,7 +211,7 @@ def test_what_is_wrong_is_told_and_the_rest_is_shown() -> None:
 
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
-        "Error: connection string: SharedAccessKeyName is missing",
+        "Error: WZ_UPSTREAM: connection string: SharedAccessKeyName is missing",
         "Error: WZ_RELAYS: '0': write a number from 1 to 64",
     ]
     assert "secret" not in result.output

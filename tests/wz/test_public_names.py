@@ -98,6 +98,7 @@ OFFERED = {
     """,
     "wz.project": "Project current_folder",
     "wz.provider": "JSONProvider dump dumps jsonify load loads",
+    "wz.pytest_plugin": "pytest_addoption wz_server wz_service",
     "wz.records": "ARRAY BrokenBody LINES MEMORY_BYTES RECORD_BYTES records",
     "wz.registries": "AppRegistries ByScope Hook HookList Registries ViewFunctions",
     "wz.reply": "Reply STATUS_LINES send",
@@ -105,6 +106,7 @@ OFFERED = {
     "wz.resources": "AppResources Resources",
     "wz.routes": "AUTOMATIC Handler Kind RouteRow URLValue VALUE table",
     "wz.routing": "Hooks Map Phase Route Router RuleSpec Scope",
+    "wz.running_service": "Board Hub Job PROGRAM RequestFailed Service ServiceNotFound TIMEOUT",
     "wz.serving": "HOST PORT RUN_FROM_CLI address run show_server_banner",
     "wz.sessions": """
         DEFAULT_CONFIG EXTENSION NullSession SecureCookieSession SecureCookieSessionInterface SessionInterface
