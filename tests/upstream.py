@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from pipeline.connection_string import ConnectionString
+
+from .in_thread import in_thread
 
 
 @dataclass
@@ -69,19 +70,14 @@ def scripted_upstream(certificate: Path | None = None) -> Iterator[ScriptedUpstr
         def handle_error(self, *args: object) -> None:  # a client that refused our certificate
             pass
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        upstream = ScriptedUpstream(server.server_address[1], certificate is not None)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield upstream
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Server(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    upstream = ScriptedUpstream(server.server_address[1], certificate is not None)
+    with in_thread(server):
+        yield upstream
 
 
 def make_certificates(folder: Path) -> tuple[Path, Path]:

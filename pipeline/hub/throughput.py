@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, cast
 from ..errors import PipelineError
 from ..store import writes
 from ..store.scripts import Script, lua
+from ..units import counted
 from .rules import Rule
 from .stored_hub import StoredHub
 
@@ -28,7 +29,7 @@ class Limit(NamedTuple):
 
     def __str__(self) -> str:
         rates = ((self.events, "event"), (self.bytes, "byte"))
-        parts = [f"{number:,} {unit}{'s' if number > 1 else ''}" for number, unit in rates if number]
+        parts = [counted(number, unit) for number, unit in rates if number]
         verb = "takes" if self.kind == "hub" else "may send"
         return f"the {self.kind} {self.name!r} {verb} {' or '.join(parts)} a second"
 

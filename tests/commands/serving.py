@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +11,7 @@ from handlers import create_app
 from pipeline.connection_string import ConnectionString
 from pipeline.settings import Settings
 
+from ..in_thread import in_thread
 from ..stack import ROOT
 
 
@@ -20,11 +20,5 @@ def serving(settings: Settings, port: int = 0) -> Iterator[ConnectionString]:
     """Serve until the block ends. Yields the root rule's connection string."""
     server = make_server("127.0.0.1", port, create_app(settings), threaded=True)
     server.daemon_threads = True  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with in_thread(server):
         yield ConnectionString(f"sb://127.0.0.1:{server.port}/", ROOT.key_name, ROOT.key, development=True)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -21,6 +20,7 @@ from pipeline.settings import Settings
 
 from .. import stack
 from ..docs.client_programs import PROGRAMS
+from ..in_thread import in_thread
 
 #: Asks for a path below the hub, and says what the page is shown.
 ASK = """async ([url, options]) => {
@@ -65,14 +65,9 @@ class _Pages(BaseHTTPRequestHandler):
 
 @contextmanager
 def pages() -> Iterator[PageServer]:
-    with PageServer(("127.0.0.1", 0), _Pages) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = PageServer(("127.0.0.1", 0), _Pages)
+    with in_thread(server):
+        yield server
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import ssl
 import subprocess
 import sys
 import sysconfig
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -33,6 +32,7 @@ from pipeline.hub.log import Hub
 from pipeline.settings import Settings
 
 from ..deploy.running import Up, running
+from ..in_thread import in_thread
 from ..stack import PATIENCE, free_port, process, token
 from ..upstream import Answer, Received, scripted_upstream
 from .client_programs import COMMANDS, KNOWN, LANGUAGES, PAGE, PROGRAMS, PYTHON, Language, run
@@ -149,15 +149,10 @@ def test_the_c_program_sends_as_a_publisher(
     """As the page's command does, whose publisher is the events' key. With another publisher's token it is told 401."""
     assert "--publisher dev-1 " in command("./send 127.0.0.1 8080 events/publishers/dev-1")
     server = make_server("127.0.0.1", 0, create_app(settings))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with in_thread(server):
         device = [c_program, "127.0.0.1", str(server.port), "events/publishers/dev-1"]
         assert run(device, tmp_path, TOKEN=token("events/publishers/dev-2")) == ["401", "401"]
         assert run(device, tmp_path, TOKEN=token("events/publishers/dev-1")) == ["201", "201"]
-    finally:
-        server.shutdown()
-        thread.join()
 
     assert len([event for number in range(4) for event in hub.read(number)]) == 3
 

@@ -6,7 +6,6 @@ import base64
 import select
 import shutil
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +22,7 @@ from pipeline.hub.upstream import Upstream, UpstreamUnavailable
 from pipeline.hub.upstream_requests import Outgoing, UpstreamRequest, upstream_requests
 from pipeline.settings import InvalidSetting
 
+from ..in_thread import in_thread
 from ..upstream import make_certificates, scripted_upstream
 
 USER, PASSWORD = "relay", "p@ss:word/"
@@ -83,15 +83,10 @@ def proxy() -> Iterator[Proxy]:
         def handle_error(self, *args: object) -> None:
             pass
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        found = Proxy(server.server_address[1])
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Server(("127.0.0.1", 0), Handler)
+    found = Proxy(server.server_address[1])
+    with in_thread(server):
+        yield found
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 
 from .. import stack
+from ..in_thread import in_thread
 
 ENVIRONMENTS = ("test", "staging", "production")
 
@@ -40,16 +40,10 @@ def service(settings: Settings) -> Iterator[Service]:
     client = redis_client(settings)
     client.flushdb()
     server = make_server("127.0.0.1", 0, create_app(settings), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        root, endpoint = stack.ROOT, f"http://127.0.0.1:{server.port}/"
-        target = ConnectionString(endpoint, root.key_name, root.key)
+    root, endpoint = stack.ROOT, f"http://127.0.0.1:{server.port}/"
+    target = ConnectionString(endpoint, root.key_name, root.key)
+    with in_thread(server):
         yield Service(Hubs.from_settings(settings, client)["events"], target)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture

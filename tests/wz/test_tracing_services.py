@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from wz.tracing.collector import Collector
 from wz.tracing.otlp import document
 from wz.tracing.traceparent import parse
 
+from ..in_thread import in_thread
 from ..stack import until
 
 if TYPE_CHECKING:
@@ -40,14 +40,8 @@ class Silent(WSGIRequestHandler):
 def served(application: WSGIApplication) -> Iterator[str]:
     """Serve an application on a port of this machine."""
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with in_thread(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def small_app() -> App:
