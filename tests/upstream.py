@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from pipeline.connection_string import ConnectionString
+from pipeline.hub import Event, Hub
+from pipeline.hub.relay import Relay
 
 from .in_thread import in_thread
 
@@ -95,3 +97,13 @@ def make_certificates(folder: Path) -> tuple[Path, Path]:
     server = folder / "server.pem"
     server.write_text(leaf.read_text() + leaf_key.read_text())
     return ca, server
+
+
+def relay_one_each(hub: Hub, relay: Relay, upstream: ScriptedUpstream, *statuses: int) -> None:
+    """Relay an event of partition 1 for each status, with which it is answered, and stop."""
+    for status in statuses:
+        upstream.answer = lambda received, status=status: Answer(status, b"why")  # type: ignore[misc]
+        hub.append([Event(b"x")], partition=1)
+        while relay.step():
+            pass
+    relay.stop()

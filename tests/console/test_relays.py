@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 from wz import App
 
 from ..full import full
-from ..upstream import Answer, ScriptedUpstream
+from ..upstream import ScriptedUpstream, relay_one_each
 from .test_hubs import Person, app, hub, hubs, listener, person
 
 __all__ = ["app", "hub", "hubs", "person"]
@@ -38,12 +38,7 @@ def test_where_it_goes_and_why_it_waits(
 ) -> None:
     choose(settings, hub, to=TO, name="there", answers={404: Action.DROP})
     relay = Relay(hub, Upstream(upstream.target, answers={404: Action.DROP}), beat=0.0)
-    for status in (201, 404, 401):
-        upstream.answer = lambda received, status=status: Answer(status, b"why")  # type: ignore[misc]
-        hub.append([Event(b"x")], partition=1)
-        while relay.step():
-            pass
-    relay.stop()
+    relay_one_each(hub, relay, upstream, 201, 404, 401)
     note_state(hub, to="up.example.com/there", expires=1)
 
     page = person.client.get(URL, headers=person.headers).text

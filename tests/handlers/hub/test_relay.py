@@ -8,7 +8,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.connection_string import ConnectionString
-from pipeline.hub import Event, Hub
+from pipeline.hub import Hub
 from pipeline.hub.relay import GROUP, Relay
 from pipeline.hub.relay_route import Route, Switch, note_state, route
 from pipeline.hub.rules import Right, Rules
@@ -16,7 +16,7 @@ from pipeline.hub.upstream import Upstream
 from pipeline.hub.upstream_answers import Action
 
 from ... import stack
-from ...upstream import Answer, ScriptedUpstream
+from ...upstream import Answer, ScriptedUpstream, relay_one_each
 from ..conftest import ServiceClient
 
 pytestmark = pytest.mark.cluster
@@ -63,12 +63,7 @@ def test_a_hub_that_nobody_relays(client: ServiceClient, hub: Hub) -> None:
 
 def test_what_became_of_events_and_why_it_waits(client: ServiceClient, hub: Hub, upstream: ScriptedUpstream) -> None:
     relay = Relay(hub, Upstream(upstream.target, answers={404: Action.DROP, 400: Action.DEADLETTER}), beat=0.0)
-    for status in (201, 404, 400, 401):
-        upstream.answer = lambda received, status=status: Answer(status, b"why")  # type: ignore[misc]
-        hub.append([Event(b"x")], partition=1)
-        while relay.step():
-            pass
-    relay.stop()
+    relay_one_each(hub, relay, upstream, 201, 404, 400, 401)
     note_state(hub, to="up.example.com/events", expires=1)
 
     found = client.get(URL).json
