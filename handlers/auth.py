@@ -9,7 +9,7 @@ that a page of another port of this host has made, and what changes something mu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -129,13 +129,17 @@ def may_read(request: Request) -> bool:
 def _check(request: Request, token: Token, right: Right, segments: list[str], hub_paths: bool = False) -> Rule:
     """Return the rule that signed the token, which is good for a path. One round trip, none for the root rule."""
     service = services(request)
-    boards: tuple[str, ...] = ()
-    if len(segments) > 1 and segments[0] == "boards":
-        board = segments[1]
-        boards = (board,) if (base := without_period(board)) == board else (board, base)
-    audience = Audience(service.hosts, segments, hub_paths, boards)
-    rules = service.rules.find(token.key_name, audience.hub, boards)
+    audience = audience_of(service.hosts, segments, hub_paths)
+    rules = service.rules.find(token.key_name, audience.hub, audience.boards)
     return authorize(token, rules, right, audience, machine_time() - service.clock_tolerance)
+
+
+def audience_of(hosts: frozenset[str], segments: Sequence[str], hub_paths: bool) -> Audience:
+    """Return what a token must be good for, given the names of a path; with `hub_paths` the first of them is a hub."""
+    if hub_paths or len(segments) < 2 or segments[0] != "boards":
+        return Audience(hosts, segments, hub_paths)
+    name = segments[1]
+    return Audience(hosts, segments, boards=tuple(dict.fromkeys([name, without_period(name)])))
 
 
 def answer_authorize_only(app: App) -> None:
