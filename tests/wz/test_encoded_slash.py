@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from werkzeug.serving import make_server
 
 from wz import App, Request
 from wz.encoded_slash import EncodedSlash, names_in_path, restore_names
 
 from ..client import ServerlikeClient, validated
+from ..in_thread import in_thread
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -81,6 +84,22 @@ def test_what_a_server_gives(sent: str, key: str) -> None:
     environ = {"RAW_URI": "", "REQUEST_URI": "", key: sent}
 
     assert ServerlikeClient(make()).get("/things/a/b", environ_overrides=environ).json["name"] == "a/b"
+
+
+def test_the_development_server_tells_what_was_sent() -> None:
+    server = make_server("127.0.0.1", 0, make())
+    with in_thread(server):
+        connection = HTTPConnection("127.0.0.1", server.server_port)
+        answers = {}
+        for name in ("a%2Fparts%2F3", "%FF"):
+            connection.request("GET", f"/things/{name}")
+            answer = connection.getresponse()
+            answers[name] = answer.status, answer.read()
+        connection.close()
+
+    assert answers["a%2Fparts%2F3"][0] == 200
+    assert b'"name":"a/parts/3"' in answers["a%2Fparts%2F3"][1]
+    assert answers["%FF"][0] == 400
 
 
 def test_a_server_that_tells_less_leaves_the_path_as_it_is(client: ServerlikeClient) -> None:

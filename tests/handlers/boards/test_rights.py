@@ -219,6 +219,17 @@ def test_the_document_names_the_right_of_each_operation(client: ServiceClient) -
     assert "content" not in paths["/boards/{board}/members/{member}"]["put"]["responses"]["204"]
 
 
+def test_what_send_allows_is_answered_without_scores(client: ServiceClient) -> None:
+    """A new operation needs either another right (`needs`) or an answer for who may not read (`told`)."""
+    bulk = {("/boards/{board}/members", "post"), ("/boards/{board}/rewards", "post")}
+    for path, methods in client.get("/openapi.json").json["paths"].items():
+        for method, said in methods.items():
+            if path.startswith("/boards") and said["security"] == [{"sas": ["Send"]}] and (path, method) not in bulk:
+                assert "204" in said["responses"], f"{method} {path}"
+            if path.rpartition("/")[2] in ("copy", "rename", "union", "trim", "import"):
+                assert method == "get" or said["security"] == [{"sas": ["Manage"]}], f"{method} {path}"
+
+
 # May add rewards, may not read.
 
 
