@@ -584,6 +584,9 @@ def test_what_is_not_there_is_an_error(board: Board, ask: Callable[[Board], obje
     [
         pytest.param(lambda board: board.set("", Decimal(1)), "member", id="no member"),
         pytest.param(lambda board: board.set("é" * 257, Decimal(1)), "member", id="long member"),
+        pytest.param(lambda board: board.set("a\0b", Decimal(1)), "member", id="a NUL"),
+        pytest.param(lambda board: board.join("a\0b", "gold"), "member", id="a NUL in a segment"),
+        pytest.param(lambda board: board.set_features("a\0b", {"age": 1}), "member", id="a NUL with features"),
         pytest.param(lambda board: board.add("ann", Decimal(1), "e" * 129), "event", id="long event"),
         pytest.param(lambda board: board.members(0, 1000), "to", id="many ranks"),
         pytest.param(lambda board: board.page(Order.ASC, 0), "limit", id="no limit"),
