@@ -31,6 +31,7 @@ import redis
 from deploy import servers
 from pipeline.boards import tree
 from pipeline.boards.changes import Change, Op
+from pipeline.boards.form import Form
 from pipeline.boards.queries import Below, Lowest
 from pipeline.boards.scores import LIMIT, PLACES
 from pipeline.boards.shard import Shard
@@ -104,28 +105,28 @@ class Subject:
         return Change(Op.SET, self.member(), self.draw(self.rnd))
 
     def sum_by_tree(self) -> None:
-        self.shard.read(PLACES, Lowest(self.rnd.randrange(self.size) + 1))
+        self.shard.read(Form(), Lowest(self.rnd.randrange(self.size) + 1))
 
     def sum_below(self) -> None:
-        self.shard.read(PLACES, Below(self.draw(self.rnd)))
+        self.shard.read(Form(), Below(self.draw(self.rnd)))
 
     def statistics(self) -> None:
-        self.shard.read(PLACES, Lowest(self.rnd.randrange(self.size) + 1, full=True))
+        self.shard.read(Form(), Lowest(self.rnd.randrange(self.size) + 1, full=True))
 
     def zrank(self) -> None:
         self.redis.zrank(self.key, self.member())
 
     def update(self) -> None:
-        self.shard.update(PLACES, [self.change()])
+        self.shard.update(Form(), [self.change()])
 
     def update_batch(self) -> None:
-        self.shard.update(PLACES, [self.change() for _ in range(BATCH)])
+        self.shard.update(Form(), [self.change() for _ in range(BATCH)])
 
     def zadd(self) -> None:
         self.redis.zadd(self.bare, {self.member(): self.draw(self.rnd)})
 
     def half_by_tree(self) -> int:
-        return int(self.shard.read(PLACES, Lowest(self.size // 2))[0].sum)
+        return int(self.shard.read(Form(), Lowest(self.size // 2))[0].sum)
 
     def half_by_loop(self) -> int:
         high, low = cast("list[int]", self.loop(keys=[self.key], args=[self.size // 2 - 1]))
@@ -169,7 +170,7 @@ def load(subject: Subject) -> float:
     other = Shard(subject.redis, "{board:load}")
     start = time.perf_counter()
     for first in range(0, len(rows), LOAD):
-        other.update(PLACES, rows[first : first + LOAD])
+        other.update(Form(), rows[first : first + LOAD])
     seconds = time.perf_counter() - start
     subject.redis.delete(*other.keys)
     return len(rows) / seconds

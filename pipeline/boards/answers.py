@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
 
 from msgspec import Struct
 
 from .estimate import Estimate
-
-
-class Order(StrEnum):
-    """From the lowest score or from the highest; ties by the member's bytes, reversed with the order."""
-
-    ASC = "asc"
-    DESC = "desc"
+from .form import Order as Order
 
 
 class Standing(Struct, frozen=True):

@@ -18,7 +18,7 @@ from .features import Feature
 from .keys import MOST_SEGMENTS
 from .queries import AskInfo, At
 from .scores import to_units
-from .shards import NotInSegment, Shards, StaleBoard, UnknownMember, check_name, with_places
+from .shards import NotInSegment, Shards, StaleBoard, UnknownMember, check_name, with_form
 from .view import View
 
 
@@ -61,27 +61,27 @@ class Board(View):
         standing, repeated = self._scored(Op.ADD, member, reward, "reward", event)
         return Added(standing.member, standing.score, standing.rank, standing.reverse_rank, repeated)
 
-    @with_places
+    @with_form
     def remove(self, member: str) -> None:
         """Remove `member` from the board, with its features, and from its segments. Raises `UnknownMember`."""
         if self._change(Change(Op.REMOVE, member)).code is Code.ABSENT:
             raise UnknownMember(self.name, member)
 
-    @with_places
+    @with_form
     def join(self, member: str, segment: str) -> None:
         """Put `member` into a segment, with its score as soon as it has one. A board has at most `MOST_SEGMENTS`."""
         check_name(segment, "segment")
         if self._change(Change(Op.JOIN, checked_member(member), segment)).code is Code.FULL:
             raise InvalidValue(f"the board has {MOST_SEGMENTS} segments and can't have more", field="segment")
 
-    @with_places
+    @with_form
     def leave(self, member: str, segment: str) -> None:
         """Remove `member` from a segment. Raises `NotInSegment`."""
         check_name(segment, "segment")
         if self._change(Change(Op.LEAVE, member, segment)).code is Code.ABSENT:
             raise NotInSegment(self.name, segment, member)
 
-    @with_places
+    @with_form
     def _scored(self, op: Op, member: str, value: Decimal, field: str, event: str = "") -> tuple[Standing, bool]:
         """Return the standing, and whether the event was applied before."""
         change = Change(op, checked_member(member), to_units(value, field, self.shards.places), checked_event(event))
@@ -98,7 +98,7 @@ class Board(View):
 
     def _change(self, change: Change, ranks: bool = False) -> Reply:
         [reply] = self.shards.of(change.member).update(
-            self.shards.places, [change], remember_ms=self.remember_ms, expires=self.expires, ranks=ranks
+            self.shards.form, [change], remember_ms=self.remember_ms, expires=self.expires, ranks=ranks
         )
         if reply.code is Code.STALE:
             raise StaleBoard(self.name, f"the sums lack the score of {change.member!r}")
@@ -126,11 +126,11 @@ class Board(View):
         client = self.shards.client
         if not isinstance(client, Redis) or len(self.shards) > 1:
             raise InvalidValue(f"the board {self.name!r} is not where the transaction is", field="board")
-        if not self.shards.knows_places:
-            self.shards.load_places()
-        places = self.shards.places
-        change = Change(op, checked_member(member), to_units(value, "score", places))
-        self.shards[0].queue_update(client, pipe, places, change, self.expires)
+        if not self.shards.knows_form:
+            self.shards.load_form()
+        form = self.shards.form
+        change = Change(op, checked_member(member), to_units(value, "score", form.places))
+        self.shards[0].queue_update(client, pipe, form, change, self.expires)
 
     # -- features and segments -----------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from ..errors import InvalidValue
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .fanout import update_all
 from .scores import from_units, to_units
-from .shard import OtherPlaces, StaleShard, shard_of
+from .shard import OtherForm, StaleShard, shard_of
 from .shards import BoardChanged, Shards, StaleBoard
 
 #: Changes in one call of the script, which then takes some 5 ms of Redis's time.
@@ -87,7 +87,7 @@ class _Window:
             try:
                 change = change_of(record, places)
             except InvalidValue as exc:
-                if not is_sure and self.shards.load_places() != places:
+                if not is_sure and self.shards.load_form().places != places:
                     self._prepare()
                     return
                 is_sure = True
@@ -108,15 +108,15 @@ class _Window:
             try:
                 replies = update_all(
                     self.shards.all,
-                    self.shards.places,
+                    self.shards.form,
                     [[change for change, _ in some] for some in chunk],
                     remember_ms=self.remember_ms,
                     expires=self.expires,
                 )
-            except OtherPlaces as exc:
+            except OtherForm as exc:
                 if first:
                     raise BoardChanged(self.shards.name) from exc
-                self.shards.places = exc.places
+                self.shards.form = exc.form
                 self._prepare()
                 continue
             except StaleShard as exc:

@@ -73,8 +73,8 @@ class Boards:
         replies = ask_all([board.shards[0] for board in boards], None, [[Find(member), AskInfo()]] * len(boards))
         found: list[tuple[Board, Standing | None]] = []
         for board, (place, info) in zip(boards, replies, strict=True):
-            if info.places is not None:
-                board.shards.places = info.places
+            if info.form is not None:
+                board.shards.form = info.form
             found.append((board, board.standing_of(member, place.score, place.rank, info.size) if place else None))
         return found
 

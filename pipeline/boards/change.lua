@@ -9,8 +9,10 @@ local function open(scores, key, hash, places, expires, prefix)
   local head = call('GETRANGE', key, 0, HEADER_SIZE - 1)
   if head == '' then
     local has_segments = prefix and call('SCARD', prefix .. KEY_SEGMENTS) > 0
-    head = struct.pack(HEAD, 0, 0, 0, places, has_segments and 2 or 0, expires, 0)
+    head = MAGIC .. struct.pack(SETTINGS, 0, places, has_segments and 2 or 0, expires, 0, 0, 0, 0)
     head = head .. string.rep('\0', HEADER_SIZE - #head)
+  elseif string.sub(head, 1, 4) ~= MAGIC then
+    return nil
   end
   local negative, rest = string.sub(head, HEAD_SIZE + 1, -NODE_SIZE - 1), string.sub(head, -NODE_SIZE)
   local size = call('ZCARD', scores)
@@ -156,13 +158,15 @@ local function save(tree, expires, flags)
   for number, leaf in pairs(tree.leaves) do
     if leaf then call('HSET', hash, number, leaf) else call('HDEL', hash, number) end
   end
-  local free, pages, version, places, _, until_, sample = unpack_(HEAD, tree.head)
-  if tree.pages then free, pages = tree.free, tree.pages end
+  local version, places = unpack_('<I6B', tree.head, SETTINGS_AT)
+  local free, pages = tree.free, tree.pages
+  if not pages then free, pages = unpack_('<I4I4', tree.head, PAGES_AT) end
   for _, page in ipairs(tree.unused or {}) do
     call('SETRANGE', key, NODE_0 + page * 16 * NODE_SIZE, struct.pack('<I4', free) .. string.rep('\0', 16 * NODE_SIZE - 4))
     free = page
   end
-  local head = struct.pack(HEAD, free, pages, version + 1, places, flags, until_, sample)
+  local head = MAGIC .. struct.pack('<I6BB', version + 1, places, flags) .. string.sub(tree.head, SETTINGS_AT + 8, PAGES_AT - 1) ..
+    struct.pack('<I4I4', free, pages)
   call('SETRANGE', key, 0, head .. string.rep('\0', HEAD_SIZE - #head) .. tree.nodes[14] .. tree.nodes[15])
   if expires > 0 then
     for _, name in ipairs({tree.scores, key, hash}) do call('PEXPIREAT', name, expires) end

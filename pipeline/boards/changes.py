@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from ..errors import InvalidValue
+from .form import Form
 
 #: Bytes of UTF-8 that a member's name can have, and the id of an event.
 MEMBER_BYTES, EVENT_BYTES = 512, 128
@@ -69,9 +70,9 @@ def checked_event(event: str) -> str:
     return event
 
 
-def update_args(places: int, changes: Sequence[Change], remember_ms: int, expires: int, ranks: bool) -> list[Any]:
+def update_args(form: Form, changes: Sequence[Change], remember_ms: int, expires: int, ranks: bool) -> list[Any]:
     """Return the arguments of update.lua."""
-    args: list[Any] = [places, remember_ms, expires, int(ranks)]
+    args: list[Any] = [form.number, remember_ms, expires, int(ranks)]
     for change in changes:
         args += change
     return args

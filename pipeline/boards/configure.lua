@@ -8,20 +8,21 @@
 -- ARGV[5]  Unix time in ms at which a new board is deleted if ARGV[3] is '', 0 for never
 -- ARGV[6]  and on: see keys.lua
 --
--- Returns {1 if there was no such board, places, expires, sample}. An error that begins with PLACES says that the board
+-- Returns {1 if there was no such board, form, expires, sample}. An error that begins with FORM says that the board
 -- has members, and with how many places; then nothing is changed.
 
 local prefix = string.sub(KEYS[1], 1, PREFIX_END)
 local header = call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
 local created = header == '' and call('ZCARD', KEYS[1]) == 0
 if header == '' then
-  header = struct.pack(HEAD, 0, 0, 0, tonumber(ARGV[1]) or DEFAULT_PLACES, call('SCARD', prefix .. KEY_SEGMENTS) > 0 and 2 or 0,
-    tonumber(ARGV[5]), 0)
+  header = MAGIC .. struct.pack(SETTINGS, 0, tonumber(ARGV[1]) or DEFAULT_PLACES,
+    call('SCARD', prefix .. KEY_SEGMENTS) > 0 and 2 or 0, tonumber(ARGV[5]), 0, 0, 0, 0)
   header = header .. string.rep('\0', HEADER_SIZE - #header)
 end
-local free, pages, version, places, flags, expires, sample = unpack_(HEAD, header)
+if string.sub(header, 1, 4) ~= MAGIC then return redis.error_reply(IS_OLD) end
+local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, header, SETTINGS_AT)
 if ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then
-  if call('ZCARD', KEYS[1]) > 0 then return redis.error_reply('PLACES ' .. places) end
+  if call('ZCARD', KEYS[1]) > 0 then return redis.error_reply('FORM ' .. form_of(places, flags, generation)) end
   places = tonumber(ARGV[1])
 end
 if ARGV[2] ~= '' then
@@ -30,8 +31,8 @@ end
 expires = tonumber(ARGV[3]) or expires
 if ARGV[4] == '1' and flags % 2 == 0 then flags = flags + 1 end
 
-local packed = struct.pack(HEAD, free, pages, version + 1, places, flags, expires, sample)
-call('SETRANGE', KEYS[2], 0, packed .. string.sub(header, #packed + 1))
+local packed = struct.pack(SETTINGS, version + 1, places, flags, expires, sample, generation, most, logged)
+call('SETRANGE', KEYS[2], 0, MAGIC .. packed .. string.sub(header, PAGES_AT))
 if ARGV[2] ~= '' then call('DEL', prefix .. KEY_SAMPLE) end  -- another size: the caller then draws a new sample
 
 if ARGV[3] ~= '' or expires > 0 then
@@ -39,4 +40,4 @@ if ARGV[3] ~= '' or expires > 0 then
     if expires > 0 then call('PEXPIREAT', prefix .. name, expires) else call('PERSIST', prefix .. name) end
   end
 end
-return {created and 1 or 0, places, expires, sample}
+return {created and 1 or 0, form_of(places, flags, generation), expires, sample}

@@ -12,12 +12,13 @@ from typing import Any
 from ..store import RedisError, ResponseError
 from ..store.at_once import SEND_AGAIN, send_at_once
 from .changes import Change, Reply, replies, update_args
+from .form import Form
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
 from .shard import READ, UPDATE, Shard, error_of
 
 
-def ask_all(shards: Sequence[Shard], places: int | None, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
+def ask_all(shards: Sequence[Shard], form: Form | None, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
     """Ask each shard its own questions, as `Shard.read` does. A shard that is asked nothing is left out.
 
     Each shard's answers are of one state; the states of two shards may be some milliseconds apart.
@@ -25,9 +26,9 @@ def ask_all(shards: Sequence[Shard], places: int | None, queries: Sequence[Seque
     calls = [(shard, asked) for shard, asked in zip(shards, queries, strict=True) if asked]
     if len(calls) == 1:
         [(shard, asked)] = calls
-        found = iter([shard.read(places, *asked)])
+        found = iter([shard.read(form, *asked)])
     else:
-        answers = _send_all(READ, [(shard, read_args(places, asked)) for shard, asked in calls])
+        answers = _send_all(READ, [(shard, read_args(form, asked)) for shard, asked in calls])
         found = iter([read_answers(asked, answer) for (_, asked), answer in zip(calls, answers, strict=True)])
     return [next(found) if asked else [] for asked in queries]
 
@@ -41,7 +42,7 @@ def try_all(shards: Sequence[Shard], queries: Sequence[Query]) -> list[list[Any]
 
 def update_all(
     shards: Sequence[Shard],
-    places: int,
+    form: Form,
     changes: Sequence[Sequence[Change]],
     *,
     remember_ms: int = 0,
@@ -56,9 +57,9 @@ def update_all(
     calls = [(shard, some) for shard, some in zip(shards, changes, strict=True) if some]
     if len(calls) == 1:
         [(shard, some)] = calls
-        done = iter([shard.update(places, some, remember_ms=remember_ms, expires=expires, ranks=ranks)])
+        done = iter([shard.update(form, some, remember_ms=remember_ms, expires=expires, ranks=ranks)])
     else:
-        args = [(shard, update_args(places, some, remember_ms, expires, ranks)) for shard, some in calls]
+        args = [(shard, update_args(form, some, remember_ms, expires, ranks)) for shard, some in calls]
         done = iter([replies(answer, ranks) for answer in _send_all(UPDATE, args)])
     return [next(done) if some else [] for some in changes]
 

@@ -33,7 +33,7 @@ if call('EXISTS', KEYS[4]) == 0 then
 else
   call('SADD', KEYS[5], ARGV[1])
   local head = call('GETRANGE', KEYS[2], 0, HEAD_SIZE - 1)
-  local expires = head ~= '' and select(6, unpack_(HEAD, head)) or tonumber(ARGV[3])
+  local expires = head ~= '' and select(4, unpack_(SETTINGS, head, SETTINGS_AT)) or tonumber(ARGV[3])
   if expires > 0 then
     call('PEXPIREAT', KEYS[4], expires)
     call('PEXPIREAT', KEYS[5], expires)

@@ -18,6 +18,9 @@ _AT_ITS_TIME = "the board's `expires`, if it has one"
 #: Segments that a board can have.
 MOST_SEGMENTS = 64
 
+#: Entries that a log of changes has, about: one that reads slower than this is written has to begin anew.
+MOST_CHANGES = 10_000
+
 #: How long a rebuild that was interrupted can be continued.
 REBUILD_HOURS = 24
 
@@ -47,6 +50,13 @@ EVENTS = Key(
     "zset",
     "id of an event that was applied -> Unix time in ms when it is forgotten",
     "when the last event is forgotten (`WZ_REMEMBER_EVENTS`), or the board's `expires` if that is earlier",
+    "`Board.delete`",
+)
+CHANGES = Key(
+    f"{_TAG}:changes",
+    "stream",
+    "changes of members, while somebody follows them: op, member, before, after, in_segment",
+    "the board's `logged`, until which changes are followed, or its `expires` if that is earlier",
     "`Board.delete`",
 )
 SAMPLE = Key(
@@ -125,6 +135,7 @@ KEYS: tuple[Key, ...] = (
     TREE,
     LEAVES,
     EVENTS,
+    CHANGES,
     SAMPLE,
     FEATURED,
     FEATURES,

@@ -26,7 +26,7 @@ from .changes import Change, Op
 from .lua import BoardScript
 from .queries import AskInfo, Info
 from .scores import LIMIT, MAX_PLACES, is_plain
-from .shard import OtherPlaces, Shard
+from .shard import OtherForm, Shard
 from .shards import Shards, UnknownBoard
 
 T = TypeVar("T")
@@ -64,9 +64,9 @@ def configure(
     ms = None if expires is None else _milliseconds(expires)
     try:
         configured = [shard.configure(places, sample, ms, new_expires) for shard in shards]
-    except OtherPlaces as exc:
-        raise WrongPlaces(shards.name, exc.places) from exc
-    created, shards.places, sample_now, expires_now = configured[-1]
+    except OtherForm as exc:
+        raise WrongPlaces(shards.name, exc.form.places) from exc
+    created, shards.form, sample_now, expires_now = configured[-1]
     if sample is not None:
         for shard in shards:
             samples.fill(shard.client, shard.tag, sample)
@@ -115,14 +115,14 @@ def copy(shards: Shards, to: Shards, replace: bool) -> None:
     infos = _prepare(shards, to, replace)
     try:
         for shard, its_copy, info in zip(shards, to, infos, strict=True):
-            _, to.places, _, _ = its_copy.configure(info.places, info.sample, info.expires)
+            _, to.form, _, _ = its_copy.configure(info.places, info.sample, info.expires)
             for segment in features.segments(shard):
                 for names in _chunks(_scan(shard, "SSCAN", keys.IN_SEGMENT, SEGMENT=segment)):
-                    its_copy.update(to.places, [Change(Op.JOIN, name.decode(), segment) for name in names])
+                    its_copy.update(to.form, [Change(Op.JOIN, name.decode(), segment) for name in names])
             for names in _chunks(_scan(shard, "ZSCAN", keys.SCORES)):
                 scores = zip(names, _scores(shard, names), strict=True)
                 changes = [Change(Op.SET, name.decode(), score) for name, score in scores if score is not None]
-                its_copy.update(to.places, changes)
+                its_copy.update(to.form, changes)
             for name in _scan(shard, "SSCAN", keys.FEATURED):
                 features.write(its_copy, name.decode(), features.read(shard, name.decode()), True)
     except BaseException:
@@ -147,10 +147,10 @@ def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_
         if not is_plain(weight):
             raise InvalidValue(f"the weight of {source.name!r} must be a number of at most 30 digits", field="sources")
         _prepare(source, shards, replace)
-        source.load_places()
+        source.load_form()
     was_there = _infos(shards)[0].places is not None
     if was_there:
-        shards.load_places()
+        shards.load_form()
     else:
         configure(shards, max(source.places for source in sources), None, None, new_expires)
     # One unit of the source, in units of the board.
@@ -160,7 +160,7 @@ def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_
             pass
     try:
         for shard, changes in _sums(shards, list(sources), factors):
-            shard.update(shards.places, changes)
+            shard.update(shards.form, changes)
     except BaseException:
         delete(shards)
         raise

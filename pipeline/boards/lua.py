@@ -50,6 +50,7 @@ def constants() -> str:
         "PREFIX_END": -1 - len(keys.after_prefix(keys.SCORES)),
         "DEFAULT_PLACES": PLACES,
         "MOST_SEGMENTS": keys.MOST_SEGMENTS,
+        "MOST_CHANGES": keys.MOST_CHANGES,
     }
     values |= {f"KEY_{name}": _expression(key) for name, key in vars(keys).items() if isinstance(key, Key)}
     return "".join(f"local {name} = {value}\n" for name, value in values.items())

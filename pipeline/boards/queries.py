@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .form import Form
 from .totals import Totals
 
 #: More scores than a shard can have.
@@ -13,14 +14,20 @@ ALL = 2**53
 
 
 class Info(NamedTuple):
-    """`places` is None if the shard was never written to; `expires` is a Unix time in ms, `sample` a size, or 0."""
+    """A shard's settings, as tree.lua explains them; `form` is None if it was never written to."""
 
     size: int
     version: int
-    places: int | None
+    form: Form | None
     flags: int
     expires: int
     sample: int
+    most: int
+    logged: int
+
+    @property
+    def places(self) -> int | None:
+        return None if self.form is None else self.form.places
 
 
 class Found(NamedTuple):
@@ -132,13 +139,13 @@ class AskInfo(Query):
     args = ("info",)
 
     def parse(self, reply: Any) -> Info:
-        size, version, places, *rest = reply
-        return Info(size, version, None if places == b"" else places, *rest)
+        size, version, form, *rest = reply
+        return Info(size, version, None if form == b"" else Form.of(form), *rest)
 
 
-def read_args(places: int | None, queries: Sequence[Query]) -> list[Any]:
-    """Return the arguments of read.lua."""
-    args: list[Any] = ["" if places is None else places]
+def read_args(form: Form | None, queries: Sequence[Query]) -> list[Any]:
+    """Return the arguments of read.lua; with None for the form, any will do."""
+    args: list[Any] = ["" if form is None else form.number]
     for query in queries:
         args += query.args
     return args

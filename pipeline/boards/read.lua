@@ -1,7 +1,7 @@
 -- Answer queries about one state of a board, or of one of its segments.
 --
 -- KEYS     those of tree.lua
--- ARGV[1]  the places that the caller assumes, '' if they don't matter
+-- ARGV[1]  the form that the caller assumes, '' if it does not matter
 -- ARGV[2]  and on: queries, each a name and its arguments
 --
 --     lowest n full      totals of the n lowest scores, of all if there are fewer; of all but the -n highest if n < 0
@@ -12,22 +12,24 @@
 --     under units n      member, score ... of the n highest that have fewer, from the highest
 --     find member        {score, rank} or nil
 --     at units member    the rank that a member with that score has or would have
---     info               {size, version, places, flags, expires, sample}, places '' if there is no board
+--     info               {size, version, form, flags, expires, sample, most, logged}, form '' if there is no board
 --
 -- Returns a list of answers, or, if the only query is for totals, these alone, because a list takes Redis as long as a
 -- step of the walk. Totals are packed doubles: count, hi, lo, copies, score; the sum is hi * 2^40 + lo + copies *
 -- score, which Python computes, since its integers have no limit. If `full` is '1', these follow: distinct; a, b and c,
 -- from which the squares add up to a + 2^45 b + 2^90 c + copies * score^2. Each query costs O(log n).
 --
--- An error that begins with STALE says that set and tree disagree; with PLACES, how many places the board has.
+-- An error that begins with STALE says that set and tree disagree; with FORM, which form the board has.
 
 local size = call('ZCARD', KEYS[1])
 -- Header, roots and page 1, which nearly always is a root's page.
 local head = call('GETRANGE', KEYS[2], 0, HEADER_SIZE + 16 * NODE_SIZE - 1)
 local exists = head ~= ''
-if not exists then head = string.rep('\0', HEADER_SIZE) end
-local _, _, version, places, flags, expires, sample = unpack_(HEAD, head)
-if exists and ARGV[1] ~= '' and tonumber(ARGV[1]) ~= places then return redis.error_reply('PLACES ' .. places) end
+if not exists then head = MAGIC .. string.rep('\0', HEADER_SIZE - 4) end
+if string.sub(head, 1, 4) ~= MAGIC then return redis.error_reply(IS_OLD) end
+local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, head, SETTINGS_AT)
+local form = form_of(places, flags, generation)
+if exists and ARGV[1] ~= '' and tonumber(ARGV[1]) ~= form then return redis.error_reply('FORM ' .. form) end
 
 -- A sum is a walk down from the roots: it adds up and passes nodes as long as all of their scores are wanted, and goes
 -- down into the first node of which only some are, until a leaf, which it cuts. `text` has the nodes that were read,
@@ -310,7 +312,7 @@ while ARGV[argument] do
     reply = found and {found, call('ZRANK', KEYS[1], x)}
   elseif by == 'info' then
     argument = argument - 2
-    reply = {size, version, exists and places or '', flags, expires, sample}
+    reply = {size, version, exists and form or '', flags, expires, sample, most, logged}
   else
     return redis.error_reply('ERR there is no query ' .. by)
   end

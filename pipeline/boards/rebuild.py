@@ -12,6 +12,7 @@ from ..errors import InvalidValue
 from ..store import Pipeline, Redis, RedisCluster, WatchError
 from . import features, keys, sample, tree
 from .changes import Change, Op
+from .form import Form
 from .queries import AskInfo
 from .scores import LIMIT
 from .shard import Shard
@@ -84,13 +85,13 @@ def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
                 pipe.pexpire(key, ms_left)
             elif header.expires:  # there are no scores from which to take it
                 pipe.pexpireat(key, header.expires)
-    _rebuild_segments(shards.places, shard)
+    _rebuild_segments(shards.form, shard)
     [info] = shard.read(None, AskInfo())
     if info.sample:
         sample.fill(shard.client, shard.tag, info.sample)
 
 
-def _rebuild_segments(places: int, shard: Shard) -> None:
+def _rebuild_segments(form: Form, shard: Shard) -> None:
     """Let every member leave and join each of its segments."""
     for name in features.segments(shard):
         part = Shard(shard.client, shard.tag, name)
@@ -98,7 +99,7 @@ def _rebuild_segments(places: int, shard: Shard) -> None:
         in_segment = keys.name(keys.IN_SEGMENT, shard.tag, SEGMENT=name)
         members = iter(shard.client.execute_command("SMEMBERS", in_segment))
         while some := [member.decode() for member in islice(members, 100)]:
-            shard.update(places, [Change(op, member, name) for member in some for op in (Op.LEAVE, Op.JOIN)])
+            shard.update(form, [Change(op, member, name) for member in some for op in (Op.LEAVE, Op.JOIN)])
 
 
 @contextmanager

@@ -7,7 +7,7 @@ local function Reshape()
 
   -- Make a page of empty nodes. Returns its number.
   local function new_page(tree)
-    if not tree.pages then tree.free, tree.pages = unpack_('<I4I4', tree.head) end
+    if not tree.pages then tree.free, tree.pages = unpack_('<I4I4', tree.head, PAGES_AT) end
     local page = tree.free
     if page == 0 then
       page = tree.pages + 1

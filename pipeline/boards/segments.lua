@@ -23,7 +23,7 @@ local function Segments(places, flags, expires)
     if call('EXISTS', prefix .. KEY_IN_SEGMENT) == 0 then
       call('SREM', prefix .. KEY_SEGMENTS, segment)
       names[segment] = nil
-      if not next(names) then Segments.flags = flags % 2 end
+      if not next(names) then Segments.flags = flags - flags % 4 + flags % 2 end
     end
     Segments.is_changed = true
     return 'ok'
@@ -33,7 +33,7 @@ local function Segments(places, flags, expires)
     if not names[segment] then
       if call('SCARD', prefix .. KEY_SEGMENTS) >= MOST_SEGMENTS then return 'full' end
       call('SADD', prefix .. KEY_SEGMENTS, segment)
-      names[segment], Segments.flags = true, flags % 2 + 2
+      names[segment], Segments.flags = true, flags - flags % 4 + flags % 2 + 2
     end
     if call('SADD', prefix .. KEY_IN_SEGMENT, member) == 0 then return 'same' end
     if score then move_in(segment, member, score) end

@@ -11,6 +11,7 @@ from ..store import Pipeline, Redis, ResponseError
 from ..store.scripts import ScriptClient
 from . import keys
 from .changes import Change, Reply, replies, update_args
+from .form import Form
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
 
@@ -23,18 +24,18 @@ class StaleShard(PipelineError):
     """The sums are not those of the scores."""
 
 
-class OtherPlaces(PipelineError):
-    """The shard's scores have another number of places than the caller assumed."""
+class OtherForm(PipelineError):
+    """The shard has another form than the caller assumed."""
 
-    def __init__(self, places: int) -> None:
-        super().__init__(f"the board has {places} places")
-        self.places = places
+    def __init__(self, form: Form) -> None:
+        super().__init__(f"the board has {form.places} places, and the order {form.order}")
+        self.form = form
 
 
 class Shard:
     """A sorted set that can sum: the set, the tree and the leaves of keys.py, of a shard or of a segment in it.
 
-    `tag` is the hash tag, with its braces. Methods raise `StaleShard` or `OtherPlaces`, after which nothing is changed.
+    `tag` is the hash tag, with its braces. Methods raise `StaleShard` or `OtherForm`, after which nothing is changed.
     """
 
     def __init__(self, client: ScriptClient, tag: str, segment: str | None = None) -> None:
@@ -42,32 +43,32 @@ class Shard:
         self.tag = tag
         self.keys = keys.scored(tag, segment)
 
-    def read(self, places: int | None, *queries: Query) -> list[Any]:
+    def read(self, form: Form | None, *queries: Query) -> list[Any]:
         """Answer questions, each as its `Query` says."""
         try:
-            reply = READ.call(self.client, self.keys, read_args(places, queries))
+            reply = READ.call(self.client, self.keys, read_args(form, queries))
         except ResponseError as exc:
             raise error_of(exc) from exc
         return read_answers(queries, reply)
 
     def update(
-        self, places: int, changes: Sequence[Change], *, remember_ms: int = 0, expires: int = 0, ranks: bool = False
+        self, form: Form, changes: Sequence[Change], *, remember_ms: int = 0, expires: int = 0, ranks: bool = False
     ) -> list[Reply]:
         """Apply changes in their order. Blocks Redis for some 50 us a change: send a few hundred at most."""
         try:
-            reply = UPDATE.call(self.client, self.keys, update_args(places, changes, remember_ms, expires, ranks))
+            reply = UPDATE.call(self.client, self.keys, update_args(form, changes, remember_ms, expires, ranks))
         except ResponseError as exc:
             raise error_of(exc) from exc
         return replies(reply, ranks)
 
-    def queue_update(self, client: Redis, pipe: Pipeline, places: int, change: Change, expires: int) -> None:
+    def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
         """Put a change into the caller's transaction. Its reply is [code, score]."""
-        UPDATE.queue(client, pipe, self.keys, update_args(places, [change], 0, expires, False))
+        UPDATE.queue(client, pipe, self.keys, update_args(form, [change], 0, expires, False))
 
     def configure(
         self, places: int | None, sample: int | None, expires: int | None, new_expires: int = 0
-    ) -> tuple[bool, int, int, int]:
-        """Set what is not None. Returns whether it is new, places, sample and expires.
+    ) -> tuple[bool, Form, int, int]:
+        """Set what is not None. Returns whether it is new, its form, sample and expires.
 
         If it is new, and `expires` is None, it is deleted at `new_expires`.
         """
@@ -76,8 +77,8 @@ class Shard:
             reply = _CONFIGURE.call(self.client, self.keys, [*args, 1, new_expires, *keys.shard_keys()])
         except ResponseError as exc:
             raise error_of(exc) from exc
-        created, places, expires, sample = reply
-        return bool(created), places, sample, expires
+        created, form, expires, sample = reply
+        return bool(created), Form.of(form), sample, expires
 
 
 def shard_of(member: str, shards: int) -> int:
@@ -90,6 +91,6 @@ def error_of(error: ResponseError) -> Exception:
     text = str(error)
     if text.startswith("STALE"):
         return StaleShard(text)
-    if text.startswith("PLACES"):
-        return OtherPlaces(int(text.split()[1]))
+    if text.startswith("FORM"):
+        return OtherForm(Form.of(int(text.split()[1])))
     return error

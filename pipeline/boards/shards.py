@@ -15,9 +15,9 @@ from ..errors import InvalidValue, PipelineError
 from ..store.scripts import ScriptClient
 from . import keys
 from .fanout import ask_all
+from .form import Form
 from .queries import AskInfo, Query
-from .scores import PLACES
-from .shard import OtherPlaces, Shard, StaleShard, shard_of
+from .shard import OtherForm, Shard, StaleShard, shard_of
 from .totals import Totals
 
 P = ParamSpec("P")
@@ -79,7 +79,7 @@ class BoardChanged(PipelineError):
 class _Known:
     """What this process knows of a board; None before it has asked. A board and its segments share it."""
 
-    places: int | None = None
+    form: Form | None = None
 
 
 class Shards:
@@ -118,33 +118,37 @@ class Shards:
         return self.all[shard_of(member, len(self.all))]
 
     @property
-    def places(self) -> int:
-        """The board's places, as far as this process knows: `PLACES` until Redis, which compares them, refuses."""
-        return PLACES if self._known.places is None else self._known.places
+    def form(self) -> Form:
+        """The board's form as far as this process knows, at first that of a new board: Redis compares it."""
+        return Form() if self._known.form is None else self._known.form
 
-    @places.setter
-    def places(self, places: int) -> None:
-        self._known.places = places
+    @form.setter
+    def form(self, form: Form) -> None:
+        self._known.form = form
 
     @property
-    def knows_places(self) -> bool:
-        return self._known.places is not None
+    def places(self) -> int:
+        return self.form.places
 
-    def load_places(self) -> int:
-        """Ask for the places of the board, which are `PLACES` if there is none."""
-        [info] = self.all[0].read(None, AskInfo())
-        self.places = PLACES if info.places is None else info.places
-        return self.places
+    @property
+    def knows_form(self) -> bool:
+        return self._known.form is not None
+
+    def load_form(self) -> Form:
+        """Ask for the form of the board, which is that of a new board if there is none."""
+        [[info]] = ask_all([Shard(self.client, self.all[0].tag)], None, [[AskInfo()]])
+        self.form = Form() if info.form is None else info.form
+        return self.form
 
     def ask(self, *queries: Query) -> list[list[Any]]:
         """Ask all shards the same questions. Returns the answers by shard."""
         if len(self.all) == 1:
-            return [self.all[0].read(self.places, *queries)]
-        return ask_all(self.all, self.places, [queries] * len(self.all))
+            return [self.all[0].read(self.form, *queries)]
+        return ask_all(self.all, self.form, [queries] * len(self.all))
 
     def ask_each(self, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
         """Ask each shard its own questions."""
-        return ask_all(self.all, self.places, queries)
+        return ask_all(self.all, self.form, queries)
 
     def totals(self, *queries: Query) -> list[Totals]:
         """Ask for totals, and add up each over all shards."""
@@ -164,11 +168,10 @@ class _HasShards(Protocol):
 S = TypeVar("S", bound=_HasShards)
 
 
-def with_places(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Run a method again with the board's real places, if its `shards` assumed others; name the board in errors.
+def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Run a method again with the board's real form, if its `shards` assumed another; name the board in errors.
 
-    A value that is refused may be right for the board's real places, so Redis is asked for these before the error is
-    raised.
+    A value that is refused may be right for the board's real form, so Redis is asked for it before the error is raised.
     """
 
     @functools.wraps(method)
@@ -176,11 +179,11 @@ def with_places(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[
         for _ in range(ATTEMPTS):
             try:
                 return method(self, *args, **kwargs)
-            except OtherPlaces as exc:
-                self.shards.places = exc.places
+            except OtherForm as exc:
+                self.shards.form = exc.form
             except InvalidValue:
-                thought = self.shards.places
-                if self.shards.load_places() == thought:
+                thought = self.shards.form
+                if self.shards.load_form() == thought:
                     raise
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, "another program wrote to it") from exc

@@ -19,7 +19,8 @@
 -- No cell holds scores on both sides of 0, so there are two roots: one for the scores below 0, one for the rest.
 --
 -- The string (little-endian, no gaps):
---     header     64 bytes: free I4, pages I4, version I6, places B, flags B, expires I6, sample I4, zeros
+--     header     64 bytes: 'wzb2'; the settings: version I6, places B, flags B, expires I6, sample I4, generation I4,
+--                most I6, logged I6; of the tree: free I4, pages I4; zeros
 --     node 14    the root of the scores below 0:
 --                count I5, lo I5, hi i6, level B, cell i7, page I4, distinct I5, squares I6 I6 I6
 --     node 15    the root of the others
@@ -35,15 +36,23 @@
 --     where the sum would not fit
 --     each score, ascending, less the first unit of its run, in level / 2 bytes, rounded down
 --
+-- The settings: `version` counts the calls that changed the board. `places` is how many digits a score has after the
+-- point. `flags`: 1, the board is kept when its last member is removed; 2, it has segments; 4, the lowest score is the
+-- best; 8, of equal scores the one that came first is the better. `expires`: Unix time in ms, 0 for never. `sample`: how
+-- many members the reservoir sample has room for, 0 for none. `generation`: another number each time that the board is
+-- replaced. `most`: how many members the board keeps, 0 for all. `logged`: Unix time in ms until which changes are
+-- logged, 0 for none. Places, the flags 4 and 8 and the generation are the board's *form*, which form.py explains.
+--
 -- `free` is the first page that is not in use, 0 for none; such a page begins with the number (I4) of the next unused
--- one. `pages` counts used and unused pages. `version` counts the calls that changed the board. `places` is how many
--- digits a score has after the point. `flags`: 1, the board is kept when its last member is removed; 2, it has
--- segments. `expires`: Unix time in ms, 0 for never. `sample`: how many members the reservoir sample has room for, 0
--- for none.
+-- one. `pages` counts used and unused pages.
 
 -- Where a name in capitals is used, lua.py puts its value in place of it; see there for KEY_ and other names that are not
 -- defined here.
-local HEAD = '<I4I4I6BBI6I4'
+local MAGIC = 'wzb2'
+local SETTINGS = '<I6BBI6I4I4I6I6'  -- version, places, flags, expires, sample, generation, most, logged
+local SETTINGS_AT = 5
+local SETTINGS_SIZE = 34
+local PAGES_AT = 39
 local HEAD_SIZE = 64
 local NODE = '<I5I5i6Bi7I4I5I6I6I6'
 local NODE_SIZE = 51
@@ -58,9 +67,15 @@ local RUN = '<I2I6'
 local RUN_SIZE = 8
 local LEAF_SIZE = 16 * RUN_SIZE  -- without its scores
 local SUMS_TO_LEVEL = 10
+local IS_OLD = 'STALE the sums are of an old layout: rebuild the board'
 local IS_STALE = 'STALE the sorted set was changed by another program: rebuild the board'
 
 local call, unpack_ = redis.call, struct.unpack
+
+-- A board's form as a number: see form.py.
+local function form_of(places, flags, generation)
+  return (generation * 4 + math.floor(flags / 4) % 4) * 16 + places
+end
 
 -- Each call of a script makes its functions anew: each takes 0.04 us, and 0.1 us more for each local outside of it to
 -- which it refers. So functions that few calls need are made only for these, and most functions refer to no such local.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from itertools import accumulate, islice, pairwise
 
 from .totals import Totals
@@ -37,24 +37,32 @@ class BrokenTree(Exception):
 class Header:
     """The fields at the string's beginning; tree.lua explains each."""
 
-    free: int = 0
-    pages: int = 0
     version: int = 0
     places: int = 0
     flags: int = 0
     expires: int = 0
     sample: int = 0
+    generation: int = 0
+    most: int = 0
+    logged: int = 0
+    free: int = 0
+    pages: int = 0
 
     @classmethod
     def read(cls, packed: bytes) -> Header:
-        return cls(*(int.from_bytes(packed[at : at + size], "little") for at, size in _HEADER))
+        """Read a header; of a string that does not begin with one, all fields are 0."""
+        if not packed.startswith(MAGIC):
+            return cls()
+        limits = pairwise(accumulate(_HEADER, initial=len(MAGIC)))
+        return cls(*(int.from_bytes(packed[first:end], "little") for first, end in limits))
 
     def pack(self) -> bytes:
-        numbers = (self.free, self.pages, self.version, self.places, self.flags, self.expires, self.sample)
-        return b"".join(map(_pack, numbers, (size for _, size in _HEADER))).ljust(HEAD_SIZE, b"\0")
+        return (MAGIC + b"".join(map(_pack, astuple(self), _HEADER))).ljust(HEAD_SIZE, b"\0")
 
 
-_HEADER = [(0, 4), (4, 4), (8, 6), (14, 1), (15, 1), (16, 6), (22, 4)]  # where each number is, and its bytes
+#: The first bytes of the string, which say that this is its layout.
+MAGIC = b"wzb2"
+_HEADER = (6, 1, 1, 6, 4, 4, 6, 6, 4, 4)  # bytes of each field
 
 
 @dataclass

@@ -1,7 +1,7 @@
 -- Apply changes to members' scores: each change updates the set, the tree and all that belongs to them, or nothing.
 --
 -- KEYS     those of tree.lua
--- ARGV[1]  the places that the caller assumes; a new board has DEFAULT_PLACES
+-- ARGV[1]  the form that the caller assumes; a new board has DEFAULT_PLACES, and otherwise zeros
 -- ARGV[2]  how many ms an event id is remembered
 -- ARGV[3]  Unix time in ms at which a new board is deleted, 0 for never
 -- ARGV[4]  '1' to get ranks
@@ -14,18 +14,17 @@
 -- reach 2^53; `absent`, the member to remove does not exist, or is not in the segment; `full`, the board has as many
 -- segments as it may have; `stale`, set and tree disagree about the score.
 --
--- An error that begins with STALE says that set and tree disagree; with PLACES, how many places the board has. Then
+-- An error that begins with STALE says that set and tree disagree; with FORM, which form the board has. Then
 -- none of the changes is made.
 
 local LATEST = 2 ^ 53  -- a time that every number here holds exactly, and that PEXPIREAT takes
 
 local prefix = string.sub(KEYS[1], 1, PREFIX_END)
-local board = open(KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[3]), prefix)
+local board = open(KEYS[1], KEYS[2], KEYS[3], DEFAULT_PLACES, tonumber(ARGV[3]), prefix)
 if not board then return redis.error_reply(IS_STALE) end
-local _, _, version, places, flags, expires, sample = unpack_(HEAD, board.head)
--- Only configure.lua, which is sent to all shards, gives a board other places.
-if version == 0 then places = DEFAULT_PLACES end
-if places ~= tonumber(ARGV[1]) then return redis.error_reply('PLACES ' .. places) end
+local _, places, flags, expires, sample, generation, _, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
+local form = form_of(places, flags, generation)
+if form ~= tonumber(ARGV[1]) then return redis.error_reply('FORM ' .. form) end
 
 local come, go
 if sample > 0 then come, go = Sample() end
@@ -43,6 +42,11 @@ end
 
 local segments = flags >= 2 and Segments(places, flags, expires)
 local events, now, forget_at
+local log  -- the changes that somebody follows: member, op, before, after ... ; see changes.py
+if logged > 0 then
+  local time = call('TIME')
+  if logged > time[1] * 1000 + math.floor(time[2] / 1000) then log = {} end
+end
 local remembered = {}  -- events of this call: written after `save`, so that none outlives a change that failed
 local replies = {}
 for i = 5, #ARGV, 4 do
@@ -65,10 +69,12 @@ for i = 5, #ARGV, 4 do
     if code ~= 'same' then
       segments = segments or Segments(places, flags, expires)
       code = segments[op](units, member, after)
+      if log and code == 'ok' then log[#log + 1] = {'op', op, 'member', member, 'in_segment', units} end
     end
   else
     code, before, after = apply(board, op, member, units)
     if before ~= after then
+      if log then log[#log + 1] = {'op', after and 'set' or 'remove', 'member', member, 'before', before or '', 'after', after or ''} end
       if segments then segments.follow(member, after) end
       if sample > 0 and not (before and after) then
         if after then come(prefix, member, board.size, sample) else go(prefix, member) end
@@ -88,6 +94,13 @@ end
 
 if #board.moved > 0 or segments and segments.is_changed then save(board, expires, segments and segments.flags or flags) end
 if segments then segments.save() end
+for _, entry in ipairs(log or {}) do
+  for i = 6, 8, 2 do  -- all digits of a number
+    if type(entry[i]) == 'number' then entry[i] = string.format('%d', entry[i]) end
+  end
+  call('XADD', prefix .. KEY_CHANGES, 'MAXLEN', '~', MOST_CHANGES, '*', unpack(entry))
+end
+if log and #log > 0 then call('PEXPIREAT', prefix .. KEY_CHANGES, expires > 0 and math.min(expires, logged) or logged) end
 for event in pairs(remembered) do
   call('ZADD', events, forget_at, event)
   for _, old in ipairs(call('ZRANGEBYSCORE', events, '-inf', '(' .. now, 'LIMIT', 0, 2)) do call('ZREM', events, old) end

@@ -32,7 +32,7 @@ from .cursor import Position
 from .listing import Listed
 from .queries import ALL, Above, AskInfo, At, Below, ByRank, Find, Info, Lowest, Most, Query, Under
 from .scores import LIMIT, from_units, is_plain, rounded, to_units
-from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_places
+from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_form
 from .totals import Totals
 
 #: Most members in one answer, and in a page whose caller sets no limit.
@@ -61,7 +61,7 @@ class View:
 
     # -- one member ----------------------------------------------------------------------------------------------------
 
-    @with_places
+    @with_form
     def standing(self, member: str) -> Standing:
         """Read score and ranks. O(log n). Raises `UnknownMember`."""
         if len(self.shards.all) == 1:
@@ -73,7 +73,7 @@ class View:
         replies = self.shards.ask(At(score, member.encode()), AskInfo())
         return self.standing_of(member, score, sum(at for at, _ in replies), sum(info.size for _, info in replies))
 
-    @with_places
+    @with_form
     def ranks(self, member: str, order: Order = Order.DESC) -> Ranks:
         """Rank a member in each of the usual ways. O(log n). Raises `UnknownMember`."""
         for _ in range(ATTEMPTS):
@@ -99,7 +99,7 @@ class View:
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
-    @with_places
+    @with_form
     def members(self, first: int, last: int, order: Order = Order.ASC) -> Page:
         """Return rank `first` to `last`, both included, at most `PAGE`. O(log n + their number)."""
         if last - first >= PAGE:
@@ -107,7 +107,7 @@ class View:
         found = listing.rows(self.shards, listing.skips(self.shards, first, order), order, max(1, last - first + 1))
         return self._page(found._replace(rows=found.rows[: max(0, last - first + 1)]), order)
 
-    @with_places
+    @with_form
     def page(self, order: Order = Order.ASC, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page:
         """Return the first `limit` members, or those after the page whose `next` is `cursor`. O(log n + limit).
 
@@ -115,7 +115,7 @@ class View:
         """
         return self.between(None, None, order, limit, cursor)
 
-    @with_places
+    @with_form
     def between(
         self,
         low: Decimal | None,
@@ -140,7 +140,7 @@ class View:
         goes_on = len(rows) == limit and found.before.count + limit < found.size
         return self._page(found._replace(rows=rows), order, goes_on)
 
-    @with_places
+    @with_form
     def around(self, member: str, radius: int = DEFAULT_RADIUS, order: Order = Order.ASC) -> Page:
         """Return a member, and up to `radius` on each side. O(log n + radius). Raises `UnknownMember`."""
         if not 0 <= radius < RADIUS_LIMIT:
@@ -155,7 +155,7 @@ class View:
                 return self._page(found, order)
         raise BoardChanged(self.name)
 
-    @with_places
+    @with_form
     def at_percentile(self, percentile: Decimal) -> AtPercentile:
         """Return the lowest member that at least `percentile` percent (0 to 100) of all are not above. O(log n)."""
         if not (is_plain(percentile) and 0 <= percentile <= 100):
@@ -172,7 +172,7 @@ class View:
 
     # -- sums ----------------------------------------------------------------------------------------------------------
 
-    @with_places
+    @with_form
     def sum(self, rank: int, order: Order = Order.ASC) -> Sum:
         """Return the sum of rank 0 to `rank`, both included. O(log n)."""
         questions = [listing.first(skip, order) for skip in listing.skips(self.shards, rank + 1, order)]
@@ -181,13 +181,13 @@ class View:
             raise self.shards.unknown()
         return Sum(rank, order, totals.count, self._decimal(totals.sum))
 
-    @with_places
+    @with_form
     def sum_below(self, score: Decimal) -> SumBelow:
         """Return count and sum of the scores less than `score`; without a board, 0 of both. O(log n)."""
         [totals] = self.shards.totals(Below(to_units(score, "score", self.shards.places)))
         return SumBelow(score, totals.count, self._decimal(totals.sum))
 
-    @with_places
+    @with_form
     def estimated_sum(self, rank: int, order: Order = Order.ASC) -> EstimatedSum:
         """Return `sum`, and its estimate from the board's sample. O(size of the sample). Raises `NoSample`."""
         exact = self.sum(rank, order)
@@ -195,7 +195,7 @@ class View:
         ask = estimate.lowest if order is Order.ASC else estimate.highest
         return EstimatedSum(rank, order, exact.count, exact.sum, ask(sample, rank + 1, self.shards.places))
 
-    @with_places
+    @with_form
     def reach(self, share: Decimal, order: Order = Order.DESC) -> Reach:
         """Return the first rank up to which the scores sum to at least `share` (above 0, to 1) of the total. O(log n).
 
@@ -223,14 +223,14 @@ class View:
                 return Reach(share, order, rank, rank + 1, row.member, row.score, row.sum)
         raise BoardChanged(self.name)
 
-    @with_places
+    @with_form
     def shape(self, order: Order = Order.DESC, points: int = 120, bars: int = 13) -> Shape:
         """Return the curve of `sum` by rank, in about `points` points, and a histogram. O(points * log n), 3 rounds."""
         return shapes.shape(self.shards, order, points, bars)
 
     # -- statistics ----------------------------------------------------------------------------------------------------
 
-    @with_places
+    @with_form
     def summary(self) -> Summary:
         """Return statistics and settings. O(1). A board that was configured may have no members."""
         replies = self.shards.ask(AskInfo(), ByRank(0, 0), ByRank(-1, -1), ByRank(0, 0), Lowest(ALL, True))
@@ -251,7 +251,7 @@ class View:
             sample=info.sample,
         )
 
-    @with_places
+    @with_form
     def statistics(self, first_rank: int = 0, last_rank: int | None = None, order: Order = Order.ASC) -> Statistics:
         """Return count, sum, mean, variance, lowest and highest of a range of ranks, both ends included. O(log n)."""
         starts = listing.skips(self.shards, first_rank, order)
@@ -259,7 +259,7 @@ class View:
         replies = self.shards.ask_each([_range(start, end, order) for start, end in zip(starts, ends, strict=True)])
         return self._existing(replies)
 
-    @with_places
+    @with_form
     def statistics_between(self, low: Decimal | None = None, high: Decimal | None = None) -> Statistics:
         """Return the same for low <= score <= high; None sets no bound. O(log n)."""
         least, end = self._bounds(low, high)
@@ -305,7 +305,7 @@ class View:
         return least, LIMIT if high is None else to_units(high, "max", self.shards.places) + 1
 
     def _score(self, member: str) -> int:
-        [found] = self.shards.of(member).read(self.shards.places, Find(member))
+        [found] = self.shards.of(member).read(self.shards.form, Find(member))
         if found is None:
             raise UnknownMember(self.name, member)
         score: int = found.score

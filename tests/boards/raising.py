@@ -8,6 +8,6 @@ from pipeline.boards.changes import Change, Code, Op
 
 def raise_to(board: Board, member: str, units: int) -> int | None:
     """Give `member` a score in units, if it has none or a lower one. Returns its score then."""
-    [reply] = board.shards.of(member).update(board.shards.places, [Change(Op.MAX, member, units)])
+    [reply] = board.shards.of(member).update(board.shards.form, [Change(Op.MAX, member, units)])
     assert reply.code is Code.OK
     return reply.score

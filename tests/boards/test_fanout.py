@@ -11,8 +11,9 @@ from redis.cluster import RedisCluster
 
 from pipeline.boards.changes import Change, Code, Op
 from pipeline.boards.fanout import ask_all, update_all
+from pipeline.boards.form import Form
 from pipeline.boards.queries import AskInfo, ByRank
-from pipeline.boards.shard import OtherPlaces, Shard, StaleShard
+from pipeline.boards.shard import OtherForm, Shard, StaleShard
 from pipeline.settings import Settings
 from pipeline.store.at_once import send_at_once
 from pipeline.store.client import cluster_client
@@ -36,11 +37,11 @@ def one_each() -> list[list[Change]]:
 
 
 def members(shards: list[Shard]) -> list[list[tuple[bytes, int]]]:
-    return [[tuple(row) for row in rows] for [rows] in ask_all(shards, 6, [[ByRank(0, -1)]] * SHARDS)]
+    return [[tuple(row) for row in rows] for [rows] in ask_all(shards, Form(), [[ByRank(0, -1)]] * SHARDS)]
 
 
 def test_each_shard_gets_its_own(shards: list[Shard]) -> None:
-    replies = update_all(shards, 6, one_each(), ranks=True)
+    replies = update_all(shards, Form(), one_each(), ranks=True)
 
     assert [[tuple(reply) for reply in some] for some in replies] == [[(Code.OK, n, 0, 1)] for n in range(SHARDS)]
     assert members(shards) == [[(b"member:%d" % n, n)] for n in range(SHARDS)]
@@ -50,9 +51,9 @@ def test_each_shard_gets_its_own(shards: list[Shard]) -> None:
 def test_a_shard_with_nothing_to_do_is_left_out(shards: list[Shard], asked: list[int]) -> None:
     changes = [some if n in asked else [] for n, some in enumerate(one_each())]
 
-    assert [len(some) for some in update_all(shards, 6, changes)] == [len(some) for some in changes]
+    assert [len(some) for some in update_all(shards, Form(), changes)] == [len(some) for some in changes]
     assert [len(rows) for rows in members(shards)] == [len(some) for some in changes]
-    answers = ask_all(shards, 6, [[AskInfo()] if n in asked else [] for n in range(SHARDS)])
+    answers = ask_all(shards, Form(), [[AskInfo()] if n in asked else [] for n in range(SHARDS)])
     assert [info.version for some in answers for info in some] == [1] * len(asked)
 
 
@@ -61,7 +62,7 @@ def test_scripts_are_loaded_again_after_redis_forgot_them(
 ) -> None:
     for _ in range(2):
         client.script_flush()
-        update_all(shards, 6, one_each())
+        update_all(shards, Form(), one_each())
 
     assert members(shards) == [[(b"member:%d" % n, 2 * n)] for n in range(SHARDS)]
 
@@ -72,28 +73,28 @@ def test_one_shard_s_error_is_raised_when_the_others_are_done(
     client.zadd(shards[2].keys[0], {"by hand": 1})
 
     with pytest.raises(StaleShard):
-        update_all(shards, 6, one_each())
+        update_all(shards, Form(), one_each())
     assert [len(rows) for rows in members(shards)] == [1] * SHARDS
 
 
-def test_other_places_are_told(shards: list[Shard]) -> None:
-    with pytest.raises(OtherPlaces):  # a board has 6 places, if none were chosen
-        update_all(shards, 2, one_each())
+def test_another_form_is_told(shards: list[Shard]) -> None:
+    with pytest.raises(OtherForm):  # a board has 6 places, if none were chosen
+        update_all(shards, Form(2), one_each())
     for shard in shards:
         shard.configure(2, None, None)
-    update_all(shards, 2, one_each())
+    update_all(shards, Form(2), one_each())
 
-    with pytest.raises(OtherPlaces) as caught:
-        ask_all(shards, 6, [[AskInfo()]] * SHARDS)
-    assert caught.value.places == 2
+    with pytest.raises(OtherForm) as caught:
+        ask_all(shards, Form(), [[AskInfo()]] * SHARDS)
+    assert caught.value.form.places == 2
 
 
 def test_a_slot_that_moved_is_followed(cluster: RedisCluster) -> None:
     shards = [Shard(cluster, f"{{board:b:{n}}}") for n in range(SHARDS)]
-    update_all(shards, 6, [*one_each()[:-1], []])
+    update_all(shards, Form(), [*one_each()[:-1], []])
 
     with moved(cluster, shards[-1].keys[0]):
-        update_all(shards, 6, one_each())
+        update_all(shards, Form(), one_each())
         assert members(shards) == [[(b"member:%d" % n, 2 * n if n < SHARDS - 1 else n)] for n in range(SHARDS)]
         cluster.flushall()
 

@@ -10,6 +10,7 @@ import redis as redis_py
 
 from pipeline.boards import NoSample
 from pipeline.boards.changes import Change, Op
+from pipeline.boards.form import Form
 from pipeline.boards.lua import BoardScript
 from pipeline.boards.sample import LEAST, Part, Sample, combine, fill, read
 from pipeline.boards.shard import Shard
@@ -111,7 +112,7 @@ def slots(redis: redis_py.Redis) -> dict[bytes, float]:
 def set_scores(shard: Shard, scores: dict[str, int]) -> None:
     changes = [Change(Op.SET, member, score) for member, score in scores.items()]
     for first in range(0, len(changes), 200):
-        shard.update(6, changes[first : first + 200])
+        shard.update(Form(), changes[first : first + 200])
 
 
 def test_a_board_keeps_its_sample_through_any_updates(redis: redis_py.Redis, shard: Shard) -> None:
@@ -128,7 +129,7 @@ def test_a_board_keeps_its_sample_through_any_updates(redis: redis_py.Redis, sha
             else:
                 present[member] = rnd.randrange(1000)
                 batch.append(Change(rnd.choice([Op.SET, Op.MAX]), member, present[member]))
-        shard.update(6, batch)
+        shard.update(Form(), batch)
         found = slots(redis)
         assert found.keys() <= {member.encode() for member in present}
         assert sorted(found.values()) == list(range(1, len(found) + 1))
@@ -164,7 +165,7 @@ def test_a_board_that_had_members_has_no_sample_until_one_is_drawn(shard: Shard)
     set_scores(shard, {f"m{i}": i for i in range(400)})
     shard.configure(None, 100, None)
     set_scores(shard, {"new": 5})
-    shard.update(6, [Change(Op.REMOVE, "m1")])
+    shard.update(Form(), [Change(Op.REMOVE, "m1")])
     with pytest.raises(NoSample, match="'b' keeps no sample"):
         read(shard.client, TAG, "b")
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeline.boards import select
 from pipeline.boards.changes import Change, Op
 from pipeline.boards.fanout import ask_all, update_all
+from pipeline.boards.form import Form
 from pipeline.boards.queries import Query
 from pipeline.boards.scores import LIMIT
 from pipeline.boards.select import cuts, most
@@ -51,11 +52,11 @@ class Split:
         for member, score in units.items():
             changes[shard_of(member, shards)].append(Change(Op.SET, member, score))
         self.sizes = [len(some) for some in changes]
-        update_all(self.shards, 6, changes)
+        update_all(self.shards, Form(), changes)
 
     def ask(self, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
         self.rounds += 1
-        return ask_all(self.shards, 6, queries)
+        return ask_all(self.shards, Form(), queries)
 
     def cuts(self, count: int) -> list[int]:
         parts = [0] * len(self.shards)
@@ -152,7 +153,7 @@ class Restless(Split):
             changes[shard_of(gone, len(self.shards))].append(Change(Op.REMOVE, gone))
         come = f"new:{self.rounds}"
         changes[shard_of(come, len(self.shards))].append(Change(Op.SET, come, self.rounds))
-        update_all(self.shards, 6, changes)
+        update_all(self.shards, Form(), changes)
         return answers
 
 

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pipeline.boards import shard as shards
 from pipeline.boards import tree
 from pipeline.boards.changes import Change, Code, Op, Reply
+from pipeline.boards.form import Form
 from pipeline.boards.lua import BoardScript
 from pipeline.boards.queries import Above, AskInfo, At, Below, ByRank, Find, Found, Lowest, Most, Query, Under
 from pipeline.boards.scores import LIMIT
@@ -76,7 +77,7 @@ def contents(shard: Shard) -> tuple[bytes, dict[bytes, bytes], list[int]]:
 def update_all(shard: Shard, changes: Iterable[Change], **options: Any) -> list[Reply]:
     todo, replies = iter(changes), []
     while some := list(islice(todo, 200)):
-        replies += shard.update(6, some, **options)
+        replies += shard.update(Form(), some, **options)
     return replies
 
 
@@ -188,7 +189,7 @@ class ShardMachine(RuleBasedStateMachine):
         assert scores == sorted(units.values())
         check(packed, leaves, scores)
         asked = list(self.questions(scores))
-        for (query, right), found in zip(asked, shard.read(6, *(query for query, _ in asked)), strict=True):
+        for (query, right), found in zip(asked, shard.read(Form(), *(query for query, _ in asked)), strict=True):
             assert found == right, query.args
 
         if units:
@@ -197,7 +198,7 @@ class ShardMachine(RuleBasedStateMachine):
             other = f"m{self.rnd.randrange(2000)}".encode()
             rank = rows.index((score, member))
             assert shard.read(
-                6,
+                Form(),
                 At(score, member),
                 At(score, other),
                 Find(member.decode()),
@@ -277,7 +278,7 @@ def test_a_batch_does_what_its_changes_do_one_by_one(shard: Shard, limits: tuple
     for key, copy in zip(shard.keys[1:], other.keys[1:], strict=True):
         shard.client.execute_command("COPY", key, copy)
 
-    one_by_one = [reply for change in changes for reply in other.update(6, [change])]
+    one_by_one = [reply for change in changes for reply in other.update(Form(), [change])]
     assert update_all(shard, changes) == one_by_one
     (packed, _, scores), (other_packed, _, other_scores) = contents(shard), contents(other)
     assert scores == other_scores
@@ -309,10 +310,10 @@ def test_a_hundred_thousand_equal_scores_cost_one_counter(shard: Shard) -> None:
     packed, leaves = pack([7] * 10**5, Header(places=6))
     shard.client.execute_command("SET", shard.keys[1], packed)
 
-    shard.update(6, [Change(Op.SET, "first", 1)])
+    shard.update(Form(), [Change(Op.SET, "first", 1)])
     packed, leaves, _ = contents(shard)
     assert (len(packed) < 1000, leaves) == (True, {})
-    assert shard.read(6, Lowest(50_000, full=True), Most(700), Below(7)) == [
+    assert shard.read(Form(), Lowest(50_000, full=True), Most(700), Below(7)) == [
         Totals(50_000, 49_999 * 7 + 1, 49_999 * 49 + 1, 2),
         Totals(100, 1 + 99 * 7),
         Totals(1, 1),
@@ -325,7 +326,7 @@ def test_sums_beyond_two_to_the_64_are_exact(shard: Shard) -> None:
 
     scores = sorted(units.values())
     assert sum(scores) > 2**64
-    assert shard.read(6, Lowest(LIMIT, full=True), Lowest(2500, full=True), Most(2**64)) == [
+    assert shard.read(Form(), Lowest(LIMIT, full=True), Lowest(2500, full=True), Most(2**64)) == [
         totals(scores),
         totals(scores[:2500]),
         totals(scores[3 : 3 + 2**64 // scores[3]], full=False),
@@ -348,18 +349,18 @@ def test_a_set_that_was_touched_is_noticed(shard: Shard, touch: str, arguments: 
     before = contents(shard)
 
     for ask in (
-        lambda: shard.read(6, Lowest(3)),
-        lambda: shard.read(6, Below(3)),
-        lambda: shard.read(6, Most(3)),
-        lambda: shard.update(6, [Change(Op.SET, "m2", 9)]),
-        lambda: shard.update(6, [Change(Op.REMOVE, "m2")]),
+        lambda: shard.read(Form(), Lowest(3)),
+        lambda: shard.read(Form(), Below(3)),
+        lambda: shard.read(Form(), Most(3)),
+        lambda: shard.update(Form(), [Change(Op.SET, "m2", 9)]),
+        lambda: shard.update(Form(), [Change(Op.REMOVE, "m2")]),
     ):
         with pytest.raises(StaleShard):
             ask()
     with pytest.raises(BrokenTree):
         check(*before)
     assert contents(shard) == before
-    assert shard.read(6, AskInfo())[0].size == len(before[2])
+    assert shard.read(Form(), AskInfo())[0].size == len(before[2])
 
 
 @pytest.mark.parametrize("lost", ["a score", "a leaf"])
@@ -371,7 +372,7 @@ def test_a_change_whose_score_the_tree_lacks_is_left_out(shard: Shard, lost: str
         shard.client.execute_command("DEL", shard.keys[2])
     before = contents(shard)
 
-    replies = shard.update(6, [Change(Op.SET, "m7", 1), Change(Op.ADD, "m7", 1), Change(Op.SET, "far", -5)])
+    replies = shard.update(Form(), [Change(Op.SET, "m7", 1), Change(Op.ADD, "m7", 1), Change(Op.SET, "far", -5)])
     assert [reply.code for reply in replies] == [Code.STALE, Code.STALE, Code.OK]
     assert sorted([*before[2], -5]) == contents(shard)[2]
     with pytest.raises(BrokenTree):
@@ -389,8 +390,8 @@ def broken(change: Damage, message: str) -> Any:
     ("change", "message"),
     [
         broken(lambda packed, leaves: (packed[:-1], leaves), "cut short"),
-        broken(lambda packed, leaves: (packed[:4] + bytes([99]) + packed[5:], leaves), "cut short at"),
-        broken(lambda packed, leaves: (bytes([1]) + packed[1:], leaves), "used twice"),
+        broken(lambda packed, leaves: (packed[:42] + bytes([99]) + packed[43:], leaves), "cut short at"),
+        broken(lambda packed, leaves: (packed[:38] + bytes([1]) + packed[39:], leaves), "used twice"),
         broken(
             lambda packed, leaves: (packed[:115] + bytes(2) + packed[117:], leaves), "counts 0 scores, the set has 2000"
         ),

@@ -31,7 +31,7 @@ NOT_ANSWERED = {
     "NoDemo",
     "NoMemoryForDeadLetter",
     "NotNow",
-    "OtherPlaces",
+    "OtherForm",
     "PartitionCountChanged",
     "QueryError",
     "Refused",

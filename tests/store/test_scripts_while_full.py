@@ -19,6 +19,7 @@ import redis as redis_py
 import pipeline
 from pipeline.boards import Board, Boards, sample
 from pipeline.boards.changes import Change, Op
+from pipeline.boards.form import Form
 from pipeline.console.traces import Part, Traces
 from pipeline.hub import Event, Hub, throughput
 from pipeline.hub.consumer_group import ConsumerGroup
@@ -120,7 +121,7 @@ def first_member(client: redis_py.Redis) -> Callable[[], object]:
 def removal_with_an_addition(client: redis_py.Redis) -> Callable[[], object]:
     (shard,) = board_of(client).shards
     changes = [Change(Op.REMOVE, "m1"), Change(Op.SET, "new", 1)]
-    return lambda: shard.update(6, changes)
+    return lambda: shard.update(Form(), changes)
 
 
 def other_features(client: redis_py.Redis) -> Callable[[], object]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ....boards import Boards
 from ....boards.changes import Code, Op
-from ....boards.shard import OtherPlaces, error_of
+from ....boards.shard import OtherForm, error_of
 from ....errors import InvalidValue, PipelineError
 from ....store import Pipeline, ResponseError
 from ...engine.engine import OutputRow
@@ -48,8 +48,8 @@ class BoardOutput(Sink):
         A board that has other places than this process knew is written with those from the next transaction on.
         """
         error = error_of(reply) if isinstance(reply, ResponseError) else None
-        if isinstance(error, OtherPlaces):
-            self.boards[self.board].shards.places = error.places
+        if isinstance(error, OtherForm):
+            self.boards[self.board].shards.form = error.form
             faults.report(BOARD, f"board {self.board}: a score is lost: {error}, since another process changed them")
         elif isinstance(error, PipelineError):
             faults.report(BOARD, f"board {self.board}: {error}")
