@@ -1,7 +1,7 @@
 """Boards over HTTP."""
 
-from . import bulk, features, members, ranks, whole
+from . import bulk, features, members, ranks, tasks, whole
 
 __all__ = ["blueprints"]
 
-blueprints = (whole.blueprint, ranks.blueprint, members.blueprint, bulk.blueprint, features.blueprint)
+blueprints = (whole.blueprint, ranks.blueprint, members.blueprint, bulk.blueprint, features.blueprint, tasks.blueprint)

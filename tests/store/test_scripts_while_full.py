@@ -34,7 +34,6 @@ from pipeline.store.lease import Lease
 from pipeline.store.scripts import Script
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.outputs.stream import declare_outputs
-
 from pipeline.work.runner import TaskRunner
 from pipeline.work.tasks import Progress, Task, Tasks
 
