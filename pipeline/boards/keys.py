@@ -181,10 +181,11 @@ def after_prefix(key: Key) -> str:
 
 
 def scored(tag: str, segment: str | None = None) -> list[str]:
-    """Return the KEYS of tree.lua: scores, tree and leaves of a shard, or of a segment in it."""
+    """Return the KEYS of tree.lua: scores, tree, leaves of a shard; of a segment, these, and the tree of its shard."""
     if segment is None:
         return [name(key, tag) for key in (SCORES, TREE, LEAVES)]
-    return [name(key, tag, SEGMENT=segment) for key in (SEGMENT_SCORES, SEGMENT_TREE, SEGMENT_LEAVES)]
+    own = [name(key, tag, SEGMENT=segment) for key in (SEGMENT_SCORES, SEGMENT_TREE, SEGMENT_LEAVES)]
+    return [*own, name(TREE, tag)]
 
 
 def shard_keys() -> list[str]:

@@ -26,8 +26,14 @@ local size = call('ZCARD', KEYS[1])
 local head = call('GETRANGE', KEYS[2], 0, HEADER_SIZE + 16 * NODE_SIZE - 1)
 local exists = head ~= ''
 if not exists then head = MAGIC .. string.rep('\0', HEADER_SIZE - 4) end
-if string.sub(head, 1, 4) ~= MAGIC then return redis.error_reply(IS_OLD) end
-local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, head, SETTINGS_AT)
+local board = head
+if KEYS[4] then  -- a segment has the settings of its board
+  board = call('GETRANGE', KEYS[4], 0, HEAD_SIZE - 1)
+  exists = board ~= ''
+  if not exists then board = MAGIC .. string.rep('\0', HEAD_SIZE - 4) end
+end
+if string.sub(board, 1, 4) ~= MAGIC or string.sub(head, 1, 4) ~= MAGIC then return redis.error_reply(IS_OLD) end
+local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board, SETTINGS_AT)
 local form = form_of(places, flags, generation)
 if exists and ARGV[1] ~= '' and tonumber(ARGV[1]) ~= form then return redis.error_reply('FORM ' .. form) end
 

@@ -49,7 +49,7 @@ def rebuild(shards: Shards, progress: Progress | None = None) -> None:
 
 
 def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
-    scores_key, tree_key, leaves_key = shard.keys
+    scores_key, tree_key, leaves_key = shard.keys[:3]
     with _unchanged(shards.name, shard) as pipe:
         units = array("q")
         for page in _resumed(pipe, shard):
@@ -95,7 +95,7 @@ def _rebuild_segments(form: Form, shard: Shard) -> None:
     """Let every member leave and join each of its segments."""
     for name in features.segments(shard):
         part = Shard(shard.client, shard.tag, name)
-        shard.client.execute_command("UNLINK", *part.keys)
+        shard.client.execute_command("UNLINK", *part.keys[:3])
         in_segment = keys.name(keys.IN_SEGMENT, shard.tag, SEGMENT=name)
         members = iter(shard.client.execute_command("SMEMBERS", in_segment))
         while some := [member.decode() for member in islice(members, 100)]:

@@ -3,6 +3,7 @@
 -- KEYS[1]  sorted set, member -> units
 -- KEYS[2]  string, header and nodes of the tree
 -- KEYS[3]  hash, scores of leaves
+-- KEYS[4]  of a segment alone: KEYS[2] of its board, which has the settings
 --
 -- A node stands for the scores in a cell of score space: at level L, cell C is all from C * 16^L up to, not including,
 -- (C + 1) * 16^L. A node with a page has 16 children, each for the scores in one of the cells 16 C to 16 C + 15 of the
