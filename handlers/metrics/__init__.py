@@ -1,4 +1,4 @@
-"""/metrics, for Prometheus: what this service's processes counted, and what Redis knows of hubs, relays, jobs and tasks.
+"""/metrics, for Prometheus: what this service's processes counted, and what Redis knows of all that workers do.
 
 It needs a token with Listen, also from this machine: behind a proxy, every client may seem to be local, and the names
 of hubs and the lag of their readers are not public. A token for this path alone gives access to nothing else:

@@ -20,14 +20,15 @@ from .tasks import Progress, Task
 
 def copy(boards: Boards, task: Task, progress: Progress) -> Any:
     with _own_board(task):
-        return {"board": boards[task.subject].copy(task.arguments["to"], replace=task.arguments["replace"]).name}
+        made = boards[task.subject].copy(task.arguments["to"], replace=task.arguments["replace"], progress=progress)
+        return {"board": made.name}
 
 
 def rename(boards: Boards, task: Task, progress: Progress) -> Any:
     to = task.arguments["to"]
     with _own_board(task):
         try:
-            boards[task.subject].rename(to, replace=task.arguments["replace"])
+            boards[task.subject].rename(to, replace=task.arguments["replace"], progress=progress)
         except UnknownBoard:
             if task.run == 1 or not boards.listed([to]):
                 raise
@@ -37,12 +38,12 @@ def rename(boards: Boards, task: Task, progress: Progress) -> Any:
 def union(boards: Boards, task: Task, progress: Progress) -> Any:
     sources = {name: Decimal(weight) for name, weight in task.arguments["sources"].items()}
     with _own_board(task):
-        return boards[task.subject].union(sources, replace=task.arguments["replace"])
+        return boards[task.subject].union(sources, replace=task.arguments["replace"], progress=progress)
 
 
 def delete(boards: Boards, task: Task, progress: Progress) -> Any:
     try:
-        boards[task.subject].delete()
+        boards[task.subject].delete(progress)
     except UnknownBoard:
         if task.run == 1:
             raise
