@@ -132,13 +132,11 @@ def union(name: str, sources: tuple[tuple[str, Decimal], ...], replace: bool) ->
 
 @board.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.confirmation_option(prompt="Its scores, features and segments go as well. Delete it?")
 @one_line_errors
-def delete(name: str, yes: bool) -> None:
+def delete(name: str) -> None:
     """Delete the board NAME with all its scores, features and segments."""
     found = _board(name)
-    if not yes:
-        click.confirm(f"Delete the board {name} and its {found.summary().count:,} members?", abort=True)
     with _progress("Deleting") as progress:
         found.delete(progress)
     click.echo(f"{name} is deleted")
