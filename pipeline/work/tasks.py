@@ -117,10 +117,13 @@ class Tasks:
             raise UnknownTask(id)
         return found
 
-    def all(self, subject: str | None = None) -> list[Task]:
-        """Return all tasks, or those of one subject, the newest first. Two round trips; O(all tasks), a thousand."""
+    def all(self, subject: str | None = None, *, ended: bool = True) -> list[Task]:
+        """Return all tasks, or those of one subject, the newest first; without `ended` those that wait or run.
+
+        Two round trips. O(all tasks), which are at most a thousand.
+        """
         with self.redis.pipeline(transaction=False) as pipe:
-            for key in (UNFINISHED, ENDED):
+            for key in (UNFINISHED, ENDED) if ended else (UNFINISHED,):
                 pipe.zrange(key.pattern, 0, -1)
             ids = {id.decode() for some in pipe.execute() for id in some}
             for id in ids:
