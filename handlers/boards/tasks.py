@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from pipeline.boards import BoardExists, UnknownBoard
 from pipeline.boards.answers import isoformat
 from pipeline.errors import InvalidValue
-from pipeline.work.tasks import State, Task, UnknownTask
+from pipeline.work.tasks import Task, TaskState, UnknownTask
 from wz import Blueprint, Request, Response
 from wz.caching import cache_control
 from wz.json import JSON
@@ -37,7 +37,7 @@ ASYNC = "respond-async"
 NO_TASK = {404: "the board has no such task: it never had it, or the task ended long ago"}
 
 
-class Links(msgspec.Struct):
+class TaskLinks(msgspec.Struct):
     """`board` is the board that the work is to make, or is done on."""
 
     self: str
@@ -54,7 +54,7 @@ class BoardTask(msgspec.Struct):
     id: str
     kind: str
     board: str
-    state: State
+    state: TaskState
     arguments: Mapping[str, Any]
     done: int | None
     total: int | None
@@ -64,7 +64,7 @@ class BoardTask(msgspec.Struct):
     finished: str | None
     error: str | None
     result: msgspec.Raw | None
-    links: Links
+    links: TaskLinks
 
 
 class BoardTasks(msgspec.Struct):
@@ -84,7 +84,11 @@ ACCEPTED = {
         },
     )
 }
-PREFER = {"Prefer": str}
+PREFER = {
+    "Prefer": Annotated[
+        str, msgspec.Meta(description=f"`{ASYNC}` to have a task also for what is done at once", examples=[ASYNC])
+    ]
+}
 
 _json = JSON()
 
@@ -197,5 +201,5 @@ def _document(request: Request, task: Task) -> BoardTask:
         finished=isoformat(task.finished or 0),
         error=task.error or None,
         result=msgspec.Raw(task.result) if task.result else None,
-        links=Links(_address(request, task), request.app.url_for("boards.summary", board=made)),
+        links=TaskLinks(_address(request, task), request.app.url_for("boards.summary", board=made)),
     )

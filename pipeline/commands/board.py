@@ -15,7 +15,7 @@ from ..boards import Board as BoardOf
 from ..boards import Boards, Order
 from ..boards.view import PAGE
 from ..store.client import redis_client
-from ..work.tasks import State, Task, Tasks
+from ..work.tasks import Task, Tasks, TaskState
 from . import terminal
 from .terminal import columns, one_line_errors, utc
 
@@ -184,7 +184,7 @@ def _row(task: Task) -> tuple[str, ...]:
 
 
 def _facts(task: Task) -> list[tuple[str, str]]:
-    times = ("created", "started", "finished", *(["due"] if task.state is State.WAITING else []))
+    times = ("created", "started", "finished", *(["due"] if task.state is TaskState.WAITING else []))
     return [
         *(("task", task.id), ("board", task.subject), ("what", task.kind), ("state", task.state.value)),
         ("arguments", msgspec.json.encode(task.arguments).decode()),

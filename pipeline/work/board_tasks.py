@@ -12,10 +12,15 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from ..boards import BoardExists, Boards, UnknownBoard
+from ..boards import BoardChanged, BoardExists, Boards, UnknownBoard
 from ..errors import PipelineError
-from .runner import Work
+from .runner import TryLater, Work
 from .tasks import Progress, Task
+
+BoardWork = Callable[[Boards, Task, Progress], Any]
+
+#: What is over after a while: a client would be told to ask again, and a task is.
+PASSING = (BoardChanged,)
 
 
 def copy(boards: Boards, task: Task, progress: Progress) -> Any:
@@ -56,7 +61,7 @@ def rebuild(boards: Boards, task: Task, progress: Progress) -> Any:
 
 
 #: By the name of its kind.
-KINDS: Mapping[str, Callable[[Boards, Task, Progress], Any]] = {
+KINDS: Mapping[str, BoardWork] = {
     "board.copy": copy,
     "board.rename": rename,
     "board.union": union,
@@ -67,7 +72,14 @@ KINDS: Mapping[str, Callable[[Boards, Task, Progress], Any]] = {
 
 def board_work(boards: Boards) -> dict[str, Work]:
     """Return all kinds of tasks on these boards, for `TaskRunner`."""
-    return {kind: partial(work, boards) for kind, work in KINDS.items()}
+    return {kind: partial(_carry_out, work, boards) for kind, work in KINDS.items()}
+
+
+def _carry_out(work: BoardWork, boards: Boards, task: Task, progress: Progress) -> Any:
+    try:
+        return work(boards, task, progress)
+    except PASSING as exc:
+        raise TryLater(str(exc)) from exc
 
 
 @contextmanager

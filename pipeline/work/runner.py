@@ -14,7 +14,7 @@ from ..store.lease import Lease, LeaseLost
 from ..store.outage_log import outages
 from ..store.pace import FIRST_WAIT, MAX_WAIT, Pace
 from .keys import TASK_LEASE
-from .tasks import Progress, State, Task, Tasks
+from .tasks import Progress, Task, Tasks, TaskState
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,10 @@ class Stopped(Exception):
 
 class Cancelled(Exception):
     """Somebody wants the task to end."""
+
+
+class TryLater(Exception):
+    """What a function raises if it may succeed after a while. The text is what is said of the task until then."""
 
 
 class TaskRunner:
@@ -82,12 +86,12 @@ class TaskRunner:
             return
         if task.tries > TRIES:
             error = f"it was begun {TRIES} times, and never came to an end: its worker was killed, or failed"
-            keeper.settle(lambda: self.tasks.finish(task, State.FAILED, error=error))
+            keeper.settle(lambda: self.tasks.finish(task, TaskState.FAILED, error=error))
             return
         try:
             result = work(task, keeper.progress)
         except Cancelled:
-            keeper.settle(lambda: self.tasks.finish(task, State.CANCELLED))
+            keeper.settle(lambda: self.tasks.finish(task, TaskState.CANCELLED))
         except Stopped:
             self.tasks.postpone(task, 0, "its worker was stopped", counts=False)
         except LeaseLost:
@@ -99,21 +103,22 @@ class TaskRunner:
             keeper.settle(lambda: self.tasks.postpone(task, FIRST_WAIT * 4, why, counts=False))
         except PipelineError as exc:
             error = str(exc)
-            keeper.settle(lambda: self.tasks.finish(task, State.FAILED, error=error))
+            keeper.settle(lambda: self.tasks.finish(task, TaskState.FAILED, error=error))
+        except TryLater as exc:
+            self._try_later(task, str(exc), keeper)
         except Exception as exc:
-            self._failed(task, exc, keeper)
+            error = _in_one_line(exc)
+            logger.exception("the task %s (%s) failed: %s", task.id, task.kind, error)
+            self._try_later(task, error, keeper)
         else:
-            keeper.settle(lambda: self.tasks.finish(task, State.DONE, result=result))
+            keeper.settle(lambda: self.tasks.finish(task, TaskState.DONE, result=result))
 
-    def _failed(self, task: Task, exc: Exception, keeper: _Keeper) -> None:
-        """A fault of the program: what it met may have been there for a moment only."""
-        error = _in_one_line(exc)
-        logger.exception("the task %s (%s) failed: %s", task.id, task.kind, error)
+    def _try_later(self, task: Task, error: str, keeper: _Keeper) -> None:
         if task.tries < TRIES:
             wait = min(MAX_WAIT, FIRST_WAIT * 2**task.tries)
             keeper.settle(lambda: self.tasks.postpone(task, wait, error, counts=True))
         else:
-            keeper.settle(lambda: self.tasks.finish(task, State.FAILED, error=error))
+            keeper.settle(lambda: self.tasks.finish(task, TaskState.FAILED, error=error))
 
 
 def _in_one_line(exc: Exception) -> str:

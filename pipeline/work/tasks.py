@@ -37,7 +37,7 @@ _KEPT = (KEPT_DAYS * 86_400_000, MOST_ENDED)
 _json = msgspec.json.Encoder(decimal_format="number")
 
 
-class State(StrEnum):
+class TaskState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
@@ -46,7 +46,7 @@ class State(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        return self not in (State.WAITING, State.RUNNING)
+        return self not in (TaskState.WAITING, TaskState.RUNNING)
 
 
 class UnknownTask(PipelineError, LookupError):
@@ -77,7 +77,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: str
     subject: str
-    state: State
+    state: TaskState
     arguments: Mapping[str, Any]
     created: int
     due: int
@@ -176,9 +176,9 @@ class Tasks:
         """Let the task wait before it is carried out again; without `counts` it was not the task's own fault."""
         self._change(task.id, "postpone", task.run, int(seconds * 1000), why, "0" if counts else "1")
 
-    def finish(self, task: Task, state: State, *, error: str = "", result: Any = None) -> None:
+    def finish(self, task: Task, state: TaskState, *, error: str = "", result: Any = None) -> None:
         """Say how the task has ended."""
-        fields = ("error", error, "result", _json.encode(result) if state is State.DONE else b"")
+        fields = ("error", error, "result", _json.encode(result) if state is TaskState.DONE else b"")
         self._change(task.id, "end", task.run, state.value, *_KEPT, *fields)
 
     def _change(self, id: str, *args: Any) -> Any:
@@ -193,7 +193,7 @@ def _read(id: str, fields: Mapping[Any, Any]) -> Task | None:
     found: dict[str, Any] = {name: texts[name].decode() for name in _TEXTS if name in texts}
     found |= {name: int(texts[name]) for name in _NUMBERS if name in texts}
     arguments = msgspec.json.decode(texts["arguments"])
-    state = State(found.pop("state"))
+    state = TaskState(found.pop("state"))
     return Task(
         id=id, state=state, arguments=arguments, result=texts.get("result", b""), cancel="cancel" in texts, **found
     )

@@ -20,7 +20,7 @@ from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.registry import JobRegistry
-from pipeline.work.tasks import State, Tasks
+from pipeline.work.tasks import Tasks, TaskState
 from wz import App
 
 from .. import stack
@@ -299,7 +299,7 @@ def test_long_work_is_shown_while_it_waits_and_runs(visitor: Visitor, board: Boa
     assert running
     tasks.report(running, (1, 3))
     runs = words(visitor.get("/console/boards/b"))
-    tasks.finish(running, State.DONE)
+    tasks.finish(running, TaskState.DONE)
 
     assert "copy to kept waiting" in waits
     assert "copy to kept 33 %" in runs

@@ -24,7 +24,7 @@ from pipeline.hub.upstream_answers import Action
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from pipeline.work.keys import TASK
-from pipeline.work.tasks import State, Tasks
+from pipeline.work.tasks import Tasks, TaskState
 from wz.live_server import LiveServer
 from wz.testing import Client
 
@@ -228,7 +228,7 @@ def test_tasks_are_counted_by_state(client: ServiceClient, settings: Settings) -
 
     found = scrape(client)
 
-    assert {state.value: found["wz_tasks", state.value] for state in State} == {
+    assert {state.value: found["wz_tasks", state.value] for state in TaskState} == {
         "waiting": 1,
         "running": 1,
         "done": 0,

@@ -21,8 +21,8 @@ from pipeline.settings import Settings
 from pipeline.store import OutOfMemoryError
 from pipeline.store.client import redis_client
 from pipeline.work import keys, runner
-from pipeline.work.runner import TRIES, TaskRunner, Work
-from pipeline.work.tasks import Progress, State, Task, TaskEnded, Tasks, TooManyTasks, UnknownTask
+from pipeline.work.runner import TRIES, TaskRunner, TryLater, Work
+from pipeline.work.tasks import Progress, Task, TaskEnded, Tasks, TaskState, TooManyTasks, UnknownTask
 
 from ..full import full
 from ..stack import REPOSITORY, ROOT, redis_server, until
@@ -45,16 +45,16 @@ def no_longer_wait(tasks: Tasks) -> None:
 
 def test_a_task_is_carried_out_with_its_arguments_and_keeps_the_result(tasks: Tasks) -> None:
     made = tasks.create("add", {"numbers": [1, 2]}, "b")
-    assert (made.state, made.started, made.run) == (State.WAITING, None, 0)
+    assert (made.state, made.started, made.run) == (TaskState.WAITING, None, 0)
 
     def add(task: Task, progress: Progress) -> Any:
-        assert tasks[task.id].state is State.RUNNING
+        assert tasks[task.id].state is TaskState.RUNNING
         return {"sum": Decimal("3.10"), "of": task.arguments["numbers"]}
 
     assert carry_out(tasks, {"add": add}) == 1
 
     ended = tasks[made.id]
-    assert (ended.state, ended.result, ended.error) == (State.DONE, b'{"sum":3.10,"of":[1,2]}', "")
+    assert (ended.state, ended.result, ended.error) == (TaskState.DONE, b'{"sum":3.10,"of":[1,2]}', "")
     assert made.created <= (ended.started or 0) <= (ended.finished or 0)
     assert carry_out(tasks, {}) == 0
     assert tasks.redis.keys("wz:task-lease:*") == []
@@ -80,7 +80,7 @@ def test_an_error_that_is_the_users_ends_a_task_with_its_text(tasks: Tasks) -> N
 
     carry_out(tasks, {"k": refuse})
 
-    assert (tasks[made.id].state, tasks[made.id].error) == (State.FAILED, "sources must name at least one board")
+    assert (tasks[made.id].state, tasks[made.id].error) == (TaskState.FAILED, "sources must name at least one board")
 
 
 def test_another_error_is_tried_again_some_times(tasks: Tasks) -> None:
@@ -92,14 +92,31 @@ def test_another_error_is_tried_again_some_times(tasks: Tasks) -> None:
     for _ in range(TRIES - 1):
         carry_out(tasks, {"k": fail})
         waiting = tasks[made.id]
-        assert (waiting.state, waiting.error) == (State.WAITING, "ZeroDivisionError: in two lines")
+        assert (waiting.state, waiting.error) == (TaskState.WAITING, "ZeroDivisionError: in two lines")
         assert waiting.due > waiting.created
         assert carry_out(tasks, {"k": fail}) == 0
         no_longer_wait(tasks)
     carry_out(tasks, {"k": fail})
 
     ended = tasks[made.id]
-    assert (ended.state, ended.error, ended.run) == (State.FAILED, "ZeroDivisionError: in two lines", TRIES)
+    assert (ended.state, ended.error, ended.run) == (TaskState.FAILED, "ZeroDivisionError: in two lines", TRIES)
+
+
+def test_what_may_pass_is_tried_again_without_a_word_in_the_log(tasks: Tasks, caplog: pytest.LogCaptureFixture) -> None:
+    made = tasks.create("k", {}, "b")
+
+    def work(task: Task, progress: Progress) -> int:
+        if task.run == 1:
+            raise TryLater("the board was written to while it was read: try again")
+        return task.run
+
+    carry_out(tasks, {"k": work})
+    assert tasks[made.id].error == "the board was written to while it was read: try again"
+    no_longer_wait(tasks)
+    carry_out(tasks, {"k": work})
+
+    assert (tasks[made.id].state, tasks[made.id].result) == (TaskState.DONE, b"2")
+    assert caplog.records == []
 
 
 def test_a_task_whose_worker_always_ends_is_given_up(tasks: Tasks) -> None:
@@ -109,15 +126,15 @@ def test_a_task_whose_worker_always_ends_is_given_up(tasks: Tasks) -> None:
 
     carry_out(tasks, {"k": lambda task, progress: None})
 
-    assert tasks[made.id].state is State.FAILED
+    assert tasks[made.id].state is TaskState.FAILED
     assert "never came to an end" in tasks[made.id].error
 
 
 def test_a_waiting_task_is_cancelled_at_once(tasks: Tasks) -> None:
     made = tasks.create("k", {}, "b")
 
-    assert tasks.cancel(made.id).state is State.CANCELLED
-    assert tasks.cancel(made.id).state is State.CANCELLED
+    assert tasks.cancel(made.id).state is TaskState.CANCELLED
+    assert tasks.cancel(made.id).state is TaskState.CANCELLED
     assert carry_out(tasks, {}) == 0
 
 
@@ -148,7 +165,7 @@ def test_a_running_task_is_cancelled_when_it_next_tells_how_far_it_is(
     carry_out(tasks, {"k": work})
 
     assert let_go == [made.id]
-    assert (tasks[made.id].state, tasks[made.id].done, tasks[made.id].total) == (State.CANCELLED, 1, 2)
+    assert (tasks[made.id].state, tasks[made.id].done, tasks[made.id].total) == (TaskState.CANCELLED, 1, 2)
 
 
 def test_a_worker_that_stops_gives_its_task_to_another(tasks: Tasks) -> None:
@@ -160,7 +177,7 @@ def test_a_worker_that_stops_gives_its_task_to_another(tasks: Tasks) -> None:
         progress(0, 1)
 
     carry_out(tasks, {"k": work}, stop)
-    assert (tasks[made.id].state, tasks[made.id].error) == (State.WAITING, "its worker was stopped")
+    assert (tasks[made.id].state, tasks[made.id].error) == (TaskState.WAITING, "its worker was stopped")
 
     carry_out(tasks, {"k": lambda task, progress: task.run})
     assert (tasks[made.id].result, tasks[made.id].tries, tasks[made.id].error) == (b"2", 1, "")
@@ -179,7 +196,7 @@ def test_a_worker_that_was_taken_for_dead_changes_nothing_any_more(
 
     carry_out(tasks, {"k": paused})
 
-    assert (tasks[made.id].state, tasks[made.id].result) == (State.DONE, b'"of the other"')
+    assert (tasks[made.id].state, tasks[made.id].result) == (TaskState.DONE, b'"of the other"')
     assert not tasks.report(made, (1, 2)) > 0
 
 
@@ -189,8 +206,8 @@ def test_a_kind_that_a_worker_does_not_know_waits_for_one_that_does(tasks: Tasks
     carry_out(tasks, {"k": lambda task, progress: None})
     carry_out(tasks, {"k": lambda task, progress: None})
 
-    assert tasks[other.id].state is State.DONE
-    assert (tasks[made.id].state, tasks[made.id].tries) == (State.WAITING, 0)
+    assert tasks[other.id].state is TaskState.DONE
+    assert (tasks[made.id].state, tasks[made.id].tries) == (TaskState.WAITING, 0)
     assert "'newer'" in tasks[made.id].error
 
 
@@ -206,13 +223,13 @@ def test_a_full_store_lets_a_task_wait_and_others_go_on(tasks: Tasks) -> None:
         carry_out(tasks, kinds)
         carry_out(tasks, kinds)
 
-        assert tasks[makes_room.id].state is State.DONE
+        assert tasks[makes_room.id].state is TaskState.DONE
         waiting = tasks[needs_room.id]
-        assert (waiting.state, waiting.tries) == (State.WAITING, 0)
+        assert (waiting.state, waiting.tries) == (TaskState.WAITING, 0)
         assert waiting.error.startswith(OutOfMemoryError.__name__)
     no_longer_wait(tasks)
     carry_out(tasks, kinds)
-    assert tasks[needs_room.id].state is State.DONE
+    assert tasks[needs_room.id].state is TaskState.DONE
 
 
 def test_there_are_only_so_many_tasks(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,11 +299,11 @@ def test_a_killed_worker_is_followed_by_another_that_carries_its_task_out(tasks:
         until(lambda: begun(tasks) == [f"{made.id} 1"])
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
-    assert tasks[made.id].state is State.RUNNING
+    assert tasks[made.id].state is TaskState.RUNNING
     tasks.redis.rpush("go", 1)
 
     with worker(settings):
-        until(lambda: tasks[made.id].state is State.DONE)
+        until(lambda: tasks[made.id].state is TaskState.DONE)
 
     assert tasks[made.id].result == b"2"
     assert begun(tasks) == [f"{made.id} 1", f"{made.id} 2"]
@@ -296,9 +313,9 @@ def test_two_workers_share_the_tasks_of_two_subjects_and_not_those_of_one(tasks:
     made = [tasks.create("wait", {}, subject).id for subject in ("b", "b", "c")]
     with worker(settings), worker(settings):
         until(lambda: len(begun(tasks)) == 2)
-        assert sorted(tasks[id].subject for id in made if tasks[id].state is State.RUNNING) == ["b", "c"]
+        assert sorted(tasks[id].subject for id in made if tasks[id].state is TaskState.RUNNING) == ["b", "c"]
         tasks.redis.rpush("go", 1, 2, 3)
-        until(lambda: all(tasks[id].state is State.DONE for id in made))
+        until(lambda: all(tasks[id].state is TaskState.DONE for id in made))
 
     assert sorted(begun(tasks)) == sorted(f"{id} 1" for id in made)
 
@@ -315,5 +332,5 @@ def test_an_outage_lets_a_task_wait_and_loses_none(tmp_path: Path, settings: Set
         with redis_server(tmp_path, *kept):
             until(lambda: len(begun(tasks)) == 2)
             tasks.redis.rpush("go", 1)
-            until(lambda: tasks[made.id].state is State.DONE)
+            until(lambda: tasks[made.id].state is TaskState.DONE)
             assert tasks[made.id].result == b"2"
