@@ -182,10 +182,7 @@ class Board(View):
         return lifecycle.configure(self.shards, places, sample, expires, self.expires)
 
     def delete(self) -> None:
-        """Delete the board with all that belongs to it; features first, so that it can be repeated after a crash.
-
-        O(n), most of it in the background of Redis. Raises `UnknownBoard`.
-        """
+        """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""
         lifecycle.delete(self.shards)
 
     def copy(self, to: str, *, replace: bool = False) -> Board:
