@@ -68,6 +68,14 @@ class Board(View):
             raise UnknownMember(self.name, member)
 
     @with_form
+    def forget(self, member: str) -> None:
+        """Remove all that the board knows of `member`: like `remove`, but also if it has no score, or is not there."""
+        for segment in self.segments_of(member):
+            self._change(Change(Op.LEAVE, member, segment))
+        self._change(Change(Op.REMOVE, member))
+        self.set_features(member, {}, replace=True)
+
+    @with_form
     def join(self, member: str, segment: str) -> None:
         """Put `member` into a segment, with its score as soon as it has one. A board has at most `MOST_SEGMENTS`."""
         check_name(segment, "segment")
