@@ -14,6 +14,7 @@ from ..boards import Board as BoardOf
 from ..boards import Boards, Order
 from ..boards.view import PAGE
 from . import terminal
+from .board_list import erase, list_boards, show_member
 from .terminal import columns, one_line_errors
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ def rebuild(name: str) -> None:
     with _progress("Reading") as progress:
         found.rebuild(progress)
     click.echo(f"{name}: {found.summary().count:,} members")
+
+
+for command in (list_boards, show_member, erase):
+    board.add_command(command)
 
 
 def _board(name: str) -> BoardOf:
