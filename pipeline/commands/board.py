@@ -17,6 +17,7 @@ from ..boards.view import PAGE
 from ..store.client import redis_client
 from ..work.tasks import Task, Tasks, TaskState
 from . import terminal
+from .board_list import erase, list_boards, show_member
 from .terminal import columns, one_line_errors, utc
 
 if TYPE_CHECKING:
@@ -193,6 +194,10 @@ def _facts(task: Task) -> list[tuple[str, str]]:
         ("error", task.error or "-"),
         ("result", task.result.decode() or "-"),
     ]
+
+
+for command in (list_boards, show_member, erase):
+    board.add_command(command)
 
 
 def _board(name: str) -> BoardOf:
