@@ -30,8 +30,8 @@ from .answers import (
 )
 from .cursor import Position
 from .listing import Listed
-from .queries import ALL, Above, AskInfo, At, Below, ByRank, Find, Info, Lowest, Most, Query, Under
-from .scores import LIMIT, from_units, is_plain, rounded, to_units
+from .queries import ALL, AskInfo, At, Below, Find, Info, Lowest, Most, Query
+from .scores import LIMIT, StaleShard, from_units, is_plain, rounded, shown, to_units
 from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_form
 from .totals import Totals
 
@@ -86,6 +86,8 @@ class View:
             replies = self.shards.ask(below, up_to, whole, At(score, member.encode()), Find(member))
             if score not in [found.score for *_, found in replies if found]:
                 continue  # its score has changed since
+            if not all(low.count <= at <= not_high.count - bool(found) for low, not_high, _, at, found in replies):
+                raise StaleShard("the ranks in the set are not those in the sums")
             lower, not_higher, all_ = (sum((reply[i] for reply in replies), Totals()) for i in range(3))
             better = lower if order is Order.ASC else all_ - not_higher
             rank = sum(reply[3] for reply in replies)
@@ -182,9 +184,8 @@ class View:
         if not found.rows:
             raise BoardChanged(self.name)
         [row] = found.rows
-        name = row.name.decode(errors="backslashreplace")
-        standing = self.standing_of(name, row.score, found.before.count, found.size, order)
-        return AtPercentile(percentile, name, standing.score, standing.rank, standing.order, found.size)
+        at = self.standing_of(shown(row.name), row.score, found.before.count, found.size, order)
+        return AtPercentile(percentile, at.member, at.score, at.rank, at.order, at.count)
 
     # -- sums ----------------------------------------------------------------------------------------------------------
 
@@ -221,9 +222,14 @@ class View:
         """
         if not (is_plain(share) and 0 < share <= 1):
             raise InvalidValue("share must be above 0 and at most 1, with at most 30 digits after the point", "share")
-        order = self._order(order)
+        order, before = self._order(order), list[int]()
         for _ in range(ATTEMPTS):
-            all_, negative = self.shards.totals(Lowest(ALL), Below(0))
+            replies = self.shards.ask(AskInfo(), Lowest(ALL), Below(0))
+            all_, negative = (sum((reply[i] for reply in replies), Totals()) for i in (1, 2))
+            versions = [info.version for info, *_ in replies]
+            if versions == before:
+                raise StaleShard("the scores in the set do not add up to the sums")
+            before = versions
             if not all_.count:
                 raise self.shards.unknown()
             if all_.sum <= 0:
@@ -251,7 +257,7 @@ class View:
     @with_form
     def summary(self) -> Summary:
         """Return statistics and settings. O(1). A board that was configured may have no members."""
-        replies = self.shards.ask(AskInfo(), ByRank(0, 0), ByRank(-1, -1), ByRank(0, 0), Lowest(ALL, True))
+        replies = self.shards.ask(*_range(0, ALL, Order.ASC))
         info: Info = replies[0][0]
         found = self._statistics(replies)
         if not found.count and (self.shards.segment_name is not None or info.places is None):
@@ -282,9 +288,15 @@ class View:
     def statistics_between(self, low: Decimal | None = None, high: Decimal | None = None) -> Statistics:
         """Return the same for low <= score <= high; None sets no bound. O(log n)."""
         least, end = self._bounds(low, high)
-        end = max(least, end)
-        edges = [Above(least, 1), Under(end, 1), ByRank(0, 0)]
-        return self._existing(self.shards.ask(AskInfo(), *edges, Below(end, True), Below(least, True)))
+        bounds = [Below(least), Below(max(least, end))]
+        cuts = self.shards.ask(*bounds)
+        for _ in range(ATTEMPTS):
+            questions = [[*bounds, *_range(first.count, last.count, Order.ASC)] for first, last in cuts]
+            replies = self.shards.ask_each(questions)
+            if cuts == [reply[:2] for reply in replies]:
+                return self._existing([reply[2:] for reply in replies])
+            cuts = [reply[:2] for reply in replies]
+        raise BoardChanged(self.name)
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -294,15 +306,20 @@ class View:
         return self._statistics(replies)
 
     def _statistics(self, replies: list[list[Any]]) -> Statistics:
-        """Make statistics from each shard's `Info`, members at both edges of the range, last member, and totals."""
-        totals = [listing.value(rest) for *_, rest in ((*reply[:4], reply[4:]) for reply in replies)]
-        count, total, squares, _ = sum(totals, Totals())
+        """Make statistics of each shard's answers to the questions of `_range`.
+
+        Those of the ends are sums as well, so that the lowest and the highest are of the scores that were added up.
+        """
+        totals = Totals()
+        scores: list[int] = []
+        for _, whole, rest, *ends in replies:
+            totals += whole - rest
+            if whole.count > rest.count:
+                sums = {some.count: some.sum for some in (whole, rest, *ends)}
+                scores += [sums[rest.count + 1] - rest.sum, whole.sum - sums[whole.count - 1]]
+        count, total, squares, _ = totals
         if not count:
             return Statistics(0, Decimal(0), None, None, None, None)
-        scores: list[int] = []
-        for (_, edge, other, beyond, *_), own in zip(replies, totals, strict=True):
-            if own.count:
-                scores += [edge[0].score, (other or beyond)[0].score]
         scale = 10**self.shards.places
         return Statistics(
             count=count,
@@ -346,17 +363,19 @@ class View:
         total = found.before.sum
         for rank, row in enumerate(found.rows, found.before.count):
             total += row.score
-            rows.append(
-                Row(row.name.decode(errors="backslashreplace"), self._decimal(row.score), rank, self._decimal(total))
-            )
+            rows.append(Row(shown(row.name), self._decimal(row.score), rank, self._decimal(total)))
         after = cursors.encode(order, Position(found.rows[-1].score, found.rows[-1].name)) if goes_on else None
         return Page(self.name, order, rows, after)
 
 
 def _range(start: int, end: int, order: Order) -> list[Query]:
-    """The questions for `_statistics` of a shard's members from `start` up to, not including, `end`, in order."""
+    """The questions for `_statistics` of a shard's members from `start` up to, not including, `end`, in order.
+
+    They ask for the totals of all up to the end of the range, of all before it, and for those that have one member more
+    or less; the range may begin or end beyond the shard's ends.
+    """
     if order is Order.ASC:
-        edges = [ByRank(start, start), ByRank(end - 1, end - 1), ByRank(-1, -1)]
-        return [AskInfo(), *edges, Lowest(end, True), Lowest(start, True)]
-    edges = [ByRank(-start - 1, -start - 1), ByRank(-end, -end), ByRank(0, 0)]
-    return [AskInfo(), *edges, Lowest(-start if start else ALL, True), Lowest(-end if end else ALL, True)]
+        whole, rest, ends = end, start, [start + 1, end - 1, -1]
+    else:
+        whole, rest, ends = -start or ALL, -end or ALL, [1, 1 - end or ALL, -start - 1]
+    return [AskInfo(), Lowest(whole, True), Lowest(rest, True), *map(Lowest, ends)]

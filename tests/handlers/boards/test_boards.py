@@ -232,3 +232,20 @@ def test_a_body_that_is_not_json(client: ServiceClient, data: str | bytes, conte
     answer = client.put("/boards/b/members/ann", data=data, content_type=content_type)
 
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["members/ann", "members/ann/ranks", "top", "members?around=ann", "statistics"])
+@pytest.mark.parametrize("score", ["1.5", "inf", "1e17"])
+def test_a_score_that_no_board_can_have_is_told(
+    board: ServiceClient, redis: redis_py.Redis, path: str, score: str
+) -> None:
+    redis.execute_command("ZADD", "{board:b}:scores", score, "ann")
+
+    answer = board.get(f"/boards/b/{path}")
+
+    if path == "statistics":  # of the sums alone, which are those of the last score that a board can have
+        assert (answer.status_code, answer.json["count"]) == (200, 4)
+    else:
+        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+        assert "'ann' has" in answer.json["detail"]
+    assert board.get("/boards/b/members/cid").json["score"] == 12.5
