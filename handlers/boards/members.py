@@ -21,11 +21,13 @@ from .parameters import (
     CHANGING,
     NO_MEMBER,
     NO_NAME,
+    TOLD,
     BoardName,
     MemberName,
     Ordered,
     Ranked,
     SegmentName,
+    told,
     view_of,
     written,
 )
@@ -78,18 +80,18 @@ def ranks(request: Request, board: BoardName, member: MemberName, query: Ordered
 
 
 @blueprint.put("")
-@operation(responses=NO_NAME | CHANGING)
+@operation(responses=TOLD | NO_NAME | CHANGING)
 def set_score(
     request: Request, board: BoardName, member: MemberName, body: Score, query: Ranked
 ) -> Standing | Response:
     """Set a member's score, whatever it was."""
-    return written(services(request).boards[board].set(member, body.score, order=query.order), query)
+    return told(request, services(request).boards[board].set(member, body.score, order=query.order), query)
 
 
 @blueprint.post("/rewards")
 @operation(
     headers={"Idempotency-Key": Annotated[str, msgspec.Meta(description="The same as `event` in the body")]},
-    responses=NO_NAME | CHANGING,
+    responses=TOLD | NO_NAME | CHANGING,
 )
 def add_reward(
     request: Request, board: BoardName, member: MemberName, body: Reward, query: Ranked
@@ -100,7 +102,7 @@ def add_reward(
     `Idempotent-Replayed: true`.
     """
     added = services(request).boards[board].add(member, body.reward, _event(request, body), order=query.order)
-    return written(added, query), {"Idempotent-Replayed": "true"} if added.repeated else {}
+    return told(request, added, query), {"Idempotent-Replayed": "true"} if added.repeated else {}
 
 
 @blueprint.delete("")

@@ -70,6 +70,14 @@ class Board(View):
             raise UnknownMember(self.name, member)
 
     @with_form
+    def forget(self, member: str) -> None:
+        """Remove all that the board knows of `member`: like `remove`, but also if it has no score, or is not there."""
+        for segment in self.segments_of(member):
+            self._change(Change(Op.LEAVE, member, segment))
+        self._change(Change(Op.REMOVE, member))
+        self.set_features(member, {}, replace=True)
+
+    @with_form
     def join(self, member: str, segment: str) -> None:
         """Put `member` into a segment, with its score as soon as it has one. A board has at most `MOST_SEGMENTS`."""
         check_name(segment, "segment")
@@ -186,10 +194,7 @@ class Board(View):
         return lifecycle.configure(self.shards, places, sample, expires, self.expires)
 
     def delete(self) -> None:
-        """Delete the board with all that belongs to it; features first, so that it can be repeated after a crash.
-
-        O(n), most of it in the background of Redis. Raises `UnknownBoard`.
-        """
+        """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""
         lifecycle.delete(self.shards)
 
     def copy(self, to: str, *, replace: bool = False) -> Board:
