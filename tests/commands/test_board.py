@@ -58,7 +58,7 @@ def test_the_best_are_listed(board: Board, settings: Settings) -> None:
         "   0  m02499   2499  2499",
         "   1  m02498   2498  4997",
     ]
-    assert "m00000" in wz_board(settings, "top", "b", "--asc").stdout
+    assert "m00000" in wz_board(settings, "top", "b", "--order", "asc").stdout
 
 
 def test_a_board_is_checked_and_rebuilt(board: Board, settings: Settings) -> None:
