@@ -233,7 +233,7 @@ def test_a_body_that_is_not_json(client: ServiceClient, data: str | bytes, conte
 def test_a_score_that_no_board_can_have_is_told(
     board: ServiceClient, redis: redis_py.Redis, path: str, score: str
 ) -> None:
-    redis.execute_command("ZADD", "{board:b}:scores", score, "ann")
+    redis.zadd("{board:b}:scores", {"ann": float(score)})
 
     answer = board.get(f"/boards/b/{path}")
 
