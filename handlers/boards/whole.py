@@ -12,12 +12,13 @@ from pipeline.boards.answers import BoardSettings, Standing, Summary
 from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
 from pipeline.boards.shards import NAME
+from pipeline.hub.rules import Right
 from wz import Blueprint, Problem, Request, Response
 from wz.caching import cache_control
 from wz.conditional import etag, refuse_conditions
 from wz.openapi import operation
 
-from ..auth import protect
+from ..auth import authorize_board, needs, of_named_boards, protect
 from ..idempotency import once
 from ..services import services
 from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, MemberName, plain, written
@@ -97,6 +98,7 @@ class Standings(msgspec.Struct):
 
 
 @blueprint.get("")
+@of_named_boards
 @operation(responses=NO_NAME | CHANGING)
 def standings(request: Request, query: OfMember) -> Standings | Response:
     """Read a member's score and ranks on several boards."""
@@ -105,6 +107,7 @@ def standings(request: Request, query: OfMember) -> Standings | Response:
 
 
 @blueprint.put("/<board>")
+@needs(Right.MANAGE)
 @operation(
     responses={
         200: "the board was there",
@@ -143,9 +146,11 @@ def delete_board(request: Request, board: BoardName) -> Response:
 
 @blueprint.post("/<board>/copy")
 @once
+@needs(Right.MANAGE)
 @operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
 def copy(request: Request, board: BoardName, body: Target) -> Named | Response:
     """Copy a board with all its scores, features and segments."""
+    authorize_board(request, body.to, Right.MANAGE)
     found = services(request).boards[board]
     return as_task(
         request,
@@ -160,9 +165,11 @@ def copy(request: Request, board: BoardName, body: Target) -> Named | Response:
 
 @blueprint.post("/<board>/rename")
 @once
+@needs(Right.MANAGE)
 @operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
 def rename(request: Request, board: BoardName, body: Target) -> Named | Response:
     """Give a board another name."""
+    authorize_board(request, body.to, Right.MANAGE)
     found = services(request).boards[board]
     return as_task(
         request,
@@ -177,12 +184,15 @@ def rename(request: Request, board: BoardName, body: Target) -> Named | Response
 
 @blueprint.post("/<board>/union")
 @once
+@needs(Right.MANAGE)
 @operation(
     responses={404: "one of the sources is not a board, or has no members"} | ACCEPTED | EXISTS | NO_NAME,
     headers=PREFER,
 )
 def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Summary | Response:
     """Make a board from others: a member's score is the sum of its scores there, each times that board's weight."""
+    for name in body.sources:
+        authorize_board(request, name, Right.LISTEN)
     weights = {services(request).boards[name].name: plain(w, f"sources.{name}") for name, w in body.sources.items()}
     if len(weights) < len(body.sources):
         raise Problem(422, "sources names one board twice", field="sources")
