@@ -13,6 +13,7 @@ from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
 from pipeline.boards.shards import NAME
 from pipeline.hub.rules import Right
+from pipeline.store import RedisCluster
 from wz import Blueprint, Problem, Request, Response
 from wz.caching import cache_control
 from wz.conditional import etag, refuse_conditions
@@ -179,6 +180,7 @@ def rename(request: Request, board: BoardName, body: Target) -> Named | Response
         reads=[board],
         to=body.to,
         replace=body.replace,
+        one_step=not isinstance(services(request).boards.client, RedisCluster),
     )
 
 

@@ -94,6 +94,7 @@ def test_a_large_board_is_a_task_and_a_small_one_is_not(client: ServiceClient, r
     assert [answer.status_code for answer in answers] == [202] * 3
     assert [task.kind for task in Tasks(redis).all("big")] == ["board.delete", "board.copy"]
     assert client.get("/boards/new").json["count"] == 2
+    assert client.post("/boards/big/rename", json={"to": "large"}).status_code == 200  # it is one step
 
 
 @pytest.mark.parametrize(
