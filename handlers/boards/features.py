@@ -46,11 +46,13 @@ BODY = {
     400: "the body is not JSON",
     413: "the body is too large",
     415: "the body is of another media type",
-    422: "a name can't be taken, or a feature is not a string, number or boolean; `field` names it",
+    422: "a name can't be taken, a feature is no string, number or boolean, or there are too many; `field` names it",
 }
 
 CONDITION = {"If-Match": Annotated[str, msgspec.Meta(description="The ETag of the features that were read")]}
-CHANGED = {412: "the features are not those that If-Match names; nothing was changed"}
+CHANGED = {
+    412: "the features are not those that If-Match names, or others change them all the time; nothing was changed"
+}
 
 # Any, because msgspec has no union of str and Decimal; an int is exact at any length.
 _decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
@@ -126,6 +128,10 @@ def _told(request: Request, changed: dict[str, Any], query: Exact) -> dict[str, 
     return _answer(changed, query) if may_read(request) else Response(status=204)
 
 
+def decimals(found: dict[str, Any]) -> dict[str, Any]:
+    """Make whole numbers decimals: they may also have more digits than a double, so that `exact` concerns them."""
+    return {name: Decimal(value) if type(value) is int else value for name, value in found.items()}
+
+
 def _answer(found: dict[str, Any], query: Exact) -> dict[str, Any] | Response:
-    # A whole number may also have more digits than a double, so that `exact` concerns every number.
-    return written({name: Decimal(value) if type(value) is int else value for name, value in found.items()}, query)
+    return written(decimals(found), query)

@@ -69,9 +69,7 @@ def configure(
     created, shards.form, sample_now, expires_now = configured[-1]
     if sample is not None:
         for shard in shards:
-            samples.fill(shard.client, shard.tag, sample)
-    if ms is not None:
-        _expire_features(shards, ms)
+            samples.fill(shard.client, shard.tag)
     return BoardSettings(shards.name, created, shards.places, sample_now, isoformat(expires_now))
 
 
@@ -86,30 +84,10 @@ def _milliseconds(expires: datetime | Literal["never"]) -> int:
     return math.ceil(expires.timestamp() * 1000)
 
 
-def _expire_features(shards: Iterable[Shard], ms: int) -> None:
-    """Let the hashes of features expire with their board; configure.lua has done so for the board's own keys."""
-    for shard in shards:
-        for members in _chunks(_scan(shard, "SSCAN", keys.FEATURED)):
-            with shard.client.pipeline(transaction=False) as pipe:
-                for key in _features_of(shard, members):
-                    pipe.execute_command(*(("PEXPIREAT", key, ms) if ms else ("PERSIST", key)))
-                pipe.execute()
-
-
 def delete(shards: Shards, progress: Progress | None = None) -> None:
-    """A member stays in the set of those that have features until its features are deleted."""
-    is_there = False
     if progress is not None:
         progress(0, len(shards))  # and not again: a deletion that has begun goes on to its end
-    for shard in shards:
-        command = shard.client.execute_command
-        featured = keys.name(keys.FEATURED, shard.tag)
-        while members := command("SRANDMEMBER", featured, 500):
-            is_there = True
-            command("UNLINK", *_features_of(shard, members))
-            command("SREM", featured, *members)
-        is_there |= bool(_DELETE.call(shard.client, shard.keys, keys.shard_keys()))
-    if not is_there:
+    if not sum(_DELETE.call(shard.client, shard.keys, keys.shard_keys()) for shard in shards):
         raise UnknownBoard(shards.name)
 
 
@@ -129,7 +107,7 @@ def copy(shards: Shards, to: Shards, replace: bool, progress: Progress | None = 
                 done += len(names)
                 if progress is not None:
                     progress(done, total)
-            for name in _scan(shard, "SSCAN", keys.FEATURED):
+            for name in _scan(shard, "HSCAN", keys.FEATURES):
                 features.write(its_copy, name.decode(), features.read(shard, name.decode()), True)
     except BaseException:
         delete(to)
@@ -234,7 +212,7 @@ def _is_there(infos: Sequence[Info]) -> bool:
 
 
 def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]:
-    """Yield each member of a set or sorted set at least once; one that is added or removed meanwhile perhaps not."""
+    """Yield each member of a set, sorted set or hash at least once; one that comes or goes meanwhile perhaps not."""
     name = keys.name(key, shard.tag, **parts)
     cursor: Any = 0
     while True:
@@ -247,10 +225,6 @@ def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]
 def _scores(shard: Shard, names: Sequence[bytes]) -> list[int | None]:
     scores = shard.client.execute_command("ZMSCORE", keys.name(keys.SCORES, shard.tag), *names)
     return [None if score is None else int(score) for score in scores]
-
-
-def _features_of(shard: Shard, members: Iterable[bytes]) -> list[str]:
-    return [keys.name(keys.FEATURES, shard.tag, MEMBER=member.decode()) for member in members]
 
 
 def _chunks(names: Iterable[T]) -> Iterator[list[T]]:

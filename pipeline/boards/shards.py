@@ -189,7 +189,7 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
                 if self.shards.load_form() == thought:
                     raise
             except StaleShard as exc:
-                raise StaleBoard(self.shards.name, "another program wrote to it") from exc
+                raise StaleBoard(self.shards.name, str(exc)) from exc
         raise BoardChanged(self.shards.name)
 
     return wrapper  # type: ignore[return-value]
