@@ -185,6 +185,20 @@ def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Su
     )
 
 
+@blueprint.post("/<board>/rebuild")
+@needs(Right.MANAGE)
+@operation(responses=NO_BOARD | ACCEPTED | NO_NAME | {409: "it was written to all the time"}, headers=PREFER)
+def rebuild(request: Request, board: BoardName, query: Exact) -> Summary | Response:
+    """Make a board's sums anew from its scores, after another program has written to these."""
+    found = services(request).boards[board]
+
+    def now() -> Summary | Response:
+        found.rebuild()
+        return written(found.summary(), query)
+
+    return as_task(request, "board.rebuild", board, now, reads=[board])
+
+
 @blueprint.get("/<board>/segments")
 @operation(responses=NO_NAME)
 def segments(request: Request, board: BoardName) -> Segments:
