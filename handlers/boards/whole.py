@@ -13,6 +13,7 @@ from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
 from pipeline.boards.shards import NAME
 from pipeline.hub.rules import Right
+from pipeline.store import RedisCluster
 from wz import Blueprint, Problem, Request, Response
 from wz.caching import cache_control
 from wz.conditional import etag, refuse_conditions
@@ -153,6 +154,7 @@ def rename(request: Request, board: BoardName, body: Target) -> Named | Response
         reads=[board],
         to=body.to,
         replace=body.replace,
+        one_step=not isinstance(services(request).boards.client, RedisCluster),
     )
 
 
@@ -181,6 +183,20 @@ def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Su
         replace=body.replace,
         sources={name: str(weight) for name, weight in weights.items()},
     )
+
+
+@blueprint.post("/<board>/rebuild")
+@needs(Right.MANAGE)
+@operation(responses=NO_BOARD | ACCEPTED | NO_NAME | {409: "it was written to all the time"}, headers=PREFER)
+def rebuild(request: Request, board: BoardName, query: Exact) -> Summary | Response:
+    """Make a board's sums anew from its scores, after another program has written to these."""
+    found = services(request).boards[board]
+
+    def now() -> Summary | Response:
+        found.rebuild()
+        return written(found.summary(), query)
+
+    return as_task(request, "board.rebuild", board, now, reads=[board])
 
 
 @blueprint.get("/<board>/segments")
