@@ -18,7 +18,7 @@ import redis as redis_py
 from pipeline.boards import Boards, BulkChange
 from pipeline.boards.scores import from_units
 
-from .raising import raise_to
+from pipeline.boards.changes import Op
 
 PROCESSES = 4
 ROUNDS = 15
@@ -67,7 +67,7 @@ def work(url: str, process: int) -> None:
                 case "add":
                     board.add(step.member, from_units(step.units))
                 case "max":
-                    raise_to(board, step.member, step.units)
+                    board.set(step.member, from_units(step.units), Op.MAX)
                 case "remove":
                     board.remove(step.member)
 
