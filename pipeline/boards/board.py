@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeVar
 
-from msgspec.structs import asdict, replace
+from msgspec import structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
 from . import bulk, directory, features, giving, lifecycle, rebuild
-from .answers import Added, BoardSettings, Summary, Written
+from .answers import Added, BoardSettings, Order, Summary, Written
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_member
 from .directory import Listed
@@ -20,7 +20,7 @@ from .features import Feature
 from .keys import MOST_SEGMENTS
 from .scores import to_units
 from .shard import update
-from .shards import NotInSegment, Shards, UnknownMember, check_name, refusal_of, with_form
+from .shards import NotInSegment, Progress, Shards, UnknownMember, check_name, refused, with_form
 from .view import View
 
 T = TypeVar("T")
@@ -54,22 +54,35 @@ class Board(View):
     # -- one member ----------------------------------------------------------------------------------------------------
 
     def set(
-        self, member: str, score: Decimal, operator: Op = Op.SET, *, also: Sequence[Board] = (), expected: str = ""
+        self,
+        member: str,
+        score: Decimal,
+        operator: Op = Op.SET,
+        *,
+        order: Order | None = None,
+        also: Sequence[Board] = (),
+        expected: str = "",
     ) -> Written:
-        """Give `member` a score, in place of any that it has. O(log n).
+        """Give `member` a score, in place of any that it has. O(log n). `order` is that of the answer's rank.
 
         With the `operator` MAX the score is set only if it is higher than the one that `member` has, with MIN only if
         it is lower, or if there is none. `also` are boards that get the same: on one server all of them at once, or
         none if one refuses; on a cluster one after the other. With `expected`, nothing is changed and `ScoreChanged`
         raised unless the score is one of these units (numbers with spaces between them), ANY, or there is NONE.
         """
-        boards = [self, *also]
-        done = giving.give(boards, operator, member, score, expected=expected)
-        first, *others = [Written(**asdict(standing), changed=code is Code.OK) for standing, code in done]
-        return replace(first, also=_by_name(also, others)) if also else first
+        done = giving.give([self, *also], operator, member, score, order, expected=expected)
+        first, *others = [Written(**structs.asdict(standing), changed=code is Code.OK) for standing, code in done]
+        return structs.replace(first, also=_by_name(also, others)) if also else first
 
     def add(
-        self, member: str, reward: Decimal, event: str = "", *, also: Sequence[Board] = (), expected: str = ""
+        self,
+        member: str,
+        reward: Decimal,
+        event: str = "",
+        *,
+        order: Order | None = None,
+        also: Sequence[Board] = (),
+        expected: str = "",
     ) -> Added:
         """Add to the score of `member`, which begins at 0. If the result is not in range, nothing changes.
 
@@ -77,9 +90,9 @@ class Board(View):
         names one change of one member on this board: with another one, it is `InvalidValue`. `also` and `expected` are
         as in `set`.
         """
-        done = giving.give([self, *also], Op.ADD, member, reward, event=event, expected=expected)
-        first, *others = [Added(**asdict(standing), repeated=code is Code.SAME) for standing, code in done]
-        return replace(first, also=_by_name(also, others)) if also else first
+        done = giving.give([self, *also], Op.ADD, member, reward, order, event=event, expected=expected)
+        first, *others = [Added(**structs.asdict(standing), repeated=code is Code.SAME) for standing, code in done]
+        return structs.replace(first, also=_by_name(also, others)) if also else first
 
     @with_form
     def remove(self, member: str, *, expected: str = "") -> None:
@@ -89,6 +102,14 @@ class Board(View):
         """
         if self._change(Change(Op.REMOVE, member), expected).code is Code.ABSENT:
             raise UnknownMember(self.name, member)
+
+    @with_form
+    def forget(self, member: str) -> None:
+        """Remove all that the board knows of `member`: like `remove`, but also if it has no score, or is not there."""
+        for segment in self.segments_of(member):
+            self._change(Change(Op.LEAVE, member, segment))
+        self._change(Change(Op.REMOVE, member))
+        self.set_features(member, {}, replace=True)
 
     @with_form
     def join(self, member: str, segment: str) -> None:
@@ -107,7 +128,7 @@ class Board(View):
     def _change(self, change: Change, expected: str = "") -> Reply:
         form = self.shards.form, self.expires
         [reply] = update([self.shards.of(change.member)], [form], [change], expected=expected)
-        if error := refusal_of(reply.code, change, self.name):
+        if error := refused(reply.code, change, self.name):
             raise error
         return reply
 
@@ -188,46 +209,45 @@ class Board(View):
         """
         return lifecycle.configure(self.shards, places, sample, expires, self.expires)
 
-    def delete(self) -> None:
-        """Delete the board with all that belongs to it; features first, so that it can be repeated after a crash.
+    def delete(self, progress: Progress | None = None) -> None:
+        """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""
+        lifecycle.delete(self.shards, progress)
 
-        O(n), most of it in the background of Redis. Raises `UnknownBoard`.
-        """
-        lifecycle.delete(self.shards)
-
-    def copy(self, to: str, *, replace: bool = False) -> Board:
+    def copy(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
         """Copy scores, settings, features and segments to another board, in chunks. Raises `BoardExists`.
 
         If the board is written to meanwhile, each member's score in the copy is one that it had during the copying.
         """
         other = self._other(to)
-        lifecycle.copy(self.shards, other, replace)
+        lifecycle.copy(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
 
-    def rename(self, to: str, *, replace: bool = False) -> Board:
+    def rename(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
         """Rename the board, at once. On a cluster it is a `copy`, after which the old board is deleted."""
         other = self._other(to)
-        lifecycle.rename(self.shards, other, replace)
+        lifecycle.rename(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
 
-    def union(self, sources: Mapping[str, Decimal], *, replace: bool = False) -> Summary:
+    def union(
+        self, sources: Mapping[str, Decimal], *, replace: bool = False, progress: Progress | None = None
+    ) -> Summary:
         """Fill this board with the members of others, each with the sum of its scores times the weights.
 
         Raises `InvalidValue` for a sum that has more places than this board, or is out of range: then the board is not
         made, and one that was configured stays as it was. O(n), in chunks.
         """
         parts = {self._other(name): weight for name, weight in sources.items()}
-        lifecycle.union(self.shards, parts, replace, self.expires)
+        lifecycle.union(self.shards, parts, replace, self.expires, progress)
         return self.summary()
 
-    def check(self, progress: Callable[[int, int], object] | None = None) -> None:
+    def check(self, progress: Progress | None = None) -> None:
         """Compare every sum with the scores, also those of segments. O(n), read in pages.
 
         Raises `StaleBoard`, or `BoardChanged`.
         """
         rebuild.check(self.shards, progress)
 
-    def rebuild(self, progress: Callable[[int, int], object] | None = None) -> None:
+    def rebuild(self, progress: Progress | None = None) -> None:
         """Make all sums anew from the scores, whichever program wrote these, also the sums of segments, and the sample.
 
         O(n). Scores are read in pages, after each of which `progress` is called with the number read and their count. A

@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 import redis as redis_py
 
 from pipeline.boards import Boards, BulkChange
-from pipeline.boards.scores import from_units
-
 from pipeline.boards.changes import Op
+from pipeline.boards.scores import from_units
 
 PROCESSES = 4
 ROUNDS = 15
