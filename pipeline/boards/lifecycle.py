@@ -69,7 +69,7 @@ def configure(
     created, shards.form, sample_now, expires_now = configured[-1]
     if sample is not None:
         for shard in shards:
-            samples.fill(shard.client, shard.tag, sample)
+            samples.fill(shard.client, shard.tag)
     return BoardSettings(shards.name, created, shards.places, sample_now, isoformat(expires_now))
 
 

@@ -135,7 +135,8 @@ def another_sample(client: redis_py.Redis) -> Callable[[], object]:
 
 def sample_anew(client: redis_py.Redis) -> Callable[[], object]:
     (shard,) = board_of(client).shards
-    return lambda: sample.fill(client, shard.tag, 10)
+    shard.configure(None, 10, None)
+    return lambda: sample.fill(client, shard.tag)
 
 
 def trace_again(client: redis_py.Redis) -> Callable[[], object]:
