@@ -25,6 +25,9 @@ from .totals import Totals
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: What long work calls with how much is done, and of how much; if it raises, the work is given up.
+Progress = Callable[[int, int], object]
+
 # How often a question of several rounds is asked, because the board changed between two of them; the longest wait.
 _ATTEMPTS, _WAIT = 10, 0.1
 
