@@ -22,7 +22,7 @@ from wz.openapi import operation
 from ..auth import authorize_board, needs, protect
 from ..idempotency import once
 from ..services import services
-from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, plain, written
+from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, InSegment, plain, view_of, written
 from .tasks import ACCEPTED, PREFER, as_task
 
 blueprint = Blueprint("boards", url_prefix="/boards")
@@ -102,9 +102,9 @@ def configure(request: Request, board: BoardName, body: Setup) -> tuple[BoardSet
 @cache_control(no_cache=True)
 @etag(weak=True)
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
-def summary(request: Request, board: BoardName, query: Exact) -> Summary | Response:
-    """Show a board's count, sum and settings."""
-    return written(services(request).boards[board].summary(), query)
+def summary(request: Request, board: BoardName, query: InSegment) -> Summary | Response:
+    """Show a board's count, sum and settings, or the count and sum of a segment."""
+    return written(view_of(request, board, query).summary(), query)
 
 
 @blueprint.delete("/<board>")
