@@ -12,6 +12,7 @@ from pipeline.boards import (
     BoardChanged,
     BoardExists,
     NoSample,
+    SettingsChanged,
     StaleBoard,
     UnknownBoard,
     UnknownMember,
@@ -51,5 +52,6 @@ PROBLEMS: dict[type[Exception], int] = {
     OutputTaken: 409,
     WrongPlaces: 409,
     FeaturesChanged: 412,
+    SettingsChanged: 412,
     StaleBoard: 503,
 }

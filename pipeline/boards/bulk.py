@@ -16,7 +16,7 @@ from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .fanout import update_all
 from .scores import from_units, to_units
 from .shard import OtherForm, StaleShard, shard_of
-from .shards import BoardChanged, Shards, StaleBoard
+from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, pause
 
 #: Changes in one call of the script, which then takes some 5 ms of Redis's time.
 CHUNK = 400
@@ -102,7 +102,7 @@ class _Window:
                 some.sort(key=_value)
 
     def write(self) -> list[Outcome]:
-        first = 0
+        first = attempt = 0
         while any(first < len(some) for some in self.changes):
             chunk = [some[first : first + CHUNK] for some in self.changes]
             try:
@@ -114,10 +114,14 @@ class _Window:
                     expires=self.expires,
                 )
             except OtherForm as exc:
-                if first:
+                attempt += 1
+                is_held = exc.form == self.shards.form
+                if attempt > ATTEMPTS or (first and not is_held):
                     raise BoardChanged(self.shards.name) from exc
                 self.shards.form = exc.form
-                self._prepare()
+                if not is_held:
+                    self._prepare()
+                pause(attempt - 1)
                 continue
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, "another program wrote to it") from exc

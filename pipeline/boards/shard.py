@@ -17,7 +17,6 @@ from .queries import Query, read_answers, read_args
 
 READ = BoardScript("tree.lua", "read.lua", reads_only=True)
 UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
-_CONFIGURE = BoardScript("tree.lua", "keys.lua", "configure.lua")
 
 
 class StaleShard(PipelineError):
@@ -64,21 +63,6 @@ class Shard:
     def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
         """Put a change into the caller's transaction. Its reply is [code, score]."""
         UPDATE.queue(client, pipe, self.keys, update_args(form, [change], 0, expires, False))
-
-    def configure(
-        self, places: int | None, sample: int | None, expires: int | None, new_expires: int = 0
-    ) -> tuple[bool, Form, int, int]:
-        """Set what is not None. Returns whether it is new, its form, sample and expires.
-
-        If it is new, and `expires` is None, it is deleted at `new_expires`.
-        """
-        args = ["" if value is None else value for value in (places, sample, expires)]
-        try:
-            reply = _CONFIGURE.call(self.client, self.keys, [*args, 1, new_expires, *keys.shard_keys()])
-        except ResponseError as exc:
-            raise error_of(exc) from exc
-        created, form, expires, sample = reply
-        return bool(created), Form.of(form), sample, expires
 
 
 def shard_of(member: str, shards: int) -> int:

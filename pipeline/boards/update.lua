@@ -14,17 +14,19 @@
 -- reach 2^53; `absent`, the member to remove does not exist, or is not in the segment; `full`, the board has as many
 -- segments as it may have; `stale`, set and tree disagree about the score.
 --
--- An error that begins with STALE says that set and tree disagree; with FORM, which form the board has. Then
--- none of the changes is made.
+-- An error that begins with STALE says that set and tree disagree; with FORM, which form the board has, also if it is
+-- held, so that the caller asks again. Then none of the changes is made.
 
 local LATEST = 2 ^ 53  -- a time that every number here holds exactly, and that PEXPIREAT takes
 
 local prefix = string.sub(KEYS[1], 1, PREFIX_END)
 local board = open(KEYS[1], KEYS[2], KEYS[3], DEFAULT_PLACES, tonumber(ARGV[3]), prefix)
 if not board then return redis.error_reply(IS_STALE) end
-local _, places, flags, expires, sample, generation, _, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
+local version, places, flags, expires, sample, generation, _, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
 local form = form_of(places, flags, generation)
-if form ~= tonumber(ARGV[1]) then return redis.error_reply('FORM ' .. form) end
+local is_held = (flags >= HELD or version == 0) and call('EXISTS', prefix .. KEY_HELD) == 1
+if is_held or form ~= tonumber(ARGV[1]) then return redis.error_reply('FORM ' .. form) end
+flags = flags % HELD
 
 local come, go
 if sample > 0 then come, go = Sample() end

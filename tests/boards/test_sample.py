@@ -15,6 +15,8 @@ from pipeline.boards.lua import BoardScript
 from pipeline.boards.sample import LEAST, Part, Sample, combine, fill, read
 from pipeline.boards.shard import Shard
 
+from .set_up import set_up
+
 TAG = "{board:b}"
 
 # Repeats some changes, with other members' names each time: '+a' is the coming of a member a, '-a' its going. Returns
@@ -117,7 +119,7 @@ def set_scores(shard: Shard, scores: dict[str, int]) -> None:
 
 def test_a_board_keeps_its_sample_through_any_updates(redis: redis_py.Redis, shard: Shard) -> None:
     rnd = random.Random(5)
-    shard.configure(6, 50, None)
+    set_up(shard, 6, 50)
     present: dict[str, int] = {}
     for _ in range(60):
         batch = []
@@ -137,7 +139,7 @@ def test_a_board_keeps_its_sample_through_any_updates(redis: redis_py.Redis, sha
 
 
 def test_a_board_of_newcomers_fills_its_sample(redis: redis_py.Redis, shard: Shard) -> None:
-    shard.configure(6, 100, None)
+    set_up(shard, 6, 100)
 
     sizes = []
     for first in range(0, 200, 40):
@@ -150,7 +152,7 @@ def test_a_board_of_newcomers_fills_its_sample(redis: redis_py.Redis, shard: Sha
 def test_changed_scores_leave_the_sample_as_it_is_and_are_read_from_the_board(
     redis: redis_py.Redis, shard: Shard
 ) -> None:
-    shard.configure(6, 100, None)
+    set_up(shard, 6, 100)
     set_scores(shard, {f"m{i}": i for i in range(400)})
     before = slots(redis)
     set_scores(shard, {f"m{i}": i + 1000 for i in range(400)})
@@ -163,7 +165,7 @@ def test_changed_scores_leave_the_sample_as_it_is_and_are_read_from_the_board(
 
 def test_a_board_that_had_members_has_no_sample_until_one_is_drawn(shard: Shard) -> None:
     set_scores(shard, {f"m{i}": i for i in range(400)})
-    shard.configure(None, 100, None)
+    set_up(shard, sample=100)
     set_scores(shard, {"new": 5})
     shard.update(Form(), [Change(Op.REMOVE, "m1")])
     with pytest.raises(NoSample, match="'b' keeps no sample"):

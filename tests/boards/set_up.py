@@ -1,0 +1,12 @@
+"""Settings of one shard alone, for tests of shards."""
+
+from __future__ import annotations
+
+from pipeline.boards import configure
+from pipeline.boards.configure import Setup
+from pipeline.boards.shard import Shard
+
+
+def set_up(shard: Shard, places: int | None = None, sample: int | None = None) -> None:
+    """Set what is not None."""
+    configure.set_up([shard], [*Setup(places, sample=sample).args(), 0])
