@@ -15,9 +15,9 @@ from wz.caching import cache_control
 from wz.conditional import Preconditions, etag
 from wz.openapi import operation
 
-from ..auth import protect
+from ..auth import may_read, protect
 from ..services import services
-from .parameters import NO_NAME, BoardName, Exact, MemberName, written
+from .parameters import NO_NAME, TOLD, BoardName, Exact, MemberName, written
 
 blueprint = Blueprint("features", url_prefix="/boards/<board>/members/<member>/features")
 protect(blueprint)
@@ -69,7 +69,7 @@ def features(
 
 
 @blueprint.put("")
-@operation(body={"application/json": Features}, headers=CONDITION, responses=BODY | CHANGED)
+@operation(body={"application/json": Features}, headers=CONDITION, responses=TOLD | BODY | CHANGED)
 def set_features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
     """Replace all features of a member, with a score or without."""
     given = _read(request)
@@ -77,15 +77,16 @@ def set_features(request: Request, board: BoardName, member: MemberName, query: 
         if value is None:
             raise Problem(422, f"{name} is null: leave out features that the member does not have", field=name)
     changed = services(request).boards[board].set_features(member, given, replace=True, versions=_wanted(request))
-    return _answer(changed, query)
+    return _told(request, changed, query)
 
 
 @blueprint.patch("")
-@operation(body={MERGE_PATCH: Patch, "application/json": Patch}, headers=CONDITION, responses=BODY | CHANGED)
+@operation(body={MERGE_PATCH: Patch, "application/json": Patch}, headers=CONDITION, responses=TOLD | BODY | CHANGED)
 def patch_features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
     """Change some features of a member as JSON Merge Patch (RFC 7396) does: null removes one."""
     changes, versions = _read(request), _wanted(request)
-    return _answer(services(request).boards[board].set_features(member, changes, versions=versions), query)
+    changed = services(request).boards[board].set_features(member, changes, versions=versions)
+    return _told(request, changed, query)
 
 
 @blueprint.delete("")
@@ -119,6 +120,10 @@ def _read(request: Request) -> dict[str, Any]:
         if isinstance(value, (dict, list)):
             raise Problem(422, f"{name} must be a string, a number or a boolean", field=name)
     return found
+
+
+def _told(request: Request, changed: dict[str, Any], query: Exact) -> dict[str, Any] | Response:
+    return _answer(changed, query) if may_read(request) else Response(status=204)
 
 
 def _answer(found: dict[str, Any], query: Exact) -> dict[str, Any] | Response:

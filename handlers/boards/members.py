@@ -21,12 +21,14 @@ from .parameters import (
     CHANGING,
     NO_MEMBER,
     NO_NAME,
+    TOLD,
     BestFirst,
     BoardName,
     Exact,
     InSegment,
     MemberName,
     SegmentName,
+    told,
     view_of,
     written,
 )
@@ -79,16 +81,16 @@ def ranks(request: Request, board: BoardName, member: MemberName, query: BestFir
 
 
 @blueprint.put("")
-@operation(responses=NO_NAME | CHANGING)
+@operation(responses=TOLD | NO_NAME | CHANGING)
 def set_score(request: Request, board: BoardName, member: MemberName, body: Score, query: Exact) -> Standing | Response:
     """Set a member's score, whatever it was."""
-    return written(services(request).boards[board].set(member, body.score), query)
+    return told(request, services(request).boards[board].set(member, body.score), query)
 
 
 @blueprint.post("/rewards")
 @operation(
     headers={"Idempotency-Key": Annotated[str, msgspec.Meta(description="The same as `event` in the body")]},
-    responses=NO_NAME | CHANGING,
+    responses=TOLD | NO_NAME | CHANGING,
 )
 def add_reward(
     request: Request, board: BoardName, member: MemberName, body: Reward, query: Exact
@@ -99,7 +101,7 @@ def add_reward(
     `Idempotent-Replayed: true`.
     """
     added = services(request).boards[board].add(member, body.reward, _event(request, body))
-    return written(added, query), {"Idempotent-Replayed": "true"} if added.repeated else {}
+    return told(request, added, query), {"Idempotent-Replayed": "true"} if added.repeated else {}
 
 
 @blueprint.delete("")

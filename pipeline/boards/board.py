@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, cast
@@ -20,7 +20,7 @@ from .form import Order, Ties
 from .keys import MOST_SEGMENTS
 from .queries import AskInfo, At
 from .scores import to_units
-from .shards import NotInSegment, Shards, StaleBoard, UnknownMember, check_name, with_form
+from .shards import NotInSegment, Progress, Shards, StaleBoard, UnknownMember, check_name, with_form
 from .view import View
 
 
@@ -194,46 +194,48 @@ class Board(View):
         setup = Setup(places, order, ties, sample, expires, most)
         return configure.configure(self.shards, setup, self.expires, versions)
 
-    def delete(self) -> None:
+    def delete(self, progress: Progress | None = None) -> None:
         """Delete the board with all that belongs to it; features first, so that it can be repeated after a crash.
 
         O(n), most of it in the background of Redis. Raises `UnknownBoard`.
         """
-        lifecycle.delete(self.shards)
+        lifecycle.delete(self.shards, progress)
 
-    def copy(self, to: str, *, replace: bool = False) -> Board:
+    def copy(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
         """Copy scores, settings, features and segments to another board, in chunks. Raises `BoardExists`.
 
         If the board is written to meanwhile, each member's score in the copy is one that it had during the copying.
         """
         other = self._other(to)
-        lifecycle.copy(self.shards, other, replace)
+        lifecycle.copy(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
 
-    def rename(self, to: str, *, replace: bool = False) -> Board:
+    def rename(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
         """Rename the board, at once. On a cluster it is a `copy`, after which the old board is deleted."""
         other = self._other(to)
-        lifecycle.rename(self.shards, other, replace)
+        lifecycle.rename(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
 
-    def union(self, sources: Mapping[str, Decimal], *, replace: bool = False) -> Summary:
+    def union(
+        self, sources: Mapping[str, Decimal], *, replace: bool = False, progress: Progress | None = None
+    ) -> Summary:
         """Fill this board with the members of others, each with the sum of its scores times the weights.
 
         Raises `InvalidValue` for a sum that has more places than this board, or is out of range: then the board is not
         made, and one that was configured stays as it was. O(n), in chunks.
         """
         parts = {self._other(name): weight for name, weight in sources.items()}
-        lifecycle.union(self.shards, parts, replace, self.expires)
+        lifecycle.union(self.shards, parts, replace, self.expires, progress)
         return self.summary()
 
-    def check(self, progress: Callable[[int, int], object] | None = None) -> None:
+    def check(self, progress: Progress | None = None) -> None:
         """Compare every sum with the scores, also those of segments. O(n), read in pages.
 
         Raises `StaleBoard`, or `BoardChanged`.
         """
         rebuild.check(self.shards, progress)
 
-    def rebuild(self, progress: Callable[[int, int], object] | None = None) -> None:
+    def rebuild(self, progress: Progress | None = None) -> None:
         """Make all sums anew from the scores, whichever program wrote these, also the sums of segments, and the sample.
 
         O(n). Scores are read in pages, after each of which `progress` is called with the number read and their count. A

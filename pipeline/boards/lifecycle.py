@@ -24,7 +24,7 @@ from .lua import BoardScript
 from .queries import AskInfo, Info
 from .scores import LIMIT, is_plain
 from .shard import Shard
-from .shards import Shards, UnknownBoard
+from .shards import Progress, Shards, UnknownBoard
 
 T = TypeVar("T")
 
@@ -38,9 +38,11 @@ class BoardExists(PipelineError):
         self.board = board
 
 
-def delete(shards: Shards) -> None:
+def delete(shards: Shards, progress: Progress | None = None) -> None:
     """A member stays in the set of those that have features until its features are deleted."""
     is_there = False
+    if progress is not None:
+        progress(0, len(shards))  # and not again: a deletion that has begun goes on to its end
     for shard in shards:
         command = shard.client.execute_command
         featured = keys.name(keys.FEATURED, shard.tag)
@@ -53,8 +55,9 @@ def delete(shards: Shards) -> None:
         raise UnknownBoard(shards.name)
 
 
-def copy(shards: Shards, to: Shards, replace: bool) -> None:
+def copy(shards: Shards, to: Shards, replace: bool, progress: Progress | None = None) -> None:
     infos = _prepare(shards, to, replace)
+    done, total = 0, sum(info.size for info in infos)
     try:
         for shard, its_copy, info in zip(shards, to, infos, strict=True):
             form = info.form or to.form
@@ -78,6 +81,9 @@ def copy(shards: Shards, to: Shards, replace: bool) -> None:
                 scores = zip(names, _scores(shard, names), strict=True)
                 changes = [Change(Op.SET, name.decode(), score) for name, score in scores if score is not None]
                 its_copy.update(to.form, changes)
+                done += len(names)
+                if progress is not None:
+                    progress(done, total)
             for name in _scan(shard, "SSCAN", keys.FEATURED):
                 features.write(its_copy, name.decode(), features.read(shard, name.decode()), True)
     except BaseException:
@@ -85,9 +91,9 @@ def copy(shards: Shards, to: Shards, replace: bool) -> None:
         raise
 
 
-def rename(shards: Shards, to: Shards, replace: bool) -> None:
+def rename(shards: Shards, to: Shards, replace: bool, progress: Progress | None = None) -> None:
     if not isinstance(shards.client, Redis):  # the two names are in different slots of a cluster
-        copy(shards, to, replace)
+        copy(shards, to, replace, progress)
         delete(shards)
         return
     _prepare(shards, to, replace)
@@ -95,7 +101,13 @@ def rename(shards: Shards, to: Shards, replace: bool) -> None:
         _RENAME.call(shards.client, [*shard.keys, *other.keys], keys.shard_keys())
 
 
-def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_expires: int) -> None:
+def union(
+    shards: Shards,
+    sources: Mapping[Shards, Decimal],
+    replace: bool,
+    new_expires: int,
+    progress: Progress | None = None,
+) -> None:
     if not sources:
         raise InvalidValue("sources must name at least one board", field="sources")
     for source, weight in sources.items():
@@ -113,9 +125,13 @@ def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_
     if was_there:  # with settings that must outlive a sum that does not fit, so such a sum is looked for first
         for _ in _sums(shards, list(sources), factors):
             pass
+    done, total = 0, sum(info.size for source in sources for info in _infos(source))
     try:
         for shard, changes in _sums(shards, list(sources), factors):
             shard.update(shards.form, changes)
+            done += len(changes)
+            if progress is not None:
+                progress(done, total)
     except BaseException:
         delete(shards)
         raise

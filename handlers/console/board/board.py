@@ -73,7 +73,7 @@ def view_of(board: Board, query: BoardQuery) -> View:
 
 
 def moving(found: Services, board: Board, query: BoardQuery) -> dict[str, Any]:
-    """Return what is read again while somebody looks: facts, the list of ranks, and what has changed.
+    """Return what is read again while somebody looks: facts and long work, the list of ranks, and what has changed.
 
     Raises `UnknownBoard`, `UnknownSegment` or `StaleBoard`.
     """
@@ -100,6 +100,7 @@ def moving(found: Services, board: Board, query: BoardQuery) -> dict[str, Any]:
         "more_changes": max(0, len(moved) - CHANGES),
         "links": Links(board.name, query),
         "query": query,
+        "tasks": found.tasks.all(board.name, ended=False),
         "trimmed": trimmed,
     }
 
