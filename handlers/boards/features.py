@@ -46,11 +46,13 @@ BODY = {
     400: "the body is not JSON",
     413: "the body is too large",
     415: "the body is of another media type",
-    422: "a name can't be taken, or a feature is not a string, number or boolean; `field` names it",
+    422: "a name can't be taken, a feature is no string, number or boolean, or there are too many; `field` names it",
 }
 
 CONDITION = {"If-Match": Annotated[str, msgspec.Meta(description="The ETag of the features that were read")]}
-CHANGED = {412: "the features are not those that If-Match names; nothing was changed"}
+CHANGED = {
+    412: "the features are not those that If-Match names, or others change them all the time; nothing was changed"
+}
 
 # Any, because msgspec has no union of str and Decimal; an int is exact at any length.
 _decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)

@@ -195,10 +195,7 @@ class Board(View):
         return configure.configure(self.shards, setup, self.expires, versions)
 
     def delete(self, progress: Progress | None = None) -> None:
-        """Delete the board with all that belongs to it; features first, so that it can be repeated after a crash.
-
-        O(n), most of it in the background of Redis. Raises `UnknownBoard`.
-        """
+        """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""
         lifecycle.delete(self.shards, progress)
 
     def copy(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:

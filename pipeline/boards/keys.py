@@ -3,9 +3,8 @@
 SHARD is the board's name; on a board that is split it is followed by `:` and the number of the shard. The part in
 braces is the hash tag: all keys of a shard are in one slot of a cluster, so that one script may change them together.
 
-The scripts take all names from here: see lua.py. A new key belongs in `KEYS`. If its name has no MEMBER in it, the
-scripts that delete, rename and expire a board then know it, since `shard_keys` hands them the names; for one with a
-MEMBER, lifecycle.py has to find the members.
+The scripts take all names from here: see lua.py. A new key belongs in `KEYS`: the scripts that delete, rename and
+expire a board then know it, since `shard_keys` hands them the names.
 """
 
 from __future__ import annotations
@@ -76,19 +75,12 @@ SAMPLE = Key(
     _AT_ITS_TIME,
     "`Board.delete`; configuring the board without a sample",
 )
-FEATURED = Key(
-    f"{_TAG}:featured",
-    "set",
-    "the members that have features",
-    _AT_ITS_TIME,
-    "`Board.delete`; removing the features of the last such member",
-)
 FEATURES = Key(
-    f"{_TAG}:features:MEMBER",
+    f"{_TAG}:features",
     "hash",
-    "feature -> its value as JSON: a string, a number, true or false",
+    "member -> its features, a JSON object of strings, numbers, true and false",
     _AT_ITS_TIME,
-    "`Board.delete`; removing the member, or its last feature",
+    "`Board.delete`; removing the last features",
 )
 SEGMENTS = Key(
     f"{_TAG}:segments",
@@ -148,7 +140,6 @@ KEYS: tuple[Key, ...] = (
     CHANGES,
     HELD,
     SAMPLE,
-    FEATURED,
     FEATURES,
     SEGMENTS,
     IN_SEGMENT,
@@ -200,5 +191,5 @@ def scored(tag: str, segment: str | None = None) -> list[str]:
 
 
 def shard_keys() -> list[str]:
-    """Return the arguments of keys.lua: all names except those with a MEMBER, without the tag."""
-    return [after_prefix(key) for key in KEYS if "MEMBER" not in key.pattern]
+    """Return the arguments of keys.lua: all names, without the tag."""
+    return [after_prefix(key) for key in KEYS]

@@ -39,19 +39,9 @@ class BoardExists(PipelineError):
 
 
 def delete(shards: Shards, progress: Progress | None = None) -> None:
-    """A member stays in the set of those that have features until its features are deleted."""
-    is_there = False
     if progress is not None:
         progress(0, len(shards))  # and not again: a deletion that has begun goes on to its end
-    for shard in shards:
-        command = shard.client.execute_command
-        featured = keys.name(keys.FEATURED, shard.tag)
-        while members := command("SRANDMEMBER", featured, 500):
-            is_there = True
-            command("UNLINK", *_features_of(shard, members))
-            command("SREM", featured, *members)
-        is_there |= bool(_DELETE.call(shard.client, shard.keys, keys.shard_keys()))
-    if not is_there:
+    if not sum(_DELETE.call(shard.client, shard.keys, keys.shard_keys()) for shard in shards):
         raise UnknownBoard(shards.name)
 
 
@@ -84,7 +74,7 @@ def copy(shards: Shards, to: Shards, replace: bool, progress: Progress | None = 
                 done += len(names)
                 if progress is not None:
                     progress(done, total)
-            for name in _scan(shard, "SSCAN", keys.FEATURED):
+            for name in _scan(shard, "HSCAN", keys.FEATURES):
                 features.write(its_copy, name.decode(), features.read(shard, name.decode()), True)
     except BaseException:
         delete(to)
@@ -189,7 +179,7 @@ def _is_there(infos: Sequence[Info]) -> bool:
 
 
 def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]:
-    """Yield each member of a set or sorted set at least once; one that is added or removed meanwhile perhaps not."""
+    """Yield each member of a set, sorted set or hash at least once; one that comes or goes meanwhile perhaps not."""
     name = keys.name(key, shard.tag, **parts)
     cursor: Any = 0
     while True:
@@ -202,10 +192,6 @@ def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]
 def _scores(shard: Shard, names: Sequence[bytes]) -> list[int | None]:
     scores = shard.client.execute_command("ZMSCORE", keys.name(keys.SCORES, shard.tag), *names)
     return [None if score is None else int(score) for score in scores]
-
-
-def _features_of(shard: Shard, members: Iterable[bytes]) -> list[str]:
-    return [keys.name(keys.FEATURES, shard.tag, MEMBER=member.decode()) for member in members]
 
 
 def _chunks(names: Iterable[T]) -> Iterator[list[T]]:
