@@ -13,7 +13,18 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from pipeline.boards import Board, BoardChanged, Boards, BulkChange, UnknownBoard, configure, lifecycle, lua, rebuild, shard
+from pipeline.boards import (
+    Board,
+    BoardChanged,
+    Boards,
+    BulkChange,
+    UnknownBoard,
+    configure,
+    lifecycle,
+    lua,
+    rebuild,
+    shard,
+)
 from pipeline.boards import keys as boards_keys
 from pipeline.boards.follow import LOG_SECONDS, Follower
 from pipeline.boards.hold import held
