@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import PipelineError
+from ..errors import InvalidValue, PipelineError
 from ..store import Pipeline, Redis, ResponseError
 from ..store.scripts import ScriptClient
 from . import keys
@@ -20,15 +20,19 @@ UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "seg
 
 
 class StaleShard(PipelineError):
-    """The sums are not those of the scores."""
+    """The sums are not those of the scores; `place` is the shard's own among those of the call."""
+
+    def __init__(self, what: str, place: int = 0) -> None:
+        super().__init__(what)
+        self.place = place
 
 
 class OtherForm(PipelineError):
-    """The shard has another form than the caller assumed."""
+    """The shard has another form than the caller assumed; `place` is its own among those of the call."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, place: int = 0) -> None:
         super().__init__(f"the board has {form.places} places, and the order {form.order}")
-        self.form = form
+        self.form, self.place = form, place
 
 
 class Shard:
@@ -51,18 +55,44 @@ class Shard:
         return read_answers(queries, reply)
 
     def update(
-        self, form: Form, changes: Sequence[Change], *, remember_ms: int = 0, expires: int = 0, ranks: bool = False
+        self,
+        form: Form,
+        changes: Sequence[Change],
+        *,
+        remember_ms: int = 0,
+        expires: int = 0,
+        ranks: bool = False,
     ) -> list[Reply]:
-        """Apply changes in their order. Blocks Redis for some 50 us a change: send a few hundred at most."""
-        try:
-            reply = UPDATE.call(self.client, self.keys, update_args(form, changes, remember_ms, expires, ranks))
-        except ResponseError as exc:
-            raise error_of(exc) from exc
-        return replies(reply, ranks)
+        """Apply changes in their order, in as many calls as keep each below some 5 ms. Ranks are those after a call.
+
+        An error that is raised after the first call leaves its changes made.
+        """
+        made: list[Reply] = []
+        while len(made) < len(changes):
+            made += update((self,), ((form, expires),), changes[len(made) :], remember_ms=remember_ms, ranks=ranks)
+        return made
 
     def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
         """Put a change into the caller's transaction. Its reply is [code, score]."""
-        UPDATE.queue(client, pipe, self.keys, update_args(form, [change], 0, expires, False))
+        UPDATE.queue(client, pipe, self.keys, update_args([(form, expires)], [change], 0, False))
+
+
+def update(
+    shards: Sequence[Shard],
+    forms: Sequence[tuple[Form, int]],
+    changes: Sequence[Change],
+    *,
+    remember_ms: int = 0,
+    ranks: bool = False,
+    expected: str = "",
+) -> list[Reply]:
+    """Call update.lua, which see: for one shard, or for one change on each of several boards of one server."""
+    names = [key for shard in shards for key in shard.keys]
+    try:
+        reply = UPDATE.call(shards[0].client, names, update_args(forms, changes, remember_ms, ranks, expected))
+    except ResponseError as exc:
+        raise error_of(exc) from exc
+    return replies(reply, ranks)
 
 
 def shard_of(member: str, shards: int) -> int:
@@ -72,9 +102,12 @@ def shard_of(member: str, shards: int) -> int:
 
 def error_of(error: ResponseError) -> Exception:
     """Return what a script's error reply means."""
-    text = str(error)
-    if text.startswith("STALE"):
-        return StaleShard(text)
-    if text.startswith("FORM"):
-        return OtherForm(Form.of(int(text.split()[1])))
+    kind, *words = str(error).split()
+    place = int(words[-1]) if len(words) > 1 and words[-1].isdigit() else 0
+    if kind == "STALE":
+        return StaleShard(str(error), place)
+    if kind == "FORM":
+        return OtherForm(Form.of(int(words[0])), place)
+    if kind == "MUCH":
+        return InvalidValue("the member is in too many segments of these boards to change all in one step", "also")
     return error
