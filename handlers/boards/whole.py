@@ -53,6 +53,9 @@ Places = Annotated[
 SampleSize = Annotated[
     int, msgspec.Meta(ge=0, le=MOST, description=f"Members in the sample for estimates, at least {LEAST}; 0 for none")
 ]
+Most = Annotated[
+    int, msgspec.Meta(ge=0, lt=MOST_MEMBERS, description="How many members each shard keeps, the best ones; 0 for all")
+]
 
 
 class Setup(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,10 +73,7 @@ class Setup(msgspec.Struct, forbid_unknown_fields=True):
         ),
     ] = None
     sample: SampleSize | None = None
-    most: Annotated[
-        int | None,
-        msgspec.Meta(ge=0, lt=MOST_MEMBERS, description="How many members each shard keeps, the best ones; 0 for all"),
-    ] = None
+    most: Most | None = None
     expires: Annotated[
         str | None,
         msgspec.Meta(
