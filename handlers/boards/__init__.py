@@ -2,11 +2,19 @@
 
 from wz.encoded_slash import restore_names
 
-from . import bulk, features, members, ranks, tasks, whole
+from . import boards, bulk, features, members, ranks, tasks, whole
 
 __all__ = ["blueprints"]
 
-blueprints = (whole.blueprint, ranks.blueprint, members.blueprint, bulk.blueprint, features.blueprint, tasks.blueprint)
+blueprints = (
+    boards.blueprint,
+    whole.blueprint,
+    ranks.blueprint,
+    members.blueprint,
+    bulk.blueprint,
+    features.blueprint,
+    tasks.blueprint,
+)
 
 for blueprint in blueprints:
     blueprint.before_request(restore_names)

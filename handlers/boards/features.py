@@ -128,6 +128,10 @@ def _told(request: Request, changed: dict[str, Any], query: Exact) -> dict[str, 
     return _answer(changed, query) if may_read(request) else Response(status=204)
 
 
+def decimals(found: dict[str, Any]) -> dict[str, Any]:
+    """Make whole numbers decimals: they may also have more digits than a double, so that `exact` concerns them."""
+    return {name: Decimal(value) if type(value) is int else value for name, value in found.items()}
+
+
 def _answer(found: dict[str, Any], query: Exact) -> dict[str, Any] | Response:
-    # A whole number may also have more digits than a double, so that `exact` concerns every number.
-    return written({name: Decimal(value) if type(value) is int else value for name, value in found.items()}, query)
+    return written(decimals(found), query)

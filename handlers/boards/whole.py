@@ -11,7 +11,7 @@ from werkzeug.exceptions import PreconditionFailed
 from werkzeug.http import quote_etag
 
 from pipeline.boards import Order, Ties
-from pipeline.boards.answers import BoardSettings, Standing, Summary
+from pipeline.boards.answers import BoardSettings, Summary
 from pipeline.boards.configure import ANY, MOST_MEMBERS, NONE
 from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
@@ -22,10 +22,10 @@ from wz.caching import cache_control
 from wz.conditional import Preconditions, etag, refuse_conditions
 from wz.openapi import operation
 
-from ..auth import authorize_board, needs, of_named_boards, protect
+from ..auth import authorize_board, needs, protect
 from ..idempotency import once
 from ..services import services
-from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, MemberName, plain, written
+from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, plain, written
 from .tasks import ACCEPTED, PREFER, as_task
 
 blueprint = Blueprint("boards", url_prefix="/boards")
@@ -103,32 +103,6 @@ class Named(msgspec.Struct):
 class Segments(msgspec.Struct):
     board: str
     segments: list[str]
-
-
-class OfMember(Exact, kw_only=True):
-    member: MemberName
-    boards: Annotated[list[BoardName], msgspec.Meta(min_length=1, max_length=50)] = msgspec.field(name="board")
-
-
-class OnBoard(msgspec.Struct):
-    """`standing` is null on a board where the member has no score, which differs from a score of 0."""
-
-    board: str
-    standing: Standing | None
-
-
-class Standings(msgspec.Struct):
-    member: str
-    boards: list[OnBoard]
-
-
-@blueprint.get("")
-@of_named_boards
-@operation(responses=NO_NAME | CHANGING)
-def standings(request: Request, query: OfMember) -> Standings | Response:
-    """Read a member's score and ranks on several boards."""
-    found = services(request).boards.standings(query.member, query.boards)
-    return written(Standings(query.member, [OnBoard(board.name, standing) for board, standing in found]), query)
 
 
 @blueprint.put("/<board>")

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeVar
 
-from msgspec.structs import asdict, replace
+from msgspec import structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
@@ -22,7 +22,7 @@ from .form import Order, Ties
 from .keys import MOST_SEGMENTS
 from .scores import to_units
 from .shard import update
-from .shards import NotInSegment, Progress, Shards, UnknownMember, check_name, refusal_of, with_form
+from .shards import NotInSegment, Progress, Shards, UnknownMember, check_name, refused, with_form
 from .view import View
 
 T = TypeVar("T")
@@ -56,22 +56,35 @@ class Board(View):
     # -- one member ----------------------------------------------------------------------------------------------------
 
     def set(
-        self, member: str, score: Decimal, operator: Op = Op.SET, *, also: Sequence[Board] = (), expected: str = ""
+        self,
+        member: str,
+        score: Decimal,
+        operator: Op = Op.SET,
+        *,
+        order: Order | None = None,
+        also: Sequence[Board] = (),
+        expected: str = "",
     ) -> Written:
-        """Give `member` a score, in place of any that it has. O(log n).
+        """Give `member` a score, in place of any that it has. O(log n). `order` is that of the answer's rank.
 
         With the `operator` MAX the score is set only if it is higher than the one that `member` has, with MIN only if
         it is lower, or if there is none. `also` are boards that get the same: on one server all of them at once, or
         none if one refuses; on a cluster one after the other. With `expected`, nothing is changed and `ScoreChanged`
         raised unless the score is one of these units (numbers with spaces between them), ANY, or there is NONE.
         """
-        boards = [self, *also]
-        done = giving.give(boards, operator, member, score, expected=expected)
-        first, *others = [Written(**asdict(standing), changed=code is Code.OK) for standing, code in done]
-        return replace(first, also=_by_name(also, others)) if also else first
+        done = giving.give([self, *also], operator, member, score, order, expected=expected)
+        first, *others = [Written(**structs.asdict(standing), changed=code is Code.OK) for standing, code in done]
+        return structs.replace(first, also=_by_name(also, others)) if also else first
 
     def add(
-        self, member: str, reward: Decimal, event: str = "", *, also: Sequence[Board] = (), expected: str = ""
+        self,
+        member: str,
+        reward: Decimal,
+        event: str = "",
+        *,
+        order: Order | None = None,
+        also: Sequence[Board] = (),
+        expected: str = "",
     ) -> Added:
         """Add to the score of `member`, which begins at 0. If the result is not in range, nothing changes.
 
@@ -79,9 +92,9 @@ class Board(View):
         names one change of one member on this board: with another one, it is `InvalidValue`. `also` and `expected` are
         as in `set`.
         """
-        done = giving.give([self, *also], Op.ADD, member, reward, event=event, expected=expected)
-        first, *others = [Added(**asdict(standing), repeated=code is Code.SAME) for standing, code in done]
-        return replace(first, also=_by_name(also, others)) if also else first
+        done = giving.give([self, *also], Op.ADD, member, reward, order, event=event, expected=expected)
+        first, *others = [Added(**structs.asdict(standing), repeated=code is Code.SAME) for standing, code in done]
+        return structs.replace(first, also=_by_name(also, others)) if also else first
 
     @with_form
     def remove(self, member: str, *, expected: str = "") -> None:
@@ -91,6 +104,14 @@ class Board(View):
         """
         if self._change(Change(Op.REMOVE, member), expected).code is Code.ABSENT:
             raise UnknownMember(self.name, member)
+
+    @with_form
+    def forget(self, member: str) -> None:
+        """Remove all that the board knows of `member`: like `remove`, but also if it has no score, or is not there."""
+        for segment in self.segments_of(member):
+            self._change(Change(Op.LEAVE, member, segment))
+        self._change(Change(Op.REMOVE, member))
+        self.set_features(member, {}, replace=True)
 
     @with_form
     def join(self, member: str, segment: str) -> None:
@@ -109,7 +130,7 @@ class Board(View):
     def _change(self, change: Change, expected: str = "") -> Reply:
         form = self.shards.form, self.expires
         [reply] = update([self.shards.of(change.member)], [form], [change], expected=expected)
-        if error := refusal_of(reply.code, change, self.name):
+        if error := refused(reply.code, change, self.name):
             raise error
         return reply
 

@@ -16,7 +16,7 @@ from .changes import SETS, Change, Code, Op, Reply, checked_event, checked_membe
 from .fanout import update_all
 from .scores import from_units, to_units
 from .shard import OtherForm, StaleShard, shard_of
-from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, pause, refusal_of
+from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, pause, refused
 
 #: Most changes in one call of the script; it makes fewer if they would take more than some 5 ms of Redis's time.
 CHUNK = 100
@@ -129,7 +129,7 @@ class _Window:
                 pause(attempt - 1)
                 continue
             except StaleShard as exc:
-                raise StaleBoard(self.shards.name, "another program wrote to it") from exc
+                raise StaleBoard(self.shards.name, str(exc)) from exc
             for number, answers in enumerate(replies):
                 made[number] += len(answers)
                 for (change, place), reply in zip(chunk[number], answers, strict=False):
@@ -137,7 +137,7 @@ class _Window:
         return [outcome for outcome in self.outcomes if outcome is not None]
 
     def _outcome(self, change: Change, reply: Reply) -> Outcome:
-        if error := refusal_of(reply.code, change, self.shards.name):
+        if error := refused(reply.code, change, self.shards.name):
             if not isinstance(error, InvalidValue):
                 raise error
             return Outcome(change.member, error=str(error), field=error.field)

@@ -15,6 +15,7 @@ from .changes import Change, Reply, replies, update_args
 from .form import Form
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
+from .scores import StaleShard
 from .shard import READ, UPDATE, Shard, error_of
 
 
@@ -36,8 +37,15 @@ def ask_all(shards: Sequence[Shard], form: Form | None, queries: Sequence[Sequen
 def try_all(shards: Sequence[Shard], queries: Sequence[Query]) -> list[list[Any] | Exception]:
     """Ask shards of any boards the same questions, all at once. One that refuses has its error in place of answers."""
     args = read_args(None, queries)
-    answers = _run_all(READ, [(shard, args) for shard in shards])
-    return [answer if isinstance(answer, Exception) else read_answers(queries, answer) for answer in answers]
+    answers = run_all(READ, [(shard, args) for shard in shards])
+    return [answer if isinstance(answer, Exception) else _tried(queries, answer) for answer in answers]
+
+
+def _tried(queries: Sequence[Query], reply: Any) -> list[Any] | Exception:
+    try:
+        return read_answers(queries, reply)
+    except StaleShard as exc:
+        return exc
 
 
 def update_all(
@@ -66,14 +74,14 @@ def update_all(
 
 def _send_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
     """Run a script for each shard with its arguments. Raises the first error, when all have answered."""
-    answers = _run_all(script, calls)
+    answers = run_all(script, calls)
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
     return answers
 
 
-def _run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
+def run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
     """Run a script for each shard with its arguments. Returns their answers, errors among them."""
     if not calls:
         return []

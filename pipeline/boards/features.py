@@ -22,7 +22,7 @@ Feature = str | int | Decimal | bool
 MOST, NAME, VALUE = 256, 128, 4096
 
 _WRITE = BoardScript("tree.lua", "features.lua")
-_MEMBERSHIPS = BoardScript("memberships.lua", reads_only=True)
+MEMBER = BoardScript("member.lua", reads_only=True)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 # Any, because msgspec has no union of str and Decimal; an int is exact at any length.
 _DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
@@ -82,7 +82,13 @@ def segments(shard: Shard) -> set[str]:
 
 def segments_of(shard: Shard, member: str) -> list[str]:
     """Return the segments of a member, sorted. O(segments of the board): each is asked."""
-    return sorted(name.decode() for name in _MEMBERSHIPS.call(shard.client, shard.keys, [member]))
+    return about(MEMBER.call(shard.client, shard.keys, [member]))[1]
+
+
+def about(reply: list[bytes | None]) -> tuple[dict[str, Feature], list[str]]:
+    """Return the features and the sorted segments of a reply of member.lua."""
+    stored, *segments = reply
+    return decoded(stored), sorted(name.decode() for name in segments if name)
 
 
 def encoded(features: Mapping[str, Feature]) -> bytes:
@@ -95,7 +101,7 @@ def encoded(features: Mapping[str, Feature]) -> bytes:
     return b"{%s}" % b",".join(pairs) if features else b""
 
 
-def decoded(stored: bytes) -> dict[str, Feature]:
+def decoded(stored: bytes | None) -> dict[str, Feature]:
     """Return the features that are stored so."""
     return _DECODER.decode(stored) if stored else {}
 

@@ -8,12 +8,12 @@ from typing import Protocol, cast
 
 from ..errors import InvalidValue
 from ..store import Redis
-from .answers import Standing
+from .answers import Order, Standing
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .queries import AskInfo, At
 from .scores import to_units
 from .shard import OtherForm, StaleShard, update
-from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, UnknownMember, refusal_of
+from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, UnknownMember, refused
 
 
 class Target(Protocol):
@@ -23,11 +23,18 @@ class Target(Protocol):
     remember_ms: int
     expires: int
 
-    def standing_of(self, member: str, score: int, rank: int, size: int) -> Standing: ...
+    def standing_of(self, member: str, score: int, rank: int, size: int, order: Order | None) -> Standing: ...
 
 
 def give(
-    boards: Sequence[Target], op: Op, member: str, value: Decimal, *, event: str = "", expected: str = ""
+    boards: Sequence[Target],
+    op: Op,
+    member: str,
+    value: Decimal,
+    order: Order | None,
+    *,
+    event: str = "",
+    expected: str = "",
 ) -> list[tuple[Standing, Code]]:
     """Return the member's standing on each board, and OK, KEPT or SAME.
 
@@ -44,7 +51,7 @@ def give(
     done: list[tuple[Standing, Code]] = []
     for group in [boards] if is_at_once else [[board] for board in boards]:
         replies = _update(group, op, member, value, event, "" if done else expected)
-        done += [_answer(board, member, reply) for board, reply in zip(group, replies, strict=True)]
+        done += [_answer(board, member, reply, order) for board, reply in zip(group, replies, strict=True)]
     return done
 
 
@@ -59,9 +66,9 @@ def _update(boards: Sequence[Target], op: Op, member: str, value: Decimal, event
             boards[exc.place].shards.form = exc.form
             continue
         except StaleShard as exc:
-            raise StaleBoard(boards[exc.place].shards.name, "another program wrote to it") from exc
+            raise StaleBoard(boards[exc.place].shards.name, str(exc)) from exc
         for board, change, reply in zip(boards, changes, replies, strict=False):
-            if error := refusal_of(reply.code, change, board.shards.name):
+            if error := refused(reply.code, change, board.shards.name):
                 raise error
             if reply.score is None:  # the event was applied before, and the member was removed after it
                 raise UnknownMember(board.shards.name, member)
@@ -81,9 +88,9 @@ def _change(board: Target, op: Op, member: str, value: Decimal, event: str) -> C
     return Change(op, member, units, event)
 
 
-def _answer(board: Target, member: str, reply: Reply) -> tuple[Standing, Code]:
+def _answer(board: Target, member: str, reply: Reply, order: Order | None) -> tuple[Standing, Code]:
     score, rank, size = cast(int, reply.score), cast(int, reply.rank), cast(int, reply.size)
     if len(board.shards) > 1:
         replies = board.shards.ask(At(score, member.encode()), AskInfo())
         rank, size = sum(at for at, _ in replies), sum(info.size for _, info in replies)
-    return board.standing_of(member, score, rank, size), reply.code
+    return board.standing_of(member, score, rank, size, order), reply.code

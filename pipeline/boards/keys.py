@@ -158,14 +158,14 @@ def tags(board: str, shards: int) -> list[str]:
 
 
 def glob(board: str) -> str:
-    """Return what SCAN matches the trees and scores of boards with whose names begin so, and little else."""
-    return f"{_TAG.replace('SHARD', f'{board}*')}:[st][cr]*"
+    """Return what SCAN matches the trees, scores and features of boards whose names begin so, and little else."""
+    return f"{_TAG.replace('SHARD', f'{board}*')}:[stf]?[eoa]*"
 
 
 def board_of(key: str, shards: int) -> str:
-    """Return the board whose tree or scores have this name; '' if it is another key."""
+    """Return the board whose tree, scores or features have this name; '' if it is another key."""
     tag, _, rest = key.partition("}:")
-    if rest not in (after_prefix(TREE), after_prefix(SCORES)):
+    if rest not in map(after_prefix, (TREE, SCORES, FEATURES)):
         return ""
     shard = tag.removeprefix(_TAG.partition("SHARD")[0])
     return shard if shards == 1 else shard.rpartition(":")[0]

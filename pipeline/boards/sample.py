@@ -14,6 +14,7 @@ from ..errors import PipelineError
 from ..store.scripts import ScriptClient
 from . import keys
 from .lua import BoardScript
+from .scores import stored_units
 
 #: The smallest size of a sample: with fewer members, intervals say little.
 LEAST = 100
@@ -116,4 +117,4 @@ def _keys(tag: str) -> list[str]:
 
 
 def _rows(reply: list[bytes]) -> list[_Row]:
-    return [(int(score), member) for member, score in zip(reply[::2], reply[1::2], strict=True)]
+    return [(stored_units(member, score), member) for member, score in zip(reply[::2], reply[1::2], strict=True)]

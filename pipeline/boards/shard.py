@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -14,17 +15,13 @@ from .changes import Change, Reply, replies, update_args
 from .form import Form
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
+from .scores import StaleShard as StaleShard
 
 READ = BoardScript("tree.lua", "read.lua", reads_only=True)
 UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
 
-
-class StaleShard(PipelineError):
-    """The sums are not those of the scores; `place` is the shard's own among those of the call."""
-
-    def __init__(self, what: str, place: int = 0) -> None:
-        super().__init__(what)
-        self.place = place
+#: What a script refuses with: the kind, what it says, and the number of the board, if the call is for several.
+_ERROR = re.compile(r"(STALE|FORM|MUCH) (.*?)(?: (\d+))?")
 
 
 class OtherForm(PipelineError):
@@ -102,12 +99,12 @@ def shard_of(member: str, shards: int) -> int:
 
 def error_of(error: ResponseError) -> Exception:
     """Return what a script's error reply means."""
-    kind, *words = str(error).split()
-    place = int(words[-1]) if len(words) > 1 and words[-1].isdigit() else 0
+    found = _ERROR.fullmatch(str(error))
+    kind, text, place = found.groups() if found else ("", "", None)
     if kind == "STALE":
-        return StaleShard(str(error), place)
+        return StaleShard(text, int(place or 0))
     if kind == "FORM":
-        return OtherForm(Form.of(int(words[0])), place)
+        return OtherForm(Form.of(int(text)), int(place or 0))
     if kind == "MUCH":
         return InvalidValue("the member is in too many segments of these boards to change all in one step", "also")
     return error

@@ -206,13 +206,13 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
                 if self.shards.load_form() == thought:
                     raise
             except StaleShard as exc:
-                raise StaleBoard(self.shards.name, "another program wrote to it") from exc
+                raise StaleBoard(self.shards.name, str(exc)) from exc
         raise BoardChanged(self.shards.name)
 
     return wrapper  # type: ignore[return-value]
 
 
-def refusal_of(code: Code, change: Change, board: str) -> PipelineError | None:
+def refused(code: Code, change: Change, board: str) -> PipelineError | None:
     """Return the error that a reply stands for, None if it stands for none."""
     field = "reward" if change.op is Op.ADD else "score"
     match code:

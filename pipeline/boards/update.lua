@@ -77,11 +77,10 @@ for i = first, #ARGV, 4 do
   local op, member, units, event = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[1] ~= '0' and ARGV[i + 3] or ''
   local code, before, after, digest
   if event ~= '' or i == first and ARGV[3] ~= '' or op == 'join' or op == 'leave' then
-    after = board.known[member]
-    if after == nil then after = call('ZSCORE', board.scores, member) end
-    after = after and tonumber(after)
+    after = score_of(board, member)
+    if after == nil then code, after = 'stale', false end
   end
-  if event ~= '' then
+  if event ~= '' and not code then
     now = now or now_ms()
     digest = (tonumber(string.sub(redis.sha1hex(op .. ' ' .. units .. ' ' .. member), 1, 5), 16) * 2 + 1) / 2 ^ 11
     board.events = board.events or {}  -- those of this call: written after `save`, so that none outlives a change that failed
@@ -129,7 +128,7 @@ for i = first, #ARGV, 4 do
     if work >= MOST_WORK then break end
   else
     if not (is_no_refusal[code] and after) then return replies end
-    if work > MOST_WORK then return redis.error_reply('MUCH') end
+    if work > MOST_WORK then return redis.error_reply('MUCH ') end
   end
 end
 

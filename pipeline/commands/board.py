@@ -17,6 +17,7 @@ from ..boards.view import PAGE
 from ..store.client import redis_client
 from ..work.tasks import Task, Tasks, TaskState
 from . import terminal
+from .board_list import erase, list_boards, show_member
 from .terminal import columns, one_line_errors, utc
 
 if TYPE_CHECKING:
@@ -58,11 +59,15 @@ def show(name: str) -> None:
 @board.command()
 @click.argument("name")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=10, show_default=True, help="How many members.")
-@click.option("--asc", is_flag=True, help="The lowest scores first.")
+@click.option(
+    "--order",
+    type=click.Choice([order.value for order in Order]),
+    help="Which scores come first; the best ones if left out.",
+)
 @one_line_errors
-def top(name: str, limit: int, asc: bool) -> None:
+def top(name: str, limit: int, order: str | None) -> None:
     """List the best members of the board NAME, each with the sum of the scores up to it."""
-    rows = _board(name).members(0, limit - 1, Order.ASC if asc else Order.DESC).members
+    rows = _board(name).members(0, limit - 1, Order(order) if order else None).members
     table = [("rank", "member", "score", "sum"), *((str(r.rank), r.member, f"{r.score:f}", f"{r.sum:f}") for r in rows)]
     for line in columns(table, {1}):
         click.echo(line)
@@ -193,6 +198,10 @@ def _facts(task: Task) -> list[tuple[str, str]]:
         ("error", task.error or "-"),
         ("result", task.result.decode() or "-"),
     ]
+
+
+for command in (list_boards, show_member, erase):
+    board.add_command(command)
 
 
 def _board(name: str) -> BoardOf:

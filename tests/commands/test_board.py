@@ -58,7 +58,7 @@ def test_the_best_are_listed(board: Board, settings: Settings) -> None:
         "   0  m02499   2499  2499",
         "   1  m02498   2498  4997",
     ]
-    assert "m00000" in wz_board(settings, "top", "b", "--asc").stdout
+    assert "m00000" in wz_board(settings, "top", "b", "--order", "asc").stdout
 
 
 def test_a_board_is_checked_and_rebuilt(board: Board, settings: Settings) -> None:
@@ -72,6 +72,46 @@ def test_a_board_is_checked_and_rebuilt(board: Board, settings: Settings) -> Non
     assert refused.stderr.splitlines()[-1].startswith("Error: the sums of the board 'b' are not those of its scores")
     assert (mended.exit_code, mended.stdout) == (0, "b: 2,501 members\n")
     assert wz_board(settings, "check", "b").exit_code == 0
+
+
+def test_boards_are_listed(board: Board, settings: Settings, redis: redis_py.Redis) -> None:
+    Boards(redis)["other"].set("m00001", Decimal("0.5"))
+
+    assert wz_board(settings, "list").stdout.splitlines() == [
+        "board  count      sum  expires",
+        "b      2,500  3123750  -",
+        "other      1      0.5  -",
+    ]
+    assert wz_board(settings, "list", "o").stdout.splitlines()[1:] == ["other      1  0.5  -"]
+    assert wz_board(settings, "list", "none").stdout.splitlines() == ["board  count  sum  expires"]
+
+
+def test_what_boards_know_of_a_member_and_its_erasure(board: Board, settings: Settings, redis: redis_py.Redis) -> None:
+    Boards(redis)["other"].set_features("m00001", {"vip": True, "age": 31})
+    board.join("m00001", "gold")
+
+    known = wz_board(settings, "member", "m00001").stdout.splitlines()
+    refused = wz_board(settings, "erase", "m00001")  # nobody says yes
+    erased = wz_board(settings, "erase", "m00001", "--yes")
+
+    assert known == [
+        "board  score  segments  features",
+        "b          1  gold      -",
+        'other      -  -         {"age":31,"vip":true}',
+    ]
+    assert (refused.exit_code, refused.stdout.splitlines()[0]) == (1, "Erase m00001 from b, other? [y/N]: ")
+    assert (erased.exit_code, erased.stdout) == (0, "m00001 is erased from b, other\n")
+    assert wz_board(settings, "erase", "m00001", "--yes").stdout == "m00001 is erased from no board: none knows it\n"
+    assert board.summary().count == 2_499
+
+
+def test_a_board_that_refuses_an_erasure_is_named(board: Board, settings: Settings) -> None:
+    board.shards.client.execute_command("ZADD", board.shards[0].keys[0], 5, "eve")
+
+    refused = wz_board(settings, "erase", "m00001", "--yes")
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: b refused it: the sums of the board 'b' are not those of its scores")
 
 
 def test_a_board_that_is_not_there_is_one_line(redis: redis_py.Redis, settings: Settings) -> None:
