@@ -159,11 +159,12 @@ def _wanted(request: Request) -> list[str] | None:
 
 @blueprint.get("/<board>")
 @cache_control(no_cache=True)
-@etag(weak=True)
+@etag
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
-def summary(request: Request, board: BoardName, query: Exact) -> Summary | Response:
-    """Show a board's count, sum and settings."""
-    return written(services(request).boards[board].summary(), query)
+def summary(request: Request, board: BoardName, query: Exact) -> tuple[Summary | Response, dict[str, str]]:
+    """Show a board's count, sum and settings. The ETag is for the If-Match of a change of the settings."""
+    found = services(request).boards[board].summary()
+    return written(found, query), {"ETag": quote_etag(found.version)}
 
 
 @blueprint.delete("/<board>")

@@ -104,7 +104,7 @@ def configure(
     shards.form = Form.of(form)
     if setup.sample is not None:
         for shard in shards:
-            sample.fill(shard.client, shard.tag, setup.sample)
+            sample.fill(shard.client, shard.tag)
     created, version = all(is_new for is_new, *_ in replies), sum(reply[-1] for reply in replies)
     return BoardSettings(
         board=shards.name,

@@ -86,7 +86,7 @@ def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
     _rebuild_segments(shards.form, shard)
     [info] = shard.read(None, AskInfo())
     if info.sample:
-        sample.fill(shard.client, shard.tag, info.sample)
+        sample.fill(shard.client, shard.tag)
 
 
 def _rebuild_segments(form: Form, shard: Shard) -> None:

@@ -69,7 +69,7 @@ def furnish(board: Board, member: str = "m") -> None:
     assert not [one for one in board.apply(BulkChange(name, score=Decimal(7)) for name in names) if one.error]
     for n, name in enumerate(names[:60]):
         board.set(name, Decimal(n))
-        board.add(name, Decimal(1), f"e{n}")
+        board.add(name, Decimal(1), f"{member}{n}")
         board.join(name, "red")
         board.set_features(name, {"age": n})
 
@@ -112,7 +112,7 @@ def test_every_key_is_listed_and_goes_with_the_board(boards: Boards) -> None:
         kind = kind_of(name)
         assert kind is HELD or boards.client.execute_command("TYPE", name).decode() == kind.type, name
         if kind in (EVENTS, REBUILD, REBUILD_LEAVES):
-            assert DAY_MS - HOUR_MS < time_of[name] <= DAY_MS, name
+            assert DAY_MS - HOUR_MS < time_of[name] <= DAY_MS + 2048, name
         elif kind in (CHANGES, HELD):
             assert 0 < time_of[name] <= (LOG_SECONDS if kind is CHANGES else HOLD_SECONDS) * 1000, name
         else:  # the board has no `expires`
@@ -202,7 +202,7 @@ def test_the_events_of_a_board_that_became_empty_go_when_they_are_forgotten(boar
     board.remove("ann")
 
     [events] = keys_of(boards)
-    assert 0 < time_left(boards, events) <= 60_000
+    assert 0 < time_left(boards, events) <= 60_000 + 2048
 
 
 def test_a_deletion_that_was_broken_off_can_be_repeated(boards: Boards, monkeypatch: pytest.MonkeyPatch) -> None:
