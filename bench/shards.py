@@ -81,12 +81,12 @@ def extras(folder: Path, size: int) -> Row:
     with server(folder) as client:
         board = Boards(client)["bench"]
         names = [member(number, 16) for number in range(size)]
-        board.set(names[0], Decimal(1))
-        board.set_features(names[0], {"age": 30, "gender": "f", "weight": Decimal("61.5")})
+        for name in names:
+            board.set_features(name, {"age": 30, "gender": "f", "weight": Decimal("61.5")})
         client.sadd("segment", *names)
-        hash_key = keys.name(keys.FEATURES, board.shards[0].tag, MEMBER=names[0])
+        features = keys.name(keys.FEATURES, board.shards[0].tag)
         medians = {
-            "three features": float(client.memory_usage(hash_key) or 0),
+            "three features": (client.memory_usage(features, samples=0) or 0) / size,
             "a segment's set of names": (client.memory_usage("segment", samples=0) or 0) / size,
         }
     return Row("names of 16 bytes, beside the scores", medians, "bytes")

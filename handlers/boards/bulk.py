@@ -21,7 +21,7 @@ from wz.openapi import Content, operation
 from wz.records import ARRAY, LINES, BrokenBody, records
 
 from .. import metrics
-from ..auth import protect
+from ..auth import may_read, protect
 from ..idempotency import answers
 from ..services import services
 from .members import EventId, Number
@@ -53,6 +53,8 @@ class MemberReward(msgspec.Struct, forbid_unknown_fields=True):
 
 class Result(msgspec.Struct, omit_defaults=True):
     """The result of a record: the member's `score` now, or the `error` because of which nothing was changed.
+
+    A token without Listen is told no score.
 
     `record` counts from 1, without blank lines. `repeated` says that the event was applied before.
     """
@@ -137,7 +139,8 @@ def _bulk(
     found = records(request, type_, accept if key else None)
     outcomes = board.apply(_changes(found, change, summary, lambda: readers.is_stopping()))
     first = list(islice(outcomes, 1))  # an error in the first chunk can still be answered by the status
-    lines = result_lines(chain(first, outcomes), summary, msgspec.json.Encoder(decimal_format=query.exact.value))
+    encoder = msgspec.json.Encoder(decimal_format=query.exact.value)
+    lines = result_lines(chain(first, outcomes), summary, encoder, with_scores=may_read(request))
     return Response(lines, mimetype=LINES[0])
 
 
@@ -159,12 +162,14 @@ def _changes(
         yield Outcome("", error=record.description, field=record.members.get("field"))
 
 
-def result_lines(outcomes: Iterable[Outcome], summary: BulkSummary, encoder: msgspec.json.Encoder) -> Iterator[bytes]:
+def result_lines(
+    outcomes: Iterable[Outcome], summary: BulkSummary, encoder: msgspec.json.Encoder, *, with_scores: bool = True
+) -> Iterator[bytes]:
     """Encode a chunk's results together."""
     results: list[Result] = []
     try:
         for outcome in outcomes:
-            results.append(_result(outcome, summary))
+            results.append(_result(outcome, summary, with_scores))
             if len(results) == CHUNK:
                 yield encoder.encode_lines(results)
                 results.clear()
@@ -178,7 +183,7 @@ def result_lines(outcomes: Iterable[Outcome], summary: BulkSummary, encoder: msg
     yield encoder.encode_lines([*results, summary])
 
 
-def _result(outcome: Outcome, summary: BulkSummary) -> Result:
+def _result(outcome: Outcome, summary: BulkSummary, with_scores: bool) -> Result:
     summary.records += 1
     result = Result(summary.records, outcome.member or msgspec.UNSET)
     if outcome.error is not None:
@@ -190,6 +195,6 @@ def _result(outcome: Outcome, summary: BulkSummary) -> Result:
         result.repeated = True
     else:
         summary.changed += 1
-    if outcome.score is not None:
+    if with_scores and outcome.score is not None:
         result.score = outcome.score
     return result

@@ -16,7 +16,9 @@ from pipeline.boards.shards import NAME
 from pipeline.boards.view import PAGE
 from wz import Problem, Request, Response
 from wz.json import JSON
+from wz.openapi import Content
 
+from ..auth import may_read
 from ..services import services
 
 T = TypeVar("T")
@@ -44,6 +46,11 @@ NO_BOARD = {404: "there is no such board, or it has no members; or no member of 
 NO_MEMBER = {404: "the member has no score on this board, or in the segment"}
 NO_NAME = {422: "the board's or the member's name, or a value, can't be taken; `field` names it"}
 CHANGING = {409: "the board changed all the time, so that no consistent answer could be read: ask again"}
+#: For what answers with `told`.
+TOLD: dict[int, str | Content] = {
+    200: "",
+    204: Content("it is done, and the token, which has no Listen, is told no more"),
+}
 
 #: What a decimal is in an answer, for the OpenAPI document: see `Exact`.
 DECIMAL = {"type": ["number", "string"], "description": "A number, or with `exact=string` a string of the same digits"}
@@ -66,12 +73,18 @@ class InSegment(Exact):
     segment: Annotated[SegmentName | None, msgspec.Meta(description="Only the members of this segment count")] = None
 
 
+InOrder = Annotated[
+    Order | None,
+    msgspec.Meta(description="Whether rank 0 is the lowest score or the highest; the board's own order if left out"),
+]
+
+
+class Ranked(Exact):
+    order: InOrder = None
+
+
 class Ordered(InSegment):
-    order: Order = Order.ASC
-
-
-class BestFirst(InSegment):
-    order: Order = Order.DESC
+    order: InOrder = None
 
 
 _strings = JSON(decimal_format="string")
@@ -82,6 +95,11 @@ def written(answer: T, query: Exact) -> T | Response:
     if query.exact is Numbers.NUMBER:
         return answer
     return Response(_strings.encode(answer), mimetype="application/json")
+
+
+def told(request: Request, answer: T, query: Exact) -> T | Response:
+    """What `written` returns, or an empty 204 for a token without Listen: who may only write is told no score."""
+    return written(answer, query) if may_read(request) else Response(status=204)
 
 
 def view_of(request: Request, name: str, query: InSegment) -> View:

@@ -8,19 +8,21 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.boards.answers import BoardSettings, Standing, Summary
+from pipeline.boards.answers import BoardSettings, Summary
 from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
 from pipeline.boards.shards import NAME
+from pipeline.hub.rules import Right
 from wz import Blueprint, Problem, Request, Response
 from wz.caching import cache_control
 from wz.conditional import etag, refuse_conditions
 from wz.openapi import operation
 
-from ..auth import protect
+from ..auth import authorize_board, needs, protect
 from ..idempotency import once
 from ..services import services
-from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, MemberName, plain, written
+from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, plain, written
+from .tasks import ACCEPTED, PREFER, as_task
 
 blueprint = Blueprint("boards", url_prefix="/boards")
 protect(blueprint)
@@ -78,32 +80,8 @@ class Segments(msgspec.Struct):
     segments: list[str]
 
 
-class OfMember(Exact, kw_only=True):
-    member: MemberName
-    boards: Annotated[list[BoardName], msgspec.Meta(min_length=1, max_length=50)] = msgspec.field(name="board")
-
-
-class OnBoard(msgspec.Struct):
-    """`standing` is null on a board where the member has no score, which differs from a score of 0."""
-
-    board: str
-    standing: Standing | None
-
-
-class Standings(msgspec.Struct):
-    member: str
-    boards: list[OnBoard]
-
-
-@blueprint.get("")
-@operation(responses=NO_NAME | CHANGING)
-def standings(request: Request, query: OfMember) -> Standings | Response:
-    """Read a member's score and ranks on several boards."""
-    found = services(request).boards.standings(query.member, query.boards)
-    return written(Standings(query.member, [OnBoard(board.name, standing) for board, standing in found]), query)
-
-
 @blueprint.put("/<board>")
+@needs(Right.MANAGE)
 @operation(
     responses={
         200: "the board was there",
@@ -129,40 +107,80 @@ def summary(request: Request, board: BoardName, query: Exact) -> Summary | Respo
 
 
 @blueprint.delete("/<board>")
-@operation(responses={204: "the board is gone"} | NO_BOARD | NO_NAME)
+@operation(responses={204: "the board is gone"} | ACCEPTED | NO_BOARD | NO_NAME, headers=PREFER)
 def delete_board(request: Request, board: BoardName) -> Response:
     """Delete a board with all its scores, features and segments."""
-    services(request).boards[board].delete()
-    return Response(status=204)
+
+    def now() -> Response:
+        services(request).boards[board].delete()
+        return Response(status=204)
+
+    return as_task(request, "board.delete", board, now, reads=[board])
 
 
 @blueprint.post("/<board>/copy")
 @once
-@operation(responses=NO_BOARD | EXISTS | NO_NAME)
-def copy(request: Request, board: BoardName, body: Target) -> Named:
+@needs(Right.MANAGE)
+@operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
+def copy(request: Request, board: BoardName, body: Target) -> Named | Response:
     """Copy a board with all its scores, features and segments."""
-    services(request).boards[board].copy(body.to, replace=body.replace)
-    return Named(body.to)
+    authorize_board(request, body.to, Right.MANAGE)
+    found = services(request).boards[board]
+    return as_task(
+        request,
+        "board.copy",
+        board,
+        lambda: Named(found.copy(body.to, replace=body.replace).name),
+        reads=[board],
+        to=body.to,
+        replace=body.replace,
+    )
 
 
 @blueprint.post("/<board>/rename")
 @once
-@operation(responses=NO_BOARD | EXISTS | NO_NAME)
-def rename(request: Request, board: BoardName, body: Target) -> Named:
+@needs(Right.MANAGE)
+@operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
+def rename(request: Request, board: BoardName, body: Target) -> Named | Response:
     """Give a board another name."""
-    services(request).boards[board].rename(body.to, replace=body.replace)
-    return Named(body.to)
+    authorize_board(request, body.to, Right.MANAGE)
+    found = services(request).boards[board]
+    return as_task(
+        request,
+        "board.rename",
+        board,
+        lambda: Named(found.rename(body.to, replace=body.replace).name),
+        reads=[board],
+        to=body.to,
+        replace=body.replace,
+    )
 
 
 @blueprint.post("/<board>/union")
 @once
-@operation(responses={404: "one of the sources is not a board, or has no members"} | EXISTS | NO_NAME)
+@needs(Right.MANAGE)
+@operation(
+    responses={404: "one of the sources is not a board, or has no members"} | ACCEPTED | EXISTS | NO_NAME,
+    headers=PREFER,
+)
 def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Summary | Response:
     """Make a board from others: a member's score is the sum of its scores there, each times that board's weight."""
+    for name in body.sources:
+        authorize_board(request, name, Right.LISTEN)
     weights = {services(request).boards[name].name: plain(w, f"sources.{name}") for name, w in body.sources.items()}
     if len(weights) < len(body.sources):
         raise Problem(422, "sources names one board twice", field="sources")
-    return written(services(request).boards[board].union(weights, replace=body.replace), query)
+    found = services(request).boards[board]
+    return as_task(
+        request,
+        "board.union",
+        board,
+        lambda: written(found.union(weights, replace=body.replace), query),
+        reads=list(weights),
+        to=board,
+        replace=body.replace,
+        sources={name: str(weight) for name, weight in weights.items()},
+    )
 
 
 @blueprint.get("/<board>/segments")

@@ -10,9 +10,10 @@ from ..store import Redis
 from ..store.client import boards_client, unchecked_boards_client
 from ..store.clock import machine_now
 from ..store.scripts import ScriptClient
-from . import directory
+from . import directory, everywhere
 from .answers import Standing
 from .board import Board
+from .changes import checked_member
 from .fanout import try_all
 from .periods import resolve
 from .queries import AskInfo, Find
@@ -65,6 +66,36 @@ class Boards:
     def listed(self, names: Sequence[str]) -> list[directory.Listed]:
         """Return what a list shows of these boards, in one round; those that are gone are left out."""
         return directory.listed([self[name].shards for name in names])
+
+    def page(
+        self, prefix: str = "", after: str = "", limit: int = 100, most_keys: int = directory.MOST_KEYS
+    ) -> directory.Listing:
+        """Return up to `limit` boards whose names begin with `prefix` and come after `after`. As dear as `names`."""
+        found = self.names(prefix, most_keys)
+        names = [name for name in found.names if name > after]
+        more = names[limit - 1] if len(names) > limit else None
+        return directory.Listing(self.listed(names[:limit]), more, found.complete)
+
+    def of_member(self, member: str, most_keys: int = directory.MOST_KEYS) -> everywhere.OfMember:
+        """Return what all boards know of a member. O(keys in Redis + boards). Raises what `Board.standing` does."""
+        found = self.names(most_keys=most_keys)
+        known = list(everywhere.find([self[name] for name in found.names], checked_member(member)))
+        standings = self.standings(member, [board.name for board, _, _ in known])
+        boards = [
+            everywhere.Known(board.name, standing, features, segments)
+            for (board, features, segments), (_, standing) in zip(known, standings, strict=True)
+        ]
+        return everywhere.OfMember(member, boards, found.complete)
+
+    def erase(self, member: str, most_keys: int = directory.MOST_KEYS) -> everywhere.Erased:
+        """Remove a member from all boards, with features and segments, with a score or without.
+
+        It can be repeated, for instance after an outage. A board that refuses, since it is stale, is named. Work that
+        was begun before and reads a board, such as a copy, may put the member back: erase it again afterwards. The log
+        of a board that is followed has its last changes until the log ends.
+        """
+        found = self.names(most_keys=most_keys)
+        return everywhere.erase([self[name] for name in found.names], checked_member(member), found.complete)
 
     def standings(self, member: str, names: Sequence[str]) -> list[tuple[Board, Standing | None]]:
         """Return a member's standing on several boards, None where it has no score. One round, if no board is split."""

@@ -58,8 +58,10 @@ class Reply(NamedTuple):
 
 def checked_member(member: str) -> str:
     """Raises `InvalidValue`."""
-    if not 0 < len(member.encode()) <= MEMBER_BYTES:
-        raise InvalidValue(f"a member's name must have 1 to {MEMBER_BYTES} bytes of UTF-8", field="member")
+    if not 0 < len(member.encode()) <= MEMBER_BYTES or "\0" in member:
+        raise InvalidValue(
+            f"a member's name must have 1 to {MEMBER_BYTES} bytes of UTF-8, and none of them 0", field="member"
+        )
     return member
 
 

@@ -37,7 +37,7 @@ def ask_all(shards: Sequence[Shard], form: Form | None, queries: Sequence[Sequen
 def try_all(shards: Sequence[Shard], queries: Sequence[Query]) -> list[list[Any] | Exception]:
     """Ask shards of any boards the same questions, all at once. One that refuses has its error in place of answers."""
     args = read_args(None, queries)
-    answers = _run_all(READ, [(shard, args) for shard in shards])
+    answers = run_all(READ, [(shard, args) for shard in shards])
     return [answer if isinstance(answer, Exception) else _tried(queries, answer) for answer in answers]
 
 
@@ -74,14 +74,14 @@ def update_all(
 
 def _send_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
     """Run a script for each shard with its arguments. Raises the first error, when all have answered."""
-    answers = _run_all(script, calls)
+    answers = run_all(script, calls)
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
     return answers
 
 
-def _run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
+def run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
     """Run a script for each shard with its arguments. Returns their answers, errors among them."""
     if not calls:
         return []

@@ -1,4 +1,4 @@
--- The names of a shard's keys, after its prefix; not those of its members' features, of which there may be a million.
+-- The names of a shard's keys, after its prefix.
 --
 -- keys.py has the names. They are passed as ARGV[first] and on; one with SEGMENT in it stands for a key of each segment.
 

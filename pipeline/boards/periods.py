@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -9,6 +10,9 @@ from types import MappingProxyType
 from ..errors import InvalidValue
 
 _DAY = timedelta(days=1)
+
+#: What `resolve` puts behind the name of a board.
+_LABEL = re.compile(r"\.[0-9]{4}-(?:W[0-9]{2}|[0-9]{2}(?:-[0-9]{2}(?:T[0-9]{2})?)?)\Z")
 
 #: How long a board is kept after its period.
 KEEP: Mapping[str, timedelta] = MappingProxyType(
@@ -43,3 +47,12 @@ def resolve(name: str, now: datetime) -> tuple[str, int]:
         case _:
             label, end = f"{now:%Y-%m}", (midnight.replace(day=1) + 32 * _DAY).replace(day=1)
     return f"{base}.{label}", int((end + KEEP[period]).timestamp() * 1000)
+
+
+def without_period(name: str) -> str:
+    """Return the name of the board of which `name` is a period, and otherwise `name` itself.
+
+    >>> without_period("points@week"), without_period("points.2026-W48"), without_period("points")
+    ('points', 'points', 'points')
+    """
+    return _LABEL.sub("", name.partition("@")[0])

@@ -23,6 +23,9 @@ from .totals import Totals
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: What long work calls with how much is done, and of how much; if it raises, the work is given up.
+Progress = Callable[[int, int], object]
+
 #: How often a question of several rounds is asked again, because the board changed between two of them.
 ATTEMPTS = 10
 

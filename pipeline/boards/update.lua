@@ -81,8 +81,7 @@ for i = 5, #ARGV, 4 do
         if expires > 0 then call('PEXPIREAT', prefix .. KEY_SAMPLE, expires) end
       end
       if not after then
-        call('DEL', prefix .. KEY_FEATURES)
-        call('SREM', prefix .. KEY_FEATURED, member)
+        call('HDEL', prefix .. KEY_FEATURES, member)
         after = before
       end
     end

@@ -45,6 +45,8 @@ RADIUS_LIMIT, DEFAULT_RADIUS = PAGE // 2, 5
 class View:
     """Queries over `shards`, which are all asked at once.
 
+    An `order` of None is the board's own: rank 0 is the best member.
+
     Each is answered from one state of each shard; on a board of one shard, that is one state of the board. A query of
     two rounds (a page by cursor, around a member, by percentile) finds its place in the first, and reads members and
     sums together in the second. Raises `UnknownBoard`, or `UnknownSegment`, if there are no scores, `StaleBoard` if set
@@ -62,20 +64,22 @@ class View:
     # -- one member ----------------------------------------------------------------------------------------------------
 
     @with_form
-    def standing(self, member: str) -> Standing:
-        """Read score and ranks. O(log n). Raises `UnknownMember`."""
+    def standing(self, member: str, order: Order | None = None) -> Standing:
+        """Read score and rank. O(log n). Raises `UnknownMember`."""
         if len(self.shards.all) == 1:
             [[found, info]] = self.shards.ask(Find(member), AskInfo())
             if found is None:
                 raise UnknownMember(self.name, member)
-            return self.standing_of(member, found.score, found.rank, info.size)
+            return self.standing_of(member, found.score, found.rank, info.size, order)
         score = self._score(member)
         replies = self.shards.ask(At(score, member.encode()), AskInfo())
-        return self.standing_of(member, score, sum(at for at, _ in replies), sum(info.size for _, info in replies))
+        rank, size = (sum(numbers) for numbers in zip(*((at, info.size) for at, info in replies), strict=True))
+        return self.standing_of(member, score, rank, size, order)
 
     @with_form
-    def ranks(self, member: str, order: Order = Order.DESC) -> Ranks:
+    def ranks(self, member: str, order: Order | None = None) -> Ranks:
         """Rank a member in each of the usual ways. O(log n). Raises `UnknownMember`."""
+        order = self._order(order)
         for _ in range(ATTEMPTS):
             score = self._score(member)
             below, up_to, whole = Below(score, True), Below(score + 1, True), Lowest(ALL, True)
@@ -102,31 +106,40 @@ class View:
     # -- lists ---------------------------------------------------------------------------------------------------------
 
     @with_form
-    def members(self, first: int, last: int, order: Order = Order.ASC) -> Page:
+    def members(self, first: int, last: int, order: Order | None = None) -> Page:
         """Return rank `first` to `last`, both included, at most `PAGE`. O(log n + their number)."""
         if last - first >= PAGE:
             raise InvalidValue(f"a page has at most {PAGE} members: ask for fewer ranks at once", field="to")
+        order = self._order(order)
         found = listing.rows(self.shards, listing.skips(self.shards, first, order), order, max(1, last - first + 1))
         return self._page(found._replace(rows=found.rows[: max(0, last - first + 1)]), order)
 
     @with_form
-    def page(self, order: Order = Order.ASC, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page:
+    def page(self, order: Order | None = None, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page:
         """Return the first `limit` members, or those after the page whose `next` is `cursor`. O(log n + limit).
 
         A member whose score stays the same is in exactly one page, whatever is set or removed between two pages.
         """
-        return self.between(None, None, order, limit, cursor)
+        return self._between(None, None, self._order(order), limit, cursor)
+
+    @with_form
+    def last_page(self, limit: int = DEFAULT_PAGE) -> Page:
+        """Return the last `limit` members, as the first ones of the order opposite to the board's."""
+        return self._between(None, None, self._order(None).opposite, limit, None)
 
     @with_form
     def between(
         self,
         low: Decimal | None,
         high: Decimal | None,
-        order: Order = Order.ASC,
+        order: Order | None = None,
         limit: int = DEFAULT_PAGE,
         cursor: str | None = None,
     ) -> Page:
         """Return a `page` of those with low <= score <= high; None sets no bound. Ranks and sums count all members."""
+        return self._between(low, high, self._order(order), limit, cursor)
+
+    def _between(self, low: Decimal | None, high: Decimal | None, order: Order, limit: int, cursor: str | None) -> Page:
         if not 1 <= limit <= PAGE:
             raise InvalidValue(f"a page has 1 to {PAGE} members", field="limit")
         least, end = self._bounds(low, high)
@@ -143,13 +156,13 @@ class View:
         return self._page(found._replace(rows=rows), order, goes_on)
 
     @with_form
-    def around(self, member: str, radius: int = DEFAULT_RADIUS, order: Order = Order.ASC) -> Page:
+    def around(self, member: str, radius: int = DEFAULT_RADIUS, order: Order | None = None) -> Page:
         """Return a member, and up to `radius` on each side. O(log n + radius). Raises `UnknownMember`."""
         if not 0 <= radius < RADIUS_LIMIT:
             raise InvalidValue(f"radius must be from 0 to {RADIUS_LIMIT - 1}", field="radius")
         for _ in range(ATTEMPTS):
-            standing = self.standing(member)
-            rank = standing.rank if order is Order.ASC else standing.reverse_rank
+            standing = self.standing(member, order)
+            rank, order = standing.rank, standing.order
             start = max(0, rank - radius)
             skips = listing.skips(self.shards, start, order)
             found = listing.rows(self.shards, skips, order, rank + radius + 1 - start)
@@ -158,8 +171,11 @@ class View:
         raise BoardChanged(self.name)
 
     @with_form
-    def at_percentile(self, percentile: Decimal) -> AtPercentile:
-        """Return the lowest member that at least `percentile` percent (0 to 100) of all are not above. O(log n)."""
+    def at_percentile(self, percentile: Decimal, order: Order | None = None) -> AtPercentile:
+        """Return the lowest member that at least `percentile` percent (0 to 100) of all are not above. O(log n).
+
+        `order` is that of its rank only.
+        """
         if not (is_plain(percentile) and 0 <= percentile <= 100):
             raise InvalidValue("percentile must be from 0 to 100, with at most 30 digits after the point", "percentile")
         size = sum(info.size for [info] in self.shards.ask(AskInfo()))
@@ -168,13 +184,15 @@ class View:
         if not found.rows:
             raise BoardChanged(self.name)
         [row] = found.rows
-        return AtPercentile(percentile, shown(row.name), self._decimal(row.score), found.before.count)
+        at = self.standing_of(shown(row.name), row.score, found.before.count, found.size, order)
+        return AtPercentile(percentile, at.member, at.score, at.rank, at.order, at.count)
 
     # -- sums ----------------------------------------------------------------------------------------------------------
 
     @with_form
-    def sum(self, rank: int, order: Order = Order.ASC) -> Sum:
+    def sum(self, rank: int, order: Order | None = None) -> Sum:
         """Return the sum of rank 0 to `rank`, both included. O(log n)."""
+        order = self._order(order)
         questions = [listing.first(skip, order) for skip in listing.skips(self.shards, rank + 1, order)]
         totals = sum((listing.value(answers) for answers in self.shards.ask_each(questions)), Totals())
         if not totals.count:
@@ -188,15 +206,15 @@ class View:
         return SumBelow(score, totals.count, self._decimal(totals.sum))
 
     @with_form
-    def estimated_sum(self, rank: int, order: Order = Order.ASC) -> EstimatedSum:
+    def estimated_sum(self, rank: int, order: Order | None = None) -> EstimatedSum:
         """Return `sum`, and its estimate from the board's sample. O(size of the sample). Raises `NoSample`."""
         exact = self.sum(rank, order)
         sample = samples.combine([samples.read(shard.client, shard.tag, self.name) for shard in self.shards])
-        ask = estimate.lowest if order is Order.ASC else estimate.highest
-        return EstimatedSum(rank, order, exact.count, exact.sum, ask(sample, rank + 1, self.shards.places))
+        ask = estimate.lowest if exact.order is Order.ASC else estimate.highest
+        return EstimatedSum(rank, exact.order, exact.count, exact.sum, ask(sample, rank + 1, self.shards.places))
 
     @with_form
-    def reach(self, share: Decimal, order: Order = Order.DESC) -> Reach:
+    def reach(self, share: Decimal, order: Order | None = None) -> Reach:
         """Return the first rank up to which the scores sum to at least `share` (above 0, to 1) of the total. O(log n).
 
         With `share` 0.8 from the highest, this answers the Pareto question. Raises `InvalidValue` if the total is not
@@ -204,7 +222,7 @@ class View:
         """
         if not (is_plain(share) and 0 < share <= 1):
             raise InvalidValue("share must be above 0 and at most 1, with at most 30 digits after the point", "share")
-        before: list[int] = []
+        order, before = self._order(order), list[int]()
         for _ in range(ATTEMPTS):
             replies = self.shards.ask(AskInfo(), Lowest(ALL), Below(0))
             all_, negative = (sum((reply[i] for reply in replies), Totals()) for i in (1, 2))
@@ -230,9 +248,9 @@ class View:
         raise BoardChanged(self.name)
 
     @with_form
-    def shape(self, order: Order = Order.DESC, points: int = 120, bars: int = 13) -> Shape:
+    def shape(self, order: Order | None = None, points: int = 120, bars: int = 13) -> Shape:
         """Return the curve of `sum` by rank, in about `points` points, and a histogram. O(points * log n), 3 rounds."""
-        return shapes.shape(self.shards, order, points, bars)
+        return shapes.shape(self.shards, self._order(order), points, bars)
 
     # -- statistics ----------------------------------------------------------------------------------------------------
 
@@ -258,8 +276,9 @@ class View:
         )
 
     @with_form
-    def statistics(self, first_rank: int = 0, last_rank: int | None = None, order: Order = Order.ASC) -> Statistics:
+    def statistics(self, first_rank: int = 0, last_rank: int | None = None, order: Order | None = None) -> Statistics:
         """Return count, sum, mean, variance, lowest and highest of a range of ranks, both ends included. O(log n)."""
+        order = self._order(order)
         starts = listing.skips(self.shards, first_rank, order)
         ends = listing.skips(self.shards, ALL if last_rank is None else max(last_rank + 1, first_rank), order)
         replies = self.shards.ask_each([_range(start, end, order) for start, end in zip(starts, ends, strict=True)])
@@ -331,9 +350,13 @@ class View:
     def _decimal(self, units: int) -> Decimal:
         return from_units(units, self.shards.places)
 
-    def standing_of(self, member: str, score: int, rank: int, size: int) -> Standing:
-        """Make a standing from units and the rank among `size` members."""
-        return Standing(member, self._decimal(score), rank, size - 1 - rank)
+    def _order(self, order: Order | None) -> Order:
+        return order or self.shards.form.order
+
+    def standing_of(self, member: str, score: int, rank: int, size: int, order: Order | None = None) -> Standing:
+        """Make a standing from units, and the rank from the lowest among `size` members."""
+        order = self._order(order)
+        return Standing(member, self._decimal(score), rank if order is Order.ASC else size - 1 - rank, order, size)
 
     def _page(self, found: Listed, order: Order, goes_on: bool = False) -> Page:
         rows = []

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from pipeline.boards import Board, BoardChanged, Boards, BulkChange, UnknownBoard, lua, rebuild, shard
+from pipeline.boards import Board, BoardChanged, Boards, BulkChange, UnknownBoard, lifecycle, lua, rebuild, shard
 from pipeline.boards import keys as boards_keys
 from pipeline.boards.keys import EVENTS, KEYS, REBUILD, REBUILD_LEAVES, after_prefix
 from pipeline.boards.shard import shard_of
@@ -42,7 +42,7 @@ def kind_of(name: str) -> Key:
 
 def _form(key: Key) -> re.Pattern[str]:
     """Names of boards, members and segments in these tests have no `:` except before the number of a shard."""
-    parts = {"SHARD": r"[^:{}]+(:\d+)?", "MEMBER": "[^:]+", "SEGMENT": "[^:]+"}
+    parts = {"SHARD": r"[^:{}]+(:\d+)?", "SEGMENT": "[^:]+"}
     return re.compile("".join(parts.get(part, re.escape(part)) for part in re.split("([A-Z]+)", key.pattern)))
 
 
@@ -187,15 +187,15 @@ def test_the_events_of_a_board_that_became_empty_go_when_they_are_forgotten(boar
 def test_a_deletion_that_was_broken_off_can_be_repeated(boards: Boards, monkeypatch: pytest.MonkeyPatch) -> None:
     board = boards["b"]
     furnish(board)
-    execute = type(boards.client).execute_command
+    call = lifecycle._DELETE.call
 
-    def stop_at_unlink(self: Any, *args: Any, **options: Any) -> Any:
-        if args[0] == "UNLINK":
+    def stop_at_the_last_shard(client: Any, keys: Any, args: Any) -> Any:
+        if keys == board.shards.all[-1].keys:
             raise BrokenOff
-        return execute(self, *args, **options)
+        return call(client, keys, args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(boards.client), "execute_command", stop_at_unlink)
+        patch.setattr(lifecycle._DELETE, "call", stop_at_the_last_shard)
         with pytest.raises(BrokenOff):
             board.delete()
     board.delete()

@@ -146,5 +146,5 @@ def test_a_name_that_is_no_text_is_shown_with_its_bytes_escaped(filled: Board) -
     shard.client.execute_command("ZREM", shard.keys[0], "eve")
     write(filled, b"\xff\xfe", 20_000_000)
 
-    assert [row.member for row in filled.members(0, 9).members] == ["ann", r"\xff\xfe", "cid", "dan"]
-    assert filled.around("ann").members[1].member == r"\xff\xfe"
+    assert [row.member for row in filled.members(0, 9, Order.ASC).members] == ["ann", r"\xff\xfe", "cid", "dan"]
+    assert filled.around("ann", order=Order.ASC).members[1].member == r"\xff\xfe"
