@@ -12,6 +12,7 @@ from pipeline.boards import (
     BoardChanged,
     BoardExists,
     NoSample,
+    SettingsChanged,
     StaleBoard,
     UnknownBoard,
     UnknownMember,
@@ -54,6 +55,7 @@ PROBLEMS: dict[type[Exception], int] = {
     TaskEnded: 409,
     WrongPlaces: 409,
     FeaturesChanged: 412,
+    SettingsChanged: 412,
     StaleBoard: 503,
     TooManyTasks: 503,
 }

@@ -1,19 +1,21 @@
 """All shards of a board, which are asked together, and the errors that they can raise.
 
 What needs several shards for its answer is built on `Shards`: `View` asks, `Board` changes, and the functions in
-listing.py, bulk.py, lifecycle.py and rebuild.py do what takes more than a call.
+listing.py, bulk.py, lifecycle.py and others do what takes more than a call.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..errors import InvalidValue, PipelineError
 from ..store.scripts import ScriptClient
 from . import keys
+from .changes import Change, Code, Op
 from .fanout import ask_all
 from .form import Form
 from .queries import AskInfo, Query
@@ -77,6 +79,14 @@ class BoardChanged(PipelineError):
     def __init__(self, board: str) -> None:
         super().__init__(f"the board {board!r} was written to while it was read: try again")
         self.board = board
+
+
+class ScoreChanged(PipelineError):
+    """The member's score is not the one that the caller has read; nothing was changed."""
+
+    def __init__(self, board: str, member: str) -> None:
+        super().__init__(f"the score of {member!r} on the board {board!r} is not as expected: read it again")
+        self.board, self.member = board, member
 
 
 class _Known:
@@ -171,6 +181,12 @@ class _HasShards(Protocol):
 S = TypeVar("S", bound=_HasShards)
 
 
+def pause(attempt: int) -> None:
+    """Wait before another attempt, as the board is held or replaced: not before the first one, then up to 0.2 s."""
+    if attempt:
+        time.sleep(min(0.2, 0.005 * 2**attempt))
+
+
 def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
     """Run a method again with the board's real form, if its `shards` assumed another; name the board in errors.
 
@@ -179,11 +195,12 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
 
     @functools.wraps(method)
     def wrapper(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
                 return method(self, *args, **kwargs)
             except OtherForm as exc:
                 self.shards.form = exc.form
+                pause(attempt)
             except InvalidValue:
                 thought = self.shards.form
                 if self.shards.load_form() == thought:
@@ -193,6 +210,25 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
         raise BoardChanged(self.shards.name)
 
     return wrapper  # type: ignore[return-value]
+
+
+def refused(code: Code, change: Change, board: str) -> PipelineError | None:
+    """Return the error that a reply stands for, None if it stands for none."""
+    field = "reward" if change.op is Op.ADD else "score"
+    match code:
+        case Code.STALE:
+            return StaleBoard(board, f"the sums lack the score of {change.member!r}")
+        case Code.RANGE:
+            return InvalidValue(f"the score of {change.member!r} would leave the range of the board {board!r}", field)
+        case Code.OTHER:
+            return InvalidValue(
+                f"the event {change.event!r} was applied to the board {board!r} before, but was another change: "
+                "an id is for one change of one member",
+                "event",
+            )
+        case Code.CHANGED:
+            return ScoreChanged(board, change.member)
+    return None
 
 
 def check_name(name: str, what: str) -> None:

@@ -27,6 +27,7 @@ from .answers import (
     SumBelow,
     Summary,
     isoformat,
+    settings_version,
 )
 from .cursor import Position
 from .listing import Listed
@@ -259,6 +260,7 @@ class View:
         """Return statistics and settings. O(1). A board that was configured may have no members."""
         replies = self.shards.ask(*_range(0, ALL, Order.ASC))
         info: Info = replies[0][0]
+        form = info.form or self.shards.form
         found = self._statistics(replies)
         if not found.count and (self.shards.segment_name is not None or info.places is None):
             raise self.shards.unknown()
@@ -271,8 +273,14 @@ class View:
             min=found.min,
             max=found.max,
             variance=found.variance,
+            order=form.order,
+            ties=form.ties,
             expires=isoformat(info.expires),
             sample=info.sample,
+            most=info.most,
+            version=settings_version(
+                form, info.sample, info.expires, info.most, sum(info.version for info, *_ in replies)
+            ),
         )
 
     @with_form

@@ -94,7 +94,6 @@ def test_of_writers_who_have_read_the_same_one_writes(client: ServiceClient) -> 
         ("DELETE", MEMBER),
         ("POST", f"{MEMBER}/rewards"),
         ("POST", "/boards/b/rewards"),
-        ("PUT", "/boards/b"),
         ("DELETE", "/boards/b"),
         ("POST", "/boards/b/copy"),
         ("PUT", "/jobs/j"),
