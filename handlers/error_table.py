@@ -26,6 +26,7 @@ from pipeline.hub.stored_hub import UnknownPartition
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputInUse, OutputTaken, UnknownOutput
 from pipeline.windows.jobs.registry import JobExists, JobInUse, UnknownJob
+from pipeline.work.tasks import TaskEnded, TooManyTasks, UnknownTask
 
 PROBLEMS: dict[type[Exception], int] = {
     InvalidValue: 422,
@@ -38,6 +39,7 @@ PROBLEMS: dict[type[Exception], int] = {
     UnknownOutput: 404,
     UnknownPartition: 404,
     UnknownSegment: 404,
+    UnknownTask: 404,
     BoardChanged: 409,
     BoardExists: 409,
     GroupExists: 409,
@@ -49,7 +51,9 @@ PROBLEMS: dict[type[Exception], int] = {
     NoSample: 409,
     OutputInUse: 409,
     OutputTaken: 409,
+    TaskEnded: 409,
     WrongPlaces: 409,
     FeaturesChanged: 412,
     StaleBoard: 503,
+    TooManyTasks: 503,
 }

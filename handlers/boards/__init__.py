@@ -2,11 +2,19 @@
 
 from wz.encoded_slash import restore_names
 
-from . import boards, bulk, features, members, ranks, whole
+from . import boards, bulk, features, members, ranks, tasks, whole
 
 __all__ = ["blueprints"]
 
-blueprints = (boards.blueprint, whole.blueprint, ranks.blueprint, members.blueprint, bulk.blueprint, features.blueprint)
+blueprints = (
+    boards.blueprint,
+    whole.blueprint,
+    ranks.blueprint,
+    members.blueprint,
+    bulk.blueprint,
+    features.blueprint,
+    tasks.blueprint,
+)
 
 for blueprint in blueprints:
     blueprint.before_request(restore_names)

@@ -22,11 +22,10 @@ from .parameters import (
     NO_MEMBER,
     NO_NAME,
     TOLD,
-    BestFirst,
     BoardName,
-    Exact,
-    InSegment,
     MemberName,
+    Ordered,
+    Ranked,
     SegmentName,
     told,
     view_of,
@@ -68,23 +67,25 @@ class MemberSegments(msgspec.Struct):
 
 @blueprint.get("")
 @operation(responses=NO_MEMBER | NO_NAME | CHANGING)
-def standing(request: Request, board: BoardName, member: MemberName, query: InSegment) -> Standing | Response:
-    """Read a member's score and ranks."""
-    return written(view_of(request, board, query).standing(member), query)
+def standing(request: Request, board: BoardName, member: MemberName, query: Ordered) -> Standing | Response:
+    """Read a member's score and rank."""
+    return written(view_of(request, board, query).standing(member, query.order), query)
 
 
 @blueprint.get("/ranks")
 @operation(responses=NO_MEMBER | NO_NAME | CHANGING)
-def ranks(request: Request, board: BoardName, member: MemberName, query: BestFirst) -> Ranks | Response:
+def ranks(request: Request, board: BoardName, member: MemberName, query: Ordered) -> Ranks | Response:
     """Rank a member in every usual way: ordinal, competition ("1224"), dense, percentile."""
     return written(view_of(request, board, query).ranks(member, query.order), query)
 
 
 @blueprint.put("")
 @operation(responses=TOLD | NO_NAME | CHANGING)
-def set_score(request: Request, board: BoardName, member: MemberName, body: Score, query: Exact) -> Standing | Response:
+def set_score(
+    request: Request, board: BoardName, member: MemberName, body: Score, query: Ranked
+) -> Standing | Response:
     """Set a member's score, whatever it was."""
-    return told(request, services(request).boards[board].set(member, body.score), query)
+    return told(request, services(request).boards[board].set(member, body.score, order=query.order), query)
 
 
 @blueprint.post("/rewards")
@@ -93,14 +94,14 @@ def set_score(request: Request, board: BoardName, member: MemberName, body: Scor
     responses=TOLD | NO_NAME | CHANGING,
 )
 def add_reward(
-    request: Request, board: BoardName, member: MemberName, body: Reward, query: Exact
+    request: Request, board: BoardName, member: MemberName, body: Reward, query: Ranked
 ) -> tuple[Added | Response, dict[str, str]]:
     """Add to a member's score, which begins at 0.
 
     With an event that was applied before, nothing is changed: `repeated` is true then, and there is a header
     `Idempotent-Replayed: true`.
     """
-    added = services(request).boards[board].add(member, body.reward, _event(request, body))
+    added = services(request).boards[board].add(member, body.reward, _event(request, body), order=query.order)
     return told(request, added, query), {"Idempotent-Replayed": "true"} if added.repeated else {}
 
 

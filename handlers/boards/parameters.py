@@ -73,12 +73,18 @@ class InSegment(Exact):
     segment: Annotated[SegmentName | None, msgspec.Meta(description="Only the members of this segment count")] = None
 
 
+InOrder = Annotated[
+    Order | None,
+    msgspec.Meta(description="Whether rank 0 is the lowest score or the highest; the board's own order if left out"),
+]
+
+
+class Ranked(Exact):
+    order: InOrder = None
+
+
 class Ordered(InSegment):
-    order: Order = Order.ASC
-
-
-class BestFirst(InSegment):
-    order: Order = Order.DESC
+    order: InOrder = None
 
 
 _strings = JSON(decimal_format="string")

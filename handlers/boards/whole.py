@@ -22,6 +22,7 @@ from ..auth import authorize_board, needs, protect
 from ..idempotency import once
 from ..services import services
 from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, plain, written
+from .tasks import ACCEPTED, PREFER, as_task
 
 blueprint = Blueprint("boards", url_prefix="/boards")
 protect(blueprint)
@@ -106,39 +107,62 @@ def summary(request: Request, board: BoardName, query: Exact) -> Summary | Respo
 
 
 @blueprint.delete("/<board>")
-@operation(responses={204: "the board is gone"} | NO_BOARD | NO_NAME)
+@operation(responses={204: "the board is gone"} | ACCEPTED | NO_BOARD | NO_NAME, headers=PREFER)
 def delete_board(request: Request, board: BoardName) -> Response:
     """Delete a board with all its scores, features and segments."""
-    services(request).boards[board].delete()
-    return Response(status=204)
+
+    def now() -> Response:
+        services(request).boards[board].delete()
+        return Response(status=204)
+
+    return as_task(request, "board.delete", board, now, reads=[board])
 
 
 @blueprint.post("/<board>/copy")
 @once
 @needs(Right.MANAGE)
-@operation(responses=NO_BOARD | EXISTS | NO_NAME)
-def copy(request: Request, board: BoardName, body: Target) -> Named:
+@operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
+def copy(request: Request, board: BoardName, body: Target) -> Named | Response:
     """Copy a board with all its scores, features and segments."""
     authorize_board(request, body.to, Right.MANAGE)
-    services(request).boards[board].copy(body.to, replace=body.replace)
-    return Named(body.to)
+    found = services(request).boards[board]
+    return as_task(
+        request,
+        "board.copy",
+        board,
+        lambda: Named(found.copy(body.to, replace=body.replace).name),
+        reads=[board],
+        to=body.to,
+        replace=body.replace,
+    )
 
 
 @blueprint.post("/<board>/rename")
 @once
 @needs(Right.MANAGE)
-@operation(responses=NO_BOARD | EXISTS | NO_NAME)
-def rename(request: Request, board: BoardName, body: Target) -> Named:
+@operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
+def rename(request: Request, board: BoardName, body: Target) -> Named | Response:
     """Give a board another name."""
     authorize_board(request, body.to, Right.MANAGE)
-    services(request).boards[board].rename(body.to, replace=body.replace)
-    return Named(body.to)
+    found = services(request).boards[board]
+    return as_task(
+        request,
+        "board.rename",
+        board,
+        lambda: Named(found.rename(body.to, replace=body.replace).name),
+        reads=[board],
+        to=body.to,
+        replace=body.replace,
+    )
 
 
 @blueprint.post("/<board>/union")
 @once
 @needs(Right.MANAGE)
-@operation(responses={404: "one of the sources is not a board, or has no members"} | EXISTS | NO_NAME)
+@operation(
+    responses={404: "one of the sources is not a board, or has no members"} | ACCEPTED | EXISTS | NO_NAME,
+    headers=PREFER,
+)
 def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Summary | Response:
     """Make a board from others: a member's score is the sum of its scores there, each times that board's weight."""
     for name in body.sources:
@@ -146,7 +170,17 @@ def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Su
     weights = {services(request).boards[name].name: plain(w, f"sources.{name}") for name, w in body.sources.items()}
     if len(weights) < len(body.sources):
         raise Problem(422, "sources names one board twice", field="sources")
-    return written(services(request).boards[board].union(weights, replace=body.replace), query)
+    found = services(request).boards[board]
+    return as_task(
+        request,
+        "board.union",
+        board,
+        lambda: written(found.union(weights, replace=body.replace), query),
+        reads=list(weights),
+        to=board,
+        replace=body.replace,
+        sources={name: str(weight) for name, weight in weights.items()},
+    )
 
 
 @blueprint.get("/<board>/segments")

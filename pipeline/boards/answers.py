@@ -12,12 +12,13 @@ from .form import Order as Order
 
 
 class Standing(Struct, frozen=True):
-    """A member's score and ranks: `rank` counts from the lowest score, `reverse_rank` from the highest, both from 0."""
+    """A member's score, and its rank in `order` among all `count` members."""
 
     member: str
     score: Decimal
     rank: int
-    reverse_rank: int
+    order: Order
+    count: int
 
 
 class Added(Standing, frozen=True):
@@ -160,12 +161,17 @@ class Shape(Struct, frozen=True):
 
 
 class AtPercentile(Struct, frozen=True):
-    """The lowest member such that at least `percentile` percent of all are not above it (the nearest-rank method)."""
+    """The lowest member such that at least `percentile` percent of all are not above it (the nearest-rank method).
+
+    `rank` is its rank in `order` among all `count` members.
+    """
 
     percentile: Decimal
     member: str
     score: Decimal
     rank: int
+    order: Order
+    count: int
 
 
 class BoardSettings(Struct, frozen=True):

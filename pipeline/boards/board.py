@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, cast
 
+from msgspec import structs
+
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
 from . import bulk, directory, features, lifecycle, rebuild
-from .answers import Added, BoardSettings, Standing, Summary
+from .answers import Added, BoardSettings, Order, Standing, Summary
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .directory import Listed
@@ -18,7 +20,7 @@ from .features import Feature
 from .keys import MOST_SEGMENTS
 from .queries import AskInfo, At
 from .scores import to_units
-from .shards import NotInSegment, Shards, StaleBoard, UnknownMember, check_name, with_form
+from .shards import NotInSegment, Progress, Shards, StaleBoard, UnknownMember, check_name, with_form
 from .view import View
 
 
@@ -49,17 +51,17 @@ class Board(View):
 
     # -- one member ----------------------------------------------------------------------------------------------------
 
-    def set(self, member: str, score: Decimal) -> Standing:
-        """Give `member` a score, in place of any that it has. O(log n)."""
-        return self._scored(Op.SET, member, score, "score")[0]
+    def set(self, member: str, score: Decimal, *, order: Order | None = None) -> Standing:
+        """Give `member` a score, in place of any that it has. O(log n). `order` is that of the answer's rank."""
+        return self._scored(Op.SET, member, score, "score", "", order)[0]
 
-    def add(self, member: str, reward: Decimal, event: str = "") -> Added:
+    def add(self, member: str, reward: Decimal, event: str = "", *, order: Order | None = None) -> Added:
         """Add to the score of `member`, which begins at 0. If the result is not in range, nothing changes.
 
         An `event` (up to `EVENT_BYTES`) that was applied before changes nothing: the answer's `repeated` is true.
         """
-        standing, repeated = self._scored(Op.ADD, member, reward, "reward", event)
-        return Added(standing.member, standing.score, standing.rank, standing.reverse_rank, repeated)
+        standing, repeated = self._scored(Op.ADD, member, reward, "reward", event, order)
+        return Added(**structs.asdict(standing), repeated=repeated)
 
     @with_form
     def remove(self, member: str) -> None:
@@ -90,7 +92,9 @@ class Board(View):
             raise NotInSegment(self.name, segment, member)
 
     @with_form
-    def _scored(self, op: Op, member: str, value: Decimal, field: str, event: str = "") -> tuple[Standing, bool]:
+    def _scored(
+        self, op: Op, member: str, value: Decimal, field: str, event: str, order: Order | None
+    ) -> tuple[Standing, bool]:
         """Return the standing, and whether the event was applied before."""
         change = Change(op, checked_member(member), to_units(value, field, self.shards.places), checked_event(event))
         reply = self._change(change, ranks=True)
@@ -102,7 +106,7 @@ class Board(View):
         if len(self.shards) > 1:
             replies = self.shards.ask(At(reply.score, member.encode()), AskInfo())
             rank, size = sum(at for at, _ in replies), sum(info.size for _, info in replies)
-        return self.standing_of(member, reply.score, rank, size), reply.code is Code.SAME
+        return self.standing_of(member, reply.score, rank, size, order), reply.code is Code.SAME
 
     def _change(self, change: Change, ranks: bool = False) -> Reply:
         [reply] = self.shards.of(change.member).update(
@@ -189,43 +193,45 @@ class Board(View):
         """
         return lifecycle.configure(self.shards, places, sample, expires, self.expires)
 
-    def delete(self) -> None:
+    def delete(self, progress: Progress | None = None) -> None:
         """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""
-        lifecycle.delete(self.shards)
+        lifecycle.delete(self.shards, progress)
 
-    def copy(self, to: str, *, replace: bool = False) -> Board:
+    def copy(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
         """Copy scores, settings, features and segments to another board, in chunks. Raises `BoardExists`.
 
         If the board is written to meanwhile, each member's score in the copy is one that it had during the copying.
         """
         other = self._other(to)
-        lifecycle.copy(self.shards, other, replace)
+        lifecycle.copy(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
 
-    def rename(self, to: str, *, replace: bool = False) -> Board:
+    def rename(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
         """Rename the board, at once. On a cluster it is a `copy`, after which the old board is deleted."""
         other = self._other(to)
-        lifecycle.rename(self.shards, other, replace)
+        lifecycle.rename(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
 
-    def union(self, sources: Mapping[str, Decimal], *, replace: bool = False) -> Summary:
+    def union(
+        self, sources: Mapping[str, Decimal], *, replace: bool = False, progress: Progress | None = None
+    ) -> Summary:
         """Fill this board with the members of others, each with the sum of its scores times the weights.
 
         Raises `InvalidValue` for a sum that has more places than this board, or is out of range: then the board is not
         made, and one that was configured stays as it was. O(n), in chunks.
         """
         parts = {self._other(name): weight for name, weight in sources.items()}
-        lifecycle.union(self.shards, parts, replace, self.expires)
+        lifecycle.union(self.shards, parts, replace, self.expires, progress)
         return self.summary()
 
-    def check(self, progress: Callable[[int, int], object] | None = None) -> None:
+    def check(self, progress: Progress | None = None) -> None:
         """Compare every sum with the scores, also those of segments. O(n), read in pages.
 
         Raises `StaleBoard`, or `BoardChanged`.
         """
         rebuild.check(self.shards, progress)
 
-    def rebuild(self, progress: Callable[[int, int], object] | None = None) -> None:
+    def rebuild(self, progress: Progress | None = None) -> None:
         """Make all sums anew from the scores, whichever program wrote these, also the sums of segments, and the sample.
 
         O(n). Scores are read in pages, after each of which `progress` is called with the number read and their count. A

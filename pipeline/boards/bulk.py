@@ -120,7 +120,7 @@ class _Window:
                 self._prepare()
                 continue
             except StaleShard as exc:
-                raise StaleBoard(self.shards.name, "another program wrote to it") from exc
+                raise StaleBoard(self.shards.name, str(exc)) from exc
             for some, answers in zip(chunk, replies, strict=True):
                 for (change, place), reply in zip(some, answers, strict=True):
                     self.outcomes[place] = self._outcome(change, reply)

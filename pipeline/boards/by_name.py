@@ -14,10 +14,11 @@ from . import directory, everywhere
 from .answers import Standing
 from .board import Board
 from .changes import checked_member
-from .fanout import ask_all
+from .fanout import try_all
 from .periods import resolve
 from .queries import AskInfo, Find
-from .shards import Shards, UnknownBoard, UnknownMember
+from .scores import StaleShard
+from .shards import Shards, StaleBoard, UnknownBoard, UnknownMember
 
 #: Shards that are kept in memory, of the boards that were used last: about a kilobyte each.
 KEPT = 4096
@@ -101,9 +102,14 @@ class Boards:
         boards = [self[name] for name in names]
         if self.shards > 1:
             return [(board, _standing_or_none(board, member)) for board in boards]
-        replies = ask_all([board.shards[0] for board in boards], None, [[Find(member), AskInfo()]] * len(boards))
+        replies = try_all([board.shards[0] for board in boards], [Find(member), AskInfo()])
         found: list[tuple[Board, Standing | None]] = []
-        for board, (place, info) in zip(boards, replies, strict=True):
+        for board, reply in zip(boards, replies, strict=True):
+            if isinstance(reply, StaleShard):
+                raise StaleBoard(board.name, str(reply)) from reply
+            if isinstance(reply, Exception):
+                raise reply
+            place, info = reply
             if info.form is not None:
                 board.shards.form = info.form
             found.append((board, board.standing_of(member, place.score, place.rank, info.size) if place else None))

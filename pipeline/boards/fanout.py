@@ -15,6 +15,7 @@ from .changes import Change, Reply, replies, update_args
 from .form import Form
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
+from .scores import StaleShard
 from .shard import READ, UPDATE, Shard, error_of
 
 
@@ -37,7 +38,14 @@ def try_all(shards: Sequence[Shard], queries: Sequence[Query]) -> list[list[Any]
     """Ask shards of any boards the same questions, all at once. One that refuses has its error in place of answers."""
     args = read_args(None, queries)
     answers = run_all(READ, [(shard, args) for shard in shards])
-    return [answer if isinstance(answer, Exception) else read_answers(queries, answer) for answer in answers]
+    return [answer if isinstance(answer, Exception) else _tried(queries, answer) for answer in answers]
+
+
+def _tried(queries: Sequence[Query], reply: Any) -> list[Any] | Exception:
+    try:
+        return read_answers(queries, reply)
+    except StaleShard as exc:
+        return exc
 
 
 def update_all(

@@ -27,7 +27,7 @@ from .lua import BoardScript
 from .queries import AskInfo, Info
 from .scores import LIMIT, MAX_PLACES, is_plain
 from .shard import OtherForm, Shard
-from .shards import Shards, UnknownBoard
+from .shards import Progress, Shards, UnknownBoard
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ def configure(
     created, shards.form, sample_now, expires_now = configured[-1]
     if sample is not None:
         for shard in shards:
-            samples.fill(shard.client, shard.tag, sample)
+            samples.fill(shard.client, shard.tag)
     return BoardSettings(shards.name, created, shards.places, sample_now, isoformat(expires_now))
 
 
@@ -84,13 +84,16 @@ def _milliseconds(expires: datetime | Literal["never"]) -> int:
     return math.ceil(expires.timestamp() * 1000)
 
 
-def delete(shards: Shards) -> None:
+def delete(shards: Shards, progress: Progress | None = None) -> None:
+    if progress is not None:
+        progress(0, len(shards))  # and not again: a deletion that has begun goes on to its end
     if not sum(_DELETE.call(shard.client, shard.keys, keys.shard_keys()) for shard in shards):
         raise UnknownBoard(shards.name)
 
 
-def copy(shards: Shards, to: Shards, replace: bool) -> None:
+def copy(shards: Shards, to: Shards, replace: bool, progress: Progress | None = None) -> None:
     infos = _prepare(shards, to, replace)
+    done, total = 0, sum(info.size for info in infos)
     try:
         for shard, its_copy, info in zip(shards, to, infos, strict=True):
             _, to.form, _, _ = its_copy.configure(info.places, info.sample, info.expires)
@@ -101,6 +104,9 @@ def copy(shards: Shards, to: Shards, replace: bool) -> None:
                 scores = zip(names, _scores(shard, names), strict=True)
                 changes = [Change(Op.SET, name.decode(), score) for name, score in scores if score is not None]
                 its_copy.update(to.form, changes)
+                done += len(names)
+                if progress is not None:
+                    progress(done, total)
             for name in _scan(shard, "HSCAN", keys.FEATURES):
                 features.write(its_copy, name.decode(), features.read(shard, name.decode()), True)
     except BaseException:
@@ -108,9 +114,9 @@ def copy(shards: Shards, to: Shards, replace: bool) -> None:
         raise
 
 
-def rename(shards: Shards, to: Shards, replace: bool) -> None:
+def rename(shards: Shards, to: Shards, replace: bool, progress: Progress | None = None) -> None:
     if not isinstance(shards.client, Redis):  # the two names are in different slots of a cluster
-        copy(shards, to, replace)
+        copy(shards, to, replace, progress)
         delete(shards)
         return
     _prepare(shards, to, replace)
@@ -118,7 +124,13 @@ def rename(shards: Shards, to: Shards, replace: bool) -> None:
         _RENAME.call(shards.client, [*shard.keys, *other.keys], keys.shard_keys())
 
 
-def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_expires: int) -> None:
+def union(
+    shards: Shards,
+    sources: Mapping[Shards, Decimal],
+    replace: bool,
+    new_expires: int,
+    progress: Progress | None = None,
+) -> None:
     if not sources:
         raise InvalidValue("sources must name at least one board", field="sources")
     for source, weight in sources.items():
@@ -136,9 +148,13 @@ def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_
     if was_there:  # with settings that must outlive a sum that does not fit, so such a sum is looked for first
         for _ in _sums(shards, list(sources), factors):
             pass
+    done, total = 0, sum(info.size for source in sources for info in _infos(source))
     try:
         for shard, changes in _sums(shards, list(sources), factors):
             shard.update(shards.form, changes)
+            done += len(changes)
+            if progress is not None:
+                progress(done, total)
     except BaseException:
         delete(shards)
         raise

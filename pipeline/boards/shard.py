@@ -14,14 +14,11 @@ from .changes import Change, Reply, replies, update_args
 from .form import Form
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
+from .scores import StaleShard as StaleShard
 
 READ = BoardScript("tree.lua", "read.lua", reads_only=True)
 UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
 _CONFIGURE = BoardScript("tree.lua", "keys.lua", "configure.lua")
-
-
-class StaleShard(PipelineError):
-    """The sums are not those of the scores."""
 
 
 class OtherForm(PipelineError):
@@ -90,7 +87,7 @@ def error_of(error: ResponseError) -> Exception:
     """Return what a script's error reply means."""
     text = str(error)
     if text.startswith("STALE"):
-        return StaleShard(text)
+        return StaleShard(text.removeprefix("STALE "))
     if text.startswith("FORM"):
         return OtherForm(Form.of(int(text.split()[1])))
     return error

@@ -23,6 +23,9 @@ from .totals import Totals
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: What long work calls with how much is done, and of how much; if it raises, the work is given up.
+Progress = Callable[[int, int], object]
+
 #: How often a question of several rounds is asked again, because the board changed between two of them.
 ATTEMPTS = 10
 
@@ -186,7 +189,7 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
                 if self.shards.load_form() == thought:
                     raise
             except StaleShard as exc:
-                raise StaleBoard(self.shards.name, "another program wrote to it") from exc
+                raise StaleBoard(self.shards.name, str(exc)) from exc
         raise BoardChanged(self.shards.name)
 
     return wrapper  # type: ignore[return-value]

@@ -68,8 +68,8 @@ local RUN = '<I2I6'
 local RUN_SIZE = 8
 local LEAF_SIZE = 16 * RUN_SIZE  -- without its scores
 local SUMS_TO_LEVEL = 10
-local IS_OLD = 'STALE the sums are of an old layout: rebuild the board'
-local IS_STALE = 'STALE the sorted set was changed by another program: rebuild the board'
+local IS_OLD = 'STALE they are in an old layout'
+local IS_STALE = 'STALE another program wrote to it'
 
 local call, unpack_ = redis.call, struct.unpack
 

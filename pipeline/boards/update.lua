@@ -63,10 +63,10 @@ for i = 5, #ARGV, 4 do
   end
 
   if code == 'same' or op == 'join' or op == 'leave' then
-    local score = board.known[member]
-    if score == nil then score = call('ZSCORE', KEYS[1], member) end
-    after = score and tonumber(score)
-    if code ~= 'same' then
+    after = score_of(board, member)
+    if after == nil then
+      code, after = 'stale', false
+    elseif code ~= 'same' then
       segments = segments or Segments(places, flags, expires)
       code = segments[op](units, member, after)
       if log and code == 'ok' then log[#log + 1] = {'op', op, 'member', member, 'in_segment', units} end

@@ -351,11 +351,11 @@ def test_a_segment_ranks_counts_and_sums_its_members(board: Board) -> None:
     tens = board.segment("tens")
 
     assert tens.summary().count == 10
-    assert tens.sum(2, Order.DESC).sum == Decimal("2.4")
-    assert tens.standing("m0020").rank == 2
+    assert tens.sum(2).sum == Decimal("2.4")
+    assert tens.standing("m0020", Order.ASC).rank == 2
     board.set("nobody yet", Decimal(-1))
     board.add("m0090", Decimal(1))
-    assert tens.standing("m0020").rank == 3
+    assert tens.standing("m0020", Order.ASC).rank == 3
     assert tens.summary().max == Decimal("1.9")
     board.leave("m0090", "tens")
     board.remove("m0080")

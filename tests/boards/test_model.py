@@ -185,10 +185,14 @@ class BoardMachine(RuleBasedStateMachine):
         rank = [name for name, _ in ranked].index(member)
         assert said(view.around(member, 2, order)) == rows[max(0, rank - 2) : rank + 3]
 
-        standing = view.standing(member)
+        standing = view.standing(member, order)
         ranks = view.ranks(member, order)
         assert standing.score == ranks.score == from_units(score)
-        assert (standing.rank if order is Order.ASC else standing.reverse_rank) == ranks.ordinal == rank
+        assert (
+            (standing.rank, standing.order, standing.count)
+            == (ranks.ordinal, order, len(rows))
+            == (rank, order, ranks.count)
+        )
         better = [other for _, other in ranked[:rank] if other != score]
         assert ranks.competition == len(better)
         assert ranks.dense == (len(set(better)) if len(view.shards) == 1 else None)
@@ -210,6 +214,7 @@ class BoardMachine(RuleBasedStateMachine):
         percent = rnd.randrange(101)
         nearest = model.ranked(Order.ASC)[max(0, -(-len(scores) * percent // 100) - 1)]
         assert view.at_percentile(Decimal(percent)).member == nearest[0]
+        assert view.at_percentile(Decimal(percent), order).rank == ranked.index(nearest)
 
         share = Decimal(rnd.randrange(1, 101)) / 100
         if sum(scores) > 0:

@@ -20,6 +20,7 @@ from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.registry import JobRegistry
+from pipeline.work.tasks import Tasks, TaskState
 from wz import App
 
 from .. import stack
@@ -286,3 +287,21 @@ def test_a_large_board_costs_as_many_round_trips_as_a_small_one(
     fill(board, [(number * 7919) % 100_003 * 10**3 for number in range(20_000)])
     assert cost() <= small
     assert small <= 30
+
+
+def test_long_work_is_shown_while_it_waits_and_runs(visitor: Visitor, board: Board, redis: redis_py.Redis) -> None:
+    fill(board, [1])
+    tasks = Tasks(redis)
+    task = tasks.create("board.copy", {"to": "kept", "replace": False}, "b")
+    tasks.create("board.delete", {}, "another")
+    waits = words(visitor.get("/console/boards/b"))
+    running = tasks.begin(task.id)
+    assert running
+    tasks.report(running, (1, 3))
+    runs = words(visitor.get("/console/boards/b"))
+    tasks.finish(running, TaskState.DONE)
+
+    assert "copy to kept waiting" in waits
+    assert "copy to kept 33 %" in runs
+    assert "copy to" not in words(visitor.get("/console/boards/b"))
+    assert "delete waiting" not in waits

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import cast
@@ -33,6 +34,8 @@ from pipeline.store.lease import Lease
 from pipeline.store.scripts import Script
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.outputs.stream import declare_outputs
+from pipeline.work.runner import TaskRunner
+from pipeline.work.tasks import Progress, Task, Tasks
 
 from ..full import full
 
@@ -132,7 +135,8 @@ def another_sample(client: redis_py.Redis) -> Callable[[], object]:
 
 def sample_anew(client: redis_py.Redis) -> Callable[[], object]:
     (shard,) = board_of(client).shards
-    return lambda: sample.fill(client, shard.tag, 10)
+    shard.configure(None, 10, None)
+    return lambda: sample.fill(client, shard.tag)
 
 
 def trace_again(client: redis_py.Redis) -> Callable[[], object]:
@@ -219,6 +223,20 @@ def board_gets_another_name(client: redis_py.Redis) -> Callable[[], object]:
     return lambda: board.rename("c")
 
 
+def tasks_come_and_go(client: redis_py.Redis) -> Callable[[], object]:
+    tasks = Tasks(client)
+
+    def work(task: Task, progress: Progress) -> None:
+        progress(1, 1)
+
+    def come_and_go() -> None:
+        tasks.cancel(tasks.create("work", {}, "b").id)
+        tasks.create("work", {}, "b")
+        assert TaskRunner(tasks, {"work": work}, threading.Event()).step() == 1
+
+    return come_and_go
+
+
 def outputs(client: redis_py.Redis) -> Callable[[], object]:
     declare_outputs(client, "", ["Old"])
 
@@ -252,6 +270,7 @@ RUNS: list[tuple[str, Prepare | None]] = [
     ("update.lua", members_go),
     ("features.lua", features_go),
     ("delete.lua", board_goes),
+    ("task.lua", tasks_come_and_go),
     ("rename.lua", board_gets_another_name),
     ("pipeline.windows.jobs.exchange._PUBLISH", None),  # windows/jobs/test_full_store.py
     ("pipeline.windows.jobs.outputs.stream._DECLARE", outputs),

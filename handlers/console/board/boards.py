@@ -141,7 +141,7 @@ def ask(request: Request, board: str, query: Removal) -> Response:
     standing = one.standing(query.member)
     features, segments = one.features(query.member), one.segments_of(query.member)
     lost = [
-        f"Its score {number(standing.score)}, with which it has rank {number(standing.reverse_rank)}.",
+        f"Its score {number(standing.score)}, with which it has rank {number(standing.rank)}.",
         f"Its features: {', '.join(features)[:200]}." if features else "It has no features.",
         f"Its place in the segments {', '.join(segments)[:200]}." if segments else "It is in no segment.",
     ]

@@ -182,7 +182,7 @@ def test_a_segment_ranks_its_members_among_themselves(board: ServiceClient) -> N
     for member in ("bob", "cid", "later"):
         assert board.put(f"/boards/b/members/{member}/segments/gold").status_code == 204
 
-    assert board.get("/boards/b/members/cid?segment=gold").json["rank"] == 1
+    assert board.get("/boards/b/members/cid?segment=gold&order=asc").json["rank"] == 1
     assert board.get("/boards/b/members/cid/ranks?segment=gold&order=asc").json["ordinal"] == 1
     assert board.get("/boards/b/sum?rank=1&segment=gold").json["sum"] == 9.5
     assert board.get("/boards/b/sum?below=0&segment=gold").json["count"] == 1
@@ -241,9 +241,9 @@ def test_the_standings_of_a_member_on_several_boards(board: ServiceClient) -> No
     assert answer.json == {
         "member": "ann",
         "boards": [
-            {"board": "b", "standing": {"member": "ann", "score": 0.2, "rank": 2, "reverse_rank": 1}},
+            {"board": "b", "standing": {"member": "ann", "score": 0.2, "rank": 1, "order": "desc", "count": 4}},
             {"board": "nothing", "standing": None},
-            {"board": "c", "standing": {"member": "ann", "score": 0, "rank": 0, "reverse_rank": 0}},
+            {"board": "c", "standing": {"member": "ann", "score": 0, "rank": 0, "order": "desc", "count": 1}},
         ],
     }
     assert board.get("/boards?member=ann&board=b&exact=string").json["boards"][0]["standing"]["score"] == "0.2"
