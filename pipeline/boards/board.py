@@ -11,7 +11,7 @@ from msgspec import structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
-from . import bulk, directory, features, lifecycle, rebuild
+from . import bulk, directory, features, lifecycle, rebuild, trim
 from .answers import Added, BoardSettings, Order, Standing, Summary
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
@@ -21,6 +21,7 @@ from .keys import MOST_SEGMENTS
 from .queries import AskInfo, At
 from .scores import to_units
 from .shards import NotInSegment, Progress, Shards, StaleBoard, UnknownMember, check_name, with_form
+from .trim import Trimmed
 from .view import View
 
 
@@ -223,6 +224,22 @@ class Board(View):
         parts = {self._other(name): weight for name, weight in sources.items()}
         lifecycle.union(self.shards, parts, replace, self.expires, progress)
         return self.summary()
+
+    def trim(
+        self,
+        *,
+        keep: int | None = None,
+        below: Decimal | None = None,
+        above: Decimal | None = None,
+        progress: Progress | None = None,
+    ) -> Trimmed:
+        """Remove all but the first `keep` in the board's order; or the members whose scores are below, or above, one.
+
+        They go as with `remove`, in chunks, the last first; one whose score was changed since it was read stays, if it
+        is not read again. Raises `UnknownBoard`, `BoardChanged` if the board was replaced meanwhile, or its order
+        changed. If it was broken off, do it again.
+        """
+        return trim.trim(self.shards, keep, below, above, progress)
 
     def check(self, progress: Progress | None = None) -> None:
         """Compare every sum with the scores, also those of segments. O(n), read in pages.

@@ -36,7 +36,10 @@ class Code(StrEnum):
 
 
 class Change(NamedTuple):
-    """`value` is units, for `join` and `leave` a segment; `event` an id, '' for none."""
+    """`value` is units, for `join` and `leave` a segment; `event` an id, '' for none.
+
+    With units, `remove` removes only a member that has this score.
+    """
 
     op: Op
     member: str

@@ -7,7 +7,8 @@
 -- ARGV[4]  '1' to get ranks
 -- ARGV[5]  and on, 4 for each change: op, member, units, event id or ''
 --
--- op is set; add; max, which sets a score only if it is higher; remove; join or leave, with a segment in place of units.
+-- op is set; add; max, which sets a score only if it is higher; remove, with units only a member that has this score;
+-- join or leave, with a segment in place of units.
 -- Returns for each change a code, the member's score after it (for `remove`, the one before it; nil for none), and, if
 -- ranks are wanted, its rank and the board's size after all changes. Only with the code `ok` was anything changed. The
 -- other codes: `same`, the event was applied before, or the member is in the segment already; `range`, the score would

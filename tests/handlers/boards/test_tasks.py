@@ -183,3 +183,14 @@ def test_tasks_are_of_this_period(client: ServiceClient) -> None:
 
     assert task["board"].startswith("old.2")
     assert client.get("/boards/old@month/tasks").json["tasks"] == [task]
+
+
+def test_a_large_board_is_trimmed_by_a_worker(client: ServiceClient, settings: Settings, tmp_path: Path) -> None:
+    accepted = client.post("/boards/old/trim", json={"below": 2}, headers=ASYNC)
+
+    with worker(settings, tmp_path):
+        task = ended(client, accepted)
+
+    assert (task["kind"], task["state"]) == ("board.trim", "done")
+    assert task["result"] == {"board": "old", "removed": 1, "count": 1}
+    assert client.get("/boards/old/members/bob").json["rank"] == 0
