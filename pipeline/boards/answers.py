@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from .estimate import Estimate
 from .form import Order as Order
@@ -21,10 +21,18 @@ class Standing(Struct, frozen=True):
     count: int
 
 
+class Written(Standing, frozen=True):
+    """`changed` says whether the score is another than before; `also` has the same for the other boards, by name."""
+
+    changed: bool = True
+    also: dict[str, Written] | UnsetType = UNSET
+
+
 class Added(Standing, frozen=True):
-    """`repeated` says that the event was applied before, and nothing was changed."""
+    """`repeated` says that the event was applied before, and nothing was changed; `also` is as in `Written`."""
 
     repeated: bool = False
+    also: dict[str, Added] | UnsetType = UNSET
 
 
 class Ranks(Struct, frozen=True):

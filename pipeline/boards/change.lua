@@ -135,7 +135,7 @@ local function apply(tree, op, member, units)
     -- Two magnitudes below 2^53 add up to less than 2^54. Doubles there are even numbers only, but none of them rounds
     -- to below 2^53, so the comparison is exact although the sum may not be.
     if op == 'add' then after = (before or 0) + after end
-    if op == 'max' and before and before > after then after = before end
+    if before and (op == 'max' and before > after or op == 'min' and before < after) then after = before end
     if after >= 2 ^ 53 or after <= -2 ^ 53 then return 'range', before, before end
   end
   if before == after then return 'ok', before, before end

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from ..errors import InvalidValue, PipelineError
 from ..store.scripts import ScriptClient
 from . import keys
+from .changes import Change, Code, Op
 from .fanout import ask_all
 from .form import Form
 from .queries import AskInfo, Query
@@ -77,6 +78,14 @@ class BoardChanged(PipelineError):
     def __init__(self, board: str) -> None:
         super().__init__(f"the board {board!r} was written to while it was read: try again")
         self.board = board
+
+
+class ScoreChanged(PipelineError):
+    """The member's score is not the one that the caller has read; nothing was changed."""
+
+    def __init__(self, board: str, member: str) -> None:
+        super().__init__(f"the score of {member!r} on the board {board!r} is not as expected: read it again")
+        self.board, self.member = board, member
 
 
 class _Known:
@@ -197,6 +206,25 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
         raise BoardChanged(self.shards.name)
 
     return wrapper  # type: ignore[return-value]
+
+
+def refused(code: Code, change: Change, board: str) -> PipelineError | None:
+    """Return the error that a reply stands for, None if it stands for none."""
+    field = "reward" if change.op is Op.ADD else "score"
+    match code:
+        case Code.STALE:
+            return StaleBoard(board, f"the sums lack the score of {change.member!r}")
+        case Code.RANGE:
+            return InvalidValue(f"the score of {change.member!r} would leave the range of the board {board!r}", field)
+        case Code.OTHER:
+            return InvalidValue(
+                f"the event {change.event!r} was applied to the board {board!r} before, but was another change: "
+                "an id is for one change of one member",
+                "event",
+            )
+        case Code.CHANGED:
+            return ScoreChanged(board, change.member)
+    return None
 
 
 def check_name(name: str, what: str) -> None:
