@@ -56,13 +56,15 @@ class Result(msgspec.Struct, omit_defaults=True):
 
     A token without Listen is told no score.
 
-    `record` counts from 1, without blank lines. `repeated` says that the event was applied before.
+    `record` counts from 1, without blank lines. `repeated` says that the event was applied before. `kept` is there, and
+    false, if the board keeps only so many members, and this one is not among them.
     """
 
     record: int
     member: str | msgspec.UnsetType = msgspec.UNSET
     score: Number | msgspec.UnsetType = msgspec.UNSET
     repeated: bool = False
+    kept: bool = True
     error: str | msgspec.UnsetType = msgspec.UNSET
     field: str | msgspec.UnsetType = msgspec.UNSET
 
@@ -197,4 +199,6 @@ def _result(outcome: Outcome, summary: BulkSummary, with_scores: bool) -> Result
         summary.changed += 1
     if with_scores and outcome.score is not None:
         result.score = outcome.score
+    if with_scores:
+        result.kept = outcome.kept
     return result

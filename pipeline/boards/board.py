@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeVar
 
-from msgspec import structs
+from msgspec import UNSET, UnsetType, structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
@@ -72,7 +72,9 @@ class Board(View):
         raised unless the score is one of these units (numbers with spaces between them), ANY, or there is NONE.
         """
         done = giving.give([self, *also], operator, member, score, order, expected=expected)
-        first, *others = [Written(**structs.asdict(standing), changed=code is Code.OK) for standing, code in done]
+        first, *others = [
+            Written(**structs.asdict(standing), changed=code is Code.OK, kept=_kept(code)) for standing, code in done
+        ]
         return structs.replace(first, also=_by_name(also, others)) if also else first
 
     def add(
@@ -92,7 +94,9 @@ class Board(View):
         as in `set`.
         """
         done = giving.give([self, *also], Op.ADD, member, reward, order, event=event, expected=expected)
-        first, *others = [Added(**structs.asdict(standing), repeated=code is Code.SAME) for standing, code in done]
+        first, *others = [
+            Added(**structs.asdict(standing), repeated=code is Code.SAME, kept=_kept(code)) for standing, code in done
+        ]
         return structs.replace(first, also=_by_name(also, others)) if also else first
 
     @with_form
@@ -280,3 +284,7 @@ class Board(View):
 
 def _by_name(boards: Sequence[Board], answers: Sequence[T]) -> dict[str, T]:
     return {board.name: answer for board, answer in zip(boards, answers, strict=True)}
+
+
+def _kept(code: Code) -> bool | UnsetType:
+    return False if code is Code.DROPPED else UNSET

@@ -38,6 +38,7 @@ class Code(StrEnum):
     OK = "ok"
     KEPT = "kept"  # the score is what it was before
     SAME = "same"  # the event was applied before; the member was in the segment
+    DROPPED = "dropped"  # the board keeps only so many members, and this one is not among them
     OTHER = "other"  # the event was applied before, but was another change
     CHANGED = "changed"  # the score is not the one that was expected
     RANGE = "range"  # the score would leave the range
