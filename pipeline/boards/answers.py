@@ -24,12 +24,12 @@ class Standing(Struct, frozen=True):
 class Written(Standing, frozen=True):
     """`changed` says whether the score is another than before; `also` has the same for the other boards, by name.
 
-    `kept` is there, and false, if the board keeps only so many members, and this one is not among them: it is not on
+    `dropped` is there, and true, if the board keeps only so many members, and this one is not among them: it is not on
     the board, where it would have this rank.
     """
 
     changed: bool = True
-    kept: bool | UnsetType = UNSET
+    dropped: bool | UnsetType = UNSET
     also: dict[str, Written] | UnsetType = UNSET
 
 
@@ -37,7 +37,7 @@ class Added(Standing, frozen=True):
     """`repeated` says that the event was applied before, and nothing was changed; the others are as in `Written`."""
 
     repeated: bool = False
-    kept: bool | UnsetType = UNSET
+    dropped: bool | UnsetType = UNSET
     also: dict[str, Added] | UnsetType = UNSET
 
 

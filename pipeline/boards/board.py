@@ -73,7 +73,8 @@ class Board(View):
         """
         done = giving.give([self, *also], operator, member, score, order, expected=expected)
         first, *others = [
-            Written(**structs.asdict(standing), changed=code is Code.OK, kept=_kept(code)) for standing, code in done
+            Written(**structs.asdict(standing), changed=code is Code.OK, dropped=_dropped(code))
+            for standing, code in done
         ]
         return structs.replace(first, also=_by_name(also, others)) if also else first
 
@@ -95,7 +96,8 @@ class Board(View):
         """
         done = giving.give([self, *also], Op.ADD, member, reward, order, event=event, expected=expected)
         first, *others = [
-            Added(**structs.asdict(standing), repeated=code is Code.SAME, kept=_kept(code)) for standing, code in done
+            Added(**structs.asdict(standing), repeated=code is Code.SAME, dropped=_dropped(code))
+            for standing, code in done
         ]
         return structs.replace(first, also=_by_name(also, others)) if also else first
 
@@ -286,5 +288,5 @@ def _by_name(boards: Sequence[Board], answers: Sequence[T]) -> dict[str, T]:
     return {board.name: answer for board, answer in zip(boards, answers, strict=True)}
 
 
-def _kept(code: Code) -> bool | UnsetType:
-    return False if code is Code.DROPPED else UNSET
+def _dropped(code: Code) -> bool | UnsetType:
+    return True if code is Code.DROPPED else UNSET

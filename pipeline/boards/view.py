@@ -258,7 +258,8 @@ class View:
     def summary(self) -> Summary:
         """Return statistics and settings. O(1). A board that was configured may have no members."""
         replies = self.shards.ask(*_range(0, ALL, Order.ASC))
-        info: Info = replies[0][0]
+        infos: list[Info] = [reply[0] for reply in replies]
+        info = next((info for info in infos if info.form is not None), infos[0])  # a shard may have no member yet
         found = self._statistics(replies)
         if not found.count and (self.shards.segment_name is not None or info.places is None):
             raise self.shards.unknown()

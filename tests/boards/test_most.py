@@ -71,9 +71,9 @@ def test_what_a_member_had_goes_with_it(board: Board) -> None:
     better = board.set(names[2], Decimal(5))
     last = board.set(names[3], Decimal("0.5"))
 
-    assert better.kept is UNSET
+    assert better.dropped is UNSET
     assert (better.rank, better.count) == (0, 2)
-    assert (last.kept, last.score, last.rank, last.count) == (False, Decimal("0.5"), 2, 2)
+    assert (last.dropped, last.score, last.rank, last.count) == (True, Decimal("0.5"), 2, 2)
     assert [row.member for row in board.page().members] == [names[2], names[1]]
     assert board.features(names[0]) == {}
     assert board.segments_of(names[0]) == []
@@ -88,7 +88,7 @@ def test_what_a_member_had_goes_with_it(board: Board) -> None:
     board.check()
 
 
-def test_a_reward_that_is_not_kept_may_be_sent_again(boards: Boards) -> None:
+def test_a_reward_that_was_dropped_may_be_sent_again(boards: Boards) -> None:
     board = boards["b"]
     keep(board, 1)
     names = [name for name in map("m{}".format, range(200)) if shard_of(name, len(board.shards)) == 0][:2]
@@ -98,17 +98,17 @@ def test_a_reward_that_is_not_kept_may_be_sent_again(boards: Boards) -> None:
     again = board.add(names[1], Decimal(2), "order-2")
     better = board.add(names[1], Decimal(6), "order-3")
 
-    assert (first.kept, first.repeated, again.kept, again.repeated) == (False, False, False, False)
-    assert better.kept is UNSET
+    assert (first.dropped, first.repeated, again.dropped, again.repeated) == (True, False, True, False)
+    assert better.dropped is UNSET
     assert (better.score, better.rank) == (Decimal(6), 0)
 
 
-def test_outcomes_say_who_is_not_kept(board: Board) -> None:
+def test_outcomes_say_who_is_dropped(board: Board) -> None:
     keep(board, 3)
     names = [name for name in map("m{}".format, range(200)) if shard_of(name, len(board.shards)) == 0][:9]
     outcomes = list(board.apply(BulkChange(name, score=Decimal(n)) for n, name in enumerate(names)))
 
-    assert [one.member for one in outcomes if one.kept] == names[-3:]
+    assert [one.member for one in outcomes if not one.dropped] == names[-3:]
     assert all(one.error is None for one in outcomes)
 
 
@@ -118,5 +118,5 @@ def test_a_score_that_gets_worse_stays(board: Board) -> None:
     for name in names:
         board.set(name, Decimal(5))
 
-    assert board.set(names[0], Decimal(-5)).kept is UNSET
+    assert board.set(names[0], Decimal(-5)).dropped is UNSET
     assert board.summary().count == 2
