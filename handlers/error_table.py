@@ -12,6 +12,7 @@ from pipeline.boards import (
     BoardChanged,
     BoardExists,
     NoSample,
+    SettingsChanged,
     StaleBoard,
     UnknownBoard,
     UnknownMember,
@@ -56,6 +57,7 @@ PROBLEMS: dict[type[Exception], int] = {
     WrongPlaces: 409,
     FeaturesChanged: 412,
     ScoreChanged: 412,
+    SettingsChanged: 412,
     StaleBoard: 503,
     TooManyTasks: 503,
 }

@@ -11,12 +11,14 @@ from msgspec import UNSET, UnsetType, structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
-from . import bulk, directory, features, giving, lifecycle, rebuild, trim
-from .answers import Added, BoardSettings, Order, Summary, Written
+from . import bulk, configure, directory, features, giving, lifecycle, rebuild, trim
+from .answers import Added, BoardSettings, Summary, Written
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_member
+from .configure import Setup
 from .directory import Listed
 from .features import Feature
+from .form import Order, Ties
 from .keys import MOST_SEGMENTS
 from .scores import to_units
 from .shard import update
@@ -207,14 +209,25 @@ class Board(View):
         places: int | None = None,
         sample: int | None = None,
         expires: datetime | Literal["never"] | None = None,
+        *,
+        order: Order | None = None,
+        ties: Ties | None = None,
+        most: int | None = None,
+        versions: Collection[str] | None = None,
     ) -> BoardSettings:
         """Make a board, or change its settings; None leaves them. A board that was configured stays when it is empty.
 
-        `places` (0 to `MAX_PLACES`; `PLACES` for a new board) can't change while there are scores: `WrongPlaces`.
-        `sample` is the size of the sample for `estimated_sum`, from `LEAST` to `MOST` in sample.py, or 0 for none; it
-        is drawn anew. At `expires`, in UTC if it has no time zone, the whole board is deleted.
+        `places` (0 to `MAX_PLACES`; `PLACES` for a new board) and `ties` (see `Ties`; by name for a new board) can't
+        change while there are scores: `WrongPlaces`. `order` is that of ranks; for a new board, the highest score is
+        the best. `sample` is the size of the sample for `estimated_sum`, from `LEAST` to `MOST` in sample.py, or 0 for
+        none; it is drawn anew. At `expires`, in UTC if it has no time zone, the whole board is deleted. `most` is how
+        many members the board keeps, on each shard, and 0 for all.
+
+        With `versions`, of the settings before the slash of `BoardSettings.version`, only if they are of one of these,
+        else `SettingsChanged`; `ANY` in configure.py is for any board that is there, `NONE` for none.
         """
-        return lifecycle.configure(self.shards, places, sample, expires, self.expires)
+        setup = Setup(places, order, ties, sample, expires, most)
+        return configure.configure(self.shards, setup, self.expires, versions)
 
     def delete(self, progress: Progress | None = None) -> None:
         """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""

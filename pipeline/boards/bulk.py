@@ -16,7 +16,7 @@ from .changes import SETS, Change, Code, Op, Reply, checked_event, checked_membe
 from .fanout import update_all
 from .scores import from_units, to_units
 from .shard import OtherForm, StaleShard, shard_of
-from .shards import BoardChanged, Shards, StaleBoard, refused
+from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, pause, refused
 
 #: Most changes in one call of the script; it makes fewer if they would take more than some 5 ms of Redis's time.
 CHUNK = 100
@@ -109,7 +109,7 @@ class _Window:
                 some.sort(key=_value)
 
     def write(self) -> list[Outcome]:
-        made = [0] * len(self.changes)
+        made, attempt = [0] * len(self.changes), 0
         while any(first < len(some) for first, some in zip(made, self.changes, strict=True)):
             chunk = [some[first : first + CHUNK] for first, some in zip(made, self.changes, strict=True)]
             try:
@@ -121,10 +121,14 @@ class _Window:
                     expires=self.expires,
                 )
             except OtherForm as exc:
-                if any(made):
+                attempt += 1
+                is_held = exc.form == self.shards.form
+                if attempt > ATTEMPTS or (any(made) and not is_held):
                     raise BoardChanged(self.shards.name) from exc
                 self.shards.form = exc.form
-                self._prepare()
+                if not is_held:
+                    self._prepare()
+                pause(attempt - 1)
                 continue
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, str(exc)) from exc

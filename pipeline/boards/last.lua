@@ -3,7 +3,7 @@
 
 local function last_of(board)
   local call, known = redis.call, board.known
-  local lowest_first = math.floor(board.flags / 4) % 2 == 1
+  local lowest_first = math.floor(board.flags / LOWEST_FIRST) % 2 == 1
 
   local function is_after(score, name, other_score, other)
     if score ~= other_score then return (score > other_score) == lowest_first end

@@ -1,13 +1,14 @@
 """All shards of a board, which are asked together, and the errors that they can raise.
 
 What needs several shards for its answer is built on `Shards`: `View` asks, `Board` changes, and the functions in
-listing.py, bulk.py, lifecycle.py and rebuild.py do what takes more than a call.
+listing.py, bulk.py, lifecycle.py and others do what takes more than a call.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -184,6 +185,12 @@ class _HasShards(Protocol):
 S = TypeVar("S", bound=_HasShards)
 
 
+def pause(attempt: int) -> None:
+    """Wait before another attempt, as the board is held or replaced: not before the first one, then up to 0.2 s."""
+    if attempt:
+        time.sleep(min(0.2, 0.005 * 2**attempt))
+
+
 def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
     """Run a method again with the board's real form, if its `shards` assumed another; name the board in errors.
 
@@ -192,11 +199,12 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
 
     @functools.wraps(method)
     def wrapper(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
                 return method(self, *args, **kwargs)
             except OtherForm as exc:
                 self.shards.form = exc.form
+                pause(attempt)
             except InvalidValue:
                 thought = self.shards.form
                 if self.shards.load_form() == thought:

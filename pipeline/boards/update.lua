@@ -23,8 +23,9 @@
 -- not exist, or is not in the segment; `full`, the board has as many segments as it may have; `stale`, set and tree
 -- disagree about the score.
 --
--- An error that begins with STALE says that set and tree disagree, and with FORM, which form a board has; both end with the
--- number of the board. MUCH says that the changes of several boards would take too long. Then none of them is made.
+-- An error that begins with STALE says that set and tree disagree, and with FORM, which form a board has, also if it is
+-- held, so that the caller asks again; both end with the number of the board. MUCH says that the changes of several boards
+-- would take too long. Then none of them is made.
 --
 -- A remembered event has a score that says until when, in ms, rounded up to 1024; added to it are 21 bits of a digest of
 -- the change, as a fraction of 1024 that is never whole. So another change with the same id is taken for the same one time
@@ -45,9 +46,11 @@ for i = 1, #KEYS / 3 do
   local prefix = string.sub(KEYS[3 * i - 2], 1, PREFIX_END)
   local board = open(KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i], DEFAULT_PLACES, tonumber(ARGV[3 + 2 * i]), prefix)
   if not board then return redis.error_reply(IS_STALE .. ' ' .. i - 1) end
-  local _, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
+  local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
   local form = form_of(places, flags, generation)
-  if form ~= tonumber(ARGV[2 + 2 * i]) then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
+  local is_held = (flags >= HELD or version == 0) and call('EXISTS', prefix .. KEY_HELD) == 1
+  if is_held or form ~= tonumber(ARGV[2 + 2 * i]) then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
+  flags = flags % HELD
   board.prefix, board.places, board.flags, board.expires = prefix, places, flags, expires
   board.sample, board.most = sample, most
   if math.floor(flags / 2) % 2 == 1 then board.segments = Segments(board) end
@@ -157,6 +160,18 @@ for _, board in ipairs(boards) do
     end
     if expires > 0 then call('PEXPIREAT', prefix .. KEY_SAMPLE, expires) end
   end
+  if board.events and next(board.events) then
+    local events = prefix .. KEY_EVENTS
+    for event, remembered in pairs(board.events) do
+      local score = string.format('%.17g', remembered)
+      call('ZADD', events, score, event)
+      if board.log then board.log[#board.log + 1] = {'op', 'event', 'member', event, 'after', score} end
+      for _, old in ipairs(call('ZRANGEBYSCORE', events, '-inf', '(' .. now, 'LIMIT', 0, 2)) do call('ZREM', events, old) end
+    end
+    -- As long as the last of the events, but no longer than the board.
+    local last = math.ceil(call('ZREVRANGE', events, 0, 0, 'WITHSCORES')[2])
+    call('PEXPIREAT', events, expires > 0 and math.min(expires, last) or last)
+  end
   for _, entry in ipairs(board.log or {}) do
     for i = 6, 8, 2 do  -- all digits of a number
       if type(entry[i]) == 'number' then entry[i] = string.format('%d', entry[i]) end
@@ -165,16 +180,6 @@ for _, board in ipairs(boards) do
   end
   if board.log and #board.log > 0 then
     call('PEXPIREAT', prefix .. KEY_CHANGES, expires > 0 and math.min(expires, board.logged) or board.logged)
-  end
-  if board.events and next(board.events) then
-    local events = prefix .. KEY_EVENTS
-    for event, remembered in pairs(board.events) do
-      call('ZADD', events, string.format('%.17g', remembered), event)
-      for _, old in ipairs(call('ZRANGEBYSCORE', events, '-inf', '(' .. now, 'LIMIT', 0, 2)) do call('ZREM', events, old) end
-    end
-    -- As long as the last of the events, but no longer than the board.
-    local last = math.ceil(call('ZREVRANGE', events, 0, 0, 'WITHSCORES')[2])
-    call('PEXPIREAT', events, expires > 0 and math.min(expires, last) or last)
   end
 end
 if is_one and next(dropped) then

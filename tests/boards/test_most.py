@@ -13,16 +13,6 @@ from pipeline.boards.changes import Change, Code, Op
 from pipeline.boards.shard import shard_of
 
 from .test_features import entries, follow
-from .test_order import lowest_first
-
-#: Where a tree's string has the number of members that the board keeps.
-MOST_AT = 26
-
-
-def keep(board: Board, most: int) -> None:
-    board.configure()  # so that each shard has a header
-    for shard in board.shards:
-        shard.client.execute_command("SETRANGE", shard.keys[1], MOST_AT, most.to_bytes(6, "little"))
 
 
 def rows(board: Board) -> list[tuple[str, Decimal]]:
@@ -32,10 +22,8 @@ def rows(board: Board) -> list[tuple[str, Decimal]]:
 @pytest.mark.parametrize("order", Order)
 def test_the_best_of_each_shard_are_kept(boards: Boards, board: Board, order: Order) -> None:
     """Against a list of all members: random changes, one by one and many at once, with ties."""
-    if order is Order.ASC:
-        lowest_first(board)
     most, rnd = 5, random.Random(7)
-    keep(board, most)
+    board.configure(most=most, order=order)
     shards = len(board.shards)
     model: list[dict[str, int]] = [{} for _ in range(shards)]
     for step in range(60):
@@ -59,8 +47,7 @@ def test_the_best_of_each_shard_are_kept(boards: Boards, board: Board, order: Or
 
 
 def test_what_a_member_had_goes_with_it(board: Board) -> None:
-    board.configure(sample=100)
-    keep(board, 2)
+    board.configure(sample=100, most=2)
     names = [name for name in map("m{}".format, range(200)) if shard_of(name, len(board.shards)) == 0][:4]
     follow(board, 2**41, names[0])
     for number, name in enumerate(names[:2]):
@@ -90,7 +77,7 @@ def test_what_a_member_had_goes_with_it(board: Board) -> None:
 
 def test_a_reward_that_was_dropped_may_be_sent_again(boards: Boards) -> None:
     board = boards["b"]
-    keep(board, 1)
+    board.configure(most=1)
     names = [name for name in map("m{}".format, range(200)) if shard_of(name, len(board.shards)) == 0][:2]
     board.add(names[0], Decimal(5), "order-1")
 
@@ -104,7 +91,7 @@ def test_a_reward_that_was_dropped_may_be_sent_again(boards: Boards) -> None:
 
 
 def test_outcomes_say_who_is_dropped(board: Board) -> None:
-    keep(board, 3)
+    board.configure(most=3)
     names = [name for name in map("m{}".format, range(200)) if shard_of(name, len(board.shards)) == 0][:9]
     outcomes = list(board.apply(BulkChange(name, score=Decimal(n)) for n, name in enumerate(names)))
 
@@ -113,7 +100,7 @@ def test_outcomes_say_who_is_dropped(board: Board) -> None:
 
 
 def test_a_score_that_gets_worse_stays(board: Board) -> None:
-    keep(board, 2)
+    board.configure(most=2)
     names = [name for name in map("m{}".format, range(200)) if shard_of(name, len(board.shards)) == 0][:2]
     for name in names:
         board.set(name, Decimal(5))
