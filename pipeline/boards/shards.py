@@ -142,7 +142,11 @@ class Shards:
 
     def of(self, member: str) -> Shard:
         """The shard that a member is in."""
-        return self.all[shard_of(member, len(self.all))]
+        return self.all[self.number_of(member)]
+
+    def number_of(self, member: str) -> int:
+        """The number of the shard that a member is in."""
+        return shard_of(member, len(self.all))
 
     @property
     def form(self) -> Form:

@@ -11,7 +11,6 @@ import pytest
 
 from pipeline.boards import Board, Boards, StaleBoard
 from pipeline.boards.keys import IN_SEGMENT, SAMPLE, SEGMENT_SCORES, SEGMENTS, TREE, name
-from pipeline.boards.shard import Shard
 
 
 def send(board: Board, member: str, command: str, key: Callable[[str], str], *args: object) -> None:

@@ -47,7 +47,9 @@ def test_lines_are_written_as_they_were_read() -> None:
         ),
         pytest.param([SETTINGS % 1, b'{"member":"a","segments":["-"]}'], "segment", "line 2: '-' is not", id="segment"),
         pytest.param([SETTINGS % 2, LINES[1], b"", LINES[1]], "member", "line 4: 'bob' is in a line", id="twice"),
-        pytest.param([SETTINGS % 2, LINES[1]], "members", "says that 2 members follow, and there are 1", id="cut short"),
+        pytest.param(
+            [SETTINGS % 2, LINES[1]], "members", "says that 2 members follow, and there are 1", id="cut short"
+        ),
         pytest.param([SETTINGS % 0, LINES[1]], "members", "says that 0 members follow, and there are 1", id="too many"),
     ],
 )
