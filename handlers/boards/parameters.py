@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from pipeline.boards import Order, View
+from pipeline.boards import Order, RankKind, View
 from pipeline.boards.changes import MEMBER_BYTES
 from pipeline.boards.periods import KEEP, PERIOD
 from pipeline.boards.scores import is_plain
@@ -80,6 +80,15 @@ InOrder = Annotated[
 ]
 
 
+Kind = Annotated[
+    RankKind,
+    msgspec.Meta(
+        description="Whether members with the same score have ranks of their own (`ordinal`), share one and leave a "
+        "gap after them (`competition`), or share one without a gap (`dense`)"
+    ),
+]
+
+
 class Ranked(Exact):
     order: InOrder = None
 
@@ -112,7 +121,7 @@ def view_of(request: Request, name: str, query: InSegment) -> View:
 def refuse_mixed(query: msgspec.Struct, *ways: tuple[str, ...]) -> None:
     """Refuse parameters of more than one of the `ways` to ask; the error names one of another way than the first."""
     fields = msgspec.structs.fields(query)
-    given = [field.encode_name for field in fields if getattr(query, field.name) != field.default]
+    given = [field.encode_name for field in fields if getattr(query, field.name) not in (field.default, [])]
     chosen = [(name, way) for name in given for way in ways if name in way]
     for name, way in chosen:
         first, its_way = chosen[0]
