@@ -11,6 +11,7 @@ from __future__ import annotations
 from pipeline.boards import (
     BoardExists,
     NoSample,
+    SettingsChanged,
     StaleBoard,
     UnknownBoard,
     UnknownMember,
@@ -18,6 +19,7 @@ from pipeline.boards import (
     WrongPlaces,
 )
 from pipeline.boards.features import FeaturesChanged
+from pipeline.boards.shards import ScoreChanged
 from pipeline.errors import InvalidValue
 from pipeline.hub.group_registry import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.namespace import HubBusy, HubExists, UnknownHub
@@ -52,6 +54,8 @@ PROBLEMS: dict[type[Exception], int] = {
     TaskEnded: 409,
     WrongPlaces: 409,
     FeaturesChanged: 412,
+    ScoreChanged: 412,
+    SettingsChanged: 412,
     StaleBoard: 503,
     TooManyTasks: 503,
 }

@@ -57,18 +57,18 @@ def update_all(
     expires: int = 0,
     ranks: bool = False,
 ) -> list[list[Reply]]:
-    """Apply to each shard its own changes, as `Shard.update` does. Ranks are those within the shards.
+    """Apply to each shard its own changes, or the first of them: as many as it has replies (see update.lua).
 
-    The changes of one shard are atomic, those of several shards are not: if one shard refuses or can't be reached, this
-    raises its error, but the others have been changed.
+    Ranks are those within the shards. The changes of one shard that have replies are atomic, those of several shards
+    are not: if one shard refuses or can't be reached, this raises its error, but the others have been changed.
     """
-    calls = [(shard, some) for shard, some in zip(shards, changes, strict=True) if some]
-    if len(calls) == 1:
-        [(shard, some)] = calls
-        done = iter([shard.update(form, some, remember_ms=remember_ms, expires=expires, ranks=ranks)])
-    else:
-        args = [(shard, update_args(form, some, remember_ms, expires, ranks)) for shard, some in calls]
-        done = iter([replies(answer, ranks) for answer in _send_all(UPDATE, args)])
+    forms = [(form, expires)]
+    calls = [
+        (shard, update_args(forms, some, remember_ms, ranks))
+        for shard, some in zip(shards, changes, strict=True)
+        if some
+    ]
+    done = iter([replies(answer, ranks) for answer in _send_all(UPDATE, calls)])
     return [next(done) if some else [] for some in changes]
 
 
@@ -86,6 +86,12 @@ def run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> li
     if not calls:
         return []
     client = calls[0][0].client
+    if len(calls) == 1:
+        [(shard, args)] = calls
+        try:
+            return [script.call(client, shard.keys, args)]
+        except ResponseError as exc:
+            return [error_of(exc)]
     commands = [("EVALSHA", script.sha, len(shard.keys), *shard.keys, *args) for shard, args in calls]
     answers = send_at_once(client, commands, [shard.keys[0] for shard, _ in calls])
     for i, (shard, args) in enumerate(calls):

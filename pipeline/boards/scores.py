@@ -30,7 +30,14 @@ def _unit(places: int) -> Decimal:
 
 
 class StaleShard(PipelineError):
-    """The sums are not those of the scores: another program wrote to the sorted set, or made it."""
+    """The sums are not those of the scores: another program wrote to the sorted set, or made it.
+
+    `place` is the shard's own among those of the call.
+    """
+
+    def __init__(self, what: str, place: int = 0) -> None:
+        super().__init__(what)
+        self.place = place
 
 
 def stored_units(member: bytes | str, score: bytes | float) -> int:

@@ -31,6 +31,7 @@ from .answers import (
     SumBelow,
     Summary,
     isoformat,
+    settings_version,
 )
 from .changes import checked_member
 from .cursor import Position
@@ -311,7 +312,9 @@ class View:
     def summary(self) -> Summary:
         """Return statistics and settings. O(1). A board that was configured may have no members."""
         replies = self.shards.ask(*_range(0, ALL, Order.ASC))
-        info: Info = replies[0][0]
+        infos: list[Info] = [reply[0] for reply in replies]
+        info = next((info for info in infos if info.form is not None), infos[0])  # a shard may have no member yet
+        form = info.form or self.shards.form
         found = self._statistics(replies)
         if not found.count and (self.shards.segment_name is not None or info.places is None):
             raise self.shards.unknown()
@@ -324,8 +327,14 @@ class View:
             min=found.min,
             max=found.max,
             variance=found.variance,
+            order=form.order,
+            ties=form.ties,
             expires=isoformat(info.expires),
             sample=info.sample,
+            most=info.most,
+            version=settings_version(
+                form, info.sample, info.expires, info.most, sum(info.version for info, *_ in replies)
+            ),
         )
 
     @with_form

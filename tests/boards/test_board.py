@@ -426,9 +426,12 @@ def furnished(boards: Boards) -> Board:
 
 def expect_the_same(board: Board, other: Board) -> None:
     assert board.members(0, 999) == _named(other.members(0, 999), board.name)
-    assert board.segment("thirds").summary() == _named(other.segment("thirds").summary(), board.name)
+    of_segments = [msgspec.structs.replace(one.segment("thirds").summary(), version="") for one in (board, other)]
+    assert of_segments[0] == _named(of_segments[1], board.name)
     assert board.features("m0003") == other.features("m0003")
-    assert board.summary() == _named(other.summary(), board.name)
+    assert msgspec.structs.replace(board.summary(), version="") == _named(
+        msgspec.structs.replace(other.summary(), version=""), board.name
+    )
     other.check()
 
 
@@ -599,6 +602,9 @@ def test_what_is_not_there_is_an_error(board: Board, ask: Callable[[Board], obje
     [
         pytest.param(lambda board: board.set("", Decimal(1)), "member", id="no member"),
         pytest.param(lambda board: board.set("é" * 257, Decimal(1)), "member", id="long member"),
+        pytest.param(lambda board: board.set("a\0b", Decimal(1)), "member", id="a NUL"),
+        pytest.param(lambda board: board.join("a\0b", "gold"), "member", id="a NUL in a segment"),
+        pytest.param(lambda board: board.set_features("a\0b", {"age": 1}), "member", id="a NUL with features"),
         pytest.param(lambda board: board.add("ann", Decimal(1), "e" * 129), "event", id="long event"),
         pytest.param(lambda board: board.members(0, 1000), "to", id="many ranks"),
         pytest.param(lambda board: board.page(Order.ASC, 0), "limit", id="no limit"),

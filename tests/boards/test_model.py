@@ -13,10 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pipeline.boards import Boards, BulkChange, Order, RankKind, UnknownBoard, UnknownMember, UnknownSegment, View
 from pipeline.boards.answers import Page, Statistics
+from pipeline.boards.changes import Op
 from pipeline.boards.scores import LIMIT, from_units
 from pipeline.errors import InvalidValue
-
-from .raising import raise_to
 
 MEMBERS = ["ann", "bob", "cid", "dee", "éva", "zoë", *(f"m{n}" for n in range(30))]
 SEGMENTS = ["red", "blue"]
@@ -97,10 +96,13 @@ class BoardMachine(RuleBasedStateMachine):
         self.units[member] = units
         assert self.board.set(member, from_units(units)).score == from_units(units)
 
-    @rule(member=st.sampled_from(MEMBERS), units=UNITS)
-    def raise_to(self, member: str, units: int) -> None:
-        self.units[member] = max(units, self.units.get(member, units))
-        assert raise_to(self.board, member, units) == self.units[member]
+    @rule(member=st.sampled_from(MEMBERS), units=UNITS, operator=st.sampled_from([Op.MAX, Op.MIN]))
+    def better(self, member: str, units: int, operator: Op) -> None:
+        before = self.units.get(member)
+        best = {Op.MAX: max, Op.MIN: min}[operator]
+        self.units[member] = best(units, units if before is None else before)
+        done = self.board.set(member, from_units(units), operator)
+        assert (done.score, done.changed) == (from_units(self.units[member]), self.units[member] != before)
 
     @rule(member=st.sampled_from(MEMBERS), units=UNITS)
     def add(self, member: str, units: int) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from pipeline.boards.periods import KEEP, resolve
+from pipeline.boards.periods import KEEP, resolve, without_period
 from pipeline.errors import InvalidValue
 
 
@@ -83,3 +83,17 @@ def test_another_name_stays() -> None:
 def test_there_are_four_periods(name: str) -> None:
     with pytest.raises(InvalidValue, match="one of hour, day, week, month"):
         resolve(name, datetime(2026, 11, 23, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("period", KEEP)
+def test_a_period_belongs_to_the_board_that_its_name_begins_with(period: str) -> None:
+    now = datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+    assert without_period(f"points@{period}") == without_period(resolve(f"points@{period}", now)[0]) == "points"
+
+
+@pytest.mark.parametrize(
+    "name", ["points", "points.2026", "points.season-1", "points.2026-W48x", "points.2026-11-23T14:00", "points2026-11"]
+)
+def test_a_board_that_is_no_period_is_its_own(name: str) -> None:
+    assert without_period(name) == name
