@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -15,6 +16,8 @@ from pipeline.boards.scores import is_plain
 from pipeline.boards.shards import NAME
 from pipeline.boards.view import PAGE
 from wz import Problem, Request, Response
+from wz.caching import cache_control
+from wz.conditional import etag
 from wz.json import JSON
 from wz.openapi import Content
 
@@ -95,6 +98,18 @@ class Ranked(Exact):
 
 class Ordered(InSegment):
     order: InOrder = None
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: For the answers of views that read. A shared cache keeps none, since the token decides who may read (RFC 9111, 3.5);
+#: any other asks whether it is still the same before it uses one.
+private = cache_control(private=True, no_cache=True)
+
+
+def revalidated(view: F) -> F:
+    """Decorate a view that reads: what it answers is `private`, with an ETag made of its bytes."""
+    return private(etag(weak=True)(view))
 
 
 _strings = JSON(decimal_format="string")

@@ -24,8 +24,6 @@ from pipeline.boards.view import DEFAULT_PAGE, DEFAULT_RADIUS, MOST_ASKED, PAGE,
 from pipeline.errors import InvalidValue
 from pipeline.hub.rules import Right
 from wz import Blueprint, Problem, Request, Response
-from wz.caching import cache_control
-from wz.conditional import etag
 from wz.openapi import operation
 
 from ..auth import needs, protect
@@ -43,6 +41,7 @@ from .parameters import (
     Rank,
     refuse_mixed,
     refuse_odd_numbers,
+    revalidated,
     view_of,
     written,
 )
@@ -131,8 +130,7 @@ class ReachQuery(Ordered, kw_only=True):
 
 
 @blueprint.get("/<board>/members")
-@cache_control(no_cache=True)
-@etag(weak=True)
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | Placings | Response, dict[str, str]]:
     """List members: ranks `from` to `to`, those `around` one, or pages, perhaps of the scores `min` to `max` only.
@@ -180,8 +178,7 @@ def standings(request: Request, board: BoardName, body: Asked, query: Ordered) -
 
 
 @blueprint.get("/<board>/top")
-@cache_control(no_cache=True)
-@etag(weak=True)
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def top(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
     """List the best members, the best first: the highest scores, or the lowest if such is the board's order."""
@@ -190,8 +187,7 @@ def top(request: Request, board: BoardName, query: End) -> tuple[Page | Response
 
 
 @blueprint.get("/<board>/bottom")
-@cache_control(no_cache=True)
-@etag(weak=True)
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def bottom(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
     """List the last members, the last first: its ranks are in the order opposite to the board's."""
@@ -200,6 +196,7 @@ def bottom(request: Request, board: BoardName, query: End) -> tuple[Page | Respo
 
 
 @blueprint.get("/<board>/sum")
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | {409: "the board keeps no sample to estimate from"})
 def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | SumBelow | EstimatedSum | Response:
     """Add up rank 0 to `rank`, or the scores below one; `count` says how many they are."""
@@ -215,6 +212,7 @@ def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | 
 
 
 @blueprint.get("/<board>/statistics")
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def statistics(request: Request, board: BoardName, query: Range) -> Statistics | Response:
     """Show count, sum, mean, lowest, highest and variance of all scores, of ranks, or of a range of scores."""
@@ -227,6 +225,7 @@ def statistics(request: Request, board: BoardName, query: Range) -> Statistics |
 
 
 @blueprint.get("/<board>/reach")
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def reach(request: Request, board: BoardName, query: ReachQuery) -> Reach | Response:
     """Find the first rank up to which the scores add up to a share of the total: the Pareto question."""
@@ -235,6 +234,7 @@ def reach(request: Request, board: BoardName, query: ReachQuery) -> Reach | Resp
 
 
 @blueprint.get("/<board>/percentiles/<percentile>")
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def at_percentile(
     request: Request,

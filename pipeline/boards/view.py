@@ -67,6 +67,13 @@ class View:
         """The board's name."""
         return self.shards.name
 
+    @with_form
+    def require(self) -> None:
+        """Raise `UnknownBoard`, or `UnknownSegment`, if there are no scores and no settings."""
+        infos = [info for [info] in self.shards.ask(AskInfo())]
+        if not any(info.size or (info.form and self.shards.segment_name is None) for info in infos):
+            raise self.shards.unknown()
+
     # -- one member ----------------------------------------------------------------------------------------------------
 
     @with_form
