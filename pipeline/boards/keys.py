@@ -51,6 +51,14 @@ EVENTS = Key(
     "when the last event is forgotten (`WZ_REMEMBER_EVENTS`), or the board's `expires` if that is earlier",
     "`Board.delete`",
 )
+ARRIVED = Key(
+    f"{_TAG}:arrived",
+    "hash",
+    "member -> the bytes before its name in `scores` that say when it came to its score; '' -> the last one's time in "
+    "us. Only if ties go to who came first",
+    _AT_ITS_TIME,
+    "`Board.delete`; removing the last member",
+)
 CHANGES = Key(
     f"{_TAG}:changes",
     "stream",
@@ -127,6 +135,7 @@ KEYS: tuple[Key, ...] = (
     TREE,
     LEAVES,
     EVENTS,
+    ARRIVED,
     CHANGES,
     SAMPLE,
     FEATURES,

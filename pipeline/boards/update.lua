@@ -49,7 +49,8 @@ for i = 1, #KEYS / 3 do
   if form ~= tonumber(ARGV[2 + 2 * i]) then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
   board.prefix, board.places, board.flags, board.expires, board.sample = prefix, places, flags, expires, sample
   if math.floor(flags / 2) % 2 == 1 then board.segments = Segments(board) end
-  if sample > 0 then board.sampled = {} end  -- who came, or went
+  if math.floor(flags / 8) % 2 == 1 then board.arrivals = Arrivals(board) end
+  if sample > 0 then board.sampled = {} end  -- names that came or went
   if logged > 0 and logged > now_ms() then board.log, board.logged = {}, logged end  -- changes that somebody follows
   boards[i] = board
 end
@@ -72,9 +73,10 @@ local replies = {}
 for i = first, #ARGV, 4 do
   local board = is_one and boards[1] or boards[(i - first) / 4 + 1]
   local op, member, units, event = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[1] ~= '0' and ARGV[i + 3] or ''
+  local name = board.arrivals and board.arrivals.name(member) or member  -- in the sorted sets
   local code, before, after, digest
   if event ~= '' or i == first and ARGV[3] ~= '' or op == 'join' or op == 'leave' then
-    after = score_of(board, member)
+    after = score_of(board, name)
     if after == nil then code, after = 'stale', false end
   end
   if event ~= '' and not code then
@@ -95,17 +97,19 @@ for i = first, #ARGV, 4 do
     -- Nothing is changed.
   elseif op == 'join' or op == 'leave' then
     board.segments = board.segments or Segments(board)
-    code = board.segments[op](units, member, after)
+    code = board.segments[op](units, member, after, name)
     work = work + 1
     if code == 'ok' then entry = {'op', op, 'member', member, 'in_segment', units} end
   else
-    code, before, after = apply(board, op, member, units)
+    code, before, after = apply(board, op, name, units)
     work = work + 1
     if before ~= after then
       entry = {'op', after and 'set' or 'remove', 'member', member, 'before', before or '', 'after', after or ''}
-      if board.segments then work = work + board.segments.follow(member, after) end
-      if board.sampled and not (before and after) then
-        board.sampled[#board.sampled + 1] = {member, after and board.size}
+      local other = board.arrivals and board.arrivals.changed(member, name, before, after) or name
+      if after and other ~= name then rename(board, name, other) end
+      if board.segments then work = work + board.segments.follow(member, after, name, other) end
+      if board.sampled and (other ~= name or not (before and after)) then
+        board.sampled[#board.sampled + 1] = {before and name, after and other, board.size}
       end
       if not after then
         call('HDEL', board.prefix .. KEY_FEATURES, member)
@@ -135,10 +139,20 @@ for _, board in ipairs(boards) do
     save(board, expires, segments and segments.flags or board.flags)
   end
   if segments then segments.save() end
+  if board.arrivals then board.arrivals.save(board.size, expires) end
   if board.sampled and #board.sampled > 0 then
     local come, go = Sample()
     for _, one in ipairs(board.sampled) do
-      if one[2] then come(prefix, one[1], one[2], board.sample) else go(prefix, one[1]) end
+      local from, to, size = unpack(one)
+      local slot = from and to and call('ZSCORE', prefix .. KEY_SAMPLE, from)
+      if slot then
+        call('ZREM', prefix .. KEY_SAMPLE, from)
+        call('ZADD', prefix .. KEY_SAMPLE, slot, to)
+      elseif not from then
+        come(prefix, to, size, board.sample)
+      elseif not to then
+        go(prefix, from)
+      end
     end
     if expires > 0 then call('PEXPIREAT', prefix .. KEY_SAMPLE, expires) end
   end
@@ -165,6 +179,7 @@ end
 if ARGV[2] == '1' then
   for i = 4, #replies, 4 do
     local board, member = is_one and boards[1] or boards[i / 4], ARGV[first + i - 3]
+    if board.arrivals then member = board.arrivals.name(member) end
     replies[i - 1], replies[i] = call('ZRANK', board.scores, member), board.size
   end
 end
