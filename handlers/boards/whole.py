@@ -13,6 +13,7 @@ from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
 from pipeline.boards.shards import NAME
 from pipeline.hub.rules import Right
+from pipeline.store import RedisCluster
 from wz import Blueprint, Problem, Request, Response
 from wz.caching import cache_control
 from wz.conditional import etag, refuse_conditions
@@ -21,7 +22,7 @@ from wz.openapi import operation
 from ..auth import authorize_board, needs, protect
 from ..idempotency import once
 from ..services import services
-from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, plain, written
+from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, InSegment, plain, view_of, written
 from .tasks import ACCEPTED, PREFER, as_task
 
 blueprint = Blueprint("boards", url_prefix="/boards")
@@ -101,9 +102,9 @@ def configure(request: Request, board: BoardName, body: Setup) -> tuple[BoardSet
 @cache_control(no_cache=True)
 @etag(weak=True)
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
-def summary(request: Request, board: BoardName, query: Exact) -> Summary | Response:
-    """Show a board's count, sum and settings."""
-    return written(services(request).boards[board].summary(), query)
+def summary(request: Request, board: BoardName, query: InSegment) -> Summary | Response:
+    """Show a board's count, sum and settings, or the count and sum of a segment."""
+    return written(view_of(request, board, query).summary(), query)
 
 
 @blueprint.delete("/<board>")
@@ -153,6 +154,7 @@ def rename(request: Request, board: BoardName, body: Target) -> Named | Response
         reads=[board],
         to=body.to,
         replace=body.replace,
+        one_step=not isinstance(services(request).boards.client, RedisCluster),
     )
 
 
@@ -181,6 +183,20 @@ def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Su
         replace=body.replace,
         sources={name: str(weight) for name, weight in weights.items()},
     )
+
+
+@blueprint.post("/<board>/rebuild")
+@needs(Right.MANAGE)
+@operation(responses=NO_BOARD | ACCEPTED | NO_NAME | {409: "it was written to all the time"}, headers=PREFER)
+def rebuild(request: Request, board: BoardName, query: Exact) -> Summary | Response:
+    """Make a board's sums anew from its scores, after another program has written to these."""
+    found = services(request).boards[board]
+
+    def now() -> Summary | Response:
+        found.rebuild()
+        return written(found.summary(), query)
+
+    return as_task(request, "board.rebuild", board, now, reads=[board])
 
 
 @blueprint.get("/<board>/segments")

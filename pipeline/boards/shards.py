@@ -7,7 +7,9 @@ listing.py, bulk.py, lifecycle.py and rebuild.py do what takes more than a call.
 from __future__ import annotations
 
 import functools
+import random
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -27,8 +29,8 @@ T = TypeVar("T")
 #: What long work calls with how much is done, and of how much; if it raises, the work is given up.
 Progress = Callable[[int, int], object]
 
-#: How often a question of several rounds is asked again, because the board changed between two of them.
-ATTEMPTS = 10
+# How often a question of several rounds is asked, because the board changed between two of them; the longest wait.
+_ATTEMPTS, _WAIT = 10, 0.1
 
 _NAME_LENGTH = 128
 
@@ -73,10 +75,10 @@ class StaleBoard(PipelineError):
 
 
 class BoardChanged(PipelineError):
-    """The board was written to while all of it was read. Try again when nothing is written."""
+    """The board was written to, or replaced, each time that it was read. Try again when less is written."""
 
     def __init__(self, board: str) -> None:
-        super().__init__(f"the board {board!r} was written to while it was read: try again")
+        super().__init__(f"the board {board!r} was written to while it was read, each time that this was tried")
         self.board = board
 
 
@@ -86,6 +88,14 @@ class ScoreChanged(PipelineError):
     def __init__(self, board: str, member: str) -> None:
         super().__init__(f"the score of {member!r} on the board {board!r} is not as expected: read it again")
         self.board, self.member = board, member
+
+
+def attempts() -> Iterator[int]:
+    """Count attempts to read a board that others change: the third and later ones after a random wait that grows."""
+    for number in range(_ATTEMPTS):
+        if number > 1:
+            time.sleep(random.uniform(0, min(_WAIT, 0.001 * 2**number)))
+        yield number
 
 
 class _Known:
@@ -188,7 +198,7 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
 
     @functools.wraps(method)
     def wrapper(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(ATTEMPTS):
+        for _ in attempts():
             try:
                 return method(self, *args, **kwargs)
             except OtherForm as exc:
