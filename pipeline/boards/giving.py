@@ -10,10 +10,10 @@ from ..errors import InvalidValue
 from ..store import Redis
 from .answers import Order, Standing
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
-from .queries import AskInfo, At
+from .queries import AskInfo, At, Find
 from .scores import to_units
 from .shard import OtherForm, StaleShard, update
-from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, UnknownMember, refused
+from .shards import BoardChanged, Shards, StaleBoard, UnknownMember, attempts, refused
 
 
 class Target(Protocol):
@@ -46,6 +46,8 @@ def give(
         raise InvalidValue("each board can be named once only", "also")
     checked_member(member), checked_event(event)
     for board in boards:  # before anything is changed
+        if len(boards) > 1 and not board.shards.knows_form:  # or each would take an attempt
+            board.shards.load_form()
         _change(board, op, member, value, event)
     is_at_once = isinstance(boards[0].shards.client, Redis)
     done: list[tuple[Standing, Code]] = []
@@ -56,7 +58,7 @@ def give(
 
 
 def _update(boards: Sequence[Target], op: Op, member: str, value: Decimal, event: str, expected: str) -> list[Reply]:
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         changes = [_change(board, op, member, value, event) for board in boards]
         shards = [board.shards.of(member) for board in boards]
         forms = [(board.shards.form, board.expires) for board in boards]
@@ -91,6 +93,7 @@ def _change(board: Target, op: Op, member: str, value: Decimal, event: str) -> C
 def _answer(board: Target, member: str, reply: Reply, order: Order | None) -> tuple[Standing, Code]:
     score, rank, size = cast(int, reply.score), cast(int, reply.rank), cast(int, reply.size)
     if len(board.shards) > 1:
-        replies = board.shards.ask(At(score, member.encode()), AskInfo())
+        [found] = board.shards.of(member).read(board.shards.form, Find(member))
+        replies = board.shards.ask(At(score, found.name if found else member.encode()), AskInfo())
         rank, size = sum(at for at, _ in replies), sum(info.size for _, info in replies)
     return board.standing_of(member, score, rank, size, order), reply.code
