@@ -11,6 +11,7 @@ from __future__ import annotations
 from pipeline.boards import (
     BoardExists,
     NoSample,
+    SettingsChanged,
     StaleBoard,
     UnknownBoard,
     UnknownMember,
@@ -54,6 +55,7 @@ PROBLEMS: dict[type[Exception], int] = {
     WrongPlaces: 409,
     FeaturesChanged: 412,
     ScoreChanged: 412,
+    SettingsChanged: 412,
     StaleBoard: 503,
     TooManyTasks: 503,
 }

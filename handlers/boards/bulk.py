@@ -59,7 +59,8 @@ class Result(msgspec.Struct, omit_defaults=True):
     A token without Listen is told no score.
 
     `record` counts from 1, without blank lines. `changed` is false if the score is what it was, and left out otherwise.
-    `repeated` says that the event was applied before.
+    `repeated` says that the event was applied before. `dropped` is true if the board keeps only so many members, and
+    this one is not among them.
     """
 
     record: int
@@ -67,6 +68,7 @@ class Result(msgspec.Struct, omit_defaults=True):
     score: Number | msgspec.UnsetType = msgspec.UNSET
     changed: bool = True
     repeated: bool = False
+    dropped: bool = False
     error: str | msgspec.UnsetType = msgspec.UNSET
     field: str | msgspec.UnsetType = msgspec.UNSET
 
@@ -214,4 +216,6 @@ def _result(outcome: Outcome, summary: BulkSummary, with_scores: bool) -> Result
         result.changed = False
     if with_scores and outcome.score is not None:
         result.score = outcome.score
+    if with_scores:
+        result.dropped = outcome.dropped
     return result

@@ -7,20 +7,23 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeVar
 
-from msgspec import structs
+from msgspec import UNSET, UnsetType, structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
-from . import bulk, directory, features, giving, lifecycle, rebuild
-from .answers import Added, BoardSettings, Order, Summary, Written
+from . import bulk, configure, directory, features, giving, lifecycle, rebuild, trim
+from .answers import Added, BoardSettings, Summary, Written
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_member
+from .configure import Setup
 from .directory import Listed
 from .features import Feature
+from .form import Order, Ties
 from .keys import MOST_SEGMENTS
 from .scores import to_units
 from .shard import update
 from .shards import NotInSegment, Progress, Shards, UnknownMember, check_name, refused, with_form
+from .trim import Trimmed
 from .view import View
 
 T = TypeVar("T")
@@ -71,7 +74,10 @@ class Board(View):
         raised unless the score is one of these units (numbers with spaces between them), ANY, or there is NONE.
         """
         done = giving.give([self, *also], operator, member, score, order, expected=expected)
-        first, *others = [Written(**structs.asdict(standing), changed=code is Code.OK) for standing, code in done]
+        first, *others = [
+            Written(**structs.asdict(standing), changed=code is Code.OK, dropped=_dropped(code))
+            for standing, code in done
+        ]
         return structs.replace(first, also=_by_name(also, others)) if also else first
 
     def add(
@@ -91,7 +97,10 @@ class Board(View):
         as in `set`.
         """
         done = giving.give([self, *also], Op.ADD, member, reward, order, event=event, expected=expected)
-        first, *others = [Added(**structs.asdict(standing), repeated=code is Code.SAME) for standing, code in done]
+        first, *others = [
+            Added(**structs.asdict(standing), repeated=code is Code.SAME, dropped=_dropped(code))
+            for standing, code in done
+        ]
         return structs.replace(first, also=_by_name(also, others)) if also else first
 
     @with_form
@@ -200,14 +209,25 @@ class Board(View):
         places: int | None = None,
         sample: int | None = None,
         expires: datetime | Literal["never"] | None = None,
+        *,
+        order: Order | None = None,
+        ties: Ties | None = None,
+        most: int | None = None,
+        versions: Collection[str] | None = None,
     ) -> BoardSettings:
         """Make a board, or change its settings; None leaves them. A board that was configured stays when it is empty.
 
-        `places` (0 to `MAX_PLACES`; `PLACES` for a new board) can't change while there are scores: `WrongPlaces`.
-        `sample` is the size of the sample for `estimated_sum`, from `LEAST` to `MOST` in sample.py, or 0 for none; it
-        is drawn anew. At `expires`, in UTC if it has no time zone, the whole board is deleted.
+        `places` (0 to `MAX_PLACES`; `PLACES` for a new board) and `ties` (see `Ties`; by name for a new board) can't
+        change while there are scores: `WrongPlaces`. `order` is that of ranks; for a new board, the highest score is
+        the best. `sample` is the size of the sample for `estimated_sum`, from `LEAST` to `MOST` in sample.py, or 0 for
+        none; it is drawn anew. At `expires`, in UTC if it has no time zone, the whole board is deleted. `most` is how
+        many members the board keeps, on each shard, and 0 for all.
+
+        With `versions`, of the settings before the slash of `BoardSettings.version`, only if they are of one of these,
+        else `SettingsChanged`; `ANY` in configure.py is for any board that is there, `NONE` for none.
         """
-        return lifecycle.configure(self.shards, places, sample, expires, self.expires)
+        setup = Setup(places, order, ties, sample, expires, most)
+        return configure.configure(self.shards, setup, self.expires, versions)
 
     def delete(self, progress: Progress | None = None) -> None:
         """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""
@@ -240,6 +260,22 @@ class Board(View):
         lifecycle.union(self.shards, parts, replace, self.expires, progress)
         return self.summary()
 
+    def trim(
+        self,
+        *,
+        keep: int | None = None,
+        below: Decimal | None = None,
+        above: Decimal | None = None,
+        progress: Progress | None = None,
+    ) -> Trimmed:
+        """Remove all but the first `keep` in the board's order; or the members whose scores are below, or above, one.
+
+        They go as with `remove`, in chunks, the last first; one whose score was changed since it was read stays, if it
+        is not read again. Raises `UnknownBoard`, `BoardChanged` if the board was replaced meanwhile, or its order
+        changed. If it was broken off, do it again.
+        """
+        return trim.trim(self.shards, keep, below, above, progress)
+
     def check(self, progress: Progress | None = None) -> None:
         """Compare every sum with the scores, also those of segments. O(n), read in pages.
 
@@ -263,3 +299,7 @@ class Board(View):
 
 def _by_name(boards: Sequence[Board], answers: Sequence[T]) -> dict[str, T]:
     return {board.name: answer for board, answer in zip(boards, answers, strict=True)}
+
+
+def _dropped(code: Code) -> bool | UnsetType:
+    return True if code is Code.DROPPED else UNSET

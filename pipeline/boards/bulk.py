@@ -16,7 +16,7 @@ from .changes import SETS, Change, Code, Op, Reply, checked_event, checked_membe
 from .fanout import update_all
 from .scores import from_units, to_units
 from .shard import OtherForm, StaleShard, shard_of
-from .shards import BoardChanged, Shards, StaleBoard, refused
+from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, pause, refused
 
 #: Most changes in one call of the script; it makes fewer if they would take more than some 5 ms of Redis's time.
 CHUNK = 100
@@ -42,12 +42,14 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     """The member's score after the change, or why it was refused: nothing was changed then.
 
     `changed` says whether the score is another than before. `repeated` says that the event was applied before.
+    `dropped` says that the board keeps only so many members, and this one is not among them.
     """
 
     member: str
     score: Decimal | None = None
     changed: bool = True
     repeated: bool = False
+    dropped: bool = False
     error: str | None = None
     field: str | None = None
 
@@ -107,7 +109,7 @@ class _Window:
                 some.sort(key=_value)
 
     def write(self) -> list[Outcome]:
-        made = [0] * len(self.changes)
+        made, attempt = [0] * len(self.changes), 0
         while any(first < len(some) for first, some in zip(made, self.changes, strict=True)):
             chunk = [some[first : first + CHUNK] for first, some in zip(made, self.changes, strict=True)]
             try:
@@ -119,10 +121,14 @@ class _Window:
                     expires=self.expires,
                 )
             except OtherForm as exc:
-                if any(made):
+                attempt += 1
+                is_held = exc.form == self.shards.form
+                if attempt > ATTEMPTS or (any(made) and not is_held):
                     raise BoardChanged(self.shards.name) from exc
                 self.shards.form = exc.form
-                self._prepare()
+                if not is_held:
+                    self._prepare()
+                pause(attempt)
                 continue
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, str(exc)) from exc
@@ -138,7 +144,8 @@ class _Window:
                 raise error
             return Outcome(change.member, error=str(error), field=error.field)
         score = None if reply.score is None else from_units(reply.score, self.shards.places)
-        return Outcome(change.member, score, reply.code is Code.OK, reply.code is Code.SAME)
+        is_dropped = reply.code is Code.DROPPED
+        return Outcome(change.member, score, reply.code is Code.OK, reply.code is Code.SAME, is_dropped)
 
 
 def _value(change: tuple[Change, int]) -> int | str:

@@ -7,11 +7,12 @@
 -- ARGV[3]     those that it is to have, '' for none
 -- ARGV[4]     Unix time in ms at which they are deleted if there is no board yet, 0 for never
 --
--- Returns 1, or 0 if it has other features; then nothing was changed.
+-- Returns 1; 0 if it has other features, or the board is held (hold.lua), and then nothing was changed.
 
 local member, after = ARGV[1], ARGV[3]
 local before = call('HGET', KEYS[4], member) or ''
 if ARGV[2] ~= '*' and before ~= ARGV[2] then return 0 end
+if call('EXISTS', string.sub(KEYS[1], 1, PREFIX_END) .. KEY_HELD) == 1 then return 0 end
 if after == before then return 1 end
 local expires, logged = tonumber(ARGV[4]), 0
 local head = call('GETRANGE', KEYS[2], 0, HEAD_SIZE - 1)

@@ -68,3 +68,9 @@ class Form(NamedTuple):
     def plain(self, name: bytes) -> bytes:
         """Return a member's name, from the one that is in the sorted sets."""
         return name[ARRIVAL_BYTES:] if self.ties is Ties.FIRST else name
+
+    def last(self, member: str) -> bytes:
+        """Return the name that a member would have in the sorted sets if it came last of those with its score."""
+        if self.ties is Ties.NAME:
+            return member.encode()
+        return b"" if self.order is Order.DESC else b"\xff" * ARRIVAL_BYTES

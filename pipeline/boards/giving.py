@@ -36,7 +36,7 @@ def give(
     event: str = "",
     expected: str = "",
 ) -> list[tuple[Standing, Code]]:
-    """Return the member's standing on each board, and OK, KEPT or SAME.
+    """Return the member's standing on each board, and OK, KEPT, DROPPED or SAME.
 
     On one server all boards are changed in one call of the script, or none. On a cluster they are changed one after the
     other: if one refuses, those before it have been changed. `expected` is about the first board.
@@ -92,8 +92,12 @@ def _change(board: Target, op: Op, member: str, value: Decimal, event: str) -> C
 
 def _answer(board: Target, member: str, reply: Reply, order: Order | None) -> tuple[Standing, Code]:
     score, rank, size = cast(int, reply.score), cast(int, reply.rank), cast(int, reply.size)
-    if len(board.shards) > 1:
+    is_kept = reply.code is not Code.DROPPED
+    if len(board.shards) > 1 or not is_kept:
         [found] = board.shards.of(member).read(board.shards.form, Find(member))
-        replies = board.shards.ask(At(score, found.name if found else member.encode()), AskInfo())
+        name = found.name if found else board.shards.form.last(member)
+        replies = board.shards.ask(At(score, name), AskInfo())
         rank, size = sum(at for at, _ in replies), sum(info.size for _, info in replies)
+        if not is_kept and (order or board.shards.form.order) is Order.DESC:
+            rank -= 1  # it is not one of `size`: its rank is how many are better
     return board.standing_of(member, score, rank, size, order), reply.code

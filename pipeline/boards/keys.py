@@ -20,6 +20,9 @@ MOST_SEGMENTS = 64
 #: Entries that a log of changes has, about: one that reads slower than this is written has to begin anew.
 MOST_CHANGES = 10_000
 
+#: How long a board is held at most, if the process that holds it ends.
+HOLD_SECONDS = 10
+
 #: How long a rebuild that was interrupted can be continued.
 REBUILD_HOURS = 24
 
@@ -65,6 +68,13 @@ CHANGES = Key(
     "changes of members, while somebody follows them: op, member, before, after, in_segment",
     "the board's `logged`, until which changes are followed, or its `expires` if that is earlier",
     "`Board.delete`",
+)
+HELD = Key(
+    f"{_TAG}:held",
+    "string",
+    "who holds the board, which nobody else may then change: see hold.lua",
+    f"{HOLD_SECONDS} seconds after it was set",
+    "who set it",
 )
 SAMPLE = Key(
     f"{_TAG}:sample",
@@ -137,6 +147,7 @@ KEYS: tuple[Key, ...] = (
     EVENTS,
     ARRIVED,
     CHANGES,
+    HELD,
     SAMPLE,
     FEATURES,
     SEGMENTS,

@@ -6,27 +6,24 @@ board is deleted that is given no other time: Unix time in ms, 0 for never.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from ..errors import InvalidValue, PipelineError
 from ..store import Redis
-from ..store.clock import machine_now
 from ..store.keys import Key
 from . import features, keys
-from . import sample as samples
-from .answers import BoardSettings, isoformat
 from .bulk import CHUNK
 from .changes import Change, Op
+from .configure import Setup, configure, set_up
+from .form import Order, Ties
 from .lua import BoardScript
 from .queries import AskInfo, Info
-from .scores import LIMIT, MAX_PLACES, is_plain
-from .shard import OtherForm, Shard
+from .scores import LIMIT, is_plain
+from .shard import Shard
 from .shards import Progress, Shards, UnknownBoard
 
 T = TypeVar("T")
@@ -41,49 +38,6 @@ class BoardExists(PipelineError):
         self.board = board
 
 
-class WrongPlaces(PipelineError):
-    def __init__(self, board: str, places: int) -> None:
-        super().__init__(
-            f"the board {board!r} has members whose scores have {places} places, and can't have others: "
-            "make another board"
-        )
-        self.board, self.places = board, places
-
-
-def configure(
-    shards: Shards,
-    places: int | None,
-    sample: int | None,
-    expires: datetime | Literal["never"] | None,
-    new_expires: int = 0,
-) -> BoardSettings:
-    if places is not None and not 0 <= places <= MAX_PLACES:
-        raise InvalidValue(f"places must be from 0 to {MAX_PLACES}", field="places")
-    if sample is not None and sample != 0 and not samples.LEAST <= sample <= samples.MOST:
-        raise InvalidValue(f"sample must be from {samples.LEAST} to {samples.MOST}, or 0 for none", field="sample")
-    ms = None if expires is None else _milliseconds(expires)
-    try:
-        configured = [shard.configure(places, sample, ms, new_expires) for shard in shards]
-    except OtherForm as exc:
-        raise WrongPlaces(shards.name, exc.form.places) from exc
-    created, shards.form, sample_now, expires_now = configured[-1]
-    if sample is not None:
-        for shard in shards:
-            samples.fill(shard.client, shard.tag)
-    return BoardSettings(shards.name, created, shards.places, sample_now, isoformat(expires_now))
-
-
-def _milliseconds(expires: datetime | Literal["never"]) -> int:
-    """Return Unix time in ms, 0 for never. Raises `InvalidValue` for a time that has passed."""
-    if expires == "never":
-        return 0
-    if expires.tzinfo is None:
-        expires = expires.replace(tzinfo=UTC)
-    if expires <= machine_now():
-        raise InvalidValue("expires must be in the future: to remove the board now, delete it", field="expires")
-    return math.ceil(expires.timestamp() * 1000)
-
-
 def delete(shards: Shards, progress: Progress | None = None) -> None:
     if progress is not None:
         progress(0, len(shards))  # and not again: a deletion that has begun goes on to its end
@@ -96,7 +50,20 @@ def copy(shards: Shards, to: Shards, replace: bool, progress: Progress | None = 
     done, total = 0, sum(info.size for info in infos)
     try:
         for shard, its_copy, info in zip(shards, to, infos, strict=True):
-            _, to.form, _, _ = its_copy.configure(info.places, info.sample, info.expires)
+            form = info.form or to.form
+            set_up(
+                [its_copy],
+                [
+                    form.places,
+                    int(form.order is Order.ASC),
+                    int(form.ties is Ties.FIRST),
+                    info.sample,
+                    info.expires,
+                    info.most,
+                    0,
+                ],
+            )
+            to.form = form._replace(generation=0)
             for segment in features.segments(shard):
                 for names in _chunks(_scan(shard, "SSCAN", keys.IN_SEGMENT, SEGMENT=segment)):
                     its_copy.update(to.form, [Change(Op.JOIN, name.decode(), segment) for name in names])
@@ -142,7 +109,7 @@ def union(
     if was_there:
         shards.load_form()
     else:
-        configure(shards, max(source.places for source in sources), None, None, new_expires)
+        configure(shards, Setup(places=max(source.places for source in sources)), new_expires)
     # One unit of the source, in units of the board.
     factors = [Fraction(weight) * 10**shards.places / 10**source.places for source, weight in sources.items()]
     if was_there:  # with settings that must outlive a sum that does not fit, so such a sum is looked for first

@@ -19,11 +19,11 @@ from .scores import StaleShard as StaleShard
 
 READ = BoardScript("tree.lua", "read.lua", reads_only=True)
 UPDATE = BoardScript(
-    "tree.lua", "sample.lua", "reshape.lua", "change.lua", "arrivals.lua", "segments.lua", "update.lua"
+    "tree.lua", "sample.lua", "reshape.lua", "change.lua", "arrivals.lua", "segments.lua", "last.lua", "update.lua"
 )
+
 #: What a script refuses with: the kind, what it says, and the number of the board, if the call is for several.
 _ERROR = re.compile(r"(STALE|FORM|MUCH) (.*?)(?: (\d+))?")
-_CONFIGURE = BoardScript("tree.lua", "keys.lua", "configure.lua")
 
 
 class OtherForm(PipelineError):
@@ -74,21 +74,6 @@ class Shard:
     def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
         """Put a change into the caller's transaction. Its reply is [code, score]."""
         UPDATE.queue(client, pipe, self.keys, update_args([(form, expires)], [change], 0, False))
-
-    def configure(
-        self, places: int | None, sample: int | None, expires: int | None, new_expires: int = 0
-    ) -> tuple[bool, Form, int, int]:
-        """Set what is not None. Returns whether it is new, its form, sample and expires.
-
-        If it is new, and `expires` is None, it is deleted at `new_expires`.
-        """
-        args = ["" if value is None else value for value in (places, sample, expires)]
-        try:
-            reply = _CONFIGURE.call(self.client, self.keys, [*args, 1, new_expires, *keys.shard_keys()])
-        except ResponseError as exc:
-            raise error_of(exc) from exc
-        created, form, expires, sample = reply
-        return bool(created), Form.of(form), sample, expires
 
 
 def update(

@@ -1,7 +1,7 @@
 """All shards of a board, which are asked together, and the errors that they can raise.
 
 What needs several shards for its answer is built on `Shards`: `View` asks, `Board` changes, and the functions in
-listing.py, bulk.py, lifecycle.py and rebuild.py do what takes more than a call.
+listing.py, bulk.py, lifecycle.py and others do what takes more than a call.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ T = TypeVar("T")
 #: What long work calls with how much is done, and of how much; if it raises, the work is given up.
 Progress = Callable[[int, int], object]
 
-# How often a question of several rounds is asked, because the board changed between two of them; the longest wait.
-_ATTEMPTS, _WAIT = 10, 0.1
+#: How often something is tried that fails while others change, hold or replace a board.
+ATTEMPTS = 10
 
 _NAME_LENGTH = 128
 
@@ -91,11 +91,16 @@ class ScoreChanged(PipelineError):
 
 
 def attempts() -> Iterator[int]:
-    """Count attempts to read a board that others change: the third and later ones after a random wait that grows."""
-    for number in range(_ATTEMPTS):
-        if number > 1:
-            time.sleep(random.uniform(0, min(_WAIT, 0.001 * 2**number)))
+    """Count attempts at what fails while others change, hold or replace a board, and `pause` before each."""
+    for number in range(ATTEMPTS):
+        pause(number)
         yield number
+
+
+def pause(attempt: int) -> None:
+    """Wait before an attempt: not before the first two, then up to 0.2 s, a random part of it."""
+    if attempt > 1:
+        time.sleep(random.uniform(0.3, 1) * min(0.2, 0.002 * 2**attempt))
 
 
 class _Known:
@@ -137,7 +142,11 @@ class Shards:
 
     def of(self, member: str) -> Shard:
         """The shard that a member is in."""
-        return self.all[shard_of(member, len(self.all))]
+        return self.all[self.number_of(member)]
+
+    def number_of(self, member: str) -> int:
+        """The number of the shard that a member is in."""
+        return shard_of(member, len(self.all))
 
     @property
     def form(self) -> Form:

@@ -27,6 +27,7 @@ from .answers import (
     SumBelow,
     Summary,
     isoformat,
+    settings_version,
 )
 from .cursor import Position
 from .listing import Listed
@@ -265,6 +266,7 @@ class View:
         replies = self.shards.ask(*_range(0, ALL, Order.ASC))
         infos: list[Info] = [reply[0] for reply in replies]
         info = next((info for info in infos if info.form is not None), infos[0])  # a shard may have no member yet
+        form = info.form or self.shards.form
         found = self._statistics(replies)
         if not found.count and (self.shards.segment_name is not None or info.places is None):
             raise self.shards.unknown()
@@ -277,8 +279,14 @@ class View:
             min=found.min,
             max=found.max,
             variance=found.variance,
+            order=form.order,
+            ties=form.ties,
             expires=isoformat(info.expires),
             sample=info.sample,
+            most=info.most,
+            version=settings_version(
+                form, info.sample, info.expires, info.most, sum(info.version for info, *_ in replies)
+            ),
         )
 
     @with_form

@@ -426,9 +426,12 @@ def furnished(boards: Boards) -> Board:
 
 def expect_the_same(board: Board, other: Board) -> None:
     assert board.members(0, 999) == _named(other.members(0, 999), board.name)
-    assert board.segment("thirds").summary() == _named(other.segment("thirds").summary(), board.name)
+    of_segments = [msgspec.structs.replace(one.segment("thirds").summary(), version="") for one in (board, other)]
+    assert of_segments[0] == _named(of_segments[1], board.name)
     assert board.features("m0003") == other.features("m0003")
-    assert board.summary() == _named(other.summary(), board.name)
+    assert msgspec.structs.replace(board.summary(), version="") == _named(
+        msgspec.structs.replace(other.summary(), version=""), board.name
+    )
     other.check()
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ from pipeline.boards.form import Form
 from pipeline.boards.lua import BoardScript
 from pipeline.boards.sample import LEAST, Part, Sample, combine, fill, read
 from pipeline.boards.shard import Shard
+
+from .set_up import set_up
 
 TAG = "{board:b}"
 
@@ -119,7 +121,7 @@ def set_scores(shard: Shard, scores: dict[str, int]) -> None:
 
 def test_a_board_keeps_its_sample_through_any_updates(redis: redis_py.Redis, shard: Shard) -> None:
     rnd = random.Random(5)
-    shard.configure(6, 50, None)
+    set_up(shard, 6, 50)
     present: dict[str, int] = {}
     for _ in range(60):
         batch = []
@@ -139,7 +141,7 @@ def test_a_board_keeps_its_sample_through_any_updates(redis: redis_py.Redis, sha
 
 
 def test_a_board_of_newcomers_fills_its_sample(redis: redis_py.Redis, shard: Shard) -> None:
-    shard.configure(6, 100, None)
+    set_up(shard, 6, 100)
 
     sizes = []
     for first in range(0, 200, 40):
@@ -152,7 +154,7 @@ def test_a_board_of_newcomers_fills_its_sample(redis: redis_py.Redis, shard: Sha
 def test_changed_scores_leave_the_sample_as_it_is_and_are_read_from_the_board(
     redis: redis_py.Redis, shard: Shard
 ) -> None:
-    shard.configure(6, 100, None)
+    set_up(shard, 6, 100)
     set_scores(shard, {f"m{i}": i for i in range(400)})
     before = slots(redis)
     set_scores(shard, {f"m{i}": i + 1000 for i in range(400)})
@@ -165,7 +167,7 @@ def test_changed_scores_leave_the_sample_as_it_is_and_are_read_from_the_board(
 
 def test_a_board_that_had_members_has_no_sample_until_one_is_drawn(shard: Shard) -> None:
     set_scores(shard, {f"m{i}": i for i in range(400)})
-    shard.configure(None, 100, None)
+    set_up(shard, sample=100)
     set_scores(shard, {"new": 5})
     shard.update(Form(), [Change(Op.REMOVE, "m1")])
     with pytest.raises(NoSample, match="'b' keeps no sample"):
@@ -179,7 +181,7 @@ def test_a_board_that_had_members_has_no_sample_until_one_is_drawn(shard: Shard)
 def draw_again(shard: Shard, members: int, size: int, rnd: random.Random | None = None) -> None:
     """Give the board of these members, m000 and so on, a sample of this size."""
     shard.client.execute_command("ZADD", shard.keys[0], *(x for i in range(members) for x in (i, f"m{i:03}")))
-    shard.configure(6, size, None)
+    set_up(shard, 6, size)
     fill(shard.client, TAG, rnd)
 
 
@@ -223,7 +225,7 @@ def test_members_that_come_and_go_while_it_is_drawn_are_as_likely_as_others(
     for _ in range(800):
         redis.delete(*shard.keys)
         set_scores(shard, dict.fromkeys("abcde", 1))
-        shard.configure(6, 2, None)
+        set_up(shard, 6, 2)
         waiting += [after, before]
         fill(redis, TAG, rnd)
         found["".join(sorted(name.decode() for name in slots(redis)))] += 1
@@ -237,7 +239,7 @@ def test_a_sample_that_was_not_drawn_to_the_end_is_a_smaller_one(
     redis: redis_py.Redis, shard: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_scores(shard, {f"m{i}": i for i in range(600)})
-    shard.configure(6, 100, None)
+    set_up(shard, 6, 100)
     call, calls = BoardScript.call, iter(range(3))
 
     def break_off(self: BoardScript, client: Any, keys: Any, args: Any) -> Any:
@@ -276,7 +278,7 @@ def test_drawing_a_sample_replaces_the_old_one(redis: redis_py.Redis, shard: Sha
 
 
 def test_a_sample_goes_with_its_board(redis: redis_py.Redis, shard: Shard) -> None:
-    shard.configure(6, 30, int(time.time() * 1000) + 60_000)
+    set_up(shard, 6, 30, datetime.now(UTC) + timedelta(minutes=1))
     draw_again(shard, 200, 30)
 
     assert 0 < redis.pttl(f"{TAG}:sample") <= 60_000
@@ -295,7 +297,7 @@ def test_an_empty_board_has_an_empty_sample(redis: redis_py.Redis) -> None:
 
 
 def test_the_sample_leaves_out_what_the_ends_have(redis: redis_py.Redis, shard: Shard) -> None:
-    shard.configure(6, 300, None)
+    set_up(shard, 6, 300)
     redis.zadd(f"{TAG}:scores", {f"m{i:03}": i // 10 for i in range(900)})  # ties across the ends' borders
     fill(redis, TAG, random.Random(2))
 

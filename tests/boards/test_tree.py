@@ -28,6 +28,7 @@ from pipeline.boards.totals import Totals
 from pipeline.boards.tree import MERGE, SPLIT, BrokenTree, Header, Unpacked, check, pack
 
 from .reference_tree import Tree
+from .set_up import set_up
 
 Draw = Callable[[random.Random], int]
 
@@ -417,7 +418,7 @@ def test_check_says_what_is_broken(change: Damage, message: str) -> None:
 
 
 def test_a_rebuilt_tree_keeps_what_the_header_said(shard: Shard) -> None:
-    shard.configure(places=3, sample=100, expires=None)
+    set_up(shard, 3, 100)
     before = Header.read(contents(shard)[0])
 
     packed, _ = pack(range(3000), before)

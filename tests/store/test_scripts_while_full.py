@@ -19,7 +19,9 @@ import redis as redis_py
 import pipeline
 from pipeline.boards import Board, Boards, sample
 from pipeline.boards.changes import Change, Op
+from pipeline.boards.follow import Follower
 from pipeline.boards.form import Form
+from pipeline.boards.hold import held
 from pipeline.console.traces import Part, Traces
 from pipeline.hub import Event, Hub, throughput
 from pipeline.hub.consumer_group import ConsumerGroup
@@ -133,9 +135,26 @@ def another_sample(client: redis_py.Redis) -> Callable[[], object]:
     return lambda: board.configure(sample=200)
 
 
+def followed(client: redis_py.Redis) -> Callable[[], object]:
+    board = board_of(client)
+    return lambda: Follower(board.shards[0])
+
+
+def held_for_a_moment(client: redis_py.Redis) -> Callable[[], object]:
+    board = board_of(client)
+
+    def hold() -> None:
+        with held(board.shards):
+            assert client.exists("{board:b}:held")
+        board.configure(sample=0)
+
+    return hold
+
+
 def sample_anew(client: redis_py.Redis) -> Callable[[], object]:
-    (shard,) = board_of(client).shards
-    shard.configure(None, 10, None)
+    board = board_of(client)
+    board.configure(sample=100)
+    (shard,) = board.shards
     return lambda: sample.fill(client, shard.tag)
 
 
@@ -164,6 +183,8 @@ ADDS: list[tuple[str, Prepare]] = [
     ("update.lua", removal_with_an_addition),
     ("features.lua", other_features),
     ("configure.lua", another_sample),
+    ("follow.lua", followed),
+    ("hold.lua", held_for_a_moment),
     ("sample_fill.lua", sample_anew),
     ("keep.lua", trace_again),
     ("attach.lua", trace_of_nginx),

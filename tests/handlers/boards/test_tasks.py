@@ -197,3 +197,14 @@ def test_a_board_that_another_program_wrote_to_is_made_anew(client: ServiceClien
 
     assert (now.status_code, now.json["count"], now.json["sum"]) == (200, 3, 6.5)
     assert client.post("/boards/none/rebuild", headers=ASYNC).status_code == 404
+
+
+def test_a_large_board_is_trimmed_by_a_worker(client: ServiceClient, settings: Settings, tmp_path: Path) -> None:
+    accepted = client.post("/boards/old/trim", json={"below": 2}, headers=ASYNC)
+
+    with worker(settings, tmp_path):
+        task = ended(client, accepted)
+
+    assert (task["kind"], task["state"]) == ("board.trim", "done")
+    assert task["result"] == {"board": "old", "removed": 1, "count": 1}
+    assert client.get("/boards/old/members/bob").json["rank"] == 0

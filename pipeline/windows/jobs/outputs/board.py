@@ -55,7 +55,7 @@ class BoardOutput(Sink):
             faults.report(BOARD, f"board {self.board}: a score is lost: {error}, since another process changed them")
         elif isinstance(error, PipelineError):
             faults.report(BOARD, f"board {self.board}: {error}")
-        elif isinstance(reply, list) and reply[0].decode() not in (Code.OK, Code.KEPT):
+        elif isinstance(reply, list) and reply[0].decode() not in (Code.OK, Code.KEPT, Code.DROPPED):
             faults.report(BOARD, f"board {self.board} did not take a score ({reply[0].decode()})")
         else:
             super().replied(reply, faults)
