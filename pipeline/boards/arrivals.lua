@@ -10,7 +10,7 @@
 
 local function Arrivals(board)
   local call, key = redis.call, board.prefix .. KEY_ARRIVED
-  local is_lowest_first = math.floor(board.flags / 4) % 2 == 1
+  local is_lowest_first = math.floor(board.flags / LOWEST_FIRST) % 2 == 1
   local Arrivals, arrived, is_changed, last = {}, {}, {}, nil
 
   local function now()
@@ -40,7 +40,7 @@ local function Arrivals(board)
     if size == 0 then
       call('DEL', key)
     else
-      call('HSET', key, '', string.format('%d', last))
+      if last then call('HSET', key, '', string.format('%d', last)) end
       if expires > 0 then call('PEXPIREAT', key, expires) end
     end
   end

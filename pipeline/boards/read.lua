@@ -314,7 +314,7 @@ while ARGV[argument] do
     reply = rank_at(x, y)
   elseif by == 'find' then
     argument = argument - 1
-    if math.floor(flags / 8) % 2 == 1 then  -- the name in the sorted sets: see arrivals.lua
+    if math.floor(flags / FIRST_COME) % 2 == 1 then  -- the name in the sorted sets: see arrivals.lua
       x = (call('HGET', string.match(KEYS[4] or KEYS[2], '^.-}:') .. KEY_ARRIVED, x) or '') .. x
     end
     local found = call('ZSCORE', KEYS[1], x)

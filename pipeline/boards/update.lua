@@ -54,7 +54,7 @@ for i = 1, #KEYS / 3 do
   board.prefix, board.places, board.flags, board.expires = prefix, places, flags, expires
   board.sample, board.most = sample, most
   if math.floor(flags / 2) % 2 == 1 then board.segments = Segments(board) end
-  if math.floor(flags / 8) % 2 == 1 then board.arrivals = Arrivals(board) end
+  if math.floor(flags / FIRST_COME) % 2 == 1 then board.arrivals = Arrivals(board) end
   if sample > 0 then board.sampled = {} end  -- names that came or went
   if logged > 0 and logged > now_ms() then board.log, board.logged = {}, logged end  -- changes that somebody follows
   boards[i] = board
