@@ -50,7 +50,7 @@ LEAVES = Key(
 EVENTS = Key(
     f"{_TAG}:events",
     "zset",
-    "id of an event that was applied -> Unix time in ms when it is forgotten",
+    "id of an event that was applied -> Unix time in ms when it is forgotten, and a digest of the change: see update.lua",
     "when the last event is forgotten (`WZ_REMEMBER_EVENTS`), or the board's `expires` if that is earlier",
     "`Board.delete`",
 )
