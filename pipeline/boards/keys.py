@@ -17,6 +17,9 @@ _AT_ITS_TIME = "the board's `expires`, if it has one"
 #: Segments that a board can have.
 MOST_SEGMENTS = 64
 
+#: Trees of a board and its segments that one call of update.lua changes, which takes Redis some 4 ms with 10^6 scores.
+MOST_WORK = 64
+
 #: Entries that a log of changes has, about: one that reads slower than this is written has to begin anew.
 MOST_CHANGES = 10_000
 
@@ -50,7 +53,8 @@ LEAVES = Key(
 EVENTS = Key(
     f"{_TAG}:events",
     "zset",
-    "id of an event that was applied -> Unix time in ms when it is forgotten, and a digest of the change: see update.lua",
+    "id of an event that was applied -> Unix time in ms when it is forgotten, with a digest of the change in its last "
+    "bits: see update.lua",
     "when the last event is forgotten (`WZ_REMEMBER_EVENTS`), or the board's `expires` if that is earlier",
     "`Board.delete`",
 )

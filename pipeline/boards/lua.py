@@ -52,6 +52,7 @@ def constants() -> str:
         "DEFAULT_PLACES": PLACES,
         "MOST_SEGMENTS": keys.MOST_SEGMENTS,
         "MOST_CHANGES": keys.MOST_CHANGES,
+        "MOST_WORK": keys.MOST_WORK,
         "ARRIVAL_BYTES": ARRIVAL_BYTES,
         "ARRIVAL": f"'>I{ARRIVAL_BYTES}'",
     }

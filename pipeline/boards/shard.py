@@ -68,7 +68,8 @@ class Shard:
         """
         made: list[Reply] = []
         while len(made) < len(changes):
-            made += update((self,), ((form, expires),), changes[len(made) :], remember_ms=remember_ms, ranks=ranks)
+            some = changes[len(made) : len(made) + keys.MOST_WORK]
+            made += update((self,), ((form, expires),), some, remember_ms=remember_ms, ranks=ranks)
         return made
 
     def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:

@@ -32,7 +32,6 @@
 -- in 2^20. A whole number is an event of a time before there were digests.
 
 local LATEST = 2 ^ 42 - 1024  -- the last ms that leaves a double room for the digest
-local MOST_WORK = 100
 local is_no_refusal = {ok = true, kept = true, same = true, dropped = true}
 
 local function now_ms()
