@@ -19,7 +19,7 @@ from .scores import StaleShard as StaleShard
 
 READ = BoardScript("tree.lua", "read.lua", reads_only=True)
 _REPLACE = BoardScript("tree.lua", "keys.lua", "replace.lua")
-UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
+UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "last.lua", "update.lua")
 
 #: What a script refuses with: the kind, what it says, and the number of the board, if the call is for several.
 _ERROR = re.compile(r"(STALE|FORM|MUCH) (.*?)(?: (\d+))?")
