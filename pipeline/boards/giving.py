@@ -13,7 +13,7 @@ from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .queries import AskInfo, At
 from .scores import to_units
 from .shard import OtherForm, StaleShard, update
-from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, UnknownMember, refused
+from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, UnknownMember, pause, refused
 
 
 class Target(Protocol):
@@ -56,7 +56,7 @@ def give(
 
 
 def _update(boards: Sequence[Target], op: Op, member: str, value: Decimal, event: str, expected: str) -> list[Reply]:
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         changes = [_change(board, op, member, value, event) for board in boards]
         shards = [board.shards.of(member) for board in boards]
         forms = [(board.shards.form, board.expires) for board in boards]
@@ -64,6 +64,7 @@ def _update(boards: Sequence[Target], op: Op, member: str, value: Decimal, event
             replies = update(shards, forms, changes, remember_ms=boards[0].remember_ms, ranks=True, expected=expected)
         except OtherForm as exc:
             boards[exc.place].shards.form = exc.form
+            pause(attempt)
             continue
         except StaleShard as exc:
             raise StaleBoard(boards[exc.place].shards.name, str(exc)) from exc

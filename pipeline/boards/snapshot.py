@@ -10,8 +10,10 @@ from __future__ import annotations
 import heapq
 import math
 import struct
+import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from tempfile import TemporaryFile
@@ -19,16 +21,20 @@ from typing import Any, NamedTuple
 
 from ..store.keys import Key
 from . import features, keys
+from .changes import fault_of
 from .follow import Entry, Follower, LogLost
 from .form import FIRST_COME, LOWEST_FIRST
-from .scores import LIMIT
+from .hold import held
 from .shard import Shard
-from .shards import ATTEMPTS, BoardChanged, Progress, pause
+from .shards import ATTEMPTS, BoardChanged, Progress, Shards, pause
 from .tree import Header
 
 #: Members read at once, which takes Redis some 2 ms; and how many of the page before are read again, so that members
 #: who leave it meanwhile move none beyond the beginning of the next one.
 PAGE, _OVERLAP = 1000, 100
+
+#: Seconds between two looks at the changes of shards that are read, while others are.
+_EVERY = 0.5
 
 _RECORD = struct.Struct("<dQHI")  # score, NaN for none; segments, a bit for each; bytes of the name and of the features
 _NONE = math.nan
@@ -68,12 +74,45 @@ class _Touched:
             self.segments[entry.segment] = entry.op == "join"
 
 
+@contextmanager
+def one_moment(shards: Shards, opened: ExitStack, progress: Progress | None = None) -> Iterator[list[Snapshot]]:
+    """Yield snapshots of all shards, of the same moment, which lasts: nobody else can write meanwhile.
+
+    Leave it after some ms; the snapshots are closed with `opened`. Raises `BoardChanged` if the board changes faster
+    than it can be read.
+    """
+    found: list[Snapshot] = []
+    due = 0.0
+
+    def read(done: int, total: int) -> None:
+        nonlocal due
+        if found and time.monotonic() > due:  # the logs of the shards that are read are not to become too long
+            _advance(shards.name, found)
+            due = time.monotonic() + _EVERY
+        if progress is not None:
+            progress(done, total)
+
+    for shard in shards:
+        found.append(opened.enter_context(closing(Snapshot(shards.name, shard, read))))
+    with held(shards):
+        _advance(shards.name, found)
+        yield found
+
+
+def _advance(board: str, snapshots: Sequence[Snapshot]) -> None:
+    try:
+        for one in snapshots:
+            one.advance()
+    except LogLost as exc:
+        raise BoardChanged(board) from exc
+
+
 class Snapshot:
     """The shard at one moment. Raises `BoardChanged` if it changes faster than it can be read.
 
     Memory: members that were changed meanwhile, and names of those without a score; all others are in a temporary file.
     O(n) commands, each of some ms. `header` has the settings (all 0 if the shard has no board, or one without sums).
-    `invalid` are the members with a score that no board can have, which only another program can write. `follower` goes
+    `invalid` are members that no board can have, which another program wrote, and why not. `follower` goes
     on from this moment.
     """
 
@@ -118,13 +157,24 @@ class Snapshot:
         yield from ((id_, repr(score).encode()) for id_, score, *_ in self._written(self._size, self._total))
         yield from self._events.items()
 
+    def advance(self) -> None:
+        """Go on to this moment. Raises `LogLost`."""
+        entries = self.follower.entries()
+        while some := list(islice(entries, PAGE)):
+            self._events |= {entry.member: entry.after for entry in some if entry.op == "event"}
+            changes = [entry for entry in some if entry.op != "event"]
+            new = list({entry.member for entry in changes} - self._touched.keys())
+            self._touched |= {record.name: _Touched(record) for record in self._records(new)}
+            for entry in changes:
+                self._touched[entry.member].apply(entry)
+
     # ------------------------------------------------------------------------------------------------------------------
 
     def _read(self, progress: Progress | None) -> None:
         self.follower = Follower(self.shard)
         settings = _settings(self.follower.header)
         self.segments = sorted(features.segments(self.shard))
-        self.invalid: dict[bytes, float] = {}
+        self.invalid: dict[bytes, str] = {}
         self._touched: dict[bytes, _Touched] = {}
         self._events: dict[bytes, bytes] = {}
         self._spool.seek(0)
@@ -132,18 +182,18 @@ class Snapshot:
         read = 0
         for page, total in self._pages():
             self._write(self._records([name for name, _ in page], [score for _, score in page]))
-            self.invalid |= {name: score for name, score in page if not score.is_integer() or abs(score) >= LIMIT}
+            self.invalid |= {name: fault for name, score in page if (fault := fault_of(name, score))}
             read += len(page)
-            self._read_log()
+            self.advance()
             if progress is not None:
                 progress(min(read, total), total)
         self._end = self._spool.tell()
         self._write_scoreless()
         self._size = self._spool.tell()
-        for found in _scan(self.shard, "ZSCAN", keys.EVENTS):
+        for found in scan(self.shard, "ZSCAN", keys.EVENTS):
             self._write(_Record(id_, score, 0, b"") for id_, score in found)
-            self._read_log()
-        self._read_log()
+            self.advance()
+        self.advance()
         if _settings(self.follower.renew()) != settings:
             raise LogLost
         self.header, self._total = self.follower.header, self._spool.tell()
@@ -193,23 +243,12 @@ class Snapshot:
         seen: set[bytes] = set()
         places = [("SSCAN", keys.IN_SEGMENT, {"SEGMENT": segment}) for segment in self.segments]
         for command, key, parts in [*places, ("HSCAN", keys.FEATURES, {})]:
-            for found in _scan(self.shard, command, key, **parts):
+            for found in scan(self.shard, command, key, **parts):
                 records = self._records([name for name in found if name not in seen])
                 without = [record for record in records if record.score != record.score]
                 seen |= {record.name for record in without}
                 self._write(without)
-                self._read_log()
-
-    def _read_log(self) -> None:
-        """Apply all entries up to now; of members that are new in it, read what else they have."""
-        entries = self.follower.entries()
-        while some := list(islice(entries, PAGE)):
-            self._events |= {entry.member: entry.after for entry in some if entry.op == "event"}
-            changes = [entry for entry in some if entry.op != "event"]
-            new = list({entry.member for entry in changes} - self._touched.keys())
-            self._touched |= {record.name: _Touched(record) for record in self._records(new)}
-            for entry in changes:
-                self._touched[entry.member].apply(entry)
+                self.advance()
 
     def _write(self, records: Iterable[_Record]) -> None:
         for name, score, mask, some in records:
@@ -262,7 +301,7 @@ def _settings(header: Header) -> Header:
     return replace(header, version=0, flags=header.flags & (LOWEST_FIRST | FIRST_COME), logged=0, free=0, pages=0)
 
 
-def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[Any]:
+def scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[Any]:
     """Yield what is in a key, by page: each member at least once, or perhaps not if it comes or goes meanwhile."""
     cursor: Any = None
     while cursor != 0:

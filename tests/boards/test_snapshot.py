@@ -183,5 +183,5 @@ def test_scores_that_no_board_can_have_are_told(boards: Boards) -> None:
         boards.client.execute_command("ZADD", "{board:b}:scores", repr(score), name)
 
     with closing(Snapshot("b", board.shards[0])) as found:
-        assert found.invalid == odd
+        assert found.invalid.keys() == odd.keys()
         assert [row.name for row in found.rows()] == [b"ann"]
