@@ -2,7 +2,7 @@
 
 from wz.encoded_slash import restore_names
 
-from . import boards, bulk, features, members, ranks, tasks, transfer, whole
+from . import boards, bulk, features, members, ranks, tasks, transfer, trim, whole
 
 __all__ = ["blueprints"]
 
@@ -15,6 +15,7 @@ blueprints = (
     features.blueprint,
     tasks.blueprint,
     transfer.blueprint,
+    trim.blueprint,
 )
 
 for blueprint in blueprints:

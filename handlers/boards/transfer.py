@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, islice
-from tempfile import SpooledTemporaryFile
-from typing import Annotated
 
-import msgspec
-from werkzeug.exceptions import UnsupportedMediaType
-
-from pipeline.boards import Summary
 from pipeline.boards.lines import Line, Settings
-from pipeline.hub.rules import Right
 from wz import Blueprint, Request, Response
 from wz.caching import cache_control
 from wz.openapi import Content, operation
-from wz.records import LINES, MEMORY_BYTES, RECORD_BYTES
+from wz.records import LINES
 
-from ..auth import needs, protect
+from ..auth import protect
 from ..services import services
-from .parameters import NO_BOARD, NO_NAME, BoardName, Exact, written
-from .whole import EXISTS
+from .parameters import NO_BOARD, NO_NAME, BoardName
 
 blueprint = Blueprint("board-transfer", url_prefix="/boards/<board>")
 protect(blueprint)

@@ -24,16 +24,22 @@ class Standing(Struct, frozen=True):
 
 
 class Written(Standing, frozen=True):
-    """`changed` says whether the score is another than before; `also` has the same for the other boards, by name."""
+    """`changed` says whether the score is another than before; `also` has the same for the other boards, by name.
+
+    `dropped` is there, and true, if the board keeps only so many members, and this one is not among them: it is not on
+    the board, where it would have this rank.
+    """
 
     changed: bool = True
+    dropped: bool | UnsetType = UNSET
     also: dict[str, Written] | UnsetType = UNSET
 
 
 class Added(Standing, frozen=True):
-    """`repeated` says that the event was applied before, and nothing was changed; `also` is as in `Written`."""
+    """`repeated` says that the event was applied before, and nothing was changed; the others are as in `Written`."""
 
     repeated: bool = False
+    dropped: bool | UnsetType = UNSET
     also: dict[str, Added] | UnsetType = UNSET
 
 

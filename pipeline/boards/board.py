@@ -7,11 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeVar
 
-from msgspec import structs
+from msgspec import UNSET, UnsetType, structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
-from . import bulk, check, configure, directory, features, giving, lifecycle, rebuild, transfer
+from . import bulk, check, configure, directory, features, giving, lifecycle, rebuild, transfer, trim
 from .answers import Added, BoardSettings, Summary, Written
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_member
@@ -23,6 +23,7 @@ from .keys import MOST_SEGMENTS
 from .scores import to_units
 from .shard import update
 from .shards import NotInSegment, Progress, Shards, UnknownMember, check_name, refused, with_form
+from .trim import Trimmed
 from .view import View
 
 T = TypeVar("T")
@@ -73,7 +74,10 @@ class Board(View):
         raised unless the score is one of these units (numbers with spaces between them), ANY, or there is NONE.
         """
         done = giving.give([self, *also], operator, member, score, order, expected=expected)
-        first, *others = [Written(**structs.asdict(standing), changed=code is Code.OK) for standing, code in done]
+        first, *others = [
+            Written(**structs.asdict(standing), changed=code is Code.OK, dropped=_dropped(code))
+            for standing, code in done
+        ]
         return structs.replace(first, also=_by_name(also, others)) if also else first
 
     def add(
@@ -93,7 +97,10 @@ class Board(View):
         as in `set`.
         """
         done = giving.give([self, *also], Op.ADD, member, reward, order, event=event, expected=expected)
-        first, *others = [Added(**structs.asdict(standing), repeated=code is Code.SAME) for standing, code in done]
+        first, *others = [
+            Added(**structs.asdict(standing), repeated=code is Code.SAME, dropped=_dropped(code))
+            for standing, code in done
+        ]
         return structs.replace(first, also=_by_name(also, others)) if also else first
 
     @with_form
@@ -253,6 +260,22 @@ class Board(View):
         lifecycle.union(self.shards, parts, replace, self.expires, progress)
         return self.summary()
 
+    def trim(
+        self,
+        *,
+        keep: int | None = None,
+        below: Decimal | None = None,
+        above: Decimal | None = None,
+        progress: Progress | None = None,
+    ) -> Trimmed:
+        """Remove all but the first `keep` in the board's order; or the members whose scores are below, or above, one.
+
+        They go as with `remove`, in chunks, the last first; one whose score was changed since it was read stays, if it
+        is not read again. Raises `UnknownBoard`, `BoardChanged` if the board was replaced meanwhile, or its order
+        changed. If it was broken off, do it again.
+        """
+        return trim.trim(self.shards, keep, below, above, progress)
+
     def check(self, progress: Progress | None = None) -> None:
         """Compare all that is derived from the scores with them: sums, segments, the sample. O(n), read in pages.
 
@@ -285,3 +308,7 @@ class Board(View):
 
 def _by_name(boards: Sequence[Board], answers: Sequence[T]) -> dict[str, T]:
     return {board.name: answer for board, answer in zip(boards, answers, strict=True)}
+
+
+def _dropped(code: Code) -> bool | UnsetType:
+    return True if code is Code.DROPPED else UNSET

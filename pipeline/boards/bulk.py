@@ -42,12 +42,14 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     """The member's score after the change, or why it was refused: nothing was changed then.
 
     `changed` says whether the score is another than before. `repeated` says that the event was applied before.
+    `dropped` says that the board keeps only so many members, and this one is not among them.
     """
 
     member: str
     score: Decimal | None = None
     changed: bool = True
     repeated: bool = False
+    dropped: bool = False
     error: str | None = None
     field: str | None = None
 
@@ -126,7 +128,7 @@ class _Window:
                 self.shards.form = exc.form
                 if not is_held:
                     self._prepare()
-                pause(attempt - 1)
+                pause(attempt)
                 continue
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, str(exc)) from exc
@@ -142,7 +144,8 @@ class _Window:
                 raise error
             return Outcome(change.member, error=str(error), field=error.field)
         score = None if reply.score is None else from_units(reply.score, self.shards.places)
-        return Outcome(change.member, score, reply.code is Code.OK, reply.code is Code.SAME)
+        is_dropped = reply.code is Code.DROPPED
+        return Outcome(change.member, score, reply.code is Code.OK, reply.code is Code.SAME, is_dropped)
 
 
 def _value(change: tuple[Change, int]) -> int | str:

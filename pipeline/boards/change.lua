@@ -129,7 +129,7 @@ local function apply(tree, op, member, units)
   local before, after = score_of(tree, member), false
   if before == nil then return 'stale', false, false end
   if op == 'remove' then
-    if not before then return 'absent', before, before end
+    if not before or units and units ~= '' and tonumber(units) ~= before then return 'absent', before, before end
   else
     after = tonumber(units) + 0
     -- Two magnitudes below 2^53 add up to less than 2^54. Doubles there are even numbers only, but none of them rounds

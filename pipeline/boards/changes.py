@@ -39,6 +39,7 @@ class Code(StrEnum):
     OK = "ok"
     KEPT = "kept"  # the score is what it was before
     SAME = "same"  # the event was applied before; the member was in the segment
+    DROPPED = "dropped"  # the board keeps only so many members, and this one is not among them
     OTHER = "other"  # the event was applied before, but was another change
     CHANGED = "changed"  # the score is not the one that was expected
     RANGE = "range"  # the score would leave the range
@@ -48,7 +49,10 @@ class Code(StrEnum):
 
 
 class Change(NamedTuple):
-    """`value` is units, for `join` and `leave` a segment; `event` an id, '' for none."""
+    """`value` is units, for `join` and `leave` a segment; `event` an id, '' for none.
+
+    With units, `remove` removes only a member that has this score.
+    """
 
     op: Op
     member: str

@@ -13,7 +13,7 @@ from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .queries import AskInfo, At
 from .scores import to_units
 from .shard import OtherForm, StaleShard, update
-from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, UnknownMember, pause, refused
+from .shards import BoardChanged, Shards, StaleBoard, UnknownMember, attempts, refused
 
 
 class Target(Protocol):
@@ -36,7 +36,7 @@ def give(
     event: str = "",
     expected: str = "",
 ) -> list[tuple[Standing, Code]]:
-    """Return the member's standing on each board, and OK, KEPT or SAME.
+    """Return the member's standing on each board, and OK, KEPT, DROPPED or SAME.
 
     On one server all boards are changed in one call of the script, or none. On a cluster they are changed one after the
     other: if one refuses, those before it have been changed. `expected` is about the first board.
@@ -56,7 +56,7 @@ def give(
 
 
 def _update(boards: Sequence[Target], op: Op, member: str, value: Decimal, event: str, expected: str) -> list[Reply]:
-    for attempt in range(ATTEMPTS):
+    for _ in attempts():
         changes = [_change(board, op, member, value, event) for board in boards]
         shards = [board.shards.of(member) for board in boards]
         forms = [(board.shards.form, board.expires) for board in boards]
@@ -64,7 +64,6 @@ def _update(boards: Sequence[Target], op: Op, member: str, value: Decimal, event
             replies = update(shards, forms, changes, remember_ms=boards[0].remember_ms, ranks=True, expected=expected)
         except OtherForm as exc:
             boards[exc.place].shards.form = exc.form
-            pause(attempt)
             continue
         except StaleShard as exc:
             raise StaleBoard(boards[exc.place].shards.name, str(exc)) from exc
@@ -91,7 +90,10 @@ def _change(board: Target, op: Op, member: str, value: Decimal, event: str) -> C
 
 def _answer(board: Target, member: str, reply: Reply, order: Order | None) -> tuple[Standing, Code]:
     score, rank, size = cast(int, reply.score), cast(int, reply.rank), cast(int, reply.size)
-    if len(board.shards) > 1:
+    is_kept = reply.code is not Code.DROPPED
+    if len(board.shards) > 1 or not is_kept:
         replies = board.shards.ask(At(score, member.encode()), AskInfo())
         rank, size = sum(at for at, _ in replies), sum(info.size for _, info in replies)
+        if not is_kept and (order or board.shards.form.order) is Order.DESC:
+            rank -= 1  # it is not one of `size`: its rank is how many are better
     return board.standing_of(member, score, rank, size, order), reply.code

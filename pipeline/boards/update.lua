@@ -9,15 +9,16 @@
 --          zeros; Unix time in ms at which a new board is deleted, 0 for never
 -- after these, 4 for each change: op, member, units, event id or ''
 --
--- op is set; add; max or min, which set a score only if it is higher, or lower; remove; join or leave, with a segment in
--- place of units. On one board, the changes are made in their order until MOST_WORK trees of it and of its segments were
+-- op is set; add; max or min, which set a score only if it is higher, or lower; remove, with units only a member that has
+-- this score; join or leave, with a segment in place of units. On one board, the changes are made in their order until MOST_WORK trees of it and of its segments were
 -- changed, which takes Redis some 5 ms; the rest is to be sent again. On several boards, each has one change, and none is
 -- made if one is refused.
 --
 -- Returns for each change that was looked at a code, the member's score after it (for `remove`, the one before it; nil for
 -- none), and, if ranks are wanted, its rank and the board's size after all changes. Only with the code `ok` was anything
--- changed. Two others are no refusals: `kept`, the score is what it was before; `same`, the event was applied before, or
--- the member is in the segment already. The rest is: `other`, the event was applied before, but was another change;
+-- changed. Three others are no refusals: `kept`, the score is what it was before; `same`, the event was applied before, or
+-- the member is in the segment already; `dropped`, the board keeps only so many members, and this one is not among them
+-- after all changes: it has no score, and its event is not remembered if it never got one. The rest is: `other`, the event was applied before, but was another change;
 -- `changed`, the score is not what ARGV[3] wants; `range`, the score would reach 2^53; `absent`, the member to remove does
 -- not exist, or is not in the segment; `full`, the board has as many segments as it may have; `stale`, set and tree
 -- disagree about the score.
@@ -32,7 +33,7 @@
 
 local LATEST = 2 ^ 42 - 1024  -- the last ms that leaves a double room for the digest
 local MOST_WORK = 100
-local is_no_refusal = {ok = true, kept = true, same = true}
+local is_no_refusal = {ok = true, kept = true, same = true, dropped = true}
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -45,12 +46,13 @@ for i = 1, #KEYS / 3 do
   local prefix = string.sub(KEYS[3 * i - 2], 1, PREFIX_END)
   local board = open(KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i], DEFAULT_PLACES, tonumber(ARGV[3 + 2 * i]), prefix)
   if not board then return redis.error_reply(IS_STALE .. ' ' .. i - 1) end
-  local version, places, flags, expires, sample, generation, _, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
+  local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
   local form = form_of(places, flags, generation)
   local is_held = (flags >= HELD or version == 0) and call('EXISTS', prefix .. KEY_HELD) == 1
   if is_held or form ~= tonumber(ARGV[2 + 2 * i]) then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
   flags = flags % HELD
-  board.prefix, board.places, board.flags, board.expires, board.sample = prefix, places, flags, expires, sample
+  board.prefix, board.places, board.flags, board.expires = prefix, places, flags, expires
+  board.sample, board.most = sample, most
   if math.floor(flags / 2) % 2 == 1 then board.segments = Segments(board) end
   if sample > 0 then board.sampled = {} end  -- who came, or went
   if logged > 0 and logged > now_ms() then board.log, board.logged = {}, logged end  -- changes that somebody follows
@@ -69,9 +71,21 @@ if removes then
   if adds then call('SETRANGE', KEYS[2], 0, '') else call('ZREM', KEYS[1], '') end
 end
 
+-- Do what belongs to another score of a member, false for none. Returns what this cost, in changes of a tree.
+local function follow(board, member, before, after)
+  if board.log then
+    board.log[#board.log + 1] =
+      {'op', after and 'set' or 'remove', 'member', member, 'before', before or '', 'after', after or ''}
+  end
+  if board.sampled and not (before and after) then board.sampled[#board.sampled + 1] = {member, after and board.size} end
+  if not after then call('HDEL', board.prefix .. KEY_FEATURES, member) end
+  return board.segments and board.segments.follow(member, after) or 0
+end
+
 local now
 local work = 0
 local replies = {}
+local dropped = {}  -- who was there before, or came in this call
 for i = first, #ARGV, 4 do
   local board = is_one and boards[1] or boards[(i - first) / 4 + 1]
   local op, member, units, event = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[1] ~= '0' and ARGV[i + 3] or ''
@@ -93,32 +107,33 @@ for i = first, #ARGV, 4 do
     if not is_wanted then code = 'changed' end
   end
 
-  local entry
   if code then
     -- Nothing is changed.
   elseif op == 'join' or op == 'leave' then
     board.segments = board.segments or Segments(board)
     code = board.segments[op](units, member, after)
     work = work + 1
-    if code == 'ok' then entry = {'op', op, 'member', member, 'in_segment', units} end
+    if board.log and code == 'ok' then board.log[#board.log + 1] = {'op', op, 'member', member, 'in_segment', units} end
   else
     code, before, after = apply(board, op, member, units)
     work = work + 1
-    if before ~= after then
-      entry = {'op', after and 'set' or 'remove', 'member', member, 'before', before or '', 'after', after or ''}
-      if board.segments then work = work + board.segments.follow(member, after) end
-      if board.sampled and not (before and after) then
-        board.sampled[#board.sampled + 1] = {member, after and board.size}
-      end
-      if not after then
-        call('HDEL', board.prefix .. KEY_FEATURES, member)
-        after = before
-      end
+    local last = after and not before and board.most > 0 and board.size > board.most and last_of(board)
+    if last == member then
+      apply(board, 'remove', member)
+      code = 'dropped'
+    elseif before ~= after then
+      work = work + follow(board, member, before, after)
+      after = after or before
     elseif code == 'ok' then
       code = 'kept'
     end
+    if last and last ~= member then
+      local is_done, score = apply(board, 'remove', last)
+      if is_done == 'ok' then  -- else set and tree disagree about it, which `check` finds
+        work, dropped[last] = work + 1 + follow(board, last, score, false), true
+      end
+    end
   end
-  if board.log and entry then board.log[#board.log + 1] = entry end
   if event ~= '' and (code == 'ok' or code == 'kept') then
     board.events[event] = math.min(math.floor((now + ARGV[1]) / 1024 + 1) * 1024, LATEST) + digest
   end
@@ -165,6 +180,13 @@ for _, board in ipairs(boards) do
   end
   if board.log and #board.log > 0 then
     call('PEXPIREAT', prefix .. KEY_CHANGES, expires > 0 and math.min(expires, board.logged) or board.logged)
+  end
+end
+if is_one and next(dropped) then
+  local step = ARGV[2] == '1' and 4 or 2
+  for i = 1, #replies, step do
+    local member = ARGV[first + (i - 1) / step * 4 + 1]
+    if replies[i] == 'ok' and dropped[member] and not boards[1].known[member] then replies[i] = 'dropped' end
   end
 end
 if ARGV[2] == '1' then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 
 from ..boards import Board as BoardOf
 from ..boards import Boards, Order
+from ..boards.scores import is_plain
 from ..boards.view import PAGE
 from ..store.client import redis_client
 from ..work.tasks import Task, Tasks, TaskState
@@ -17,6 +19,18 @@ from . import terminal
 from .board_file import export_board
 from .board_list import erase, list_boards, show_member
 from .terminal import columns, one_line_errors, utc
+
+
+class Score(click.ParamType[Decimal]):
+    """A score: a number of at most 30 digits."""
+
+    name = "score"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        with suppress(InvalidOperation):
+            if is_plain(number := Decimal(value)):
+                return number
+        self.fail(f"{value!r} is no score: write 0.5 or -3", param, ctx)
 
 
 class Weighted(click.ParamType[tuple[str, Decimal]]):
@@ -140,6 +154,21 @@ def delete(name: str) -> None:
     with terminal.stages("Deleting") as progress:
         found.delete(progress)
     click.echo(f"{name} is deleted")
+
+
+@board.command()
+@click.argument("name")
+@click.option("--keep", type=click.IntRange(0), help="How many stay, the first in the board's order.")
+@click.option("--below", type=Score(), help="Remove the members with lower scores.")
+@click.option("--above", type=Score(), help="Remove the members with higher scores.")
+@one_line_errors
+def trim(name: str, keep: int | None, below: Decimal | None, above: Decimal | None) -> None:
+    """Remove the last members of the board NAME, or those on one side of a score. After Ctrl-C, do it again."""
+    if (keep is not None) + (below is not None) + (above is not None) != 1:
+        raise click.UsageError("say exactly one of --keep, --below and --above")
+    with terminal.stages("Removing") as progress:
+        done = _board(name).trim(keep=keep, below=below, above=above, progress=progress)
+    click.echo(f"{name}: {done.removed:,} members removed, {done.count:,} are left")
 
 
 @board.command()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import sys
-import zlib
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, cast
 
 import click
 

@@ -54,6 +54,11 @@ def delete(boards: Boards, task: Task, progress: Progress) -> Any:
             raise
 
 
+def trim(boards: Boards, task: Task, progress: Progress) -> Any:
+    bounds = {name: Decimal(score) for name, score in task.arguments["bounds"].items()}
+    return boards[task.subject].trim(keep=task.arguments["keep"], **bounds, progress=progress)
+
+
 def rebuild(boards: Boards, task: Task, progress: Progress) -> Any:
     found = boards[task.subject]
     found.rebuild(progress)
@@ -66,6 +71,7 @@ KINDS: Mapping[str, BoardWork] = {
     "board.rename": rename,
     "board.union": union,
     "board.delete": delete,
+    "board.trim": trim,
     "board.rebuild": rebuild,
 }
 

@@ -66,13 +66,13 @@ def test_changes_of_features_are_logged_while_they_are_followed(board: Board) ->
     ]
 
 
-def follow(board: Board, until: int) -> None:
-    """Write `logged` into the header of each shard."""
-    shard = board.shards.of("ann")
+def follow(board: Board, until: int, member: str = "ann") -> None:
+    """Write `logged` into the header of a member's shard."""
+    shard = board.shards.of(member)
     shard.client.execute_command("SETRANGE", shard.keys[1], 32, until.to_bytes(6, "little"))
 
 
-def entries(board: Board) -> Iterator[dict[bytes, bytes]]:
-    shard = board.shards.of("ann")
+def entries(board: Board, member: str = "ann") -> Iterator[dict[bytes, bytes]]:
+    shard = board.shards.of(member)
     for _, fields in shard.client.execute_command("XRANGE", keys.name(keys.CHANGES, shard.tag), "-", "+"):
         yield fields

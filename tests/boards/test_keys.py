@@ -269,7 +269,7 @@ def test_scripts_have_the_names_that_are_in_the_list(monkeypatch: pytest.MonkeyP
 def test_scripts_have_the_limits_that_python_has(redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boards_keys, "MOST_SEGMENTS", 2)
     monkeypatch.setattr(lua, "PLACES", 3)
-    update = ("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
+    update = ("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "last.lua", "update.lua")
     monkeypatch.setattr(shard, "UPDATE", lua.BoardScript(*update))
     monkeypatch.setattr(configure, "_CONFIGURE", lua.BoardScript("tree.lua", "keys.lua", "configure.lua"))
     board = Boards(redis)["b"]

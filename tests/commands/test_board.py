@@ -114,6 +114,14 @@ def test_a_board_that_refuses_an_erasure_is_named(board: Board, settings: Settin
     assert refused.stderr.startswith("Error: b refused it: the sums of the board 'b' are not those of its scores")
 
 
+def test_a_board_is_trimmed(board: Board, settings: Settings) -> None:
+    assert wz_board(settings, "trim", "b", "--keep", "2000").stdout == "b: 500 members removed, 2,000 are left\n"
+    assert wz_board(settings, "trim", "b", "--above", "2000").stdout == "b: 499 members removed, 1,501 are left\n"
+    assert wz_board(settings, "trim", "b", "--below", "2000").stdout == "b: 1,500 members removed, 1 are left\n"
+    assert "exactly one of" in wz_board(settings, "trim", "b").stderr
+    assert "'x' is no score" in wz_board(settings, "trim", "b", "--below", "x").stderr
+
+
 def test_a_board_that_is_not_there_is_one_line(redis: redis_py.Redis, settings: Settings) -> None:
     refused = wz_board(settings, "show", "nothing")
 
