@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
-from . import bulk, configure, directory, features, giving, lifecycle, rebuild, trim
+from . import bulk, check, configure, directory, features, giving, lifecycle, rebuild, transfer, trim
 from .answers import Added, BoardSettings, Summary, Written
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_member
@@ -292,11 +292,20 @@ class Board(View):
         return trim.trim(self.shards, keep, below, above, progress)
 
     def check(self, progress: Progress | None = None) -> None:
-        """Compare every sum with the scores, also those of segments. O(n), read in pages.
+        """Compare all that is derived from the scores with them: sums, segments, the sample. O(n), read in pages.
 
-        Raises `StaleBoard`, or `BoardChanged`.
+        Others may write meanwhile, but for some ms at the end. Raises `StaleBoard`, which tells the first difference of
+        each kind, or `BoardChanged`.
         """
-        rebuild.check(self.shards, progress)
+        check.check(self.shards, progress)
+
+    def export(self, progress: Progress | None = None) -> Iterator[bytes]:
+        """Yield the whole board, of one moment, as lines of JSON, which lines.py describes, for `import_`. O(n).
+
+        All is read when the first line is asked for; it waits in a temporary file. Others may write meanwhile, but for
+        some ms at the end. Raises `UnknownBoard`, `BoardChanged`, or `StaleBoard` for a member that no board can have.
+        """
+        return transfer.export(self.shards, progress)
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Make all sums anew from the scores, whichever program wrote these, also the sums of segments, and the sample.
