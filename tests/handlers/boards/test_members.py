@@ -220,6 +220,17 @@ def test_segments_are_listed_and_left(board: ServiceClient) -> None:
     assert board.get("/boards/b/segments").json["segments"] == ["silver"]
 
 
+def test_segments_of_what_is_not_there_are_not_found(board: ServiceClient) -> None:
+    assert board.get("/boards/b/segments").json == {"board": "b", "segments": []}
+    assert board.get("/boards/nosuch/segments").status_code == 404
+    assert board.get("/boards/b/members/nobody/segments").status_code == 404
+    board.put("/boards/empty", json={})
+    assert board.get("/boards/empty/segments").json["segments"] == []
+    board.put("/boards/later/members/ann/segments/gold")
+    assert board.get("/boards/later/segments").json["segments"] == ["gold"]
+    assert board.get("/boards/later/members/ann/segments").json["segments"] == ["gold"]
+
+
 def test_a_board_has_at_most_64_segments(board: ServiceClient) -> None:
     for number in range(64):
         assert board.put(f"/boards/b/members/ann/segments/s{number}").status_code == 204
