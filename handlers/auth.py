@@ -9,7 +9,7 @@ that a page of another port of this host has made, and what changes something mu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -48,7 +48,7 @@ _MAX_REFUSAL = 2048
 
 _READS = frozenset({"GET", "HEAD"})
 _ONE_LINE = bytes.maketrans(b"\r\n\t", b"   ")
-_CONDITIONS = frozenset({"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"})
+_CONDITIONS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 _checks: dict[str, Callable[[Request], None]] = {}  # by blueprint
 
 
@@ -97,14 +97,13 @@ def protect(blueprint: Blueprint, hub_paths: bool = False, right: Right | None =
             del segments[0]  # /hubs/events/... is read with a token for /events
         is_board = not hub_paths and segments[:1] == ["boards"]
         token = Token.parse(authorization(request))
-        named = request.args.getlist("board") if hasattr(view, "__named_boards__") else []
-        for name in dict.fromkeys(named[1:]):
-            _check(request, token, Right.LISTEN, ["boards", name])
-        if named:
+        if hasattr(view, "__named_boards__") and (named := request.args.getlist("board")):
+            for name in dict.fromkeys(named[1:]):
+                _check(request, token, Right.LISTEN, ["boards", name])
             segments = ["boards", named[0]]
         request.g.signed_by = _check(request, token, needed(method, view), segments, hub_paths)
         request.g.token = token
-        if is_board and not may_read(request) and not request.environ.keys().isdisjoint(_CONDITIONS):
+        if is_board and not may_read(request) and any(name in request.environ for name in _CONDITIONS):
             raise MissingRight(signed_by(request), Right.LISTEN)  # 412 or not would tell what there is
 
     _checks[blueprint.name] = check_token
@@ -129,13 +128,18 @@ def may_read(request: Request) -> bool:
 def _check(request: Request, token: Token, right: Right, segments: list[str], hub_paths: bool = False) -> Rule:
     """Return the rule that signed the token, which is good for a path. One round trip, none for the root rule."""
     service = services(request)
-    boards: tuple[str, ...] = ()
-    if len(segments) > 1 and segments[0] == "boards":
-        board = segments[1]
-        boards = (board,) if (base := without_period(board)) == board else (board, base)
-    audience = Audience(service.hosts, segments, hub_paths, boards)
-    rules = service.rules.find(token.key_name, audience.hub, boards)
+    audience = audience_of(service.hosts, segments, hub_paths)
+    rules = service.rules.find(token.key_name, audience.hub, audience.boards)
     return authorize(token, rules, right, audience, machine_time() - service.clock_tolerance)
+
+
+def audience_of(hosts: frozenset[str], segments: Sequence[str], hub_paths: bool) -> Audience:
+    """Return what a token must be good for, given the names of a path; with `hub_paths` the first of them is a hub."""
+    if hub_paths or len(segments) < 2 or segments[0] != "boards":
+        return Audience(hosts, segments, hub_paths)
+    name = segments[1]
+    whole = without_period(name)
+    return Audience(hosts, segments, boards=(name,) if whole == name else (name, whole))
 
 
 def answer_authorize_only(app: App) -> None:

@@ -2,14 +2,13 @@
 
 Some need more than a status: a sender's errors (BatchTooLarge, HubFull, KeyOfAnother, PublisherRevoked, Throttled,
 WrongHops) are answered in the words of Event Hubs by hub/xml_errors.py, Unauthorized with its header by that file and
-by app.py, TooManyReaders by following.py, RedisUnavailable and EnvironmentClash by outage.py. An error that is answered
-nowhere is a 500.
+by app.py, TooManyReaders by following.py, RedisUnavailable, EnvironmentClash and BoardChanged by outage.py. An error
+that is answered nowhere is a 500.
 """
 
 from __future__ import annotations
 
 from pipeline.boards import (
-    BoardChanged,
     BoardExists,
     NoSample,
     SettingsChanged,
@@ -42,7 +41,6 @@ PROBLEMS: dict[type[Exception], int] = {
     UnknownPartition: 404,
     UnknownSegment: 404,
     UnknownTask: 404,
-    BoardChanged: 409,
     BoardExists: 409,
     GroupExists: 409,
     GroupInUse: 409,

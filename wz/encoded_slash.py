@@ -59,8 +59,9 @@ class EncodedSlash:
             return
         names = _path(sent).replace(b"%2F", b"%00").replace(b"%2f", b"%00")
         marked = unquote_to_bytes(names).decode("latin-1")
-        if MARK in marked and marked.startswith(root) and marked.replace(MARK, "/") == root + path:
-            environ["PATH_INFO"], environ[_MARKED] = _SLASHES.sub("/", marked[len(root) :]), True
+        without_root = marked[len(root) :] if marked.replace(MARK, "/") == root + path else marked
+        if MARK in without_root and without_root.replace(MARK, "/") == path:
+            environ["PATH_INFO"], environ[_MARKED] = _SLASHES.sub("/", without_root), True
 
 
 def restore_names(request: Request) -> None:

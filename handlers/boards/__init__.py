@@ -2,7 +2,7 @@
 
 from wz.encoded_slash import restore_names
 
-from . import boards, bulk, features, members, ranks, tasks, trim, whole
+from . import boards, bulk, features, members, ranks, tasks, transfer, trim, whole
 
 __all__ = ["blueprints"]
 
@@ -14,6 +14,7 @@ blueprints = (
     bulk.blueprint,
     features.blueprint,
     tasks.blueprint,
+    transfer.blueprint,
     trim.blueprint,
 )
 

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.boards import Order, View
 from pipeline.boards.changes import MEMBER_BYTES
-from pipeline.boards.periods import KEEP
+from pipeline.boards.periods import KEEP, PERIOD
 from pipeline.boards.scores import is_plain
 from pipeline.boards.shards import NAME
 from pipeline.boards.view import PAGE
@@ -19,6 +19,7 @@ from wz.json import JSON
 from wz.openapi import Content
 
 from ..auth import may_read
+from ..outage import RESPONSES
 from ..services import services
 
 T = TypeVar("T")
@@ -29,9 +30,9 @@ _PERIODS = [f"`@{period}`" for period in KEEP]
 BoardName = Annotated[
     str,
     msgspec.Meta(
-        pattern=f"^{NAME}(@({'|'.join(KEEP)}))?$",
+        pattern=f"^{NAME}({PERIOD})?$",
         description=f"A name that ends in {', '.join(_PERIODS[:-1])} or {_PERIODS[-1]} is the board of the current "
-        "one, in UTC",
+        "one, in UTC, and one that ends in `@week-1` that of the week before",
         examples=["season-1"],
     ),
 ]
@@ -45,7 +46,7 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE, description="Most members in 
 NO_BOARD = {404: "there is no such board, or it has no members; or no member of the segment has a score"}
 NO_MEMBER = {404: "the member has no score on this board, or in the segment"}
 NO_NAME = {422: "the board's or the member's name, or a value, can't be taken; `field` names it"}
-CHANGING = {409: "the board changed all the time, so that no consistent answer could be read: ask again"}
+CHANGING = {503: f"{RESPONSES[503]}. Or the board changed all the time, so that no consistent answer could be read"}
 #: For what answers with `told`.
 TOLD: dict[int, str | Content] = {
     200: "",

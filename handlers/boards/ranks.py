@@ -55,7 +55,10 @@ class Listing(Ordered, rename={"first": "from", "last": "to", "low": "min", "hig
     ] = None
     around: Annotated[MemberName | None, msgspec.Meta(description="The member in the middle of the list")] = None
     radius: Annotated[
-        Radius | None, msgspec.Meta(description=f"Members on each side of `around`; {DEFAULT_RADIUS} if left out")
+        Radius | None,
+        msgspec.Meta(
+            description=f"Members on each side of `around`, {DEFAULT_RADIUS} if left out; at an end, more on the other"
+        ),
     ] = None
     low: Bound = None
     high: Bound = None

@@ -102,20 +102,22 @@ def as_task(
     reads: Sequence[str],
     to: str = "",
     replace: bool = False,
+    one_step: bool = False,
     **arguments: Any,
 ) -> T | Response:
     """Do the work `now`, if it is little; else, or with `Prefer: respond-async`, let a worker do it, and answer 202.
 
-    `kind` is one of board_tasks.py, with its `arguments`. `reads` are the boards whose members the work is on, `to` is
-    the one that it makes, unless it does not. What would be refused for a board that is not there, or that is there,
-    is refused at once: `UnknownBoard`, `BoardExists`; also `TooManyTasks`.
+    `kind` is one of board_tasks.py, with its `arguments`. `reads` are the boards that must be there, and whose members
+    the work is on, unless it is `one_step` for any number of them; `to` is the board that it makes, if it makes one.
+    What would be refused for a board that is not there, or that is there, is refused at once: `UnknownBoard`,
+    `BoardExists`; also `TooManyTasks`.
     """
     its = services(request)
     name, to = its.boards[board].name, to and its.boards[to].name
     names = [its.boards[read].name for read in reads]
     counts = {row.name: row.count for row in its.boards.listed([*names, *filter(None, [to])])}
     is_asked = ASYNC in _preferences(request)
-    if not is_asked and sum(counts.get(read, 0) for read in names) < SMALL:
+    if not is_asked and (one_step or sum(counts.get(read, 0) for read in names) < SMALL):
         return now()
     if to in names:
         raise InvalidValue(f"the board {to!r} can't be made from itself", field="to")

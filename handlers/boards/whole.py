@@ -17,6 +17,7 @@ from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
 from pipeline.boards.shards import NAME
 from pipeline.hub.rules import Right
+from pipeline.store import RedisCluster
 from wz import Blueprint, Problem, Request, Response
 from wz.caching import cache_control
 from wz.conditional import Preconditions, etag, refuse_conditions
@@ -25,7 +26,7 @@ from wz.openapi import operation
 from ..auth import authorize_board, needs, protect
 from ..idempotency import once
 from ..services import services
-from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, plain, written
+from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, InSegment, plain, view_of, written
 from .tasks import ACCEPTED, PREFER, as_task
 
 blueprint = Blueprint("boards", url_prefix="/boards")
@@ -161,9 +162,9 @@ def _wanted(request: Request) -> list[str] | None:
 @cache_control(no_cache=True)
 @etag
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
-def summary(request: Request, board: BoardName, query: Exact) -> tuple[Summary | Response, dict[str, str]]:
-    """Show a board's count, sum and settings. The ETag is for the If-Match of a change of the settings."""
-    found = services(request).boards[board].summary()
+def summary(request: Request, board: BoardName, query: InSegment) -> tuple[Summary | Response, dict[str, str]]:
+    """Show a board's count, sum and settings, or those of a segment. The ETag is for the If-Match of the settings."""
+    found = view_of(request, board, query).summary()
     return written(found, query), {"ETag": quote_etag(found.version)}
 
 
@@ -214,6 +215,7 @@ def rename(request: Request, board: BoardName, body: Target) -> Named | Response
         reads=[board],
         to=body.to,
         replace=body.replace,
+        one_step=not isinstance(services(request).boards.client, RedisCluster),
     )
 
 
@@ -242,6 +244,20 @@ def union(request: Request, board: BoardName, body: Sources, query: Exact) -> Su
         replace=body.replace,
         sources={name: str(weight) for name, weight in weights.items()},
     )
+
+
+@blueprint.post("/<board>/rebuild")
+@needs(Right.MANAGE)
+@operation(responses=NO_BOARD | ACCEPTED | NO_NAME | {409: "it was written to all the time"}, headers=PREFER)
+def rebuild(request: Request, board: BoardName, query: Exact) -> Summary | Response:
+    """Make a board's sums anew from its scores, after another program has written to these."""
+    found = services(request).boards[board]
+
+    def now() -> Summary | Response:
+        found.rebuild()
+        return written(found.summary(), query)
+
+    return as_task(request, "board.rebuild", board, now, reads=[board])
 
 
 @blueprint.get("/<board>/segments")

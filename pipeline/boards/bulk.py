@@ -128,7 +128,7 @@ class _Window:
                 self.shards.form = exc.form
                 if not is_held:
                     self._prepare()
-                pause(attempt - 1)
+                pause(attempt)
                 continue
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, str(exc)) from exc

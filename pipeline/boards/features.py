@@ -13,7 +13,7 @@ from ..errors import InvalidValue, PipelineError
 from . import keys
 from .lua import BoardScript
 from .shard import Shard
-from .shards import ATTEMPTS, pause
+from .shards import attempts
 
 #: A feature's value. Numbers are exact: one with a point is a Decimal, also after a round trip.
 Feature = str | int | Decimal | bool
@@ -62,8 +62,7 @@ def write(
     """
     own = [*shard.keys, keys.name(keys.FEATURES, shard.tag)]
     needs_none = replace and versions is None
-    for attempt in range(ATTEMPTS):
-        pause(attempt)
+    for _ in attempts():
         stored = b"" if needs_none else _stored(shard, member)
         before = decoded(stored)
         if versions is not None and version(before) not in versions:

@@ -13,7 +13,7 @@ from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .queries import AskInfo, At
 from .scores import to_units
 from .shard import OtherForm, StaleShard, update
-from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, UnknownMember, refused
+from .shards import BoardChanged, Shards, StaleBoard, UnknownMember, attempts, refused
 
 
 class Target(Protocol):
@@ -56,7 +56,7 @@ def give(
 
 
 def _update(boards: Sequence[Target], op: Op, member: str, value: Decimal, event: str, expected: str) -> list[Reply]:
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         changes = [_change(board, op, member, value, event) for board in boards]
         shards = [board.shards.of(member) for board in boards]
         forms = [(board.shards.form, board.expires) for board in boards]

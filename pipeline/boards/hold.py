@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from . import keys
 from .lua import BoardScript
-from .shards import ATTEMPTS, BoardChanged, Shards, pause
+from .shards import BoardChanged, Shards, attempts
 
 _HOLD = BoardScript("tree.lua", "hold.lua")
 
@@ -19,10 +19,9 @@ def held(shards: Shards) -> Iterator[None]:
     owner = secrets.token_hex(8)
     with ExitStack() as stack:
         for shard in shards:
-            for attempt in range(ATTEMPTS):
+            for _ in attempts():
                 if _HOLD.call(shard.client, shard.keys, [owner, keys.HOLD_SECONDS * 1000]):
                     break
-                pause(attempt)
             else:
                 raise BoardChanged(shards.name)
             stack.callback(_HOLD.call, shard.client, shard.keys, [owner, 0])

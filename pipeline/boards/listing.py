@@ -14,7 +14,7 @@ from .answers import Order
 from .cursor import Position
 from .queries import ALL, AskInfo, At, ByRank, Lowest, Member, Query
 from .scores import StaleShard
-from .shards import ATTEMPTS, BoardChanged, Shards
+from .shards import BoardChanged, Shards, attempts
 from .totals import Totals
 
 
@@ -52,7 +52,7 @@ def rows_after(shards: Shards, position: Position, order: Order, limit: int) -> 
     if order is Order.ASC:  # the next position that there could be: skip what is before it
         position = Position(position.score, position.member + b"\0")
     replies = shards.ask(At(*position), AskInfo())
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         skipped = [at if order is Order.ASC else info.size - at for at, info, *_ in replies]
         replies = shards.ask_each([[At(*position), *_page(skip, order, limit)] for skip in skipped])
         if skipped == [at if order is Order.ASC else info.size - at for at, info, *_ in replies]:

@@ -22,8 +22,8 @@ LEAST = 100
 #: The largest size of a sample.
 MOST = 5_000
 
-# Tries to draw a member in one call of the script, which then takes Redis some 2 ms.
-_TRIES = 500
+# Tries to draw a member in one call of the script, which then takes Redis some 3 ms.
+_TRIES = 250
 
 # The smallest and largest number of members of an end that is read in addition to the sample.
 _ENDS = [LEAST, 1000]
@@ -71,7 +71,7 @@ class Sample(NamedTuple):
 def fill(client: ScriptClient, tag: str, rnd: random.Random | None = None) -> None:
     """Draw the sample of a shard anew, of the size that its header says, or of all members if they are fewer.
 
-    Every set of members is equally likely, and so it is while the sample grows, in calls of some 2 ms, and others
+    Every set of members is equally likely, and so it is while the sample grows, in calls of some 3 ms, and others
     write. A board needs this as soon as its header says that it keeps a sample, when the size changes, and after a
     rebuild. O(size), and up to ten times as much for a board that is hardly larger than its sample.
     """

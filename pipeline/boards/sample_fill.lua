@@ -6,7 +6,7 @@
 -- ARGV[1]  '1' to begin with none
 -- ARGV[2]  and on: random numbers from [0, 1), one for each try to find a member that is not in the sample
 --
--- Returns 1 if there are more members to be drawn. Some 4 us for each number.
+-- Returns 1 if there are more members to be drawn. Some 10 us for each number.
 
 local key, size = string.sub(KEYS[1], 1, PREFIX_END) .. KEY_SAMPLE, call('ZCARD', KEYS[1])
 local head = call('GETRANGE', KEYS[2], 0, HEAD_SIZE - 1)

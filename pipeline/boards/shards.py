@@ -7,6 +7,7 @@ listing.py, bulk.py, lifecycle.py and others do what takes more than a call.
 from __future__ import annotations
 
 import functools
+import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +29,7 @@ T = TypeVar("T")
 #: What long work calls with how much is done, and of how much; if it raises, the work is given up.
 Progress = Callable[[int, int], object]
 
-#: How often a question of several rounds is asked again, because the board changed between two of them.
+#: How often something is tried that fails while others change, hold or replace a board.
 ATTEMPTS = 10
 
 _NAME_LENGTH = 128
@@ -74,10 +75,10 @@ class StaleBoard(PipelineError):
 
 
 class BoardChanged(PipelineError):
-    """The board was written to while all of it was read. Try again when nothing is written."""
+    """The board was written to, or replaced, each time that it was read. Try again when less is written."""
 
     def __init__(self, board: str) -> None:
-        super().__init__(f"the board {board!r} was written to while it was read: try again")
+        super().__init__(f"the board {board!r} was written to while it was read, each time that this was tried")
         self.board = board
 
 
@@ -87,6 +88,19 @@ class ScoreChanged(PipelineError):
     def __init__(self, board: str, member: str) -> None:
         super().__init__(f"the score of {member!r} on the board {board!r} is not as expected: read it again")
         self.board, self.member = board, member
+
+
+def attempts() -> Iterator[int]:
+    """Count attempts at what fails while others change, hold or replace a board, and `pause` before each."""
+    for number in range(ATTEMPTS):
+        pause(number)
+        yield number
+
+
+def pause(attempt: int) -> None:
+    """Wait before an attempt: not before the first two, then up to 0.2 s, a random part of it."""
+    if attempt > 1:
+        time.sleep(random.uniform(0.3, 1) * min(0.2, 0.002 * 2**attempt))
 
 
 class _Known:
@@ -185,12 +199,6 @@ class _HasShards(Protocol):
 S = TypeVar("S", bound=_HasShards)
 
 
-def pause(attempt: int) -> None:
-    """Wait before another attempt, as the board is held or replaced: not before the first one, then up to 0.2 s."""
-    if attempt:
-        time.sleep(min(0.2, 0.005 * 2**attempt))
-
-
 def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
     """Run a method again with the board's real form, if its `shards` assumed another; name the board in errors.
 
@@ -199,12 +207,11 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
 
     @functools.wraps(method)
     def wrapper(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
-        for attempt in range(ATTEMPTS):
+        for _ in attempts():
             try:
                 return method(self, *args, **kwargs)
             except OtherForm as exc:
                 self.shards.form = exc.form
-                pause(attempt)
             except InvalidValue:
                 thought = self.shards.form
                 if self.shards.load_form() == thought:

@@ -23,7 +23,7 @@ from .follow import Entry, Follower, LogLost
 from .form import FIRST_COME, LOWEST_FIRST
 from .scores import LIMIT
 from .shard import Shard
-from .shards import ATTEMPTS, BoardChanged, Progress, pause
+from .shards import BoardChanged, Progress, attempts
 from .tree import Header
 
 #: Members read at once, which takes Redis some 2 ms; and how many of the page before are read again, so that members
@@ -80,8 +80,7 @@ class Snapshot:
     def __init__(self, board: str, shard: Shard, progress: Progress | None = None) -> None:
         self.shard = shard
         self._spool = TemporaryFile()  # noqa: SIM115 - `close` does
-        for attempt in range(ATTEMPTS):
-            pause(attempt)
+        for _ in attempts():
             try:
                 self._read(progress)
             except LogLost:

@@ -33,7 +33,7 @@ from .cursor import Position
 from .listing import Listed
 from .queries import ALL, AskInfo, At, Below, Find, Info, Lowest, Most, Query
 from .scores import LIMIT, StaleShard, from_units, is_plain, rounded, shown, to_units
-from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_form
+from .shards import BoardChanged, Shards, UnknownMember, attempts, with_form
 from .totals import Totals
 
 #: Most members in one answer, and in a page whose caller sets no limit.
@@ -81,7 +81,7 @@ class View:
     def ranks(self, member: str, order: Order | None = None) -> Ranks:
         """Rank a member in each of the usual ways. O(log n). Raises `UnknownMember`."""
         order = self._order(order)
-        for _ in range(ATTEMPTS):
+        for _ in attempts():
             score = self._score(member)
             below, up_to, whole = Below(score, True), Below(score + 1, True), Lowest(ALL, True)
             replies = self.shards.ask(below, up_to, whole, At(score, member.encode()), Find(member))
@@ -158,15 +158,17 @@ class View:
 
     @with_form
     def around(self, member: str, radius: int = DEFAULT_RADIUS, order: Order | None = None) -> Page:
-        """Return a member, and up to `radius` on each side. O(log n + radius). Raises `UnknownMember`."""
+        """Return a member, and `radius` on each side: more on one if the other has fewer. O(log n + radius).
+
+        Raises `UnknownMember`.
+        """
         if not 0 <= radius < RADIUS_LIMIT:
             raise InvalidValue(f"radius must be from 0 to {RADIUS_LIMIT - 1}", field="radius")
-        for _ in range(ATTEMPTS):
+        for _ in attempts():
             standing = self.standing(member, order)
-            rank, order = standing.rank, standing.order
-            start = max(0, rank - radius)
-            skips = listing.skips(self.shards, start, order)
-            found = listing.rows(self.shards, skips, order, rank + radius + 1 - start)
+            order, length = standing.order, 2 * radius + 1
+            start = max(0, min(standing.rank - radius, standing.count - length))
+            found = listing.rows(self.shards, listing.skips(self.shards, start, order), order, length)
             if member.encode() in [row.name for row in found.rows]:  # otherwise it has moved meanwhile
                 return self._page(found, order)
         raise BoardChanged(self.name)
@@ -180,13 +182,14 @@ class View:
         if not (is_plain(percentile) and 0 <= percentile <= 100):
             raise InvalidValue("percentile must be from 0 to 100, with at most 30 digits after the point", "percentile")
         size = sum(info.size for [info] in self.shards.ask(AskInfo()))
-        rank = max(0, math.ceil(Fraction(percentile) / 100 * size) - 1)
-        found = listing.rows(self.shards, listing.skips(self.shards, rank, Order.ASC), Order.ASC, 1)
-        if not found.rows:
-            raise BoardChanged(self.name)
-        [row] = found.rows
-        at = self.standing_of(shown(row.name), row.score, found.before.count, found.size, order)
-        return AtPercentile(percentile, at.member, at.score, at.rank, at.order, at.count)
+        for _ in attempts():
+            rank = max(0, math.ceil(Fraction(percentile) / 100 * size) - 1)
+            found = listing.rows(self.shards, listing.skips(self.shards, rank, Order.ASC), Order.ASC, 1)
+            if found.size == size and found.rows:
+                at = self.standing_of(shown(found.rows[0].name), found.rows[0].score, rank, size, order)
+                return AtPercentile(percentile, at.member, at.score, at.rank, at.order, at.count)
+            size = found.size
+        raise BoardChanged(self.name)
 
     # -- sums ----------------------------------------------------------------------------------------------------------
 
@@ -224,7 +227,7 @@ class View:
         if not (is_plain(share) and 0 < share <= 1):
             raise InvalidValue("share must be above 0 and at most 1, with at most 30 digits after the point", "share")
         order, before = self._order(order), list[int]()
-        for _ in range(ATTEMPTS):
+        for _ in attempts():
             replies = self.shards.ask(AskInfo(), Lowest(ALL), Below(0))
             all_, negative = (sum((reply[i] for reply in replies), Totals()) for i in (1, 2))
             versions = [info.version for info, *_ in replies]
@@ -299,7 +302,7 @@ class View:
         least, end = self._bounds(low, high)
         bounds = [Below(least), Below(max(least, end))]
         cuts = self.shards.ask(*bounds)
-        for _ in range(ATTEMPTS):
+        for _ in attempts():
             questions = [[*bounds, *_range(first.count, last.count, Order.ASC)] for first, last in cuts]
             replies = self.shards.ask_each(questions)
             if cuts == [reply[:2] for reply in replies]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
@@ -18,11 +16,9 @@ from ..boards.view import PAGE
 from ..store.client import redis_client
 from ..work.tasks import Task, Tasks, TaskState
 from . import terminal
+from .board_file import export_board, import_board
 from .board_list import erase, list_boards, show_member
 from .terminal import columns, one_line_errors, utc
-
-if TYPE_CHECKING:
-    from click._termui_impl import ProgressBar
 
 
 class Score(click.ParamType[Decimal]):
@@ -91,7 +87,7 @@ def top(name: str, limit: int, order: str | None) -> None:
 @one_line_errors
 def check(name: str) -> None:
     """Compare every sum of the board NAME with its scores; exit code 1 if one is wrong."""
-    with _progress("Checking") as progress:
+    with terminal.stages("Checking") as progress:
         _board(name).check(progress)
     click.echo(f"{name}: every sum is that of the scores")
 
@@ -105,7 +101,7 @@ def rebuild(name: str) -> None:
     After Ctrl-C, the next run continues where this one was. Readers see the old sums until the new ones are complete.
     """
     found = _board(name)
-    with _progress("Reading") as progress:
+    with terminal.stages("Reading") as progress:
         found.rebuild(progress)
     click.echo(f"{name}: {found.summary().count:,} members")
 
@@ -117,7 +113,7 @@ def rebuild(name: str) -> None:
 @one_line_errors
 def copy(name: str, to: str, replace: bool) -> None:
     """Copy the board NAME, with all that belongs to it, to the board TO."""
-    with _progress("Copying") as progress:
+    with terminal.stages("Copying") as progress:
         made = _board(name).copy(to, replace=replace, progress=progress)
     click.echo(f"{made.name}: {made.summary().count:,} members")
 
@@ -129,7 +125,7 @@ def copy(name: str, to: str, replace: bool) -> None:
 @one_line_errors
 def rename(name: str, to: str, replace: bool) -> None:
     """Give the board NAME the name TO."""
-    with _progress("Renaming") as progress:
+    with terminal.stages("Renaming") as progress:
         made = _board(name).rename(to, replace=replace, progress=progress)
     click.echo(f"{made.name}: {made.summary().count:,} members")
 
@@ -143,7 +139,7 @@ def union(name: str, sources: tuple[tuple[str, Decimal], ...], replace: bool) ->
     """Make the board NAME from others: a member's score is the sum of its scores there, times each board's WEIGHT."""
     if len(weights := dict(sources)) < len(sources):
         raise click.UsageError("a board is named twice")
-    with _progress("Adding up") as progress:
+    with terminal.stages("Adding up") as progress:
         made = _board(name).union(weights, replace=replace, progress=progress)
     click.echo(f"{name}: {made.count:,} members")
 
@@ -155,7 +151,7 @@ def union(name: str, sources: tuple[tuple[str, Decimal], ...], replace: bool) ->
 def delete(name: str) -> None:
     """Delete the board NAME with all its scores, features and segments."""
     found = _board(name)
-    with _progress("Deleting") as progress:
+    with terminal.stages("Deleting") as progress:
         found.delete(progress)
     click.echo(f"{name} is deleted")
 
@@ -170,7 +166,7 @@ def trim(name: str, keep: int | None, below: Decimal | None, above: Decimal | No
     """Remove the last members of the board NAME, or those on one side of a score. After Ctrl-C, do it again."""
     if (keep is not None) + (below is not None) + (above is not None) != 1:
         raise click.UsageError("say exactly one of --keep, --below and --above")
-    with _progress("Removing") as progress:
+    with terminal.stages("Removing") as progress:
         done = _board(name).trim(keep=keep, below=below, above=above, progress=progress)
     click.echo(f"{name}: {done.removed:,} members removed, {done.count:,} are left")
 
@@ -228,25 +224,9 @@ def _facts(task: Task) -> list[tuple[str, str]]:
     ]
 
 
-for command in (list_boards, show_member, erase):
+for command in (list_boards, show_member, erase, export_board, import_board):
     board.add_command(command)
 
 
 def _board(name: str) -> BoardOf:
     return Boards.from_settings(terminal.settings_for_redis())[name]
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, shown once something was read."""
-    with ExitStack() as stack:
-        bar: ProgressBar[int] | None = None
-
-        def show(done: int, total: int) -> None:
-            nonlocal bar
-            if bar is None or bar.length != total or done < bar.pos:  # the first page of the board, or of another part
-                stack.close()
-                bar = stack.enter_context(click.progressbar(length=total, label=label, file=sys.stderr))
-            bar.update(done - bar.pos)
-
-        yield show

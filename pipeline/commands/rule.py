@@ -15,6 +15,7 @@ from ..units import byte_count
 from . import terminal
 from .hub_management import hubs_of
 from .terminal import one_line_errors
+from .token import place_of
 
 
 @click.group()
@@ -96,8 +97,7 @@ def rotate_rule(name: str, which: Literal["primary", "secondary"], hub: str | No
 
 def _connection_string(settings: Settings, rule: Rule, key: str) -> str:
     root = settings.root
-    place = f"boards/{rule.board}" if rule.board else rule.hub
-    return str(type(root)(root.endpoint, rule.name, key, place, root.development))
+    return str(type(root)(root.endpoint, rule.name, key, place_of(rule) or None, root.development))
 
 
 @rule.command("list")
@@ -108,8 +108,7 @@ def list_rules() -> None:
     rules = Rules(hubs_client(settings), settings.root)
     for found in list(rules):  # all are read before the first is printed
         limits = ((found.events_per_second, "events/s"), (found.bytes_per_second, "bytes/s"))
-        place = f"boards/{found.board}" if found.board else found.hub or "(the whole namespace)"
-        parts = [found.name, ", ".join(sorted(found.rights)), place]
+        parts = [found.name, ", ".join(sorted(found.rights)), place_of(found) or "(the whole namespace)"]
         click.echo("  ".join([*parts, *(f"{number:,} {unit}" for number, unit in limits if number)]))
 
 

@@ -8,7 +8,7 @@ import click
 
 from ..boards.periods import without_period
 from ..boards.shards import check_name
-from ..hub.rules import Rules
+from ..hub.rules import Rule, Rules
 from ..hub.sas import sign
 from ..settings import Settings
 from ..store.client import hubs_client
@@ -54,13 +54,17 @@ def signed(
     """Return a token for a path, which is good for so many seconds, with the key of a rule; of the root rule for None.
 
     `hub` or `board` is where the rule is looked for first. One for a hub's own rule is for that hub, one for a board's
-    for the boards, of which the rule reaches its own and its periods, unless a path is given. Raises what `Rules.get`
-    does.
+    own for that board, unless a path is given. Raises what `Rules.get` does.
     """
     key_name, key = settings.root.key_name, settings.root.key
     if rule_name is not None and rule_name != key_name:
         rules = Rules(hubs_client(terminal.settings_for_redis()), settings.root)
         boards = [board, without_period(board)] if board else []
         found = (rules.find(rule_name, hub, boards) or [rules.get(rule_name)])[0]
-        key_name, key, path = rule_name, found.primary, path or (found.board and "boards") or found.hub or ""
+        key_name, key, path = rule_name, found.primary, path or place_of(found)
     return sign(f"{settings.root.url}/{path}", key_name, key, int(machine_time()) + lifetime)
+
+
+def place_of(rule: Rule) -> str:
+    """Return the path that a rule is for, without a slash at its beginning; empty for the whole namespace."""
+    return f"boards/{rule.board}" if rule.board else rule.hub or ""

@@ -121,9 +121,11 @@ class Audience(NamedTuple):
 
     def is_below(self, resource: str) -> bool:
         """Say whether a token's resource is this address, or one above it."""
-        first, *rest = self.segments or [""]
-        paths = [tuple(self.segments), *((first, name, *rest[1:]) for name in self.boards[1:])]
-        return any(covers(resource, self.hosts, path, self.any_case) for path in paths)
+        path = tuple(self.segments)
+        if covers(resource, self.hosts, path, self.any_case):
+            return True
+        others = ((path[0], name, *path[2:]) for name in self.boards[1:])
+        return any(covers(resource, self.hosts, other, self.any_case) for other in others)
 
 
 def signature(resource: str, key: str, expiry: int | str) -> str:

@@ -264,6 +264,26 @@ def test_who_may_only_look_sees_no_form_and_changes_nothing(
     assert board.standing("ann").score == 3
 
 
+def test_what_is_for_one_board_sees_that_board_alone(
+    visitor: Visitor, board: Board, redis: redis_py.Redis, settings: Settings
+) -> None:
+    board.set("ann", Decimal(3))
+    rule = Rules(redis, settings.root).add("its", frozenset({Right.LISTEN, Right.SEND}), board="b")
+    connection = replace(stack.ROOT, key_name=rule.name, key=rule.primary)
+    its = {"Authorization": stack.token("boards/b", connection)}
+    page = visitor.get("/console/boards/b", headers=its)
+    assert page.status_code == 200
+    assert "Change a score" in words(page)
+    assert visitor.get("/console/boards/b@day", headers=its).status_code == 404  # it has no members
+    for path in ("/console/boards", "/console/boards/other", "/console/hubs/b", "/console/boards/b/remove?member=ann"):
+        assert visitor.get(path, headers=its).status_code == 403
+    assert visitor.post("/console/boards/b/remove", data={"member": "ann"}, headers=its).status_code == 403
+    assert (
+        visitor.post("/console/boards/b/members", data={"member": "ann", "number": "1"}, headers=its).status_code == 303
+    )
+    assert board.standing("ann").score == 4
+
+
 def test_a_large_board_costs_as_many_round_trips_as_a_small_one(
     visitor: Visitor, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,8 +66,11 @@ def tools(redis: redis_py.Redis, settings: Settings) -> dict[str, Run]:
         args = parser.parse_args(words)
         method = "POST" if args.data and args.method == "GET" else args.method
         headers = {"Authorization": token(), "Content-Type": "application/json"}
-        headers |= dict(header.split(": ", 1) for header in args.headers)
+        headers |= dict(said(header).split(": ", 1) for header in args.headers)
         return client.open(args.url.replace("...", "/boards", 1), method=method, headers=headers, data=args.data).text
+
+    def said(header: str) -> str:
+        return wz(shlex.split(header[5:-1])).strip() if header.startswith("$(wz ") else header
 
     def redis_cli(words: list[str]) -> str:
         return str(redis.execute_command(*words))  # type: ignore[no-untyped-call]

@@ -252,7 +252,7 @@ def test_there_are_only_so_many_tasks(tasks: Tasks, monkeypatch: pytest.MonkeyPa
 
 #: A worker with one kind, which says that it is there, waits until it is let go, and returns which run it is.
 WORKER = """
-import sys, threading
+import signal, threading
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from pipeline.work.runner import TaskRunner
@@ -269,6 +269,7 @@ def wait(task, progress):
         progress(1, 2)
     return task.run
 
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
 runner = TaskRunner(tasks, {"wait": wait}, stop)
 run(lambda: [runner], stop)
 """
@@ -307,6 +308,17 @@ def test_a_killed_worker_is_followed_by_another_that_carries_its_task_out(tasks:
 
     assert tasks[made.id].result == b"2"
     assert begun(tasks) == [f"{made.id} 1", f"{made.id} 2"]
+
+
+def test_a_worker_that_is_told_to_end_hands_its_task_over(tasks: Tasks, settings: Settings) -> None:
+    made = tasks.create("wait", {}, "b")
+    with worker(settings) as ending:
+        until(lambda: begun(tasks) == [f"{made.id} 1"])
+        ending.terminate()
+        ending.wait()
+
+    assert (tasks[made.id].state, tasks[made.id].error) == (TaskState.WAITING, "its worker was stopped")
+    assert tasks.redis.keys(keys.TASK_LEASE.named(SUBJECT="*")) == []
 
 
 def test_two_workers_share_the_tasks_of_two_subjects_and_not_those_of_one(tasks: Tasks, settings: Settings) -> None:

@@ -187,6 +187,8 @@ def test_a_segment_ranks_its_members_among_themselves(board: ServiceClient) -> N
     assert board.get("/boards/b/sum?rank=1&segment=gold").json["sum"] == 9.5
     assert board.get("/boards/b/sum?below=0&segment=gold").json["count"] == 1
     assert board.get("/boards/b/statistics?segment=gold").json["count"] == 2
+    assert board.get("/boards/b?segment=gold").json["sum"] == 9.5
+    assert board.get("/boards/b?segment=none").status_code == 404
     assert board.get("/boards/b/reach?share=1&segment=gold").json["member"] == "cid"
     assert board.get("/boards/b/percentiles/50?segment=gold").json["member"] == "bob"
     assert [row["member"] for row in board.get("/boards/b/top?segment=gold").json["members"]] == ["cid", "bob"]

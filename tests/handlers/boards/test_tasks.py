@@ -13,6 +13,7 @@ import redis as redis_py
 from werkzeug.test import TestResponse
 
 from handlers.boards.tasks import SMALL
+from pipeline.boards import keys
 from pipeline.settings import Settings
 from pipeline.work.tasks import Tasks
 
@@ -94,6 +95,7 @@ def test_a_large_board_is_a_task_and_a_small_one_is_not(client: ServiceClient, r
     assert [answer.status_code for answer in answers] == [202] * 3
     assert [task.kind for task in Tasks(redis).all("big")] == ["board.delete", "board.copy"]
     assert client.get("/boards/new").json["count"] == 2
+    assert client.post("/boards/big/rename", json={"to": "large"}).status_code == 200  # it is one step
 
 
 @pytest.mark.parametrize(
@@ -183,6 +185,18 @@ def test_tasks_are_of_this_period(client: ServiceClient) -> None:
 
     assert task["board"].startswith("old.2")
     assert client.get("/boards/old@month/tasks").json["tasks"] == [task]
+
+
+def test_a_board_that_another_program_wrote_to_is_made_anew(client: ServiceClient, redis: redis_py.Redis) -> None:
+    redis.zadd(keys.scored("{board:old}")[0], {"zoe": 3_000_000})
+    assert client.get("/boards/old").status_code == 503
+
+    later = client.post("/boards/old/rebuild", headers=ASYNC)
+    assert (later.status_code, later.json["kind"]) == (202, "board.rebuild")
+    now = client.post("/boards/old/rebuild")
+
+    assert (now.status_code, now.json["count"], now.json["sum"]) == (200, 3, 6.5)
+    assert client.post("/boards/none/rebuild", headers=ASYNC).status_code == 404
 
 
 def test_a_large_board_is_trimmed_by_a_worker(client: ServiceClient, settings: Settings, tmp_path: Path) -> None:
