@@ -45,9 +45,10 @@ def give(
     if len(set(names)) < len(names):
         raise InvalidValue("each board can be named once only", "also")
     checked_member(member), checked_event(event)
-    for board in boards:  # before anything is changed
-        _change(board, op, member, value, event)
     is_at_once = isinstance(boards[0].shards.client, Redis)
+    if not is_at_once:  # a value that one of them refuses is refused before anything is changed
+        for board in boards:
+            _change(board, op, member, value, event)
     done: list[tuple[Standing, Code]] = []
     for group in [boards] if is_at_once else [[board] for board in boards]:
         replies = _update(group, op, member, value, event, "" if done else expected)
