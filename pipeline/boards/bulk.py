@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from ..errors import InvalidValue
 from .changes import SETS, Change, Code, Op, Reply, checked_event, checked_member
 from .fanout import update_all
+from .form import Ties
 from .scores import from_units, to_units
 from .shard import OtherForm, StaleShard, shard_of
 from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, pause, refused
@@ -86,7 +87,7 @@ class _Window:
         self.outcomes: list[Outcome | None] = [None] * len(self.records)
         self.changes: list[list[tuple[Change, int]]] = [[] for _ in range(shards)]
         members: set[str] = set()
-        is_of_sets = True
+        is_of_sets = self.shards.form.ties is Ties.NAME
         for place, record in enumerate(self.records):
             if isinstance(record, Outcome):
                 self.outcomes[place] = record

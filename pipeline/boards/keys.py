@@ -50,9 +50,17 @@ LEAVES = Key(
 EVENTS = Key(
     f"{_TAG}:events",
     "zset",
-    "id of an event that was applied -> Unix time in ms when it is forgotten",
+    "id of an event that was applied -> Unix time in ms when it is forgotten, and a digest of the change: see update.lua",
     "when the last event is forgotten (`WZ_REMEMBER_EVENTS`), or the board's `expires` if that is earlier",
     "`Board.delete`",
+)
+ARRIVED = Key(
+    f"{_TAG}:arrived",
+    "hash",
+    "member -> the bytes before its name in `scores` that say when it came to its score; '' -> the last one's time in "
+    "us. Only if ties go to who came first",
+    _AT_ITS_TIME,
+    "`Board.delete`; removing the last member",
 )
 CHANGES = Key(
     f"{_TAG}:changes",
@@ -137,6 +145,7 @@ KEYS: tuple[Key, ...] = (
     TREE,
     LEAVES,
     EVENTS,
+    ARRIVED,
     CHANGES,
     HELD,
     SAMPLE,

@@ -18,7 +18,9 @@ from .queries import Query, read_answers, read_args
 from .scores import StaleShard as StaleShard
 
 READ = BoardScript("tree.lua", "read.lua", reads_only=True)
-UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "last.lua", "update.lua")
+UPDATE = BoardScript(
+    "tree.lua", "sample.lua", "reshape.lua", "change.lua", "arrivals.lua", "segments.lua", "last.lua", "update.lua"
+)
 
 #: What a script refuses with: the kind, what it says, and the number of the board, if the call is for several.
 _ERROR = re.compile(r"(STALE|FORM|MUCH) (.*?)(?: (\d+))?")
