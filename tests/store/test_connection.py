@@ -83,7 +83,7 @@ def test_a_connection_that_the_server_closed_while_it_was_idle_is_opened_again(
     client: redis_py.Redis, redis: redis_py.Redis
 ) -> None:
     [connection] = client.connection_pool._available_connections
-    redis.client_kill_filter(_id=str(client.client_id()))  # type: ignore[no-untyped-call]
+    redis.client_kill_filter(_id=str(client.client_id()))
 
     assert client.ping()
     assert client.connection_pool._available_connections == [connection]
