@@ -209,7 +209,7 @@ def _result(outcome: Outcome, summary: BulkSummary, with_scores: bool) -> Result
     if outcome.repeated:
         summary.repeated += 1
         result.repeated = True
-    elif outcome.changed:
+    elif outcome.changed or not with_scores:  # what was kept would tell how high a score is
         summary.changed += 1
     else:
         summary.kept += 1

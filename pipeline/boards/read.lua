@@ -10,7 +10,7 @@
 --     rows first last    member, score ... of these ranks
 --     above units n      member, score ... of the n lowest that have at least so many units
 --     under units n      member, score ... of the n highest that have fewer, from the highest
---     find member        {score, rank} or nil
+--     find member        {score, rank, name in the sorted set} or nil
 --     at units member    the rank that a member with that score has or would have
 --     info               {size, version, form, flags, expires, sample, most, logged}, form '' if there is no board
 --
@@ -314,8 +314,11 @@ while ARGV[argument] do
     reply = rank_at(x, y)
   elseif by == 'find' then
     argument = argument - 1
+    if math.floor(flags / FIRST_COME) % 2 == 1 then  -- the name in the sorted sets: see arrivals.lua
+      x = (call('HGET', string.match(KEYS[4] or KEYS[2], '^.-}:') .. KEY_ARRIVED, x) or '') .. x
+    end
     local found = call('ZSCORE', KEYS[1], x)
-    reply = found and {found, call('ZRANK', KEYS[1], x)}
+    reply = found and {found, call('ZRANK', KEYS[1], x), x}
   elseif by == 'info' then
     argument = argument - 2
     reply = {size, version, exists and form or '', flags, expires, sample, most, logged}

@@ -59,6 +59,7 @@ NAMING_OTHERS = [
     pytest.param("/boards/mine/copy", {"to": "victim", "replace": True}, id="a copy overwrites it"),
     pytest.param("/boards/mine/rename", {"to": "victim", "replace": True}, id="a rename overwrites it"),
     pytest.param("/boards/mine/union", {"sources": {"none": 1}, "replace": True}, id="one that is not there"),
+    pytest.param("/boards/mine/members/ann/rewards", {"reward": 1, "also": ["mine@day", "victim"]}, id="a reward"),
 ]
 
 
@@ -265,8 +266,20 @@ def test_bulk_tells_what_was_done_and_no_score(device: As, boards: ServiceClient
     first, second, third, summary = map(json.loads, answer.text.splitlines())
     assert (first, third) == ({"record": 1, "member": "ann"}, {"record": 3, "member": "bob"})
     assert (second["record"], second["field"]) == (2, "member")
-    assert summary == {"records": 3, "changed": 2, "repeated": 0, "refused": 1, "complete": True}
+    assert summary == {"records": 3, "changed": 2, "kept": 0, "repeated": 0, "refused": 1, "complete": True}
     assert boards.get("/boards/mine/members/bob").json["score"] == 7
+
+
+def test_who_may_not_read_is_not_told_whether_a_score_was_better(device: As, boards: ServiceClient) -> None:
+    """Halving a range by scores that are kept would find a member's, and change nothing."""
+    record = {"member": "ann", "score": 0, "operator": "max"}
+
+    answer = device("POST", "/boards/mine/members", data=json.dumps(record), content_type=NDJSON)
+
+    result, summary = map(json.loads, answer.text.splitlines())
+    assert result == {"record": 1, "member": "ann"}
+    assert (summary["changed"], summary["kept"]) == (1, 0)
+    assert boards.get("/boards/mine/members/ann").json["score"] == 1
 
 
 @pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
