@@ -36,7 +36,7 @@ def boards(redis: redis_py.Redis) -> Boards:
 
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "board.copy": {"to": "c", "replace": True},
+    "board.copy": {"to": "c", "replace": True, "expires": "2100-01-31T12:00:00Z"},
     "board.rename": {"to": "c", "replace": False},
     "board.union": {"to": "b", "sources": {"src": "2.5"}, "replace": True},
     "board.delete": {},
@@ -68,7 +68,7 @@ def test_a_worker_that_lost_its_last_words_is_no_reason_to_fail(
 
 def test_a_copy_that_may_be_its_own_work_says_so(boards: Boards, redis: redis_py.Redis) -> None:
     tasks = Tasks(redis)
-    task = tasks.create("board.copy", {"to": "c", "replace": False}, "b")
+    task = tasks.create("board.copy", {"to": "c", "replace": False, "expires": "never"}, "b")
     tasks.begin(task.id)
     boards["b"].copy("c")
 
@@ -109,7 +109,7 @@ def test_a_killed_worker_leaves_no_part_and_another_ends_its_work(
     list(boards["src"].apply(BulkChange(f"m{n}", score=Decimal(n)) for n in range(MEMBERS)))
     tasks = Tasks(redis)
     subject = {"board.copy": "src", "board.union": "made"}[kind]
-    task = tasks.create(kind, {"to": "made", "sources": {"src": "1"}, "replace": False}, subject)
+    task = tasks.create(kind, {"to": "made", "sources": {"src": "1"}, "replace": False, "expires": "never"}, subject)
     with worker(settings, tmp_path) as killed:
         stack.until(lambda: tasks[task.id].state is not TaskState.WAITING)
         os.kill(killed.pid, signal.SIGKILL)
