@@ -55,7 +55,7 @@ Bound = Annotated[Decimal | None, msgspec.Meta(description="A score, itself incl
 #: Members that a query may name.
 MOST_IN_QUERY = 100
 
-_PERCENTILE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,12})?")
+_PERCENTILE = re.compile(r"(100(\.0{1,12})?|[0-9]{1,2}(\.[0-9]{1,12})?)")
 
 
 class Listing(Ordered, rename={"first": "from", "last": "to", "low": "min", "high": "max"}):
@@ -239,7 +239,12 @@ def reach(request: Request, board: BoardName, query: ReachQuery) -> Reach | Resp
 def at_percentile(
     request: Request,
     board: BoardName,
-    percentile: Annotated[str, msgspec.Meta(pattern=f"^{_PERCENTILE.pattern}$", examples=["50"])],
+    percentile: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=f"^{_PERCENTILE.pattern}$", description="From 0 to 100, with at most 12 places", examples=["50"]
+        ),
+    ],
     query: Ordered,
 ) -> AtPercentile | Response:
     """Find the member at a percentile, from 0 to 100: the lowest that so many percent are not above."""

@@ -121,7 +121,7 @@ class Segments(msgspec.Struct):
 @needs(Right.MANAGE)
 @operation(
     headers={
-        name: {"type": "string", "description": text}
+        name: Annotated[str, msgspec.Meta(description=text)]
         for name, text in {
             "If-Match": "ETags of the board's settings: they are changed only if they are still of one of these. Its "
             "scores, which an ETag names after the slash, may have changed",
