@@ -20,16 +20,11 @@ def ranked(shards: Shards, members: Collection[str]) -> tuple[list[tuple[Member,
     if len(shards) == 1:
         [[*places, info]] = shards.ask(*map(Find, members), AskInfo())
         size = info.size
-        found = {Member(m.encode(), p.score): p.rank for m, p in zip(members, places, strict=True) if p is not None}
+        found = {Member(place.name, place.score): place.rank for place in places if place is not None}
     else:
         parts = [[member for member in members if shards.of(member) is shard] for shard in shards]
         answers = shards.ask_each([[*map(Find, part)] for part in parts])
-        rows = [
-            Member(member.encode(), place.score)
-            for part, places in zip(parts, answers, strict=True)
-            for member, place in zip(part, places, strict=True)
-            if place is not None
-        ]
+        rows = [Member(place.name, place.score) for places in answers for place in places if place is not None]
         found, size = dict.fromkeys(rows, 0), 0
         for first in range(0, max(len(rows), 1), _AT_ONCE):
             some = rows[first : first + _AT_ONCE]

@@ -32,12 +32,15 @@ class Info(NamedTuple):
 
 
 class Found(NamedTuple):
+    """`name` is the member's in the sorted sets, as in `Member`."""
+
     score: int
     rank: int
+    name: bytes
 
 
 class Member(NamedTuple):
-    """A member with its units."""
+    """A member with its units, under the name that it has in the sorted sets: see `Form.plain`."""
 
     name: bytes
     score: int
@@ -127,7 +130,7 @@ class Find(Query):
         self.args = ("find", member)
 
     def parse(self, reply: Any) -> Found | None:
-        return None if reply is None else Found(stored_units(self.args[1], reply[0]), reply[1])
+        return None if reply is None else Found(stored_units(self.args[1], reply[0]), *reply[1:])
 
 
 class At(Query):

@@ -12,7 +12,7 @@
 --     under units n      member, score ... of the n highest that have fewer, from the highest
 --     count units        the number of scores less than these units
 --     distinct x y       different scores between x and y, neither included, from x on; before them 1 if there are more
---     find member        {score, rank} or nil
+--     find member        {score, rank, name in the sorted set} or nil
 --     at units member    the rank that a member with that score has or would have
 --     info               {size, version, form, flags, expires, sample, most, logged}, form '' if there is no board
 --
@@ -334,8 +334,11 @@ while ARGV[argument] do
     if #rows == 0 then reply[1] = 0 end
   elseif by == 'find' then
     argument = argument - 1
+    if math.floor(flags / FIRST_COME) % 2 == 1 then  -- the name in the sorted sets: see arrivals.lua
+      x = (call('HGET', string.match(KEYS[4] or KEYS[2], '^.-}:') .. KEY_ARRIVED, x) or '') .. x
+    end
     local found = call('ZSCORE', KEYS[1], x)
-    reply = found and {found, call('ZRANK', KEYS[1], x)}
+    reply = found and {found, call('ZRANK', KEYS[1], x), x}
   elseif by == 'info' then
     argument = argument - 2
     reply = {size, version, exists and form or '', flags, expires, sample, most, logged}

@@ -36,7 +36,7 @@ from .answers import (
 from .changes import checked_member
 from .cursor import Position
 from .listing import Listed
-from .queries import ALL, AskInfo, At, Below, Find, Info, Lowest, Most, Query
+from .queries import ALL, AskInfo, At, Below, Find, Found, Info, Lowest, Member, Most, Query
 from .scores import LIMIT, StaleShard, from_units, is_plain, rounded, shown, to_units
 from .shards import BoardChanged, Meanwhile, Shards, UnknownMember, attempts, with_form
 from .totals import Totals
@@ -84,18 +84,18 @@ class View:
             if found is None:
                 raise UnknownMember(self.name, member)
             return self.standing_of(member, found.score, found.rank, info.size, order)
-        score = self._score(member)
-        replies = self.shards.ask(At(score, member.encode()), AskInfo())
+        found = self._find(member)
+        replies = self.shards.ask(At(found.score, found.name), AskInfo())
         rank, size = (sum(numbers) for numbers in zip(*((at, info.size) for at, info in replies), strict=True))
-        return self.standing_of(member, score, rank, size, order)
+        return self.standing_of(member, found.score, rank, size, order)
 
     @with_form
     def ranks(self, member: str, order: Order | None = None) -> Ranks:
         """Rank a member in each of the usual ways. O(log n). Raises `UnknownMember`."""
         order = self._order(order)
-        score = self._score(member)
+        score, _, name = self._find(member)
         below, up_to, whole = Below(score, True), Below(score + 1, True), Lowest(ALL, True)
-        replies = self.shards.ask(below, up_to, whole, At(score, member.encode()), Find(member))
+        replies = self.shards.ask(below, up_to, whole, At(score, name), Find(member))
         if score not in [found.score for *_, found in replies if found]:
             raise Meanwhile(self.name)
         if not all(low.count <= at <= not_high.count - bool(found) for low, not_high, _, at, found in replies):
@@ -207,7 +207,7 @@ class View:
         order, length = standing.order, 2 * radius + 1
         start = max(0, min(standing.rank - radius, standing.count - length))
         found = listing.rows(self.shards, listing.skips(self.shards, start, order), order, length)
-        if member.encode() not in [row.name for row in found.rows]:
+        if member not in map(self._shown, found.rows):
             raise Meanwhile(self.name)
         return self._page(found, order, kind)
 
@@ -228,7 +228,7 @@ class View:
                 raise Meanwhile(self.name)
             found = [(row, ranks[row.score]) for row, _ in found]
         rows = [
-            Placing(row.name.decode(), self._decimal(row.score), rank, place) for place, (row, rank) in enumerate(found)
+            Placing(self._shown(row), self._decimal(row.score), rank, place) for place, (row, rank) in enumerate(found)
         ]
         return Placings(self.name, order, kind, size, rows, [*(names.keys() - {row.member for row in rows})])
 
@@ -245,7 +245,7 @@ class View:
         found = listing.rows(self.shards, listing.skips(self.shards, rank, Order.ASC), Order.ASC, 1)
         if found.size != size or not found.rows:
             raise Meanwhile(self.name)
-        at = self.standing_of(shown(found.rows[0].name), found.rows[0].score, rank, size, order)
+        at = self.standing_of(self._shown(found.rows[0]), found.rows[0].score, rank, size, order)
         return AtPercentile(percentile, at.member, at.score, at.rank, at.order, at.count)
 
     # -- sums ----------------------------------------------------------------------------------------------------------
@@ -409,12 +409,15 @@ class View:
         least = 1 - LIMIT if low is None else to_units(low, "min", self.shards.places)
         return least, LIMIT if high is None else to_units(high, "max", self.shards.places) + 1
 
-    def _score(self, member: str) -> int:
+    def _find(self, member: str) -> Found:
+        found: Found | None
         [found] = self.shards.of(member).read(self.shards.form, Find(member))
         if found is None:
             raise UnknownMember(self.name, member)
-        score: int = found.score
-        return score
+        return found
+
+    def _shown(self, row: Member) -> str:
+        return shown(self.shards.form.plain(row.name))
 
     def _decimal(self, units: int) -> Decimal:
         return from_units(units, self.shards.places)
@@ -432,7 +435,7 @@ class View:
         total = found.before.sum
         for row, rank in zip(found.rows, kinds.of_rows(self.shards, found, order, kind), strict=True):
             total += row.score
-            rows.append(Row(shown(row.name), self._decimal(row.score), rank, self._decimal(total)))
+            rows.append(Row(self._shown(row), self._decimal(row.score), rank, self._decimal(total)))
         after = cursors.encode(order, Position(found.rows[-1].score, found.rows[-1].name)) if goes_on else None
         return Page(self.name, order, kind, rows, after)
 
