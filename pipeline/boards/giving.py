@@ -45,10 +45,11 @@ def give(
     if len(set(names)) < len(names):
         raise InvalidValue("each board can be named once only", "also")
     checked_member(member), checked_event(event)
-    for board in boards:  # before anything is changed
-        if len(boards) > 1 and not board.shards.knows_form:  # or each would take an attempt
-            board.shards.load_form()
-        _change(board, op, member, value, event)
+    if len(boards) > 1:  # what one of them refuses is refused before anything is changed
+        for board in boards:
+            if not board.shards.knows_form:  # or each would take an attempt
+                board.shards.load_form()
+            _change(board, op, member, value, event)
     is_at_once = isinstance(boards[0].shards.client, Redis)
     done: list[tuple[Standing, Code]] = []
     for group in [boards] if is_at_once else [[board] for board in boards]:

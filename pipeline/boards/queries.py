@@ -140,6 +140,24 @@ class At(Query):
         self.args = ("at", score, member)
 
 
+class Count(Query):
+    """The number of scores less than `score`. O(log n), from the set alone."""
+
+    def __init__(self, score: int) -> None:
+        self.args = ("count", score)
+
+
+class Different(Query):
+    """Different scores from `first` on to `end`, neither included, and whether there are more than these some 2,000."""
+
+    def __init__(self, first: int, end: int) -> None:
+        self.args = ("distinct", first, end)
+
+    def parse(self, reply: Any) -> tuple[list[int], bool]:
+        more, *scores = reply
+        return [stored_units("a member", score) for score in scores], bool(more)
+
+
 class AskInfo(Query):
     """`Info`."""
 
