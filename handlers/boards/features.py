@@ -107,8 +107,8 @@ def _wanted(request: Request) -> set[str] | None:
 
 
 def _read(request: Request) -> dict[str, Any]:
-    if not request.is_json:
-        raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
+    if request.mimetype not in ("application/json", MERGE_PATCH):
+        raise UnsupportedMediaType(f"the body must be JSON: send Content-Type: application/json, or {MERGE_PATCH}")
     try:
         found: dict[str, Any] = _decoder.decode(request.get_data())
     except msgspec.ValidationError as exc:

@@ -13,7 +13,7 @@ from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .queries import AskInfo, At, Find
 from .scores import to_units
 from .shard import OtherForm, StaleShard, update
-from .shards import BoardChanged, Shards, StaleBoard, UnknownMember, attempts, refused
+from .shards import BoardChanged, Shards, StaleBoard, UnknownMember, attempts, refused, with_form
 
 
 class Target(Protocol):
@@ -45,10 +45,11 @@ def give(
     if len(set(names)) < len(names):
         raise InvalidValue("each board can be named once only", "also")
     checked_member(member), checked_event(event)
-    for board in boards:  # before anything is changed
-        if len(boards) > 1 and not board.shards.knows_form:  # or each would take an attempt
-            board.shards.load_form()
-        _change(board, op, member, value, event)
+    if len(boards) > 1:  # what one of them refuses is refused before anything is changed
+        for board in boards:
+            if not board.shards.knows_form:  # or each would take an attempt
+                board.shards.load_form()
+            _change(board, op, member, value, event)
     is_at_once = isinstance(boards[0].shards.client, Redis)
     done: list[tuple[Standing, Code]] = []
     for group in [boards] if is_at_once else [[board] for board in boards]:
@@ -90,6 +91,7 @@ def _change(board: Target, op: Op, member: str, value: Decimal, event: str) -> C
     return Change(op, member, units, event)
 
 
+@with_form  # it may be replaced by another board since the change
 def _answer(board: Target, member: str, reply: Reply, order: Order | None) -> tuple[Standing, Code]:
     score, rank, size = cast(int, reply.score), cast(int, reply.rank), cast(int, reply.size)
     is_kept = reply.code is not Code.DROPPED

@@ -110,8 +110,7 @@ def union(
         parts = [stack.enter_context(_building(shard, header)) for shard in shards]
         for number, part in enumerate(parts):
             stay = {row.name: row for row in own[number].scoreless()} if own else {}
-            rows = _sums(part, [snapshots[number] for snapshots in taken], factors, stay)
-            part.write(chain(rows, (row for row in stay.values())))
+            part.write(_sums(part, [snapshots[number] for snapshots in taken], factors, stay))
             if own:
                 _write_events(part, own[number])
         replace_board(shards, parts, may_replace)
@@ -120,7 +119,7 @@ def union(
 def _sums(
     part: Building, snapshots: Sequence[Snapshot], factors: Sequence[Fraction], stay: dict[bytes, Row]
 ) -> Iterator[Row]:
-    """Yield each member of the sources once, and take it from those that stay; scores wait in Redis meanwhile.
+    """Yield each member of the sources once, then those that stay and are in none; scores wait in Redis meanwhile.
 
     Raises `InvalidValue` for a sum that does not fit.
     """
@@ -139,6 +138,7 @@ def _sums(
                         total = _weighted(member, scores, factors)
                         row = stay.pop(member, Row(member, None, frozenset(), b""))
                         yield row._replace(units=total)
+        yield from stay.values()
     finally:
         part.client.execute_command("UNLINK", *names)
 

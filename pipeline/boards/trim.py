@@ -94,7 +94,7 @@ def _remove(shards: Shards, members: Sequence[Member]) -> int:
     for stored, score in members:
         name = shards.form.plain(stored)
         try:
-            member = name.decode()
+            member = shards.form.plain(name).decode()
         except UnicodeDecodeError as exc:
             raise StaleShard(f"the name {shown(name)!r} is no UTF-8") from exc
         by_shard.setdefault(shards.number_of(member), []).append(Change(Op.REMOVE, member, score))

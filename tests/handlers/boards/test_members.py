@@ -165,6 +165,7 @@ def test_features_go_with_the_member(board: ServiceClient) -> None:
         pytest.param("PUT", '{"a": "\\ud800"}', JSON, 400, None, id="half a character"),
         pytest.param("PUT", "[" * 100_000, JSON, 422, None, id="nested"),
         pytest.param("PUT", '{"a": 1}', "text/plain", 415, None, id="another media type"),
+        pytest.param("PATCH", "[]", "application/json-patch+json", 415, None, id="another kind of patch"),
         pytest.param("PUT", " " * (1024 * 1024 + 1), JSON, 413, None, id="too long"),
     ],
 )
