@@ -12,6 +12,7 @@ import pytest
 from pipeline.boards import Board, BoardChanged, Boards, shards
 from pipeline.boards import snapshot as snapshots
 from pipeline.boards.follow import Follower, LogLost
+from pipeline.boards.form import Ties
 from pipeline.boards.snapshot import Snapshot
 
 State = dict[bytes, tuple[int | None, frozenset[str], bytes]]
