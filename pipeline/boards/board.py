@@ -233,17 +233,30 @@ class Board(View):
         """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""
         lifecycle.delete(self.shards, progress)
 
-    def copy(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
-        """Copy scores, settings, features and segments to another board, in chunks. Raises `BoardExists`.
+    def copy(
+        self,
+        to: str,
+        *,
+        replace: bool = False,
+        expires: datetime | Literal["never"] = "never",
+        progress: Progress | None = None,
+    ) -> Board:
+        """Copy the board as it is at one moment, while others write: scores, settings, features, segments, events.
 
-        If the board is written to meanwhile, each member's score in the copy is one that it had during the copying.
+        Only its end is another: `expires`. With `replace`, the other board may have members, and readers see all of the
+        old board or all of the new one. Shards are of moments some ms apart. O(n log n). Raises `BoardExists`, or
+        `BoardChanged` if more is written than can be followed; then, and after any other error, nothing is changed.
         """
         other = self._other(to)
-        lifecycle.copy(self.shards, other, replace, progress)
+        lifecycle.copy(self.shards, other, replace, configure.milliseconds(expires), progress)
         return Board(other, remember=self.remember_ms / 1000)
 
     def rename(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
-        """Rename the board, at once. On a cluster it is a `copy`, after which the old board is deleted."""
+        """Rename the board with all that belongs to it, at once. `replace` and errors are as in `copy`.
+
+        On a cluster it is copied, and held for the last changes: writers wait for some ms. If the process ends between
+        its last two steps, the board has both names.
+        """
         other = self._other(to)
         lifecycle.rename(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
@@ -253,8 +266,10 @@ class Board(View):
     ) -> Summary:
         """Fill this board with the members of others, each with the sum of its scores times the weights.
 
-        Raises `InvalidValue` for a sum that has more places than this board, or is out of range: then the board is not
-        made, and one that was configured stays as it was. O(n), in chunks.
+        Each source is as it was at one moment. A board that was configured, and is empty, keeps its settings, features
+        and segments; a new one has as many places as the source that has most, and the order of the sources if all have
+        the same. Raises `InvalidValue` for a sum that has more places than this board, or is out of range. `replace`
+        and other errors are as in `copy`. O(n log n).
         """
         parts = {self._other(name): weight for name, weight in sources.items()}
         lifecycle.union(self.shards, parts, replace, self.expires, progress)

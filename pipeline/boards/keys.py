@@ -23,6 +23,9 @@ MOST_CHANGES = 10_000
 #: How long a board is held at most, if the process that holds it ends.
 HOLD_SECONDS = 10
 
+#: How long what is built beside a board is kept, if the process that builds it ends.
+BUILD_HOURS = 24
+
 #: How long a rebuild that was interrupted can be continued.
 REBUILD_HOURS = 24
 

@@ -29,7 +29,7 @@ def export(shards: Shards, progress: Progress | None = None) -> Iterator[bytes]:
         header = next((one.header for one in snapshots if one.header.version), None)
         if not count and header is None:
             raise UnknownBoard(shards.name)
-        form, header = (Form(), Header()) if header is None else (_form(header), header)
+        form, header = (Form(), Header()) if header is None else (header.form, header)
         settings = lines.Settings(
             places=form.places,
             order=form.order,
@@ -47,7 +47,3 @@ def export(shards: Shards, progress: Progress | None = None) -> Iterator[bytes]:
 
 def _place(row: Row) -> tuple[int, bytes]:
     return row.units or 0, row.name
-
-
-def _form(header: Header) -> Form:
-    return Form.of((header.generation * 4 + header.flags // 4 % 4) * 16 + header.places)
