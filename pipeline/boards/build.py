@@ -137,10 +137,11 @@ class Building:
             self.send([("HSET", leaves_key, *(value for leaf in some for value in leaf))])
 
 
-def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool) -> None:
+def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool, *, keeps_scores: bool = False) -> None:
     """Put a board that was built in its place: on one server at once; on a cluster as told above.
 
-    Raises `BoardExists`, and then nothing was changed.
+    With `keeps_scores`, the sorted set of the place stays as it is, and all else is replaced. Raises `BoardExists`, and
+    then nothing was changed.
     """
     for part in parts:
         part.finish()
@@ -148,13 +149,13 @@ def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool) -
     moves = [(part.shard, shard) for part, shard in zip(parts, place, strict=True)]
     try:
         if isinstance(place.client, Redis):
-            put_in_place(moves, generation, may_replace, True)
+            put_in_place(moves, generation, may_replace, True, keeps_scores)
         else:
             with nullcontext() if may_replace else held(place):
                 if not may_replace and any(info.size for shard in place for info in shard.read(None, AskInfo())):
                     raise BoardExists(place.name)
                 for move in moves:
-                    put_in_place([move], generation, True, True)
+                    put_in_place([move], generation, True, True, keeps_scores)
     except ResponseError as exc:
         if str(exc).startswith("EXISTS"):
             raise BoardExists(place.name) from exc
