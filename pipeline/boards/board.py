@@ -307,6 +307,14 @@ class Board(View):
         """
         return transfer.export(self.shards, progress)
 
+    def import_(self, lines: Iterable[bytes], *, replace: bool = False, progress: Progress | None = None) -> Summary:
+        """Make this board of what `export` yielded, on any number of shards, and put it in its place in one step. O(n).
+
+        Raises `BoardExists`, or `InvalidValue` that names the line and the field; then nothing is changed.
+        """
+        transfer.import_(self.shards, lines, replace, progress)
+        return self.summary()
+
     def rebuild(self, progress: Progress | None = None, *, remove_invalid: bool = False) -> list[str]:
         """Make all sums anew from the scores, whichever program wrote these, also those of segments, and the sample.
 

@@ -57,36 +57,48 @@ class Building:
         self.tag, self.client = self.shard.tag, place.client
         self.ends_ms = int(machine_time() * 1000) + keys.BUILD_HOURS * 3_600_000
         self.header = header
+        self._units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         # As long as it is built: a script that changes it lets its keys expire at this time, and removes no member.
         self._for_now = replace(header, version=1, flags=header.form.flags | tree.KEPT, most=0, expires=self.ends_ms)
 
     def write(self, rows: Iterable[Row], progress: Progress | None = None, total: int = 0) -> None:
         """Write members in any order, each once, and the trees over their scores. O(n log n)."""
-        units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         done = 0
-        for chunk in _chunks(rows):
-            commands: dict[tuple[str, str], list[Any]] = defaultdict(list)
-            for row in chunk:
-                if row.units is not None:
-                    for part in (None, *row.segments):
-                        commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.name]
-                        units[part].append(row.units)
-                for segment in row.segments:
-                    commands["SADD", keys.name(keys.SEGMENTS, self.tag)].append(segment)
-                    commands["SADD", keys.name(keys.IN_SEGMENT, self.tag, SEGMENT=segment)].append(row.name)
-                    units[segment] += array("q")
-                if row.features:
-                    commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
-            self.send((*command, *values) for command, values in commands.items())
-            done += len(chunk)
+        for batch in batches(rows, _ROWS):
+            self.add(batch)
+            done += len(batch)
             if progress is not None:
                 progress(done, max(done, total))
+        self.write_trees()
 
-        flags = self._for_now.flags | (tree.SEGMENTED if units.keys() - {None} else 0)
-        self._write_tree(None, units.pop(None, array("q")), replace(self._for_now, flags=flags))
-        for part, some in units.items():
+    def add(self, rows: Iterable[Row]) -> None:
+        """Write some members, at most `_ROWS`."""
+        for chunk in _chunks(rows):
+            self._add(chunk)
+
+    def _add(self, rows: Iterable[Row]) -> None:
+        commands: dict[tuple[str, str], list[Any]] = defaultdict(list)
+        for row in rows:
+            if row.units is not None:
+                for part in (None, *row.segments):
+                    commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.name]
+                    self._units[part].append(row.units)
+            for segment in row.segments:
+                commands["SADD", keys.name(keys.SEGMENTS, self.tag)].append(segment)
+                commands["SADD", keys.name(keys.IN_SEGMENT, self.tag, SEGMENT=segment)].append(row.name)
+                self._units[segment] += array("q")
+            if row.features:
+                commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
+        self.send((*command, *values) for command, values in commands.items())
+
+    def write_trees(self) -> None:
+        """Write the trees over all scores that were written. After this, `change` may be called."""
+        flags = self._for_now.flags | (tree.SEGMENTED if self._units.keys() - {None} else 0)
+        self._write_tree(None, self._units.pop(None, array("q")), replace(self._for_now, flags=flags))
+        for part, some in self._units.items():
             if some:
                 self._write_tree(part, some, Header(version=1, places=self.header.places))
+        self._units.clear()
         if self.header.sample:
             sample.fill(self.client, self.tag)
 

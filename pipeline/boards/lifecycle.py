@@ -225,15 +225,15 @@ def _look_at(shards: Shards, to: Shards, may_replace: bool) -> list[Info]:
     """Make sure that a board exists, and that another may be made from it. Returns the `Info` of the other's shards."""
     if shards.name == to.name:
         raise InvalidValue(f"the board {to.name!r} can't be made from itself", field="to")
-    if not _is_there(_infos(shards)):
+    if not _is_there(infos_of(shards)):
         raise UnknownBoard(shards.name)
-    there = _infos(to)
+    there = infos_of(to)
     if not may_replace and any(info.size for info in there):
         raise BoardExists(to.name)
     return there
 
 
-def _infos(shards: Shards) -> list[Info]:
+def infos_of(shards: Shards) -> list[Info]:
     try:
         return [shard.read(None, AskInfo())[0] for shard in shards]
     except StaleShard as exc:
