@@ -5,6 +5,7 @@
 """
 
 from .answers import Order as Order
+from .answers import RankKind as RankKind
 from .answers import Standing as Standing
 from .answers import Sum as Sum
 from .answers import SumBelow as SumBelow

@@ -112,6 +112,16 @@ class Board(View):
         if self._change(Change(Op.REMOVE, member), expected).code is Code.ABSENT:
             raise UnknownMember(self.name, member)
 
+    def remove_all(self, members: Iterable[str]) -> list[str]:
+        """Remove each of these members, one after the other. Returns those that had no score."""
+        missing = []
+        for member in list(dict.fromkeys(map(checked_member, members))):
+            try:
+                self.remove(member)
+            except UnknownMember:
+                missing.append(member)
+        return missing
+
     @with_form
     def forget(self, member: str) -> None:
         """Remove all that the board knows of `member`: like `remove`, but also if it has no score, or is not there."""

@@ -7,7 +7,7 @@ looked at first, and it is built beside: a call that fails changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -17,14 +17,15 @@ from ..errors import InvalidValue
 from ..store import Redis, ResponseError
 from . import keys
 from .build import BoardExists, Building, batches, new_generation, replace_board
+from .follow import LogLost
 from .form import Order, Ties
 from .hold import held
 from .lua import BoardScript
 from .queries import AskInfo, Info
 from .scores import LIMIT, is_plain, shown
 from .shard import Shard, StaleShard, put_in_place
-from .shards import Progress, Shards, StaleBoard, UnknownBoard
-from .snapshot import Row, Snapshot, kept_up
+from .shards import BoardChanged, Progress, Shards, StaleBoard, UnknownBoard
+from .snapshot import Row, Snapshot, kept_up, one_moment
 from .tree import Header
 
 _DELETE = BoardScript("tree.lua", "keys.lua", "delete.lua")
@@ -75,13 +76,17 @@ def caught_up(shards: Shards, parts: Sequence[Building], snapshots: Sequence[Sna
     with held(shards):
         for part, snapshot in pairs:
             _follow(part, snapshot)
-            snapshot.catch_up()  # so that settings that were changed are not lost
+            if not snapshot.has_its_settings():
+                raise BoardChanged(shards.name)
         yield
 
 
 def _follow(part: Building, snapshot: Snapshot) -> int:
     """Make the changes that were made since the last call. Returns how many members they are of."""
-    rows, events = snapshot.changes()
+    try:
+        rows, events = snapshot.changes()
+    except LogLost as exc:
+        raise BoardChanged(snapshot.board) from exc
     part.change(rows, events)
     return len(rows)
 
@@ -102,8 +107,8 @@ def union(
         there = _look_at(source, shards, may_replace)
         source.load_form()
     with ExitStack() as stack:
-        own = [] if may_replace or not _is_there(there) else _snapshots([shards], stack, None)[0]
-        taken = _snapshots(list(sources), stack, progress)
+        own = [] if may_replace or not _is_there(there) else _snapshots(shards, stack)
+        taken = [_snapshots(source, stack, progress) for source in sources]
         header = header_of(own) if own else _of_sources([header_of(some) for some in taken], new_expires)
         # One unit of the source, in units of the board.
         factors = [Fraction(weight) * 10**header.places / 10**source.places for source, weight in sources.items()]
@@ -111,8 +116,7 @@ def union(
         parts = [stack.enter_context(building(shard, header)) for shard in shards]
         for number, part in enumerate(parts):
             stay = {row.name: row for row in own[number].scoreless()} if own else {}
-            rows = _sums(part, [snapshots[number] for snapshots in taken], factors, stay)
-            part.write(chain(rows, (row for row in stay.values())))
+            part.write(_sums(part, [snapshots[number] for snapshots in taken], factors, stay))
             if own:
                 _write_events(part, own[number])
         replace_board(shards, parts, may_replace)
@@ -121,7 +125,7 @@ def union(
 def _sums(
     part: Building, snapshots: Sequence[Snapshot], factors: Sequence[Fraction], stay: dict[bytes, Row]
 ) -> Iterator[Row]:
-    """Yield each member of the sources once, and take it from those that stay; scores wait in Redis meanwhile.
+    """Yield each member of the sources once, then those that stay and are in none; scores wait in Redis meanwhile.
 
     Raises `InvalidValue` for a sum that does not fit.
     """
@@ -140,6 +144,7 @@ def _sums(
                         total = _weighted(member, scores, factors)
                         row = stay.pop(member, Row(member, None, frozenset(), b""))
                         yield row._replace(units=total)
+        yield from stay.values()
     finally:
         part.client.execute_command("UNLINK", *names)
 
@@ -160,7 +165,7 @@ def _copied(
     """Build a copy, and delete it again unless it is put in its place. `expires` is its end, None for the board's."""
     _look_at(shards, to, may_replace)
     with ExitStack() as stack:
-        [snapshots] = _snapshots([shards], stack, progress)
+        snapshots = _snapshots(shards, stack, progress)
         header = header_of(snapshots)
         header = replace(header, generation=new_generation(), expires=header.expires if expires is None else expires)
         yield build(to, header, snapshots, stack, progress), snapshots
@@ -187,21 +192,17 @@ def building(place: Shard, header: Header) -> Iterator[Building]:
         _delete([part.shard])  # what is left of it, if it was not put in its place
 
 
-def _snapshots(boards: Sequence[Shards], stack: ExitStack, progress: Progress | None) -> list[list[Snapshot]]:
-    """Read boards, all as of about one moment. Raises `StaleBoard` if there are scores that no board can have."""
-    taken: list[Snapshot] = []
-    with kept_up(taken):
-        for board in boards:
-            for shard in board:
-                taken.append(stack.enter_context(closing(Snapshot(board.name, shard, progress))))
-    for snapshot in taken:
-        snapshot.catch_up()
+def _snapshots(shards: Shards, stack: ExitStack, progress: Progress | None = None) -> list[Snapshot]:
+    """Read all shards, of one moment. Raises `StaleBoard` if there are members that no board can have."""
+    with one_moment(shards, stack, progress) as found:
+        for snapshot in found:
+            snapshot.changes()  # what comes after these is new
+    for snapshot in found:
         for fault in snapshot.invalid.values():
-            raise StaleBoard(snapshot.board, fault)
+            raise StaleBoard(shards.name, fault)
         if not snapshot.header.version and snapshot.count:
-            raise StaleBoard(snapshot.board, "it has no sums yet")
-    rest = iter(taken)
-    return [[next(rest) for _ in board] for board in boards]
+            raise StaleBoard(shards.name, "it has no sums yet")
+    return found
 
 
 def _write_events(part: Building, snapshot: Snapshot) -> None:

@@ -19,7 +19,9 @@ from .scores import StaleShard as StaleShard
 
 READ = BoardScript("tree.lua", "read.lua", reads_only=True)
 _REPLACE = BoardScript("tree.lua", "keys.lua", "replace.lua")
-UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "last.lua", "update.lua")
+UPDATE = BoardScript(
+    "tree.lua", "sample.lua", "reshape.lua", "change.lua", "arrivals.lua", "segments.lua", "last.lua", "update.lua"
+)
 
 #: What a script refuses with: the kind, what it says, and the number of the board, if the call is for several.
 _ERROR = re.compile(r"(STALE|FORM|MUCH) (.*?)(?: (\d+))?")
@@ -67,7 +69,8 @@ class Shard:
         """
         made: list[Reply] = []
         while len(made) < len(changes):
-            made += update((self,), ((form, expires),), changes[len(made) :], remember_ms=remember_ms, ranks=ranks)
+            some = changes[len(made) : len(made) + keys.MOST_WORK]
+            made += update((self,), ((form, expires),), some, remember_ms=remember_ms, ranks=ranks)
         return made
 
     def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:

@@ -90,6 +90,10 @@ class ScoreChanged(PipelineError):
         self.board, self.member = board, member
 
 
+class Meanwhile(BoardChanged):
+    """What was read first has changed: `with_form` asks the whole question again."""
+
+
 def attempts() -> Iterator[int]:
     """Count attempts at what fails while others change, hold or replace a board, and `pause` before each."""
     for number in range(ATTEMPTS):
@@ -216,7 +220,8 @@ S = TypeVar("S", bound=_HasShards)
 def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
     """Run a method again with the board's real form, if its `shards` assumed another; name the board in errors.
 
-    A value that is refused may be right for the board's real form, so Redis is asked for it before the error is raised.
+    It is also run again after `Meanwhile`. A value that is refused may be right for the board's real form, so Redis is
+    asked for it before the error is raised.
     """
 
     @functools.wraps(method)
@@ -232,6 +237,8 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
                 thought = self.shards.form
                 if self.shards.load_form() == thought:
                     raise
+            except Meanwhile:
+                pass
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, str(exc)) from exc
         raise BoardChanged(self.shards.name)

@@ -215,7 +215,7 @@ class ShardMachine(RuleBasedStateMachine):
             ) == [
                 rank,
                 sum(row < (score, other) for row in rows),
-                Found(score, rank),
+                Found(score, rank, member),
                 [(member, score)],
                 [(m, s) for s, m in rows if s >= score][:2],
                 [(m, s) for s, m in reversed(rows) if s < score][:2],
