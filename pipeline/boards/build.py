@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from typing import Any, TypeVar
 
 from ..errors import PipelineError
@@ -23,8 +23,10 @@ from ..store import Redis, ResponseError
 from ..store.clock import machine_time
 from . import keys, sample, tree
 from .changes import Change, Op
+from .form import ARRIVAL_BYTES, Order, Ties
 from .hold import held
 from .queries import AskInfo
+from .scores import LIMIT
 from .shard import Shard, put_in_place, staged
 from .shards import Progress, Shards
 from .snapshot import Row
@@ -57,6 +59,10 @@ class Building:
         self.tag, self.client = self.shard.tag, place.client
         self.ends_ms = int(machine_time() * 1000) + keys.BUILD_HOURS * 3_600_000
         self.header = header
+        now = int(machine_time() * 10**6)
+        #: Arrivals for members that come without: parts of a board that is written in its order share them.
+        self.free = count(now - 10**12 if header.form.order is Order.ASC else LIMIT - now)
+        self._last = 0
         self._units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         # As long as it is built: a script that changes it lets its keys expire at this time, and removes no member.
         self._for_now = replace(header, version=1, flags=header.form.flags | tree.KEPT, most=0, expires=self.ends_ms)
@@ -73,7 +79,7 @@ class Building:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Write some members, at most `_ROWS`."""
-        for chunk in _chunks(rows):
+        for chunk in _chunks(self._arrived(rows) if self._for_now.form.ties is Ties.FIRST else rows):
             self._add(chunk)
 
     def _add(self, rows: Iterable[Row]) -> None:
@@ -81,12 +87,14 @@ class Building:
         for row in rows:
             if row.units is not None:
                 for part in (None, *row.segments):
-                    commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.name]
+                    commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.arrival + row.name]
                     self._units[part].append(row.units)
             for segment in row.segments:
                 commands["SADD", keys.name(keys.SEGMENTS, self.tag)].append(segment)
                 commands["SADD", keys.name(keys.IN_SEGMENT, self.tag, SEGMENT=segment)].append(row.name)
                 self._units[segment] += array("q")
+            if row.arrival:
+                commands["HSET", keys.name(keys.ARRIVED, self.tag)] += [row.name, row.arrival]
             if row.features:
                 commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
         self.send((*command, *values) for command, values in commands.items())
@@ -99,8 +107,20 @@ class Building:
             if some:
                 self._write_tree(part, some, Header(version=1, places=self.header.places))
         self._units.clear()
+        if self._last:
+            self.send([("HSET", keys.name(keys.ARRIVED, self.tag), "", self._last)])
         if self.header.sample:
             sample.fill(self.client, self.tag)
+
+    def _arrived(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Give members without an arrival one before now, in their order."""
+        lowest_first = self._for_now.form.order is Order.ASC
+        for row in rows:
+            if row.units is not None:
+                number = int.from_bytes(row.arrival) if row.arrival else next(self.free)
+                row = row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
+                self._last = max(self._last, number if lowest_first else LIMIT - number)
+            yield row
 
     def write_events(self, events: Iterable[tuple[bytes, bytes]], ms_left: int) -> None:
         """Write the ids of events, which are all forgotten in `ms_left`."""
@@ -118,9 +138,24 @@ class Building:
                 changes.append(Change(Op.SET, name, row.units))
             changes += [Change(Op.JOIN, name, segment) for segment in row.segments]
         self.shard.update(self._for_now.form, changes)
+        self._restore_arrivals([row for row in rows if row.arrival])
         key = keys.name(keys.FEATURES, self.tag)
         self.send(("HSET", key, row.name, row.features) for row in rows if row.features)
         self.send(("ZADD", keys.name(keys.EVENTS, self.tag), score, id_) for id_, score in events.items())
+
+    def _restore_arrivals(self, rows: Sequence[Row]) -> None:
+        """Let members that were changed now have come when they did."""
+        if not rows:
+            return
+        arrived, drawn = keys.name(keys.ARRIVED, self.tag), keys.name(keys.SAMPLE, self.tag)
+        given = self.client.execute_command("HMGET", arrived, *(row.name for row in rows))
+        for row, arrival in zip(rows, given, strict=True):
+            stored, right = arrival + row.name, row.arrival + row.name
+            sets = [keys.scored(self.tag, part)[0] for part in (None, *row.segments)]
+            slot = self.client.execute_command("ZSCORE", drawn, stored) if self.header.sample else None
+            places = [(name, row.units) for name in sets] + ([] if slot is None else [(drawn, slot)])
+            self.send(command for name, at in places for command in (("ZREM", name, stored), ("ZADD", name, at, right)))
+            self.send([("HSET", arrived, row.name, row.arrival)])
 
     def finish(self) -> None:
         """Write the settings that it is to have, of which some were others until now."""

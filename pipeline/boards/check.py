@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from . import features, keys, tree
+from .form import Form, Ties
 from .scores import shown
 from .shard import Shard
 from .shards import Progress, Shards, StaleBoard
@@ -57,11 +58,12 @@ def _differences(snapshot: Snapshot, trees: _Trees) -> Iterator[str]:
     shard, names = snapshot.shard, [name for name in trees.names if name is not None]
     if bool(tree.Header.read(trees.packed[0]).flags & HAS_SEGMENTS) != bool(names):
         yield f"there are {len(names) or 'no'} segments, and the header says otherwise"
-    yield from _segments(shard, names)
-    yield from _sample(shard)
+    form = snapshot.header.form
+    yield from _segments(shard, form, names)
+    yield from _sample(shard, form)
 
 
-def _segments(shard: Shard, names: list[str]) -> Iterator[str]:
+def _segments(shard: Shard, form: Form, names: list[str]) -> Iterator[str]:
     """Compare the scores of each segment with those of its members. What differs is of one moment: a transaction's."""
     scores = keys.name(keys.SCORES, shard.tag)
     differ: list[str] = []
@@ -71,15 +73,16 @@ def _segments(shard: Shard, names: list[str]) -> Iterator[str]:
         own = keys.name(keys.SEGMENT_SCORES, shard.tag, SEGMENT=segment)
         for command, key in (("SSCAN", keys.IN_SEGMENT), ("ZSCAN", keys.SEGMENT_SCORES)):
             for page in scan(shard, command, key, SEGMENT=segment):
-                names_of = [one[0] if command == "ZSCAN" else one for one in page]
+                stored = [one[0] for one in page] if command == "ZSCAN" else _stored(shard, form, page)
+                plain = [form.plain(name) for name in stored] if command == "ZSCAN" else page
                 with shard.client.pipeline(transaction=True) as pipe:
-                    pipe.execute_command("SMISMEMBER", members, *names_of)
-                    pipe.execute_command("ZMSCORE", scores, *names_of)
-                    pipe.execute_command("ZMSCORE", own, *names_of)
-                    rows = zip(names_of, *pipe.execute(), strict=True)
+                    pipe.execute_command("SMISMEMBER", members, *plain)
+                    pipe.execute_command("ZMSCORE", scores, *stored)
+                    pipe.execute_command("ZMSCORE", own, *stored)
+                    rows = zip(plain, *pipe.execute(), strict=True)
                 for name, is_in, score, its in rows:
                     score, its = (None if one is None else float(one) for one in (score if is_in else None, its))
-                    if its != score:
+                    if its != score and not differ:
                         has = "no score" if its is None else f"the score {its:.17g}"
                         should = "should have none" if score is None else f"should have {score:.17g}"
                         differ.append(f"in the segment {segment}, {shown(name)!r} has {has}, and {should}")
@@ -88,10 +91,18 @@ def _segments(shard: Shard, names: list[str]) -> Iterator[str]:
             pipe.execute_command("EXISTS", members)
             if pipe.execute() == [1, 0]:
                 empty.append(f"the segment {segment} has no members")
-    yield from (*differ[:1], *empty[:1])
+    yield from (*differ, *empty[:1])
 
 
-def _sample(shard: Shard) -> Iterator[str]:
+def _stored(shard: Shard, form: Form, names: list[bytes]) -> list[bytes]:
+    """Return the names that members have in the sorted sets."""
+    if form.ties is Ties.NAME:
+        return names
+    arrived = shard.client.execute_command("HMGET", keys.name(keys.ARRIVED, shard.tag), *names)
+    return [(arrival or b"") + name for arrival, name in zip(arrived, names, strict=True)]
+
+
+def _sample(shard: Shard, form: Form) -> Iterator[str]:
     """Look for members of the sample that have no score."""
     sample, scores = keys.name(keys.SAMPLE, shard.tag), keys.name(keys.SCORES, shard.tag)
     names = [name for name in shard.client.execute_command("ZRANGE", sample, 0, -1) if name]
@@ -103,5 +114,5 @@ def _sample(shard: Shard) -> Iterator[str]:
         found, slots = pipe.execute()
     for name, score, slot in zip(names, found, slots, strict=True):
         if slot is not None and score is None:
-            yield f"{shown(name)!r} is in the sample, and has no score"
+            yield f"{shown(form.plain(name))!r} is in the sample, and has no score"
             return
