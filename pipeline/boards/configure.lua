@@ -32,7 +32,7 @@ expires = tonumber(ARGV[3]) or expires
 if ARGV[4] == '1' and flags % 2 == 0 then flags = flags + 1 end
 
 local packed = struct.pack(SETTINGS, version + 1, places, flags, expires, sample, generation, most, logged)
-call('SETRANGE', KEYS[2], 0, MAGIC .. packed .. string.sub(header, PAGES_AT))
+call('SETRANGE', KEYS[2], 0, MAGIC .. packed .. string.sub(header, SEARCH_AT))
 if ARGV[2] ~= '' then call('DEL', prefix .. KEY_SAMPLE) end  -- another size: the caller then draws a new sample
 
 if ARGV[3] ~= '' or expires > 0 then

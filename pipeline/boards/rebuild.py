@@ -32,13 +32,12 @@ def check(shards: Shards, progress: Progress | None = None) -> None:
         for part in parts:
             with _unchanged(shards.name, part) as pipe:
                 packed: Any = pipe.get(part.keys[1])
-                leaves: Any = pipe.hgetall(part.keys[2])
                 units = array("q")
                 for page in _pages(pipe, part, 0, progress):
                     units += page
                 pipe.multi()
             try:
-                tree.check(packed or b"", leaves, units)
+                tree.check(packed or b"", units)
             except tree.BrokenTree as exc:
                 raise StaleBoard(shards.name, str(exc)) from exc
 
@@ -49,7 +48,7 @@ def rebuild(shards: Shards, progress: Progress | None = None) -> None:
 
 
 def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
-    scores_key, tree_key, leaves_key = shard.keys[:3]
+    scores_key, tree_key = shard.keys[:2]
     with _unchanged(shards.name, shard) as pipe:
         units = array("q")
         for page in _resumed(pipe, shard):
@@ -62,29 +61,19 @@ def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
                 pipe.pexpire(done, _KEPT_MS)
 
         head: Any = pipe.getrange(tree_key, 0, tree.HEADER_SIZE - 1)
-        header = tree.Header.read(head) if head else tree.Header(places=shards.places)
-        packed, leaves = tree.pack(units, header)
-        staged = keys.name(keys.REBUILD_LEAVES, shard.tag)
-        pipe.delete(staged)
-        fields = iter(leaves.items())
-        while some := dict(islice(fields, 500)):
-            pipe.hset(staged, mapping=some)  # type: ignore[arg-type]
-            pipe.pexpire(staged, _KEPT_MS)  # if this process ends before it is done
+        header = tree.Header.read(head) if head.startswith(tree.MAGIC) else tree.Header(places=shards.places)
+        packed = tree.pack(units, header)
 
         ms_left: Any = pipe.pttl(scores_key)
         pipe.multi()
         # The sample may lack members that were added meanwhile.
-        pipe.unlink(tree_key, leaves_key, done, keys.name(keys.SAMPLE, shard.tag))
+        pipe.unlink(tree_key, done, keys.name(keys.SAMPLE, shard.tag))
         if units or head:
             pipe.set(tree_key, packed)
-        if leaves:
-            pipe.rename(staged, leaves_key)
-            pipe.persist(leaves_key)
-        for key in (tree_key, leaves_key):
-            if ms_left > 0:
-                pipe.pexpire(key, ms_left)
-            elif header.expires:  # there are no scores from which to take it
-                pipe.pexpireat(key, header.expires)
+        if ms_left > 0:
+            pipe.pexpire(tree_key, ms_left)
+        elif header.expires:  # there are no scores from which to take it
+            pipe.pexpireat(tree_key, header.expires)
     _rebuild_segments(shards.form, shard)
     [info] = shard.read(None, AskInfo())
     if info.sample:
@@ -95,7 +84,7 @@ def _rebuild_segments(form: Form, shard: Shard) -> None:
     """Let every member leave and join each of its segments."""
     for name in features.segments(shard):
         part = Shard(shard.client, shard.tag, name)
-        shard.client.execute_command("UNLINK", *part.keys[:3])
+        shard.client.execute_command("UNLINK", *part.keys[:2])
         in_segment = keys.name(keys.IN_SEGMENT, shard.tag, SEGMENT=name)
         members = iter(shard.client.execute_command("SMEMBERS", in_segment))
         while some := [member.decode() for member in islice(members, 100)]:

@@ -9,8 +9,7 @@ local function Segments(places, flags, expires)
   local Segments = {flags = flags, is_changed = false}
 
   local function move_in(segment, member, after)
-    local tree = trees[segment]
-      or open(prefix .. KEY_SEGMENT_SCORES, prefix .. KEY_SEGMENT_TREE, prefix .. KEY_SEGMENT_LEAVES, places, 0)
+    local tree = trees[segment] or open(prefix .. KEY_SEGMENT_SCORES, prefix .. KEY_SEGMENT_TREE, places, 0)
     if not tree then return end  -- a stale segment stays as it is until Board.rebuild
     trees[segment] = tree
     apply(tree, after and 'set' or 'remove', member, after)

@@ -20,7 +20,7 @@
 local LATEST = 2 ^ 53  -- a time that every number here holds exactly, and that PEXPIREAT takes
 
 local prefix = string.sub(KEYS[1], 1, PREFIX_END)
-local board = open(KEYS[1], KEYS[2], KEYS[3], DEFAULT_PLACES, tonumber(ARGV[3]), prefix)
+local board = open(KEYS[1], KEYS[2], DEFAULT_PLACES, tonumber(ARGV[3]), prefix)
 if not board then return redis.error_reply(IS_STALE) end
 local _, places, flags, expires, sample, generation, _, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
 local form = form_of(places, flags, generation)
