@@ -1,9 +1,9 @@
 -- Change the tree. Nodes are read once, changed in memory any number of times, and written once, by `save`. Leaves are
 -- changed at once, and in part: at each change, some bytes of one run. All that a change needs is found out before it
--- writes, so one that can't be made changes nothing. Nodes stay packed: that is as fast as tables of their numbers, and
--- less to allocate.
+-- writes, so one that can't be made changes nothing.
 
--- Read the header of a board, or a segment; nil if set and tree disagree. Nodes are held by their place in the string.
+-- Read the header of a board, or a segment; nil if set and tree disagree. Nodes are held by their place in the string, as lists of
+-- their numbers.
 -- `known` has members' scores, false for none; `moved` lists the members whose scores are to be written. `prefix` is that
 -- of a board's keys, nil for a segment, which has no segments of its own.
 local function open(scores, key, places, expires, prefix)
@@ -15,20 +15,19 @@ local function open(scores, key, places, expires, prefix)
   elseif string.sub(head, 1, 4) ~= MAGIC then
     return nil
   end
-  local negative, rest = string.sub(head, HEAD_SIZE + 1, -NODE_SIZE - 1), string.sub(head, -NODE_SIZE)
+  local negative, rest = {unpack_(NODE, head, HEAD_SIZE + 1)}, {unpack_(NODE, head, HEAD_SIZE + NODE_SIZE + 1)}
   local size = call('ZCARD', scores)
-  if unpack_('<I4', negative) + unpack_('<I4', rest) ~= size then return nil end
+  if negative[COUNT] + rest[COUNT] ~= size then return nil end
   return {scores = scores, key = key, head = head, size = size, known = {}, moved = {},
     nodes = {[HEAD_SIZE] = negative, [HEAD_SIZE + NODE_SIZE] = rest}}
 end
 
 -- Add a score to the leaf of a node (by = 1), or remove it (by = -1). Returns 1 if there is no other such score, else 0;
 -- nil, with nothing changed, if the leaf does not have the score, or is broken.
-local function change_leaf(tree, at, score, by)
+local function change_leaf(tree, node, score, by)
   local call, unpack_ = redis.call, struct.unpack
-  local below, area, bits = unpack_(NODE_BELOW, tree.nodes[at], BELOW_AT + 1)
-  local runs = 2 ^ (below - LEAF)
-  local width, bytes = 2 ^ bits / runs, math.ceil((bits - below + LEAF) / 8)
+  local area, bits, r = node[AREA], node[BITS], node[BELOW] - LEAF
+  local runs, width, bytes = 2 ^ r, 2 ^ (bits - r), math.ceil((bits - r) / 8)
   local offset = score % width
   local entry_at = area * 8 + 2 + (score - offset) / width % runs * RUN_SIZE
   local start, count, excess, limit = unpack_('<I2I2I6I2', call('GETRANGE', tree.key, entry_at, entry_at + RUN_SIZE + 1))
@@ -46,7 +45,7 @@ local function change_leaf(tree, at, score, by)
   end
   if by < 0 and same == 0 then return nil end
   if by > 0 and start + count >= limit then
-    return Reshape().make_room(tree, at) and change_leaf(tree, at, score, by)
+    return Reshape().make_room(tree, node) and change_leaf(tree, node, score, by)
   end
 
   if width <= 2 ^ SUMS_TO_BITS then excess = excess + by * offset end
@@ -63,39 +62,30 @@ end
 -- score is not there, or if a leaf does not agree with its node.
 local function change(tree, score, by)
   local nodes, path, steps = tree.nodes, {}, 0
-  local at, next_at = nil, score < 0 and HEAD_SIZE or HEAD_SIZE + NODE_SIZE
-  local count, below, area, bits, cell
+  local at, node, count, below = score < 0 and HEAD_SIZE or HEAD_SIZE + NODE_SIZE
   repeat
-    at = next_at
-    local node = nodes[at]
+    node = nodes[at]
     if not node then
-      node = call('GETRANGE', tree.key, at, at + NODE_SIZE - 1)
+      node = {unpack_(NODE, call('GETRANGE', tree.key, at, at + NODE_SIZE - 1))}
       nodes[at] = node
     end
-    count = unpack_('<I4', node)
-    below, area, bits, cell = unpack_(NODE_BELOW, node, BELOW_AT + 1)
-    if count == 0 or math.floor(score / 2 ^ bits) ~= cell then
-      if by < 0 or not Reshape().grow(tree, at, score) then return false end
-      below, area, bits = unpack_(NODE_BELOW, nodes[at], BELOW_AT + 1)
-    end
-    if by > 0 and count >= SPLIT and below >= LEAF then
-      if not Reshape().split(tree, at) then return false end
-      below, area, bits = unpack_(NODE_BELOW, nodes[at], BELOW_AT + 1)
-    end
+    count = node[COUNT]
+    if (count == 0 or math.floor(score / 2 ^ node[BITS]) ~= node[CELL]) and (by < 0 or not Reshape().grow(tree, node, score))
+      or by > 0 and count >= SPLIT and node[BELOW] >= LEAF and not Reshape().split(tree, node) then return false end
     steps = steps + 1
-    path[steps] = at
-    next_at = nil
+    path[steps] = node
+    below = node[BELOW]
     if below == DIGITS then
-      next_at = area * 8 + 2 + math.floor(score / 2 ^ (bits - 5)) % 32 * NODE_SIZE
+      at = node[AREA] * 8 + 2 + math.floor(score / 2 ^ (node[BITS] - 5)) % 32 * NODE_SIZE
     elseif below == OCTAVES then
       local _, exponent = math.frexp(score)
-      next_at = area * 8 + 2 + math.max(exponent + 31 - bits, 0) * NODE_SIZE
+      at = node[AREA] * 8 + 2 + math.max(exponent + 31 - node[BITS], 0) * NODE_SIZE
     end
-  until not next_at
+  until below ~= DIGITS and below ~= OCTAVES
 
   local distinct = count == (by > 0 and 0 or 1) and 1 or 0
   if below >= LEAF then
-    distinct = change_leaf(tree, at, score, by)
+    distinct = change_leaf(tree, node, score, by)
     if not distinct then return false end
   end
   local lo, l = score % 2 ^ 40, score % 2 ^ 27
@@ -106,20 +96,16 @@ local function change(tree, score, by)
   local a, b, c = x + v * 2 ^ 28, q * 2 ^ 9 + (hl - v) / 2 ^ 17 + (ll - x) / 2 ^ 45, (hh - q) / 2 ^ 36
   local too_few
   for i = 1, steps do
-    at = path[i]
-    local n, l, h, d, a_i, b_i, c_i, below, area, bits, cell = unpack_(NODE, nodes[at])
-    n, l, a_i, b_i, c_i = n + by, l + by * lo, a_i + by * a, b_i + by * b, c_i + by * c
+    node = path[i]
+    local n, l, a_i, b_i = node[COUNT] + by, node[LO] + by * lo, node[SQUARES_A] + by * a, node[SQUARES_B] + by * b
     local l_rest, a_rest = l % 2 ^ 40, a_i % 2 ^ 45
     b_i = b_i + (a_i - a_rest) / 2 ^ 45
     local b_rest = b_i % 2 ^ 45
-    if n == 0 then
-      if below >= LEAF then Reshape().give_up(tree, area) end
-      below, area, bits, cell = EQUAL, 0, 0, 0
-    end
-    nodes[at] = struct.pack(NODE, n, l_rest, h + by * hi + (l - l_rest) / 2 ^ 40, d + by * distinct, a_rest, b_rest,
-      c_i + (b_i - b_rest) / 2 ^ 45, below, area, bits, cell)
-    if n <= MERGE and (below == DIGITS or below == OCTAVES) and not too_few then too_few = at end
+    node[COUNT], node[LO], node[HI], node[DISTINCT] = n, l_rest, node[HI] + by * hi + (l - l_rest) / 2 ^ 40, node[DISTINCT] + by * distinct
+    node[SQUARES_A], node[SQUARES_B], node[SQUARES_C] = a_rest, b_rest, node[SQUARES_C] + by * c + (b_i - b_rest) / 2 ^ 45
+    if n <= MERGE and not too_few and (node[BELOW] == DIGITS or node[BELOW] == OCTAVES) then too_few = node end
   end
+  if node[COUNT] == 0 then Reshape().clear(tree, node) end
   if too_few then Reshape().merge(tree, too_few) end
   return true
 end
@@ -169,11 +155,12 @@ local function save(tree, expires, flags)
     return
   end
   for at, node in pairs(tree.nodes) do
-    if at >= AREAS_AT then call('SETRANGE', key, at, node) end
+    if at >= AREAS_AT then call('SETRANGE', key, at, struct.pack(NODE, unpack(node))) end
   end
   local version, places = unpack_('<I6B', tree.head, SETTINGS_AT)
   call('SETRANGE', key, 0, MAGIC .. struct.pack('<I6BB', version + 1, places, flags) ..
-    string.sub(tree.head, SETTINGS_AT + 8, HEAD_SIZE) .. tree.nodes[HEAD_SIZE] .. tree.nodes[HEAD_SIZE + NODE_SIZE])
+    string.sub(tree.head, SETTINGS_AT + 8, HEAD_SIZE) .. struct.pack(NODE, unpack(tree.nodes[HEAD_SIZE])) ..
+    struct.pack(NODE, unpack(tree.nodes[HEAD_SIZE + NODE_SIZE])))
   if expires > 0 then
     for _, name in ipairs({tree.scores, key}) do call('PEXPIREAT', name, expires) end
   end

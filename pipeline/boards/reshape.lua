@@ -42,11 +42,13 @@ local function Reshape()
     return (unpack_('<I2', call('GETRANGE', tree.key, area * 8, area * 8 + 1)) - 1) / 2
   end
 
-  local Shape = {}
-
-  function Shape.give_up(tree, area)
-    call('SETRANGE', tree.key, area * 8, struct.pack('<I2', length(tree, area) * 2))
+  -- Give up the area of a node, if it has one.
+  local function give_up(tree, node)
+    if node[BELOW] ~= EQUAL then
+      call('SETRANGE', tree.key, node[AREA] * 8, struct.pack('<I2', length(tree, node[AREA]) * 2))
+    end
   end
+
 
   -- Write a page or a leaf into an area of its own. Returns the area.
   local function put(tree, text)
@@ -57,9 +59,20 @@ local function Reshape()
   end
 
   -- Give a node another cell and other things below it. Returns true.
-  local function place(tree, at, below, area, bits, cell)
-    tree.nodes[at] = string.sub(tree.nodes[at], 1, BELOW_AT) .. struct.pack(NODE_BELOW, below, area, bits, cell)
+  local function place(node, below, area, bits, cell)
+    node[BELOW], node[AREA], node[BITS], node[CELL] = below, area, bits, cell
     return true
+  end
+
+  -- The scores of a node that is a leaf or EQUAL, ascending; nil if they are not as many as the node says.
+  local function all_of(tree, node)
+    local scores = {}
+    if node[BELOW] == EQUAL then
+      for i = 1, node[COUNT] do scores[i] = node[CELL] end
+    else
+      scores = scores_of(tree.key, node[AREA], node[BELOW] - LEAF, node[BITS], node[CELL])
+    end
+    return #scores == node[COUNT] and scores or nil
   end
 
   -- How many runs a leaf gets, as a power of 2.
@@ -102,7 +115,7 @@ local function Reshape()
     return LEAF + r, put(tree, pack_leaf(counts, excesses, texts, count, bytes, math.floor(count / 8) + 2 * runs))
   end
 
-  -- A node of scores first to last of a list, with its leaf.
+  -- Make a node of scores first to last of a list, with its leaf.
   local function new_node(tree, scores, first, last)
     local bits, low, high = 0, scores[first], scores[last]
     while low ~= high do bits, low, high = bits + 1, math.floor(low / 2), math.floor(high / 2) end
@@ -117,33 +130,41 @@ local function Reshape()
     end
     local below, area = EQUAL, 0
     if bits > 0 then below, area = new_leaf(tree, scores, first, last, bits) end
-    return struct.pack(NODE, last - first + 1, lo % 2 ^ 40, hi + math.floor(lo / 2 ^ 40), distinct, a, b, c, below, area, bits, low)
+    return {last - first + 1, lo % 2 ^ 40, hi + math.floor(lo / 2 ^ 40), distinct, a, b, c, below, area, bits, low}
   end
 
-  -- Make a leaf anew whose run has no room: in its area, if that has room enough in all.
-  function Shape.make_room(tree, at)
-    local count = unpack_('<I4', tree.nodes[at])
-    local below, area, bits, cell = unpack_(NODE_BELOW, tree.nodes[at], BELOW_AT + 1)
-    local r = below - LEAF
+  local Shape = {}
+
+  -- Make a node of which the last score was removed an empty one.
+  function Shape.clear(tree, node)
+    give_up(tree, node)
+    place(node, EQUAL, 0, 0, 0)
+  end
+
+  -- Make a leaf anew of which a run has no room: in its area, if that has room enough in all. Returns false, as do `split`
+  -- and `grow`, if the leaf does not agree with its node; then nothing is changed.
+  function Shape.make_room(tree, node)
+    local count, area, bits, r = node[COUNT], node[AREA], node[BITS], node[BELOW] - LEAF
+    if runs_for(count, bits) > r then
+      local scores = all_of(tree, node)
+      if not scores then return false end
+      give_up(tree, node)
+      node[BELOW], node[AREA] = new_leaf(tree, scores, 1, count, bits)
+      return true
+    end
     local runs, bytes, in_runs = 2 ^ r, math.ceil((bits - r) / 8), 0
     local counts, excesses, texts = runs_of(tree.key, area, r, bits)
     for run = 1, runs do in_runs = in_runs + counts[run] end
     if in_runs ~= count then return false end
-    if runs_for(count, bits) > r then
-      local scores = scores_of(tree.key, area, r, bits, cell)
-      Shape.give_up(tree, area)
-      below, area = new_leaf(tree, scores, 1, count, bits)
+    local slots = length(tree, area) * 8 - 4 - runs * RUN_SIZE
+    local room = bytes > 0 and math.floor(slots / bytes) - count or 2 * count
+    if room >= count / 32 + 2 * runs then
+      call('SETRANGE', tree.key, area * 8 + 2, pack_leaf(counts, excesses, texts, count, bytes, room))
     else
-      local slots = length(tree, area) * 8 - 4 - runs * RUN_SIZE
-      local room = bytes > 0 and math.floor(slots / bytes) - count or 2 * count
-      if room >= count / 32 + 2 * runs then
-        call('SETRANGE', tree.key, area * 8 + 2, pack_leaf(counts, excesses, texts, count, bytes, room))
-      else
-        Shape.give_up(tree, area)
-        area = put(tree, pack_leaf(counts, excesses, texts, count, bytes, math.floor(count / 8) + 4 * runs))
-      end
+      give_up(tree, node)
+      node[AREA] = put(tree, pack_leaf(counts, excesses, texts, count, bytes, math.floor(count / 8) + 4 * runs))
     end
-    return place(tree, at, below, area, bits, cell)
+    return true
   end
 
   -- The number of the child that a score belongs to.
@@ -153,16 +174,13 @@ local function Reshape()
     return math.max(exponent + 31 - bits, 0)
   end
 
-  -- Give a full leaf a page. Returns false if the leaf does not agree with its node.
-  function Shape.split(tree, at)
-    local count = unpack_('<I4', tree.nodes[at])
-    local leaf, area, bits, cell = unpack_(NODE_BELOW, tree.nodes[at], BELOW_AT + 1)
-    local scores = scores_of(tree.key, area, leaf - LEAF, bits, cell)
-    if #scores ~= count then return false end
-    Shape.give_up(tree, area)
-    local below, first, children = DIGITS, 1, {}
-    bits = math.max(bits, 5)
-    cell = math.floor(scores[1] / 2 ^ bits)
+  -- Give a full leaf a page.
+  function Shape.split(tree, node)
+    local count, scores = node[COUNT], all_of(tree, node)
+    if not scores then return false end
+    give_up(tree, node)
+    local below, bits, first, children = DIGITS, math.max(node[BITS], 5), 1, {}
+    local cell = math.floor(scores[1] / 2 ^ bits)
     if cell == 0 and scores[math.floor(count * 3 / 4) + 1] < 2 ^ (bits - 5) then
       local _, exponent = math.frexp(scores[1])
       below, bits = OCTAVES, math.max(exponent + 31, bits)
@@ -170,21 +188,21 @@ local function Reshape()
     for child = 0, 31 do
       local last = first - 1
       while last < count and child_of(scores[last + 1], below, bits) == child do last = last + 1 end
-      children[child + 1] = last < first and string.rep('\0', NODE_SIZE) or new_node(tree, scores, first, last)
+      children[child + 1] = last < first and string.rep('\0', NODE_SIZE)
+        or struct.pack(NODE, unpack(new_node(tree, scores, first, last)))
       first = last + 1
     end
-    return place(tree, at, below, put(tree, table.concat(children)), bits, cell)
+    return place(node, below, put(tree, table.concat(children)), bits, cell)
   end
 
   -- Make a node's cell large enough for a score: a node that has a page, or is too full for a leaf, becomes a child of
-  -- a new one. Returns false if a leaf does not agree with its node.
-  function Shape.grow(tree, at, score)
-    local count = unpack_('<I4', tree.nodes[at])
-    local below, area, bits, cell = unpack_(NODE_BELOW, tree.nodes[at], BELOW_AT + 1)
-    if count == 0 then return place(tree, at, EQUAL, 0, 0, score) end
+  -- a new one.
+  function Shape.grow(tree, node, score)
+    local below, bits, cell = node[BELOW], node[BITS], node[CELL]
+    if node[COUNT] == 0 then return place(node, EQUAL, 0, 0, score) end
     local new_bits, new_cell = bits, cell
     while math.floor(score / 2 ^ new_bits) ~= new_cell do new_bits, new_cell = new_bits + 1, math.floor(new_cell / 2) end
-    if below == DIGITS or below == OCTAVES or count > SPLIT then
+    if below == DIGITS or below == OCTAVES or node[COUNT] > SPLIT then
       local child = 0
       if cell == 0 then
         below, new_bits = OCTAVES, math.max(bits + 31, new_bits)
@@ -193,48 +211,40 @@ local function Reshape()
         child = math.floor(cell / 2 ^ (new_bits - 5 - bits)) % 32
         new_cell = math.floor(cell / 2 ^ (new_bits - bits))
       end
-      area = put(tree, string.rep('\0', child * NODE_SIZE) .. tree.nodes[at] .. string.rep('\0', (31 - child) * NODE_SIZE))
-    else
-      local scores = {}
-      if below == EQUAL then
-        for i = 1, count do scores[i] = cell end
-      else
-        scores = scores_of(tree.key, area, below - LEAF, bits, cell)
-        if #scores ~= count then return false end
-        Shape.give_up(tree, area)
-      end
-      below, area = new_leaf(tree, scores, 1, count, new_bits)
+      local empty = string.rep('\0', NODE_SIZE)
+      local page = string.rep(empty, child) .. struct.pack(NODE, unpack(node)) .. string.rep(empty, 31 - child)
+      return place(node, below, put(tree, page), new_bits, new_cell)
     end
-    return place(tree, at, below, area, new_bits, new_cell)
+    local scores = all_of(tree, node)
+    if not scores then return false end
+    give_up(tree, node)
+    below, node[AREA] = new_leaf(tree, scores, 1, #scores, new_bits)
+    return place(node, below, node[AREA], new_bits, new_cell)
   end
 
-  -- Append a node's scores, ascending, to a list; and its areas, and the places of the nodes below it, to two others.
-  local function gather(tree, node, scores, areas, places)
-    local count = unpack_('<I4', node)
-    local below, area, bits, cell = unpack_(NODE_BELOW, node, BELOW_AT + 1)
-    if below ~= EQUAL then areas[#areas + 1] = area end
-    if below >= LEAF then
-      for _, score in ipairs(scores_of(tree.key, area, below - LEAF, bits, cell)) do scores[#scores + 1] = score end
-    elseif below == EQUAL then
-      for _ = 1, count do scores[#scores + 1] = cell end
-    else
-      local first = area * 8 + 2
-      local page = call('GETRANGE', tree.key, first, first + 32 * NODE_SIZE - 1)
-      for child = 0, 31 * NODE_SIZE, NODE_SIZE do
-        places[#places + 1] = first + child
-        gather(tree, tree.nodes[first + child] or string.sub(page, child + 1, child + NODE_SIZE), scores, areas, places)
-      end
+  -- Append a node's scores, ascending, to a list, and append the nodes, and the places of those below, to two others.
+  local function gather(tree, node, scores, nodes, places)
+    nodes[#nodes + 1] = node
+    if node[BELOW] ~= DIGITS and node[BELOW] ~= OCTAVES then
+      for _, score in ipairs(all_of(tree, node) or {}) do scores[#scores + 1] = score end
+      return
+    end
+    local first = node[AREA] * 8 + 2
+    local page = call('GETRANGE', tree.key, first, first + 32 * NODE_SIZE - 1)
+    for child = 0, 31 * NODE_SIZE, NODE_SIZE do
+      places[#places + 1] = first + child
+      gather(tree, tree.nodes[first + child] or {unpack_(NODE, page, child + 1)}, scores, nodes, places)
     end
   end
 
   -- Make a leaf of a node with a page. A page that does not agree with its leaves is left as it is.
-  function Shape.merge(tree, at)
-    local scores, areas, places = {}, {}, {}
-    gather(tree, tree.nodes[at], scores, areas, places)
-    if #scores ~= unpack_('<I4', tree.nodes[at]) then return end
-    for _, area in ipairs(areas) do Shape.give_up(tree, area) end
-    for _, child_at in ipairs(places) do tree.nodes[child_at] = nil end
-    tree.nodes[at] = new_node(tree, scores, 1, #scores)
+  function Shape.merge(tree, node)
+    local scores, nodes, places = {}, {}, {}
+    gather(tree, node, scores, nodes, places)
+    if #scores ~= node[COUNT] then return end
+    for _, one in ipairs(nodes) do give_up(tree, one) end
+    for _, at in ipairs(places) do tree.nodes[at] = nil end
+    for i, number in ipairs(new_node(tree, scores, 1, #scores)) do node[i] = number end
   end
 
   return Shape
