@@ -7,11 +7,11 @@ local function Reshape()
   local scores_of, square_of, runs_of = Leaves()
 
   -- Find an area of so many times 8 bytes that is not in use, and let the search go on behind it the next time. Neighbours
-  -- that are not in use are joined on the way. If 16 areas don't suffice, the string gets longer.
+  -- that are not in use are joined on the way. If 8 areas don't suffice, the string gets longer.
   local function find(tree, units)
     local key, last = tree.key, math.max(call('STRLEN', tree.key), AREAS_AT)
     local at, first, found = math.max(unpack_('<I4', tree.head, SEARCH_AT) * 8, AREAS_AT), nil, 0
-    for _ = 1, 16 do
+    for _ = 1, 8 do
       if at >= last then at, first = AREAS_AT, nil end
       if at >= last then break end
       local size = unpack_('<I2', call('GETRANGE', key, at, at + 1))
@@ -112,7 +112,7 @@ local function Reshape()
       counts[run + 1], excesses[run + 1] = n, bits - r <= SUMS_TO_BITS and excess or 0
       texts[run + 1] = bytes > 0 and struct.pack('<' .. string.rep('I' .. bytes, n), unpack(offsets)) or ''
     end
-    return LEAF + r, put(tree, pack_leaf(counts, excesses, texts, count, bytes, math.floor(count / 8) + 2 * runs))
+    return LEAF + r, put(tree, pack_leaf(counts, excesses, texts, count, bytes, math.floor(count / 8) + 8 + 2 * runs))
   end
 
   -- Make a node of scores first to last of a list, with its leaf.
@@ -162,7 +162,7 @@ local function Reshape()
       call('SETRANGE', tree.key, area * 8 + 2, pack_leaf(counts, excesses, texts, count, bytes, room))
     else
       give_up(tree, node)
-      node[AREA] = put(tree, pack_leaf(counts, excesses, texts, count, bytes, math.floor(count / 8) + 4 * runs))
+      node[AREA] = put(tree, pack_leaf(counts, excesses, texts, count, bytes, math.floor(count / 8) + 8 + 2 * runs))
     end
     return true
   end
