@@ -222,7 +222,7 @@ def compare(client: redis.Redis, name: str, size: int, rounds: int, calls: int) 
     title = f"{name}, n = {size:,}"
     # The memory is compared before the updates, when both sets are as they were loaded.
     keys = {"tree": subject.tree_key, "set": subject.key}
-    sizes = {what: client.memory_usage(key, samples=0) or 0 for what, key in keys.items()}
+    sizes = {what: float(client.memory_usage(key, samples=0) or 0) for what, key in keys.items()}
     memory = Row(f"{title}: memory", sizes, "bytes")
     halves = compare_halves(subject, title)
     query = Row(

@@ -2,7 +2,7 @@
 -- changed at once, and in part: at each change, some bytes of one run. All that a change needs is found out before it
 -- writes, so one that can't be made changes nothing.
 
--- Read the header of a board, or a segment; nil if set and tree disagree. Nodes are held by their place in the string, as lists of
+-- Read the header of a board, or a segment; nil, and an error, if set and tree disagree. Nodes are held by their place in the string, as lists of
 -- their numbers.
 -- `known` has members' scores, false for none; `moved` lists the members whose scores are to be written. `prefix` is that
 -- of a board's keys, nil for a segment, which has no segments of its own.
@@ -13,11 +13,11 @@ local function open(scores, key, places, expires, prefix)
     head = MAGIC .. struct.pack(SETTINGS, 0, places, has_segments and 2 or 0, expires, 0, 0, 0, 0)
     head = head .. string.rep('\0', HEADER_SIZE - #head)
   elseif string.sub(head, 1, 4) ~= MAGIC then
-    return nil
+    return nil, IS_OLD
   end
   local negative, rest = {unpack_(NODE, head, HEAD_SIZE + 1)}, {unpack_(NODE, head, HEAD_SIZE + NODE_SIZE + 1)}
   local size = call('ZCARD', scores)
-  if negative[COUNT] + rest[COUNT] ~= size then return nil end
+  if negative[COUNT] + rest[COUNT] ~= size then return nil, IS_STALE end
   return {scores = scores, key = key, head = head, size = size, known = {}, moved = {},
     nodes = {[HEAD_SIZE] = negative, [HEAD_SIZE + NODE_SIZE] = rest}}
 end

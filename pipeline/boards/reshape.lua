@@ -7,16 +7,18 @@ local function Reshape()
   local scores_of, square_of, runs_of = Leaves()
 
   -- Find an area of so many times 8 bytes that is not in use, and let the search go on behind it the next time. Neighbours
-  -- that are not in use are joined on the way. If 8 areas don't suffice, the string gets longer.
+  -- that are not in use are joined on the way. After 8 areas that are in use, or all, the string gets longer.
   local function find(tree, units)
     local key, last = tree.key, math.max(call('STRLEN', tree.key), AREAS_AT)
-    local at, first, found = math.max(unpack_('<I4', tree.head, SEARCH_AT) * 8, AREAS_AT), nil, 0
-    for _ = 1, 8 do
-      if at >= last then at, first = AREAS_AT, nil end
-      if at >= last then break end
+    local start = math.max(unpack_('<I4', tree.head, SEARCH_AT) * 8, AREAS_AT)
+    local at, tail, first, found, in_use = start, nil, nil, 0, 0
+    for _ = 1, 200 do
+      if first and found >= units or in_use == 8 then break end
+      if at >= last then at, tail, first = AREAS_AT, first or last, nil end
+      if at >= start and tail then break end
       local size = unpack_('<I2', call('GETRANGE', key, at, at + 1))
       if size % 2 == 1 then
-        first = nil
+        first, in_use = nil, in_use + 1
       elseif first then
         found = found + size / 2
         call('SETRANGE', key, first, struct.pack('<I2', math.min(found, units) * 2))
@@ -24,15 +26,15 @@ local function Reshape()
         first, found = at, size / 2
       end
       at = at + math.floor(size / 2) * 8
-      if first and found >= units then break end
     end
-    local search = at
-    if first and found >= units then
+    local search = first or at
+    if not first or found < units then
+      first = tail or last
+    else
       search = first + units * 8
       if found > units then call('SETRANGE', key, search, struct.pack('<I2', (found - units) * 2)) end
-    else
-      search, first = first or at, last
     end
+    if first == tail then search = AREAS_AT end
     tree.head = string.sub(tree.head, 1, SEARCH_AT - 1) .. struct.pack('<I4', search / 8) .. string.sub(tree.head, SEARCH_AT + 4)
     return first
   end

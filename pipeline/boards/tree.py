@@ -209,13 +209,15 @@ class Unpacked:
             at += units * 8
         self.roots = self._node(HEAD_SIZE), self._node(HEAD_SIZE + NODE_SIZE)
         if self.areas:
-            raise BrokenTree(f"{len(self.areas)} areas are in use, but not used")
+            raise BrokenTree(f"{len(self.areas)} areas are in use, but no node has them")
 
     def _number(self, at: int, size: int) -> int:
         return int.from_bytes(self.packed[at : at + size], "little")
 
     def _numbers(self, at: int, sizes: Sequence[int]) -> list[int]:
-        return [self._number(at + before, size) for before, size in zip(accumulate(sizes, initial=0), sizes, strict=False)]
+        return [
+            self._number(at + before, size) for before, size in zip(accumulate(sizes, initial=0), sizes, strict=False)
+        ]
 
     def _node(self, at: int) -> Node:
         count, low, high, distinct, a, b, c, below, area, bits, cell = self._numbers(at, _NODE)

@@ -20,8 +20,8 @@
 local LATEST = 2 ^ 53  -- a time that every number here holds exactly, and that PEXPIREAT takes
 
 local prefix = string.sub(KEYS[1], 1, PREFIX_END)
-local board = open(KEYS[1], KEYS[2], DEFAULT_PLACES, tonumber(ARGV[3]), prefix)
-if not board then return redis.error_reply(IS_STALE) end
+local board, problem = open(KEYS[1], KEYS[2], DEFAULT_PLACES, tonumber(ARGV[3]), prefix)
+if not board then return redis.error_reply(problem) end
 local _, places, flags, expires, sample, generation, _, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
 local form = form_of(places, flags, generation)
 if form ~= tonumber(ARGV[1]) then return redis.error_reply('FORM ' .. form) end

@@ -15,7 +15,7 @@ import redis as redis_py
 
 from pipeline.boards import Board, BoardChanged, Boards, BulkChange, UnknownBoard, lua, rebuild, shard
 from pipeline.boards import keys as boards_keys
-from pipeline.boards.keys import EVENTS, KEYS, REBUILD, REBUILD_LEAVES, after_prefix
+from pipeline.boards.keys import EVENTS, KEYS, REBUILD, after_prefix
 from pipeline.boards.shard import shard_of
 from pipeline.errors import InvalidValue
 from pipeline.store.keys import Key
@@ -92,7 +92,7 @@ def test_every_key_is_listed_and_goes_with_the_board(boards: Boards) -> None:
     for name in found:
         kind = kind_of(name)
         assert boards.client.execute_command("TYPE", name).decode() == kind.type, name
-        if kind in (EVENTS, REBUILD, REBUILD_LEAVES):
+        if kind in (EVENTS, REBUILD):
             assert DAY_MS - HOUR_MS < time_left(boards, name) <= DAY_MS, name
         else:  # the board has no `expires`
             assert time_left(boards, name) == -1, name
@@ -121,17 +121,16 @@ def test_every_key_has_the_time_of_its_board(boards: Boards, name: str) -> None:
     break_off_a_rebuild(board)
 
     for key in keys_of(boards):
-        most = DAY_MS if kind_of(key) in (REBUILD, REBUILD_LEAVES) else HOUR_MS if name == "b" else 37 * DAY_MS
+        most = DAY_MS if kind_of(key) is REBUILD else HOUR_MS if name == "b" else 37 * DAY_MS
         assert 0 < time_left(boards, key) <= most, key
 
 
-@pytest.mark.parametrize("key", [REBUILD, REBUILD_LEAVES], ids=lambda key: key.pattern)
-def test_the_time_of_a_rebuild_is_the_one_that_is_listed(boards: Boards, key: Key) -> None:
+def test_the_time_of_a_rebuild_is_the_one_that_is_listed(boards: Boards) -> None:
     furnish(boards["b"])
     break_off_a_rebuild(boards["b"])
 
-    hours = int(re.findall(r"(\d+) hours", key.ttl or "")[0])
-    left = [time_left(boards, name) for name in keys_of(boards) if kind_of(name) is key]
+    hours = int(re.findall(r"(\d+) hours", REBUILD.ttl or "")[0])
+    left = [time_left(boards, name) for name in keys_of(boards) if kind_of(name) is REBUILD]
     assert left
     assert all((hours * 60 - 1) * 60_000 < one <= hours * HOUR_MS for one in left)
 
@@ -216,7 +215,7 @@ def test_a_rebuild_that_was_broken_off_is_finished(boards: Boards) -> None:
     board.rebuild()
 
     board.check()
-    assert {kind_of(name) for name in keys_of(boards)}.isdisjoint({REBUILD, REBUILD_LEAVES})
+    assert {kind_of(name) for name in keys_of(boards)}.isdisjoint({REBUILD})
     assert {time_left(boards, name) for name in keys_of(boards) if not name.endswith("events")} == {-1}
 
 
