@@ -48,7 +48,7 @@ def app(hiredis: bool = True) -> Flask:
     def standing(member: str, score: float | None, rank: int | None, size: int) -> Response:
         if score is None or rank is None:
             abort(404)
-        return jsonify(member=member, score=score / UNIT, rank=rank, reverse_rank=size - 1 - rank)
+        return jsonify(member=member, score=score / UNIT, rank=size - 1 - rank, order="desc", count=size)
 
     @flask.get("/boards/<board>/members/<member>")
     def get(board: str, member: str) -> Response:

@@ -3,6 +3,7 @@
     python -m bench.shards             a million members: some four minutes
     python -m bench.shards --json      the same as JSON
     python -m bench.shards --quick     20,000 members
+    python -m bench.shards --large     only ten million members on eight shards: 3 GB of memory
 
 Memory is what MEMORY USAGE shows for each key, and the total that INFO shows. For the calls, a board of one shard is on
 a server of its own, on a unix socket, one of 8 shards on a cluster of three on loopback. Server time is that of the
@@ -12,6 +13,7 @@ scripts on all nodes together, by INFO commandstats; in a round, each shard that
 from __future__ import annotations
 
 import random
+import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +27,7 @@ import redis
 from redis.cluster import RedisCluster
 
 from deploy import servers
-from pipeline.boards import Board, Boards, Order, keys
+from pipeline.boards import Board, Boards, BulkChange, Order, keys
 from pipeline.boards.scores import from_units
 from pipeline.boards.shard import shard_of
 from pipeline.settings import Settings
@@ -77,16 +79,21 @@ def memory(folder: Path, size: int, length: int, draw: str) -> Iterator[Row]:
 
 
 def extras(folder: Path, size: int) -> Row:
-    """What features cost a member, and what a segment costs, which has a set and sums of its own."""
+    """What features cost a member, an event whose id is remembered, and a segment, which has sums of its own, too."""
     with server(folder) as client:
         board = Boards(client)["bench"]
         names = [member(number, 16) for number in range(size)]
-        board.set(names[0], Decimal(1))
-        board.set_features(names[0], {"age": 30, "gender": "f", "weight": Decimal("61.5")})
+        for name in names:
+            board.set_features(name, {"age": 30, "gender": "f", "weight": Decimal("61.5")})
         client.sadd("segment", *names)
-        hash_key = keys.name(keys.FEATURES, board.shards[0].tag, MEMBER=names[0])
+        rewards = (BulkChange(name, reward=Decimal(1), event=f"order-{name[6:]}") for name in names)
+        for outcome in board.apply(rewards):
+            assert outcome.error is None
+        events = keys.name(keys.EVENTS, board.shards[0].tag)
+        features = keys.name(keys.FEATURES, board.shards[0].tag)
         medians = {
-            "three features": float(client.memory_usage(hash_key) or 0),
+            "three features": (client.memory_usage(features, samples=0) or 0) / size,
+            "an event's id of 16 bytes": (client.memory_usage(events, samples=0) or 0) / size,
             "a segment's set of names": (client.memory_usage("segment", samples=0) or 0) / size,
         }
     return Row("names of 16 bytes, beside the scores", medians, "bytes")
@@ -104,7 +111,7 @@ class Calls:
         self.client, self.size = client, size
         self.rnd = random.Random(size)
         self.board = Boards(client, shards)["calls"]
-        load(self.board, size, 16, "uniform")
+        self.rebuilding = load(self.board, size, 16, "uniform")  # seconds
         self.ways: dict[str, Callable[[], object]] = {
             "total sum": lambda: self.board.summary(),
             "rank of a member": lambda: self.board.standing(self.member()),
@@ -159,6 +166,28 @@ def compare(one: Calls, eight: Calls, calls: int) -> Iterator[Row]:
         yield Row(f"{way}: scripts run", {name: count for name, (_, count) in server.items()}, "calls")
 
 
+def large(folder: Path, size: int, calls: int) -> Iterator[Row]:
+    """A board that no test has: its memory, its rebuild and its calls."""
+    with cluster.running(folder) as urls:
+        settings = Settings(connection_string=ROOT, boards_cluster=urls, board_shards=cluster.SHARDS)
+        nodes = cluster_client(urls, settings.environment)
+        clients = [node.redis_connection for node in nodes.get_primaries()]  # type: ignore[no-untyped-call]
+        empty = sum(map(used, clients))
+        eight = Calls(nodes, cluster.SHARDS, size)
+        name = "8 shards"
+        title = f"names of 16 bytes, n = {size:,}"
+        yield Row(title, {name: (sum(map(used, clients)) - empty) / size}, "bytes")
+        yield Row(f"{title}: rebuild", {name: size / eight.rebuilding}, "members/s", higher_is_better=True)
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # of this process
+        yield Row(f"{title}: memory of the rebuild, for each member of a shard", {name: most * 8 / size}, "bytes")
+        for way in eight.ways:
+            yield Row(f"{way}: whole calls", take_turns({name: eight.whole(way, calls)}, rounds=5))
+            server, count = eight.scripts(way, calls)
+            yield Row(f"{way}: server time, all nodes", {name: server})
+            yield Row(f"{way}: scripts run", {name: count}, "calls")
+        nodes.close()
+
+
 @contextmanager
 def server(folder: Path) -> Iterator[redis.Redis]:
     socket = folder / "redis.sock"
@@ -173,7 +202,12 @@ def server(folder: Path) -> Iterator[redis.Redis]:
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--quick", is_flag=True, help="Small boards and few calls.")
-def main(as_json: bool, quick: bool) -> None:
+@click.option("--large", "is_large", is_flag=True, help="Ten million members on eight shards, and nothing else.")
+def main(as_json: bool, quick: bool, is_large: bool) -> None:
+    if is_large:
+        with TemporaryDirectory(prefix="bench-") as name:
+            report(list(large(Path(name), 10_000_000, 100)), ["8 shards"], [], as_json=as_json)
+        return
     size, calls = (20_000, 50) if quick else (1_000_000, 300)
     rows: list[Row] = []
     with TemporaryDirectory(prefix="bench-") as name:

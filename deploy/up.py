@@ -46,7 +46,7 @@ READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines nee
     default=1,
     show_default=True,
     type=click.IntRange(1),
-    help="Workers (`wz worker`), which share the window jobs and the relays.",
+    help="Workers (`wz worker`), which share the window jobs, the relays, and long work on boards.",
 )
 @click.option("--tls", is_flag=True, help="Answer by HTTPS, with a certificate of a local authority; HTTP is sent on.")
 @click.option("--tls-port", default=8443, show_default=True, type=click.IntRange(1, 65535), help="The port for --tls.")

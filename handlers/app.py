@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.hub.sas import SCHEME, Unauthorized
 from pipeline.settings import Settings
 from wz import App, Problem
+from wz.encoded_slash import EncodedSlash
 from wz.openapi import OpenAPI
 from wz.request_id import RequestID
 
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None) -> App:
     )
     answer_unmatched(app)
     console.install(app)
+    app.layers.add("encoded slash", EncodedSlash, below="/boards/")
     app.layers.add("canonical path", CanonicalPath)
     app.layers.add("unread body", UnreadBody, limit=settings.max_send_bytes * 5 // 4)  # as nginx.conf lets through
     keep_facts(app)

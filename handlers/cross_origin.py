@@ -17,6 +17,8 @@ EXPOSED = (
     "ETag",
     "Idempotent-Replayed",
     "Link",
+    "Location",
+    "Preference-Applied",
     "Retry-After",
     "WWW-Authenticate",
     "X-Request-ID",

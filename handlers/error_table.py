@@ -2,16 +2,16 @@
 
 Some need more than a status: a sender's errors (BatchTooLarge, HubFull, KeyOfAnother, PublisherRevoked, Throttled,
 WrongHops) are answered in the words of Event Hubs by hub/xml_errors.py, Unauthorized with its header by that file and
-by app.py, TooManyReaders by following.py, RedisUnavailable and EnvironmentClash by outage.py. An error that is answered
-nowhere is a 500.
+by app.py, TooManyReaders by following.py, RedisUnavailable, EnvironmentClash and BoardChanged by outage.py. An error
+that is answered nowhere is a 500.
 """
 
 from __future__ import annotations
 
 from pipeline.boards import (
-    BoardChanged,
     BoardExists,
     NoSample,
+    SettingsChanged,
     StaleBoard,
     UnknownBoard,
     UnknownMember,
@@ -19,6 +19,7 @@ from pipeline.boards import (
     WrongPlaces,
 )
 from pipeline.boards.features import FeaturesChanged
+from pipeline.boards.shards import ScoreChanged
 from pipeline.errors import InvalidValue
 from pipeline.hub.group_registry import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.namespace import HubBusy, HubExists, UnknownHub
@@ -26,6 +27,7 @@ from pipeline.hub.stored_hub import UnknownPartition
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputInUse, OutputTaken, UnknownOutput
 from pipeline.windows.jobs.registry import JobExists, JobInUse, UnknownJob
+from pipeline.work.tasks import TaskEnded, TooManyTasks, UnknownTask
 
 PROBLEMS: dict[type[Exception], int] = {
     InvalidValue: 422,
@@ -38,7 +40,7 @@ PROBLEMS: dict[type[Exception], int] = {
     UnknownOutput: 404,
     UnknownPartition: 404,
     UnknownSegment: 404,
-    BoardChanged: 409,
+    UnknownTask: 404,
     BoardExists: 409,
     GroupExists: 409,
     GroupInUse: 409,
@@ -49,7 +51,11 @@ PROBLEMS: dict[type[Exception], int] = {
     NoSample: 409,
     OutputInUse: 409,
     OutputTaken: 409,
+    TaskEnded: 409,
     WrongPlaces: 409,
     FeaturesChanged: 412,
+    ScoreChanged: 412,
+    SettingsChanged: 412,
     StaleBoard: 503,
+    TooManyTasks: 503,
 }

@@ -79,8 +79,7 @@ def take_place(request: Request) -> Place:
 
     Raises `TooManyReaders`.
     """
-    rule = signed_by(request)
-    return services(request).readers.enter((rule.hub, rule.name), request.environ.get("gunicorn.socket"))
+    return services(request).readers.enter(signed_by(request).id, request.environ.get("gunicorn.socket"))
 
 
 def too_many_readers(exc: TooManyReaders) -> Problem:

@@ -13,6 +13,7 @@ not answer.
 
 from __future__ import annotations
 
+from pipeline.boards import BoardChanged
 from pipeline.store import OUTAGES, TimeoutError, writes
 from pipeline.store.client import EnvironmentClash, RedisUnavailable
 from pipeline.store.outage_log import outages
@@ -49,8 +50,8 @@ UNSAFE_RESPONSES = {
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-#: Errors that this answers. The last two are of a store that was not used at all.
-ANSWERED = (*OUTAGES, RedisUnavailable, EnvironmentClash)
+#: Errors that this answers. With the last three, nothing was changed.
+ANSWERED = (*OUTAGES, RedisUnavailable, EnvironmentClash, BoardChanged)
 
 
 def count_writes(app: App) -> None:

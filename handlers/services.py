@@ -14,6 +14,7 @@ from pipeline.settings import Settings
 from pipeline.store import Redis
 from pipeline.store.client import RedisUnavailable, hubs_client, redis_client
 from pipeline.windows.jobs.registry import JobRegistry
+from pipeline.work.tasks import Tasks
 from wz import Request
 
 from .readers import Readers
@@ -21,7 +22,8 @@ from .readers import Readers
 
 @dataclass(frozen=True)
 class Stores:
-    """What is in Redis. `redis` is the client for what belongs to neither hubs nor boards: jobs and their outputs."""
+    """What is in Redis. `redis` is the client for what belongs to neither hubs nor boards: jobs and their outputs,
+    and tasks."""
 
     redis: Redis
     boards: Boards
@@ -103,6 +105,10 @@ class Services:
     @property
     def jobs(self) -> JobRegistry:
         return JobRegistry(self.redis, self.hubs, self.boards)
+
+    @property
+    def tasks(self) -> Tasks:
+        return Tasks(self.redis)
 
 
 def services(request: Request) -> Services:

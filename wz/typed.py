@@ -15,11 +15,13 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, get_args, get_origin
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 import msgspec
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from .aio import synchronous
+from .errors import Problem
 from .http import Request
 from .naming import written
 
@@ -167,7 +169,16 @@ def _query_of(struct: type[msgspec.Struct]) -> Argument:
 
 
 def _query(request: Request, lists: Collection[str]) -> dict[str, Any]:
-    """Return the query string's values by name: as a list those of `lists`, and those of a name that repeats."""
+    """Return the query string's values by name: as a list those of `lists`, and those of a name that repeats.
+
+    Raises a 400 that names a value which is no UTF-8. Werkzeug would return it as it was sent, as if each % were meant.
+    """
+    for pair in request.query_string.split(b"&"):
+        try:
+            unquote_to_bytes(pair).decode()
+        except UnicodeDecodeError:
+            name = unquote_plus(pair.partition(b"=")[0].decode("latin-1"), errors="replace")
+            raise Problem(400, f"{name} has bytes that are no UTF-8", field=name) from None
     return {name: values if name in lists or len(values) > 1 else values[0] for name, values in request.args.lists()}
 
 

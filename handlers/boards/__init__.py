@@ -1,7 +1,22 @@
 """Boards over HTTP."""
 
-from . import bulk, features, members, ranks, whole
+from wz.encoded_slash import restore_names
+
+from . import boards, bulk, features, members, ranks, tasks, transfer, trim, whole
 
 __all__ = ["blueprints"]
 
-blueprints = (whole.blueprint, ranks.blueprint, members.blueprint, bulk.blueprint, features.blueprint)
+blueprints = (
+    boards.blueprint,
+    whole.blueprint,
+    ranks.blueprint,
+    members.blueprint,
+    bulk.blueprint,
+    features.blueprint,
+    tasks.blueprint,
+    transfer.blueprint,
+    trim.blueprint,
+)
+
+for blueprint in blueprints:
+    blueprint.before_request(restore_names)

@@ -15,9 +15,9 @@ from wz.caching import cache_control
 from wz.conditional import Preconditions, etag
 from wz.openapi import operation
 
-from ..auth import protect
+from ..auth import may_read, protect
 from ..services import services
-from .parameters import NO_NAME, BoardName, Exact, MemberName, written
+from .parameters import NO_NAME, TOLD, BoardName, Exact, MemberName, written
 
 blueprint = Blueprint("features", url_prefix="/boards/<board>/members/<member>/features")
 protect(blueprint)
@@ -46,11 +46,13 @@ BODY = {
     400: "the body is not JSON",
     413: "the body is too large",
     415: "the body is of another media type",
-    422: "a name can't be taken, or a feature is not a string, number or boolean; `field` names it",
+    422: "a name can't be taken, a feature is no string, number or boolean, or there are too many; `field` names it",
 }
 
 CONDITION = {"If-Match": Annotated[str, msgspec.Meta(description="The ETag of the features that were read")]}
-CHANGED = {412: "the features are not those that If-Match names; nothing was changed"}
+CHANGED = {
+    412: "the features are not those that If-Match names, or others change them all the time; nothing was changed"
+}
 
 # Any, because msgspec has no union of str and Decimal; an int is exact at any length.
 _decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
@@ -69,7 +71,7 @@ def features(
 
 
 @blueprint.put("")
-@operation(body={"application/json": Features}, headers=CONDITION, responses=BODY | CHANGED)
+@operation(body={"application/json": Features}, headers=CONDITION, responses=TOLD | BODY | CHANGED)
 def set_features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
     """Replace all features of a member, with a score or without."""
     given = _read(request)
@@ -77,15 +79,16 @@ def set_features(request: Request, board: BoardName, member: MemberName, query: 
         if value is None:
             raise Problem(422, f"{name} is null: leave out features that the member does not have", field=name)
     changed = services(request).boards[board].set_features(member, given, replace=True, versions=_wanted(request))
-    return _answer(changed, query)
+    return _told(request, changed, query)
 
 
 @blueprint.patch("")
-@operation(body={MERGE_PATCH: Patch, "application/json": Patch}, headers=CONDITION, responses=BODY | CHANGED)
+@operation(body={MERGE_PATCH: Patch, "application/json": Patch}, headers=CONDITION, responses=TOLD | BODY | CHANGED)
 def patch_features(request: Request, board: BoardName, member: MemberName, query: Exact) -> Features | Response:
     """Change some features of a member as JSON Merge Patch (RFC 7396) does: null removes one."""
     changes, versions = _read(request), _wanted(request)
-    return _answer(services(request).boards[board].set_features(member, changes, versions=versions), query)
+    changed = services(request).boards[board].set_features(member, changes, versions=versions)
+    return _told(request, changed, query)
 
 
 @blueprint.delete("")
@@ -121,6 +124,14 @@ def _read(request: Request) -> dict[str, Any]:
     return found
 
 
+def _told(request: Request, changed: dict[str, Any], query: Exact) -> dict[str, Any] | Response:
+    return _answer(changed, query) if may_read(request) else Response(status=204)
+
+
+def decimals(found: dict[str, Any]) -> dict[str, Any]:
+    """Make whole numbers decimals: they may also have more digits than a double, so that `exact` concerns them."""
+    return {name: Decimal(value) if type(value) is int else value for name, value in found.items()}
+
+
 def _answer(found: dict[str, Any], query: Exact) -> dict[str, Any] | Response:
-    # A whole number may also have more digits than a double, so that `exact` concerns every number.
-    return written({name: Decimal(value) if type(value) is int else value for name, value in found.items()}, query)
+    return written(decimals(found), query)

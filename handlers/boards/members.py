@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.boards.answers import Added, Ranks, Standing
-from pipeline.boards.changes import EVENT_BYTES
+from pipeline.boards import Board
+from pipeline.boards.answers import Added, Ranks, Standing, Written
+from pipeline.boards.changes import EVENT_BYTES, Op
 from pipeline.boards.scores import LIMIT, PLACES, from_units
+from pipeline.hub.rules import Right
 from wz import Blueprint, Problem, Request, Response
-from wz.conditional import refuse_conditions
 from wz.idempotency import key_of
 from wz.openapi import operation
 
-from ..auth import protect
+from ..auth import authorize_board, may_read, protect
 from ..services import services
 from .parameters import (
     CHANGING,
     NO_MEMBER,
     NO_NAME,
-    BestFirst,
+    TOLD,
     BoardName,
-    Exact,
-    InSegment,
     MemberName,
+    Ordered,
+    Ranked,
     SegmentName,
+    told,
     view_of,
     written,
 )
+from .validators import CONDITIONS, expected_of, refuse_other_conditions
 
 blueprint = Blueprint("members", url_prefix="/boards/<board>/members/<member>")
 protect(blueprint)
-blueprint.before_request(refuse_conditions)
+blueprint.before_request(refuse_other_conditions)
+
+#: Boards that a change can name beside that of its path.
+MOST_ALSO = 16
+
+NOT_EXPECTED = {412: "the member's score is not as the request's condition wants it; nothing was changed"}
 
 Number = Annotated[
     Decimal,
@@ -42,13 +51,36 @@ Number = Annotated[
         f"2^53 of its smallest unit (with {PLACES}: {from_units(LIMIT)})"
     ),
 ]
-EventId = Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_BYTES)]
+EventId = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=EVENT_BYTES,
+        description="Unique within the board, whoever the member is: with another change it is refused",
+        examples=["order-17"],
+    ),
+]
+Operator = Annotated[
+    Literal["set", "max", "min"],
+    msgspec.Meta(description="`max` keeps a score that is higher already, `min` one that is lower"),
+]
+Also = Annotated[
+    list[BoardName],
+    msgspec.Meta(
+        max_length=MOST_ALSO,
+        description="Other boards that get the same. On one server all of them are changed in one step, or none if one "
+        "refuses; on a cluster one after the other, so that what is sent again needs an event",
+        examples=[["points@day", "points@week"]],
+    ),
+]
 
 
 class Score(msgspec.Struct, forbid_unknown_fields=True):
     """A number, or the same as a string for clients that can't write all digits of a number."""
 
     score: Number
+    operator: Operator = "set"
+    also: Also = []
 
 
 class Reward(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,6 +88,7 @@ class Reward(msgspec.Struct, forbid_unknown_fields=True):
 
     reward: Number
     event: EventId | None = None
+    also: Also = []
 
 
 class MemberSegments(msgspec.Struct):
@@ -66,47 +99,59 @@ class MemberSegments(msgspec.Struct):
 
 @blueprint.get("")
 @operation(responses=NO_MEMBER | NO_NAME | CHANGING)
-def standing(request: Request, board: BoardName, member: MemberName, query: InSegment) -> Standing | Response:
-    """Read a member's score and ranks."""
-    return written(view_of(request, board, query).standing(member), query)
+def standing(request: Request, board: BoardName, member: MemberName, query: Ordered) -> Standing | Response:
+    """Read a member's score and rank."""
+    return written(view_of(request, board, query).standing(member, query.order), query)
 
 
 @blueprint.get("/ranks")
 @operation(responses=NO_MEMBER | NO_NAME | CHANGING)
-def ranks(request: Request, board: BoardName, member: MemberName, query: BestFirst) -> Ranks | Response:
+def ranks(request: Request, board: BoardName, member: MemberName, query: Ordered) -> Ranks | Response:
     """Rank a member in every usual way: ordinal, competition ("1224"), dense, percentile."""
     return written(view_of(request, board, query).ranks(member, query.order), query)
 
 
 @blueprint.put("")
-@operation(responses=NO_NAME | CHANGING)
-def set_score(request: Request, board: BoardName, member: MemberName, body: Score, query: Exact) -> Standing | Response:
-    """Set a member's score, whatever it was."""
-    return written(services(request).boards[board].set(member, body.score), query)
+@operation(headers=CONDITIONS, responses=TOLD | NO_NAME | CHANGING | NOT_EXPECTED)
+def set_score(request: Request, board: BoardName, member: MemberName, body: Score, query: Ranked) -> Written | Response:
+    """Set a member's score, whatever it was, or only if it is better: `changed` says whether it is another now."""
+    also = _also(request, body.also)
+    expected = expected_of(request)
+    done = (
+        services(request)
+        .boards[board]
+        .set(member, body.score, Op(body.operator), order=query.order, also=also, expected=expected)
+    )
+    return told(request, done, query)
 
 
 @blueprint.post("/rewards")
 @operation(
-    headers={"Idempotency-Key": Annotated[str, msgspec.Meta(description="The same as `event` in the body")]},
-    responses=NO_NAME | CHANGING,
+    headers={"Idempotency-Key": Annotated[str, msgspec.Meta(description="The same as `event` in the body")]}
+    | CONDITIONS,
+    responses=TOLD | NO_NAME | CHANGING | NOT_EXPECTED,
 )
 def add_reward(
-    request: Request, board: BoardName, member: MemberName, body: Reward, query: Exact
+    request: Request, board: BoardName, member: MemberName, body: Reward, query: Ranked
 ) -> tuple[Added | Response, dict[str, str]]:
     """Add to a member's score, which begins at 0.
 
     With an event that was applied before, nothing is changed: `repeated` is true then, and there is a header
-    `Idempotent-Replayed: true`.
+    `Idempotent-Replayed: true`. With one that was another reward, or another member's, the answer is a 422.
     """
-    added = services(request).boards[board].add(member, body.reward, _event(request, body))
-    return written(added, query), {"Idempotent-Replayed": "true"} if added.repeated else {}
+    also = _also(request, body.also)
+    event, expected = _event(request, body), expected_of(request)
+    added = (
+        services(request).boards[board].add(member, body.reward, event, order=query.order, also=also, expected=expected)
+    )
+    return told(request, added, query), {"Idempotent-Replayed": "true"} if added.repeated else {}
 
 
 @blueprint.delete("")
-@operation(responses={204: "the member is gone"} | NO_MEMBER | NO_NAME | CHANGING)
+@operation(headers=CONDITIONS, responses={204: "the member is gone"} | NO_MEMBER | NO_NAME | CHANGING | NOT_EXPECTED)
 def delete_member(request: Request, board: BoardName, member: MemberName) -> Response:
     """Remove a member from a board, with its features, and from its segments."""
-    services(request).boards[board].remove(member)
+    services(request).boards[board].remove(member, expected=expected_of(request))
     return Response(status=204)
 
 
@@ -134,6 +179,15 @@ def leave_segment(request: Request, board: BoardName, member: MemberName, segmen
     """Remove a member from a segment."""
     services(request).boards[board].leave(member, segment)
     return Response(status=204)
+
+
+def _also(request: Request, names: Sequence[str]) -> list[Board]:
+    """Return the boards of these names. The token must be good for each of them, as it is for that of the path."""
+    for name in names:
+        authorize_board(request, name, Right.SEND)
+        if may_read(request):  # the answer has the scores of all
+            authorize_board(request, name, Right.LISTEN)
+    return [services(request).boards[name] for name in names]
 
 
 def _event(request: Request, body: Reward) -> str:

@@ -10,13 +10,16 @@ import msgspec
 
 from pipeline.boards import Order, View
 from pipeline.boards.changes import MEMBER_BYTES
-from pipeline.boards.periods import KEEP
+from pipeline.boards.periods import KEEP, PERIOD
 from pipeline.boards.scores import is_plain
 from pipeline.boards.shards import NAME
 from pipeline.boards.view import PAGE
 from wz import Problem, Request, Response
 from wz.json import JSON
+from wz.openapi import Content
 
+from ..auth import may_read
+from ..outage import RESPONSES
 from ..services import services
 
 T = TypeVar("T")
@@ -27,9 +30,9 @@ _PERIODS = [f"`@{period}`" for period in KEEP]
 BoardName = Annotated[
     str,
     msgspec.Meta(
-        pattern=f"^{NAME}(@({'|'.join(KEEP)}))?$",
+        pattern=f"^{NAME}({PERIOD})?$",
         description=f"A name that ends in {', '.join(_PERIODS[:-1])} or {_PERIODS[-1]} is the board of the current "
-        "one, in UTC",
+        "one, in UTC, and one that ends in `@week-1` that of the week before",
         examples=["season-1"],
     ),
 ]
@@ -43,7 +46,12 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE, description="Most members in 
 NO_BOARD = {404: "there is no such board, or it has no members; or no member of the segment has a score"}
 NO_MEMBER = {404: "the member has no score on this board, or in the segment"}
 NO_NAME = {422: "the board's or the member's name, or a value, can't be taken; `field` names it"}
-CHANGING = {409: "the board changed all the time, so that no consistent answer could be read: ask again"}
+CHANGING = {503: f"{RESPONSES[503]}. Or the board changed all the time, so that no consistent answer could be read"}
+#: For what answers with `told`.
+TOLD: dict[int, str | Content] = {
+    200: "",
+    204: Content("it is done, and the token, which has no Listen, is told no more"),
+}
 
 #: What a decimal is in an answer, for the OpenAPI document: see `Exact`.
 DECIMAL = {"type": ["number", "string"], "description": "A number, or with `exact=string` a string of the same digits"}
@@ -66,12 +74,18 @@ class InSegment(Exact):
     segment: Annotated[SegmentName | None, msgspec.Meta(description="Only the members of this segment count")] = None
 
 
+InOrder = Annotated[
+    Order | None,
+    msgspec.Meta(description="Whether rank 0 is the lowest score or the highest; the board's own order if left out"),
+]
+
+
+class Ranked(Exact):
+    order: InOrder = None
+
+
 class Ordered(InSegment):
-    order: Order = Order.ASC
-
-
-class BestFirst(InSegment):
-    order: Order = Order.DESC
+    order: InOrder = None
 
 
 _strings = JSON(decimal_format="string")
@@ -82,6 +96,11 @@ def written(answer: T, query: Exact) -> T | Response:
     if query.exact is Numbers.NUMBER:
         return answer
     return Response(_strings.encode(answer), mimetype="application/json")
+
+
+def told(request: Request, answer: T, query: Exact) -> T | Response:
+    """What `written` returns, or an empty 204 for a token without Listen: who may only write is told no score."""
+    return written(answer, query) if may_read(request) else Response(status=204)
 
 
 def view_of(request: Request, name: str, query: InSegment) -> View:

@@ -1,4 +1,4 @@
-"""Lists, sums and statistics of boards over HTTP. Ranks count from 0; `order=desc` ranks from the highest score."""
+"""Lists, sums and statistics of boards over HTTP. Rank 0 is the first in `order`, and the best if that is left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from pipeline.boards import View
-from pipeline.boards.answers import AtPercentile, EstimatedSum, Order, Page, Reach, Statistics, Sum, SumBelow
+from pipeline.boards.answers import AtPercentile, EstimatedSum, Page, Reach, Statistics, Sum, SumBelow
 from pipeline.boards.view import DEFAULT_PAGE, DEFAULT_RADIUS, PAGE, RADIUS_LIMIT
 from pipeline.errors import InvalidValue
 from wz import Blueprint, Problem, Request, Response
@@ -22,7 +22,6 @@ from .parameters import (
     CHANGING,
     NO_BOARD,
     NO_NAME,
-    BestFirst,
     BoardName,
     InSegment,
     Limit,
@@ -56,7 +55,10 @@ class Listing(Ordered, rename={"first": "from", "last": "to", "low": "min", "hig
     ] = None
     around: Annotated[MemberName | None, msgspec.Meta(description="The member in the middle of the list")] = None
     radius: Annotated[
-        Radius | None, msgspec.Meta(description=f"Members on each side of `around`; {DEFAULT_RADIUS} if left out")
+        Radius | None,
+        msgspec.Meta(
+            description=f"Members on each side of `around`, {DEFAULT_RADIUS} if left out; at an end, more on the other"
+        ),
     ] = None
     low: Bound = None
     high: Bound = None
@@ -83,7 +85,7 @@ class Range(Ordered, rename={"first": "from", "last": "to", "low": "min", "high"
     high: Bound = None
 
 
-class ReachQuery(BestFirst, kw_only=True):
+class ReachQuery(Ordered, kw_only=True):
     share: Annotated[Decimal, msgspec.Meta(description="Of the sum of all scores; from 0 to 1", examples=[0.8])]
 
 
@@ -117,8 +119,8 @@ def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | 
 @etag(weak=True)
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def top(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
-    """List the highest scores, the highest first."""
-    page = view_of(request, board, query).page(Order.DESC, query.limit)
+    """List the best members, the best first: those with the highest scores, unless the board's order is `asc`."""
+    page = view_of(request, board, query).page(None, query.limit)
     return written(page, query), _link(request, page, query.limit)
 
 
@@ -127,8 +129,8 @@ def top(request: Request, board: BoardName, query: End) -> tuple[Page | Response
 @etag(weak=True)
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def bottom(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
-    """List the lowest scores, the lowest first."""
-    page = view_of(request, board, query).page(Order.ASC, query.limit)
+    """List the last members, the last first: its ranks are in the order opposite to the board's."""
+    page = view_of(request, board, query).last_page(query.limit)
     return written(page, query), _link(request, page, query.limit)
 
 
@@ -136,15 +138,9 @@ def bottom(request: Request, board: BoardName, query: End) -> tuple[Page | Respo
 @operation(responses=NO_BOARD | NO_NAME | {409: "the board keeps no sample to estimate from"})
 def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | SumBelow | EstimatedSum | Response:
     """Add up rank 0 to `rank`, or the scores below one; `count` says how many they are."""
-    refuse_mixed(query, ("rank", "estimate"), ("below",))
+    refuse_mixed(query, ("rank", "estimate", "order"), ("below",))
     view = view_of(request, board, query)
     if query.below is not None:
-        if query.order is Order.DESC:
-            raise Problem(
-                422,
-                "order can't be desc here: the members `below` a score are those with the lower scores",
-                field="order",
-            )
         return written(_sum_below(view, query.below), query)
     if query.rank is None:
         raise Problem(422, "rank is missing: give the last rank to count, or a score as `below`", field="rank")
@@ -179,12 +175,12 @@ def at_percentile(
     request: Request,
     board: BoardName,
     percentile: Annotated[str, msgspec.Meta(pattern=f"^{_PERCENTILE.pattern}$", examples=["50"])],
-    query: InSegment,
+    query: Ordered,
 ) -> AtPercentile | Response:
-    """Find the member at a percentile, from 0 to 100: the first that so many percent are not above."""
+    """Find the member at a percentile, from 0 to 100: the lowest that so many percent are not above."""
     if not _PERCENTILE.fullmatch(percentile):
         raise Problem(422, "percentile must be a number from 0 to 100, of at most 12 places", field="percentile")
-    return written(view_of(request, board, query).at_percentile(Decimal(percentile)), query)
+    return written(view_of(request, board, query).at_percentile(Decimal(percentile), query.order), query)
 
 
 def _sum_below(view: View, score: Decimal) -> SumBelow:

@@ -21,6 +21,7 @@ from pipeline.hub.sas import (
 from pipeline.store.clock import machine_time
 from wz import Request
 
+from ..auth import audience_of
 from ..services import services
 from ..sessions import authorization
 
@@ -68,14 +69,15 @@ class Access:
     def rule(self) -> Rule:
         """The rule that signed the token, wherever the token is good. Raises a leaf of `Unauthorized`."""
         segments = [name.signed for name in Resource.parse(self.token.resource).names]
-        audience, rules, now = self._asked(segments, hub=True)
+        audience, rules, now = self._asked(segments, hub=segments[:1] != ["boards"])
         found = self.request.g.signed_by = identify(self.token, rules, audience, now)
         return found
 
     def _asked(self, segments: Sequence[str], hub: bool) -> tuple[Audience, Sequence[Rule], float]:
         found = services(self.request)
-        audience = Audience(found.hosts, segments, hub)
-        return audience, found.rules.find(self.token.key_name, audience.hub), machine_time() - found.clock_tolerance
+        audience = audience_of(found.hosts, segments, hub)
+        rules = found.rules.find(self.token.key_name, audience.hub, audience.boards)
+        return audience, rules, machine_time() - found.clock_tolerance
 
 
 def access(request: Request) -> Access:

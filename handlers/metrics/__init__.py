@@ -1,4 +1,4 @@
-"""/metrics, for Prometheus: what this service's processes counted, and what Redis knows of hubs, relays and jobs.
+"""/metrics, for Prometheus: what this service's processes counted, and what Redis knows of all that workers do.
 
 It needs a token with Listen, also from this machine: behind a proxy, every client may seem to be local, and the names
 of hubs and the lag of their readers are not public. A token for this path alone gives access to nothing else:
@@ -8,7 +8,7 @@ of hubs and the lag of their readers are not public. A token for this path alone
 deploy/prometheus/ has the scrape with a token that is renewed, alerts, and docs/metrics.md every metric.
 
 Workers serve no HTTP: what they count is in Redis. Lag is computed from Redis at each scrape, so it is right even if no
-worker runs. A scrape costs some ten round trips to Redis, however many hubs, jobs, events and members there are.
+worker runs. A scrape costs some thirteen round trips to Redis, however many hubs, jobs, events and members there are.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from .process_counts import AllCounts
 from .processes import Processes
 from .redis_servers import server_metrics
 from .requests import measure
+from .tasks import task_metrics
 
 __all__ = ["begin", "blueprint", "count_bulk", "count_repetitions", "counted", "measure"]
 
@@ -84,6 +85,7 @@ class Stored(Collector):
                 *server_metrics(its.stores.distinct_clients),
                 *hub_metrics(its.hubs),
                 *job_metrics(its.jobs),
+                *task_metrics(its.tasks),
             ]
             is_up = True
         except OUTAGES as exc:

@@ -13,8 +13,10 @@ from .board import Board as Board
 from .bulk import BulkChange as BulkChange
 from .bulk import Outcome as Outcome
 from .by_name import Boards as Boards
+from .configure import SettingsChanged as SettingsChanged
+from .configure import WrongPlaces as WrongPlaces
+from .form import Ties as Ties
 from .lifecycle import BoardExists as BoardExists
-from .lifecycle import WrongPlaces as WrongPlaces
 from .sample import NoSample as NoSample
 from .shards import BoardChanged as BoardChanged
 from .shards import NotInSegment as NotInSegment

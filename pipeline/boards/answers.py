@@ -5,25 +5,42 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from .estimate import Estimate
+from .form import Form
 from .form import Order as Order
+from .form import Ties as Ties
 
 
 class Standing(Struct, frozen=True):
-    """A member's score and ranks: `rank` counts from the lowest score, `reverse_rank` from the highest, both from 0."""
+    """A member's score, and its rank in `order` among all `count` members."""
 
     member: str
     score: Decimal
     rank: int
-    reverse_rank: int
+    order: Order
+    count: int
+
+
+class Written(Standing, frozen=True):
+    """`changed` says whether the score is another than before; `also` has the same for the other boards, by name.
+
+    `dropped` is there, and true, if the board keeps only so many members, and this one is not among them: it is not on
+    the board, where it would have this rank.
+    """
+
+    changed: bool = True
+    dropped: bool | UnsetType = UNSET
+    also: dict[str, Written] | UnsetType = UNSET
 
 
 class Added(Standing, frozen=True):
-    """`repeated` says that the event was applied before, and nothing was changed."""
+    """`repeated` says that the event was applied before, and nothing was changed; the others are as in `Written`."""
 
     repeated: bool = False
+    dropped: bool | UnsetType = UNSET
+    also: dict[str, Added] | UnsetType = UNSET
 
 
 class Ranks(Struct, frozen=True):
@@ -105,8 +122,9 @@ class Statistics(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """A whole board: its `Statistics` and settings. `places` are the digits after the point that scores may have.
 
-    `expires` is the time (UTC) at which the board is deleted, `sample` the size of the sample that it keeps, 0 for
-    none.
+    `order` and `ties` say which members are the best: see form.py. `expires` is the time (UTC) at which the board is
+    deleted, `sample` the size of the sample that it keeps, 0 for none, `most` how many members it keeps, 0 for all.
+    `version` is another one after each change of a score or a setting: see `settings_version`.
     """
 
     board: str
@@ -117,8 +135,12 @@ class Summary(Struct, frozen=True):
     min: Decimal | None
     max: Decimal | None
     variance: Decimal | None
+    order: Order
+    ties: Ties
     expires: str | None
     sample: int
+    most: int
+    version: str
 
 
 class Reach(Struct, frozen=True):
@@ -160,22 +182,36 @@ class Shape(Struct, frozen=True):
 
 
 class AtPercentile(Struct, frozen=True):
-    """The lowest member such that at least `percentile` percent of all are not above it (the nearest-rank method)."""
+    """The lowest member such that at least `percentile` percent of all are not above it (the nearest-rank method).
+
+    `rank` is its rank in `order` among all `count` members.
+    """
 
     percentile: Decimal
     member: str
     score: Decimal
     rank: int
+    order: Order
+    count: int
 
 
 class BoardSettings(Struct, frozen=True):
-    """A board's settings; `created` says that the board did not exist before."""
+    """A board's settings, as in `Summary`; `created` says that the board did not exist before."""
 
     board: str
     created: bool
     places: int
+    order: Order
+    ties: Ties
     sample: int
+    most: int
     expires: str | None
+    version: str
+
+
+def settings_version(form: Form, sample: int, expires: int, most: int, version: int) -> str:
+    """Return another text for any other settings, and after a slash the number of changes, also of scores."""
+    return f"{form.number}.{sample}.{expires}.{most}/{version}"
 
 
 def isoformat(ms: int) -> str | None:

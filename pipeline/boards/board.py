@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, cast
+from typing import Literal, TypeVar
+
+from msgspec import UNSET, UnsetType, structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
-from . import bulk, directory, features, lifecycle, rebuild
-from .answers import Added, BoardSettings, Standing, Summary
+from . import bulk, configure, directory, features, giving, lifecycle, rebuild, trim
+from .answers import Added, BoardSettings, Summary, Written
 from .bulk import BulkChange, Outcome
-from .changes import Change, Code, Op, Reply, checked_event, checked_member
+from .changes import Change, Code, Op, Reply, checked_member
+from .configure import Setup
 from .directory import Listed
 from .features import Feature
+from .form import Order, Ties
 from .keys import MOST_SEGMENTS
-from .queries import AskInfo, At
 from .scores import to_units
-from .shards import NotInSegment, Shards, StaleBoard, UnknownMember, check_name, with_form
+from .shard import update
+from .shards import NotInSegment, Progress, Shards, UnknownMember, check_name, refused, with_form
+from .trim import Trimmed
 from .view import View
+
+T = TypeVar("T")
 
 
 class Board(View):
@@ -49,23 +56,69 @@ class Board(View):
 
     # -- one member ----------------------------------------------------------------------------------------------------
 
-    def set(self, member: str, score: Decimal) -> Standing:
-        """Give `member` a score, in place of any that it has. O(log n)."""
-        return self._scored(Op.SET, member, score, "score")[0]
+    def set(
+        self,
+        member: str,
+        score: Decimal,
+        operator: Op = Op.SET,
+        *,
+        order: Order | None = None,
+        also: Sequence[Board] = (),
+        expected: str = "",
+    ) -> Written:
+        """Give `member` a score, in place of any that it has. O(log n). `order` is that of the answer's rank.
 
-    def add(self, member: str, reward: Decimal, event: str = "") -> Added:
+        With the `operator` MAX the score is set only if it is higher than the one that `member` has, with MIN only if
+        it is lower, or if there is none. `also` are boards that get the same: on one server all of them at once, or
+        none if one refuses; on a cluster one after the other. With `expected`, nothing is changed and `ScoreChanged`
+        raised unless the score is one of these units (numbers with spaces between them), ANY, or there is NONE.
+        """
+        done = giving.give([self, *also], operator, member, score, order, expected=expected)
+        first, *others = [
+            Written(**structs.asdict(standing), changed=code is Code.OK, dropped=_dropped(code))
+            for standing, code in done
+        ]
+        return structs.replace(first, also=_by_name(also, others)) if also else first
+
+    def add(
+        self,
+        member: str,
+        reward: Decimal,
+        event: str = "",
+        *,
+        order: Order | None = None,
+        also: Sequence[Board] = (),
+        expected: str = "",
+    ) -> Added:
         """Add to the score of `member`, which begins at 0. If the result is not in range, nothing changes.
 
-        An `event` (up to `EVENT_BYTES`) that was applied before changes nothing: the answer's `repeated` is true.
+        An `event` (up to `EVENT_BYTES`) that was applied before changes nothing: the answer's `repeated` is true. It
+        names one change of one member on this board: with another one, it is `InvalidValue`. `also` and `expected` are
+        as in `set`.
         """
-        standing, repeated = self._scored(Op.ADD, member, reward, "reward", event)
-        return Added(standing.member, standing.score, standing.rank, standing.reverse_rank, repeated)
+        done = giving.give([self, *also], Op.ADD, member, reward, order, event=event, expected=expected)
+        first, *others = [
+            Added(**structs.asdict(standing), repeated=code is Code.SAME, dropped=_dropped(code))
+            for standing, code in done
+        ]
+        return structs.replace(first, also=_by_name(also, others)) if also else first
 
     @with_form
-    def remove(self, member: str) -> None:
-        """Remove `member` from the board, with its features, and from its segments. Raises `UnknownMember`."""
-        if self._change(Change(Op.REMOVE, member)).code is Code.ABSENT:
+    def remove(self, member: str, *, expected: str = "") -> None:
+        """Remove `member` from the board, with its features, and from its segments. Raises `UnknownMember`.
+
+        `expected` is as in `set`.
+        """
+        if self._change(Change(Op.REMOVE, member), expected).code is Code.ABSENT:
             raise UnknownMember(self.name, member)
+
+    @with_form
+    def forget(self, member: str) -> None:
+        """Remove all that the board knows of `member`: like `remove`, but also if it has no score, or is not there."""
+        for segment in self.segments_of(member):
+            self._change(Change(Op.LEAVE, member, segment))
+        self._change(Change(Op.REMOVE, member))
+        self.set_features(member, {}, replace=True)
 
     @with_form
     def join(self, member: str, segment: str) -> None:
@@ -81,33 +134,17 @@ class Board(View):
         if self._change(Change(Op.LEAVE, member, segment)).code is Code.ABSENT:
             raise NotInSegment(self.name, segment, member)
 
-    @with_form
-    def _scored(self, op: Op, member: str, value: Decimal, field: str, event: str = "") -> tuple[Standing, bool]:
-        """Return the standing, and whether the event was applied before."""
-        change = Change(op, checked_member(member), to_units(value, field, self.shards.places), checked_event(event))
-        reply = self._change(change, ranks=True)
-        if reply.code is Code.RANGE:
-            raise InvalidValue(f"the score of {member!r} would leave the range of a board", field)
-        if reply.score is None:  # the event was applied before, and the member was removed after it
-            raise UnknownMember(self.name, member)
-        rank, size = cast(int, reply.rank), cast(int, reply.size)
-        if len(self.shards) > 1:
-            replies = self.shards.ask(At(reply.score, member.encode()), AskInfo())
-            rank, size = sum(at for at, _ in replies), sum(info.size for _, info in replies)
-        return self.standing_of(member, reply.score, rank, size), reply.code is Code.SAME
-
-    def _change(self, change: Change, ranks: bool = False) -> Reply:
-        [reply] = self.shards.of(change.member).update(
-            self.shards.form, [change], remember_ms=self.remember_ms, expires=self.expires, ranks=ranks
-        )
-        if reply.code is Code.STALE:
-            raise StaleBoard(self.name, f"the sums lack the score of {change.member!r}")
+    def _change(self, change: Change, expected: str = "") -> Reply:
+        form = self.shards.form, self.expires
+        [reply] = update([self.shards.of(change.member)], [form], [change], expected=expected)
+        if error := refused(reply.code, change, self.name):
+            raise error
         return reply
 
     # -- many members --------------------------------------------------------------------------------------------------
 
     def apply(self, changes: Iterable[BulkChange | Outcome]) -> Iterator[Outcome]:
-        """Apply changes, `CHUNK` in a call of the script, and yield the `Outcome` of each, in their order.
+        """Apply changes, up to `CHUNK` in a call of the script, and yield the `Outcome` of each, in their order.
 
         A change is written before its outcome is yielded. By then, changes after it may be written as well: up to two
         times `WINDOW` are read ahead. Changes that set the scores of different members may be written in another order.
@@ -172,55 +209,81 @@ class Board(View):
         places: int | None = None,
         sample: int | None = None,
         expires: datetime | Literal["never"] | None = None,
+        *,
+        order: Order | None = None,
+        ties: Ties | None = None,
+        most: int | None = None,
+        versions: Collection[str] | None = None,
     ) -> BoardSettings:
         """Make a board, or change its settings; None leaves them. A board that was configured stays when it is empty.
 
-        `places` (0 to `MAX_PLACES`; `PLACES` for a new board) can't change while there are scores: `WrongPlaces`.
-        `sample` is the size of the sample for `estimated_sum`, from `LEAST` to `MOST` in sample.py, or 0 for none; it
-        is drawn anew. At `expires`, in UTC if it has no time zone, the whole board is deleted.
+        `places` (0 to `MAX_PLACES`; `PLACES` for a new board) and `ties` (see `Ties`; by name for a new board) can't
+        change while there are scores: `WrongPlaces`. `order` is that of ranks; for a new board, the highest score is
+        the best. `sample` is the size of the sample for `estimated_sum`, from `LEAST` to `MOST` in sample.py, or 0 for
+        none; it is drawn anew. At `expires`, in UTC if it has no time zone, the whole board is deleted. `most` is how
+        many members the board keeps, on each shard, and 0 for all.
+
+        With `versions`, of the settings before the slash of `BoardSettings.version`, only if they are of one of these,
+        else `SettingsChanged`; `ANY` in configure.py is for any board that is there, `NONE` for none.
         """
-        return lifecycle.configure(self.shards, places, sample, expires, self.expires)
+        setup = Setup(places, order, ties, sample, expires, most)
+        return configure.configure(self.shards, setup, self.expires, versions)
 
-    def delete(self) -> None:
-        """Delete the board with all that belongs to it; features first, so that it can be repeated after a crash.
+    def delete(self, progress: Progress | None = None) -> None:
+        """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""
+        lifecycle.delete(self.shards, progress)
 
-        O(n), most of it in the background of Redis. Raises `UnknownBoard`.
-        """
-        lifecycle.delete(self.shards)
-
-    def copy(self, to: str, *, replace: bool = False) -> Board:
+    def copy(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
         """Copy scores, settings, features and segments to another board, in chunks. Raises `BoardExists`.
 
         If the board is written to meanwhile, each member's score in the copy is one that it had during the copying.
         """
         other = self._other(to)
-        lifecycle.copy(self.shards, other, replace)
+        lifecycle.copy(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
 
-    def rename(self, to: str, *, replace: bool = False) -> Board:
+    def rename(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
         """Rename the board, at once. On a cluster it is a `copy`, after which the old board is deleted."""
         other = self._other(to)
-        lifecycle.rename(self.shards, other, replace)
+        lifecycle.rename(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
 
-    def union(self, sources: Mapping[str, Decimal], *, replace: bool = False) -> Summary:
+    def union(
+        self, sources: Mapping[str, Decimal], *, replace: bool = False, progress: Progress | None = None
+    ) -> Summary:
         """Fill this board with the members of others, each with the sum of its scores times the weights.
 
         Raises `InvalidValue` for a sum that has more places than this board, or is out of range: then the board is not
         made, and one that was configured stays as it was. O(n), in chunks.
         """
         parts = {self._other(name): weight for name, weight in sources.items()}
-        lifecycle.union(self.shards, parts, replace, self.expires)
+        lifecycle.union(self.shards, parts, replace, self.expires, progress)
         return self.summary()
 
-    def check(self, progress: Callable[[int, int], object] | None = None) -> None:
+    def trim(
+        self,
+        *,
+        keep: int | None = None,
+        below: Decimal | None = None,
+        above: Decimal | None = None,
+        progress: Progress | None = None,
+    ) -> Trimmed:
+        """Remove all but the first `keep` in the board's order; or the members whose scores are below, or above, one.
+
+        They go as with `remove`, in chunks, the last first; one whose score was changed since it was read stays, if it
+        is not read again. Raises `UnknownBoard`, `BoardChanged` if the board was replaced meanwhile, or its order
+        changed. If it was broken off, do it again.
+        """
+        return trim.trim(self.shards, keep, below, above, progress)
+
+    def check(self, progress: Progress | None = None) -> None:
         """Compare every sum with the scores, also those of segments. O(n), read in pages.
 
         Raises `StaleBoard`, or `BoardChanged`.
         """
         rebuild.check(self.shards, progress)
 
-    def rebuild(self, progress: Callable[[int, int], object] | None = None) -> None:
+    def rebuild(self, progress: Progress | None = None) -> None:
         """Make all sums anew from the scores, whichever program wrote these, also the sums of segments, and the sample.
 
         O(n). Scores are read in pages, after each of which `progress` is called with the number read and their count. A
@@ -232,3 +295,11 @@ class Board(View):
 
     def _other(self, name: str) -> Shards:
         return Shards(self.shards.client, name, len(self.shards))
+
+
+def _by_name(boards: Sequence[Board], answers: Sequence[T]) -> dict[str, T]:
+    return {board.name: answer for board, answer in zip(boards, answers, strict=True)}
+
+
+def _dropped(code: Code) -> bool | UnsetType:
+    return True if code is Code.DROPPED else UNSET

@@ -1,4 +1,4 @@
-"""Many changes to a board, a few hundred in each call of the script: what `Board.apply` does."""
+"""Many changes to a board, up to a hundred in each call of the script: what `Board.apply` does."""
 
 from __future__ import annotations
 
@@ -12,37 +12,44 @@ from itertools import islice
 from msgspec import UNSET, Struct, UnsetType
 
 from ..errors import InvalidValue
-from .changes import Change, Code, Op, Reply, checked_event, checked_member
+from .changes import SETS, Change, Code, Op, Reply, checked_event, checked_member
 from .fanout import update_all
 from .scores import from_units, to_units
 from .shard import OtherForm, StaleShard, shard_of
-from .shards import BoardChanged, Shards, StaleBoard
+from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, pause, refused
 
-#: Changes in one call of the script, which then takes some 5 ms of Redis's time.
-CHUNK = 400
+#: Most changes in one call of the script; it makes fewer if they would take more than some 5 ms of Redis's time.
+CHUNK = 100
 
 #: Records that are read before they are written, and answered when all of them are.
 WINDOW = 10_000
 
 
 class BulkChange(Struct, frozen=True):
-    """Set a member's score, or add a reward to it: exactly one of the two. `event` is as in `Board.add`."""
+    """Set a member's score as `operator` says (set, max or min), or add a reward to it: exactly one of the two.
+
+    `event` is as in `Board.add`.
+    """
 
     member: str
     score: Decimal | UnsetType = UNSET
     reward: Decimal | UnsetType = UNSET
     event: str = ""
+    operator: Op = Op.SET
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):
     """The member's score after the change, or why it was refused: nothing was changed then.
 
-    `repeated` says that the event was applied before.
+    `changed` says whether the score is another than before. `repeated` says that the event was applied before.
+    `dropped` says that the board keeps only so many members, and this one is not among them.
     """
 
     member: str
     score: Decimal | None = None
+    changed: bool = True
     repeated: bool = False
+    dropped: bool = False
     error: str | None = None
     field: str | None = None
 
@@ -95,16 +102,16 @@ class _Window:
                 continue
             self.changes[shard_of(change.member, shards)].append((change, place))
             members.add(change.member)
-            is_of_sets = is_of_sets and change.op is Op.SET and not change.event
+            is_of_sets = is_of_sets and change.op is not Op.ADD and not change.event
         if is_of_sets and len(members) == sum(map(len, self.changes)):
             # In any order the result is the same, and neighbours in the tree are written together.
             for some in self.changes:
                 some.sort(key=_value)
 
     def write(self) -> list[Outcome]:
-        first = 0
-        while any(first < len(some) for some in self.changes):
-            chunk = [some[first : first + CHUNK] for some in self.changes]
+        made, attempt = [0] * len(self.changes), 0
+        while any(first < len(some) for first, some in zip(made, self.changes, strict=True)):
+            chunk = [some[first : first + CHUNK] for first, some in zip(made, self.changes, strict=True)]
             try:
                 replies = update_all(
                     self.shards.all,
@@ -114,27 +121,31 @@ class _Window:
                     expires=self.expires,
                 )
             except OtherForm as exc:
-                if first:
+                attempt += 1
+                is_held = exc.form == self.shards.form
+                if attempt > ATTEMPTS or (any(made) and not is_held):
                     raise BoardChanged(self.shards.name) from exc
                 self.shards.form = exc.form
-                self._prepare()
+                if not is_held:
+                    self._prepare()
+                pause(attempt)
                 continue
             except StaleShard as exc:
-                raise StaleBoard(self.shards.name, "another program wrote to it") from exc
-            for some, answers in zip(chunk, replies, strict=True):
-                for (change, place), reply in zip(some, answers, strict=True):
+                raise StaleBoard(self.shards.name, str(exc)) from exc
+            for number, answers in enumerate(replies):
+                made[number] += len(answers)
+                for (change, place), reply in zip(chunk[number], answers, strict=False):
                     self.outcomes[place] = self._outcome(change, reply)
-            first += CHUNK
         return [outcome for outcome in self.outcomes if outcome is not None]
 
     def _outcome(self, change: Change, reply: Reply) -> Outcome:
-        if reply.code is Code.STALE:
-            raise StaleBoard(self.shards.name, f"the sums lack the score of {change.member!r}")
-        if reply.code is Code.RANGE:
-            field = "reward" if change.op is Op.ADD else "score"
-            return Outcome(change.member, error="the score would leave the range of a board", field=field)
+        if error := refused(reply.code, change, self.shards.name):
+            if not isinstance(error, InvalidValue):
+                raise error
+            return Outcome(change.member, error=str(error), field=error.field)
         score = None if reply.score is None else from_units(reply.score, self.shards.places)
-        return Outcome(change.member, score, reply.code is Code.SAME)
+        is_dropped = reply.code is Code.DROPPED
+        return Outcome(change.member, score, reply.code is Code.OK, reply.code is Code.SAME, is_dropped)
 
 
 def _value(change: tuple[Change, int]) -> int | str:
@@ -145,9 +156,10 @@ def change_of(record: BulkChange, places: int) -> Change:
     """Raises `InvalidValue`."""
     if (record.score is UNSET) == (record.reward is UNSET):
         raise InvalidValue("a record must have either a score or a reward", field="score")
-    if isinstance(record.score, Decimal):
-        units = to_units(record.score, "score", places)
-        return Change(Op.SET, checked_member(record.member), units, checked_event(record.event))
-    assert isinstance(record.reward, Decimal)
-    units = to_units(record.reward, "reward", places)
-    return Change(Op.ADD, checked_member(record.member), units, checked_event(record.event))
+    op, value, field = Op.ADD, record.reward, "reward"
+    if record.reward is UNSET:
+        op, value, field = record.operator, record.score, "score"
+        if op not in SETS:
+            raise InvalidValue(f"operator must be one of {', '.join(SETS)}", field="operator")
+    assert isinstance(value, Decimal)
+    return Change(op, checked_member(record.member), to_units(value, field, places), checked_event(record.event))

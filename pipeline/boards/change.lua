@@ -110,22 +110,30 @@ local function change(tree, score, by)
   return true
 end
 
+-- A member's score, false for none; nil if it is one that no board can have.
+local function score_of(tree, member)
+  local score = tree.known[member]
+  if score == nil then
+    score = call('ZSCORE', tree.scores, member)
+    score = score and tonumber(score)
+    if score and (score % 1 ~= 0 or score >= 2 ^ 53 or score <= -2 ^ 53) then return nil end
+    tree.known[member] = score
+  end
+  return score
+end
+
 -- Change a member's score. Returns a code, the score before and the score after; false is for none.
 local function apply(tree, op, member, units)
-  local before, after = tree.known[member], false
-  if before == nil then
-    before = call('ZSCORE', tree.scores, member)
-    before = before and tonumber(before)
-    tree.known[member] = before
-  end
+  local before, after = score_of(tree, member), false
+  if before == nil then return 'stale', false, false end
   if op == 'remove' then
-    if not before then return 'absent', before, before end
+    if not before or units and units ~= '' and tonumber(units) ~= before then return 'absent', before, before end
   else
     after = tonumber(units) + 0
     -- Two magnitudes below 2^53 add up to less than 2^54. Doubles there are even numbers only, but none of them rounds
     -- to below 2^53, so the comparison is exact although the sum may not be.
     if op == 'add' then after = (before or 0) + after end
-    if op == 'max' and before and before > after then after = before end
+    if before and (op == 'max' and before > after or op == 'min' and before < after) then after = before end
     if after >= 2 ^ 53 or after <= -2 ^ 53 then return 'range', before, before end
   end
   if before == after then return 'ok', before, before end

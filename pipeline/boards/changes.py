@@ -14,21 +14,33 @@ MEMBER_BYTES, EVENT_BYTES = 512, 128
 
 
 class Op(StrEnum):
-    """What a change does with a member's score: `max` raises it, if it is lower or there is none."""
+    """What a change does with a score: `max` sets one that is higher than there is, `min` one that is lower."""
 
     SET = "set"
-    ADD = "add"
     MAX = "max"
+    MIN = "min"
+    ADD = "add"
     REMOVE = "remove"
     JOIN = "join"
     LEAVE = "leave"
+
+
+#: The changes that give a score, with the score as their value.
+SETS = (Op.SET, Op.MAX, Op.MIN)
+
+#: What `update_args` can expect of a score: any, or none.
+ANY, NONE = "*", "-"
 
 
 class Code(StrEnum):
     """The result of a change; with all but OK, nothing was changed."""
 
     OK = "ok"
+    KEPT = "kept"  # the score is what it was before
     SAME = "same"  # the event was applied before; the member was in the segment
+    DROPPED = "dropped"  # the board keeps only so many members, and this one is not among them
+    OTHER = "other"  # the event was applied before, but was another change
+    CHANGED = "changed"  # the score is not the one that was expected
     RANGE = "range"  # the score would leave the range
     ABSENT = "absent"  # there is no member to remove, or it is not in the segment
     FULL = "full"  # the board has as many segments as it may have
@@ -36,7 +48,10 @@ class Code(StrEnum):
 
 
 class Change(NamedTuple):
-    """`value` is units, for `join` and `leave` a segment; `event` an id, '' for none."""
+    """`value` is units, for `join` and `leave` a segment; `event` an id, '' for none.
+
+    With units, `remove` removes only a member that has this score.
+    """
 
     op: Op
     member: str
@@ -58,8 +73,10 @@ class Reply(NamedTuple):
 
 def checked_member(member: str) -> str:
     """Raises `InvalidValue`."""
-    if not 0 < len(member.encode()) <= MEMBER_BYTES:
-        raise InvalidValue(f"a member's name must have 1 to {MEMBER_BYTES} bytes of UTF-8", field="member")
+    if not 0 < len(member.encode()) <= MEMBER_BYTES or "\0" in member:
+        raise InvalidValue(
+            f"a member's name must have 1 to {MEMBER_BYTES} bytes of UTF-8, and none of them 0", field="member"
+        )
     return member
 
 
@@ -70,9 +87,13 @@ def checked_event(event: str) -> str:
     return event
 
 
-def update_args(form: Form, changes: Sequence[Change], remember_ms: int, expires: int, ranks: bool) -> list[Any]:
-    """Return the arguments of update.lua."""
-    args: list[Any] = [form.number, remember_ms, expires, int(ranks)]
+def update_args(
+    forms: Sequence[tuple[Form, int]], changes: Sequence[Change], remember_ms: int, ranks: bool, expected: str = ""
+) -> list[Any]:
+    """Return the arguments of update.lua: `forms` has each board's form, and when it is deleted if it is new."""
+    args: list[Any] = [remember_ms, int(ranks), expected]
+    for form, expires in forms:
+        args += form.number, expires
     for change in changes:
         args += change
     return args

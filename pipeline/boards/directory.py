@@ -37,6 +37,14 @@ class Names(Struct, frozen=True):
     complete: bool
 
 
+class Listing(Struct, frozen=True):
+    """Boards by name. `next` is the last name here, if there are more; `complete` is that of `Names`."""
+
+    boards: list[Listed]
+    next: str | None
+    complete: bool
+
+
 class Listed(Struct, frozen=True):
     """A board in a list, or a segment of one. If it is `stale`, its sums are not those of its scores, and are None."""
 

@@ -15,6 +15,7 @@ from .changes import Change, Reply, replies, update_args
 from .form import Form
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
+from .scores import StaleShard
 from .shard import READ, UPDATE, Shard, error_of
 
 
@@ -36,8 +37,15 @@ def ask_all(shards: Sequence[Shard], form: Form | None, queries: Sequence[Sequen
 def try_all(shards: Sequence[Shard], queries: Sequence[Query]) -> list[list[Any] | Exception]:
     """Ask shards of any boards the same questions, all at once. One that refuses has its error in place of answers."""
     args = read_args(None, queries)
-    answers = _run_all(READ, [(shard, args) for shard in shards])
-    return [answer if isinstance(answer, Exception) else read_answers(queries, answer) for answer in answers]
+    answers = run_all(READ, [(shard, args) for shard in shards])
+    return [answer if isinstance(answer, Exception) else _tried(queries, answer) for answer in answers]
+
+
+def _tried(queries: Sequence[Query], reply: Any) -> list[Any] | Exception:
+    try:
+        return read_answers(queries, reply)
+    except StaleShard as exc:
+        return exc
 
 
 def update_all(
@@ -49,35 +57,41 @@ def update_all(
     expires: int = 0,
     ranks: bool = False,
 ) -> list[list[Reply]]:
-    """Apply to each shard its own changes, as `Shard.update` does. Ranks are those within the shards.
+    """Apply to each shard its own changes, or the first of them: as many as it has replies (see update.lua).
 
-    The changes of one shard are atomic, those of several shards are not: if one shard refuses or can't be reached, this
-    raises its error, but the others have been changed.
+    Ranks are those within the shards. The changes of one shard that have replies are atomic, those of several shards
+    are not: if one shard refuses or can't be reached, this raises its error, but the others have been changed.
     """
-    calls = [(shard, some) for shard, some in zip(shards, changes, strict=True) if some]
-    if len(calls) == 1:
-        [(shard, some)] = calls
-        done = iter([shard.update(form, some, remember_ms=remember_ms, expires=expires, ranks=ranks)])
-    else:
-        args = [(shard, update_args(form, some, remember_ms, expires, ranks)) for shard, some in calls]
-        done = iter([replies(answer, ranks) for answer in _send_all(UPDATE, args)])
+    forms = [(form, expires)]
+    calls = [
+        (shard, update_args(forms, some, remember_ms, ranks))
+        for shard, some in zip(shards, changes, strict=True)
+        if some
+    ]
+    done = iter([replies(answer, ranks) for answer in _send_all(UPDATE, calls)])
     return [next(done) if some else [] for some in changes]
 
 
 def _send_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
     """Run a script for each shard with its arguments. Raises the first error, when all have answered."""
-    answers = _run_all(script, calls)
+    answers = run_all(script, calls)
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
     return answers
 
 
-def _run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
+def run_all(script: BoardScript, calls: Sequence[tuple[Shard, list[Any]]]) -> list[Any]:
     """Run a script for each shard with its arguments. Returns their answers, errors among them."""
     if not calls:
         return []
     client = calls[0][0].client
+    if len(calls) == 1:
+        [(shard, args)] = calls
+        try:
+            return [script.call(client, shard.keys, args)]
+        except ResponseError as exc:
+            return [error_of(exc)]
     commands = [("EVALSHA", script.sha, len(shard.keys), *shard.keys, *args) for shard, args in calls]
     answers = send_at_once(client, commands, [shard.keys[0] for shard, _ in calls])
     for i, (shard, args) in enumerate(calls):

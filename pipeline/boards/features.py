@@ -1,4 +1,4 @@
-"""A member's typed features, in a hash, and the segments that it is in, which are sets: all of one shard."""
+"""A member's typed features, in one JSON object, and the segments that it is in, which are sets: all of one shard."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..errors import InvalidValue, PipelineError
 from . import keys
 from .lua import BoardScript
 from .shard import Shard
+from .shards import attempts
 
 #: A feature's value. Numbers are exact: one with a point is a Decimal, also after a round trip.
 Feature = str | int | Decimal | bool
@@ -21,8 +22,10 @@ Feature = str | int | Decimal | bool
 MOST, NAME, VALUE = 256, 128, 4096
 
 _WRITE = BoardScript("tree.lua", "features.lua")
-_MEMBERSHIPS = BoardScript("memberships.lua", reads_only=True)
+MEMBER = BoardScript("member.lua", reads_only=True)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+# Any, because msgspec has no union of str and Decimal; an int is exact at any length.
+_DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 class FeaturesChanged(PipelineError):
@@ -35,14 +38,12 @@ class FeaturesChanged(PipelineError):
 
 def read(shard: Shard, member: str) -> dict[str, Feature]:
     """Return a member's features, sorted by name; {} without any. One command."""
-    return _decoded(shard.client.execute_command("HGETALL", keys.name(keys.FEATURES, shard.tag, MEMBER=member)))
+    return decoded(_stored(shard, member))
 
 
 def version(features: Mapping[str, Feature]) -> str:
     """Return a digest of a member's features: another one for any other features."""
-    pairs = ((name.encode(), _encoded(name, value)) for name, value in features.items())
-    digests = (_sha1(b"%d " % len(name) + name + value) for name, value in pairs)
-    return _sha1("".join(sorted(digests)).encode())
+    return sha1(encoded(features), usedforsecurity=False).hexdigest()
 
 
 def write(
@@ -56,20 +57,21 @@ def write(
     """Set features, remove those that are None, and with `replace` all that are not named. Returns all features.
 
     `expires` (Unix time in ms, 0 for never) is when they are deleted if there is no board yet that has such a time.
-    `versions` are those of which the features must be one, None for any. Raises `FeaturesChanged`.
+    `versions` are those of which the features must be one, None for any. Raises `FeaturesChanged`, also if others
+    change the same member's features all the time; then, and after `InvalidValue`, nothing was changed. Two calls.
     """
-    if versions is not None and not versions:
-        raise FeaturesChanged(member)
-    if len(changes) > MOST:
-        raise InvalidValue(f"a member has at most {MOST} features", field="features")
-    args: list[Any] = [member, int(replace), expires, " ".join(versions or ())]
-    for name, value in changes.items():
-        args += [name, b"" if value is None else _encoded(name, value)]
-    own = [keys.name(keys.FEATURES, shard.tag, MEMBER=member), keys.name(keys.FEATURED, shard.tag)]
-    reply = _WRITE.call(shard.client, [*shard.keys, *own], args)
-    if reply is None:
-        raise FeaturesChanged(member)
-    return _decoded(reply)
+    own = [*shard.keys, keys.name(keys.FEATURES, shard.tag)]
+    needs_none = replace and versions is None
+    for _ in attempts():
+        stored = b"" if needs_none else _stored(shard, member)
+        before = decoded(stored)
+        if versions is not None and version(before) not in versions:
+            break
+        merged = changes if replace else {**before, **changes}
+        after = {name: value for name, value in sorted(merged.items()) if value is not None}
+        if _WRITE.call(shard.client, own, [member, b"*" if needs_none else stored, encoded(after), expires]):
+            return after
+    raise FeaturesChanged(member)
 
 
 def segments(shard: Shard) -> set[str]:
@@ -79,33 +81,41 @@ def segments(shard: Shard) -> set[str]:
 
 def segments_of(shard: Shard, member: str) -> list[str]:
     """Return the segments of a member, sorted. O(segments of the board): each is asked."""
-    return sorted(name.decode() for name in _MEMBERSHIPS.call(shard.client, shard.keys, [member]))
+    return about(MEMBER.call(shard.client, shard.keys, [member]))[1]
 
 
-def _sha1(data: bytes) -> str:
-    return sha1(data, usedforsecurity=False).hexdigest()
+def about(reply: list[bytes | None]) -> tuple[dict[str, Feature], list[str]]:
+    """Return the features and the sorted segments of a reply of member.lua."""
+    stored, *segments = reply
+    return decoded(stored), sorted(name.decode() for name in segments if name)
 
 
-def _encoded(name: str, value: Feature) -> bytes:
+def encoded(features: Mapping[str, Feature]) -> bytes:
+    """Return features as they are stored, b"" for none. Raises `InvalidValue` for what a member can't have."""
+    if len(features) > MOST:
+        raise InvalidValue(
+            f"a member has at most {MOST} features, and these would be {len(features)}", field="features"
+        )
+    pairs = (_ENCODER.encode(name) + b":" + _value(name, value) for name, value in sorted(features.items()))
+    return b"{%s}" % b",".join(pairs) if features else b""
+
+
+def decoded(stored: bytes | None) -> dict[str, Feature]:
+    """Return the features that are stored so."""
+    return _DECODER.decode(stored) if stored else {}
+
+
+def _stored(shard: Shard, member: str) -> bytes:
+    found: bytes | None = shard.client.execute_command("HGET", keys.name(keys.FEATURES, shard.tag), member)
+    return found or b""
+
+
+def _value(name: str, value: Feature) -> bytes:
     if not 0 < len(name) <= NAME:
         raise InvalidValue(f"a feature's name must have 1 to {NAME} characters", field="features")
     if isinstance(value, Decimal) and not value.is_finite():
         raise InvalidValue(f"the feature {name!r} must be a number, not {value}", field=name)
-    encoded = str(value).encode() if type(value) is int else _ENCODER.encode(value)  # msgspec's integers end at 64 bits
-    if len(encoded) > VALUE:
+    text = str(value).encode() if type(value) is int else _ENCODER.encode(value)  # msgspec's integers end at 64 bits
+    if len(text) > VALUE:
         raise InvalidValue(f"the feature {name!r} must have at most {VALUE} bytes of JSON", field=name)
-    return encoded
-
-
-def _decoded(reply: Any) -> dict[str, Feature]:
-    """Read HGETALL's answer, which redis-py turns into a dict, or a script's, which it leaves a list."""
-    pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
-    return {name.decode(): _value(encoded) for name, encoded in sorted(pairs)}
-
-
-def _value(encoded: bytes) -> Feature:
-    text = encoded.decode()
-    if text[0] not in "-0123456789":
-        value: str | bool = msgspec.json.decode(text)
-        return value
-    return Decimal(text) if set(text) & set(".eE") else int(text)
+    return text

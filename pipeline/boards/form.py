@@ -14,6 +14,11 @@ class Order(StrEnum):
     ASC = "asc"
     DESC = "desc"
 
+    @property
+    def opposite(self) -> Order:
+        """The other one."""
+        return Order.DESC if self is Order.ASC else Order.ASC
+
 
 class Ties(StrEnum):
     """Which of the members with the same score is the better one: by name, or the one that had the score first."""

@@ -1,4 +1,4 @@
--- The names of a shard's keys, after its prefix; not those of its members' features, of which there may be a million.
+-- The names of a shard's keys, after its prefix, and when they expire.
 --
 -- keys.py has the names. They are passed as ARGV[first] and on; one with SEGMENT in it stands for a key of each segment.
 
@@ -13,4 +13,14 @@ local function key_names(prefix, first)
     end
   end
   return names
+end
+
+-- Let all keys expire at a time in ms, 0 for never; two have an end of their own, which is near.
+local function expire_keys(prefix, expires, first)
+  for _, name in ipairs(key_names(prefix, first)) do
+    local key = prefix .. name
+    if name ~= KEY_CHANGES and name ~= KEY_HELD then
+      if expires > 0 then call('PEXPIREAT', key, expires) else call('PERSIST', key) end
+    end
+  end
 end

@@ -3,9 +3,8 @@
 SHARD is the board's name; on a board that is split it is followed by `:` and the number of the shard. The part in
 braces is the hash tag: all keys of a shard are in one slot of a cluster, so that one script may change them together.
 
-The scripts take all names from here: see lua.py. A new key belongs in `KEYS`. If its name has no MEMBER in it, the
-scripts that delete, rename and expire a board then know it, since `shard_keys` hands them the names; for one with a
-MEMBER, lifecycle.py has to find the members.
+The scripts take all names from here: see lua.py. A new key belongs in `KEYS`: the scripts that delete, rename and
+expire a board then know it, since `shard_keys` hands them the names.
 """
 
 from __future__ import annotations
@@ -20,6 +19,9 @@ MOST_SEGMENTS = 64
 
 #: Entries that a log of changes has, about: one that reads slower than this is written has to begin anew.
 MOST_CHANGES = 10_000
+
+#: How long a board is held at most, if the process that holds it ends.
+HOLD_SECONDS = 10
 
 #: How long a rebuild that was interrupted can be continued.
 REBUILD_HOURS = 24
@@ -52,6 +54,13 @@ CHANGES = Key(
     "the board's `logged`, until which changes are followed, or its `expires` if that is earlier",
     "`Board.delete`",
 )
+HELD = Key(
+    f"{_TAG}:held",
+    "string",
+    "who holds the board, which nobody else may then change: see hold.lua",
+    f"{HOLD_SECONDS} seconds after it was set",
+    "who set it",
+)
 SAMPLE = Key(
     f"{_TAG}:sample",
     "zset",
@@ -59,19 +68,12 @@ SAMPLE = Key(
     _AT_ITS_TIME,
     "`Board.delete`; configuring the board without a sample",
 )
-FEATURED = Key(
-    f"{_TAG}:featured",
-    "set",
-    "the members that have features",
-    _AT_ITS_TIME,
-    "`Board.delete`; removing the features of the last such member",
-)
 FEATURES = Key(
-    f"{_TAG}:features:MEMBER",
+    f"{_TAG}:features",
     "hash",
-    "feature -> its value as JSON: a string, a number, true or false",
+    "member -> its features, a JSON object of strings, numbers, true and false",
     _AT_ITS_TIME,
-    "`Board.delete`; removing the member, or its last feature",
+    "`Board.delete`; removing the last features",
 )
 SEGMENTS = Key(
     f"{_TAG}:segments",
@@ -114,8 +116,8 @@ KEYS: tuple[Key, ...] = (
     TREE,
     EVENTS,
     CHANGES,
+    HELD,
     SAMPLE,
-    FEATURED,
     FEATURES,
     SEGMENTS,
     IN_SEGMENT,
@@ -132,14 +134,14 @@ def tags(board: str, shards: int) -> list[str]:
 
 
 def glob(board: str) -> str:
-    """Return what SCAN matches the trees and scores of boards with whose names begin so, and little else."""
-    return f"{_TAG.replace('SHARD', f'{board}*')}:[st][cr]*"
+    """Return what SCAN matches the trees, scores and features of boards whose names begin so, and little else."""
+    return f"{_TAG.replace('SHARD', f'{board}*')}:[stf]?[eoa]*"
 
 
 def board_of(key: str, shards: int) -> str:
-    """Return the board whose tree or scores have this name; '' if it is another key."""
+    """Return the board whose tree, scores or features have this name; '' if it is another key."""
     tag, _, rest = key.partition("}:")
-    if rest not in (after_prefix(TREE), after_prefix(SCORES)):
+    if rest not in map(after_prefix, (TREE, SCORES, FEATURES)):
         return ""
     shard = tag.removeprefix(_TAG.partition("SHARD")[0])
     return shard if shards == 1 else shard.rpartition(":")[0]
@@ -165,5 +167,5 @@ def scored(tag: str, segment: str | None = None) -> list[str]:
 
 
 def shard_keys() -> list[str]:
-    """Return the arguments of keys.lua: all names except those with a MEMBER, without the tag."""
-    return [after_prefix(key) for key in KEYS if "MEMBER" not in key.pattern]
+    """Return the arguments of keys.lua: all names, without the tag."""
+    return [after_prefix(key) for key in KEYS]

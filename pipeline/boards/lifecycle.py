@@ -6,28 +6,25 @@ board is deleted that is given no other time: Unix time in ms, 0 for never.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from ..errors import InvalidValue, PipelineError
 from ..store import Redis
-from ..store.clock import machine_now
 from ..store.keys import Key
 from . import features, keys
-from . import sample as samples
-from .answers import BoardSettings, isoformat
 from .bulk import CHUNK
 from .changes import Change, Op
+from .configure import Setup, configure, set_up
+from .form import Order, Ties
 from .lua import BoardScript
 from .queries import AskInfo, Info
-from .scores import LIMIT, MAX_PLACES, is_plain
-from .shard import OtherForm, Shard
-from .shards import Shards, UnknownBoard
+from .scores import LIMIT, is_plain
+from .shard import Shard
+from .shards import Progress, Shards, UnknownBoard
 
 T = TypeVar("T")
 
@@ -41,81 +38,32 @@ class BoardExists(PipelineError):
         self.board = board
 
 
-class WrongPlaces(PipelineError):
-    def __init__(self, board: str, places: int) -> None:
-        super().__init__(
-            f"the board {board!r} has members whose scores have {places} places, and can't have others: "
-            "make another board"
-        )
-        self.board, self.places = board, places
-
-
-def configure(
-    shards: Shards,
-    places: int | None,
-    sample: int | None,
-    expires: datetime | Literal["never"] | None,
-    new_expires: int = 0,
-) -> BoardSettings:
-    if places is not None and not 0 <= places <= MAX_PLACES:
-        raise InvalidValue(f"places must be from 0 to {MAX_PLACES}", field="places")
-    if sample is not None and sample != 0 and not samples.LEAST <= sample <= samples.MOST:
-        raise InvalidValue(f"sample must be from {samples.LEAST} to {samples.MOST}, or 0 for none", field="sample")
-    ms = None if expires is None else _milliseconds(expires)
-    try:
-        configured = [shard.configure(places, sample, ms, new_expires) for shard in shards]
-    except OtherForm as exc:
-        raise WrongPlaces(shards.name, exc.form.places) from exc
-    created, shards.form, sample_now, expires_now = configured[-1]
-    if sample is not None:
-        for shard in shards:
-            samples.fill(shard.client, shard.tag, sample)
-    if ms is not None:
-        _expire_features(shards, ms)
-    return BoardSettings(shards.name, created, shards.places, sample_now, isoformat(expires_now))
-
-
-def _milliseconds(expires: datetime | Literal["never"]) -> int:
-    """Return Unix time in ms, 0 for never. Raises `InvalidValue` for a time that has passed."""
-    if expires == "never":
-        return 0
-    if expires.tzinfo is None:
-        expires = expires.replace(tzinfo=UTC)
-    if expires <= machine_now():
-        raise InvalidValue("expires must be in the future: to remove the board now, delete it", field="expires")
-    return math.ceil(expires.timestamp() * 1000)
-
-
-def _expire_features(shards: Iterable[Shard], ms: int) -> None:
-    """Let the hashes of features expire with their board; configure.lua has done so for the board's own keys."""
-    for shard in shards:
-        for members in _chunks(_scan(shard, "SSCAN", keys.FEATURED)):
-            with shard.client.pipeline(transaction=False) as pipe:
-                for key in _features_of(shard, members):
-                    pipe.execute_command(*(("PEXPIREAT", key, ms) if ms else ("PERSIST", key)))
-                pipe.execute()
-
-
-def delete(shards: Shards) -> None:
-    """A member stays in the set of those that have features until its features are deleted."""
-    is_there = False
-    for shard in shards:
-        command = shard.client.execute_command
-        featured = keys.name(keys.FEATURED, shard.tag)
-        while members := command("SRANDMEMBER", featured, 500):
-            is_there = True
-            command("UNLINK", *_features_of(shard, members))
-            command("SREM", featured, *members)
-        is_there |= bool(_DELETE.call(shard.client, shard.keys, keys.shard_keys()))
-    if not is_there:
+def delete(shards: Shards, progress: Progress | None = None) -> None:
+    if progress is not None:
+        progress(0, len(shards))  # and not again: a deletion that has begun goes on to its end
+    if not sum(_DELETE.call(shard.client, shard.keys, keys.shard_keys()) for shard in shards):
         raise UnknownBoard(shards.name)
 
 
-def copy(shards: Shards, to: Shards, replace: bool) -> None:
+def copy(shards: Shards, to: Shards, replace: bool, progress: Progress | None = None) -> None:
     infos = _prepare(shards, to, replace)
+    done, total = 0, sum(info.size for info in infos)
     try:
         for shard, its_copy, info in zip(shards, to, infos, strict=True):
-            _, to.form, _, _ = its_copy.configure(info.places, info.sample, info.expires)
+            form = info.form or to.form
+            set_up(
+                [its_copy],
+                [
+                    form.places,
+                    int(form.order is Order.ASC),
+                    int(form.ties is Ties.FIRST),
+                    info.sample,
+                    info.expires,
+                    info.most,
+                    0,
+                ],
+            )
+            to.form = form._replace(generation=0)
             for segment in features.segments(shard):
                 for names in _chunks(_scan(shard, "SSCAN", keys.IN_SEGMENT, SEGMENT=segment)):
                     its_copy.update(to.form, [Change(Op.JOIN, name.decode(), segment) for name in names])
@@ -123,16 +71,19 @@ def copy(shards: Shards, to: Shards, replace: bool) -> None:
                 scores = zip(names, _scores(shard, names), strict=True)
                 changes = [Change(Op.SET, name.decode(), score) for name, score in scores if score is not None]
                 its_copy.update(to.form, changes)
-            for name in _scan(shard, "SSCAN", keys.FEATURED):
+                done += len(names)
+                if progress is not None:
+                    progress(done, total)
+            for name in _scan(shard, "HSCAN", keys.FEATURES):
                 features.write(its_copy, name.decode(), features.read(shard, name.decode()), True)
     except BaseException:
         delete(to)
         raise
 
 
-def rename(shards: Shards, to: Shards, replace: bool) -> None:
+def rename(shards: Shards, to: Shards, replace: bool, progress: Progress | None = None) -> None:
     if not isinstance(shards.client, Redis):  # the two names are in different slots of a cluster
-        copy(shards, to, replace)
+        copy(shards, to, replace, progress)
         delete(shards)
         return
     _prepare(shards, to, replace)
@@ -140,7 +91,13 @@ def rename(shards: Shards, to: Shards, replace: bool) -> None:
         _RENAME.call(shards.client, [*shard.keys, *other.keys], keys.shard_keys())
 
 
-def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_expires: int) -> None:
+def union(
+    shards: Shards,
+    sources: Mapping[Shards, Decimal],
+    replace: bool,
+    new_expires: int,
+    progress: Progress | None = None,
+) -> None:
     if not sources:
         raise InvalidValue("sources must name at least one board", field="sources")
     for source, weight in sources.items():
@@ -152,15 +109,19 @@ def union(shards: Shards, sources: Mapping[Shards, Decimal], replace: bool, new_
     if was_there:
         shards.load_form()
     else:
-        configure(shards, max(source.places for source in sources), None, None, new_expires)
+        configure(shards, Setup(places=max(source.places for source in sources)), new_expires)
     # One unit of the source, in units of the board.
     factors = [Fraction(weight) * 10**shards.places / 10**source.places for source, weight in sources.items()]
     if was_there:  # with settings that must outlive a sum that does not fit, so such a sum is looked for first
         for _ in _sums(shards, list(sources), factors):
             pass
+    done, total = 0, sum(info.size for source in sources for info in _infos(source))
     try:
         for shard, changes in _sums(shards, list(sources), factors):
             shard.update(shards.form, changes)
+            done += len(changes)
+            if progress is not None:
+                progress(done, total)
     except BaseException:
         delete(shards)
         raise
@@ -218,7 +179,7 @@ def _is_there(infos: Sequence[Info]) -> bool:
 
 
 def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]:
-    """Yield each member of a set or sorted set at least once; one that is added or removed meanwhile perhaps not."""
+    """Yield each member of a set, sorted set or hash at least once; one that comes or goes meanwhile perhaps not."""
     name = keys.name(key, shard.tag, **parts)
     cursor: Any = 0
     while True:
@@ -231,10 +192,6 @@ def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]
 def _scores(shard: Shard, names: Sequence[bytes]) -> list[int | None]:
     scores = shard.client.execute_command("ZMSCORE", keys.name(keys.SCORES, shard.tag), *names)
     return [None if score is None else int(score) for score in scores]
-
-
-def _features_of(shard: Shard, members: Iterable[bytes]) -> list[str]:
-    return [keys.name(keys.FEATURES, shard.tag, MEMBER=member.decode()) for member in members]
 
 
 def _chunks(names: Iterable[T]) -> Iterator[list[T]]:

@@ -13,7 +13,8 @@ from . import select
 from .answers import Order
 from .cursor import Position
 from .queries import ALL, AskInfo, At, ByRank, Lowest, Member, Query
-from .shards import ATTEMPTS, BoardChanged, Shards
+from .scores import StaleShard
+from .shards import BoardChanged, Shards, attempts
 from .totals import Totals
 
 
@@ -51,7 +52,7 @@ def rows_after(shards: Shards, position: Position, order: Order, limit: int) -> 
     if order is Order.ASC:  # the next position that there could be: skip what is before it
         position = Position(position.score, position.member + b"\0")
     replies = shards.ask(At(*position), AskInfo())
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         skipped = [at if order is Order.ASC else info.size - at for at, info, *_ in replies]
         replies = shards.ask_each([[At(*position), *_page(skip, order, limit)] for skip in skipped])
         if skipped == [at if order is Order.ASC else info.size - at for at, info, *_ in replies]:
@@ -75,16 +76,22 @@ def value(answers: Sequence[Totals]) -> Totals:
 
 
 def _page(skip: int, order: Order, limit: int) -> list[Query]:
-    """The questions for a shard's part of a page."""
-    members = ByRank(skip, skip + limit - 1) if order is Order.ASC else ByRank(-skip - limit, -skip - 1)
-    return [AskInfo(), members, *first(skip, order)]
+    """The questions for a shard's part of a page: its members, the totals before it, and those at its end."""
+    if order is Order.ASC:
+        return [AskInfo(), ByRank(skip, skip + limit - 1), *first(skip, order), Lowest(skip + limit)]
+    return [AskInfo(), ByRank(-skip - limit, -skip - 1), *first(skip, order), Lowest(-skip - limit)]
 
 
 def _listed(shards: Shards, replies: list[list[Any]], order: Order, limit: int) -> Listed:
     size = sum(info.size for info, *_ in replies)
     if not size:
         raise shards.unknown()
-    before = sum((value(totals) for _, _, *totals in replies), Totals())
+    before = Totals()
+    for _, found, *totals, end in replies:
+        before += value(totals)
+        page = end - totals[-1] if order is Order.ASC else totals[-1] - end
+        if (page.count, page.sum) != (len(found), sum(row.score for row in found)):
+            raise StaleShard("the scores of some members do not add up to them")
     return Listed(_merged([found for _, found, *_ in replies], order)[:limit], before, size)
 
 

@@ -43,8 +43,8 @@ def constants() -> str:
     """Return the constants that Lua takes from Python, as Lua.
 
     `string.sub(KEYS[1], 1, PREFIX_END)` is the prefix that all keys of a shard have, if KEYS[1] has the scores.
-    After it comes, for each key X of keys.py, KEY_X. One with SEGMENT or MEMBER in it is made with the variable
-    `segment` or `member`: KEY_FEATURES, for instance, is `'features:' .. member`.
+    After it comes, for each key X of keys.py, KEY_X. One with SEGMENT in it is made with the variable `segment`:
+    KEY_IN_SEGMENT, for instance, is `'in:' .. segment`.
     """
     values: dict[str, object] = {
         "PREFIX_END": -1 - len(keys.after_prefix(keys.SCORES)),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .form import Form
+from .scores import stored_units
 from .totals import Totals
 
 #: More scores than a shard can have.
@@ -52,6 +53,7 @@ class Query:
     args: tuple[Any, ...]
 
     def parse(self, reply: Any) -> Any:
+        """Raises `StaleShard` for a score that no board can have."""
         return reply
 
 
@@ -92,7 +94,9 @@ class Most(_TotalsQuery):
 
 class _MembersQuery(Query):
     def parse(self, reply: Any) -> list[Member]:
-        return [Member(member, int(score)) for member, score in zip(reply[::2], reply[1::2], strict=True)]
+        return [
+            Member(member, stored_units(member, score)) for member, score in zip(reply[::2], reply[1::2], strict=True)
+        ]
 
 
 class ByRank(_MembersQuery):
@@ -123,7 +127,7 @@ class Find(Query):
         self.args = ("find", member)
 
     def parse(self, reply: Any) -> Found | None:
-        return None if reply is None else Found(int(reply[0]), reply[1])
+        return None if reply is None else Found(stored_units(self.args[1], reply[0]), reply[1])
 
 
 class At(Query):

@@ -33,8 +33,8 @@ if KEYS[3] then  -- a segment has the settings of its board
 end
 if string.sub(board, 1, 4) ~= MAGIC or string.sub(head, 1, 4) ~= MAGIC then return redis.error_reply(IS_OLD) end
 local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board, SETTINGS_AT)
-local form = form_of(places, flags, generation)
-if exists and ARGV[1] ~= '' and tonumber(ARGV[1]) ~= form then return redis.error_reply('FORM ' .. form) end
+local form = exists and form_of(places, flags, generation) or form_of(DEFAULT_PLACES, 0, 0)
+if ARGV[1] ~= '' and tonumber(ARGV[1]) ~= form then return redis.error_reply('FORM ' .. form) end
 
 -- A sum is a walk down from the roots: it passes nodes as long as all of their scores are wanted, and goes down into the
 -- first node of which only some are, until a leaf, which it cuts. A page is read by halves, from the end that is nearer: from

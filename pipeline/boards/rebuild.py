@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -16,9 +16,7 @@ from .form import Form
 from .queries import AskInfo
 from .scores import LIMIT
 from .shard import Shard
-from .shards import BoardChanged, Shards, StaleBoard
-
-Progress = Callable[[int, int], object]
+from .shards import BoardChanged, Progress, Shards, StaleBoard
 
 #: Scores read at once, which takes Redis some 5 ms.
 PAGE = 10_000
@@ -77,7 +75,7 @@ def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
     _rebuild_segments(shards.form, shard)
     [info] = shard.read(None, AskInfo())
     if info.sample:
-        sample.fill(shard.client, shard.tag, info.sample)
+        sample.fill(shard.client, shard.tag)
 
 
 def _rebuild_segments(form: Form, shard: Shard) -> None:

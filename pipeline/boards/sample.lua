@@ -3,7 +3,7 @@
 --
 -- T:sample   sorted set, member -> slot: 1, 2, 3 and so on without gaps, at most k. The scores are not in it; they are
 --            read from T:scores. The empty name, which no member has, is in it with -d while d > 0 removals have not
---            been made up for.
+--            been made up for, and with -inf while sample_fill.lua draws the sample.
 --
 -- Members that are added: Algorithm R (Vitter, Random sampling with a reservoir, ACM TOMS 11, 1985). Members that are
 -- removed: Random Pairing (Gemulla, Lehner and Haas, A dip in the reservoir, VLDB 2006): each new member makes up for
@@ -14,7 +14,8 @@
 -- Removals are forgotten only when the board is empty: nothing may depend on how many members the sample happens to
 -- have, or old members and new ones would not be in it equally often. So the sample of a board that has shrunk a lot,
 -- and not grown again, is small; only a new one, drawn by sample_fill.lua, is larger. A board that had members before
--- it was to keep a sample has none until that script has run.
+-- it was to keep a sample has none until that script has run. While it is drawn there are no places to make up for: the
+-- sample keeps its size when a member comes, and may become smaller when one goes.
 --
 -- math.random gives the same numbers in every call before Redis 7. Here SHA-1 of the time, the member and the size of
 -- the board is used instead; the time alone does not change within a transaction. So what is written depends on the
@@ -44,6 +45,7 @@ local function Sample()
     local removals = -(tonumber(redis.call('ZSCORE', key, '') or 0))
     local held = entries - (removals > 0 and 1 or 0)
     local slot = held + 1
+    if removals == math.huge then k, removals = held, 0 end
     if removals > 0 then
       local places_left = math.min(k, size - 1 + removals) - held
       if removals > 1 then redis.call('ZINCRBY', key, 1, '') else redis.call('ZREM', key, '') end

@@ -14,17 +14,21 @@ from ..errors import PipelineError
 from ..store.scripts import ScriptClient
 from . import keys
 from .lua import BoardScript
+from .scores import stored_units
 
 #: The smallest size of a sample: with fewer members, intervals say little.
 LEAST = 100
 
-#: The largest size of a sample. To draw it takes Redis some 25 ms.
+#: The largest size of a sample.
 MOST = 5_000
+
+# Tries to draw a member in one call of the script, which then takes Redis some 3 ms.
+_TRIES = 250
 
 # The smallest and largest number of members of an end that is read in addition to the sample.
 _ENDS = [LEAST, 1000]
 
-_FILL = BoardScript("sample_fill.lua")
+_FILL = BoardScript("tree.lua", "sample_fill.lua")
 _READ = BoardScript("sample_read.lua", reads_only=True)
 
 # Units, then member: the order of a sorted set.
@@ -64,16 +68,17 @@ class Sample(NamedTuple):
     highest: list[int]
 
 
-def fill(client: ScriptClient, tag: str, size: int, rnd: random.Random | None = None) -> int:
-    """Draw a sample of `size` members of a shard, or of all if they are fewer; 0 removes the sample.
+def fill(client: ScriptClient, tag: str, rnd: random.Random | None = None) -> None:
+    """Draw the sample of a shard anew, of the size that its header says, or of all members if they are fewer.
 
-    It replaces the old sample. Every set of members is equally likely. Returns their number. Blocks Redis for
-    some 5 us a member. A board needs this as soon as its header says that it keeps a sample, when the size changes, and
-    after a rebuild.
+    Every set of members is equally likely, and so it is while the sample grows, in calls of some 3 ms, and others
+    write. A board needs this as soon as its header says that it keeps a sample, when the size changes, and after a
+    rebuild. O(size), and up to ten times as much for a board that is hardly larger than its sample.
     """
     draw = (rnd or random).random
-    count: int = _FILL.call(client, _keys(tag), [draw() for _ in range(size)])
-    return count
+    begin = 1
+    while _FILL.call(client, keys.scored(tag), [begin, *(draw() for _ in range(_TRIES))]):
+        begin = 0
 
 
 def read(client: ScriptClient, tag: str, board: str) -> Part:
@@ -116,4 +121,4 @@ def _keys(tag: str) -> list[str]:
 
 
 def _rows(reply: list[bytes]) -> list[_Row]:
-    return [(int(score), member) for member, score in zip(reply[::2], reply[1::2], strict=True)]
+    return [(stored_units(member, score), member) for member, score in zip(reply[::2], reply[1::2], strict=True)]

@@ -9,7 +9,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
 from functools import lru_cache
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, PipelineError
 
 #: Digits after the point that a score may have, unless the board was made with others.
 PLACES = 6
@@ -27,6 +27,30 @@ _EXACT = Context(prec=16, traps=[Inexact, InvalidOperation])
 @lru_cache(maxsize=MAX_PLACES + 1)
 def _unit(places: int) -> Decimal:
     return Decimal(1).scaleb(-places)
+
+
+class StaleShard(PipelineError):
+    """The sums are not those of the scores: another program wrote to the sorted set, or made it.
+
+    `place` is the shard's own among those of the call.
+    """
+
+    def __init__(self, what: str, place: int = 0) -> None:
+        super().__init__(what)
+        self.place = place
+
+
+def stored_units(member: bytes | str, score: bytes | float) -> int:
+    """Return units as Redis holds them. Raises `StaleShard`, naming the member, for a score that no board can have."""
+    found = float(score)
+    if found.is_integer() and abs(found) < LIMIT:  # not infinite, no NaN
+        return int(found)
+    raise StaleShard(f"{shown(member)!r} has {found!r}, which is not a whole number below 2^53")
+
+
+def shown(member: bytes | str) -> str:
+    """Return a member's name; bytes that are no UTF-8 are escaped."""
+    return member if isinstance(member, str) else member.decode(errors="backslashreplace")
 
 
 def to_units(score: Decimal, field: str, places: int = PLACES) -> int:

@@ -2,9 +2,11 @@
 -- made only for boards that have segments. `flags` are the board's flags, as they are to be written; `is_changed` says
 -- that they have to be written.
 
-local function Segments(places, flags, expires)
+local ASK_WORK = 1 / 16  -- what asking a segment for a member costs, in changes of a tree
+
+local function Segments(board)
   local call = redis.call
-  local prefix, names, trees = string.sub(KEYS[1], 1, PREFIX_END), {}, {}
+  local prefix, places, flags, expires, names, trees = board.prefix, board.places, board.flags, board.expires, {}, {}
   for _, name in ipairs(call('SMEMBERS', prefix .. KEY_SEGMENTS)) do names[name] = true end
   local Segments = {flags = flags, is_changed = false}
 
@@ -44,15 +46,20 @@ local function Segments(places, flags, expires)
     return 'ok'
   end
 
-  -- Change a member's score in its segments; without a score, it is removed from their boards.
+  -- Change a member's score in its segments; without a score, it is removed from their boards. Returns what this cost, in
+  -- changes of a tree.
   function Segments.follow(member, after)
+    local work = 0
     for segment in pairs(names) do
       if not after then
-        Segments.leave(segment, member)
+        if Segments.leave(segment, member) == 'ok' then work = work + 1 end
       elseif call('SISMEMBER', prefix .. KEY_IN_SEGMENT, member) == 1 then
         move_in(segment, member, after)
+        work = work + 1
       end
+      work = work + ASK_WORK
     end
+    return work
   end
 
   function Segments.save()

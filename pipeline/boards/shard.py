@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import PipelineError
+from ..errors import InvalidValue, PipelineError
 from ..store import Pipeline, Redis, ResponseError
 from ..store.scripts import ScriptClient
 from . import keys
@@ -14,26 +15,25 @@ from .changes import Change, Reply, replies, update_args
 from .form import Form
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
+from .scores import StaleShard as StaleShard
 
 READ = BoardScript("tree.lua", "read.lua", reads_only=True)
-UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
-_CONFIGURE = BoardScript("tree.lua", "keys.lua", "configure.lua")
+UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "last.lua", "update.lua")
 
-
-class StaleShard(PipelineError):
-    """The sums are not those of the scores."""
+#: What a script refuses with: the kind, what it says, and the number of the board, if the call is for several.
+_ERROR = re.compile(r"(STALE|FORM|MUCH) (.*?)(?: (\d+))?")
 
 
 class OtherForm(PipelineError):
-    """The shard has another form than the caller assumed."""
+    """The shard has another form than the caller assumed; `place` is its own among those of the call."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, place: int = 0) -> None:
         super().__init__(f"the board has {form.places} places, and the order {form.order}")
-        self.form = form
+        self.form, self.place = form, place
 
 
 class Shard:
-    """A sorted set that can sum: the set, the tree and the leaves of keys.py, of a shard or of a segment in it.
+    """A sorted set that can sum: the set and the tree of keys.py, of a shard or of a segment in it.
 
     `tag` is the hash tag, with its braces. Methods raise `StaleShard` or `OtherForm`, after which nothing is changed.
     """
@@ -52,33 +52,44 @@ class Shard:
         return read_answers(queries, reply)
 
     def update(
-        self, form: Form, changes: Sequence[Change], *, remember_ms: int = 0, expires: int = 0, ranks: bool = False
+        self,
+        form: Form,
+        changes: Sequence[Change],
+        *,
+        remember_ms: int = 0,
+        expires: int = 0,
+        ranks: bool = False,
     ) -> list[Reply]:
-        """Apply changes in their order. Blocks Redis for some 50 us a change: send a few hundred at most."""
-        try:
-            reply = UPDATE.call(self.client, self.keys, update_args(form, changes, remember_ms, expires, ranks))
-        except ResponseError as exc:
-            raise error_of(exc) from exc
-        return replies(reply, ranks)
+        """Apply changes in their order, in as many calls as keep each below some 5 ms. Ranks are those after a call.
+
+        An error that is raised after the first call leaves its changes made.
+        """
+        made: list[Reply] = []
+        while len(made) < len(changes):
+            made += update((self,), ((form, expires),), changes[len(made) :], remember_ms=remember_ms, ranks=ranks)
+        return made
 
     def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
         """Put a change into the caller's transaction. Its reply is [code, score]."""
-        UPDATE.queue(client, pipe, self.keys, update_args(form, [change], 0, expires, False))
+        UPDATE.queue(client, pipe, self.keys, update_args([(form, expires)], [change], 0, False))
 
-    def configure(
-        self, places: int | None, sample: int | None, expires: int | None, new_expires: int = 0
-    ) -> tuple[bool, Form, int, int]:
-        """Set what is not None. Returns whether it is new, its form, sample and expires.
 
-        If it is new, and `expires` is None, it is deleted at `new_expires`.
-        """
-        args = ["" if value is None else value for value in (places, sample, expires)]
-        try:
-            reply = _CONFIGURE.call(self.client, self.keys, [*args, 1, new_expires, *keys.shard_keys()])
-        except ResponseError as exc:
-            raise error_of(exc) from exc
-        created, form, expires, sample = reply
-        return bool(created), Form.of(form), sample, expires
+def update(
+    shards: Sequence[Shard],
+    forms: Sequence[tuple[Form, int]],
+    changes: Sequence[Change],
+    *,
+    remember_ms: int = 0,
+    ranks: bool = False,
+    expected: str = "",
+) -> list[Reply]:
+    """Call update.lua, which see: for one shard, or for one change on each of several boards of one server."""
+    names = [key for shard in shards for key in shard.keys]
+    try:
+        reply = UPDATE.call(shards[0].client, names, update_args(forms, changes, remember_ms, ranks, expected))
+    except ResponseError as exc:
+        raise error_of(exc) from exc
+    return replies(reply, ranks)
 
 
 def shard_of(member: str, shards: int) -> int:
@@ -88,9 +99,12 @@ def shard_of(member: str, shards: int) -> int:
 
 def error_of(error: ResponseError) -> Exception:
     """Return what a script's error reply means."""
-    text = str(error)
-    if text.startswith("STALE"):
-        return StaleShard(text)
-    if text.startswith("FORM"):
-        return OtherForm(Form.of(int(text.split()[1])))
+    found = _ERROR.fullmatch(str(error))
+    kind, text, place = found.groups() if found else ("", "", None)
+    if kind == "STALE":
+        return StaleShard(text, int(place or 0))
+    if kind == "FORM":
+        return OtherForm(Form.of(int(text)), int(place or 0))
+    if kind == "MUCH":
+        return InvalidValue("the member is in too many segments of these boards to change all in one step", "also")
     return error

@@ -1,19 +1,22 @@
 """All shards of a board, which are asked together, and the errors that they can raise.
 
 What needs several shards for its answer is built on `Shards`: `View` asks, `Board` changes, and the functions in
-listing.py, bulk.py, lifecycle.py and rebuild.py do what takes more than a call.
+listing.py, bulk.py, lifecycle.py and others do what takes more than a call.
 """
 
 from __future__ import annotations
 
 import functools
+import random
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..errors import InvalidValue, PipelineError
 from ..store.scripts import ScriptClient
 from . import keys
+from .changes import Change, Code, Op
 from .fanout import ask_all
 from .form import Form
 from .queries import AskInfo, Query
@@ -23,7 +26,10 @@ from .totals import Totals
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: How often a question of several rounds is asked again, because the board changed between two of them.
+#: What long work calls with how much is done, and of how much; if it raises, the work is given up.
+Progress = Callable[[int, int], object]
+
+#: How often something is tried that fails while others change, hold or replace a board.
 ATTEMPTS = 10
 
 _NAME_LENGTH = 128
@@ -69,11 +75,32 @@ class StaleBoard(PipelineError):
 
 
 class BoardChanged(PipelineError):
-    """The board was written to while all of it was read. Try again when nothing is written."""
+    """The board was written to, or replaced, each time that it was read. Try again when less is written."""
 
     def __init__(self, board: str) -> None:
-        super().__init__(f"the board {board!r} was written to while it was read: try again")
+        super().__init__(f"the board {board!r} was written to while it was read, each time that this was tried")
         self.board = board
+
+
+class ScoreChanged(PipelineError):
+    """The member's score is not the one that the caller has read; nothing was changed."""
+
+    def __init__(self, board: str, member: str) -> None:
+        super().__init__(f"the score of {member!r} on the board {board!r} is not as expected: read it again")
+        self.board, self.member = board, member
+
+
+def attempts() -> Iterator[int]:
+    """Count attempts at what fails while others change, hold or replace a board, and `pause` before each."""
+    for number in range(ATTEMPTS):
+        pause(number)
+        yield number
+
+
+def pause(attempt: int) -> None:
+    """Wait before an attempt: not before the first two, then up to 0.2 s, a random part of it."""
+    if attempt > 1:
+        time.sleep(random.uniform(0.3, 1) * min(0.2, 0.002 * 2**attempt))
 
 
 class _Known:
@@ -115,7 +142,11 @@ class Shards:
 
     def of(self, member: str) -> Shard:
         """The shard that a member is in."""
-        return self.all[shard_of(member, len(self.all))]
+        return self.all[self.number_of(member)]
+
+    def number_of(self, member: str) -> int:
+        """The number of the shard that a member is in."""
+        return shard_of(member, len(self.all))
 
     @property
     def form(self) -> Form:
@@ -176,7 +207,7 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
 
     @functools.wraps(method)
     def wrapper(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(ATTEMPTS):
+        for _ in attempts():
             try:
                 return method(self, *args, **kwargs)
             except OtherForm as exc:
@@ -186,10 +217,29 @@ def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
                 if self.shards.load_form() == thought:
                     raise
             except StaleShard as exc:
-                raise StaleBoard(self.shards.name, "another program wrote to it") from exc
+                raise StaleBoard(self.shards.name, str(exc)) from exc
         raise BoardChanged(self.shards.name)
 
     return wrapper  # type: ignore[return-value]
+
+
+def refused(code: Code, change: Change, board: str) -> PipelineError | None:
+    """Return the error that a reply stands for, None if it stands for none."""
+    field = "reward" if change.op is Op.ADD else "score"
+    match code:
+        case Code.STALE:
+            return StaleBoard(board, f"the sums lack the score of {change.member!r}")
+        case Code.RANGE:
+            return InvalidValue(f"the score of {change.member!r} would leave the range of the board {board!r}", field)
+        case Code.OTHER:
+            return InvalidValue(
+                f"the event {change.event!r} was applied to the board {board!r} before, but was another change: "
+                "an id is for one change of one member",
+                "event",
+            )
+        case Code.CHANGED:
+            return ScoreChanged(board, change.member)
+    return None
 
 
 def check_name(name: str, what: str) -> None:

@@ -44,7 +44,8 @@
 --
 -- The settings: `version` counts the calls that changed the board. `places` is how many digits a score has after the
 -- point. `flags`: 1, the board is kept when its last member is removed; 2, it has segments; 4, the lowest score is the
--- best; 8, of equal scores the one that came first is the better. `expires`: Unix time in ms, 0 for never. `sample`: how
+-- best; 8, of equal scores the one that came first is the better; 16, it may be held, so that nobody may change it: see
+-- hold.lua. `expires`: Unix time in ms, 0 for never. `sample`: how
 -- many members the reservoir sample has room for, 0 for none. `generation`: another number each time that the board is
 -- replaced. `most`: how many members the board keeps, 0 for all. `logged`: Unix time in ms until which changes are
 -- logged, 0 for none. Places, the flags 4 and 8 and the generation are the board's *form*, which form.py explains.
@@ -55,6 +56,12 @@ local MAGIC = 'wzb2'
 local SETTINGS = '<I6BBI6I4I4I6I6'  -- version, places, flags, expires, sample, generation, most, logged
 local SETTINGS_AT = 5
 local SETTINGS_SIZE = 34
+local FLAGS_AT = 12
+local LOGGED_AT = 33
+local KEPT = 1  -- flags
+local LOWEST_FIRST = 4
+local FIRST_COME = 8
+local HELD = 16
 local SEARCH_AT = 39
 local HEAD_SIZE = 64
 local NODE = '<I4I5i6I4I6I6I6BI4Bi7'
@@ -84,8 +91,8 @@ local LEAF = 3
 local RUN = '<I2I2I6'
 local RUN_SIZE = 10
 local SUMS_TO_BITS = 37
-local IS_OLD = 'STALE the sums are of an old layout: rebuild the board'
-local IS_STALE = 'STALE the sorted set was changed by another program: rebuild the board'
+local IS_OLD = 'STALE they are in an old layout'
+local IS_STALE = 'STALE another program wrote to it'
 
 local call, unpack_ = redis.call, struct.unpack
 

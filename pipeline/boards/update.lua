@@ -1,115 +1,198 @@
 -- Apply changes to members' scores: each change updates the set, the tree and all that belongs to them, or nothing.
 --
--- KEYS     those of tree.lua
--- ARGV[1]  the form that the caller assumes; a new board has DEFAULT_PLACES, and otherwise zeros
--- ARGV[2]  how many ms an event id is remembered
--- ARGV[3]  Unix time in ms at which a new board is deleted, 0 for never
--- ARGV[4]  '1' to get ranks
--- ARGV[5]  and on, 4 for each change: op, member, units, event id or ''
+-- KEYS     those of tree.lua, of one board or of several
+-- ARGV[1]  how many ms an event id is remembered
+-- ARGV[2]  '1' to get ranks
+-- ARGV[3]  the score that the first change's member must have: '' for whatever it is, '*' for any, '-' for none, or units
+--          with spaces between them, for one of these
+-- ARGV[4]  and on, 2 for each board: the form that the caller assumes, where a new board has DEFAULT_PLACES and otherwise
+--          zeros; Unix time in ms at which a new board is deleted, 0 for never
+-- after these, 4 for each change: op, member, units, event id or ''
 --
--- op is set; add; max, which sets a score only if it is higher; remove; join or leave, with a segment in place of units.
--- Returns for each change a code, the member's score after it (for `remove`, the one before it; nil for none), and, if
--- ranks are wanted, its rank and the board's size after all changes. Only with the code `ok` was anything changed. The
--- other codes: `same`, the event was applied before, or the member is in the segment already; `range`, the score would
--- reach 2^53; `absent`, the member to remove does not exist, or is not in the segment; `full`, the board has as many
--- segments as it may have; `stale`, set and tree disagree about the score.
+-- op is set; add; max or min, which set a score only if it is higher, or lower; remove, with units only a member that has
+-- this score; join or leave, with a segment in place of units. On one board, the changes are made in their order until MOST_WORK trees of it and of its segments were
+-- changed, which takes Redis some 5 ms; the rest is to be sent again. On several boards, each has one change, and none is
+-- made if one is refused.
 --
--- An error that begins with STALE says that set and tree disagree; with FORM, which form the board has. Then
--- none of the changes is made.
+-- Returns for each change that was looked at a code, the member's score after it (for `remove`, the one before it; nil for
+-- none), and, if ranks are wanted, its rank and the board's size after all changes. Only with the code `ok` was anything
+-- changed. Three others are no refusals: `kept`, the score is what it was before; `same`, the event was applied before, or
+-- the member is in the segment already; `dropped`, the board keeps only so many members, and this one is not among them
+-- after all changes: it has no score, and its event is not remembered if it never got one. The rest is: `other`, the event was applied before, but was another change;
+-- `changed`, the score is not what ARGV[3] wants; `range`, the score would reach 2^53; `absent`, the member to remove does
+-- not exist, or is not in the segment; `full`, the board has as many segments as it may have; `stale`, set and tree
+-- disagree about the score.
+--
+-- An error that begins with STALE says that set and tree disagree, and with FORM, which form a board has, also if it is
+-- held, so that the caller asks again; both end with the number of the board. MUCH says that the changes of several boards
+-- would take too long. Then none of them is made.
+--
+-- A remembered event has a score that says until when, in ms, rounded up to 1024; added to it are 21 bits of a digest of
+-- the change, as a fraction of 1024 that is never whole. So another change with the same id is taken for the same one time
+-- in 2^20. A whole number is an event of a time before there were digests.
 
-local LATEST = 2 ^ 53  -- a time that every number here holds exactly, and that PEXPIREAT takes
+local LATEST = 2 ^ 42 - 1024  -- the last ms that leaves a double room for the digest
+local MOST_WORK = 100
+local is_no_refusal = {ok = true, kept = true, same = true, dropped = true}
 
-local prefix = string.sub(KEYS[1], 1, PREFIX_END)
-local board, problem = open(KEYS[1], KEYS[2], DEFAULT_PLACES, tonumber(ARGV[3]), prefix)
-if not board then return redis.error_reply(problem) end
-local _, places, flags, expires, sample, generation, _, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
-local form = form_of(places, flags, generation)
-if form ~= tonumber(ARGV[1]) then return redis.error_reply('FORM ' .. form) end
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
 
-local come, go
-if sample > 0 then come, go = Sample() end
+local boards = {}
+local is_one = #KEYS == 2
+for i = 1, #KEYS / 2 do
+  local prefix = string.sub(KEYS[2 * i - 1], 1, PREFIX_END)
+  local board, problem = open(KEYS[2 * i - 1], KEYS[2 * i], DEFAULT_PLACES, tonumber(ARGV[3 + 2 * i]), prefix)
+  if not board then return redis.error_reply(problem .. ' ' .. i - 1) end
+  local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
+  local form = form_of(places, flags, generation)
+  local is_held = (flags >= HELD or version == 0) and call('EXISTS', prefix .. KEY_HELD) == 1
+  if is_held or form ~= tonumber(ARGV[2 + 2 * i]) then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
+  flags = flags % HELD
+  board.prefix, board.places, board.flags, board.expires = prefix, places, flags, expires
+  board.sample, board.most = sample, most
+  if math.floor(flags / 2) % 2 == 1 then board.segments = Segments(board) end
+  if sample > 0 then board.sampled = {} end  -- who came, or went
+  if logged > 0 and logged > now_ms() then board.log, board.logged = {}, logged end  -- changes that somebody follows
+  boards[i] = board
+end
 
 -- The first command that writes decides what happens if memory is full (store/while_full.py): all changes are refused if
--- one of them adds something, and none if they only remove. Without a sample and removals, the first one below is right;
--- otherwise it is one of these two, which change nothing.
+-- one of them adds something, and none if they only remove. Without removals, the first one below is right; otherwise it
+-- is one of these two, which change nothing.
+local first = 4 + 2 * #boards
 local adds, removes = false, false
-for i = 5, #ARGV, 4 do
+for i = first, #ARGV, 4 do
   if ARGV[i] == 'remove' or ARGV[i] == 'leave' then removes = true else adds = true end
 end
-if removes or sample > 0 then
+if removes then
   if adds then call('SETRANGE', KEYS[2], 0, '') else call('ZREM', KEYS[1], '') end
 end
 
-local segments = flags >= 2 and Segments(places, flags, expires)
-local events, now, forget_at
-local log  -- the changes that somebody follows: member, op, before, after ... ; see changes.py
-if logged > 0 then
-  local time = call('TIME')
-  if logged > time[1] * 1000 + math.floor(time[2] / 1000) then log = {} end
+-- Do what belongs to another score of a member, false for none. Returns what this cost, in changes of a tree.
+local function follow(board, member, before, after)
+  if board.log then
+    board.log[#board.log + 1] =
+      {'op', after and 'set' or 'remove', 'member', member, 'before', before or '', 'after', after or ''}
+  end
+  if board.sampled and not (before and after) then board.sampled[#board.sampled + 1] = {member, after and board.size} end
+  if not after then call('HDEL', board.prefix .. KEY_FEATURES, member) end
+  return board.segments and board.segments.follow(member, after) or 0
 end
-local remembered = {}  -- events of this call: written after `save`, so that none outlives a change that failed
+
+local now
+local work = 0
 local replies = {}
-for i = 5, #ARGV, 4 do
-  local op, member, units, event = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local code, before, after
-  if event ~= '' then
-    if not now then
-      local time = call('TIME')
-      events, now = prefix .. KEY_EVENTS, time[1] * 1000 + math.floor(time[2] / 1000)
-      forget_at = math.min(now + ARGV[2], LATEST)
-    end
-    local forgotten = remembered[event] and forget_at or tonumber(call('ZSCORE', events, event) or 0)
-    if forgotten > now then code = 'same' end
+local dropped = {}  -- who was there before, or came in this call
+for i = first, #ARGV, 4 do
+  local board = is_one and boards[1] or boards[(i - first) / 4 + 1]
+  local op, member, units, event = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[1] ~= '0' and ARGV[i + 3] or ''
+  local code, before, after, digest
+  if event ~= '' or i == first and ARGV[3] ~= '' or op == 'join' or op == 'leave' then
+    after = score_of(board, member)
+    if after == nil then code, after = 'stale', false end
+  end
+  if event ~= '' and not code then
+    now = now or now_ms()
+    digest = (tonumber(string.sub(redis.sha1hex(op .. ' ' .. units .. ' ' .. member), 1, 5), 16) * 2 + 1) / 2 ^ 11
+    board.events = board.events or {}  -- those of this call: written after `save`, so that none outlives a change that failed
+    local known = board.events[event] or tonumber(call('ZSCORE', board.prefix .. KEY_EVENTS, event) or 0)
+    if known > now then code = (known % 1 == 0 or known % 1024 == digest) and 'same' or 'other' end
+  end
+  if not code and i == first and ARGV[3] ~= '' then
+    local is_wanted = ARGV[3] == '*' and after or ARGV[3] == '-' and not after
+    for one in string.gmatch(after and ARGV[3] or '', '-?%d+') do is_wanted = is_wanted or tonumber(one) == after end
+    if not is_wanted then code = 'changed' end
   end
 
-  if code == 'same' or op == 'join' or op == 'leave' then
-    local score = board.known[member]
-    if score == nil then score = call('ZSCORE', KEYS[1], member) end
-    after = score and tonumber(score)
-    if code ~= 'same' then
-      segments = segments or Segments(places, flags, expires)
-      code = segments[op](units, member, after)
-      if log and code == 'ok' then log[#log + 1] = {'op', op, 'member', member, 'in_segment', units} end
-    end
+  if code then
+    -- Nothing is changed.
+  elseif op == 'join' or op == 'leave' then
+    board.segments = board.segments or Segments(board)
+    code = board.segments[op](units, member, after)
+    work = work + 1
+    if board.log and code == 'ok' then board.log[#board.log + 1] = {'op', op, 'member', member, 'in_segment', units} end
   else
     code, before, after = apply(board, op, member, units)
-    if before ~= after then
-      if log then log[#log + 1] = {'op', after and 'set' or 'remove', 'member', member, 'before', before or '', 'after', after or ''} end
-      if segments then segments.follow(member, after) end
-      if sample > 0 and not (before and after) then
-        if after then come(prefix, member, board.size, sample) else go(prefix, member) end
-        if expires > 0 then call('PEXPIREAT', prefix .. KEY_SAMPLE, expires) end
-      end
-      if not after then
-        call('DEL', prefix .. KEY_FEATURES)
-        call('SREM', prefix .. KEY_FEATURED, member)
-        after = before
+    work = work + 1
+    local last = after and not before and board.most > 0 and board.size > board.most and last_of(board)
+    if last == member then
+      apply(board, 'remove', member)
+      code = 'dropped'
+    elseif before ~= after then
+      work = work + follow(board, member, before, after)
+      after = after or before
+    elseif code == 'ok' then
+      code = 'kept'
+    end
+    if last and last ~= member then
+      local is_done, score = apply(board, 'remove', last)
+      if is_done == 'ok' then  -- else set and tree disagree about it, which `check` finds
+        work, dropped[last] = work + 1 + follow(board, last, score, false), true
       end
     end
   end
-  if event ~= '' and code == 'ok' then remembered[event] = true end
+  if event ~= '' and (code == 'ok' or code == 'kept') then
+    board.events[event] = math.min(math.floor((now + ARGV[1]) / 1024 + 1) * 1024, LATEST) + digest
+  end
   replies[#replies + 1], replies[#replies + 2] = code, after
-  if ARGV[4] == '1' then replies[#replies + 1], replies[#replies + 2] = false, false end  -- filled in below
+  if ARGV[2] == '1' then replies[#replies + 1], replies[#replies + 2] = false, false end  -- filled in below
+  if is_one then
+    if work >= MOST_WORK then break end
+  else
+    if not (is_no_refusal[code] and after) then return replies end
+    if work > MOST_WORK then return redis.error_reply('MUCH ') end
+  end
 end
 
-if #board.moved > 0 or segments and segments.is_changed then save(board, expires, segments and segments.flags or flags) end
-if segments then segments.save() end
-for _, entry in ipairs(log or {}) do
-  for i = 6, 8, 2 do  -- all digits of a number
-    if type(entry[i]) == 'number' then entry[i] = string.format('%d', entry[i]) end
+for _, board in ipairs(boards) do
+  local prefix, expires, segments = board.prefix, board.expires, board.segments
+  if #board.moved > 0 or segments and segments.is_changed then
+    save(board, expires, segments and segments.flags or board.flags)
   end
-  call('XADD', prefix .. KEY_CHANGES, 'MAXLEN', '~', MOST_CHANGES, '*', unpack(entry))
+  if segments then segments.save() end
+  if board.sampled and #board.sampled > 0 then
+    local come, go = Sample()
+    for _, one in ipairs(board.sampled) do
+      if one[2] then come(prefix, one[1], one[2], board.sample) else go(prefix, one[1]) end
+    end
+    if expires > 0 then call('PEXPIREAT', prefix .. KEY_SAMPLE, expires) end
+  end
+  if board.events and next(board.events) then
+    local events = prefix .. KEY_EVENTS
+    for event, remembered in pairs(board.events) do
+      local score = string.format('%.17g', remembered)
+      call('ZADD', events, score, event)
+      if board.log then board.log[#board.log + 1] = {'op', 'event', 'member', event, 'after', score} end
+      for _, old in ipairs(call('ZRANGEBYSCORE', events, '-inf', '(' .. now, 'LIMIT', 0, 2)) do call('ZREM', events, old) end
+    end
+    -- As long as the last of the events, but no longer than the board.
+    local last = math.ceil(call('ZREVRANGE', events, 0, 0, 'WITHSCORES')[2])
+    call('PEXPIREAT', events, expires > 0 and math.min(expires, last) or last)
+  end
+  for _, entry in ipairs(board.log or {}) do
+    for i = 6, 8, 2 do  -- all digits of a number
+      if type(entry[i]) == 'number' then entry[i] = string.format('%d', entry[i]) end
+    end
+    call('XADD', prefix .. KEY_CHANGES, 'MAXLEN', '~', MOST_CHANGES, '*', unpack(entry))
+  end
+  if board.log and #board.log > 0 then
+    call('PEXPIREAT', prefix .. KEY_CHANGES, expires > 0 and math.min(expires, board.logged) or board.logged)
+  end
 end
-if log and #log > 0 then call('PEXPIREAT', prefix .. KEY_CHANGES, expires > 0 and math.min(expires, logged) or logged) end
-for event in pairs(remembered) do
-  call('ZADD', events, forget_at, event)
-  for _, old in ipairs(call('ZRANGEBYSCORE', events, '-inf', '(' .. now, 'LIMIT', 0, 2)) do call('ZREM', events, old) end
+if is_one and next(dropped) then
+  local step = ARGV[2] == '1' and 4 or 2
+  for i = 1, #replies, step do
+    local member = ARGV[first + (i - 1) / step * 4 + 1]
+    if replies[i] == 'ok' and dropped[member] and not boards[1].known[member] then replies[i] = 'dropped' end
+  end
 end
-if next(remembered) then  -- as long as the last of the events, but no longer than the board
-  local last = math.min(tonumber(call('ZREVRANGE', events, 0, 0, 'WITHSCORES')[2]), LATEST)
-  call('PEXPIREAT', events, expires > 0 and math.min(expires, last) or last)
-end
-if ARGV[4] == '1' then
-  for i = 5, #ARGV, 4 do replies[i - 2], replies[i - 1] = call('ZRANK', KEYS[1], ARGV[i + 1]), board.size end
+if ARGV[2] == '1' then
+  for i = 4, #replies, 4 do
+    local board, member = is_one and boards[1] or boards[i / 4], ARGV[first + i - 3]
+    replies[i - 1], replies[i] = call('ZRANK', board.scores, member), board.size
+  end
 end
 return replies

@@ -27,12 +27,13 @@ from .answers import (
     SumBelow,
     Summary,
     isoformat,
+    settings_version,
 )
 from .cursor import Position
 from .listing import Listed
-from .queries import ALL, Above, AskInfo, At, Below, ByRank, Find, Info, Lowest, Most, Query, Under
-from .scores import LIMIT, from_units, is_plain, rounded, to_units
-from .shards import ATTEMPTS, BoardChanged, Shards, UnknownMember, with_form
+from .queries import ALL, AskInfo, At, Below, Find, Info, Lowest, Most, Query
+from .scores import LIMIT, StaleShard, from_units, is_plain, rounded, shown, to_units
+from .shards import BoardChanged, Shards, UnknownMember, attempts, with_form
 from .totals import Totals
 
 #: Most members in one answer, and in a page whose caller sets no limit.
@@ -44,6 +45,8 @@ RADIUS_LIMIT, DEFAULT_RADIUS = PAGE // 2, 5
 
 class View:
     """Queries over `shards`, which are all asked at once.
+
+    An `order` of None is the board's own: rank 0 is the best member.
 
     Each is answered from one state of each shard; on a board of one shard, that is one state of the board. A query of
     two rounds (a page by cursor, around a member, by percentile) finds its place in the first, and reads members and
@@ -62,26 +65,30 @@ class View:
     # -- one member ----------------------------------------------------------------------------------------------------
 
     @with_form
-    def standing(self, member: str) -> Standing:
-        """Read score and ranks. O(log n). Raises `UnknownMember`."""
+    def standing(self, member: str, order: Order | None = None) -> Standing:
+        """Read score and rank. O(log n). Raises `UnknownMember`."""
         if len(self.shards.all) == 1:
             [[found, info]] = self.shards.ask(Find(member), AskInfo())
             if found is None:
                 raise UnknownMember(self.name, member)
-            return self.standing_of(member, found.score, found.rank, info.size)
+            return self.standing_of(member, found.score, found.rank, info.size, order)
         score = self._score(member)
         replies = self.shards.ask(At(score, member.encode()), AskInfo())
-        return self.standing_of(member, score, sum(at for at, _ in replies), sum(info.size for _, info in replies))
+        rank, size = (sum(numbers) for numbers in zip(*((at, info.size) for at, info in replies), strict=True))
+        return self.standing_of(member, score, rank, size, order)
 
     @with_form
-    def ranks(self, member: str, order: Order = Order.DESC) -> Ranks:
+    def ranks(self, member: str, order: Order | None = None) -> Ranks:
         """Rank a member in each of the usual ways. O(log n). Raises `UnknownMember`."""
-        for _ in range(ATTEMPTS):
+        order = self._order(order)
+        for _ in attempts():
             score = self._score(member)
             below, up_to, whole = Below(score, True), Below(score + 1, True), Lowest(ALL, True)
             replies = self.shards.ask(below, up_to, whole, At(score, member.encode()), Find(member))
             if score not in [found.score for *_, found in replies if found]:
                 continue  # its score has changed since
+            if not all(low.count <= at <= not_high.count - bool(found) for low, not_high, _, at, found in replies):
+                raise StaleShard("the ranks in the set are not those in the sums")
             lower, not_higher, all_ = (sum((reply[i] for reply in replies), Totals()) for i in range(3))
             better = lower if order is Order.ASC else all_ - not_higher
             rank = sum(reply[3] for reply in replies)
@@ -100,31 +107,40 @@ class View:
     # -- lists ---------------------------------------------------------------------------------------------------------
 
     @with_form
-    def members(self, first: int, last: int, order: Order = Order.ASC) -> Page:
+    def members(self, first: int, last: int, order: Order | None = None) -> Page:
         """Return rank `first` to `last`, both included, at most `PAGE`. O(log n + their number)."""
         if last - first >= PAGE:
             raise InvalidValue(f"a page has at most {PAGE} members: ask for fewer ranks at once", field="to")
+        order = self._order(order)
         found = listing.rows(self.shards, listing.skips(self.shards, first, order), order, max(1, last - first + 1))
         return self._page(found._replace(rows=found.rows[: max(0, last - first + 1)]), order)
 
     @with_form
-    def page(self, order: Order = Order.ASC, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page:
+    def page(self, order: Order | None = None, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page:
         """Return the first `limit` members, or those after the page whose `next` is `cursor`. O(log n + limit).
 
         A member whose score stays the same is in exactly one page, whatever is set or removed between two pages.
         """
-        return self.between(None, None, order, limit, cursor)
+        return self._between(None, None, self._order(order), limit, cursor)
+
+    @with_form
+    def last_page(self, limit: int = DEFAULT_PAGE) -> Page:
+        """Return the last `limit` members, as the first ones of the order opposite to the board's."""
+        return self._between(None, None, self._order(None).opposite, limit, None)
 
     @with_form
     def between(
         self,
         low: Decimal | None,
         high: Decimal | None,
-        order: Order = Order.ASC,
+        order: Order | None = None,
         limit: int = DEFAULT_PAGE,
         cursor: str | None = None,
     ) -> Page:
         """Return a `page` of those with low <= score <= high; None sets no bound. Ranks and sums count all members."""
+        return self._between(low, high, self._order(order), limit, cursor)
+
+    def _between(self, low: Decimal | None, high: Decimal | None, order: Order, limit: int, cursor: str | None) -> Page:
         if not 1 <= limit <= PAGE:
             raise InvalidValue(f"a page has 1 to {PAGE} members", field="limit")
         least, end = self._bounds(low, high)
@@ -141,40 +157,46 @@ class View:
         return self._page(found._replace(rows=rows), order, goes_on)
 
     @with_form
-    def around(self, member: str, radius: int = DEFAULT_RADIUS, order: Order = Order.ASC) -> Page:
-        """Return a member, and up to `radius` on each side. O(log n + radius). Raises `UnknownMember`."""
+    def around(self, member: str, radius: int = DEFAULT_RADIUS, order: Order | None = None) -> Page:
+        """Return a member, and `radius` on each side: more on one if the other has fewer. O(log n + radius).
+
+        Raises `UnknownMember`.
+        """
         if not 0 <= radius < RADIUS_LIMIT:
             raise InvalidValue(f"radius must be from 0 to {RADIUS_LIMIT - 1}", field="radius")
-        for _ in range(ATTEMPTS):
-            standing = self.standing(member)
-            rank = standing.rank if order is Order.ASC else standing.reverse_rank
-            start = max(0, rank - radius)
-            skips = listing.skips(self.shards, start, order)
-            found = listing.rows(self.shards, skips, order, rank + radius + 1 - start)
+        for _ in attempts():
+            standing = self.standing(member, order)
+            order, length = standing.order, 2 * radius + 1
+            start = max(0, min(standing.rank - radius, standing.count - length))
+            found = listing.rows(self.shards, listing.skips(self.shards, start, order), order, length)
             if member.encode() in [row.name for row in found.rows]:  # otherwise it has moved meanwhile
                 return self._page(found, order)
         raise BoardChanged(self.name)
 
     @with_form
-    def at_percentile(self, percentile: Decimal) -> AtPercentile:
-        """Return the lowest member that at least `percentile` percent (0 to 100) of all are not above. O(log n)."""
+    def at_percentile(self, percentile: Decimal, order: Order | None = None) -> AtPercentile:
+        """Return the lowest member that at least `percentile` percent (0 to 100) of all are not above. O(log n).
+
+        `order` is that of its rank only.
+        """
         if not (is_plain(percentile) and 0 <= percentile <= 100):
             raise InvalidValue("percentile must be from 0 to 100, with at most 30 digits after the point", "percentile")
         size = sum(info.size for [info] in self.shards.ask(AskInfo()))
-        rank = max(0, math.ceil(Fraction(percentile) / 100 * size) - 1)
-        found = listing.rows(self.shards, listing.skips(self.shards, rank, Order.ASC), Order.ASC, 1)
-        if not found.rows:
-            raise BoardChanged(self.name)
-        [row] = found.rows
-        return AtPercentile(
-            percentile, row.name.decode(errors="backslashreplace"), self._decimal(row.score), found.before.count
-        )
+        for _ in attempts():
+            rank = max(0, math.ceil(Fraction(percentile) / 100 * size) - 1)
+            found = listing.rows(self.shards, listing.skips(self.shards, rank, Order.ASC), Order.ASC, 1)
+            if found.size == size and found.rows:
+                at = self.standing_of(shown(found.rows[0].name), found.rows[0].score, rank, size, order)
+                return AtPercentile(percentile, at.member, at.score, at.rank, at.order, at.count)
+            size = found.size
+        raise BoardChanged(self.name)
 
     # -- sums ----------------------------------------------------------------------------------------------------------
 
     @with_form
-    def sum(self, rank: int, order: Order = Order.ASC) -> Sum:
+    def sum(self, rank: int, order: Order | None = None) -> Sum:
         """Return the sum of rank 0 to `rank`, both included. O(log n)."""
+        order = self._order(order)
         questions = [listing.first(skip, order) for skip in listing.skips(self.shards, rank + 1, order)]
         totals = sum((listing.value(answers) for answers in self.shards.ask_each(questions)), Totals())
         if not totals.count:
@@ -188,15 +210,15 @@ class View:
         return SumBelow(score, totals.count, self._decimal(totals.sum))
 
     @with_form
-    def estimated_sum(self, rank: int, order: Order = Order.ASC) -> EstimatedSum:
+    def estimated_sum(self, rank: int, order: Order | None = None) -> EstimatedSum:
         """Return `sum`, and its estimate from the board's sample. O(size of the sample). Raises `NoSample`."""
         exact = self.sum(rank, order)
         sample = samples.combine([samples.read(shard.client, shard.tag, self.name) for shard in self.shards])
-        ask = estimate.lowest if order is Order.ASC else estimate.highest
-        return EstimatedSum(rank, order, exact.count, exact.sum, ask(sample, rank + 1, self.shards.places))
+        ask = estimate.lowest if exact.order is Order.ASC else estimate.highest
+        return EstimatedSum(rank, exact.order, exact.count, exact.sum, ask(sample, rank + 1, self.shards.places))
 
     @with_form
-    def reach(self, share: Decimal, order: Order = Order.DESC) -> Reach:
+    def reach(self, share: Decimal, order: Order | None = None) -> Reach:
         """Return the first rank up to which the scores sum to at least `share` (above 0, to 1) of the total. O(log n).
 
         With `share` 0.8 from the highest, this answers the Pareto question. Raises `InvalidValue` if the total is not
@@ -204,8 +226,14 @@ class View:
         """
         if not (is_plain(share) and 0 < share <= 1):
             raise InvalidValue("share must be above 0 and at most 1, with at most 30 digits after the point", "share")
-        for _ in range(ATTEMPTS):
-            all_, negative = self.shards.totals(Lowest(ALL), Below(0))
+        order, before = self._order(order), list[int]()
+        for _ in attempts():
+            replies = self.shards.ask(AskInfo(), Lowest(ALL), Below(0))
+            all_, negative = (sum((reply[i] for reply in replies), Totals()) for i in (1, 2))
+            versions = [info.version for info, *_ in replies]
+            if versions == before:
+                raise StaleShard("the scores in the set do not add up to the sums")
+            before = versions
             if not all_.count:
                 raise self.shards.unknown()
             if all_.sum <= 0:
@@ -224,17 +252,19 @@ class View:
         raise BoardChanged(self.name)
 
     @with_form
-    def shape(self, order: Order = Order.DESC, points: int = 120, bars: int = 13) -> Shape:
+    def shape(self, order: Order | None = None, points: int = 120, bars: int = 13) -> Shape:
         """Return the curve of `sum` by rank, in about `points` points, and a histogram. O(points * log n), 3 rounds."""
-        return shapes.shape(self.shards, order, points, bars)
+        return shapes.shape(self.shards, self._order(order), points, bars)
 
     # -- statistics ----------------------------------------------------------------------------------------------------
 
     @with_form
     def summary(self) -> Summary:
         """Return statistics and settings. O(1). A board that was configured may have no members."""
-        replies = self.shards.ask(AskInfo(), ByRank(0, 0), ByRank(-1, -1), ByRank(0, 0), Lowest(ALL, True))
-        info: Info = replies[0][0]
+        replies = self.shards.ask(*_range(0, ALL, Order.ASC))
+        infos: list[Info] = [reply[0] for reply in replies]
+        info = next((info for info in infos if info.form is not None), infos[0])  # a shard may have no member yet
+        form = info.form or self.shards.form
         found = self._statistics(replies)
         if not found.count and (self.shards.segment_name is not None or info.places is None):
             raise self.shards.unknown()
@@ -247,13 +277,20 @@ class View:
             min=found.min,
             max=found.max,
             variance=found.variance,
+            order=form.order,
+            ties=form.ties,
             expires=isoformat(info.expires),
             sample=info.sample,
+            most=info.most,
+            version=settings_version(
+                form, info.sample, info.expires, info.most, sum(info.version for info, *_ in replies)
+            ),
         )
 
     @with_form
-    def statistics(self, first_rank: int = 0, last_rank: int | None = None, order: Order = Order.ASC) -> Statistics:
+    def statistics(self, first_rank: int = 0, last_rank: int | None = None, order: Order | None = None) -> Statistics:
         """Return count, sum, mean, variance, lowest and highest of a range of ranks, both ends included. O(log n)."""
+        order = self._order(order)
         starts = listing.skips(self.shards, first_rank, order)
         ends = listing.skips(self.shards, ALL if last_rank is None else max(last_rank + 1, first_rank), order)
         replies = self.shards.ask_each([_range(start, end, order) for start, end in zip(starts, ends, strict=True)])
@@ -263,9 +300,15 @@ class View:
     def statistics_between(self, low: Decimal | None = None, high: Decimal | None = None) -> Statistics:
         """Return the same for low <= score <= high; None sets no bound. O(log n)."""
         least, end = self._bounds(low, high)
-        end = max(least, end)
-        edges = [Above(least, 1), Under(end, 1), ByRank(0, 0)]
-        return self._existing(self.shards.ask(AskInfo(), *edges, Below(end, True), Below(least, True)))
+        bounds = [Below(least), Below(max(least, end))]
+        cuts = self.shards.ask(*bounds)
+        for _ in attempts():
+            questions = [[*bounds, *_range(first.count, last.count, Order.ASC)] for first, last in cuts]
+            replies = self.shards.ask_each(questions)
+            if cuts == [reply[:2] for reply in replies]:
+                return self._existing([reply[2:] for reply in replies])
+            cuts = [reply[:2] for reply in replies]
+        raise BoardChanged(self.name)
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -275,15 +318,20 @@ class View:
         return self._statistics(replies)
 
     def _statistics(self, replies: list[list[Any]]) -> Statistics:
-        """Make statistics from each shard's `Info`, members at both edges of the range, last member, and totals."""
-        totals = [listing.value(rest) for *_, rest in ((*reply[:4], reply[4:]) for reply in replies)]
-        count, total, squares, _ = sum(totals, Totals())
+        """Make statistics of each shard's answers to the questions of `_range`.
+
+        Those of the ends are sums as well, so that the lowest and the highest are of the scores that were added up.
+        """
+        totals = Totals()
+        scores: list[int] = []
+        for _, whole, rest, *ends in replies:
+            totals += whole - rest
+            if whole.count > rest.count:
+                sums = {some.count: some.sum for some in (whole, rest, *ends)}
+                scores += [sums[rest.count + 1] - rest.sum, whole.sum - sums[whole.count - 1]]
+        count, total, squares, _ = totals
         if not count:
             return Statistics(0, Decimal(0), None, None, None, None)
-        scores: list[int] = []
-        for (_, edge, other, beyond, *_), own in zip(replies, totals, strict=True):
-            if own.count:
-                scores += [edge[0].score, (other or beyond)[0].score]
         scale = 10**self.shards.places
         return Statistics(
             count=count,
@@ -314,26 +362,32 @@ class View:
     def _decimal(self, units: int) -> Decimal:
         return from_units(units, self.shards.places)
 
-    def standing_of(self, member: str, score: int, rank: int, size: int) -> Standing:
-        """Make a standing from units and the rank among `size` members."""
-        return Standing(member, self._decimal(score), rank, size - 1 - rank)
+    def _order(self, order: Order | None) -> Order:
+        return order or self.shards.form.order
+
+    def standing_of(self, member: str, score: int, rank: int, size: int, order: Order | None = None) -> Standing:
+        """Make a standing from units, and the rank from the lowest among `size` members."""
+        order = self._order(order)
+        return Standing(member, self._decimal(score), rank if order is Order.ASC else size - 1 - rank, order, size)
 
     def _page(self, found: Listed, order: Order, goes_on: bool = False) -> Page:
         rows = []
         total = found.before.sum
         for rank, row in enumerate(found.rows, found.before.count):
             total += row.score
-            rows.append(
-                Row(row.name.decode(errors="backslashreplace"), self._decimal(row.score), rank, self._decimal(total))
-            )
+            rows.append(Row(shown(row.name), self._decimal(row.score), rank, self._decimal(total)))
         after = cursors.encode(order, Position(found.rows[-1].score, found.rows[-1].name)) if goes_on else None
         return Page(self.name, order, rows, after)
 
 
 def _range(start: int, end: int, order: Order) -> list[Query]:
-    """The questions for `_statistics` of a shard's members from `start` up to, not including, `end`, in order."""
+    """The questions for `_statistics` of a shard's members from `start` up to, not including, `end`, in order.
+
+    They ask for the totals of all up to the end of the range, of all before it, and for those that have one member more
+    or less; the range may begin or end beyond the shard's ends.
+    """
     if order is Order.ASC:
-        edges = [ByRank(start, start), ByRank(end - 1, end - 1), ByRank(-1, -1)]
-        return [AskInfo(), *edges, Lowest(end, True), Lowest(start, True)]
-    edges = [ByRank(-start - 1, -start - 1), ByRank(-end, -end), ByRank(0, 0)]
-    return [AskInfo(), *edges, Lowest(-start if start else ALL, True), Lowest(-end if end else ALL, True)]
+        whole, rest, ends = end, start, [start + 1, end - 1, -1]
+    else:
+        whole, rest, ends = -start or ALL, -end or ALL, [1, 1 - end or ALL, -start - 1]
+    return [AskInfo(), Lowest(whole, True), Lowest(rest, True), *map(Lowest, ends)]

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from ..boards import Boards, Order, UnknownBoard
+from ..boards import Boards, UnknownBoard
 from ..console.demo import NAME, ROWS, SPEED, Demo, Progress, State
 from ..store.client import redis_client
 from ..windows.jobs.registry import JobRegistry
@@ -91,7 +91,7 @@ def _shown(progress: Progress, boards: Boards, seconds: float) -> str:
     if seconds > _WORKER:
         return "waits for a worker: none plays it (`wz worker`)"
     try:
-        [best] = boards[NAME].members(0, 0, Order.DESC).members
+        [best] = boards[NAME].members(0, 0).members
         board = f"best: {best.member} {best.score:f}"
     except UnknownBoard:
         board = "no row yet"

@@ -7,9 +7,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,6 +21,9 @@ from ..store import UNREACHABLE, RedisError
 from ..store.client import database
 from ..store.environments import others_with_data
 from ..units import milliseconds
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -170,6 +173,22 @@ def progress(length: int | None) -> Iterator[Callable[[int], None]]:
         return
     with click.progressbar(length=length, file=sys.stderr) as bar:
         yield lambda position: bar.update(position - bar.pos)
+
+
+@contextmanager
+def stages(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error for work in stages, shown once something of one is done; yields what is told of it."""
+    with ExitStack() as stack:
+        bar: ProgressBar[int] | None = None
+
+        def show(done: int, total: int) -> None:
+            nonlocal bar
+            if bar is None or bar.length != total or done < bar.pos:  # the first page of a stage
+                stack.close()
+                bar = stack.enter_context(click.progressbar(length=total, label=label, file=sys.stderr))
+            bar.update(done - bar.pos)
+
+        yield show
 
 
 def show(text: Callable[[], str], interval: float | None) -> None:

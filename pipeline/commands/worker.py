@@ -1,4 +1,4 @@
-"""`wz worker`: runs relays and window jobs, until it is told to stop."""
+"""`wz worker`: runs relays, window jobs and tasks, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ from ..store.pace import FIRST_WAIT, MAX_START_WAIT, Pace
 from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
 from ..windows.jobs.registry import JobRegistry
+from ..work.board_tasks import board_work
+from ..work.runner import TaskRunner
+from ..work.tasks import Tasks
 from ..work.worker import Task, run
 from . import terminal
 from .terminal import one_line_errors
@@ -49,11 +52,11 @@ class WrongSettings(click.ClickException):
 @click.command()
 @one_line_errors
 def worker() -> None:
-    """Relay events upstream and run the window jobs, until SIGTERM or Ctrl-C.
+    """Relay events upstream, run the window jobs and do long work on boards, until SIGTERM or Ctrl-C.
 
-    Several workers may run: they share the partitions of the relays and the tasks of the jobs. Each of these has one
-    worker at a time; within ten seconds of that worker's end another takes it over. A worker waits for a Redis that is
-    away; if its settings are wrong, it exits with 4.
+    Several workers may run: they share the partitions of the relays, the tasks of the jobs, and the long work. Each of
+    these has one worker at a time; within ten seconds of that worker's end another takes it over. A worker waits for a
+    Redis that is away; if its settings are wrong, it exits with 4.
     """
     try:
         settings = terminal.settings()
@@ -80,7 +83,9 @@ def worker() -> None:
             relay.attach()
 
     until_there(attach)  # before anything is dropped
-    others: list[Task] = [Retention(hubs), History(hubs, registry), Player(Demo(hubs, registry, boards))]
+    stop = threading.Event()
+    runner = TaskRunner(Tasks(client), board_work(boards), stop)
+    others: list[Task] = [Retention(hubs), History(hubs, registry), Player(Demo(hubs, registry, boards)), runner]
 
     def find() -> list[Task]:
         its_jobs = [task for job in jobs() for task in job.workers]
@@ -93,7 +98,6 @@ def worker() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
 
-    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     run(find, stop)

@@ -220,7 +220,7 @@ RETENTION = Key(
 RULES = Key(
     "namespace:rules",
     "hash",
-    "name of a rule, or HUB/NAME of a hub's own -> its fields as JSON, the keys that sign included",
+    "name of a rule, HUB/NAME of a hub's own, boards/BOARD/NAME of a board's -> its fields as JSON, also the keys",
     None,
     "a rule's field with the rule; a hub's rules with the hub",
 )

@@ -54,8 +54,9 @@ class RuleExists(PipelineError):
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     """A named pair of keys, either of which can sign, and the rights of tokens that they signed.
 
-    `hub` narrows a rule to one hub (lower case); None covers the whole namespace, boards and outputs included.
-    `rights_of` says which include others. What its tokens may send to a hub in a second has a limit unless it is 0.
+    `hub` narrows a rule to one hub (lower case), `board` to one board and its periods; a rule without either covers the
+    whole namespace, boards and outputs included. `rights_of` says which rights include others. What its tokens may send
+    to a hub in a second has a limit unless it is 0.
     """
 
     name: str
@@ -65,20 +66,22 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     hub: str | None = None
     events_per_second: int = 0
     bytes_per_second: int = 0
+    board: str | None = None
 
     @property
     def id(self) -> str:
-        """Its field in Redis, which no other rule has: the name, or HUB/NAME of a hub's own."""
-        return _field(self.name, self.hub)
+        """Its field in Redis, which no other rule has: NAME, HUB/NAME of a hub, or boards/BOARD/NAME."""
+        return _field(self.name, self.hub, self.board)
 
     def __repr__(self) -> str:  # the keys must not reach a log
-        return f"<Rule {self.name!r} {sorted(self.rights)} hub={self.hub!r}>"
+        return f"<Rule {self.id!r} {sorted(self.rights)}>"
 
 
 class Rules:
-    """The namespace's rules and its hubs': the root rule from the settings, the others from Redis.
+    """The namespace's rules, its hubs' and its boards': the root rule from the settings, the others from Redis.
 
-    A hub may have a rule of the same name as another hub or the namespace has. They are read from Redis for each token,
+    A hub or a board may have a rule of the same name as another one or the namespace has. A board's rules stay when it
+    is deleted: a board comes into being by its first score. They are read from Redis for each token,
     so that a key is invalid as soon as it is replaced or deleted.
 
     Redis key: `RULES`; see keys.py.
@@ -90,73 +93,81 @@ class Rules:
         self.redis = client
         self.root = Rule(root.key_name, root.key, root.key, rights_of({Right.MANAGE}))
 
-    def find(self, name: str, hub: str | None = None) -> list[Rule]:
-        """Return the rules of this name that may have signed a token for `hub`: the hub's and the namespace's.
+    def find(self, name: str, hub: str | None = None, boards: Iterable[str] = ()) -> list[Rule]:
+        """Return the rules of this name that may have signed a token for `hub` or `boards`: theirs and the namespace's.
 
         One round trip; none for the root rule.
         """
         if name == self.root.name:
             return [self.root]
-        fields = [_field(name, hub), name] if hub else [name]
+        fields = [*(_field(name, None, board) for board in boards), *([_field(name, hub)] if hub else ()), name]
         stored = cast("list[bytes | None]", self.redis.hmget(self.KEY, fields))
         return [msgspec.json.decode(data, type=Rule) for data in stored if data is not None]
 
-    def get(self, name: str, hub: str | None = None) -> Rule:
-        """Return the hub's rule; without `hub`, the namespace's, or otherwise the only rule of that name.
+    def get(self, name: str, hub: str | None = None, board: str | None = None) -> Rule:
+        """Return the hub's rule, or the board's; without either, the namespace's, or the only rule of that name.
 
         Raises `UnknownRule`, or `InvalidValue` if there are several.
         """
-        found = {rule.hub: rule for rule in self if rule.name == name}
-        wanted = hub.lower() if hub else None
+        found = {rule.id: rule for rule in self if rule.name == name}
+        wanted = _field(name, hub, board)
         if wanted in found:
             return found[wanted]
-        if wanted or not found:
-            raise UnknownRule(f"there is no rule {_field(name, hub)!r}; `wz rule list` shows them")
+        if wanted != name or not found:
+            raise UnknownRule(f"there is no rule {wanted!r}; `wz rule list` shows them")
         if len(found) > 1:
-            raise InvalidValue(f"the hubs {', '.join(filter(None, found))} have rules {name!r}: say which", field="hub")
+            raise InvalidValue(f"there are several rules {name!r}: {', '.join(found)}; say whose it is", field="hub")
         return found.popitem()[1]
+
+    def of(self, hub: str | None) -> list[Rule]:
+        """Return the rules of one hub, or, for None, those that cover the whole namespace."""
+        return [rule for rule in self if rule.hub == hub and rule.board is None]
 
     def __iter__(self) -> Iterator[Rule]:
         yield self.root
         stored = cast("list[bytes]", self.redis.hvals(self.KEY))
         yield from sorted(
-            (msgspec.json.decode(data, type=Rule) for data in stored), key=lambda r: (r.hub or "", r.name)
+            (msgspec.json.decode(data, type=Rule) for data in stored),
+            key=lambda r: (r.board or "", r.hub or "", r.name),
         )
 
-    def add(self, name: str, rights: frozenset[Right], hub: str | None = None, **limits: int) -> Rule:
+    def add(
+        self, name: str, rights: frozenset[Right], hub: str | None = None, board: str | None = None, **limits: int
+    ) -> Rule:
         """Make a rule with two new keys, and the `limits` of `change`. Raises `InvalidValue` or `RuleExists`."""
         if name == self.root.name or not _NAME.fullmatch(name):
             raise InvalidValue(
                 f"{name!r}: a rule's name is 1 to 50 letters, digits and . - _, and not the root rule's", field="name"
             )
-        rule = _limited(Rule(name, new_key(), new_key(), rights, hub.lower() if hub else None), limits)
+        rule = _limited(Rule(name, new_key(), new_key(), rights, hub.lower() if hub else None, board=board), limits)
         if not self.redis.hsetnx(self.KEY, rule.id, msgspec.json.encode(rule)):
             raise RuleExists(rule.id)
         return rule
 
-    def change(self, name: str, hub: str | None = None, **limits: int) -> Rule:
+    def change(self, name: str, hub: str | None = None, board: str | None = None, **limits: int) -> Rule:
         """Change how much a rule's tokens may send: `events_per_second`, `bytes_per_second`, 0 for no limit.
 
         Raises `UnknownRule` or `InvalidValue`.
         """
-        if name == self.root.name and hub is None:
+        if name == self.root.name and hub is None and board is None:
             raise InvalidValue(f"{name!r} is the root rule, which has no limit", field="name")
-        return self._replace(name, hub, lambda rule: _limited(rule, limits))
+        return self._replace(_field(name, hub, board), lambda rule: _limited(rule, limits))
 
-    def rotate(self, name: str, which: Literal["primary", "secondary"], hub: str | None = None) -> Rule:
+    def rotate(
+        self, name: str, which: Literal["primary", "secondary"], hub: str | None = None, board: str | None = None
+    ) -> Rule:
         """Replace one of a rule's keys; tokens made with the other stay good. Raises `UnknownRule` or `InvalidValue`.
 
         To replace both without a pause: rotate the secondary, give it to the clients, then rotate the primary.
         """
-        if name == self.root.name and hub is None:
+        if name == self.root.name and hub is None and board is None:
             raise InvalidValue(
                 f"{name!r} is the root rule: its key is in the connection string that the service was started with",
                 field="name",
             )
-        return self._replace(name, hub, lambda rule: msgspec.structs.replace(rule, **{which: new_key()}))
+        return self._replace(_field(name, hub, board), lambda rule: msgspec.structs.replace(rule, **{which: new_key()}))
 
-    def _replace(self, name: str, hub: str | None, change: Callable[[Rule], Rule]) -> Rule:
-        field = _field(name, hub)
+    def _replace(self, field: str, change: Callable[[Rule], Rule]) -> Rule:
         while True:
             data = cast("bytes | None", self.redis.hget(self.KEY, field))
             if data is None:
@@ -165,10 +176,10 @@ class Rules:
             if while_full.replace(self.redis, self.KEY, field, data, msgspec.json.encode(changed)):
                 return changed
 
-    def remove(self, name: str, hub: str | None = None) -> None:
+    def remove(self, name: str, hub: str | None = None, board: str | None = None) -> None:
         """Delete a rule. Raises `UnknownRule`."""
-        if not self.redis.hdel(self.KEY, _field(name, hub)):
-            raise UnknownRule(f"there is no rule {_field(name, hub)!r} that can be deleted")
+        if not self.redis.hdel(self.KEY, _field(name, hub, board)):
+            raise UnknownRule(f"there is no rule {_field(name, hub, board)!r} that can be deleted")
 
 
 def new_key() -> str:
@@ -182,5 +193,7 @@ def _limited(rule: Rule, limits: Mapping[str, int]) -> Rule:
     return msgspec.structs.replace(rule, **limits)
 
 
-def _field(name: str, hub: str | None) -> str:
+def _field(name: str, hub: str | None, board: str | None = None) -> str:
+    if board:
+        return f"boards/{board}/{name}"  # no hub has this name, which is one of the service's own paths
     return f"{hub.lower()}/{name}" if hub else name

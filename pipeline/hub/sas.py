@@ -105,17 +105,27 @@ class Token(NamedTuple):
 class Audience(NamedTuple):
     """The address that a request is for: this namespace's hosts, and the path's segments, decoded.
 
-    `any_case` is for paths of hubs, whose names ignore case, and whose first segment is a hub.
+    `any_case` is for paths of hubs, whose names ignore case, and whose first segment is a hub. `boards` are the names
+    of the board, whose path it is: its own, and the one of which it is a period. A token or a rule may be for either.
     """
 
     hosts: frozenset[str]
     segments: Sequence[str]
     any_case: bool = False
+    boards: Sequence[str] = ()
 
     @property
     def hub(self) -> str | None:
         """The hub's name in lower case, if the request is for one."""
         return self.segments[0].lower() if self.any_case and self.segments else None
+
+    def is_below(self, resource: str) -> bool:
+        """Say whether a token's resource is this address, or one above it."""
+        path = tuple(self.segments)
+        if covers(resource, self.hosts, path, self.any_case):
+            return True
+        others = ((path[0], name, *path[2:]) for name in self.boards[1:])
+        return any(covers(resource, self.hosts, other, self.any_case) for other in others)
 
 
 def signature(resource: str, key: str, expiry: int | str) -> str:
@@ -137,7 +147,8 @@ def authorize(token: Token, rules: Sequence[Rule], right: Right, audience: Audie
     Raises what `identify` does, or `MissingRight`.
     """
     rule = identify(token, rules, audience, now)
-    if right not in rule.rights or rule.hub not in (None, audience.hub):
+    is_its = rule.hub in (None, audience.hub) and rule.board in (None, *audience.boards)
+    if right not in rule.rights or not is_its:
         raise MissingRight(rule, right)
     return rule
 
@@ -151,7 +162,7 @@ def identify(token: Token, rules: Sequence[Rule], audience: Audience, now: float
     rule = _signer(token, tuple(rules))
     if token.expires <= (machine_time() if now is None else now):
         raise ExpiredToken("the token is expired")
-    if not covers(token.resource, audience.hosts, tuple(audience.segments), audience.any_case):
+    if not audience.is_below(token.resource):
         raise InvalidAudience("the token is made out to another host or path (its sr field)")
     return rule
 

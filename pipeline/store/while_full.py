@@ -28,6 +28,7 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     a job of a folder is found; a job is deleted   windows/jobs/registry.py: `execute`
     an output, a board, or a member is deleted     windows/jobs/outputs/stream.py, boards/delete.lua, boards/update.lua:
                                                    the same as a lease
+    a task is put, begun, cancelled, and ends      work/task.lua: `Script(while_full=True)`
     who looks after it signs in at the console     console/sessions.py: `write`
     a publisher is revoked                         hub/publishers.py: `write`
     a rule gets another key, or other limits       pipeline/hub/rules.py: `replace`

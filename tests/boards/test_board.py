@@ -343,6 +343,21 @@ def test_features_that_are_refused_change_nothing(board: Board, features: dict[s
     assert board.features("ann") == {}
 
 
+def test_a_segment_on_a_shard_that_is_not_the_first_has_the_places_of_its_board(boards: Boards) -> None:
+    board = boards["b"]
+    board.configure(places=2)
+    member = next(name for name in map(str, range(100)) if shard_of(name, boards.shards) == boards.shards - 1)
+    board.set(member, Decimal(-1))
+    board.join(member, "gold")
+    gold = other_process(boards)["b"].segment("gold")
+
+    with pytest.raises(InvalidValue, match="a share needs a sum above 0"):
+        gold.reach(Decimal("0.5"))
+    with pytest.raises(InvalidValue, match="more than 2 digits"):
+        gold.sum_below(Decimal("0.125"))
+    assert gold.summary().places == 2
+
+
 def test_a_segment_ranks_counts_and_sums_its_members(board: Board) -> None:
     fill(board, 100)
     for n in range(0, 100, 10):
@@ -351,11 +366,11 @@ def test_a_segment_ranks_counts_and_sums_its_members(board: Board) -> None:
     tens = board.segment("tens")
 
     assert tens.summary().count == 10
-    assert tens.sum(2, Order.DESC).sum == Decimal("2.4")
-    assert tens.standing("m0020").rank == 2
+    assert tens.sum(2).sum == Decimal("2.4")
+    assert tens.standing("m0020", Order.ASC).rank == 2
     board.set("nobody yet", Decimal(-1))
     board.add("m0090", Decimal(1))
-    assert tens.standing("m0020").rank == 3
+    assert tens.standing("m0020", Order.ASC).rank == 3
     assert tens.summary().max == Decimal("1.9")
     board.leave("m0090", "tens")
     board.remove("m0080")
@@ -411,9 +426,12 @@ def furnished(boards: Boards) -> Board:
 
 def expect_the_same(board: Board, other: Board) -> None:
     assert board.members(0, 999) == _named(other.members(0, 999), board.name)
-    assert board.segment("thirds").summary() == _named(other.segment("thirds").summary(), board.name)
+    of_segments = [msgspec.structs.replace(one.segment("thirds").summary(), version="") for one in (board, other)]
+    assert of_segments[0] == _named(of_segments[1], board.name)
     assert board.features("m0003") == other.features("m0003")
-    assert board.summary() == _named(other.summary(), board.name)
+    assert msgspec.structs.replace(board.summary(), version="") == _named(
+        msgspec.structs.replace(other.summary(), version=""), board.name
+    )
     other.check()
 
 
@@ -583,6 +601,9 @@ def test_what_is_not_there_is_an_error(board: Board, ask: Callable[[Board], obje
     [
         pytest.param(lambda board: board.set("", Decimal(1)), "member", id="no member"),
         pytest.param(lambda board: board.set("é" * 257, Decimal(1)), "member", id="long member"),
+        pytest.param(lambda board: board.set("a\0b", Decimal(1)), "member", id="a NUL"),
+        pytest.param(lambda board: board.join("a\0b", "gold"), "member", id="a NUL in a segment"),
+        pytest.param(lambda board: board.set_features("a\0b", {"age": 1}), "member", id="a NUL with features"),
         pytest.param(lambda board: board.add("ann", Decimal(1), "e" * 129), "event", id="long event"),
         pytest.param(lambda board: board.members(0, 1000), "to", id="many ranks"),
         pytest.param(lambda board: board.page(Order.ASC, 0), "limit", id="no limit"),

@@ -51,3 +51,19 @@ def test_the_search_for_boards_has_an_end(boards: Boards) -> None:
     boards["points"].set("ann", Decimal(1))
     found = boards.names(most_keys=0)
     assert (found.names, found.complete) == ([], False)
+
+
+def test_boards_are_listed_in_pages(boards: Boards) -> None:
+    for number in range(5):
+        boards[f"b{number}"].set("ann", Decimal(number))
+    boards["a"].set_features("ann", {"age": 1})  # no board yet
+
+    first = boards.page("b", limit=2)
+    second = boards.page("b", after=first.next or "", limit=2)
+    last = boards.page("b", after=second.next or "", limit=2)
+
+    assert [[row.name for row in page.boards] for page in (first, second, last)] == [["b0", "b1"], ["b2", "b3"], ["b4"]]
+    assert (first.next, second.next, last.next, last.complete) == ("b1", "b3", None, True)
+    assert boards.page("b0", limit=1).next is None
+    assert boards.page("a").boards == []
+    assert not boards.page(most_keys=0).complete

@@ -19,6 +19,7 @@ from pipeline.store.at_once import send_at_once
 from pipeline.store.client import cluster_client
 
 from ..cluster import SHARDS, ask
+from .set_up import set_up
 
 
 @pytest.fixture(params=["redis", "cluster"])
@@ -81,7 +82,7 @@ def test_another_form_is_told(shards: list[Shard]) -> None:
     with pytest.raises(OtherForm):  # a board has 6 places, if none were chosen
         update_all(shards, Form(2), one_each())
     for shard in shards:
-        shard.configure(2, None, None)
+        set_up(shard, 2)
     update_all(shards, Form(2), one_each())
 
     with pytest.raises(OtherForm) as caught:

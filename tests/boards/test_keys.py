@@ -13,9 +13,22 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from pipeline.boards import Board, BoardChanged, Boards, BulkChange, UnknownBoard, lua, rebuild, shard
+from pipeline.boards import (
+    Board,
+    BoardChanged,
+    Boards,
+    BulkChange,
+    UnknownBoard,
+    configure,
+    lifecycle,
+    lua,
+    rebuild,
+    shard,
+)
 from pipeline.boards import keys as boards_keys
-from pipeline.boards.keys import EVENTS, KEYS, REBUILD, after_prefix
+from pipeline.boards.follow import LOG_SECONDS, Follower
+from pipeline.boards.hold import held
+from pipeline.boards.keys import CHANGES, EVENTS, HELD, HOLD_SECONDS, KEYS, REBUILD, after_prefix
 from pipeline.boards.shard import shard_of
 from pipeline.errors import InvalidValue
 from pipeline.store.keys import Key
@@ -42,17 +55,21 @@ def kind_of(name: str) -> Key:
 
 def _form(key: Key) -> re.Pattern[str]:
     """Names of boards, members and segments in these tests have no `:` except before the number of a shard."""
-    parts = {"SHARD": r"[^:{}]+(:\d+)?", "MEMBER": "[^:]+", "SEGMENT": "[^:]+"}
+    parts = {"SHARD": r"[^:{}]+(:\d+)?", "SEGMENT": "[^:]+"}
     return re.compile("".join(parts.get(part, re.escape(part)) for part in re.split("([A-Z]+)", key.pattern)))
 
 
 def furnish(board: Board, member: str = "m") -> None:
     """Give each shard of a board every key that it can have."""
     names = [f"{member}{n:04}" for n in range(400)]
+    board.set(names[0], Decimal(7))
+    board.configure()  # so that there is a board on each shard
+    for part in board.shards:
+        Follower(part)
     assert not [one for one in board.apply(BulkChange(name, score=Decimal(7)) for name in names) if one.error]
     for n, name in enumerate(names[:60]):
         board.set(name, Decimal(n))
-        board.add(name, Decimal(1), f"e{n}")
+        board.add(name, Decimal(1), f"{member}{n}")
         board.join(name, "red")
         board.set_features(name, {"age": n})
 
@@ -87,15 +104,19 @@ def test_every_key_is_listed_and_goes_with_the_board(boards: Boards) -> None:
     furnish(board)
     break_off_a_rebuild(board)
 
-    found = keys_of(boards)
+    with held(board.shards):
+        found = keys_of(boards)
+        time_of = {name: time_left(boards, name) for name in found}
     assert {kind_of(name) for name in found} == set(KEYS)
     for name in found:
         kind = kind_of(name)
-        assert boards.client.execute_command("TYPE", name).decode() == kind.type, name
+        assert kind is HELD or boards.client.execute_command("TYPE", name).decode() == kind.type, name
         if kind in (EVENTS, REBUILD):
-            assert DAY_MS - HOUR_MS < time_left(boards, name) <= DAY_MS, name
+            assert DAY_MS - HOUR_MS < time_of[name] <= DAY_MS + 2048, name
+        elif kind in (CHANGES, HELD):
+            assert 0 < time_of[name] <= (LOG_SECONDS if kind is CHANGES else HOLD_SECONDS) * 1000, name
         else:  # the board has no `expires`
-            assert time_left(boards, name) == -1, name
+            assert time_of[name] == -1, name
 
     copy, renamed = board.copy("copy"), board.copy("other").rename("renamed")
     for one in (board, copy, renamed):
@@ -180,21 +201,21 @@ def test_the_events_of_a_board_that_became_empty_go_when_they_are_forgotten(boar
     board.remove("ann")
 
     [events] = keys_of(boards)
-    assert 0 < time_left(boards, events) <= 60_000
+    assert 0 < time_left(boards, events) <= 60_000 + 2048
 
 
 def test_a_deletion_that_was_broken_off_can_be_repeated(boards: Boards, monkeypatch: pytest.MonkeyPatch) -> None:
     board = boards["b"]
     furnish(board)
-    execute = type(boards.client).execute_command
+    call = lifecycle._DELETE.call
 
-    def stop_at_unlink(self: Any, *args: Any, **options: Any) -> Any:
-        if args[0] == "UNLINK":
+    def stop_at_the_last_shard(client: Any, keys: Any, args: Any) -> Any:
+        if keys == board.shards.all[-1].keys:
             raise BrokenOff
-        return execute(self, *args, **options)
+        return call(client, keys, args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(boards.client), "execute_command", stop_at_unlink)
+        patch.setattr(lifecycle._DELETE, "call", stop_at_the_last_shard)
         with pytest.raises(BrokenOff):
             board.delete()
     board.delete()
@@ -216,7 +237,7 @@ def test_a_rebuild_that_was_broken_off_is_finished(boards: Boards) -> None:
 
     board.check()
     assert {kind_of(name) for name in keys_of(boards)}.isdisjoint({REBUILD})
-    assert {time_left(boards, name) for name in keys_of(boards) if not name.endswith("events")} == {-1}
+    assert {time_left(boards, name) for name in keys_of(boards) if kind_of(name) not in (EVENTS, CHANGES)} == {-1}
 
 
 @pytest.mark.parametrize("file", sorted(LUA.glob("*.lua")), ids=lambda file: file.name)
@@ -247,9 +268,9 @@ def test_scripts_have_the_names_that_are_in_the_list(monkeypatch: pytest.MonkeyP
 def test_scripts_have_the_limits_that_python_has(redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boards_keys, "MOST_SEGMENTS", 2)
     monkeypatch.setattr(lua, "PLACES", 3)
-    update = ("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "update.lua")
+    update = ("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "last.lua", "update.lua")
     monkeypatch.setattr(shard, "UPDATE", lua.BoardScript(*update))
-    monkeypatch.setattr(shard, "_CONFIGURE", lua.BoardScript("tree.lua", "keys.lua", "configure.lua"))
+    monkeypatch.setattr(configure, "_CONFIGURE", lua.BoardScript("tree.lua", "keys.lua", "configure.lua"))
     board = Boards(redis)["b"]
     board.set("ann", Decimal(1))
     board.join("ann", "red")

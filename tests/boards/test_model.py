@@ -13,10 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pipeline.boards import Boards, BulkChange, Order, UnknownBoard, UnknownMember, UnknownSegment, View
 from pipeline.boards.answers import Page, Statistics
+from pipeline.boards.changes import Op
 from pipeline.boards.scores import LIMIT, from_units
 from pipeline.errors import InvalidValue
-
-from .raising import raise_to
 
 MEMBERS = ["ann", "bob", "cid", "dee", "éva", "zoë", *(f"m{n}" for n in range(30))]
 SEGMENTS = ["red", "blue"]
@@ -89,10 +88,13 @@ class BoardMachine(RuleBasedStateMachine):
         self.units[member] = units
         assert self.board.set(member, from_units(units)).score == from_units(units)
 
-    @rule(member=st.sampled_from(MEMBERS), units=UNITS)
-    def raise_to(self, member: str, units: int) -> None:
-        self.units[member] = max(units, self.units.get(member, units))
-        assert raise_to(self.board, member, units) == self.units[member]
+    @rule(member=st.sampled_from(MEMBERS), units=UNITS, operator=st.sampled_from([Op.MAX, Op.MIN]))
+    def better(self, member: str, units: int, operator: Op) -> None:
+        before = self.units.get(member)
+        best = {Op.MAX: max, Op.MIN: min}[operator]
+        self.units[member] = best(units, units if before is None else before)
+        done = self.board.set(member, from_units(units), operator)
+        assert (done.score, done.changed) == (from_units(self.units[member]), self.units[member] != before)
 
     @rule(member=st.sampled_from(MEMBERS), units=UNITS)
     def add(self, member: str, units: int) -> None:
@@ -183,12 +185,16 @@ class BoardMachine(RuleBasedStateMachine):
         within = [row for row, (_, units) in zip(rows, ranked, strict=True) if low <= units <= high]
         assert said(view.between(from_units(low), from_units(high), order, 1000)) == within
         rank = [name for name, _ in ranked].index(member)
-        assert said(view.around(member, 2, order)) == rows[max(0, rank - 2) : rank + 3]
+        assert said(view.around(member, 2, order)) == rows[max(0, min(rank - 2, len(rows) - 5)) :][:5]
 
-        standing = view.standing(member)
+        standing = view.standing(member, order)
         ranks = view.ranks(member, order)
         assert standing.score == ranks.score == from_units(score)
-        assert (standing.rank if order is Order.ASC else standing.reverse_rank) == ranks.ordinal == rank
+        assert (
+            (standing.rank, standing.order, standing.count)
+            == (ranks.ordinal, order, len(rows))
+            == (rank, order, ranks.count)
+        )
         better = [other for _, other in ranked[:rank] if other != score]
         assert ranks.competition == len(better)
         assert ranks.dense == (len(set(better)) if len(view.shards) == 1 else None)
@@ -210,6 +216,7 @@ class BoardMachine(RuleBasedStateMachine):
         percent = rnd.randrange(101)
         nearest = model.ranked(Order.ASC)[max(0, -(-len(scores) * percent // 100) - 1)]
         assert view.at_percentile(Decimal(percent)).member == nearest[0]
+        assert view.at_percentile(Decimal(percent), order).rank == ranked.index(nearest)
 
         share = Decimal(rnd.randrange(1, 101)) / 100
         if sum(scores) > 0:

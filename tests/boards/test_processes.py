@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 import redis as redis_py
 
 from pipeline.boards import Boards, BulkChange
+from pipeline.boards.changes import Op
 from pipeline.boards.scores import from_units
-
-from .raising import raise_to
 
 PROCESSES = 4
 ROUNDS = 15
@@ -67,7 +66,7 @@ def work(url: str, process: int) -> None:
                 case "add":
                     board.add(step.member, from_units(step.units))
                 case "max":
-                    raise_to(board, step.member, step.units)
+                    board.set(step.member, from_units(step.units), Op.MAX)
                 case "remove":
                     board.remove(step.member)
 

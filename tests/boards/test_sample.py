@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import redis as redis_py
 
-from pipeline.boards import NoSample
+from pipeline.boards import NoSample, sample
 from pipeline.boards.changes import Change, Op
 from pipeline.boards.form import Form
 from pipeline.boards.lua import BoardScript
 from pipeline.boards.sample import LEAST, Part, Sample, combine, fill, read
 from pipeline.boards.shard import Shard
+
+from .set_up import set_up
 
 TAG = "{board:b}"
 
@@ -117,7 +121,7 @@ def set_scores(shard: Shard, scores: dict[str, int]) -> None:
 
 def test_a_board_keeps_its_sample_through_any_updates(redis: redis_py.Redis, shard: Shard) -> None:
     rnd = random.Random(5)
-    shard.configure(6, 50, None)
+    set_up(shard, 6, 50)
     present: dict[str, int] = {}
     for _ in range(60):
         batch = []
@@ -137,7 +141,7 @@ def test_a_board_keeps_its_sample_through_any_updates(redis: redis_py.Redis, sha
 
 
 def test_a_board_of_newcomers_fills_its_sample(redis: redis_py.Redis, shard: Shard) -> None:
-    shard.configure(6, 100, None)
+    set_up(shard, 6, 100)
 
     sizes = []
     for first in range(0, 200, 40):
@@ -150,7 +154,7 @@ def test_a_board_of_newcomers_fills_its_sample(redis: redis_py.Redis, shard: Sha
 def test_changed_scores_leave_the_sample_as_it_is_and_are_read_from_the_board(
     redis: redis_py.Redis, shard: Shard
 ) -> None:
-    shard.configure(6, 100, None)
+    set_up(shard, 6, 100)
     set_scores(shard, {f"m{i}": i for i in range(400)})
     before = slots(redis)
     set_scores(shard, {f"m{i}": i + 1000 for i in range(400)})
@@ -163,23 +167,30 @@ def test_changed_scores_leave_the_sample_as_it_is_and_are_read_from_the_board(
 
 def test_a_board_that_had_members_has_no_sample_until_one_is_drawn(shard: Shard) -> None:
     set_scores(shard, {f"m{i}": i for i in range(400)})
-    shard.configure(None, 100, None)
+    set_up(shard, sample=100)
     set_scores(shard, {"new": 5})
     shard.update(Form(), [Change(Op.REMOVE, "m1")])
     with pytest.raises(NoSample, match="'b' keeps no sample"):
         read(shard.client, TAG, "b")
 
-    fill(shard.client, TAG, 100)
+    fill(shard.client, TAG)
 
     assert len(read(shard.client, TAG, "b").sampled) == 100
 
 
-def test_every_set_of_members_is_equally_likely_to_be_drawn(redis: redis_py.Redis) -> None:
-    redis.zadd(f"{TAG}:scores", {letter: ord(letter) for letter in "abcdef"})
+def draw_again(shard: Shard, members: int, size: int, rnd: random.Random | None = None) -> None:
+    """Give the board of these members, m000 and so on, a sample of this size."""
+    shard.client.execute_command("ZADD", shard.keys[0], *(x for i in range(members) for x in (i, f"m{i:03}")))
+    set_up(shard, 6, size)
+    fill(shard.client, TAG, rnd)
+
+
+def test_every_set_of_members_is_equally_likely_to_be_drawn(redis: redis_py.Redis, shard: Shard) -> None:
     rnd = random.Random(1)
     found: Counter[str] = Counter()
+    draw_again(shard, 6, 3)
     for _ in range(1500):
-        fill(redis, TAG, 3, rnd)
+        fill(redis, TAG, rnd)
         drawn: Any = redis.zrange(f"{TAG}:sample", 0, -1)
         found[b"".join(sorted(drawn)).decode()] += 1
 
@@ -187,32 +198,94 @@ def test_every_set_of_members_is_equally_likely_to_be_drawn(redis: redis_py.Redi
 
 
 @pytest.mark.parametrize(
-    ("places", "members"),
-    [pytest.param(30, 30, id="some"), pytest.param(500, 200, id="all"), pytest.param(0, 0, id="none")],
+    ("before", "after", "present"),
+    [
+        pytest.param("+f", "-a +g", "bcdefg", id="a newcomer, and one that goes"),
+        pytest.param("-a -b", "+a +f", "acdef", id="some go and others come"),
+        pytest.param("-a", "-b", "cde", id="some go"),
+    ],
 )
-def test_drawing_a_sample_replaces_the_old_one(redis: redis_py.Redis, places: int, members: int) -> None:
-    redis.zadd(f"{TAG}:scores", {f"m{i}": i for i in range(200)})
-    redis.zadd(f"{TAG}:sample", {"": -7, "gone": 1, "m3": 2})
+def test_members_that_come_and_go_while_it_is_drawn_are_as_likely_as_others(
+    redis: redis_py.Redis, shard: Shard, monkeypatch: pytest.MonkeyPatch, before: str, after: str, present: str
+) -> None:
+    waiting: list[str] = []
+    call = BoardScript.call
 
-    assert fill(redis, TAG, places) == members
+    def write_after_a_call(self: BoardScript, client: Any, keys: Any, args: Any) -> Any:
+        reply = call(self, client, keys, args)
+        if self is sample._FILL and waiting and len(slots(redis)) >= 2 - len(waiting):
+            ops = [Change(Op.SET, c[1], 1) if c[0] == "+" else Change(Op.REMOVE, c[1]) for c in waiting.pop().split()]
+            shard.update(Form(), ops)
+        return reply
+
+    monkeypatch.setattr(sample, "_TRIES", 1)
+    monkeypatch.setattr(BoardScript, "call", write_after_a_call)
+    rnd = random.Random(4)
+    found: Counter[str] = Counter()
+    for _ in range(800):
+        redis.delete(*shard.keys)
+        set_scores(shard, dict.fromkeys("abcde", 1))
+        set_up(shard, 6, 2)
+        waiting += [after, before]
+        fill(redis, TAG, rnd)
+        found["".join(sorted(name.decode() for name in slots(redis)))] += 1
+
+    assert {len(names) for names in found} == {2}
+    assert set("".join(found)) == set(present)
+    assert_equally_frequent(found.values(), math.comb(len(present), 2))
+
+
+def test_a_sample_that_was_not_drawn_to_the_end_is_a_smaller_one(
+    redis: redis_py.Redis, shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_scores(shard, {f"m{i}": i for i in range(600)})
+    set_up(shard, 6, 100)
+    call, calls = BoardScript.call, iter(range(3))
+
+    def break_off(self: BoardScript, client: Any, keys: Any, args: Any) -> Any:
+        if self is sample._FILL and next(calls, None) is None:
+            raise KeyboardInterrupt
+        return call(self, client, keys, args)
+
+    monkeypatch.setattr(sample, "_TRIES", 20)
+    monkeypatch.setattr(BoardScript, "call", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        fill(redis, TAG)
+    held = len(slots(redis))
+    set_scores(shard, {f"n{i}": i for i in range(600)})
+
+    assert 40 <= held <= 60
+    assert len(slots(redis)) == held == len(read(redis, TAG, "b").sampled)
+
+
+@pytest.mark.parametrize(
+    ("places", "members"),
+    [
+        pytest.param(30, 30, id="some"),
+        pytest.param(199, 199, id="nearly all"),
+        pytest.param(500, 200, id="all"),
+        pytest.param(0, 0, id="none"),
+    ],
+)
+def test_drawing_a_sample_replaces_the_old_one(redis: redis_py.Redis, shard: Shard, places: int, members: int) -> None:
+    redis.zadd(f"{TAG}:sample", {"": -7, "gone": 1, "m003": 2})
+
+    draw_again(shard, 200, places)
 
     rows: Any = redis.zrange(f"{TAG}:sample", 0, -1, withscores=True)
     assert [slot for _, slot in rows] == list(range(1, members + 1))
     assert len({member for member, _ in rows} - {b"gone"}) == members
 
 
-def test_a_sample_goes_with_its_board(redis: redis_py.Redis) -> None:
-    redis.zadd(f"{TAG}:scores", {f"m{i}": i for i in range(200)})
-    redis.pexpire(f"{TAG}:scores", 60_000)
-
-    fill(redis, TAG, 30)
+def test_a_sample_goes_with_its_board(redis: redis_py.Redis, shard: Shard) -> None:
+    set_up(shard, 6, 30, datetime.now(UTC) + timedelta(minutes=1))
+    draw_again(shard, 200, 30)
 
     assert 0 < redis.pttl(f"{TAG}:sample") <= 60_000
 
 
-def test_a_small_board_is_read_whole(redis: redis_py.Redis) -> None:
-    redis.zadd(f"{TAG}:scores", {f"m{i}": i for i in range(2 * LEAST)})
-    fill(redis, TAG, LEAST)
+def test_a_small_board_is_read_whole(redis: redis_py.Redis, shard: Shard) -> None:
+    draw_again(shard, 2 * LEAST, LEAST)
 
     sample = combine([read(redis, TAG, "b")])
 
@@ -223,9 +296,10 @@ def test_an_empty_board_has_an_empty_sample(redis: redis_py.Redis) -> None:
     assert combine([read(redis, TAG, "b")]) == Sample(0, 0, [], [], [])
 
 
-def test_the_sample_leaves_out_what_the_ends_have(redis: redis_py.Redis) -> None:
+def test_the_sample_leaves_out_what_the_ends_have(redis: redis_py.Redis, shard: Shard) -> None:
+    set_up(shard, 6, 300)
     redis.zadd(f"{TAG}:scores", {f"m{i:03}": i // 10 for i in range(900)})  # ties across the ends' borders
-    fill(redis, TAG, 300, random.Random(2))
+    fill(redis, TAG, random.Random(2))
 
     sample = combine([read(redis, TAG, "b")])
 

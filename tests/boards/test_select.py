@@ -52,7 +52,8 @@ class Split:
         for member, score in units.items():
             changes[shard_of(member, shards)].append(Change(Op.SET, member, score))
         self.sizes = [len(some) for some in changes]
-        update_all(self.shards, Form(), changes)
+        for shard, some in zip(self.shards, changes, strict=True):
+            shard.update(Form(), some)
 
     def ask(self, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
         self.rounds += 1

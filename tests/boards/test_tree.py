@@ -38,6 +38,7 @@ from pipeline.boards.tree import (
 )
 
 from .reference_tree import Tree
+from .set_up import set_up
 
 Draw = Callable[[random.Random], int]
 
@@ -114,7 +115,7 @@ class ShardMachine(RuleBasedStateMachine):
         self.shard.client.execute_command("FLUSHDB")
         self.units: dict[str, int] = {}
         self.segment: set[str] = set()
-        self.events: set[str] = set()
+        self.events: dict[str, Change] = {}
         self.rnd = random.Random(0)
 
     @initialize(seed=st.integers(0, 2**32))
@@ -122,7 +123,7 @@ class ShardMachine(RuleBasedStateMachine):
         self.rnd.seed(seed)
 
     @rule(
-        ops=st.sampled_from([(Op.SET,), (Op.REMOVE,), (Op.ADD, Op.MAX), tuple(Op)]),
+        ops=st.sampled_from([(Op.SET,), (Op.REMOVE,), (Op.ADD, Op.MAX, Op.MIN), tuple(Op)]),
         name=st.sampled_from(sorted(DISTRIBUTIONS)),
         count=st.sampled_from([1, 30, 200, 1500]),
         ranks=st.booleans(),
@@ -149,7 +150,7 @@ class ShardMachine(RuleBasedStateMachine):
         """Do to the model what a change does, and return its reply."""
         member, before = change.member, self.units.get(change.member)
         if change.event in self.events:
-            return Code.SAME, before
+            return Code.SAME if change == self.events[change.event] else Code.OTHER, before
         code, reply = Code.OK, before
         if change.op is Op.JOIN:
             code = Code.SAME if member in self.segment else Code.OK
@@ -165,13 +166,19 @@ class ShardMachine(RuleBasedStateMachine):
         else:
             after = int(change.value)
             if before is not None:
-                after = {Op.SET: after, Op.ADD: before + after, Op.MAX: max(before, after)}[change.op]
+                after = {
+                    Op.SET: after,
+                    Op.ADD: before + after,
+                    Op.MAX: max(before, after),
+                    Op.MIN: min(before, after),
+                }[change.op]
             if abs(after) < LIMIT:
                 self.units[member] = reply = after
+                code = Code.KEPT if before == after else Code.OK
             else:
                 code = Code.RANGE
-        if code is Code.OK and change.event:
-            self.events.add(change.event)
+        if code in (Code.OK, Code.KEPT) and change.event:
+            self.events[change.event] = change
         return code, reply
 
     @rule()
@@ -450,7 +457,7 @@ def test_a_tree_of_an_old_layout_is_refused_by_name(shard: Shard) -> None:
 
 
 def test_a_rebuilt_tree_keeps_what_the_header_said(shard: Shard) -> None:
-    shard.configure(places=3, sample=100, expires=None)
+    set_up(shard, 3, 100)
     before = Header.read(contents(shard)[0])
 
     assert Header.read(pack(range(3000), before)) == before

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from pipeline.boards import Board, Boards, BulkChange
 from pipeline.settings import Settings
 from pipeline.store.client import boards_client
+from pipeline.work.tasks import Tasks
 from wz.cli import main
 
 from ..stack import ROOT
@@ -57,7 +58,7 @@ def test_the_best_are_listed(board: Board, settings: Settings) -> None:
         "   0  m02499   2499  2499",
         "   1  m02498   2498  4997",
     ]
-    assert "m00000" in wz_board(settings, "top", "b", "--asc").stdout
+    assert "m00000" in wz_board(settings, "top", "b", "--order", "asc").stdout
 
 
 def test_a_board_is_checked_and_rebuilt(board: Board, settings: Settings) -> None:
@@ -71,6 +72,54 @@ def test_a_board_is_checked_and_rebuilt(board: Board, settings: Settings) -> Non
     assert refused.stderr.splitlines()[-1].startswith("Error: the sums of the board 'b' are not those of its scores")
     assert (mended.exit_code, mended.stdout) == (0, "b: 2,501 members\n")
     assert wz_board(settings, "check", "b").exit_code == 0
+
+
+def test_boards_are_listed(board: Board, settings: Settings, redis: redis_py.Redis) -> None:
+    Boards(redis)["other"].set("m00001", Decimal("0.5"))
+
+    assert wz_board(settings, "list").stdout.splitlines() == [
+        "board  count      sum  expires",
+        "b      2,500  3123750  -",
+        "other      1      0.5  -",
+    ]
+    assert wz_board(settings, "list", "o").stdout.splitlines()[1:] == ["other      1  0.5  -"]
+    assert wz_board(settings, "list", "none").stdout.splitlines() == ["board  count  sum  expires"]
+
+
+def test_what_boards_know_of_a_member_and_its_erasure(board: Board, settings: Settings, redis: redis_py.Redis) -> None:
+    Boards(redis)["other"].set_features("m00001", {"vip": True, "age": 31})
+    board.join("m00001", "gold")
+
+    known = wz_board(settings, "member", "m00001").stdout.splitlines()
+    refused = wz_board(settings, "erase", "m00001")  # nobody says yes
+    erased = wz_board(settings, "erase", "m00001", "--yes")
+
+    assert known == [
+        "board  score  segments  features",
+        "b          1  gold      -",
+        'other      -  -         {"age":31,"vip":true}',
+    ]
+    assert (refused.exit_code, refused.stdout.splitlines()[0]) == (1, "Erase m00001 from b, other? [y/N]: ")
+    assert (erased.exit_code, erased.stdout) == (0, "m00001 is erased from b, other\n")
+    assert wz_board(settings, "erase", "m00001", "--yes").stdout == "m00001 is erased from no board: none knows it\n"
+    assert board.summary().count == 2_499
+
+
+def test_a_board_that_refuses_an_erasure_is_named(board: Board, settings: Settings) -> None:
+    board.shards.client.execute_command("ZADD", board.shards[0].keys[0], 5, "eve")
+
+    refused = wz_board(settings, "erase", "m00001", "--yes")
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: b refused it: the sums of the board 'b' are not those of its scores")
+
+
+def test_a_board_is_trimmed(board: Board, settings: Settings) -> None:
+    assert wz_board(settings, "trim", "b", "--keep", "2000").stdout == "b: 500 members removed, 2,000 are left\n"
+    assert wz_board(settings, "trim", "b", "--above", "2000").stdout == "b: 499 members removed, 1,501 are left\n"
+    assert wz_board(settings, "trim", "b", "--below", "2000").stdout == "b: 1,500 members removed, 1 are left\n"
+    assert "exactly one of" in wz_board(settings, "trim", "b").stderr
+    assert "'x' is no score" in wz_board(settings, "trim", "b", "--below", "x").stderr
 
 
 def test_a_board_that_is_not_there_is_one_line(redis: redis_py.Redis, settings: Settings) -> None:
@@ -123,3 +172,64 @@ def test_a_page_that_changed_since_is_read_again(large: Board) -> None:
     assert steps == [10_000, 10_000, 20_000, 25_001]
     large.check()
     assert large.shards.client.execute_command("KEYS", "*rebuild*") == []
+
+
+def test_boards_are_copied_renamed_added_up_and_deleted(board: Board, settings: Settings) -> None:
+    assert wz_board(settings, "copy", "b", "c").stdout == "c: 2,500 members\n"
+    assert wz_board(settings, "rename", "c", "d").stdout == "d: 2,500 members\n"
+    assert wz_board(settings, "union", "sum", "b", "d=0.5").stdout == "sum: 2,500 members\n"
+    assert Boards(board.shards.client)["sum"].standing("m00003").score == Decimal("4.5")
+
+    refused = wz_board(settings, "copy", "b", "d")
+    assert (refused.exit_code, refused.stderr.splitlines()[-1][:33]) == (1, "Error: there is a board 'd' alrea")
+    assert wz_board(settings, "copy", "b", "d", "--replace").exit_code == 0
+
+    assert wz_board(settings, "delete", "d").exit_code == 1  # nobody says yes
+    assert wz_board(settings, "delete", "d", "--yes").stdout == "d is deleted\n"
+    assert wz_board(settings, "show", "d").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "says"),
+    [(("b", "b=2"), "twice"), (("b=x",), "'x' is no number: write b=0.5"), ((), "Missing argument")],
+)
+def test_sources_that_can_t_be_are_told(board: Board, settings: Settings, sources: list[str], says: str) -> None:
+    refused = wz_board(settings, "union", "sum", *sources)
+
+    assert refused.exit_code == 2
+    assert says in refused.stderr
+
+
+@pytest.mark.parametrize("command", [("copy", "b", "c"), ("union", "c", "b")])
+def test_a_command_that_is_broken_off_leaves_nothing(
+    large: Board, settings: Settings, redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def stop(bar: object, steps: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("click._termui_impl.ProgressBar.update", stop)
+
+    assert wz_board(settings, *command).exit_code == 1
+    assert redis.keys("{board:c}*") == []
+
+
+def test_tasks_are_listed_shown_and_cancelled(redis: redis_py.Redis, settings: Settings) -> None:
+    tasks = Tasks(redis)
+    first = tasks.create("board.copy", {"to": "c", "replace": False}, "b").id
+    second = tasks.create("board.delete", {}, "d").id
+    running = tasks.begin(first)
+    assert running
+    tasks.report(running, (1_000, 2_500))
+
+    listed = [line.split() for line in wz_board(settings, "tasks").stdout.splitlines()]
+    assert sorted(line[:4] for line in listed[1:]) == sorted(
+        [[first, "b", "board.copy", "running"], [second, "d", "board.delete", "waiting"]]
+    )
+    assert len(wz_board(settings, "tasks", "b").stdout.splitlines()) == 2
+    shown = wz_board(settings, "task", first).stdout
+    assert '{"to":"c","replace":false}' in shown
+    assert "1,000 of 2,500" in shown
+
+    assert wz_board(settings, "cancel", second).stdout == f"{second} is cancelled\n"
+    assert wz_board(settings, "cancel", first).stdout == f"{first} runs, and will be cancelled soon\n"
+    assert wz_board(settings, "task", "none").stderr.startswith("Error: there is no task 'none'")

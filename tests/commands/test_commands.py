@@ -52,6 +52,44 @@ def test_a_token_for_a_hub_opens_that_hub_only(client: Client, settings: Setting
     assert client.get("/boards/none", headers={"Authorization": token}).status_code == 401
 
 
+def test_a_token_for_a_board_opens_that_board_and_its_periods_only(client: Client, settings: Settings) -> None:
+    def statuses(*arguments: str) -> list[int]:
+        token = wz(settings, "token", *arguments).output.strip()
+        paths = ("/boards/points", "/boards/points@day", "/boards/other", "/hubs")
+        return [client.get(path, headers={"Authorization": token}).status_code for path in paths]
+
+    assert statuses("--board", "points") == [404, 404, 401, 401]
+    assert statuses("--board", "points@day") == [401, 404, 401, 401]
+    assert wz(settings, "token", "--board", "points", "--hub", "events").exit_code == 2
+    assert wz(settings, "token", "--board", "a/b").output.startswith("Error: 'a/b' is not a name for a board")
+
+
+def test_a_rule_for_a_board_s_life(client: Client, settings: Settings) -> None:
+    def put(token: str, board: str) -> int:
+        body = {"score": 1}
+        return client.put(f"/boards/{board}/members/a", json=body, headers={"Authorization": token}).status_code
+
+    made = wz(settings, "rule", "add", "device", "--right", "send", "--board", "points").output.strip()
+    assert made.endswith(";EntityPath=boards/points")
+    assert "device  Send  boards/points" in wz(settings, "rule", "list").output
+    token = wz(settings, "token", "--rule", "device").output.strip()
+    whole = stack.token(connection=ConnectionString.parse(made))
+
+    for one in (token, whole):
+        assert [put(one, board) for board in ("points", "points@day", "other")] == [204, 204, 401]
+        assert client.get("/boards/points/top", headers={"Authorization": one}).status_code == 401
+    of_day = wz(settings, "token", "--rule", "device", "--board", "points@day").output.strip()
+    assert [put(of_day, board) for board in ("points", "points@day")] == [401, 204]
+
+    assert wz(settings, "rule", "add", "device", "--right", "listen").exit_code == 0
+    assert wz(settings, "rule", "rotate", "device", "--key", "primary", "--board", "points").exit_code == 0
+    assert put(token, "points") == 401
+    assert wz(settings, "rule", "delete", "device", "--board", "points").exit_code == 0
+    assert "boards/points" not in wz(settings, "rule", "list").output
+    assert wz(settings, "rule", "add", "x", "--right", "send", "--board", "points", "--hub", "events").exit_code == 2
+    assert wz(settings, "rule", "add", "x", "--right", "send", "--board", "points@day").exit_code == 1
+
+
 def test_a_token_for_a_publisher_sends_as_it_only(client: Client, settings: Settings) -> None:
     token = wz(settings, "token", "--hub", "events", "--publisher", "dev 1").output.strip()
 

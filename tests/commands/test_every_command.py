@@ -88,6 +88,9 @@ FILES = {
 #: A call of every command that reads or writes Redis, with names of `FILES`.
 CALLS = [
     *("board show b", "board top b", "board check b", "board rebuild b"),
+    *("board copy b c", "board rename b c", "board union c b", "board delete b --yes"),
+    *("board tasks", "board task t", "board cancel t"),
+    *("board list", "board member ann", "board erase ann --yes", "board trim b --keep 1"),
     *("hub status", "hub list", "hub show h", "hub create h", "hub set h --size 1GiB", "hub delete h --yes"),
     *(
         "hub export h",

@@ -20,6 +20,7 @@ from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.registry import JobRegistry
+from pipeline.work.tasks import Tasks, TaskState
 from wz import App
 
 from .. import stack
@@ -263,6 +264,26 @@ def test_who_may_only_look_sees_no_form_and_changes_nothing(
     assert board.standing("ann").score == 3
 
 
+def test_what_is_for_one_board_sees_that_board_alone(
+    visitor: Visitor, board: Board, redis: redis_py.Redis, settings: Settings
+) -> None:
+    board.set("ann", Decimal(3))
+    rule = Rules(redis, settings.root).add("its", frozenset({Right.LISTEN, Right.SEND}), board="b")
+    connection = replace(stack.ROOT, key_name=rule.name, key=rule.primary)
+    its = {"Authorization": stack.token("boards/b", connection)}
+    page = visitor.get("/console/boards/b", headers=its)
+    assert page.status_code == 200
+    assert "Change a score" in words(page)
+    assert visitor.get("/console/boards/b@day", headers=its).status_code == 404  # it has no members
+    for path in ("/console/boards", "/console/boards/other", "/console/hubs/b", "/console/boards/b/remove?member=ann"):
+        assert visitor.get(path, headers=its).status_code == 403
+    assert visitor.post("/console/boards/b/remove", data={"member": "ann"}, headers=its).status_code == 403
+    assert (
+        visitor.post("/console/boards/b/members", data={"member": "ann", "number": "1"}, headers=its).status_code == 303
+    )
+    assert board.standing("ann").score == 4
+
+
 def test_a_large_board_costs_as_many_round_trips_as_a_small_one(
     visitor: Visitor, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,3 +307,21 @@ def test_a_large_board_costs_as_many_round_trips_as_a_small_one(
     fill(board, [(number * 7919) % 100_003 * 10**3 for number in range(20_000)])
     assert cost() <= small
     assert small <= 30
+
+
+def test_long_work_is_shown_while_it_waits_and_runs(visitor: Visitor, board: Board, redis: redis_py.Redis) -> None:
+    fill(board, [1])
+    tasks = Tasks(redis)
+    task = tasks.create("board.copy", {"to": "kept", "replace": False}, "b")
+    tasks.create("board.delete", {}, "another")
+    waits = words(visitor.get("/console/boards/b"))
+    running = tasks.begin(task.id)
+    assert running
+    tasks.report(running, (1, 3))
+    runs = words(visitor.get("/console/boards/b"))
+    tasks.finish(running, TaskState.DONE)
+
+    assert "copy to kept waiting" in waits
+    assert "copy to kept 33 %" in runs
+    assert "copy to" not in words(visitor.get("/console/boards/b"))
+    assert "delete waiting" not in waits

@@ -7,6 +7,7 @@ import pipeline.console.keys
 import pipeline.hub.keys
 import pipeline.store.keys
 import pipeline.windows.jobs.keys
+import pipeline.work.keys
 from pipeline.store.keys import Key
 
 MODULES = {
@@ -14,6 +15,7 @@ MODULES = {
     "Hubs": pipeline.hub.keys,
     "Boards": pipeline.boards.keys,
     "Window jobs and their outputs": pipeline.windows.jobs.keys,
+    "Tasks": pipeline.work.keys,
     "The console": pipeline.console.keys,
 }
 

@@ -16,7 +16,7 @@ import redis as redis_py
 from click.testing import CliRunner
 
 from handlers import create_app
-from pipeline.boards import Board, Boards, BulkChange
+from pipeline.boards import Board, Boards, BulkChange, Order
 from pipeline.settings import Settings
 from wz.cli import main
 
@@ -66,8 +66,11 @@ def tools(redis: redis_py.Redis, settings: Settings) -> dict[str, Run]:
         args = parser.parse_args(words)
         method = "POST" if args.data and args.method == "GET" else args.method
         headers = {"Authorization": token(), "Content-Type": "application/json"}
-        headers |= dict(header.split(": ", 1) for header in args.headers)
+        headers |= dict(said(header).split(": ", 1) for header in args.headers)
         return client.open(args.url.replace("...", "/boards", 1), method=method, headers=headers, data=args.data).text
+
+    def said(header: str) -> str:
+        return wz(shlex.split(header[5:-1])).strip() if header.startswith("$(wz ") else header
 
     def redis_cli(words: list[str]) -> str:
         return str(redis.execute_command(*words))  # type: ignore[no-untyped-call]
@@ -125,7 +128,7 @@ def test_the_drawings_have_the_counts_and_sums_of_the_board(drawn: Board) -> Non
     assert f"count {len(SCORES):,} sum {drawn.summary().sum:,}" in " ".join(texts("cells").split())
     for scores in cells:
         assert f"{len(scores):,} sum {sum(scores):,}" in " ".join(texts("cells").split())
-    assert f"= {drawn.sum(6799).sum:,}" in texts("walk")
+    assert f"= {drawn.sum(6799, Order.ASC).sum:,}" in texts("walk")
 
 
 def test_the_drawings_have_the_bytes_that_an_update_writes(drawn: Board, redis: redis_py.Redis) -> None:

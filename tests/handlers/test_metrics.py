@@ -22,6 +22,9 @@ from pipeline.hub.rules import Right, Rules
 from pipeline.hub.upstream import Upstream
 from pipeline.hub.upstream_answers import Action
 from pipeline.settings import Settings
+from pipeline.store.client import redis_client
+from pipeline.work.keys import TASK
+from pipeline.work.tasks import Tasks, TaskState
 from wz.live_server import LiveServer
 from wz.testing import Client
 
@@ -213,3 +216,23 @@ def test_all_processes_of_gunicorn_are_seen_even_after_their_end(tmp_path: Path,
                 break
             except OSError:
                 assert time.monotonic() < deadline
+
+
+def test_tasks_are_counted_by_state(client: ServiceClient, settings: Settings) -> None:
+    tasks = Tasks(redis_client(settings))
+    assert scrape(client)["wz_tasks_oldest_waiting_seconds",] == 0
+    running, waiting, cancelled = (tasks.create("k", {}, "b").id for _ in range(3))
+    tasks.begin(running)
+    tasks.cancel(cancelled)
+    tasks.redis.hincrby(TASK.named(ID=waiting), "created", -60_000)  # ms
+
+    found = scrape(client)
+
+    assert {state.value: found["wz_tasks", state.value] for state in TaskState} == {
+        "waiting": 1,
+        "running": 1,
+        "done": 0,
+        "failed": 0,
+        "cancelled": 1,
+    }
+    assert found["wz_tasks_oldest_waiting_seconds",] >= 60

@@ -111,8 +111,35 @@ def test_a_rule_is_found_by_its_name_if_it_is_the_only_one(rules: Rules) -> None
     assert rules.get("app") == rules.get("app", "Events") == made
 
     rules.add("app", frozenset({Right.SEND}), "clicks")
-    with pytest.raises(InvalidValue, match="clicks, events"):
+    with pytest.raises(InvalidValue, match="clicks/app, events/app"):
         rules.get("app")
 
     of_namespace = rules.add("app", frozenset({Right.SEND}))
     assert rules.get("app") == of_namespace
+
+
+def test_a_board_s_rule_is_another_than_that_of_a_hub_or_the_namespace(rules: Rules) -> None:
+    made = rules.add("app", frozenset({Right.SEND}), board="points", events_per_second=3)
+    rules.add("app", frozenset({Right.SEND}), "points")
+
+    assert rules.find("app", None, ["points@day", "points"]) == [made]
+    assert rules.get("app", board="points") == made
+    with pytest.raises(InvalidValue, match="points/app, boards/points/app"):
+        rules.get("app")
+    with pytest.raises(UnknownRule, match="boards/Points/app"):  # names of boards have upper and lower case
+        rules.get("app", board="Points")
+
+    turned = rules.rotate("app", "primary", board="points")
+    assert turned.primary != made.primary
+    assert rules.change("app", board="points", events_per_second=0).primary == turned.primary
+    assert [rule.id for rule in rules.of("points")] == ["points/app"]
+    assert [rule.id for rule in rules.of(None)] == [ROOT.key_name]
+    rules.remove("app", board="points")
+    assert [rule.id for rule in rules] == [ROOT.key_name, "points/app"]
+
+
+def test_a_hub_takes_no_rule_of_a_board_with_it(redis: redis_py.Redis, rules: Rules) -> None:
+    made = rules.add("app", frozenset({Right.SEND}), board="events")
+
+    assert redis.hkeys(Rules.KEY) == [b"boards/events/app"]  # what `Hubs.delete` takes begins with the hub's name
+    assert rules.get("app") == made

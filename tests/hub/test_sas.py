@@ -207,6 +207,7 @@ def test_refusals(token: Token, right: Right, error: type[Exception]) -> None:
         pytest.param(Audience(HOSTS, ["other", "messages"], any_case=True), False, id="another hub"),
         pytest.param(Audience(HOSTS, ["boards", "b"]), False, id="a board"),
         pytest.param(Audience(HOSTS, ["events"]), False, id="a path that is named like the hub and is not one"),
+        pytest.param(Audience(HOSTS, ["boards", "events"], boards=("events",)), False, id="a board named like the hub"),
     ],
 )
 def test_a_hub_s_rule_is_good_for_that_hub_only(audience: Audience, granted: bool) -> None:
@@ -217,3 +218,38 @@ def test_a_hub_s_rule_is_good_for_that_hub_only(audience: Audience, granted: boo
     else:
         with pytest.raises(sas.MissingRight):
             sas.authorize(token, [HUB_RULE], Right.SEND, audience, now=1000)
+
+
+@pytest.mark.parametrize(
+    ("resource", "granted"),
+    [
+        ("boards", True),
+        ("boards/points", True),
+        ("boards/points@day", True),
+        ("boards/points@day/members", True),
+        ("boards/points/members", True),
+        ("boards/Points", False),
+        ("boards/points@week", False),
+        ("boards/points/members/ann", False),
+        ("points", False),
+        ("hubs/points", False),
+    ],
+)
+def test_a_board_has_the_names_under_which_a_token_may_be_for_it(resource: str, granted: bool) -> None:
+    path = Audience(HOSTS, ["boards", "points@day", "members"], boards=("points@day", "points"))
+    token = make(f"ns.servicebus.windows.net/{resource}")
+
+    assert path.is_below(token.resource) is granted
+
+
+def test_a_board_s_rule_is_good_for_that_board_only() -> None:
+    rule = Rule("b", "primary-key", "x", frozenset({Right.SEND}), board="points")
+    token = make("ns.servicebus.windows.net", name="b")
+
+    for boards, granted in ((("points",), True), (("points@day", "points"), True), (("other",), False), ((), False)):
+        audience = Audience(HOSTS, ["boards", *boards[:1]], boards=boards)
+        if granted:
+            assert sas.authorize(token, [rule], Right.SEND, audience, now=1000) is rule
+        else:
+            with pytest.raises(sas.MissingRight):
+                sas.authorize(token, [rule], Right.SEND, audience, now=1000)

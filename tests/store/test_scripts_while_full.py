@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import cast
@@ -18,7 +19,9 @@ import redis as redis_py
 import pipeline
 from pipeline.boards import Board, Boards, sample
 from pipeline.boards.changes import Change, Op
+from pipeline.boards.follow import Follower
 from pipeline.boards.form import Form
+from pipeline.boards.hold import held
 from pipeline.console.traces import Part, Traces
 from pipeline.hub import Event, Hub, throughput
 from pipeline.hub.consumer_group import ConsumerGroup
@@ -33,6 +36,8 @@ from pipeline.store.lease import Lease
 from pipeline.store.scripts import Script
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.outputs.stream import declare_outputs
+from pipeline.work.runner import TaskRunner
+from pipeline.work.tasks import Progress, Task, Tasks
 
 from ..full import full
 
@@ -130,9 +135,27 @@ def another_sample(client: redis_py.Redis) -> Callable[[], object]:
     return lambda: board.configure(sample=200)
 
 
+def followed(client: redis_py.Redis) -> Callable[[], object]:
+    board = board_of(client)
+    return lambda: Follower(board.shards[0])
+
+
+def held_for_a_moment(client: redis_py.Redis) -> Callable[[], object]:
+    board = board_of(client)
+
+    def hold() -> None:
+        with held(board.shards):
+            assert client.exists("{board:b}:held")
+        board.configure(sample=0)
+
+    return hold
+
+
 def sample_anew(client: redis_py.Redis) -> Callable[[], object]:
-    (shard,) = board_of(client).shards
-    return lambda: sample.fill(client, shard.tag, 10)
+    board = board_of(client)
+    board.configure(sample=100)
+    (shard,) = board.shards
+    return lambda: sample.fill(client, shard.tag)
 
 
 def trace_again(client: redis_py.Redis) -> Callable[[], object]:
@@ -160,6 +183,8 @@ ADDS: list[tuple[str, Prepare]] = [
     ("update.lua", removal_with_an_addition),
     ("features.lua", other_features),
     ("configure.lua", another_sample),
+    ("follow.lua", followed),
+    ("hold.lua", held_for_a_moment),
     ("sample_fill.lua", sample_anew),
     ("keep.lua", trace_again),
     ("attach.lua", trace_of_nginx),
@@ -219,6 +244,20 @@ def board_gets_another_name(client: redis_py.Redis) -> Callable[[], object]:
     return lambda: board.rename("c")
 
 
+def tasks_come_and_go(client: redis_py.Redis) -> Callable[[], object]:
+    tasks = Tasks(client)
+
+    def work(task: Task, progress: Progress) -> None:
+        progress(1, 1)
+
+    def come_and_go() -> None:
+        tasks.cancel(tasks.create("work", {}, "b").id)
+        tasks.create("work", {}, "b")
+        assert TaskRunner(tasks, {"work": work}, threading.Event()).step() == 1
+
+    return come_and_go
+
+
 def outputs(client: redis_py.Redis) -> Callable[[], object]:
     declare_outputs(client, "", ["Old"])
 
@@ -252,6 +291,7 @@ RUNS: list[tuple[str, Prepare | None]] = [
     ("update.lua", members_go),
     ("features.lua", features_go),
     ("delete.lua", board_goes),
+    ("task.lua", tasks_come_and_go),
     ("rename.lua", board_gets_another_name),
     ("pipeline.windows.jobs.exchange._PUBLISH", None),  # windows/jobs/test_full_store.py
     ("pipeline.windows.jobs.outputs.stream._DECLARE", outputs),

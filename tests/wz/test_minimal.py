@@ -63,6 +63,7 @@ OPTIONAL = [
     "documented",
     "dotenv",
     "debughelpers",
+    "encoded_slash",
     "field_errors",
     "flashing",
     "forms",

@@ -388,15 +388,18 @@ def test_what_a_hook_says_holds_for_all_that_it_runs_before() -> None:
     inner = Blueprint("inner", url_prefix="/inner")
 
     @inner.before_request
-    @operation(security="key", responses={401: "no key"})
+    @operation(security="key", roles=lambda method, view: [method, view.__name__], responses={401: "no key"})
     def check(request: Request) -> None: ...
 
-    inner.add_url_rule("/", "view", lambda: "")
+    def view() -> str:
+        return ""
+
+    inner.add_url_rule("/", "view", view)
     app.add_url_rule("/", "open", lambda: "")
     app.register(inner)
     found = document(app, security_schemes={"key": {"type": "apiKey", "in": "header", "name": "X-Key"}})
 
-    assert found["paths"]["/inner/"]["get"]["security"] == [{"key": []}]
+    assert found["paths"]["/inner/"]["get"]["security"] == [{"key": ["GET", "view"]}]
     assert list(found["paths"]["/inner/"]["get"]["responses"]) == ["200", "401"]
     assert "security" not in found["paths"]["/"]["get"]
     assert list(found["paths"]["/"]["get"]["responses"]) == ["200"]

@@ -59,6 +59,7 @@ OFFERED = {
     "wz.debughelpers": "DebugFilesKeyError ExplainedFiles explain_template_loading",
     "wz.development": "Development",
     "wz.dotenv": "get_load_dotenv load_dotenv",
+    "wz.encoded_slash": "EncodedSlash MARK names_in_path restore_names",
     "wz.errors": """
         ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
         find_handler refusal trap wants_html

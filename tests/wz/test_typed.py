@@ -158,3 +158,25 @@ def test_a_partial_and_an_object_have_typed_arguments_as_well(view: Any) -> None
 
     assert validated(app).post("/", json={"n": 4}).text == "a4"
     assert validated(app).post("/", json={}).status_code == 422
+
+
+class Named(msgspec.Struct):
+    name: str = ""
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("name=%FF", "name"), ("name=a&other=%C3%28", "other"), ("%FE=1", "\ufffd"), ("name=a+%80", "name")],
+)
+def test_a_query_with_bytes_that_are_no_text_is_refused(query: str, field: str) -> None:
+    app = App("test")
+
+    @app.get("/")
+    def view(query: Named) -> dict[str, str]:
+        return {"name": query.name}
+
+    client = app.test_client()
+    answer = client.get(f"/?{query}")
+
+    assert (answer.status_code, answer.json["field"]) == (400, field)
+    assert client.get("/?name=%C3%A9+%EF%BF%BD").json == {"name": "é \ufffd"}

@@ -129,7 +129,9 @@ class Document:
         for more in (*(one.responses for one in said), *(one.responses for one in around), own.responses):
             responses |= more
 
-        security: list[JSON] = [{s.security: []} for s in [*said, own] if s.security]
+        security: list[JSON] = [
+            {one.security: one.roles(method, view) if one.roles else []} for one in [*said, own] if one.security
+        ]
         result = self.names(row, method, view)
         result |= {"parameters": parameters} if parameters else {}
         if body:

@@ -31,6 +31,7 @@ class Operation:
     body: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, Any] = field(default_factory=dict)
     security: str | None = None
+    roles: Callable[[str, Callable[..., Any]], list[str]] | None = None
     hidden: bool = False
     errors: str | None = None
 
@@ -41,6 +42,7 @@ def operation(
     body: Mapping[str, Any] | None = None,
     headers: Mapping[str, Any] | None = None,
     security: str | None = None,
+    roles: Callable[[str, Callable[..., Any]], list[str]] | None = None,
     hidden: bool = False,
     errors: str | None = None,
 ) -> Callable[[F], F]:
@@ -49,10 +51,11 @@ def operation(
     `responses` describes answers by status: from 400 on they are problems; below, the body is the return annotation's
     if that belongs to the status (200, or the one of `tuple[Thing, Literal[201]]`), or a `Content`'s. `body` gives
     types by media type, for views that read the request themselves; `headers` gives types by header name (a Struct:
-    JSON in the header). `security` names one of the app's schemes; `hidden` leaves the operation out;
-    `errors` is the media type of answers from 400 on that are not problems.
+    JSON in the header). `security` names one of the app's schemes, and `roles`, called with a
+    method and its view, what its client must be allowed there; `hidden` leaves the operation out; `errors` is the media
+    type of answers from 400 on that are not problems.
     """
-    said = Operation(responses or {}, body or {}, headers or {}, security, hidden, errors)
+    said = Operation(responses or {}, body or {}, headers or {}, security, roles, hidden, errors)
 
     def decorate(function: F) -> F:
         function.__openapi__ = said  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from pipeline.boards import Board, Order, UnknownMember, View
+from pipeline.boards import Board, UnknownMember, View
 from pipeline.boards.answers import Reach, Row
 from pipeline.boards.features import Feature
 from pipeline.console.board_ranks import RANKS, changes
@@ -33,7 +33,7 @@ Rank = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
 class BoardQuery(msgspec.Struct, rename={"first": "from"}):
-    """`from` is the first rank of the list, `k` the last rank to sum, both from 0 and from the highest score."""
+    """`from` is the first rank of the list, `k` the last rank to sum, both from 0, which is the best."""
 
     first: Rank = 0
     k: Rank | None = None
@@ -57,7 +57,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Looked:
-    """The member that is looked at: its rank counts from the highest score. `around` has it in the middle."""
+    """The member that is looked at: its rank is 0 if it is the best. `around` has it in the middle."""
 
     name: str
     score: Decimal
@@ -73,7 +73,7 @@ def view_of(board: Board, query: BoardQuery) -> View:
 
 
 def moving(found: Services, board: Board, query: BoardQuery) -> dict[str, Any]:
-    """Return what is read again while somebody looks: facts, the list of ranks, and what has changed.
+    """Return what is read again while somebody looks: facts and long work, the list of ranks, and what has changed.
 
     Raises `UnknownBoard`, `UnknownSegment` or `StaleBoard`.
     """
@@ -81,11 +81,11 @@ def moving(found: Services, board: Board, query: BoardQuery) -> dict[str, Any]:
     summary = view.summary()
     size = summary.count
     first = min(query.first, (size - 1) // LENGTH * LENGTH) if size else 0
-    rows = view.members(first, first + LENGTH - 1, Order.DESC).members if size else []
+    rows = view.members(first, first + LENGTH - 1).members if size else []
     since: int | None = None
     moved: dict[str, Any] = {}
     if size and not query.segment:
-        best = rows if first == 0 and size <= LENGTH else board.members(0, RANKS - 1, Order.DESC).members
+        best = rows if first == 0 and size <= LENGTH else board.members(0, RANKS - 1).members
         since, found_changes = changes(found.redis, board.name, int(machine_time() * 1000), best)
         moved = {change.member: change for change in found_changes}
     return {
@@ -100,6 +100,7 @@ def moving(found: Services, board: Board, query: BoardQuery) -> dict[str, Any]:
         "more_changes": max(0, len(moved) - CHANGES),
         "links": Links(board.name, query),
         "query": query,
+        "tasks": found.tasks.all(board.name, ended=False),
         "trimmed": trimmed,
     }
 
@@ -126,7 +127,7 @@ def still(found: Services, board: Board, query: BoardQuery, size: int, sees_jobs
     return {
         "median": view.at_percentile(Decimal(50)).score,
         "curve": curve,
-        "k": view.sum(k, Order.DESC),
+        "k": view.sum(k),
         "reach": reach,
         "columns": columns(shape.bars, looked.score if looked else None),
         "looked": looked,
@@ -150,7 +151,7 @@ def _looked(board: Board, view: View, query: BoardQuery, k: int) -> tuple[Looked
             return _member(board, view, member), ""
         except (UnknownMember, InvalidValue):
             missing = member
-    for row in view.members(k, k, Order.DESC).members:
+    for row in view.members(k, k).members:
         with suppress(UnknownMember):  # it was removed since
             return _member(board, view, row.member), missing
     return None, missing
@@ -158,7 +159,7 @@ def _looked(board: Board, view: View, query: BoardQuery, k: int) -> tuple[Looked
 
 def _member(board: Board, view: View, member: str) -> Looked:
     ranks = view.ranks(member)
-    around = view.around(member, RADIUS, Order.DESC).members
+    around = view.around(member, RADIUS).members
     features, segments = board.features(member), board.segments_of(member)
     return Looked(member, ranks.score, ranks.ordinal, ranks.percentile, around, features, segments)
 

@@ -76,6 +76,7 @@ def show(request: Request, name: str, query: BoardQuery, form: Form | None = Non
         "name": one.name,
         "form": Form({"member": query.member}) if form is None else form,
         "may_send": may.may(Right.SEND, "boards", name),
+        "may_remove": may.may(Right.MANAGE, "boards", name),
         "links": links,
         "query": query,
     }
@@ -135,13 +136,12 @@ class Removal(msgspec.Struct):
 @blueprint.get("/boards/<board>/remove")
 def ask(request: Request, board: str, query: Removal) -> Response:
     """Ask whether a member is to be removed, and say what is lost."""
-    access(request).need(Right.SEND, "boards", board)
-    access(request).need(Right.LISTEN, "boards", board)
+    access(request).need(Right.MANAGE, "boards", board)
     one = services(request).boards[board]
     standing = one.standing(query.member)
     features, segments = one.features(query.member), one.segments_of(query.member)
     lost = [
-        f"Its score {number(standing.score)}, with which it has rank {number(standing.reverse_rank)}.",
+        f"Its score {number(standing.score)}, with which it has rank {number(standing.rank)}.",
         f"Its features: {', '.join(features)[:200]}." if features else "It has no features.",
         f"Its place in the segments {', '.join(segments)[:200]}." if segments else "It is in no segment.",
     ]
@@ -153,7 +153,7 @@ def ask(request: Request, board: str, query: Removal) -> Response:
 @blueprint.post("/boards/<board>/remove")
 def remove(request: Request, board: str) -> WerkzeugResponse:
     """Remove a member. One that is gone already is as good as removed."""
-    access(request).need(Right.SEND, "boards", board)
+    access(request).need(Right.MANAGE, "boards", board)
     one = services(request).boards[board]
     with suppress(UnknownMember):
         one.remove(request.form.get("member", ""))

@@ -42,7 +42,7 @@ def add(request: Request, hub: str | None = None) -> Response:
     limits = _limits(form)
     if form:
         try:
-            made = found.add(form["name"], rights_of(rights), _stored(request, hub), **limits)
+            made = found.add(form["name"], rights_of(rights), _stored(request, hub), None, **limits)
             return _rules(request, hub, Form(), 201, made=made, keys=("primary", "secondary"))
         except InvalidValue as exc:
             form.wrong(str(exc), _FIELDS.get(exc.field or "", exc.field or ""))
@@ -75,7 +75,7 @@ def limit(request: Request, hub: str | None = None) -> WerkzeugResponse:
     limits = _limits(form)
     if form:
         try:
-            services(request).rules.change(form["rule"], _stored(request, hub), **limits)
+            services(request).rules.change(form["rule"], _stored(request, hub), None, **limits)
             return redirect(_address(request, hub), 303)
         except InvalidValue as exc:
             form.wrong(str(exc), _FIELDS.get(exc.field or "", ""))
@@ -129,7 +129,7 @@ def _stored(request: Request, hub: str | None) -> str | None:
 
 def _find(request: Request, name: str, hub: str | None) -> Rule | None:
     its_hub = _stored(request, hub)
-    return next((rule for rule in services(request).rules if (rule.name, rule.hub) == (name, its_hub)), None)
+    return next((rule for rule in services(request).rules.of(its_hub) if rule.name == name), None)
 
 
 def _address(request: Request, hub: str | None) -> str:
@@ -150,7 +150,7 @@ def _rules(
     `limits` is the form of limits that could not be set.
     """
     found, its_hub = services(request), _stored(request, hub)
-    its = [rule for rule in found.rules if rule.hub == its_hub]
+    its = found.rules.of(its_hub)
     shown = [(which, getattr(made, which)) for which in keys]
     return page(
         request,

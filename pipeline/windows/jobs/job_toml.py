@@ -28,7 +28,7 @@
     board = "actions"
     member = "actionname"          columns of the row
     score = "reward"
-    mode = "add"                   or "set", or "max"
+    mode = "add"                   or "set", "max", "min"
 
 Names of inputs and outputs ignore case; elsewhere they are shown as the query writes them.
 """
@@ -135,7 +135,7 @@ class BoardConfig(_Output, frozen=True, tag="board"):
     board: str
     member: str
     score: str
-    mode: Literal["add", "set", "max"]
+    mode: Literal["add", "set", "max", "min"]
 
 
 class HubConfig(_Output, frozen=True, tag="hub"):
@@ -164,7 +164,7 @@ class _From(_Table, frozen=True, rename={"source": "from"}):
     board: str
     member: str
     score: str
-    mode: Literal["add", "set", "max"]
+    mode: Literal["add", "set", "max", "min"]
 
 
 class _Time(_Table, frozen=True):

@@ -16,11 +16,11 @@ def test_a_score_that_is_set_can_be_read(client: ServiceClient) -> None:
     set_ = client.put("/boards/b/members/ann", json={"score": 12.5})
     got = client.get("/boards/b/members/ann")
 
-    assert set_.json == got.json == {"member": "ann", "score": 12.5, "rank": 0, "reverse_rank": 0}
+    assert set_.json == got.json == {"member": "ann", "score": 12.5, "rank": 0, "order": "desc", "count": 1}
 
 
 @pytest.mark.parametrize(
-    ("member", "rank", "reverse_rank"),
+    ("member", "lowest_first", "highest_first"),
     [
         pytest.param("bob", 0, 3, id="lowest"),
         pytest.param("amy", 1, 2, id="tie, first name"),
@@ -28,10 +28,16 @@ def test_a_score_that_is_set_can_be_read(client: ServiceClient) -> None:
         pytest.param("cid", 3, 0, id="highest"),
     ],
 )
-def test_ranks_count_from_zero_at_both_ends(board: ServiceClient, member: str, rank: int, reverse_rank: int) -> None:
-    standing = board.get(f"/boards/b/members/{member}").json
+def test_ranks_count_from_zero_at_both_ends(
+    board: ServiceClient, member: str, lowest_first: int, highest_first: int
+) -> None:
+    url = f"/boards/b/members/{member}"
 
-    assert (standing["rank"], standing["reverse_rank"]) == (rank, reverse_rank)
+    answers = [board.get(url).json, board.get(f"{url}?order=desc").json, board.get(f"{url}?order=asc").json]
+
+    assert [answer["rank"] for answer in answers] == [highest_first, highest_first, lowest_first]
+    assert [answer["order"] for answer in answers] == ["desc", "desc", "asc"]
+    assert {answer["count"] for answer in answers} == {4}
 
 
 def test_rewards_add_up_exactly(client: ServiceClient) -> None:
@@ -78,12 +84,12 @@ def test_summary(board: ServiceClient) -> None:
 @pytest.mark.parametrize(
     ("query", "members"),
     [
-        pytest.param("", ["bob", "amy", "ann", "cid"], id="all, lowest first"),
-        pytest.param("?order=desc", ["cid", "ann", "amy", "bob"], id="highest first"),
-        pytest.param("?from=1&to=2", ["amy", "ann"], id="both ends included"),
-        pytest.param("?from=3&to=9", ["cid"], id="beyond the end"),
+        pytest.param("", ["cid", "ann", "amy", "bob"], id="all, best first"),
+        pytest.param("?order=asc", ["bob", "amy", "ann", "cid"], id="lowest first"),
+        pytest.param("?from=1&to=2", ["ann", "amy"], id="both ends included"),
+        pytest.param("?from=3&to=9", ["bob"], id="beyond the end"),
         pytest.param("?from=4", [], id="after the end"),
-        pytest.param("?from=0&to=0&order=desc", ["cid"], id="the best"),
+        pytest.param("?from=0&to=0", ["cid"], id="the best"),
     ],
 )
 def test_members_by_rank(board: ServiceClient, query: str, members: list[str]) -> None:
@@ -93,7 +99,7 @@ def test_members_by_rank(board: ServiceClient, query: str, members: list[str]) -
 
 
 def test_ranks_in_a_list_count_in_its_order(board: ServiceClient) -> None:
-    page = board.get("/boards/b/members?from=1&to=2&order=desc").json
+    page = board.get("/boards/b/members?from=1&to=2").json
 
     assert page["members"] == [
         {"member": "ann", "score": 0.2, "rank": 1, "sum": 12.7},
@@ -104,10 +110,10 @@ def test_ranks_in_a_list_count_in_its_order(board: ServiceClient) -> None:
 @pytest.mark.parametrize(
     ("query", "answer"),
     [
-        pytest.param("rank=0", {"rank": 0, "order": "asc", "count": 1, "sum": -3}, id="the lowest alone"),
-        pytest.param("rank=2", {"rank": 2, "order": "asc", "count": 3, "sum": -2.6}, id="up to a tie"),
-        pytest.param("rank=1&order=desc", {"rank": 1, "order": "desc", "count": 2, "sum": 12.7}, id="from the top"),
-        pytest.param("rank=99", {"rank": 99, "order": "asc", "count": 4, "sum": 9.9}, id="beyond the end"),
+        pytest.param("rank=0&order=asc", {"rank": 0, "order": "asc", "count": 1, "sum": -3}, id="the lowest alone"),
+        pytest.param("rank=2&order=asc", {"rank": 2, "order": "asc", "count": 3, "sum": -2.6}, id="up to a tie"),
+        pytest.param("rank=1", {"rank": 1, "order": "desc", "count": 2, "sum": 12.7}, id="from the top"),
+        pytest.param("rank=99", {"rank": 99, "order": "desc", "count": 4, "sum": 9.9}, id="beyond the end"),
     ],
 )
 def test_cumulative_sum(board: ServiceClient, query: str, answer: dict[str, Any]) -> None:
@@ -226,3 +232,20 @@ def test_a_body_that_is_not_json(client: ServiceClient, data: str | bytes, conte
     answer = client.put("/boards/b/members/ann", data=data, content_type=content_type)
 
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["members/ann", "members/ann/ranks", "top", "members?around=ann", "statistics"])
+@pytest.mark.parametrize("score", ["1.5", "inf", "1e17"])
+def test_a_score_that_no_board_can_have_is_told(
+    board: ServiceClient, redis: redis_py.Redis, path: str, score: str
+) -> None:
+    redis.zadd("{board:b}:scores", {"ann": float(score)})
+
+    answer = board.get(f"/boards/b/{path}")
+
+    if path == "statistics":  # of the sums alone, which are those of the last score that a board can have
+        assert (answer.status_code, answer.json["count"]) == (200, 4)
+    else:
+        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+        assert "'ann' has" in answer.json["detail"]
+    assert board.get("/boards/b/members/cid").json["score"] == 12.5

@@ -52,8 +52,8 @@ def lines(document: bytes) -> list[dict[str, Any]]:
     return [json.loads(line, parse_float=Decimal) for line in document.splitlines()]
 
 
-def summary(records: int, changed: int, repeated: int = 0, refused: int = 0) -> dict[str, Any]:
-    counts = {"records": records, "changed": changed, "repeated": repeated, "refused": refused}
+def summary(records: int, changed: int, repeated: int = 0, refused: int = 0, kept: int = 0) -> dict[str, Any]:
+    counts = {"records": records, "changed": changed, "kept": kept, "repeated": repeated, "refused": refused}
     return {**counts, "complete": True}
 
 
@@ -142,6 +142,63 @@ def test_a_body_that_broke_off_goes_on_where_it_was(client: ServiceClient) -> No
 
     assert lines(answer.data)[-1] == summary(3, changed=1, repeated=2)
     assert scores(client) == {"ann": 3}
+
+
+def test_scores_are_set_if_they_are_better(client: ServiceClient) -> None:
+    records: list[dict[str, Any]] = [
+        {"member": "ann", "score": 5, "operator": "max"},
+        {"member": "ann", "score": 4, "operator": "max"},
+        {"member": "ann", "score": 3, "operator": "min"},
+        {"member": "ann", "score": 3, "operator": "set"},
+        {"member": "ann", "score": 3, "operator": "add"},
+    ]
+
+    *results, refused, end = bulk(client, "/boards/b/members", records)
+
+    assert [(result["score"], result.get("changed", True)) for result in results] == [
+        (5, True),
+        (5, False),
+        (3, True),
+        (3, False),
+    ]
+    assert refused["field"] == "operator"
+    assert end == summary(5, changed=2, kept=2, refused=1)
+
+
+@pytest.mark.core
+def test_scores_with_a_key_or_events_count_once(client: ServiceClient) -> None:
+    """F8: the key of a bulk was ignored, and what was sent again undid what came between."""
+
+    def send(key: str, *lines_: bytes) -> Any:
+        headers = {"Idempotency-Key": key}
+        return client.post("/boards/b/members", data=b"\n".join(lines_), content_type=NDJSON, headers=headers)
+
+    body = b'{"member":"ann","score":1}', b'{"member":"bob","score":2,"event":"order-17"}'
+    send("k", *body)
+    client.put("/boards/b/members/ann", json={"score": 9})
+    again, other = send("k", *body), send("k", body[0])
+    with_event = bulk(client, "/boards/b/members", [{"member": "bob", "score": 2, "event": "order-17"}])
+
+    assert lines(again.data)[-1] == summary(2, changed=0, repeated=2)
+    assert (other.status_code, other.json["field"]) == (422, "Idempotency-Key")
+    assert with_event[-1] == summary(1, changed=0, repeated=1)
+    assert scores(client) == {"ann": 9, "bob": 2}
+
+
+def test_an_event_that_was_another_change_is_an_error_of_its_record(client: ServiceClient) -> None:
+    bulk(client, "/boards/b/rewards", [{"member": "ann", "reward": 1, "event": "order-17"}])
+    records: list[dict[str, Any]] = [
+        {"member": "ann", "reward": 1, "event": "order-17"},
+        {"member": "ann", "reward": 2, "event": "order-17"},
+        {"member": "bob", "reward": 1, "event": "order-17"},
+    ]
+
+    same, *others, end = bulk(client, "/boards/b/rewards", records)
+
+    assert same["repeated"]
+    assert [(other["field"], "another change" in other["error"]) for other in others] == [("event", True)] * 2
+    assert end == summary(3, changed=0, repeated=1, refused=2)
+    assert scores(client) == {"ann": 1}
 
 
 @pytest.mark.parametrize(("record", "field"), BAD_SCORES)

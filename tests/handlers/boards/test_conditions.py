@@ -90,11 +90,9 @@ def test_of_writers_who_have_read_the_same_one_writes(client: ServiceClient) -> 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("PUT", MEMBER),
-        ("DELETE", MEMBER),
-        ("POST", f"{MEMBER}/rewards"),
+        ("PUT", f"{MEMBER}/segments/gold"),
+        ("DELETE", f"{MEMBER}/segments/gold"),
         ("POST", "/boards/b/rewards"),
-        ("PUT", "/boards/b"),
         ("DELETE", "/boards/b"),
         ("POST", "/boards/b/copy"),
         ("PUT", "/jobs/j"),

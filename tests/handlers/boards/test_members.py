@@ -182,11 +182,13 @@ def test_a_segment_ranks_its_members_among_themselves(board: ServiceClient) -> N
     for member in ("bob", "cid", "later"):
         assert board.put(f"/boards/b/members/{member}/segments/gold").status_code == 204
 
-    assert board.get("/boards/b/members/cid?segment=gold").json["rank"] == 1
+    assert board.get("/boards/b/members/cid?segment=gold&order=asc").json["rank"] == 1
     assert board.get("/boards/b/members/cid/ranks?segment=gold&order=asc").json["ordinal"] == 1
     assert board.get("/boards/b/sum?rank=1&segment=gold").json["sum"] == 9.5
     assert board.get("/boards/b/sum?below=0&segment=gold").json["count"] == 1
     assert board.get("/boards/b/statistics?segment=gold").json["count"] == 2
+    assert board.get("/boards/b?segment=gold").json["sum"] == 9.5
+    assert board.get("/boards/b?segment=none").status_code == 404
     assert board.get("/boards/b/reach?share=1&segment=gold").json["member"] == "cid"
     assert board.get("/boards/b/percentiles/50?segment=gold").json["member"] == "bob"
     assert [row["member"] for row in board.get("/boards/b/top?segment=gold").json["members"]] == ["cid", "bob"]
@@ -241,9 +243,9 @@ def test_the_standings_of_a_member_on_several_boards(board: ServiceClient) -> No
     assert answer.json == {
         "member": "ann",
         "boards": [
-            {"board": "b", "standing": {"member": "ann", "score": 0.2, "rank": 2, "reverse_rank": 1}},
+            {"board": "b", "standing": {"member": "ann", "score": 0.2, "rank": 1, "order": "desc", "count": 4}},
             {"board": "nothing", "standing": None},
-            {"board": "c", "standing": {"member": "ann", "score": 0, "rank": 0, "reverse_rank": 0}},
+            {"board": "c", "standing": {"member": "ann", "score": 0, "rank": 0, "order": "desc", "count": 1}},
         ],
     }
     assert board.get("/boards?member=ann&board=b&exact=string").json["boards"][0]["standing"]["score"] == "0.2"
@@ -253,7 +255,7 @@ def test_the_standings_of_a_member_on_several_boards(board: ServiceClient) -> No
     ("query", "field"),
     [
         pytest.param("board=b", "member", id="no member"),
-        pytest.param("member=ann", "board", id="no board"),
+        pytest.param("member=ann&prefix=b", "member", id="a list, too"),
         pytest.param("member=ann&member=bob&board=b", "member", id="two members"),
         pytest.param("member=ann&board=b&board=-", "board[1]", id="no name of a board"),
         pytest.param("member=ann&" + "&".join(["board=b"] * 51), "board", id="too many boards"),

@@ -17,8 +17,44 @@ def test_a_board_is_set_up_and_changed(client: ServiceClient) -> None:
     again = client.put("/boards/s", json={"sample": 2000})
 
     assert (made.status_code, again.status_code) == (201, 200)
-    assert made.json == {"board": "s", "created": True, "places": 2, "sample": 1000, "expires": None}
-    assert again.json == {"board": "s", "created": False, "places": 2, "sample": 2000, "expires": None}
+    settings = {"board": "s", "places": 2, "order": "desc", "ties": "name", "most": 0, "expires": None}
+    assert made.json == {**settings, "created": True, "sample": 1000, "version": "2.1000.0.0/1"}
+    assert again.json == {**settings, "created": False, "sample": 2000, "version": "2.2000.0.0/2"}
+
+
+def test_all_settings_are_told_and_changed(client: ServiceClient) -> None:
+    client.put("/boards/s", json={"order": "asc", "ties": "first", "most": 100})
+    changed = client.put("/boards/s", json={"order": "desc", "most": 0}).json
+
+    assert (changed["order"], changed["ties"], changed["most"]) == ("desc", "first", 0)
+    summary = client.get("/boards/s").json
+    assert {name: changed[name] for name in ("order", "ties", "most", "places", "version")}.items() <= summary.items()
+
+
+def test_ties_stay_as_they_are_while_there_are_scores(client: ServiceClient) -> None:
+    client.put("/boards/s/members/ann", json={"score": 1})
+    refused = client.put("/boards/s", json={"ties": "first", "order": "asc"})
+
+    assert refused.status_code == 409
+    assert client.get("/boards/s").json["order"] == "desc"
+    assert client.put("/boards/s", json={"ties": "name", "order": "asc"}).json["order"] == "asc"
+
+
+def test_settings_are_changed_only_if_they_are_those_that_were_read(client: ServiceClient) -> None:
+    made = client.put("/boards/s", json={"places": 2}, headers={"If-None-Match": "*"})
+    read = client.get("/boards/s").headers["ETag"]
+    client.put("/boards/s/members/ann", json={"score": 1})  # a change of a score is none of the settings
+    assert read == made.headers["ETag"] != client.get("/boards/s").headers["ETag"]
+
+    changed = client.put("/boards/s", json={"sample": 200}, headers={"If-Match": read})
+    assert (changed.status_code, changed.json["sample"]) == (200, 200)
+    for condition in ({"If-Match": read}, {"If-None-Match": "*"}):
+        refused = client.put("/boards/s", json={"sample": 300}, headers=condition)
+        assert (refused.status_code, client.get("/boards/s").json["sample"]) == (412, 200)
+    assert client.put("/boards/s", json={"sample": 300}, headers={"If-Match": "*"}).json["sample"] == 300
+    assert client.put("/boards/t", json={}, headers={"If-Match": "*"}).status_code == 412
+    assert client.get("/boards/t").status_code == 404
+    assert client.put("/boards/s", json={}, headers={"If-None-Match": read}).status_code == 412
 
 
 def test_a_board_that_was_set_up_is_there_without_members(client: ServiceClient) -> None:

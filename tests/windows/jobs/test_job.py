@@ -431,6 +431,7 @@ def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(
         {"who": "ann"},
         {"points": 1},
         {"who": "", "points": 1},
+        {"who": "a\0b", "points": 1},
         {"who": "ann", "points": None},
         {"who": "ann", "points": "1"},
         {"who": "ann", "points": True},

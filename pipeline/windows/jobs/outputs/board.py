@@ -17,13 +17,15 @@ from .sink import Sink
 
 
 class BoardOutput(Sink):
-    """Writes a member's score from two columns of each row: `add` it, `set` it, or raise the score to it with `max`.
+    """Writes a member's score from two columns of each row: `add` it, `set` it, or keep the better one: `max`, `min`.
 
     The member must be text or a whole number, and the score a number. Other rows are left out, and so are those that
     the board refuses, since it never rounds a score. Each of them is a fault that is counted.
     """
 
-    def __init__(self, boards: Boards, board: str, member: str, score: str, mode: Literal["add", "set", "max"]) -> None:
+    def __init__(
+        self, boards: Boards, board: str, member: str, score: str, mode: Literal["add", "set", "max", "min"]
+    ) -> None:
         """Raises `InvalidValue` if `board` is not a valid name of a board."""
         boards[board]
         self.boards = boards
@@ -53,7 +55,7 @@ class BoardOutput(Sink):
             faults.report(BOARD, f"board {self.board}: a score is lost: {error}, since another process changed them")
         elif isinstance(error, PipelineError):
             faults.report(BOARD, f"board {self.board}: {error}")
-        elif isinstance(reply, list) and reply[0] != Code.OK.encode():
+        elif isinstance(reply, list) and reply[0].decode() not in (Code.OK, Code.KEPT, Code.DROPPED):
             faults.report(BOARD, f"board {self.board} did not take a score ({reply[0].decode()})")
         else:
             super().replied(reply, faults)

@@ -1,0 +1,272 @@
+"""All that a shard has at one moment, read in pages while others write.
+
+Each page is of another moment. But meanwhile changes are logged, and each entry is an absolute effect. So a member that
+is in the log is read once more, at any time, and what the log says of it replaces what was read: then its score,
+segments and features are those of the log's end, as are those of all members that are not in the log.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import struct
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import Any, NamedTuple
+
+from ..store.keys import Key
+from . import features, keys
+from .follow import Entry, Follower, LogLost
+from .form import FIRST_COME, LOWEST_FIRST
+from .scores import LIMIT
+from .shard import Shard
+from .shards import BoardChanged, Progress, attempts
+from .tree import Header
+
+#: Members read at once, which takes Redis some 2 ms; and how many of the page before are read again, so that members
+#: who leave it meanwhile move none beyond the beginning of the next one.
+PAGE, _OVERLAP = 1000, 100
+
+_RECORD = struct.Struct("<dQHI")  # score, NaN for none; segments, a bit for each; bytes of the name and of the features
+_NONE = math.nan
+
+
+class Row(NamedTuple):
+    """A member: `units` is None without a score; `features` are in JSON, empty for none."""
+
+    name: bytes
+    units: int | None
+    segments: frozenset[str]
+    features: bytes
+
+
+class _Record(NamedTuple):
+    name: bytes
+    score: float
+    mask: int
+    features: bytes
+
+
+class _Touched:
+    """A member that was changed meanwhile: what was read of it at any time, and what the log says."""
+
+    def __init__(self, record: _Record) -> None:
+        self.record = record
+        self.segments: dict[str, bool] = {}
+
+    def apply(self, entry: Entry) -> None:
+        if entry.op == "remove":
+            self.record, self.segments = _Record(entry.member, _NONE, 0, b""), {}
+        elif entry.op == "set":
+            self.record = self.record._replace(score=float(entry.after))
+        elif entry.op == "features":
+            self.record = self.record._replace(features=entry.after)
+        else:
+            self.segments[entry.segment] = entry.op == "join"
+
+
+class Snapshot:
+    """The shard at one moment. Raises `BoardChanged` if it changes faster than it can be read.
+
+    Memory: members that were changed meanwhile, and names of those without a score; all others are in a temporary file.
+    O(n) commands, each of some ms. `header` has the settings (all 0 if the shard has no board, or one without sums).
+    `invalid` are the members with a score that no board can have, which only another program can write. `follower` goes
+    on from this moment.
+    """
+
+    def __init__(self, board: str, shard: Shard, progress: Progress | None = None) -> None:
+        self.shard = shard
+        self._spool = TemporaryFile()  # noqa: SIM115 - `close` does
+        for _ in attempts():
+            try:
+                self._read(progress)
+            except LogLost:
+                continue
+            except BaseException:
+                self.close()
+                raise
+            return
+        self.close()
+        raise BoardChanged(board)
+
+    def close(self) -> None:
+        """Forget what was read."""
+        self._spool.close()
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the members with a score, ascending by score and name, but not those that are `invalid`."""
+        touched = sorted((pair for pair in self._now() if pair[0].score == pair[0].score), key=_place)
+        written = ((record, self._names(record.mask)) for record in self._untouched(0, self._end))
+        for record, segments in heapq.merge(written, touched, key=_place):
+            if record.name not in self.invalid:
+                yield Row(record.name, int(record.score), segments, record.features)
+
+    def scoreless(self) -> Iterator[Row]:
+        """Yield the members that have no score, but features, or a segment."""
+        for record in self._untouched(self._end, self._size):
+            yield Row(record.name, None, self._names(record.mask), record.features)
+        for record, segments in self._now():
+            if record.score != record.score and (segments or record.features):
+                yield Row(record.name, None, segments, record.features)
+
+    def events(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the ids of events, some perhaps twice, and what `EVENTS` has for each."""
+        yield from ((id_, repr(score).encode()) for id_, score, *_ in self._written(self._size, self._total))
+        yield from self._events.items()
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _read(self, progress: Progress | None) -> None:
+        self.follower = Follower(self.shard)
+        settings = _settings(self.follower.header)
+        self.segments = sorted(features.segments(self.shard))
+        self.invalid: dict[bytes, float] = {}
+        self._touched: dict[bytes, _Touched] = {}
+        self._events: dict[bytes, bytes] = {}
+        self._spool.seek(0)
+
+        read = 0
+        for page, total in self._pages():
+            self._write(self._records([name for name, _ in page], [score for _, score in page]))
+            self.invalid |= {name: score for name, score in page if not score.is_integer() or abs(score) >= LIMIT}
+            read += len(page)
+            self._read_log()
+            if progress is not None:
+                progress(min(read, total), total)
+        self._end = self._spool.tell()
+        self._write_scoreless()
+        self._size = self._spool.tell()
+        for found in _scan(self.shard, "ZSCAN", keys.EVENTS):
+            self._write(_Record(id_, score, 0, b"") for id_, score in found)
+            self._read_log()
+        self._read_log()
+        if _settings(self.follower.renew()) != settings:
+            raise LogLost
+        self.header, self._total = self.follower.header, self._spool.tell()
+        for name in self._touched:
+            self.invalid.pop(name, None)
+
+    def _pages(self) -> Iterator[tuple[list[tuple[bytes, float]], int]]:
+        """Yield pages of members, each with the number of all. One that moves meanwhile may be in two, or in none."""
+        first, last = 0, None
+        while True:
+            start = max(0, first - _OVERLAP)
+            with self.shard.client.pipeline(transaction=False) as pipe:
+                pipe.zrange(self.shard.keys[0], start, first + PAGE - 1, withscores=True)
+                pipe.zcard(self.shard.keys[0])
+                rows, total = pipe.execute()
+            fresh = 0 if last is None else bisect_right(rows, last, key=_order)
+            if fresh == 0 and start > 0:  # so many have left the pages before that the next ones are there now
+                first = max(0, start - PAGE)
+            elif rows:
+                first = start + len(rows)
+                if fresh < len(rows):
+                    last = _order(rows[-1])
+                    yield rows[fresh:], total
+            if start + len(rows) >= total:
+                return
+
+    def _records(self, names: Sequence[bytes], scores: Sequence[float | None] | None = None) -> list[_Record]:
+        """Read the segments and features of members, and their scores if they are not given."""
+        if not names:
+            return []
+        tag = self.shard.tag
+        with self.shard.client.pipeline(transaction=False) as pipe:
+            pipe.execute_command("HMGET", keys.name(keys.FEATURES, tag), *names)
+            pipe.execute_command("ZMSCORE", self.shard.keys[0], *(names if scores is None else names[:1]))
+            for segment in self.segments:
+                pipe.execute_command("SMISMEMBER", keys.name(keys.IN_SEGMENT, tag, SEGMENT=segment), *names)
+            of_features, found, *members = pipe.execute()
+        scores = found if scores is None else scores
+        masks = [sum(bit << place for place, bit in enumerate(bits)) for bits in zip(*members, strict=True)] or [
+            0
+        ] * len(names)
+        columns = zip(names, scores, masks, of_features, strict=True)
+        return [_Record(name, _NONE if s is None else float(s), mask, some or b"") for name, s, mask, some in columns]
+
+    def _write_scoreless(self) -> None:
+        """Write the members that are in segments or have features, but were in no page."""
+        seen: set[bytes] = set()
+        places = [("SSCAN", keys.IN_SEGMENT, {"SEGMENT": segment}) for segment in self.segments]
+        for command, key, parts in [*places, ("HSCAN", keys.FEATURES, {})]:
+            for found in _scan(self.shard, command, key, **parts):
+                records = self._records([name for name in found if name not in seen])
+                without = [record for record in records if record.score != record.score]
+                seen |= {record.name for record in without}
+                self._write(without)
+                self._read_log()
+
+    def _read_log(self) -> None:
+        """Apply all entries up to now; of members that are new in it, read what else they have."""
+        entries = self.follower.entries()
+        while some := list(islice(entries, PAGE)):
+            self._events |= {entry.member: entry.after for entry in some if entry.op == "event"}
+            changes = [entry for entry in some if entry.op != "event"]
+            new = list({entry.member for entry in changes} - self._touched.keys())
+            self._touched |= {record.name: _Touched(record) for record in self._records(new)}
+            for entry in changes:
+                self._touched[entry.member].apply(entry)
+
+    def _write(self, records: Iterable[_Record]) -> None:
+        for name, score, mask, some in records:
+            self._spool.write(_RECORD.pack(score, mask, len(name), len(some)) + name + some)
+
+    def _written(self, start: int, end: int) -> Iterator[_Record]:
+        """Yield what was written from `start` to `end`. Several may read at once."""
+        while start < end:
+            self._spool.seek(start)
+            chunk = self._spool.read(1 << 20)
+            at = 0
+            while at + _RECORD.size <= len(chunk) and start + at < end:
+                score, mask, of_name, of_features = _RECORD.unpack_from(chunk, at)
+                limit = at + _RECORD.size + of_name + of_features
+                if limit > len(chunk):
+                    break
+                yield _Record(
+                    chunk[at + _RECORD.size : limit - of_features], score, mask, chunk[limit - of_features : limit]
+                )
+                at = limit
+            start += at
+
+    def _untouched(self, start: int, end: int) -> Iterator[_Record]:
+        return (record for record in self._written(start, end) if record.name not in self._touched)
+
+    def _now(self) -> list[tuple[_Record, frozenset[str]]]:
+        """The members that were changed meanwhile."""
+        found = []
+        for record, changed in ((one.record, one.segments) for one in self._touched.values()):
+            left = {name for name, is_in in changed.items() if not is_in}
+            joined = {name for name, is_in in changed.items() if is_in}
+            found.append((record, (self._names(record.mask) | joined) - left))
+        return found
+
+    def _names(self, mask: int) -> frozenset[str]:
+        return frozenset(name for place, name in enumerate(self.segments) if mask >> place & 1) if mask else frozenset()
+
+
+def _order(row: tuple[bytes, float]) -> tuple[float, bytes]:
+    """What Redis sorts by."""
+    return row[1], row[0]
+
+
+def _place(pair: tuple[_Record, frozenset[str]]) -> tuple[float, bytes]:
+    return pair[0].score, pair[0].name
+
+
+def _settings(header: Header) -> Header:
+    """A header without what changes while members are changed."""
+    return replace(header, version=0, flags=header.flags & (LOWEST_FIRST | FIRST_COME), logged=0, free=0, pages=0)
+
+
+def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[Any]:
+    """Yield what is in a key, by page: each member at least once, or perhaps not if it comes or goes meanwhile."""
+    cursor: Any = None
+    while cursor != 0:
+        name = keys.name(key, shard.tag, **parts)
+        cursor, found = shard.client.execute_command(command, name, cursor or 0, "COUNT", PAGE)
+        cursor = int(cursor)
+        if found:
+            yield found

@@ -1,0 +1,150 @@
+"""What another program wrote to a board's sorted set: told as a stale board, whatever it is, and never mixed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from pipeline.boards import Board, Boards, BulkChange, Order, StaleBoard
+from pipeline.boards.shard import shard_of
+
+#: What ZADD takes, and how an error shows it.
+SCORES = {"1.5": "1.5", "inf": "inf", "-inf": "-inf", "1e17": "1e+17", "9007199254740993": "9007199254740992.0"}
+
+
+def write(board: Board, member: str | bytes, score: Any, *flags: str) -> None:
+    name = member if isinstance(member, str) else "eve"
+    shard = board.shards[shard_of(name, len(board.shards))]
+    shard.client.execute_command("ZADD", shard.keys[0], *flags, score, member)
+
+
+@pytest.fixture
+def filled(board: Board) -> Board:
+    for member, score in {"ann": 10, "bob": 20, "cid": 30, "dan": 30}.items():
+        board.set(member, Decimal(score))
+    return board
+
+
+@pytest.mark.parametrize(("score", "shown"), SCORES.items())
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(lambda b: b.standing("bob"), id="standing"),
+        pytest.param(lambda b: b.ranks("bob"), id="ranks"),
+        pytest.param(lambda b: b.members(0, 9), id="members"),
+        pytest.param(lambda b: b.page(Order.DESC), id="top"),
+        pytest.param(lambda b: b.around("bob"), id="around"),
+        pytest.param(lambda b: b.set("bob", Decimal(1)), id="set"),
+        pytest.param(lambda b: b.add("bob", Decimal(1)), id="add"),
+        pytest.param(lambda b: b.remove("bob"), id="remove"),
+        pytest.param(lambda b: b.join("bob", "gold"), id="join"),
+        pytest.param(lambda b: list(b.apply([BulkChange("bob", score=Decimal(1))])), id="bulk"),
+    ],
+)
+def test_a_score_that_no_board_can_have_is_told_with_its_member(
+    filled: Board, score: str, shown: str, ask: Callable[[Board], object]
+) -> None:
+    write(filled, "bob", score)
+
+    with pytest.raises(StaleBoard, match="'bob'") as caught:
+        ask(filled)
+    assert "wz board rebuild b" in str(caught.value)
+
+
+@pytest.mark.parametrize(("score", "shown"), SCORES.items())
+def test_an_error_shows_the_score(filled: Board, score: str, shown: str) -> None:
+    write(filled, "bob", score)
+
+    with pytest.raises(StaleBoard) as caught:
+        filled.standing("bob")
+    assert f"'bob' has {shown}, which is not a whole number below 2^53" in str(caught.value)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_questions_that_do_not_need_the_score_go_on(filled: Board, score: str) -> None:
+    write(filled, "bob", score)
+
+    assert filled.standing("ann").score == 10
+    assert filled.summary().sum == 90  # that of the last scores which a board can have
+    assert filled.set("ann", Decimal(11)).score == 11
+    assert filled.summary().sum == 91
+
+
+def test_an_event_that_was_applied_does_not_show_a_score_that_was_cut_off(filled: Board) -> None:
+    filled.add("bob", Decimal(1), "e1")
+    write(filled, "bob", "1.5")
+
+    with pytest.raises(StaleBoard, match="'bob'"):
+        filled.add("bob", Decimal(1), "e1")
+
+
+def test_a_standing_on_several_boards_names_the_one_that_is_stale(boards: Boards) -> None:
+    boards["a"].set("bob", Decimal(1))
+    boards["b"].set("bob", Decimal(1))
+    write(boards["b"], "bob", "1.5")
+
+    with pytest.raises(StaleBoard, match="the board 'b'"):
+        boards.standings("bob", ["a", "b"])
+
+
+def test_ranks_are_not_mixed_from_set_and_sums(filled: Board) -> None:
+    write(filled, "bob", 100_000_000, "XX")
+
+    with pytest.raises(StaleBoard):
+        filled.ranks("bob")
+
+
+def test_a_list_is_not_mixed_from_set_and_sums(filled: Board) -> None:
+    write(filled, "bob", 100_000_000, "XX")
+
+    for order in Order:
+        with pytest.raises(StaleBoard):
+            filled.members(0, 3, order)
+    with pytest.raises(StaleBoard):
+        filled.around("cid")
+
+
+def test_a_share_is_not_searched_for_ever(filled: Board) -> None:
+    for member in ("ann", "bob", "cid", "dan"):
+        write(filled, member, 7, "XX")
+
+    with pytest.raises(StaleBoard):
+        filled.reach(Decimal("0.9"))
+
+
+def test_statistics_are_of_the_sums_alone(filled: Board) -> None:
+    write(filled, "bob", 10**9, "XX")
+
+    found = filled.summary()
+    assert (found.count, str(found.sum), str(found.min), str(found.max)) == (4, "90", "10", "30")
+    between = filled.statistics_between(Decimal(15), Decimal(50))
+    assert (between.count, str(between.min), str(between.max)) == (3, "20", "30")
+
+
+@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize(
+    ("first", "last"), [(0, 0), (0, None), (1, 2), (3, 9), (4, 9), (0, 3), (2, 100), (2, 1), (1, None)]
+)
+def test_statistics_of_ranks_have_the_ends_of_these_ranks(
+    filled: Board, order: Order, first: int, last: int | None
+) -> None:
+    scores = sorted([10, 20, 30, 30], reverse=order is Order.DESC)[first : None if last is None else last + 1]
+
+    found = filled.statistics(first, last, order)
+    assert found.count == len(scores)
+    assert found.sum == sum(scores)
+    assert (found.min, found.max) == ((min(scores), max(scores)) if scores else (None, None))
+
+
+def test_a_name_that_is_no_text_is_shown_with_its_bytes_escaped(filled: Board) -> None:
+    filled.remove("bob")
+    filled.set("eve", Decimal(20))
+    shard = filled.shards.of("eve")
+    shard.client.execute_command("ZREM", shard.keys[0], "eve")
+    write(filled, b"\xff\xfe", 20_000_000)
+
+    assert [row.member for row in filled.members(0, 9, Order.ASC).members] == ["ann", r"\xff\xfe", "cid", "dan"]
+    assert filled.around("ann", order=Order.ASC).members[1].member == r"\xff\xfe"
