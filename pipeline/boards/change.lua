@@ -17,7 +17,7 @@ local function open(scores, key, places, expires, prefix)
   end
   local negative, rest = {unpack_(NODE, head, HEAD_SIZE + 1)}, {unpack_(NODE, head, HEAD_SIZE + NODE_SIZE + 1)}
   local size = call('ZCARD', scores)
-  if negative[COUNT] + rest[COUNT] ~= size then return nil, IS_STALE end
+  if negative[SIZE] + rest[SIZE] ~= size then return nil, IS_STALE end
   return {scores = scores, key = key, head = head, size = size, known = {}, moved = {},
     nodes = {[HEAD_SIZE] = negative, [HEAD_SIZE + NODE_SIZE] = rest}}
 end
@@ -69,7 +69,7 @@ local function change(tree, score, by)
       node = {unpack_(NODE, call('GETRANGE', tree.key, at, at + NODE_SIZE - 1))}
       nodes[at] = node
     end
-    count = node[COUNT]
+    count = node[SIZE]
     if (count == 0 or math.floor(score / 2 ^ node[BITS]) ~= node[CELL]) and (by < 0 or not Reshape().grow(tree, node, score))
       or by > 0 and count >= SPLIT and node[BELOW] >= LEAF and not Reshape().split(tree, node) then return false end
     steps = steps + 1
@@ -97,15 +97,15 @@ local function change(tree, score, by)
   local too_few
   for i = 1, steps do
     node = path[i]
-    local n, l, a_i, b_i = node[COUNT] + by, node[LO] + by * lo, node[SQUARES_A] + by * a, node[SQUARES_B] + by * b
+    local n, l, a_i, b_i = node[SIZE] + by, node[LO] + by * lo, node[SQUARES_A] + by * a, node[SQUARES_B] + by * b
     local l_rest, a_rest = l % 2 ^ 40, a_i % 2 ^ 45
     b_i = b_i + (a_i - a_rest) / 2 ^ 45
     local b_rest = b_i % 2 ^ 45
-    node[COUNT], node[LO], node[HI], node[DISTINCT] = n, l_rest, node[HI] + by * hi + (l - l_rest) / 2 ^ 40, node[DISTINCT] + by * distinct
+    node[SIZE], node[LO], node[HI], node[DISTINCT] = n, l_rest, node[HI] + by * hi + (l - l_rest) / 2 ^ 40, node[DISTINCT] + by * distinct
     node[SQUARES_A], node[SQUARES_B], node[SQUARES_C] = a_rest, b_rest, node[SQUARES_C] + by * c + (b_i - b_rest) / 2 ^ 45
     if n <= MERGE and not too_few and (node[BELOW] == DIGITS or node[BELOW] == OCTAVES) then too_few = node end
   end
-  if node[COUNT] == 0 then Reshape().clear(tree, node) end
+  if node[SIZE] == 0 then Reshape().clear(tree, node) end
   if too_few then Reshape().merge(tree, too_few) end
   return true
 end

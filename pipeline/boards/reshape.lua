@@ -70,11 +70,11 @@ local function Reshape()
   local function all_of(tree, node)
     local scores = {}
     if node[BELOW] == EQUAL then
-      for i = 1, node[COUNT] do scores[i] = node[CELL] end
+      for i = 1, node[SIZE] do scores[i] = node[CELL] end
     else
       scores = scores_of(tree.key, node[AREA], node[BELOW] - LEAF, node[BITS], node[CELL])
     end
-    return #scores == node[COUNT] and scores or nil
+    return #scores == node[SIZE] and scores or nil
   end
 
   -- How many runs a leaf gets, as a power of 2.
@@ -146,7 +146,7 @@ local function Reshape()
   -- Make a leaf anew of which a run has no room: in its area, if that has room enough in all. Returns false, as do `split`
   -- and `grow`, if the leaf does not agree with its node; then nothing is changed.
   function Shape.make_room(tree, node)
-    local count, area, bits, r = node[COUNT], node[AREA], node[BITS], node[BELOW] - LEAF
+    local count, area, bits, r = node[SIZE], node[AREA], node[BITS], node[BELOW] - LEAF
     if runs_for(count, bits) > r then
       local scores = all_of(tree, node)
       if not scores then return false end
@@ -178,7 +178,7 @@ local function Reshape()
 
   -- Give a full leaf a page.
   function Shape.split(tree, node)
-    local count, scores = node[COUNT], all_of(tree, node)
+    local count, scores = node[SIZE], all_of(tree, node)
     if not scores then return false end
     give_up(tree, node)
     local below, bits, first, children = DIGITS, math.max(node[BITS], 5), 1, {}
@@ -201,10 +201,10 @@ local function Reshape()
   -- a new one.
   function Shape.grow(tree, node, score)
     local below, bits, cell = node[BELOW], node[BITS], node[CELL]
-    if node[COUNT] == 0 then return place(node, EQUAL, 0, 0, score) end
+    if node[SIZE] == 0 then return place(node, EQUAL, 0, 0, score) end
     local new_bits, new_cell = bits, cell
     while math.floor(score / 2 ^ new_bits) ~= new_cell do new_bits, new_cell = new_bits + 1, math.floor(new_cell / 2) end
-    if below == DIGITS or below == OCTAVES or node[COUNT] > SPLIT then
+    if below == DIGITS or below == OCTAVES or node[SIZE] > SPLIT then
       local child = 0
       if cell == 0 then
         below, new_bits = OCTAVES, math.max(bits + 31, new_bits)
@@ -243,7 +243,7 @@ local function Reshape()
   function Shape.merge(tree, node)
     local scores, nodes, places = {}, {}, {}
     gather(tree, node, scores, nodes, places)
-    if #scores ~= node[COUNT] then return end
+    if #scores ~= node[SIZE] then return end
     for _, one in ipairs(nodes) do give_up(tree, one) end
     for _, at in ipairs(places) do tree.nodes[at] = nil end
     for i, number in ipairs(new_node(tree, scores, 1, #scores)) do node[i] = number end
