@@ -136,6 +136,8 @@ class ShardMachine(RuleBasedStateMachine):
             value: int | str = DISTRIBUTIONS[name](self.rnd)
             if op in (Op.JOIN, Op.LEAVE):
                 value = "red"
+            if op is Op.REMOVE:
+                value = ""
             changes.append(Change(op, member, value, event))
             expected.append(self.expected(changes[-1]))
         found = update_all(self.shard, changes, remember_ms=3_600_000, ranks=ranks)
@@ -449,7 +451,7 @@ def test_a_tree_of_an_old_layout_is_refused_by_name(shard: Shard) -> None:
     for ask in (
         lambda: shard.read(Form(), Lowest(1)),
         lambda: shard.update(Form(), [Change(Op.SET, "ann", 3)]),
-        lambda: shard.configure(places=6, sample=None, expires=None),
+        lambda: set_up(shard, 6),
     ):
         with pytest.raises(StaleShard, match="old layout"):
             ask()
