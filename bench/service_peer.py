@@ -45,10 +45,10 @@ def app(hiredis: bool = True) -> Flask:
             abort(422)
         return f"board:{board}"
 
-    def standing(member: str, score: float | None, rank: int | None, size: int) -> Response:
+    def standing(member: str, score: float | None, rank: int | None, size: int, **more: bool) -> Response:
         if score is None or rank is None:
             abort(404)
-        return jsonify(member=member, score=score / UNIT, rank=size - 1 - rank, order="desc", count=size)
+        return jsonify(member=member, score=score / UNIT, rank=size - 1 - rank, order="desc", count=size, **more)
 
     @flask.get("/boards/<board>/members/<member>")
     def get(board: str, member: str) -> Response:
@@ -63,11 +63,11 @@ def app(hiredis: bool = True) -> Flask:
     def put(board: str, member: str) -> Response:
         name, score = key(board, member), units(request.get_data())
         pipe = redis.pipeline()
-        pipe.zadd(name, {member: score})
+        pipe.zadd(name, {member: score}, ch=True)
         pipe.zrank(name, member)
         pipe.zcard(name)
-        _, rank, size = pipe.execute()
-        return standing(member, score, rank, size)
+        changed, rank, size = pipe.execute()
+        return standing(member, score, rank, size, changed=bool(changed))
 
     return flask
 

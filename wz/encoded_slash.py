@@ -69,7 +69,7 @@ def restore_names(request: Request) -> None:
     path, values = request.environ.get("PATH_INFO", ""), request.view_args
     if not values or (path.isascii() and MARK not in path):
         return
-    if request.environ.get(_MARKED):
+    if _MARKED in request.environ:
         request.view_args = values = {
             name: value.replace(MARK, "/") if isinstance(value, str) else value for name, value in values.items()
         }
@@ -81,9 +81,8 @@ def restore_names(request: Request) -> None:
 
 def names_in_path(request: Request) -> list[str]:
     """Return the segments of a request's path that are not empty, as names: with their slashes."""
-    path = request.path
-    names = [name for name in path.split("/") if name]
-    return [name.replace(MARK, "/") for name in names] if MARK in path else names
+    names = [name for name in request.path.split("/") if name]
+    return [name.replace(MARK, "/") for name in names] if _MARKED in request.environ else names
 
 
 def _sent(environ: WSGIEnvironment) -> str:

@@ -10,14 +10,13 @@ from pipeline.boards.answers import Standing
 from pipeline.boards.directory import Listing
 from pipeline.boards.everywhere import Erased, OfMember
 from wz import Blueprint, Problem, Request, Response
-from wz.caching import cache_control
 from wz.conditional import refuse_conditions
 from wz.openapi import operation
 
 from ..auth import of_named_boards, protect
 from ..services import services
 from .features import decimals
-from .parameters import CHANGING, NO_NAME, BoardName, Exact, Limit, MemberName, refuse_mixed, written
+from .parameters import CHANGING, NO_NAME, BoardName, Exact, Limit, MemberName, private, refuse_mixed, written
 
 blueprint = Blueprint("all-boards", url_prefix="/boards")
 protect(blueprint)
@@ -52,7 +51,7 @@ class Standings(msgspec.Struct):
 
 @blueprint.get("")
 @of_named_boards
-@cache_control(no_cache=True)
+@private
 @operation(responses=NO_NAME | CHANGING)
 def boards(request: Request, query: Asked) -> tuple[Listing | OfMember | Standings | Response, dict[str, str]]:
     """List boards by name, those that begin with `prefix`; or show a `member` on all boards, or on those named.

@@ -56,7 +56,7 @@ class MemberReward(msgspec.Struct, forbid_unknown_fields=True):
 class Result(msgspec.Struct, omit_defaults=True):
     """The result of a record: the member's `score` now, or the `error` because of which nothing was changed.
 
-    A token without Listen is told no score.
+    A token without Listen is told neither a score nor whether it is another now: all that is not refused is `changed`.
 
     `record` counts from 1, without blank lines. `changed` is false if the score is what it was, and left out otherwise.
     `repeated` says that the event was applied before. `dropped` is true if the board keeps only so many members, and
@@ -209,7 +209,7 @@ def _result(outcome: Outcome, summary: BulkSummary, with_scores: bool) -> Result
     if outcome.repeated:
         summary.repeated += 1
         result.repeated = True
-    elif outcome.changed:
+    elif outcome.changed or not with_scores:
         summary.changed += 1
     else:
         summary.kept += 1

@@ -11,13 +11,12 @@ from werkzeug.http import quote_etag
 
 from pipeline.boards.features import version
 from wz import Blueprint, Problem, Request, Response
-from wz.caching import cache_control
 from wz.conditional import Preconditions, etag
 from wz.openapi import operation
 
 from ..auth import may_read, protect
 from ..services import services
-from .parameters import NO_NAME, TOLD, BoardName, Exact, MemberName, written
+from .parameters import NO_NAME, TOLD, BoardName, Exact, MemberName, private, written
 
 blueprint = Blueprint("features", url_prefix="/boards/<board>/members/<member>/features")
 protect(blueprint)
@@ -59,7 +58,7 @@ _decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 @blueprint.get("")
-@cache_control(no_cache=True)
+@private
 @etag
 @operation(responses=NO_NAME)
 def features(
@@ -108,8 +107,8 @@ def _wanted(request: Request) -> set[str] | None:
 
 
 def _read(request: Request) -> dict[str, Any]:
-    if not request.is_json:
-        raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
+    if request.mimetype not in ("application/json", MERGE_PATCH):
+        raise UnsupportedMediaType(f"the body must be JSON: send Content-Type: application/json, or {MERGE_PATCH}")
     try:
         found: dict[str, Any] = _decoder.decode(request.get_data())
     except msgspec.ValidationError as exc:

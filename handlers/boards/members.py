@@ -14,6 +14,7 @@ from pipeline.boards.changes import EVENT_BYTES, Op
 from pipeline.boards.scores import LIMIT, PLACES, from_units
 from pipeline.hub.rules import Right
 from wz import Blueprint, Problem, Request, Response
+from wz.conditional import etag
 from wz.idempotency import key_of
 from wz.openapi import operation
 
@@ -29,11 +30,13 @@ from .parameters import (
     Ordered,
     Ranked,
     SegmentName,
+    private,
+    revalidated,
     told,
     view_of,
     written,
 )
-from .validators import CONDITIONS, expected_of, refuse_other_conditions
+from .validators import CONDITIONS, expected_of, refuse_other_conditions, tag_of
 
 blueprint = Blueprint("members", url_prefix="/boards/<board>/members/<member>")
 protect(blueprint)
@@ -98,13 +101,20 @@ class MemberSegments(msgspec.Struct):
 
 
 @blueprint.get("")
+@private
+@etag
 @operation(responses=NO_MEMBER | NO_NAME | CHANGING)
-def standing(request: Request, board: BoardName, member: MemberName, query: Ordered) -> Standing | Response:
-    """Read a member's score and rank."""
-    return written(view_of(request, board, query).standing(member, query.order), query)
+def standing(
+    request: Request, board: BoardName, member: MemberName, query: Ordered
+) -> tuple[Standing | Response, dict[str, str]]:
+    """Read a member's score and rank. The ETag is for the If-Match of a change, which compares its score alone."""
+    view = view_of(request, board, query)
+    found = view.standing(member, query.order)
+    return written(found, query), tag_of(found, view.shards.places)
 
 
 @blueprint.get("/ranks")
+@revalidated
 @operation(responses=NO_MEMBER | NO_NAME | CHANGING)
 def ranks(request: Request, board: BoardName, member: MemberName, query: Ordered) -> Ranks | Response:
     """Rank a member in every usual way: ordinal, competition ("1224"), dense, percentile."""
@@ -156,11 +166,14 @@ def delete_member(request: Request, board: BoardName, member: MemberName) -> Res
 
 
 @blueprint.get("/segments")
-@operation(responses=NO_NAME)
+@revalidated
+@operation(responses=NO_MEMBER | NO_NAME)
 def segments(request: Request, board: BoardName, member: MemberName) -> MemberSegments:
-    """List the segments that a member is in."""
+    """List the segments that a member is in, with a score or without."""
     found = services(request).boards[board]
-    return MemberSegments(found.name, member, found.segments_of(member))
+    if not (names := found.segments_of(member)):
+        found.standing(member)
+    return MemberSegments(found.name, member, names)
 
 
 @blueprint.put("/segments/<segment>")

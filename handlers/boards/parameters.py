@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from pipeline.boards import Order, View
+from pipeline.boards import Order, RankKind, View
 from pipeline.boards.changes import MEMBER_BYTES
 from pipeline.boards.periods import KEEP, PERIOD
 from pipeline.boards.scores import is_plain
 from pipeline.boards.shards import NAME
 from pipeline.boards.view import PAGE
 from wz import Problem, Request, Response
+from wz.caching import cache_control
+from wz.conditional import etag
 from wz.json import JSON
 from wz.openapi import Content
 
@@ -80,12 +83,33 @@ InOrder = Annotated[
 ]
 
 
+Kind = Annotated[
+    RankKind,
+    msgspec.Meta(
+        description="Whether members with the same score have ranks of their own (`ordinal`), share one and leave a "
+        "gap after them (`competition`), or share one without a gap (`dense`)"
+    ),
+]
+
+
 class Ranked(Exact):
     order: InOrder = None
 
 
 class Ordered(InSegment):
     order: InOrder = None
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: For the answers of views that read. A shared cache keeps none, since the token decides who may read (RFC 9111, 3.5);
+#: any other asks whether it is still the same before it uses one.
+private = cache_control(private=True, no_cache=True)
+
+
+def revalidated(view: F) -> F:
+    """Decorate a view that reads: what it answers is `private`, with an ETag made of its bytes."""
+    return private(etag(weak=True)(view))
 
 
 _strings = JSON(decimal_format="string")
@@ -112,7 +136,7 @@ def view_of(request: Request, name: str, query: InSegment) -> View:
 def refuse_mixed(query: msgspec.Struct, *ways: tuple[str, ...]) -> None:
     """Refuse parameters of more than one of the `ways` to ask; the error names one of another way than the first."""
     fields = msgspec.structs.fields(query)
-    given = [field.encode_name for field in fields if getattr(query, field.name) != field.default]
+    given = [field.encode_name for field in fields if getattr(query, field.name) not in (field.default, [])]
     chosen = [(name, way) for name in given for way in ways if name in way]
     for name, way in chosen:
         first, its_way = chosen[0]

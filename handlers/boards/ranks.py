@@ -9,27 +9,39 @@ from typing import Annotated, Any
 import msgspec
 
 from pipeline.boards import View
-from pipeline.boards.answers import AtPercentile, EstimatedSum, Page, Reach, Statistics, Sum, SumBelow
-from pipeline.boards.view import DEFAULT_PAGE, DEFAULT_RADIUS, PAGE, RADIUS_LIMIT
+from pipeline.boards.answers import (
+    AtPercentile,
+    EstimatedSum,
+    Page,
+    Placings,
+    RankKind,
+    Reach,
+    Statistics,
+    Sum,
+    SumBelow,
+)
+from pipeline.boards.view import DEFAULT_PAGE, DEFAULT_RADIUS, MOST_ASKED, PAGE, RADIUS_LIMIT
 from pipeline.errors import InvalidValue
+from pipeline.hub.rules import Right
 from wz import Blueprint, Problem, Request, Response
-from wz.caching import cache_control
-from wz.conditional import etag
 from wz.openapi import operation
 
-from ..auth import protect
+from ..auth import needs, protect
+from ..services import services
 from .parameters import (
     CHANGING,
     NO_BOARD,
     NO_NAME,
     BoardName,
     InSegment,
+    Kind,
     Limit,
     MemberName,
     Ordered,
     Rank,
     refuse_mixed,
     refuse_odd_numbers,
+    revalidated,
     view_of,
     written,
 )
@@ -39,6 +51,9 @@ protect(blueprint)
 
 Radius = Annotated[int, msgspec.Meta(ge=0, lt=RADIUS_LIMIT)]
 Bound = Annotated[Decimal | None, msgspec.Meta(description="A score, itself included")]
+
+#: Members that a query may name.
+MOST_IN_QUERY = 100
 
 _PERCENTILE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,12})?")
 
@@ -67,9 +82,34 @@ class Listing(Ordered, rename={"first": "from", "last": "to", "low": "min", "hig
     )
     cursor: Annotated[str | None, msgspec.Meta(description="`next` of the page before")] = None
 
+    ranks: Kind = RankKind.ORDINAL
+    members: Annotated[list[MemberName], msgspec.Meta(description="Only these members", max_length=MOST_IN_QUERY)] = (
+        msgspec.field(name="member", default_factory=list)
+    )
+
 
 class End(InSegment):
     limit: Limit = 10
+    ranks: Kind = RankKind.ORDINAL
+
+
+class Removal(msgspec.Struct, forbid_unknown_fields=True):
+    members: Annotated[list[MemberName], msgspec.Meta(min_length=1, max_length=MOST_IN_QUERY)] = msgspec.field(
+        name="member"
+    )
+
+
+class Removed(msgspec.Struct):
+    """`missing` are the members that had no score."""
+
+    board: str
+    removed: int
+    missing: list[str]
+
+
+class Asked(msgspec.Struct, forbid_unknown_fields=True):
+    members: Annotated[list[MemberName], msgspec.Meta(min_length=1, max_length=MOST_ASKED)]
+    ranks: Kind = RankKind.ORDINAL
 
 
 class Summing(Ordered):
@@ -90,51 +130,73 @@ class ReachQuery(Ordered, kw_only=True):
 
 
 @blueprint.get("/<board>/members")
-@cache_control(no_cache=True)
-@etag(weak=True)
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
-def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | Response, dict[str, str]]:
+def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | Placings | Response, dict[str, str]]:
     """List members: ranks `from` to `to`, those `around` one, or pages, perhaps of the scores `min` to `max` only.
+
+    Or those that `member` names, which may be given several times, with their places among each other.
 
     `next` is the cursor of the next page, null after the last; the Link header has its address. A member that keeps its
     score is in exactly one page, also if other members are added or removed meanwhile.
     """
-    refuse_mixed(query, ("from", "to"), ("around", "radius"), ("min", "max", "limit", "cursor"))
+    refuse_mixed(query, ("from", "to"), ("around", "radius"), ("min", "max", "limit", "cursor"), ("member",))
     _refuse_reversed(query)
-    view = view_of(request, board, query)
+    view, order, kind = view_of(request, board, query), query.order, query.ranks
+    if query.members:
+        return written(view.standings(query.members, order, kind), query), {}
     if query.around is not None:
-        page = view.around(query.around, DEFAULT_RADIUS if query.radius is None else query.radius, query.order)
+        page = view.around(query.around, DEFAULT_RADIUS if query.radius is None else query.radius, order, kind)
     elif query.radius is not None:
         raise Problem(422, "radius needs `around`: the member in the middle of the list", field="radius")
     elif query.first is not None or query.last is not None:
         first = query.first or 0
-        page = view.members(first, first + DEFAULT_PAGE - 1 if query.last is None else query.last, query.order)
+        page = view.members(first, first + DEFAULT_PAGE - 1 if query.last is None else query.last, order, kind)
     else:
-        page = view.between(query.low, query.high, query.order, query.limit or DEFAULT_PAGE, query.cursor)
+        page = view.between(query.low, query.high, order, query.limit or DEFAULT_PAGE, query.cursor, kind)
     return written(page, query), _link(request, page, query.limit or DEFAULT_PAGE)
 
 
+@blueprint.delete("/<board>/members")
+@operation(responses=NO_NAME | CHANGING)
+def remove_members(request: Request, board: BoardName, query: Removal) -> Removed:
+    """Remove the members that `member` names, which may be given several times: also those that no path can name.
+
+    Each is removed in a step of its own, with its features, and from its segments.
+    """
+    found, members = services(request).boards[board], set(query.members)
+    missing = found.remove_all(query.members)
+    return Removed(found.name, len(members) - len(missing), missing)
+
+
+@blueprint.post("/<board>/standings")
+@needs(Right.LISTEN)
+@operation(responses=NO_BOARD | NO_NAME | CHANGING)
+def standings(request: Request, board: BoardName, body: Asked, query: Ordered) -> Placings | Response:
+    """List the members that the body names, as `members?member=` does. It changes nothing."""
+    return written(view_of(request, board, query).standings(body.members, query.order, body.ranks), query)
+
+
 @blueprint.get("/<board>/top")
-@cache_control(no_cache=True)
-@etag(weak=True)
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def top(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
-    """List the best members, the best first: those with the highest scores, unless the board's order is `asc`."""
-    page = view_of(request, board, query).page(None, query.limit)
+    """List the best members, the best first: the highest scores, or the lowest if such is the board's order."""
+    page = view_of(request, board, query).page(None, query.limit, kind=query.ranks)
     return written(page, query), _link(request, page, query.limit)
 
 
 @blueprint.get("/<board>/bottom")
-@cache_control(no_cache=True)
-@etag(weak=True)
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def bottom(request: Request, board: BoardName, query: End) -> tuple[Page | Response, dict[str, str]]:
     """List the last members, the last first: its ranks are in the order opposite to the board's."""
-    page = view_of(request, board, query).last_page(query.limit)
+    page = view_of(request, board, query).last_page(query.limit, query.ranks)
     return written(page, query), _link(request, page, query.limit)
 
 
 @blueprint.get("/<board>/sum")
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | {409: "the board keeps no sample to estimate from"})
 def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | SumBelow | EstimatedSum | Response:
     """Add up rank 0 to `rank`, or the scores below one; `count` says how many they are."""
@@ -150,6 +212,7 @@ def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | 
 
 
 @blueprint.get("/<board>/statistics")
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def statistics(request: Request, board: BoardName, query: Range) -> Statistics | Response:
     """Show count, sum, mean, lowest, highest and variance of all scores, of ranks, or of a range of scores."""
@@ -162,6 +225,7 @@ def statistics(request: Request, board: BoardName, query: Range) -> Statistics |
 
 
 @blueprint.get("/<board>/reach")
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def reach(request: Request, board: BoardName, query: ReachQuery) -> Reach | Response:
     """Find the first rank up to which the scores add up to a share of the total: the Pareto question."""
@@ -170,6 +234,7 @@ def reach(request: Request, board: BoardName, query: ReachQuery) -> Reach | Resp
 
 
 @blueprint.get("/<board>/percentiles/<percentile>")
+@revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def at_percentile(
     request: Request,

@@ -12,13 +12,12 @@ from pipeline.boards.answers import isoformat
 from pipeline.errors import InvalidValue
 from pipeline.work.tasks import Task, TaskState, UnknownTask
 from wz import Blueprint, Request, Response
-from wz.caching import cache_control
 from wz.json import JSON
 from wz.openapi import Content, operation
 
 from ..auth import protect
 from ..services import services
-from .parameters import NO_NAME, BoardName
+from .parameters import NO_NAME, BoardName, private
 
 T = TypeVar("T")
 
@@ -142,7 +141,7 @@ def _preferences(request: Request) -> set[str]:
 
 
 @blueprint.get("/<board>/tasks")
-@cache_control(no_cache=True)
+@private
 @operation(responses=NO_NAME)
 def tasks(request: Request, board: BoardName) -> BoardTasks:
     """List the tasks of a board, the newest first: those that wait or run, and those that ended some days ago."""
@@ -151,7 +150,7 @@ def tasks(request: Request, board: BoardName) -> BoardTasks:
 
 
 @blueprint.get("/<board>/tasks/<id>")
-@cache_control(no_cache=True)
+@private
 @operation(responses=NO_TASK | NO_NAME)
 def task(request: Request, board: BoardName, id: str) -> BoardTask:
     """Show how far a task is, and how it ended."""

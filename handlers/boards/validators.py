@@ -1,7 +1,8 @@
 """The ETag of a member's score, and what a write may ask of it.
 
-A tag is `"UNITS.RANK.COUNT"`: all that an answer about a member depends on. A write compares the units alone, in the
-script that writes: a rank changes whenever another member's score does, which is no conflict with who changes this one.
+A tag is `"UNITS.RANK.COUNT.ORDER.PLACES"`: all that an answer about a member depends on. A write compares the units
+alone, in the script that writes: a rank changes whenever another member's score does, which is no conflict with who
+changes this one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import Annotated
 
 import msgspec
 
+from pipeline.boards.answers import Standing
 from pipeline.boards.changes import ANY, NONE
+from pipeline.boards.scores import to_units
 from wz import Request
 from wz.conditional import Preconditions, refuse_conditions
 
@@ -29,6 +32,12 @@ CONDITIONS = {
 _NOTHING = "?"
 
 _UNITS = re.compile(r"(-?[0-9]{1,16})\.")
+
+
+def tag_of(standing: Standing, places: int) -> dict[str, str]:
+    """Return the ETag header of an answer about a member, on a board of so many places."""
+    units = to_units(standing.score, "score", places)
+    return {"ETag": f'"{units}.{standing.rank}.{standing.count}.{standing.order}.{places}"'}
 
 
 def expected_of(request: Request) -> str:

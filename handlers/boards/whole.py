@@ -19,14 +19,25 @@ from pipeline.boards.shards import NAME
 from pipeline.hub.rules import Right
 from pipeline.store import RedisCluster
 from wz import Blueprint, Problem, Request, Response
-from wz.caching import cache_control
 from wz.conditional import Preconditions, etag, refuse_conditions
 from wz.openapi import operation
 
 from ..auth import authorize_board, needs, protect
 from ..idempotency import once
 from ..services import services
-from .parameters import CHANGING, NO_BOARD, NO_NAME, BoardName, Exact, InSegment, plain, view_of, written
+from .parameters import (
+    CHANGING,
+    NO_BOARD,
+    NO_NAME,
+    BoardName,
+    Exact,
+    InSegment,
+    plain,
+    private,
+    revalidated,
+    view_of,
+    written,
+)
 from .tasks import ACCEPTED, PREFER, as_task
 
 blueprint = Blueprint("boards", url_prefix="/boards")
@@ -110,7 +121,7 @@ class Segments(msgspec.Struct):
 @needs(Right.MANAGE)
 @operation(
     headers={
-        name: {"type": "string", "description": text}
+        name: Annotated[str, msgspec.Meta(description=text)]
         for name, text in {
             "If-Match": "ETags of the board's settings: they are changed only if they are still of one of these. Its "
             "scores, which an ETag names after the slash, may have changed",
@@ -159,7 +170,7 @@ def _wanted(request: Request) -> list[str] | None:
 
 
 @blueprint.get("/<board>")
-@cache_control(no_cache=True)
+@private
 @etag
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def summary(request: Request, board: BoardName, query: InSegment) -> tuple[Summary | Response, dict[str, str]]:
@@ -261,11 +272,14 @@ def rebuild(request: Request, board: BoardName, query: Exact) -> Summary | Respo
 
 
 @blueprint.get("/<board>/segments")
-@operation(responses=NO_NAME)
+@revalidated
+@operation(responses=NO_BOARD | NO_NAME)
 def segments(request: Request, board: BoardName) -> Segments:
     """List the segments that have members."""
     found = services(request).boards[board]
-    return Segments(found.name, found.segments())
+    if not (names := found.segments()):
+        found.require()
+    return Segments(found.name, names)
 
 
 def _time(text: str) -> datetime | Literal["never"]:

@@ -5,18 +5,19 @@
 """
 
 from .answers import Order as Order
+from .answers import RankKind as RankKind
 from .answers import Standing as Standing
 from .answers import Sum as Sum
 from .answers import SumBelow as SumBelow
 from .answers import Summary as Summary
 from .board import Board as Board
+from .build import BoardExists as BoardExists
 from .bulk import BulkChange as BulkChange
 from .bulk import Outcome as Outcome
 from .by_name import Boards as Boards
 from .configure import SettingsChanged as SettingsChanged
 from .configure import WrongPlaces as WrongPlaces
 from .form import Ties as Ties
-from .lifecycle import BoardExists as BoardExists
 from .sample import NoSample as NoSample
 from .shards import BoardChanged as BoardChanged
 from .shards import NotInSegment as NotInSegment

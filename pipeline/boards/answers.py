@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -43,12 +44,23 @@ class Added(Standing, frozen=True):
     also: dict[str, Added] | UnsetType = UNSET
 
 
-class Ranks(Struct, frozen=True):
-    """The ranks of a member in `order`, all from 0: for the scores 9 7 7 5, best first,
+class RankKind(StrEnum):
+    """How members with the same score are ranked: for the scores 9 7 7 5, best first,
 
     ordinal      0 1 2 3    no two members share one
     competition  0 1 1 3    the number of better scores; "1224" when counted from 1
-    dense        0 1 1 2    the number of different better scores; None on a board that is split over shards
+    dense        0 1 1 2    the number of different better scores
+    """
+
+    ORDINAL = "ordinal"
+    COMPETITION = "competition"
+    DENSE = "dense"
+
+
+class Ranks(Struct, frozen=True):
+    """The ranks of a member in `order`, of each `RankKind`.
+
+    `dense` is None on a board that is split over shards if it would be above kinds.py's `MOST_DIFFERENT`.
 
     `percentile` is the share of the `count` members with a lower score, plus half of those with the same, in percent,
     rounded to 6 places.
@@ -65,7 +77,7 @@ class Ranks(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """A member in a list; `rank` counts in the order of the list, and `sum` is that of rank 0 to this one."""
+    """A member in a list; `rank` counts in the order of the list, and `sum` is that of the first member to this one."""
 
     member: str
     score: Decimal
@@ -78,8 +90,29 @@ class Page(Struct, frozen=True):
 
     board: str
     order: Order
+    ranks: RankKind
     members: list[Row]
     next: str | None = None
+
+
+class Placing(Struct, frozen=True):
+    """A member of some that were asked for: its `rank` among all members, and its `place` among these, from 0."""
+
+    member: str
+    score: Decimal
+    rank: int
+    place: int
+
+
+class Placings(Struct, frozen=True):
+    """Those of the members that were asked for that have a score, in `order`; ranks are among all `count` members."""
+
+    board: str
+    order: Order
+    ranks: RankKind
+    count: int
+    members: list[Placing]
+    missing: list[str]
 
 
 class Sum(Struct, frozen=True):

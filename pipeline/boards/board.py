@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from ..errors import InvalidValue
 from ..store import Pipeline, Redis
-from . import bulk, configure, directory, features, giving, lifecycle, rebuild, trim
+from . import bulk, check, configure, directory, features, giving, lifecycle, rebuild, transfer, trim
 from .answers import Added, BoardSettings, Summary, Written
 from .bulk import BulkChange, Outcome
 from .changes import Change, Code, Op, Reply, checked_member
@@ -111,6 +111,16 @@ class Board(View):
         """
         if self._change(Change(Op.REMOVE, member), expected).code is Code.ABSENT:
             raise UnknownMember(self.name, member)
+
+    def remove_all(self, members: Iterable[str]) -> list[str]:
+        """Remove each of these members, one after the other. Returns those that had no score."""
+        missing = []
+        for member in list(dict.fromkeys(map(checked_member, members))):
+            try:
+                self.remove(member)
+            except UnknownMember:
+                missing.append(member)
+        return missing
 
     @with_form
     def forget(self, member: str) -> None:
@@ -233,17 +243,30 @@ class Board(View):
         """Delete the board with all that belongs to it, in the background of Redis. Raises `UnknownBoard`."""
         lifecycle.delete(self.shards, progress)
 
-    def copy(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
-        """Copy scores, settings, features and segments to another board, in chunks. Raises `BoardExists`.
+    def copy(
+        self,
+        to: str,
+        *,
+        replace: bool = False,
+        expires: datetime | Literal["never"] = "never",
+        progress: Progress | None = None,
+    ) -> Board:
+        """Copy the board as it is at one moment, while others write: scores, settings, features, segments, events.
 
-        If the board is written to meanwhile, each member's score in the copy is one that it had during the copying.
+        Only its end is another: `expires`. With `replace`, the other board may have members, and readers see all of the
+        old board or all of the new one. Shards are of moments some ms apart. O(n log n). Raises `BoardExists`, or
+        `BoardChanged` if more is written than can be followed; then, and after any other error, nothing is changed.
         """
         other = self._other(to)
-        lifecycle.copy(self.shards, other, replace, progress)
+        lifecycle.copy(self.shards, other, replace, configure.milliseconds(expires), progress)
         return Board(other, remember=self.remember_ms / 1000)
 
     def rename(self, to: str, *, replace: bool = False, progress: Progress | None = None) -> Board:
-        """Rename the board, at once. On a cluster it is a `copy`, after which the old board is deleted."""
+        """Rename the board with all that belongs to it, at once. `replace` and errors are as in `copy`.
+
+        On a cluster it is copied, and held for the last changes: writers wait for some ms. If the process ends between
+        its last two steps, the board has both names.
+        """
         other = self._other(to)
         lifecycle.rename(self.shards, other, replace, progress)
         return Board(other, remember=self.remember_ms / 1000)
@@ -253,8 +276,10 @@ class Board(View):
     ) -> Summary:
         """Fill this board with the members of others, each with the sum of its scores times the weights.
 
-        Raises `InvalidValue` for a sum that has more places than this board, or is out of range: then the board is not
-        made, and one that was configured stays as it was. O(n), in chunks.
+        Each source is as it was at one moment. A board that was configured, and is empty, keeps its settings, features
+        and segments; a new one has as many places as the source that has most, and the order of the sources if all have
+        the same. Raises `InvalidValue` for a sum that has more places than this board, or is out of range. `replace`
+        and other errors are as in `copy`. O(n log n).
         """
         parts = {self._other(name): weight for name, weight in sources.items()}
         lifecycle.union(self.shards, parts, replace, self.expires, progress)
@@ -277,11 +302,20 @@ class Board(View):
         return trim.trim(self.shards, keep, below, above, progress)
 
     def check(self, progress: Progress | None = None) -> None:
-        """Compare every sum with the scores, also those of segments. O(n), read in pages.
+        """Compare all that is derived from the scores with them: sums, segments, the sample. O(n), read in pages.
 
-        Raises `StaleBoard`, or `BoardChanged`.
+        Others may write meanwhile, but for some ms at the end. Raises `StaleBoard`, which tells the first difference of
+        each kind, or `BoardChanged`.
         """
-        rebuild.check(self.shards, progress)
+        check.check(self.shards, progress)
+
+    def export(self, progress: Progress | None = None) -> Iterator[bytes]:
+        """Yield the whole board, of one moment, as lines of JSON, which lines.py describes, for `import_`. O(n).
+
+        All is read when the first line is asked for; it waits in a temporary file. Others may write meanwhile, but for
+        some ms at the end. Raises `UnknownBoard`, `BoardChanged`, or `StaleBoard` for a member that no board can have.
+        """
+        return transfer.export(self.shards, progress)
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Make all sums anew from the scores, whichever program wrote these, also the sums of segments, and the sample.

@@ -1,4 +1,4 @@
-"""Many changes to a board, up to a hundred in each call of the script: what `Board.apply` does."""
+"""Many changes to a board, up to `CHUNK` in each call of the script: what `Board.apply` does."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from msgspec import UNSET, Struct, UnsetType
 from ..errors import InvalidValue
 from .changes import SETS, Change, Code, Op, Reply, checked_event, checked_member
 from .fanout import update_all
+from .form import Ties
+from .keys import MOST_WORK
 from .scores import from_units, to_units
 from .shard import OtherForm, StaleShard, shard_of
 from .shards import ATTEMPTS, BoardChanged, Shards, StaleBoard, pause, refused
 
-#: Most changes in one call of the script; it makes fewer if they would take more than some 5 ms of Redis's time.
-CHUNK = 100
+#: Most changes in one call of the script, which makes fewer where they change segments as well.
+CHUNK = MOST_WORK
 
 #: Records that are read before they are written, and answered when all of them are.
 WINDOW = 10_000
@@ -86,7 +88,7 @@ class _Window:
         self.outcomes: list[Outcome | None] = [None] * len(self.records)
         self.changes: list[list[tuple[Change, int]]] = [[] for _ in range(shards)]
         members: set[str] = set()
-        is_of_sets = True
+        is_of_sets = self.shards.form.ties is Ties.NAME
         for place, record in enumerate(self.records):
             if isinstance(record, Outcome):
                 self.outcomes[place] = record

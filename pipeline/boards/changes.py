@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import InvalidValue
 from .form import Form
+from .scores import StaleShard, shown, stored_units
 
 #: Bytes of UTF-8 that a member's name can have, and the id of an event.
 MEMBER_BYTES, EVENT_BYTES = 512, 128
@@ -78,6 +79,18 @@ def checked_member(member: str) -> str:
             f"a member's name must have 1 to {MEMBER_BYTES} bytes of UTF-8, and none of them 0", field="member"
         )
     return member
+
+
+def fault_of(name: bytes, score: float) -> str:
+    """Say why no board can have such a member, which another program wrote; '' if one can."""
+    try:
+        stored_units(name, score)
+        checked_member(name.decode())
+    except StaleShard as exc:
+        return str(exc)
+    except (InvalidValue, UnicodeDecodeError):
+        return f"{shown(name)!r} is no name that a member can have"
+    return ""
 
 
 def checked_event(event: str) -> str:

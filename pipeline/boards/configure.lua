@@ -14,8 +14,8 @@
 -- ARGV[10]  and on: see keys.lua
 --
 -- Returns {1 if there was no such board, form, sample, expires, most, sum of the versions}. An error that begins with
--- FORM says that the board has members, so that its places and ties, which follow, stay as they are; CHANGED, that the
--- settings are not of a right version. Then nothing is changed.
+-- FORM says that the board has members, so that its places and ties, which follow, stay as they are, and its order if ties
+-- go to who came first; CHANGED, that the settings are not of a right version. Then nothing is changed.
 
 local shards, is_new = {}, true
 for i = 1, #KEYS, 2 do
@@ -43,6 +43,7 @@ for i = 1, #KEYS, 2 do
   end
   local before = form_of(places, flags, generation)
   bit(FIRST_COME, ARGV[3])
+  if math.floor(flags / FIRST_COME) % 2 == 1 then bit(LOWEST_FIRST, ARGV[2]) end  -- names depend on it: see arrivals.lua
   local wanted = tonumber(ARGV[1]) or places
   if size > 0 and (wanted ~= places or form_of(places, flags, generation) ~= before) then
     return redis.error_reply('FORM ' .. before)

@@ -29,7 +29,8 @@ class WrongPlaces(PipelineError):
     def __init__(self, board: str, form: Form) -> None:
         super().__init__(
             f"the board {board!r} has members, whose scores have {form.places} places and whose ties are by "
-            f"{form.ties}, and can't have others: make another board"
+            f"{form.ties}{f' in the order {form.order}' if form.ties is Ties.FIRST else ''}, and can't have others: "
+            "make another board"
         )
         self.board, self.places, self.ties = board, form.places, form.ties
 

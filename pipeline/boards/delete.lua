@@ -1,11 +1,13 @@
 -- Delete a board's keys. Redis frees their memory later, in the background.
 --
--- KEYS  those of tree.lua
+-- KEYS  those of tree.lua, of each shard
 -- ARGV  see keys.lua
 --
 -- Returns how many keys there were.
 
-local prefix = string.sub(KEYS[1], 1, PREFIX_END)
 local deleted = 0
-for _, name in ipairs(key_names(prefix, 1)) do deleted = deleted + call('UNLINK', prefix .. name) end
+for i = 1, #KEYS, 2 do
+  local prefix = string.sub(KEYS[i], 1, PREFIX_END)
+  for _, name in ipairs(key_names(prefix, 1)) do deleted = deleted + call('UNLINK', prefix .. name) end
+end
 return deleted

@@ -31,6 +31,10 @@ class Ties(StrEnum):
 LOWEST_FIRST, FIRST_COME = 4, 8
 
 
+#: Bytes before a member's name in the sorted sets of a board whose ties go to who came first: see arrivals.lua.
+ARRIVAL_BYTES = 7
+
+
 class Form(NamedTuple):
     """How to read a board's numbers: `places` after the point, its best-first `order`, its `ties`.
 
@@ -60,3 +64,13 @@ class Form(NamedTuple):
     def flags(self) -> int:
         """Its bits of a header's `flags`."""
         return LOWEST_FIRST * (self.order is Order.ASC) + FIRST_COME * (self.ties is Ties.FIRST)
+
+    def plain(self, name: bytes) -> bytes:
+        """Return a member's name, from the one that is in the sorted sets."""
+        return name[ARRIVAL_BYTES:] if self.ties is Ties.FIRST else name
+
+    def last(self, member: str) -> bytes:
+        """Return the name that a member would have in the sorted sets if it came last of those with its score."""
+        if self.ties is Ties.NAME:
+            return member.encode()
+        return b"" if self.order is Order.DESC else b"\xff" * ARRIVAL_BYTES

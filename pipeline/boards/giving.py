@@ -10,7 +10,7 @@ from ..errors import InvalidValue
 from ..store import Redis
 from .answers import Order, Standing
 from .changes import Change, Code, Op, Reply, checked_event, checked_member
-from .queries import AskInfo, At
+from .queries import AskInfo, At, Find
 from .scores import to_units
 from .shard import OtherForm, StaleShard, update
 from .shards import BoardChanged, Shards, StaleBoard, UnknownMember, attempts, refused
@@ -45,8 +45,11 @@ def give(
     if len(set(names)) < len(names):
         raise InvalidValue("each board can be named once only", "also")
     checked_member(member), checked_event(event)
-    for board in boards:  # before anything is changed
-        _change(board, op, member, value, event)
+    if len(boards) > 1:  # what one of them refuses is refused before anything is changed
+        for board in boards:
+            if not board.shards.knows_form:  # or each would take an attempt
+                board.shards.load_form()
+            _change(board, op, member, value, event)
     is_at_once = isinstance(boards[0].shards.client, Redis)
     done: list[tuple[Standing, Code]] = []
     for group in [boards] if is_at_once else [[board] for board in boards]:
@@ -92,7 +95,9 @@ def _answer(board: Target, member: str, reply: Reply, order: Order | None) -> tu
     score, rank, size = cast(int, reply.score), cast(int, reply.rank), cast(int, reply.size)
     is_kept = reply.code is not Code.DROPPED
     if len(board.shards) > 1 or not is_kept:
-        replies = board.shards.ask(At(score, member.encode()), AskInfo())
+        [found] = board.shards.of(member).read(board.shards.form, Find(member))
+        name = found.name if found else board.shards.form.last(member)
+        replies = board.shards.ask(At(score, name), AskInfo())
         rank, size = sum(at for at, _ in replies), sum(info.size for _, info in replies)
         if not is_kept and (order or board.shards.form.order) is Order.DESC:
             rank -= 1  # it is not one of `size`: its rank is how many are better

@@ -15,11 +15,11 @@ local function key_names(prefix, first)
   return names
 end
 
--- Let all keys expire at a time in ms, 0 for never; two have an end of their own, which is near.
-local function expire_keys(prefix, expires, first)
+-- Let all keys expire at a time in ms, 0 for never, but `other`, and two that have a near end of their own.
+local function expire_keys(prefix, expires, first, other)
   for _, name in ipairs(key_names(prefix, first)) do
     local key = prefix .. name
-    if name ~= KEY_CHANGES and name ~= KEY_HELD then
+    if name ~= KEY_CHANGES and name ~= KEY_HELD and name ~= other then
       if expires > 0 then call('PEXPIREAT', key, expires) else call('PERSIST', key) end
     end
   end

@@ -1,100 +1,94 @@
-"""Work on whole boards: set up, delete, rename, copy, add up several; in chunks where it is O(n).
+"""Work on whole boards: delete, rename, copy, add up several.
 
-Each function is what the method of that name does, and is described there, at `Board`. `new_expires` is when a new
-board is deleted that is given no other time: Unix time in ms, 0 for never.
+Each function is what the method of that name does, and is described there, at `Board`. What a board is made of is
+looked at first, and it is built beside: a call that fails changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import islice
-from typing import Any, TypeVar
+from itertools import chain
 
-from ..errors import InvalidValue, PipelineError
-from ..store import Redis
-from ..store.keys import Key
-from . import features, keys
-from .bulk import CHUNK
-from .changes import Change, Op
-from .configure import Setup, configure, set_up
+from ..errors import InvalidValue
+from ..store import Redis, ResponseError
+from . import keys
+from .build import BoardExists, Building, batches, new_generation, replace_board
+from .follow import LogLost
 from .form import Order, Ties
+from .hold import held
 from .lua import BoardScript
 from .queries import AskInfo, Info
-from .scores import LIMIT, is_plain
-from .shard import Shard
-from .shards import Progress, Shards, UnknownBoard
-
-T = TypeVar("T")
+from .scores import LIMIT, is_plain, shown
+from .shard import Shard, StaleShard, put_in_place
+from .shards import BoardChanged, Progress, Shards, StaleBoard, UnknownBoard
+from .snapshot import Row, Snapshot, kept_up, one_moment
+from .tree import Header
 
 _DELETE = BoardScript("tree.lua", "keys.lua", "delete.lua")
-_RENAME = BoardScript("tree.lua", "keys.lua", "rename.lua")
 
-
-class BoardExists(PipelineError):
-    def __init__(self, board: str) -> None:
-        super().__init__(f"there is a board {board!r} already: delete it, or ask for it to be replaced")
-        self.board = board
+#: Scores that are added up at once, and changes that may be left when a board is held for the last of them.
+_PAGE, _FEW = 1000, 100
 
 
 def delete(shards: Shards, progress: Progress | None = None) -> None:
     if progress is not None:
         progress(0, len(shards))  # and not again: a deletion that has begun goes on to its end
-    if not sum(_DELETE.call(shard.client, shard.keys, keys.shard_keys()) for shard in shards):
+    at_once = [shards.all] if isinstance(shards.client, Redis) else [[shard] for shard in shards]
+    if not sum(map(_delete, at_once)):
         raise UnknownBoard(shards.name)
 
 
-def copy(shards: Shards, to: Shards, replace: bool, progress: Progress | None = None) -> None:
-    infos = _prepare(shards, to, replace)
-    done, total = 0, sum(info.size for info in infos)
-    try:
-        for shard, its_copy, info in zip(shards, to, infos, strict=True):
-            form = info.form or to.form
-            set_up(
-                [its_copy],
-                [
-                    form.places,
-                    int(form.order is Order.ASC),
-                    int(form.ties is Ties.FIRST),
-                    info.sample,
-                    info.expires,
-                    info.most,
-                    0,
-                ],
-            )
-            to.form = form._replace(generation=0)
-            for segment in features.segments(shard):
-                for names in _chunks(_scan(shard, "SSCAN", keys.IN_SEGMENT, SEGMENT=segment)):
-                    its_copy.update(to.form, [Change(Op.JOIN, name.decode(), segment) for name in names])
-            for names in _chunks(_scan(shard, "ZSCAN", keys.SCORES)):
-                scores = zip(names, _scores(shard, names), strict=True)
-                changes = [Change(Op.SET, name.decode(), score) for name, score in scores if score is not None]
-                its_copy.update(to.form, changes)
-                done += len(names)
-                if progress is not None:
-                    progress(done, total)
-            for name in _scan(shard, "HSCAN", keys.FEATURES):
-                features.write(its_copy, name.decode(), features.read(shard, name.decode()), True)
-    except BaseException:
-        delete(to)
-        raise
+def copy(shards: Shards, to: Shards, may_replace: bool, expires: int = 0, progress: Progress | None = None) -> None:
+    with _copied(shards, to, may_replace, progress, expires) as (parts, _):
+        replace_board(to, parts, may_replace)
 
 
-def rename(shards: Shards, to: Shards, replace: bool, progress: Progress | None = None) -> None:
+def rename(shards: Shards, to: Shards, may_replace: bool, progress: Progress | None = None) -> None:
     if not isinstance(shards.client, Redis):  # the two names are in different slots of a cluster
-        copy(shards, to, replace, progress)
-        delete(shards)
+        _move(shards, to, may_replace, progress)
         return
-    _prepare(shards, to, replace)
-    for shard, other in zip(shards, to, strict=True):
-        _RENAME.call(shards.client, [*shard.keys, *other.keys], keys.shard_keys())
+    _look_at(shards, to, may_replace)
+    try:
+        if not put_in_place(list(zip(shards, to, strict=True)), new_generation(), may_replace, False):
+            raise UnknownBoard(shards.name)
+    except ResponseError as exc:
+        raise BoardExists(to.name) if str(exc).startswith("EXISTS") else exc from exc
+
+
+def _move(shards: Shards, to: Shards, may_replace: bool, progress: Progress | None) -> None:
+    """Copy a board, make the changes that were made meanwhile, and hold it for the last of them."""
+    with _copied(shards, to, may_replace, progress) as (parts, snapshots):
+        pairs = list(zip(parts, snapshots, strict=True))
+        while sum(_follow(*pair) for pair in pairs) > _FEW:
+            pass
+        with held(shards):
+            for part, snapshot in pairs:
+                _follow(part, snapshot)
+                if not snapshot.has_its_settings():
+                    raise BoardChanged(shards.name)
+            replace_board(to, parts, may_replace)
+            for shard in shards:
+                _delete([shard])
+
+
+def _follow(part: Building, snapshot: Snapshot) -> int:
+    """Make the changes that were made since the last call. Returns how many members they are of."""
+    try:
+        rows, events = snapshot.changes()
+    except LogLost as exc:
+        raise BoardChanged(snapshot.board) from exc
+    part.change(rows, events)
+    return len(rows)
 
 
 def union(
     shards: Shards,
     sources: Mapping[Shards, Decimal],
-    replace: bool,
+    may_replace: bool,
     new_expires: int,
     progress: Progress | None = None,
 ) -> None:
@@ -103,98 +97,142 @@ def union(
     for source, weight in sources.items():
         if not is_plain(weight):
             raise InvalidValue(f"the weight of {source.name!r} must be a number of at most 30 digits", field="sources")
-        _prepare(source, shards, replace)
+    for source in sources:
+        there = _look_at(source, shards, may_replace)
         source.load_form()
-    was_there = _infos(shards)[0].places is not None
-    if was_there:
-        shards.load_form()
-    else:
-        configure(shards, Setup(places=max(source.places for source in sources)), new_expires)
-    # One unit of the source, in units of the board.
-    factors = [Fraction(weight) * 10**shards.places / 10**source.places for source, weight in sources.items()]
-    if was_there:  # with settings that must outlive a sum that does not fit, so such a sum is looked for first
-        for _ in _sums(shards, list(sources), factors):
-            pass
-    done, total = 0, sum(info.size for source in sources for info in _infos(source))
-    try:
-        for shard, changes in _sums(shards, list(sources), factors):
-            shard.update(shards.form, changes)
-            done += len(changes)
-            if progress is not None:
-                progress(done, total)
-    except BaseException:
-        delete(shards)
-        raise
+    with ExitStack() as stack:
+        own = [] if may_replace or not _is_there(there) else _snapshots(shards, stack)
+        taken = [_snapshots(source, stack, progress) for source in sources]
+        header = _header(own) if own else _of_sources([_header(some) for some in taken], new_expires)
+        # One unit of the source, in units of the board.
+        factors = [Fraction(weight) * 10**header.places / 10**source.places for source, weight in sources.items()]
+        header = replace(header, generation=new_generation())
+        parts = [stack.enter_context(_building(shard, header)) for shard in shards]
+        for number, part in enumerate(parts):
+            stay = {row.name: row for row in own[number].scoreless()} if own else {}
+            part.write(_sums(part, [snapshots[number] for snapshots in taken], factors, stay))
+            if own:
+                _write_events(part, own[number])
+        replace_board(shards, parts, may_replace)
 
 
 def _sums(
-    shards: Shards, sources: Sequence[Shards], factors: Sequence[Fraction]
-) -> Iterator[tuple[Shard, list[Change]]]:
-    """Yield the changes that make the union, in chunks. Raises `InvalidValue` for a sum that does not fit."""
-    for number, shard in enumerate(shards):
-        parts = [source[number] for source in sources]
-        for part in parts:
-            for names in _chunks(_scan(part, "ZSCAN", keys.SCORES)):
-                columns = [_scores(other, names) for other in parts]
-                changes = [
-                    Change(Op.SET, name.decode(), _weighted(name, scores, factors))
-                    for name, *scores in zip(names, *columns, strict=True)
-                ]
-                yield shard, changes
+    part: Building, snapshots: Sequence[Snapshot], factors: Sequence[Fraction], stay: dict[bytes, Row]
+) -> Iterator[Row]:
+    """Yield each member of the sources once, then those that stay and are in none; scores wait in Redis meanwhile.
+
+    Raises `InvalidValue` for a sum that does not fit.
+    """
+    names = [f"{part.tag}:source:{number}" for number in range(len(snapshots))]
+    try:
+        for name, snapshot in zip(names, snapshots, strict=True):
+            for rows in batches(snapshot.rows(), _PAGE):
+                part.send([("ZADD", name, *(value for row in rows for value in (row.units, row.name)))])
+        for place, name in enumerate(names):
+            first = 0
+            while members := part.client.execute_command("ZRANGE", name, first, first + _PAGE - 1):
+                first += len(members)
+                columns = [part.client.execute_command("ZMSCORE", other, *members) for other in names]
+                for member, *scores in zip(members, *columns, strict=True):
+                    if scores[place] is not None and all(score is None for score in scores[:place]):
+                        total = _weighted(member, scores, factors)
+                        row = stay.pop(member, Row(member, None, frozenset(), b""))
+                        yield row._replace(units=total)
+        yield from stay.values()
+    finally:
+        part.client.execute_command("UNLINK", *names)
 
 
-def _weighted(name: bytes, scores: Sequence[int | None], factors: Sequence[Fraction]) -> int:
-    total = sum(
-        (score * factor for score, factor in zip(scores, factors, strict=True) if score is not None), Fraction()
-    )
+def _weighted(name: bytes, scores: Sequence[float | None], factors: Sequence[Fraction]) -> int:
+    total = sum((int(s) * factor for s, factor in zip(scores, factors, strict=True) if s is not None), Fraction())
     if total.denominator != 1:
-        raise InvalidValue(f"the weighted score of {name.decode()!r} has more places than the board", field="sources")
+        raise InvalidValue(f"the weighted score of {shown(name)!r} has more places than the board", field="sources")
     if abs(total) >= LIMIT:
-        raise InvalidValue(f"the weighted score of {name.decode()!r} is out of the range of a board", field="sources")
+        raise InvalidValue(f"the weighted score of {shown(name)!r} is out of the range of a board", field="sources")
     return int(total)
 
 
-def _prepare(shards: Shards, to: Shards, replace: bool) -> list[Info]:
-    """Make sure that the source exists and that the target may be made. Returns the `Info` of its shards."""
+@contextmanager
+def _copied(
+    shards: Shards, to: Shards, may_replace: bool, progress: Progress | None, expires: int | None = None
+) -> Iterator[tuple[list[Building], list[Snapshot]]]:
+    """Build a copy, and delete it again unless it is put in its place. `expires` is its end, None for the board's."""
+    _look_at(shards, to, may_replace)
+    with ExitStack() as stack:
+        snapshots = _snapshots(shards, stack, progress)
+        header = _header(snapshots)
+        header = replace(header, generation=new_generation(), expires=header.expires if expires is None else expires)
+        parts = [stack.enter_context(_building(shard, header)) for shard in to]
+        with kept_up(snapshots):
+            for part, snapshot in zip(parts, snapshots, strict=True):
+                part.write(chain(snapshot.rows(), snapshot.scoreless()), progress, snapshot.count)
+                _write_events(part, snapshot)
+        yield parts, snapshots
+
+
+@contextmanager
+def _building(place: Shard, header: Header) -> Iterator[Building]:
+    part = Building(place, header)
+    try:
+        yield part
+    finally:
+        _delete([part.shard])  # what is left of it, if it was not put in its place
+
+
+def _snapshots(shards: Shards, stack: ExitStack, progress: Progress | None = None) -> list[Snapshot]:
+    """Read all shards, of one moment. Raises `StaleBoard` if there are members that no board can have."""
+    with one_moment(shards, stack, progress) as found:
+        for snapshot in found:
+            snapshot.changes()  # what comes after these is new
+    for snapshot in found:
+        for fault in snapshot.invalid.values():
+            raise StaleBoard(shards.name, fault)
+        if not snapshot.header.version and snapshot.count:
+            raise StaleBoard(shards.name, "it has no sums yet")
+    return found
+
+
+def _write_events(part: Building, snapshot: Snapshot) -> None:
+    name = keys.name(keys.EVENTS, snapshot.shard.tag)
+    part.write_events(snapshot.events(), snapshot.shard.client.execute_command("PTTL", name))
+
+
+def _header(snapshots: Sequence[Snapshot]) -> Header:
+    """The header of a board; one that was not configured may have shards without any."""
+    return next((one.header for one in snapshots if one.header.version), snapshots[0].header)
+
+
+def _of_sources(headers: Sequence[Header], expires: int) -> Header:
+    """The settings of a union: all places, and the lowest first if that is so in all sources."""
+    order = Order.ASC if all(header.form.order is Order.ASC for header in headers) else Order.DESC
+    form = headers[0].form._replace(places=max(header.places for header in headers), order=order, ties=Ties.NAME)
+    return Header(places=form.places, flags=form.flags, expires=expires)
+
+
+def _look_at(shards: Shards, to: Shards, may_replace: bool) -> list[Info]:
+    """Make sure that a board exists, and that another may be made from it. Returns the `Info` of the other's shards."""
     if shards.name == to.name:
         raise InvalidValue(f"the board {to.name!r} can't be made from itself", field="to")
-    infos = _infos(shards)
-    if not _is_there(infos):
+    if not _is_there(_infos(shards)):
         raise UnknownBoard(shards.name)
     there = _infos(to)
-    if _is_there(there):
-        if not replace and (any(info.size for info in there)):
-            raise BoardExists(to.name)
-        if replace:
-            delete(to)
-    return infos
+    if not may_replace and any(info.size for info in there):
+        raise BoardExists(to.name)
+    return there
 
 
 def _infos(shards: Shards) -> list[Info]:
-    return [shard.read(None, AskInfo())[0] for shard in shards]
+    try:
+        return [shard.read(None, AskInfo())[0] for shard in shards]
+    except StaleShard as exc:
+        raise StaleBoard(shards.name, str(exc)) from exc
 
 
 def _is_there(infos: Sequence[Info]) -> bool:
     return any(info.places is not None or info.size for info in infos)
 
 
-def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[bytes]:
-    """Yield each member of a set, sorted set or hash at least once; one that comes or goes meanwhile perhaps not."""
-    name = keys.name(key, shard.tag, **parts)
-    cursor: Any = 0
-    while True:
-        cursor, found = shard.client.execute_command(command, name, cursor, "COUNT", 500)
-        yield from (member[0] if command == "ZSCAN" else member for member in found)
-        if int(cursor) == 0:
-            return
-
-
-def _scores(shard: Shard, names: Sequence[bytes]) -> list[int | None]:
-    scores = shard.client.execute_command("ZMSCORE", keys.name(keys.SCORES, shard.tag), *names)
-    return [None if score is None else int(score) for score in scores]
-
-
-def _chunks(names: Iterable[T]) -> Iterator[list[T]]:
-    names = iter(names)
-    while chunk := list(islice(names, CHUNK)):
-        yield chunk
+def _delete(shards: Sequence[Shard]) -> int:
+    names = [key for shard in shards for key in shard.keys]
+    deleted: int = _DELETE.call(shards[0].client, names, keys.shard_keys())
+    return deleted

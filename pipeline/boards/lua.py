@@ -8,6 +8,7 @@ from importlib.resources import files
 from ..store.keys import WORD, Key
 from ..store.scripts import Script
 from . import keys
+from .form import ARRIVAL_BYTES
 from .scores import PLACES
 
 _CONSTANT = re.compile(r"local ([A-Z][A-Z0-9_]+) = (.*?)(?:  --.*)?\n")
@@ -51,6 +52,9 @@ def constants() -> str:
         "DEFAULT_PLACES": PLACES,
         "MOST_SEGMENTS": keys.MOST_SEGMENTS,
         "MOST_CHANGES": keys.MOST_CHANGES,
+        "MOST_WORK": keys.MOST_WORK,
+        "ARRIVAL_BYTES": ARRIVAL_BYTES,
+        "ARRIVAL": f"'>I{ARRIVAL_BYTES}'",
     }
     values |= {f"KEY_{name}": _expression(key) for name, key in vars(keys).items() if isinstance(key, Key)}
     return "".join(f"local {name} = {value}\n" for name, value in values.items())

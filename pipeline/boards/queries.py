@@ -32,12 +32,15 @@ class Info(NamedTuple):
 
 
 class Found(NamedTuple):
+    """`name` is the member's in the sorted sets, as in `Member`."""
+
     score: int
     rank: int
+    name: bytes
 
 
 class Member(NamedTuple):
-    """A member with its units."""
+    """A member with its units, under the name that it has in the sorted sets: see `Form.plain`."""
 
     name: bytes
     score: int
@@ -127,7 +130,7 @@ class Find(Query):
         self.args = ("find", member)
 
     def parse(self, reply: Any) -> Found | None:
-        return None if reply is None else Found(stored_units(self.args[1], reply[0]), reply[1])
+        return None if reply is None else Found(stored_units(self.args[1], reply[0]), *reply[1:])
 
 
 class At(Query):
@@ -135,6 +138,24 @@ class At(Query):
 
     def __init__(self, score: int, member: bytes) -> None:
         self.args = ("at", score, member)
+
+
+class Count(Query):
+    """The number of scores less than `score`. O(log n), from the set alone."""
+
+    def __init__(self, score: int) -> None:
+        self.args = ("count", score)
+
+
+class Different(Query):
+    """Different scores from `first` on to `end`, neither included, and whether there are more than these some 2,000."""
+
+    def __init__(self, first: int, end: int) -> None:
+        self.args = ("distinct", first, end)
+
+    def parse(self, reply: Any) -> tuple[list[int], bool]:
+        more, *scores = reply
+        return [stored_units("a member", score) for score in scores], bool(more)
 
 
 class AskInfo(Query):

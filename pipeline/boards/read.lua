@@ -10,7 +10,9 @@
 --     rows first last    member, score ... of these ranks
 --     above units n      member, score ... of the n lowest that have at least so many units
 --     under units n      member, score ... of the n highest that have fewer, from the highest
---     find member        {score, rank} or nil
+--     count units        the number of scores less than these units
+--     distinct x y       different scores between x and y, neither included, from x on; before them 1 if there are more
+--     find member        {score, rank, name in the sorted set} or nil
 --     at units member    the rank that a member with that score has or would have
 --     info               {size, version, form, flags, expires, sample, most, logged}, form '' if there is no board
 --
@@ -248,10 +250,31 @@ while ARGV[argument] do
     reply = call('ZREVRANGEBYSCORE', KEYS[1], '(' .. x, '-inf', 'WITHSCORES', 'LIMIT', 0, y)
   elseif by == 'at' then
     reply = rank_at(x, y)
+  elseif by == 'count' then
+    argument = argument - 1
+    reply = call('ZCOUNT', KEYS[1], '-inf', '(' .. x)
+  elseif by == 'distinct' then
+    -- In pages that grow while few scores are equal; some 3 ms of them.
+    local command = tonumber(x) < tonumber(y) and 'ZRANGEBYSCORE' or 'ZREVRANGEBYSCORE'
+    local page, cost, rows = 1, 0
+    reply = {1}
+    repeat
+      rows = call(command, KEYS[1], '(' .. x, '(' .. y, 'WITHSCORES', 'LIMIT', 0, page)
+      local known = #reply
+      for i = 2, #rows, 2 do
+        if rows[i] ~= x then x, reply[#reply + 1] = rows[i], rows[i] end
+      end
+      cost = cost + 6 + #rows / 2
+      page = #reply - known == page and math.min(page * 2, 512) or math.max(1, math.floor(page / 2))
+    until #rows == 0 or cost > 2000
+    if #rows == 0 then reply[1] = 0 end
   elseif by == 'find' then
     argument = argument - 1
+    if math.floor(flags / FIRST_COME) % 2 == 1 then  -- the name in the sorted sets: see arrivals.lua
+      x = (call('HGET', string.match(KEYS[3] or KEYS[2], '^.-}:') .. KEY_ARRIVED, x) or '') .. x
+    end
     local found = call('ZSCORE', KEYS[1], x)
-    reply = found and {found, call('ZRANK', KEYS[1], x)}
+    reply = found and {found, call('ZRANK', KEYS[1], x), x}
   elseif by == 'info' then
     argument = argument - 2
     reply = {size, version, exists and form or '', flags, expires, sample, most, logged}

@@ -10,17 +10,19 @@ local function Segments(board)
   for _, name in ipairs(call('SMEMBERS', prefix .. KEY_SEGMENTS)) do names[name] = true end
   local Segments = {flags = flags, is_changed = false}
 
-  local function move_in(segment, member, after)
+  -- Change the score that is stored under a name, which then is another one.
+  local function move_in(segment, name, after, other)
     local tree = trees[segment] or open(prefix .. KEY_SEGMENT_SCORES, prefix .. KEY_SEGMENT_TREE, places, 0)
     if not tree then return end  -- a stale segment stays as it is until Board.rebuild
     trees[segment] = tree
-    apply(tree, after and 'set' or 'remove', member, after)
+    apply(tree, after and 'set' or 'remove', name, after)
+    if name ~= other and after then rename(tree, name, other) end
   end
 
   -- Remove a member from a segment, which is deleted with its last member. Returns a code.
-  function Segments.leave(segment, member)
+  function Segments.leave(segment, member, score, name)
     if call('SREM', prefix .. KEY_IN_SEGMENT, member) == 0 then return 'absent' end
-    move_in(segment, member, false)
+    move_in(segment, name, false)
     if call('EXISTS', prefix .. KEY_IN_SEGMENT) == 0 then
       call('SREM', prefix .. KEY_SEGMENTS, segment)
       names[segment] = nil
@@ -30,14 +32,14 @@ local function Segments(board)
     return 'ok'
   end
 
-  function Segments.join(segment, member, score)
+  function Segments.join(segment, member, score, name)
     if not names[segment] then
       if call('SCARD', prefix .. KEY_SEGMENTS) >= MOST_SEGMENTS then return 'full' end
       call('SADD', prefix .. KEY_SEGMENTS, segment)
       names[segment], Segments.flags = true, flags - flags % 4 + flags % 2 + 2
     end
     if call('SADD', prefix .. KEY_IN_SEGMENT, member) == 0 then return 'same' end
-    if score then move_in(segment, member, score) end
+    if score then move_in(segment, name, score, name) end
     if expires > 0 then
       call('PEXPIREAT', prefix .. KEY_SEGMENTS, expires)
       call('PEXPIREAT', prefix .. KEY_IN_SEGMENT, expires)
@@ -46,15 +48,15 @@ local function Segments(board)
     return 'ok'
   end
 
-  -- Change a member's score in its segments; without a score, it is removed from their boards. Returns what this cost, in
-  -- changes of a tree.
-  function Segments.follow(member, after)
+  -- Change a member's score in its segments; without a score, it is removed from their boards. `name` is the name under
+  -- which its score is stored, `other` that after the change. Returns what this cost, in changes of a tree.
+  function Segments.follow(member, after, name, other)
     local work = 0
     for segment in pairs(names) do
       if not after then
-        if Segments.leave(segment, member) == 'ok' then work = work + 1 end
+        if Segments.leave(segment, member, nil, name) == 'ok' then work = work + 1 end
       elseif call('SISMEMBER', prefix .. KEY_IN_SEGMENT, member) == 1 then
-        move_in(segment, member, after)
+        move_in(segment, name, after, other)
         work = work + 1
       end
       work = work + ASK_WORK

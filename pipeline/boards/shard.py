@@ -18,7 +18,10 @@ from .queries import Query, read_answers, read_args
 from .scores import StaleShard as StaleShard
 
 READ = BoardScript("tree.lua", "read.lua", reads_only=True)
-UPDATE = BoardScript("tree.lua", "sample.lua", "reshape.lua", "change.lua", "segments.lua", "last.lua", "update.lua")
+_REPLACE = BoardScript("tree.lua", "keys.lua", "replace.lua")
+UPDATE = BoardScript(
+    "tree.lua", "sample.lua", "reshape.lua", "change.lua", "arrivals.lua", "segments.lua", "last.lua", "update.lua"
+)
 
 #: What a script refuses with: the kind, what it says, and the number of the board, if the call is for several.
 _ERROR = re.compile(r"(STALE|FORM|MUCH) (.*?)(?: (\d+))?")
@@ -66,7 +69,8 @@ class Shard:
         """
         made: list[Reply] = []
         while len(made) < len(changes):
-            made += update((self,), ((form, expires),), changes[len(made) :], remember_ms=remember_ms, ranks=ranks)
+            some = changes[len(made) : len(made) + keys.MOST_WORK]
+            made += update((self,), ((form, expires),), some, remember_ms=remember_ms, ranks=ranks)
         return made
 
     def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
@@ -90,6 +94,18 @@ def update(
     except ResponseError as exc:
         raise error_of(exc) from exc
     return replies(reply, ranks)
+
+
+def staged(place: Shard, generation: int) -> Shard:
+    """The shard that is built beside another one, and has this generation: see build.py."""
+    return Shard(place.client, f"{place.tag}:new:{generation}")
+
+
+def put_in_place(moves: Sequence[tuple[Shard, Shard]], generation: int, may_replace: bool, was_built: bool) -> bool:
+    """Call replace.lua, which see, for shards and the places that they get. Returns whether there was anything."""
+    names = [key for move in moves for shard in move for key in shard.keys]
+    args = [generation, int(may_replace), int(was_built), *keys.shard_keys()]
+    return bool(_REPLACE.call(moves[0][0].client, names, args))
 
 
 def shard_of(member: str, shards: int) -> int:

@@ -20,7 +20,7 @@ from .changes import Change, Code, Op
 from .fanout import ask_all
 from .form import Form
 from .queries import AskInfo, Query
-from .shard import OtherForm, Shard, StaleShard, shard_of
+from .shard import OtherForm, Shard, StaleShard, put_in_place, shard_of, staged
 from .totals import Totals
 
 P = ParamSpec("P")
@@ -88,6 +88,10 @@ class ScoreChanged(PipelineError):
     def __init__(self, board: str, member: str) -> None:
         super().__init__(f"the score of {member!r} on the board {board!r} is not as expected: read it again")
         self.board, self.member = board, member
+
+
+class Meanwhile(BoardChanged):
+    """What was read first has changed: `with_form` asks the whole question again."""
 
 
 def attempts() -> Iterator[int]:
@@ -171,6 +175,20 @@ class Shards:
         self.form = Form() if info.form is None else info.form
         return self.form
 
+    def heal(self) -> None:
+        """Put shards in their places that were built with the first one: the process that began that may have ended."""
+        if len(self) == 1:
+            return
+        forms = [
+            info.form
+            for [info] in ask_all([Shard(self.client, one.tag) for one in self.all], None, [[AskInfo()]] * len(self))
+        ]
+        first = forms[0].generation if forms[0] else 0
+        for shard, form in zip(self.all, forms, strict=True):
+            if first and (form is None or form.generation != first):
+                place = Shard(self.client, shard.tag)
+                put_in_place([(staged(place, first), place)], first, True, True)
+
     def ask(self, *queries: Query) -> list[list[Any]]:
         """Ask all shards the same questions. Returns the answers by shard."""
         if len(self.all) == 1:
@@ -202,20 +220,25 @@ S = TypeVar("S", bound=_HasShards)
 def with_form(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
     """Run a method again with the board's real form, if its `shards` assumed another; name the board in errors.
 
-    A value that is refused may be right for the board's real form, so Redis is asked for it before the error is raised.
+    It is also run again after `Meanwhile`. A value that is refused may be right for the board's real form, so Redis is
+    asked for it before the error is raised.
     """
 
     @functools.wraps(method)
     def wrapper(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in attempts():
+        for attempt in attempts():
             try:
                 return method(self, *args, **kwargs)
             except OtherForm as exc:
                 self.shards.form = exc.form
+                if attempt > 2:
+                    self.shards.heal()
             except InvalidValue:
                 thought = self.shards.form
                 if self.shards.load_form() == thought:
                     raise
+            except Meanwhile:
+                pass
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, str(exc)) from exc
         raise BoardChanged(self.shards.name)

@@ -10,8 +10,13 @@ from __future__ import annotations
 import heapq
 import math
 import struct
+import threading
+import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from itertools import islice
 from tempfile import TemporaryFile
@@ -19,16 +24,20 @@ from typing import Any, NamedTuple
 
 from ..store.keys import Key
 from . import features, keys
+from .changes import fault_of
 from .follow import Entry, Follower, LogLost
 from .form import FIRST_COME, LOWEST_FIRST
-from .scores import LIMIT
+from .hold import held
 from .shard import Shard
-from .shards import BoardChanged, Progress, attempts
+from .shards import BoardChanged, Progress, Shards, attempts
 from .tree import Header
 
 #: Members read at once, which takes Redis some 2 ms; and how many of the page before are read again, so that members
 #: who leave it meanwhile move none beyond the beginning of the next one.
 PAGE, _OVERLAP = 1000, 100
+
+#: Seconds between two looks at the changes of shards that are read, while others are.
+_EVERY = 0.5
 
 _RECORD = struct.Struct("<dQHI")  # score, NaN for none; segments, a bit for each; bytes of the name and of the features
 _NONE = math.nan
@@ -68,17 +77,72 @@ class _Touched:
             self.segments[entry.segment] = entry.op == "join"
 
 
+@contextmanager
+def one_moment(shards: Shards, opened: ExitStack, progress: Progress | None = None) -> Iterator[list[Snapshot]]:
+    """Yield snapshots of all shards, of the same moment, which lasts: nobody else can write meanwhile.
+
+    Leave it after some ms; the snapshots are closed with `opened`. Raises `BoardChanged` if the board changes faster
+    than it can be read.
+    """
+    found: list[Snapshot] = []
+    due = 0.0
+
+    def read(done: int, total: int) -> None:
+        nonlocal due
+        if found and time.monotonic() > due:  # the logs of the shards that are read are not to become too long
+            _advance(shards.name, found)
+            due = time.monotonic() + _EVERY
+        if progress is not None:
+            progress(done, total)
+
+    for shard in shards:
+        found.append(opened.enter_context(closing(Snapshot(shards.name, shard, read))))
+    with held(shards):
+        _advance(shards.name, found)
+        yield found
+
+
+def _advance(board: str, snapshots: Sequence[Snapshot]) -> None:
+    try:
+        for one in snapshots:
+            one.advance()
+    except LogLost as exc:
+        raise BoardChanged(board) from exc
+
+
+@contextmanager
+def kept_up(snapshots: Sequence[Snapshot]) -> Iterator[None]:
+    """Read the log of snapshots beside what is made of them, for `changes`. Raises `BoardChanged`, at the end."""
+    is_done = threading.Event()
+
+    def run() -> None:
+        while not is_done.wait(_EVERY):
+            _advance(snapshots[0].board, snapshots)
+
+    with ThreadPoolExecutor(1, "board-log") as pool:
+        running = pool.submit(copy_context().run, run)
+        try:
+            yield
+        finally:
+            is_done.set()
+        running.result()
+
+
 class Snapshot:
     """The shard at one moment. Raises `BoardChanged` if it changes faster than it can be read.
 
     Memory: members that were changed meanwhile, and names of those without a score; all others are in a temporary file.
-    O(n) commands, each of some ms. `header` has the settings (all 0 if the shard has no board, or one without sums).
-    `invalid` are the members with a score that no board can have, which only another program can write. `follower` goes
+    O(n) commands, each of some ms. `header` has the settings (all 0 if the shard has no board, or one without sums),
+    `count` is how many scores were read.
+    `invalid` are members that no board can have, which another program wrote, and why not. `follower` goes
     on from this moment.
     """
 
     def __init__(self, board: str, shard: Shard, progress: Progress | None = None) -> None:
-        self.shard = shard
+        self.board, self.shard = board, shard
+        self._fresh: set[bytes] = set()
+        self._events: dict[bytes, bytes] = {}
+        self._fresh_events: dict[bytes, bytes] = {}
         self._spool = TemporaryFile()  # noqa: SIM115 - `close` does
         for _ in attempts():
             try:
@@ -92,60 +156,87 @@ class Snapshot:
         self.close()
         raise BoardChanged(board)
 
+    def has_its_settings(self) -> bool:
+        """Say whether the board's settings are what they were when it was read."""
+        return _settings(self.follower.renew()) == _settings(self.header)
+
     def close(self) -> None:
         """Forget what was read."""
         self._spool.close()
 
     def rows(self) -> Iterator[Row]:
         """Yield the members with a score, ascending by score and name, but not those that are `invalid`."""
-        touched = sorted((pair for pair in self._now() if pair[0].score == pair[0].score), key=_place)
+        touched = sorted((pair for pair in self._now() if _has_score(pair[0])), key=_place)
         written = ((record, self._names(record.mask)) for record in self._untouched(0, self._end))
         for record, segments in heapq.merge(written, touched, key=_place):
             if record.name not in self.invalid:
-                yield Row(record.name, int(record.score), segments, record.features)
+                yield _row(record, segments)
 
     def scoreless(self) -> Iterator[Row]:
         """Yield the members that have no score, but features, or a segment."""
         for record in self._untouched(self._end, self._size):
-            yield Row(record.name, None, self._names(record.mask), record.features)
+            yield _row(record, self._names(record.mask))
         for record, segments in self._now():
-            if record.score != record.score and (segments or record.features):
-                yield Row(record.name, None, segments, record.features)
+            if not _has_score(record) and (segments or record.features):
+                yield _row(record, segments)
 
     def events(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the ids of events, some perhaps twice, and what `EVENTS` has for each."""
         yield from ((id_, repr(score).encode()) for id_, score, *_ in self._written(self._size, self._total))
-        yield from self._events.items()
+        yield from tuple(self._events.items())
+
+    def advance(self) -> None:
+        """Go on to this moment. Raises `LogLost`."""
+        entries = self.follower.entries()
+        while some := list(islice(entries, PAGE)):
+            events = {entry.member: entry.after for entry in some if entry.op == "event"}
+            self._events, self._fresh_events = self._events | events, self._fresh_events | events
+            changes = [entry for entry in some if entry.op != "event"]
+            new = list({entry.member for entry in changes} - self._touched.keys())
+            self._touched |= {record.name: _Touched(record) for record in self._records(new)}
+            for entry in changes:
+                self._touched[entry.member].apply(entry)
+                self._fresh.add(entry.member)
+
+    def changes(self) -> tuple[list[Row], dict[bytes, bytes]]:
+        """Advance, and return the members that were changed since the last call, as they are now, and all new events.
+
+        For what is made of the snapshot meanwhile: a member that `rows` did not yield, or as it was, is among them.
+        """
+        self.advance()
+        members, events = self._fresh, self._fresh_events
+        self._fresh, self._fresh_events = set(), {}
+        return [_row(*pair) for pair in self._now() if pair[0].name in members], events
 
     # ------------------------------------------------------------------------------------------------------------------
 
     def _read(self, progress: Progress | None) -> None:
         self.follower = Follower(self.shard)
-        settings = _settings(self.follower.header)
+        self.header = self.follower.header
         self.segments = sorted(features.segments(self.shard))
-        self.invalid: dict[bytes, float] = {}
+        self.invalid: dict[bytes, str] = {}
         self._touched: dict[bytes, _Touched] = {}
-        self._events: dict[bytes, bytes] = {}
+        self._events = {}
         self._spool.seek(0)
 
-        read = 0
+        self.count = 0
         for page, total in self._pages():
             self._write(self._records([name for name, _ in page], [score for _, score in page]))
-            self.invalid |= {name: score for name, score in page if not score.is_integer() or abs(score) >= LIMIT}
-            read += len(page)
-            self._read_log()
+            self.invalid |= {name: fault for name, score in page if (fault := fault_of(name, score))}
+            self.count += len(page)
+            self.advance()
             if progress is not None:
-                progress(min(read, total), total)
+                progress(min(self.count, total), total)
         self._end = self._spool.tell()
         self._write_scoreless()
         self._size = self._spool.tell()
-        for found in _scan(self.shard, "ZSCAN", keys.EVENTS):
+        for found in scan(self.shard, "ZSCAN", keys.EVENTS):
             self._write(_Record(id_, score, 0, b"") for id_, score in found)
-            self._read_log()
-        self._read_log()
-        if _settings(self.follower.renew()) != settings:
+            self.advance()
+        self.advance()
+        if not self.has_its_settings():
             raise LogLost
-        self.header, self._total = self.follower.header, self._spool.tell()
+        self._total = self._spool.tell()
         for name in self._touched:
             self.invalid.pop(name, None)
 
@@ -192,23 +283,12 @@ class Snapshot:
         seen: set[bytes] = set()
         places = [("SSCAN", keys.IN_SEGMENT, {"SEGMENT": segment}) for segment in self.segments]
         for command, key, parts in [*places, ("HSCAN", keys.FEATURES, {})]:
-            for found in _scan(self.shard, command, key, **parts):
+            for found in scan(self.shard, command, key, **parts):
                 records = self._records([name for name in found if name not in seen])
-                without = [record for record in records if record.score != record.score]
+                without = [record for record in records if not _has_score(record)]
                 seen |= {record.name for record in without}
                 self._write(without)
-                self._read_log()
-
-    def _read_log(self) -> None:
-        """Apply all entries up to now; of members that are new in it, read what else they have."""
-        entries = self.follower.entries()
-        while some := list(islice(entries, PAGE)):
-            self._events |= {entry.member: entry.after for entry in some if entry.op == "event"}
-            changes = [entry for entry in some if entry.op != "event"]
-            new = list({entry.member for entry in changes} - self._touched.keys())
-            self._touched |= {record.name: _Touched(record) for record in self._records(new)}
-            for entry in changes:
-                self._touched[entry.member].apply(entry)
+                self.advance()
 
     def _write(self, records: Iterable[_Record]) -> None:
         for name, score, mask, some in records:
@@ -237,7 +317,7 @@ class Snapshot:
     def _now(self) -> list[tuple[_Record, frozenset[str]]]:
         """The members that were changed meanwhile."""
         found = []
-        for record, changed in ((one.record, one.segments) for one in self._touched.values()):
+        for record, changed in ((one.record, one.segments) for one in tuple(self._touched.values())):
             left = {name for name, is_in in changed.items() if not is_in}
             joined = {name for name, is_in in changed.items() if is_in}
             found.append((record, (self._names(record.mask) | joined) - left))
@@ -252,6 +332,14 @@ def _order(row: tuple[bytes, float]) -> tuple[float, bytes]:
     return row[1], row[0]
 
 
+def _has_score(record: _Record) -> bool:
+    return not math.isnan(record.score)
+
+
+def _row(record: _Record, segments: frozenset[str]) -> Row:
+    return Row(record.name, int(record.score) if _has_score(record) else None, segments, record.features)
+
+
 def _place(pair: tuple[_Record, frozenset[str]]) -> tuple[float, bytes]:
     return pair[0].score, pair[0].name
 
@@ -261,7 +349,7 @@ def _settings(header: Header) -> Header:
     return replace(header, version=0, flags=header.flags & (LOWEST_FIRST | FIRST_COME), logged=0, search=0)
 
 
-def _scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[Any]:
+def scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[Any]:
     """Yield what is in a key, by page: each member at least once, or perhaps not if it comes or goes meanwhile."""
     cursor: Any = None
     while cursor != 0:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from itertools import accumulate, pairwise
 
+from .form import FIRST_COME, LOWEST_FIRST, Form, Order, Ties
 from .totals import Totals
 
 #: A leaf with more scores gets a page of 32 children; a page with at most MERGE scores becomes a leaf.
@@ -62,8 +63,18 @@ class Header:
         limits = pairwise(accumulate(_HEADER, initial=len(MAGIC)))
         return cls(*(int.from_bytes(packed[first:end], "little") for first, end in limits))
 
+    @property
+    def form(self) -> Form:
+        """What callers assume of a board with this header."""
+        ties = Ties.FIRST if self.flags & FIRST_COME else Ties.NAME
+        return Form(self.places, Order.ASC if self.flags & LOWEST_FIRST else Order.DESC, ties, self.generation)
+
     def pack(self) -> bytes:
         return (MAGIC + b"".join(map(_pack, astuple(self), _HEADER))).ljust(HEAD_SIZE, b"\0")
+
+
+#: Of the flags: the board is kept when it is empty, and it has segments.
+KEPT, SEGMENTED = 1, 2
 
 
 @dataclass
@@ -259,7 +270,7 @@ def _signed(number: int, size: int) -> int:
 def check(packed: bytes, scores: Sequence[int]) -> None:
     """Compare all nodes and leaves with the set's ascending `scores`. Raises `BrokenTree` at the first difference."""
     if packed and not packed.startswith(MAGIC):
-        raise BrokenTree("they are of an old layout")
+        raise BrokenTree("they are in an old layout")
     unpacked = Unpacked(packed)
     below, rest = unpacked.roots
     middle = bisect_left(scores, 0)

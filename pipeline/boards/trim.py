@@ -93,7 +93,7 @@ def _remove(shards: Shards, members: Sequence[Member]) -> int:
     by_shard: dict[int, list[Change]] = {}
     for name, score in members:
         try:
-            member = name.decode()
+            member = shards.form.plain(name).decode()
         except UnicodeDecodeError as exc:
             raise StaleShard(f"the name {shown(name)!r} is no UTF-8") from exc
         by_shard.setdefault(shards.number_of(member), []).append(Change(Op.REMOVE, member, score))

@@ -10,18 +10,18 @@
 -- after these, 4 for each change: op, member, units, event id or ''
 --
 -- op is set; add; max or min, which set a score only if it is higher, or lower; remove, with units only a member that has
--- this score; join or leave, with a segment in place of units. On one board, the changes are made in their order until MOST_WORK trees of it and of its segments were
--- changed, which takes Redis some 5 ms; the rest is to be sent again. On several boards, each has one change, and none is
--- made if one is refused.
+-- this score; join or leave, with a segment in place of units. On one board, the changes are made in their order until
+-- MOST_WORK trees of it and of its segments were changed, which takes Redis some 5 ms; the rest is to be sent again. On
+-- several boards, each has one change, and none is made if one is refused.
 --
 -- Returns for each change that was looked at a code, the member's score after it (for `remove`, the one before it; nil for
 -- none), and, if ranks are wanted, its rank and the board's size after all changes. Only with the code `ok` was anything
 -- changed. Three others are no refusals: `kept`, the score is what it was before; `same`, the event was applied before, or
 -- the member is in the segment already; `dropped`, the board keeps only so many members, and this one is not among them
--- after all changes: it has no score, and its event is not remembered if it never got one. The rest is: `other`, the event was applied before, but was another change;
--- `changed`, the score is not what ARGV[3] wants; `range`, the score would reach 2^53; `absent`, the member to remove does
--- not exist, or is not in the segment; `full`, the board has as many segments as it may have; `stale`, set and tree
--- disagree about the score.
+-- after all changes: it has no score, and its event is not remembered if it never got one. The rest is: `other`, the event
+-- was applied before, but was another change; `changed`, the score is not what ARGV[3] wants; `range`, the score would
+-- reach 2^53; `absent`, the member to remove does not exist, or is not in the segment; `full`, the board has as many
+-- segments as it may have; `stale`, set and tree disagree about the score.
 --
 -- An error that begins with STALE says that set and tree disagree, and with FORM, which form a board has, also if it is
 -- held, so that the caller asks again; both end with the number of the board. MUCH says that the changes of several boards
@@ -32,7 +32,6 @@
 -- in 2^20. A whole number is an event of a time before there were digests.
 
 local LATEST = 2 ^ 42 - 1024  -- the last ms that leaves a double room for the digest
-local MOST_WORK = 100
 local is_no_refusal = {ok = true, kept = true, same = true, dropped = true}
 
 local function now_ms()
@@ -54,7 +53,8 @@ for i = 1, #KEYS / 2 do
   board.prefix, board.places, board.flags, board.expires = prefix, places, flags, expires
   board.sample, board.most = sample, most
   if math.floor(flags / 2) % 2 == 1 then board.segments = Segments(board) end
-  if sample > 0 then board.sampled = {} end  -- who came, or went
+  if math.floor(flags / FIRST_COME) % 2 == 1 then board.arrivals = Arrivals(board) end
+  if sample > 0 then board.sampled = {} end  -- names that came or went
   if logged > 0 and logged > now_ms() then board.log, board.logged = {}, logged end  -- changes that somebody follows
   boards[i] = board
 end
@@ -71,15 +71,20 @@ if removes then
   if adds then call('SETRANGE', KEYS[2], 0, '') else call('ZREM', KEYS[1], '') end
 end
 
--- Do what belongs to another score of a member, false for none. Returns what this cost, in changes of a tree.
-local function follow(board, member, before, after)
+-- Do what belongs to another score of a member, false for none. `name` is the one under which the score was stored; it may
+-- be stored under another one now. Returns what this cost, in changes of a tree.
+local function follow(board, member, name, before, after)
+  local other = board.arrivals and board.arrivals.changed(member, name, before, after) or name
+  if after and other ~= name then rename(board, name, other) end
   if board.log then
     board.log[#board.log + 1] =
       {'op', after and 'set' or 'remove', 'member', member, 'before', before or '', 'after', after or ''}
   end
-  if board.sampled and not (before and after) then board.sampled[#board.sampled + 1] = {member, after and board.size} end
+  if board.sampled and (other ~= name or not (before and after)) then
+    board.sampled[#board.sampled + 1] = {before and name, after and other, board.size}
+  end
   if not after then call('HDEL', board.prefix .. KEY_FEATURES, member) end
-  return board.segments and board.segments.follow(member, after) or 0
+  return board.segments and board.segments.follow(member, after, name, other) or 0
 end
 
 local now
@@ -89,9 +94,10 @@ local dropped = {}  -- who was there before, or came in this call
 for i = first, #ARGV, 4 do
   local board = is_one and boards[1] or boards[(i - first) / 4 + 1]
   local op, member, units, event = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[1] ~= '0' and ARGV[i + 3] or ''
+  local name = board.arrivals and board.arrivals.name(member) or member  -- in the sorted sets
   local code, before, after, digest
   if event ~= '' or i == first and ARGV[3] ~= '' or op == 'join' or op == 'leave' then
-    after = score_of(board, member)
+    after = score_of(board, name)
     if after == nil then code, after = 'stale', false end
   end
   if event ~= '' and not code then
@@ -111,26 +117,27 @@ for i = first, #ARGV, 4 do
     -- Nothing is changed.
   elseif op == 'join' or op == 'leave' then
     board.segments = board.segments or Segments(board)
-    code = board.segments[op](units, member, after)
+    code = board.segments[op](units, member, after, name)
     work = work + 1
     if board.log and code == 'ok' then board.log[#board.log + 1] = {'op', op, 'member', member, 'in_segment', units} end
   else
-    code, before, after = apply(board, op, member, units)
+    code, before, after = apply(board, op, name, units)
     work = work + 1
     local last = after and not before and board.most > 0 and board.size > board.most and last_of(board)
-    if last == member then
-      apply(board, 'remove', member)
+    if last == name then
+      apply(board, 'remove', name)
       code = 'dropped'
     elseif before ~= after then
-      work = work + follow(board, member, before, after)
+      work = work + follow(board, member, name, before, after)
       after = after or before
     elseif code == 'ok' then
       code = 'kept'
     end
-    if last and last ~= member then
+    if last and last ~= name then
       local is_done, score = apply(board, 'remove', last)
       if is_done == 'ok' then  -- else set and tree disagree about it, which `check` finds
-        work, dropped[last] = work + 1 + follow(board, last, score, false), true
+        local other = board.arrivals and string.sub(last, ARRIVAL_BYTES + 1) or last
+        work, dropped[other] = work + 1 + follow(board, other, last, score, false), true
       end
     end
   end
@@ -153,10 +160,20 @@ for _, board in ipairs(boards) do
     save(board, expires, segments and segments.flags or board.flags)
   end
   if segments then segments.save() end
+  if board.arrivals then board.arrivals.save(board.size, expires) end
   if board.sampled and #board.sampled > 0 then
     local come, go = Sample()
     for _, one in ipairs(board.sampled) do
-      if one[2] then come(prefix, one[1], one[2], board.sample) else go(prefix, one[1]) end
+      local from, to, size = unpack(one)
+      local slot = from and to and call('ZSCORE', prefix .. KEY_SAMPLE, from)
+      if slot then
+        call('ZREM', prefix .. KEY_SAMPLE, from)
+        call('ZADD', prefix .. KEY_SAMPLE, slot, to)
+      elseif not from then
+        come(prefix, to, size, board.sample)
+      elseif not to then
+        go(prefix, from)
+      end
     end
     if expires > 0 then call('PEXPIREAT', prefix .. KEY_SAMPLE, expires) end
   end
@@ -186,12 +203,14 @@ if is_one and next(dropped) then
   local step = ARGV[2] == '1' and 4 or 2
   for i = 1, #replies, step do
     local member = ARGV[first + (i - 1) / step * 4 + 1]
-    if replies[i] == 'ok' and dropped[member] and not boards[1].known[member] then replies[i] = 'dropped' end
+    local name = boards[1].arrivals and boards[1].arrivals.name(member) or member
+    if replies[i] == 'ok' and dropped[member] and not boards[1].known[name] then replies[i] = 'dropped' end
   end
 end
 if ARGV[2] == '1' then
   for i = 4, #replies, 4 do
     local board, member = is_one and boards[1] or boards[i / 4], ARGV[first + i - 3]
+    if board.arrivals then member = board.arrivals.name(member) end
     replies[i - 1], replies[i] = call('ZRANK', board.scores, member), board.size
   end
 end

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from ..errors import InvalidValue
 from . import cursor as cursors
-from . import estimate, listing, select
+from . import estimate, kinds, listing, placings, select
 from . import sample as samples
 from . import shape as shapes
 from .answers import (
@@ -17,6 +18,9 @@ from .answers import (
     EstimatedSum,
     Order,
     Page,
+    Placing,
+    Placings,
+    RankKind,
     Ranks,
     Reach,
     Row,
@@ -29,15 +33,16 @@ from .answers import (
     isoformat,
     settings_version,
 )
+from .changes import checked_member
 from .cursor import Position
 from .listing import Listed
-from .queries import ALL, AskInfo, At, Below, Find, Info, Lowest, Most, Query
+from .queries import ALL, AskInfo, At, Below, Find, Found, Info, Lowest, Member, Most, Query
 from .scores import LIMIT, StaleShard, from_units, is_plain, rounded, shown, to_units
-from .shards import BoardChanged, Shards, UnknownMember, attempts, with_form
+from .shards import BoardChanged, Meanwhile, Shards, UnknownMember, attempts, with_form
 from .totals import Totals
 
-#: Most members in one answer, and in a page whose caller sets no limit.
-PAGE, DEFAULT_PAGE = 1000, 100
+#: Most members in one answer, and in a page whose caller sets no limit; and members that are asked for by name.
+PAGE, DEFAULT_PAGE, MOST_ASKED = 1000, 100, 500
 
 #: The radius of a list around a member is below the first; the second is the one that is used if none is given.
 RADIUS_LIMIT, DEFAULT_RADIUS = PAGE // 2, 5
@@ -62,6 +67,13 @@ class View:
         """The board's name."""
         return self.shards.name
 
+    @with_form
+    def require(self) -> None:
+        """Raise `UnknownBoard`, or `UnknownSegment`, if there are no scores and no settings."""
+        infos = [info for [info] in self.shards.ask(AskInfo())]
+        if not any(info.size or (info.form and self.shards.segment_name is None) for info in infos):
+            raise self.shards.unknown()
+
     # -- one member ----------------------------------------------------------------------------------------------------
 
     @with_form
@@ -72,61 +84,71 @@ class View:
             if found is None:
                 raise UnknownMember(self.name, member)
             return self.standing_of(member, found.score, found.rank, info.size, order)
-        score = self._score(member)
-        replies = self.shards.ask(At(score, member.encode()), AskInfo())
+        found = self._find(member)
+        replies = self.shards.ask(At(found.score, found.name), AskInfo())
         rank, size = (sum(numbers) for numbers in zip(*((at, info.size) for at, info in replies), strict=True))
-        return self.standing_of(member, score, rank, size, order)
+        return self.standing_of(member, found.score, rank, size, order)
 
     @with_form
     def ranks(self, member: str, order: Order | None = None) -> Ranks:
         """Rank a member in each of the usual ways. O(log n). Raises `UnknownMember`."""
         order = self._order(order)
-        for _ in attempts():
-            score = self._score(member)
-            below, up_to, whole = Below(score, True), Below(score + 1, True), Lowest(ALL, True)
-            replies = self.shards.ask(below, up_to, whole, At(score, member.encode()), Find(member))
-            if score not in [found.score for *_, found in replies if found]:
-                continue  # its score has changed since
-            if not all(low.count <= at <= not_high.count - bool(found) for low, not_high, _, at, found in replies):
-                raise StaleShard("the ranks in the set are not those in the sums")
-            lower, not_higher, all_ = (sum((reply[i] for reply in replies), Totals()) for i in range(3))
-            better = lower if order is Order.ASC else all_ - not_higher
-            rank = sum(reply[3] for reply in replies)
-            return Ranks(
-                member=member,
-                score=self._decimal(score),
-                order=order,
-                count=all_.count,
-                ordinal=rank if order is Order.ASC else all_.count - 1 - rank,
-                competition=better.count,
-                dense=better.distinct if len(self.shards) == 1 else None,
-                percentile=rounded(Fraction(50 * (lower.count + not_higher.count), all_.count), 6),
-            )
-        raise BoardChanged(self.name)
+        score, _, name = self._find(member)
+        below, up_to, whole = Below(score, True), Below(score + 1, True), Lowest(ALL, True)
+        replies = self.shards.ask(below, up_to, whole, At(score, name), Find(member))
+        if score not in [found.score for *_, found in replies if found]:
+            raise Meanwhile(self.name)
+        if not all(low.count <= at <= not_high.count - bool(found) for low, not_high, _, at, found in replies):
+            raise StaleShard("the ranks in the set are not those in the sums")
+        lower, not_higher, all_ = (sum((reply[i] for reply in replies), Totals()) for i in range(3))
+        better = lower if order is Order.ASC else all_ - not_higher
+        rank = sum(reply[3] for reply in replies)
+        dense: int | None = better.distinct  # on several shards, those of each
+        if len(self.shards) > 1:
+            try:
+                dense = len(kinds.different(self.shards, score, order))
+            except InvalidValue:
+                dense = None
+        return Ranks(
+            member=member,
+            score=self._decimal(score),
+            order=order,
+            count=all_.count,
+            ordinal=rank if order is Order.ASC else all_.count - 1 - rank,
+            competition=better.count,
+            dense=dense,
+            percentile=rounded(Fraction(50 * (lower.count + not_higher.count), all_.count), 6),
+        )
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
     @with_form
-    def members(self, first: int, last: int, order: Order | None = None) -> Page:
+    def members(self, first: int, last: int, order: Order | None = None, kind: RankKind = RankKind.ORDINAL) -> Page:
         """Return rank `first` to `last`, both included, at most `PAGE`. O(log n + their number)."""
         if last - first >= PAGE:
             raise InvalidValue(f"a page has at most {PAGE} members: ask for fewer ranks at once", field="to")
         order = self._order(order)
         found = listing.rows(self.shards, listing.skips(self.shards, first, order), order, max(1, last - first + 1))
-        return self._page(found._replace(rows=found.rows[: max(0, last - first + 1)]), order)
+        return self._page(found._replace(rows=found.rows[: max(0, last - first + 1)]), order, kind)
 
     @with_form
-    def page(self, order: Order | None = None, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page:
+    def page(
+        self,
+        order: Order | None = None,
+        limit: int = DEFAULT_PAGE,
+        cursor: str | None = None,
+        kind: RankKind = RankKind.ORDINAL,
+    ) -> Page:
         """Return the first `limit` members, or those after the page whose `next` is `cursor`. O(log n + limit).
 
         A member whose score stays the same is in exactly one page, whatever is set or removed between two pages.
         """
-        return self._between(None, None, self._order(order), limit, cursor)
+        return self._between(None, None, self._order(order), limit, cursor, kind)
 
     @with_form
-    def last_page(self, limit: int = DEFAULT_PAGE) -> Page:
+    def last_page(self, limit: int = DEFAULT_PAGE, kind: RankKind = RankKind.ORDINAL) -> Page:
         """Return the last `limit` members, as the first ones of the order opposite to the board's."""
-        return self._between(None, None, self._order(None).opposite, limit, None)
+        return self._between(None, None, self._order(None).opposite, limit, None, kind)
 
     @with_form
     def between(
@@ -136,42 +158,79 @@ class View:
         order: Order | None = None,
         limit: int = DEFAULT_PAGE,
         cursor: str | None = None,
+        kind: RankKind = RankKind.ORDINAL,
     ) -> Page:
         """Return a `page` of those with low <= score <= high; None sets no bound. Ranks and sums count all members."""
-        return self._between(low, high, self._order(order), limit, cursor)
+        return self._between(low, high, self._order(order), limit, cursor, kind)
 
-    def _between(self, low: Decimal | None, high: Decimal | None, order: Order, limit: int, cursor: str | None) -> Page:
+    def _between(
+        self,
+        low: Decimal | None,
+        high: Decimal | None,
+        order: Order,
+        limit: int,
+        cursor: str | None,
+        kind: RankKind,
+    ) -> Page:
         if not 1 <= limit <= PAGE:
             raise InvalidValue(f"a page has 1 to {PAGE} members", field="limit")
         least, end = self._bounds(low, high)
-        if cursor is not None:
-            found = listing.rows_after(self.shards, cursors.decode(cursor, order), order, limit)
-        elif order is Order.ASC and low is not None:
-            found = listing.rows_after(self.shards, Position(least, b""), order, limit)
+        starts = [] if cursor is None else [cursors.decode(cursor, order)]
+        if order is Order.ASC and low is not None:
+            starts.append(Position(least, b""))
         elif order is Order.DESC and high is not None:
-            found = listing.rows_after(self.shards, Position(end, b""), order, limit)
+            starts.append(Position(end, b""))
+        if starts:  # after a cursor or from a bound, whichever is further on
+            start = max(starts) if order is Order.ASC else min(starts)
+            found = listing.rows_after(self.shards, start, order, limit)
         else:
             found = listing.rows(self.shards, [0] * len(self.shards), order, limit)
         rows = [row for row in found.rows if least <= row.score < end]
         goes_on = len(rows) == limit and found.before.count + limit < found.size
-        return self._page(found._replace(rows=rows), order, goes_on)
+        return self._page(found._replace(rows=rows), order, kind, goes_on)
 
     @with_form
-    def around(self, member: str, radius: int = DEFAULT_RADIUS, order: Order | None = None) -> Page:
+    def around(
+        self,
+        member: str,
+        radius: int = DEFAULT_RADIUS,
+        order: Order | None = None,
+        kind: RankKind = RankKind.ORDINAL,
+    ) -> Page:
         """Return a member, and `radius` on each side: more on one if the other has fewer. O(log n + radius).
 
         Raises `UnknownMember`.
         """
         if not 0 <= radius < RADIUS_LIMIT:
             raise InvalidValue(f"radius must be from 0 to {RADIUS_LIMIT - 1}", field="radius")
-        for _ in attempts():
-            standing = self.standing(member, order)
-            order, length = standing.order, 2 * radius + 1
-            start = max(0, min(standing.rank - radius, standing.count - length))
-            found = listing.rows(self.shards, listing.skips(self.shards, start, order), order, length)
-            if member.encode() in [row.name for row in found.rows]:  # otherwise it has moved meanwhile
-                return self._page(found, order)
-        raise BoardChanged(self.name)
+        standing = self.standing(member, order)
+        order, length = standing.order, 2 * radius + 1
+        start = max(0, min(standing.rank - radius, standing.count - length))
+        found = listing.rows(self.shards, listing.skips(self.shards, start, order), order, length)
+        if member not in map(self._shown, found.rows):
+            raise Meanwhile(self.name)
+        return self._page(found, order, kind)
+
+    @with_form
+    def standings(
+        self, members: Collection[str], order: Order | None = None, kind: RankKind = RankKind.ORDINAL
+    ) -> Placings:
+        """Rank up to `MOST_ASKED` members on the board and among themselves. O(their number * log n)."""
+        if not 1 <= len(members) <= MOST_ASKED:
+            raise InvalidValue(f"ask for 1 to {MOST_ASKED} members at once", "member")
+        order, names = self._order(order), dict.fromkeys(map(checked_member, members))
+        found, size = placings.ranked(self.shards, names)
+        if order is Order.DESC:
+            found = [(row, size - 1 - rank) for row, rank in reversed(found)]
+        if kind is not RankKind.ORDINAL:
+            ranks = kinds.of_scores(self.shards, [row.score for row, _ in found], order, kind)
+            if any(ranks[row.score] > ordinal for row, ordinal in found):
+                raise Meanwhile(self.name)
+            found = [(row, ranks[row.score]) for row, _ in found]
+        rows = [
+            Placing(self._shown(row), self._decimal(row.score), rank, place) for place, (row, rank) in enumerate(found)
+        ]
+        return Placings(self.name, order, kind, size, rows, [*(names.keys() - {row.member for row in rows})])
 
     @with_form
     def at_percentile(self, percentile: Decimal, order: Order | None = None) -> AtPercentile:
@@ -182,14 +241,12 @@ class View:
         if not (is_plain(percentile) and 0 <= percentile <= 100):
             raise InvalidValue("percentile must be from 0 to 100, with at most 30 digits after the point", "percentile")
         size = sum(info.size for [info] in self.shards.ask(AskInfo()))
-        for _ in attempts():
-            rank = max(0, math.ceil(Fraction(percentile) / 100 * size) - 1)
-            found = listing.rows(self.shards, listing.skips(self.shards, rank, Order.ASC), Order.ASC, 1)
-            if found.size == size and found.rows:
-                at = self.standing_of(shown(found.rows[0].name), found.rows[0].score, rank, size, order)
-                return AtPercentile(percentile, at.member, at.score, at.rank, at.order, at.count)
-            size = found.size
-        raise BoardChanged(self.name)
+        rank = max(0, math.ceil(Fraction(percentile) / 100 * size) - 1)
+        found = listing.rows(self.shards, listing.skips(self.shards, rank, Order.ASC), Order.ASC, 1)
+        if found.size != size or not found.rows:
+            raise Meanwhile(self.name)
+        at = self.standing_of(self._shown(found.rows[0]), found.rows[0].score, rank, size, order)
+        return AtPercentile(percentile, at.member, at.score, at.rank, at.order, at.count)
 
     # -- sums ----------------------------------------------------------------------------------------------------------
 
@@ -352,12 +409,15 @@ class View:
         least = 1 - LIMIT if low is None else to_units(low, "min", self.shards.places)
         return least, LIMIT if high is None else to_units(high, "max", self.shards.places) + 1
 
-    def _score(self, member: str) -> int:
+    def _find(self, member: str) -> Found:
+        found: Found | None
         [found] = self.shards.of(member).read(self.shards.form, Find(member))
         if found is None:
             raise UnknownMember(self.name, member)
-        score: int = found.score
-        return score
+        return found
+
+    def _shown(self, row: Member) -> str:
+        return shown(self.shards.form.plain(row.name))
 
     def _decimal(self, units: int) -> Decimal:
         return from_units(units, self.shards.places)
@@ -370,14 +430,14 @@ class View:
         order = self._order(order)
         return Standing(member, self._decimal(score), rank if order is Order.ASC else size - 1 - rank, order, size)
 
-    def _page(self, found: Listed, order: Order, goes_on: bool = False) -> Page:
+    def _page(self, found: Listed, order: Order, kind: RankKind = RankKind.ORDINAL, goes_on: bool = False) -> Page:
         rows = []
         total = found.before.sum
-        for rank, row in enumerate(found.rows, found.before.count):
+        for row, rank in zip(found.rows, kinds.of_rows(self.shards, found, order, kind), strict=True):
             total += row.score
-            rows.append(Row(shown(row.name), self._decimal(row.score), rank, self._decimal(total)))
+            rows.append(Row(self._shown(row), self._decimal(row.score), rank, self._decimal(total)))
         after = cursors.encode(order, Position(found.rows[-1].score, found.rows[-1].name)) if goes_on else None
-        return Page(self.name, order, rows, after)
+        return Page(self.name, order, kind, rows, after)
 
 
 def _range(start: int, end: int, order: Order) -> list[Query]:

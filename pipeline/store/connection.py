@@ -85,6 +85,13 @@ class Counting:
         self._sent.clear()
         super().disconnect(*args, **options)  # type: ignore[misc]
 
+    def is_ready(self: Any) -> bool:
+        """Say whether it is connected, and nothing is left to read."""
+        try:
+            return self._sock is not None and not self.can_read()
+        except (ConnectionError, TimeoutError, OSError):
+            return False
+
 
 class _TCP(Counting, Connection):
     pass
@@ -111,6 +118,9 @@ class _Primary(_TCP):
             self.disconnect()
         super().connect()  # type: ignore[no-untyped-call]
 
+    def is_ready(self) -> bool:
+        return self._place == self._sentinels.last and super().is_ready()
+
     def _connect(self) -> Any:
         self.host, self.port = self._sentinels.primary()
         return super()._connect()  # type: ignore[no-untyped-call]
@@ -132,13 +142,38 @@ _CLASSES: dict[type, type] = {Connection: _TCP, SSLConnection: _TLS, UnixDomainS
 
 
 class Pool(ConnectionPool):
-    """A pool of such connections, whichever class of redis-py an address stands for."""
+    """A pool of such connections, whichever class of redis-py an address stands for.
+
+    A connection that is ready is handed out and taken back without what redis-py's pool does beside that, mainly for
+    OpenTelemetry: each request of the service needs one, and that took as long as its command.
+    """
 
     def __init__(self, connection_class: type = Connection, **options: Any) -> None:
         super().__init__(connection_class=_CLASSES.get(connection_class, connection_class), **options)
 
+    def get_connection(self, *args: Any, **options: Any) -> Any:
+        self._checkpid()  # type: ignore[no-untyped-call]
+        with self._lock:
+            idle: Any = self._available_connections.pop() if self._available_connections else None
+            if idle is not None:
+                self._in_use_connections.add(idle)
+        if idle is not None:
+            if idle.is_ready():
+                return idle
+            with self._lock:  # redis-py's own takes it next, and connects it
+                self._in_use_connections.discard(idle)
+                self._available_connections.append(idle)
+        return super().get_connection(*args, **options)
+
     def release(self, connection: Any) -> None:
         leave, connection.leave = connection.leave, False
+        if not leave and connection.pid == self.pid and not connection.should_reconnect():
+            self._checkpid()  # type: ignore[no-untyped-call]
+            with self._lock:
+                if connection in self._in_use_connections:
+                    self._in_use_connections.remove(connection)
+                    self._available_connections.append(connection)
+            return
         if leave:
             connection.disconnect()
         super().release(connection)

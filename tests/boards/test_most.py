@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec import UNSET
 
 from pipeline.boards import Board, Boards, BulkChange, Order, UnknownMember
 from pipeline.boards.changes import Change, Code, Op
+from pipeline.boards.form import Ties
 from pipeline.boards.shard import shard_of
 
 from .test_features import entries, follow
@@ -19,13 +21,23 @@ def rows(board: Board) -> list[tuple[str, Decimal]]:
     return [(row.member, row.score) for row in board.page(limit=1000).members]
 
 
+@pytest.mark.parametrize("ties", Ties)
 @pytest.mark.parametrize("order", Order)
-def test_the_best_of_each_shard_are_kept(boards: Boards, board: Board, order: Order) -> None:
+def test_the_best_of_each_shard_are_kept(board: Board, order: Order, ties: Ties) -> None:
     """Against a list of all members: random changes, one by one and many at once, with ties."""
     most, rnd = 5, random.Random(7)
-    board.configure(most=most, order=order)
+    board.configure(most=most, order=order, ties=ties)
     shards = len(board.shards)
     model: list[dict[str, int]] = [{} for _ in range(shards)]
+    sign = 1 if order is Order.ASC else -1  # the larger sign * score is, the worse
+    came: dict[str, tuple[int, int]] = {}  # score, and when it came to it
+
+    def badness(name: str) -> tuple[int, Any]:
+        score, moment = came[name]
+        by_name = [sign * byte for byte in name.encode()] + [-sign]  # longer is greater
+        return sign * score, moment if ties is Ties.FIRST else by_name
+
+    moments: list[Change] = []
     for step in range(60):
         some = {f"m{rnd.randrange(400)}": rnd.randrange(12) for _ in range(rnd.choice([1, 1, 30]))}
         changes: list[list[Change]] = [[] for _ in range(shards)]
@@ -34,10 +46,13 @@ def test_the_best_of_each_shard_are_kept(boards: Boards, board: Board, order: Or
         for shard, wanted, its in zip(board.shards, changes, model, strict=True):
             replies = shard.update(board.shards.load_form(), wanted) if wanted else []
             for change in wanted:
-                its[change.member] = int(change.value)
+                score = int(change.value)
+                if its.get(change.member) != score:
+                    came[change.member] = score, len(moments)
+                    moments.append(change)
+                its[change.member] = score
                 if len(its) > most:
-                    pick = min if order is Order.DESC else max
-                    del its[pick(its, key=lambda name: (its[name], name.encode()))]
+                    del its[max(its, key=badness)]
             kept = {change.member: change.member in its for change in wanted}
             told = {c.member: r.code is not Code.DROPPED for c, r in zip(wanted, replies, strict=True)}
             assert told == kept, step

@@ -222,7 +222,7 @@ class ShardMachine(RuleBasedStateMachine):
             ) == [
                 rank,
                 sum(row < (score, other) for row in rows),
-                Found(score, rank),
+                Found(score, rank, member),
                 [(member, score)],
                 [(m, s) for s, m in rows if s >= score][:2],
                 [(m, s) for s, m in reversed(rows) if s < score][:2],
@@ -419,7 +419,7 @@ def leaf_with(at: int, *new: int) -> Damage:
     ("change", "message"),
     [
         broken(lambda packed: packed[:-1], "cut short at"),
-        broken(lambda packed: b"wzb1" + packed[4:], "of an old layout"),
+        broken(lambda packed: b"wzb1" + packed[4:], "in an old layout"),
         broken(lambda packed: packed[:AREAS_AT] + bytes(2) + packed[AREAS_AT + 2 :], "cut short at"),
         broken(
             lambda packed: packed[:AREAS_AT] + bytes([packed[AREAS_AT] - 1]) + packed[AREAS_AT + 1 :],

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.boards import Board, BoardChanged, BulkChange, Order, UnknownBoard, trim
 from pipeline.boards.changes import Change, Code, Op
+from pipeline.boards.form import Ties
 from pipeline.errors import InvalidValue
 
 from .test_keys import furnish
@@ -24,23 +25,28 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trim, "CHUNK", 7)
 
 
-@pytest.fixture
-def filled(board: Board) -> Board:
+def fill(board: Board) -> Board:
     scores = [n // 3 for n in range(N)]  # with ties
     random.Random(1).shuffle(scores)
     list(board.apply(BulkChange(f"m{n:03}", score=Decimal(score)) for n, score in enumerate(scores)))
     return board
 
 
+@pytest.fixture
+def filled(board: Board) -> Board:
+    return fill(board)
+
+
 def members(board: Board) -> list[str]:
     return [row.member for row in board.page(limit=1000).members]
 
 
+@pytest.mark.parametrize("ties", Ties)
 @pytest.mark.parametrize("order", Order)
 @pytest.mark.parametrize("keep", [N + 1, N, N - 1, 20, 1])
-def test_the_best_stay(filled: Board, order: Order, keep: int) -> None:
-    if order is Order.ASC:
-        lowest_first(filled)
+def test_the_best_stay(board: Board, order: Order, ties: Ties, keep: int) -> None:
+    board.configure(order=order, ties=ties)
+    filled = fill(board)
     best = members(filled)[:keep]
     steps: list[tuple[int, int]] = []
 

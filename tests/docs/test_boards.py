@@ -16,7 +16,8 @@ import redis as redis_py
 from click.testing import CliRunner
 
 from handlers import create_app
-from pipeline.boards import Board, Boards, BulkChange, Order
+from pipeline.boards import Board, Boards, BulkChange
+from pipeline.boards.tree import Unpacked
 from pipeline.settings import Settings
 from wz.cli import main
 

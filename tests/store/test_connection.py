@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError, DataError, ResponseError, TimeoutE
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 
-from ..stack import ROOT
+from ..stack import ROOT, until
 
 
 @pytest.fixture
@@ -77,6 +77,32 @@ def test_a_connection_that_failed_is_closed_and_used_again(client: redis_py.Redi
         client.eval(script, 0)
     assert client.ping()
     assert client.connection_pool._available_connections == [connection]
+
+
+def test_a_connection_that_the_server_closed_while_it_was_idle_is_opened_again(
+    client: redis_py.Redis, redis: redis_py.Redis
+) -> None:
+    [connection] = client.connection_pool._available_connections
+    redis.client_kill_filter(_id=str(client.client_id()))
+
+    assert client.ping()
+    assert client.connection_pool._available_connections == [connection]
+    assert client.connection_pool._in_use_connections == set()
+
+
+def test_an_answer_that_nobody_has_read_is_nobody_else_s(client: redis_py.Redis) -> None:
+    [connection] = client.connection_pool._available_connections
+    connection.send_command("ECHO", "of another")
+    until(connection.can_read)
+
+    assert client.execute_command("ECHO", "mine") == b"mine"  # type: ignore[no-untyped-call]
+
+
+def test_a_connection_of_another_pool_is_not_taken_in(client: redis_py.Redis, redis: redis_py.Redis) -> None:
+    stranger: Any = client.connection_pool.make_connection()
+    client.connection_pool.release(stranger)
+
+    assert stranger not in client.connection_pool._available_connections
 
 
 def test_a_client_of_one_connection_keeps_it(client: redis_py.Redis) -> None:

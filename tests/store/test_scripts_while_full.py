@@ -292,7 +292,7 @@ RUNS: list[tuple[str, Prepare | None]] = [
     ("features.lua", features_go),
     ("delete.lua", board_goes),
     ("task.lua", tasks_come_and_go),
-    ("rename.lua", board_gets_another_name),
+    ("replace.lua", board_gets_another_name),
     ("pipeline.windows.jobs.exchange._PUBLISH", None),  # windows/jobs/test_full_store.py
     ("pipeline.windows.jobs.outputs.stream._DECLARE", outputs),
     ("pipeline.windows.jobs.outputs.stream._DELETE", outputs),

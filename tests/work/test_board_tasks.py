@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "board.rename": {"to": "c", "replace": False},
     "board.union": {"to": "b", "sources": {"src": "2.5"}, "replace": True},
     "board.delete": {},
+    "board.trim": {"keep": 1, "bounds": {}},
     "board.rebuild": {},
 }
 

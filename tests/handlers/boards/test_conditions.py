@@ -21,7 +21,23 @@ def board(client: ServiceClient) -> None:
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("path", ["/boards/b", "/boards/b/top", "/boards/b/bottom", "/boards/b/members", FEATURES])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/boards/b",
+        "/boards/b/top",
+        "/boards/b/bottom",
+        "/boards/b/members",
+        "/boards/b/members?member=ann",
+        "/boards/b/sum?rank=9",
+        "/boards/b/statistics",
+        "/boards/b/reach?share=1",
+        "/boards/b/percentiles/100",
+        MEMBER,
+        f"{MEMBER}/ranks",
+        FEATURES,
+    ],
+)
 def test_a_client_that_has_the_answer_is_not_sent_it_again(client: ServiceClient, path: str) -> None:
     first = client.get(path)
     again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
@@ -29,9 +45,43 @@ def test_a_client_that_has_the_answer_is_not_sent_it_again(client: ServiceClient
     client.put(FEATURES, json={"age": 1})
     changed = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
 
-    assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "no-cache"
+    assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "private, no-cache"
     assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
     assert (changed.status_code, changed.json) == (200, client.get(path).json)
+
+
+def test_a_member_has_a_tag_of_all_that_is_said_of_it(client: ServiceClient) -> None:
+    client.put("/boards/b/members/bob", json={"score": 1})
+
+    tags = [client.get(f"{MEMBER}{query}").headers["ETag"] for query in ("", "?order=asc", "?exact=string")]
+    client.put("/boards/b/members/cid", json={"score": -5})
+    tags.append(client.get(f"{MEMBER}?order=asc").headers["ETag"])
+
+    assert tags == ['"1000000.1.2.desc.6"', '"1000000.0.2.asc.6"', '"1000000.1.2.desc.6"', '"1000000.1.3.asc.6"']
+
+
+def test_a_score_is_changed_with_the_tag_that_was_read_whatever_became_of_the_rank(client: ServiceClient) -> None:
+    read = client.get(MEMBER).headers["ETag"]
+    client.put("/boards/b/members/bob", json={"score": 2})
+
+    mine = client.put(MEMBER, json={"score": 3}, headers={"If-Match": read})
+    theirs = client.put(MEMBER, json={"score": 4}, headers={"If-Match": read})
+
+    assert (mine.status_code, theirs.status_code, client.get(MEMBER).json["score"]) == (200, 412, 3)
+
+
+def test_a_segments_tag_is_of_the_segment(client: ServiceClient) -> None:
+    client.put(f"{MEMBER}/segments/gold")
+    client.put("/boards/b/members/bob/segments/silver")
+    first = client.get("/boards/b?segment=gold").headers["ETag"]
+
+    client.put("/boards/b/members/bob", json={"score": 4})
+    same = client.get("/boards/b?segment=gold", headers={"If-None-Match": first})
+    client.put(MEMBER, json={"score": 4})
+    changed = client.get("/boards/b?segment=gold", headers={"If-None-Match": first})
+
+    assert (changed.status_code, changed.json["sum"]) == (200, 4)
+    assert same.status_code in (200, 304)
 
 
 @pytest.mark.core

@@ -165,6 +165,7 @@ def test_features_go_with_the_member(board: ServiceClient) -> None:
         pytest.param("PUT", '{"a": "\\ud800"}', JSON, 400, None, id="half a character"),
         pytest.param("PUT", "[" * 100_000, JSON, 422, None, id="nested"),
         pytest.param("PUT", '{"a": 1}', "text/plain", 415, None, id="another media type"),
+        pytest.param("PATCH", "[]", "application/json-patch+json", 415, None, id="another kind of patch"),
         pytest.param("PUT", " " * (1024 * 1024 + 1), JSON, 413, None, id="too long"),
     ],
 )
@@ -218,6 +219,17 @@ def test_segments_are_listed_and_left(board: ServiceClient) -> None:
     assert gone.json["detail"] == "'ann' is not in the segment 'gold' of the board 'b'"
 
     assert board.get("/boards/b/segments").json["segments"] == ["silver"]
+
+
+def test_segments_of_what_is_not_there_are_not_found(board: ServiceClient) -> None:
+    assert board.get("/boards/b/segments").json == {"board": "b", "segments": []}
+    assert board.get("/boards/nosuch/segments").status_code == 404
+    assert board.get("/boards/b/members/nobody/segments").status_code == 404
+    board.put("/boards/empty", json={})
+    assert board.get("/boards/empty/segments").json["segments"] == []
+    board.put("/boards/later/members/ann/segments/gold")
+    assert board.get("/boards/later/segments").json["segments"] == ["gold"]
+    assert board.get("/boards/later/members/ann/segments").json["segments"] == ["gold"]
 
 
 def test_a_board_has_at_most_64_segments(board: ServiceClient) -> None:

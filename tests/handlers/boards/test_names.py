@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import pytest
 import redis as redis_py
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
 
 from ... import stack
 from ..conftest import ServiceClient
@@ -65,6 +67,24 @@ def test_a_slash_is_part_of_a_members_name(others: ServiceClient, redis: redis_p
     after = {member: others.get(f"/boards/b/members/{member}/features").json for member in before}
     assert (after, others.get("/boards/b").json["count"]) == (before, 5)
     assert others.get("/boards/b/top?segment=gold").json["members"][0]["score"] == 5
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example("a\n").via("the end of a line")
+@example("é\n").via("which is no end of a name")
+@example("a?b#c;d&e=f+g%41")
+@example(" ")
+@example("\\..\\")
+def test_any_name_is_that_member_s(client: ServiceClient, redis: redis_py.Redis, name: str) -> None:
+    assume(name not in (".", ".."))  # clients and servers take these as steps
+    path = f"/boards/b/members/{quote(name, safe='')}"
+
+    assert client.put(path, json={"score": 9}).json["member"] == name
+    assert redis.zscore("{board:b}:scores", name) == 9_000_000
+    assert client.get(f"{path}/ranks").json["member"] == name
+    assert client.delete(path).status_code == 204
+    assert redis.exists("{board:b}:scores") == 0
 
 
 @pytest.mark.parametrize("path", ["/boards/b/members/x%2ffeatures", "/boards//b/members//x%2Ffeatures"])

@@ -100,7 +100,13 @@ def test_what_is_for_one_board_reaches_no_other_that_a_body_names(
         ("GET", "/boards/mine2/top", None, 401),
         ("GET", "/boards/mine.2020-W01.x/top", None, 401),
         ("GET", "/boards/mine.season/top", None, 401),
+        ("GET", "/boards?prefix=v&board=mine", None, 422),
+        ("DELETE", "/boards?member=vic", None, 401),
+        ("DELETE", "/boards?member=vic&board=mine", None, 401),
         ("DELETE", "/boards/victim", None, 401),
+        ("GET", "/boards/victim/tasks", None, 401),
+        ("POST", "/boards/mine/members/ann/rewards", {"reward": 1, "also": ["mine@day", "mine.2020-01"]}, 200),
+        ("POST", "/boards/mine/members/ann/rewards", {"reward": 1, "also": ["mine@day", "victim"]}, 401),
         ("PUT", "/boards/victim@day", {}, 401),
         ("GET", "/hubs", None, 401),
         ("POST", "/mine/messages", None, 401),
@@ -265,8 +271,36 @@ def test_bulk_tells_what_was_done_and_no_score(device: As, boards: ServiceClient
     first, second, third, summary = map(json.loads, answer.text.splitlines())
     assert (first, third) == ({"record": 1, "member": "ann"}, {"record": 3, "member": "bob"})
     assert (second["record"], second["field"]) == (2, "member")
-    assert summary == {"records": 3, "changed": 2, "repeated": 0, "refused": 1, "complete": True}
+    assert summary == {"records": 3, "changed": 2, "kept": 0, "repeated": 0, "refused": 1, "complete": True}
     assert boards.get("/boards/mine/members/bob").json["score"] == 7
+
+
+@pytest.mark.parametrize(("operator", "guess"), [("max", 2), ("max", 0), ("min", 0), ("min", 2), ("set", 1)])
+def test_bulk_does_not_tell_by_an_operator_what_the_score_was(device: As, operator: str, guess: int) -> None:
+    record = {"member": "ann", "score": guess, "operator": operator}
+
+    answer = device("POST", "/boards/mine/members", json=[record])
+
+    result, summary = map(json.loads, answer.text.splitlines())
+    assert result == {"record": 1, "member": "ann"}
+    assert (summary["changed"], summary["kept"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("also", "status"), [(["mine@day", "mine.2026-W01"], 204), (["victim"], 401), (["mine@day", "victim"], 401)]
+)
+@pytest.mark.parametrize(("method", "path", "name"), [("PUT", "", "score"), ("POST", "/rewards", "reward")])
+def test_a_change_of_several_boards_needs_send_for_each(
+    device: As, boards: ServiceClient, method: str, path: str, name: str, also: list[str], status: int
+) -> None:
+    answer = device(method, f"/boards/mine/members/ann{path}", json={name: 7, "also": also})
+
+    assert answer.status_code == status
+    assert (boards.get("/boards/mine/members/ann").json["score"] == 1) is (status == 401)
+    assert (members(boards, "victim"), boards.get("/boards/mine@day").status_code) == (
+        ["vic"],
+        200 if status == 204 else 404,
+    )
 
 
 @pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])

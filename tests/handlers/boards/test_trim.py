@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -35,3 +36,21 @@ def test_a_trimming_that_is_refused_removes_nobody(board: ServiceClient, body: d
 
 def test_no_board_is_404(client: ServiceClient) -> None:
     assert client.post("/boards/nothing/trim", json={"keep": 1}).status_code == 404
+
+
+@pytest.mark.core
+def test_a_board_keeps_its_best(client: ServiceClient) -> None:
+    client.put("/boards/b", json={"most": 2, "places": 0})
+    for member, score in {"ann": 5, "bob": 7}.items():
+        client.put(f"/boards/b/members/{member}", json={"score": score})
+
+    last = client.put("/boards/b/members/cid", json={"score": 3})
+    reward = client.post("/boards/b/members/cid/rewards", json={"reward": 1, "event": "order-17"})
+    better = client.put("/boards/b/members/dee", json={"score": 6})
+    bulk = client.post("/boards/b/members", json=[{"member": "eve", "score": 1}, {"member": "fay", "score": 9}])
+
+    assert (last.status_code, last.json["dropped"], last.json["score"], last.json["rank"]) == (200, True, 3, 2)
+    assert (reward.status_code, reward.json["dropped"], reward.json["repeated"]) == (200, True, False)
+    assert "dropped" not in (better.json or {})
+    assert [line.get("dropped") for line in map(json.loads, bulk.data.splitlines()[:2])] == [True, None]
+    assert [row["member"] for row in client.get("/boards/b/members").json["members"]] == ["fay", "bob"]

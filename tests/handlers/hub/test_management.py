@@ -150,7 +150,7 @@ def test_what_is_refused(
 
 @pytest.mark.parametrize("path", ["/healthz", "/boards", "/openapi.json", "/docs"])
 def test_the_service_s_own_paths_are_not_hubs(client: ServiceClient, path: str) -> None:
-    assert client.delete(path).status_code == 405
+    assert client.put(path).status_code == 405
 
 
 def test_an_entry_may_have_a_content_coding(client: ServiceClient) -> None:

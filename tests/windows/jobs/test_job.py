@@ -407,13 +407,14 @@ def test_a_board_of_a_day_that_a_job_makes_is_deleted_with_its_day(
     assert redis.pttl(board.shards[0].keys[0]) > 0
 
 
-def test_a_board_may_keep_the_greatest_score(
-    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path
+@pytest.mark.parametrize(("mode", "score"), [("max", 7), ("min", 3)])
+def test_a_board_may_keep_the_best_score(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path, mode: str, score: int
 ) -> None:
-    hubs["events"].append([Event(b'{"who": "ann", "points": %d}' % n, "k") for n in (3, 7, 5)])
-    run(new_job(job_folder(tmp_path, BOARD_JOB.replace('"add"', '"max"'))))
+    hubs["events"].append([Event(b'{"who": "ann", "points": %d}' % n, "k") for n in (5, 3, 7, 6)])
+    run(new_job(job_folder(tmp_path, BOARD_JOB.replace('"add"', f'"{mode}"'))))
 
-    assert Boards(redis)["b"].standing("ann").score == 7
+    assert Boards(redis)["b"].standing("ann").score == score
 
 
 def test_boards_of_another_server_can_t_be_written_with_the_rows(

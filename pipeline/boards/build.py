@@ -1,0 +1,179 @@
+"""Build a board beside the one whose place it takes, and put it there in one step.
+
+It is built under the same names, with `:new:` and the generation that it will have after the tag, so that two boards
+that are built for one place do not mix. All of these keys expire, so that nothing stays of one that was broken off.
+
+On a cluster, the shards of a place are replaced one after the other. The first one decides: from then on, whoever finds
+shards of several generations puts the others in place (`Shards.heal`), so that it does not matter if the process ends.
+"""
+
+from __future__ import annotations
+
+import secrets
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import islice
+from typing import Any, TypeVar
+
+from ..errors import PipelineError
+from ..store import Redis, ResponseError
+from ..store.clock import machine_time
+from . import keys, sample, tree
+from .changes import Change, Op
+from .hold import held
+from .queries import AskInfo
+from .shard import Shard, put_in_place, staged
+from .shards import Progress, Shards
+from .snapshot import Row
+from .tree import Header
+
+T = TypeVar("T")
+
+#: What is written at once: members, bytes of their features, and bytes of a tree.
+_ROWS, _FEATURES, _BYTES = 500, 1 << 19, 1 << 19
+
+# The settings at the beginning of a header, which are there in every layout.
+_SETTINGS_SIZE = 38
+
+
+class BoardExists(PipelineError):
+    def __init__(self, board: str) -> None:
+        super().__init__(f"there is a board {board!r} already: delete it, or ask for it to be replaced")
+        self.board = board
+
+
+def new_generation() -> int:
+    return secrets.randbelow(2**32 - 1) + 1
+
+
+class Building:
+    """A shard that is built; `header` has the settings that it is to have, with its generation."""
+
+    def __init__(self, place: Shard, header: Header) -> None:
+        self.shard = staged(place, header.generation)
+        self.tag, self.client = self.shard.tag, place.client
+        self.ends_ms = int(machine_time() * 1000) + keys.BUILD_HOURS * 3_600_000
+        self.header = header
+        # As long as it is built: a script that changes it lets its keys expire at this time, and removes no member.
+        self._for_now = replace(header, version=1, flags=header.form.flags | tree.KEPT, most=0, expires=self.ends_ms)
+
+    def write(self, rows: Iterable[Row], progress: Progress | None = None, total: int = 0) -> None:
+        """Write members in any order, each once, and the trees over their scores. O(n log n)."""
+        units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
+        done = 0
+        for chunk in _chunks(rows):
+            commands: dict[tuple[str, str], list[Any]] = defaultdict(list)
+            for row in chunk:
+                if row.units is not None:
+                    for part in (None, *row.segments):
+                        commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.name]
+                        units[part].append(row.units)
+                for segment in row.segments:
+                    commands["SADD", keys.name(keys.SEGMENTS, self.tag)].append(segment)
+                    commands["SADD", keys.name(keys.IN_SEGMENT, self.tag, SEGMENT=segment)].append(row.name)
+                    units[segment] += array("q")
+                if row.features:
+                    commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
+            self.send((*command, *values) for command, values in commands.items())
+            done += len(chunk)
+            if progress is not None:
+                progress(done, max(done, total))
+
+        flags = self._for_now.flags | (tree.SEGMENTED if units.keys() - {None} else 0)
+        self._write_tree(None, units.pop(None, array("q")), replace(self._for_now, flags=flags))
+        for part, some in units.items():
+            if some:
+                self._write_tree(part, some, Header(version=1, places=self.header.places))
+        if self.header.sample:
+            sample.fill(self.client, self.tag)
+
+    def write_events(self, events: Iterable[tuple[bytes, bytes]], ms_left: int) -> None:
+        """Write the ids of events, which are all forgotten in `ms_left`."""
+        name = keys.name(keys.EVENTS, self.tag)
+        for chunk in batches(events, _ROWS):
+            self.send([("ZADD", name, *(value for id_, score in chunk for value in (score, id_)))], ms_left)
+
+    def change(self, rows: Sequence[Row], events: Mapping[bytes, bytes]) -> None:
+        """Let members, also new ones, be what is said now; one without anything is gone."""
+        changes: list[Change] = []
+        for row in rows:
+            name = row.name.decode()
+            changes += [Change(Op.SET, name, 0), Change(Op.REMOVE, name)]  # which ends its segments and features, too
+            if row.units is not None:
+                changes.append(Change(Op.SET, name, row.units))
+            changes += [Change(Op.JOIN, name, segment) for segment in row.segments]
+        self.shard.update(self._for_now.form, changes)
+        key = keys.name(keys.FEATURES, self.tag)
+        self.send(("HSET", key, row.name, row.features) for row in rows if row.features)
+        self.send(("ZADD", keys.name(keys.EVENTS, self.tag), score, id_) for id_, score in events.items())
+
+    def finish(self) -> None:
+        """Write the settings that it is to have, of which some were others until now."""
+        tree_key = self.shard.keys[1]
+        head: bytes = self.client.execute_command("GETRANGE", tree_key, 0, tree.HEAD_SIZE - 1)
+        packed = replace(Header.read(head), most=self.header.most, expires=self.header.expires).pack()
+        self.client.execute_command("SETRANGE", tree_key, 0, packed[:_SETTINGS_SIZE])
+
+    def send(self, commands: Iterable[tuple[Any, ...]], ms_left: int | None = None) -> None:
+        """Run commands, whose first argument is a key, and let that expire."""
+        with self.client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+                if ms_left is None:
+                    pipe.pexpireat(command[1], self.ends_ms)
+                elif ms_left > 0:
+                    pipe.pexpire(command[1], ms_left)
+            pipe.execute()
+
+    def _write_tree(self, segment: str | None, units: array[int], header: Header) -> None:
+        tree_key = keys.scored(self.tag, segment)[1]
+        packed = tree.pack(array("q", sorted(units)), header)
+        for at in reversed(range(0, len(packed), _BYTES)):  # the end first, so that the string never has to grow
+            self.send([("SETRANGE", tree_key, at, packed[at : at + _BYTES])])
+
+
+def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool) -> None:
+    """Put a board that was built in its place: on one server at once; on a cluster as told above.
+
+    Raises `BoardExists`, and then nothing was changed.
+    """
+    for part in parts:
+        part.finish()
+    generation = parts[0].header.generation
+    moves = [(part.shard, shard) for part, shard in zip(parts, place, strict=True)]
+    try:
+        if isinstance(place.client, Redis):
+            put_in_place(moves, generation, may_replace, True)
+        else:
+            with nullcontext() if may_replace else held(place):
+                if not may_replace and any(info.size for shard in place for info in shard.read(None, AskInfo())):
+                    raise BoardExists(place.name)
+                for move in moves:
+                    put_in_place([move], generation, True, True)
+    except ResponseError as exc:
+        if str(exc).startswith("EXISTS"):
+            raise BoardExists(place.name) from exc
+        raise
+    place.form = parts[0].header.form
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
+    size = 0
+    for row in rows:
+        chunk.append(row)
+        size += len(row.features)
+        if len(chunk) == _ROWS or size >= _FEATURES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    items = iter(items)
+    while batch := list(islice(items, size)):
+        yield batch
