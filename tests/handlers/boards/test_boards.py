@@ -68,15 +68,12 @@ def test_a_score_may_be_a_string_of_digits(client: ServiceClient) -> None:
 
 
 def test_summary(board: ServiceClient) -> None:
-    shown = board.get("/boards/b").json
+    found = board.get("/boards/b").json
 
-    assert shown.pop("version").startswith("6.")
-    assert shown == {
+    assert found.pop("version")
+    assert found == {
         "board": "b",
         "places": 6,
-        "order": "desc",
-        "ties": "name",
-        "most": 0,
         "count": 4,
         "sum": 9.9,
         "mean": 2.475,
@@ -85,6 +82,9 @@ def test_summary(board: ServiceClient) -> None:
         "variance": 35.206875,
         "expires": None,
         "sample": 0,
+        "order": "desc",
+        "ties": "name",
+        "most": 0,
     }
 
 
