@@ -24,13 +24,10 @@ MOST_WORK = 64
 MOST_CHANGES = 10_000
 
 #: How long a board is held at most, if the process that holds it ends.
-HOLD_SECONDS = 10
+HOLD_SECONDS = 5
 
 #: How long what is built beside a board is kept, if the process that builds it ends.
 BUILD_HOURS = 24
-
-#: How long a rebuild that was interrupted can be continued.
-REBUILD_HOURS = 24
 
 SCORES = Key(
     f"{_TAG}:scores",
@@ -132,21 +129,6 @@ SEGMENT_LEAVES = Key(
     _AT_ITS_TIME,
     "`Board.delete`; the last member with a score to leave it",
 )
-REBUILD = Key(
-    f"{_TAG}:rebuild",
-    "hash",
-    "number of a page -> its scores, 8 bytes each: how far a rebuild has come",
-    f"{REBUILD_HOURS} hours after the last page was read",
-    "`Board.delete`; the end of the rebuild",
-)
-REBUILD_LEAVES = Key(
-    f"{_TAG}:rebuild:leaves",
-    "hash",
-    "what becomes `leaves` at the end of the rebuild",
-    f"{REBUILD_HOURS} hours after it was written",
-    "`Board.delete`; the end of the rebuild",
-)
-
 KEYS: tuple[Key, ...] = (
     SCORES,
     TREE,
@@ -162,8 +144,6 @@ KEYS: tuple[Key, ...] = (
     SEGMENT_SCORES,
     SEGMENT_TREE,
     SEGMENT_LEAVES,
-    REBUILD,
-    REBUILD_LEAVES,
 )
 
 

@@ -85,7 +85,7 @@ def test_what_another_program_did_is_told_and_mended(filled: Board, harm: str) -
 
     with pytest.raises(StaleBoard, match=text):
         filled.check()
-    filled.rebuild()
+    filled.rebuild(remove_invalid=True)
     filled.check()
 
 
