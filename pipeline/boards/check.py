@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any
 
 from . import features, keys, tree
-from .form import Form, Ties
+from .form import Form
 from .scores import shown
 from .shard import Shard
 from .shards import Progress, Shards, StaleBoard
-from .snapshot import Snapshot, one_moment, scan
+from .snapshot import Snapshot, one_moment, scan, stored_names
 
 # A bit of the `flags` in a header: see tree.lua.
 HAS_SEGMENTS = 2
@@ -72,8 +72,11 @@ def _segments(shard: Shard, names: list[str], form: Form) -> Iterator[str]:
         own = keys.name(keys.SEGMENT_SCORES, shard.tag, SEGMENT=segment)
         for command, key in (("SSCAN", keys.IN_SEGMENT), ("ZSCAN", keys.SEGMENT_SCORES)):
             for page in scan(shard, command, key, SEGMENT=segment):
-                stored = [one[0] for one in page] if command == "ZSCAN" else _stored(shard, page, form)
-                names_of = [form.plain(name) for name in stored] if command == "ZSCAN" else page
+                if command == "ZSCAN":
+                    stored = [name for name, _ in page]
+                    names_of = list(map(form.plain, stored))
+                else:
+                    names_of, stored = page, stored_names(shard, form, page)
                 with shard.client.pipeline(transaction=True) as pipe:
                     pipe.execute_command("SMISMEMBER", members, *names_of)
                     pipe.execute_command("ZMSCORE", scores, *stored)
@@ -91,14 +94,6 @@ def _segments(shard: Shard, names: list[str], form: Form) -> Iterator[str]:
             if pipe.execute() == [1, 0]:
                 empty.append(f"the segment {segment} has no members")
     yield from (*differ[:1], *empty[:1])
-
-
-def _stored(shard: Shard, names: list[bytes], form: Form) -> list[bytes]:
-    """Return the names that members have in the sorted sets."""
-    if form.ties is Ties.NAME:
-        return names
-    arrivals = shard.client.execute_command("HMGET", keys.name(keys.ARRIVED, shard.tag), *names)
-    return [(arrival or b"") + name for arrival, name in zip(arrivals, names, strict=True)]
 
 
 def _sample(shard: Shard) -> Iterator[str]:
