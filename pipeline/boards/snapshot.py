@@ -315,7 +315,7 @@ def _place(pair: tuple[_Record, frozenset[str]]) -> tuple[float, bytes]:
 
 def _settings(header: Header) -> Header:
     """A header without what changes while members are changed."""
-    return replace(header, version=0, flags=header.flags & (LOWEST_FIRST | FIRST_COME), logged=0, free=0, pages=0)
+    return replace(header, version=0, flags=header.flags & (LOWEST_FIRST | FIRST_COME), logged=0, search=0)
 
 
 def scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[Any]:
