@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from typing import Any, TypeVar
 
 from ..errors import PipelineError
@@ -23,8 +23,10 @@ from ..store import Redis, ResponseError
 from ..store.clock import machine_time
 from . import keys, sample, tree
 from .changes import Change, Op
+from .form import ARRIVAL_BYTES, Order, Ties
 from .hold import held
 from .queries import AskInfo
+from .scores import LIMIT
 from .shard import Shard, put_in_place, staged
 from .shards import Progress, Shards
 from .snapshot import Row
@@ -64,17 +66,19 @@ class Building:
         """Write members in any order, each once, and the trees over their scores. O(n log n)."""
         units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         done = 0
-        for chunk in _chunks(rows):
+        for chunk in _chunks(self._arrived(rows) if self._for_now.form.ties is Ties.FIRST else rows):
             commands: dict[tuple[str, str], list[Any]] = defaultdict(list)
             for row in chunk:
                 if row.units is not None:
                     for part in (None, *row.segments):
-                        commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.name]
+                        commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.arrival + row.name]
                         units[part].append(row.units)
                 for segment in row.segments:
                     commands["SADD", keys.name(keys.SEGMENTS, self.tag)].append(segment)
                     commands["SADD", keys.name(keys.IN_SEGMENT, self.tag, SEGMENT=segment)].append(row.name)
                     units[segment] += array("q")
+                if row.arrival:
+                    commands["HSET", keys.name(keys.ARRIVED, self.tag)] += [row.name, row.arrival]
                 if row.features:
                     commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
             self.send((*command, *values) for command, values in commands.items())
@@ -89,6 +93,19 @@ class Building:
                 self._write_tree(part, some, Header(version=1, places=self.header.places))
         if self.header.sample:
             sample.fill(self.client, self.tag)
+
+    def _arrived(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Give members without an arrival one before now, in their order, and note the last of all."""
+        lowest_first, now = self._for_now.form.order is Order.ASC, int(machine_time() * 10**6)
+        free = count(now - 10**12 if lowest_first else LIMIT - now)
+        last = 0
+        for row in rows:
+            if row.units is not None:
+                number = int.from_bytes(row.arrival) if row.arrival else next(free)
+                row = row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
+                last = max(last, number if lowest_first else LIMIT - number)
+            yield row
+        self.send([("HSET", keys.name(keys.ARRIVED, self.tag), "", last)] if last else [])
 
     def write_events(self, events: Iterable[tuple[bytes, bytes]], ms_left: int) -> None:
         """Write the ids of events, which are all forgotten in `ms_left`."""
@@ -106,9 +123,24 @@ class Building:
                 changes.append(Change(Op.SET, name, row.units))
             changes += [Change(Op.JOIN, name, segment) for segment in row.segments]
         self.shard.update(self._for_now.form, changes)
+        self._restore_arrivals([row for row in rows if row.arrival])
         key = keys.name(keys.FEATURES, self.tag)
         self.send(("HSET", key, row.name, row.features) for row in rows if row.features)
         self.send(("ZADD", keys.name(keys.EVENTS, self.tag), score, id_) for id_, score in events.items())
+
+    def _restore_arrivals(self, rows: Sequence[Row]) -> None:
+        """Let members that were changed now have come when they did."""
+        if not rows:
+            return
+        arrived, drawn = keys.name(keys.ARRIVED, self.tag), keys.name(keys.SAMPLE, self.tag)
+        given = self.client.execute_command("HMGET", arrived, *(row.name for row in rows))
+        for row, arrival in zip(rows, given, strict=True):
+            stored, right = arrival + row.name, row.arrival + row.name
+            sets = [keys.scored(self.tag, part)[0] for part in (None, *row.segments)]
+            slot = self.client.execute_command("ZSCORE", drawn, stored) if self.header.sample else None
+            places = [(name, row.units) for name in sets] + ([] if slot is None else [(drawn, slot)])
+            self.send(command for name, at in places for command in (("ZREM", name, stored), ("ZADD", name, at, right)))
+            self.send([("HSET", arrived, row.name, row.arrival)])
 
     def finish(self) -> None:
         """Write the settings that it is to have, of which some were others until now."""

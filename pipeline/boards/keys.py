@@ -72,7 +72,7 @@ ARRIVED = Key(
 CHANGES = Key(
     f"{_TAG}:changes",
     "stream",
-    "changes of members, while somebody follows them: op, member, before, after, in_segment",
+    "changes of members, while somebody follows them: op, member, before, after, in_segment, arrival",
     "the board's `logged`, until which changes are followed, or its `expires` if that is earlier",
     "`Board.delete`",
 )

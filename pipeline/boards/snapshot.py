@@ -26,7 +26,7 @@ from ..store.keys import Key
 from . import features, keys
 from .changes import fault_of
 from .follow import Entry, Follower, LogLost
-from .form import FIRST_COME, LOWEST_FIRST
+from .form import ARRIVAL_BYTES, FIRST_COME, LOWEST_FIRST, Form, Ties
 from .hold import held
 from .shard import Shard
 from .shards import BoardChanged, Progress, Shards, attempts
@@ -44,19 +44,24 @@ _NONE = math.nan
 
 
 class Row(NamedTuple):
-    """A member: `units` is None without a score; `features` are in JSON, empty for none."""
+    """A member: `units` is None without a score; `features` are in JSON, empty for none.
+
+    `arrival` comes before its name in the sorted sets, if the board's ties go to who came first: see arrivals.lua.
+    """
 
     name: bytes
     units: int | None
     segments: frozenset[str]
     features: bytes
+    arrival: bytes = b""
 
 
 class _Record(NamedTuple):
     name: bytes
     score: float
-    mask: int
-    features: bytes
+    mask: int = 0
+    features: bytes = b""
+    arrival: bytes = b""
 
 
 class _Touched:
@@ -68,9 +73,9 @@ class _Touched:
 
     def apply(self, entry: Entry) -> None:
         if entry.op == "remove":
-            self.record, self.segments = _Record(entry.member, _NONE, 0, b""), {}
+            self.record, self.segments = _Record(entry.member, _NONE), {}
         elif entry.op == "set":
-            self.record = self.record._replace(score=float(entry.after))
+            self.record = self.record._replace(score=float(entry.after), arrival=entry.arrival)
         elif entry.op == "features":
             self.record = self.record._replace(features=entry.after)
         else:
@@ -165,7 +170,7 @@ class Snapshot:
         self._spool.close()
 
     def rows(self) -> Iterator[Row]:
-        """Yield the members with a score, ascending by score and name, but not those that are `invalid`."""
+        """Yield the members with a score, in the order of the sorted set, but not those that are `invalid`."""
         touched = sorted((pair for pair in self._now() if _has_score(pair[0])), key=_place)
         written = ((record, self._names(record.mask)) for record in self._untouched(0, self._end))
         for record, segments in heapq.merge(written, touched, key=_place):
@@ -197,6 +202,7 @@ class Snapshot:
             for entry in changes:
                 self._touched[entry.member].apply(entry)
                 self._fresh.add(entry.member)
+                self.invalid.pop(entry.member, None)
 
     def changes(self) -> tuple[list[Row], dict[bytes, bytes]]:
         """Advance, and return the members that were changed since the last call, as they are now, and all new events.
@@ -213,6 +219,7 @@ class Snapshot:
     def _read(self, progress: Progress | None) -> None:
         self.follower = Follower(self.shard)
         self.header = self.follower.header
+        self._cut = ARRIVAL_BYTES if self.header.flags & FIRST_COME else 0
         self.segments = sorted(features.segments(self.shard))
         self.invalid: dict[bytes, str] = {}
         self._touched: dict[bytes, _Touched] = {}
@@ -221,8 +228,10 @@ class Snapshot:
 
         self.count = 0
         for page, total in self._pages():
-            self._write(self._records([name for name, _ in page], [score for _, score in page]))
-            self.invalid |= {name: fault for name, score in page if (fault := fault_of(name, score))}
+            names, scores = [name[self._cut :] for name, _ in page], [score for _, score in page]
+            self._write(self._records(names, scores, [name[: self._cut] for name, _ in page]))
+            faults = zip(names, map(fault_of, names, scores), strict=True)
+            self.invalid |= {name: fault for name, fault in faults if fault}
             self.count += len(page)
             self.advance()
             if progress is not None:
@@ -231,14 +240,12 @@ class Snapshot:
         self._write_scoreless()
         self._size = self._spool.tell()
         for found in scan(self.shard, "ZSCAN", keys.EVENTS):
-            self._write(_Record(id_, score, 0, b"") for id_, score in found)
+            self._write(_Record(id_, score) for id_, score in found)
             self.advance()
         self.advance()
         if not self.has_its_settings():
             raise LogLost
         self._total = self._spool.tell()
-        for name in self._touched:
-            self.invalid.pop(name, None)
 
     def _pages(self) -> Iterator[tuple[list[tuple[bytes, float]], int]]:
         """Yield pages of members, each with the number of all. One that moves meanwhile may be in two, or in none."""
@@ -260,23 +267,31 @@ class Snapshot:
             if start + len(rows) >= total:
                 return
 
-    def _records(self, names: Sequence[bytes], scores: Sequence[float | None] | None = None) -> list[_Record]:
-        """Read the segments and features of members, and their scores if they are not given."""
+    def _records(
+        self,
+        names: Sequence[bytes],
+        scores: Sequence[float | None] | None = None,
+        arrivals: Sequence[bytes | None] | None = None,
+    ) -> list[_Record]:
+        """Read the segments and features of members, and their scores and arrivals if they are not given."""
         if not names:
             return []
-        tag = self.shard.tag
+        tag, command = self.shard.tag, self.shard.client.execute_command
+        if arrivals is None:
+            stored = stored_names(self.shard, self.header.form, names)
+            arrivals = [one[: len(one) - len(name)] for one, name in zip(stored, names, strict=True)]
+            scores = command("ZMSCORE", self.shard.keys[0], *stored)
         with self.shard.client.pipeline(transaction=False) as pipe:
             pipe.execute_command("HMGET", keys.name(keys.FEATURES, tag), *names)
-            pipe.execute_command("ZMSCORE", self.shard.keys[0], *(names if scores is None else names[:1]))
             for segment in self.segments:
                 pipe.execute_command("SMISMEMBER", keys.name(keys.IN_SEGMENT, tag, SEGMENT=segment), *names)
-            of_features, found, *members = pipe.execute()
-        scores = found if scores is None else scores
-        masks = [sum(bit << place for place, bit in enumerate(bits)) for bits in zip(*members, strict=True)] or [
-            0
-        ] * len(names)
-        columns = zip(names, scores, masks, of_features, strict=True)
-        return [_Record(name, _NONE if s is None else float(s), mask, some or b"") for name, s, mask, some in columns]
+            of_features, *members = pipe.execute()
+        masks = [sum(bit << place for place, bit in enumerate(bits)) for bits in zip(*members, strict=True)]
+        columns = zip(names, scores or (), masks or [0] * len(names), of_features, arrivals, strict=True)
+        return [
+            _Record(name, _NONE if score is None else float(score), mask, some or b"", arrival or b"")
+            for name, score, mask, some, arrival in columns
+        ]
 
     def _write_scoreless(self) -> None:
         """Write the members that are in segments or have features, but were in no page."""
@@ -291,8 +306,9 @@ class Snapshot:
                 self.advance()
 
     def _write(self, records: Iterable[_Record]) -> None:
-        for name, score, mask, some in records:
-            self._spool.write(_RECORD.pack(score, mask, len(name), len(some)) + name + some)
+        for record in records:
+            stored, some = record.arrival.ljust(self._cut, b"\0") + record.name, record.features
+            self._spool.write(_RECORD.pack(record.score, record.mask, len(stored), len(some)) + stored + some)
 
     def _written(self, start: int, end: int) -> Iterator[_Record]:
         """Yield what was written from `start` to `end`. Several may read at once."""
@@ -305,9 +321,8 @@ class Snapshot:
                 limit = at + _RECORD.size + of_name + of_features
                 if limit > len(chunk):
                     break
-                yield _Record(
-                    chunk[at + _RECORD.size : limit - of_features], score, mask, chunk[limit - of_features : limit]
-                )
+                stored, some = chunk[at + _RECORD.size : limit - of_features], chunk[limit - of_features : limit]
+                yield _Record(stored[self._cut :], score, mask, some, stored[: self._cut])
                 at = limit
             start += at
 
@@ -337,11 +352,13 @@ def _has_score(record: _Record) -> bool:
 
 
 def _row(record: _Record, segments: frozenset[str]) -> Row:
-    return Row(record.name, int(record.score) if _has_score(record) else None, segments, record.features)
+    if not _has_score(record):
+        return Row(record.name, None, segments, record.features)
+    return Row(record.name, int(record.score), segments, record.features, record.arrival)
 
 
 def _place(pair: tuple[_Record, frozenset[str]]) -> tuple[float, bytes]:
-    return pair[0].score, pair[0].name
+    return pair[0].score, pair[0].arrival + pair[0].name
 
 
 def _settings(header: Header) -> Header:
@@ -358,3 +375,11 @@ def scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[Any]:
         cursor = int(cursor)
         if found:
             yield found
+
+
+def stored_names(shard: Shard, form: Form, names: Sequence[bytes]) -> list[bytes]:
+    """Return the names that members have in the sorted sets."""
+    if form.ties is Ties.NAME or not names:
+        return list(names)
+    arrivals = shard.client.execute_command("HMGET", keys.name(keys.ARRIVED, shard.tag), *names)
+    return [(arrival or b"") + name for arrival, name in zip(arrivals, names, strict=True)]

@@ -200,6 +200,35 @@ def test_a_union_into_a_board_that_was_set_up_keeps_what_it_has(boards: Boards) 
     board.check()
 
 
+@pytest.mark.parametrize("how", ["copy", "rename"])
+@pytest.mark.parametrize("order", Order)
+def test_who_came_first_is_the_better_one_under_another_name_too(boards: Boards, how: str, order: Order) -> None:
+    board = boards["a"]
+    board.configure(ties=Ties.FIRST, order=order, sample=100)
+    came = [f"m{n}" for n in range(40)]
+    random.Random(1).shuffle(came)
+    for name in came:
+        board.set(name, Decimal(1))
+        board.join(name, "all")
+
+    def come_meanwhile(done: int, total: int) -> None:
+        if done > 0 and "late" not in came:
+            board.set("late", Decimal(1))
+            board.set(came[0], Decimal(2))
+            board.set(came[0], Decimal(1))
+            came.append("late")
+            came.append(came.pop(0))
+
+    made = getattr(board, how)("b", progress=come_meanwhile)
+    made.set("last", Decimal(1))
+    made.join("last", "all")
+
+    for view in (made, made.segment("all")):
+        names = [row.member for row in view.members(0, 99).members if row.member != "late" or view is made]
+        assert names == [*(name for name in came if name != "late" or view is made), "last"]
+    made.check()
+
+
 # -- beside readers and writers ---------------------------------------------------------------------------------------
 
 
