@@ -59,53 +59,68 @@ class Building:
         self.tag, self.client = self.shard.tag, place.client
         self.ends_ms = int(machine_time() * 1000) + keys.BUILD_HOURS * 3_600_000
         self.header = header
+        now = int(machine_time() * 10**6)
+        #: Arrivals for members that come without: parts of a board that is written in its order share them.
+        self.free = count(now - 10**12 if header.form.order is Order.ASC else LIMIT - now)
+        self._last = 0
+        self._units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         # As long as it is built: a script that changes it lets its keys expire at this time, and removes no member.
         self._for_now = replace(header, version=1, flags=header.form.flags | tree.KEPT, most=0, expires=self.ends_ms)
 
     def write(self, rows: Iterable[Row], progress: Progress | None = None, total: int = 0) -> None:
         """Write members in any order, each once, and the trees over their scores. O(n log n)."""
-        units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         done = 0
-        for chunk in _chunks(self._arrived(rows) if self._for_now.form.ties is Ties.FIRST else rows):
-            commands: dict[tuple[str, str], list[Any]] = defaultdict(list)
-            for row in chunk:
-                if row.units is not None:
-                    for part in (None, *row.segments):
-                        commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.arrival + row.name]
-                        units[part].append(row.units)
-                for segment in row.segments:
-                    commands["SADD", keys.name(keys.SEGMENTS, self.tag)].append(segment)
-                    commands["SADD", keys.name(keys.IN_SEGMENT, self.tag, SEGMENT=segment)].append(row.name)
-                    units[segment] += array("q")
-                if row.arrival:
-                    commands["HSET", keys.name(keys.ARRIVED, self.tag)] += [row.name, row.arrival]
-                if row.features:
-                    commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
-            self.send((*command, *values) for command, values in commands.items())
-            done += len(chunk)
+        for batch in batches(rows, _ROWS):
+            self.add(batch)
+            done += len(batch)
             if progress is not None:
                 progress(done, max(done, total))
+        self.write_trees()
 
-        flags = self._for_now.flags | (tree.SEGMENTED if units.keys() - {None} else 0)
-        self._write_tree(None, units.pop(None, array("q")), replace(self._for_now, flags=flags))
-        for part, some in units.items():
+    def add(self, rows: Iterable[Row]) -> None:
+        """Write some members, at most `_ROWS`."""
+        for chunk in _chunks(self._arrived(rows) if self._for_now.form.ties is Ties.FIRST else rows):
+            self._add(chunk)
+
+    def _add(self, rows: Iterable[Row]) -> None:
+        commands: dict[tuple[str, str], list[Any]] = defaultdict(list)
+        for row in rows:
+            if row.units is not None:
+                for part in (None, *row.segments):
+                    commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.arrival + row.name]
+                    self._units[part].append(row.units)
+            for segment in row.segments:
+                commands["SADD", keys.name(keys.SEGMENTS, self.tag)].append(segment)
+                commands["SADD", keys.name(keys.IN_SEGMENT, self.tag, SEGMENT=segment)].append(row.name)
+                self._units[segment] += array("q")
+            if row.arrival:
+                commands["HSET", keys.name(keys.ARRIVED, self.tag)] += [row.name, row.arrival]
+            if row.features:
+                commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
+        self.send((*command, *values) for command, values in commands.items())
+
+    def write_trees(self) -> None:
+        """Write the trees over all scores that were written. After this, `change` may be called."""
+        flags = self._for_now.flags | (tree.SEGMENTED if self._units.keys() - {None} else 0)
+        self._write_tree(None, self._units.pop(None, array("q")), replace(self._for_now, flags=flags))
+        for part, some in self._units.items():
             if some:
                 self._write_tree(part, some, Header(version=1, places=self.header.places))
+        self._units.clear()
+        if self._last:
+            self.send([("HSET", keys.name(keys.ARRIVED, self.tag), "", self._last)])
         if self.header.sample:
             sample.fill(self.client, self.tag)
 
     def _arrived(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Give members without an arrival one before now, in their order, and note the last of all."""
-        lowest_first, now = self._for_now.form.order is Order.ASC, int(machine_time() * 10**6)
-        free = count(now - 10**12 if lowest_first else LIMIT - now)
-        last = 0
+        """Give members without an arrival one before now, in their order."""
+        lowest_first = self._for_now.form.order is Order.ASC
         for row in rows:
             if row.units is not None:
-                number = int.from_bytes(row.arrival) if row.arrival else next(free)
+                number = int.from_bytes(row.arrival) if row.arrival else next(self.free)
                 row = row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
-                last = max(last, number if lowest_first else LIMIT - number)
+                self._last = max(self._last, number if lowest_first else LIMIT - number)
             yield row
-        self.send([("HSET", keys.name(keys.ARRIVED, self.tag), "", last)] if last else [])
 
     def write_events(self, events: Iterable[tuple[bytes, bytes]], ms_left: int) -> None:
         """Write the ids of events, which are all forgotten in `ms_left`."""
@@ -161,18 +176,17 @@ class Building:
             pipe.execute()
 
     def _write_tree(self, segment: str | None, units: array[int], header: Header) -> None:
-        _, tree_key, leaves_key, *_ = keys.scored(self.tag, segment)
-        packed, leaves = tree.pack(array("q", sorted(units)), header)
-        for at in range(0, len(packed), _BYTES):
+        tree_key = keys.scored(self.tag, segment)[1]
+        packed = tree.pack(array("q", sorted(units)), header)
+        for at in reversed(range(0, len(packed), _BYTES)):  # the end first, so that the string never has to grow
             self.send([("SETRANGE", tree_key, at, packed[at : at + _BYTES])])
-        for some in batches(leaves.items(), _ROWS // 4):
-            self.send([("HSET", leaves_key, *(value for leaf in some for value in leaf))])
 
 
-def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool) -> None:
+def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool, *, keeps_scores: bool = False) -> None:
     """Put a board that was built in its place: on one server at once; on a cluster as told above.
 
-    Raises `BoardExists`, and then nothing was changed.
+    With `keeps_scores`, the sorted set of the place stays as it is, and all else is replaced. Raises `BoardExists`, and
+    then nothing was changed.
     """
     for part in parts:
         part.finish()
@@ -180,13 +194,13 @@ def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool) -
     moves = [(part.shard, shard) for part, shard in zip(parts, place, strict=True)]
     try:
         if isinstance(place.client, Redis):
-            put_in_place(moves, generation, may_replace, True)
+            put_in_place(moves, generation, may_replace, True, keeps_scores)
         else:
             with nullcontext() if may_replace else held(place):
                 if not may_replace and any(info.size for shard in place for info in shard.read(None, AskInfo())):
                     raise BoardExists(place.name)
                 for move in moves:
-                    put_in_place([move], generation, True, True)
+                    put_in_place([move], generation, True, True, keeps_scores)
     except ResponseError as exc:
         if str(exc).startswith("EXISTS"):
             raise BoardExists(place.name) from exc

@@ -6,7 +6,6 @@ from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any
 
 from . import features, keys, tree
 from .form import Form
@@ -29,16 +28,14 @@ def check(shards: Shards, progress: Progress | None = None) -> None:
 
 
 class _Trees:
-    """The tree and the leaves of a shard, None for its name, and of each of its segments, and the header."""
+    """The trees of a shard, whose name is None, and of each of its segments."""
 
     def __init__(self, shard: Shard) -> None:
         self.names: list[str | None] = [None, *sorted(features.segments(shard))]
         with shard.client.pipeline(transaction=False) as pipe:
             for part in (Shard(shard.client, shard.tag, name) for name in self.names):
                 pipe.get(part.keys[1])
-                pipe.hgetall(part.keys[2])
-            found: list[Any] = pipe.execute()
-        self.packed, self.leaves = [one or b"" for one in found[::2]], found[1::2]
+            self.packed: list[bytes] = [one or b"" for one in pipe.execute()]
 
 
 def _differences(snapshot: Snapshot, trees: _Trees) -> Iterator[str]:
@@ -47,11 +44,9 @@ def _differences(snapshot: Snapshot, trees: _Trees) -> Iterator[str]:
         for name in units.keys() & {None, *row.segments}:
             units[name].append(row.units or 0)
     yield from islice(snapshot.invalid.values(), 1)
-    for (name, scores), packed, leaves in zip(units.items(), trees.packed, trees.leaves, strict=True):
+    for (name, scores), packed in zip(units.items(), trees.packed, strict=True):
         try:
-            if packed and not packed.startswith(tree.MAGIC):
-                raise tree.BrokenTree("they are in an old layout")
-            tree.check(packed, leaves, scores)
+            tree.check(packed, scores)
         except tree.BrokenTree as exc:
             yield f"in the segment {name}, {exc}" if name else str(exc)
             break

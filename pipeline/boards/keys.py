@@ -24,13 +24,10 @@ MOST_WORK = 64
 MOST_CHANGES = 10_000
 
 #: How long a board is held at most, if the process that holds it ends.
-HOLD_SECONDS = 10
+HOLD_SECONDS = 5
 
 #: How long what is built beside a board is kept, if the process that builds it ends.
 BUILD_HOURS = 24
-
-#: How long a rebuild that was interrupted can be continued.
-REBUILD_HOURS = 24
 
 SCORES = Key(
     f"{_TAG}:scores",
@@ -45,13 +42,6 @@ TREE = Key(
     "settings, and the counts and sums over the scores: see tree.lua",
     _AT_ITS_TIME,
     "`Board.delete`; removing the last member of a board that was never configured",
-)
-LEAVES = Key(
-    f"{_TAG}:leaves",
-    "hash",
-    "number of a node -> the scores in it, packed: see tree.lua",
-    _AT_ITS_TIME,
-    "`Board.delete`; removing the last member",
 )
 EVENTS = Key(
     f"{_TAG}:events",
@@ -125,32 +115,9 @@ SEGMENT_TREE = Key(
     _AT_ITS_TIME,
     "`Board.delete`; the last member with a score to leave it",
 )
-SEGMENT_LEAVES = Key(
-    f"{_TAG}:segment:SEGMENT:leaves",
-    "hash",
-    "the segment's scores again, packed",
-    _AT_ITS_TIME,
-    "`Board.delete`; the last member with a score to leave it",
-)
-REBUILD = Key(
-    f"{_TAG}:rebuild",
-    "hash",
-    "number of a page -> its scores, 8 bytes each: how far a rebuild has come",
-    f"{REBUILD_HOURS} hours after the last page was read",
-    "`Board.delete`; the end of the rebuild",
-)
-REBUILD_LEAVES = Key(
-    f"{_TAG}:rebuild:leaves",
-    "hash",
-    "what becomes `leaves` at the end of the rebuild",
-    f"{REBUILD_HOURS} hours after it was written",
-    "`Board.delete`; the end of the rebuild",
-)
-
 KEYS: tuple[Key, ...] = (
     SCORES,
     TREE,
-    LEAVES,
     EVENTS,
     ARRIVED,
     CHANGES,
@@ -161,9 +128,6 @@ KEYS: tuple[Key, ...] = (
     IN_SEGMENT,
     SEGMENT_SCORES,
     SEGMENT_TREE,
-    SEGMENT_LEAVES,
-    REBUILD,
-    REBUILD_LEAVES,
 )
 
 
@@ -199,10 +163,10 @@ def after_prefix(key: Key) -> str:
 
 
 def scored(tag: str, segment: str | None = None) -> list[str]:
-    """Return the KEYS of tree.lua: scores, tree, leaves of a shard; of a segment, these, and the tree of its shard."""
+    """Return the KEYS of tree.lua: scores and tree of a shard; of a segment, these, and the tree of its shard."""
     if segment is None:
-        return [name(key, tag) for key in (SCORES, TREE, LEAVES)]
-    own = [name(key, tag, SEGMENT=segment) for key in (SEGMENT_SCORES, SEGMENT_TREE, SEGMENT_LEAVES)]
+        return [name(key, tag) for key in (SCORES, TREE)]
+    own = [name(key, tag, SEGMENT=segment) for key in (SEGMENT_SCORES, SEGMENT_TREE)]
     return [*own, name(TREE, tag)]
 
 

@@ -5,33 +5,38 @@
 -- ARGV[1]  the generation that it gets
 -- ARGV[2]  '1' if the new name may be that of a board with members
 -- ARGV[3]  '1' if it was built: its keys then get the end that its header has
--- ARGV[4]  and on: see keys.lua
+-- ARGV[4]  '1' if the scores that the new name has stay: they are those of the board
+-- ARGV[5]  and on: see keys.lua
 --
 -- Returns 1, or 0 if there is no such board. An error that begins with EXISTS says that the new name has members. Then
 -- nothing is changed. O(segments).
 
 local settings, is_there
-for i = 1, #KEYS, 6 do
+for i = 1, #KEYS, 4 do
   local head = call('GETRANGE', KEYS[i + 1], 0, HEAD_SIZE - 1)
   is_there = is_there or head ~= '' or call('EXISTS', KEYS[i]) == 1
   settings = settings or string.sub(head, 1, 4) == MAGIC and {unpack_(SETTINGS, head, SETTINGS_AT)}
-  if ARGV[2] ~= '1' and call('ZCARD', KEYS[i + 3]) > 0 then return redis.error_reply('EXISTS') end
+  if ARGV[2] ~= '1' and call('ZCARD', KEYS[i + 2]) > 0 then return redis.error_reply('EXISTS') end
 end
 if not is_there then return 0 end
 
-for i = 1, #KEYS, 6 do
-  local from, to = string.sub(KEYS[i], 1, PREFIX_END), string.sub(KEYS[i + 3], 1, PREFIX_END)
-  for _, name in ipairs(key_names(to, 4)) do
+for i = 1, #KEYS, 4 do
+  local from, to = string.sub(KEYS[i], 1, PREFIX_END), string.sub(KEYS[i + 2], 1, PREFIX_END)
+  if ARGV[4] == '1' then
+    call('UNLINK', KEYS[i])
+    if call('EXISTS', KEYS[i + 2]) == 1 then call('RENAME', KEYS[i + 2], KEYS[i]) end
+  end
+  for _, name in ipairs(key_names(to, 5)) do
     if name ~= KEY_HELD then call('UNLINK', to .. name) end
   end
-  for _, name in ipairs(key_names(from, 4)) do
+  for _, name in ipairs(key_names(from, 5)) do
     if name ~= KEY_HELD and call('EXISTS', from .. name) == 1 then call('RENAME', from .. name, to .. name) end
   end
 
-  local tree, empty = KEYS[i + 4], string.rep('\0', HEADER_SIZE)
+  local tree, empty = KEYS[i + 3], string.rep('\0', HEADER_SIZE)
   local head = call('GETRANGE', tree, 0, HEAD_SIZE - 1)
   local is_known = string.sub(head, 1, 4) == MAGIC
-  if settings and (is_known or call('ZCARD', KEYS[i + 3]) == 0) then  -- each shard has a header, and so the generation
+  if settings and (is_known or call('ZCARD', KEYS[i + 2]) == 0) then  -- each shard has a header, and so the generation
     local version, places, flags, expires, sample, _, most, logged
     if is_known then
       version, places, flags, expires, sample, _, most, logged = unpack_(SETTINGS, head, SETTINGS_AT)
@@ -45,7 +50,7 @@ for i = 1, #KEYS, 6 do
     if flags % 2 == 0 then flags = flags + KEPT end
     call('SETRANGE', tree, 0, MAGIC ..
       struct.pack(SETTINGS, version + 1, places, flags, expires, sample, tonumber(ARGV[1]), most, logged))
-    if ARGV[3] == '1' then expire_keys(to, expires, 4, KEY_EVENTS) end
+    if ARGV[3] == '1' then expire_keys(to, expires, 5, KEY_EVENTS) end
   end
 end
 return 1
