@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from ..boards import BoardChanged, BoardExists, Boards, UnknownBoard
 from ..errors import PipelineError
@@ -24,8 +25,11 @@ PASSING = (BoardChanged,)
 
 
 def copy(boards: Boards, task: Task, progress: Progress) -> Any:
+    end = task.arguments.get("expires", "never")
+    expires: datetime | Literal["never"] = "never" if end == "never" else datetime.fromisoformat(end)
+    to, replace = task.arguments["to"], task.arguments["replace"]
     with _own_board(task):
-        made = boards[task.subject].copy(task.arguments["to"], replace=task.arguments["replace"], progress=progress)
+        made = boards[task.subject].copy(to, replace=replace, expires=expires, progress=progress)
         return {"board": made.name}
 
 
