@@ -101,9 +101,10 @@ class Target(msgspec.Struct, forbid_unknown_fields=True):
     replace: bool = False
 
 
-class CopyTarget(Target, kw_only=True, forbid_unknown_fields=True):
+class CopyTarget(Target, forbid_unknown_fields=True):
     expires: Annotated[
-        str, msgspec.Meta(description="The end of the copy, as in RFC 3339; that of the board is not taken over")
+        str,
+        msgspec.Meta(description="The time at which the copy is deleted, as in RFC 3339, or `never`"),
     ] = "never"
 
 
@@ -202,10 +203,10 @@ def delete_board(request: Request, board: BoardName) -> Response:
 @needs(Right.MANAGE)
 @operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
 def copy(request: Request, board: BoardName, body: CopyTarget) -> Named | Response:
-    """Copy a board as it is at one moment: scores, settings, features, segments and remembered events."""
+    """Copy a board as it is at one moment: scores, settings, features, segments, remembered events; not its end."""
     authorize_board(request, body.to, Right.MANAGE)
     found, expires = services(request).boards[board], _time(body.expires)
-    milliseconds(expires)  # which a task would refuse later
+    milliseconds(expires)  # refuses one that has passed
     return as_task(
         request,
         "board.copy",
@@ -214,7 +215,7 @@ def copy(request: Request, board: BoardName, body: CopyTarget) -> Named | Respon
         reads=[board],
         to=body.to,
         replace=body.replace,
-        expires=body.expires,
+        expires=expires if isinstance(expires, str) else expires.isoformat(),
     )
 
 

@@ -59,11 +59,11 @@ class Building:
         self.tag, self.client = self.shard.tag, place.client
         self.ends_ms = int(machine_time() * 1000) + keys.BUILD_HOURS * 3_600_000
         self.header = header
-        self._units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
-        # Arrivals for members that have none, in the order in which these are written; and the last one that was given.
         now = int(machine_time() * 10**6)
-        self._free = count(now - 10**12 if header.form.order is Order.ASC else LIMIT - now)
+        #: Arrivals for members that come without: parts of a board that is written in its order share them.
+        self.free = count(now - 10**12 if header.form.order is Order.ASC else LIMIT - now)
         self._last = 0
+        self._units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         # As long as it is built: a script that changes it lets its keys expire at this time, and removes no member.
         self._for_now = replace(header, version=1, flags=header.form.flags | tree.KEPT, most=0, expires=self.ends_ms)
 
@@ -79,8 +79,8 @@ class Building:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Write some members, at most `_ROWS`."""
-        for chunk in _chunks(rows):
-            self._add(self._arrived(chunk) if self.header.form.ties is Ties.FIRST else chunk)
+        for chunk in _chunks(self._arrived(rows) if self._for_now.form.ties is Ties.FIRST else rows):
+            self._add(chunk)
 
     def _add(self, rows: Iterable[Row]) -> None:
         commands: dict[tuple[str, str], list[Any]] = defaultdict(list)
@@ -114,10 +114,10 @@ class Building:
 
     def _arrived(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Give members without an arrival one before now, in their order."""
-        lowest_first = self.header.form.order is Order.ASC
+        lowest_first = self._for_now.form.order is Order.ASC
         for row in rows:
             if row.units is not None:
-                number = int.from_bytes(row.arrival) if row.arrival else next(self._free)
+                number = int.from_bytes(row.arrival) if row.arrival else next(self.free)
                 row = row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
                 self._last = max(self._last, number if lowest_first else LIMIT - number)
             yield row
@@ -176,12 +176,10 @@ class Building:
             pipe.execute()
 
     def _write_tree(self, segment: str | None, units: array[int], header: Header) -> None:
-        _, tree_key, leaves_key, *_ = keys.scored(self.tag, segment)
-        packed, leaves = tree.pack(array("q", sorted(units)), header)
-        for at in range(0, len(packed), _BYTES):
+        tree_key = keys.scored(self.tag, segment)[1]
+        packed = tree.pack(array("q", sorted(units)), header)
+        for at in reversed(range(0, len(packed), _BYTES)):  # the end first, so that the string never has to grow
             self.send([("SETRANGE", tree_key, at, packed[at : at + _BYTES])])
-        for some in batches(leaves.items(), _ROWS // 4):
-            self.send([("HSET", leaves_key, *(value for leaf in some for value in leaf))])
 
 
 def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool, *, keeps_scores: bool = False) -> None:

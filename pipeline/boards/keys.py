@@ -45,13 +45,6 @@ TREE = Key(
     _AT_ITS_TIME,
     "`Board.delete`; removing the last member of a board that was never configured",
 )
-LEAVES = Key(
-    f"{_TAG}:leaves",
-    "hash",
-    "number of a node -> the scores in it, packed: see tree.lua",
-    _AT_ITS_TIME,
-    "`Board.delete`; removing the last member",
-)
 EVENTS = Key(
     f"{_TAG}:events",
     "zset",
@@ -124,17 +117,9 @@ SEGMENT_TREE = Key(
     _AT_ITS_TIME,
     "`Board.delete`; the last member with a score to leave it",
 )
-SEGMENT_LEAVES = Key(
-    f"{_TAG}:segment:SEGMENT:leaves",
-    "hash",
-    "the segment's scores again, packed",
-    _AT_ITS_TIME,
-    "`Board.delete`; the last member with a score to leave it",
-)
 KEYS: tuple[Key, ...] = (
     SCORES,
     TREE,
-    LEAVES,
     EVENTS,
     ARRIVED,
     CHANGES,
@@ -145,7 +130,6 @@ KEYS: tuple[Key, ...] = (
     IN_SEGMENT,
     SEGMENT_SCORES,
     SEGMENT_TREE,
-    SEGMENT_LEAVES,
 )
 
 
@@ -181,10 +165,10 @@ def after_prefix(key: Key) -> str:
 
 
 def scored(tag: str, segment: str | None = None) -> list[str]:
-    """Return the KEYS of tree.lua: scores, tree, leaves of a shard; of a segment, these, and the tree of its shard."""
+    """Return the KEYS of tree.lua: scores and tree of a shard; of a segment, these, and the tree of its shard."""
     if segment is None:
-        return [name(key, tag) for key in (SCORES, TREE, LEAVES)]
-    own = [name(key, tag, SEGMENT=segment) for key in (SEGMENT_SCORES, SEGMENT_TREE, SEGMENT_LEAVES)]
+        return [name(key, tag) for key in (SCORES, TREE)]
+    own = [name(key, tag, SEGMENT=segment) for key in (SEGMENT_SCORES, SEGMENT_TREE)]
     return [*own, name(TREE, tag)]
 
 

@@ -12,7 +12,7 @@ from .build import new_generation, replace_board
 from .lifecycle import build, caught_up, header_of
 from .scores import PLACES
 from .shard import Shard
-from .shards import BoardChanged, Progress, Shards, UnknownBoard, attempts
+from .shards import BoardChanged, Progress, Shards, attempts
 from .snapshot import Snapshot, kept_up
 from .tree import KEPT, MAGIC, Header
 
@@ -50,7 +50,10 @@ def _rebuild(shards: Shards, remove_invalid: bool, removed: dict[bytes, str], pr
             raise InvalidMembers(shards.name, faults)
         header = header_of(snapshots)
         if not header.version:
-            header = _header_without_sums(shards)
+            there = _header_without_sums(shards)
+            if there is None:
+                return True
+            header = there
         parts = build(shards, replace(header, generation=new_generation()), snapshots, stack, progress)
         with caught_up(shards, parts, snapshots):
             for snapshot in snapshots:
@@ -68,8 +71,11 @@ def _send(shard: Shard, command: str, *args: bytes) -> Any:
     return shard.client.execute_command(command, shard.keys[0], *args)
 
 
-def _header_without_sums(shards: Shards) -> Header:
-    """The settings of a set that another program made; or of a board of an old layout, whose string has them at 14."""
+def _header_without_sums(shards: Shards) -> Header | None:
+    """The settings of a set that another program made; or of a board of an old layout, whose string has them at 14.
+
+    None if there is neither.
+    """
     for shard in shards:
         old: bytes = shard.client.execute_command("GETRANGE", shard.keys[1], 0, 25)
         if len(old) == 26 and not old.startswith(MAGIC):
@@ -80,4 +86,4 @@ def _header_without_sums(shards: Shards) -> Header:
         if _send(shard, "EXISTS"):
             ms_left = max(0, _send(shard, "PTTL"))
             return Header(places=PLACES, expires=ms_left and int(machine_time() * 1000) + ms_left)
-    raise UnknownBoard(shards.name)
+    return None

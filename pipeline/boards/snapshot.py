@@ -25,7 +25,7 @@ from ..store.keys import Key
 from . import features, keys
 from .changes import fault_of
 from .follow import Entry, Follower, LogLost
-from .form import ARRIVAL_BYTES, FIRST_COME, LOWEST_FIRST
+from .form import ARRIVAL_BYTES, FIRST_COME, LOWEST_FIRST, Form, Ties
 from .hold import held
 from .shard import Shard
 from .shards import BoardChanged, Progress, Shards, attempts
@@ -219,10 +219,8 @@ class Snapshot:
             return []
         tag, command = self.shard.tag, self.shard.client.execute_command
         if arrivals is None:
-            known = command("HMGET", keys.name(keys.ARRIVED, tag), *names) if self._cut else []
-            arrivals = known or [b""] * len(names)
-        if scores is None:
-            stored = [(arrival or b"") + name for arrival, name in zip(arrivals, names, strict=True)]
+            stored = stored_names(self.shard, self.header.form, names)
+            arrivals = [one[: len(one) - len(name)] for one, name in zip(stored, names, strict=True)]
             scores = command("ZMSCORE", self.shard.keys[0], *stored)
         with self.shard.client.pipeline(transaction=False) as pipe:
             pipe.execute_command("HMGET", keys.name(keys.FEATURES, tag), *names)
@@ -317,7 +315,7 @@ def _place(pair: tuple[_Record, frozenset[str]]) -> tuple[float, bytes]:
 
 def _settings(header: Header) -> Header:
     """A header without what changes while members are changed."""
-    return replace(header, version=0, flags=header.flags & (LOWEST_FIRST | FIRST_COME), logged=0, free=0, pages=0)
+    return replace(header, version=0, flags=header.flags & (LOWEST_FIRST | FIRST_COME), logged=0, search=0)
 
 
 def scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[Any]:
@@ -329,6 +327,14 @@ def scan(shard: Shard, command: str, key: Key, **parts: str) -> Iterator[Any]:
         cursor = int(cursor)
         if found:
             yield found
+
+
+def stored_names(shard: Shard, form: Form, names: Sequence[bytes]) -> list[bytes]:
+    """Return the names that members have in the sorted sets."""
+    if form.ties is Ties.NAME or not names:
+        return list(names)
+    arrivals = shard.client.execute_command("HMGET", keys.name(keys.ARRIVED, shard.tag), *names)
+    return [(arrival or b"") + name for arrival, name in zip(arrivals, names, strict=True)]
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def export(shards: Shards, progress: Progress | None = None) -> Iterator[bytes]:
 
 
 def _place(row: Row) -> tuple[int, bytes]:
-    return row.units or 0, row.name
+    return row.units or 0, row.arrival + row.name
 
 
 def import_(shards: Shards, found: Iterable[bytes], may_replace: bool, progress: Progress | None = None) -> None:
@@ -64,6 +64,8 @@ def import_(shards: Shards, found: Iterable[bytes], may_replace: bool, progress:
     header = _header(settings)
     with ExitStack() as opened:
         parts = [opened.enter_context(building(shard, header)) for shard in shards]
+        for part in parts:
+            part.free = parts[0].free
         waiting: list[list[Row]] = [[] for _ in parts]
         for done, row in enumerate(rows, 1):
             number = shards.number_of(row.name.decode())

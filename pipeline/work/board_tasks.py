@@ -25,12 +25,13 @@ PASSING = (BoardChanged,)
 
 
 def copy(boards: Boards, task: Task, progress: Progress) -> Any:
-    end = task.arguments.get("expires", "never")
-    expires: datetime | Literal["never"] = "never" if end == "never" else datetime.fromisoformat(end)
-    to, replace = task.arguments["to"], task.arguments["replace"]
+    given = task.arguments
+    end: datetime | Literal["never"] = "never"
+    if given["expires"] != "never":
+        end = datetime.fromisoformat(given["expires"])
     with _own_board(task):
-        made = boards[task.subject].copy(to, replace=replace, expires=expires, progress=progress)
-        return {"board": made.name}
+        made = boards[task.subject].copy(given["to"], replace=given["replace"], expires=end, progress=progress)
+    return {"board": made.name}
 
 
 def rename(boards: Boards, task: Task, progress: Progress) -> Any:

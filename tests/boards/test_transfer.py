@@ -12,7 +12,7 @@ import pytest
 import redis as redis_py
 
 from pipeline.boards import Board, BoardExists, Boards, StaleBoard, UnknownBoard
-from pipeline.boards.form import Order
+from pipeline.boards.form import Order, Ties
 from pipeline.errors import InvalidValue
 
 
@@ -36,7 +36,9 @@ def all_keys(boards: Boards) -> dict[bytes, Any]:
     return {name: execute("DUMP", name) for name in sorted(execute("KEYS", "{board:*", **where))}
 
 
-def test_a_board_comes_back_as_it_was(boards: Boards, redis: redis_py.Redis) -> None:
+@pytest.mark.parametrize("ties", Ties)
+def test_a_board_comes_back_as_it_was(boards: Boards, redis: redis_py.Redis, ties: Ties) -> None:
+    boards["b"].configure(ties=ties)
     found = list(fill(boards["b"]).export())
 
     back = boards["back"].import_(line + b"\n" for line in found)
@@ -44,7 +46,9 @@ def test_a_board_comes_back_as_it_was(boards: Boards, redis: redis_py.Redis) -> 
     elsewhere.import_(found)
 
     assert back.count == 300
-    assert found[0].startswith(b'{"places":2,"order":"asc","ties":"name","sample":100,"most":10000,"expires":"')
+    assert found[0].startswith(
+        b'{"places":2,"order":"asc","ties":"%s","sample":100,"most":10000,"expires":"' % ties.encode()
+    )
     assert found[0].endswith(b'"members":302}')
     for board in (boards["back"], elsewhere):
         assert list(board.export()) == found
